@@ -1,0 +1,114 @@
+"""What came of what was accepted: the records that scripts append to the outcomes stream.
+
+They are written by the same script that moves a lane or the intake on, so no count is lost when a
+process or the ledger dies (RULES.md 28), and read by the drainer (`workers/ledger.py`), which writes
+them to the ledger. Only `Quarantined` carries profile data.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+
+class QueryRun(msgspec.Struct, frozen=True, array_like=True):
+    """One query of a delivery, committed.
+
+    event_type    "add", "remove", "clear", "segment_upsert" or "segment_delete"
+    profiles      profiles in it (0 for a segment event)
+    statements    SQL statements sent
+    rows          affected rows, as the driver counts them (MySQL counts an updated row twice)
+    duration_us   microseconds from the first statement's start to the last one's end
+    """
+
+    event_type: str
+    profiles: int
+    statements: int
+    rows: int
+    duration_us: int
+
+
+class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
+    """One try of one batch.
+
+    uid          unique id, so that writing it twice is writing it once
+    outcome      "delivered", "retry" (segsync tries again by itself) or "held" (someone is needed)
+    first, last  sequences of the batch's first and last operation
+    operations   operations the batch took from the lane
+    merged       of these: superseded within the batch by a later one of their key
+    moot         of these: made pointless by a later clear, or no query is configured for them
+    quarantined  of these: went to the quarantine
+    attempt      1 for the first try
+    started_ms   Unix milliseconds by the deliverer's clock
+    duration_us  microseconds from BEGIN to COMMIT, or to the failure
+    waited_ms    milliseconds from the first operation's stream time to the end
+    code, reason the error's code and our sentence; "" when delivered
+    queries      one for each query run; empty unless delivered
+    """
+
+    uid: str
+    integration: str
+    connector: str
+    segment: str
+    outcome: str
+    first: str
+    last: str
+    operations: int
+    merged: int
+    moot: int
+    quarantined: int
+    attempt: int
+    started_ms: int
+    duration_us: int
+    waited_ms: int
+    code: str = ""
+    reason: str = ""
+    queries: list[QueryRun] = []
+
+
+class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined"):
+    """A profile or an event that could not be delivered. The only record with people's data.
+
+    integration   None where the event never reached one (malformed bytes)
+    code          short and stable: "malformed", "missing key", "mysql 1406", ...
+    reason        our sentence: what was wrong, where, what was expected; never a value
+    payload       the profile's or event's bytes as they came; very large ones: their beginning
+    size, sha256  of the whole payload
+    detail        the vendor's text, if a target refused it
+    """
+
+    uid: str
+    integration: str | None
+    segment: str | None
+    event_type: str | None
+    profile: str | None
+    sequence: str
+    at_ms: int
+    code: str
+    reason: str
+    payload: bytes
+    size: int
+    sha256: str
+    detail: str = ""
+
+
+Record = Delivery | Quarantined
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)
+
+
+def new_uid() -> str:
+    """A unique id for a record: 24 hexadecimal digits."""
+    return secrets.token_hex(12)
+
+
+def encode(record: Record) -> bytes:
+    """The record as it travels in the outcomes stream's field `r`."""
+    return _encoder.encode(record)
+
+
+def decode(data: bytes) -> Record:
+    """The record back from the stream; msgspec.DecodeError for bytes that are none."""
+    return _decoder.decode(data)
