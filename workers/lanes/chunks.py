@@ -1,0 +1,75 @@
+"""How operations lie in a lane: packed chunks with a header that scripts can read.
+
+    first sequence (27 digits) | last sequence (27) | count (6) | msgpack: [segment's name, [operation, ...]]
+
+A chunk holds operations of one time in which the segment's name did not change, so `{segment_name}` renders the
+name that the lane had passed at that point, at every try (RULES.md 17).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from workers.errors import SegsyncError
+
+MAX_OPERATIONS = 1_000
+MAX_BYTES = 256 * 1024
+HEADER = 60
+
+# A stream id that does not fit cannot be a sequence (RULES.md 1): 43 bits of milliseconds, 20 of a counter.
+MAX_MS = 2**43 - 1
+MAX_N = 2**20 - 1
+
+
+class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One profile's add or remove, or one segment event.
+
+    ms, n, index   the sequence: stream id and index within the event
+    kind           events.Kind
+    at_us          the producer's own time in Unix microseconds, if it gave one
+    body           the profile's JSON as it came; empty for a segment event
+    """
+
+    ms: int
+    n: int
+    index: int
+    kind: int
+    at_us: int | None
+    body: bytes
+
+    @property
+    def sequence(self) -> str:
+        """The sequence as it is compared and stored: fixed-width digits (RULES.md 1)."""
+        return f"{self.ms:013d}{self.n:07d}{self.index:07d}"
+
+    @property
+    def number(self) -> int:
+        """`{sequence}` of templates: 63 bits, never falling along a lane (RULES.md 1)."""
+        return (self.ms << 20) + self.n
+
+    @property
+    def event_time_us(self) -> int:
+        """`{event_time}`: the producer's time, else the stream's."""
+        return self.ms * 1000 if self.at_us is None else self.at_us
+
+
+class UnreadableChunk(SegsyncError):
+    """A lane holds bytes that no version of segsync wrote."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(tuple[str | None, list[Operation]])
+
+
+def pack(name: str | None, operations: list[Operation]) -> bytes:
+    """A chunk of these operations, which are in order and not empty; `name` is the segment's at that time."""
+    header = f"{operations[0].sequence}{operations[-1].sequence}{len(operations):06d}"
+    return header.encode() + _encoder.encode((name, operations))
+
+
+def unpack(chunk: bytes) -> tuple[str | None, list[Operation]]:
+    """The segment's name and the operations; UnreadableChunk for bytes that are no chunk."""
+    try:
+        return _decoder.decode(memoryview(chunk)[HEADER:])
+    except msgspec.MsgspecError as error:
+        raise UnreadableChunk(f"a chunk of {len(chunk)} bytes is not readable: {error}") from error

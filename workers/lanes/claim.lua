@@ -1,0 +1,95 @@
+-- Gives a deliverer the next due lane of a connector, or takes its permit back (RULES.md 9, 10, 26a).
+--
+-- ARGV  3 connector  4 owner  5 lease ms  6 permit's token  7 permit's ms  8 parallelism  9 budget in bytes
+-- Returns {'stale'}, {'idle'} (the permit is given back), or
+--   {'lane', integration, segment, done, to, clear, attempts, halved, tried (1/0), hold, chunks...}
+
+local connector, owner, lease, token = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local permits = permits_key('deliver.' .. connector)
+
+local function idle()
+  redis.call('ZREM', permits, token)
+  return { 'idle' }
+end
+
+if current_revision() ~= ARGV[2] then
+  redis.call('ZREM', permits, token)
+  return { 'stale' }
+end
+
+redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
+-- A wake-up that came late finds its permit expired: it may go on if there is room for one.
+if not redis.call('ZSCORE', permits, token) and redis.call('ZCARD', permits) >= tonumber(ARGV[8]) then
+  return { 'idle' }
+end
+
+-- A held level probes itself: one lane goes when the time has come, and that moves the time on (RULES.md 25).
+local PROBE_MS = 60000
+local function may_probe(key, field_until)
+  if not field_until then return true end
+  if field_until > now then return false end
+  redis.call('HSET', key, 'hold_until', now + PROBE_MS)
+  return true
+end
+
+local connector_hold = tonumber(redis.call('HGET', connector_key(connector), 'hold_until') or nil)
+if connector_hold and connector_hold > now then return idle() end
+
+-- The set's first due lane; what an emptied lane left behind is removed on the way.
+local function first_due(integration, set)
+  for _ = 1, 100 do
+    local found = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1)[1]
+    if not found then return nil end
+    if redis.call('HEXISTS', lane_key(integration, found), 'count') == 1 then return found end
+    redis.call('ZREM', set, found)
+  end
+end
+
+-- Full and timed lanes by turns, so that neither kind starves the other (RULES.md 9).
+local function pick(integration, settings)
+  local first, second = full_key(integration), timed_key(integration)
+  if settings.flip == '1' then first, second = second, first end
+  local found = first_due(integration, first) or first_due(integration, second)
+  if found then
+    redis.call('HSET', integration_key(integration), 'flip', settings.flip == '1' and '0' or '1')
+  end
+  return found
+end
+
+local function hand_out(integration, segment, settings)
+  local key = lane_key(integration, segment)
+  local lane = read_lane(key)
+  local chunks, tried = {}, 1
+  if lane.to ~= '' then
+    chunks = same_chunks(chunks_key(integration, segment), lane.to)
+  else
+    tried = 0
+    chunks, lane.to = next_chunks(chunks_key(integration, segment), 0, hand_out_size(settings.size) + lane.off,
+      tonumber(ARGV[9]))
+    redis.call('HSET', key, 'digest', settings.digest)
+  end
+  local till = now + lease
+  redis.call('HSET', key, 'owner', owner, 'until', till, 'to', lane.to, 'starts', lane.starts + 1)
+  put_leased(integration, segment, till)
+  redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
+  local reply = { 'lane', integration, segment, lane.done, lane.to, lane.clear, lane.attempts, lane.halved, tried,
+    lane.hold }
+  for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
+  return reply
+end
+
+-- A connector's integrations take turns: the list goes round by one at each look.
+local turn = ns .. ':turn:' .. connector
+for _ = 1, redis.call('LLEN', turn) do
+  local integration = redis.call('RPOPLPUSH', turn, turn)
+  local settings = read_integration(integration)
+  if settings.open and not (settings.hold_until and settings.hold_until > now) then
+    local segment = pick(integration, settings)
+    if segment then
+      may_probe(integration_key(integration), settings.hold_until)
+      may_probe(connector_key(connector), connector_hold)
+      return hand_out(integration, segment, settings)
+    end
+  end
+end
+return idle()

@@ -1,0 +1,129 @@
+-- What every script begins with. ARGV[1] is the namespace, ARGV[2] the revision of the configuration that the
+-- caller works by ('' where a script must run whatever the revision). Keys are named here and not passed in
+-- KEYS: one installation is one Redis, no claim of Redis Cluster is made (DESIGN.md, "Decisions").
+
+local ns = ARGV[1]
+
+-- A full Redis refuses a script whose first write asks for memory, and lets one run to its end whose first
+-- write frees some, even a DEL of nothing (RULES.md 5). This is what lets a full Redis drain.
+redis.call('DEL', ns .. ':nothing')
+
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local BELL_AHEAD_MS = 5000
+local CHUNK_HEADER = 60
+
+local function current_revision()
+  return redis.call('HGET', ns .. ':config', 'revision') or ''
+end
+
+local function lane_key(integration, segment) return ns .. ':lane:' .. integration .. ':' .. segment end
+local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
+local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
+local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
+local function integration_key(integration) return ns .. ':int:' .. integration end
+local function connector_key(connector) return ns .. ':conn:' .. connector end
+local function permits_key(queue) return ns .. ':permits:' .. queue end
+
+local function ring()
+  redis.call('XADD', ns .. ':bell', 'MAXLEN', 1, '*', 'r', '1')
+end
+
+local function record(outcomes, first)
+  for i = first, #outcomes do
+    redis.call('XADD', ns .. ':outcomes', '*', 'r', outcomes[i])
+  end
+end
+
+-- An integration's settings that scripts need stand in its hash, written by `apply`.
+local function read_integration(integration)
+  local v = redis.call('HMGET', integration_key(integration), 'size', 'timeout', 'clear', 'active', 'paused',
+    'hold_until', 'flip', 'connector', 'digest')
+  return {
+    size = tonumber(v[1]) or 1, timeout = tonumber(v[2]) or 60000, clear = v[3] == '1',
+    open = v[4] == '1' and not v[5], hold_until = tonumber(v[6]), flip = v[7], connector = v[8] or '',
+    digest = v[9] or '',
+  }
+end
+
+local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
+  'halved', 'off', 'digest', 'hold', 'starts' }
+
+local function read_lane(key)
+  local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
+  return {
+    owner = v[1], till = tonumber(v[2]) or 0, done = v[3] or '', count = tonumber(v[4]) or 0,
+    head = tonumber(v[5]) or 0, bar = v[6] or '', clear = v[7] or '', to = v[8] or '',
+    attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, halved = tonumber(v[11]) or 0,
+    off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
+  }
+end
+
+-- Due (RULES.md 8): a full lane, or one with a segment event inside, is due at once; another when its timeout
+-- since the first owed event has passed. A stream id of the future must not postpone that for ever, and nothing
+-- is due before its retry time.
+local function is_full(lane, size) return lane.count >= size or lane.bar > lane.done end
+
+local function due_at(lane, size, timeout)
+  local base = now
+  if not is_full(lane, size) then base = math.min(lane.head, now) + timeout end
+  return math.max(base, lane.retry)
+end
+
+local function put_due(integration, segment, full, score)
+  if full then
+    redis.call('ZREM', timed_key(integration), segment)
+    redis.call('ZADD', full_key(integration), score, segment)
+  else
+    redis.call('ZREM', full_key(integration), segment)
+    redis.call('ZADD', timed_key(integration), score, segment)
+  end
+  if score < now + BELL_AHEAD_MS then ring() end
+end
+
+-- A claimed lane comes due again when its lease ends, in whichever set it stands: if the deliverer dies,
+-- nobody has to notice (RULES.md 8).
+local function put_leased(integration, segment, till)
+  redis.call('ZADD', full_key(integration), 'XX', till, segment)
+  redis.call('ZADD', timed_key(integration), 'XX', till, segment)
+end
+
+-- Chunks are opaque but for their header: first and last sequence (27 digits each) and count (6 digits).
+local function chunk_first(chunk) return string.sub(chunk, 1, 27) end
+local function chunk_last(chunk) return string.sub(chunk, 28, 54) end
+local function chunk_count(chunk) return tonumber(string.sub(chunk, 55, CHUNK_HEADER)) end
+
+-- Reads chunks from index `start` until `enough(chunk, operations, bytes)` says so; returns them and the last
+-- one's last sequence. A window of chunks at a time, sized by what the last chunk held.
+local function read_chunks(key, start, want, enough)
+  local out, got, bytes, index, last = {}, 0, 0, start, ''
+  local window = 1
+  while true do
+    local part = redis.call('LRANGE', key, index, index + window - 1)
+    for i = 1, #part do
+      local chunk = part[i]
+      out[#out + 1] = chunk
+      got = got + chunk_count(chunk)
+      bytes = bytes + #chunk
+      last = chunk_last(chunk)
+      if enough(last, got, bytes) then return out, last end
+    end
+    if #part < window then return out, last end
+    index = index + #part
+    window = math.max(1, math.min(64, math.ceil((want - got) / chunk_count(part[#part]))))
+  end
+end
+
+-- The next operations of a lane: at least `want` of them where it has as many, bounded in bytes.
+local function next_chunks(key, start, want, budget)
+  return read_chunks(key, start, want, function(_, got, bytes) return got >= want or bytes >= budget end)
+end
+
+-- What was handed out before: up to the sequence written then, so that every try cuts the same batch (RULES.md 10).
+local function same_chunks(key, to)
+  return read_chunks(key, 0, 64, function(last) return last >= to end)
+end
+
+-- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.
+local function hand_out_size(size) return math.max(size, 100) end

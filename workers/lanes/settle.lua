@@ -1,0 +1,82 @@
+-- A batch has been committed: trims the lane up to it, records what came of it, and either hands out what is due
+-- next or lets the lane rest, in one step (RULES.md 10, 28).
+--
+-- ARGV  3 integration  4 segment  5 owner  6 settled so far  7 sequence settled now  8 operations settled
+--       9 stream ms of the next operation the deliverer holds, or ''  10 operations it still holds
+--       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest  13 lease ms  14 budget in bytes
+--       then records for the outcomes stream
+-- Returns {'lost'} if the lane is another's by now, {'empty'}, {'rest'},
+--   or {'more', to, clear, chunks...}
+
+local integration, segment, owner = ARGV[3], ARGV[4], ARGV[5]
+local key, list = lane_key(integration, segment), chunks_key(integration, segment)
+local lane = read_lane(key)
+if lane.owner ~= owner or lane.done ~= ARGV[6] then return { 'lost' } end
+
+local settled, operations = ARGV[7], tonumber(ARGV[8])
+local set = read_integration(integration)
+
+-- The trim names the sequence it ends at, never a count (RULES.md 11); `off` is how much of the first chunk is done.
+lane.off = lane.off + operations
+while true do
+  local chunk = redis.call('LINDEX', list, 0)
+  if not chunk or chunk_last(chunk) > settled then
+    if chunk and ARGV[9] == '' then lane.head = tonumber(string.sub(chunk_first(chunk), 1, 13)) end
+    break
+  end
+  lane.off = lane.off - chunk_count(chunk)
+  redis.call('LPOP', list)
+end
+if ARGV[9] ~= '' then lane.head = tonumber(ARGV[9]) end
+lane.count = lane.count - operations
+lane.done = settled
+lane.retry = 0
+
+redis.call('HINCRBY', integration_key(integration), 'backlog', -operations)
+record(ARGV, 15)
+
+-- What has just worked is held no longer, at any level.
+redis.call('HDEL', integration_key(integration), 'hold', 'hold_code', 'hold_until')
+redis.call('HDEL', connector_key(set.connector), 'hold', 'hold_code', 'hold_until')
+
+if lane.count <= 0 then
+  redis.call('DEL', key, list)
+  redis.call('ZREM', full_key(integration), segment)
+  redis.call('ZREM', timed_key(integration), segment)
+  return { 'empty' }
+end
+
+redis.call('HDEL', key, 'attempts', 'retry', 'hold', 'starts')
+redis.call('HSET', key, 'done', settled, 'count', lane.count, 'head', lane.head, 'off', lane.off)
+if lane.clear <= settled then
+  redis.call('HDEL', key, 'clear')
+  lane.clear = ''
+end
+if lane.bar <= settled then
+  redis.call('HDEL', key, 'bar')
+  lane.bar = ''
+end
+
+local score = due_at(lane, set.size, set.timeout)
+local stays = ARGV[12] == '1' and score <= now and set.open and current_revision() == ARGV[2]
+
+local held, chunks_held, fresh = tonumber(ARGV[10]), tonumber(ARGV[11]), {}
+if stays and held < set.size then
+  -- The deliverer holds less than a batch: it gets what comes after what it holds.
+  local want = hand_out_size(set.size) - held
+  local last
+  fresh, last = next_chunks(list, chunks_held, want, tonumber(ARGV[14]))
+  if last ~= '' then lane.to = last end
+end
+if stays then
+  local till = now + tonumber(ARGV[13])
+  redis.call('HSET', key, 'until', till, 'to', lane.to, 'starts', 1, 'digest', set.digest)
+  put_leased(integration, segment, till)
+  local reply = { 'more', lane.to, lane.clear }
+  for i = 1, #fresh do reply[#reply + 1] = fresh[i] end
+  return reply
+end
+
+redis.call('HDEL', key, 'owner', 'until', 'to', 'digest')
+put_due(integration, segment, is_full(lane, set.size), score)
+return { 'rest' }

@@ -1,0 +1,265 @@
+"""Calls the lanes' scripts and gives their answers names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workers.errors import Stale
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+LEASE_MS = 30_000
+"""How long a deliverer or router may be silent before another takes over (RULES.md 12)."""
+PERMIT_MS = 10_000
+"""How long a wake-up stays outstanding if nothing comes of it (RULES.md 26a)."""
+BUDGET_BYTES = 4 * 1024 * 1024
+"""How much one script hands out or moves at the most (RULES.md 5)."""
+LONGEST_SLEEP_MS = 5_000
+"""How long the pulse sleeps at the most (RULES.md 26b)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Operations of one segment for the same integrations, on their way into the lanes."""
+
+    segment: str
+    operations: int
+    head_ms: int
+    bar: str
+    clear: str
+    chunk: bytes
+    integrations: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step of the intake: what `append` does at once."""
+
+    owner: str
+    read_from: str
+    position: str
+    trim_to: str
+    runs: Sequence[Run] = ()
+    segments: Sequence[tuple[str, bytes]] = ()
+    unwanted: Sequence[tuple[str, int]] = ()
+    resync: Sequence[tuple[str, str]] = ()
+    events: int = 0
+    operations: int = 0
+    records: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A lane that is ours until its lease ends, with the operations handed out.
+
+    done      last settled sequence, '' if none since the lane was last empty
+    to        last sequence handed out
+    clear     sequence of the last clear in the lane that makes what is before it moot, or ''
+    attempts  failed tries of the batch at the head
+    halved    how often its size was halved
+    tried     whether somebody may have tried these operations before
+    hold      why the lane is held, or ''
+    """
+
+    integration: str
+    segment: str
+    done: str
+    to: str
+    clear: str
+    attempts: int
+    halved: int
+    tried: bool
+    hold: str
+    chunks: list[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing is due; the permit has been given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """The lane stays ours; `chunks` come after what was handed out before."""
+
+    to: str
+    clear: str
+    chunks: list[bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The lane is not ours any more; it is empty, or waits for its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Another owner has the lane by now: nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a deliverer says when it has committed a batch, and what it still holds."""
+
+    integration: str
+    segment: str
+    settled_before: str
+    settled: str
+    operations: int
+    next_ms: int | None
+    held_operations: int
+    held_chunks: int
+    go_on: bool
+    records: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Why a lane is given back unsettled; see release.lua."""
+
+    integration: str
+    segment: str
+    how: str = "untried"
+    delay_ms: int = 0
+    halve: bool = False
+    level: str = ""
+    code: str = ""
+    reason: str = ""
+    records: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A wake-up to send: `token` is the permit; none is sent to a queue that holds `limit` messages."""
+
+    queue: str
+    token: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a look at all due times gave."""
+
+    sleep_ms: int
+    last_event: bytes
+    last_bell: bytes
+    wakes: list[Wake]
+
+
+class Lanes:
+    """The scripts of one installation, as seen by one process working by one revision.
+
+    Raises redis.RedisError where Redis is out of reach, and Stale where `revision` is not the applied one.
+    """
+
+    def __init__(self, redis: Redis, namespace: str, revision: int, owner: str) -> None:
+        self.redis = redis
+        self.namespace = namespace
+        self.revision = revision
+        self.owner = owner
+        folder = Path(__file__).parent
+        common = (folder / "common.lua").read_text()
+        self._scripts = {
+            name: redis.register_script(common + (folder / f"{name}.lua").read_text())
+            for name in ("append", "claim", "settle", "release", "renew", "route", "tick")
+        }
+
+    def _call(self, script: str, *arguments: object) -> list[Any]:
+        given: list[Any] = [self.namespace, self.revision, *arguments]
+        reply = self._scripts[script](args=given)
+        if isinstance(reply, list) and reply and reply[0] == b"stale":
+            raise Stale(f"revision {self.revision} is not the applied one")
+        return reply  # type: ignore[no-any-return]
+
+    def take_route(self, token: str) -> tuple[str, int] | None:
+        """Becomes the router: (position, starts on the same head); None while another routes."""
+        reply = self._call("route", self.owner, LEASE_MS, "take", token, PERMIT_MS)
+        return (reply[1].decode(), int(reply[2])) if reply[0] == b"ok" else None
+
+    def leave_route(self, token: str) -> None:
+        """Gives the routing and its permit back."""
+        self._call("route", self.owner, LEASE_MS, "leave", token, PERMIT_MS)
+
+    def append(self, move: Move) -> bool:
+        """Moves a part of the intake into the lanes; False if another router has taken over."""
+        arguments: list[object] = [self.owner, LEASE_MS, move.read_from, move.position, move.trim_to, len(move.runs)]
+        for run in move.runs:
+            arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk)
+            arguments.append(len(run.integrations))
+            arguments += run.integrations
+        for pairs in (move.segments, move.unwanted, move.resync):
+            arguments.append(len(pairs))
+            arguments += (part for pair in pairs for part in pair)
+        arguments += (move.events, move.operations, *move.records)
+        return bool(self._call("append", *arguments)[0] == b"ok")
+
+    def claim(self, connector: str, token: str, parallelism: int) -> Claimed | Idle:
+        """The connector's next due lane, with operations to deliver."""
+        reply = self._call("claim", connector, self.owner, LEASE_MS, token, PERMIT_MS, parallelism, BUDGET_BYTES)
+        if reply[0] == b"idle":
+            return Idle()
+        integration, segment, done, to, clear = (part.decode() for part in reply[1:6])
+        attempts, halved, tried = (int(part) for part in reply[6:9])
+        return Claimed(
+            integration, segment, done, to, clear, attempts, halved, bool(tried), reply[9].decode(), reply[10:]
+        )
+
+    def settle(self, done: Settlement) -> More | Rest | Lost:
+        """Trims what was committed, records it, and says how the turn goes on."""
+        reply = self._call(
+            "settle",
+            done.integration,
+            done.segment,
+            self.owner,
+            done.settled_before,
+            done.settled,
+            done.operations,
+            "" if done.next_ms is None else done.next_ms,
+            done.held_operations,
+            done.held_chunks,
+            int(done.go_on),
+            LEASE_MS,
+            BUDGET_BYTES,
+            *done.records,
+        )
+        if reply[0] == b"more":
+            return More(reply[1].decode(), reply[2].decode(), reply[3:])
+        return Lost() if reply[0] == b"lost" else Rest()
+
+    def release(self, release: Release) -> bool:
+        """Gives a lane back unsettled; False if it was another's already."""
+        reply = self._call(
+            "release",
+            release.integration,
+            release.segment,
+            self.owner,
+            release.how,
+            release.delay_ms,
+            int(release.halve),
+            release.level,
+            release.code,
+            release.reason,
+            *release.records,
+        )
+        return bool(reply[0] == b"ok")
+
+    def renew(self, integration: str, segment: str, queue: str, token: str) -> bool:
+        """Keeps a lane and a permit; False if the lane is another's by now."""
+        return bool(self._call("renew", integration, segment, self.owner, LEASE_MS, queue, token, PERMIT_MS))
+
+    def give_back(self, queue: str, token: str) -> None:
+        """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""
+        self.redis.zrem(f"{self.namespace}:permits:{queue}", token)
+
+    def tick(self, prefix: str, who: str) -> Tick:
+        """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""
+        reply = self._call("tick", prefix, PERMIT_MS, LONGEST_SLEEP_MS, who)
+        triples = zip(reply[3::3], reply[4::3], reply[5::3], strict=True)
+        wakes = [Wake(queue.decode(), token.decode(), int(limit)) for queue, token, limit in triples]
+        return Tick(int(reply[0]), reply[1], reply[2], wakes)

@@ -1,0 +1,84 @@
+-- What must be woken now, and when to look again. The pulse, beat's sweep and every task's end run the same
+-- (RULES.md 26a, 26b); any number of them is harmless, because a wake-up is a permit.
+--
+-- ARGV  3 prefix for new tokens  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
+-- Returns {ms to sleep, last id of the intake, last id of the bell, then for each wake-up: queue, token, limit}
+-- where `limit` is how many messages the queue may hold.
+
+local prefix, ttl, longest = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local wake_at = now + longest
+local reply = { 0, '0-0', '0-0' }
+local made = 0
+
+local function sooner(at)
+  if at and at < wake_at then wake_at = at end
+end
+
+local function last_id(key)
+  if redis.call('EXISTS', key) == 0 then return '0-0' end
+  local newest = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+  return newest and newest[1] or '0-0'
+end
+
+-- Sends up to `wanted` wake-ups, no more at once than the queue has permits for.
+local function wake(queue, wanted, limit, ms)
+  local permits = permits_key(queue)
+  redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
+  local room = limit - redis.call('ZCARD', permits)
+  for _ = 1, math.min(wanted, room) do
+    made = made + 1
+    local token = prefix .. made
+    redis.call('ZADD', permits, now + (ms or ttl), token)
+    reply[#reply + 1] = queue
+    reply[#reply + 1] = token
+    reply[#reply + 1] = limit
+  end
+  if wanted > room then
+    local oldest = redis.call('ZRANGE', permits, 0, 0, 'WITHSCORES')
+    sooner(tonumber(oldest[2]))
+  end
+end
+
+if redis.call('XLEN', ns .. ':events') > 0 then wake('route', 1, 1) end
+if redis.call('XLEN', ns .. ':outcomes') > 0 then wake('upkeep', 1, 1, 1000) end
+
+-- The number of due lanes in a set, at most as many as could be served; the next one's time counts as well.
+local function due_in(set, limit)
+  local due = redis.call('ZCOUNT', set, '-inf', now)
+  local coming = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  sooner(tonumber(coming[2]))
+  return math.min(due, limit)
+end
+
+local function due_for(connector, parallelism)
+  local total = 0
+  for _, integration in ipairs(redis.call('LRANGE', ns .. ':turn:' .. connector, 0, -1)) do
+    local settings = read_integration(integration)
+    if settings.open then
+      if settings.hold_until and settings.hold_until > now then
+        sooner(settings.hold_until)
+      else
+        total = total + due_in(full_key(integration), parallelism) + due_in(timed_key(integration), parallelism)
+      end
+    end
+  end
+  return total
+end
+
+for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
+  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until')
+  local parallelism, hold = tonumber(v[1]) or 1, tonumber(v[2])
+  if hold and hold > now then
+    sooner(hold)
+  else
+    local due = due_for(connector, parallelism)
+    if hold then due = math.min(due, 1) end
+    if due > 0 then wake('deliver.' .. connector, due, parallelism) end
+  end
+end
+
+if ARGV[6] ~= 'task' then redis.call('HSET', ns .. ':seen', ARGV[6], now) end
+reply[1] = math.max(0, math.ceil(wake_at - now))
+reply[2] = last_id(ns .. ':events')
+reply[3] = last_id(ns .. ':bell')
+return reply
