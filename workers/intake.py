@@ -1,0 +1,213 @@
+"""Routing: moves the intake into the lanes, in order, by one router at a time (RULES.md 1 to 6).
+
+A turn reads events, judges each by the scopes, and moves them in steps that are all or nothing: operations into
+lanes, what is known of segments, the position and the exact trim. A router that dies leaves whole steps behind,
+and the next one goes on at the position.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workers.errors import MalformedEvent, SegsyncError
+from workers.events import BadProfile, Event, Kind, parse, raw_excerpt
+from workers.keys import Keys
+from workers.lanes import Lanes, Operation
+from workers.lanes.chunks import MAX_MS, MAX_N
+from workers.lanes.store import BUDGET_BYTES
+from workers.loads import Load, Position
+from workers.outcomes import Quarantined, new_uid
+from workers.routing import Known, Routes, Verdict, restore, store
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+READ_AT_MOST = 4_000
+DEATHS_AT_MOST = 3
+KNOWN_AT_MOST = 200_000
+"""Segments whose facts a router keeps in memory; beyond that it reads them again."""
+
+
+class RoutingLost(SegsyncError):
+    """Another router has taken over; what this one was moving is left to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the intake: its id, and the bytes of its field `event` (None if it has none)."""
+
+    id: str
+    ms: int
+    n: int
+    data: bytes | None
+
+
+class Router:
+    """Routes by one revision of the configuration. Not for use by two threads at once."""
+
+    def __init__(self, redis: Redis, lanes: Lanes, routes: Routes) -> None:
+        self._redis = redis
+        self._keys = Keys(lanes.namespace)
+        self._lanes = lanes
+        self._routes = routes
+        self._known: dict[str, Known | None] = {}
+        self._read_count = 64
+
+    def turn(self, token: str, seconds: float) -> int:
+        """Routes until the intake is empty or the time is over; returns the number of events moved.
+
+        0 also while another router is at work. Raises Stale, RoutingLost and redis.RedisError.
+        """
+        taken = self._lanes.take_route(token)
+        if taken is None:
+            return 0
+        self._known.clear()  # another router may have learned since
+        position, starts = taken
+        load = Load(Position.from_text(position), position)
+        moved, deadline = 0, time.monotonic() + seconds
+        while entries := self._read(load.position):
+            load = self._move(load, entries, set_aside=starts > DEATHS_AT_MOST)
+            starts = 0
+            moved += len(entries)
+            if time.monotonic() >= deadline:
+                break
+        self._lanes.leave_route(token)
+        return moved
+
+    def _read(self, position: Position) -> list[Entry]:
+        """The next events; as many as fit the budget, judged by the size of the last ones (RULES.md 3)."""
+        rows: Any = self._redis.xrange(self._keys.events, f"({position.last_id}", "+", count=self._read_count)
+        entries = [_entry(entry_id, fields) for entry_id, fields in rows]
+        if entries:
+            size = sum(len(entry.data or b"") for entry in entries)
+            fitting = BUDGET_BYTES * len(entries) // max(size, 1)
+            self._read_count = max(1, min(fitting, self._read_count * 4, READ_AT_MOST))
+        return entries
+
+    def _move(self, load: Load, entries: list[Entry], *, set_aside: bool) -> Load:
+        """Moves all these events, in as many steps as their size asks for; returns the next, empty load."""
+        read = [_poison(e) if set_aside and i == 0 else _parsed(e) for i, e in enumerate(entries)]
+        self._learn({event.segment.id for event in read if isinstance(event, Event)})
+        for entry, event in zip(entries, read, strict=True):
+            if isinstance(event, Quarantined):
+                load.quarantine(event)
+            else:
+                load = self._put(load, entry, event)
+            load.finish(entry.id)
+            if load.is_full:
+                load = self._send(load)
+        return self._send(load)
+
+    def _send(self, load: Load) -> Load:
+        if load.is_empty:
+            return load
+        if not self._lanes.append(load.move(self._lanes.owner)):
+            raise RoutingLost("another router took over")
+        return Load(load.position, str(load.position))
+
+    def _put(self, load: Load, entry: Entry, event: Event) -> Load:
+        """Puts an event on the load, sending it whenever it is full."""
+        start = load.position.index
+        verdict = self._judge(load, event)
+        if start == 0:
+            for bad in event.bad:
+                load.quarantine(_bad_profile(entry, event, bad))
+        if not verdict.targets:
+            load.unwanted(event.segment.id, len(event.profiles) if event.kind <= Kind.REMOVE else 1)
+            return load
+        if event.kind > Kind.REMOVE:
+            operation = Operation(entry.ms, entry.n, 0, event.kind, event.at_us, b"")
+            load.add(event.segment.id, verdict.name, verdict.targets, operation)
+            return load
+        for index, _, body in event.profiles:
+            if index < start:
+                continue
+            if load.is_full:
+                load.cut(index)
+                load = self._send(load)
+            operation = Operation(entry.ms, entry.n, index, event.kind, event.at_us, body)
+            load.add(event.segment.id, verdict.name, verdict.targets, operation)
+        return load
+
+    def _judge(self, load: Load, event: Event) -> Verdict:
+        segment_id = event.segment.id
+        before = self._known.get(segment_id)
+        verdict = self._routes.judge(event.kind, event.segment, before)
+        self._known[segment_id] = verdict.known
+        if verdict.changed:
+            load.learn(segment_id, b"" if verdict.known is None else store(verdict.known.segment))
+        for integration in verdict.entered:
+            load.entered(integration, segment_id)
+        return verdict
+
+    def _learn(self, segment_ids: set[str]) -> None:
+        """Reads what is known of these segments, where it is not in memory."""
+        if len(self._known) > KNOWN_AT_MOST:
+            self._known.clear()
+        missing = [segment_id for segment_id in segment_ids if segment_id not in self._known]
+        if not missing:
+            return
+        found: Any = self._redis.hmget(self._keys.segments, missing)
+        for segment_id, stored in zip(missing, found, strict=True):
+            self._known[segment_id] = None if stored is None else self._routes.known(restore(segment_id, stored))
+
+
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
+    text = entry_id.decode()
+    ms, _, n = text.partition("-")
+    return Entry(text, int(ms), int(n), fields.get(b"event"))
+
+
+def _parsed(entry: Entry) -> Event | Quarantined:
+    """The event, or what goes to quarantine in its place."""
+    if entry.data is None:
+        return _quarantined(entry, "malformed", "the entry has no field 'event'; expected XADD ... event '{...}'")
+    if entry.ms > MAX_MS or entry.n > MAX_N:
+        return _quarantined(entry, "id out of range", f"the stream id {entry.id} is beyond {MAX_MS}-{MAX_N}")
+    try:
+        return parse(entry.data)
+    except MalformedEvent as error:
+        return _quarantined(entry, "malformed", str(error))
+
+
+def _poison(entry: Entry) -> Quarantined:
+    reason = f"routing it ended the router's process {DEATHS_AT_MOST} times; kept as it came"
+    return _quarantined(entry, "poison", reason)
+
+
+def _quarantined(entry: Entry, code: str, reason: str) -> Quarantined:
+    data = entry.data or b""
+    return Quarantined(
+        uid=new_uid(),
+        integration=None,
+        segment=None,
+        event_type=None,
+        profile=None,
+        sequence=f"{entry.ms:013d}{entry.n:07d}{0:07d}",
+        at_ms=entry.ms,
+        code=code,
+        reason=reason,
+        payload=raw_excerpt(data),
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _bad_profile(entry: Entry, event: Event, bad: BadProfile) -> Quarantined:
+    return Quarantined(
+        uid=new_uid(),
+        integration=None,
+        segment=event.segment.id,
+        event_type=event.kind.label,
+        profile=bad.profile_id,
+        sequence=f"{entry.ms:013d}{entry.n:07d}{bad.index:07d}",
+        at_ms=entry.ms,
+        code=bad.code,
+        reason=bad.reason,
+        payload=raw_excerpt(bad.raw),
+        size=len(bad.raw),
+        sha256=hashlib.sha256(bad.raw).hexdigest(),
+    )
