@@ -1,0 +1,1 @@
+"""How it is done: everything behind the tasks. Start with delivery.py; docs/architecture.md has the map."""

@@ -1,0 +1,203 @@
+"""Cuts batches from what a lane handed out (RULES.md 10, 14, 15, 17). Pure.
+
+The cut depends on nothing but the operations handed out, the size, the key and the halving, so every retry cuts the
+same batch. What a later `clear` makes moot is decided here, when it is looked at, and never by changing the lane.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.events import Kind, profile
+from workers.lanes.chunks import Operation, unpack
+from workers.templates import Row, RowProblem, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An operation that no target can take, and why; for the quarantine."""
+
+    operation: Operation
+    code: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An operation of a batch with its row, as templates see it."""
+
+    operation: Operation
+    row: Row
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is delivered in one transaction.
+
+    taken        operations it takes from the lane, everything below included
+    first, last  sequences of the first and last of them
+    head_ms      stream time of the first
+    name         the segment's name as the lane knew it
+    event        the segment event that this batch is, if it is one
+    removes      in the order of their keys; run first
+    adds         in the order of their keys; run second
+    rejected     operations without a usable key
+    merged       operations superseded within the batch by a later one of their key
+    moot         operations that a later clear makes pointless
+    """
+
+    first: str
+    last: str
+    head_ms: int
+    name: str | None
+    taken: int = 0
+    event: Operation | None = None
+    removes: list[Member] = field(default_factory=list)
+    adds: list[Member] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    merged: int = 0
+    moot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How an integration's batches are cut.
+
+    size    operations in a batch, counted before merging
+    key     profile fields that identify the row
+    merges  False in one-at-a-time mode, where nothing is merged
+    """
+
+    size: int
+    key: Key
+    merges: bool
+
+
+class Hand:
+    """The operations that a deliverer holds of a lane, beyond what is settled.
+
+    done   last settled sequence
+    to     last sequence handed out: what lies behind it in a chunk was not
+    clear  sequence of the last clear that makes what is before it moot, or ''
+    """
+
+    def __init__(self, done: str, to: str, clear: str, chunks: Sequence[bytes]) -> None:
+        self.settled = done
+        self.clear = clear
+        self._operations: deque[tuple[Operation, str | None]] = deque()
+        self._chunk_ends: deque[str] = deque()
+        self.receive(to, clear, chunks)
+
+    def receive(self, to: str, clear: str, chunks: Sequence[bytes]) -> None:
+        """Takes more of the lane into the hand."""
+        self.clear = clear
+        for chunk in chunks:
+            name, operations = unpack(chunk)
+            self._chunk_ends.append(operations[-1].sequence)
+            if operations[0].sequence <= self.settled or operations[-1].sequence > to:
+                operations = [o for o in operations if self.settled < o.sequence <= to]
+            self._operations.extend((operation, name) for operation in operations)
+
+    def __len__(self) -> int:
+        return len(self._operations)
+
+    @property
+    def chunks(self) -> int:
+        """Chunks of the lane that hold something of the hand."""
+        while self._chunk_ends and self._chunk_ends[0] <= self.settled:
+            self._chunk_ends.popleft()
+        return len(self._chunk_ends)
+
+    @property
+    def next_ms(self) -> int | None:
+        """Stream time of the next operation held."""
+        return self._operations[0][0].ms if self._operations else None
+
+    def settle(self, batch: Batch) -> None:
+        """The batch at the head is done with."""
+        for _ in range(batch.taken):
+            self._operations.popleft()
+        self.settled = batch.last
+
+    def cut(self, how: Cut, halved: int = 0) -> Batch | None:
+        """The next batch; None when the hand is empty. Does not change the hand."""
+        if not self._operations:
+            return None
+        return _Cutter(self._operations, how, max(1, how.size >> halved), self.clear).batch()
+
+
+class _Cutter:
+    """Walks the operations from the head until the batch ends."""
+
+    def __init__(self, operations: deque[tuple[Operation, str | None]], how: Cut, size: int, clear: str) -> None:
+        self._operations = operations
+        self._how = how
+        self._room = size
+        self._clear = clear
+        self._live: dict[Key, Member] = {}
+        self._spellings: dict[Key, Key] = {}
+        first, name = operations[0]
+        self._batch = Batch(first.sequence, first.sequence, first.ms, name)
+
+    def batch(self) -> Batch:
+        last = None
+        for operation, name in self._operations:
+            if not self._takes(operation, name):
+                break
+            self._batch.taken += 1
+            last = operation
+            if self._batch.event is not None:
+                break
+        if last is not None:
+            self._batch.last = last.sequence
+        self._sort()
+        return self._batch
+
+    def _takes(self, operation: Operation, name: str | None) -> bool:
+        """Puts one operation into the batch; False if the batch ends before it."""
+        batch = self._batch
+        if operation.kind > Kind.REMOVE:
+            if batch.taken:
+                return False
+            batch.event = operation
+            return True
+        if self._clear and operation.sequence < self._clear:
+            batch.moot += 1
+            return True
+        if self._room == 0 or (name != batch.name and batch.taken > batch.moot):
+            return False
+        batch.name = name
+        row = Row(profile(operation.body), operation.event_time_us, operation.number)
+        try:
+            key = key_of(row.profile, self._how.key)
+        except RowProblem as problem:
+            batch.rejected.append(Rejected(operation, problem.code, problem.reason))
+        else:
+            if not self._admits(key, Member(operation, row)):
+                return False
+        self._room -= 1
+        return True
+
+    def _admits(self, key: Key, member: Member) -> bool:
+        """A key that differs from an earlier one only in case or trailing blanks may be the same to the target."""
+        folded = tuple(part.rstrip().casefold() for part in key)
+        if self._spellings.setdefault(folded, key) != key:
+            return False
+        if key in self._live:
+            self._batch.merged += 1
+        self._live[key] = member
+        return True
+
+    def _sort(self) -> None:
+        """Removes before adds, each by key: two deliverers on one table then lock rows in one order."""
+        for _, member in sorted(self._live.items(), key=lambda item: item[0]):
+            rows = self._batch.adds if member.operation.kind == Kind.ADD else self._batch.removes
+            rows.append(member)

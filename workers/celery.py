@@ -1,0 +1,157 @@
+"""The Celery application. `celery -A workers worker|beat|flower` finds it here, by Celery's own convention.
+
+Only this file and `tasks/` know that Celery exists. Here stand the worker's start and the bootstep that runs the
+pulse; what is said to Celery itself is in celeryconfig.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery, bootsteps
+from celery.signals import celeryd_init, worker_process_init
+from kombu.entity import Queue
+from kombu.exceptions import ChannelError
+from redis import RedisError
+
+from workers.errors import SegsyncError, SettingsError
+from workers.pulse import Pulse
+from workers.runtime import Runtime
+from workers.settings import LocalSettings, load_local
+from workers.starting import settle_configuration
+
+if TYPE_CHECKING:
+    from workers.lanes.store import Wake
+
+log = logging.getLogger(__name__)
+
+STATUS_WRONG_FILE = 2
+STATUS_OUT_OF_REACH = 3
+TASK_OF_QUEUE = {"route": "segsync.route", "upkeep": "segsync.upkeep"}
+
+
+def _exit(message: object, status: int) -> None:
+    print(message, file=sys.stderr)  # noqa: T201 - logging is not set up yet, and this is for a person
+    raise SystemExit(status)
+
+
+def _local() -> LocalSettings:
+    try:
+        return load_local()
+    except SettingsError as error:
+        _exit(error, STATUS_WRONG_FILE)
+        raise
+
+
+local = _local()
+runtime = Runtime(local)
+app = Celery("segsync")
+app.config_from_object("celeryconfig")
+
+
+def queues(process: Runtime) -> list[Queue]:
+    """What a worker without -Q serves."""
+    connectors = process.applied.settings.connectors
+    return [Queue("route"), Queue("upkeep"), *(Queue(f"deliver.{key}") for key in connectors)]
+
+
+@celeryd_init.connect  # type: ignore[untyped-decorator]
+def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) -> None:
+    """Before anything of the worker: its configuration, or an end with a message and no traceback."""
+    try:
+        settle_configuration(runtime)
+        conf.task_queues = queues(runtime)
+    except SettingsError as error:
+        _exit(error, STATUS_WRONG_FILE)
+    except (RedisError, SegsyncError) as error:
+        _exit(f"segsync: cannot start: {error}", STATUS_OUT_OF_REACH)
+    PulseStep.serves_all = not (options or {}).get("queues")
+
+
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def start_child(**_: object) -> None:
+    """A forked child uses nothing of its parent's."""
+    runtime.after_fork()
+
+
+class Waker:
+    """Sends wake-ups to queues, on a connection of its own."""
+
+    def __init__(self) -> None:
+        self._connection = app.connection_for_write()
+        self._producer = app.amqp.Producer(self._connection, auto_declare=False)
+
+    def __call__(self, wake: Wake) -> None:
+        """Sends one, unless the queue holds as many as may be at work at once (RULES.md 26a)."""
+        if self._waiting(wake.queue) >= wake.limit:
+            return
+        kind, _, connector = wake.queue.partition(".")
+        arguments = [connector, wake.token] if kind == "deliver" else [wake.token]
+        name = TASK_OF_QUEUE.get(wake.queue, "segsync.deliver")
+        app.send_task(name, arguments, queue=Queue(wake.queue), producer=self._producer, retry=False)
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        self._connection.release()
+
+    def _waiting(self, queue: str) -> int:
+        try:
+            return int(self._producer.channel.queue_declare(queue=queue, passive=True).message_count)
+        except ChannelError:
+            return 0  # Redis has no key for an empty list
+
+
+def wake_all(who: str) -> None:
+    """Wakes what is due now; how `route` and `deliver` end, and all that beat does."""
+    tick = runtime.tick(who)
+    if tick.wakes:
+        waker = Waker()
+        try:
+            for wake in tick.wakes:
+                waker(wake)
+        finally:
+            waker.close()
+
+
+class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Runs the pulse beside the worker's pool. (A consumer's step would restart at every broker reconnect.)."""
+
+    requires = ("celery.worker.components:Pool",)
+    serves_all = True
+
+    def __init__(self, worker: Any, **kwargs: object) -> None:
+        super().__init__(worker, **kwargs)
+        self._worker = worker
+        self._waker: Waker | None = None
+        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow)
+
+    def start(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """With the worker."""
+        self._pulse.start()
+
+    def close(self, worker: Any) -> None:  # noqa: ARG002
+        """At the beginning of a shutdown."""
+        self._pulse.close()
+
+    def stop(self, worker: Any) -> None:  # noqa: ARG002
+        """At its end."""
+        self._pulse.stop()
+
+    terminate = stop
+
+    def _wake(self, wake: Wake) -> None:
+        waker = self._waker or Waker()
+        self._waker = None  # a waker that failed is not used again
+        waker(wake)
+        self._waker = waker
+
+    def _follow(self, process: Runtime) -> None:
+        """A worker that serves everything serves the queues of new connectors too."""
+        if self.serves_all:
+            for queue in queues(process):
+                app.control.add_consumer(queue.name, destination=[self._worker.hostname])
+
+
+app.steps["worker"].add(PulseStep)

@@ -1,0 +1,114 @@
+"""How long a lane is ours, by the local clock, and the thread that keeps it so (RULES.md 12, 18).
+
+The lease in Redis says when others may take over. Here stands the deliverer's own view of it, counted from before
+the claim was sent, on a clock that goes on while the machine sleeps: a COMMIT is only sent while there is time left.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from redis import RedisError
+
+from workers.lanes.store import LEASE_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.lanes import Lanes
+
+log = logging.getLogger(__name__)
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+RENEW_EVERY = 3.0
+"""Seconds between renewals: a permit lives 10 s, a lease 30 s."""
+
+
+def now() -> float:
+    """Seconds on the clock that leases are counted by."""
+    return time.clock_gettime(_CLOCK)
+
+
+class Lease:
+    """One lane, held by one deliverer.
+
+    sent      `now()` from before the claim was sent
+    deadline  `now()` beyond which nothing renews it, however alive the process looks (RULES.md 12)
+    """
+
+    def __init__(self, integration: str, segment: str, queue: str, token: str, sent: float) -> None:
+        self.integration = integration
+        self.segment = segment
+        self.queue = queue
+        self.token = token
+        self.renewed = sent
+        self.deadline = sent
+        self.lost = False
+
+    def extend(self, sent: float) -> None:
+        """The lane was claimed or renewed by a command sent at `sent`."""
+        self.renewed = max(self.renewed, sent)
+
+    def allow(self, seconds: float) -> None:
+        """The next step may take so long; the heartbeat renews no longer than that."""
+        self.deadline = now() + seconds
+
+    def left(self) -> float:
+        """Seconds until others may take the lane."""
+        return 0.0 if self.lost else self.renewed + LEASE_MS / 1000 - now()
+
+
+class Heartbeat:
+    """Renews the leases of one process, from one thread that starts when it is first needed.
+
+    A forked child has no thread and no leases: it begins anew.
+    """
+
+    def __init__(self, lanes: Callable[[], Lanes]) -> None:
+        self._lanes = lanes
+        self._leases: set[Lease] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def forget(self) -> None:
+        """In a forked child: the parent's leases are the parent's."""
+        self._leases = set()
+        self._lock = threading.Lock()
+        self._thread = None
+
+    def watch(self, lease: Lease) -> None:
+        """Renews this lease from now on."""
+        with self._lock:
+            self._leases.add(lease)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="segsync-heartbeat", daemon=True)
+                self._thread.start()
+
+    def drop(self, lease: Lease) -> None:
+        """The lane was given back."""
+        with self._lock:
+            self._leases.discard(lease)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(RENEW_EVERY / 3)
+            with self._lock:
+                leases = list(self._leases)
+            for lease in leases:
+                self._renew(lease)
+
+    def _renew(self, lease: Lease) -> None:
+        sent = now()
+        if sent - lease.renewed < RENEW_EVERY or sent > lease.deadline:
+            return
+        try:
+            if self._lanes().renew(lease.integration, lease.segment, lease.queue, lease.token):
+                lease.extend(sent)
+            else:
+                lease.lost = True
+        except RedisError as error:
+            # The lease runs on; if Redis stays away, the deliverer will not commit (Lease.left).
+            log.warning("lease of %s/%s not renewed: %s", lease.integration, lease.segment, type(error).__name__)

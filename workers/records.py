@@ -1,0 +1,92 @@
+"""The records of a delivery, made where all that they tell is at hand. Pure but for the clock."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+from workers.events import Kind, profile, raw_excerpt
+from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
+
+if TYPE_CHECKING:
+    from workers.batches import Batch, Rejected
+    from workers.errors import TargetError
+    from workers.leases import Lease
+    from workers.rendering import Rendered
+
+
+def delivered(
+    connector: str, lease: Lease, batch: Batch, rendered: Rendered, runs: list[QueryRun], attempts: int, started: float
+) -> Delivery:
+    """A batch that was committed, or had nothing to run."""
+    return _delivery(
+        connector, lease, batch, attempts, started, moot=batch.moot + rendered.idle, rejected=len(rendered.rejected),
+        runs=runs,
+    )  # fmt: skip
+
+
+def failed(
+    connector: str, lease: Lease, batch: Batch, attempts: int, started: float, error: TargetError, *, held: bool
+) -> Delivery:
+    """A batch that was not committed, as far as we know."""
+    outcome = "held" if held else "retry"
+    return _delivery(connector, lease, batch, attempts, started, outcome=outcome, code=error.code, reason=error.reason)
+
+
+def _delivery(
+    connector: str,
+    lease: Lease,
+    batch: Batch,
+    attempts: int,
+    started: float,
+    *,
+    outcome: str = "delivered",
+    moot: int = 0,
+    rejected: int = 0,
+    code: str = "",
+    reason: str = "",
+    runs: list[QueryRun] | None = None,
+) -> Delivery:
+    ended = time.time()
+    return Delivery(
+        uid=new_uid(),
+        integration=lease.integration,
+        connector=connector,
+        segment=lease.segment,
+        outcome=outcome,
+        first=batch.first,
+        last=batch.last,
+        operations=batch.taken,
+        merged=batch.merged,
+        moot=moot,
+        quarantined=rejected,
+        attempt=attempts + 1,
+        started_ms=round(started * 1000),
+        duration_us=round((ended - started) * 1e6),
+        waited_ms=max(0, round(ended * 1000) - batch.head_ms),
+        code=code,
+        reason=reason,
+        queries=runs or [],
+    )
+
+
+def quarantined(lease: Lease, rejected: Rejected) -> Quarantined:
+    """An operation that no target can take."""
+    operation = rejected.operation
+    is_profile = operation.kind <= Kind.REMOVE
+    return Quarantined(
+        uid=new_uid(),
+        integration=lease.integration,
+        segment=lease.segment,
+        event_type=Kind(operation.kind).label,
+        profile=str(profile(operation.body)["_id"]) if is_profile else None,
+        sequence=operation.sequence,
+        at_ms=operation.ms,
+        code=rejected.code,
+        reason=rejected.reason,
+        payload=raw_excerpt(operation.body),
+        size=len(operation.body),
+        sha256=hashlib.sha256(operation.body).hexdigest(),
+        detail=rejected.detail,
+    )

@@ -1,0 +1,178 @@
+"""What one process needs to route and deliver: its Redis, the applied configuration, and connectors when asked for.
+
+Plain code: tasks use it, `segsync drain` uses it, a REPL can.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from workers import revision
+from workers.connectors import connect
+from workers.delivery import Deliverer, NothingDue, Result
+from workers.drainer import Drainer
+from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
+from workers.intake import Router
+from workers.keys import Keys
+from workers.lanes import Lanes
+from workers.leases import Heartbeat
+from workers.ledger import Ledger
+from workers.routing import Routes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis import Redis
+
+    from workers.connectors.contract import Connector
+    from workers.lanes.store import Tick
+    from workers.revision import Applied
+    from workers.settings import LocalSettings
+
+log = logging.getLogger(__name__)
+
+
+class Runtime:
+    """One process's view of an installation; begins anew in a forked child.
+
+    Raises redis.RedisError where Redis is out of reach and NothingApplied while no configuration is applied.
+    """
+
+    def __init__(self, local: LocalSettings, environ: Mapping[str, str] = os.environ) -> None:
+        self.local = local
+        self.keys = Keys(local.namespace)
+        self._environ = environ
+        self._pid = os.getpid()
+        self._reset()
+
+    def _reset(self) -> None:
+        # Unique per process start: a lease must never be mistaken for one of an earlier process (RULES.md 12).
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+        self._applied: Applied | None = None
+        self._lanes: Lanes | None = None
+        self._router: Router | None = None
+        self._connectors: dict[str, Connector] = {}
+        self._deliverers: dict[str, Deliverer] = {}
+        self._ledger: Ledger | None = None
+        self._heartbeat = Heartbeat(lambda: self.lanes)
+
+    def after_fork(self) -> None:
+        """In a forked child, before anything else: nothing of the parent's is used."""
+        if os.getpid() != self._pid:
+            self._pid = os.getpid()
+            self._reset()
+            self.__dict__.pop("redis", None)
+
+    @cached_property
+    def redis(self) -> Redis:
+        """This process's client."""
+        return self.local.redis.client()
+
+    @property
+    def applied(self) -> Applied:
+        """The configuration this process works by."""
+        if self._applied is None:
+            self._applied = revision.read(self.redis, self.keys, self.local)
+        return self._applied
+
+    def follow(self) -> None:
+        """Reads the applied configuration again; everything is built anew from it when it is needed."""
+        fresh = revision.read(self.redis, self.keys, self.local)
+        if self._applied is not None and fresh.revision == self._applied.revision:
+            return
+        log.info("working by revision %s of the configuration", fresh.revision)
+        for connector in self._connectors.values():
+            connector.dispose()
+        self._connectors, self._deliverers = {}, {}
+        self._lanes, self._router, self._ledger = None, None, None
+        self._applied = fresh
+
+    @property
+    def lanes(self) -> Lanes:
+        """The scripts, called with this process's owner id and revision."""
+        if self._lanes is None:
+            self._lanes = Lanes(self.redis, self.keys.namespace, self.applied.revision, self.owner)
+        return self._lanes
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, its schema brought up to date."""
+        if self._ledger is None:
+            ledger = Ledger(self.applied.settings.ledger_url)
+            ledger.upgrade()
+            self._ledger = ledger
+        return self._ledger
+
+    def route(self, token: str, seconds: float) -> int:
+        """One routing turn; returns the events moved."""
+        try:
+            return self._routes().turn(token, seconds)
+        except Stale:
+            self.follow()
+            return self._routes().turn(token, seconds)
+
+    def _routes(self) -> Router:
+        if self._router is None:
+            settings = self.applied.settings
+            routes = Routes(settings.integrations, settings.default_database)
+            self._router = Router(self.redis, self.lanes, routes)
+        return self._router
+
+    def deliver(self, connector: str, token: str, seconds: float) -> Result:
+        """One deliverer's work for a connector; NothingDue for one that is not configured (any more)."""
+        try:
+            return self._deliver(connector, token, seconds)
+        except Stale:
+            self.follow()
+            return self._deliver(connector, token, seconds)
+
+    def _deliver(self, connector: str, token: str, seconds: float) -> Result:
+        if connector not in self.applied.settings.connectors:
+            self.lanes.give_back(f"deliver.{connector}", token)
+            return NothingDue(0)
+        return self._deliverer(connector).work(token, seconds)
+
+    def _deliverer(self, key: str) -> Deliverer:
+        if key not in self._deliverers:
+            applied = self.applied
+            settings = applied.settings.connectors[key]
+            self._deliverers[key] = Deliverer(
+                key,
+                lambda: self._connector(key).open(),
+                applied.settings.integrations,
+                self.lanes,
+                self._heartbeat,
+                parallelism=settings.parallelism,
+                patience=settings.statement_timeout,
+                lock_prefix=f"{applied.installation}",
+            )
+        return self._deliverers[key]
+
+    def _connector(self, key: str) -> Connector:
+        """The connector, its secrets resolved when it is first needed."""
+        if key not in self._connectors:
+            try:
+                target = self.applied.settings.connectors[key].resolve(self._environ)
+            except SettingsError as error:
+                reason = "; ".join(str(mistake) for mistake in error.mistakes)
+                raise TargetError(ErrorClass.HOLD, "segsync settings", reason, level=HoldLevel.CONNECTOR) from None
+            self._connectors[key] = connect(target)
+        return self._connectors[key]
+
+    def drain_outcomes(self, seconds: float) -> int:
+        """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
+        return Drainer(self.redis, self.keys.namespace, self.ledger, self.owner).drain(seconds).written
+
+    def tick(self, who: str) -> Tick:
+        """What must be woken now."""
+        prefix = f"{self.owner}:{secrets.token_hex(4)}:"
+        try:
+            return self.lanes.tick(prefix, who)
+        except Stale:
+            self.follow()
+            return self.lanes.tick(prefix, who)
