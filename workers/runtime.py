@@ -166,7 +166,7 @@ class Runtime:
 
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
-        return Drainer(self.redis, self.keys.namespace, self.ledger, self.owner).drain(seconds).written
+        return Drainer(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
 
     def tick(self, who: str) -> Tick:
         """What must be woken now."""

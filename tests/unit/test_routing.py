@@ -80,7 +80,8 @@ def test_a_delete_is_told_and_then_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    "segment", [Segment("7"), Segment("7", "", "db", frozenset(), frozenset({"b", "a"})), Segment("7", "naïve \U0001f600")]
+    "segment",
+    [Segment("7"), Segment("7", "", "db", frozenset(), frozenset({"b", "a"})), Segment("7", "naïve \U0001f600")],
 )
 def test_what_is_kept_of_a_segment_comes_back(segment: Segment) -> None:
     assert restore("7", store(segment)) == segment

@@ -1,0 +1,10 @@
+FROM python:3.11-slim
+RUN useradd --system --create-home segsync
+WORKDIR /srv/segsync
+COPY pyproject.toml README.md LICENSE segsync.py celeryconfig.py ./
+COPY workers workers
+COPY tasks tasks
+RUN pip install --no-cache-dir .
+USER segsync
+# Each service of docker-compose.yml says what it runs.
+CMD ["segsync", "--help"]
