@@ -156,7 +156,9 @@ class Installation:
             time.sleep(0.01)
 
     def ready(self, seconds: float = 30) -> None:
-        """Waits until a worker's pulse beats."""
+        """Waits until every worker takes tasks and a pulse beats."""
+        workers = [p for p in self.processes if p.log.name.startswith("worker") and p.running]
+        self.wait(lambda: all(" ready." in p.log.read_text() for p in workers), seconds, "all workers ready")
         self.wait(lambda: self.redis.hexists(self.keys.seen, "pulse"), seconds, "a worker's first pulse")
 
     def backlog(self) -> int:
