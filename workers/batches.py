@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Key = tuple[str, ...]
 
+# Looked up once: an enum's members are slow to look up, and this is done for every operation.
+_REMOVE, _ADD = int(Kind.REMOVE), int(Kind.ADD)
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -164,7 +167,7 @@ class _Cutter:
     def _takes(self, operation: Operation, name: str | None) -> bool:
         """Puts one operation into the batch; False if the batch ends before it."""
         batch = self._batch
-        if operation.kind > Kind.REMOVE:
+        if operation.kind > _REMOVE:
             if batch.taken:
                 return False
             batch.event = operation
@@ -188,7 +191,7 @@ class _Cutter:
 
     def _admits(self, key: Key, member: Member) -> bool:
         """A key that differs from an earlier one only in case or trailing blanks may be the same to the target."""
-        folded = tuple(part.rstrip().casefold() for part in key)
+        folded = (key[0].rstrip().casefold(),) if len(key) == 1 else tuple(part.rstrip().casefold() for part in key)
         if self._spellings.setdefault(folded, key) != key:
             return False
         if key in self._live:
@@ -199,5 +202,5 @@ class _Cutter:
     def _sort(self) -> None:
         """Removes before adds, each by key: two deliverers on one table then lock rows in one order."""
         for _, member in sorted(self._live.items(), key=lambda item: item[0]):
-            rows = self._batch.adds if member.operation.kind == Kind.ADD else self._batch.removes
+            rows = self._batch.adds if member.operation.kind == _ADD else self._batch.removes
             rows.append(member)

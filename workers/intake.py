@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workers.errors import MalformedEvent, SegsyncError
 from workers.events import BadProfile, Event, Kind, parse, raw_excerpt
 from workers.keys import Keys
 from workers.lanes import Lanes, Operation
 from workers.lanes.chunks import MAX_MS, MAX_N
-from workers.lanes.store import BUDGET_BYTES
 from workers.loads import Load, Position
 from workers.outcomes import Quarantined, new_uid
 from workers.routing import Known, Routes, Verdict, restore, store
@@ -35,8 +33,7 @@ class RoutingLost(SegsyncError):
     """Another router has taken over; what this one was moving is left to it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry of the intake: its id, and the bytes of its field `event` (None if it has none)."""
 
     id: str
@@ -54,7 +51,6 @@ class Router:
         self._lanes = lanes
         self._routes = routes
         self._known: dict[str, Known | None] = {}
-        self._read_count = 64
 
     def turn(self, token: str, seconds: float) -> int:
         """Routes until the intake is empty or the time is over; returns the number of events moved.
@@ -78,14 +74,7 @@ class Router:
         return moved
 
     def _read(self, position: Position) -> list[Entry]:
-        """The next events; as many as fit the budget, judged by the size of the last ones (RULES.md 3)."""
-        rows: Any = self._redis.xrange(self._keys.events, f"({position.last_id}", "+", count=self._read_count)
-        entries = [_entry(entry_id, fields) for entry_id, fields in rows]
-        if entries:
-            size = sum(len(entry.data or b"") for entry in entries)
-            fitting = BUDGET_BYTES * len(entries) // max(size, 1)
-            self._read_count = max(1, min(fitting, self._read_count * 4, READ_AT_MOST))
-        return entries
+        return [_entry(*row) for row in self._lanes.read(position.last_id, READ_AT_MOST)]
 
     def _move(self, load: Load, entries: list[Entry], *, set_aside: bool) -> Load:
         """Moves all these events, in as many steps as their size asks for; returns the next, empty load."""
@@ -155,10 +144,9 @@ class Router:
             self._known[segment_id] = None if stored is None else self._routes.known(restore(segment_id, stored))
 
 
-def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
-    text = entry_id.decode()
-    ms, _, n = text.partition("-")
-    return Entry(text, int(ms), int(n), fields.get(b"event"))
+def _entry(entry_id: str, data: bytes | None) -> Entry:
+    ms, _, n = entry_id.partition("-")
+    return Entry(entry_id, int(ms), int(n), data)
 
 
 def _parsed(entry: Entry) -> Event | Quarantined:

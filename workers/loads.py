@@ -17,6 +17,7 @@ LANES_AT_MOST = 400
 """Lanes that one step touches: each costs a handful of keys, and a script should stay near 1,000 (RULES.md 3)."""
 OPERATION_OVERHEAD = 24
 """Bytes an operation takes in a chunk besides its body, about."""
+_REMOVE, _CLEAR = int(Kind.REMOVE), int(Kind.CLEAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,9 @@ class Load:
         size = len(operation.body) + OPERATION_OVERHEAD
         draft.size += size
         self._bytes += size * len(targets)
-        if operation.kind > Kind.REMOVE:
+        if operation.kind > _REMOVE:
             draft.bar = operation.sequence
-            if operation.kind == Kind.CLEAR:
+            if operation.kind == _CLEAR:
                 draft.clear = draft.bar
         self._operations += 1
 

@@ -7,8 +7,8 @@ by the upsert that takes it out, then nothing; what enters is told from then on 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -27,8 +27,7 @@ class Known:
     targets: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What follows from one event.
 
     targets   integrations to tell
@@ -42,7 +41,7 @@ class Verdict:
     name: str | None
     known: Known | None
     changed: bool
-    entered: tuple[str, ...] = field(default=())
+    entered: tuple[str, ...] = ()
 
 
 class Routes:
@@ -80,10 +79,10 @@ def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 def _fills(segment: Segment, facts: SegmentFacts) -> bool:
     """Whether the facts say anything that is not known yet."""
     return (
-        (segment.name is None and facts.name is not None)
-        or (segment.database is None and facts.database is not None)
-        or (segment.groups is None and facts.groups is not None)
-        or (segment.tags is None and facts.tags is not None)
+        (facts.name is not None and segment.name is None)
+        or (facts.database is not None and segment.database is None)
+        or (facts.groups is not None and segment.groups is None)
+        or (facts.tags is not None and segment.tags is None)
     )
 
 

@@ -17,7 +17,7 @@ from workers.connectors import connect
 from workers.delivery import Deliverer, NothingDue, Result
 from workers.drainer import Drainer
 from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
-from workers.intake import Router
+from workers.intake import Router, RoutingLost
 from workers.keys import Keys
 from workers.lanes import Lanes
 from workers.leases import Heartbeat
@@ -115,6 +115,9 @@ class Runtime:
         except Stale:
             self.follow()
             return self._routes().turn(token, seconds)
+        except RoutingLost:
+            log.warning("another router took over; what was being moved is left to it")
+            return 0
 
     def _routes(self) -> Router:
         if self._router is None:

@@ -167,7 +167,7 @@ class Lanes:
         common = (folder / "common.lua").read_text()
         self._scripts = {
             name: redis.register_script(common + (folder / f"{name}.lua").read_text())
-            for name in ("append", "claim", "settle", "release", "renew", "route", "tick")
+            for name in ("append", "claim", "settle", "release", "renew", "route", "read", "tick")
         }
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -185,6 +185,11 @@ class Lanes:
     def leave_route(self, token: str) -> None:
         """Gives the routing and its permit back."""
         self._call("route", self.owner, LEASE_MS, "leave", token, PERMIT_MS)
+
+    def read(self, after: str, most: int) -> list[tuple[str, bytes | None]]:
+        """The intake's next events after an id: (id, the field `event` or None)."""
+        reply = self._call("read", after, BUDGET_BYTES, most)
+        return [(entry_id.decode(), event) for entry_id, event in zip(reply[::2], reply[1::2], strict=True)]
 
     def append(self, move: Move) -> bool:
         """Moves a part of the intake into the lanes; False if another router has taken over."""
