@@ -171,7 +171,8 @@ def test_a_missing_key_goes_to_quarantine_alone(job: Job) -> None:
 def test_numbers_arrive_as_they_were_written(job: Job) -> None:
     """An integer of 30 digits and a decimal of 20 (Producer would send what Python made of them, so: raw)."""
     big, fine = "123456789012345678901234567890", "0.12345678901234567890"
-    raw = f'{{"type":"add","segment":{{"id":7}},"profiles":[{{"_id":"1","CustomID":{big}}},{{"_id":"2","CustomID":{fine}}}]}}'
+    profiles_ = f'[{{"_id":"1","CustomID":{big}}},{{"_id":"2","CustomID":{fine}}}]'
+    raw = f'{{"type":"add","segment":{{"id":7}},"profiles":{profiles_}}}'
     job.installation.redis.xadd(job.installation.keys.events, {"event": raw})
     job.drain()
     assert job.target.members() == {("7", big), ("7", fine)}

@@ -66,7 +66,9 @@ def add(*ids: str, segment: int = 7, kind: str = "add", **more: Any) -> dict[str
 
 
 def test_events_arrive_in_order_in_every_lane_that_wants_them(desk: Desk) -> None:
-    desk.push(add("1", "2"), add("1", kind="remove"), {"type": "clear", "segment": {"id": 7}}, add("3"), add("9", segment=8))
+    desk.push(
+        add("1", "2"), add("1", kind="remove"), {"type": "clear", "segment": {"id": 7}}, add("3"), add("9", segment=8)
+    )
 
     assert desk.route() == 5
     for integration in ("a", "b"):
@@ -154,7 +156,9 @@ def test_an_id_that_is_no_sequence_is_set_aside(desk: Desk, stream_id: str) -> N
 
 def test_a_giant_event_moves_in_parts(desk: Desk) -> None:
     """No step is larger than its budget, and a router that dies between two goes on in the middle."""
-    desk.push({"type": "add", "segment": {"id": 7}, "profiles": [{"_id": str(i), "pad": "x" * 60} for i in range(60_000)]})
+    desk.push(
+        {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": str(i), "pad": "x" * 60} for i in range(60_000)]}
+    )
 
     class Dies(Exception):
         pass

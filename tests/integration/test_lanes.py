@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -65,7 +65,9 @@ class Bench:
         assert isinstance(claimed, Claimed)
         return claimed
 
-    def settle(self, claimed: Claimed, to: str, operations: int, *, owner: str = "one", held: int = 0, **more: object):  # noqa: ANN201
+    def settle(
+        self, claimed: Claimed, to: str, operations: int, *, owner: str = "one", held: int = 0, **more: object
+    ) -> More | Rest | Lost:
         fields = {"next_ms": None, "held_chunks": int(held > 0), "go_on": True, "records": [b"r"]} | more
         before = str(fields.pop("before", claimed.done))
         return self.lanes(owner).settle(
@@ -73,7 +75,8 @@ class Bench:
         )
 
     def lane(self, segment: str = "7") -> dict[str, str]:
-        return {k.decode(): v.decode() for k, v in self.redis.hgetall(self.keys.lane("crm", segment)).items()}
+        fields: Any = self.redis.hgetall(self.keys.lane("crm", segment))
+        return {k.decode(): v.decode() for k, v in fields.items()}
 
     def score(self, segment: str = "7") -> tuple[float | None, float | None]:
         return (
@@ -231,7 +234,7 @@ def test_a_settlement_sent_twice_counts_once(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("state", [{"paused": 1}, {"active": 0}, {"hold_until": 9 * 10**15}])
-def test_a_paused_or_held_integration_is_not_looked_at(bench: Bench, state: dict[str, int]) -> None:
+def test_a_paused_or_held_integration_is_not_looked_at(bench: Bench, state: Any) -> None:
     bench.append(10)
     bench.redis.hset(bench.keys.integration("crm"), mapping=state)
     assert isinstance(bench.lanes().claim("db", "t", 4), Idle)

@@ -16,7 +16,7 @@ BATCHED = Cut(size=1000, key=("K",), merges=True)
 
 
 def operation(n: int, word: str) -> Operation:
-    """ "add A" or "clear": the n-th operation of a lane."""
+    """The n-th operation of a lane, from words like "add A" or "clear"."""
     kind, _, key = word.partition(" ")
     body: dict[str, Any] = {"_id": str(n), "K": key}
     if key == "?":

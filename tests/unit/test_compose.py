@@ -1,0 +1,100 @@
+"""docker-compose.yml and the Dockerfile name only what exists: files, commands, queues and variables.
+
+No image was built and no container started by any test: there is no Docker engine where these run.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from workers.settings import load
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, Any] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "segsync"}
+EXAMPLE = ROOT / "examples" / "compose" / "segsync.toml"
+
+
+def example_environ() -> dict[str, str]:
+    """The variables of our services, with compose's own defaults filled in."""
+    (environ,) = {tuple(service["environment"].items()) for service in OURS.values()}
+    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in environ}
+
+
+def test_everything_that_was_asked_for_is_there() -> None:
+    assert set(SERVICES) == {"redis", "postgres", "route", "deliver", "beat", "flower"}
+    assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
+    assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
+
+
+def test_redis_keeps_what_it_is_given() -> None:
+    command = SERVICES["redis"]["command"]
+    assert "--appendonly yes" in command
+    assert "--maxmemory-policy noeviction" in command
+
+
+def test_the_example_configuration_is_right_in_the_containers_environment() -> None:
+    settings = load(EXAMPLE, example_environ())
+    assert settings.local.redis.url == "redis://redis:6379/0"
+    assert settings.ledger_url.startswith("postgresql://")
+    assert settings.check_secrets(example_environ()) == []
+
+
+def test_the_workers_serve_every_queue() -> None:
+    served: set[str] = set()
+    for service in OURS.values():
+        words = shlex.split(service["command"])
+        if "-Q" in words:
+            served |= set(words[words.index("-Q") + 1].split(","))
+    connectors = load(EXAMPLE, example_environ()).connectors
+    assert served == {"route", "upkeep", *(f"deliver.{key}" for key in connectors)}
+
+
+def test_the_commands_are_celerys_own() -> None:
+    for service in OURS.values():
+        words = shlex.split(service["command"])
+        assert words[:3] == ["celery", "-A", "workers"]
+        assert words[3] in {"worker", "beat", "flower"}
+
+
+@pytest.mark.parametrize("service", [name for name, service in SERVICES.items() if "volumes" in service])
+def test_mounted_files_exist(service: str) -> None:
+    for volume in SERVICES[service]["volumes"]:
+        source = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", volume).split(":")[0]
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+        else:
+            assert source in COMPOSE["volumes"]
+
+
+def test_the_image_copies_what_the_package_needs() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
+    assert copied >= {"pyproject.toml", "segsync.py", "celeryconfig.py", "workers", "tasks"}
+    for name in copied:
+        assert (ROOT / name).exists(), name
+
+
+def test_compose_itself_reads_the_file() -> None:
+    """Where there is a `docker-compose` or `docker compose`; elsewhere the tests above are what was shown."""
+    found = next((c for c in (["docker-compose"], ["docker", "compose"]) if _runs(c)), None)
+    if found is None:
+        assert COMPOSE["services"]
+        return
+    done = subprocess.run([*found, "config"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def _runs(command: list[str]) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    return subprocess.run([*command, "version"], capture_output=True, check=False).returncode == 0
