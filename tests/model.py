@@ -38,4 +38,4 @@ class Model:
 
 def profiles(*keys: object) -> list[dict[str, Any]]:
     """A profile for each key."""
-    return [{"_id": f"p{key}", "CustomID": key} for key in keys]
+    return [{"_id": f"p{key}"[-60:], "CustomID": key} for key in keys]

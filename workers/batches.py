@@ -1,6 +1,6 @@
 """Cuts batches from what a lane handed out (RULES.md 10, 14, 15, 17). Pure.
 
-The cut depends on nothing but the operations handed out, the size, the key and the halving, so every retry cuts the
+The cut depends on nothing but the operations handed out, the size, the key and the limit, so every retry cuts the
 same batch. What a later `clear` makes moot is decided here, when it is looked at, and never by changing the lane.
 """
 
@@ -46,6 +46,7 @@ class Batch:
     """What is delivered in one transaction.
 
     taken        operations it takes from the lane, everything below included
+    counted      of these: count towards the size
     first, last  sequences of the first and last of them
     head_ms      stream time of the first
     name         the segment's name as the lane knew it
@@ -62,12 +63,21 @@ class Batch:
     head_ms: int
     name: str | None
     taken: int = 0
+    counted: int = 0
     event: Operation | None = None
     removes: list[Member] = field(default_factory=list)
     adds: list[Member] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     merged: int = 0
     moot: int = 0
+
+    @property
+    def alone(self) -> Operation | None:
+        """The one operation that the targets are to be told of, if it is only one."""
+        if self.event is not None:
+            return self.event
+        members = (*self.removes, *self.adds) if len(self.removes) + len(self.adds) == 1 else ()
+        return members[0].operation if members else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +140,16 @@ class Hand:
             self._operations.popleft()
         self.settled = batch.last
 
-    def cut(self, how: Cut, halved: int = 0) -> Batch | None:
-        """The next batch; None when the hand is empty. Does not change the hand."""
+    def cut(self, how: Cut, limit: int | None = None) -> Batch | None:
+        """The next batch, of at most `limit` operations; None when the hand is empty. Does not change the hand."""
         if not self._operations:
             return None
-        return _Cutter(self._operations, how, max(1, how.size >> halved), self.clear).batch()
+        size = how.size if limit is None else min(limit, how.size)
+        return _Cutter(self._operations, how, size, self.clear).batch()
+
+    def up_to(self, sequence: str) -> int:
+        """Operations held up to a sequence."""
+        return sum(operation.sequence <= sequence for operation, _ in self._operations) if sequence else 0
 
 
 class _Cutter:
@@ -171,6 +186,7 @@ class _Cutter:
             if batch.taken:
                 return False
             batch.event = operation
+            batch.counted = 1
             return True
         if self._clear and operation.sequence < self._clear:
             batch.moot += 1
@@ -187,6 +203,7 @@ class _Cutter:
             if not self._admits(key, Member(operation, row)):
                 return False
         self._room -= 1
+        batch.counted += 1
         return True
 
     def _admits(self, key: Key, member: Member) -> bool:

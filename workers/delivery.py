@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers import retrying
-from workers.batches import Batch, Cut, Hand
-from workers.errors import ErrorClass, TargetError
-from workers.lanes import Claimed, Idle, Lanes, Lost, More
+from workers.batches import Batch, Cut, Hand, Rejected
+from workers.errors import HoldLevel, TargetError
+from workers.lanes import Claimed, Idle, Lanes, Lost, More, Probe, Systemic
 from workers.lanes.store import Release, Settlement
 from workers.leases import Heartbeat, Lease, now
 from workers.outcomes import QueryRun, encode
-from workers.records import delivered, failed, quarantined
+from workers.records import Done, delivered, failed, quarantined
 from workers.rendering import Rendered, render
+from workers.retrying import PROBE_MS, Action, Attempt, ConnectFailed, Plan
+from workers.turns import Failed, LeaseOver, NothingDue, Refused, Result, TimeOver, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,61 +38,6 @@ TURN_SECONDS = 1.0
 """How long one lane is served before others get their turn."""
 COMMIT_MARGIN = 2.0
 """Seconds a lease must have left for a COMMIT to be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class NothingDue:
-    """No lane of the connector is due; the permit has been given back."""
-
-    batches: int
-
-
-@dataclass(frozen=True, slots=True)
-class TimeOver:
-    """The wake-up has had its time; more may be due. The permit has not been given back."""
-
-    batches: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A try failed; the lane knows when to try again.
-
-    retry_in_s  seconds until the next try
-    needs_help  whether someone must mend something first; it is tried again all the same
-    """
-
-    integration: str
-    segment: str
-    code: str
-    reason: str
-    retry_in_s: float
-    needs_help: bool
-
-    def __str__(self) -> str:
-        return f"{self.integration}/{self.segment}: {self.code}: {self.reason}"
-
-
-Result = NothingDue | TimeOver | Failed
-
-
-@dataclass(slots=True)
-class Turn:
-    """One lane while it is served."""
-
-    integration: Integration
-    lease: Lease
-    hand: Hand
-    attempts: int
-    halved: int
-    ends: float
-
-
-class LeaseOver(TargetError):
-    """The lease has not enough time left for a COMMIT: another may take the lane, so nothing was committed."""
-
-    def __init__(self) -> None:
-        super().__init__(ErrorClass.RETRY, "segsync lease", "the lease ran out before COMMIT; nothing was committed")
 
 
 class Deliverer:
@@ -136,7 +82,7 @@ class Deliverer:
                 claimed = self._lanes.claim(self._connector, token, self._parallelism)
                 if isinstance(claimed, Idle):
                     return NothingDue(self._batches)
-                failure = self._serve(claimed, token, sent)
+                failure = self._probe() if isinstance(claimed, Probe) else self._serve(claimed, token, sent)
                 if failure is not None:
                     return failure
                 if time.monotonic() >= ends:
@@ -156,20 +102,35 @@ class Deliverer:
         lease = Lease(claimed.integration, claimed.segment, f"deliver.{self._connector}", token, sent)
         hand = Hand(claimed.done, claimed.to, claimed.clear, claimed.chunks)
         integration = self._integrations[claimed.integration]
-        return Turn(integration, lease, hand, claimed.attempts, claimed.halved, time.monotonic() + TURN_SECONDS)
+        return Turn(
+            integration,
+            lease,
+            hand,
+            claimed.attempts,
+            claimed.limit,
+            claimed.suspect,
+            claimed.tried,
+            claimed.deadly,
+            time.monotonic() + TURN_SECONDS,
+        )
 
     def _batch_after_batch(self, turn: Turn) -> Failed | None:
-        cut = Cut(turn.integration.batch_size, turn.integration.key_fields, turn.integration.batched)
-        while (batch := turn.hand.cut(cut, turn.halved)) is not None:
+        integration = turn.integration
+        cut = Cut(integration.batch_size, integration.key_fields, integration.batched)
+        goes_on: bool | Failed = True
+        while goes_on is True and (batch := turn.hand.cut(cut, turn.limit)) is not None:
             started = time.time()
-            rendered = render(turn.integration, turn.lease.segment, batch)
+            if turn.deadly:
+                goes_on = self._set_deadly_aside(turn, batch, started)
+                continue
+            rendered = render(integration, turn.lease.segment, batch)
             try:
                 runs = self._execute(turn, rendered)
             except TargetError as error:
-                return self._failed(turn, batch, started, error)
-            if not self._settle(turn, batch, rendered, runs, started):
-                return None
-        return None
+                goes_on = self._failed(turn, batch, started, error)
+            else:
+                goes_on = self._settle(turn, batch, rendered.rejected, Done(started, rendered.idle, runs))
+        return goes_on if isinstance(goes_on, Failed) else None
 
     def _execute(self, turn: Turn, rendered: Rendered) -> list[QueryRun]:
         """Runs a batch's statements in one transaction and commits it."""
@@ -189,12 +150,19 @@ class Deliverer:
         if lease.left() < COMMIT_MARGIN:
             raise LeaseOver
 
-    def _settle(self, turn: Turn, batch: Batch, rendered: Rendered, runs: list[QueryRun], started: float) -> bool:
-        """Trims the lane up to the batch and records it; False when the turn is over."""
+    def _settle(
+        self, turn: Turn, batch: Batch, rejected: list[Rejected], done: Done, bad: Refused | None = None
+    ) -> bool | Failed:
+        """Trims the lane up to the batch and records it; whether the turn goes on."""
         before = turn.hand.settled
         turn.hand.settle(batch)
-        records = [encode(delivered(self._connector, turn.lease, batch, rendered, runs, turn.attempts, started))]
-        records += [encode(quarantined(turn.lease, rejected)) for rejected in rendered.rejected]
+        suspects = turn.hand.up_to(turn.suspect)
+        turn.limit = retrying.next_limit(turn.limit, turn.integration.batch_size, suspects)
+        turn.suspect = turn.suspect if suspects else ""
+        if bad is not None and not suspects:
+            turn.limit = None  # the bad profile is found, and the search is over
+        records = [encode(delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts))]
+        records += [encode(quarantined(turn.lease, each)) for each in rejected]
         sent = now()
         answer = self._lanes.settle(
             Settlement(
@@ -207,51 +175,105 @@ class Deliverer:
                 held_operations=len(turn.hand),
                 held_chunks=turn.hand.chunks,
                 go_on=time.monotonic() < turn.ends,
+                limit=turn.limit,
+                suspect=turn.suspect,
+                bad=bad.counts_as if bad else "",
                 records=records,
             )
         )
         self._batches += 1
-        turn.attempts = 0
-        if isinstance(answer, Lost):
-            log.warning("%s/%s was taken over before it was settled", turn.lease.integration, turn.lease.segment)
-        if not isinstance(answer, More):
-            return False
-        turn.lease.extend(sent)
-        turn.hand.receive(answer.to, answer.clear, answer.chunks)
-        return True
+        turn.attempts, turn.tried = 0, False
+        match answer:
+            case More():
+                turn.lease.extend(sent)
+                turn.hand.receive(answer.to, answer.clear, answer.chunks)
+                return True
+            case Systemic() if bad is not None:
+                return self._give_back(
+                    turn,
+                    batch,
+                    done.started,
+                    bad.as_query_fault(),
+                    Plan(Action.HELD, PROBE_MS, level=HoldLevel.INTEGRATION),
+                )
+            case Lost():
+                log.warning("%s/%s was taken over before it was settled", turn.lease.integration, turn.lease.segment)
+        return False
 
-    def _failed(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> Failed:
-        """Gives the lane back with its next try's time; the only place that decides what an error leads to."""
+    def _set_deadly_aside(self, turn: Turn, batch: Batch, started: float) -> bool | Failed:
+        """The head of the lane has ended every process that touched it: it goes to the quarantine untouched."""
+        turn.deadly = False
+        members = [member.operation for member in (*batch.removes, *batch.adds)] + (
+            [batch.event] if batch.event else []
+        )
+        reason = "delivering it ended the deliverer's process again and again"
+        return self._settle(turn, batch, [Rejected(each, "poison", reason) for each in members], Done(started))
+
+    def _failed(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> bool | Failed:
+        """Decides what an error leads to, the only place that does; whether the turn goes on."""
         self._discard()
-        plan = retrying.plan(error, turn.attempts, batch.taken)
-        record = failed(self._connector, turn.lease, batch, turn.attempts, started, error, held=bool(plan.level))
-        self._lanes.release(
+        alone = batch.alone
+        tolerant = turn.integration.tolerance == "data"
+        plan = retrying.plan(
+            error, Attempt(batch.counted, alone is not None, turn.attempts, turn.limit, tolerant=tolerant)
+        )
+        if plan.action is Action.SET_ASIDE and alone is not None:
+            refused = Refused(alone, error, may_be_ours=turn.tried)
+            return self._settle(turn, batch, [*batch.rejected, refused.rejected], Done(started), refused)
+        return self._give_back(turn, batch, started, error, plan)
+
+    def _give_back(self, turn: Turn, batch: Batch, started: float, error: TargetError, plan: Plan) -> bool | Failed:
+        """Writes the failure into the lane; True where a shorter batch is tried at once."""
+        again = plan.action is Action.AGAIN
+        connecting = plan.action is Action.CIRCUIT
+        if again:
+            turn.suspect, turn.limit = batch.last, plan.limit
+        held = plan.level is not None
+        record = failed(self._connector, turn.lease, batch, turn.attempts, started, error, held=held)
+        delay = (
+            self._lanes.circuit(self._connector, code=error.code, reason=error.reason) if connecting else plan.delay_ms
+        )
+        sent = now()
+        kept = self._lanes.release(
             Release(
                 integration=turn.lease.integration,
                 segment=turn.lease.segment,
-                how="failed",
-                delay_ms=plan.delay_ms,
-                halve=plan.halve,
+                how="again" if again else "untried" if isinstance(error, ConnectFailed) else "failed",
+                delay_ms=delay,
+                limit=plan.limit,
+                suspect=turn.suspect,
                 level=plan.level.value if plan.level else "",
                 code=error.code,
                 reason=error.reason,
                 records=[encode(record)],
             )
         )
+        turn.attempts += 1
+        if again and kept:
+            turn.lease.extend(sent)
+            return True
         failure = Failed(
-            turn.lease.integration,
-            turn.lease.segment,
-            error.code,
-            error.reason,
-            plan.delay_ms / 1000,
-            needs_help=plan.level is not None,
+            turn.lease.integration, turn.lease.segment, error.code, error.reason, delay / 1000, needs_help=held
         )
         log.warning("%s, next try in %.1f s", failure, failure.retry_in_s)
         return failure
 
+    def _probe(self) -> Failed | None:
+        """Tries to connect, in the name of all lanes of a connector whose circuit is open."""
+        try:
+            self._open()
+        except TargetError as error:
+            delay = self._lanes.circuit(self._connector, code=error.code, reason=error.reason)
+            return Failed(self._connector, "*", error.code, error.reason, delay / 1000, needs_help=False)
+        self._lanes.circuit(self._connector)
+        return None
+
     def _open(self) -> Session:
         if self._session is None:
-            self._session = self._open_session()
+            try:
+                self._session = self._open_session()
+            except TargetError as error:
+                raise ConnectFailed(error) from error
         return self._session
 
     def _close(self) -> None:

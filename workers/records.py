@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.events import Kind, profile, raw_excerpt
@@ -13,17 +14,34 @@ if TYPE_CHECKING:
     from workers.batches import Batch, Rejected
     from workers.errors import TargetError
     from workers.leases import Lease
-    from workers.rendering import Rendered
 
 
-def delivered(
-    connector: str, lease: Lease, batch: Batch, rendered: Rendered, runs: list[QueryRun], attempts: int, started: float
-) -> Delivery:
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done with a batch that is settled.
+
+    started  Unix seconds
+    idle     operations for which no query is configured
+    runs     the queries that were committed
+    """
+
+    started: float
+    idle: int = 0
+    runs: list[QueryRun] = field(default_factory=list)
+
+
+def delivered(connector: str, lease: Lease, batch: Batch, rejected: int, done: Done, attempts: int) -> Delivery:
     """A batch that was committed, or had nothing to run."""
     return _delivery(
-        connector, lease, batch, attempts, started, moot=batch.moot + rendered.idle, rejected=len(rendered.rejected),
-        runs=runs,
-    )  # fmt: skip
+        connector,
+        lease,
+        batch,
+        attempts,
+        done.started,
+        moot=batch.moot + done.idle,
+        rejected=rejected,
+        runs=done.runs,
+    )
 
 
 def failed(

@@ -8,99 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.installation import Installation
-from tests.model import Model, profiles
-from tests.targets import TargetDatabase
-from workers import outcomes, revision
-from workers.draining import drain
-from workers.settings import load
+from tests.integration.jobs import add, clear, delete, remove, upsert
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import redis
-
-    from tests.servers.redis import RedisServer
-    from workers.draining import DrainReport
-    from workers.runtime import Runtime
-
-
-class Job:
-    """One target, one integration, and everything pushed so far."""
-
-    def __init__(self, installation: Installation, target: TargetDatabase) -> None:
-        self.installation = installation
-        self.target = target
-        self.model = Model()
-        self.configure()
-        self.runtime: Runtime = installation.runtime()
-
-    def configure(self, **changes: Any) -> None:
-        """Applies the integration, with changes as `TargetDatabase.integration` takes them."""
-        self.installation.configure(self.target.connector() + self.target.integration(**changes))
-        revision.publish(self.installation.redis, self.installation.keys, load(self.installation.file))
-
-    def push(self, *events: dict[str, Any]) -> None:
-        """Pushes events, and lets them happen to the model."""
-        self.model.apply(events)
-        self.installation.producer.push(events)
-
-    def drain(self, seconds: float = 30) -> DrainReport:
-        """Routes and delivers until nothing is due, waiting for timeouts."""
-        report = drain(self.runtime, seconds)
-        while self.installation.backlog() and not report.failed:
-            report = drain(self.runtime, seconds)
-        return report
-
-    def ends_right(self) -> None:
-        """The tables are what the events describe."""
-        self.drain()
-        assert self.target.members() == self.model.members
-        assert self.target.names() == self.model.names
-
-    def quarantined(self) -> list[outcomes.Quarantined]:
-        """What the ledger's quarantine was sent, before the drainer takes it."""
-        rows = self.installation.redis.xrange(self.installation.keys.outcomes)
-        records = [outcomes.decode(fields[b"r"]) for _, fields in rows]
-        return [record for record in records if isinstance(record, outcomes.Quarantined)]
-
-
-@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
-def target(request: pytest.FixtureRequest) -> TargetDatabase:
-    dialect = request.param
-    name = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}[dialect]
-    password = request.getfixturevalue("mariadb_server").password if dialect == "mysql" else None
-    database = TargetDatabase(dialect, request.getfixturevalue(f"{name}_url"), password)
-    database.create()
-    return database
-
-
-@pytest.fixture
-def job(
-    tmp_path: Path, redis_server: RedisServer, redis_client: redis.Redis, namespace: str, target: TargetDatabase
-) -> Job:
-    assert redis_client.ping()
-    return Job(Installation(tmp_path, redis_server.url, namespace), target)
-
-
-def add(segment: int, *keys: object) -> dict[str, Any]:
-    return {"type": "add", "segment": {"id": segment}, "profiles": profiles(*keys)}
-
-
-def remove(segment: int, *keys: object) -> dict[str, Any]:
-    return {"type": "remove", "segment": {"id": segment}, "profiles": profiles(*keys)}
-
-
-def clear(segment: int) -> dict[str, Any]:
-    return {"type": "clear", "segment": {"id": segment}}
-
-
-def upsert(segment: int, name: str) -> dict[str, Any]:
-    return {"type": "segment_upsert", "segment": {"id": segment, "name": name}}
-
-
-def delete(segment: int) -> dict[str, Any]:
-    return {"type": "segment_delete", "segment": {"id": segment}}
+    from tests.integration.jobs import Job
 
 
 HOSTILE = [

@@ -171,7 +171,7 @@ def test_an_append_does_not_wake_a_lane_that_is_backing_off(bench: Bench) -> Non
 def test_a_clear_gives_a_held_lane_one_try_at_once(bench: Bench) -> None:
     bench.append(10)
     bench.claim()
-    bench.lanes().release(Release("crm", "7", "held", delay_ms=60_000, level="lane", code="c", reason="r"))
+    bench.lanes().release(Release("crm", "7", "failed", delay_ms=60_000, level="lane", code="c", reason="r"))
     assert bench.lane()["hold"] == "c: r"
     clear = bench.append(1, kind=Kind.CLEAR)
     claimed = bench.claim()

@@ -34,8 +34,8 @@ def hand(*words: str, done: int = 0, clear: int | None = None, per_chunk: int = 
     return Hand(settled, operations[-1].sequence, operations[clear - 1].sequence if clear else "", chunks)
 
 
-def cut(held: Hand, how: Cut = BATCHED, halved: int = 0) -> Batch:
-    batch = held.cut(how, halved)
+def cut(held: Hand, how: Cut = BATCHED, limit: int | None = None) -> Batch:
+    batch = held.cut(how, limit)
     assert batch is not None
     return batch
 
@@ -109,9 +109,18 @@ def test_one_at_a_time_merges_nothing() -> None:
     assert all_cuts(held, Cut(1, ("K",), merges=False)) == [(1, ([], ["A"])), (1, (["A"], [])), (1, ([], ["A"]))]
 
 
-def test_halving_takes_a_shorter_prefix() -> None:
+def test_a_limit_takes_a_shorter_prefix() -> None:
     held = hand(*(f"add K{n}" for n in range(10)))
-    assert [cut(held, Cut(8, ("K",), merges=True), halved).taken for halved in range(6)] == [8, 4, 2, 1, 1, 1]
+    assert [cut(held, Cut(8, ("K",), merges=True), limit).taken for limit in (None, 9, 4, 1)] == [8, 8, 4, 1]
+
+
+def test_a_batch_knows_when_it_has_come_down_to_one() -> None:
+    assert cut(hand("add A", "add B")).alone is None
+    alone = cut(hand("add A", "remove A")).alone
+    assert alone is not None
+    assert alone.ms == 1002
+    assert cut(hand("clear")).alone is not None
+    assert cut(hand("add ?")).alone is None
 
 
 def test_a_missing_key_is_set_aside_and_the_rest_goes_on() -> None:

@@ -8,11 +8,15 @@ import pytest
 
 from workers import retrying
 from workers.errors import ErrorClass, HoldLevel, TargetError
-from workers.retrying import backoff_ms, plan
+from workers.retrying import Action, Attempt, ConnectFailed, Plan, backoff_ms, next_limit, plan
 
 
 def error(kind: ErrorClass, level: HoldLevel = HoldLevel.LANE) -> TargetError:
     return TargetError(kind, "code", "reason", level=level)
+
+
+def attempt(operations: int = 10, attempts: int = 0, *, tolerant: bool = True) -> Attempt:
+    return Attempt(operations, operations == 1, attempts, None, tolerant=tolerant)
 
 
 def test_the_examples_in_the_docstrings() -> None:
@@ -25,29 +29,52 @@ def test_a_delay_is_never_below_a_quarter_second_nor_above_ten(attempts: int) ->
 
 
 @pytest.mark.parametrize(
-    ("kind", "attempts", "operations", "halve", "held"),
+    ("kind", "tried", "action", "limit"),
     [
-        (ErrorClass.RETRY, 100, 10, False, False),
-        (ErrorClass.AMBIGUOUS, 0, 10, False, False),
-        (ErrorClass.AMBIGUOUS, 1, 10, True, False),
-        (ErrorClass.AMBIGUOUS, 9, 1, False, False),
-        (ErrorClass.SPLIT, 0, 2, True, False),
-        (ErrorClass.SPLIT, 0, 1, False, True),
-        (ErrorClass.UNKNOWN, 3, 10, False, False),
-        (ErrorClass.UNKNOWN, 4, 10, False, True),
-        (ErrorClass.ISOLATE, 0, 10, False, True),
-        (ErrorClass.HOLD, 0, 10, False, True),
+        (ErrorClass.RETRY, attempt(attempts=100), Action.LATER, None),
+        (ErrorClass.AMBIGUOUS, attempt(), Action.LATER, None),
+        (ErrorClass.AMBIGUOUS, attempt(attempts=1), Action.LATER, 5),
+        (ErrorClass.AMBIGUOUS, attempt(1, attempts=9), Action.LATER, 1),
+        (ErrorClass.SPLIT, attempt(), Action.LATER, 5),
+        (ErrorClass.SPLIT, attempt(1), Action.SET_ASIDE, None),
+        (ErrorClass.UNKNOWN, attempt(attempts=3), Action.LATER, None),
+        (ErrorClass.UNKNOWN, attempt(attempts=4), Action.HELD, None),
+        (ErrorClass.ISOLATE, attempt(), Action.AGAIN, 5),
+        (ErrorClass.ISOLATE, attempt(3), Action.AGAIN, 1),
+        (ErrorClass.ISOLATE, attempt(1), Action.SET_ASIDE, None),
+        (ErrorClass.ISOLATE, attempt(tolerant=False), Action.HELD, None),
+        (ErrorClass.HOLD, attempt(), Action.HELD, None),
     ],
 )
-def test_what_follows_from_an_error(
-    kind: ErrorClass, attempts: int, operations: int, *, halve: bool, held: bool
-) -> None:
-    found = plan(error(kind), attempts, operations)
-    assert (found.halve, found.level is not None) == (halve, held)
+def test_what_follows_from_an_error(kind: ErrorClass, tried: Attempt, action: Action, limit: int | None) -> None:
+    found = plan(error(kind), tried)
+    assert (found.action, found.limit) == (action, limit)
+    assert (found.level is not None) == (action is Action.HELD)
 
 
 def test_a_connector_is_tried_more_seldom_than_a_query() -> None:
-    query = plan(error(ErrorClass.HOLD, HoldLevel.INTEGRATION), 0, 1)
-    password = plan(error(ErrorClass.HOLD, HoldLevel.CONNECTOR), 0, 1)
+    query = plan(error(ErrorClass.HOLD, HoldLevel.INTEGRATION), attempt())
+    password = plan(ConnectFailed(error(ErrorClass.HOLD, HoldLevel.CONNECTOR)), attempt())
     assert (query.level, query.delay_ms) == (HoldLevel.INTEGRATION, 60_000)
     assert (password.level, password.delay_ms) == (HoldLevel.CONNECTOR, 300_000)
+
+
+@pytest.mark.parametrize("kind", [ErrorClass.RETRY, ErrorClass.AMBIGUOUS, ErrorClass.UNKNOWN])
+def test_only_connecting_opens_the_circuit(kind: ErrorClass) -> None:
+    assert plan(ConnectFailed(error(kind)), attempt()) == Plan(Action.CIRCUIT)
+    assert plan(error(kind), attempt()).action is not Action.CIRCUIT
+
+
+def test_the_search_for_a_bad_profile_ends() -> None:
+    """Every step halves what is suspected; the bad one stands alone after at most twice the logarithm."""
+    for bad in (0, 1, 499, 500, 998, 999):
+        suspects, limit, start, steps = 1000, 500, 0, 0
+        while suspects > 1:
+            steps += 1
+            if start <= bad < start + limit:
+                suspects, limit = limit, max(1, limit // 2)
+            else:
+                start, suspects = start + limit, suspects - limit
+                limit = next_limit(limit, 1000, suspects) or 1000
+        assert start == bad
+        assert steps <= 20

@@ -5,6 +5,19 @@ atomically, and `store.py` calls them. The rules are RULES.md 5 to 13.
 """
 
 from workers.lanes.chunks import Operation, pack, unpack
-from workers.lanes.store import Claimed, Idle, Lanes, Lost, More, Rest, Run
+from workers.lanes.store import Claimed, Idle, Lanes, Lost, More, Probe, Rest, Run, Systemic
 
-__all__ = ["Claimed", "Idle", "Lanes", "Lost", "More", "Operation", "Rest", "Run", "pack", "unpack"]
+__all__ = [
+    "Claimed",
+    "Idle",
+    "Lanes",
+    "Lost",
+    "More",
+    "Operation",
+    "Probe",
+    "Rest",
+    "Run",
+    "Systemic",
+    "pack",
+    "unpack",
+]

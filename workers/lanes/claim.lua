@@ -1,8 +1,10 @@
 -- Gives a deliverer the next due lane of a connector, or takes its permit back (RULES.md 9, 10, 26a).
 --
 -- ARGV  3 connector  4 owner  5 lease ms  6 permit's token  7 permit's ms  8 parallelism  9 budget in bytes
--- Returns {'stale'}, {'idle'} (the permit is given back), or
---   {'lane', integration, segment, done, to, clear, attempts, halved, tried (1/0), hold, chunks...}
+-- Returns {'stale'}, {'idle'} (the permit is given back), {'probe'} (the circuit is open: try to connect, and say
+-- what came of it), or
+--   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, tried (0, 1, or 2: its head
+--   kills whoever touches it), hold, chunks...}
 
 local connector, owner, lease, token = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local permits = permits_key('deliver.' .. connector)
@@ -32,6 +34,16 @@ local function may_probe(key, field_until)
   return true
 end
 
+-- Only connection errors open a circuit, and only a connection closes it: no lane is tried meanwhile (RULES.md 25).
+-- One probes at a time; its right to do so expires.
+local open_until = tonumber(redis.call('HGET', connector_key(connector), 'open_until') or nil)
+if open_until then
+  if open_until > now then return idle() end
+  redis.call('HSET', connector_key(connector), 'open_until', now + tonumber(ARGV[7]))
+  redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
+  return { 'probe' }
+end
+
 local connector_hold = tonumber(redis.call('HGET', connector_key(connector), 'hold_until') or nil)
 if connector_hold and connector_hold > now then return idle() end
 
@@ -56,6 +68,8 @@ local function pick(integration, settings)
   return found
 end
 
+local DEATHS = 3
+
 local function hand_out(integration, segment, settings)
   local key = lane_key(integration, segment)
   local lane = read_lane(key)
@@ -70,10 +84,19 @@ local function hand_out(integration, segment, settings)
   end
   local till = now + lease
   redis.call('HSET', key, 'owner', owner, 'until', till, 'to', lane.to, 'starts', lane.starts + 1)
+  -- Counted before the head is touched. Every settlement and release takes it back, so these starts ended with
+  -- their process: what kills it is closed in on (RULES.md 13).
+  if lane.starts >= DEATHS then
+    lane.limit = math.max(1, math.floor((lane.limit > 0 and lane.limit or settings.size) / 2))
+    redis.call('HSET', key, 'limit', lane.limit)
+    -- Down to one, and three more: this one is not touched again.
+    local halvings = math.ceil(math.log(settings.size) / math.log(2))
+    if lane.limit == 1 and lane.starts >= 2 * DEATHS + halvings then tried = 2 end
+  end
   put_leased(integration, segment, till)
   redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
-  local reply = { 'lane', integration, segment, lane.done, lane.to, lane.clear, lane.attempts, lane.halved, tried,
-    lane.hold }
+  local reply = { 'lane', integration, segment, lane.done, lane.to, lane.clear, lane.attempts, lane.limit,
+    lane.suspect, tried, lane.hold }
   for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
   return reply
 end

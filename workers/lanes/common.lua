@@ -48,15 +48,16 @@ local function read_integration(integration)
 end
 
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'halved', 'off', 'digest', 'hold', 'starts' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
   return {
     owner = v[1], till = tonumber(v[2]) or 0, done = v[3] or '', count = tonumber(v[4]) or 0,
     head = tonumber(v[5]) or 0, bar = v[6] or '', clear = v[7] or '', to = v[8] or '',
-    attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, halved = tonumber(v[11]) or 0,
+    attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
+    suspect = v[16] or '',
   }
 end
 
@@ -123,6 +124,13 @@ end
 -- What was handed out before: up to the sequence written then, so that every try cuts the same batch (RULES.md 10).
 local function same_chunks(key, to)
   return read_chunks(key, 0, 64, function(last) return last >= to end)
+end
+
+-- How the next batch is cut after a failure: at most `limit` operations ('' for a whole batch), and where a bad
+-- profile is looked for, the end of the batch it was in (RULES.md 23, 24).
+local function narrow(key, limit, suspect)
+  if limit == '' then redis.call('HDEL', key, 'limit') else redis.call('HSET', key, 'limit', limit) end
+  if suspect == '' then redis.call('HDEL', key, 'suspect') else redis.call('HSET', key, 'suspect', suspect) end
 end
 
 -- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.

@@ -4,8 +4,11 @@
 -- ARGV  3 integration  4 segment  5 owner  6 settled so far  7 sequence settled now  8 operations settled
 --       9 stream ms of the next operation the deliverer holds, or ''  10 operations it still holds
 --       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest  13 lease ms  14 budget in bytes
+--       15 limit and 16 suspect of the next batch, or ''
+--       17 a profile that a target refused and that goes to the quarantine, hashed, or ''
 --       then records for the outcomes stream
--- Returns {'lost'} if the lane is another's by now, {'empty'}, {'rest'},
+-- Returns {'lost'} if the lane is another's by now, {'systemic'} if so many profiles are refused that the query must
+-- be at fault (nothing was settled then), {'empty'}, {'rest'},
 --   or {'more', to, clear, chunks...}
 
 local integration, segment, owner = ARGV[3], ARGV[4], ARGV[5]
@@ -15,6 +18,23 @@ if lane.owner ~= owner or lane.done ~= ARGV[6] then return { 'lost' } end
 
 local settled, operations = ARGV[7], tonumber(ARGV[8])
 local set = read_integration(integration)
+
+-- More than half of at least twenty distinct profiles refused by the target is the query's fault, and none of the
+-- profiles' (RULES.md 23). Counted over ten minutes from the first; good ones are counted only while there are bad.
+local bad, SYSTEMIC, WINDOW_MS = ns .. ':bad:' .. integration, 20, 600000
+if ARGV[17] ~= '' then
+  if redis.call('EXISTS', bad) == 0 then redis.call('HDEL', integration_key(integration), 'good') end
+  redis.call('PFADD', bad, ARGV[17])
+  redis.call('PEXPIRE', bad, WINDOW_MS)
+  local refused = redis.call('PFCOUNT', bad)
+  local good = tonumber(redis.call('HGET', integration_key(integration), 'good') or 0)
+  if refused + good >= SYSTEMIC and refused > good then
+    redis.call('DEL', bad)
+    return { 'systemic' }
+  end
+elseif redis.call('EXISTS', bad) == 1 then
+  redis.call('HINCRBY', integration_key(integration), 'good', operations)
+end
 
 -- The trim names the sequence it ends at, never a count (RULES.md 11); `off` is how much of the first chunk is done.
 lane.off = lane.off + operations
@@ -33,7 +53,7 @@ lane.done = settled
 lane.retry = 0
 
 redis.call('HINCRBY', integration_key(integration), 'backlog', -operations)
-record(ARGV, 15)
+record(ARGV, 18)
 
 -- What has just worked is held no longer, at any level.
 redis.call('HDEL', integration_key(integration), 'hold', 'hold_code', 'hold_until')
@@ -47,6 +67,7 @@ if lane.count <= 0 then
 end
 
 redis.call('HDEL', key, 'attempts', 'retry', 'hold', 'starts')
+narrow(key, ARGV[15], ARGV[16])
 redis.call('HSET', key, 'done', settled, 'count', lane.count, 'head', lane.head, 'off', lane.off)
 if lane.clear <= settled then
   redis.call('HDEL', key, 'clear')

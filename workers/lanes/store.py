@@ -61,8 +61,10 @@ class Claimed:
     to        last sequence handed out
     clear     sequence of the last clear in the lane that makes what is before it moot, or ''
     attempts  failed tries of the batch at the head
-    halved    how often its size was halved
+    limit     the most operations a batch may have after a failure; None: as many as configured
+    suspect   end of the batch in which a bad profile is looked for, or ''
     tried     whether somebody may have tried these operations before
+    deadly    whether its first operation has ended every process that touched it
     hold      why the lane is held, or ''
     """
 
@@ -72,8 +74,10 @@ class Claimed:
     to: str
     clear: str
     attempts: int
-    halved: int
+    limit: int | None
+    suspect: str
     tried: bool
+    deadly: bool
     hold: str
     chunks: list[bytes] = field(repr=False)
 
@@ -81,6 +85,11 @@ class Claimed:
 @dataclass(frozen=True, slots=True)
 class Idle:
     """Nothing is due; the permit has been given back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The connector's circuit is open: connect, and say with `circuit` what came of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,11 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Systemic:
+    """So many profiles are refused that the query must be at fault; nothing was settled."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """What a deliverer says when it has committed a batch, and what it still holds."""
 
@@ -115,7 +129,10 @@ class Settlement:
     held_operations: int
     held_chunks: int
     go_on: bool
-    records: Sequence[bytes]
+    limit: int | None = None
+    suspect: str = ""
+    bad: str = ""
+    records: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +143,8 @@ class Release:
     segment: str
     how: str = "untried"
     delay_ms: int = 0
-    halve: bool = False
+    limit: int | None = None
+    suspect: str = ""
     level: str = ""
     code: str = ""
     reason: str = ""
@@ -167,7 +185,7 @@ class Lanes:
         common = (folder / "common.lua").read_text()
         self._scripts = {
             name: redis.register_script(common + (folder / f"{name}.lua").read_text())
-            for name in ("append", "claim", "settle", "release", "renew", "route", "read", "tick")
+            for name in ("append", "claim", "settle", "release", "renew", "route", "read", "circuit", "tick")
         }
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -204,18 +222,36 @@ class Lanes:
         arguments += (move.events, move.operations, *move.records)
         return bool(self._call("append", *arguments)[0] == b"ok")
 
-    def claim(self, connector: str, token: str, parallelism: int) -> Claimed | Idle:
+    def claim(self, connector: str, token: str, parallelism: int) -> Claimed | Idle | Probe:
         """The connector's next due lane, with operations to deliver."""
         reply = self._call("claim", connector, self.owner, LEASE_MS, token, PERMIT_MS, parallelism, BUDGET_BYTES)
         if reply[0] == b"idle":
             return Idle()
+        if reply[0] == b"probe":
+            return Probe()
         integration, segment, done, to, clear = (part.decode() for part in reply[1:6])
-        attempts, halved, tried = (int(part) for part in reply[6:9])
         return Claimed(
-            integration, segment, done, to, clear, attempts, halved, bool(tried), reply[9].decode(), reply[10:]
+            integration,
+            segment,
+            done,
+            to,
+            clear,
+            attempts=int(reply[6]),
+            limit=int(reply[7]) or None,
+            suspect=reply[8].decode(),
+            tried=int(reply[9]) > 0,
+            deadly=int(reply[9]) > 1,
+            hold=reply[10].decode(),
+            chunks=reply[11:],
         )
 
-    def settle(self, done: Settlement) -> More | Rest | Lost:
+    def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
+        """Opens a connector's circuit, or closes it where no code is given; ms until the next probe."""
+        how = "open" if code else "close"
+        delay: Any = self._call("circuit", connector, how, code, reason)
+        return int(delay)
+
+    def settle(self, done: Settlement) -> More | Rest | Lost | Systemic:
         """Trims what was committed, records it, and says how the turn goes on."""
         reply = self._call(
             "settle",
@@ -231,10 +267,15 @@ class Lanes:
             int(done.go_on),
             LEASE_MS,
             BUDGET_BYTES,
+            "" if done.limit is None else done.limit,
+            done.suspect,
+            done.bad,
             *done.records,
         )
         if reply[0] == b"more":
             return More(reply[1].decode(), reply[2].decode(), reply[3:])
+        if reply[0] == b"systemic":
+            return Systemic()
         return Lost() if reply[0] == b"lost" else Rest()
 
     def release(self, release: Release) -> bool:
@@ -246,10 +287,12 @@ class Lanes:
             self.owner,
             release.how,
             release.delay_ms,
-            int(release.halve),
+            "" if release.limit is None else release.limit,
+            release.suspect,
             release.level,
             release.code,
             release.reason,
+            LEASE_MS,
             *release.records,
         )
         return bool(reply[0] == b"ok")

@@ -66,8 +66,9 @@ local function due_for(connector, parallelism)
 end
 
 for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
-  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until')
-  local parallelism, hold = tonumber(v[1]) or 1, tonumber(v[2])
+  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until')
+  -- Held, or its circuit open: nothing until the time of the next probe, and then one.
+  local parallelism, hold = tonumber(v[1]) or 1, tonumber(v[3]) or tonumber(v[2])
   if hold and hold > now then
     sooner(hold)
   else

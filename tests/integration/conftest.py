@@ -1,0 +1,45 @@
+"""Jobs: events to rows on each database, in the test's own process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.acceptance.installation import Installation
+from tests.integration.jobs import Job
+from tests.targets import TargetDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import redis
+
+    from tests.servers.redis import RedisServer
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql"])
+def target(request: pytest.FixtureRequest) -> TargetDatabase:
+    """SQLite, PostgreSQL and MariaDB in turn, with the customer's tables."""
+    dialect = request.param
+    name = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}[dialect]
+    password = request.getfixturevalue("mariadb_server").password if dialect == "mysql" else None
+    database = TargetDatabase(dialect, request.getfixturevalue(f"{name}_url"), password)
+    database.create()
+    return database
+
+
+@pytest.fixture
+def make_job(
+    tmp_path: Path, redis_server: RedisServer, redis_client: redis.Redis, namespace: str
+) -> Callable[[TargetDatabase], Job]:
+    """Makes a job for a target of the test's own."""
+    assert redis_client.ping()
+    return lambda target: Job(Installation(tmp_path, redis_server.url, namespace), target)
+
+
+@pytest.fixture
+def job(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Job:
+    """A job on each database in turn."""
+    return make_job(target)

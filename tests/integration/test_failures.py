@@ -1,0 +1,200 @@
+"""What failures cost: one bad profile costs one profile, an outage costs nothing, a wrong query waits for someone."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add, remove, upsert
+from tests.servers.postgresql import PostgresqlServer
+from tests.targets import TargetDatabase
+from workers import outcomes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.jobs import Job
+
+
+def deliveries(job: Job) -> list[outcomes.Delivery]:
+    """Every try so far; the drainer must not have run."""
+    rows: Any = job.installation.redis.xrange(job.installation.keys.outcomes)
+    records = [outcomes.decode(fields[b"r"]) for _, fields in rows]
+    return [record for record in records if isinstance(record, outcomes.Delivery)]
+
+
+def serve(job: Job, times: int = 1) -> list[Any]:
+    """Routes, waits for the timeout, and delivers; without the drainer."""
+    job.runtime.route("t", 10)
+    results = []
+    for _ in range(times):
+        time.sleep(0.12)
+        results.append(job.runtime.deliver("crm", "t", 30))
+    return results
+
+
+@pytest.fixture
+def durable_postgresql() -> Iterator[PostgresqlServer]:
+    """One that keeps what it has committed when it is killed."""
+    server = PostgresqlServer(durable=True)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+BAD = "x" * 300
+"""Too long for client_id in MariaDB and PostgreSQL."""
+
+
+def refuses_bad(job: Job) -> None:
+    if job.target.dialect == "sqlite":
+        job.target.run(
+            "CREATE TRIGGER too_long BEFORE INSERT ON member WHEN length(NEW.client_id) > 255"
+            " BEGIN SELECT RAISE(ABORT, 'too long'); END"
+        )
+
+
+@pytest.mark.parametrize("place", [0, 1, 4711, 9_999])
+def test_one_bad_profile_among_10_000_is_found_within_30_executions(job: Job, place: int) -> None:
+    refuses_bad(job)
+    keys = [f"K{n:05d}" for n in range(10_000)]
+    keys[place] = BAD
+    job.push(add(7, *keys))
+    serve(job)
+    tries = deliveries(job)
+
+    assert job.target.members() == job.model.members - {("7", BAD)}
+    assert len(job.quarantined()) == 1
+    assert len(tries) - 10 <= 30
+    assert sum(t.operations for t in tries if t.outcome == "delivered") == 10_000
+
+
+def test_several_bad_profiles_cost_only_themselves(job: Job) -> None:
+    refuses_bad(job)
+    bad = [f"{BAD}{n}" for n in range(5)]
+    keys = [key for n in range(5) for key in (*(f"K{n}-{i}" for i in range(100)), bad[n])]
+    job.push(add(7, *keys), remove(7, "K1-1"), add(8, *keys[:50]))
+    serve(job, 3)
+    assert job.target.members() == {m for m in job.model.members if m[1] not in bad}
+    assert len(job.quarantined()) == 5
+
+
+def test_a_vendors_text_stands_only_in_the_quarantine(job: Job) -> None:
+    refuses_bad(job)
+    job.push(add(7, BAD), add(7, "A"))
+    serve(job)
+    (entry,) = job.quarantined()
+    assert entry.code.startswith(job.target.dialect)
+    assert "xxx" not in entry.reason
+    for delivery in deliveries(job):
+        assert "xxx" not in delivery.reason
+
+
+def test_when_most_profiles_are_refused_the_query_is_at_fault(job: Job) -> None:
+    """The quarantine takes some, and then the integration is held: nothing more is set aside (RULES.md 23)."""
+    refuses_bad(job)
+    job.push(add(7, *(f"{BAD}{n}" for n in range(200))))
+    (result,) = serve(job)
+    assert result.needs_help
+    assert "query must be at fault" in result.reason
+    assert len(job.quarantined()) < 20
+    assert job.installation.backlog() > 180
+    assert job.installation.redis.hget(job.installation.keys.integration("members"), "hold_until")
+
+
+def test_one_bad_profile_alone_in_a_small_batch_is_no_systemic_fault(job: Job) -> None:
+    refuses_bad(job)
+    for n in range(3):
+        job.push(add(7, f"{BAD}{n}"))
+        serve(job)
+    assert job.installation.backlog() == 0
+    assert len(job.quarantined()) == 3
+
+
+def test_tolerance_none_holds_the_lane(job: Job) -> None:
+    refuses_bad(job)
+    job.configure(tolerance='"none"')
+    job.push(add(7, "A", BAD), add(8, "B"))
+    results = serve(job, 2)
+    assert any(getattr(result, "needs_help", False) for result in results)
+    assert job.quarantined() == []
+    assert job.target.members() == {("8", "B")}
+    assert job.installation.backlog() == 2
+
+
+def test_a_bad_segment_event_costs_itself(job: Job) -> None:
+    if job.target.dialect == "sqlite":
+        job.target.run(
+            "CREATE TRIGGER too_long BEFORE INSERT ON segment WHEN length(NEW.name) > 255"
+            " BEGIN SELECT RAISE(ABORT, 'too long'); END"
+        )
+    job.push(upsert(7, BAD), add(7, "A"))
+    serve(job)
+    assert job.target.members() == {("7", "A")}
+    (entry,) = job.quarantined()
+    assert entry.event_type == "segment_upsert"
+
+
+def test_a_wrong_query_holds_the_integration_and_keeps_everything(job: Job) -> None:
+    job.configure(add=job.target.queries()["add"].replace("INTO member", "INTO no_such_table"))
+    job.push(*(add(segment, "A") for segment in range(20)))
+    results = serve(job, 5)
+    assert [type(result).__name__ for result in results] == ["Failed"] + ["NothingDue"] * 4
+    assert job.quarantined() == []
+    assert job.installation.backlog() == 20
+    job.configure()
+    job.ends_right()
+
+
+def test_an_outage_opens_the_circuit_and_loses_nothing(
+    durable_postgresql: PostgresqlServer, make_job: Any, namespace: str
+) -> None:
+    """Down under load: no quarantine, no try per lane, and everything is drained in order after its return."""
+    durable_postgresql.create_database(namespace)
+    target = TargetDatabase("postgresql", durable_postgresql.url(namespace))
+    target.create()
+    job = make_job(target)
+    job.push(add(0, "first"))
+    serve(job)
+    durable_postgresql.kill()
+    for n in range(100):
+        job.push(add(n, *(f"K{i}" for i in range(100))), remove(n, "K1"))
+    job.runtime.route("t", 10)
+    deadline = time.monotonic() + 4
+    while time.monotonic() < deadline:
+        job.runtime.deliver("crm", "t", 1)
+        time.sleep(0.05)
+    tries = len(deliveries(job))
+    assert tries < 20, "one lane is tried, then the circuit keeps the others away"
+    assert job.quarantined() == []
+
+    durable_postgresql.start()
+    returned = time.monotonic()
+    while job.installation.backlog():
+        job.runtime.deliver("crm", "t", 5)
+        time.sleep(0.02)
+        assert time.monotonic() < returned + 15
+    assert target.members() == job.model.members
+
+
+def test_what_kills_its_process_is_set_aside_in_the_end(job: Job) -> None:
+    """A deliverer that dies leaves its start counted; three deaths halve the batch, and at last the head goes."""
+    job.configure(batch='{ size = 4, timeout = "100ms" }')
+    job.push(add(7, "A", "B", "C", "D"))
+    job.runtime.route("t", 10)
+    lanes, keys = job.runtime.lanes, job.installation.keys
+    limits = []
+    for _ in range(8):
+        claimed: Any = lanes.claim("crm", "t", 4)
+        limits.append(claimed.limit)
+        job.installation.redis.hset(keys.lane("members", "7"), "until", 0)
+        job.installation.redis.zadd(keys.full("members"), {"7": 0})
+    assert limits == [None, None, None, 2, 1, 1, 1, 1]
+    serve(job)
+    (entry,) = job.quarantined()
+    assert entry.code == "poison"
+    assert job.target.members() == {("7", "B"), ("7", "C"), ("7", "D")}

@@ -1,0 +1,108 @@
+"""What a turn is made of: the lane while it is served, how it can end, and what a target refuses."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.batches import Rejected
+from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.retrying import ALREADY_THERE
+
+if TYPE_CHECKING:
+    from workers.batches import Hand
+    from workers.integrations import Integration
+    from workers.lanes import Operation
+    from workers.leases import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class NothingDue:
+    """No lane of the connector is due; the permit has been given back."""
+
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOver:
+    """The wake-up has had its time; more may be due. The permit has not been given back."""
+
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A try failed; the lane knows when to try again.
+
+    retry_in_s  seconds until the next try
+    needs_help  whether someone must mend something first; it is tried again all the same
+    """
+
+    integration: str
+    segment: str
+    code: str
+    reason: str
+    retry_in_s: float
+    needs_help: bool
+
+    def __str__(self) -> str:
+        return f"{self.integration}/{self.segment}: {self.code}: {self.reason}"
+
+
+Result = NothingDue | TimeOver | Failed
+
+
+@dataclass(slots=True)
+class Turn:
+    """One lane while it is served."""
+
+    integration: Integration
+    lease: Lease
+    hand: Hand
+    attempts: int
+    limit: int | None
+    suspect: str
+    tried: bool
+    deadly: bool
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The one operation a target refused, and the error that it refused it with.
+
+    may_be_ours  whether the batch may have been committed by an earlier try
+    """
+
+    operation: Operation
+    error: TargetError
+    may_be_ours: bool
+
+    @property
+    def already_there(self) -> bool:
+        """Then it is no one's fault: what the error complains of is most likely our own earlier try."""
+        return self.may_be_ours and self.error.code in ALREADY_THERE
+
+    @property
+    def rejected(self) -> Rejected:
+        """For the quarantine."""
+        code = "already there" if self.already_there else self.error.code
+        return Rejected(self.operation, code, self.error.reason, self.error.detail)
+
+    @property
+    def counts_as(self) -> str:
+        """The profile, hashed, as it counts towards the query's being at fault; '' if it does not (RULES.md 23)."""
+        return "" if self.already_there else hashlib.sha256(self.operation.body).hexdigest()[:16]
+
+    def as_query_fault(self) -> TargetError:
+        """What it is when most profiles are refused."""
+        reason = f"most profiles are refused, so the query must be at fault: {self.error.reason}"
+        return TargetError(ErrorClass.HOLD, self.error.code, reason, level=HoldLevel.INTEGRATION)
+
+
+class LeaseOver(TargetError):
+    """The lease has not enough time left for a COMMIT: another may take the lane, so nothing was committed."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorClass.RETRY, "segsync lease", "the lease ran out before COMMIT; nothing was committed")
