@@ -1,0 +1,106 @@
+"""What the configuration declares, as the router and the deliverers use it: frozen values, nothing to parse.
+
+`Scope.wants` is asked for every event and integration, so it is two comparisons and a set operation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.templates import Query, QueryKind
+
+ScopeKind = Literal["all", "ids", "groups", "tags"]
+Tolerance = Literal["data", "none"]
+WhenFull = Literal["block", "drop"]
+
+DEFAULT_TIMEOUT_MS = 60_000
+"""How long a batch waits for its last profile where the file says nothing (spec: "Default timeout value")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What is known of a segment. None means that no event ever said; an empty set means "none", said."""
+
+    id: str
+    name: str | None = None
+    database: str | None = None
+    groups: frozenset[str] | None = None
+    tags: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which segments an integration follows.
+
+    database  the profile database they must be in; means nothing for hand-picked ids
+    kind      "all" of the database, or those with one of the named groups, tags or ids
+    values    the groups, tags or ids; empty for "all"
+    """
+
+    database: str
+    kind: ScopeKind = "all"
+    values: frozenset[str] = frozenset()
+
+    def wants(self, segment: Segment, default_database: str) -> bool:
+        """Whether this scope follows `segment`, which is in `default_database` if nobody said (RULES.md 4)."""
+        if self.kind == "ids":
+            return segment.id in self.values
+        if (segment.database or default_database) != self.database:
+            return False
+        if self.kind == "all":
+            return True
+        known = segment.groups if self.kind == "groups" else segment.tags
+        return known is not None and not known.isdisjoint(self.values)
+
+    def overlaps(self, other: Scope) -> bool:
+        """Whether one segment can be in both for sure; a group and a tag that may happen to meet do not count."""
+        if self.kind == other.kind != "all":
+            return (self.kind == "ids" or self.database == other.database) and not self.values.isdisjoint(other.values)
+        return self.database == other.database and "all" in (self.kind, other.kind)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Integration:
+    """One integration, its queries compiled.
+
+    key            its name in the file, in Redis keys and in statistics
+    active         False is a pause written down in the file: events are kept (RULES.md 34)
+    key_fields     the profile's fields that identify the row (RULES.md 16); never empty
+    batched        False: one profile at a time, and `batch_size` is 1 and `timeout_ms` 0
+    batch_size     operations that make a batch full, counted before merging
+    timeout_ms     milliseconds from a batch's first event until it goes although it is not full
+    queries        what is absent does nothing; add and remove are always there
+    max_backlog    operations; None means no limit of its own
+    digest         of what a delivery's statements depend on: queries, key, mode
+    """
+
+    key: str
+    connector: str
+    scope: Scope
+    key_fields: tuple[str, ...]
+    queries: Mapping[QueryKind, Query] = field(hash=False)
+    name: str = ""
+    description: str = ""
+    active: bool = True
+    batched: bool = False
+    batch_size: int = 1
+    timeout_ms: int = 0
+    exactly_once: bool = False
+    tolerance: Tolerance = "data"
+    max_backlog: int | None = None
+    when_full: WhenFull = "block"
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self._fingerprint())
+
+    def _fingerprint(self) -> str:
+        """32 hexadecimal digits; unlike `hash` the same in every process."""
+        parts = [*self.key_fields, "batch" if self.batched else "single"]
+        parts += [f"{kind}={query.digest}" for kind, query in sorted(self.queries.items())]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,177 @@
+"""[integrations.*]: what follows which segments, in which batches, with which queries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.errors import Mistake
+from workers.integrations import DEFAULT_TIMEOUT_MS, Integration, Scope, ScopeKind, Tolerance, WhenFull
+from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_sources
+from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
+from workers.settings.table import Table, nearest, show
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+LARGEST_BATCH = 10_000
+LONGEST_ID = 255
+"""Bytes of a segment's id (RULES.md 6)."""
+MOST_BACKLOG = 10**12
+MOST_NAMED = 5
+"""Integrations that one warning names."""
+_RESERVED = {
+    "fields": "is reserved for connectors other than databases, not built yet; expected queries",
+    "max_lag": "is reserved, not built yet; leave it out",
+}
+_TOLERANCES: tuple[Tolerance, ...] = ("data", "none")
+_WHEN_FULL: tuple[WhenFull, ...] = ("block", "drop")
+_KINDS: dict[str, ScopeKind] = {"segments": "ids", "groups": "groups", "tags": "tags"}
+_SEGMENTS = '"all" or a list of ids, as in [7, 8]'
+
+
+def read_integrations(
+    document: Table, connectors: Mapping[str, ConnectorSettings], default_database: str, compiler: Compiler
+) -> dict[str, Integration]:
+    """Every integration, by key; one that cannot be used is left out, its mistakes noted."""
+    found = {}
+    for key, table in document.tables("integrations"):
+        integration = _read(key, table, connectors, default_database, compiler)
+        if integration:
+            found[key] = integration
+    compiler.warnings += _overlaps(found.values())
+    return found
+
+
+def _read(
+    key: str, table: Table, connectors: Mapping[str, ConnectorSettings], default_database: str, compiler: Compiler
+) -> Integration | None:
+    batch = _batch(table, compiler.warnings)
+    connector = _connector(table, connectors)
+    sources, declared = read_sources(table), read_key(table)
+    scope = _scope(table, default_database)
+    name, description = table.optional_text("name"), _description(table)
+    active = table.flag("active", default=True)
+    table.take("use")  # written out before, and a name to be known
+    limits = _limits(table, compiler.warnings)
+    table.close(_RESERVED)
+    if connector is None:
+        return None
+    mode = Mode(connector.dialect, connector.timezone, connector.allow, batch.batched)
+    queries, fields = Draft(table, sources, declared, mode).compile(compiler)
+    if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
+        return None
+    return Integration(
+        key=key,
+        connector=connector.key,
+        scope=scope,
+        key_fields=fields,
+        queries=queries,
+        name=name or key,
+        description=description,
+        active=active,
+        **batch._asdict(),
+        **limits._asdict(),
+    )
+
+
+class _Batch(NamedTuple):
+    batched: bool = False
+    batch_size: int = 1
+    timeout_ms: int = 0
+
+
+def _batch(table: Table, warnings: list[Mistake]) -> _Batch:
+    """`batch`; left out, profiles go one at a time."""
+    if "batch" not in table:
+        table.take("batch")
+        what = "is left out: profiles go one at a time; many more go with batch = { size = 1000 }"
+        warnings.append(Mistake(table.at("batch"), what))
+        return _Batch()
+    batch = table.table("batch")
+    size = batch.whole("size", None, 1, LARGEST_BATCH)
+    seconds = batch.seconds("timeout", DEFAULT_TIMEOUT_MS / 1000, SHORTEST, LONGEST)
+    batch.close()
+    return _Batch(batched=True, batch_size=size, timeout_ms=round(seconds * 1000))
+
+
+def _connector(table: Table, connectors: Mapping[str, ConnectorSettings]) -> ConnectorSettings | None:
+    """The connector named, if its queries can be compiled; a connector that is wrong has its own mistakes."""
+    name = table.text("connector", "the key of a connector")
+    if name and name not in connectors:
+        table.wrong("connector", f"{show(name)} is no connector{nearest(name, connectors)}")
+    connector = connectors.get(name)
+    return connector if connector and connector.dialect else None
+
+
+def _scope(integration: Table, default_database: str) -> Scope | None:
+    """`scope`: exactly one of segments, groups and tags; a database, too, unless segments are hand-picked."""
+    integration.missing("scope", 'as in { database = "main", segments = "all" }')
+    table = integration.table("scope")
+    if "scope" not in integration or table.unknown:
+        return None
+    database = table.optional_text("database")
+    picked = [key for key in _KINDS if key in table]
+    if len(picked) != 1:
+        found = f"has {' and '.join(picked)}" if picked else "has none of segments, groups and tags"
+        table.note(f"{found}; expected exactly one of them")
+    scopes = [_picked(table, key, database or default_database) for key in _KINDS]
+    if (database is None and "segments" not in table) or table.values.get("segments") == "all":
+        table.missing("database", 'the name of a profile database, as in "main"')
+    table.close()
+    return next((scope for scope in scopes if scope), None)
+
+
+def _picked(table: Table, key: str, database: str) -> Scope | None:
+    if table.values.get(key) == "all" and key == "segments":
+        table.take(key)
+        return Scope(database)
+    values = table.list_of(key, _SEGMENTS if key == "segments" else "a list of names", numbers=key == "segments")
+    if table.values.get(key) == []:
+        table.wrong(key, "is empty: nothing would ever be delivered")
+    for value in values:
+        if key == "segments" and len(value.encode()) > LONGEST_ID:
+            table.wrong(key, f"{show(value)} is longer than {LONGEST_ID} bytes")
+    return Scope(database, _KINDS[key], frozenset(values)) if values else None
+
+
+def _description(table: Table) -> str:
+    """Text that may be empty."""
+    if table.values.get("description") == "":
+        table.take("description")
+        return ""
+    return table.optional_text("description") or ""
+
+
+class _Limits(NamedTuple):
+    exactly_once: bool
+    tolerance: Tolerance
+    max_backlog: int | None
+    when_full: WhenFull
+
+
+def _limits(table: Table, warnings: list[Mistake]) -> _Limits:
+    """What the contract promises and is not built yet: said, so that nobody relies on it."""
+    once = table.flag("exactly_once", default=False)
+    if once:
+        table.wrong("exactly_once", "is not built yet; leave it out")
+    idle = [key for key in ("tolerance", "max_backlog", "when_full") if key in table]
+    warnings += [Mistake(table.at(key), "is accepted, not enforced yet") for key in idle]
+    backlog = table.whole("max_backlog", 0, 1, MOST_BACKLOG)
+    return _Limits(once, table.choice("tolerance", _TOLERANCES), backlog or None, table.choice("when_full", _WHEN_FULL))
+
+
+def _overlaps(integrations: Iterable[Integration]) -> Iterable[Mistake]:
+    """One warning for each integration that shares its connector and surely a segment with an earlier one."""
+    earlier: dict[str, list[Integration]] = {}
+    for integration in integrations:
+        others = earlier.setdefault(integration.connector, [])
+        meeting = [repr(other.key) for other in others if integration.scope.overlaps(other.scope)]
+        others.append(integration)
+        if meeting:
+            more = f" and {len(meeting) - MOST_NAMED} more" if len(meeting) > MOST_NAMED else ""
+            names = ", ".join(meeting[:MOST_NAMED]) + more
+            yield Mistake(
+                f"integrations.{integration.key}.scope",
+                f"has segments in common with {names}, on connector {integration.connector!r}: "
+                "they must not write the same rows, since order holds only within an integration",
+            )

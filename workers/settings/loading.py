@@ -1,0 +1,157 @@
+"""From a file, or from an applied revision, to settings that can be worked by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.errors import Mistake, SettingsError
+from workers.settings.addresses import read_address
+from workers.settings.compiling import Compiler
+from workers.settings.connectors import ConnectorSettings, read_connectors
+from workers.settings.declared import read_integrations
+from workers.settings.includes import merge_includes
+from workers.settings.queries import write_out
+from workers.settings.source import LOCAL, Source, open_source
+from workers.settings.stores import LocalSettings, read_local
+from workers.settings.table import Table
+from workers.settings.urls import split, with_password
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from workers.integrations import Integration
+
+FORMAT = 1
+"""Of what is published; raised when older workers could not read it."""
+DEFAULT_LEDGER = "${SEGSYNC_LEDGER_URL:-sqlite:///segsync.db}"
+DEFAULT_DATABASE = "main"
+_RESERVED = {
+    "alerts": "is reserved, not built yet; leave it out",
+    "source": "is reserved, not built yet; leave it out",
+    "max_lag": "is reserved, not built yet; leave it out",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration, checked.
+
+    ledger_url        with its password, for SQLAlchemy's create_engine; never to be logged
+    default_database  where a segment is that nobody has described
+    warnings          what is not wrong and deserves a word
+    digest            SHA-256 of `published()`, in hexadecimal: equal for equal configurations
+    """
+
+    local: LocalSettings
+    ledger_url: str = field(repr=False)
+    default_database: str
+    connectors: Mapping[str, ConnectorSettings]
+    integrations: Mapping[str, Integration]
+    warnings: list[Mistake]
+    digest: str
+    _published: str = field(repr=False)
+
+    def published(self) -> str:
+        """Canonical JSON of everything but what each process reads for itself, secrets unresolved.
+
+        Includes are merged, query files inlined, query sets applied. Variables are filled in except in the
+        addresses and passwords of connectors and ledger, so that all processes decide by the same words.
+        """
+        return self._published
+
+    def check_secrets(self, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
+        """What `resolve` of the connectors would miss in this environment."""
+        missing: list[Mistake] = []
+        for connector in self.connectors.values():
+            try:
+                connector.resolve(environ)
+            except SettingsError as error:
+                missing += error.mistakes
+        return missing
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The configuration in `path`, else in $SEGSYNC_CONFIG, else in ./segsync.toml.
+
+    SettingsError with all mistakes. Variables of connectors' URLs and passwords may be missing: `resolve`
+    needs them, and `check_secrets` lists them.
+    """
+    source = open_source(path, environ)
+    local = read_local(source)
+    merged = merge_includes(source)
+    document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
+    write_out(source, document, merged.folders)
+    return _build(source, document, local)
+
+
+def load_local(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LocalSettings:
+    """Only namespace, [redis] and [broker], whatever is wrong beside them; SettingsError for what is wrong in them."""
+    source = open_source(path, environ)
+    local = read_local(source)
+    source.finish()
+    return local
+
+
+def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] = os.environ) -> Settings:
+    """What `published` wrote, by this process's local settings and environment; SettingsError as in `load`."""
+    source = Source(local.path, environ, name="the applied configuration")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict) or type(document.get("format")) is not int:
+        source.wrong("format", "this is no configuration that segsync published")
+    elif document.pop("format") != FORMAT:
+        source.wrong("format", "another version of segsync published this; expected the same version everywhere")
+    source.finish()
+    return _build(source, document, local)
+
+
+def _build(source: Source, document: dict[str, object], local: LocalSettings) -> Settings:
+    table = Table(document, "", source.mistakes)
+    ledger_url = _ledger(source, table.table("ledger"))
+    default_database = _intake(table.table("intake"))
+    connectors = read_connectors(table, source.folder)
+    compiler = Compiler(source.mistakes, source.warnings)
+    integrations = read_integrations(table, connectors, default_database, compiler)
+    for key in (*LOCAL, "include", "query_sets"):
+        table.take(key)
+    table.close(_RESERVED)
+    if not integrations and not source.mistakes:
+        source.warn("integrations", "there is none: nothing would be delivered")
+    source.finish()
+    published = _canonical(document)
+    digest = hashlib.sha256(published.encode()).hexdigest()
+    warnings = source.placed(source.warnings)
+    return Settings(
+        local, ledger_url, default_database, connectors, integrations, warnings, digest, _published=published
+    )
+
+
+def _canonical(document: dict[str, object]) -> str:
+    return json.dumps(document | {"format": FORMAT}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _intake(table: Table) -> str:
+    database = table.optional_text("default_database", "the name of a profile database") or DEFAULT_DATABASE
+    table.close()
+    return database
+
+
+def _ledger(source: Source, table: Table) -> str:
+    """The ledger's URL; its variables must be there, since every worker writes outcomes."""
+    address = read_address(table, source.folder, DEFAULT_LEDGER, fixed=False)
+    table.close()
+    if any(mistake.where.startswith("ledger") for mistake in source.mistakes):
+        return ""
+    try:
+        url, password = address.resolve(source.environ)
+    except SettingsError as error:
+        source.mistakes += error.mistakes
+        return ""
+    return with_password(split(url), password) if password else url

@@ -1,0 +1,123 @@
+"""A configuration while it is being read: the main file, where everything stands, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.errors import Mistake, SettingsError
+from workers.settings import variables
+from workers.settings.files import read_toml
+from workers.settings.table import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_FILE = "segsync.toml"
+LOCAL = ("namespace", "redis", "broker")
+"""What each process reads from its own file, and nobody publishes."""
+SHARED = ("connectors", "integrations", "query_sets")
+"""What included files may define."""
+SECRETS = frozenset({"url", "password", "password_file"})
+"""In [connectors.*] and [ledger]: published as written, filled in by the process that needs them."""
+
+KeyPath = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Source:
+    """A configuration being read.
+
+    path      the main file, absolute; for an applied revision the file of the process that reads it
+    name      how errors call the whole
+    main      the main file's tables, as parsed
+    places    key path -> what messages call it instead, where a query stands in a file or a set
+    files     "section.name" -> the included file that defines it
+    """
+
+    path: Path
+    environ: Mapping[str, str]
+    name: str
+    main: dict[str, object] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+    warnings: list[Mistake] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths in the main file are relative to."""
+        return self.path.parent
+
+    def wrong(self, where: str, what: str) -> None:
+        """Notes a mistake."""
+        self.mistakes.append(Mistake(where, what))
+
+    def warn(self, where: str, what: str) -> None:
+        """Notes what is not wrong and deserves a word."""
+        self.warnings.append(Mistake(where, what))
+
+    def place(self, where: str) -> str:
+        """The key path as messages show it: with the file, unless that is the main one."""
+        if where in self.places or where.endswith(")"):
+            return self.places.get(where, where)
+        file = self.files.get(".".join(where.split(".", 2)[:2]))
+        return f"{where} ({file})" if file else where
+
+    def placed(self, found: list[Mistake]) -> list[Mistake]:
+        """The mistakes as they are shown, each once (a shared query's come once for each integration)."""
+        return list(dict.fromkeys(replace(mistake, where=self.place(mistake.where)) for mistake in found))
+
+    def finish(self) -> None:
+        """SettingsError if anything is wrong."""
+        if self.mistakes:
+            raise SettingsError(self.name, self.placed(self.mistakes))
+
+    def relative(self, path: Path) -> str:
+        """A path as messages show it."""
+        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+
+    def fill(self, value: object, path: KeyPath) -> object:
+        """`value`, which stands at `path`, with the variables in its texts filled in; queries and SECRETS stay."""
+        if isinstance(value, dict):
+            return {key: self.fill(inner, (*path, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self.fill(inner, (*path[:-1], f"{path[-1]}[{index}]")) for index, inner in enumerate(value)]
+        if not isinstance(value, str) or _is_query(path) or _is_secret(path):
+            return value
+        try:
+            return variables.fill(value, self.environ)
+        except variables.VariableError as error:
+            self.wrong(".".join(path), str(error))
+            return UNKNOWN
+
+
+def _is_query(path: KeyPath) -> bool:
+    match path:
+        case ("integrations", _, "queries", _):
+            return True
+        case ("query_sets", _, kind):
+            return kind != "key"
+        case _:
+            return False
+
+
+def _is_secret(path: KeyPath) -> bool:
+    depth = {"connectors": 2, "ledger": 1}.get(path[0])
+    return depth is not None and any(name.partition("[")[0] in SECRETS for name in path[depth:])
+
+
+def open_source(path: Path | None, environ: Mapping[str, str]) -> Source:
+    """The main file, parsed: `path`, else $SEGSYNC_CONFIG, else ./segsync.toml.
+
+    SettingsError at once where it cannot be read, since then nothing else can be looked at.
+    """
+    file = Path(path or environ.get("SEGSYNC_CONFIG") or DEFAULT_FILE).absolute()
+    source = Source(file, environ, name=str(file))
+    source.main = read_toml(file, file.name, source.mistakes)
+    if any(mistake.what == "no such file" for mistake in source.mistakes):
+        hint = "no such file; write one with `segsync init`, or name another in the variable SEGSYNC_CONFIG"
+        source.mistakes = [Mistake(file.name, hint)]
+    source.finish()
+    return source

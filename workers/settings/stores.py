@@ -1,0 +1,202 @@
+"""Where Redis is: what every process reads from its own file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from workers.settings.files import FileError, read_secret
+from workers.settings.table import Table
+from workers.settings.urls import UrlError, check_redis, split, with_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import redis
+
+    from workers.settings.source import Source
+
+DEFAULT_REDIS = "${SEGSYNC_REDIS_URL:-redis://localhost:6379/0}"
+SOCKET_TIMEOUT = 15.0
+"""Seconds; longer than any blocking read, which waits 5 s at most (RULES.md 26b)."""
+CONNECT_TIMEOUT = 5.0
+HEALTH_CHECK_INTERVAL = 25
+"""Seconds of idleness after which a connection is tried before it is used."""
+RETRIES = 3
+HIGHEST_DB = 99_999
+_SENTINEL = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSettings:
+    """One Redis: by URL, or by its sentinels and the name of the master they watch.
+
+    url        without a password; "" where sentinels are given
+    sentinels  "host:port" each
+    db         the database's number, with sentinels; a URL names its own
+    named      whether the file or SEGSYNC_REDIS_URL names it: where not, `segsync up` starts one
+    """
+
+    url: str = "redis://localhost:6379/0"
+    sentinels: tuple[str, ...] = ()
+    master: str = ""
+    db: int = 0
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sentinel_password: str | None = field(default=None, repr=False)
+    named: bool = True
+
+    def client(self, **options: Any) -> redis.Redis:  # noqa: ANN401 - redis-py's own options, whatever they are
+        """A client that speaks bytes, not connected yet; `options` override those set here.
+
+        A command is sent again, up to three times within about 2 s, when its connection is refused or lost, even
+        if Redis may have run it: what segsync sends is made so that twice is once. It is not sent again after a
+        timeout of 15 s, as Redis is then overloaded or gone.
+        """
+        import redis as redis_py  # noqa: PLC0415 - 0.25 s, which commands that need no Redis shall not wait for
+
+        settings = self._options() | options
+        if self.sentinels:
+            return self._through_sentinels({"db": self.db} | settings)
+        return redis_py.Redis.from_url(self.url, **settings)
+
+    def _options(self) -> dict[str, Any]:
+        """What `client` sets; redis-py refuses TCP's options for a Unix socket."""
+        common = {
+            "decode_responses": False,
+            "socket_timeout": SOCKET_TIMEOUT,
+            "health_check_interval": HEALTH_CHECK_INTERVAL,
+            "retry": _retry(),
+        }
+        tcp = {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_keepalive": True}
+        who = {"username": self.username, "password": self.password}
+        return common | ({} if self.url.startswith("unix:") else tcp) | {key: who[key] for key in who if who[key]}
+
+    def _through_sentinels(self, settings: dict[str, Any]) -> redis.Redis:
+        from redis import sentinel  # noqa: PLC0415 - as above
+
+        hosts = [(host.strip("[]"), int(port)) for host, _, port in (each.rpartition(":") for each in self.sentinels)]
+        watch: Any = sentinel.Sentinel  # redis-py leaves it untyped
+        master: redis.Redis = watch(hosts, sentinel_kwargs=self._sentinel_options()).master_for(self.master, **settings)
+        return master
+
+    def _sentinel_options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"socket_timeout": CONNECT_TIMEOUT, "socket_connect_timeout": CONNECT_TIMEOUT}
+        return options | ({"password": self.sentinel_password} if self.sentinel_password else {})
+
+    def celery_url(self) -> str:
+        """The same Redis as Celery's `broker_url`, the password in it percent-encoded: never to be logged."""
+        if self.sentinels:
+            return ";".join(f"sentinel://{self._userinfo()}{each}/{self.db}" for each in self.sentinels)
+        url = split(self.url)
+        if url.scheme == "unix":
+            number = dict(url.options).get("db", "0")
+            return f"redis+socket://{self._userinfo(url.user)}{url.path}?virtual_host={number}"
+        if url.scheme == "rediss" and "ssl_cert_reqs" not in dict(url.options):
+            # Celery refuses rediss:// without it; redis-py's default is the same.
+            url = split(f"{self.url}{'&' if url.options else '?'}ssl_cert_reqs=required")
+        return with_password(url, self.password)
+
+    def _userinfo(self, user: str = "") -> str:
+        name = user or quote(self.username or "", safe="")
+        secret = f":{quote(self.password, safe='')}" if self.password else ""
+        return f"{name}{secret}@" if name or secret else ""
+
+    def celery_transport_options(self) -> dict[str, Any]:
+        """What Celery's `broker_transport_options` need beside the URL: the master's name, with sentinels."""
+        if not self.sentinels:
+            return {}
+        return {"master_name": self.master, "sentinel_kwargs": self._sentinel_options()}
+
+
+def _retry() -> Any:  # noqa: ANN401 - redis-py's Retry cannot be named without importing it
+    from redis.backoff import ExponentialWithJitterBackoff  # noqa: PLC0415 - as above
+    from redis.exceptions import ConnectionError as RedisConnectionError  # noqa: PLC0415 - as above
+    from redis.retry import Retry  # noqa: PLC0415 - as above
+
+    return Retry(ExponentialWithJitterBackoff(base=0.1, cap=1.0), RETRIES, supported_errors=(RedisConnectionError,))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """What a process reads from its own file even when the rest of it is wrong.
+
+    namespace  prefixes every key in Redis and Celery's queues
+    broker     Celery's Redis; the one for data unless the file says otherwise
+    """
+
+    path: Path
+    namespace: str
+    redis: RedisSettings
+    broker: RedisSettings
+
+
+def read_local(source: Source) -> LocalSettings:
+    """namespace, [redis] and [broker] of the main file; what is wrong is noted in the source."""
+    present = {key: source.main[key] for key in ("namespace", "redis", "broker") if key in source.main}
+    table = Table(source.fill(present, ()), "", source.mistakes)
+    namespace = table.name("namespace", "segsync")
+    main = _redis(source, table.table("redis"))
+    broker = _redis(source, table.table("broker")) if "broker" in table else main
+    return LocalSettings(source.path, namespace, main, broker)
+
+
+def _redis(source: Source, table: Table) -> RedisSettings:
+    password = _password(table, source.folder)
+    by_name = "sentinels" in table
+    found = _by_sentinels(table, password) if by_name else _by_url(source, table, password)
+    for key in ("url",) if by_name else ("sentinels", "master", "username", "db", "sentinel_password"):
+        table.take(key)
+        if key in table:
+            table.wrong(key, "expected either url or sentinels, not both" if by_name else "is for sentinels only")
+    table.close()
+    return found
+
+
+def _by_sentinels(table: Table, password: str | None) -> RedisSettings:
+    expected = 'a list of sentinels, as in ["host:26379"]'
+    addresses = table.list_of("sentinels", expected)
+    if table.values["sentinels"] == []:
+        table.wrong("sentinels", f"is empty; expected {expected}")
+    for index, address in enumerate(addresses):
+        if not _SENTINEL.fullmatch(address):
+            table.wrong(f"sentinels[{index}]", "is no address; expected host:port")
+    return RedisSettings(
+        url="",
+        sentinels=tuple(addresses),
+        master=table.text("master", "the name that the sentinels know the master by"),
+        db=table.whole("db", 0, 0, HIGHEST_DB),
+        username=table.optional_text("username"),
+        password=password,
+        sentinel_password=table.optional_text("sentinel_password", hidden=True),
+    )
+
+
+def _by_url(source: Source, table: Table, password: str | None) -> RedisSettings:
+    url = table.optional_text("url", "redis://host:6379/0", hidden=True)
+    if "url" not in table:
+        url = str(source.fill(DEFAULT_REDIS, (table.at("url"),)))
+    try:
+        if url is not None:
+            check_redis(split(url))
+    except UrlError as error:
+        table.wrong("url", str(error))
+    named = "url" in table or bool(source.environ.get("SEGSYNC_REDIS_URL"))
+    return RedisSettings(url or "", password=password, named=named)
+
+
+def _password(table: Table, folder: Path) -> str | None:
+    """`password`, or what `password_file` (relative to `folder`) holds; "" is none; no message shows it."""
+    if "password" in table and "password_file" in table:
+        table.wrong("password_file", "expected either password or password_file, not both")
+    password = table.optional_text("password", hidden=True) if table.take("password") != "" else None
+    path = table.optional_text("password_file", "the path of a file")
+    if path is None or "password" in table:
+        return password
+    try:
+        return read_secret(folder / path)
+    except FileError as error:
+        table.wrong("password_file", f"{path}: {error}")
+        return None

@@ -1,0 +1,152 @@
+"""URLs of databases and of Redis, taken apart just far enough to refuse what would go wrong later.
+
+What is wrong with a URL is said without showing it: it may hold a password, whole or in parts
+(`mysql://sync:p@ss@db` has the host "ss@db").
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote
+
+from workers.settings.table import nearest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+BUILT = ("mysql", "postgresql", "sqlite")
+PLANNED = ("clickhouse", "mssql", "oracle")
+_ALIASES = {
+    "mariadb": "mysql",
+    "postgres": "postgresql",
+    "pgsql": "postgresql",
+    "psql": "postgresql",
+    "psycopg": "postgresql",
+    "sqlite3": "sqlite",
+    "sqlserver": "mssql",
+    "clickhousedb": "clickhouse",
+}
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
+
+_SECRET_OPTIONS = frozenset({"password", "passwd", "pwd", "sslpassword", "ssl_password"})
+_AUTHORITY = re.compile(r"(?:(?P<user>[^@]*)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]*)(?::(?P<port>[0-9]*))?")
+_HIGHEST_PORT = 65_535
+
+
+class UrlError(Exception):
+    """What is wrong with a URL, in words that show nothing of it but its scheme."""
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A URL's parts, still percent-encoded.
+
+    path     from the slash after the authority on, that slash included; "" where there is none
+    options  the query's names and values, decoded
+    """
+
+    scheme: str
+    user: str
+    host: str
+    port: str
+    path: str
+    options: tuple[tuple[str, str], ...]
+
+
+def split(text: str) -> Url:
+    """The parts of `text`; UrlError for a password in it, blanks, or what is no URL."""
+    if re.search(r"[\x00-\x20\x7f]", text):
+        raise UrlError("there is a blank, a line end or a control character in the URL")
+    scheme, mark, rest = text.partition("://")
+    if not mark:
+        raise UrlError("is no URL; expected scheme://user@host:port/database")
+    place, _, query = rest.partition("?")
+    options = tuple(parse_qsl(query, keep_blank_values=True))
+    if scheme != "sqlite" and place.rpartition("@")[0].partition(":")[2]:
+        raise UrlError(_NOT_INSIDE)
+    if any(name.lower() in _SECRET_OPTIONS for name, _ in options):
+        raise UrlError(_NOT_INSIDE)
+    authority, slash, path = place.partition("/")
+    user, host, port = _authority(authority)
+    return Url(scheme, user, host, port, slash + path, options)
+
+
+_NOT_INSIDE = "there is a password inside the URL; expected it as password or password_file beside the URL"
+
+
+def _authority(text: str) -> tuple[str, str, str]:
+    found = _AUTHORITY.fullmatch(text)
+    if not found:
+        raise UrlError("the part between // and / cannot be read; expected user@host:port (a password stands apart)")
+    port = found["port"]
+    if port is not None and not 1 <= int(port or 0) <= _HIGHEST_PORT:
+        raise UrlError(f"the port is no number from 1 to {_HIGHEST_PORT}")
+    return (found["user"] or "").removesuffix(":"), found["host"], port or ""
+
+
+def dialect_of(scheme: str) -> str:
+    """The dialect that a URL's scheme names; UrlError for one that is not built or not known."""
+    if scheme in BUILT:
+        return scheme
+    base, plus, _ = scheme.lower().partition("+")
+    meant = _ALIASES.get(base, base)
+    if meant in PLANNED:
+        raise UrlError(f"{meant} is not built yet; expected one of {', '.join(BUILT)}")
+    if meant in BUILT:
+        driver = " (segsync picks the driver)" if plus else ""
+        raise UrlError(f"{scheme!r} is no scheme here; did you mean {meant}://?{driver}")
+    raise UrlError(f"{scheme[:40]!r} is no scheme here{nearest(base, BUILT + PLANNED)}")
+
+
+def check_database(url: Url) -> None:
+    """UrlError for a database URL whose scheme is right and whose rest cannot lead anywhere."""
+    if url.scheme == "sqlite":
+        _check_sqlite(url)
+    elif not url.host and not {"host", "unix_socket"} & {name for name, _ in url.options}:
+        raise UrlError(f"no host; expected {url.scheme}://user@host:port/database")
+
+
+def _check_sqlite(url: Url) -> None:
+    if url.user or url.host or url.port:
+        raise UrlError("sqlite has no host; expected sqlite:///relative.db or sqlite:////absolute.db")
+    if url.path in {"", "/", "/:memory:"}:
+        raise UrlError(
+            "a database in memory is gone with its process, and no other sees it; expected sqlite:///file.db"
+        )
+    if url.path.endswith("/"):
+        raise UrlError("a folder is no database; expected sqlite:///file.db")
+
+
+def anchored(text: str, folder: Path) -> str:
+    """A database URL with the relative path of an SQLite file made absolute, from `folder`; others as they are."""
+    if not text.startswith("sqlite:///") or text.startswith("sqlite:////"):
+        return text
+    path, mark, query = text.removeprefix("sqlite:///").partition("?")
+    return f"sqlite:///{(folder / path).resolve()}{mark}{query}"
+
+
+def with_password(url: Url, password: str | None) -> str:
+    """The URL as one text, with the password percent-encoded in it, for those who take nothing else."""
+    secret = f":{quote(password, safe='')}" if password else ""
+    at = "@" if url.user or secret else ""
+    port = f":{url.port}" if url.port else ""
+    query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in url.options)
+    return f"{url.scheme}://{url.user}{secret}{at}{url.host}{port}{url.path}{'?' if query else ''}{query}"
+
+
+def check_redis(url: Url) -> None:
+    """UrlError for what redis-py would read otherwise than it is meant."""
+    if url.scheme not in REDIS_SCHEMES:
+        raise UrlError(f"{url.scheme[:40]!r} is no scheme here{nearest(url.scheme, REDIS_SCHEMES)}")
+    allowed = {"redis": (), "rediss": REDIS_TLS_OPTIONS, "unix": ("db",)}[url.scheme]
+    for name, _ in url.options:
+        if name not in allowed:
+            raise UrlError(f"unknown option {name[:40]!r}{nearest(name, allowed)}")
+    if url.scheme == "unix":
+        if url.host or not url.path.strip("/"):
+            raise UrlError("expected unix:///path/to/redis.sock")
+    elif not re.fullmatch(r"(/[0-9]{0,5})?", url.path, re.ASCII):
+        raise UrlError("the database after the host is no number; expected redis://host:6379/0")
