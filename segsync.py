@@ -1,0 +1,582 @@
+"""Pushes segment events to segsync. One file, needing redis-py 5 and Python 3.9 or newer: copy it.
+
+    from segsync import Producer
+
+    with Producer("redis://localhost:6379/0") as producer:
+        producer.segment_upsert(7, name="VIP", database="main", groups=["sales"])
+        producer.add(7, [{"_id": "61f0", "CustomID": "A-17", "email": "ann@example.com"}])
+        producer.remove(7, [{"_id": "61f0", "CustomID": "A-17"}])
+        producer.push([{"type": "clear", "segment": {"id": 7}}, b'{"type":"segment_delete","segment":{"id":7}}'])
+
+Every method returns the stream ids of what was accepted, in order, and raises one of these:
+
+    ProducerError
+    ├── InvalidEvent       what was given cannot be an event
+    └── PushFailed         Redis could not be reached, or refused
+        └── IntakeFull     segsync is behind: wait, then push the rest
+
+`done` in each says how many of the given items (events of `push`, profiles of `add` and `remove`) are accepted: always
+the first ones, so go on from there. Events go in chunks of up to 1,000 and about 1 MB; a chunk is checked before it is
+sent, and is accepted whole or not at all. Nothing is sent twice by itself: after PushFailed with `unknown` items,
+pushing them again may double them, which a target that stores rows by their key does not notice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from uuid import UUID
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import NoReturn, Self, Unpack
+
+__all__ = ["IntakeFull", "InvalidEvent", "Producer", "ProducerError", "PushFailed"]
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+MAX_EVENT_PROFILES = 10_000
+MAX_ID_BYTES = 255
+MAX_NAME_BYTES = 4096
+MAX_FACTS = 1000
+MAX_DEPTH = 100
+CHUNK_EVENTS = 1000
+CHUNK_BYTES = 1_000_000
+
+WITH_PROFILES = ("add", "remove")
+KINDS = (*WITH_PROFILES, "clear", "segment_upsert", "segment_delete")
+SEGMENT_FACTS = ("name", "database", "groups", "tags")
+
+# What people pass and JSON has not, and what they meant.
+HINTS: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((datetime, date, time), "write it as text, as value.isoformat() does"),
+    ((bytes, bytearray), "write it as text, as value.decode() or value.hex() does"),
+    ((UUID, Decimal), "write it as text, as str(value) does"),
+    ((set, frozenset), "write it as a list"),
+)
+
+# Looks at the limits and appends in one step, so that a chunk is accepted whole or not at all: Redis refuses a script
+# that it has no memory for at its first write. (Events are never trimmed here: no MAXLEN.)
+PUSH = """
+if redis.call('EXISTS', KEYS[3]) == 1 then
+  local reason = redis.pcall('HGET', KEYS[3], 'reason')
+  return {'full', type(reason) == 'string' and reason or ''}
+end
+local limit = tonumber(redis.call('HGET', KEYS[2], 'intake'))
+local length = redis.call('XLEN', KEYS[1])
+if limit and length >= limit then
+  return {'full', length .. ' events are waiting, ' .. limit .. ' may'}
+end
+local ids = {}
+for index, event in ipairs(ARGV) do
+  ids[index] = redis.call('XADD', KEYS[1], '*', 'event', event)
+end
+return ids
+"""
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ISO_8601 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):[0-5]\d)(?::([0-5]\d)(?:[.,]\d+)?)?"
+    r"(?:[Zz]|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)?",
+    re.ASCII,
+)
+_EARLIEST, _LATEST = (day - datetime(1970, 1, 1) for day in (datetime(1, 1, 2), datetime(9999, 12, 31)))  # noqa: DTZ001
+
+
+class Facts(TypedDict, total=False):
+    """What an event may say beside its type, its segment's id and its profiles. None is the same as left out.
+
+    Only `segment_upsert` changes what segsync knows of a segment (`[]` = none); other events fill gaps.
+
+    id   your own, for tracing; segsync does not deduplicate by it
+    at   when it happened, for templates: ISO 8601 text (UTC where it names no zone), or a datetime with a zone
+    """
+
+    name: str | None
+    database: str | None
+    groups: Iterable[str | int] | None
+    tags: Iterable[str | int] | None
+    id: str | int | None
+    at: str | datetime | None
+
+
+class ProducerError(Exception):
+    """A push did not succeed, or not to its end.
+
+    accepted  stream ids of what is in the intake
+    done      how many of the given events (of profiles, for add and remove) these are: the first ones
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.accepted: list[str] = []
+        self.done = 0
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        return f"{self.reason}; accepted before it: {self.done:,}"
+
+
+class InvalidEvent(ProducerError):
+    """What was given cannot be an event; of its chunk nothing was sent.
+
+    place  where, as in "events[3].profiles[0]._id"; "" is the event itself
+    index  0-based place among the events of `push`; 0 for the other methods
+    """
+
+    def __init__(self, problem: str, place: str = "", index: int = 0) -> None:
+        self.place = place
+        self.problem = problem
+        self.index = index
+        super().__init__(f"{place}: {problem}" if place else problem)
+
+
+class PushFailed(ProducerError):
+    """Redis could not be reached, or refused.
+
+    unknown  how many of the given items, after the first `done`, may or may not be accepted: the answer was lost
+    """
+
+    unknown = 0
+
+    def __str__(self) -> str:
+        lost = f"; whether the next {self.unknown:,} were is not known" if self.unknown else ""
+        return f"{super().__str__()}{lost}"
+
+
+class IntakeFull(PushFailed):
+    """Segsync is behind, or its Redis is full: nothing more is accepted for now. Wait, then push the rest."""
+
+
+class Producer:
+    """Pushes events; safe to share between threads.
+
+    url        of segsync's Redis, as redis-py understands it
+    namespace  the one in segsync.toml
+    client     a redis-py client of your own instead of the url. It stays open, and it should not retry: redis-py
+               repeats a push whose answer was lost
+    """
+
+    def __init__(
+        self, url: str = "redis://localhost:6379/0", *, namespace: str = "segsync", client: redis.Redis | None = None
+    ) -> None:
+        self._owned = client is None
+        self._client = _connected(url) if client is None else client
+        self._script = self._client.register_script(PUSH)
+        self._keys = [f"{namespace}:{name}" for name in ("events", "limits", "full")]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections, unless the client is yours. Nothing waits to be sent: every method sends at once."""
+        if self._owned:
+            self._client.close()
+
+    def add(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
+        """These profiles came into the segment: any number, from a list or a generator, sent as events of up to 10,000.
+
+        Each carries its `_id` and all the fields that queries use: a later add of a profile replaces an earlier one.
+        """
+        return self._push_profiles(_event("add", segment_id, facts), profiles)
+
+    def remove(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
+        """These profiles left the segment; each carries its `_id` and the fields that the remove query uses."""
+        return self._push_profiles(_event("remove", segment_id, facts), profiles)
+
+    def clear(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """All profiles left the segment."""
+        return self._push_event(_event("clear", segment_id, facts))
+
+    def segment_upsert(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """The segment was made, or changed; what is left out is unchanged."""
+        return self._push_event(_event("segment_upsert", segment_id, facts))
+
+    def segment_delete(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """The segment was deleted."""
+        return self._push_event(_event("segment_delete", segment_id, facts))
+
+    def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
+        """Events as objects or as JSON, which is sent as it is; one too large is split, and has several ids."""
+        if isinstance(events, (dict, str, bytes)):
+            raise TypeError(f"push() takes a list of events, got one {type(events).__name__}; put it in a list")
+        return self._send(_entries(events))
+
+    def _push_event(self, event: dict[str, Any]) -> list[str]:
+        return self._send(_Entry(payload, 1) for payload in _written(event))
+
+    def _push_profiles(self, event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> list[str]:
+        if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
+            _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
+        _check(event)
+        return self._send(_parts(event, profiles))
+
+    def _send(self, entries: Iterable[_Entry]) -> list[str]:
+        accepted: list[str] = []
+        done = 0
+        try:
+            for chunk in _chunks(entries):
+                accepted += self._append(chunk, chunk[-1].done - done)
+                done = chunk[-1].done
+        except ProducerError as error:
+            error.accepted, error.done = accepted, done
+            raise
+        return accepted
+
+    def _append(self, chunk: list[_Entry], items: int) -> list[str]:
+        try:
+            reply = self._script(keys=self._keys, args=[entry.payload for entry in chunk])
+        except redis.ResponseError as error:
+            if "OOM command not allowed" in str(error):
+                raise IntakeFull("the intake is full: Redis is at its maxmemory") from error
+            raise PushFailed(f"Redis refused: {error}") from error
+        except redis.RedisError as error:
+            failure = PushFailed(f"the link to Redis failed: {error}")
+            failure.unknown = max(items, 1)
+            raise failure from error
+        texts = [text.decode() if isinstance(text, bytes) else text for text in reply]
+        if texts[0] == "full":
+            raise IntakeFull(f"the intake is full: {texts[1] or 'no reason given'}")
+        return texts
+
+
+def _connected(url: str) -> redis.Redis:
+    """A client that sends everything once: a lost answer is the caller's to judge."""
+    once = Retry(NoBackoff(), 0)
+    return redis.Redis.from_url(url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True)
+
+
+class _Entry(NamedTuple):
+    """An event as it is sent, and how many of the given items are complete with it."""
+
+    payload: bytes
+    done: int
+
+
+class _Digits:
+    """A number with a fraction or an exponent from a producer's JSON: written again as it came."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _chunks(entries: Iterable[_Entry]) -> Iterator[list[_Entry]]:
+    chunk: list[_Entry] = []
+    size = 0
+    for entry in entries:
+        if chunk and (len(chunk) == CHUNK_EVENTS or size + len(entry.payload) > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(entry)
+        size += len(entry.payload)
+    if chunk:
+        yield chunk
+
+
+def _refuse(place: str, problem: str) -> NoReturn:
+    raise InvalidEvent(problem, f"{place:.200}") from None
+
+
+# --- From what was given to what is sent -------------------------------------------------------------------------
+
+
+def _event(kind: str, segment_id: str | int, facts: Facts) -> dict[str, Any]:
+    given: dict[str, Any] = {key: value for key, value in facts.items() if value is not None}
+    unknown = facts.keys() - Facts.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"{kind}() got an unexpected keyword argument {min(unknown)!r}")
+    for key in given.keys() & {"groups", "tags"}:
+        given[key] = list(given[key]) if isinstance(given[key], (set, frozenset, Iterator)) else given[key]
+    segment = {"id": segment_id, **{key: given.pop(key) for key in SEGMENT_FACTS if key in given}}
+    return {"type": kind, "segment": segment, **given}
+
+
+def _entries(events: Iterable[Any]) -> Iterator[_Entry]:
+    for index, event in enumerate(events):
+        try:
+            payloads = _written(event) if isinstance(event, dict) else _from_json(event)
+        except InvalidEvent as error:
+            raise InvalidEvent(error.problem, _join(f"events[{index}]", error.place), index) from None
+        for payload in payloads[:-1]:
+            yield _Entry(payload, index)
+        yield _Entry(payloads[-1], index + 1)
+
+
+def _written(event: dict[str, Any]) -> list[bytes]:
+    _check(event)
+    profiles = _checked_profiles(event)
+    if event["type"] in WITH_PROFILES:
+        return [entry.payload for entry in _parts(event, profiles)]
+    payload = _json(_head(event), "")
+    if len(payload) > MAX_EVENT_BYTES:
+        _refuse("", f"{len(payload):,} bytes; an event is at most {MAX_EVENT_BYTES:,}")
+    return [payload]
+
+
+def _parts(event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> Iterator[_Entry]:
+    """The event, or several like it with so many profiles each as one may carry; at least one."""
+    opening = _json(_head(event), "")[:-1] + b',"profiles":['
+    room = MAX_EVENT_BYTES - len(opening) - len(b"]}")
+    part: list[bytes] = []
+    size = done = 0
+    for index, profile in enumerate(profiles):
+        text = _profile(profile, f"profiles[{index}]", room)
+        if part and (len(part) == MAX_EVENT_PROFILES or size + len(text) > room):
+            yield _Entry(opening + b",".join(part) + b"]}", done)
+            part, size = [], 0
+        part.append(text)
+        size += len(text) + 1
+        done = index + 1
+    yield _Entry(opening + b",".join(part) + b"]}", done)
+
+
+def _head(event: dict[str, Any]) -> dict[str, Any]:
+    head = {key: value for key, value in event.items() if key != "profiles"}
+    if isinstance(event.get("at"), datetime):
+        head["at"] = event["at"].isoformat()
+    return head
+
+
+def _from_json(given: object) -> list[bytes]:
+    """The JSON as it is, where a look shows that segsync can read it; else written anew, or split."""
+    data, text = _bytes_and_text(given)
+    event = _parsed(text)
+    _check(event)
+    profiles = _checked_profiles(event)
+    if len(data) > MAX_EVENT_BYTES or len(profiles) > MAX_EVENT_PROFILES or _needs_a_closer_look(text):
+        return _written(event)
+    for index, profile in enumerate(profiles):
+        _check_profile(profile, f"profiles[{index}]")
+    return [data]
+
+
+def _needs_a_closer_look(text: str) -> bool:
+    return "\\ud" in text or "\\uD" in text or text.count("[") + text.count("{") > MAX_DEPTH
+
+
+def _bytes_and_text(given: object) -> tuple[bytes, str]:
+    try:
+        if isinstance(given, str):
+            return given.encode(), given
+        if isinstance(given, (bytes, bytearray)):
+            return bytes(given), given.decode()
+    except (UnicodeEncodeError, UnicodeDecodeError) as error:
+        _refuse("", f"not UTF-8 (byte {error.start})")
+    _refuse("", f"expected an object (dict) or its JSON (str or bytes), got {_type_name(given)}")
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        event = json.loads(text, parse_float=_Digits, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        _refuse("", f"not JSON: {error.msg} (character {error.pos})")
+    except RecursionError:
+        _refuse("", "nested too deeply")
+    except ValueError:
+        _refuse("", "holds an integer of more than 4,300 digits")
+    if not isinstance(event, dict):
+        _refuse("", f"expected an object, got {_type_name(event)}")
+    return event
+
+
+def _no_constant(name: str) -> NoReturn:
+    _refuse("", f"{name} is no JSON; leave the field out, or write null")
+
+
+# --- What makes an event -----------------------------------------------------------------------------------------
+
+
+def _check(event: dict[str, Any]) -> None:
+    """All but the profiles; what is written here stands in CONTRACT.md "Events"."""
+    kind = event.get("type")
+    if kind == "resync" or event.get("snapshot") is not None:
+        _refuse("", "the type 'resync' and the key 'snapshot' are reserved: they mean nothing yet")
+    if not isinstance(kind, str) or kind not in KINDS:
+        _refuse("type", f"expected one of {', '.join(KINDS)}, got {_shown(kind)}")
+    segment = event.get("segment")
+    if not isinstance(segment, dict):
+        _refuse("segment", f"expected an object with an id, got {_type_name(segment)}")
+    _check_segment(segment)
+    if event.get("id") is not None:
+        _check_id(event["id"], "id")
+    if event.get("at") is not None:
+        _check_time(event["at"])
+
+
+def _check_segment(segment: dict[str, Any]) -> None:
+    _check_plain(segment.get("id"), "segment.id")
+    name, database = segment.get("name"), segment.get("database")
+    if name is not None and not _is_name(name):
+        _refuse("segment.name", f"expected text of at most {MAX_NAME_BYTES:,} bytes without NUL")
+    if database is not None:
+        if not isinstance(database, str):
+            _refuse("segment.database", f"expected text, got {_type_name(database)}")
+        _check_plain(database, "segment.database")
+    for key in ("groups", "tags"):
+        if segment.get(key) is not None:
+            _check_facts(segment[key], f"segment.{key}")
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and "\0" not in name and len(name.encode(errors="replace")) <= MAX_NAME_BYTES
+
+
+def _check_facts(values: object, place: str) -> None:
+    values = _as_list(values, place)
+    if len(values) > MAX_FACTS:
+        _refuse(place, f"expected at most {MAX_FACTS:,}, got {len(values):,}")
+    for index, value in enumerate(values):
+        _check_plain(value, f"{place}[{index}]")
+
+
+def _check_plain(value: object, place: str) -> None:
+    _check_id(value, place)
+    if isinstance(value, str) and not value.isprintable() and _CONTROL.search(value):
+        _refuse(place, f"{_shown(value)} holds a control character; expected plain text")
+
+
+def _check_id(value: object, place: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        _refuse(place, f"expected a string or an integer, got {_type_name(value)}")
+    if value == "":
+        _refuse(place, "is empty; expected a string or an integer")
+    if not _short(value):
+        _refuse(place, f"is longer than {MAX_ID_BYTES} bytes")
+
+
+def _short(value: str | int) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_ID_BYTES // 4 or len(value.encode(errors="replace")) <= MAX_ID_BYTES
+    return abs(value) < 10**MAX_ID_BYTES and len(int.__repr__(value)) <= MAX_ID_BYTES
+
+
+def _check_time(at: object) -> None:
+    text = at.isoformat() if isinstance(at, datetime) else at
+    if not isinstance(text, str) or not _is_time(text):
+        _refuse("at", f"expected ISO 8601, as in '2026-11-21T18:30:00.123Z', got {_shown(text)}")
+    if isinstance(at, datetime) and at.utcoffset() is None:
+        _refuse("at", "is a datetime without a zone; expected one with, as datetime.now(timezone.utc) is")
+
+
+def _is_time(text: str) -> bool:
+    """Whether it is a date and time whose moment in UTC lies a day inside of what a datetime can hold."""
+    match = _ISO_8601.fullmatch(text)
+    if match is None:
+        return False
+    day, minute, second, sign, hours, minutes = match.groups()
+    try:
+        local = datetime.fromisoformat(f"{day}T{minute}:{second or '00'}") - datetime(1970, 1, 1)  # noqa: DTZ001 - UTC
+    except ValueError:
+        return False
+    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+    return _EARLIEST <= (local - offset if sign == "+" else local + offset) < _LATEST
+
+
+def _checked_profiles(event: dict[str, Any]) -> list[Any] | tuple[Any, ...]:
+    kind, profiles = event["type"], event.get("profiles")
+    if profiles is None and kind in WITH_PROFILES:
+        _refuse("profiles", f"{kind} needs them, found none; expected a list ([] does nothing)")
+    profiles = _as_list(() if profiles is None else profiles, "profiles")
+    if profiles and kind not in WITH_PROFILES:
+        _refuse("profiles", f"{kind} takes none, got {len(profiles):,}")
+    return profiles
+
+
+def _check_profile(profile: object, place: str) -> None:
+    if not isinstance(profile, dict):
+        _refuse(place, f"expected an object, got {_type_name(profile)}")
+    _check_id(profile.get("_id"), f"{place}._id")
+
+
+def _as_list(values: object, place: str) -> list[Any] | tuple[Any, ...]:
+    if isinstance(values, (list, tuple)):
+        return values
+    _refuse(place, f"expected a list, got {_type_name(values)}")
+
+
+# --- JSON --------------------------------------------------------------------------------------------------------
+
+
+def _profile(profile: object, place: str, room: int) -> bytes:
+    _check_profile(profile, place)
+    data = _json(profile, place)
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
+        _text(profile, place)  # refuses what is too deep
+    if len(data) > room:
+        _refuse(place, f"has {len(data):,} bytes; its event could have {room:,} for it")
+    return data
+
+
+def _json(value: object, place: str) -> bytes:
+    try:
+        return _encoder.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return _text(value, place).encode()
+
+
+def _text(value: object, place: str, left: int = MAX_DEPTH) -> str:
+    """The slow way to JSON: writes decimals with their digits, and knows the place of what it refuses."""
+    if isinstance(value, (dict, list, tuple)) and not left:
+        _refuse(place, f"is nested more than {MAX_DEPTH} levels deep")
+    if isinstance(value, dict):
+        items = (f"{_key(key, place)}:{_text(item, _join(place, key), left - 1)}" for key, item in value.items())
+        return "{" + ",".join(items) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(_text(item, f"{place}[{index}]", left - 1) for index, item in enumerate(value)) + "]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return str(value)
+    return value.text if isinstance(value, _Digits) else _leaf(value, place)
+
+
+def _key(key: object, place: str) -> str:
+    if isinstance(key, str):
+        return _leaf(key, f"a key of {place}")
+    if key is None or isinstance(key, (bool, int, float)):
+        return f'"{_leaf(key, place)}"'
+    _refuse(place, f"a key is {_type_name(key)}; expected text")
+
+
+def _leaf(value: object, place: str) -> str:
+    try:
+        text = _encoder.encode(value)
+        text.encode()
+    except UnicodeError:
+        _refuse(place, "holds half of a surrogate pair, which UTF-8 cannot carry")
+    except TypeError:
+        hints = (hint for types, hint in HINTS if isinstance(value, types))
+        _refuse(place, f"is {_type_name(value)}; {next(hints, 'JSON has no such value')}")
+    except ValueError:
+        what = "an integer of more than 4,300 digits" if isinstance(value, int) else "not finite; expected a number"
+        _refuse(place, f"is {what}")
+    return text
+
+
+def _join(place: str, key: object) -> str:
+    return f"{place}.{key}" if place and key else place or str(key)
+
+
+def _type_name(value: object) -> str:
+    if value is None:
+        return "nothing"
+    return "a number with a fraction" if isinstance(value, _Digits) else type(value).__name__
+
+
+def _shown(value: object) -> str:
+    return f"{value!r:.60}"

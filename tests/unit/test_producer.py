@@ -1,0 +1,409 @@
+"""The producers' client without a Redis: what it sends, and what it refuses before sending."""
+
+from __future__ import annotations
+
+import ast
+import json
+import pickle
+import sys
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import segsync
+from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
+from tests.events_table import ROWS, SECRET, Row, Verdict
+from tests.fake_redis import FakeRedis, producer_to
+from workers import events
+from workers.errors import MalformedEvent
+from workers.events import parse, profile
+from workers.numerals import Numeral
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def intake() -> FakeRedis:
+    return FakeRedis()
+
+
+@pytest.fixture
+def producer(intake: FakeRedis) -> Producer:
+    return producer_to(intake)
+
+
+def loaded(row: Row) -> Any:
+    try:
+        return json.loads(row.data.decode(), parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+# --- The same rules as the intake's ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is Verdict.GOOD], ids=lambda row: row.name)
+def test_good_json_is_sent(row: Row, producer: Producer, intake: FakeRedis) -> None:
+    assert producer.push([row.data, row.data.decode()]) == ["1-0", "1-1"]
+
+    assert parse(intake.events[0]) == parse(intake.events[1])
+    assert [each[:2] for each in parse(intake.events[0]).profiles] == [each[:2] for each in parse(row.data).profiles]
+    assert [profile(raw) for *_, raw in parse(intake.events[0]).profiles] == [
+        profile(raw) for *_, raw in parse(row.data).profiles
+    ]
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is not Verdict.GOOD], ids=lambda row: row.name)
+def test_bad_json_is_refused(row: Row, producer: Producer, intake: FakeRedis) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        producer.push([row.data])
+
+    assert intake.chunks == []
+    assert caught.value.place.startswith("events[0]")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if isinstance(loaded(row), dict)], ids=lambda row: row.name)
+def test_objects_are_judged_as_their_json(row: Row, producer: Producer, intake: FakeRedis) -> None:
+    if row.verdict is not Verdict.GOOD:
+        with pytest.raises(InvalidEvent) as caught:
+            producer.push([loaded(row)])
+        assert SECRET not in str(caught.value)
+    else:
+        producer.push([loaded(row)])
+        assert parse(intake.events[0]).segment == parse(row.data).segment
+        assert parse(intake.events[0]).at_us == parse(row.data).at_us
+
+
+_TEXTS = st.text('aü😀 \n\0"\\[]{},:\ud800', max_size=6)
+_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | _TEXTS | st.decimals()
+_VALUES = st.recursive(
+    _SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_TEXTS, inner, max_size=3), max_leaves=6
+)
+_IDS = st.integers(0, 9) | st.sampled_from(["a", "", "ü", None, True, 1.5, "\n", "x" * 256])
+_EVENTS = st.fixed_dictionaries(
+    {"type": st.sampled_from([*segsync.KINDS, "resync", None])},
+    optional={
+        "segment": st.fixed_dictionaries(
+            {"id": _IDS}, optional={"name": _SCALARS, "database": _IDS, "tags": st.lists(_IDS, max_size=2) | _SCALARS}
+        ),
+        "profiles": st.lists(st.dictionaries(st.sampled_from(["_id", "a"]), _IDS | _VALUES), max_size=2) | _SCALARS,
+        "at": st.none() | st.just("2026-11-21T18:30Z") | _SCALARS,
+        "id": _IDS,
+        "x": _VALUES,
+    },
+)
+
+
+@given(_EVENTS)
+def test_whatever_the_client_sends_the_intake_takes(event: dict[str, Any]) -> None:
+    intake = FakeRedis()
+    try:
+        producer_to(intake).push([event])
+    except InvalidEvent:
+        return
+    assert parse(intake.events[0]).bad == []
+
+
+@given(_EVENTS, st.booleans())
+def test_the_client_sends_whatever_json_the_intake_takes(event: dict[str, Any], ascii_only: bool) -> None:
+    data = json.dumps(event, default=str, ensure_ascii=ascii_only).encode(errors="surrogatepass")
+    try:
+        good = not parse(data).bad
+    except MalformedEvent:
+        good = False
+    intake = FakeRedis()
+    try:
+        producer_to(intake).push([data])
+    except InvalidEvent:
+        assert not good
+    else:
+        assert good
+
+
+def test_both_sides_have_the_same_limits() -> None:
+    names = ("MAX_EVENT_BYTES", "MAX_ID_BYTES", "MAX_NAME_BYTES", "MAX_FACTS", "MAX_DEPTH")
+
+    assert [getattr(segsync, name) for name in names] == [getattr(events, name) for name in names]
+
+
+# --- The methods -------------------------------------------------------------------------------------------------
+
+
+def test_every_method_makes_its_event(producer: Producer, intake: FakeRedis) -> None:
+    producer.add(7, [{"_id": 1, "name": "Zoë"}], at="2026-11-21T18:30:00Z", id="evt-1")
+    producer.remove("7", ({"_id": each} for each in ("a", "b")), tags={"eu"})
+    producer.clear(7)
+    producer.segment_upsert(7, name="VIP", database="main", groups=iter(["sales"]), tags=())
+    producer.segment_delete(7, name=None)
+
+    assert [event.decode() for event in intake.events] == [
+        '{"type":"add","segment":{"id":7},"at":"2026-11-21T18:30:00Z","id":"evt-1","profiles":[{"_id":1,"name":"Zoë"}]}',
+        '{"type":"remove","segment":{"id":"7","tags":["eu"]},"profiles":[{"_id":"a"},{"_id":"b"}]}',
+        '{"type":"clear","segment":{"id":7}}',
+        '{"type":"segment_upsert","segment":{"id":7,"name":"VIP","database":"main","groups":["sales"],"tags":[]}}',
+        '{"type":"segment_delete","segment":{"id":7}}',
+    ]
+    assert intake.keys == ["segsync:events", "segsync:limits", "segsync:full"]
+
+
+def test_a_time_with_a_zone_is_taken(producer: Producer, intake: FakeRedis) -> None:
+    producer.clear(7, at=datetime(2026, 11, 21, 18, 30, tzinfo=timezone(timedelta(hours=2))))
+
+    assert parse(intake.events[0]).at_us == datetime(2026, 11, 21, 16, 30, tzinfo=UTC).timestamp() * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("at", "says"),
+    [
+        (datetime(2026, 11, 21, 18, 30), "at: is a datetime without a zone"),  # noqa: DTZ001 - the point
+        (datetime(1, 1, 1, tzinfo=UTC), "at: expected ISO 8601"),
+        (datetime(1900, 1, 1, tzinfo=timezone(timedelta(seconds=1172))), "at: expected ISO 8601"),
+    ],
+)
+def test_a_time_that_templates_could_not_show_is_refused(at: datetime, says: str, producer: Producer) -> None:
+    with pytest.raises(InvalidEvent, match=says):
+        producer.clear(7, at=at)
+
+
+def test_no_profiles_are_an_event_that_does_nothing(producer: Producer, intake: FakeRedis) -> None:
+    assert producer.add(7, []) == ["1-0"]
+
+    assert parse(intake.events[0]).profiles == []
+
+
+def test_a_misspelt_fact_is_refused(producer: Producer) -> None:
+    with pytest.raises(TypeError, match=r"clear\(\) got an unexpected keyword argument 'tag'"):
+        producer.clear(7, tag=["eu"])  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("one", [{"_id": 1}, "61f0", b"61f0", None, 7])
+def test_one_profile_is_no_list(one: Any, producer: Producer, intake: FakeRedis) -> None:
+    with pytest.raises(InvalidEvent, match="profiles: expected a list of profiles, got"):
+        producer.add(7, one)
+    assert intake.chunks == []
+
+
+@pytest.mark.parametrize("one", [{"type": "clear"}, "{}", b"{}"])
+def test_one_event_is_no_list(one: Any, producer: Producer) -> None:
+    with pytest.raises(TypeError, match=r"push\(\) takes a list of events, got one"):
+        producer.push(one)
+
+
+def test_a_client_of_ones_own_stays_open(intake: FakeRedis) -> None:
+    with producer_to(intake) as producer:
+        producer.clear(7)
+
+    assert not intake.closed
+
+
+# --- Values ------------------------------------------------------------------------------------------------------
+
+
+def test_decimals_keep_their_digits(producer: Producer, intake: FakeRedis) -> None:
+    value = Decimal("0.10000000000000000001")
+
+    producer.add(7, [OrderedDict(_id=1, a=value, b=[{"c": Decimal("1E+5")}], d=(Decimal(-5), 1.5, "ü"))])
+
+    ((_, _, raw),) = parse(intake.events[0]).profiles
+    assert profile(raw) == {
+        "_id": 1,
+        "a": Numeral("0.10000000000000000001"),
+        "b": [{"c": Numeral("1E+5")}],
+        "d": [-5, Numeral("1.5"), "ü"],
+    }
+
+
+def test_keys_that_are_numbers_become_text_as_json_does(producer: Producer, intake: FakeRedis) -> None:
+    keys: dict[Any, Any] = {"_id": 1, 7: 1, 1.5: 1, None: 1, False: 1}
+
+    producer.add(7, [keys, {**keys, "a": Decimal(1)}])
+
+    written = [profile(raw) for *_, raw in parse(intake.events[0]).profiles]
+    assert written[0] == {"_id": 1, "7": 1, "1.5": 1, "null": 1, "false": 1}
+    assert written[1] == {**written[0], "a": 1}
+
+
+_BOTTOMLESS: list[Any] = []
+_BOTTOMLESS.append(_BOTTOMLESS)
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (datetime(2026, 11, 21, tzinfo=UTC), "born: is datetime; write it as text, as value.isoformat() does"),
+        (datetime(2026, 11, 21, tzinfo=UTC).date(), "born: is date; write it as text, as value.isoformat() does"),
+        (b"secret", "born: is bytes; write it as text"),
+        (UUID(int=1), "born: is UUID; write it as text, as str(value) does"),
+        ({1}, "born: is set; write it as a list"),
+        (object(), "born: is object; JSON has no such value"),
+        (float("nan"), "born: is not finite"),
+        (Decimal("Infinity"), "born: is Decimal"),
+        (10**4300, "born: is an integer of more than 4,300 digits"),
+        ("secret\udc00", "born: holds half of a surrogate pair"),
+        ([1, {"x": [object()]}], "born[1].x[0]: is object"),
+        ({(1, 2): 3}, "born: a key is tuple; expected text"),
+        ({"\ud800": 3}, "a key of profiles[1].born: holds half of a surrogate pair"),
+        (_BOTTOMLESS, "is nested more than 100 levels deep"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isprintable() else "value",
+)
+def test_what_json_has_not_is_refused_with_its_place(
+    value: object, says: str, producer: Producer, intake: FakeRedis
+) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        producer.add(7, [{"_id": 1}, {"_id": 2, "born": value}])
+
+    assert says in str(caught.value)
+    assert "profiles[1].born" in caught.value.place
+    assert "secret" not in str(caught.value)
+    assert intake.chunks == []
+
+
+@pytest.mark.parametrize("value", [1.0, True, None, "", {}, [], Decimal(7), UUID(int=1), b"7"])
+def test_an_id_is_a_string_or_an_integer(value: object, producer: Producer) -> None:
+    with pytest.raises(InvalidEvent, match=r"profiles\[0\]\._id: .*expected a string or an integer"):
+        producer.add(7, [{"_id": value}])
+    with pytest.raises(InvalidEvent, match=r"segment\.id: .*expected a string or an integer"):
+        producer.clear(cast("str", value))
+
+
+@pytest.mark.parametrize("value", [7, None, ["clear"], object()])
+def test_what_is_neither_object_nor_json_is_refused(value: Any, producer: Producer) -> None:
+    with pytest.raises(InvalidEvent, match=r"events\[0\]: expected an object \(dict\) or its JSON"):
+        producer.push([value])
+
+
+# --- Splitting and chunks ----------------------------------------------------------------------------------------
+
+
+def test_more_than_10_000_profiles_become_several_events_in_order(producer: Producer, intake: FakeRedis) -> None:
+    ids = producer.remove(7, ({"_id": each} for each in range(20_001)), name="VIP")
+
+    parsed = [parse(event) for event in intake.events]
+    assert [len(event.profiles) for event in parsed] == [10_000, 10_000, 1]
+    assert [profile_id for event in parsed for _, profile_id, _ in event.profiles] == [str(i) for i in range(20_001)]
+    assert {event.segment.name for event in parsed} == {"VIP"}
+    assert len(ids) == 3
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_more_than_8_mib_become_several_events_in_order(as_json: bool, producer: Producer, intake: FakeRedis) -> None:
+    profiles = [{"_id": each, "a": "x" * MIB, "b": 1.50} for each in range(20)]
+    event = {"type": "add", "segment": {"id": 7}, "id": "evt", "profiles": profiles}
+    data = json.dumps(event).replace("1.5", "1.50")
+
+    ids = producer.push([data if as_json else event, {"type": "clear", "segment": {"id": 7}}])
+
+    parsed = [parse(event) for event in intake.events]
+    assert [len(event.profiles) for event in parsed] == [7, 7, 6, 0]
+    assert [profile_id for event in parsed for _, profile_id, _ in event.profiles] == [str(each) for each in range(20)]
+    assert profile(parsed[0].profiles[0][2])["b"] == Numeral("1.50" if as_json else "1.5")
+    assert len(ids) == 4
+
+
+def test_an_event_of_exactly_8_mib_is_not_split(producer: Producer, intake: FakeRedis) -> None:
+    room = 8 * MIB - len('{"type":"add","segment":{"id":7},"profiles":[{"_id":1},{"_id":2,"a":""}]}')
+
+    producer.add(7, [{"_id": 1}, {"_id": 2, "a": "x" * room}])
+    producer.add(7, [{"_id": 1}, {"_id": 2, "a": "x" * (room + 1)}])
+
+    assert [len(parse(event).profiles) for event in intake.events] == [2, 1, 1]
+    assert len(intake.events[0]) == 8 * MIB
+
+
+def test_a_profile_that_no_event_can_hold_is_refused(producer: Producer, intake: FakeRedis) -> None:
+    with pytest.raises(InvalidEvent, match=r"profiles\[1\]: has 8,388,624 bytes; its event could have 8,388,561"):
+        producer.add(7, [{"_id": 1}, {"_id": 2, "a": "x" * 8 * MIB}])
+    assert intake.chunks == []
+
+
+def test_an_event_that_cannot_be_split_is_refused(producer: Producer) -> None:
+    with pytest.raises(InvalidEvent, match=r"8,388,\d+ bytes; an event is at most 8,388,608"):
+        producer.push([{"type": "clear", "segment": {"id": 7}, "note": "x" * 8 * MIB}])
+
+
+def test_chunks_hold_1_000_events_or_about_1_mb(producer: Producer, intake: FakeRedis) -> None:
+    producer.push({"type": "clear", "segment": {"id": each}} for each in range(2500))
+    producer.push({"type": "clear", "segment": {"id": each}, "note": "x" * 300_000} for each in range(7))
+
+    assert [len(chunk) for chunk in intake.chunks] == [1000, 1000, 500, 3, 3, 1]
+
+
+def test_of_a_chunk_with_an_invalid_event_nothing_is_sent(producer: Producer, intake: FakeRedis) -> None:
+    given: list[dict[str, Any]] = [{"type": "clear", "segment": {"id": each}} for each in range(2500)]
+    given[2400]["type"] = "add"
+
+    with pytest.raises(
+        InvalidEvent, match=r"^events\[2400\].profiles: add needs them.*; accepted before it: 2,000$"
+    ) as caught:
+        producer.push(given)
+
+    assert len(intake.events) == len(caught.value.accepted) == caught.value.done == 2000
+    assert caught.value.index == 2400
+
+
+def test_done_counts_profiles_for_add(producer: Producer, intake: FakeRedis) -> None:
+    def profiles() -> Iterator[dict[str, Any]]:
+        yield from ({"_id": each, "a": "x" * 100} for each in range(25_000))
+        yield {"_id": None}
+
+    with pytest.raises(InvalidEvent, match=r"profiles\[25000\]\._id") as caught:
+        producer.add(7, profiles())
+
+    assert caught.value.done == sum(len(parse(event).profiles) for event in intake.events) == 10_000
+    assert len(caught.value.accepted) == 1
+
+
+def test_a_split_event_counts_when_its_last_part_is_accepted(producer: Producer, intake: FakeRedis) -> None:
+    """Five events of two parts each, three parts to a chunk: the last chunk is not sent."""
+    profiles = [{"_id": each, "a": "x" * 10} for each in range(20_000)]
+    big = {"type": "add", "segment": {"id": 7}, "profiles": profiles}
+
+    with pytest.raises(InvalidEvent) as caught:
+        producer.push([*([big] * 5), {"type": "none"}])
+
+    assert [len(chunk) for chunk in intake.chunks] == [3, 3, 3]
+    assert len(caught.value.accepted) == 9
+    assert caught.value.done == 4
+
+
+# --- The file itself ---------------------------------------------------------------------------------------------
+
+
+def test_it_needs_nothing_but_the_standard_library_and_redis() -> None:
+    tree = ast.parse(Path(segsync.__file__).read_text(encoding="utf-8"), feature_version=(3, 9))
+
+    plain = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    from_ = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) if node.module}
+    tops = {name.partition(".")[0] for name in plain | from_}
+    assert tops - sys.stdlib_module_names == {"redis"}
+
+
+def test_errors_survive_pickling() -> None:
+    """A platform's own Celery sends what its tasks raise through a pickle or a pipe."""
+    invalid = InvalidEvent("is empty", "events[3].segment.id", 3)
+    invalid.done, invalid.accepted = 2, ["1-0", "1-1"]
+    failed = IntakeFull("the intake is full")
+    failed.unknown = 5
+
+    for error in (invalid, failed):
+        copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+        assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+def test_one_except_catches_them_all() -> None:
+    assert issubclass(IntakeFull, PushFailed)
+    assert issubclass(PushFailed, ProducerError)
+    assert issubclass(InvalidEvent, ProducerError)
