@@ -1,0 +1,1 @@
+"""SQL databases: what they share, and one module for each."""

@@ -1,0 +1,401 @@
+"""What every connector must do, whatever its vendor (workers/connectors/contract.py)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.rows import Database
+from workers.connectors import connect
+from workers.connectors.memory import MemoryConnector
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from workers.connectors.contract import Connector, Session, Target
+
+PATIENCE = 5.0
+HOSTILE = "100% %s %(x)s :name ? {curly} $1 \U0001f600 é ' \" \\"
+
+
+@dataclass
+class Rig:
+    """A connector with a table `people (name)` behind it, whose names are at most 60 characters and unique."""
+
+    connector: Connector
+    fetch: Callable[[], list[str]]
+    literal: Callable[[str], str]
+    locks_lanes: bool = True
+    opened: list[Session] = field(default_factory=list)
+
+    def open(self) -> Session:
+        session = self.connector.open()
+        self.opened.append(session)
+        return session
+
+    def insert(self, *names: str) -> str:
+        return f"INSERT INTO people (name) VALUES {', '.join(f'({self.literal(name)})' for name in names)}"
+
+    def write(self, *names: str, lock: str | None = "lane") -> None:
+        session = self.open()
+        session.begin(lock, PATIENCE)
+        session.execute(self.insert(*names))
+        session.commit()
+        session.close()
+
+
+def doubled(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def backslashed(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def memory_rig() -> Rig:
+    def respond(statement: str) -> int:
+        if "nowhere" in statement or not statement.startswith(("INSERT", "SELECT")):
+            raise TargetError(ErrorClass.HOLD, "memory query", "wrong query", level=HoldLevel.INTEGRATION)
+        if len(statement) > 200_000:
+            return 1
+        if any(len(name) > 60 for name in parsed(statement)):
+            raise TargetError(ErrorClass.ISOLATE, "memory data", "too long", detail=statement)
+        return len(parsed(statement))
+
+    def parsed(statement: str) -> list[str]:
+        values = statement.partition(" VALUES ")[2]
+        return [part.removesuffix("')").removeprefix("('").replace("''", "'") for part in values.split(", (") if part]
+
+    connector = MemoryConnector(respond=respond)
+
+    def fetch() -> list[str]:
+        statements = [text for transaction in connector.committed for text in transaction.statements]
+        return sorted(name.removeprefix("'") for text in statements for name in parsed(text))
+
+    return Rig(connector, fetch, doubled)
+
+
+def sql_rig(target: Target, create: str, literal: Callable[[str], str]) -> Iterator[Rig]:
+    with Database(target) as database:
+        database.run(create)
+        connector = connect(target)
+        rig = Rig(
+            connector,
+            lambda: sorted(str(name) for (name,) in database.rows("SELECT name FROM people")),
+            literal,
+            locks_lanes=target.dialect != "sqlite",
+        )
+        yield rig
+        for session in rig.opened:
+            session.discard()
+        connector.dispose()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql", "mariadb"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    if request.param == "memory":
+        yield memory_rig()
+        return
+    target = request.getfixturevalue(f"{request.param}_target")
+    create, literal = {
+        "sqlite": ("CREATE TABLE people (name TEXT PRIMARY KEY CHECK (length(name) <= 60))", doubled),
+        "postgresql": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY)", doubled),
+        "mariadb": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
+    }[request.param]
+    yield from sql_rig(target, create, literal)
+
+
+def refused(call: Callable[[], object]) -> TargetError:
+    with pytest.raises(TargetError) as caught:
+        call()
+    return caught.value
+
+
+def test_what_is_committed_is_there(rig: Rig) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    assert session.execute(rig.insert("ann", "bob")) == 2
+    assert session.execute(rig.insert("cid")) == 1
+    session.commit()
+    session.close()
+    assert rig.fetch() == ["ann", "bob", "cid"]
+
+
+def test_nothing_is_there_before_commit(rig: Rig) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    session.execute(rig.insert("ann"))
+    assert rig.fetch() == []
+
+
+def test_after_a_rollback_nothing_is_there_and_the_session_goes_on(rig: Rig) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    session.execute(rig.insert("ann"))
+    session.rollback()
+    session.begin("lane", PATIENCE)
+    session.execute(rig.insert("bob"))
+    session.commit()
+    session.close()
+    assert rig.fetch() == ["bob"]
+
+
+@pytest.mark.parametrize("end", ["discard", "close"])
+def test_a_session_that_ends_inside_a_transaction_commits_nothing_and_blocks_nobody(rig: Rig, end: str) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    session.execute(rig.insert("ann"))
+    getattr(session, end)()
+    rig.write("ann", "bob")
+    assert rig.fetch() == ["ann", "bob"]
+
+
+def test_a_session_that_nobody_closed_commits_nothing_and_blocks_nobody(rig: Rig) -> None:
+    session = rig.connector.open()
+    session.begin(None, PATIENCE)
+    session.execute(rig.insert("ann"))
+    del session
+    rig.write("ann", lock=None)
+    assert rig.fetch() == ["ann"]
+
+
+def test_a_session_serves_one_transaction_after_the_other(rig: Rig) -> None:
+    session = rig.open()
+    for name in ("ann", "bob", "cid"):
+        session.begin("lane", PATIENCE)
+        session.execute(rig.insert(name))
+        session.commit()
+    session.close()
+    assert rig.fetch() == ["ann", "bob", "cid"]
+
+
+def test_a_session_serves_one_lane_after_the_other(rig: Rig) -> None:
+    session, other = rig.open(), rig.open()
+    for lock in ("lane 1", "lane 2", None, "lane 1"):
+        session.begin(lock, PATIENCE)
+        session.commit()
+    session.begin("lane 3", PATIENCE)
+    session.commit()
+    if rig.locks_lanes:
+        other.begin("lane 2", 0.1)
+        other.execute(rig.insert("ann"))
+        other.commit()
+        session.begin("lane 3", 0.1)
+        session.rollback()
+        assert rig.fetch() == ["ann"]
+
+
+def test_begin_inside_a_transaction_is_refused_and_commits_nothing(rig: Rig) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    session.execute(rig.insert("ann"))
+    assert "open already" in refused(lambda: session.begin("lane", PATIENCE)).reason
+    session.discard()
+    assert rig.fetch() == []
+
+
+@pytest.mark.parametrize("step", ["execute", "commit", "rollback"])
+def test_nothing_runs_outside_a_transaction(rig: Rig, step: str) -> None:
+    session = rig.open()
+    arguments = (rig.insert("ann"),) if step == "execute" else ()
+    error = refused(lambda: getattr(session, step)(*arguments))
+    assert (error.error_class, error.reason) == (ErrorClass.UNKNOWN, "no transaction is open")
+    assert rig.fetch() == []
+
+
+@pytest.mark.parametrize("end", ["close", "discard"])
+def test_an_ended_session_refuses_everything_and_can_be_ended_again(rig: Rig, end: str) -> None:
+    session = rig.open()
+    getattr(session, end)()
+    for call in (
+        lambda: session.begin("lane", PATIENCE),
+        lambda: session.execute(rig.insert("ann")),
+        session.commit,
+        session.rollback,
+    ):
+        assert "closed" in refused(call).reason
+    session.close()
+    session.discard()
+    assert rig.fetch() == []
+
+
+def test_statements_have_no_parameters(rig: Rig) -> None:
+    rig.write(HOSTILE)
+    assert rig.fetch() == [HOSTILE]
+
+
+@pytest.mark.parametrize("statement", ["", "   ", "\n\t"])
+def test_an_empty_statement_is_the_querys_fault(rig: Rig, statement: str) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    error = refused(lambda: session.execute(statement))
+    assert (error.error_class, error.level) == (ErrorClass.HOLD, HoldLevel.INTEGRATION)
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO nowhere (name) VALUES ('x')", "SELEC name FROM people"])
+def test_a_wrong_query_holds_the_integration(rig: Rig, statement: str) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    error = refused(lambda: session.execute(statement))
+    assert (error.error_class, error.level) == (ErrorClass.HOLD, HoldLevel.INTEGRATION)
+
+
+def test_bad_data_is_isolated_and_what_the_error_shows_holds_none_of_it(rig: Rig) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    error = refused(lambda: session.execute(rig.insert("ann", "secret" * 20)))
+    assert error.error_class is ErrorClass.ISOLATE
+    assert "secret" not in f"{error} {error!r} {error.code} {error.reason}"
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
+    session.discard()
+    assert rig.fetch() == []
+
+
+def test_a_select_is_drained_and_counts_no_less_than_zero(rig: Rig) -> None:
+    rig.write("ann", "bob")
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    assert session.execute("SELECT name FROM people") >= 0
+    assert session.execute(rig.insert("cid")) == 1
+    session.commit()
+
+
+def test_a_statement_of_a_megabyte_passes(rig: Rig) -> None:
+    session = rig.open()
+    session.begin("lane", PATIENCE)
+    names = [f"{number:060d}" for number in range(16_000)]
+    assert session.execute(rig.insert(*names)) > 0
+    session.commit()
+
+
+def test_a_free_lock_is_taken_at_once(rig: Rig) -> None:
+    rig.write("ann")
+    started = time.monotonic()
+    rig.write("bob")
+    assert time.monotonic() - started < 1.0
+
+
+def test_a_lock_is_waited_for_and_had_when_its_holder_ends(rig: Rig) -> None:
+    holder, waiter = rig.open(), rig.open()
+    holder.begin("lane", PATIENCE)
+    holder.execute(rig.insert("first"))
+    order: list[str] = []
+
+    def wait() -> None:
+        waiter.begin("lane", PATIENCE)
+        order.append("waiter")
+        waiter.commit()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    time.sleep(0.3)
+    order.append("holder")
+    holder.commit()
+    holder.close()
+    thread.join()
+    assert order == ["holder", "waiter"]
+    assert rig.fetch() == ["first"]
+
+
+def test_a_lock_that_is_not_given_back_ends_its_holder_whose_commit_then_fails(rig: Rig) -> None:
+    holder, successor = rig.open(), rig.open()
+    holder.begin("lane", PATIENCE)
+    holder.execute(rig.insert("stale"))
+    started = time.monotonic()
+    if not rig.locks_lanes:  # a file's lock cannot be taken from another process
+        assert refused(lambda: successor.begin("lane", 0.5)).error_class is ErrorClass.RETRY
+        return
+    successor.begin("lane", 1.0)
+    assert 0.8 < time.monotonic() - started < 4
+    successor.execute(rig.insert("fresh"))
+    successor.commit()
+    assert refused(holder.commit).error_class in {ErrorClass.RETRY, ErrorClass.AMBIGUOUS}
+    holder.discard()
+    assert rig.fetch() == ["fresh"]
+
+
+def test_another_lanes_lock_is_not_waited_for(rig: Rig) -> None:
+    if not rig.locks_lanes:
+        return
+    one, other = rig.open(), rig.open()
+    one.begin("lane 1", PATIENCE)
+    other.begin("lane 2", 0)
+    one.execute(rig.insert("ann"))
+    other.execute(rig.insert("bob"))
+    one.commit()
+    other.commit()
+    assert rig.fetch() == ["ann", "bob"]
+
+
+def test_without_a_lock_two_sessions_do_not_wait_for_each_other(rig: Rig) -> None:
+    if not rig.locks_lanes:
+        return
+    one, other = rig.open(), rig.open()
+    one.begin(None, 0)
+    other.begin(None, 0)
+    one.rollback()
+    other.rollback()
+
+
+def test_threads_share_a_connector(rig: Rig) -> None:
+    def write(number: int) -> None:
+        for turn in range(5):
+            rig.write(f"{number}-{turn}", lock=f"lane {number % 2}")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(rig.fetch()) == 20
+
+
+def test_a_probe_of_a_sound_target_says_nothing(rig: Rig) -> None:
+    rig.connector.probe()
+
+
+def test_a_disposed_connector_opens_again(rig: Rig) -> None:
+    rig.write("ann")
+    rig.connector.dispose()
+    rig.write("bob")
+    assert rig.fetch() == ["ann", "bob"]
+
+
+def test_a_fork_leaves_the_parents_sessions_alone(rig: Rig) -> None:
+    """The child works with links of its own, and its end does not end the parent's."""
+    if isinstance(rig.connector, MemoryConnector):
+        return
+    rig.write("before")
+    parents = rig.open()
+    parents.begin("parent", PATIENCE)
+    if rig.locks_lanes:
+        parents.execute(rig.insert("parent"))
+    else:
+        parents.rollback()
+    assert child_status(lambda: rig.write("child", lock="child")) == 0
+    if not rig.locks_lanes:
+        parents.begin("parent", PATIENCE)
+        parents.execute(rig.insert("parent"))
+    parents.commit()
+    parents.close()
+    rig.write("after")
+    assert rig.fetch() == ["after", "before", "child", "parent"]
+
+
+def child_status(work: Callable[[], None]) -> int:
+    """Runs `work` in a forked child and returns its exit status; 1 if it raised."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - the child must not run on into pytest
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

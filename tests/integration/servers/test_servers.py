@@ -1,0 +1,132 @@
+"""The servers that all other tests stand on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+import pymysql
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.servers.debian import install
+from tests.servers.mariadb import ENVIRONMENT, Account, MariadbServer, programs
+from tests.servers.process import ServerError, ServerProcess, new_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis import Redis
+
+    from tests.servers.postgresql import PostgresqlServer
+    from tests.servers.redis import RedisServer
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_redis_keeps_what_it_answered_through_a_kill(own_redis: RedisServer) -> None:
+    own_redis.client().set("kept", "1")
+    own_redis.kill()
+    own_redis.restart()
+    assert own_redis.client().get("kept") == b"1"
+
+
+def test_redis_runs_with_the_settings_that_the_promises_need(redis_client: Redis) -> None:
+    settings = {**redis_client.config_get("append*"), **redis_client.config_get("maxmemory-policy")}
+    assert settings["appendonly"] == "yes"
+    assert settings["appendfsync"] == "always"
+    assert settings["maxmemory-policy"] == "noeviction"
+
+
+@pytest.fixture
+def leftovers(redis_server: RedisServer) -> Iterator[list[str]]:
+    """Keys that must be gone once the fixtures set up after this one have been torn down."""
+    keys: list[str] = []
+    yield keys
+    client = redis_server.client()
+    assert keys
+    assert [key for key in keys if client.exists(key)] == []
+
+
+def test_redis_client_removes_what_its_test_left(leftovers: list[str], redis_client: Redis, namespace: str) -> None:
+    leftovers.append(f"{namespace}:x")
+    redis_client.set(f"{namespace}:x", "1")
+
+
+def test_postgresql_gives_an_ordinary_user_a_database(postgresql_url: str) -> None:
+    with psycopg.connect(postgresql_url) as connection:
+        connection.execute("CREATE TABLE t (x int)")
+        row = connection.execute("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+    assert row == ("segsync", False)
+
+
+def test_postgresql_comes_back_after_a_crash(own_postgresql: PostgresqlServer) -> None:
+    first = own_postgresql.pid
+    own_postgresql.kill()
+    own_postgresql.start()
+    assert own_postgresql.pid != first
+    own_postgresql.admin().close()
+
+
+def test_mariadb_gives_an_ordinary_user_a_database(mariadb_url: str, mariadb_server: MariadbServer) -> None:
+    url = make_url(mariadb_url)
+    connection = pymysql.connect(
+        host=url.host, port=url.port, user=url.username, password=mariadb_server.password or "", database=url.database
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (x int)")
+        with pytest.raises(pymysql.err.OperationalError):
+            cursor.execute("CREATE TABLE mysql.t (x int)")
+
+
+def test_mariadb_comes_back_after_a_crash(own_mariadb: MariadbServer) -> None:
+    own_mariadb.kill()
+    own_mariadb.start()
+    own_mariadb.admin().close()
+
+
+def test_servers_end_and_clean_up_when_the_test_process_dies_hard() -> None:
+    code = (
+        "import os, sys; from tests.servers.redis import RedisServer; s = RedisServer(); s.start();"
+        "print(s.pid, s._process.folder, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    pid, folder = done.stdout.split()
+    deadline = time.monotonic() + 10
+    while Path(folder).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(folder).exists()
+    assert b"redis-server" not in _command_line(int(pid))
+
+
+def _command_line(pid: int) -> bytes:
+    return subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, check=False).stdout
+
+
+def test_a_server_that_does_not_come_up_says_why() -> None:
+    process = ServerProcess(new_folder("broken"), ["/bin/sh", "-c", "echo no such thing; exit 3"])
+    with pytest.raises(ServerError, match="no such thing"):
+        process.start(lambda: False)
+    process.remove()
+
+
+def test_without_debian_the_remedies_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tests.servers.mariadb.shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr("tests.servers.mariadb.FOLDER", tmp_path / "mariadb")
+    with pytest.raises(ServerError, match=rf"(?s)apt-get.*PATH,.*{ENVIRONMENT}"):
+        programs()
+
+
+def test_a_package_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ServerError, match="no-such-package"):
+        install(tmp_path / "x", ["no-such-package"], "usr/bin/nothing")
+
+
+def test_an_administrators_url_is_read_with_its_escapes() -> None:
+    assert Account.parse("mysql://ro%40ot:p%2Fw@db:3307") == Account("db", 3307, "ro@ot", "p/w")
+    with pytest.raises(ServerError, match=ENVIRONMENT):
+        Account.parse("postgresql://x@db")

@@ -1,0 +1,153 @@
+"""Programs out of Debian's packages, unpacked into a folder of the project: no root, no daemon, nothing installed.
+
+apt's state and cache stay in that folder too, so the machine's own package lists are neither used nor changed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import shutil
+import subprocess
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.servers.process import ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+# Names that one library's package has had; the first that the machine's release knows is taken.
+LIBRARIES = {
+    "libaio.so.1": ("libaio1", "libaio1t64"),
+    "libaio.so.1t64": ("libaio1t64",),
+    "liburing.so.2": ("liburing2",),
+    "libnuma.so.1": ("libnuma1",),
+    "libpcre2-8.so.0": ("libpcre2-8-0",),
+    "libcrypt.so.1": ("libcrypt1",),
+    "libsystemd.so.0": ("libsystemd0",),
+    "libssl.so.3": ("libssl3", "libssl3t64"),
+    "libcrypto.so.3": ("libssl3", "libssl3t64"),
+    "libstdc++.so.6": ("libstdc++6",),
+    "libgcrypt.so.20": ("libgcrypt20",),
+    "libgpg-error.so.0": ("libgpg-error0",),
+    "libcap.so.2": ("libcap2",),
+    "liblzma.so.5": ("liblzma5",),
+    "libzstd.so.1": ("libzstd1",),
+    "liblz4.so.1": ("liblz4-1",),
+    "libfmt.so.9": ("libfmt9",),
+    "libfmt.so.10": ("libfmt10",),
+}
+
+
+def install(folder: Path, packages: Sequence[str], program: str) -> Path:
+    """The tree under `folder` that `packages` were unpacked into; made if it is not there or cannot run.
+
+    program  path within the tree that must be able to run, as in "usr/sbin/mariadbd"
+
+    Safe when two runs race: the second waits for the first, then finds its work. ServerError says what failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tree = folder / "tree"
+    with _locked(folder / "lock"):
+        if not _runs(tree, program):
+            shutil.rmtree(tree, ignore_errors=True)
+            _make(folder, packages, program).rename(tree)
+    return tree
+
+
+def library_path(tree: Path) -> str:
+    """What LD_LIBRARY_PATH must be for the programs of `tree`."""
+    folders = {path.parent for path in (tree / "usr/lib", tree / "lib") for path in path.rglob("*.so.*")}
+    return ":".join(sorted(str(folder) for folder in folders))
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _runs(tree: Path, program: str) -> bool:
+    if not (tree / program).exists():
+        return False
+    command = [str(tree / program), "--version"]
+    environment = {"LD_LIBRARY_PATH": library_path(tree)}
+    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def _make(folder: Path, packages: Sequence[str], program: str) -> Path:
+    missing = [tool for tool in ("apt-get", "dpkg-deb", "ldd") if shutil.which(tool) is None]
+    if missing:
+        raise ServerError(f"no {' and no '.join(missing)} on this machine: is it no Debian or Ubuntu?")
+    new = folder / "tree.new"
+    shutil.rmtree(new, ignore_errors=True)
+    apt = _Apt(folder / "apt")
+    apt.update()
+    apt.unpack(packages, new)
+    for _ in range(3):  # a library may need another one
+        wanted = _missing_libraries(new, program)
+        if not wanted:
+            break
+        apt.unpack([apt.known(LIBRARIES.get(name, ()), name) for name in wanted], new)
+    if not _runs(new, program):
+        raise ServerError(f"{program!r} was unpacked but does not run; missing: {_missing_libraries(new, program)}")
+    return new
+
+
+def _missing_libraries(tree: Path, program: str) -> list[str]:
+    listing = subprocess.run(
+        ["ldd", tree / program],
+        env={"LD_LIBRARY_PATH": library_path(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return re.findall(r"(\S+) => not found", listing.stdout)
+
+
+class _Apt:
+    """apt-get with its state and cache in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._archives = folder / "debs"
+        for part in (folder / "state/lists/partial", folder / "cache/archives/partial", self._archives):
+            part.mkdir(parents=True, exist_ok=True)
+        options = (
+            f"Dir::State={folder / 'state'}",
+            f"Dir::Cache={folder / 'cache'}",
+            "Dir::State::status=/var/lib/dpkg/status",
+            "Debug::NoLocking=1",
+            "APT::Sandbox::User=root",  # the user _apt could not write here
+            "Acquire::Retries=3",
+        )
+        self._options = [part for option in options for part in ("-o", option)]
+
+    def update(self) -> None:
+        # Its status is of no use: a foreign source that is out of reach fails it, ours may be there all the same.
+        self._run("apt-get", "update")
+
+    def known(self, names: Sequence[str], library: str) -> str:
+        """The first of `names` that this release has."""
+        for name in names:
+            if self._run("apt-cache", "show", name).returncode == 0:
+                return name
+        raise ServerError(f"library {library!r} is missing and no known package has it (tried {list(names)!r})")
+
+    def unpack(self, packages: Sequence[str], tree: Path) -> None:
+        """Downloads `packages` and unpacks them into `tree`."""
+        for old in self._archives.glob("*.deb"):
+            old.unlink()
+        done = self._run("apt-get", "download", *packages)
+        if done.returncode:
+            raise ServerError(f"apt-get cannot download {list(packages)!r}:\n{done.stdout}\n{done.stderr}")
+        for archive in self._archives.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", archive, tree], check=True)
+
+    def _run(self, tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [tool, *self._options, *arguments]
+        return subprocess.run(
+            command, cwd=self._archives, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )

@@ -1,0 +1,68 @@
+"""A target's tables, looked at and prepared beside segsync: by the driver alone, in autocommit."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+import pymysql
+from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from workers.connectors.contract import Target
+
+
+class Database:
+    """A connection of the test's own to a target."""
+
+    def __init__(self, target: Target) -> None:
+        self._connection: Any = _CONNECT[target.dialect](target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def run(self, *statements: str) -> None:
+        """Runs statements, each committed at once."""
+        for statement in statements:
+            self.rows(statement)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """All rows of a statement; none for one that gives none."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(statement)
+            return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            cursor.close()
+
+
+def _sqlite(target: Target) -> sqlite3.Connection:
+    return sqlite3.connect(str(make_url(target.url).database), isolation_level=None, check_same_thread=False)
+
+
+def _postgresql(target: Target) -> psycopg.Connection[tuple[Any, ...]]:
+    return psycopg.connect(target.url, password=target.password, autocommit=True)
+
+
+def _mysql(target: Target) -> Any:
+    url = make_url(target.url)
+    return pymysql.connect(
+        host=url.host,
+        port=url.port or 0,
+        user=url.username,
+        password=target.password or "",
+        database=url.database,
+        charset="utf8mb4",
+        autocommit=True,
+    )
+
+
+_CONNECT: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}

@@ -1,0 +1,152 @@
+"""A target that only remembers: for tests of what stands above connectors, and for dry runs.
+
+It keeps the contract (transactions, the lane's lock and its eviction, misuse) but executes nothing: what a statement
+does is said by `respond`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Step = Literal["open", "begin", "execute", "commit", "rollback"]
+
+
+def no_rows(statement: str) -> int:  # noqa: ARG001 - it is what a response looks like
+    """The usual response: every statement is fine and affects nothing."""
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What one committed transaction executed, under which lock."""
+
+    lock: str | None
+    statements: tuple[str, ...]
+
+
+class MemoryConnector:
+    """`contract.Connector` without a target.
+
+    dialect   whose statements it takes part for
+    respond   gives the affected rows of a statement, or raises TargetError for it
+
+    committed  the transactions, in the order of their commits
+    calls      the names of all steps taken, in order, as in ["open", "begin", "execute", "commit"]
+    """
+
+    def __init__(self, key: str = "memory", dialect: str = "sqlite", respond: Callable[[str], int] = no_rows) -> None:
+        self.key = key
+        self.dialect = dialect
+        self.respond = respond
+        self.committed: list[Transaction] = []
+        self.calls: list[str] = []
+        self._failures: dict[str, deque[TargetError]] = {}
+        self._locks: dict[str, MemorySession] = {}
+        self._changed = threading.Condition()
+
+    def fail(self, step: Step, *errors: TargetError) -> None:
+        """The next times that `step` is taken it raises these, one after the other; a failed step does nothing."""
+        self._failures.setdefault(step, deque()).extend(errors)
+
+    def open(self) -> MemorySession:
+        """As `contract.Connector.open`."""
+        self.step("open")
+        return MemorySession(self)
+
+    def probe(self) -> None:
+        """As `contract.Connector.probe`; fails as `open` would."""
+        self.step("open")
+
+    def dispose(self) -> None:
+        """Nothing is pooled."""
+
+    def step(self, name: Step) -> None:
+        """Notes a step, and raises what was arranged for it."""
+        self.calls.append(name)
+        failures = self._failures.get(name)
+        if failures:
+            raise failures.popleft()
+
+    def lock(self, name: str, session: MemorySession, patience: float) -> None:
+        """Gives `session` the lock; who still holds it after `patience` seconds is ended."""
+        with self._changed:
+            free = self._changed.wait_for(lambda: self._locks.get(name, session) is session, patience)
+            if not free:
+                self._locks[name].ended = True
+            self._locks[name] = session
+
+    def unlock(self, session: MemorySession) -> None:
+        """Takes back whatever `session` holds."""
+        with self._changed:
+            self._locks = {name: holder for name, holder in self._locks.items() if holder is not session}
+            self._changed.notify_all()
+
+
+class MemorySession:
+    """`contract.Session` without a target."""
+
+    def __init__(self, connector: MemoryConnector) -> None:
+        self._connector = connector
+        self._statements: list[str] = []
+        self._open = False
+        self._lock: str | None = None
+        self._closed = False
+        self.ended = False
+
+    def begin(self, lock: str | None, patience: float) -> None:
+        """As `contract.Session.begin`."""
+        self._take("begin", inside=False)
+        if lock != self._lock:
+            self._connector.unlock(self)
+        if lock is not None:
+            self._connector.lock(lock, self, patience)
+        self._lock, self._open = lock, True
+
+    def execute(self, statement: str) -> int:
+        """As `contract.Session.execute`."""
+        self._take("execute", inside=True)
+        if not statement or statement.isspace():
+            raise TargetError(
+                ErrorClass.HOLD, "memory surprise", "the query came out empty", level=HoldLevel.INTEGRATION
+            )
+        rows = self._connector.respond(statement)
+        self._statements.append(statement)
+        return rows
+
+    def commit(self) -> None:
+        """As `contract.Session.commit`."""
+        self._take("commit", inside=True)
+        self._connector.committed.append(Transaction(self._lock, tuple(self._statements)))
+        self._open, self._statements = False, []
+
+    def rollback(self) -> None:
+        """As `contract.Session.rollback`."""
+        self._take("rollback", inside=True)
+        self._open, self._statements = False, []
+
+    def close(self) -> None:
+        """As `contract.Session.close`."""
+        self.discard()
+
+    def discard(self) -> None:
+        """As `contract.Session.discard`."""
+        self._closed = True
+        self._connector.unlock(self)
+
+    def _take(self, step: Step, *, inside: bool) -> None:
+        if self._closed:
+            raise TargetError(ErrorClass.UNKNOWN, "memory session", "the session was closed before")
+        if inside != self._open:
+            found = "no transaction is open" if inside else "a transaction is open already"
+            raise TargetError(ErrorClass.UNKNOWN, "memory session", found)
+        if self.ended:
+            raise TargetError(ErrorClass.RETRY, "memory ended", "the session was ended by this lane's next deliverer")
+        self._connector.step(step)

@@ -1,0 +1,99 @@
+"""From a vendor's error to what follows from it.
+
+Each vendor has one table of verdicts (`mysql_errors`, `postgresql_errors`, `sqlite_errors`). What a verdict comes to
+depends on the statement that met the error: only the user's queries can have a data error (DESIGN.md, "Errors").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+LONGEST_DETAIL = 2000
+"""Characters kept of a vendor's text: enough for its sentence; a whole statement may be quoted in it."""
+
+
+class Phase(Enum):
+    """What was going on when the error was met."""
+
+    CONNECT = auto()
+    """Connecting and setting up; nothing of the user's was sent."""
+    BEGIN = auto()
+    """Opening a transaction, taking the lock, rolling back: nothing can have been committed."""
+    EXECUTE = auto()
+    COMMIT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One row of a vendor's table.
+
+    error_class  what it comes to while a user's query runs. AMBIGUOUS also stands for a statement's timeout:
+                 the second one on the same batch halves it (RULES.md 24), which is what helps against both
+    reason       our sentence; it follows the code and a colon
+    level        how much is held, where the class is HOLD
+    undone       the server says that it has rolled back: even COMMIT can be tried again without doubt
+    """
+
+    error_class: ErrorClass
+    reason: str
+    level: HoldLevel = HoldLevel.INTEGRATION
+    undone: bool = False
+
+
+UNLISTED = Verdict(ErrorClass.UNKNOWN, "an error that segsync has no rule for")
+DEFERRED = "a deferred constraint refused the data at COMMIT: make it immediate, so that the bad profile can be found"
+
+
+def judge(verdict: Verdict, phase: Phase, code: str, *, where: str = "", detail: str = "") -> TargetError:
+    """The error to raise.
+
+    where   names of tables and columns, taken from where no profile data can be; follows the reason in brackets
+    detail  the vendor's text
+    """
+    error_class, level = _weigh(verdict, phase)
+    deferred = phase is Phase.COMMIT and verdict.error_class is ErrorClass.ISOLATE
+    reason = DEFERRED if deferred else verdict.reason
+    place = f" ({where})" if where else ""
+    return TargetError(error_class, code, reason + place, level=level, detail=detail[:LONGEST_DETAIL])
+
+
+def _weigh(verdict: Verdict, phase: Phase) -> tuple[ErrorClass, HoldLevel]:
+    match phase:
+        case Phase.CONNECT:
+            return _while_connecting(verdict)
+        case Phase.BEGIN:
+            return _while_beginning(verdict)
+        case Phase.EXECUTE:
+            return verdict.error_class, verdict.level
+        case Phase.COMMIT:
+            return _while_committing(verdict)
+
+
+def _while_connecting(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
+    # Whatever the code: no lane and no integration can be at fault (RULES.md 25).
+    if verdict.error_class in {ErrorClass.RETRY, ErrorClass.AMBIGUOUS}:
+        return ErrorClass.RETRY, HoldLevel.CONNECTOR
+    return ErrorClass.HOLD, HoldLevel.CONNECTOR
+
+
+def _while_beginning(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
+    match verdict.error_class:
+        case ErrorClass.RETRY | ErrorClass.AMBIGUOUS:
+            return ErrorClass.RETRY, HoldLevel.LANE
+        case ErrorClass.HOLD:
+            return ErrorClass.HOLD, HoldLevel.CONNECTOR
+        case _:
+            return ErrorClass.UNKNOWN, HoldLevel.LANE
+
+
+def _while_committing(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
+    match verdict.error_class:
+        case ErrorClass.RETRY | ErrorClass.AMBIGUOUS:
+            return ErrorClass.RETRY if verdict.undone else ErrorClass.AMBIGUOUS, HoldLevel.LANE
+        case ErrorClass.ISOLATE:
+            return ErrorClass.HOLD, HoldLevel.INTEGRATION
+        case _:
+            return verdict.error_class, verdict.level
