@@ -1,0 +1,29 @@
+"""The ledger's tests run on both of its databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Ledger:
+    """A ledger with its tables, empty."""
+    ledger = Ledger(ledger_url)
+    ledger.upgrade()
+    return ledger
