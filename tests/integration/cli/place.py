@@ -1,0 +1,118 @@
+"""One installation of a test's own: a file, an SQLite target and ledger, a namespace in the shared Redis."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from segsync import Producer
+from workers import revision
+from workers.keys import Keys
+from workers.runtime import Runtime
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import redis
+
+    from workers.settings import Settings
+
+SCHEMA = """
+CREATE TABLE member (segment_id TEXT, client_id TEXT, PRIMARY KEY (segment_id, client_id));
+"""
+INTEGRATION = """
+[integrations.{key}]
+connector = "{connector}"
+key = "id"
+active = {active}
+scope = {{ database = "main", segments = {segments} }}
+batch = {{ size = 10, timeout = "{timeout}" }}
+[integrations.{key}.queries]
+add = "INSERT OR REPLACE INTO {table} (segment_id, client_id) VALUES {{for $i, $lead = $batch}}('{{segment_id}}', '{{$lead.id}}'){{autocomma}}{{end}}"
+remove = "DELETE FROM {table} WHERE segment_id = '{{segment_id}}' AND client_id IN ({{batch_in \\"id\\"}})"
+clear = "DELETE FROM {table} WHERE segment_id = '{{segment_id}}'"
+"""
+HEAD = """
+namespace = "{namespace}"
+[redis]
+url = "{redis}"
+[ledger]
+url = "sqlite:///{ledger}"
+[connectors.db]
+url = "sqlite:///target.db"
+statement_timeout = "200ms"
+connect_timeout = "200ms"
+"""
+
+
+class Place:
+    """What tests of commands work in."""
+
+    def __init__(self, folder: Path, client: redis.Redis, url: str, namespace: str) -> None:
+        self.folder = folder
+        self.redis = client
+        self.url = url
+        self.keys = Keys(namespace)
+        self.file = folder / "segsync.toml"
+        self.target = folder / "target.db"
+        with closing(sqlite3.connect(self.target)) as target:
+            target.executescript(SCHEMA)
+
+    def write(self, *integrations: str, ledger: str = "ledger.db") -> Settings:
+        """Writes the file; integrations come from `integration`."""
+        head = HEAD.format(namespace=self.keys.namespace, redis=self.url, ledger=ledger)
+        self.file.write_text(head + "".join(integrations))
+        return load(self.file)
+
+    def publish(self, *integrations: str, ledger: str = "ledger.db") -> Runtime:
+        """Writes the file and applies it, whatever it removes; a runtime that works by it."""
+        settings = self.write(*integrations, ledger=ledger)
+        revision.publish(self.redis, self.keys, settings)
+        return Runtime(settings.local)
+
+    def add(self, segment: str, count: int = 1, start: int = 0) -> None:
+        """Pushes an add of so many profiles."""
+        with Producer(self.url, namespace=self.keys.namespace) as producer:
+            producer.add(segment, [{"_id": str(n), "id": str(n)} for n in range(start, start + count)])
+
+    def rows(self) -> set[tuple[str, str]]:
+        """The target's rows."""
+        with closing(sqlite3.connect(self.target)) as target:
+            return set(target.execute("SELECT segment_id, client_id FROM member"))
+
+    def run(self, *arguments: str, stdin: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Runs the command line in a process of its own."""
+        return subprocess.run(
+            [sys.executable, "-m", "workers.cli", *arguments],
+            env={**os.environ, "SEGSYNC_CONFIG": str(self.file), "COLUMNS": "80", **environ},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+
+def integration(  # noqa: PLR0913 - keywords with defaults
+    key: str = "crm",
+    *,
+    connector: str = "db",
+    segments: str = '"all"',
+    timeout: str = "100ms",
+    table: str = "member",
+    active: bool = True,
+) -> str:
+    """One integration as it stands in the file."""
+    return INTEGRATION.format(
+        key=key,
+        connector=connector,
+        segments=segments,
+        timeout=timeout,
+        table=table,
+        active=str(active).lower(),
+    )

@@ -1,0 +1,179 @@
+"""Loops, lists, commas and statements over a batch."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, rows
+from workers.numerals import Numeral
+from workers.templates import QueryKind, RowProblem, key_of
+
+
+def test_autocomma_parts_all_items_and_follows_none() -> None:
+    assert each("({$lead.a}){autocomma}", {"a": 1}, {"a": 2}, {"a": 3}) == ["(1),(2),(3)"]
+
+
+def test_autocomma_looks_ahead_over_items_that_a_condition_leaves_out() -> None:
+    body = "{if $lead.keep}({$lead.a}){autocomma}{end}"
+
+    assert each(body, {"a": 1, "keep": 1}, {"a": 2}, {"a": 3, "keep": 1}, {"a": 4}) == ["(1),(3)"]
+
+
+def test_two_autocommas_in_a_round() -> None:
+    assert each("({$lead.a}){autocomma}({$lead.b}){autocomma}", {"a": 1, "b": 2}, {"a": 3, "b": 4}) == [
+        "(1),(2),(3),(4)"
+    ]
+
+
+def test_an_autocomma_belongs_to_the_innermost_loop() -> None:
+    body = "(ARRAY[{for $tag = $lead.tags}{$tag}{autocomma}{end}]){autocomma}"
+
+    assert each(body, {"tags": ["a", "b"]}, {"tags": ["c"]}) == ["(ARRAY['a','b']),(ARRAY['c'])"]
+
+
+def test_index_counts_from_zero_and_objects_come_by_key() -> None:
+    body = "({$i}, '{for $k, $v = $lead.o}{$k}={$v};{end}'){autocomma}"
+
+    assert each(body, {"o": {"b": 1, "a": "x"}}, {}) == ["(0, 'a=x;b=1;'),(1, '')"]
+
+
+def test_a_statement_whose_loop_came_out_empty_is_not_sent() -> None:
+    query = compiled(
+        "INSERT INTO a VALUES {for $x = $batch}{if $x.k}({$x.k}){autocomma}{end}{end};"
+        "INSERT INTO b VALUES {for $x = $batch}({$x.j}){autocomma}{end}"
+    )
+
+    assert query.render(rows({"j": 1}), SEGMENT) == ["INSERT INTO b VALUES (1)"]
+    assert query.render([], SEGMENT) == []
+
+
+def test_a_loop_in_a_literal_or_in_a_loop_may_be_empty() -> None:
+    assert each("('{for $t = $lead.tags}{$t}{end}')", {}) == ["('')"]
+
+
+def test_one_profile_at_a_time_renders_each_by_itself() -> None:
+    query = compiled("INSERT INTO t VALUES ({lead.a}); DELETE FROM u WHERE b = {lead.a};", "sqlite", batch=False)
+
+    assert query.render(rows({"a": 1}, {"a": 2}), SEGMENT) == [
+        "INSERT INTO t VALUES (1)",
+        "DELETE FROM u WHERE b = 1",
+        "INSERT INTO t VALUES (2)",
+        "DELETE FROM u WHERE b = 2",
+    ]
+
+
+def test_statements_are_cut_at_semicolons_outside_of_literals_and_comments() -> None:
+    query = compiled("DELETE FROM a WHERE b = ';' /* ; */; -- ;\n;DELETE FROM c;;-- end", kind=QueryKind.CLEAR)
+
+    assert query.render([], SEGMENT) == ["DELETE FROM a WHERE b = ';' /* ; */", "DELETE FROM c"]
+
+
+def test_a_statement_that_a_condition_leaves_empty_is_not_sent() -> None:
+    query = compiled("/* why */ {if segment_name}DELETE FROM a{end}; DELETE FROM b", kind=QueryKind.CLEAR)
+
+    assert query.render([], SEGMENT._replace(name=None)) == ["DELETE FROM b"]
+    assert query.render([], SEGMENT) == ["/* why */ DELETE FROM a", "DELETE FROM b"]
+
+
+def test_batch_in_gives_distinct_text() -> None:
+    query = compiled('DELETE FROM t WHERE k IN ({batch_in "K"})', kind=QueryKind.REMOVE)
+
+    assert query.render(rows({"K": "a"}, {"K": 61}, {"K": "61"}, {"K": "a"}, {"K": "'"}), SEGMENT) == [
+        "DELETE FROM t WHERE k IN ('a','61','''')"
+    ]
+
+
+def test_batch_in_number_gives_distinct_numbers() -> None:
+    query = compiled('DELETE FROM t WHERE k IN ({batch_in number "K"})', kind=QueryKind.REMOVE, key=("K",))
+
+    assert query.render(rows({"K": 1}, {"K": "1"}, {"K": "-2"}, {"K": Numeral("1.5")}), SEGMENT) == [
+        "DELETE FROM t WHERE k IN (1,(-2),1.5)"
+    ]
+
+
+def test_batch_in_takes_a_path() -> None:
+    query = compiled('DELETE FROM t WHERE k IN ({batch_in("ids.crm[0]")})', kind=QueryKind.REMOVE)
+
+    assert query.render(rows({"ids": {"crm": ["x"]}}), SEGMENT) == ["DELETE FROM t WHERE k IN ('x')"]
+    assert query.identifying == ("ids.crm[0]",)
+    assert query.fields == {"ids"}
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "reason"),
+    [
+        (None, "missing key", "expected a text or a number, got nothing"),
+        ("", "missing key", "expected a text or a number, got nothing"),
+        (True, "bad key", "expected a text or a number, got a boolean"),
+        ([], "bad key", "expected a text or a number, got a list"),
+        ({}, "bad key", "expected a text or a number, got an object"),
+    ],
+)
+@pytest.mark.parametrize(
+    "template",
+    [
+        'DELETE FROM t WHERE k IN ({batch_in "K"})',
+        "INSERT INTO t VALUES {for $x = $batch}({$x.K}){autocomma}{end}",
+        "INSERT INTO t VALUES {for $x = $batch}('{$x.K}'){autocomma}{end}",
+        "INSERT INTO t VALUES {for $x = $batch}('crm-{$x.K}'){autocomma}{end}",
+        "INSERT INTO t VALUES {for $x = $batch}({lower $x.K}){autocomma}{end}",
+        'INSERT INTO t VALUES {for $x = $batch}({default $x.K "none"}){autocomma}{end}',
+        "INSERT INTO t VALUES {for $x = $batch}(1{if $x.K}, 2{end}){autocomma}{end}",
+    ],
+)
+def test_every_profile_with_a_bad_key_is_named(template: str, value: object, code: str, reason: str) -> None:
+    """A key that is missing, null or empty is a data error of its profile, wherever it stands."""
+    query = compiled(template, key=("K",))
+
+    errors = bad_rows(query, {"K": "a"}, {"K": value}, {"K": 5}, {"K": value})
+
+    assert [tuple(error) for error in errors] == [(1, "K", code, reason), (3, "K", code, reason)]
+
+
+@pytest.mark.parametrize(
+    ("template", "dialect", "profile", "field", "reason"),
+    [
+        ("{$x.a}", "postgresql", {"a": "\0"}, "a", "the character U+0000 cannot be stored in postgresql"),
+        ("'-{$x.a}'", "postgresql", {"a": "x\0"}, "a", "the character U+0000 cannot be stored in postgresql"),
+        ("{$x.a}", "mysql", {"a": "\ud800"}, "a", "expected text without lone surrogates"),
+        ("{$x.a}", "mysql", {"a": float("nan")}, "a", "expected a finite number"),
+        ("{$x.a}", "mysql", {"a": float("inf")}, "a", "expected a finite number"),
+        ("{$x.a}", "mysql", {"a": Numeral("1e400")}, "a", "expected a number below 1e308"),
+        ("{$x.a}", "mysql", {"a": Numeral("1);DROP")}, "a", "expected a finite number"),
+        ("{$x.a}", "mysql", {"a": 10**5000}, "a", "expected a number of at most 1000 characters"),
+        ("{$x.a}", "mysql", {"a": b"x"}, "a", "expected a JSON value, got a bytes"),
+        ("{number $x.a}", "mysql", {"a": "12x"}, "a", "expected a number, got a text that spells none"),
+        ("{number $x.a}", "mysql", {"a": True}, "a", "expected a number, got a boolean"),
+        ("{if $x.a < 5}1{else}2{end}", "mysql", {"a": "4"}, "a", "cannot order a text and a number"),
+        ("{for $t = $x.a} 1 {end}", "mysql", {"a": "text"}, "a", "expected a list or an object to loop over, got a text"),
+        ('{date $x.a "%Y"}', "mysql", {"a": "soon"}, "a", "expected a time as ISO 8601, like 2026-11-21T10:00:00Z"),
+    ],
+)
+def test_a_value_that_fits_nowhere_is_its_own_profiles_fault(
+    template: str, dialect: str, profile: dict[str, object], field: str, reason: str
+) -> None:
+    query = compiled(f"INSERT INTO t VALUES {{for $x = $batch}}({template}){{autocomma}}{{end}}", dialect)
+
+    (error,) = bad_rows(query, {}, profile)
+
+    assert (error.index, error.field, error.code, error.reason) == (1, field, "bad value", reason)
+
+
+def test_a_bad_segment_is_named_as_such() -> None:
+    query = compiled("DELETE FROM t WHERE a = {segment_name}", "postgresql", QueryKind.CLEAR)
+
+    with pytest.raises(Exception, match="1 row cannot be rendered") as caught:
+        query.render([], SEGMENT._replace(name="\0"))
+
+    assert [(error.index, error.field) for error in caught.value.errors] == [(-1, "segment_name")]  # type: ignore[attr-defined]
+
+
+def test_canonical_keys_do_not_know_types() -> None:
+    assert key_of({"a": 61, "b": {"c": "x"}}, ("a", "b.c")) == key_of({"a": "61", "b": {"c": "x"}}, ("a", "b.c"))
+    assert key_of({"a.b": "dotted"}, ("a.b",)) == ("dotted",)
+
+
+@pytest.mark.parametrize("value", [None, "", True, [1], {"a": 1}])
+def test_a_profile_without_a_usable_key_has_none(value: object) -> None:
+    with pytest.raises(RowProblem, match="K: (missing|bad) key"):
+        key_of({"K": value}, ("K",))

@@ -1,0 +1,204 @@
+"""The whole command line on one page: each command's name, options and help, and the function behind it."""
+
+# ruff: noqa: PLC0415 - a command's module is imported when it runs: SQLAlchemy, Celery and the compiler take up to a
+# second, and `segsync --help` shall not wait for any of them.
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="segsync",
+    help="Keeps customers' SQL tables up to date about static segments.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
+
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of text for people.")]
+Key = Annotated[str, typer.Argument(metavar="K", help="An integration's key.")]
+OfKey = Annotated[str | None, typer.Option("--integration", metavar="K", help="Only of this integration.")]
+Since = Annotated[str, typer.Option(metavar="T", help="From when on: an age (24h, 30m, 7d) or a time (ISO 8601).")]
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="The configuration; else $SEGSYNC_CONFIG, else ./segsync.toml."),
+    ] = None,
+) -> None:
+    """Options that every command has."""
+    if config is not None:
+        # Where children and Celery look for it, too.
+        os.environ["SEGSYNC_CONFIG"] = str(config.absolute())
+
+
+@app.command()
+def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flower, until Ctrl-C.")] = False) -> None:
+    """Everything embedded and real: events in, rows read back."""
+    from workers.cli import demo as command
+
+    raise typer.Exit(command.run(keep=keep))
+
+
+@app.command()
+def up() -> None:
+    """Run it all on your own segsync.toml, until Ctrl-C."""
+    from workers.cli import up as command
+
+    raise typer.Exit(command.run())
+
+
+@app.command()
+def check(*, as_json: Json = False) -> None:
+    """Check the whole configuration; nothing is changed."""
+    from workers.cli import check as command
+
+    raise typer.Exit(command.run(as_json=as_json))
+
+
+@app.command()
+def apply(
+    *,
+    drain: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K", help="Deliver what this removed integration still owes, then remove it."),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K", help="Throw away what this removed integration still owes."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Check the file, show what differs, and publish it.
+
+    Workers follow within seconds, without restart.
+    """
+    from workers.cli import apply as command
+
+    raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes))
+
+
+@app.command()
+def push(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="Events, one JSON object per line; - is a pipe.")],
+) -> None:
+    """Push events from JSON lines."""
+    from workers.cli import pushing as command
+
+    raise typer.Exit(command.run(file))
+
+
+@app.command()
+def status(*, as_json: Json = False) -> None:
+    """Where everything stands.
+
+    The exit status is 1 where someone is needed, 3 where Redis or the ledger is out of reach.
+    """
+    from workers.cli import status as command
+
+    raise typer.Exit(command.run(as_json=as_json))
+
+
+@app.command()
+def stats(
+    *,
+    since: Since = "24h",
+    until: Annotated[str, typer.Option(metavar="T", help="Until when, likewise.")] = "now",
+    integration: OfKey = None,
+    as_json: Json = False,
+) -> None:
+    """Successful queries, rows, failures and latency, by the hour."""
+    from workers.cli import history as command
+
+    raise typer.Exit(command.stats(since, until, integration, as_json=as_json))
+
+
+@app.command()
+def errors(*, since: Since = "24h", integration: OfKey = None, as_json: Json = False) -> None:
+    """What failed, grouped by cause, the newest first."""
+    from workers.cli import history as command
+
+    raise typer.Exit(command.errors(since, integration, as_json=as_json))
+
+
+@app.command()
+def pause(
+    integration: Key,
+    reason: Annotated[str, typer.Option(help="Why; `status` shows it.")] = "",
+) -> None:
+    """Stop an integration's deliveries, and keep its events.
+
+    Returns when the batch in flight is settled. Survives deploys and restarts.
+    """
+    from workers.cli import pause as command
+
+    raise typer.Exit(command.pause(integration, reason))
+
+
+@app.command()
+def resume(integration: Key) -> None:
+    """Let a paused integration go on, at once."""
+    from workers.cli import pause as command
+
+    raise typer.Exit(command.resume(integration))
+
+
+@app.command()
+def drain() -> None:
+    """Route and deliver in this process until nothing is due.
+
+    Needs no Celery: what saves a Redis that is so full that no worker can start.
+    """
+    from workers.cli import drain as command
+
+    raise typer.Exit(command.run())
+
+
+@quarantine.command("list")
+def quarantine_list(
+    *,
+    integration: OfKey = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The open entries, the newest first."""
+    from workers.cli import quarantine as command
+
+    raise typer.Exit(command.listed(integration, limit, as_json=as_json))
+
+
+@quarantine.command("show")
+def quarantine_show(
+    entry: Annotated[int, typer.Argument(metavar="ID", help="As `quarantine list` shows it.")], *, as_json: Json = False
+) -> None:
+    """One entry with all that is known of it, its data too."""
+    from workers.cli import quarantine as command
+
+    raise typer.Exit(command.show(entry, as_json=as_json))
+
+
+def main() -> None:
+    """Runs the command line and ends the process; every failure that can be expected is a message and a status."""
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal cannot show must not end a command.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        app()
+    except Exception as error:
+        from workers.cli.failing import explain
+
+        failure = explain(error)
+        if failure is None:
+            raise
+        if failure.message:
+            typer.echo(f"segsync: {failure.message}", err=True)
+        raise SystemExit(failure.status) from None

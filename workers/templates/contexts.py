@@ -1,0 +1,274 @@
+"""Finds the context of every placeholder, on every way through the template, before any data is there.
+
+The walk reads the SQL text stretch by stretch with the delimiter lexer and keeps the set of all states that
+can hold at a place. All of them must agree on the region (so a branch ends in the literal or comment that
+it began in), and each is checked at every border between text and tags. A loop is walked until its body
+adds no new state. Since values are escaped for the region they stand in and never end it, what holds for
+the template's own text holds for every statement that is rendered from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.templates.lexer import QUOTE, WORD, Lexer, State
+from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
+from workers.templates.statements import after, inner_mistake, verb_mistake
+
+if TYPE_CHECKING:
+    from workers.templates.dialects import Dialect
+    from workers.templates.scanner import Source
+
+States = frozenset[State]
+
+MAX_ROUNDS = 20
+"""Walks of a loop's body until it adds no state; there are far fewer kinds of state than that."""
+
+BARE, VALUE, TEXT = "bare", "value", "text"
+
+_JOINING = {
+    WORD: "a word",
+    QUOTE: "a literal or a placeholder",
+    ".": "a `.`",
+    "@": "an `@`",
+    "#": "a `#`",
+    "$": "a `$`",
+    ":": "a `:`",
+    "\\": "a backslash",
+    "&": "an `&`",
+}
+_AFTER = {
+    "literal": "a literal, which it would join; put a comma or an operator between",
+    "holds": "a literal or a placeholder, which it would join; put a comma or an operator between",
+    "escape": "a literal with a prefix, whose rules would hold for it; put a comma or an operator between",
+    "typed": "a type's name: a missing value would break the statement; write CAST(… AS type)",
+    "introducer": "a `_charset` prefix: leave the prefix out",
+}
+
+
+@dataclass
+class Layout:
+    """Where the statements end, and which of them have something in them.
+
+    ends    place of each `;` -> whether anything stands before it: on all ways, on none, or (both) on some
+    last    the same for what stands after the last `;`
+    cuts    id of a text node -> the indexes of its `;`
+    """
+
+    ends: dict[int, set[bool]] = field(default_factory=dict)
+    last: set[bool] = field(default_factory=set)
+    cuts: dict[int, set[int]] = field(default_factory=dict)
+
+
+def place_all(nodes: list[Node], dialect: Dialect, source: Source, allow: frozenset[str]) -> Layout:
+    """Gives every placeholder its context and finds the statements' ends. Mistakes go to `source`."""
+    return _Walk(dialect, source, allow).all(nodes)
+
+
+class _Walk:
+    def __init__(self, dialect: Dialect, source: Source, allow: frozenset[str]) -> None:
+        self._dialect = dialect
+        self._source = source
+        self._allow = allow
+        self._lexer = Lexer(dialect)
+        self._layout = Layout()
+        self._depth = 0
+        self._text = Text("", [(0, 0)])
+        self._known: dict[tuple[int, State], State] = {}
+        self._numbers: dict[int, int] = {}
+        self._texts: list[Text] = []
+
+    def all(self, nodes: list[Node]) -> Layout:
+        states = self._sequence(nodes, frozenset({State()}), last_round=True)
+        for state in states:
+            self._check_closed(state)
+        self._layout.last = {not state.start for state in states}
+        return self._layout
+
+    def _check_closed(self, state: State) -> None:
+        if state.region is not None and state.region.close is not None:
+            self._source.mistake(self._opened(state), f"{state.region.name} begins here and is never closed")
+
+    def _opened(self, state: State) -> int:
+        stretch, index = state.opened
+        return self._texts[stretch].place(index) if self._texts else 0
+
+    def _sequence(self, nodes: list[Node], states: States, *, last_round: bool) -> States:
+        for index, node in enumerate(nodes):
+            following = nodes[index + 1] if index + 1 < len(nodes) else None
+            previous = nodes[index - 1] if index else None
+            if isinstance(node, Text):
+                states = self._read(node, states)
+            elif isinstance(node, Out):
+                states = self._out(node, states, previous, following)
+            elif isinstance(node, BatchIn):
+                states = self._list(node, states)
+            elif isinstance(node, AutoComma):
+                states = self._comma(node, states, last_round=last_round)
+            elif isinstance(node, If):
+                states = self._if(node, states)
+            else:
+                states = self._for(node, states)
+        return states
+
+    # Text
+
+    def _read(self, node: Text, states: States) -> States:
+        return frozenset(self._read_once(node, state) for state in states)
+
+    def _read_once(self, node: Text, state: State) -> State:
+        """A loop in a loop is walked many times, mostly in states that were seen before."""
+        known = self._known.get((id(node), state))
+        if known is None:
+            self._text = node
+            known = self._known[id(node), state] = self._lexer.read(state, node.text, self._number(node), self)
+        return known
+
+    def _number(self, node: Text) -> int:
+        if id(node) not in self._numbers:
+            self._numbers[id(node)] = len(self._texts)
+            self._texts.append(node)
+        return self._numbers[id(node)]
+
+    def mistake(self, at: int, what: str) -> None:
+        """The lexer's mistakes, at their place in the source."""
+        self._source.mistake(self._text.place(at), what)
+
+    def word(self, at: int, word: str, state: State, *, called: bool) -> State:
+        """Checks what statements may hold."""
+        wrong = verb_mistake(word, self._dialect, self._allow) if state.start else None
+        wrong = wrong or inner_mistake(word, self._dialect, self._allow, state.progress, called=called)
+        if wrong:
+            self.mistake(at, wrong)
+        return state._replace(progress=after(word, state.progress, called=called))
+
+    def semicolon(self, at: int, state: State) -> None:
+        """Notes a statement's end."""
+        if self._depth:
+            self.mistake(at, "a `;` inside {for} or {if}: whole statements stand outside; put the `;` after {end}")
+        self._layout.ends.setdefault(self._text.place(at), set()).add(not state.start)
+        self._layout.cuts.setdefault(id(self._text), set()).add(at)
+
+    # Placeholders
+
+    def _out(self, node: Out, states: States, previous: Node | None, following: Node | None) -> States:
+        region = next(iter(states)).region
+        if region is None:
+            node.context = BARE
+            return self._bare(node, states, "a placeholder")
+        if region.refuse:
+            what = region.refuse.format(dialect=self._dialect.name)
+            self._source.mistake(node.place, f"a placeholder inside {region.name}: {what}")
+            return states
+        node.quote = region.close or ""
+        if self._fills(node, states, previous, following):
+            node.context = VALUE
+            self._check_value(node, states)
+        else:
+            node.context = TEXT
+            self._prefix(node, states)
+            self._check_neighbours(node, {s.before for s in states} - {"typed"}, "a placeholder")
+        return frozenset(state._replace(fresh=False, holds=True) for state in states)
+
+    def _fills(self, node: Out, states: States, previous: Node | None, following: Node | None) -> bool:
+        if not (isinstance(previous, Text) and isinstance(following, Text)):
+            return False
+        quote = node.quote
+        closed = following.text.startswith(quote) and not following.text.startswith(quote * 2)
+        if not closed or not all(state.fresh for state in states):
+            return False
+        previous.cut_right = len(previous.text) - next(iter(states)).opened[1]
+        following.cut_left = len(quote)
+        return True
+
+    def _prefix(self, node: Out, states: States) -> None:
+        """Makes the literal around a part one that holds any character, where that takes a prefix."""
+        prefix = self._dialect.prefix
+        for stretch, index in {state.opened for state in states} if prefix else ():
+            if self._texts[stretch].text[index] == node.quote:
+                self._texts[stretch].inserts[index] = prefix
+            if any(state.touched for state in states):
+                self._source.mistake(node.place, "a literal directly after a word: put a blank before its quote")
+
+    def _check_value(self, node: Out, states: States) -> None:
+        if any(state.touched for state in states):
+            self._source.mistake(node.place, "a literal directly after a word: put a blank before its quote")
+        self._check_neighbours(node, {s.before for s in states}, "a placeholder")
+
+    def _bare(self, node: Out | BatchIn, states: States, what: str) -> States:
+        for state in states:
+            if state.tail in _JOINING:
+                self._source.mistake(
+                    node.place, f"{what} directly after {_JOINING[state.tail]}: put a blank between them"
+                )
+            if state.start:
+                self._source.mistake(node.place, f"{what} cannot begin a statement")
+        self._check_neighbours(node, {state.last for state in states}, what)
+        return frozenset(state._replace(tail=QUOTE, last="holds", start=False, fresh=False) for state in states)
+
+    def _check_neighbours(self, node: Out | BatchIn, last: set[str], what: str) -> None:
+        for token in sorted(last):
+            if token in _AFTER:
+                self._source.mistake(node.place, f"{what} after {_AFTER[token]}")
+
+    def _list(self, node: BatchIn, states: States) -> States:
+        region = next(iter(states)).region
+        if region is not None:
+            self._source.mistake(
+                node.place, f"{{batch_in}} writes literals of its own and cannot stand inside {region.name}"
+            )
+            return states
+        return self._bare(node, states, "{batch_in}")
+
+    def _comma(self, node: AutoComma, states: States, *, last_round: bool) -> States:
+        region = next(iter(states)).region
+        if region is not None and region.refuse:
+            self._source.mistake(node.place, f"{{autocomma}} inside {region.name}")
+            return states
+        comma = frozenset(s._replace(tail="", last="", fresh=False) if s.region is None else s for s in states)
+        return comma | states if last_round else comma
+
+    # Blocks
+
+    def _if(self, node: If, states: States) -> States:
+        self._depth += 1
+        bodies = [body for _, body in node.branches] + ([] if node.otherwise is None else [node.otherwise])
+        ways = [self._sequence(body, _edge(states), last_round=True) for body in bodies]
+        if node.otherwise is None:
+            ways.append(_edge(states))
+        self._depth -= 1
+        return self._join(node, ways, "{if}")
+
+    def _for(self, node: For, states: States) -> States:
+        if any(state.start for state in states):
+            self._source.mistake(
+                node.place,
+                "a statement cannot begin with a {for}: one statement takes all of a batch, as in VALUES {for …}",
+            )
+        self._depth += 1
+        node.in_literal = next(iter(states)).region is not None
+        entry = _edge(states)
+        for _ in range(MAX_ROUNDS):
+            again = self._join(node, [entry, self._sequence(node.body, entry, last_round=False)], "{for}")
+            if again == entry:
+                break
+            entry = again
+        ended = self._sequence(node.body, entry, last_round=True)
+        self._depth -= 1
+        return self._join(node, [entry, ended], "{for}")
+
+    def _join(self, node: If | For, ways: list[States], what: str) -> States:
+        states = frozenset(state for way in ways for state in _edge(way))
+        regions = {state.region for state in states}
+        if len(regions) == 1:
+            return states
+        kept = next(iter(ways[0])).region
+        names = " and the other in ".join(sorted(r.name if r else "plain SQL" for r in regions))
+        self._source.mistake(node.place, f"this {what} ends on one way in {names}; all ways must end alike")
+        return frozenset(state for state in states if state.region == kept)
+
+
+def _edge(states: States) -> States:
+    """The states at a border to a tag: words are only words, and nothing has just been opened."""
+    return frozenset(state._replace(fresh=False) for state in states)

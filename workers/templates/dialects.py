@@ -1,0 +1,255 @@
+"""What the compiler knows of each database's language.
+
+That is: what opens and ends a literal, an identifier or a comment, how values are written, and which words
+no query may hold. The lexers know delimiters only, and are stricter than the servers: what could be read
+in two ways is refused, so that there is nothing left to guess.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from workers.templates.regions import (
+    IDENTIFIER,
+    IN_DOUBLE_QUOTES,
+    IN_IDENTIFIER,
+    WRITE_PLAIN,
+    Region,
+    q_quoted,
+    quoted,
+    tagged,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# U+2018, U+2019, U+201C and U+201D are quotes to ClickHouse and to nobody else.
+_WORD = "[A-Za-z0-9_$\x80-\u2017\u201a\u201b\u201e-\U0010ffff]+"
+_TAG = "(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\\$"
+_TAGGED = "\\$" + _TAG
+
+_SESSION = "it changes the session that escaping relies on; settings belong to the database user"
+_VERBS = frozenset({"insert", "update", "delete", "merge", "replace", "with", "select"})
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """One database's language.
+
+    line_comments   pattern of what opens a comment up to the line's end
+    regions         pattern of what opens a region -> the region, or what makes it of that text; the first counts
+    refused         pattern -> why it cannot stand in a query
+    introducers     whether `_utf8mb4 '…'` names a literal's character set
+    typed           words after which a literal is part of a type: `DATE '…'`
+    verbs           words that a statement may begin with
+    nowhere         words that may stand nowhere in a statement -> why
+    uncalled        words that may stand in a statement only as a function's name -> why
+    escapes         quote -> what in a text needs more than being copied -> what stands for it
+    joint           what ends a literal and goes on with it, where a backslash and a line's end must not meet in one
+    longest         characters of the longest text in one literal; longer ones are put together with `longer`
+    longer          pattern of a longer text's pieces
+    prefix          what stands before a literal's quote
+    true, false     how booleans are written
+    moment          how a time's text is written as a literal
+    offset          whether a time's text carries its zone's offset
+    digits          characters of the longest number
+    nul             what U+0000 becomes; None where the database cannot store it
+    one_batch       whether all statements go in one piece
+    one_statement   whether a query may hold no more than one
+    """
+
+    name: str
+    line_comments: str
+    regions: tuple[tuple[str, Region | Callable[[str], Region]], ...]
+    refused: tuple[tuple[str, str], ...] = ()
+    introducers: bool = False
+    typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
+    verbs: frozenset[str] = _VERBS
+    nowhere: Mapping[str, str] = field(default_factory=dict)
+    uncalled: Mapping[str, str] = field(default_factory=dict)
+    escapes: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {"'": {"'": "''"}})
+    joint: str = ""
+    longest: int | None = None
+    longer: str = ""
+    prefix: str = ""
+    true: str = "TRUE"
+    false: str = "FALSE"
+    moment: str = "'{text}'"
+    offset: bool = False
+    digits: int = 1000
+    nul: str | None = None
+    one_batch: bool = False
+    one_statement: bool = False
+    top: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    """Matches the next token outside of all regions."""
+
+    def __post_init__(self) -> None:
+        """Compiles the pattern of what can stand outside of all regions."""
+        parts = [f"(?P<refused{i}>{pattern})" for i, (pattern, _) in enumerate(self.refused)]
+        parts += [rf"(?P<line>{self.line_comments})", r"(?P<block>/\*)"]
+        parts += [f"(?P<region{i}>{pattern})" for i, (pattern, _) in enumerate(self.regions)]
+        parts += [rf"(?P<blank>[ \t\n]+)|(?P<word>{_WORD})|(?P<semicolon>;)|(?P<sign>.)"]
+        object.__setattr__(self, "top", re.compile("|".join(parts), re.DOTALL))
+
+
+_SLASHES = (
+    r"//",
+    "`//` is not a comment in {dialect}; use {{* … *}} for a comment of the template, or `--` for one of SQL",
+)
+_TAGGED_QUOTE = (_TAGGED, "`$…$` quotes are not known to {dialect}; write a literal in single quotes")
+_LONE_DOLLAR = ("\\$(?!" + _TAG + ")", "a lone `$`: in {dialect} it opens a $…$ literal, which ends in the same $…$")
+_LITERAL = ("'", quoted("a literal", "'"))
+_DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
+
+MYSQL = Dialect(
+    name="mysql",
+    line_comments=r"--(?=[ \t\n])|\#",
+    refused=(
+        (r"/\*M?!", "`/*!` is no comment: the server runs what is in it; write the SQL itself, or {{* … *}}"),
+        (r"/\*M?\Z", "a comment cannot begin directly before a tag: put a blank after it"),
+        (r"--\Z", "`--` directly before a tag or the end is no comment in mysql: put a blank after it"),
+        (r"/\*\+(?!(?:(?!\*/).)*\*/)", "a hint is closed before the next tag: what is in it must be known"),
+        (r"/\*\+(?=(?:(?!\*/).)*(?i:set_var))", f"SET_VAR cannot stand in a query: {_SESSION}"),
+        _SLASHES,
+        _TAGGED_QUOTE,
+    ),
+    regions=(
+        ("[nNxXbB]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
+        ('[nNxXbB]"', quoted("a literal with a prefix", '"', escapes=True, refuse=WRITE_PLAIN)),
+        ("'", quoted("a literal", "'", escapes=True)),
+        ('"', quoted("a literal", '"', escapes=True)),
+        ("`", quoted(IDENTIFIER, "`", refuse=IN_IDENTIFIER)),
+    ),
+    escapes={"'": {"'": "''", "\\": "\\\\"}, '"': {'"': '""', "\\": "\\\\"}},
+    introducers=True,
+    nul="\\0",
+)
+
+_TYPES = (
+    *("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet"),
+    *("cidr", "macaddr", "xml", "bytea", "bit", "int", "int2", "int4", "int8", "integer"),
+    *("bigint", "smallint", "numeric", "decimal", "real", "float4", "float8", "text", "varchar", "bool", "boolean"),
+)
+
+POSTGRESQL = Dialect(
+    name="postgresql",
+    line_comments=r"--",
+    refused=(
+        _SLASHES,
+        _LONE_DOLLAR,
+        (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them"),
+    ),
+    regions=(
+        (_TAGGED, tagged),
+        (r"[eE]'", quoted("an E'…' literal", "'", escapes=True, refuse=WRITE_PLAIN)),
+        (r"(?:[nNbBxX]|[uU]&)'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        (r'(?:[uU]&)?"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES)),
+        _LITERAL,
+    ),
+    typed=frozenset(_TYPES),
+    nowhere={"set_config": _SESSION},
+    offset=True,
+)
+
+SQLITE = Dialect(
+    name="sqlite",
+    line_comments=r"--",
+    refused=(_SLASHES, _TAGGED_QUOTE),
+    regions=(
+        (r"[xX]'", quoted("an x'…' literal", "'", refuse=WRITE_PLAIN)),
+        _LITERAL,
+        _DOUBLE_QUOTED,
+        ("`", quoted(IDENTIFIER, "`", refuse=IN_IDENTIFIER)),
+        (r"\[", quoted(IDENTIFIER, "[", refuse=IN_IDENTIFIER, doubles=False)),
+    ),
+    typed=frozenset(),
+    true="1",
+    false="0",
+)
+
+_BATCH = "SQL Server would run it as a statement of its own"
+_BATCH_WORDS = (
+    *("commit", "rollback", "begin", "save", "truncate", "drop", "create", "alter", "grant", "revoke", "deny"),
+    *("use", "exec", "execute", "declare", "while", "if", "goto", "return", "print", "raiserror", "waitfor"),
+    *("kill", "shutdown", "dbcc", "backup", "restore", "checkpoint", "reconfigure", "setuser", "revert"),
+    *("open", "close", "deallocate"),
+)
+
+MSSQL = Dialect(
+    name="mssql",
+    line_comments=r"--",
+    refused=(_SLASHES, _TAGGED_QUOTE),
+    regions=(
+        (r"[nN]?'", quoted("a literal", "'")),
+        _DOUBLE_QUOTED,
+        (r"\[", quoted(IDENTIFIER, "[", refuse=IN_IDENTIFIER)),
+    ),
+    typed=frozenset(),
+    nowhere={
+        **dict.fromkeys(_BATCH_WORDS, _BATCH),
+        "go": "it is a word of SQL Server's tools, not of the server; statements are parted by `;`",
+    },
+    # A backslash at a line's end continues the literal on the next line, and both are gone.
+    escapes={
+        "'": {"'": "''", "\\\n": "\\'+CAST(N'' AS nvarchar(max))+N'\n", "\\\r": "\\'+CAST(N'' AS nvarchar(max))+N'\r"}
+    },
+    joint="'+CAST(N'' AS nvarchar(max))+N'",
+    prefix="N",
+    true="1",
+    false="0",
+    moment="CAST(N'{text}' AS datetime2(6))",
+    digits=38,
+    one_batch=True,
+)
+
+ORACLE = Dialect(
+    name="oracle",
+    line_comments=r"--",
+    refused=(_SLASHES, _TAGGED_QUOTE, (r"[nN]?[qQ]'\Z", f"a q'…' literal cannot hold a tag; {WRITE_PLAIN}")),
+    regions=(
+        (r"[nN]?[qQ]'.", q_quoted),
+        (r"[nNuU]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        _DOUBLE_QUOTED,
+        _LITERAL,
+    ),
+    typed=frozenset({"date", "timestamp", "interval"}),
+    longest=1000,  # 4,000 bytes, of which a character takes up to four
+    longer="TO_CLOB('{text}')",
+    true="1",
+    false="0",
+    moment="TIMESTAMP '{text}'",
+)
+
+CLICKHOUSE = Dialect(
+    name="clickhouse",
+    line_comments=r"--|//|\#[ !]",
+    refused=(
+        _LONE_DOLLAR,
+        (r"\#(?![ !])", "a lone `#`: some versions begin a comment with it; use {{* … *}} for one of the template"),
+        ("[\u2018\u2019\u201c\u201d]", "typographic quotes open a literal in some versions; write straight ones"),
+        (r"//[^\n]*['\"`]", "a quote in a `//` comment: older versions do not know these comments; use {{* … *}}"),
+    ),
+    regions=(
+        (_TAGGED, tagged),
+        (r"[xXbB]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        ("'", quoted("a literal", "'", escapes=True)),
+        ('"', quoted(IDENTIFIER, '"', escapes=True, refuse=IN_DOUBLE_QUOTES)),
+        ("`", quoted(IDENTIFIER, "`", escapes=True, refuse=IN_IDENTIFIER)),
+    ),
+    typed=frozenset({"date", "timestamp", "interval"}),
+    verbs=frozenset({"insert", "update", "delete", "alter", "with", "select"}),
+    uncalled={"format": "what follows would be data that is not read as SQL; write VALUES"},
+    escapes={"'": {"\\": "\\\\", "'": "\\'"}},
+    true="true",
+    false="false",
+    moment="toDateTime64('{text}', 6, '{zone}')",
+    nul="\\0",
+    one_statement=True,
+)
+
+DIALECTS = MappingProxyType(
+    {dialect.name: dialect for dialect in (MYSQL, POSTGRESQL, SQLITE, MSSQL, ORACLE, CLICKHOUSE)}
+)

@@ -1,0 +1,100 @@
+"""The part of JSONPath that `{jsonpath value "path" "item"}` knows.
+
+    $   .name   ['name']   [0]   [-1]   .*   [*]   ..name
+
+Filters and slices are refused when the query is compiled. A path has at most MAX_STEPS steps and finds at
+most MAX_FOUND values, so that no path and no profile can make it run away.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_STEPS = 20
+MAX_FOUND = 1_000
+MAX_LEVELS = 100
+
+_STEP = re.compile(
+    r"""(?P<deep>\.\.)(?P<deep_name>[^\W\d][\w-]*)
+    |\.(?P<name>[^\W\d][\w-]*)
+    |(?P<all>\.\*|\[\*\])
+    |\[(?P<index>-?[0-9]{1,9})\]
+    |\[(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\]""",
+    re.VERBOSE,
+)
+
+
+class Step(NamedTuple):
+    """One step: "name", "index", "all" or "deep", and its name or number."""
+
+    kind: str
+    of: str | int
+
+
+def parse(path: str) -> tuple[Step, ...]:
+    """The steps of a path; ValueError says what is wrong with it."""
+    if not path.startswith("$"):
+        raise ValueError(f"{path!r}: a JSONPath begins with `$`, as in `$.orders[0].id`")
+    steps: list[Step] = []
+    at = 1
+    while at < len(path):
+        match = _STEP.match(path, at)
+        if match is None or len(steps) == MAX_STEPS:
+            raise ValueError(f"{path[at:]!r}: expected .name, ['name'], [0], [*], .* or ..name, at most {MAX_STEPS}")
+        steps.append(_step(match))
+        at = match.end()
+    return tuple(steps)
+
+
+def _step(match: re.Match[str]) -> Step:
+    if match["deep"]:
+        return Step("deep", match["deep_name"])
+    if match["all"]:
+        return Step("all", "")
+    if match["index"]:
+        return Step("index", int(match["index"]))
+    return Step("name", match["name"] or match["single"] or match["double"] or "")
+
+
+def find(value: object, steps: tuple[Step, ...]) -> list[object]:
+    """All values at the path, in the order of the document, at most MAX_FOUND."""
+    found = [value]
+    for step in steps:
+        following: list[object] = []
+        for one in found:
+            for hit in _hits(one, step, 0):
+                following.append(hit)
+                if len(following) == MAX_FOUND:
+                    break
+        found = following[:MAX_FOUND]
+    return found
+
+
+def _hits(value: object, step: Step, level: int) -> Iterator[object]:
+    if step.kind == "deep":
+        yield from _deep(value, str(step.of), level)
+    elif step.kind == "all":
+        yield from _children(value)
+    elif isinstance(value, dict) and step.kind == "name":
+        yield from (value[step.of],) if step.of in value else ()
+    elif isinstance(value, list) and isinstance(step.of, int):
+        yield from value[step.of : step.of + 1 or None]
+
+
+def _deep(value: object, name: str, level: int) -> Iterator[object]:
+    if level > MAX_LEVELS:
+        return
+    if isinstance(value, dict) and name in value:
+        yield value[name]
+    for child in _children(value):
+        yield from _deep(child, name, level + 1)
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

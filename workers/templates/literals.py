@@ -1,0 +1,199 @@
+"""Writes values as SQL: the only place where data becomes a part of a statement.
+
+A writer takes a value and the name of its field (for messages only) and gives SQL for one context:
+
+    bare    a typed literal: 5, (-5), TRUE, NULL, 'text'
+    value   a whole literal with its quotes, or NULL
+    text    what stands inside quotes, without them; nothing for null
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from workers.templates.functions import number
+from workers.templates.model import BAD_KEY, BAD_VALUE, RowProblem
+from workers.templates.values import Instant, digits_of, is_number, key_text, key_value, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import tzinfo
+
+    from workers.templates.dialects import Dialect
+
+Writer = Callable[[object, str], str]
+"""Takes a value and the name of its field."""
+
+QUICK = 10**18
+"""Integers below are written without further ado."""
+
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,19}", re.ASCII)
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+
+def segment_id(text: str) -> int | str:
+    """A segment's id: a number where it is one of 64 bits in its plain spelling, else the text."""
+    if _INTEGER.fullmatch(text) and _LEAST <= int(text) <= _MOST:
+        return int(text)
+    return text
+
+
+def escaper(dialect: Dialect, quote: str) -> Callable[[str], str]:
+    """What makes any text safe between two of `quote`, and the server read back just that text."""
+    pairs = list(dialect.escapes[quote].items())
+
+    def escaped(text: str) -> str:
+        for special, replacement in pairs:
+            text = text.replace(special, replacement)
+        return text
+
+    return escaped
+
+
+class Quoting:
+    """Texts between quotes in one dialect, whole literals and parts of them."""
+
+    def __init__(self, dialect: Dialect, quote: str) -> None:
+        self._escape = escaper(dialect, quote)
+        self._opening = dialect.prefix + quote
+        self._quote = quote
+        self._joint = dialect.joint
+        self._longest = dialect.longest or sys.maxsize
+        self._longer = dialect.longer
+
+    def literal(self, text: str) -> str:
+        """A whole literal with its quotes."""
+        if len(text) > self._longest:
+            return f"({self._pieces(text)})"
+        return f"{self._opening}{self._escape(text)}{self._quote}"
+
+    def part(self, text: str) -> str:
+        """What stands inside a literal that the template has opened and will close."""
+        if len(text) > self._longest:
+            return f"{self._quote}||{self._pieces(text)}||{self._quote}"
+        written = self._escape(text)
+        if self._joint and text[:1] in ("\n", "\r"):
+            written = self._joint + written
+        return written + self._joint if text.endswith("\\") else written
+
+    def _pieces(self, text: str) -> str:
+        cut = [text[at : at + self._longest] for at in range(0, len(text), self._longest)]
+        return "||".join([self._longer.format(text=self._escape(piece)) for piece in cut])
+
+
+def key_reader(dialect: Dialect) -> Callable[[object, str], str]:
+    """The canonical text of a key; no database compares keys that do not fit in one literal."""
+    longest = dialect.longest or sys.maxsize
+
+    def read(value: object, field: str) -> str:
+        text = key_text(value, field)
+        if len(text) > longest:
+            raise RowProblem(field, BAD_KEY, f"expected at most {longest} characters")
+        return text
+
+    return read
+
+
+def text_writer(dialect: Dialect, quote: str, *, key: bool) -> Writer:
+    """A part of a literal. A key is never missing."""
+    part = Quoting(dialect, quote).part
+    read = key_reader(dialect) if key else text_of
+    return lambda value, field: part(read(value, field))
+
+
+def value_writer(dialect: Dialect, quote: str, *, key: bool) -> Writer:
+    """A whole literal with its quotes, or NULL. A key is never NULL."""
+    literal = Quoting(dialect, quote).literal
+    if key:
+        read = key_reader(dialect)
+        return lambda value, field: literal(read(value, field))
+    return lambda value, field: "NULL" if value is None else literal(text_of(value, field))
+
+
+def bare_writer(dialect: Dialect, timezone: tzinfo, *, key: bool) -> Writer:
+    """A typed literal; a key is always a text, for `text_column = 0` matches every text that is no number."""
+    literal = value_writer(dialect, "'", key=key)
+
+    def bare(value: object, field: str) -> str:
+        if type(value) is int and 0 <= value < QUICK and not key:
+            return str(value)
+        if key or value is None or isinstance(value, str):
+            return literal(value, field)
+        if isinstance(value, bool):
+            return dialect.true if value else dialect.false
+        if is_number(value) or isinstance(value, float):
+            return _number(dialect, value, field)
+        if isinstance(value, Instant):
+            return moment(dialect, timezone, value)
+        return literal(value, field)
+
+    return bare
+
+
+def moment(dialect: Dialect, timezone: tzinfo, instant: Instant) -> str:
+    """A time as a literal that is one by itself."""
+    return dialect.moment.format(text=instant.text, zone=timezone)
+
+
+def _number(dialect: Dialect, value: object, field: str) -> str:
+    """Negative numbers in brackets: `1-{$lead.n}` with -5 would begin a comment."""
+    digits = digits_of(value, field)
+    if len(digits) > dialect.digits:
+        raise RowProblem(field, BAD_VALUE, f"expected a number of at most {dialect.digits} characters")
+    return f"({digits})" if digits.startswith("-") else digits
+
+
+def text_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
+    """Distinct text literals for IN, in the order of the batch."""
+    escape, read = escaper(dialect, "'"), key_reader(dialect)
+    specials = list(dialect.escapes["'"])
+    longest = dialect.longest or sys.maxsize
+    opening = f"{dialect.prefix}'"
+    between = f"',{opening}"
+
+    def literals(values: Iterable[object], field: str) -> str:
+        texts: Iterable[str] = dict.fromkeys(
+            [v if type(v) is str and 0 < len(v) <= longest else read(v, field) for v in values]
+        )
+        together = "".join(texts)
+        if any(special in together for special in specials):
+            texts = [escape(text) for text in texts]
+        return opening + between.join(texts) + "'"
+
+    return literals
+
+
+def number_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
+    """Distinct numbers for IN, in the order of the batch."""
+
+    def numbers(values: Iterable[object], field: str) -> str:
+        return ",".join(dict.fromkeys([_number(dialect, number(key_value(v, field), field), field) for v in values]))
+
+    return numbers
+
+
+def finisher(dialect: Dialect) -> Callable[[str], str]:
+    """The last look at a statement: characters that no text can carry to this database."""
+    nul = dialect.nul
+
+    def finish(statement: str) -> str:
+        if "\0" in statement:
+            if nul is None:
+                raise RowProblem("", BAD_VALUE, f"the character U+0000 cannot be stored in {dialect.name}")
+            # Templates hold no U+0000, so each one is in a literal, where a backslash before it is escaped.
+            statement = statement.replace("\0", nul)
+        if not statement.isascii():
+            _check_encodable(statement)
+        return statement
+
+    return finish
+
+
+def _check_encodable(statement: str) -> None:
+    try:
+        statement.encode()
+    except UnicodeEncodeError:
+        raise RowProblem("", BAD_VALUE, "expected text without lone surrogates") from None

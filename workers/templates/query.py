@@ -1,0 +1,242 @@
+"""Compiles a query's text once and renders it for any number of batches."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from workers.templates.codegen import Statement, generate
+from workers.templates.contexts import Layout, place_all
+from workers.templates.dates import zone
+from workers.templates.dialects import DIALECTS
+from workers.templates.expression_code import Target
+from workers.templates.model import (
+    BAD_VALUE,
+    BadRows,
+    QueryKind,
+    Row,
+    RowError,
+    RowProblem,
+    SegmentView,
+    TemplateErrors,
+)
+from workers.templates.nodes import Field, Node, Text
+from workers.templates.parser import parse
+from workers.templates.scanner import Source
+from workers.templates.scope import parse_path, suggestion
+from workers.templates.values import key_text, pick
+from workers.templates.warnings import warn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.errors import Mistake
+    from workers.templates.codegen import Render
+    from workers.templates.dialects import Dialect
+    from workers.templates.model import QueryKind, Row, SegmentView
+
+REVISION = "1"
+"""Raised when the same text renders otherwise than before, so that digests differ."""
+
+
+class Query:
+    """A compiled query: immutable, safe to share between threads.
+
+    fields       the profiles' top-level fields that it uses; "*" where it uses a whole profile
+    identifying  the fields it uses, as paths, in order of appearance: what `key` is derived from
+    digest       short hash of text, dialect and settings
+    warnings     what is allowed and probably not meant
+    """
+
+    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "warnings")
+
+    def __init__(self, render: Render, target: Target, used: list[Field], digest: str, warnings: list[Mistake]) -> None:
+        self._render = render
+        self._target = target
+        self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
+        self.identifying = tuple(dict.fromkeys(one.name for one in used))
+        self.digest = digest
+        self.warnings = warnings
+
+    def render(self, rows: Sequence[Row], segment: SegmentView) -> list[str]:
+        """The statements to send, in order; [] when nothing is left to send.
+
+        rows     the batch; profiles that go one at a time have their statements one after the other; segment
+                 events have none
+        segment  its name as the lane had passed it (RULES.md 17)
+
+        Raises BadRows, which names every row that cannot be rendered.
+        """
+        try:
+            return [text for part in self._parts(rows) for text in self._statements(part, segment)]
+        except RowProblem:
+            raise BadRows(self._bad_rows(rows, segment)) from None
+
+    def _statements(self, rows: Sequence[Row], segment: SegmentView) -> list[str]:
+        statements: list[str] = []
+        self._render(rows, segment, statements.append)
+        if self._target.dialect.one_batch and statements:
+            return ["\n".join(map(_terminated, statements))]
+        return statements
+
+    def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+        """What one call renders: a batch whole, single profiles each, a segment event by itself."""
+        if not self._target.has_rows:
+            yield ()
+        elif self._target.one_row:
+            yield from ((row,) for row in rows)
+        elif rows:
+            yield rows
+
+    def _bad_rows(self, rows: Sequence[Row], segment: SegmentView) -> list[RowError]:
+        """Renders row by row to find all that fail; only after a batch has failed."""
+        if problem := _segment_problem(segment):
+            return [problem]
+        if not self._target.has_rows:
+            return [error for error in [self._error(-1, (), segment)] if error]
+        return [error for index, row in enumerate(rows) if (error := self._error(index, (row,), segment))]
+
+    def _error(self, index: int, rows: Sequence[Row], segment: SegmentView) -> RowError | None:
+        try:
+            self._render(rows, segment, _nowhere)
+        except RowProblem as error:
+            return RowError(index, error.field or self._culprit(rows), error.code, error.reason)
+        return None
+
+    def _culprit(self, rows: Sequence[Row]) -> str:
+        """The field with a text that cannot be stored, where only the whole statement showed it."""
+        found = ((name, pick(row.profile, parse_path(name))) for row in rows for name in self.identifying if name)
+        return next((name for name, value in found if _unstorable(value)), "")
+
+
+def compile_query(
+    source: str,
+    *,
+    dialect: str,
+    kind: QueryKind,
+    batch: bool,
+    key: tuple[str, ...] = (),
+    timezone: str = "UTC",
+    allow: frozenset[str] = frozenset(),
+    where: str = "query",
+) -> Query:
+    """Checks a query's text and makes it ready to render.
+
+    dialect   "mysql", "postgresql", "sqlite", "mssql", "oracle" or "clickhouse"
+    batch     whether profiles come in batches; without meaning for segment events
+    key       the fields that identify the row in the target, as paths; always written as text literals
+    timezone  the zone in which event times are written
+    allow     {"call"} lets a statement call a procedure
+    where     key path for messages
+
+    Raises TemplateErrors with all mistakes at once.
+    """
+    text = Source(source, where)
+    target = _target(text, dialect, kind, key, timezone, batch=batch)
+    parsed = parse(text, kind, batch=batch)
+    if target is None:
+        raise TemplateErrors(text.mistakes)
+    layout = place_all(parsed.nodes, target.dialect, text, allow)
+    statements = _statements(parsed.nodes, layout)
+    _check_number(text, statements, target.dialect)
+    if text.mistakes:
+        raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
+    warn(text, parsed, statements, kind, key, batch=batch)
+    digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
+    return Query(generate(statements, target), target, parsed.fields, digest, text.warnings)
+
+
+def _target(
+    text: Source, dialect: str, kind: QueryKind, key: tuple[str, ...], timezone: str, *, batch: bool
+) -> Target | None:
+    rules, clock = DIALECTS.get(dialect), zone(timezone)
+    if rules is None:
+        text.mistake(0, f"unknown dialect {dialect!r}; {suggestion(dialect, list(DIALECTS))}")
+    if clock is None:
+        text.mistake(0, f"unknown time zone {timezone!r}; expected a name like 'UTC' or 'Europe/Berlin'")
+    for path in key:
+        try:
+            parse_path(path)
+        except ValueError as error:
+            text.mistake(0, f"key: {error}")
+    if rules is None or clock is None:
+        return None
+    return Target(rules, clock, key, kind.has_profiles, kind.has_profiles and not batch)
+
+
+def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -> None:
+    if not statements:
+        text.mistake(0, "there is no statement in it; leave a query out that is to do nothing")
+    elif len(statements) > 1 and dialect.one_statement:
+        text.mistake(statements[1].place, f"{dialect.name} runs one statement per query; take the second one out")
+
+
+def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
+    """Canonical text of the key fields: 61 and "61" are equal.
+
+    Raises RowProblem with code "missing key" where one is missing, null or empty, and "bad key" where it is
+    neither text nor number: such a profile goes to quarantine, for add and remove alike (RULES.md 16).
+    """
+    return tuple(
+        [key_text(profile.get(name) if name in profile else pick(profile, parse_path(name)), name) for name in key]
+    )
+
+
+def _statements(nodes: list[Node], layout: Layout) -> list[Statement]:
+    """The nodes cut at each `;`, without statements that hold nothing but comments."""
+    filled = [*(layout.ends[place] for place in sorted(layout.ends)), layout.last]
+    parts: list[list[Node]] = [[]]
+    for node in nodes:
+        if isinstance(node, Text) and id(node) in layout.cuts:
+            first, *others = _cut(node, sorted(layout.cuts[id(node)]))
+            parts[-1].append(first)
+            parts += [[other] for other in others]
+        else:
+            parts[-1].append(node)
+    return [
+        Statement(part, optional=ways != {True}, place=_start(part))
+        for part, ways in zip(parts, filled, strict=False)
+        if True in ways
+    ]
+
+
+def _start(nodes: list[Node]) -> int:
+    first = nodes[0]
+    if isinstance(first, Text):
+        return first.place(len(first.text) - len(first.text.lstrip()))
+    return first.place
+
+
+def _cut(node: Text, places: list[int]) -> list[Node]:
+    text = node.text[: len(node.text) - node.cut_right]
+    bounds = [node.cut_left - 1, *places, len(text)]
+    return [Text(text[start + 1 : end], [(0, node.place(start + 1))]) for start, end in pairwise(bounds)]
+
+
+def _terminated(statement: str) -> str:
+    """The statement with its `;`, which MERGE needs; on a line of its own where a comment could hide it."""
+    return statement + ("\n;" if "--" in statement.rpartition("\n")[2] else ";")
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join([REVISION, *parts]).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _segment_problem(segment: SegmentView) -> RowError | None:
+    for name, text in (("segment_id", segment.id), ("segment_name", segment.name)):
+        if _unstorable(text):
+            return RowError(-1, name, BAD_VALUE, "a character in it cannot be stored (U+0000 or a lone surrogate)")
+    return None
+
+
+def _unstorable(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_unstorable(one) for pair in value.items() for one in pair)
+    if isinstance(value, list):
+        return any(_unstorable(one) for one in value)
+    return isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value))
+
+
+def _nowhere(_statement: str) -> None:
+    """Takes a statement that is rendered only to see whether it can be."""

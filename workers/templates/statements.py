@@ -1,0 +1,91 @@
+"""Which statements a query may hold (RULES.md 21): those that change rows, inside segsync's transaction.
+
+Session and transaction words, DDL and TRUNCATE end or escape that transaction, or change what escaping
+relies on; what they would do silently is found here instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from workers.templates.dialects import Dialect
+
+_TRANSACTION = "segsync opens and ends the transaction around all statements of a batch"
+_SESSION = "it changes the session that later statements use; settings belong to the connector or the database user"
+_DDL = "queries change rows; tables are made beforehand, and many databases commit at DDL by themselves"
+
+_REASONS = {
+    **dict.fromkeys(("begin", "start", "commit", "rollback", "abort", "end", "savepoint", "release"), _TRANSACTION),
+    **dict.fromkeys(("prepare", "lock", "unlock", "xa", "save"), _TRANSACTION),
+    **dict.fromkeys(("set", "reset", "use", "discard", "pragma", "attach", "detach", "handler"), _SESSION),
+    **dict.fromkeys(("listen", "unlisten", "notify", "declare"), _SESSION),
+    **dict.fromkeys(("create", "alter", "drop", "rename", "comment", "grant", "revoke", "deny"), _DDL),
+    **dict.fromkeys(("vacuum", "analyze", "reindex", "optimize"), _DDL),
+    "truncate": "it cannot be rolled back everywhere and commits by itself in MySQL; write DELETE FROM",
+}
+
+_CALLS = frozenset({"call", "exec", "execute"})
+_WRITERS = frozenset({"insert", "merge", "replace"})
+
+# What ALTER TABLE does in ClickHouse beside changing rows.
+_ALTERATIONS = frozenset(
+    (
+        *("add", "drop", "modify", "rename", "comment", "attach", "detach", "freeze", "unfreeze", "materialize"),
+        *("clear", "move", "replace", "fetch", "order", "sample", "reset", "remove", "apply"),
+    )
+)
+
+
+class Progress(NamedTuple):
+    """How far a statement has been read, as far as the rules below need it.
+
+    alter   "" outside of an ALTER; "alter" directly after the word, then "table"
+    into    whether INTO may follow: the last verb was INSERT, MERGE or REPLACE and not SELECT
+    set     whether SET may follow: it belongs to an UPDATE
+    """
+
+    alter: str = ""
+    into: bool = False
+    set: bool = False
+
+
+def after(word: str, progress: Progress, *, called: bool) -> Progress:
+    """The progress after a word; `called` if a bracket follows it, as after REPLACE(…), the function."""
+    alter = word if word == "alter" or progress.alter == "alter" else progress.alter
+    into = (word in _WRITERS and not called) or (progress.into and word != "select")
+    return Progress(alter, into, word == "update" or (progress.set and word != "set"))
+
+
+def verb_mistake(word: str, dialect: Dialect, allow: frozenset[str]) -> str | None:
+    """Why no statement may begin with this word; None if one may."""
+    if word in dialect.verbs or (word in _CALLS and "call" in allow):
+        return None
+    if word in _CALLS:
+        return f'{word.upper()} runs code that segsync cannot check; say allow = ["call"] in the integration if it must'
+    reason = _REASONS.get(word)
+    because = f": {reason}" if reason else ""
+    verbs = ", ".join(verb.upper() for verb in sorted(dialect.verbs))
+    return f"a statement may not begin with {word.upper()}{because} (statements here begin with {verbs})"
+
+
+def inner_mistake(
+    word: str, dialect: Dialect, allow: frozenset[str], progress: Progress, *, called: bool
+) -> str | None:
+    """Why this word may not stand inside a statement; None if it may."""
+    reason = dialect.nowhere.get(word) or (None if called else dialect.uncalled.get(word))
+    if reason and not (word in _CALLS and "call" in allow):
+        return f"{word.upper()} cannot stand in a query: {reason}"
+    if word == "into" and not progress.into:
+        return "SELECT … INTO makes a table, a file or a variable; write INSERT INTO … SELECT"
+    if word == "set" and dialect.one_batch and not progress.set:
+        return f"SET without an UPDATE before it cannot stand in a query: {_SESSION}"
+    return None if called else _alter_mistake(word, progress.alter)
+
+
+def _alter_mistake(word: str, alter: str) -> str | None:
+    if (alter == "alter" and word != "table") or (alter and word in _ALTERATIONS):
+        return (
+            f"ALTER TABLE may only UPDATE or DELETE; {word.upper()} is not for queries (a column's name: in backticks)"
+        )
+    return None

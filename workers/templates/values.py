@@ -1,0 +1,241 @@
+"""What JSON values mean in a template: their text, their truth, how they compare.
+
+A value is None (missing and null are one), bool, str, int, Numeral, list or dict; and Instant, which only
+`event_time` makes. Whatever does not fit raises RowProblem, whose sentence names types and never values.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal, InvalidOperation, localcontext
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.numerals import Numeral
+from workers.templates.model import BAD_KEY, BAD_VALUE, MISSING_KEY, RowProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+type_names = {
+    type(None): "null",
+    bool: "a boolean",
+    str: "a text",
+    int: "a number",
+    Numeral: "a number",
+    list: "a list",
+    dict: "an object",
+}
+
+JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+
+MAX_NUMBER_LENGTH = 1000
+"""Characters of a number written bare: more than any database keeps, and far below what str(int) refuses."""
+
+_SMALL = (-(10**100), 10**100)
+
+MAX_EXPONENT = 308
+"""The largest power of ten of a double: 1e400 is no number to MySQL and infinity to others."""
+
+
+class Instant(NamedTuple):
+    """A point in time: microseconds since 1970, and its text in the dialect and zone of the query."""
+
+    us: int
+    text: str
+
+
+def type_name(value: object) -> str:
+    """How messages call a value's type."""
+    return type_names.get(type(value), f"a {type(value).__name__}")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a JSON number (a boolean is none)."""
+    return type(value) is int or isinstance(value, Numeral)
+
+
+def text_of(value: object, field: str = "") -> str:
+    """A value as it stands inside quotes: digits as in the JSON, true and false, lists and objects as JSON."""
+    if isinstance(value, str):
+        return str(value)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, Numeral, float)):
+        return digits_of(value, field)
+    if isinstance(value, Instant):
+        return value.text
+    return json_of(value, field)
+
+
+def digits_of(value: object, field: str = "") -> str:
+    """The digits of a number as they came; RowProblem for what is no number, NaN, infinity and 1e400."""
+    if type(value) is int and _SMALL[0] < value < _SMALL[1]:
+        return str(value)
+    text = _digits(value, field)
+    if not JSON_NUMBER.fullmatch(text):
+        raise RowProblem(field, BAD_VALUE, "expected a finite number")
+    if len(text) > MAX_NUMBER_LENGTH:
+        raise RowProblem(field, BAD_VALUE, f"expected a number of at most {MAX_NUMBER_LENGTH} characters")
+    if not isinstance(value, int) and _too_large(text):
+        raise RowProblem(field, BAD_VALUE, "expected a number below 1e308")
+    return text
+
+
+def _digits(value: object, field: str) -> str:
+    if type(value) is int:
+        # str(int) refuses more than 4,300 digits (sys.set_int_max_str_digits).
+        if value.bit_length() > MAX_NUMBER_LENGTH * 4:
+            raise RowProblem(field, BAD_VALUE, f"expected a number of at most {MAX_NUMBER_LENGTH} characters")
+        return str(value)
+    if isinstance(value, Numeral):
+        return value.text
+    if isinstance(value, float):
+        return repr(value)
+    raise RowProblem(field, BAD_VALUE, f"expected a number, got {type_name(value)}")
+
+
+def _too_large(text: str) -> bool:
+    number = _decimal(text)
+    return number is None or number.adjusted() > MAX_EXPONENT
+
+
+def _decimal(text: str) -> Decimal | None:
+    try:
+        with localcontext() as context:
+            context.prec = MAX_NUMBER_LENGTH
+            return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def json_of(value: object, field: str = "") -> str:
+    """A value as compact JSON, object keys in their order, numbers with the digits they came with."""
+    try:
+        return _json(value, field)
+    except RecursionError:
+        raise RowProblem(field, BAD_VALUE, "expected fewer levels of lists and objects") from None
+
+
+def _json(value: object, field: str) -> str:
+    if value is None or isinstance(value, (bool, str)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (int, Numeral, float)):
+        return digits_of(value, field)
+    if isinstance(value, list):
+        return "[" + ",".join([_json(item, field) for item in value]) + "]"
+    if isinstance(value, dict):
+        return (
+            "{" + ",".join([f"{json.dumps(k, ensure_ascii=False)}:{_json(v, field)}" for k, v in value.items()]) + "}"
+        )
+    if isinstance(value, Instant):
+        return json.dumps(value.text)
+    raise RowProblem(field, BAD_VALUE, f"expected a JSON value, got {type_name(value)}")
+
+
+def truth(value: object) -> bool:
+    """False: missing, null, false, "", [] and {}. Everything else is true, 0 too: the profile has it."""
+    return not (value is None or value is False or value in ("", [], {}))
+
+
+def equal(left: object, right: object) -> bool:
+    """Numbers as numbers if both are, else as text; nothing equals null, not even null."""
+    if left is None or right is None:
+        return False
+    if is_number(left) and is_number(right):
+        return _number(left) == _number(right)
+    return text_of(left) == text_of(right)
+
+
+def compare(left: object, right: object, field: str = "") -> int | None:
+    """-1, 0 or 1; None where one is null. RowProblem unless both are numbers or both are texts."""
+    if left is None or right is None:
+        return None
+    if is_number(left) and is_number(right):
+        one, two = _number(left), _number(right)
+        return (one > two) - (one < two)
+    a, b = _ordered(left), _ordered(right)
+    if a is None or b is None:
+        raise RowProblem(field, BAD_VALUE, f"cannot order {type_name(left)} and {type_name(right)}")
+    return (a > b) - (a < b)
+
+
+def below(left: object, right: object, field: str = "") -> bool:
+    """Whether left < right; false where one is null."""
+    return compare(left, right, field) == -1
+
+
+def at_most(left: object, right: object, field: str = "") -> bool:
+    """Whether left <= right; false where one is null."""
+    return compare(left, right, field) in (-1, 0)
+
+
+def _ordered(value: object) -> str | None:
+    if isinstance(value, Instant):
+        return value.text
+    return value if isinstance(value, str) else None
+
+
+def _number(value: object) -> int | Decimal:
+    if isinstance(value, int):
+        return value
+    number = _decimal(digits_of(value))
+    if number is None:
+        raise RowProblem("", BAD_VALUE, "expected a number below 1e308")
+    return number
+
+
+def contains(holder: object, item: object, field: str = "") -> bool:
+    """On a list and an object: membership; on a text: substring; null holds and is held by nothing."""
+    if holder is None or item is None:
+        return False
+    if isinstance(holder, list):
+        return any(equal(one, item) for one in holder)
+    if isinstance(holder, dict):
+        return text_of(item) in holder
+    if isinstance(holder, str):
+        return text_of(item) in holder
+    raise RowProblem(field, BAD_VALUE, f"expected a list, an object or a text, got {type_name(holder)}")
+
+
+def pick(value: object, steps: Iterable[str | int]) -> object:
+    """The value at the end of a path; None as soon as a step leads nowhere."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def pairs(value: object, field: str = "") -> list[tuple[object, object]]:
+    """What a loop goes over: a list with its indexes, an object by key order, nothing for null."""
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return list(enumerate(value))
+    if isinstance(value, dict):
+        return sorted(value.items())
+    raise RowProblem(field, BAD_VALUE, f"expected a list or an object to loop over, got {type_name(value)}")
+
+
+def key_text(value: object, field: str) -> str:
+    """The canonical text of a key: 61 and "61" are one; RowProblem for missing, null, empty and other types."""
+    if value is None or value == "":
+        raise RowProblem(field, MISSING_KEY, "expected a text or a number, got nothing")
+    if isinstance(value, str):
+        return str(value)
+    if is_number(value):
+        return digits_of(value, field)
+    raise RowProblem(field, BAD_KEY, f"expected a text or a number, got {type_name(value)}")
+
+
+def key_value(value: object, field: str) -> object:
+    """The value itself; RowProblem where it is missing, null or empty."""
+    if value is None or value == "":
+        raise RowProblem(field, MISSING_KEY, "expected a text or a number, got nothing")
+    return value

@@ -1,0 +1,56 @@
+"""What a query may say and probably does not mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.templates.nodes import BatchIn, Builtin, Expression, For, Node, Out, inside, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.templates.codegen import Statement
+    from workers.templates.model import QueryKind
+    from workers.templates.parser import Parsed
+    from workers.templates.scanner import Source
+
+
+def warn(
+    source: Source, parsed: Parsed, statements: list[Statement], kind: QueryKind, key: tuple[str, ...], *, batch: bool
+) -> None:
+    """Adds warnings to `source`."""
+    if not kind.has_profiles:
+        return
+    if not any(part == Builtin("segment_id") for part in _values(parsed.nodes)):
+        source.warn(
+            0, "nothing in it depends on {segment_id}: segments would share rows, and order holds per segment only"
+        )
+    used = [one.name for one in parsed.fields]
+    if not used:
+        source.warn(0, f"it uses no profile field: every {kind} of any profile does the same")
+    source_key = [name for name in key if name not in used]
+    if used and source_key:
+        source.warn(0, f"it does not use the key {', '.join(map(repr, source_key))}, which identifies the row")
+    if batch:
+        _warn_of_mixture(source, statements)
+
+
+def _warn_of_mixture(source: Source, statements: list[Statement]) -> None:
+    """Halving a batch and setting a bad profile apart run the whole query again, on a part of the batch."""
+    over_batch = [any(_is_over_batch(node) for node in walk(one.nodes)) for one in statements]
+    if any(over_batch) and not all(over_batch):
+        source.warn(
+            0,
+            "a statement without $batch beside one with it: it runs once for each part into which a batch is cut; "
+            "make sure that running it again does no harm",
+        )
+
+
+def _is_over_batch(node: Node) -> bool:
+    return isinstance(node, BatchIn) or (isinstance(node, For) and node.items is None)
+
+
+def _values(nodes: list[Node]) -> Iterator[Expression]:
+    for node in walk(nodes):
+        if isinstance(node, Out):
+            yield from inside(node.expression)
