@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from workers import crashpoints
 from workers.celery import app, wake_all
+from workers.crashpoints import reach
 
 
 @app.task(name="segsync.flush")  # type: ignore[untyped-decorator]
 def flush(**_: object) -> None:
     """The same look at all due times that the pulse takes."""
+    reach(crashpoints.WITHIN_FLUSH)
     wake_all("beat")

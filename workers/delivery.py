@@ -14,8 +14,9 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from workers import retrying
+from workers import crashpoints, retrying
 from workers.batches import Batch, Cut, Hand, Rejected
+from workers.crashpoints import reach
 from workers.errors import HoldLevel, TargetError
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Probe, Systemic
 from workers.lanes.store import Release, Settlement
@@ -78,6 +79,7 @@ class Deliverer:
         self._batches, ends = 0, time.monotonic() + seconds
         try:
             while True:
+                reach(crashpoints.BEFORE_CLAIM)
                 sent = now()
                 claimed = self._lanes.claim(self._connector, token, self._parallelism)
                 if isinstance(claimed, Idle):
@@ -99,6 +101,7 @@ class Deliverer:
             self._heartbeat.drop(turn.lease)
 
     def _begin_turn(self, claimed: Claimed, token: str, sent: float) -> Turn:
+        reach(crashpoints.AFTER_CLAIM)
         lease = Lease(claimed.integration, claimed.segment, f"deliver.{self._connector}", token, sent)
         hand = Hand(claimed.done, claimed.to, claimed.clear, claimed.chunks)
         integration = self._integrations[claimed.integration]
@@ -141,8 +144,10 @@ class Deliverer:
         session.begin(f"{self._lock_prefix}/{turn.integration.key}/{turn.lease.segment}", self._patience)
         self._check_lease(turn.lease)
         runs = [_run(session, query.event_type, query.profiles, query.statements) for query in rendered.queries]
+        reach(crashpoints.AFTER_EXECUTE)
         self._check_lease(turn.lease)
         session.commit()
+        reach(crashpoints.AFTER_COMMIT)
         return runs
 
     @staticmethod
@@ -181,6 +186,7 @@ class Deliverer:
                 records=records,
             )
         )
+        reach(crashpoints.AFTER_SETTLE)
         self._batches += 1
         turn.attempts, turn.tried = 0, False
         match answer:
@@ -250,6 +256,7 @@ class Deliverer:
         )
         turn.attempts += 1
         if again and kept:
+            reach(crashpoints.BETWEEN_HALVES)
             turn.lease.extend(sent)
             return True
         failure = Failed(

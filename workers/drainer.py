@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 from redis import RedisError
 
-from workers import outcomes
+from workers import crashpoints, outcomes
+from workers.crashpoints import reach
 from workers.keys import Keys
 from workers.ledger_tables import UNREADABLE
 from workers.outcomes import Quarantined
@@ -141,6 +142,7 @@ class Drainer:
 
     def _move(self, batch: _Batch, writer: Writer, report: DrainReport) -> DrainReport:
         written = writer.write(batch.records)
+        reach(crashpoints.WITHIN_DRAINER)
         # By id, not up to an id: even a stream that was made anew meanwhile loses nothing unwritten.
         self._redis.xdel(self._stream, *batch.ids)
         return replace(

@@ -11,6 +11,8 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from workers import crashpoints
+from workers.crashpoints import reach
 from workers.errors import MalformedEvent, SegsyncError
 from workers.events import BadProfile, Event, Kind, parse, raw_excerpt
 from workers.keys import Keys
@@ -93,8 +95,10 @@ class Router:
     def _send(self, load: Load) -> Load:
         if load.is_empty:
             return load
+        reach(crashpoints.BEFORE_APPEND)
         if not self._lanes.append(load.move(self._lanes.owner)):
             raise RoutingLost("another router took over")
+        reach(crashpoints.AFTER_APPEND)
         return Load(load.position, str(load.position))
 
     def _put(self, load: Load, entry: Entry, event: Event) -> Load:
