@@ -50,7 +50,7 @@ class Plan:
     """What `carry_out` would do, after every refusal.
 
     before       what is applied now; None where nothing is
-    differences  key paths with + (new), - (gone) or ~ (changed); [] where nothing changes
+    differences  key paths with + (new), - (gone) or ~ (changed); [] where nothing changes, or nothing was applied
     removed      integrations that the file names no longer, with what they owe
     """
 
@@ -103,11 +103,8 @@ def plan(redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = 
     owing = {key: owed for key, owed in removed.items() if owed and key not in drain and key not in drop}
     if owing:
         raise ApplyRefused(_refusal(owing))
-    text = before.text if before else "{}"
-    changed = before is None or before.digest != settings.digest
-    return Plan(
-        settings, before, differences(text, settings.published()) if changed else [], removed, [*drain], [*drop]
-    )
+    found = differences(before.text, settings.published()) if before else []
+    return Plan(settings, before, found, removed, [*drain], [*drop])
 
 
 def carry_out(

@@ -162,7 +162,8 @@ def _parsed(entry: Entry) -> Event | Quarantined:
     try:
         return parse(entry.data)
     except MalformedEvent as error:
-        return _quarantined(entry, "malformed", str(error))
+        code, _, reason = str(error).partition(": ")
+        return _quarantined(entry, code, reason)
 
 
 def _poison(entry: Entry) -> Quarantined:

@@ -66,6 +66,11 @@ class Keys:
         """Hash: when the pulse and beat last looked, in Redis milliseconds."""
         return f"{self.namespace}:seen"
 
+    @property
+    def full_marks(self) -> str:
+        """Hash: integrations that have reached their limit, so that producers wait."""
+        return f"{self.namespace}:full"
+
     def turn(self, connector: str) -> str:
         """List: the connector's integrations, in the order of their turns."""
         return f"{self.namespace}:turn:{connector}"

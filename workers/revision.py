@@ -93,6 +93,7 @@ def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = 
         _write_config(pipe, keys, settings, revision, found)
         _write_integrations(pipe, keys, settings, known)
         _write_connectors(pipe, keys, settings, gone)
+        pipe.delete(keys.full_marks)  # limits may have changed; the next append notes what is full
         return revision
 
     watching: Any = redis.transaction  # typed for functions that return nothing
@@ -143,6 +144,9 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "clear": int(QueryKind.CLEAR in integration.queries),
         "active": int(integration.active),
         "digest": integration.digest,
+        # Empty is no limit; left out, the hash would keep the last revision's.
+        "max_backlog": integration.max_backlog or "",
+        "when_full": integration.when_full,
     }
 
 

@@ -129,7 +129,7 @@ def test_malformed_events_stand_in_quarantine_and_stop_nothing(desk: Desk) -> No
     assert desk.route() == 6
     assert desk.ids() == ["1", "2"]
     records = desk.records()
-    assert [r.code for r in records] == ["malformed"] * 4
+    assert [r.code for r in records] == ["not utf-8", "not json", "malformed", "malformed"]
     assert records[0].payload == b"\xff\xfe"
     assert "field 'event'" in records[3].reason
 

@@ -345,3 +345,31 @@ def test_everything_works_on_a_full_redis(bench: Bench) -> None:
         bench.lanes().tick("a:", "beat")
     finally:
         bench.redis.config_set("maxmemory", 0)
+
+
+def test_an_integration_at_its_limit_stops_producers_until_it_has_room(bench: Bench) -> None:
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"max_backlog": 20, "when_full": "block"})
+    bench.append(19)
+    assert not bench.redis.exists(bench.keys.full_marks)
+    bench.append(1)
+    reason: Any = bench.redis.hget(bench.keys.full_marks, "reason")
+    assert b"crm" in reason
+    bench.append(5)
+
+    claimed = bench.claim()
+    settled = f"{NOW:013d}{3:07d}{0:07d}"
+    bench.settle(claimed, settled, 3, held=22, next_ms=NOW)
+    assert bench.redis.exists(bench.keys.full_marks)
+    bench.settle(claimed, f"{NOW:013d}{7:07d}{0:07d}", 4, held=18, next_ms=NOW, before=settled)
+    assert not bench.redis.exists(bench.keys.full_marks)
+
+
+def test_an_integration_that_drops_loses_its_newest_counted(bench: Bench) -> None:
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"max_backlog": 10, "when_full": "drop"})
+    bench.append(10)
+    bench.append(7)
+    bench.append(1, kind=Kind.CLEAR)
+    fields: Any = bench.redis.hgetall(bench.keys.integration("crm"))
+    assert (fields[b"backlog"], fields[b"dropped"]) == (b"11", b"7")
+    assert bench.redis.smembers(bench.keys.resync("crm")) == {b"7"}
+    assert not bench.redis.exists(bench.keys.full_marks)

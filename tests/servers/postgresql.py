@@ -134,6 +134,11 @@ class PostgresqlServer:
         """SIGSTOP for one session: it hangs, its link stays open."""
         os.kill(pid, signal.SIGSTOP)
 
+    @staticmethod
+    def resume_session(pid: int) -> None:
+        """SIGCONT for one session."""
+        os.kill(pid, signal.SIGCONT)
+
     def restart(self) -> None:
         """Stops it in good order, if it runs, and starts it on the same port with the same data."""
         self._process.stop()

@@ -43,6 +43,8 @@ def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool) -> int:
 
 
 def _show(plan: Plan) -> None:
+    if plan.before is None:
+        typer.echo("nothing is applied yet: this is the first revision")
     for line in plan.differences[:MOST_SHOWN]:
         typer.echo(plain(line))
     if len(plan.differences) > MOST_SHOWN:

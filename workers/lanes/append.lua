@@ -84,8 +84,16 @@ local function append(integration, run)
     changed[#changed + 1] = field
     changed[#changed + 1] = value
   end
+  local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
+  if set.drops and set.max_backlog and backlog >= set.max_backlog and bar == '' then
+    -- The newest go, counted, so that one integration that stands still need not stop all others (RULES.md 31).
+    redis.call('HINCRBY', integration_key(integration), 'dropped', operations)
+    redis.call('SADD', ns .. ':resync:' .. integration, segment)
+    return
+  end
   redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
-  redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
+  backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
+  note_backlog(integration, set, backlog)
   if lane.count == 0 then
     lane.head = run.head
     put('head', run.head)

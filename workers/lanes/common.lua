@@ -39,11 +39,11 @@ end
 -- An integration's settings that scripts need stand in its hash, written by `apply`.
 local function read_integration(integration)
   local v = redis.call('HMGET', integration_key(integration), 'size', 'timeout', 'clear', 'active', 'paused',
-    'hold_until', 'flip', 'connector', 'digest')
+    'hold_until', 'flip', 'connector', 'digest', 'max_backlog', 'when_full')
   return {
     size = tonumber(v[1]) or 1, timeout = tonumber(v[2]) or 60000, clear = v[3] == '1',
     open = v[4] == '1' and not v[5], hold_until = tonumber(v[6]), flip = v[7], connector = v[8] or '',
-    digest = v[9] or '',
+    digest = v[9] or '', max_backlog = tonumber(v[10]), drops = v[11] == 'drop',
   }
 end
 
@@ -88,6 +88,21 @@ end
 local function put_leased(integration, segment, till)
   redis.call('ZADD', full_key(integration), 'XX', till, segment)
   redis.call('ZADD', timed_key(integration), 'XX', till, segment)
+end
+
+-- Producers look at `full` before they push: a field for each integration that has reached its limit, and `reason`
+-- (RULES.md 31). It is taken back when a tenth of the limit is free again.
+local function note_backlog(integration, settings, backlog)
+  local limit, key = settings.max_backlog, ns .. ':full'
+  if not limit or settings.drops then return end
+  if backlog >= limit then
+    local reason = 'integration ' .. integration .. ' has reached its max_backlog of ' .. limit .. ' operations'
+    redis.call('HSET', key, integration, reason, 'reason', reason)
+  elseif backlog <= limit * 0.9 and redis.call('HDEL', key, integration) == 1 then
+    redis.call('HDEL', key, 'reason')
+    local other = redis.call('HVALS', key)[1]
+    if other then redis.call('HSET', key, 'reason', other) end
+  end
 end
 
 -- Chunks are opaque but for their header: first and last sequence (27 digits each) and count (6 digits).

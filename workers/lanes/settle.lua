@@ -52,7 +52,7 @@ lane.count = lane.count - operations
 lane.done = settled
 lane.retry = 0
 
-redis.call('HINCRBY', integration_key(integration), 'backlog', -operations)
+note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', -operations))
 record(ARGV, 18)
 
 -- What has just worked is held no longer, at any level.

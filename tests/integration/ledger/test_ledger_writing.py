@@ -205,14 +205,14 @@ def test_ids_of_the_quarantine_are_short_and_in_order(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("make", [delivery, entry])
-def test_ten_thousand_records_take_a_few_seconds_at_most(ledger: Ledger, make: Callable[[], Record]) -> None:
-    """Measured: 33,000 deliveries/s on SQLite, 14,000 on PostgreSQL; the bound leaves room for busy machines."""
+def test_ten_thousand_records_take_two_seconds_at_most(ledger: Ledger, make: Callable[[], Record]) -> None:
+    """Of this process, whatever else the machine does. Measured: 0.3 s on SQLite, 0.4 s on PostgreSQL."""
     records = [make() for _ in range(10_000)]
 
-    began = time.perf_counter()
+    began = time.process_time()
     with ledger.writing() as writer:
         written = sum(writer.write(records[start : start + 500]) for start in range(0, 10_000, 500))
-    took = time.perf_counter() - began
+    took = time.process_time() - began
 
     assert written == 10_000
-    assert took < 4
+    assert took < 2

@@ -158,7 +158,10 @@ class PostgresqlLink(Link):
     def _next(self, deadline: float) -> PGresult | None:
         while self._libpq.is_busy():
             self._wait(self._answers, deadline)
-            self._libpq.consume_input()
+            try:
+                self._libpq.consume_input()
+            except psycopg.OperationalError:
+                break  # it hung up; why it did may have been read before that, and is the result
         return self._libpq.get_result()
 
     def _wait(self, poll: select.poll, deadline: float) -> int:
