@@ -7,7 +7,7 @@ same batch. What a later `clear` makes moot is decided here, when it is looked a
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.events import Kind, profile
@@ -71,6 +71,14 @@ class Batch:
     merged: int = 0
     moot: int = 0
 
+    def after(self, sequence: str) -> Batch:
+        """What is left of it once everything up to `sequence` is in the target already (RULES.md 22)."""
+        return replace(
+            self,
+            removes=[member for member in self.removes if member.operation.sequence > sequence],
+            adds=[member for member in self.adds if member.operation.sequence > sequence],
+        )
+
     @property
     def alone(self) -> Operation | None:
         """The one operation that the targets are to be told of, if it is only one."""
@@ -104,6 +112,7 @@ class Hand:
 
     def __init__(self, done: str, to: str, clear: str, chunks: Sequence[bytes]) -> None:
         self.settled = done
+        self.to = to
         self.clear = clear
         self._operations: deque[tuple[Operation, str | None]] = deque()
         self._chunk_ends: deque[str] = deque()
@@ -111,6 +120,7 @@ class Hand:
 
     def receive(self, to: str, clear: str, chunks: Sequence[bytes]) -> None:
         """Takes more of the lane into the hand."""
+        self.to = to
         self.clear = clear
         for chunk in chunks:
             name, operations = unpack(chunk)

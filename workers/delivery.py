@@ -19,13 +19,13 @@ from workers.batches import Batch, Cut, Hand, Rejected
 from workers.crashpoints import reach
 from workers.errors import HoldLevel, TargetError
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Probe, Systemic
-from workers.lanes.store import Release, Settlement
+from workers.lanes.store import LEASE_MS, Release, Settlement
 from workers.leases import Heartbeat, Lease, now
 from workers.outcomes import QueryRun, encode
 from workers.records import Done, delivered, failed, quarantined
 from workers.rendering import Rendered, render
 from workers.retrying import PROBE_MS, Action, Attempt, ConnectFailed, Plan
-from workers.turns import Failed, LeaseOver, NothingDue, Refused, Result, TimeOver, Turn
+from workers.turns import Failed, LeaseOver, NothingDue, PositionAlarm, Refused, Result, TimeOver, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 TURN_SECONDS = 1.0
 """How long one lane is served before others get their turn."""
-COMMIT_MARGIN = 2.0
-"""Seconds a lease must have left for a COMMIT to be sent."""
+COMMIT_MARGIN = LEASE_MS / 15_000
+"""Seconds a lease must have left for a COMMIT to be sent: 2 of 30."""
 
 
 class Deliverer:
@@ -128,27 +128,50 @@ class Deliverer:
                 continue
             rendered = render(integration, turn.lease.segment, batch)
             try:
-                runs = self._execute(turn, rendered)
+                runs = self._execute(turn, batch, rendered)
             except TargetError as error:
                 goes_on = self._failed(turn, batch, started, error)
             else:
                 goes_on = self._settle(turn, batch, rendered.rejected, Done(started, rendered.idle, runs))
         return goes_on if isinstance(goes_on, Failed) else None
 
-    def _execute(self, turn: Turn, rendered: Rendered) -> list[QueryRun]:
+    def _execute(self, turn: Turn, batch: Batch, rendered: Rendered) -> list[QueryRun]:
         """Runs a batch's statements in one transaction and commits it."""
-        if not rendered.queries:
+        once = turn.integration.exactly_once
+        if not rendered.queries and not once:
             return []
         turn.lease.allow(self._patience * (rendered.statements + 2) + 10)
         session = self._open()
-        session.begin(f"{self._lock_prefix}/{turn.integration.key}/{turn.lease.segment}", self._patience)
+        lane = f"{self._lock_prefix}/{turn.integration.key}/{turn.lease.segment}"
+        session.begin(lane, self._patience)
         self._check_lease(turn.lease)
+        if once:
+            rendered = self._not_yet_there(turn, batch, rendered, session.position(lane, turn.integration.key))
         runs = [_run(session, query.event_type, query.profiles, query.statements) for query in rendered.queries]
+        if once:
+            session.move_position(lane, batch.last)
         reach(crashpoints.AFTER_EXECUTE)
         self._check_lease(turn.lease)
         session.commit()
         reach(crashpoints.AFTER_COMMIT)
         return runs
+
+    @staticmethod
+    def _not_yet_there(turn: Turn, batch: Batch, rendered: Rendered, position: str) -> Rendered:
+        """What of a batch the target does not have yet, by its own word (RULES.md 22).
+
+        A position that no try of ours can have written means that Redis or the target lost something. It never
+        trims and never ends by itself: a person decides.
+        """
+        if position > turn.hand.to:
+            raise PositionAlarm("the target's position is ahead of everything that was handed out to deliverers")
+        if position and position < turn.hand.settled:
+            raise PositionAlarm("the target's position is behind what was delivered: has it been restored?")
+        if position < batch.first:
+            return rendered
+        if position >= batch.last:
+            return Rendered([], [], 0)
+        return render(turn.integration, turn.lease.segment, batch.after(position))
 
     @staticmethod
     def _check_lease(lease: Lease) -> None:

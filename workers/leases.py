@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-RENEW_EVERY = 3.0
-"""Seconds between renewals: a permit lives 10 s, a lease 30 s."""
+RENEW_EVERY = LEASE_MS / 10_000
+"""Seconds between renewals, 3: a permit lives 10 s, a lease 30 s."""
 
 
 def now() -> float:

@@ -90,11 +90,12 @@ def stats(ledger: Ledger, since: datetime, until: datetime, integration: str | N
     ValueError where a time has no zone; LedgerError.
     """
     wanted = _Wanted(milliseconds_of(since), milliseconds_of(until), integration)
-    found: dict[tuple[int, str, str], StatsRow] = {}
+    found: dict[tuple[Any, ...], StatsRow] = {}
     with ledger.reading() as connection:
         for part in (_committed(wanted), _failed(wanted), _quarantined(wanted)):
             for row in connection.execute(part).mappings():
-                key = row["hour"], row["integration"] or "", row["event_type"] or ""
+                # None, which has no order, comes before every name.
+                key = row["hour"], *((row[name] is not None, row[name] or "") for name in ("integration", "event_type"))
                 found[key] = _merged(found.get(key), dict(row))
     return [found[key] for key in sorted(found)]
 

@@ -106,3 +106,10 @@ class LeaseOver(TargetError):
 
     def __init__(self) -> None:
         super().__init__(ErrorClass.RETRY, "segsync lease", "the lease ran out before COMMIT; nothing was committed")
+
+
+class PositionAlarm(TargetError):
+    """What `segsync_position` says does not fit what was delivered; the lane is held until a person decides."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(ErrorClass.HOLD, "segsync position", what, level=HoldLevel.LANE)

@@ -59,6 +59,18 @@ class Session(Protocol):
         escaping relies on raises HOLD (RULES.md 21). Errors here may be the data's fault (ISOLATE).
         """
 
+    def position(self, lane: str, integration: str) -> str:
+        """The sequence up to which this lane is in the target, '' if none, its row locked until the transaction ends.
+
+        For `exactly_once`, the first thing in a transaction (RULES.md 22). Makes the row where there is none.
+        The table `segsync_position` is the user's to make: without it this raises HOLD for the INTEGRATION.
+
+        lane  any text that names the lane; kept as a hash
+        """
+
+    def move_position(self, lane: str, to: str) -> None:
+        """Writes the sequence that the lane will have reached when this transaction is committed."""
+
     def commit(self) -> None:
         """Sends COMMIT and waits for the answer. A lost answer is AMBIGUOUS."""
 

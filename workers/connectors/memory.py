@@ -39,6 +39,7 @@ class MemoryConnector:
     respond   gives the affected rows of a statement, or raises TargetError for it
 
     committed  the transactions, in the order of their commits
+    positions  how far each lane is
     calls      the names of all steps taken, in order, as in ["open", "begin", "execute", "commit"]
     """
 
@@ -48,6 +49,7 @@ class MemoryConnector:
         self.respond = respond
         self.committed: list[Transaction] = []
         self.calls: list[str] = []
+        self.positions: dict[str, str] = {}
         self._failures: dict[str, deque[TargetError]] = {}
         self._locks: dict[str, MemorySession] = {}
         self._changed = threading.Condition()
@@ -96,6 +98,7 @@ class MemorySession:
     def __init__(self, connector: MemoryConnector) -> None:
         self._connector = connector
         self._statements: list[str] = []
+        self._moves: dict[str, str] = {}
         self._open = False
         self._lock: str | None = None
         self._closed = False
@@ -121,16 +124,27 @@ class MemorySession:
         self._statements.append(statement)
         return rows
 
+    def position(self, lane: str, integration: str) -> str:  # noqa: ARG002 - the contract's
+        """As `contract.Session.position`."""
+        self._take("execute", inside=True)
+        return self._connector.positions.get(lane, "")
+
+    def move_position(self, lane: str, to: str) -> None:
+        """As `contract.Session.move_position`."""
+        self._take("execute", inside=True)
+        self._moves[lane] = to
+
     def commit(self) -> None:
         """As `contract.Session.commit`."""
         self._take("commit", inside=True)
         self._connector.committed.append(Transaction(self._lock, tuple(self._statements)))
-        self._open, self._statements = False, []
+        self._connector.positions.update(self._moves)
+        self._open, self._statements, self._moves = False, [], {}
 
     def rollback(self) -> None:
         """As `contract.Session.rollback`."""
         self._take("rollback", inside=True)
-        self._open, self._statements = False, []
+        self._open, self._statements, self._moves = False, [], {}
 
     def close(self) -> None:
         """As `contract.Session.close`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-LEASE_MS = 30_000
-"""How long a deliverer or router may be silent before another takes over (RULES.md 12)."""
-PERMIT_MS = 10_000
+LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
+"""How long a deliverer or router may be silent before another takes over (RULES.md 12).
+
+SEGSYNC_LEASE_MS is for tests only, which have no 30 s to wait for what was killed; all processes need the same.
+"""
+PERMIT_MS = LEASE_MS // 3
 """How long a wake-up stays outstanding if nothing comes of it (RULES.md 26a)."""
 BUDGET_BYTES = 4 * 1024 * 1024
 """How much one script hands out or moves at the most (RULES.md 5)."""

@@ -52,7 +52,7 @@ def _read(
     name, description = table.optional_text("name"), _description(table)
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
-    limits = _limits(table, compiler.warnings)
+    limits = _limits(table)
     table.close(_RESERVED)
     if connector is None:
         return None
@@ -149,13 +149,8 @@ class _Limits(NamedTuple):
     when_full: WhenFull
 
 
-def _limits(table: Table, warnings: list[Mistake]) -> _Limits:
-    """What the contract promises and is not built yet: said, so that nobody relies on it."""
+def _limits(table: Table) -> _Limits:
     once = table.flag("exactly_once", default=False)
-    if once:
-        table.wrong("exactly_once", "is not built yet; leave it out")
-    idle = [key for key in ("tolerance", "max_backlog", "when_full") if key in table]
-    warnings += [Mistake(table.at(key), "is accepted, not enforced yet") for key in idle]
     backlog = table.whole("max_backlog", 0, 1, MOST_BACKLOG)
     return _Limits(once, table.choice("tolerance", _TOLERANCES), backlog or None, table.choice("when_full", _WHEN_FULL))
 

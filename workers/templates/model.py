@@ -59,7 +59,7 @@ class SegmentView(NamedTuple):
 class RowError(NamedTuple):
     """Why one row cannot be rendered.
 
-    index   place in the rows given to `render`; -1 where the segment itself is at fault
+    index   place in the rows given to `render`; -1 for a segment event, which has none
     field   the field as the template names it, as in "CustomID" or "address.city"; "" where none is known
     code    "missing key", "bad key" or "bad value": short and stable, for the quarantine
     reason  our sentence; never the value

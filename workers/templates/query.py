@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,6 @@ from workers.templates.dates import zone
 from workers.templates.dialects import DIALECTS
 from workers.templates.expression_code import Target
 from workers.templates.model import (
-    BAD_VALUE,
     BadRows,
     QueryKind,
     Row,
@@ -21,7 +21,7 @@ from workers.templates.model import (
     SegmentView,
     TemplateErrors,
 )
-from workers.templates.nodes import Field, Node, Text
+from workers.templates.nodes import Field, Node, Steps, Text
 from workers.templates.parser import parse
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
@@ -70,8 +70,8 @@ class Query:
         """
         try:
             return [text for part in self._parts(rows) for text in self._statements(part, segment)]
-        except RowProblem:
-            raise BadRows(self._bad_rows(rows, segment)) from None
+        except RowProblem as problem:
+            raise BadRows(self._bad_rows(rows, segment, problem)) from None
 
     def _statements(self, rows: Sequence[Row], segment: SegmentView) -> list[str]:
         statements: list[str] = []
@@ -89,24 +89,26 @@ class Query:
         elif rows:
             yield rows
 
-    def _bad_rows(self, rows: Sequence[Row], segment: SegmentView) -> list[RowError]:
+    def _bad_rows(self, rows: Sequence[Row], segment: SegmentView, problem: RowProblem) -> list[RowError]:
         """Renders row by row to find all that fail; only after a batch has failed."""
-        if problem := _segment_problem(segment):
-            return [problem]
-        if not self._target.has_rows:
-            return [error for error in [self._error(-1, (), segment)] if error]
-        return [error for index, row in enumerate(rows) if (error := self._error(index, (row,), segment))]
+        parts: list[tuple[int, Sequence[Row]]] = [(-1, ())]
+        if self._target.has_rows:
+            parts = [(index, (row,)) for index, row in enumerate(rows)]
+        errors = [error for index, part in parts if (error := self._error(index, part, segment))]
+        # Should a batch ever fail whose rows do not: better all of them set aside than tried for ever.
+        return errors or [RowError(index, problem.field, problem.code, problem.reason) for index, _ in parts]
 
     def _error(self, index: int, rows: Sequence[Row], segment: SegmentView) -> RowError | None:
         try:
             self._render(rows, segment, _nowhere)
         except RowProblem as error:
-            return RowError(index, error.field or self._culprit(rows), error.code, error.reason)
+            return RowError(index, error.field or self._culprit(rows, segment), error.code, error.reason)
         return None
 
-    def _culprit(self, rows: Sequence[Row]) -> str:
+    def _culprit(self, rows: Sequence[Row], segment: SegmentView) -> str:
         """The field with a text that cannot be stored, where only the whole statement showed it."""
-        found = ((name, pick(row.profile, parse_path(name))) for row in rows for name in self.identifying if name)
+        found = [(name, pick(row.profile, parse_path(name))) for row in rows for name in self.identifying if name]
+        found += [("segment_id", segment.id), ("segment_name", segment.name)]
         return next((name for name, value in found if _unstorable(value)), "")
 
 
@@ -175,12 +177,17 @@ def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -
 def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
     """Canonical text of the key fields: 61 and "61" are equal.
 
+    key  paths to fields, as in `Query.identifying`: "CustomID", "ids.crm", '["a.b"]'
+
     Raises RowProblem with code "missing key" where one is missing, null or empty, and "bad key" where it is
     neither text nor number: such a profile goes to quarantine, for add and remove alike (RULES.md 16).
     """
-    return tuple(
-        [key_text(profile.get(name) if name in profile else pick(profile, parse_path(name)), name) for name in key]
-    )
+    return tuple([key_text(pick(profile, steps), name) for name, steps in zip(key, _paths(key), strict=True)])
+
+
+@lru_cache(1024)
+def _paths(key: tuple[str, ...]) -> tuple[Steps, ...]:
+    return tuple([parse_path(name) for name in key])
 
 
 def _statements(nodes: list[Node], layout: Layout) -> list[Statement]:
@@ -221,13 +228,6 @@ def _terminated(statement: str) -> str:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join([REVISION, *parts]).encode("utf-8", "surrogatepass")).hexdigest()[:12]
-
-
-def _segment_problem(segment: SegmentView) -> RowError | None:
-    for name, text in (("segment_id", segment.id), ("segment_name", segment.name)):
-        if _unstorable(text):
-            return RowError(-1, name, BAD_VALUE, "a character in it cannot be stored (U+0000 or a lone surrogate)")
-    return None
 
 
 def _unstorable(value: object) -> bool:

@@ -33,8 +33,13 @@ active = {active}
 scope = {{ database = "main", segments = {segments} }}
 batch = {{ size = 10, timeout = "{timeout}" }}
 [integrations.{key}.queries]
-add = "INSERT OR REPLACE INTO {table} (segment_id, client_id) VALUES {{for $i, $lead = $batch}}('{{segment_id}}', '{{$lead.id}}'){{autocomma}}{{end}}"
-remove = "DELETE FROM {table} WHERE segment_id = '{{segment_id}}' AND client_id IN ({{batch_in \\"id\\"}})"
+add = '''
+INSERT OR REPLACE INTO {table} (segment_id, client_id) VALUES
+{{for $i, $lead = $batch}}('{{segment_id}}', '{{$lead.id}}'){{autocomma}}{{end}}
+'''
+remove = '''
+DELETE FROM {table} WHERE segment_id = '{{segment_id}}' AND client_id IN ({{batch_in "id"}})
+'''
 clear = "DELETE FROM {table} WHERE segment_id = '{{segment_id}}'"
 """
 HEAD = """
@@ -98,7 +103,7 @@ class Place:
         )
 
 
-def integration(  # noqa: PLR0913 - keywords with defaults
+def integration(
     key: str = "crm",
     *,
     connector: str = "db",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workers.applying import Report
 
 
-def apply(place: Place, *integrations: str, **choices: Any) -> Report:  # noqa: ANN401 - what `plan` and `carry_out` take
+def apply(place: Place, *integrations: str, **choices: Any) -> Report:
     settings = place.write(*integrations)
     given = {name: choices.pop(name) for name in ("drain", "drop") if name in choices}
     plan = applying.plan(place.redis, place.keys, settings, **given)
@@ -189,7 +189,7 @@ def test_what_is_paused_is_not_drained(place: Place) -> None:
     """It would wait for ever."""
     place.publish(integration())
     pause(place.redis, place.keys, "crm")
-    with pytest.raises(WrongChoice, match="crm is paused.*segsync resume crm"):
+    with pytest.raises(WrongChoice, match=r"crm is paused.*segsync resume crm"):
         apply(place, drain=["crm"])
 
 
@@ -218,5 +218,5 @@ def test_an_orphan_cannot_be_drained_since_its_queries_are_gone(place: Place) ->
     place.add("7", 10)
     runtime.route("t", 5)
     place.publish()
-    with pytest.raises(WrongChoice, match="its queries with it.*--drop crm"):
+    with pytest.raises(WrongChoice, match=r"its queries with it.*--drop crm"):
         apply(place, drain=["crm"])

@@ -74,7 +74,7 @@ def test_the_lane_in_flight_is_found_among_thousands_that_wait(place: Place) -> 
     now = time.time() * 1000
     place.redis.zadd(place.keys.timed("crm"), {f"waits{n}": now + n * 3 for n in range(9_000)})
 
-    with pytest.raises(NotSettled, match="segment '7'.*by one"):
+    with pytest.raises(NotSettled, match=r"segment '7'.*by one"):
         pause(place.redis, place.keys, "crm", patience=0.3)
 
 

@@ -105,6 +105,17 @@ def test_what_is_quarantined_counts_for_its_event_type(ledger: Ledger) -> None:
     assert found == {("crm", "add"): (1, 2), ("crm", "remove"): (0, 1), (None, None): (0, 1)}
 
 
+def test_no_name_and_an_empty_name_are_two(ledger: Ledger) -> None:
+    ledger.write([entry(integration=None), entry(integration=""), entry(event_type=""), entry(event_type=None)])
+
+    assert [(row.integration, row.event_type) for row in stats(ledger, *DAY)] == [
+        (None, "add"),
+        ("", "add"),
+        ("crm", None),
+        ("crm", ""),
+    ]
+
+
 def test_stats_of_one_integration_and_span(ledger: Ledger) -> None:
     """`since` is in, `until` is not; any zone will do."""
     ledger.write(

@@ -64,12 +64,15 @@ def test_postgresql_gives_an_ordinary_user_a_database(postgresql_url: str) -> No
     assert row == ("segsync", False)
 
 
-def test_postgresql_comes_back_after_a_crash(own_postgresql: PostgresqlServer) -> None:
+def test_postgresql_keeps_what_it_committed_through_a_crash(own_postgresql: PostgresqlServer) -> None:
     first = own_postgresql.pid
+    with own_postgresql.admin() as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 1")
     own_postgresql.kill()
     own_postgresql.start()
     assert own_postgresql.pid != first
-    own_postgresql.admin().close()
+    with own_postgresql.admin() as connection:
+        assert connection.execute("SELECT * FROM kept").fetchone() == (1,)
 
 
 def test_mariadb_gives_an_ordinary_user_a_database(mariadb_url: str, mariadb_server: MariadbServer) -> None:
@@ -83,10 +86,14 @@ def test_mariadb_gives_an_ordinary_user_a_database(mariadb_url: str, mariadb_ser
             cursor.execute("CREATE TABLE mysql.t (x int)")
 
 
-def test_mariadb_comes_back_after_a_crash(own_mariadb: MariadbServer) -> None:
+def test_mariadb_keeps_what_it_committed_through_a_crash(own_mariadb: MariadbServer) -> None:
+    own_mariadb.run("CREATE DATABASE kept", "CREATE TABLE kept.t (id INT)", "INSERT INTO kept.t VALUES (1)")
     own_mariadb.kill()
     own_mariadb.start()
-    own_mariadb.admin().close()
+    connection = own_mariadb.admin()
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM kept.t")
+        assert cursor.fetchall() == ((1,),)
 
 
 def test_servers_end_and_clean_up_when_the_test_process_dies_hard() -> None:

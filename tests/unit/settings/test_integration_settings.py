@@ -143,7 +143,6 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("exactly_once = true", "exactly_once: is not built yet; leave it out"),
         ('max_lag = "5m"', "max_lag: is reserved, not built yet; leave it out"),
         ('fields = ["email"]', "fields: is reserved for connectors other than databases, not built yet"),
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
@@ -267,13 +266,6 @@ def test_one_at_a_time_by_omission_is_worth_a_warning(tmp_path: Path) -> None:
         f"{HERE}.batch: is left out: profiles go one at a time; many more go with batch = {{ size = 1000 }}"
     ]
     assert warnings(tmp_path, CONNECTOR, integration("batch = { size = 5 }", queries=BATCHED)) == []
-
-
-@pytest.mark.parametrize("line", ['tolerance = "data"', "max_backlog = 5", 'when_full = "drop"'])
-def test_what_is_not_enforced_yet_is_said_so(tmp_path: Path, line: str) -> None:
-    found = warnings(tmp_path, CONNECTOR, integration(line))
-
-    assert found == [f"{HERE}.{line.partition(' ')[0]}: is accepted, not enforced yet"]
 
 
 def test_overlapping_scopes_on_one_connector_are_worth_one_warning_for_each_integration(tmp_path: Path) -> None:

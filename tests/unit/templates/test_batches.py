@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, rows
 from workers.numerals import Numeral
-from workers.templates import QueryKind, RowProblem, key_of
+from workers.templates import BadRows, QueryKind, RowProblem, key_of
 
 
 def test_autocomma_parts_all_items_and_follows_none() -> None:
@@ -145,7 +145,13 @@ def test_every_profile_with_a_bad_key_is_named(template: str, value: object, cod
         ("{number $x.a}", "mysql", {"a": "12x"}, "a", "expected a number, got a text that spells none"),
         ("{number $x.a}", "mysql", {"a": True}, "a", "expected a number, got a boolean"),
         ("{if $x.a < 5}1{else}2{end}", "mysql", {"a": "4"}, "a", "cannot order a text and a number"),
-        ("{for $t = $x.a} 1 {end}", "mysql", {"a": "text"}, "a", "expected a list or an object to loop over, got a text"),
+        (
+            "{for $t = $x.a} 1 {end}",
+            "mysql",
+            {"a": "text"},
+            "a",
+            "expected a list or an object to loop over, got a text",
+        ),
         ('{date $x.a "%Y"}', "mysql", {"a": "soon"}, "a", "expected a time as ISO 8601, like 2026-11-21T10:00:00Z"),
     ],
 )
@@ -159,21 +165,31 @@ def test_a_value_that_fits_nowhere_is_its_own_profiles_fault(
     assert (error.index, error.field, error.code, error.reason) == (1, field, "bad value", reason)
 
 
-def test_a_bad_segment_is_named_as_such() -> None:
+def test_a_segment_event_has_no_rows_and_names_the_segment() -> None:
     query = compiled("DELETE FROM t WHERE a = {segment_name}", "postgresql", QueryKind.CLEAR)
 
-    with pytest.raises(Exception, match="1 row cannot be rendered") as caught:
+    with pytest.raises(BadRows, match="1 row cannot be rendered") as caught:
         query.render([], SEGMENT._replace(name="\0"))
 
-    assert [(error.index, error.field) for error in caught.value.errors] == [(-1, "segment_name")]  # type: ignore[attr-defined]
+    assert [(error.index, error.field) for error in caught.value.errors] == [(-1, "segment_name")]
+
+
+def test_a_bad_segment_is_the_fault_of_every_row_that_names_it() -> None:
+    """So that whoever sets bad rows aside comes to an end."""
+    query = compiled("INSERT INTO t VALUES {for $x = $batch}({segment_name}){autocomma}{end}", "postgresql")
+
+    with pytest.raises(BadRows) as caught:
+        query.render(rows({}, {}), SEGMENT._replace(name="\0"))
+
+    assert [(error.index, error.field) for error in caught.value.errors] == [(0, "segment_name"), (1, "segment_name")]
 
 
 def test_canonical_keys_do_not_know_types() -> None:
     assert key_of({"a": 61, "b": {"c": "x"}}, ("a", "b.c")) == key_of({"a": "61", "b": {"c": "x"}}, ("a", "b.c"))
-    assert key_of({"a.b": "dotted"}, ("a.b",)) == ("dotted",)
+    assert key_of({"a.b": "dotted"}, ('["a.b"]',)) == ("dotted",)
 
 
 @pytest.mark.parametrize("value", [None, "", True, [1], {"a": 1}])
 def test_a_profile_without_a_usable_key_has_none(value: object) -> None:
-    with pytest.raises(RowProblem, match="K: (missing|bad) key"):
+    with pytest.raises(RowProblem, match=r"K: (missing|bad) key"):
         key_of({"K": value}, ("K",))

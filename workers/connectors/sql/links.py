@@ -44,6 +44,10 @@ class Link(ABC):
         """As `contract.Session.execute`."""
 
     @abstractmethod
+    def value(self, *statements: str) -> str:
+        """Runs statements of our own; the first column of the last one's first row."""
+
+    @abstractmethod
     def commit(self) -> None:
         """As `contract.Session.commit`."""
 

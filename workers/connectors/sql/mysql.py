@@ -105,6 +105,12 @@ class MysqlLink(Link):
         self._check()
         return max(rows, 0)
 
+    def value(self, *statements: str) -> str:
+        """As `Link.value`."""
+        for statement in statements[:-1]:
+            self._connection.run(statement.encode())
+        return str(self._connection.row(statements[-1])[0])
+
     def commit(self) -> None:
         """As `Link.commit`."""
         self._connection.run(b"COMMIT")

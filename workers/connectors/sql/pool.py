@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
+from workers.connectors.sql import positions
 from workers.connectors.sql.links import Link, surprise
 from workers.connectors.sql.verdicts import Phase
 from workers.errors import ErrorClass, TargetError
@@ -141,6 +142,17 @@ class PooledSession:
             raise surprise(self._connector.dialect, "the query came out empty")
         with self._judging(Phase.EXECUTE):
             return self._link.execute(statement)
+
+    def position(self, lane: str, integration: str) -> str:
+        """As `contract.Session.position`."""
+        self._expect(clean=False)
+        dialect = self._connector.dialect
+        with self._judging(Phase.EXECUTE):
+            return self._link.value(positions.make(dialect, lane, integration), positions.read(dialect, lane))
+
+    def move_position(self, lane: str, to: str) -> None:
+        """As `contract.Session.move_position`."""
+        self.execute(positions.move(lane, to))
 
     def commit(self) -> None:
         """As `contract.Session.commit`."""

@@ -84,6 +84,10 @@ class PostgresqlLink(Link):
         self._check(result)
         return result.command_tuples or 0
 
+    def value(self, *statements: str) -> str:
+        """As `Link.value`, in one round trip."""
+        return (self.run("; ".join(statements))[-1].get_value(0, 0) or b"").decode()
+
     def commit(self) -> None:
         """As `Link.commit`."""
         result = self.run("COMMIT")[-1]

@@ -60,6 +60,12 @@ class SqliteLink(Link):
         # Python counts only what begins with INSERT, UPDATE, DELETE or REPLACE, so WITH … INSERT is -1.
         return cursor.rowcount if cursor.rowcount >= 0 else self._connection.total_changes - before
 
+    def value(self, *statements: str) -> str:
+        """As `Link.value`."""
+        for statement in statements[:-1]:
+            self._connection.execute(statement)
+        return str(self._connection.execute(statements[-1]).fetchone()[0])
+
     def commit(self) -> None:
         """As `Link.commit`."""
         self._connection.execute("COMMIT")

@@ -1,0 +1,126 @@
+"""`segsync demo`, installed, as a stranger runs it: the main job, embedded and real, in one command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.leftovers import wait_until_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS = 20
+"""What the demo may take on two cores with nothing beside it; the tests give it more, as they share theirs."""
+
+
+def command() -> str:
+    found = shutil.which("segsync", path=str(Path(sys.executable).parent))
+    assert found, "the command is not installed"
+    return found
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """Demo folders are made in the test's own; what a user has set for an installation must not matter."""
+    return {
+        **os.environ,
+        "TMPDIR": str(tmp_path),
+        "SEGSYNC_CONFIG": "/nowhere",
+        "SEGSYNC_REDIS_URL": "redis://nowhere:1/0",
+    }
+
+
+def test_the_demo_shows_the_main_job_and_leaves_nothing_behind(tmp_path: Path, environ: dict[str, str]) -> None:
+    started = time.monotonic()
+    done = subprocess.run(
+        [command(), "demo"], cwd="/", env=environ, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.monotonic() - started < 3 * SECONDS
+    assert done.stderr == ""
+
+    rows = [re.split(r"  +", line.strip()) for line in done.stdout.splitlines()]
+    assert ["7", "B-18", "O'Brien"] in rows
+    assert ["7", "C-19", 'x", NOW()),(666,"evil'] in rows
+    assert ["8", "N-0251 … N-2250", "(2,000 rows)"] in rows
+    assert ["9", "S-41", "Shopper 41"] in rows
+    assert not any(row[:2] == ["10", "Newsleter"] for row in rows)
+    queries = {row[0]: int(row[1]) for row in rows if len(row) == 5 and row[1].isdigit()}
+    assert queries.keys() == {"segment_upsert", "add", "remove", "clear", "segment_delete"}
+    assert min(queries.values()) >= 1
+    assert "3,051 operations:" in done.stdout
+    assert "malformed: not json" in done.stdout
+    assert "profile 61f3: missing key" in done.stdout
+    assert "All of it is as it must be: 2,004 rows" in done.stdout
+    assert all(len(line) <= 80 for line in done.stdout.splitlines() if str(tmp_path) not in line)
+
+    assert wait_until_gone(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def kept(tmp_path: Path, environ: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`segsync demo --keep`, up, and what it has said so far."""
+    with subprocess.Popen(
+        [command(), "demo", "--keep"], cwd="/", env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        said: list[str] = []
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said.append(line)
+                if line.startswith("Ctrl-C ends it"):
+                    break
+            yield process, "".join(said)
+        finally:
+            process.kill()
+            assert wait_until_gone(tmp_path) == []
+
+
+def test_a_kept_demo_takes_more_events_and_shows_flower(
+    tmp_path: Path, environ: dict[str, str], kept: tuple[subprocess.Popen[str], str]
+) -> None:
+    process, said = kept
+    flower = re.search(r"Flower, at (http://127\.0\.0\.1:\d+), sees 2 workers: deliver@\S+, route@", said)
+    assert flower, said
+    with urllib.request.urlopen(flower[1], timeout=10) as page:
+        assert page.status == 200
+
+    pushing = said.partition("    push   ")[2].partition("    look   ")[0].split("           " + sys.executable)
+    subprocess.run(["/bin/sh", "-c", pushing[0]], env=environ, check=True, capture_output=True, timeout=30)
+    subprocess.run(
+        ["/bin/sh", "-c", sys.executable + pushing[1]], env=environ, check=True, capture_output=True, timeout=30
+    )
+    (folder,) = tmp_path.iterdir()
+    looking = f"import sqlite3; print(sqlite3.connect('{folder}/target.db').execute('SELECT name FROM mysegment WHERE segment_id = 7').fetchall())"
+    ends = time.monotonic() + 20
+    while (seen := _python(looking)) != "[('Dan',)]":
+        assert time.monotonic() < ends, seen
+        time.sleep(0.2)
+
+    process.send_signal(signal.SIGINT)
+    assert process.wait(40) == 0
+    assert wait_until_gone(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_demo_leaves_no_process_behind(tmp_path: Path, kept: tuple[subprocess.Popen[str], str]) -> None:
+    process, _ = kept
+    process.kill()
+    assert wait_until_gone(tmp_path) == []
+
+
+def _python(text: str) -> str:
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=30, check=True)
+    return done.stdout.strip()

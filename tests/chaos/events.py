@@ -1,0 +1,187 @@
+"""Random events of all kinds, good and bad, and the model of what must come of them.
+
+The generator knows which profiles are bad, and why; the model needs nothing else. A row holds the sequence of the add
+that wrote it, so a table that equals the model has seen its last operations in the right order.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterable
+
+COLUMN = 60
+"""Characters that fit the key's column."""
+LONG = [f"L{n}-" + "x" * COLUMN for n in range(8)]
+"""Keys that do not. So few that they are never most of the profiles, which would be the query's fault (RULES.md 23)."""
+NUL = "N\0L"
+"""Text that PostgreSQL has no literal for."""
+MALFORMED = [
+    b"not json",
+    b"{",
+    b"",
+    b"[]",
+    b"null",
+    b'{"segment":{"id":7}}',
+    b'{"type":"add","segment":7,"profiles":[]}',
+    b'{"type":"add","segment":{"id":7},"profiles":5}',
+    b'{"type":"nonsense","segment":{"id":7}}',
+    b'{"type":"clear","segment":{"id":7},"profiles":[{"_id":"1"}]}',
+    b"\xff\xfe\x00{",
+]
+BAD_PROFILES: list[Any] = [5, "text", None, {"name": "no id"}, {"_id": ""}, {"_id": 1.5}]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One event as it is pushed, and what the model needs to know of it.
+
+    kind      its type; "malformed" for bytes that are none
+    keys      the key of each good profile; None where it has none
+    bad       profiles that the intake itself sets aside
+    elsewhere whether it happens in a database that no integration follows
+    """
+
+    data: bytes
+    kind: str
+    segment: str = ""
+    name: str | None = None
+    keys: tuple[str | None, ...] = ()
+    bad: int = 0
+    elsewhere: bool = False
+
+    @property
+    def operations(self) -> int:
+        """What it is counted as, once it was routed."""
+        if self.kind in {"add", "remove"}:
+            return len(self.keys)
+        return 0 if self.kind == "malformed" else 1
+
+
+class Maker:
+    """Makes one round's events, in segments that no other round has."""
+
+    def __init__(self, chance: random.Random, number: int, *, hostile: bool = True) -> None:
+        self._chance = chance
+        self._first = number * 100 + 1
+        self._segments = chance.randint(1, 30)
+        self._keys = chance.choice((5, 30, 300))
+        self._hostile = hostile
+
+    def events(self, operations: int) -> list[Made]:
+        """Events of about so many operations."""
+        made, total = [], 0
+        while total < operations:
+            made.append(self.event())
+            total += max(1, made[-1].operations)
+        return made
+
+    def event(self) -> Made:
+        """One event."""
+        chance = self._chance
+        if self._hostile and chance.random() < 0.01:
+            return Made(chance.choice(MALFORMED), "malformed")
+        kind = chance.choices(("add", "remove", "clear", "segment_upsert", "segment_delete"), (60, 25, 2, 4, 1))[0]
+        elsewhere = chance.random() < 0.02
+        number = self._first + (90 + chance.randrange(3) if elsewhere else chance.randrange(self._segments))
+        segment: dict[str, Any] = {"id": number if chance.random() < 0.5 else str(number)}
+        if elsewhere:
+            segment["database"] = "elsewhere"
+        name = f"S{chance.randrange(1000)} 'x' {{y}} %s :z \\" if kind == "segment_upsert" else None
+        if name is not None:
+            segment["name"] = name
+        if kind not in {"add", "remove"}:
+            data = json.dumps({"type": kind, "segment": segment}).encode()
+            return Made(data, kind, str(number), name, elsewhere=elsewhere)
+        return self._of_profiles(kind, segment, elsewhere=elsewhere)
+
+    def _of_profiles(self, kind: str, segment: dict[str, Any], *, elsewhere: bool) -> Made:
+        chance = self._chance
+        count = chance.choices((1, chance.randint(2, 30), chance.randint(100, 300), 1500), (80, 18, 1.8, 0.2))[0]
+        keys = [self._key() for _ in range(count)]
+        profiles: list[Any] = [self._profile(key) for key in keys]
+        bad = 0
+        if self._hostile and chance.random() < 0.01:
+            bad = chance.randint(1, 2)
+            for _ in range(bad):
+                profiles.insert(chance.randint(0, len(profiles)), chance.choice(BAD_PROFILES))
+        data = json.dumps({"type": kind, "segment": segment, "profiles": profiles}).encode()
+        return Made(data, kind, str(segment["id"]), keys=tuple(keys), bad=bad, elsewhere=elsewhere)
+
+    def _key(self) -> str | None:
+        chance = self._chance
+        if self._hostile and chance.random() < 0.008:
+            return chance.choice((None, NUL, chance.choice(LONG)))
+        key = f"{chance.choice(('K', 'k', 'Schlüssel-'))}{chance.randrange(self._keys)}"
+        return key + chance.choice(("", "", "", "", " ", "'"))
+
+    def _profile(self, key: str | None) -> dict[str, Any]:
+        if key is None:
+            return {"_id": f"p{self._chance.randrange(10)}", "email": "no key"}
+        if key in LONG:  # always the same bytes: as one profile it counts once towards the query's fault
+            return {"_id": f"p{key[:4]}", "CustomID": key}
+        return {"_id": f"p{self._chance.randrange(1000)}", "CustomID": key}
+
+
+Row = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Model:
+    """What one target's tables must hold, and what must stand in quarantine at the most.
+
+    dialect      the target's
+    has_clear    whether its integration has a query for it
+    operations   routed to the integration
+    suspects     (segment, kind, key) of operations that may be quarantined, with how many there were of each
+    """
+
+    dialect: str
+    has_clear: bool = True
+    members: dict[Row, int] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    operations: int = 0
+    suspects: dict[str, str] = field(default_factory=dict)
+
+    def apply(self, made: Made, ms: int, n: int) -> None:
+        """Lets one accepted event happen; `ms` and `n` are its stream id."""
+        if made.elsewhere or made.kind == "malformed":
+            return
+        self.operations += made.operations
+        match made.kind:
+            case "clear" if self.has_clear:
+                self.members = {row: seq for row, seq in self.members.items() if row[0] != made.segment}
+            case "segment_upsert":
+                self.names[made.segment] = made.name or ""
+            case "segment_delete":
+                self.names.pop(made.segment, None)
+            case "add" | "remove":
+                self._profiles(made, ms, n)
+
+    def _profiles(self, made: Made, ms: int, n: int) -> None:
+        for key in made.keys:
+            if cause := self._cause(made.kind, key):
+                self.suspects[f"{ms:013d}{n:07d}"] = cause  # several in one event share it
+            elif made.kind == "add":
+                self.members[made.segment, key or ""] = (ms << 20) + n
+            else:
+                self.members.pop((made.segment, key or ""), None)
+
+    def _cause(self, kind: str, key: str | None) -> str:
+        """Why a profile may end in quarantine; '' for a good one."""
+        if key is None:
+            return "missing key"
+        if key == NUL and self.dialect == "postgresql":
+            return "nul"
+        return "long" if key in LONG and kind == "add" else ""
+
+
+def replayed(models: Iterable[Model], accepted: Iterable[tuple[Made, int, int]]) -> None:
+    """Lets all these events happen to all these models."""
+    for made, ms, n in accepted:
+        for model in models:
+            model.apply(made, ms, n)

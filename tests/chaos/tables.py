@@ -1,0 +1,70 @@
+"""The customer's tables with the sequence of each row's last add in it, and a journal that triggers keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.chaos.events import COLUMN
+from tests.targets import TargetDatabase
+
+POSTGRESQL = (
+    f'CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) COLLATE "C" NOT NULL,'
+    " seq bigint NOT NULL, PRIMARY KEY (segment_id, client_id))",
+    "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255))",
+    "CREATE TABLE journal (id bigserial PRIMARY KEY, segment_id bigint, client_id text, seq bigint)",
+    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " IF TG_OP = 'DELETE' THEN INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id);"
+    " ELSE INSERT INTO journal (segment_id, client_id, seq) VALUES (NEW.segment_id, NEW.client_id, NEW.seq); END IF;"
+    " RETURN NULL; END $$",
+    "CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON member FOR EACH ROW EXECUTE FUNCTION note()",
+)
+_NEW = "INSERT INTO journal (segment_id, client_id, seq) VALUES (NEW.segment_id, NEW.client_id, NEW.seq)"
+MYSQL = (
+    f"CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) CHARACTER SET utf8mb4"
+    " COLLATE utf8mb4_nopad_bin NOT NULL, seq bigint NOT NULL, PRIMARY KEY (segment_id, client_id))",
+    "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255) CHARACTER SET utf8mb4)",
+    "CREATE TABLE journal (id bigint AUTO_INCREMENT PRIMARY KEY, segment_id bigint,"
+    f" client_id varchar({COLUMN}) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin, seq bigint)",
+    f"CREATE TRIGGER noted_i AFTER INSERT ON member FOR EACH ROW {_NEW}",
+    f"CREATE TRIGGER noted_u AFTER UPDATE ON member FOR EACH ROW {_NEW}",
+    "CREATE TRIGGER noted_d AFTER DELETE ON member FOR EACH ROW"
+    " INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id)",
+)
+UPSERT = {
+    "mysql": "ON DUPLICATE KEY UPDATE seq = VALUES(seq)",
+    "postgresql": "ON CONFLICT (segment_id, client_id) DO UPDATE SET seq = excluded.seq",
+}
+
+
+@dataclass(frozen=True)
+class ChaosTarget(TargetDatabase):
+    """One target of a chaos run."""
+
+    def create(self) -> None:
+        """Makes the tables and the triggers."""
+        self.run(*(POSTGRESQL if self.dialect == "postgresql" else MYSQL))
+
+    def rows(self) -> dict[tuple[str, str], int]:
+        """(segment, key) of every row, and the sequence of the add that wrote it."""
+        return {(str(s), c): q for s, c, q in self.run("SELECT segment_id, client_id, seq FROM member")}
+
+    def journal(self, after: int) -> list[tuple[int, str, str, int | None]]:
+        """What happened to rows since entry `after`: id, segment, key, sequence (None: deleted)."""
+        sql = f"SELECT id, segment_id, client_id, seq FROM journal WHERE id > {after} ORDER BY id"
+        return [(i, str(s), c, q) for i, s, c, q in self.run(sql)]
+
+    def queries(self) -> dict[str, str]:
+        """The five queries in this database's words."""
+        return super().queries() | {
+            "add": "INSERT INTO member (segment_id, client_id, seq) VALUES\n"
+            "{for $index, $lead = $batch}\n({segment_id}, '{$lead.CustomID}', {$lead._sequence}){autocomma}\n{end}\n"
+            + UPSERT[self.dialect],
+        }
+
+    def single_queries(self) -> dict[str, str]:
+        """`add` and `remove` for one profile at a time."""
+        return {
+            "add": "INSERT INTO member (segment_id, client_id, seq) VALUES\n"
+            "({segment_id}, '{lead.CustomID}', {sequence})\n" + UPSERT[self.dialect],
+            "remove": "DELETE FROM member WHERE segment_id = {segment_id} AND client_id = '{lead.CustomID}'",
+        }

@@ -1,0 +1,37 @@
+"""Times as people type them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from workers.cli.arguments import WrongUsage, moment
+
+NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("now", NOW),
+        ("30s", NOW - timedelta(seconds=30)),
+        ("15 m", NOW - timedelta(minutes=15)),
+        ("24h", NOW - timedelta(days=1)),
+        ("7d", NOW - timedelta(days=7)),
+        ("2w", NOW - timedelta(weeks=2)),
+        ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC)),
+        ("2026-11-20T12:00", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        ("2026-11-20 12:00:30+02:00", datetime(2026, 11, 20, 10, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_ages_dates_and_times(text: str, expected: datetime) -> None:
+    assert moment(text, "--since", NOW) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "-1h", "1", "1y", "2026-13-01", "٣h", "9999999d", "2026-11-20T", "\0"]
+)
+def test_anything_else_is_refused_with_the_option_and_what_was_expected(text: str) -> None:
+    with pytest.raises(WrongUsage, match=r"--since .* is no time; expected an age"):
+        moment(text, "--since", NOW)

@@ -1,0 +1,60 @@
+"""What people and programs get to see."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from workers.cli.printing import age, plain, print_json, print_table, shown
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at: datetime
+    name: str
+    count: int | None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "-"),
+        (0.0, "0.0 s"),
+        (9.94, "9.9 s"),
+        (59.0, "59 s"),
+        (61.0, "1.0 min"),
+        (7_200.0, "2.0 h"),
+        (9e5, "10 d"),
+    ],
+)
+def test_ages_are_short(seconds: float | None, words: str) -> None:
+    assert age(seconds) == words
+
+
+def test_nothing_that_a_terminal_obeys_gets_through() -> None:
+    assert plain("a\x1b[31mb\r\x07c\nd") == "a\\x1b[31mb\\r\\x07c\nd"
+    assert shown("\x1b[2J") == "\\x1b[2J"
+
+
+def test_numbers_have_thousands_and_none_is_a_dash() -> None:
+    assert [shown(value) for value in (1234567, None, "7", True)] == ["1,234,567", "-", "7", "True"]
+
+
+def test_a_table_shows_names_as_they_are_in_80_columns_without_colours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    print_table(("name", ">count"), [("[red]VIP[/red]", 1234), ("x" * 100, 5), ("held", None)])
+    lines = capsys.readouterr().out.split("\n")
+    assert any("[red]VIP[/red]" in line and line.rstrip().endswith("1,234") for line in lines)
+    assert all(len(line) <= 80 for line in lines)
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_json_has_objects_and_times_in_iso_8601(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json([Sample(datetime(2026, 11, 21, 18, tzinfo=UTC), "Zoë", None)])
+    assert json.loads(capsys.readouterr().out) == [{"at": "2026-11-21T18:00:00Z", "name": "Zoë", "count": None}]

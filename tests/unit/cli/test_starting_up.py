@@ -1,0 +1,36 @@
+"""`segsync --help` waits for nothing that it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("sqlalchemy", "celery", "kombu", "redis", "pydantic", "rich", "workers.settings", "workers.runtime")
+
+
+def python(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_command_line_loads_no_heavy_module() -> None:
+    done = python(f"import sys, workers.cli; print([name for name in {HEAVY} if name in sys.modules])")
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_names_every_command_of_the_contract() -> None:
+    done = python("import sys; sys.argv = ['segsync', '--help']; from workers.cli import main; main()")
+    assert done.returncode == 0
+    names = {line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()}
+    assert names >= {
+        "demo", "up", "check", "apply", "push", "status", "stats", "errors", "pause", "resume", "drain", "quarantine",
+    }  # fmt: skip
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("arguments", [["statsu"], ["status", "--jsn"], ["pause"], ["quarantine", "show", "x"]])
+def test_wrong_usage_is_told_with_status_2(arguments: list[str]) -> None:
+    done = python(f"import sys; sys.argv = ['segsync', *{arguments}]; from workers.cli import main; main()")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
