@@ -16,7 +16,9 @@ PROBE_CONNECTOR_MS = 300_000
 """How often a connector held for its password or TLS does: an account that is tried too often gets locked."""
 UNKNOWN_TRIES = 5
 
-ALREADY_THERE = frozenset({"mysql 1062", "postgresql 23505", "sqlite SQLITE_CONSTRAINT_PRIMARYKEY", "sqlite SQLITE_CONSTRAINT_UNIQUE"})
+ALREADY_THERE = frozenset(
+    {"mysql 1062", "postgresql 23505", "sqlite SQLITE_CONSTRAINT_PRIMARYKEY", "sqlite SQLITE_CONSTRAINT_UNIQUE"}
+)
 """A unique key was violated: in a batch that was tried before, most likely by that very batch."""
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable
 
 COLUMN = 60
 """Characters that fit the key's column."""
@@ -41,7 +40,7 @@ class Made:
     """One event as it is pushed, and what the model needs to know of it.
 
     kind      its type; "malformed" for bytes that are none
-    keys      the key of each good profile; None where it has none
+    keys      of each good profile: its index in the event, and its key (None where it has none)
     bad       profiles that the intake itself sets aside
     elsewhere whether it happens in a database that no integration follows
     """
@@ -50,7 +49,7 @@ class Made:
     kind: str
     segment: str = ""
     name: str | None = None
-    keys: tuple[str | None, ...] = ()
+    keys: tuple[tuple[int, str | None], ...] = ()
     bad: int = 0
     elsewhere: bool = False
 
@@ -102,15 +101,14 @@ class Maker:
     def _of_profiles(self, kind: str, segment: dict[str, Any], *, elsewhere: bool) -> Made:
         chance = self._chance
         count = chance.choices((1, chance.randint(2, 30), chance.randint(100, 300), 1500), (80, 18, 1.8, 0.2))[0]
-        keys = [self._key() for _ in range(count)]
-        profiles: list[Any] = [self._profile(key) for key in keys]
-        bad = 0
-        if self._hostile and chance.random() < 0.01:
-            bad = chance.randint(1, 2)
-            for _ in range(bad):
-                profiles.insert(chance.randint(0, len(profiles)), chance.choice(BAD_PROFILES))
+        bad = chance.randint(1, 2) if self._hostile and chance.random() < 0.01 else 0
+        at_fault = set(chance.sample(range(count + bad), bad))
+        keys = {index: self._key() for index in range(count + bad) if index not in at_fault}
+        profiles = [
+            self._profile(keys[index]) if index in keys else chance.choice(BAD_PROFILES) for index in range(count + bad)
+        ]
         data = json.dumps({"type": kind, "segment": segment, "profiles": profiles}).encode()
-        return Made(data, kind, str(segment["id"]), keys=tuple(keys), bad=bad, elsewhere=elsewhere)
+        return Made(data, kind, str(segment["id"]), keys=tuple(keys.items()), bad=bad, elsewhere=elsewhere)
 
     def _key(self) -> str | None:
         chance = self._chance
@@ -146,6 +144,7 @@ class Model:
     names: dict[str, str] = field(default_factory=dict)
     operations: int = 0
     suspects: dict[str, str] = field(default_factory=dict)
+    certain: dict[str, str] = field(default_factory=dict)
 
     def apply(self, made: Made, ms: int, n: int) -> None:
         """Lets one accepted event happen; `ms` and `n` are its stream id."""
@@ -155,6 +154,7 @@ class Model:
         match made.kind:
             case "clear" if self.has_clear:
                 self.members = {row: seq for row, seq in self.members.items() if row[0] != made.segment}
+                self.certain = {seq: segment for seq, segment in self.certain.items() if segment != made.segment}
             case "segment_upsert":
                 self.names[made.segment] = made.name or ""
             case "segment_delete":
@@ -163,9 +163,12 @@ class Model:
                 self._profiles(made, ms, n)
 
     def _profiles(self, made: Made, ms: int, n: int) -> None:
-        for key in made.keys:
+        for index, key in made.keys:
             if cause := self._cause(made.kind, key):
-                self.suspects[f"{ms:013d}{n:07d}"] = cause  # several in one event share it
+                sequence = f"{ms:013d}{n:07d}{index:07d}"
+                self.suspects[sequence] = cause
+                if key is None:
+                    self.certain[sequence] = made.segment
             elif made.kind == "add":
                 self.members[made.segment, key or ""] = (ms << 20) + n
             else:
@@ -179,9 +182,3 @@ class Model:
             return "nul"
         return "long" if key in LONG and kind == "add" else ""
 
-
-def replayed(models: Iterable[Model], accepted: Iterable[tuple[Made, int, int]]) -> None:
-    """Lets all these events happen to all these models."""
-    for made, ms, n in accepted:
-        for model in models:
-            model.apply(made, ms, n)

@@ -14,7 +14,8 @@ CREATE = {
     " ENGINE=InnoDB",
     "postgresql": "CREATE TABLE segsync_position (lane char(32) PRIMARY KEY, integration varchar(63) NOT NULL,"
     " position varchar(27) NOT NULL)",
-    "sqlite": "CREATE TABLE segsync_position (lane text PRIMARY KEY, integration text NOT NULL, position text NOT NULL)",
+    "sqlite": "CREATE TABLE segsync_position (lane text PRIMARY KEY, integration text NOT NULL,"
+    " position text NOT NULL)",
 }
 
 _MAKE = {
@@ -32,7 +33,7 @@ def lane_hash(lane: str) -> str:
 
 
 def make(dialect: str, lane: str, integration: str) -> str:
-    """Makes the lane's row where there is none. The integration's key is [a-z0-9_-], as settings allow."""
+    """Makes the lane's row where there is none. An integration's key has nothing to escape: settings see to it."""
     return _MAKE[dialect].format(lane=lane_hash(lane), integration=integration)
 
 
