@@ -24,7 +24,7 @@ def _belongs(process: Path, folder: Path) -> bool:
     if int(process.name) == os.getpid():
         return False
     try:
-        return Path(os.readlink(process / "cwd")).is_relative_to(folder) or _config_in(process, folder)
+        return (process / "cwd").readlink().is_relative_to(folder) or _config_in(process, folder)
     except OSError:  # it has ended meanwhile, or is a zombie
         return False
 

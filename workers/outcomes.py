@@ -71,6 +71,8 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
     """A profile or an event that could not be delivered. The only record with people's data.
 
     integration   None where the event never reached one (malformed bytes)
+    sequence      of the operation: when it came in
+    at_ms         when it was set aside, Unix milliseconds
     code          short and stable: "malformed", "missing key", "mysql 1406", ...
     reason        our sentence: what was wrong, where, what was expected; never a value
     payload       the profile's or event's bytes as they came; very large ones: their beginning
@@ -110,5 +112,5 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes) -> Record:
-    """The record back from the stream; msgspec.DecodeError for bytes that are none."""
+    """The record back from the stream; msgspec.DecodeError or UnicodeDecodeError for bytes that are none."""
     return _decoder.decode(data)

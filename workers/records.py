@@ -100,7 +100,7 @@ def quarantined(lease: Lease, rejected: Rejected) -> Quarantined:
         event_type=Kind(operation.kind).label,
         profile=str(profile(operation.body)["_id"]) if is_profile else None,
         sequence=operation.sequence,
-        at_ms=operation.ms,
+        at_ms=time.time_ns() // 1_000_000,
         code=rejected.code,
         reason=rejected.reason,
         payload=raw_excerpt(operation.body),

@@ -58,7 +58,7 @@ def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
         "active = false",
         'key = ["CustomID"]',
         "batch = { size = 10_000 }",
-        "exactly_once = false",
+        "exactly_once = true",
         'tolerance = "none"',
         "max_backlog = 1_000_000",
         'when_full = "drop"',
@@ -67,7 +67,7 @@ def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
 
     assert (vip.name, vip.description, vip.active, vip.key_fields) == ("VIP, test", "", False, ("CustomID",))
     assert (vip.batched, vip.batch_size, vip.timeout_ms) == (True, 10_000, 60_000)
-    assert (vip.tolerance, vip.max_backlog, vip.when_full) == ("none", 1_000_000, "drop")
+    assert (vip.exactly_once, vip.tolerance, vip.max_backlog, vip.when_full) == (True, "none", 1_000_000, "drop")
     assert set(vip.queries) == set(QueryKind)
 
 

@@ -1,0 +1,184 @@
+"""What must be true once a round has been drained: everything that differs from the model is a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import text
+
+if TYPE_CHECKING:
+    from tests.chaos.session import Session
+
+SHOWN = 8
+"""Examples of one kind that a report names."""
+
+KNOWN_ENDS = (
+    r"billiard\.exceptions\.WorkerLostError",
+    r"billiard\.einfo\.ExceptionWithTraceback",
+    r"tasks\.deliver\.(NeedsSomeone|TriesAgain)",
+    r"celery\.exceptions\.Retry",
+    r"workers\.intake\.RoutingLost",
+    r"SystemExit",
+)
+"""How tracebacks end that Celery prints for what is told in the lane as well, or for a child that was killed."""
+REDIS_ENDS = (
+    r"redis\.exceptions\.(ConnectionError|TimeoutError|BusyLoadingError|OutOfMemoryError|ResponseError|ReadOnlyError)",
+    r"kombu\.exceptions\.(OperationalError|ConnectionError)",
+    r"(ConnectionResetError|ConnectionRefusedError|BrokenPipeError|ConnectionError|OSError|TimeoutError)",
+)
+"""And what may be seen while Redis is away, or full."""
+
+
+def check(session: Session, *, exact: bool, redis_trouble: bool, strict_order: bool) -> list[str]:
+    """All that is wrong; `exact` where every operation must be counted once (not after a lost tail of Redis)."""
+    problems = []
+    for key in session.targets:
+        problems += _tables(session, key)
+        problems += _journal(session, key, strict=strict_order)
+    problems += _nothing_left(session)
+    if exact:
+        problems += _accounts(session)
+        problems += _quarantine(session)
+    problems += _logs(session, redis_trouble=redis_trouble)
+    return problems
+
+
+def _tables(session: Session, key: str) -> list[str]:
+    found, model = session.targets[key].rows(), session.models[key]
+    problems = []
+    if missing := sorted(model.members.keys() - found.keys()):
+        problems.append(f"{key}: {len(missing)} rows are missing: {missing[:SHOWN]}")
+    if surplus := sorted(found.keys() - model.members.keys()):
+        problems.append(f"{key}: {len(surplus)} rows too many: {surplus[:SHOWN]}")
+    wrong = {row: (found[row], seq) for row, seq in model.members.items() if row in found and found[row] != seq}
+    if wrong:
+        problems.append(f"{key}: {len(wrong)} rows by the wrong add (found, expected): {dict(list(wrong.items())[:SHOWN])}")
+    if (names := session.targets[key].names()) != model.names:
+        differing = {s: (names.get(s), model.names.get(s)) for s in names.keys() ^ model.names.keys() | _unequal(names, model.names)}
+        problems.append(f"{key}: names differ (found, expected): {dict(list(differing.items())[:SHOWN])}")
+    return problems
+
+
+def _unequal(first: dict[str, str], second: dict[str, str]) -> set[str]:
+    return {key for key in first.keys() & second.keys() if first[key] != second[key]}
+
+
+def _journal(session: Session, key: str, *, strict: bool) -> list[str]:
+    """Where no batch was tried twice, no row may ever have been written by an earlier add than the one before."""
+    newest: dict[tuple[str, str], int] = {}
+    back = []
+    for entry, segment, client, seq in session.targets[key].journal(session.journal[key]):
+        session.journal[key] = entry
+        if seq is None:
+            continue
+        if seq < newest.get((segment, client), 0):
+            back.append((segment, client, newest[segment, client], seq))
+        newest[segment, client] = seq
+    return [f"{key}: {len(back)} writes out of order: {back[:SHOWN]}"] if strict and back else []
+
+
+def _nothing_left(session: Session) -> list[str]:
+    redis, keys, namespace = session.redis, session.keys, session.namespace
+    problems = []
+    for pattern in ("lane", "chunks"):
+        left = list(redis.scan_iter(match=f"{namespace}:{pattern}:*", count=1000))
+        if left:
+            problems.append(f"{len(left)} keys left: {left[:SHOWN]}")
+    for target in session.targets:
+        for name in (keys.full(f"i-{target}"), keys.timed(f"i-{target}")):
+            if left := redis.zrange(name, 0, SHOWN):
+                problems.append(f"{name} still holds {left}")
+        if (backlog := int(redis.hget(keys.integration(f"i-{target}"), "backlog") or 0)) != 0:
+            problems.append(f"{target}: backlog {backlog} of an empty integration")
+        if held := redis.hget(keys.integration(f"i-{target}"), "hold"):
+            problems.append(f"{target}: still held: {held}")
+    return problems
+
+
+def _accounts(session: Session) -> list[str]:
+    """Every accepted event and operation is counted, once."""
+    problems = []
+    routed = {k.decode(): int(v) for k, v in session.redis.hgetall(session.keys.routed).items()}
+    for name, expected in (("events", session.events), ("operations", session.operations)):
+        if routed.get(name, 0) != expected:
+            problems.append(f"{name} routed: {routed.get(name, 0)}, pushed: {expected}")
+    unwanted = sum(int(count) for count in session.redis.hvals(session.keys.unwanted))
+    wanted_by_none = session.unwanted
+    if unwanted != wanted_by_none:
+        problems.append(f"unwanted operations: {unwanted}, expected {wanted_by_none}")
+    rows = _ledger(
+        session,
+        "SELECT integration, sum(operations), sum(quarantined) FROM deliveries WHERE outcome = 'delivered' GROUP BY 1",
+    )
+    delivered = {integration: (int(operations), int(bad)) for integration, operations, bad in rows}
+    entries = Counter({i: n for i, n in _ledger(session, "SELECT integration, count(*) FROM quarantine GROUP BY 1")})
+    for key, model in session.models.items():
+        operations, bad = delivered.get(f"i-{key}", (0, 0))
+        if operations != model.operations:
+            problems.append(f"{key}: {operations} operations in the ledger, {model.operations} pushed")
+        if bad != entries[f"i-{key}"]:
+            problems.append(f"{key}: {bad} quarantined by the deliveries, {entries[f'i-{key}']} entries")
+    if entries[None] != session.entries:
+        problems.append(f"{entries[None]} entries of the intake, expected {session.entries}")
+    return problems + _batches(session)
+
+
+def _batches(session: Session) -> list[str]:
+    """What a delivery says it did adds up to what it took."""
+    sql = (
+        "SELECT d.id, d.operations, d.merged + d.moot + d.quarantined, d.code,"
+        " coalesce(sum(q.profiles), 0), coalesce(sum(q.event_type NOT IN ('add', 'remove')), 0)"
+        " FROM deliveries d LEFT JOIN queries q ON q.delivery = d.id WHERE d.outcome = 'delivered' GROUP BY d.id"
+    )
+    wrong = [row for row in map(tuple, _ledger(session, sql)) if row[1] != row[2] + row[4] + row[5]]
+    return [f"{len(wrong)} deliveries do not add up: {wrong[:SHOWN]}"] if wrong else []
+
+
+def _quarantine(session: Session) -> list[str]:
+    """No entry without a cause, none twice, none missing."""
+    problems = []
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    sql = "SELECT integration, sequence, code, reason FROM quarantine WHERE integration IS NOT NULL"
+    for integration, sequence, code, reason in _ledger(session, sql):
+        key = integration.removeprefix("i-")
+        found[key][sequence] += 1
+        if sequence not in session.models[key].suspects:
+            problems.append(f"{key}: quarantined without cause: {sequence} {code}: {reason}")
+    for key, model in session.models.items():
+        if twice := [sequence for sequence, count in found[key].items() if count > 1]:
+            problems.append(f"{key}: quarantined twice: {twice[:SHOWN]}")
+        if missing := [sequence for sequence in model.certain if sequence not in found[key]]:
+            problems.append(f"{key}: {len(missing)} not quarantined: {missing[:SHOWN]}")
+    return problems[:SHOWN]
+
+
+def _ledger(session: Session, sql: str) -> list[Any]:
+    with session.installation.ledger.reading() as connection:
+        return list(connection.execute(text(sql)).all())
+
+
+def failed_tries(session: Session) -> int:
+    """How many tries the ledger says failed so far."""
+    return int(_ledger(session, "SELECT count(*) FROM deliveries WHERE outcome <> 'delivered'")[0][0])
+
+
+TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\):\n(?:(?:[ |+].*)?\n)*?([^ |+\n].*)$", re.MULTILINE)
+
+
+def _logs(session: Session, *, redis_trouble: bool) -> list[str]:
+    known = re.compile("|".join(KNOWN_ENDS + (REDIS_ENDS if redis_trouble else ())))
+    ends: Counter[str] = Counter()
+    for process in session.installation.processes:
+        name = process.log.name
+        with process.log.open(errors="replace") as log:
+            log.seek(session.log_offsets.get(name, 0))
+            new = log.read()
+            session.log_offsets[name] = log.tell()
+        for end in TRACEBACK.findall(new):
+            if not known.search(end.strip(" '\"")):
+                ends[f"{name}: {end[:300]}"] += 1
+    return [f"{count} tracebacks: {end}" for end, count in ends.items()]
+
+

@@ -1,0 +1,109 @@
+"""Pushes events through faults, and knows exactly which of them were accepted.
+
+Ids are given here and not by Redis: an event whose answer was lost is sent again under its id, and Redis refuses it
+if it has it already, even after it was trimmed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import redis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.chaos.events import Made
+
+Accepted = tuple["Made", int, int]
+KNOWN = "equal or smaller than"
+
+
+class Pusher:
+    """Pushes one round's events, `pace` events a second, in a thread.
+
+    client  gives a client for the Redis that is the primary at that time
+    """
+
+    def __init__(self, client: Callable[[], Any], stream: str, after: tuple[int, int]) -> None:
+        self._client = client
+        self._stream = stream
+        self._last = after
+        self._waiting: deque[tuple[Made, int, int, bool]] = deque()
+        self.accepted: list[Accepted] = []
+        self.refused = 0
+        self.last_chance = float("inf")
+        self._thread: threading.Thread | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def last(self) -> tuple[int, int]:
+        """The last id that was given to an event."""
+        return self._last
+
+    def start(self, made: list[Made], pace: float, together: int) -> None:
+        """Begins; `together` events go in one pipeline."""
+        self._thread = threading.Thread(target=self._run, args=(made, pace, together), name="pusher", daemon=True)
+        self._thread.start()
+
+    def finish(self, seconds: float) -> None:
+        """Waits for the end; what Redis goes on to refuse for so long is given up and does not count."""
+        self.last_chance = time.monotonic() + seconds
+        if self._thread is not None:
+            self._thread.join(seconds + 30)
+            assert not self._thread.is_alive(), "the pusher hangs"
+        if self.error is not None:
+            raise self.error
+
+    def _run(self, made: list[Made], pace: float, together: int) -> None:
+        client = self._client()
+        try:
+            started = time.monotonic()
+            for index in range(0, len(made), together):
+                self._number(made[index : index + together])
+                self._send(client)
+                time.sleep(max(0.0, started + index / pace - time.monotonic()))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self.error = error
+        finally:
+            client.close()
+
+    def _number(self, made: list[Made]) -> None:
+        for each in made:
+            ms = max(time.time_ns() // 1_000_000, self._last[0])
+            self._last = (ms, self._last[1] + 1 if ms == self._last[0] else 0)
+            self._waiting.append((each, *self._last, False))
+
+    def _send(self, client: Any) -> None:
+        while self._waiting:
+            batch = list(self._waiting)
+            pipe = client.pipeline(transaction=False)
+            for made, ms, n, _ in batch:
+                pipe.xadd(self._stream, {"event": made.data}, id=f"{ms}-{n}")
+            try:
+                answers = pipe.execute(raise_on_error=False)
+            except (redis.ConnectionError, redis.TimeoutError):
+                answers = [redis.ConnectionError()] * len(batch)
+            self._waiting.clear()
+            self._sort(batch, answers)
+            if self._waiting:
+                time.sleep(0.05)
+
+    def _sort(self, batch: list[tuple[Made, int, int, bool]], answers: list[Any]) -> None:
+        full: list[Made] = []
+        for (made, ms, n, sent), answer in zip(batch, answers, strict=True):
+            if isinstance(answer, bytes) or (sent and KNOWN in str(answer)):
+                self.accepted.append((made, ms, n))
+            elif isinstance(answer, (redis.ConnectionError, redis.TimeoutError)):
+                self._waiting.append((made, ms, n, True))
+            elif isinstance(answer, redis.OutOfMemoryError):
+                full.append(made)
+            else:
+                raise AssertionError(f"XADD {ms}-{n}: {answer!r}")
+        if time.monotonic() < self.last_chance:
+            self._number(full)
+        else:
+            self.refused += len(full)

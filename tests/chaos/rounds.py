@@ -1,0 +1,169 @@
+"""One round: configure, push while something goes wrong, let it recover, drain, and compare with the model."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.chaos import faults
+from tests.chaos.check import check, failed_tries
+from tests.chaos.events import Maker
+from tests.chaos.pushing import Pusher
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.chaos.events import Made
+    from tests.chaos.pushing import Accepted
+    from tests.chaos.session import Session
+
+DRAIN_SECONDS = 60.0
+PUSH_PATIENCE = 10.0
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of a round."""
+
+    number: int
+    fault: str
+    events: int = 0
+    operations: int = 0
+    seconds: float = 0.0
+    drained: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    ends_session: bool = False
+
+    def __str__(self) -> str:
+        verdict = "ok" if not self.problems else f"FAILED ({len(self.problems)})"
+        return (
+            f"round {self.number:4d}  {self.fault:32s} {self.events:5d} events {self.operations:6d} operations"
+            f"  {self.seconds:5.1f} s (drained in {self.drained:4.1f})  {verdict}"
+        )
+
+
+class Round:
+    """Everything random in it comes from `seed` and `number`."""
+
+    def __init__(self, session: Session, seed: int, number: int, only: str | None = None) -> None:
+        self.session = session
+        self.chance = random.Random(f"{seed}:{number}")
+        self.number = number
+        names, weights = zip(*((name, weight) for name, (_, weight) in faults.FAULTS.items()), strict=True)
+        self.fault = only or self.chance.choices(names, weights)[0]
+        self.keys = self.chance.choice((["pg"], ["maria"], ["pg", "maria"]))
+        self.settings = {key: self._integration() for key in self.keys}
+        self.statement_timeout = self.chance.choice((1.5, 3.0, 6.0))
+        self.parallelism = self.chance.randint(1, 4)
+        self.second = self.chance.choice(faults.CALM) if self.chance.random() < 0.15 and not only else None
+        self.made = Maker(self.chance, number).events(self.chance.choice((60, 300, 800, 2500)))
+        self.accepted: list[Accepted] = []
+        self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure)
+
+    def run(self) -> Report:
+        """The round, from its configuration to its check."""
+        report, started = Report(self.number, self._name()), time.monotonic()
+        try:
+            self._prepare()
+            failed = failed_tries(self.session)
+            self._push_through()
+            report.events, report.operations = len(self.accepted), sum(m.operations for m, _, _ in self.accepted)
+            drain_started = time.monotonic()
+            if not self.session.drain(DRAIN_SECONDS):
+                report.problems.append(f"not drained within {DRAIN_SECONDS} s")
+            report.drained = time.monotonic() - drain_started
+            self._disarm()
+            report.problems += self._check(failed)
+        except Exception:  # noqa: BLE001 - whatever it was, the round has failed, and the next one may run
+            report.problems.append(traceback.format_exc())
+        report.seconds = time.monotonic() - started
+        return report
+
+    def _name(self) -> str:
+        return self.fault if self.second is None else f"{self.fault}+{self.second.__name__}"
+
+    def _integration(self) -> dict[str, Any]:
+        chance = self.chance
+        size = chance.choice((1, 2, 7, 50, 200, chance.randint(1, 200)))
+        batch = f'{{ size = {size}, timeout = "{chance.randint(50, 500)}ms" }}'
+        leave_out = chance.choice(((), (), (), ("clear",)))
+        return {"batch": batch, "single": chance.random() < 0.12, "leave_out": leave_out}
+
+    def _configure(self) -> None:
+        self.session.configure(self.settings, self.statement_timeout, self.parallelism)
+        for key, settings in self.settings.items():
+            self.session.models[key].has_clear = "clear" not in settings["leave_out"]
+
+    def _reconfigure(self) -> None:
+        for settings in self.settings.values():
+            settings |= {**self._integration(), "leave_out": settings["leave_out"]}
+        self._configure()
+
+    def _prepare(self) -> None:
+        self._configure()
+        environ = {}
+        if self.fault.startswith("crash-"):
+            self.session.dismiss()
+            point = self.fault.removeprefix("crash-")
+            times = self.chance.choice((1, 1, 2, 3, 5))
+            environ = {"SEGSYNC_CRASH_AT": f"{point}:{times}", "SEGSYNC_CRASH_FILE": str(self._crash_file)}
+            self.scene.tell(f"crash at {point}, the time number {times}")
+        self.session.staff(environ)
+
+    @property
+    def _crash_file(self) -> Path:
+        return self.session.installation.folder / f"crashed-{self.number}"
+
+    def _disarm(self) -> None:
+        if self.fault.startswith("crash-"):
+            self.scene.tell(f"crashed: {self._crash_file.exists()}")
+            self._crash_file.touch()
+
+    def _push_through(self) -> None:
+        """Pushes the events, and lets the fault strike meanwhile."""
+        session, chance = self.session, self.chance
+        pusher = Pusher(session.client, session.keys.events, session.last_id)
+        spread = chance.uniform(0.1, 1.5)
+        pusher.start(self.made, len(self.made) / spread, chance.choice((1, 10, 100)))
+        time.sleep(chance.uniform(0.0, spread))
+        try:
+            for strike in (faults.FAULTS[self.fault][0], self.second):
+                if strike is not None:
+                    strike(self.scene)
+            for heal in self.scene.heal:
+                heal()
+            pusher.finish(PUSH_PATIENCE)
+        finally:
+            self._recover()
+        session.last_id = pusher.last
+        self.accepted = sorted(pusher.accepted, key=lambda each: each[1:])
+        for made, ms, n in self.accepted:
+            session.apply(made, ms, n, self.keys)
+
+    def _recover(self) -> None:
+        self.session.servers.heal()
+        self.session.staff()
+
+    def _check(self, failed_before: int) -> list[str]:
+        one_try = self.fault in faults.ONE_TRY_ONLY and self.second is None
+        strict = one_try and failed_tries(self.session) == failed_before
+        trouble = self.fault in faults.REDIS_TROUBLE or self.second is faults.cut_redis_links
+        return check(self.session, exact=True, redis_trouble=trouble, strict_order=strict)
+
+    def write_down(self, folder: Path, report: Report) -> None:
+        """Keeps what is needed to understand a failing round."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(Exception):
+            (folder / "redis.txt").write_text(self.session.state())
+        lines = [f"{ms}-{n} {_shown(made)}" for made, ms, n in self.accepted]
+        (folder / "events.txt").write_text("\n".join(lines))
+        told = [str(report), *report.problems, "", f"settings {self.settings}", *self.scene.told]
+        (folder / "round.txt").write_text("\n".join(told))
+
+
+def _shown(made: Made) -> str:
+    return made.data.decode(errors="replace")

@@ -1,0 +1,201 @@
+"""One installation that serves several rounds: its processes, its configuration, and what was pushed to it so far."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+from redis import RedisError
+
+from tests.acceptance.installation import Installation, Process
+from tests.chaos.events import Model
+from tests.chaos.servers import DIALECTS, Servers
+from tests.chaos.tables import ChaosTarget
+from workers import revision
+from workers.settings import load
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    from tests.chaos.events import Made
+
+LEASE_MS = 2_000
+DRAINER_LEASE_MS = 30_000
+
+
+class Session:
+    """An installation with both targets, each in a database of its own.
+
+    models    what each target must hold, over all rounds so far
+    entries   what the intake must have set aside so far
+    """
+
+    def __init__(self, folder: Path, servers: Servers, chance: random.Random) -> None:
+        self.servers = servers
+        self.chance = chance
+        self.namespace = f"test_chaos_{secrets.token_hex(4)}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.installation = Installation(folder, servers.redis_url(), self.namespace)
+        self.installation.environ["SEGSYNC_LEASE_MS"] = str(LEASE_MS)
+        self.keys = self.installation.keys
+        self.redis: Any = servers.client()
+        self.installation.ledger.upgrade()
+        self.targets = {key: self._target(key) for key in DIALECTS}
+        self.models = {key: Model(dialect) for key, dialect in DIALECTS.items()}
+        self.events = self.operations = self.entries = self.unwanted = 0
+        self.last_id = (0, 0)
+        self.journal = dict.fromkeys(DIALECTS, 0)
+        self.workers: list[Process] = []
+        self.beats: list[Process] = []
+        self.wanted_workers, self.wanted_beats = chance.randint(1, 2), chance.choice((0, 1, 1, 2))
+        self.log_offsets: dict[str, int] = {}
+
+    def _target(self, key: str) -> ChaosTarget:
+        server = self.servers.targets[key]
+        server.create_database(self.namespace)
+        target = ChaosTarget(DIALECTS[key], self.servers.url(key, self.namespace), getattr(server, "password", None))
+        target.create()
+        return target
+
+    def client(self) -> Any:
+        """A new client of the primary."""
+        return self.servers.client()
+
+    def reconnect(self) -> None:
+        """After the primary has changed."""
+        self.redis.close()
+        self.redis = self.client()
+
+    def configure(self, settings: dict[str, dict[str, Any]], statement_timeout: float, parallelism: int) -> None:
+        """Applies a configuration: for each target the settings of its integration (see `rounds.settings`)."""
+        text = ""
+        for key, target in self.targets.items():
+            proxied = ChaosTarget(target.dialect, self.servers.proxied(key, self.namespace), target.password)
+            text += proxied.connector(
+                key,
+                statement_timeout=f'"{statement_timeout}s"',
+                connect_timeout='"2s"',
+                parallelism=parallelism,
+            )
+            if key in settings:
+                single = proxied.single_queries() if settings[key].get("single") else {}
+                batch = {} if single else {"batch": settings[key]["batch"]}
+                leave_out = settings[key].get("leave_out", ()) + (("batch",) if single else ())
+                text += proxied.integration(f"i-{key}", key, leave_out=leave_out, **single, **batch)
+        self.installation.configure(text)
+        revision.publish(self.redis, self.keys, load(self.installation.file))
+
+    def apply(self, made: Made, ms: int, n: int, wanted: list[str]) -> None:
+        """One accepted event happens, to the model of each of these targets."""
+        self.events += 1
+        self.operations += made.operations
+        self.unwanted += made.operations if made.elsewhere else 0
+        self.entries += made.bad + (made.kind == "malformed")
+        for key in wanted:
+            self.models[key].apply(made, ms, n)
+
+    def staff(self, environ: dict[str, str] | None = None, *, patience: float = 40) -> None:
+        """Starts workers and beats until there are as many as wanted, and waits until the new ones are ready."""
+        self.workers = [worker for worker in self.workers if worker.running]
+        self.beats = [beat for beat in self.beats if beat.running]
+        new = []
+        while len(self.workers) < self.wanted_workers:
+            new.append(self._start_worker(environ or {}))
+        while len(self.beats) < self.wanted_beats:
+            self.beats.append(self.installation.beat())
+        self.installation.wait(lambda: all(_is_ready(worker) for worker in new), patience, "all workers ready")
+
+    def _start_worker(self, environ: dict[str, str]) -> Process:
+        before = self.installation.environ
+        self.installation.environ = before | environ
+        try:
+            name = f"w{len(self.installation.processes)}"
+            worker = self.installation.worker(name=name, concurrency=self.chance.randint(1, 3))
+        finally:
+            self.installation.environ = before
+        self.workers.append(worker)
+        return worker
+
+    def children(self) -> list[int]:
+        """Pids of all workers' pool processes."""
+        found = []
+        for worker in self.workers:
+            with contextlib.suppress(FileNotFoundError):
+                found += worker.children()
+        return found
+
+    def dismiss(self) -> None:
+        """Kills all workers, whatever they do."""
+        for worker in self.workers:
+            worker.kill()
+        self.workers = []
+
+    def drained(self) -> bool:
+        """Whether nothing is owed and all is written down; hurries what would wait for the drainer's lease."""
+        try:
+            if self.redis.xlen(self.keys.events):
+                return False
+            if any(int(self.redis.hget(self.keys.integration(f"i-{k}"), "backlog") or 0) for k in DIALECTS):
+                return False
+            if self.redis.xlen(self.keys.outcomes):
+                self._hurry_drainer()
+                return False
+        except RedisError:
+            return False
+        return True
+
+    def _hurry_drainer(self) -> None:
+        # The drainer's lease is 30 s whatever SEGSYNC_LEASE_MS says: here it is as long as all the others.
+        key = f"{self.namespace}:drainer"
+        left = self.redis.pttl(key)
+        if 0 < left < DRAINER_LEASE_MS - LEASE_MS:
+            self.redis.delete(key)
+
+    def drain(self, seconds: float) -> bool:
+        """Waits until nothing is owed; restarts what has died meanwhile."""
+        deadline = time.monotonic() + seconds
+        while not self.drained():
+            if time.monotonic() > deadline:
+                return False
+            if not all(process.running for process in (*self.workers, *self.beats)):
+                self.staff()
+            time.sleep(0.03)
+        return True
+
+    def state(self) -> str:
+        """All that Redis holds of it, for a failing round."""
+        lines = [f"redis ms {self.redis.time()}"]
+        for name in sorted(self.redis.scan_iter(match=f"{self.namespace}:*", count=1000)):
+            kind = self.redis.type(name)
+            if kind == b"hash":
+                lines.append(f"{name.decode()}: {self.redis.hgetall(name)}"[:1500])
+            elif kind == b"zset":
+                lines.append(f"{name.decode()}: {self.redis.zrange(name, 0, 20, withscores=True)}")
+            elif kind == b"stream":
+                lines.append(f"{name.decode()}: {self.redis.xlen(name)} entries")
+            elif kind == b"list":
+                lines.append(f"{name.decode()}: {self.redis.llen(name)} items")
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """Ends its processes and drops its databases."""
+        for process in self.installation.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGCONT)
+        self.installation.stop()
+        for server in self.servers.targets.values():
+            server.drop_database(self.namespace)
+        with contextlib.suppress(RedisError):
+            self.redis.flushall()
+        self.redis.close()
+
+
+def _is_ready(worker: Process) -> bool:
+    return " ready." in worker.log.read_text(errors="replace") or not worker.running
+
+

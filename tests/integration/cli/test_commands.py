@@ -1,0 +1,281 @@
+"""Every command as a process: what it prints, and its exit status (0 fine, 1 someone, 2 wrong, 3 out of reach)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.cli.place import integration
+
+if TYPE_CHECKING:
+    from tests.integration.cli.place import Place
+
+WRONG_FILE = '[redis]\nurl = "redis://localhost:1/0"\nfoo = 1\n[connectors.a]\nurl = "mysq://x"\n'
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+READING = (["status"], ["stats"], ["errors"], ["quarantine", "list"], ["quarantine", "show", "1"])
+ALL = (*READING, ["apply"], ["pause", "crm"], ["resume", "crm"], ["drain"], ["push", "-"])
+
+
+@pytest.mark.parametrize("command", ALL, ids=" ".join)
+def test_a_dead_redis_is_a_message_and_status_3(place: Place, command: list[str]) -> None:
+    place.url = "redis://127.0.0.1:1/0"
+    place.write(integration())
+    done = place.run(*command, stdin='{"type":"clear","segment":{"id":7}}\n')
+    assert done.returncode == 3, done.stderr
+    assert "Redis" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [*ALL, ["check"], ["up"]], ids=" ".join)
+def test_a_wrong_file_is_a_message_and_status_2(place: Place, command: list[str]) -> None:
+    place.file.write_text(WRONG_FILE)
+    done = place.run(*command, stdin="")
+    assert done.returncode == 2, done.stderr
+    assert "redis.foo: unknown key" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["stats"], ["errors"], ["quarantine", "list"], ["quarantine", "show", "1"]])
+def test_a_dead_ledger_is_a_message_and_status_3(place: Place, command: list[str]) -> None:
+    (place.folder / "ledger").mkdir()
+    place.publish(integration(), ledger="ledger")
+    done = place.run(*command)
+    assert done.returncode == 3
+    assert done.stderr.startswith("segsync: ledger sqlite")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dead_ledger_does_not_stop_status_which_says_so(place: Place) -> None:
+    (place.folder / "ledger").mkdir()
+    place.publish(integration(), ledger="ledger")
+    done = place.run("status", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert (found["quarantine"], found["backlog"]) == (None, 0)
+    assert "ledger" in found["unread"][0]
+
+
+def test_the_file_may_be_named_by_an_option(place: Place) -> None:
+    place.write(integration())
+    done = subprocess.run(
+        [sys.executable, "-m", "workers.cli", "--config", "segsync.toml", "check"],
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert f"{place.file}: fine" in done.stdout
+
+
+def test_check_says_how_the_file_is_understood(place: Place) -> None:
+    place.write(integration(), integration("late", active=False, segments="[7]"))
+    done = place.run("check")
+    assert done.returncode == 0
+    assert "mode       batches of 10 or 100ms\n" in done.stdout
+    assert "row's key  id\n" in done.stdout
+    assert "scope      segments 7\n" in done.stdout
+    assert "100ms, paused" in done.stdout
+
+
+def test_check_gives_programs_the_same(place: Place) -> None:
+    place.write(integration())
+    found = json.loads(place.run("check", "--json").stdout)
+    assert found["ok"] is True
+    (one,) = found["integrations"]
+    assert one == {
+        "key": "crm",
+        "connector": "db",
+        "dialect": "sqlite",
+        "active": True,
+        "mode": "batch",
+        "size": 10,
+        "timeout_s": 0.1,
+        "key_fields": ["id"],
+        "scope": "main: all segments",
+        "queries": ["add", "remove", "clear"],
+    }
+
+
+def test_check_gives_programs_all_mistakes(place: Place) -> None:
+    place.file.write_text(WRONG_FILE)
+    done = place.run("check", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["ok"]) == (2, False)
+    assert {"redis.foo"} <= {mistake["where"] for mistake in found["mistakes"]}
+
+
+def test_apply_shows_the_difference_and_publishes(place: Place) -> None:
+    place.write(integration())
+    assert "revision 1 is applied" in place.run("apply").stdout
+    place.write(integration(timeout="5s"))
+    second = place.run("apply")
+    assert second.returncode == 0
+    assert second.stdout.splitlines() == ["~ integrations.crm.batch.timeout", "revision 2 is applied"]
+    assert place.run("apply").stdout == "revision 2: no change\n"
+
+
+def test_a_wrong_file_leaves_what_is_applied(place: Place) -> None:
+    place.publish(integration())
+    place.file.write_text(place.file.read_text().replace("size = 10", "size = 0").replace('key = "id"', "key = 7"))
+    done = place.run("apply")
+    assert done.returncode == 2
+    assert "integrations.crm.batch.size" in done.stderr
+    assert "integrations.crm.key" in done.stderr
+    assert place.redis.hget(place.keys.config, "revision") == b"1"
+
+
+def test_apply_refuses_to_leave_a_backlog_behind_and_drops_it_when_told(place: Place) -> None:
+    runtime = place.publish(integration(), integration("erp"))
+    place.add("7", 10)
+    runtime.route("t", 5)
+    place.write(integration("erp"))
+
+    refused = place.run("apply")
+    assert refused.returncode == 1
+    assert "--drain crm" in refused.stderr
+    assert place.redis.hget(place.keys.config, "revision") == b"1"
+
+    dropped = place.run("apply", "--drop", "crm")
+    assert dropped.returncode == 0
+    assert "dropped 10 operations in 1 lanes of crm" in dropped.stdout
+    assert place.run("apply", "--drop", "erq").returncode == 2
+
+
+def test_push_takes_files_and_pipes(place: Place) -> None:
+    place.publish(integration())
+    lines = '{"type":"clear","segment":{"id":7}}\n\n{"type":"clear","segment":{"id":8}}\n'
+    file = place.folder / "events.jsonl"
+    file.write_text(lines)
+    assert place.run("push", str(file)).stdout == "2 events accepted, from 3 lines\n"
+    assert place.run("push", "-", stdin=lines).returncode == 0
+    assert place.redis.xlen(place.keys.events) == 4
+
+
+def test_push_stops_at_the_first_line_that_is_no_event(place: Place) -> None:
+    place.publish(integration())
+    done = place.run("push", "-", stdin='{"type":"clear","segment":{"id":7}}\nno json\n')
+    assert done.returncode == 2
+    assert "line 2" in done.stderr
+    assert place.redis.xlen(place.keys.events) == 1
+    assert place.run("push", str(place.folder / "nothing")).returncode == 2
+    assert place.run("push", str(place.folder)).returncode == 2
+
+
+def test_push_into_a_full_intake_needs_someone(place: Place) -> None:
+    place.publish(integration())
+    place.redis.hset(f"{place.keys.namespace}:limits", "intake", 0)
+    done = place.run("push", "-", stdin='{"type":"clear","segment":{"id":7}}\n')
+    assert done.returncode == 1
+    assert "full" in done.stderr
+
+
+def test_pause_and_resume(place: Place) -> None:
+    place.publish(integration())
+    assert place.run("pause", "crm", "--reason", "new table").returncode == 0
+    shown = place.run("status")
+    assert shown.returncode == 0
+    assert "crm is paused" in shown.stdout
+    assert "new table" in shown.stdout
+    assert place.run("resume", "crm").stdout == "crm goes on\n"
+    assert place.run("resume", "crm").stdout == "crm was not paused\n"
+    unknown = place.run("pause", "crn")
+    assert unknown.returncode == 2
+    assert "did you mean 'crm'?" in unknown.stderr
+
+
+def test_drain_then_stats_errors_and_quarantine(place: Place) -> None:
+    place.write(integration(), integration("bad", table="missing", segments="[8]"))
+    assert "revision 1" in place.run("apply").stdout
+    place.add("7", 10)
+    place.add("8", 10)
+    place.redis.xadd(place.keys.events, {"event": "no \x1b[31mjson"})
+    done = place.run("drain")
+    assert done.returncode == 1
+    assert "! bad/8: sqlite" in done.stderr
+    assert "3 events routed" in done.stdout
+
+    stats = json.loads(place.run("stats", "--json").stdout)["stats"]
+    assert {(row["integration"], row["event_type"], row["queries"]) for row in stats} >= {("crm", "add", 2)}
+    assert "2 successful queries" in one_line(place.run("stats").stdout)
+    assert json.loads(place.run("stats", "--since", "2d", "--until", "1d", "--json").stdout)["stats"] == []
+    assert place.run("stats", "--since", "1h", "--until", "2h").returncode == 2
+
+    errors = json.loads(place.run("errors", "--json").stdout)["errors"]
+    assert {row["integration"] for row in errors} == {"bad", None}
+    assert "bad: sqlite" in place.run("errors").stdout
+    assert json.loads(place.run("errors", "--integration", "crm", "--json").stdout)["errors"] == []
+
+    listed = json.loads(place.run("quarantine", "list", "--json").stdout)
+    assert listed["open"] == 1
+    (entry,) = listed["entries"]
+    shown = json.loads(place.run("quarantine", "show", str(entry["id"]), "--json").stdout)
+    assert (shown["payload"], shown["payload_base64"], shown["state"]) == ("no \x1b[31mjson", None, "open")
+    text = place.run("quarantine", "show", str(entry["id"])).stdout
+    assert "no \\x1b[31mjson" in text
+    assert "\x1b" not in text
+    assert "(intake)" in place.run("quarantine", "list").stdout
+    assert place.run("quarantine", "show", "999").returncode == 2
+
+    held = place.run("status")
+    assert held.returncode == 1
+    assert "! bad is held: " in held.stdout
+
+
+def test_drain_applies_the_own_file_where_nothing_is_applied(place: Place) -> None:
+    place.write(integration())
+    place.add("7", 10)
+    assert place.run("drain").returncode == 0
+    assert len(place.rows()) == 10
+
+
+def test_before_anything_happened_every_reading_command_says_so(place: Place) -> None:
+    place.publish(integration())
+    for command in (["stats"], ["errors"], ["quarantine", "list"], ["status"]):
+        done = place.run(*command)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert done.stderr == ""
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_talk_about(place: Place) -> None:
+    place.publish(integration())
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{sys.executable} -m workers.cli --config {place.file} status --json | true"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+def test_texts_that_the_terminal_cannot_show_end_no_command(place: Place) -> None:
+    place.publish(integration())
+    place.run("pause", "crm", "--reason", "Größe")
+    done = place.run("status", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "Gr\\xf6\\xdfe" in done.stdout
+
+
+def test_nothing_is_wider_than_80_columns(place: Place) -> None:
+    runtime = place.publish(integration(), integration("x" * 63))
+    place.add("7", 10)
+    runtime.route("t", 5)
+    place.run("drain")
+    time.sleep(0.1)
+    for command in (["stats"], ["errors"], ["quarantine", "list"]):
+        assert all(len(line) <= 80 for line in place.run(*command).stdout.splitlines()), command
+    table = place.run("status").stdout.partition("integration  ")[2].partition("\n\n")[0]
+    assert all(len(line) <= 80 for line in table.splitlines())

@@ -1,0 +1,164 @@
+"""`segsync up`: real processes on a file that names no Redis."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from tests.integration.cli.place import Place, integration
+from tests.leftovers import processes_of, wait_until_gone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Up:
+    """One `segsync up`, and what it says."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.environ = {name: value for name, value in os.environ.items() if name != "SEGSYNC_REDIS_URL"}
+        self.output = place.folder / "up.out"
+        with self.output.open("wb") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "workers.cli", "--config", str(place.file), "up"],
+                cwd="/",
+                env=self.environ,
+                stdout=out,
+                stderr=out,
+            )
+
+    def wait_for(self, pattern: str, seconds: float = 40) -> re.Match[str]:
+        """Until it has said something like it."""
+        ends = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.output.read_text())):
+            assert time.monotonic() < ends, self.output.read_text()
+            assert self.process.poll() is None, self.output.read_text()
+            time.sleep(0.05)
+        return found
+
+
+@pytest.fixture
+def up(place: Place) -> Iterator[Up]:
+    place.write(integration())
+    text = place.file.read_text()
+    place.file.write_text(re.sub(r'\[redis\]\nurl = ".*"\n', "", text))
+    running = Up(place)
+    try:
+        running.place.url = running.wait_for(r"this one is ours, at (redis://\S+),")[1]
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+        assert wait_until_gone(place.folder) == []
+
+
+def wait_for_rows(place: Place, count: int, seconds: float = 40) -> None:
+    ends = time.monotonic() + seconds
+    while len(place.rows()) < count:
+        assert time.monotonic() < ends, [log.read_text()[-2000:] for log in (place.folder / ".segsync").rglob("*.log")]
+        time.sleep(0.1)
+
+
+def test_it_delivers_starts_again_what_dies_follows_apply_and_ends_in_good_order(up: Up) -> None:
+    place = up.place
+    place.add("7", 10)
+    wait_for_rows(place, 10)
+
+    second = subprocess.run(
+        [sys.executable, "-m", "workers.cli", "--config", str(place.file), "up"],
+        env=up.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "another `segsync up` works in" in second.stderr
+
+    victim = int(up.wait_for(r"started deliver worker \(pid (\d+)\)")[1])
+    os.kill(victim, signal.SIGKILL)
+    up.wait_for(r"deliver worker died \(SIGKILL\), starts again in 1 s")
+    place.add("8", 10)
+    wait_for_rows(place, 20)
+
+    place.file.write_text(
+        place.file.read_text()
+        + '[connectors.two]\nurl = "sqlite:///target.db"\n'
+        + integration("late", connector="two")
+    )
+    assert place.run("apply", SEGSYNC_REDIS_URL=place.url).returncode == 0
+    up.wait_for("the connectors are now db, two")
+    place.add("9", 10)
+    wait_for_rows(place, 30)
+
+    up.process.send_signal(signal.SIGTERM)
+    assert up.process.wait(60) == 0
+    assert "killed" not in up.output.read_text()
+    assert wait_until_gone(place.folder) == []
+
+
+def test_what_was_accepted_is_there_after_the_next_start(up: Up) -> None:
+    place = up.place
+    up.wait_for("Ctrl-C ends it all")
+    with redis.Redis.from_url(place.url) as client:
+        client.set("kept", "1")
+    up.process.send_signal(signal.SIGINT)
+    assert up.process.wait(60) == 0
+
+    again = Up(place)
+    try:
+        url = again.wait_for(r"this one is ours, at (redis://\S+),")[1]
+        with redis.Redis.from_url(url) as client:
+            assert client.get("kept") == b"1"
+        again.wait_for("revision 1 is applied, as before")
+    finally:
+        again.process.kill()
+        again.process.wait()
+
+
+def test_killed_it_leaves_nothing_behind(up: Up) -> None:
+    up.wait_for("Ctrl-C ends it all")
+    place = up.place
+    place.add("7", 10)
+    wait_for_rows(place, 10)
+    assert len(processes_of(place.folder)) >= 8
+
+    up.process.kill()
+    assert wait_until_gone(place.folder) == []
+
+
+def test_a_named_redis_that_is_away_is_status_3_and_starts_nothing(place: Place) -> None:
+    place.url = "redis://127.0.0.1:1/0"
+    place.write(integration())
+    done = place.run("up")
+    assert done.returncode == 3
+    assert "Redis is out of reach" in done.stderr
+    assert processes_of(place.folder) == []
+
+
+def test_without_a_redis_server_it_says_what_helps(place: Place, tmp_path: Path) -> None:
+    """Beside our Python, or on PATH: neither has one."""
+    place.write(integration())
+    place.file.write_text(re.sub(r'\[redis\]\nurl = ".*"\n', "", place.file.read_text()))
+    text = "from workers.cli import embedded_redis; embedded_redis.sys.executable = '/nowhere/python'; "
+    text += "import sys; sys.argv = ['segsync', 'up']; from workers.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        env={"PATH": str(tmp_path), "SEGSYNC_CONFIG": str(place.file), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "pip install 'segsync[embedded]'" in done.stderr
