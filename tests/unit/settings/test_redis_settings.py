@@ -69,6 +69,9 @@ def test_sentinels_are_read(tmp_path: Path) -> None:
     found = local(tmp_path, SENTINELS + '\nusername = "me"\npassword = "a"\nsentinel_password = "b"\ndb = 2')
 
     assert found.redis == RedisSettings("", ("s1:26379", "[::1]:26380"), "main", 2, "me", "a", "b")
+    assert "'a'" not in repr(found)
+    assert "'b'" not in repr(found)
+    assert local(tmp_path, SENTINELS).redis.db == 0
 
 
 def test_local_settings_are_read_whatever_is_wrong_beside_them(tmp_path: Path) -> None:
@@ -195,7 +198,7 @@ def test_a_client_through_sentinels_asks_for_the_master() -> None:
         (RedisSettings("unix:///run/r.sock?db=2"), "redis+socket:///run/r.sock?virtual_host=2"),
         (RedisSettings("unix:///run/r.sock", password="p w"), "redis+socket://:p%20w@/run/r.sock?virtual_host=0"),
         (RedisSettings("", ("a:1", "b:2"), "m", 3), "sentinel://a:1/3;sentinel://b:2/3"),
-        (RedisSettings("", ("a:1",), "m", 0, "me", "p"), "sentinel://me:p@a:1/0"),
+        (RedisSettings("", ("a:1",), "m", username="me", password="p"), "sentinel://me:p@a:1/0"),
     ],
 )
 def test_celery_gets_the_same_redis_in_its_own_words(settings: RedisSettings, url: str) -> None:
