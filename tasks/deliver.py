@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery.exceptions import Retry
 
 from workers.celery import app, runtime, wake_all
-from workers.delivery import Failed, NothingDue
+from workers.turns import Failed, NothingDue
 from workers.errors import SegsyncError
 
 SECONDS = 2.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workers import crashpoints
 from workers.crashpoints import reach
-from workers.errors import MalformedEvent, SegsyncError
+from workers.errors import MalformedEvent, SegsyncError, Stale
 from workers.events import BadProfile, Event, Kind, parse, raw_excerpt
 from workers.keys import Keys
 from workers.lanes import Lanes, Operation
@@ -62,17 +62,23 @@ class Router:
         taken = self._lanes.take_route(token)
         if taken is None:
             return 0
+        try:
+            moved = self._route(*taken, time.monotonic() + seconds)
+        except Stale:
+            self._lanes.leave_route(token)  # whoever has the new revision need not wait for the lease
+            raise
+        self._lanes.leave_route(token)
+        return moved
+
+    def _route(self, position: str, starts: int, deadline: float) -> int:
         self._known.clear()  # another router may have learned since
-        position, starts = taken
-        load = Load(Position.from_text(position), position)
-        moved, deadline = 0, time.monotonic() + seconds
+        load, moved = Load(Position.from_text(position), position), 0
         while entries := self._read(load.position):
             load = self._move(load, entries, set_aside=starts > DEATHS_AT_MOST)
             starts = 0
             moved += len(entries)
             if time.monotonic() >= deadline:
                 break
-        self._lanes.leave_route(token)
         return moved
 
     def _read(self, position: Position) -> list[Entry]:

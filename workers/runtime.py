@@ -10,11 +10,11 @@ import os
 import secrets
 import socket
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from workers import revision
 from workers.connectors import connect
-from workers.delivery import Deliverer, NothingDue, Result
+from workers.delivery import Deliverer
 from workers.drainer import Drainer
 from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
 from workers.intake import Router, RoutingLost
@@ -23,9 +23,10 @@ from workers.lanes import Lanes
 from workers.leases import Heartbeat
 from workers.ledger import Ledger
 from workers.routing import Routes
+from workers.turns import NothingDue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from redis import Redis
 
@@ -33,8 +34,14 @@ if TYPE_CHECKING:
     from workers.lanes.store import Tick
     from workers.revision import Applied
     from workers.settings import LocalSettings
+    from workers.turns import Result
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FOLLOW_AT_MOST = 5
+"""Revisions that may be applied while one call is at work."""
 
 
 class Runtime:
@@ -111,10 +118,7 @@ class Runtime:
     def route(self, token: str, seconds: float) -> int:
         """One routing turn; returns the events moved."""
         try:
-            return self._routes().turn(token, seconds)
-        except Stale:
-            self.follow()
-            return self._routes().turn(token, seconds)
+            return self._following(lambda: self._routes().turn(token, seconds))
         except RoutingLost:
             log.warning("another router took over; what was being moved is left to it")
             return 0
@@ -128,11 +132,7 @@ class Runtime:
 
     def deliver(self, connector: str, token: str, seconds: float) -> Result:
         """One deliverer's work for a connector; NothingDue for one that is not configured (any more)."""
-        try:
-            return self._deliver(connector, token, seconds)
-        except Stale:
-            self.follow()
-            return self._deliver(connector, token, seconds)
+        return self._following(lambda: self._deliver(connector, token, seconds))
 
     def _deliver(self, connector: str, token: str, seconds: float) -> Result:
         if connector not in self.applied.settings.connectors:
@@ -174,8 +174,13 @@ class Runtime:
     def tick(self, who: str) -> Tick:
         """What must be woken now."""
         prefix = f"{self.owner}:{secrets.token_hex(4)}:"
-        try:
-            return self.lanes.tick(prefix, who)
-        except Stale:
-            self.follow()
-            return self.lanes.tick(prefix, who)
+        return self._following(lambda: self.lanes.tick(prefix, who))
+
+    def _following(self, work: Callable[[], T]) -> T:
+        """Does it by the applied revision; one that changes again and again while it is read is waited for."""
+        for _ in range(FOLLOW_AT_MOST):
+            try:
+                return work()
+            except Stale:
+                self.follow()
+        return work()

@@ -82,6 +82,7 @@ class Installation:
         self.folder = folder
         self.file = folder / "segsync.toml"
         self.redis_url = redis_url
+        self.broker = redis_url
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.redis: Any = Redis.from_url(redis_url)
@@ -91,6 +92,7 @@ class Installation:
     def configure(self, text: str) -> None:
         """Writes segsync.toml: the namespace and Redis, and then `text`."""
         head = f'namespace = "{self.namespace}"\n[redis]\nurl = "{self.redis_url}"\n[ledger]\nurl = "sqlite:///ledger.db"\n'
+        head += f'[broker]\nurl = "{self.broker}"\n' if self.broker != self.redis_url else ""
         self.file.write_text(head + text)
 
     @property

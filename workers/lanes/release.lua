@@ -23,12 +23,18 @@ if ARGV[6] == 'again' then
   put_leased(integration, segment, till)
   return { 'ok' }
 end
-redis.call('HDEL', key, 'owner', 'until', 'starts')
+redis.call('HDEL', key, 'owner', 'until')
 
 if ARGV[6] == 'untried' then
-  -- Unless an earlier deliverer tried it: then the batch's end stays written.
-  if lane.attempts == 0 then redis.call('HDEL', key, 'to', 'digest') end
+  -- Unless an earlier deliverer tried it, or died over it: then the batch's end, and that start, stay written.
+  if lane.attempts == 0 and lane.starts <= 1 then redis.call('HDEL', key, 'to', 'digest') end
+  if lane.starts > 1 then
+    redis.call('HSET', key, 'starts', lane.starts - 1)
+  else
+    redis.call('HDEL', key, 'starts')
+  end
 else
+  redis.call('HDEL', key, 'starts')
   lane.retry = now + tonumber(ARGV[7])
   redis.call('HSET', key, 'attempts', lane.attempts + 1, 'retry', lane.retry)
   narrow(key, ARGV[8], ARGV[9])

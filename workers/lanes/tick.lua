@@ -3,7 +3,10 @@
 --
 -- ARGV  3 prefix for new tokens  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
 -- Returns {ms to sleep, last id of the intake, last id of the bell, then for each wake-up: queue, token, limit}
--- where `limit` is how many messages the queue may hold.
+-- where `limit` is how many messages the queue may hold; {'stale'} for another revision.
+
+-- Who only looks would never learn of a new revision otherwise.
+if current_revision() ~= ARGV[2] then return { 'stale' } end
 
 local prefix, ttl, longest = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local wake_at = now + longest
