@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit clean
+.PHONY: install demo test lint unit chaos clean
 
 install: $(VENV)/.installed
 
@@ -35,6 +35,15 @@ unit: $(VENV)/.installed-dev
 test: lint
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/pytest
+
+ROUNDS ?= 50
+SEED ?= 1
+
+# Random loads, random faults, and a model that knows what must come of them: about 5 s a round. A failing round says
+# how to run it again; CHAOS takes further options: make chaos CHAOS="--only 7", CHAOS="--resume chaos.json".
+chaos: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
 clean:
 	rm -rf $(VENV) .servers

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.events import Kind, profile
-from workers.lanes.chunks import Operation, unpack
+from workers.lanes.chunks import Operation, Retry, unpack
 from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ class Batch:
     adds         in the order of their keys; run second
     rejected     operations without a usable key
     merged       operations superseded within the batch by a later one of their key
-    moot         operations that a later clear makes pointless
+    moot         operations that a later clear makes pointless, and retried ones that something came after
+    live         the surviving add or remove of each key
+    retried      what it takes that comes out of the quarantine, whatever came of it
     """
 
     first: str
@@ -70,6 +72,8 @@ class Batch:
     rejected: list[Rejected] = field(default_factory=list)
     merged: int = 0
     moot: int = 0
+    live: dict[Key, Member] = field(default_factory=dict)
+    retried: list[Operation] = field(default_factory=list)
 
     def after(self, sequence: str) -> Batch:
         """What is left of it once everything up to `sequence` is in the target already (RULES.md 22)."""
@@ -108,12 +112,16 @@ class Hand:
     done   last settled sequence
     to     last sequence handed out: what lies behind it in a chunk was not
     clear  sequence of the last clear that makes what is before it moot, or ''
+
+    still_open  entries of retried operations that nothing came after, as looked up before each cut: the others are
+                not delivered. They change what a batch delivers, and never where it ends
     """
 
     def __init__(self, done: str, to: str, clear: str, chunks: Sequence[bytes]) -> None:
         self.settled = done
         self.to = to
         self.clear = clear
+        self.still_open: frozenset[str] = frozenset()
         self._operations: deque[tuple[Operation, str | None]] = deque()
         self._chunk_ends: deque[str] = deque()
         self.receive(to, clear, chunks)
@@ -155,7 +163,12 @@ class Hand:
         if not self._operations:
             return None
         size = how.size if limit is None else min(limit, how.size)
-        return _Cutter(self._operations, how, size, self.clear).batch()
+        return _Cutter(self._operations, how, size, self.clear, self.still_open).batch()
+
+    @property
+    def retries(self) -> list[Retry]:
+        """What the operations held carry that come out of the quarantine."""
+        return [operation.retry for operation, _ in self._operations if operation.retry is not None]
 
     def up_to(self, sequence: str) -> int:
         """Operations held up to a sequence."""
@@ -165,15 +178,23 @@ class Hand:
 class _Cutter:
     """Walks the operations from the head until the batch ends."""
 
-    def __init__(self, operations: deque[tuple[Operation, str | None]], how: Cut, size: int, clear: str) -> None:
+    def __init__(
+        self,
+        operations: deque[tuple[Operation, str | None]],
+        how: Cut,
+        size: int,
+        clear: str,
+        still_open: frozenset[str],
+    ) -> None:
         self._operations = operations
         self._how = how
         self._room = size
         self._clear = clear
-        self._live: dict[Key, Member] = {}
+        self._still_open = still_open
         self._spellings: dict[Key, Key] = {}
         first, name = operations[0]
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
+        self._live = self._batch.live
 
     def batch(self) -> Batch:
         last = None
@@ -182,7 +203,9 @@ class _Cutter:
                 break
             self._batch.taken += 1
             last = operation
-            if self._batch.event is not None:
+            if operation.retry is not None:
+                self._batch.retried.append(operation)
+            if operation.kind > _REMOVE:
                 break
         if last is not None:
             self._batch.last = last.sequence
@@ -195,8 +218,11 @@ class _Cutter:
         if operation.kind > _REMOVE:
             if batch.taken:
                 return False
-            batch.event = operation
             batch.counted = 1
+            if self._is_gone(operation):
+                batch.moot = 1
+            else:
+                batch.event = operation
             return True
         if self._clear and operation.sequence < self._clear:
             batch.moot += 1
@@ -221,10 +247,20 @@ class _Cutter:
         folded = (key[0].rstrip().casefold(),) if len(key) == 1 else tuple(part.rstrip().casefold() for part in key)
         if self._spellings.setdefault(folded, key) != key:
             return False
-        if key in self._live:
+        if self._is_gone(member.operation):
+            self._batch.moot += 1
+            return True
+        before = self._live.get(key)
+        if before is not None:
             self._batch.merged += 1
+            # What is retried is older than all that the lane still holds (RULES.md 30).
+            if member.operation.retry is not None and before.operation.retry is None:
+                return True
         self._live[key] = member
         return True
+
+    def _is_gone(self, operation: Operation) -> bool:
+        return operation.retry is not None and operation.retry.entry not in self._still_open
 
     def _sort(self) -> None:
         """Removes before adds, each by key: two deliverers on one table then lock rows in one order."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workers import crashpoints, retrying
@@ -22,7 +23,7 @@ from workers.lanes import Claimed, Idle, Lanes, Lost, More, Probe, Systemic
 from workers.lanes.store import LEASE_MS, Release, Settlement
 from workers.leases import Heartbeat, Lease, now
 from workers.outcomes import QueryRun, encode
-from workers.records import Done, delivered, failed, quarantined
+from workers.records import Done, delivered, failed, set_aside
 from workers.rendering import Rendered, render
 from workers.retrying import PROBE_MS, Action, Attempt, ConnectFailed, Plan
 from workers.turns import Failed, LeaseOver, NothingDue, PositionAlarm, Refused, Result, TimeOver, Turn
@@ -86,7 +87,7 @@ class Deliverer:
                     return NothingDue(self._batches)
                 failure = self._probe() if isinstance(claimed, Probe) else self._serve(claimed, token, sent)
                 if failure is not None:
-                    return failure
+                    return replace(failure, batches=self._batches)
                 if time.monotonic() >= ends:
                     return TimeOver(self._batches)
         finally:
@@ -105,7 +106,7 @@ class Deliverer:
         lease = Lease(claimed.integration, claimed.segment, f"deliver.{self._connector}", token, sent)
         hand = Hand(claimed.done, claimed.to, claimed.clear, claimed.chunks)
         integration = self._integrations[claimed.integration]
-        return Turn(
+        turn = Turn(
             integration,
             lease,
             hand,
@@ -116,6 +117,14 @@ class Deliverer:
             claimed.deadly,
             time.monotonic() + TURN_SECONDS,
         )
+        self._look_up(turn, claimed.open)
+        return turn
+
+    def _look_up(self, turn: Turn, entries: int) -> None:
+        """Which retried operations in the hand nothing came after; only where the lane has entries (RULES.md 30)."""
+        retries = turn.hand.retries if entries else []
+        turn.open = entries
+        turn.hand.still_open = self._lanes.still_open(turn.lease.integration, turn.lease.segment, retries)
 
     def _batch_after_batch(self, turn: Turn) -> Failed | None:
         integration = turn.integration
@@ -190,7 +199,8 @@ class Deliverer:
         if bad is not None and not suspects:
             turn.limit = None  # the bad profile is found, and the search is over
         records = [encode(delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts))]
-        records += [encode(quarantined(turn.lease, each)) for each in rejected]
+        entries, change = set_aside(turn.lease, batch, rejected, idle=done.idle > 0, has_open=turn.open > 0)
+        records += [encode(entry) for entry in entries]
         sent = now()
         answer = self._lanes.settle(
             Settlement(
@@ -206,6 +216,7 @@ class Deliverer:
                 limit=turn.limit,
                 suspect=turn.suspect,
                 bad=bad.counts_as if bad else "",
+                change=change.packed(),
                 records=records,
             )
         )
@@ -216,6 +227,7 @@ class Deliverer:
             case More():
                 turn.lease.extend(sent)
                 turn.hand.receive(answer.to, answer.clear, answer.chunks)
+                self._look_up(turn, answer.open)
                 return True
             case Systemic() if bad is not None:
                 return self._give_back(

@@ -11,10 +11,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from workers.delivery import Failed, NothingDue
 from workers.intake import RoutingLost
 from workers.ledger import LedgerError
 from workers.redis_clock import redis_ms
+from workers.turns import Failed, NothingDue
 
 if TYPE_CHECKING:
     from workers.lanes.store import Wake
@@ -37,7 +37,7 @@ class DrainReport:
     """What one `drain` did.
 
     events   moved from the intake into the lanes
-    batches  delivered; those of a turn that ended with a failure are not counted
+    batches  delivered
     failed   tries that failed; their lanes wait for their retry time, which is not waited for
     causes   of the first failures, each once, as "integration/segment: code: reason"
     ledger   why outcomes could not be written to the ledger, or ""; they stay in Redis
@@ -105,8 +105,7 @@ class _Drain:
             self.runtime.lanes.give_back(wake.queue, wake.token)
         if isinstance(result, Failed):
             self._note(result)
-        else:
-            self.batches += result.batches
+        self.batches += result.batches
 
     def _note(self, failure: Failed) -> None:
         self.failed += 1
@@ -140,16 +139,16 @@ class _Drain:
 
 
 def _open_integrations(runtime: Runtime, now: int) -> list[str]:
-    """The applied integrations that are neither paused nor held, nor their connectors."""
+    """The applied integrations that are neither paused nor held, and whose connectors are neither held nor away."""
     keys, integrations = runtime.keys, runtime.applied.settings.integrations.values()
     pipe = runtime.redis.pipeline(transaction=False)
     for each in integrations:
         pipe.hmget(keys.integration(each.key), "active", "paused", "hold_until")
-        pipe.hget(keys.connector(each.connector), "hold_until")
+        pipe.hmget(keys.connector(each.connector), "hold_until", "open_until")
     answers = pipe.execute()
     found = []
-    for each, (active, paused, held), connector_held in zip(integrations, answers[::2], answers[1::2], strict=True):
-        waits = max(int(float(held or 0)), int(float(connector_held or 0)))
-        if active == b"1" and not paused and waits <= now:
+    for each, (active, paused, *held), connector in zip(integrations, answers[::2], answers[1::2], strict=True):
+        waits = max(float(until or 0) for until in (*held, *connector))
+        if active == b"1" and paused is None and waits <= now:
             found.append(each.key)
     return found

@@ -11,16 +11,20 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from msgspec import structs
+
 from workers import crashpoints
 from workers.crashpoints import reach
 from workers.errors import MalformedEvent, SegsyncError, Stale
 from workers.events import BadProfile, Event, Kind, parse, raw_excerpt
+from workers.integrations import Segment
 from workers.keys import Keys
 from workers.lanes import Lanes, Operation
-from workers.lanes.chunks import MAX_MS, MAX_N
+from workers.lanes.chunks import MAX_MS, MAX_N, Retry
 from workers.loads import Load, Position
 from workers.outcomes import Quarantined, new_uid
 from workers.routing import Known, Routes, Verdict, restore, store
+from workers.tickets import Ticket, decode
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -36,12 +40,18 @@ class RoutingLost(SegsyncError):
 
 
 class Entry(NamedTuple):
-    """One entry of the intake: its id, and the bytes of its field `event` (None if it has none)."""
+    """One entry of the intake: its id, and the bytes of its fields `event` and `retry` (None if it has none)."""
 
     id: str
     ms: int
     n: int
     data: bytes | None
+    retry: bytes | None = None
+
+    @property
+    def ticket(self) -> Ticket | None:
+        """What an entry of the quarantine that is retried carries."""
+        return None if self.retry is None else decode(self.retry)
 
 
 class Router:
@@ -90,7 +100,9 @@ class Router:
         self._learn({event.segment.id for event in read if isinstance(event, Event)})
         for entry, event in zip(entries, read, strict=True):
             if isinstance(event, Quarantined):
-                load.quarantine(event)
+                _set_aside(load, entry, event)
+            elif entry.retry is not None and (ticket := entry.ticket) and ticket.integration is not None:
+                self._put_again(load, entry, event, ticket, ticket.integration)
             else:
                 load = self._put(load, entry, event)
             load.finish(entry.id)
@@ -113,7 +125,7 @@ class Router:
         verdict = self._judge(load, event)
         if start == 0:
             for bad in event.bad:
-                load.quarantine(_bad_profile(entry, event, bad))
+                _set_aside(load, entry, _bad_profile(entry, event, bad))
         if not verdict.targets:
             load.unwanted(event.segment.id, len(event.profiles) if event.kind <= Kind.REMOVE else 1)
             return load
@@ -130,6 +142,24 @@ class Router:
             operation = Operation(entry.ms, entry.n, index, event.kind, event.at_us, body)
             load.add(event.segment.id, verdict.name, verdict.targets, operation)
         return load
+
+    def _put_again(self, load: Load, entry: Entry, event: Event, ticket: Ticket, integration: str) -> None:
+        """Puts what comes out of the quarantine on the load, for the one integration (RULES.md 30).
+
+        It is old, so it teaches nothing about its segment. What the integration does not follow goes back.
+        """
+        segment_id = event.segment.id
+        known = self._known.get(segment_id) or self._routes.known(Segment(segment_id))
+        bodies = [body for _, _, body in event.profiles] if event.kind <= Kind.REMOVE else [b""]
+        if integration not in known.targets:
+            reason = f"{integration!r} is not in the applied configuration, or does not follow the segment any more"
+            load.resolve(ticket.entry, "open", "not followed", reason)
+        elif len(bodies) != 1:
+            load.resolve(ticket.entry, "open", "malformed", "the retry holds no proper profile, or several")
+        else:
+            retry = Retry(ticket.entry, ticket.slot, ticket.retries)
+            operation = Operation(entry.ms, entry.n, 0, event.kind, event.at_us, bodies[0], retry)
+            load.add(segment_id, known.segment.name, (integration,), operation)
 
     def _judge(self, load: Load, event: Event) -> Verdict:
         segment_id = event.segment.id
@@ -154,9 +184,9 @@ class Router:
             self._known[segment_id] = None if stored is None else self._routes.known(restore(segment_id, stored))
 
 
-def _entry(entry_id: str, data: bytes | None) -> Entry:
+def _entry(entry_id: str, data: bytes | None, retry: bytes | None) -> Entry:
     ms, _, n = entry_id.partition("-")
-    return Entry(entry_id, int(ms), int(n), data)
+    return Entry(entry_id, int(ms), int(n), data, retry)
 
 
 def _parsed(entry: Entry) -> Event | Quarantined:
@@ -166,10 +196,32 @@ def _parsed(entry: Entry) -> Event | Quarantined:
     if entry.ms > MAX_MS or entry.n > MAX_N:
         return _quarantined(entry, "id out of range", f"the stream id {entry.id} is beyond {MAX_MS}-{MAX_N}")
     try:
-        return parse(entry.data)
+        event = parse(entry.data)
     except MalformedEvent as error:
         code, _, reason = str(error).partition(": ")
         return _quarantined(entry, code, reason)
+    return event if entry.retry is None else _dated(entry, event)
+
+
+def _dated(entry: Entry, event: Event) -> Event | Quarantined:
+    """A retried event with the time when it happened."""
+    ticket = entry.ticket
+    if ticket is None:
+        return _quarantined(entry, "malformed", "the field 'retry' is none of ours; expected the field 'event' alone")
+    return event if ticket.at_us is None else structs.replace(event, at_us=ticket.at_us)
+
+
+def _set_aside(load: Load, entry: Entry, record: Quarantined) -> None:
+    """Into the quarantine, or back: an entry of its own, that of an event that was retried, or the one that it had."""
+    ticket = entry.ticket
+    if ticket is None:
+        load.quarantine(record)
+    elif ticket.integration is not None:
+        load.resolve(ticket.entry, "open", record.code, record.reason)
+    else:
+        # The same uid however often the retry is repeated.
+        uid = hashlib.sha256(f"{ticket.entry}/{ticket.retries}/{record.sequence[-7:]}".encode()).hexdigest()[:24]
+        load.quarantine(structs.replace(record, uid=uid, retries=ticket.retries, replaces=ticket.entry))
 
 
 def _poison(entry: Entry) -> Quarantined:
@@ -209,4 +261,5 @@ def _bad_profile(entry: Entry, event: Event, bad: BadProfile) -> Quarantined:
         payload=raw_excerpt(bad.raw),
         size=len(bad.raw),
         sha256=hashlib.sha256(bad.raw).hexdigest(),
+        event_us=entry.ms * 1000 if event.at_us is None else event.at_us,
     )

@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from workers.errors import SegsyncError
+from workers.ledger_states import apply_changes, purge
 from workers.ledger_tables import deliveries, delivery_row, metadata, quarantine, quarantine_row, queries, query_rows
 from workers.outcomes import Delivery, Quarantined
 
@@ -98,7 +99,8 @@ class Ledger:
     def write(self, records: Sequence[Record]) -> int:
         """Writes all of them or none, and returns how many were new.
 
-        What is known is left as it is: an entry by its `uid`, a delivery by its `uid` and `started_ms`.
+        What is known is left as it is: an entry by its `uid`, a delivery by its `uid` and `started_ms`. What
+        becomes of entries is written in the order of the records, and does not count as new.
         Any record can be written: what a database would refuse in a text or a number is replaced.
         """
         with self.writing() as writer:
@@ -160,7 +162,15 @@ class Writer:
         entries = [quarantine_row(record) for record in records if isinstance(record, Quarantined)]
         with _told(self._place), self._connection.begin():
             new = self._write_deliveries([record for record in records if isinstance(record, Delivery)])
-            return new + len(self._insert(quarantine, entries, quarantine.c.id))
+            new += len(self._insert(quarantine, entries, quarantine.c.id))
+            # After all entries: what becomes of one stands behind it in the stream.
+            apply_changes(self._connection, records)
+            return new
+
+    def purge(self, before_ms: int, most: int) -> int:
+        """Deletes up to so many entries of the quarantine that were resolved before that; returns how many."""
+        with _told(self._place), self._connection.begin():
+            return purge(self._connection, before_ms, most)
 
     def _write_deliveries(self, tries: Sequence[Delivery]) -> int:
         rows = [delivery_row(record) for record in tries]

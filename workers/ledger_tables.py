@@ -30,7 +30,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from workers.outcomes import Delivery, Quarantined, QueryRun
+from workers.outcomes import Delivery, Quarantined, QueryRun, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,8 +86,8 @@ class QuarantineColumns(TypedColumns):
     """`outcomes.Quarantined`, with an id that people can type and what became of it.
 
     source      "lane", "intake" (it never reached an integration) or "outcomes" (an unreadable record)
-    state       "open", "retried", "dropped" or "superseded"
-    changed_ms  when `state` was changed last
+    state       one of STATES
+    changed_ms  when `state` was changed last, `changed_by` by whose command, `note` why
     """
 
     id: Named[int] = Column(SERIAL, primary_key=True)
@@ -95,6 +95,8 @@ class QuarantineColumns(TypedColumns):
     source: Named[str] = Column(Text)
     state: Named[str] = Column(Text)
     changed_ms: Named[int | None] = Column(BigInteger)
+    changed_by: Named[str] = Column(Text)
+    note: Named[str] = Column(Text)
     integration: Named[str | None] = Column(Text)
     segment: Named[str | None] = Column(Text)
     event_type: Named[str | None] = Column(Text)
@@ -107,6 +109,10 @@ class QuarantineColumns(TypedColumns):
     size: Named[int] = Column(BigInteger)
     sha256: Named[str] = Column(Text)
     detail: Named[str] = Column(Text)
+    slot: Named[str] = Column(Text)
+    event_us: Named[int | None] = Column(BigInteger)
+    retries: Named[int] = Column(BigInteger)
+    replaces: Named[str] = Column(Text)
 
 
 deliveries = Table("deliveries", metadata, DeliveryColumns)
@@ -117,6 +123,12 @@ quarantine = Table("quarantine", metadata, QuarantineColumns, sqlite_autoincreme
 # Literals, not parameters: SQLite uses a partial index only where it sees the index's own condition.
 FAILED: Final = deliveries.c.outcome != literal_column("'delivered'")
 OPEN: Final = quarantine.c.state == literal_column("'open'")
+UNRESOLVED: Final = quarantine.c.state.in_([literal_column("'open'"), literal_column("'retried'")])
+
+STATES: Final = ("open", "retried", "delivered", "superseded", "replaced", "dropped")
+"""What an entry can be: waiting for someone; on its way (an event that never reached an integration: it has gone to
+all that want it); in the target; overtaken by a later operation of its key or a clear; refused once more, under an
+entry of its own; thrown away by a person's command. The last four are final."""
 
 # Makes a repeated record known, and finds a span of time. Random uids alone would be spread over the whole
 # index: 17,000 deliveries/s after 300,000, and falling; so it stays at 35,000.
@@ -125,6 +137,13 @@ Index("deliveries_failed", deliveries.c.started_ms, sqlite_where=FAILED, postgre
 Index("queries_started", queries.c.started_ms)
 Index("quarantine_at", quarantine.c.at_ms)
 Index("quarantine_open", quarantine.c.integration, quarantine.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
+Index(
+    "quarantine_unresolved",
+    quarantine.c.integration,
+    quarantine.c.segment,
+    sqlite_where=UNRESOLVED,
+    postgresql_where=UNRESOLVED,
+)
 
 UNREADABLE: Final = "unreadable record"
 """The code of what the drainer found in the outcomes stream and could not read."""
@@ -171,7 +190,25 @@ def query_rows(delivery: int, record: Delivery) -> list[Row]:
 
 def quarantine_row(record: Quarantined) -> Row:
     """The row of `quarantine` for an entry, which is open."""
-    return _row(record) | {"source": _source(record), "state": "open", "changed_ms": None}
+    return _row(record) | {
+        "source": _source(record),
+        "state": "open",
+        "changed_ms": None,
+        "changed_by": "",
+        "note": "",
+    }
+
+
+def change_row(record: Resolved) -> Row:
+    """What becomes of an entry: parameters of `ledger_states`' UPDATE."""
+    note = ": ".join(part for part in (record.code, record.reason) if part)
+    return {
+        "of": stored_uid(record.entry),
+        "state": stored_text(record.state),
+        "changed_ms": _moment(record.at_ms),
+        "changed_by": stored_text(record.by),
+        "note": stored_text(note, 4_000),
+    }
 
 
 def _source(record: Quarantined) -> str:
@@ -200,7 +237,8 @@ def _encodable(value: str) -> str:
     return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
-def _uid(value: str) -> str:
+def stored_uid(value: str) -> str:
+    """The uid as a row holds it."""
     # Cut or mended, two uids could become one, and the second record would be lost as known.
     if len(value) <= _LONGEST_UID and value.isprintable():
         return value
@@ -219,10 +257,16 @@ def _moment(value: int) -> int:
     return min(max(value, 0), _LAST_MS)
 
 
+def _micros(value: int | None) -> int | None:
+    return None if value is None else min(max(value, -(2**62)), 2**62)
+
+
 _SPECIAL: Final[dict[str, Callable[[Any], str | int | bytes | None]]] = {
-    "uid": _uid,
+    "uid": stored_uid,
     "started_ms": _moment,
     "at_ms": _moment,
+    "event_us": _micros,
+    "replaces": stored_uid,
     "profile": partial(stored_text, longest=1_000),
     "reason": partial(stored_text, longest=4_000),
     "detail": partial(stored_text, longest=64_000),

@@ -6,12 +6,13 @@ however many integrations it goes to.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from workers.events import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation, pack
 from workers.lanes.store import BUDGET_BYTES, Move, Run
-from workers.outcomes import Quarantined, encode
+from workers.outcomes import Quarantined, Record, Resolved, encode
 
 LANES_AT_MOST = 400
 """Lanes that one step touches: each costs a handful of keys, and a script should stay near 1,000 (RULES.md 3)."""
@@ -54,6 +55,7 @@ class _Draft:
     size: int = 0
     bar: str = ""
     clear: str = ""
+    kept: bool = False
 
     def packed(self) -> Run:
         return Run(
@@ -64,6 +66,7 @@ class _Draft:
             clear=self.clear,
             chunk=pack(self.name, self.operations),
             integrations=self.targets,
+            kept=self.kept,
         )
 
 
@@ -98,14 +101,15 @@ class Load:
         """One operation for the segment's lanes of `targets`, which are not none."""
         draft = self._open.get(segment)
         if draft is None or not self._fits(draft, name, targets, operation):
-            draft = self._begin(segment, name, targets)
+            draft = self._begin(segment, name, targets, kept=operation.retry is not None)
         draft.operations.append(operation)
         size = len(operation.body) + OPERATION_OVERHEAD
         draft.size += size
         self._bytes += size * len(targets)
         if operation.kind > _REMOVE:
             draft.bar = operation.sequence
-            if operation.kind == _CLEAR:
+            # A retried clear is older than what the lane holds: it makes none of that moot.
+            if operation.kind == _CLEAR and not draft.kept:
                 draft.clear = draft.bar
         self._operations += 1
 
@@ -114,12 +118,13 @@ class Load:
         return (
             draft.targets == targets
             and draft.name == name
+            and draft.kept == (operation.retry is not None)
             and len(draft.operations) < MAX_OPERATIONS
             and draft.size + len(operation.body) < MAX_BYTES
         )
 
-    def _begin(self, segment: str, name: str | None, targets: tuple[str, ...]) -> _Draft:
-        draft = _Draft(segment, name, targets)
+    def _begin(self, segment: str, name: str | None, targets: tuple[str, ...], *, kept: bool) -> _Draft:
+        draft = _Draft(segment, name, targets, kept=kept)
         self._drafts.append(draft)
         self._open[segment] = draft
         self._lanes += len(targets)
@@ -141,6 +146,15 @@ class Load:
 
     def quarantine(self, record: Quarantined) -> None:
         """Something that cannot be delivered, kept with its reason."""
+        self._record(record)
+        if record.replaces:
+            self.resolve(record.replaces, "replaced")
+
+    def resolve(self, entry: str, state: str, code: str = "", reason: str = "") -> None:
+        """What became of an entry of the quarantine that was retried."""
+        self._record(Resolved(entry, state, time.time_ns() // 1_000_000, code, reason))
+
+    def _record(self, record: Record) -> None:
         data = encode(record)
         self._records.append(data)
         self._bytes += len(data)

@@ -78,6 +78,10 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
     payload       the profile's or event's bytes as they came; very large ones: their beginning
     size, sha256  of the whole payload
     detail        the vendor's text, if a target refused it
+    slot          what its lane knows it by while it is open (`workers/slots.py`); "" where it has no usable key
+    event_us      when it happened: the producer's own time in Unix microseconds, if it gave one
+    retries       how often it was retried before, under the entries that this one replaces
+    replaces      uid of the entry that was retried and refused once more, or ""
     """
 
     uid: str
@@ -93,9 +97,45 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
     size: int
     sha256: str
     detail: str = ""
+    slot: str = ""
+    event_us: int | None = None
+    retries: int = 0
+    replaces: str = ""
 
 
-Record = Delivery | Quarantined
+class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
+    """What became of an entry of the quarantine (RULES.md 30). Packed by lanes/common.lua, too.
+
+    entry   its uid
+    state   "retried", "delivered", "superseded", "replaced", "dropped"; "open": the retry led nowhere, it is back
+    at_ms   when, Unix milliseconds
+    code    why, short: "later operation", "clear", "no query", "not followed", or ""
+    reason  our sentence, where there is more to say
+    by      who commanded it, or ""
+    """
+
+    entry: str
+    state: str
+    at_ms: int
+    code: str = ""
+    reason: str = ""
+    by: str = ""
+
+
+class Cleared(msgspec.Struct, frozen=True, array_like=True, tag="cleared"):
+    """A committed clear: the entries for profiles of this lane that are older are superseded. Packed by settle.lua.
+
+    sequence  the clear's own
+    """
+
+    integration: str
+    segment: str
+    sequence: str
+    at_ms: int
+    code: str = "clear"
+
+
+Record = Delivery | Quarantined | Resolved | Cleared
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)

@@ -1,4 +1,4 @@
-"""The quarantine, read: what could not be delivered, each with its reason, until someone retries or drops it.
+"""The quarantine: what could not be delivered, each with its reason, until someone retries or drops it.
 
 A table in the ledger's database and the only place that holds people's data, so only what is shown
 one by one (`show`) carries payloads and vendors' texts (RULES.md 33).
@@ -9,20 +9,28 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from workers.errors import SegsyncError
-from workers.ledger_tables import OPEN, quarantine, stored_text, time_of
+from workers.ledger_tables import OPEN, STATES, milliseconds_of, quarantine, stored_text, time_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import Column, RowMapping
+    from sqlalchemy import Column, ColumnElement, Connection, RowMapping
 
     from workers.ledger import Ledger
 
 MOST_ENTRIES: Final = 10_000
 """What one `list_entries` may return."""
+
+MANY: Final = 10_000
+"""Open entries of one integration that `status` warns of. Nothing stops more: they cost no delivery, but space in the
+ledger, and some 100 bytes each in Redis."""
+
+PAGE: Final = 100
+"""Entries that are read at once with their data, of up to 64 KiB each."""
 
 _LAST_ID: Final = 2**63 - 1
 
@@ -45,7 +53,8 @@ class Entry:
     reason       our sentence
     size         bytes of the whole payload
     source       "lane", "intake" or "outcomes"
-    state        "open", "retried", "dropped" or "superseded"
+    state        one of ledger_tables.STATES
+    retries      how often it was retried before, under the entries that this one replaces
     """
 
     id: int
@@ -59,6 +68,7 @@ class Entry:
     size: int
     source: str
     state: str
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +79,8 @@ class EntryDetail(Entry):
     payload  the bytes as they came; shorter than `size`: their beginning
     sha256   of the whole payload
     detail   the vendor's text, if a target refused it
-    changed  when `state` was changed last; None while it never was
+    changed  when `state` was changed last; None while it never was; `changed_by` by whose command, `note` why
+    slot, event_us, replaces  as in outcomes.Quarantined
     """
 
     uid: str
@@ -78,20 +89,100 @@ class EntryDetail(Entry):
     sha256: str
     detail: str
     changed: datetime | None
+    changed_by: str
+    note: str
+    slot: str
+    event_us: int | None
+    replaces: str
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the payload was kept."""
+        return len(self.payload) == self.size
 
 
-def list_entries(ledger: Ledger, integration: str | None = None, limit: int = 50) -> list[Entry]:
-    """The newest open entries, of one integration or of all, the newest first.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries a command is about: those of these ids whatever their state, or all that fit the rest.
 
-    ValueError unless 1 <= limit <= 10,000; LedgerError.
+    state  one of ledger_tables.STATES; None: any
+    """
+
+    ids: tuple[int, ...] = ()
+    integration: str | None = None
+    code: str | None = None
+    state: str | None = "open"
+
+
+def list_entries(
+    ledger: Ledger, integration: str | None = None, limit: int = 50, state: str | None = "open"
+) -> list[Entry]:
+    """The newest entries, of one integration or of all, the newest first; open ones unless said.
+
+    ValueError unless 1 <= limit <= 10,000 and for an unknown state; LedgerError.
     """
     if not 1 <= limit <= MOST_ENTRIES:
         raise ValueError(f"limit {limit!r}: expected 1 to {MOST_ENTRIES}")
-    wanted = select(*_columns(Entry)).where(OPEN).order_by(quarantine.c.id.desc()).limit(limit)
-    if integration is not None:
-        wanted = wanted.where(quarantine.c.integration == stored_text(integration))
+    fits = _fits(Wanted(integration=integration, state=state))
+    wanted = select(*_columns(Entry)).where(fits).order_by(quarantine.c.id.desc()).limit(limit)
     with ledger.reading() as connection:
         return [Entry(**_fields(row, Entry)) for row in connection.execute(wanted).mappings()]
+
+
+def pages(ledger: Ledger, wanted: Wanted) -> Iterator[list[EntryDetail]]:
+    """The wanted entries with their data, the oldest first, a page at a time; none that comes meanwhile.
+
+    UnknownEntry for an id that is none, ValueError for an unknown state, LedgerError.
+    """
+    fits = _fits(wanted)
+    with ledger.reading() as connection:
+        _refuse_unknown(connection, wanted.ids)
+        last = connection.execute(select(func.max(quarantine.c.id))).scalar() or 0
+    after = 0
+    while True:
+        place = quarantine.c.id.between(after + 1, last)
+        page = select(*_columns(EntryDetail)).where(fits, place).order_by(quarantine.c.id).limit(PAGE)
+        with ledger.reading() as connection:
+            found = [EntryDetail(**_fields(row, EntryDetail)) for row in connection.execute(page).mappings()]
+        if not found:
+            return
+        yield found
+        after = found[-1].id
+
+
+def purge(ledger: Ledger, before: datetime) -> int:
+    """Deletes what was resolved before that time; returns how many. ValueError for a time without zone, LedgerError."""
+    limit, deleted = milliseconds_of(before), 0
+    with ledger.writing() as writer:
+        while step := writer.purge(limit, MOST_ENTRIES):
+            deleted += step
+    return deleted
+
+
+def _fits(wanted: Wanted) -> ColumnElement[bool]:
+    if wanted.ids:
+        return quarantine.c.id.in_(wanted.ids)
+    fits: ColumnElement[bool] = true()
+    if wanted.state == "open":
+        fits = OPEN
+    elif wanted.state is not None:
+        if wanted.state not in STATES:
+            raise ValueError(f"state {wanted.state!r}: expected one of {', '.join(STATES)}")
+        fits = quarantine.c.state == wanted.state
+    if wanted.integration is not None:
+        fits = fits & (quarantine.c.integration == stored_text(wanted.integration))
+    if wanted.code is not None:
+        fits = fits & (quarantine.c.code == stored_text(wanted.code))
+    return fits
+
+
+def _refuse_unknown(connection: Connection, ids: tuple[int, ...]) -> None:
+    asked = set(ids)
+    possible = [each for each in asked if 0 < each <= _LAST_ID]
+    known = set(connection.execute(select(quarantine.c.id).where(quarantine.c.id.in_(possible))).scalars())
+    missing = sorted(asked - known)
+    if missing:
+        raise UnknownEntry(f"no quarantine entry {', '.join(map(str, missing))}")
 
 
 def show(ledger: Ledger, entry_id: int) -> EntryDetail:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workers.events import Kind, profile, raw_excerpt
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
+from workers.slots import Change, change, slots
 
 if TYPE_CHECKING:
     from workers.batches import Batch, Rejected
@@ -89,9 +90,19 @@ def _delivery(
     )
 
 
-def quarantined(lease: Lease, rejected: Rejected) -> Quarantined:
+def set_aside(
+    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool
+) -> tuple[list[Quarantined], Change]:
+    """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there."""
+    entries = [quarantined(lease, each, slot) for each, slot in zip(rejected, slots(batch, rejected), strict=True)]
+    opened = [(entry.slot, entry.uid) for entry in entries]
+    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open)
+
+
+def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:
     """An operation that no target can take."""
     operation = rejected.operation
+    retry = operation.retry
     is_profile = operation.kind <= Kind.REMOVE
     return Quarantined(
         uid=new_uid(),
@@ -107,4 +118,8 @@ def quarantined(lease: Lease, rejected: Rejected) -> Quarantined:
         size=len(operation.body),
         sha256=hashlib.sha256(operation.body).hexdigest(),
         detail=rejected.detail,
+        slot=slot,
+        event_us=operation.event_time_us,
+        retries=retry.retries if retry else 0,
+        replaces=retry.entry if retry else "",
     )

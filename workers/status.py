@@ -53,13 +53,15 @@ class IntegrationStatus:
     """One integration.
 
     state         "active", "paused" (at run time or in the file), "held" (someone is needed; it probes itself),
-                  "retrying" (goes on by itself) or "orphaned" (not in the applied configuration any more)
+                  "retrying" (goes on by itself; also while the target cannot be reached) or "orphaned" (not in
+                  the applied configuration any more)
     reason        why it is not active; "" where it is
     backlog       operations that it still owes
     oldest_age_s  seconds since the oldest of them came into the intake; None where there is none
     quarantine    open entries; None where the ledger does not say
     lanes         segments that it owes something
-    needs_resync  segments that came into its scope with members it was never told of
+    needs_resync  segments that came into its scope with members it was never told of, or lost operations
+    dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
     """
 
     key: str
@@ -70,6 +72,7 @@ class IntegrationStatus:
     quarantine: int | None
     lanes: int
     needs_resync: int
+    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def read(runtime: Runtime, consumers: Callable[[], Consumers] | None = None) -> 
         unread=unread,
         ledger_is_dead=counts is None and found is not None,
     )
-    status.needs.extend(_needs(status))
+    status.needs.extend((*_needs(status), *_full(redis, keys)))
     return status
 
 
@@ -203,8 +206,8 @@ def _integration(
     facts = {name.decode(): value.decode() for name, value in fields.items()}
     ends = dict.fromkeys(segment.decode() for end in (*full_ends, timed_front, timed_back) for segment in end)
     lanes = _sample(redis, keys, key, list(ends))
-    held: Any = redis.hmget(keys.connector(facts.get("connector", "")), "hold", "hold_code")
-    state, reason = _state(facts, held, lanes, now)
+    connector: Any = redis.hgetall(keys.connector(facts.get("connector", "")))
+    state, reason = _state(facts, {name.decode(): value.decode() for name, value in connector.items()}, lanes, now)
     heads = [lane.head for lane in lanes if lane.head is not None]
     return IntegrationStatus(
         key=key,
@@ -215,6 +218,7 @@ def _integration(
         quarantine=None if counts is None else counts.get(key, 0),
         lanes=full + timed,
         needs_resync=resync,
+        dropped=int(facts.get("dropped", 0)),
     )
 
 
@@ -239,21 +243,27 @@ def _sample(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> 
     ]
 
 
-def _state(facts: dict[str, str], connector: list[bytes | None], lanes: list[_Lane], now: int) -> tuple[str, str]:
+def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[_Lane], now: int) -> tuple[str, str]:
     """The integration's state and why, what stops most of it first."""
+    where = f"connector {facts.get('connector')}"
     if "orphaned" in facts:
         return "orphaned", "not in the applied configuration any more"
-    if "paused" in facts:
-        why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
-        return "paused", f"by {facts.get('paused_by') or 'somebody'} at {facts.get('paused_at', 'some time')}{why}"
-    if facts.get("active") != "1":
-        return "paused", "active = false in the file"
-    if connector[0] is not None:
-        code = (connector[1] or b"").decode()
-        return "held", f"connector {facts.get('connector')}: {code}: {connector[0].decode()}"
+    if "paused" in facts or facts.get("active") != "1":
+        return "paused", _pause(facts)
+    if "hold" in connector:
+        return "held", f"{where}: {connector.get('hold_code', '')}: {connector['hold']}"
     if "hold" in facts:
         return "held", f"{facts.get('hold_code', '')}: {facts['hold']}"
+    if "open_until" in connector:
+        return "retrying", f"{where}: {connector.get('open_code', '')}: {connector.get('open_reason', '')}"
     return _state_of_lanes(lanes, now)
+
+
+def _pause(facts: dict[str, str]) -> str:
+    if "paused" not in facts:
+        return "active = false in the file"
+    why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
+    return f"by {facts.get('paused_by') or 'somebody'} at {facts.get('paused_at', 'some time')}{why}"
 
 
 def _state_of_lanes(lanes: list[_Lane], now: int) -> tuple[str, str]:
@@ -287,6 +297,13 @@ def _needs(status: Status) -> Iterator[str]:
         yield "no configuration is applied; run `segsync apply`, or start a worker"
     if status.intake.events or any(each.backlog and each.state == "active" for each in status.integrations):
         yield from _unserved(status)
+
+
+def _full(redis: Redis, keys: Keys) -> Iterator[str]:
+    """Whether producers are refused; the marks are what they look at."""
+    marks: Any = redis.hgetall(keys.full_marks)
+    if marks:
+        yield f"producers are refused: {marks.get(b'reason', b'an integration is full').decode()}"
 
 
 def _unserved(status: Status) -> Iterator[str]:

@@ -37,6 +37,7 @@ class Failed:
 
     retry_in_s  seconds until the next try
     needs_help  whether someone must mend something first; it is tried again all the same
+    batches     settled before it failed
     """
 
     integration: str
@@ -45,6 +46,7 @@ class Failed:
     reason: str
     retry_in_s: float
     needs_help: bool
+    batches: int = 0
 
     def __str__(self) -> str:
         return f"{self.integration}/{self.segment}: {self.code}: {self.reason}"
@@ -55,7 +57,10 @@ Result = NothingDue | TimeOver | Failed
 
 @dataclass(slots=True)
 class Turn:
-    """One lane while it is served."""
+    """One lane while it is served.
+
+    open  its entries in the quarantine
+    """
 
     integration: Integration
     lease: Lease
@@ -66,6 +71,7 @@ class Turn:
     tried: bool
     deadly: bool
     ends: float
+    open: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ KNOWN_ENDS = (
 REDIS_ENDS = (
     r"redis\.exceptions\.(ConnectionError|TimeoutError|BusyLoadingError|OutOfMemoryError|ResponseError|ReadOnlyError)",
     r"kombu\.exceptions\.(OperationalError|ConnectionError)",
+    r"redis\.exceptions\.ExecAbortError",
+    # Celery, while it takes a lost connection apart.
+    r"AttributeError: 'NoneType' object has no attribute '(connection_errors|hostname)",
     r"(ConnectionResetError|ConnectionRefusedError|BrokenPipeError|ConnectionError|OSError|TimeoutError)",
 )
 """And what may be seen while Redis is away, or full."""
@@ -46,23 +49,24 @@ def check(session: Session, *, exact: bool, redis_trouble: bool, strict_order: b
 
 
 def _tables(session: Session, key: str) -> list[str]:
-    found, model = session.targets[key].rows(), session.models[key]
-    problems = []
-    if missing := sorted(model.members.keys() - found.keys()):
-        problems.append(f"{key}: {len(missing)} rows are missing: {missing[:SHOWN]}")
-    if surplus := sorted(found.keys() - model.members.keys()):
-        problems.append(f"{key}: {len(surplus)} rows too many: {surplus[:SHOWN]}")
-    wrong = {row: (found[row], seq) for row, seq in model.members.items() if row in found and found[row] != seq}
-    if wrong:
-        problems.append(f"{key}: {len(wrong)} rows by the wrong add (found, expected): {dict(list(wrong.items())[:SHOWN])}")
-    if (names := session.targets[key].names()) != model.names:
-        differing = {s: (names.get(s), model.names.get(s)) for s in names.keys() ^ model.names.keys() | _unequal(names, model.names)}
-        problems.append(f"{key}: names differ (found, expected): {dict(list(differing.items())[:SHOWN])}")
-    return problems
+    model, doubt, target = session.models[key], session.doubts[key], session.targets[key]
+    return [
+        *_differences(f"{key}: rows", target.rows(), model.members, doubt.members),
+        *_differences(f"{key}: names", target.names(), model.names, doubt.names),
+    ]
 
 
-def _unequal(first: dict[str, str], second: dict[str, str]) -> set[str]:
-    return {key for key in first.keys() & second.keys() if first[key] != second[key]}
+def _differences(what: str, found: dict[Any, Any], expected: dict[Any, Any], doubt: dict[Any, set[Any]]) -> list[str]:
+    wrong = {
+        row: (found.get(row), expected.get(row))
+        for row in found.keys() | expected.keys()
+        if found.get(row) not in doubt.get(row, {expected.get(row)})
+    }
+    if not wrong:
+        return []
+    kinds = (sum(here is None for here, _ in wrong.values()), sum(there is None for _, there in wrong.values()))
+    examples = dict(sorted(wrong.items())[:SHOWN])
+    return [f"{what}: {len(wrong)} wrong, {kinds[0]} of them missing, {kinds[1]} too many; found, expected: {examples}"]
 
 
 def _journal(session: Session, key: str, *, strict: bool) -> list[str]:
@@ -87,9 +91,8 @@ def _nothing_left(session: Session) -> list[str]:
         if left:
             problems.append(f"{len(left)} keys left: {left[:SHOWN]}")
     for target in session.targets:
-        for name in (keys.full(f"i-{target}"), keys.timed(f"i-{target}")):
-            if left := redis.zrange(name, 0, SHOWN):
-                problems.append(f"{name} still holds {left}")
+        due = {name: redis.zrange(name, 0, SHOWN) for name in (keys.full(f"i-{target}"), keys.timed(f"i-{target}"))}
+        problems += [f"{name} still holds {left}" for name, left in due.items() if left]
         if (backlog := int(redis.hget(keys.integration(f"i-{target}"), "backlog") or 0)) != 0:
             problems.append(f"{target}: backlog {backlog} of an empty integration")
         if held := redis.hget(keys.integration(f"i-{target}"), "hold"):
@@ -113,15 +116,15 @@ def _accounts(session: Session) -> list[str]:
         "SELECT integration, sum(operations), sum(quarantined) FROM deliveries WHERE outcome = 'delivered' GROUP BY 1",
     )
     delivered = {integration: (int(operations), int(bad)) for integration, operations, bad in rows}
-    entries = Counter({i: n for i, n in _ledger(session, "SELECT integration, count(*) FROM quarantine GROUP BY 1")})
+    entries = dict(_ledger(session, "SELECT integration, count(*) FROM quarantine GROUP BY 1"))
     for key, model in session.models.items():
         operations, bad = delivered.get(f"i-{key}", (0, 0))
         if operations != model.operations:
             problems.append(f"{key}: {operations} operations in the ledger, {model.operations} pushed")
-        if bad != entries[f"i-{key}"]:
-            problems.append(f"{key}: {bad} quarantined by the deliveries, {entries[f'i-{key}']} entries")
-    if entries[None] != session.entries:
-        problems.append(f"{entries[None]} entries of the intake, expected {session.entries}")
+        if bad != entries.get(f"i-{key}", 0):
+            problems.append(f"{key}: {bad} quarantined by the deliveries, {entries.get(f'i-{key}')} entries")
+    if entries.get(None, 0) != session.entries:
+        problems.append(f"{entries.get(None, 0)} entries of the intake, expected {session.entries}")
     return problems + _batches(session)
 
 
@@ -164,7 +167,10 @@ def failed_tries(session: Session) -> int:
     return int(_ledger(session, "SELECT count(*) FROM deliveries WHERE outcome <> 'delivered'")[0][0])
 
 
-TRACEBACK = re.compile(r"^.*Traceback \(most recent call last\):\n(?:(?:[ |+].*)?\n)*?([^ |+\n].*)$", re.MULTILINE)
+TRACEBACK = re.compile(
+    r"^.*Traceback \(most recent call last\):\n(?:(?:[ |+].*)?\n)*?([^ |+\n].*)$(?!\n\nDuring handling|\n\nThe above)",
+    re.MULTILINE,
+)
 
 
 def _logs(session: Session, *, redis_trouble: bool) -> list[str]:
@@ -180,5 +186,3 @@ def _logs(session: Session, *, redis_trouble: bool) -> list[str]:
             if not known.search(end.strip(" '\"")):
                 ends[f"{name}: {end[:300]}"] += 1
     return [f"{count} tracebacks: {end}" for end, count in ends.items()]
-
-

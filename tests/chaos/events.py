@@ -62,10 +62,11 @@ class Made:
 
 
 class Maker:
-    """Makes one round's events, in segments that no other round has."""
+    """Makes one round's events, in segments that no other round has; the largest has `widest` profiles."""
 
-    def __init__(self, chance: random.Random, number: int, *, hostile: bool = True) -> None:
+    def __init__(self, chance: random.Random, number: int, widest: int, *, hostile: bool = True) -> None:
         self._chance = chance
+        self._widest = widest
         self._first = number * 100 + 1
         self._segments = chance.randint(1, 30)
         self._keys = chance.choice((5, 30, 300))
@@ -100,7 +101,8 @@ class Maker:
 
     def _of_profiles(self, kind: str, segment: dict[str, Any], *, elsewhere: bool) -> Made:
         chance = self._chance
-        count = chance.choices((1, chance.randint(2, 30), chance.randint(100, 300), 1500), (80, 18, 1.8, 0.2))[0]
+        sizes = (1, chance.randint(2, 30), chance.randint(100, 300), 1500)
+        count = min(self._widest, chance.choices(sizes, (80, 18, 1.8, 0.3))[0])
         bad = chance.randint(1, 2) if self._hostile and chance.random() < 0.01 else 0
         at_fault = set(chance.sample(range(count + bad), bad))
         keys = {index: self._key() for index in range(count + bad) if index not in at_fault}
@@ -164,7 +166,7 @@ class Model:
 
     def _profiles(self, made: Made, ms: int, n: int) -> None:
         for index, key in made.keys:
-            if cause := self._cause(made.kind, key):
+            if cause := self.cause(made.kind, key):
                 sequence = f"{ms:013d}{n:07d}{index:07d}"
                 self.suspects[sequence] = cause
                 if key is None:
@@ -174,11 +176,10 @@ class Model:
             else:
                 self.members.pop((made.segment, key or ""), None)
 
-    def _cause(self, kind: str, key: str | None) -> str:
+    def cause(self, kind: str, key: str | None) -> str:
         """Why a profile may end in quarantine; '' for a good one."""
         if key is None:
             return "missing key"
         if key == NUL and self.dialect == "postgresql":
             return "nul"
         return "long" if key in LONG and kind == "add" else ""
-

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 
+from tests.chaos import failover
 from tests.chaos.session import LEASE_MS
 from workers import crashpoints
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable
 
+    from tests.chaos.pushing import Pusher
     from tests.chaos.session import Session
 
 LEASE = LEASE_MS / 1000
@@ -33,6 +35,7 @@ class Scene:
     heal      called in this order once everything is pushed
     reconfigure  applies the round's configuration with another batch size
     told      what happened, for the round's folder
+    tail_ends, tail_after  after a failover: events that the old primary acknowledged, and the last id that the new had
     """
 
     session: Session
@@ -41,6 +44,9 @@ class Scene:
     reconfigure: Callable[[], None]
     heal: list[Callable[[], None]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    pusher: Pusher | None = None
+    tail_ends: int = 0
+    tail_after: tuple[int, int] = (0, 0)
 
     def tell(self, text: str) -> None:
         """Notes what was done, and when."""
@@ -179,7 +185,12 @@ def lock_ledger(scene: Scene) -> None:
         return
     scene.tell("ledger locked")
     ends = time.monotonic() + scene.chance.uniform(0.5, 4)
-    scene.heal.append(lambda: (time.sleep(max(0.0, ends - time.monotonic())), ledger.close()) and None)
+
+    def unlock() -> None:
+        time.sleep(max(0.0, ends - time.monotonic()))
+        ledger.close()
+
+    scene.heal.append(unlock)
 
 
 def kill_target(scene: Scene) -> None:
@@ -321,6 +332,7 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "kill-redis": (kill_redis, 1.5),
     "pause-redis": (pause_redis, 1.0),
     "fill-redis": (fill_redis, 1.0),
+    "fail-over": (failover.fail_over, 1.0),
     "cut-redis-links": (cut_redis_links, 1.0),
     "lock-ledger": (lock_ledger, 0.5),
     "kill-target": (kill_target, 1.5),
@@ -333,6 +345,6 @@ FAULTS: dict[str, tuple[Any, float]] = {
     **{f"crash-{point}": (nothing, 0.5) for point in crashpoints.POINTS},
 }
 """Each with how often it is chosen, in proportion."""
-REDIS_TROUBLE = frozenset({"kill-redis", "pause-redis", "fill-redis", "cut-redis-links"})
+REDIS_TROUBLE = frozenset({"kill-redis", "fail-over", "pause-redis", "fill-redis", "cut-redis-links"})
 ONE_TRY_ONLY = frozenset({"nothing", "kill-children", "kill-worker", "kill-beat", "end-worker", "stop-worker"})
 """Faults after which a batch is repeated whole or not at all."""

@@ -32,6 +32,7 @@ class Pusher:
         self._client = client
         self._stream = stream
         self._last = after
+        self._connected: Any = None
         self._waiting: deque[tuple[Made, int, int, bool]] = deque()
         self.accepted: list[Accepted] = []
         self.refused = 0
@@ -59,16 +60,20 @@ class Pusher:
             raise self.error
 
     def _run(self, made: list[Made], pace: float, together: int) -> None:
-        client = self._client()
         try:
             started = time.monotonic()
             for index in range(0, len(made), together):
                 self._number(made[index : index + together])
-                self._send(client)
+                self._send()
                 time.sleep(max(0.0, started + index / pace - time.monotonic()))
         except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
             self.error = error
         finally:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        client, self._connected = self._connected, None
+        if client is not None:
             client.close()
 
     def _number(self, made: list[Made]) -> None:
@@ -77,16 +82,18 @@ class Pusher:
             self._last = (ms, self._last[1] + 1 if ms == self._last[0] else 0)
             self._waiting.append((each, *self._last, False))
 
-    def _send(self, client: Any) -> None:
+    def _send(self) -> None:
         while self._waiting:
             batch = list(self._waiting)
-            pipe = client.pipeline(transaction=False)
+            self._connected = self._connected or self._client()
+            pipe = self._connected.pipeline(transaction=False)
             for made, ms, n, _ in batch:
                 pipe.xadd(self._stream, {"event": made.data}, id=f"{ms}-{n}")
             try:
                 answers = pipe.execute(raise_on_error=False)
             except (redis.ConnectionError, redis.TimeoutError):
                 answers = [redis.ConnectionError()] * len(batch)
+                self._hang_up()  # the primary may be another one by now
             self._waiting.clear()
             self._sort(batch, answers)
             if self._waiting:

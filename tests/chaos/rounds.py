@@ -9,7 +9,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos import faults
+from tests.chaos import failover, faults
 from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
@@ -60,13 +60,14 @@ class Round:
         self.statement_timeout = self.chance.choice((1.5, 3.0, 6.0))
         self.parallelism = self.chance.randint(1, 4)
         self.second = self.chance.choice(faults.CALM) if self.chance.random() < 0.15 and not only else None
-        self.made = Maker(self.chance, number).events(self.chance.choice((60, 300, 800, 2500)))
+        self.made = self._events()
         self.accepted: list[Accepted] = []
         self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure)
 
     def run(self) -> Report:
         """The round, from its configuration to its check."""
         report, started = Report(self.number, self._name()), time.monotonic()
+        report.ends_session = self.fault == "fail-over"  # its accounts are beyond repair
         try:
             self._prepare()
             failed = failed_tries(self.session)
@@ -89,9 +90,17 @@ class Round:
     def _integration(self) -> dict[str, Any]:
         chance = self.chance
         size = chance.choice((1, 2, 7, 50, 200, chance.randint(1, 200)))
-        batch = f'{{ size = {size}, timeout = "{chance.randint(50, 500)}ms" }}'
+        batch = f'{{ size = {size}, timeout = "{chance.randint(100, 500)}ms" }}'
         leave_out = chance.choice(((), (), (), ("clear",)))
-        return {"batch": batch, "single": chance.random() < 0.12, "leave_out": leave_out}
+        return {"size": size, "batch": batch, "single": chance.random() < 0.12, "leave_out": leave_out}
+
+    def _events(self) -> list[Made]:
+        """So many that the round takes seconds: each batch costs a commit that is on disk, here and there."""
+        smallest = min(1 if each["single"] else each["size"] for each in self.settings.values())
+        operations, widest = ((40, 120), 30) if smallest < 7 else ((60, 300, 600), 100)
+        if smallest >= 50:
+            operations, widest = (100, 800, 2500), 1500
+        return Maker(self.chance, self.number, widest).events(self.chance.choice(operations))
 
     def _configure(self) -> None:
         self.session.configure(self.settings, self.statement_timeout, self.parallelism)
@@ -113,6 +122,8 @@ class Round:
             environ = {"SEGSYNC_CRASH_AT": f"{point}:{times}", "SEGSYNC_CRASH_FILE": str(self._crash_file)}
             self.scene.tell(f"crash at {point}, the time number {times}")
         self.session.staff(environ)
+        if self.fault == "fail-over":
+            failover.prepare(self.scene)
 
     @property
     def _crash_file(self) -> Path:
@@ -127,9 +138,10 @@ class Round:
         """Pushes the events, and lets the fault strike meanwhile."""
         session, chance = self.session, self.chance
         pusher = Pusher(session.client, session.keys.events, session.last_id)
-        spread = chance.uniform(0.1, 1.5)
+        spread = chance.uniform(0.1, 1.5) if self.fault != "fail-over" else 2.0
+        self.scene.pusher = pusher
         pusher.start(self.made, len(self.made) / spread, chance.choice((1, 10, 100)))
-        time.sleep(chance.uniform(0.0, spread))
+        time.sleep(chance.uniform(0.0, spread if self.fault != "fail-over" else 1.0))
         try:
             for strike in (faults.FAULTS[self.fault][0], self.second):
                 if strike is not None:
@@ -140,9 +152,24 @@ class Round:
         finally:
             self._recover()
         session.last_id = pusher.last
-        self.accepted = sorted(pusher.accepted, key=lambda each: each[1:])
-        for made, ms, n in self.accepted:
-            session.apply(made, ms, n, self.keys)
+        self.accepted = pusher.accepted
+        self._believe()
+
+    def _believe(self) -> None:
+        """Lets what was accepted happen to the models."""
+        order = sorted(self.accepted, key=_id)
+        if self.fault != "fail-over":
+            for made, ms, n in order:
+                self.session.apply(made, ms, n, self.keys)
+            return
+        kept, tail, after = failover.split(self.scene, self.accepted)
+        for made, ms, n in sorted(kept, key=_id):
+            self.session.apply(made, ms, n, self.keys)
+        for key in self.keys:
+            self.session.doubts[key] = failover.doubt(self.session.models[key], sorted(tail, key=_id), after)
+        for made, ms, n in sorted(after, key=_id):
+            self.session.apply(made, ms, n, self.keys)
+        self.scene.tell(f"{len(kept)} events kept, {len(tail)} in the tail, {len(after)} after it")
 
     def _recover(self) -> None:
         self.session.servers.heal()
@@ -152,7 +179,8 @@ class Round:
         one_try = self.fault in faults.ONE_TRY_ONLY and self.second is None
         strict = one_try and failed_tries(self.session) == failed_before
         trouble = self.fault in faults.REDIS_TROUBLE or self.second is faults.cut_redis_links
-        return check(self.session, exact=True, redis_trouble=trouble, strict_order=strict)
+        exact = self.fault != "fail-over"
+        return check(self.session, exact=exact, redis_trouble=trouble, strict_order=strict)
 
     def write_down(self, folder: Path, report: Report) -> None:
         """Keeps what is needed to understand a failing round."""
@@ -162,7 +190,12 @@ class Round:
         lines = [f"{ms}-{n} {_shown(made)}" for made, ms, n in self.accepted]
         (folder / "events.txt").write_text("\n".join(lines))
         told = [str(report), *report.problems, "", f"settings {self.settings}", *self.scene.told]
+        told += ["", str(self.statement_timeout), str(self.parallelism)]
         (folder / "round.txt").write_text("\n".join(told))
+
+
+def _id(accepted: Accepted) -> tuple[int, int]:
+    return accepted[1], accepted[2]
 
 
 def _shown(made: Made) -> str:

@@ -7,18 +7,17 @@ import contextlib
 import json
 import random
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
 from tests.chaos import faults
 from tests.chaos.rounds import Report, Round
 from tests.chaos.servers import Servers
 from tests.chaos.session import Session
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROUNDS_PER_SESSION = 12
 LONGEST_BUDGET = 6 * 3600.0
@@ -30,15 +29,14 @@ class Run:
     folder  where failing rounds leave their logs
     """
 
-    def __init__(self, seed: int, folder: Path, *, fault: str | None = None) -> None:
+    def __init__(self, seed: int, folder: Path) -> None:
         self.seed = seed
         self.folder = folder
-        self._fault = fault
         self._servers = Servers()
         self._session: Session | None = None
         self._rounds = 0
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Self:
         try:
             self._servers.start()
         except BaseException:
@@ -52,17 +50,13 @@ class Run:
         finally:
             self._servers.remove()
 
-    def rounds(self, numbers: Iterator[int] | range) -> Iterator[Report]:
-        """Runs these rounds; what fails leaves a folder and ends its installation."""
-        for number in numbers:
-            yield self._round(number)
-
-    def _round(self, number: int) -> Report:
+    def round(self, number: int, fault: str | None = None) -> Report:
+        """Runs one round, with a fault by name or a random one; one that fails keeps its folder."""
         if self._session is None:
             chance = random.Random(f"{self.seed}:session:{number}")
             self._session = Session(self.folder / f"session-{number}", self._servers, chance)
             self._rounds = 0
-        this = Round(self._session, self.seed, number, self._fault)
+        this = Round(self._session, self.seed, number, fault)
         report = this.run()
         self._rounds += 1
         if report.problems:
@@ -84,13 +78,15 @@ class Run:
 def main(arguments: list[str] | None = None) -> int:
     """Runs what the command line asks for; 1 if a round failed."""
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all that was started ends
     state = _read(options.resume)
     first = state.get("next", 0)
     numbers = range(options.only, options.only + 1) if options.only is not None else range(first, options.rounds)
     folder = Path(options.folder or tempfile.mkdtemp(prefix="segsync-chaos-"))
     failed, started = list(state.get("failed", [])), time.monotonic()
-    with Run(options.seed, folder, fault=options.fault) as run:
-        for report in run.rounds(numbers):
+    with Run(options.seed, folder) as run:
+        for number in numbers:
+            report = run.round(number, options.fault)
             print(report, flush=True)  # noqa: T201 - the progress of a command
             for problem in report.problems:
                 print(f"    {problem}", flush=True)  # noqa: T201
@@ -120,8 +116,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _read(path: Path | None) -> dict[str, list[int] | int]:
-    return json.loads(path.read_text()) if path is not None and path.exists() else {}
+def _read(path: Path | None) -> dict[str, Any]:
+    return dict(json.loads(path.read_text())) if path is not None and path.exists() else {}
 
 
 def _write(path: Path | None, state: dict[str, object]) -> None:

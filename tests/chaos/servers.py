@@ -18,10 +18,11 @@ DIALECTS = {"pg": "postgresql", "maria": "mysql"}
 
 
 class Servers:
-    """Redis and both targets, each behind a proxy; all of them end with `remove`."""
+    """Redis, at times a replica of it, and both targets, each behind a proxy; all of them end with `remove`."""
 
     def __init__(self) -> None:
         self.redis = RedisServer()
+        self.replica: RedisServer | None = None
         self.targets: dict[str, Any] = {"pg": PostgresqlServer(durable=True), "maria": MariadbServer(durable=True)}
         self.proxies: dict[str, Proxy] = {}
 
@@ -72,9 +73,10 @@ class Servers:
         """Ends all of it."""
         for proxy in self.proxies.values():
             proxy.close()
-        for server in (self.redis, *self.targets.values()):
-            with contextlib.suppress(ProcessLookupError):
-                server.remove()
+        for server in (self.redis, self.replica, *self.targets.values()):
+            if server is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    server.remove()
 
 
 def wait(done: Callable[[], object], seconds: float, pause: float = 0.02) -> bool:

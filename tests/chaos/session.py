@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import signal
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from redis import RedisError
 
 from tests.acceptance.installation import Installation, Process
 from tests.chaos.events import Model
+from tests.chaos.failover import Doubt
 from tests.chaos.servers import DIALECTS, Servers
 from tests.chaos.tables import ChaosTarget
 from workers import revision
@@ -33,13 +35,15 @@ class Session:
 
     models    what each target must hold, over all rounds so far
     entries   what the intake must have set aside so far
+    doubts    what may stand in more than one way after a failover
     """
 
     def __init__(self, folder: Path, servers: Servers, chance: random.Random) -> None:
         self.servers = servers
         self.chance = chance
         self.namespace = f"test_chaos_{secrets.token_hex(4)}"
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)  # what an earlier run has kept of the same round
+        folder.mkdir(parents=True)
         self.installation = Installation(folder, servers.redis_url(), self.namespace)
         self.installation.environ["SEGSYNC_LEASE_MS"] = str(LEASE_MS)
         self.keys = self.installation.keys
@@ -49,6 +53,7 @@ class Session:
         self.models = {key: Model(dialect) for key, dialect in DIALECTS.items()}
         self.events = self.operations = self.entries = self.unwanted = 0
         self.last_id = (0, 0)
+        self.doubts = {key: Doubt() for key in DIALECTS}
         self.journal = dict.fromkeys(DIALECTS, 0)
         self.workers: list[Process] = []
         self.beats: list[Process] = []
@@ -197,5 +202,3 @@ class Session:
 
 def _is_ready(worker: Process) -> bool:
     return " ready." in worker.log.read_text(errors="replace") or not worker.running
-
-

@@ -8,27 +8,37 @@ from tests.chaos.events import COLUMN
 from tests.targets import TargetDatabase
 
 POSTGRESQL = (
-    f'CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) COLLATE "C" NOT NULL,'
-    " seq bigint NOT NULL, PRIMARY KEY (segment_id, client_id))",
+    (
+        f'CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) COLLATE "C" NOT NULL,'
+        " seq bigint NOT NULL, PRIMARY KEY (segment_id, client_id))"
+    ),
     "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255))",
     "CREATE TABLE journal (id bigserial PRIMARY KEY, segment_id bigint, client_id text, seq bigint)",
-    "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-    " IF TG_OP = 'DELETE' THEN INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id);"
-    " ELSE INSERT INTO journal (segment_id, client_id, seq) VALUES (NEW.segment_id, NEW.client_id, NEW.seq); END IF;"
-    " RETURN NULL; END $$",
+    (
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF TG_OP = 'DELETE' THEN INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id);"
+        " ELSE INSERT INTO journal (segment_id, client_id, seq) VALUES (NEW.segment_id, NEW.client_id, NEW.seq);"
+        " END IF; RETURN NULL; END $$"
+    ),
     "CREATE TRIGGER noted AFTER INSERT OR UPDATE OR DELETE ON member FOR EACH ROW EXECUTE FUNCTION note()",
 )
 _NEW = "INSERT INTO journal (segment_id, client_id, seq) VALUES (NEW.segment_id, NEW.client_id, NEW.seq)"
 MYSQL = (
-    f"CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) CHARACTER SET utf8mb4"
-    " COLLATE utf8mb4_nopad_bin NOT NULL, seq bigint NOT NULL, PRIMARY KEY (segment_id, client_id))",
+    (
+        f"CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) CHARACTER SET utf8mb4"
+        " COLLATE utf8mb4_nopad_bin NOT NULL, seq bigint NOT NULL, PRIMARY KEY (segment_id, client_id))"
+    ),
     "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255) CHARACTER SET utf8mb4)",
-    "CREATE TABLE journal (id bigint AUTO_INCREMENT PRIMARY KEY, segment_id bigint,"
-    f" client_id varchar({COLUMN}) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin, seq bigint)",
+    (
+        "CREATE TABLE journal (id bigint AUTO_INCREMENT PRIMARY KEY, segment_id bigint,"
+        f" client_id varchar({COLUMN}) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin, seq bigint)"
+    ),
     f"CREATE TRIGGER noted_i AFTER INSERT ON member FOR EACH ROW {_NEW}",
     f"CREATE TRIGGER noted_u AFTER UPDATE ON member FOR EACH ROW {_NEW}",
-    "CREATE TRIGGER noted_d AFTER DELETE ON member FOR EACH ROW"
-    " INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id)",
+    (
+        "CREATE TRIGGER noted_d AFTER DELETE ON member FOR EACH ROW"
+        " INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id)"
+    ),
 )
 UPSERT = {
     "mysql": "ON DUPLICATE KEY UPDATE seq = VALUES(seq)",

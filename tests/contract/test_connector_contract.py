@@ -157,11 +157,13 @@ def test_a_session_that_ends_inside_a_transaction_commits_nothing_and_blocks_nob
 
 
 def test_a_session_that_nobody_closed_commits_nothing_and_blocks_nobody(rig: Rig) -> None:
-    session = rig.connector.open()
+    other, session = rig.open(), rig.connector.open()
     session.begin(None, PATIENCE)
     session.execute(rig.insert("ann"))
     del session
-    rig.write("ann", lock=None)
+    other.begin(None, PATIENCE)
+    other.execute(rig.insert("ann"))
+    other.commit()
     assert rig.fetch() == ["ann"]
 
 
@@ -387,6 +389,30 @@ def test_a_fork_leaves_the_parents_sessions_alone(rig: Rig) -> None:
     parents.close()
     rig.write("after")
     assert rig.fetch() == ["after", "before", "child", "parent"]
+
+
+def test_a_fork_leaves_the_parents_pooled_links_alone(rig: Rig) -> None:
+    if isinstance(rig.connector, MemoryConnector):
+        return
+    session = rig.connector.open()
+    link = session._link  # type: ignore[attr-defined]
+    session.close()
+
+    def child() -> None:
+        other = rig.connector.open()
+        assert other._link is not link  # type: ignore[attr-defined]
+        other.begin("child", PATIENCE)
+        other.discard()
+        rig.connector.dispose()
+
+    assert child_status(child) == 0
+    session = rig.connector.open()
+    assert session._link is link  # type: ignore[attr-defined]
+    session.begin("parent", PATIENCE)
+    session.execute(rig.insert("ann"))
+    session.commit()
+    session.close()
+    assert rig.fetch() == ["ann"]
 
 
 def child_status(work: Callable[[], None]) -> int:

@@ -9,7 +9,7 @@ import pytest
 from workers.errors import Stale
 from workers.events import Kind
 from workers.keys import Keys
-from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Rest, pack
+from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Rest, Systemic, pack
 from workers.lanes.store import Move, Release, Run, Settlement
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Bench:
 
     def settle(
         self, claimed: Claimed, to: str, operations: int, *, owner: str = "one", held: int = 0, **more: object
-    ) -> More | Rest | Lost:
+    ) -> More | Rest | Lost | Systemic:
         fields = {"next_ms": None, "held_chunks": int(held > 0), "go_on": True, "records": [b"r"]} | more
         before = str(fields.pop("before", claimed.done))
         return self.lanes(owner).settle(

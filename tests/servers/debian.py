@@ -48,8 +48,10 @@ def install(folder: Path, packages: Sequence[str], program: str) -> Path:
 
     Safe when two runs race: the second waits for the first, then finds its work. ServerError says what failed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     tree = folder / "tree"
+    if _runs(tree, program):  # whoever made it: this user may not be allowed to write here
+        return tree
+    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"):
         if not _runs(tree, program):
             shutil.rmtree(tree, ignore_errors=True)

@@ -69,7 +69,7 @@ def programs() -> Programs:
         return Programs(Path(server), Path(initialiser))
     try:
         base = install(FOLDER, PACKAGES, "usr/sbin/mariadbd") / "usr"
-    except ServerError as error:
+    except (ServerError, OSError) as error:
         raise ServerError(REMEDIES.format(reason=error)) from error
     return Programs(base / "sbin/mariadbd", base / "bin/mariadb-install-db", base)
 

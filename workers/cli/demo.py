@@ -6,6 +6,7 @@ end is read back from target and ledger, and compared with what must be there: a
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import sys
@@ -67,6 +68,8 @@ class Demo:
         self.config = write_config(folder, self.url)
         self.installation = Installation(folder, self.config, _whisper)
         self.installation.signals.listen()
+        # Killed workers leave files in the temporary folder: in this one they go with the rest.
+        os.environ["TMPDIR"] = str(folder)
 
     def run(self, *, keep: bool) -> int:
         """Starts everything, pushes, waits, tells."""
@@ -79,14 +82,15 @@ class Demo:
         with Producer(self.url, namespace=settings.local.namespace) as producer:
             tell_pushed(demo_events.push(producer))
         redis.xadd(keys.events, {"event": demo_events.MALFORMED})
-        flower = self.installation.start_flower() if keep else ""
+        if keep:
+            self.installation.start_flower()
         found = self._wait(ledger)
         tell(found, time.monotonic() - pushed)
         if differences := found.differences():
             return self._complain(differences)
         typer.echo(f"\nAll of it is as it must be: {len(found.members):,} rows, both hostile names as they are.")
         if keep:
-            self._stay(redis, keys, flower)
+            self._stay(redis, keys)
         return FINE
 
     def _prepare(self) -> tuple[Settings, Redis, Ledger]:
@@ -105,7 +109,7 @@ class Demo:
         """So that the times shown are segsync's, and not what starting takes. Without a worker the story goes on."""
         ends = time.monotonic() + START_SECONDS
         while not redis.hexists(keys.seen, "pulse") and time.monotonic() < ends and not self.installation.signals.count:
-            self.installation.children.look()
+            self.installation.tend()
             time.sleep(LOOK_EVERY)
 
     def _wait(self, ledger: Ledger) -> Found:
@@ -116,7 +120,7 @@ class Demo:
             over = time.monotonic() >= ends or self.installation.signals.count
             if over or not found.differences():
                 return found
-            self.installation.children.look()
+            self.installation.tend()
             time.sleep(LOOK_EVERY)
 
     def _complain(self, differences: list[str]) -> int:
@@ -128,10 +132,10 @@ class Demo:
             typer.echo(f"\nthe end of {log.name}:\n{plain(log.read_text(errors='replace')[-1500:])}", err=True)
         return NEEDS_SOMEONE
 
-    def _stay(self, redis: Redis, keys: Keys, flower: str) -> None:
+    def _stay(self, redis: Redis, keys: Keys) -> None:
         cli = Path(embedded_redis.executable()).with_name("redis-cli")
         typer.echo(f"""
-It stays up. {describe(flower)}
+It stays up. {describe(self.installation)}
 
     push   {cli if cli.exists() else "redis-cli"} -p {self.port} XADD {keys.events} '*' event \\
              '{{"type":"clear","segment":{{"id":{demo_events.VIP}}}}}'
@@ -142,11 +146,10 @@ It stays up. {describe(flower)}
     logs   {self.folder / "logs"}
 
 Ctrl-C ends it and removes all of it.""")
-        self.installation.say = _whisper
         self.installation.watch(redis, keys)
 
 
 def _whisper(line: str) -> None:
     """Only what is wrong is worth a line in a story."""
-    if line.split(maxsplit=1)[0] not in ("started", "restarted", "killed"):
+    if line.split(maxsplit=1)[0] not in ("started", "restarted", "killed", "Flower"):
         typer.echo(f"! {plain(line)}", err=True)

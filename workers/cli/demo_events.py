@@ -33,7 +33,8 @@ LATECOMER: Final[dict[str, Any]] = {"_id": "s41", "CustomID": "S-41", "name": "S
 
 OPERATIONS: Final = len(NAMES) + len(PEOPLE) + 1 + len(SUBSCRIBERS) + len(LEAVERS) + len(SHOPPERS) + 1 + 1 + 1
 """What the integration is owed in all: one for each profile and segment event."""
-QUARANTINED: Final = {"malformed", "missing key"}
+QUARANTINED: Final = {None, NAMELESS["_id"]}
+"""The profiles in quarantine; None stands for the entry that is no event."""
 
 Rows = set[tuple[int, str, str]]
 

@@ -6,24 +6,28 @@ import re
 import time
 import urllib.error
 import urllib.request
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-PATIENCE_SECONDS: Final = 15.0
+if TYPE_CHECKING:
+    from workers.cli.running import Installation
+
+PATIENCE_SECONDS: Final = 30.0
 _ONLINE = re.compile(r'^flower_worker_online\{worker="([^"]+)"\} 1', re.MULTILINE)
 
 
-def describe(url: str) -> str:
+def describe(installation: Installation) -> str:
     """A sentence with Flower's address and the workers it sees; waits until it sees both, for some seconds."""
     ends = time.monotonic() + PATIENCE_SECONDS
     workers: list[str] | None = None
-    while time.monotonic() < ends:
-        workers = _workers(url)
+    while time.monotonic() < ends and not installation.signals.count:
+        workers = _workers(installation.flower_url)
         if workers is not None and len(workers) > 1:
             break
+        installation.tend()
         time.sleep(0.2)
     if workers is None:
-        return f"Flower does not answer yet at {url}"
-    return f"Flower, at {url}, sees {len(workers)} workers: {', '.join(workers)}"
+        return f"Flower does not answer yet at {installation.flower_url}"
+    return f"Flower, at {installation.flower_url}, sees {len(workers)} workers: {', '.join(workers)}"
 
 
 def _workers(url: str) -> list[str] | None:

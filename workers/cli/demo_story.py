@@ -72,9 +72,9 @@ class Found:
         counted = Counter(row.event_type for row in self.stats if row.queries)
         if absent := [kind for kind in KINDS if not counted[kind]]:
             yield f"ledger: no successful query for {', '.join(absent)}"
-        codes = sorted(entry.code for entry in self.entries)
-        if codes != sorted(events.QUARANTINED):
-            yield f"quarantine: {codes}, expected {sorted(events.QUARANTINED)}"
+        profiles = {entry.profile for entry in self.entries}
+        if profiles != events.QUARANTINED or len(self.entries) != len(events.QUARANTINED):
+            yield f"quarantine: {len(self.entries)} entries, of profiles {profiles}; expected {events.QUARANTINED}"
 
 
 def read_back(folder: Path, ledger: Ledger) -> Found:

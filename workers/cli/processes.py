@@ -58,7 +58,7 @@ class Program:
     orphan: signal.Signals = signal.SIGKILL
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Child:
     """One child process.
 
@@ -163,6 +163,9 @@ class Children:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._children: list[Child] = []
+
+    def __len__(self) -> int:
+        return len(self._children)
 
     def start(self, child: Child) -> None:
         """Starts one more."""

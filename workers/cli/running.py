@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workers.cli.processes import Program
     from workers.keys import Keys
 
+FLOWER_PORT: Final = 5555
 LOOK_EVERY: Final = 0.1
 FOLLOW_EVERY: Final = 2.0
 """Seconds between two looks at the applied connectors, as workers take a new revision within seconds."""
@@ -63,6 +64,8 @@ class Installation:
     say: Callable[[str], None]
     signals: Signals = field(default_factory=Signals)
     children: Children = field(init=False)
+    flower_url: str = ""
+    _flower: Child | None = None
     _deliver: Child | None = None
     _drain: Child | None = None
     _served: frozenset[str] = frozenset()
@@ -85,16 +88,25 @@ class Installation:
         self._serve(frozenset(connectors))
         self.children.start(self._child(programs.beat()))
 
-    def start_flower(self) -> str:
-        """Starts Flower, on 5555 if that is free; returns its URL."""
-        port = embedded_redis.free_port(5555)
-        self.children.start(self._child(programs.flower(port)))
-        return f"http://{embedded_redis.HOST}:{port}"
+    def start_flower(self) -> None:
+        """Starts Flower, on 5555 if that is free; `flower_url` says where."""
+        self._flower = self._child(programs.flower(self._flower_port()))
+        self.children.start(self._flower)
+        self.say(f"Flower is at {self.flower_url}")
+
+    def tend(self) -> list[Child]:
+        """Starts again what has died and had its pause; returns what has died just now."""
+        died = self.children.look()
+        if self._flower in died:
+            # Somebody may have taken its port between our look and its start.
+            self._flower.program = programs.flower(self._flower_port())
+            self.say(f"Flower will be at {self.flower_url}")
+        return died
 
     def watch(self, redis: Redis, keys: Keys) -> None:
-        """Until a signal: starts again what dies, follows the applied connectors, drains a Redis that is full."""
+        """Until a signal: tends all, follows the applied connectors, drains a Redis that is full."""
         while not self.signals.count:
-            died = self.children.look()
+            died = self.tend()
             try:
                 self._follow(redis, keys)
                 if any(child.deaths >= DEATHS_BEFORE_DRAIN for child in died) and _is_full(redis):
@@ -109,6 +121,11 @@ class Installation:
 
     def _child(self, program: Program) -> Child:
         return Child(program, self.folder, os.environ | {"SEGSYNC_CONFIG": str(self.config)})
+
+    def _flower_port(self) -> int:
+        port = embedded_redis.free_port(FLOWER_PORT)
+        self.flower_url = f"http://{embedded_redis.HOST}:{port}"
+        return port
 
     def _follow(self, redis: Redis, keys: Keys) -> None:
         if time.monotonic() - self._followed >= FOLLOW_EVERY:

@@ -52,7 +52,8 @@ def run() -> int:
         try:
             _start(up, settings)
         finally:
-            say("ending; Ctrl-C once more ends it at once")
+            if up.children:
+                say("ending; Ctrl-C once more ends it at once")
             up.stop()
     return FINE
 
@@ -77,7 +78,7 @@ def _start(up: Installation, settings: Settings) -> None:
     check_redis(redis)
     _apply(redis, keys, settings)
     up.start_workers(settings.connectors)
-    say(f"Flower is at {up.start_flower()}")
+    up.start_flower()
     say(f"logs are in {up.folder / 'logs'}; Ctrl-C ends it all")
     up.watch(redis, keys)
 

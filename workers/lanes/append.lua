@@ -3,7 +3,7 @@
 --
 -- ARGV  3 owner  4 lease ms  5 position read from  6 new position  7 MINID to trim the intake to, or ''
 --       then runs: count, each: segment, operations, head ms, last barrier's sequence or '',
---                last clear's sequence or '', chunk, number of integrations, integrations
+--                last clear's sequence or '', chunk, '1' if it must not be dropped, number of integrations, integrations
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
 --       resync   count, each: integration, segment
@@ -39,7 +39,7 @@ end
 local runs = {}
 for n = 1, take_number() do
   local run = { segment = take(), operations = take_number(), head = take_number(), bar = take(), clear = take(),
-    chunk = take(), integrations = {} }
+    chunk = take(), kept = take() == '1', integrations = {} }
   for m = 1, take_number() do run.integrations[m] = take() end
   runs[n] = run
 end
@@ -85,7 +85,7 @@ local function append(integration, run)
     changed[#changed + 1] = value
   end
   local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
-  if set.drops and set.max_backlog and backlog >= set.max_backlog and bar == '' then
+  if set.drops and set.max_backlog and backlog >= set.max_backlog and bar == '' and not run.kept then
     -- The newest go, counted, so that one integration that stands still need not stop all others (RULES.md 31).
     redis.call('HINCRBY', integration_key(integration), 'dropped', operations)
     redis.call('SADD', ns .. ':resync:' .. integration, segment)

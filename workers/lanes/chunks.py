@@ -21,6 +21,19 @@ MAX_MS = 2**43 - 1
 MAX_N = 2**20 - 1
 
 
+class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an operation carries that comes out of the quarantine (RULES.md 30).
+
+    entry    uid of its entry
+    slot     field of the lane's hash of open entries in which `entry` stands as long as nothing came after it
+    retries  how often it was retried, this time included
+    """
+
+    entry: str
+    slot: str
+    retries: int
+
+
 class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One profile's add or remove, or one segment event.
 
@@ -28,6 +41,7 @@ class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind           events.Kind
     at_us          the producer's own time in Unix microseconds, if it gave one
     body           the profile's JSON as it came; empty for a segment event
+    retry          set where it comes out of the quarantine; absent in chunks of segsync before it could
     """
 
     ms: int
@@ -36,6 +50,7 @@ class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kind: int
     at_us: int | None
     body: bytes
+    retry: Retry | None = None
 
     @property
     def sequence(self) -> str:

@@ -19,6 +19,7 @@ local function current_revision()
 end
 
 local function lane_key(integration, segment) return ns .. ':lane:' .. integration .. ':' .. segment end
+local function open_key(integration, segment) return ns .. ':open:' .. integration .. ':' .. segment end
 local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
 local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
 local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
@@ -34,6 +35,11 @@ local function record(outcomes, first)
   for i = first, #outcomes do
     redis.call('XADD', ns .. ':outcomes', '*', 'r', outcomes[i])
   end
+end
+
+-- What became of an entry of the quarantine, as outcomes.Resolved.
+local function resolve(entry, state, code, by)
+  redis.call('XADD', ns .. ':outcomes', '*', 'r', cmsgpack.pack({ 'resolved', entry, state, now, code, '', by or '' }))
 end
 
 -- An integration's settings that scripts need stand in its hash, written by `apply`.

@@ -1,16 +1,22 @@
 -- Reads the next events of the intake, as many as fit a budget of bytes (RULES.md 3). Writes nothing that matters.
 --
 -- ARGV  3 id to read after  4 budget in bytes  5 events at the most
--- Returns {id, event, id, event, ...}; an entry without the field `event` gives false in its place.
+-- Returns {id, event, id, event, ...}; an entry without the field `event` gives false in its place, one that comes
+-- out of the quarantine {event, retry}.
 
 local after, budget, most = '(' .. ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local reply, bytes, count = {}, 0, 0
 
 local function event_of(fields)
-  for i = 1, #fields, 2 do
-    if fields[i] == 'event' then return fields[i + 1] end
+  local event, retry = false, nil
+  for i = #fields - 1, 1, -2 do
+    if fields[i] == 'event' then
+      event = fields[i + 1]
+    elseif fields[i] == 'retry' then
+      retry = fields[i + 1]
+    end
   end
-  return false
+  return event, retry
 end
 
 -- A few at a time, more only while they are small: giants must not pile up in the script's memory.
@@ -18,9 +24,9 @@ local step = 8
 while count < most do
   local entries = redis.call('XRANGE', ns .. ':events', after, '+', 'COUNT', math.min(step, most - count))
   for i = 1, #entries do
-    local event = event_of(entries[i][2])
+    local event, retry = event_of(entries[i][2])
     reply[#reply + 1] = entries[i][1]
-    reply[#reply + 1] = event
+    reply[#reply + 1] = retry and { event, retry } or event
     bytes = bytes + (event and #event or 0)
   end
   count = count + #entries

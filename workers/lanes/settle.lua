@@ -6,10 +6,11 @@
 --       11 chunks it still holds  12 '1' to go on, '0' to let the lane rest  13 lease ms  14 budget in bytes
 --       15 limit and 16 suspect of the next batch, or ''
 --       17 a profile that a target refused and that goes to the quarantine, hashed, or ''
+--       18 what it means for the lane's entries in the quarantine (slots.Change, packed), or ''
 --       then records for the outcomes stream
 -- Returns {'lost'} if the lane is another's by now, {'systemic'} if so many profiles are refused that the query must
 -- be at fault (nothing was settled then), {'empty'}, {'rest'},
---   or {'more', to, clear, chunks...}
+--   or {'more', to, clear, entries in the quarantine, chunks...}
 
 local integration, segment, owner = ARGV[3], ARGV[4], ARGV[5]
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
@@ -17,6 +18,7 @@ local lane = read_lane(key)
 if lane.owner ~= owner or lane.done ~= ARGV[6] then return { 'lost' } end
 
 local settled, operations = ARGV[7], tonumber(ARGV[8])
+local change = ARGV[18] ~= '' and cmsgpack.unpack(ARGV[18])
 local set = read_integration(integration)
 
 -- More than half of at least twenty distinct profiles refused by the target is the query's fault, and none of the
@@ -36,6 +38,53 @@ elseif redis.call('EXISTS', bad) == 1 then
   redis.call('HINCRBY', integration_key(integration), 'good', operations)
 end
 
+-- The hash slot -> entry that a lane has while entries of it are open (RULES.md 30, workers/slots.py). An entry is
+-- resolved only where it still stands in its slot, so exactly once.
+local open = open_key(integration, segment)
+local SLOTS_AT_ONCE = 1000
+
+local function supersede_written(written)
+  for first = 1, #written, SLOTS_AT_ONCE do
+    local last = math.min(first + SLOTS_AT_ONCE - 1, #written)
+    local entries = redis.call('HMGET', open, unpack(written, first, last))
+    for i = first, last do
+      local entry = entries[i - first + 1]
+      if entry then
+        redis.call('HDEL', open, written[i])
+        resolve(entry, 'superseded', 'later operation')
+      end
+    end
+  end
+end
+
+-- All but a segment's name and end. The drainer marks the entries, so that this does not grow with their number.
+local function supersede_cleared(sequence)
+  local kept = redis.call('HGET', open, 'segment')
+  redis.call('UNLINK', open)
+  if kept then redis.call('HSET', open, 'segment', kept) end
+  redis.call('HSET', ns .. ':cleared:' .. integration, segment, sequence)
+  local cleared = cmsgpack.pack({ 'cleared', integration, segment, sequence, now })
+  redis.call('XADD', ns .. ':outcomes', '*', 'r', cleared)
+end
+
+local function keep_entries(retried, written, cleared, opened)
+  for _, one in ipairs(retried) do
+    local slot, entry, state, code = unpack(one)
+    if redis.call('HGET', open, slot) == entry then
+      redis.call('HDEL', open, slot)
+      resolve(entry, state, code)
+    end
+  end
+  supersede_written(written)
+  if cleared ~= '' then supersede_cleared(cleared) end
+  for _, one in ipairs(opened) do
+    local slot, entry = unpack(one)
+    local before = redis.call('HGET', open, slot)
+    if before then resolve(before, 'superseded', 'later operation') end
+    redis.call('HSET', open, slot, entry)
+  end
+end
+
 -- The trim names the sequence it ends at, never a count (RULES.md 11); `off` is how much of the first chunk is done.
 lane.off = lane.off + operations
 while true do
@@ -53,7 +102,8 @@ lane.done = settled
 lane.retry = 0
 
 note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', -operations))
-record(ARGV, 18)
+record(ARGV, 19)
+if change then keep_entries(unpack(change)) end
 
 -- What has just worked is held no longer, at any level.
 redis.call('HDEL', integration_key(integration), 'hold', 'hold_code', 'hold_until')
@@ -93,7 +143,7 @@ if stays then
   local till = now + tonumber(ARGV[13])
   redis.call('HSET', key, 'until', till, 'to', lane.to, 'starts', 1, 'digest', set.digest)
   put_leased(integration, segment, till)
-  local reply = { 'more', lane.to, lane.clear }
+  local reply = { 'more', lane.to, lane.clear, redis.call('HLEN', open) }
   for i = 1, #fresh do reply[#reply + 1] = fresh[i] end
   return reply
 end

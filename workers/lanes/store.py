@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.lanes.chunks import Retry
+
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
 """How long a deliverer or router may be silent before another takes over (RULES.md 12).
 
@@ -29,7 +31,10 @@ LONGEST_SLEEP_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Operations of one segment for the same integrations, on their way into the lanes."""
+    """Operations of one segment for the same integrations, on their way into the lanes.
+
+    kept  whether they may not be dropped where the backlog is full: they come out of the quarantine
+    """
 
     segment: str
     operations: int
@@ -38,6 +43,7 @@ class Run:
     clear: str
     chunk: bytes
     integrations: Sequence[str]
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class Claimed:
     tried     whether somebody may have tried these operations before
     deadly    whether its first operation has ended every process that touched it
     hold      why the lane is held, or ''
+    open      entries of the lane in the quarantine
     """
 
     integration: str
@@ -83,6 +90,7 @@ class Claimed:
     tried: bool
     deadly: bool
     hold: str
+    open: int
     chunks: list[bytes] = field(repr=False)
 
 
@@ -102,6 +110,7 @@ class More:
 
     to: str
     clear: str
+    open: int
     chunks: list[bytes] = field(repr=False)
 
 
@@ -122,7 +131,7 @@ class Systemic:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a deliverer says when it has committed a batch, and what it still holds."""
+    """What a deliverer says when it has committed a batch, and what it still holds; see settle.lua."""
 
     integration: str
     segment: str
@@ -136,6 +145,7 @@ class Settlement:
     limit: int | None = None
     suspect: str = ""
     bad: str = ""
+    change: bytes = b""
     records: Sequence[bytes] = ()
 
 
@@ -153,6 +163,30 @@ class Release:
     code: str = ""
     reason: str = ""
     records: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """An entry of the quarantine that is retried or dropped.
+
+    integration    "" where it never reached one
+    slot           where it stands in the lane's hash of open entries; "" without `integration`
+    unkeyed_since  its sequence where it was not given its slot when it was quarantined, or ""
+    event, retry   fields of the event that goes into the intake
+    """
+
+    entry: str
+    integration: str
+    segment: str
+    slot: str
+    unkeyed_since: str = ""
+    event: bytes = b""
+    retry: bytes = b""
+
+    @property
+    def where(self) -> tuple[str, str, str, str]:
+        """What names it to the script."""
+        return self.entry, self.integration, self.segment, self.slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +223,7 @@ class Lanes:
         common = (folder / "common.lua").read_text()
         self._scripts = {
             name: redis.register_script(common + (folder / f"{name}.lua").read_text())
-            for name in ("append", "claim", "settle", "release", "renew", "route", "read", "circuit", "tick")
+            for name in ("append", "claim", "settle", "release", "renew", "route", "read", "circuit", "tick", "entries")
         }
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -208,16 +242,19 @@ class Lanes:
         """Gives the routing and its permit back."""
         self._call("route", self.owner, LEASE_MS, "leave", token, PERMIT_MS)
 
-    def read(self, after: str, most: int) -> list[tuple[str, bytes | None]]:
-        """The intake's next events after an id: (id, the field `event` or None)."""
+    def read(self, after: str, most: int) -> list[tuple[str, bytes | None, bytes | None]]:
+        """The intake's next events after an id: (id, the field `event` or None, the field `retry` or None)."""
         reply = self._call("read", after, BUDGET_BYTES, most)
-        return [(entry_id.decode(), event) for entry_id, event in zip(reply[::2], reply[1::2], strict=True)]
+        return [
+            (entry_id.decode(), *event) if isinstance(event, list) else (entry_id.decode(), event, None)
+            for entry_id, event in zip(reply[::2], reply[1::2], strict=True)
+        ]
 
     def append(self, move: Move) -> bool:
         """Moves a part of the intake into the lanes; False if another router has taken over."""
         arguments: list[object] = [self.owner, LEASE_MS, move.read_from, move.position, move.trim_to, len(move.runs)]
         for run in move.runs:
-            arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk)
+            arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk, int(run.kept))
             arguments.append(len(run.integrations))
             arguments += run.integrations
         for pairs in (move.segments, move.unwanted, move.resync):
@@ -246,7 +283,8 @@ class Lanes:
             tried=int(reply[9]) > 0,
             deadly=int(reply[9]) > 1,
             hold=reply[10].decode(),
-            chunks=reply[11:],
+            open=reply[11],
+            chunks=reply[12:],
         )
 
     def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
@@ -274,13 +312,32 @@ class Lanes:
             "" if done.limit is None else done.limit,
             done.suspect,
             done.bad,
+            done.change,
             *done.records,
         )
         if reply[0] == b"more":
-            return More(reply[1].decode(), reply[2].decode(), reply[3:])
+            return More(reply[1].decode(), reply[2].decode(), reply[3], reply[4:])
         if reply[0] == b"systemic":
             return Systemic()
         return Lost() if reply[0] == b"lost" else Rest()
+
+    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> frozenset[str]:
+        """Those of these entries of the quarantine that nothing came after, and nobody dropped."""
+        if not retries:
+            return frozenset()
+        key = f"{self.namespace}:open:{integration}:{segment}"
+        found: Any = self.redis.hmget(key, [retry.slot for retry in retries])
+        pairs = zip(retries, found, strict=True)
+        return frozenset(retry.entry for retry, entry in pairs if entry == retry.entry.encode())
+
+    def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
+        """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""
+        arguments = (part for each in entries for part in (*each.where, each.unkeyed_since, each.event, each.retry))
+        return [verdict.decode() for verdict in self._call("entries", "retry", by, *arguments)]
+
+    def drop(self, by: str, entries: Sequence[Requeue]) -> None:
+        """Marks entries of the quarantine dropped, so that a retry on its way leads nowhere."""
+        self._call("entries", "drop", by, *(part for each in entries for part in each.where))
 
     def release(self, release: Release) -> bool:
         """Gives a lane back unsettled; False if it was another's already."""

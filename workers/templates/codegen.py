@@ -251,7 +251,7 @@ def _comma_tail(body: list[Node]) -> str | None:
     commas = [node for node in walk(body, into_loops=False) if isinstance(node, AutoComma)]
     if not commas:
         return ""
-    if len(commas) > 1 or commas[0] not in body:
+    if commas[0] not in body:
         return None
     rest = body[body.index(commas[0]) + 1 :]
     texts = [node.sql() for node in rest if isinstance(node, Text)]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from workers.templates.lexer import QUOTE, WORD, Lexer, State
 from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
 from workers.templates.statements import after, inner_mistake, verb_mistake
+from workers.templates.whitespace import tidy
 
 if TYPE_CHECKING:
     from workers.templates.dialects import Dialect
@@ -26,6 +27,9 @@ MAX_ROUNDS = 20
 """Walks of a loop's body until it adds no state; there are far fewer kinds of state than that."""
 
 BARE, VALUE, TEXT = "bare", "value", "text"
+
+MAX_STEPS = 200_000
+"""Nodes walked in all, those of a loop's body once for each walk."""
 
 _JOINING = {
     WORD: "a word",
@@ -45,6 +49,10 @@ _AFTER = {
     "typed": "a type's name: a missing value would break the statement; write CAST(… AS type)",
     "introducer": "a `_charset` prefix: leave the prefix out",
 }
+
+
+class _TooMuchError(Exception):
+    """The walk has taken MAX_STEPS."""
 
 
 @dataclass
@@ -74,13 +82,18 @@ class _Walk:
         self._lexer = Lexer(dialect)
         self._layout = Layout()
         self._depth = 0
+        self._steps = 0
         self._text = Text("", [(0, 0)])
         self._known: dict[tuple[int, State], State] = {}
         self._numbers: dict[int, int] = {}
         self._texts: list[Text] = []
 
     def all(self, nodes: list[Node]) -> Layout:
-        states = self._sequence(nodes, frozenset({State()}), last_round=True)
+        try:
+            states = self._sequence(nodes, frozenset({State()}), last_round=True)
+        except _TooMuchError:
+            self._source.mistake(0, "too many tags in loops in one another; make several queries or fewer conditions")
+            return self._layout
         for state in states:
             self._check_closed(state)
         self._layout.last = {not state.start for state in states}
@@ -95,6 +108,9 @@ class _Walk:
         return self._texts[stretch].place(index) if self._texts else 0
 
     def _sequence(self, nodes: list[Node], states: States, *, last_round: bool) -> States:
+        self._steps += len(nodes)
+        if self._steps > MAX_STEPS:
+            raise _TooMuchError
         for index, node in enumerate(nodes):
             following = nodes[index + 1] if index + 1 < len(nodes) else None
             previous = nodes[index - 1] if index else None
@@ -106,10 +122,10 @@ class _Walk:
                 states = self._list(node, states)
             elif isinstance(node, AutoComma):
                 states = self._comma(node, states, last_round=last_round)
-            elif isinstance(node, If):
-                states = self._if(node, states)
             else:
-                states = self._for(node, states)
+                if all(state.region is None for state in states):
+                    tidy(node, previous, following)
+                states = self._if(node, states) if isinstance(node, If) else self._for(node, states)
         return states
 
     # Text
@@ -162,13 +178,16 @@ class _Walk:
             self._source.mistake(node.place, f"a placeholder inside {region.name}: {what}")
             return states
         node.quote = region.close or ""
+        before = {state.before for state in states}
         if self._fills(node, states, previous, following):
             node.context = VALUE
-            self._check_value(node, states)
         else:
             node.context = TEXT
+            before.discard("typed")
             self._prefix(node, states)
-            self._check_neighbours(node, {s.before for s in states} - {"typed"}, "a placeholder")
+        if (node.context == VALUE or self._dialect.prefix) and any(state.touched for state in states):
+            self._source.mistake(node.place, "a literal directly after a word: put a blank before its quote")
+        self._check_neighbours(node, before, "a placeholder")
         return frozenset(state._replace(fresh=False, holds=True) for state in states)
 
     def _fills(self, node: Out, states: States, previous: Node | None, following: Node | None) -> bool:
@@ -188,13 +207,6 @@ class _Walk:
         for stretch, index in {state.opened for state in states} if prefix else ():
             if self._texts[stretch].text[index] == node.quote:
                 self._texts[stretch].inserts[index] = prefix
-            if any(state.touched for state in states):
-                self._source.mistake(node.place, "a literal directly after a word: put a blank before its quote")
-
-    def _check_value(self, node: Out, states: States) -> None:
-        if any(state.touched for state in states):
-            self._source.mistake(node.place, "a literal directly after a word: put a blank before its quote")
-        self._check_neighbours(node, {s.before for s in states}, "a placeholder")
 
     def _bare(self, node: Out | BatchIn, states: States, what: str) -> States:
         for state in states:
@@ -208,9 +220,11 @@ class _Walk:
         return frozenset(state._replace(tail=QUOTE, last="holds", start=False, fresh=False) for state in states)
 
     def _check_neighbours(self, node: Out | BatchIn, last: set[str], what: str) -> None:
-        for token in sorted(last):
-            if token in _AFTER:
-                self._source.mistake(node.place, f"{what} after {_AFTER[token]}")
+        for kind in sorted(last):
+            if kind in _AFTER:
+                self._source.mistake(node.place, f"{what} after {_AFTER[kind]}")
+            elif kind == "pattern":
+                self._source.warn(node.place, f"{what} in a pattern: `%`, `_` and the like in the data match anything")
 
     def _list(self, node: BatchIn, states: States) -> States:
         region = next(iter(states)).region
@@ -254,6 +268,8 @@ class _Walk:
             if again == entry:
                 break
             entry = again
+        else:
+            raise _TooMuchError
         ended = self._sequence(node.body, entry, last_round=True)
         self._depth -= 1
         return self._join(node, [entry, ended], "{for}")

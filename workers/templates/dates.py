@@ -41,7 +41,6 @@ DIRECTIVES: dict[str, Callable[[datetime], str]] = {
     "F": lambda t: f"{t.year:04d}-{t.month:02d}-{t.day:02d}",
     "T": lambda t: f"{t.hour:02d}:{t.minute:02d}:{t.second:02d}",
     "z": lambda t: t.strftime("%z"),
-    "s": lambda t: str(int(t.timestamp())),
     "%": lambda _: "%",
 }
 """strftime's directives that read the same on every machine, whatever its locale. Only these are allowed."""

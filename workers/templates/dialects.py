@@ -8,6 +8,7 @@ in two ways is refused, so that there is nothing left to guess.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -49,8 +50,10 @@ class Dialect:
     uncalled        words that may stand in a statement only as a function's name -> why
     escapes         quote -> what in a text needs more than being copied -> what stands for it
     joint           what ends a literal and goes on with it, where a backslash and a line's end must not meet in one
-    longest         characters of the longest text in one literal; longer ones are put together with `longer`
-    longer          pattern of a longer text's pieces
+    longest         characters of the longest text in one literal; longer ones are put together of pieces
+    piece           pattern of such a piece
+    lookalikes      characters that the server may make a quote of, before it reads the statement
+    unlike          pattern of a literal in which they are written by their numbers in Unicode
     prefix          what stands before a literal's quote
     true, false     how booleans are written
     moment          how a time's text is written as a literal
@@ -72,8 +75,10 @@ class Dialect:
     uncalled: Mapping[str, str] = field(default_factory=dict)
     escapes: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {"'": {"'": "''"}})
     joint: str = ""
-    longest: int | None = None
-    longer: str = ""
+    longest: int = sys.maxsize
+    piece: str = ""
+    lookalikes: str = ""
+    unlike: str = ""
     prefix: str = ""
     true: str = "TRUE"
     false: str = "FALSE"
@@ -101,6 +106,7 @@ _SLASHES = (
 )
 _TAGGED_QUOTE = (_TAGGED, "`$…$` quotes are not known to {dialect}; write a literal in single quotes")
 _LONE_DOLLAR = ("\\$(?!" + _TAG + ")", "a lone `$`: in {dialect} it opens a $…$ literal, which ends in the same $…$")
+_GLUED_DOLLAR = (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them")
 _LITERAL = ("'", quoted("a literal", "'"))
 _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
@@ -140,7 +146,7 @@ POSTGRESQL = Dialect(
     refused=(
         _SLASHES,
         _LONE_DOLLAR,
-        (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them"),
+        _GLUED_DOLLAR,
     ),
     regions=(
         (_TAGGED, tagged),
@@ -216,8 +222,11 @@ ORACLE = Dialect(
         _LITERAL,
     ),
     typed=frozenset({"date", "timestamp", "interval"}),
-    longest=1000,  # 4,000 bytes, of which a character takes up to four
-    longer="TO_CLOB('{text}')",
+    longest=800,  # 4,000 bytes, of which a character takes up to five (see `unlike`)
+    piece="TO_CLOB({literal})",
+    # A database in an older character set turns the statement into it first, and best fits become quotes.
+    lookalikes="\u02b9\u02bb\u02bc\u02c8\u2018\u2019\u201b\u2032\uff07",
+    unlike="TO_CHAR(UNISTR('{text}'))",
     true="1",
     false="0",
     moment="TIMESTAMP '{text}'",
@@ -228,6 +237,7 @@ CLICKHOUSE = Dialect(
     line_comments=r"--|//|\#[ !]",
     refused=(
         _LONE_DOLLAR,
+        _GLUED_DOLLAR,
         (r"\#(?![ !])", "a lone `#`: some versions begin a comment with it; use {{* … *}} for one of the template"),
         ("[\u2018\u2019\u201c\u201d]", "typographic quotes open a literal in some versions; write straight ones"),
         (r"//[^\n]*['\"`]", "a quote in a `//` comment: older versions do not know these comments; use {{* … *}}"),

@@ -6,6 +6,7 @@ never stand in it: they are values, found under made-up names (`c1`, `c2`).
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -81,6 +82,7 @@ class Names:
         dialect = target.dialect
         instant = clock(target.timezone, offset=dialect.offset)
         self.known: dict[str, object] = {
+            "__builtins__": {"type": type, "str": str, "len": len, "enumerate": enumerate},
             **functions.PLAIN,
             "truth": values.truth,
             "equal": values.equal,
@@ -252,7 +254,9 @@ class Placeholders:
         tests = [
             f"{self._names.constant(special)} not in {name}" for special in self._dialect.escapes[node.quote or "'"]
         ]
-        return tests if self._dialect.longest is None else [*tests, f"len({name}) <= {self._dialect.longest}"]
+        if self._dialect.longest < sys.maxsize:
+            tests.append(f"len({name}) <= {self._dialect.longest}")
+        return [*tests, f"{name}.isascii()"] if self._dialect.lookalikes else tests
 
     def _written(self, node: Out, value: Expression) -> str:
         code, name = self._expressions.value(value), self._expressions.field_name(value)

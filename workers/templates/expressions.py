@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 30
 MAX_PARTS = 200
+MAX_DIGITS = 100
 
 _OPERATORS = {
     "=": "=",
@@ -141,7 +142,7 @@ class Reader:
         if token.kind == "string":
             return Const(token.text)
         if token.kind == "number":
-            return Const(int(token.text) if token.text.lstrip("-").isdigit() else Numeral(token.text))
+            return _number(token)
         if token.kind == "name" and token.text not in _RESERVED:
             return self._named(token)
         if token.text == "(" and token.kind == "sign":
@@ -186,7 +187,7 @@ class Reader:
         if name in ("batch_in", "autocomma"):
             return f"{{{name}}} is a tag of its own and no value"
         known = [*BUILTINS, "lead", *FUNCTIONS, "batch_in", "autocomma", "for", "if", "else", "elseif", "end"]
-        hint = suggestion(name, known) if len(name) > 1 else "a field is `lead.Field` or `$lead.Field`"
+        hint = suggestion(name, known) if len(name) > 1 else "a field is `lead.Field` or `$lead.Field`."
         return f"unknown name {name!r}; {hint} Braces that are SQL's own go between {{literal}} and {{end}}"
 
     def _steps(self) -> Steps:
@@ -201,6 +202,9 @@ class Reader:
     def _call(self, token: Token) -> Expression:
         opening = self._tokens.accept("(")
         arguments = self._listed(opening) if opening else self._following()
+        if opening and len(arguments) == 1:
+            # `f (a) b`: the brackets were those of the first value.
+            arguments += self._following()
         wrong = check_call(token.text, arguments)
         if wrong:
             raise BadTag(token.place, wrong)
@@ -231,6 +235,12 @@ class Reader:
     def _reject_bare_call(self, token: Token) -> None:
         if token.kind == "name" and token.text in FUNCTIONS and self._tokens.after.text != "(":
             raise BadTag(token.place, f"put brackets round the inner function, as in `({token.text} …)`")
+
+
+def _number(token: Token) -> Const:
+    if len(token.text) > MAX_DIGITS:
+        raise BadTag(token.place, f"a number in a template has at most {MAX_DIGITS} characters")
+    return Const(int(token.text) if token.text.lstrip("-").isdigit() else Numeral(token.text))
 
 
 def _dotted(token: Token) -> str:

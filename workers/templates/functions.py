@@ -98,10 +98,10 @@ def path_finder(path: str, mode: str) -> Bound:
     """The function that finds values: with "item" the first one or null, with "array" a list of all."""
     steps = jsonpath.parse(path)
 
-    def found(value: object, _field: str) -> object:
+    def found(value: object, field: str) -> object:
         if value is None:
             return None
-        hits = jsonpath.find(value, steps)
+        hits = jsonpath.find(value, steps, field)
         return hits if mode == "array" else next(iter(hits), None)
 
     return found

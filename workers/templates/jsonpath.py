@@ -2,8 +2,8 @@
 
     $   .name   ['name']   [0]   [-1]   .*   [*]   ..name
 
-Filters and slices are refused when the query is compiled. A path has at most MAX_STEPS steps and finds at
-most MAX_FOUND values, so that no path and no profile can make it run away.
+Filters and slices are refused when the query is compiled. A path has at most MAX_STEPS steps, and a search
+looks at MAX_VISITED values at most, so that no path and no profile can make it run away.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from workers.templates.model import BAD_VALUE, RowProblem
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_STEPS = 20
-MAX_FOUND = 1_000
+MAX_VISITED = 100_000
 MAX_LEVELS = 100
 
 _STEP = re.compile(
@@ -60,38 +62,50 @@ def _step(match: re.Match[str]) -> Step:
     return Step("name", match["name"] or match["single"] or match["double"] or "")
 
 
-def find(value: object, steps: tuple[Step, ...]) -> list[object]:
-    """All values at the path, in the order of the document, at most MAX_FOUND."""
-    found = [value]
-    for step in steps:
-        following: list[object] = []
-        for one in found:
-            for hit in _hits(one, step, 0):
-                following.append(hit)
-                if len(following) == MAX_FOUND:
-                    break
-        found = following[:MAX_FOUND]
-    return found
+def find(value: object, steps: tuple[Step, ...], field: str) -> list[object]:
+    """All values at the path, in the order of the document; RowProblem where that is too much."""
+    return _Search(field).find(value, steps)
 
 
-def _hits(value: object, step: Step, level: int) -> Iterator[object]:
-    if step.kind == "deep":
-        yield from _deep(value, str(step.of), level)
-    elif step.kind == "all":
-        yield from _children(value)
-    elif isinstance(value, dict) and step.kind == "name":
-        yield from (value[step.of],) if step.of in value else ()
-    elif isinstance(value, list) and isinstance(step.of, int):
-        yield from value[step.of : step.of + 1 or None]
+class _Search:
+    """One search, which looks at MAX_VISITED values at most."""
 
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._visited = 0
 
-def _deep(value: object, name: str, level: int) -> Iterator[object]:
-    if level > MAX_LEVELS:
-        return
-    if isinstance(value, dict) and name in value:
-        yield value[name]
-    for child in _children(value):
-        yield from _deep(child, name, level + 1)
+    def find(self, value: object, steps: tuple[Step, ...]) -> list[object]:
+        found = [value]
+        for step in steps:
+            found = [hit for one in found for hit in self._hits(one, step)]
+        return found
+
+    def _hits(self, value: object, step: Step) -> Iterator[object]:
+        self._count()
+        if step.kind == "deep":
+            yield from self._deep(value, str(step.of), 0)
+        elif step.kind == "all":
+            yield from _children(value)
+        elif isinstance(value, dict) and step.kind == "name":
+            yield from (value[step.of],) if step.of in value else ()
+        elif isinstance(value, list) and isinstance(step.of, int):
+            yield from value[step.of : step.of + 1 or None]
+
+    def _deep(self, value: object, name: str, level: int) -> Iterator[object]:
+        self._count()
+        if level > MAX_LEVELS:
+            raise RowProblem(self._field, BAD_VALUE, f"expected at most {MAX_LEVELS} levels of lists and objects")
+        if isinstance(value, dict) and name in value:
+            yield value[name]
+        for child in _children(value):
+            yield from self._deep(child, name, level + 1)
+
+    def _count(self) -> None:
+        self._visited += 1
+        if self._visited > MAX_VISITED:
+            raise RowProblem(
+                self._field, BAD_VALUE, f"expected a value with at most {MAX_VISITED:,} parts for this path"
+            )
 
 
 def _children(value: object) -> list[object]:

@@ -20,6 +20,7 @@ WORD = "w"
 QUOTE = "'"
 
 _CALLED = re.compile(r"[ \t\n]*\(")
+_PATTERNS = frozenset({"like", "ilike", "rlike", "regexp", "glob"})
 _QUOTES = "'\"`"
 _GLUE = {"-": "-", "/": "*/", "&": _QUOTES, "#": "! ", "]": "]"}
 """Signs -> what would make another token of them."""
@@ -31,7 +32,7 @@ class State(NamedTuple):
     region   the literal, identifier or comment it is in; None outside of all
     tail     what the text ends in: WORD, QUOTE (a literal's end), a sign, or "" (a blank, bracket or comma)
     last     the last token, where it matters: "literal", "holds" (a literal with a placeholder), "escape" (a
-             prefixed literal), "typed" (DATE, TIMESTAMP, …), "introducer" (_utf8mb4), else ""
+             prefixed literal), "typed" (DATE, TIMESTAMP, …), "introducer" (_utf8mb4), "pattern" (LIKE), else ""
     start    whether the statement has not begun yet: only blanks and comments so far
     fresh    whether the region was opened by the very last character
     touched  whether the region's quote stood directly after a word
@@ -122,7 +123,7 @@ class Lexer:
 
     def _word(self, state: State, match: re.Match[str], listener: Listener) -> State:
         word = match[0].lower()
-        last = "typed" if word in self._dialect.typed else ""
+        last = "typed" if word in self._dialect.typed else "pattern" if word in _PATTERNS else ""
         if self._dialect.introducers and word.startswith("_"):
             last = "introducer"
         called = _CALLED.match(match.string, match.end()) is not None

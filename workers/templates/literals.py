@@ -10,7 +10,6 @@ A writer takes a value and the name of its field (for messages only) and gives S
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -57,36 +56,50 @@ class Quoting:
     """Texts between quotes in one dialect, whole literals and parts of them."""
 
     def __init__(self, dialect: Dialect, quote: str) -> None:
+        self._dialect = dialect
         self._escape = escaper(dialect, quote)
         self._opening = dialect.prefix + quote
         self._quote = quote
-        self._joint = dialect.joint
-        self._longest = dialect.longest or sys.maxsize
-        self._longer = dialect.longer
 
     def literal(self, text: str) -> str:
         """A whole literal with its quotes."""
-        if len(text) > self._longest:
+        if len(text) > self._dialect.longest:
             return f"({self._pieces(text)})"
+        if self._is_unlike(text):
+            return self._unlike(text)
         return f"{self._opening}{self._escape(text)}{self._quote}"
 
     def part(self, text: str) -> str:
         """What stands inside a literal that the template has opened and will close."""
-        if len(text) > self._longest:
+        if len(text) > self._dialect.longest:
             return f"{self._quote}||{self._pieces(text)}||{self._quote}"
+        if self._is_unlike(text):
+            return f"{self._quote}||{self._unlike(text)}||{self._quote}"
         written = self._escape(text)
-        if self._joint and text[:1] in ("\n", "\r"):
-            written = self._joint + written
-        return written + self._joint if text.endswith("\\") else written
+        joint = self._dialect.joint
+        if joint and text[:1] in ("\n", "\r"):
+            written = joint + written
+        return written + joint if text.endswith("\\") else written
+
+    def _is_unlike(self, text: str) -> bool:
+        return not text.isascii() and any(character in text for character in self._dialect.lookalikes)
+
+    def _unlike(self, text: str) -> str:
+        """The literal with a backslash and four digits for each character that could become a quote."""
+        text = self._escape(text.replace("\\", "\\\\"))
+        for character in self._dialect.lookalikes:
+            text = text.replace(character, f"\\{ord(character):04X}")
+        return self._dialect.unlike.format(text=text)
 
     def _pieces(self, text: str) -> str:
-        cut = [text[at : at + self._longest] for at in range(0, len(text), self._longest)]
-        return "||".join([self._longer.format(text=self._escape(piece)) for piece in cut])
+        longest = self._dialect.longest
+        cut = [text[at : at + longest] for at in range(0, len(text), longest)]
+        return "||".join([self._dialect.piece.format(literal=self.literal(piece)) for piece in cut])
 
 
 def key_reader(dialect: Dialect) -> Callable[[object, str], str]:
     """The canonical text of a key; no database compares keys that do not fit in one literal."""
-    longest = dialect.longest or sys.maxsize
+    longest = dialect.longest
 
     def read(value: object, field: str) -> str:
         text = key_text(value, field)
@@ -148,19 +161,17 @@ def _number(dialect: Dialect, value: object, field: str) -> str:
 
 def text_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
     """Distinct text literals for IN, in the order of the batch."""
-    escape, read = escaper(dialect, "'"), key_reader(dialect)
-    specials = list(dialect.escapes["'"])
-    longest = dialect.longest or sys.maxsize
+    literal, read = Quoting(dialect, "'").literal, key_reader(dialect)
+    specials = [*dialect.escapes["'"], *dialect.lookalikes]
+    longest = dialect.longest
     opening = f"{dialect.prefix}'"
     between = f"',{opening}"
 
     def literals(values: Iterable[object], field: str) -> str:
-        texts: Iterable[str] = dict.fromkeys(
-            [v if type(v) is str and 0 < len(v) <= longest else read(v, field) for v in values]
-        )
+        texts = dict.fromkeys([v if type(v) is str and 0 < len(v) <= longest else read(v, field) for v in values])
         together = "".join(texts)
         if any(special in together for special in specials):
-            texts = [escape(text) for text in texts]
+            return ",".join([literal(text) for text in texts])
         return opening + between.join(texts) + "'"
 
     return literals

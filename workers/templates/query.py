@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from workers.templates.dialects import Dialect
     from workers.templates.model import QueryKind, Row, SegmentView
 
+MAX_STATEMENTS = 100
+
 REVISION = "1"
 """Raised when the same text renders otherwise than before, so that digests differ."""
 
@@ -168,7 +170,9 @@ def _target(
 
 
 def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -> None:
-    if not statements:
+    if len(statements) > MAX_STATEMENTS:
+        text.mistake(statements[MAX_STATEMENTS].place, f"a query has at most {MAX_STATEMENTS} statements")
+    elif not statements and not text.mistakes:
         text.mistake(0, "there is no statement in it; leave a query out that is to do nothing")
     elif len(statements) > 1 and dialect.one_statement:
         text.mistake(statements[1].place, f"{dialect.name} runs one statement per query; take the second one out")
@@ -231,10 +235,9 @@ def _digest(*parts: str) -> str:
 
 
 def _unstorable(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(_unstorable(one) for pair in value.items() for one in pair)
-    if isinstance(value, list):
-        return any(_unstorable(one) for one in value)
+    if isinstance(value, (dict, list)):
+        # Lists and objects are written as JSON, which spells U+0000 and surrogates out.
+        return False
     return isinstance(value, str) and ("\0" in value or any("\ud800" <= character <= "\udfff" for character in value))
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from workers.errors import Mistake
 from workers.templates.nodes import Text
 
-MAX_LENGTH = 200_000
+MAX_LENGTH = 100_000
 MAX_TAGS = 5_000
 MAX_MISTAKES = 50
 

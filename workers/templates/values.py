@@ -120,19 +120,29 @@ def json_of(value: object, field: str = "") -> str:
 
 
 def _json(value: object, field: str) -> str:
-    if value is None or isinstance(value, (bool, str)):
-        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return _json_string(value)
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, (int, Numeral, float)):
         return digits_of(value, field)
     if isinstance(value, list):
         return "[" + ",".join([_json(item, field) for item in value]) + "]"
     if isinstance(value, dict):
-        return (
-            "{" + ",".join([f"{json.dumps(k, ensure_ascii=False)}:{_json(v, field)}" for k, v in value.items()]) + "}"
-        )
+        return "{" + ",".join([f"{_json_string(k)}:{_json(v, field)}" for k, v in value.items()]) + "}"
     if isinstance(value, Instant):
         return json.dumps(value.text)
     raise RowProblem(field, BAD_VALUE, f"expected a JSON value, got {type_name(value)}")
+
+
+def _json_string(text: str) -> str:
+    written = json.dumps(text, ensure_ascii=False)
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        # Lone surrogates: JSON can spell them out, UTF-8 cannot hold them.
+        return json.dumps(text)
+    return written
 
 
 def truth(value: object) -> bool:

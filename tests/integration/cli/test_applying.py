@@ -33,7 +33,8 @@ def applied(place: Place) -> int:
 
 
 def names(place: Place) -> set[bytes]:
-    return set(place.redis.smembers(place.keys.integrations))
+    members: Any = place.redis.smembers(place.keys.integrations)
+    return set(members)
 
 
 def left_of(place: Place, key: str) -> list[bytes]:

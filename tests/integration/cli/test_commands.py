@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.cli.place import integration
+from workers.cli import main
 
 if TYPE_CHECKING:
     from tests.integration.cli.place import Place
@@ -23,36 +25,64 @@ def one_line(text: str) -> str:
 
 
 READING = (["status"], ["stats"], ["errors"], ["quarantine", "list"], ["quarantine", "show", "1"])
-ALL = (*READING, ["apply"], ["pause", "crm"], ["resume", "crm"], ["drain"], ["push", "-"])
+ALL = (*READING, ["apply"], ["pause", "crm"], ["resume", "crm"], ["drain"], ["push", "events.jsonl"])
+
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs a command in this process, which is ten times quicker than `place.run`.
+
+    Not for `status`, which asks Celery, and Celery's application is one for each process.
+    """
+
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(place.folder)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
+        monkeypatch.setattr("sys.argv", ["segsync", *command])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(command, int(end.value.code or 0), said.out, said.err)
+
+    return run
 
 
 @pytest.mark.parametrize("command", ALL, ids=" ".join)
-def test_a_dead_redis_is_a_message_and_status_3(place: Place, command: list[str]) -> None:
+def test_a_dead_redis_is_a_message_and_status_3(place: Place, command: list[str], call: Call) -> None:
     place.url = "redis://127.0.0.1:1/0"
     place.write(integration())
-    done = place.run(*command, stdin='{"type":"clear","segment":{"id":7}}\n')
-    assert done.returncode == 3, done.stderr
-    assert "Redis" in done.stderr
-    assert "Traceback" not in done.stderr
+    (place.folder / "events.jsonl").write_text('{"type":"clear","segment":{"id":7}}\n')
+    done = call(*command)
+    assert ("Redis" in done.stderr, done.returncode) == (True, 3), done.stderr
 
 
 @pytest.mark.parametrize("command", [*ALL, ["check"], ["up"]], ids=" ".join)
-def test_a_wrong_file_is_a_message_and_status_2(place: Place, command: list[str]) -> None:
+def test_a_wrong_file_is_a_message_and_status_2(place: Place, command: list[str], call: Call) -> None:
     place.file.write_text(WRONG_FILE)
-    done = place.run(*command, stdin="")
-    assert done.returncode == 2, done.stderr
-    assert "redis.foo: unknown key" in done.stderr
+    done = call(*command)
+    assert ("redis.foo: unknown key" in done.stderr, done.returncode) == (True, 2), done.stderr
+
+
+@pytest.mark.parametrize("command", [["status"], ["apply"], ["check"]], ids=" ".join)
+def test_no_expected_failure_shows_a_traceback(place: Place, command: list[str]) -> None:
+    place.file.write_text(WRONG_FILE)
+    done = place.run(*command)
+    assert done.returncode == 2
+    assert done.stderr.startswith("segsync: ")
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [["stats"], ["errors"], ["quarantine", "list"], ["quarantine", "show", "1"]])
-def test_a_dead_ledger_is_a_message_and_status_3(place: Place, command: list[str]) -> None:
+def test_a_dead_ledger_is_a_message_and_status_3(place: Place, command: list[str], call: Call) -> None:
     (place.folder / "ledger").mkdir()
     place.publish(integration(), ledger="ledger")
-    done = place.run(*command)
-    assert done.returncode == 3
-    assert done.stderr.startswith("segsync: ledger sqlite")
-    assert "Traceback" not in done.stderr
+    done = call(*command)
+    assert (done.stderr.startswith("segsync: ledger sqlite"), done.returncode) == (True, 3), done.stderr
 
 
 def test_a_dead_ledger_does_not_stop_status_which_says_so(place: Place) -> None:
@@ -79,9 +109,9 @@ def test_the_file_may_be_named_by_an_option(place: Place) -> None:
     assert f"{place.file}: fine" in done.stdout
 
 
-def test_check_says_how_the_file_is_understood(place: Place) -> None:
+def test_check_says_how_the_file_is_understood(place: Place, call: Call) -> None:
     place.write(integration(), integration("late", active=False, segments="[7]"))
-    done = place.run("check")
+    done = call("check")
     assert done.returncode == 0
     assert "mode       batches of 10 or 100ms\n" in done.stdout
     assert "row's key  id\n" in done.stdout
@@ -89,9 +119,9 @@ def test_check_says_how_the_file_is_understood(place: Place) -> None:
     assert "100ms, paused" in done.stdout
 
 
-def test_check_gives_programs_the_same(place: Place) -> None:
+def test_check_gives_programs_the_same(place: Place, call: Call) -> None:
     place.write(integration())
-    found = json.loads(place.run("check", "--json").stdout)
+    found = json.loads(call("check", "--json").stdout)
     assert found["ok"] is True
     (one,) = found["integrations"]
     assert one == {
@@ -108,49 +138,49 @@ def test_check_gives_programs_the_same(place: Place) -> None:
     }
 
 
-def test_check_gives_programs_all_mistakes(place: Place) -> None:
+def test_check_gives_programs_all_mistakes(place: Place, call: Call) -> None:
     place.file.write_text(WRONG_FILE)
-    done = place.run("check", "--json")
+    done = call("check", "--json")
     found = json.loads(done.stdout)
     assert (done.returncode, found["ok"]) == (2, False)
     assert {"redis.foo"} <= {mistake["where"] for mistake in found["mistakes"]}
 
 
-def test_apply_shows_the_difference_and_publishes(place: Place) -> None:
+def test_apply_shows_the_difference_and_publishes(place: Place, call: Call) -> None:
     place.write(integration())
-    assert "revision 1 is applied" in place.run("apply").stdout
+    assert "revision 1 is applied" in call("apply").stdout
     place.write(integration(timeout="5s"))
-    second = place.run("apply")
+    second = call("apply")
     assert second.returncode == 0
     assert second.stdout.splitlines() == ["~ integrations.crm.batch.timeout", "revision 2 is applied"]
-    assert place.run("apply").stdout == "revision 2: no change\n"
+    assert call("apply").stdout == "revision 2: no change\n"
 
 
-def test_a_wrong_file_leaves_what_is_applied(place: Place) -> None:
+def test_a_wrong_file_leaves_what_is_applied(place: Place, call: Call) -> None:
     place.publish(integration())
     place.file.write_text(place.file.read_text().replace("size = 10", "size = 0").replace('key = "id"', "key = 7"))
-    done = place.run("apply")
+    done = call("apply")
     assert done.returncode == 2
     assert "integrations.crm.batch.size" in done.stderr
     assert "integrations.crm.key" in done.stderr
     assert place.redis.hget(place.keys.config, "revision") == b"1"
 
 
-def test_apply_refuses_to_leave_a_backlog_behind_and_drops_it_when_told(place: Place) -> None:
+def test_apply_refuses_to_leave_a_backlog_behind_and_drops_it_when_told(place: Place, call: Call) -> None:
     runtime = place.publish(integration(), integration("erp"))
     place.add("7", 10)
     runtime.route("t", 5)
     place.write(integration("erp"))
 
-    refused = place.run("apply")
+    refused = call("apply")
     assert refused.returncode == 1
     assert "--drain crm" in refused.stderr
     assert place.redis.hget(place.keys.config, "revision") == b"1"
 
-    dropped = place.run("apply", "--drop", "crm")
+    dropped = call("apply", "--drop", "crm")
     assert dropped.returncode == 0
     assert "dropped 10 operations in 1 lanes of crm" in dropped.stdout
-    assert place.run("apply", "--drop", "erq").returncode == 2
+    assert call("apply", "--drop", "erq").returncode == 2
 
 
 def test_push_takes_files_and_pipes(place: Place) -> None:
@@ -181,23 +211,23 @@ def test_push_into_a_full_intake_needs_someone(place: Place) -> None:
     assert "full" in done.stderr
 
 
-def test_pause_and_resume(place: Place) -> None:
+def test_pause_and_resume(place: Place, call: Call) -> None:
     place.publish(integration())
-    assert place.run("pause", "crm", "--reason", "new table").returncode == 0
+    assert call("pause", "crm", "--reason", "new table").returncode == 0
     shown = place.run("status")
     assert shown.returncode == 0
     assert "crm is paused" in shown.stdout
     assert "new table" in shown.stdout
-    assert place.run("resume", "crm").stdout == "crm goes on\n"
-    assert place.run("resume", "crm").stdout == "crm was not paused\n"
-    unknown = place.run("pause", "crn")
+    assert call("resume", "crm").stdout == "crm goes on\n"
+    assert call("resume", "crm").stdout == "crm was not paused\n"
+    unknown = call("pause", "crn")
     assert unknown.returncode == 2
     assert "did you mean 'crm'?" in unknown.stderr
 
 
-def test_drain_then_stats_errors_and_quarantine(place: Place) -> None:
+def test_drain_then_stats_errors_and_quarantine(place: Place, call: Call) -> None:
     place.write(integration(), integration("bad", table="missing", segments="[8]"))
-    assert "revision 1" in place.run("apply").stdout
+    assert "revision 1" in call("apply").stdout
     place.add("7", 10)
     place.add("8", 10)
     place.redis.xadd(place.keys.events, {"event": "no \x1b[31mjson"})
@@ -206,27 +236,27 @@ def test_drain_then_stats_errors_and_quarantine(place: Place) -> None:
     assert "! bad/8: sqlite" in done.stderr
     assert "3 events routed" in done.stdout
 
-    stats = json.loads(place.run("stats", "--json").stdout)["stats"]
+    stats = json.loads(call("stats", "--json").stdout)["stats"]
     assert {(row["integration"], row["event_type"], row["queries"]) for row in stats} >= {("crm", "add", 2)}
-    assert "2 successful queries" in one_line(place.run("stats").stdout)
-    assert json.loads(place.run("stats", "--since", "2d", "--until", "1d", "--json").stdout)["stats"] == []
-    assert place.run("stats", "--since", "1h", "--until", "2h").returncode == 2
+    assert "2 successful queries" in one_line(call("stats").stdout)
+    assert json.loads(call("stats", "--since", "2d", "--until", "1d", "--json").stdout)["stats"] == []
+    assert call("stats", "--since", "1h", "--until", "2h").returncode == 2
 
-    errors = json.loads(place.run("errors", "--json").stdout)["errors"]
+    errors = json.loads(call("errors", "--json").stdout)["errors"]
     assert {row["integration"] for row in errors} == {"bad", None}
-    assert "bad: sqlite" in place.run("errors").stdout
-    assert json.loads(place.run("errors", "--integration", "crm", "--json").stdout)["errors"] == []
+    assert "bad: sqlite" in call("errors").stdout
+    assert json.loads(call("errors", "--integration", "crm", "--json").stdout)["errors"] == []
 
-    listed = json.loads(place.run("quarantine", "list", "--json").stdout)
+    listed = json.loads(call("quarantine", "list", "--json").stdout)
     assert listed["open"] == 1
     (entry,) = listed["entries"]
-    shown = json.loads(place.run("quarantine", "show", str(entry["id"]), "--json").stdout)
+    shown = json.loads(call("quarantine", "show", str(entry["id"]), "--json").stdout)
     assert (shown["payload"], shown["payload_base64"], shown["state"]) == ("no \x1b[31mjson", None, "open")
-    text = place.run("quarantine", "show", str(entry["id"])).stdout
+    text = call("quarantine", "show", str(entry["id"])).stdout
     assert "no \\x1b[31mjson" in text
     assert "\x1b" not in text
-    assert "(intake)" in place.run("quarantine", "list").stdout
-    assert place.run("quarantine", "show", "999").returncode == 2
+    assert "(intake)" in call("quarantine", "list").stdout
+    assert call("quarantine", "show", "999").returncode == 2
 
     held = place.run("status")
     assert held.returncode == 1
@@ -240,10 +270,9 @@ def test_drain_applies_the_own_file_where_nothing_is_applied(place: Place) -> No
     assert len(place.rows()) == 10
 
 
-def test_before_anything_happened_every_reading_command_says_so(place: Place) -> None:
+def test_before_anything_happened_every_reading_command_says_so(place: Place, call: Call) -> None:
     place.publish(integration())
-    for command in (["stats"], ["errors"], ["quarantine", "list"], ["status"]):
-        done = place.run(*command)
+    for done in (call("stats"), call("errors"), call("quarantine", "list"), place.run("status")):
         assert done.returncode == 0, done.stderr
         assert done.stdout
         assert done.stderr == ""
@@ -263,19 +292,19 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about(place: Place) -> No
 
 def test_texts_that_the_terminal_cannot_show_end_no_command(place: Place) -> None:
     place.publish(integration())
-    place.run("pause", "crm", "--reason", "Größe")
-    done = place.run("status", PYTHONIOENCODING="ascii")
-    assert done.returncode == 0
-    assert "Gr\\xf6\\xdfe" in done.stdout
+    place.run("pause", "crm", "--reason", "移動")
+    done = place.run("status", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0, done.stderr
+    assert "\\u79fb\\u52d5" in done.stdout
 
 
-def test_nothing_is_wider_than_80_columns(place: Place) -> None:
+def test_nothing_is_wider_than_80_columns(place: Place, call: Call) -> None:
     runtime = place.publish(integration(), integration("x" * 63))
     place.add("7", 10)
     runtime.route("t", 5)
     place.run("drain")
     time.sleep(0.1)
     for command in (["stats"], ["errors"], ["quarantine", "list"]):
-        assert all(len(line) <= 80 for line in place.run(*command).stdout.splitlines()), command
+        assert all(len(line) <= 80 for line in call(*command).stdout.splitlines()), command
     table = place.run("status").stdout.partition("integration  ")[2].partition("\n\n")[0]
     assert all(len(line) <= 80 for line in table.splitlines())

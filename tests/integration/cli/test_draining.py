@@ -63,6 +63,7 @@ def test_what_fails_is_reported_once_for_each_cause_and_not_waited_for(place: Pl
     assert len(report.causes) == 1
     assert report.causes[0].startswith("crm/7: ")
     assert backlog(place) == 10
+    assert place.redis.zcard(place.keys.permits("deliver.db")) == 0
     assert time.monotonic() - started < 10
 
 
@@ -119,3 +120,19 @@ def test_a_paused_integration_is_left_alone(place: Place) -> None:
 
     assert (report.events, report.batches) == (1, 0)
     assert backlog(place) == 10
+
+
+def test_a_target_that_is_away_is_reported_and_not_waited_for(place: Place) -> None:
+    runtime = place.publish(integration())
+    place.target.unlink()
+    place.target.mkdir()
+    place.add("7", 10)
+    place.add("8", 10)
+
+    started = time.monotonic()
+    report = drain(runtime)
+
+    assert report.failed >= 1
+    assert report.batches == 0
+    assert backlog(place) == 20
+    assert time.monotonic() - started < 10

@@ -15,6 +15,8 @@ from workers.lanes.store import Release
 from workers.pausing import NotPausable, NotSettled, UnknownIntegration, pause, resume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integration.cli.place import Place
 
 
@@ -113,20 +115,20 @@ def test_what_the_file_pauses_only_the_file_resumes(place: Place) -> None:
 
 
 @pytest.mark.parametrize("command", [pause, resume])
-def test_an_unknown_name_is_met_with_the_nearest(place: Place, command) -> None:  # noqa: ANN001
+def test_an_unknown_name_is_met_with_the_nearest(place: Place, command: Callable[..., object]) -> None:
     place.publish(integration())
     with pytest.raises(UnknownIntegration, match="no integration 'crn'; did you mean 'crm'"):
         command(place.redis, place.keys, "crn")
 
 
 @pytest.mark.parametrize("command", [pause, resume])
-def test_with_nothing_applied_no_name_is_known(place: Place, command) -> None:  # noqa: ANN001
+def test_with_nothing_applied_no_name_is_known(place: Place, command: Callable[..., object]) -> None:
     with pytest.raises(UnknownIntegration, match="nothing has been applied"):
         command(place.redis, place.keys, "crm")
 
 
 @pytest.mark.parametrize("command", [pause, resume])
-def test_what_left_the_file_can_neither_be_paused_nor_resumed(place: Place, command) -> None:  # noqa: ANN001
+def test_what_left_the_file_can_neither_be_paused_nor_resumed(place: Place, command: Callable[..., object]) -> None:
     owe(place, "7")
     place.publish()
     with pytest.raises(NotPausable, match="not in the applied configuration"):

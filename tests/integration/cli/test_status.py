@@ -14,7 +14,7 @@ from workers.draining import drain
 from workers.lanes import Claimed, Lanes
 from workers.lanes.store import Release
 from workers.pausing import pause
-from workers.status import SAMPLE, Consumers
+from workers.status import Consumers
 
 if TYPE_CHECKING:
     from tests.integration.cli.place import Place
@@ -65,6 +65,7 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
                 "quarantine": 0,
                 "lanes": 0,
                 "needs_resync": 0,
+                "dropped": 0,
             }
         ],
         "workers": 0,
@@ -145,6 +146,21 @@ def test_held_at_each_level_needs_someone(place: Place, level: str, reason: str)
     assert any(sentence.startswith("crm is held") for sentence in found.needs)
 
 
+def test_a_target_that_cannot_be_reached_is_retried(place: Place) -> None:
+    runtime = owe(place)
+    Lanes(place.redis, place.keys.namespace, 1, "one").circuit("db", code="sqlite 14", reason="it cannot be opened")
+    assert (only(read(runtime)).state, only(read(runtime)).reason) == (
+        "retrying",
+        "connector db: sqlite 14: it cannot be opened",
+    )
+
+
+def test_refused_producers_need_someone(place: Place) -> None:
+    runtime = place.publish(integration())
+    place.redis.hset(place.keys.full_marks, mapping={"crm": 1, "reason": "crm owes 10 operations"})
+    assert "producers are refused: crm owes 10 operations" in read(runtime).needs
+
+
 def test_what_was_held_and_works_again_is_active(place: Place) -> None:
     runtime = owe(place)
     fail(place, runtime, "integration", 0)
@@ -174,9 +190,8 @@ def test_however_many_lanes_there_are_few_are_read(place: Place) -> None:
     before = calls(place)
     read(runtime)
     after = calls(place)
-    assert after.get("hmget", 0) - before.get("hmget", 0) <= 4 * SAMPLE + 10
     assert after.get("zscan", 0) == before.get("zscan", 0)
-    assert sum(after.values()) - sum(before.values()) < 4 * SAMPLE + 50
+    assert sum(after.values()) - sum(before.values()) < 250
 
 
 def calls(place: Place) -> dict[str, int]:

@@ -143,6 +143,7 @@ def test_a_named_redis_that_is_away_is_status_3_and_starts_nothing(place: Place)
     done = place.run("up")
     assert done.returncode == 3
     assert "Redis is out of reach" in done.stderr
+    assert done.stdout == ""
     assert processes_of(place.folder) == []
 
 

@@ -17,7 +17,7 @@ from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure
 from workers import ledger as ledger_module
 from workers.ledger import Ledger, LedgerError
 from workers.ledger_tables import deliveries, quarantine, queries
-from workers.outcomes import Delivery, Quarantined, QueryRun
+from workers.outcomes import Cleared, Delivery, Quarantined, QueryRun, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,7 @@ def test_a_record_is_stored_as_it_is(ledger: Ledger) -> None:
         "duration_us": 900,
     }
     (row,) = rows(ledger, quarantine)
-    ours = {"id": 1, "source": "lane", "state": "open", "changed_ms": None}
+    ours = {"id": 1, "source": "lane", "state": "open", "changed_ms": None, "changed_by": "", "note": ""}
     assert ours | {name: getattr(kept, name) for name in row if name not in ours} == row
 
 
@@ -125,12 +125,29 @@ hostile_deliveries: st.SearchStrategy[Record] = st.builds(
 )
 perhaps = st.none() | texts
 hostile_entries: st.SearchStrategy[Record] = st.builds(
-    Quarantined, texts, *[perhaps] * 4, texts, numbers, texts, texts, st.binary(max_size=50), numbers, texts, texts
+    Quarantined,
+    texts,
+    *[perhaps] * 4,
+    texts,
+    numbers,
+    texts,
+    texts,
+    st.binary(max_size=50),
+    numbers,
+    texts,
+    texts,
+    slot=texts,
+    event_us=st.none() | numbers,
+    retries=numbers,
+    replaces=texts,
+)
+hostile_changes: st.SearchStrategy[Record] = st.builds(Resolved, *[texts] * 2, numbers, *[texts] * 3) | st.builds(
+    Cleared, *[texts] * 3, numbers
 )
 
 
 @FEW
-@given(st.lists(hostile_deliveries | hostile_entries, max_size=5))
+@given(st.lists(hostile_deliveries | hostile_entries | hostile_changes, max_size=5))
 def test_any_record_can_be_written_and_counted(ledger: Ledger, records: list[Record]) -> None:
     """NUL, lone surrogates, numbers beyond 64 bits: one that cannot be written would stop all that follow it."""
     ledger.write(records)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from workers.templates import BadRows, Query, QueryKind, Row, RowError, SegmentView, TemplateErrors, compile_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NOON = 1_795_262_400_000_000
 """2026-11-21 12:00:00 UTC in microseconds."""
@@ -54,9 +59,9 @@ def compiled(
     )
 
 
-def rows(*profiles: dict[str, object]) -> list[Row]:
+def rows(*profiles: Mapping[str, object]) -> list[Row]:
     """Profiles as rows: each a second later than the one before, sequences from 100."""
-    return [Row(profile, NOON + index * 1_000_000, 100 + index) for index, profile in enumerate(profiles)]
+    return [Row(dict(profile), NOON + index * 1_000_000, 100 + index) for index, profile in enumerate(profiles)]
 
 
 def one(expression: str, profile: dict[str, object], dialect: str = "postgresql", **options: object) -> str:
@@ -79,7 +84,7 @@ def mistakes(source: str, dialect: str = "mysql", kind: QueryKind = QueryKind.AD
     return [str(mistake).removeprefix("add:") for mistake in caught.value.mistakes]
 
 
-def bad_rows(query: Query, *profiles: dict[str, object]) -> list[RowError]:
+def bad_rows(query: Query, *profiles: Mapping[str, object]) -> list[RowError]:
     """The errors of the rows that cannot be rendered."""
     with pytest.raises(BadRows) as caught:
         query.render(rows(*profiles), SEGMENT)

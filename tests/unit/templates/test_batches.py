@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, rows
+from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, one, rows
 from workers.numerals import Numeral
 from workers.templates import BadRows, QueryKind, RowProblem, key_of
 
@@ -49,6 +49,8 @@ def test_a_statement_whose_loop_came_out_empty_is_not_sent() -> None:
 
 def test_a_loop_in_a_literal_or_in_a_loop_may_be_empty() -> None:
     assert each("('{for $t = $lead.tags}{$t}{end}')", {}) == ["('')"]
+    assert each("(ARRAY[0{for $t = $lead.tags}, {$t}{end}])", {}) == ["(ARRAY[0])"]
+    assert one("'{for $t = lead.tags}{$t}{end}'", {}) == "''"
 
 
 def test_one_profile_at_a_time_renders_each_by_itself() -> None:

@@ -173,6 +173,16 @@ def test_a_segment_event_has_the_time_and_sequence_of_its_segment() -> None:
             "SELECT /*+ SET_VAR(sql_mode='') */ 1",
             "1:8: SET_VAR cannot stand in a query: it changes",
         ),
+        ("mysql", "SELECT /*+ SET_{if lead.F}VAR{end}() */ 1", "1:8: a hint is closed before the next tag"),
+        ("mysql", "SELECT 1 --{if lead.F} a{end}\n", "1:10: `--` directly before a tag or the end is no comment"),
+        ("mysql", "SELECT 1 /*{if lead.F}!{end} */", "1:10: a comment cannot begin directly before a tag"),
+        ("mysql", "SELECT 1 /*M{if lead.F}!{end} */", "1:10: a comment cannot begin directly before a tag"),
+        ("sqlite", "SELECT 1 /* *{if lead.F}/{end} */", "1:13: '*' directly before a tag could end a comment"),
+        ("postgresql", "SELECT $a$ $a{if lead.F}${end}$a$", "1:12: '$a' directly before a tag could end a $…$ literal"),
+        ("mssql", "SELECT [a]{if lead.F}]b]{end}", "1:22: ']' before the tag and ']' would join"),
+        ("postgresql", "SELECT $a {lead.F}", "1:8: a lone `$`: in postgresql it opens a $…$ literal"),
+        ("postgresql", "SELECT 1$a$ {lead.F}", "1:8: `$` directly after a number: put a blank between them"),
+        ("mssql", "SELECT 1 LIKE'a{lead.F}'", "1:16: a literal directly after a word: put a blank before its quote"),
         ("mysql", "SELECT $$ a $$", "1:8: `$…$` quotes are not known to mysql"),
         ("mysql", "SELECT '{if lead.F}a'{end}", "1:9: this {if} ends on one way in"),
         ("mysql", "SELECT {if lead.F}'{end}a'", "1:8: this {if} ends on one way in"),
@@ -183,12 +193,22 @@ def test_a_segment_event_has_the_time_and_sequence_of_its_segment() -> None:
         ("mysql", "SELECT 'a'{if lead.F}'b'{end}", '1:22: "\'" directly after a tag'),
         ("mysql", "SELECT {for $x = lead.L}{$x}{end}", "1:25: a placeholder directly after a literal or a placeholder"),
         ("mysql", "SELECT {for $x = lead.L}{$x}{if $x}{autocomma}{end}{end}", "1:25: a placeholder directly after"),
+        ("mysql", "SELECT ({for $x = lead.L}{$x}{autocomma}{end}{lead.F})", "1:46: a placeholder directly after a lit"),
     ],
 )
 def test_a_place_that_cannot_be_made_safe_is_refused(dialect: str, template: str, expected: str) -> None:
     found = mistakes(template, dialect, batch=False)
 
     assert found[0].startswith(expected), found
+
+
+def test_a_line_of_nothing_but_tags_leaves_no_empty_line() -> None:
+    template = "1\n  {if lead.F}\n  , 2\n  {else}\n  , 3\n  {end}\n, '\n{if lead.F}\n4\n{end}\n'"
+
+    assert one(template, {"F": 1}) == "1\n    , 2\n  , '\n\n4\n\n'"
+    assert one("1 AND{if lead.F}\nTRUE\n{else}\nFALSE\n{end}", {"F": 1}) == "1 AND\nTRUE"
+    assert one("1\n{if lead.F}\n{end}\n, 2", {"F": 1}) == "1\n, 2"
+    assert one("(\n{for $x = lead.F}\nNULL{end}\n)", {"F": [1, 2]}) == "(\n\nNULL\nNULL\n)"
 
 
 @pytest.mark.parametrize(

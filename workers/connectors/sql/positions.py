@@ -33,12 +33,12 @@ def lane_hash(lane: str) -> str:
 
 
 def make(dialect: str, lane: str, integration: str) -> str:
-    """Makes the lane's row where there is none. An integration's key has nothing to escape: settings see to it."""
+    """Makes the lane's row where there is none; settings see to it that a key has nothing to escape."""
     return _MAKE[dialect].format(lane=lane_hash(lane), integration=integration)
 
 
 def read(dialect: str, lane: str) -> str:
-    """Reads and locks the lane's row. (SQLite's transaction has the whole file already.)"""
+    """Reads and locks the lane's row; SQLite's transaction has the whole file already."""
     locked = "" if dialect == "sqlite" else " FOR UPDATE"
     return f"SELECT position FROM segsync_position WHERE lane = '{lane_hash(lane)}'{locked}"
 

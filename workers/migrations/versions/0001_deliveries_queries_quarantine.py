@@ -58,15 +58,21 @@ def _quarantine() -> None:
         sa.Column("uid", TEXT, nullable=False, unique=True),
         *_columns(TEXT, "source", "state"),
         sa.Column("changed_ms", NUMBER),
+        *_columns(TEXT, "changed_by", "note"),
         *[sa.Column(name, TEXT) for name in ("integration", "segment", "event_type", "profile")],
         *_columns(TEXT, "sequence"),
         *_columns(NUMBER, "at_ms"),
         *_columns(TEXT, "code", "reason"),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         *_columns(NUMBER, "size"),
-        *_columns(TEXT, "sha256", "detail"),
+        *_columns(TEXT, "sha256", "detail", "slot"),
+        sa.Column("event_us", NUMBER),
+        *_columns(NUMBER, "retries"),
+        *_columns(TEXT, "replaces"),
         sqlite_autoincrement=True,
     )
     still = sa.text("state = 'open'")
     op.create_index("quarantine_at", "quarantine", ["at_ms"])
     op.create_index("quarantine_open", "quarantine", ["integration", "id"], sqlite_where=still, postgresql_where=still)
+    lane, still = ["integration", "segment"], sa.text("state IN ('open', 'retried')")
+    op.create_index("quarantine_unresolved", "quarantine", lane, sqlite_where=still, postgresql_where=still)

@@ -1,0 +1,36 @@
+"""A minute of chaos: the same rounds as `make chaos`, one for each kind of fault that takes no longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.chaos.run import Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FAULTS = (
+    "kill-children",
+    "stop-children",
+    "freeze-links",
+    "kill-redis",
+    "kill-target",
+    "crash-after-commit",
+    "fail-over",
+)
+SEED = 1
+
+
+@pytest.mark.timeout(240)
+def test_a_minute_of_chaos(tmp_path: Path) -> None:
+    """Whatever dies in a round, the tables end as the events describe and the ledger has counted each of them once."""
+    failed = []
+    with Run(SEED, tmp_path) as run:
+        for number, fault in enumerate(FAULTS):
+            report = run.round(number, fault)
+            print(report)  # noqa: T201 - shown when it fails
+            if report.problems:
+                failed.append(f"{report}\n" + "\n".join(report.problems))
+    assert not failed, "\n".join(failed)

@@ -1,0 +1,49 @@
+-- Retries or drops entries of the quarantine (RULES.md 30). What became of each goes through the outcomes stream, so
+-- that only the drainer writes it down, in order.
+--
+-- ARGV  3 'retry' or 'drop'  4 who  then for each entry:
+--       uid, integration ('' if it never reached one), segment, its slot in the lane's hash of open entries
+--       retry: its sequence if it had no key, and so no slot, when it was quarantined, or '';
+--              the fields `event` and `retry` of the event
+-- Returns for a retry one of these for each: 'ok'; 'gone', it is not open any more (or Redis has lost what came after
+-- it); 'cleared', it is superseded. For a drop {}.
+
+local what, by, verdicts = ARGV[3], ARGV[4], {}
+local width = what == 'retry' and 7 or 4
+assert((#ARGV - 4) % width == 0, 'entries: arguments end too early')
+
+local function retry(uid, integration, segment, slot, unkeyed_since, event, retry_field)
+  if integration ~= '' then
+    local open = open_key(integration, segment)
+    if unkeyed_since ~= '' then
+      local cleared = redis.call('HGET', ns .. ':cleared:' .. integration, segment)
+      if cleared and cleared > unkeyed_since then
+        resolve(uid, 'superseded', 'clear', by)
+        return 'cleared'
+      end
+      redis.call('HSET', open, slot, uid)
+    elseif redis.call('HGET', open, slot) ~= uid then
+      return 'gone'
+    end
+  end
+  redis.call('XADD', ns .. ':events', '*', 'event', event, 'retry', retry_field)
+  resolve(uid, 'retried', '', by)
+  return 'ok'
+end
+
+local function drop(uid, integration, segment, slot)
+  if integration ~= '' then
+    local open = open_key(integration, segment)
+    if redis.call('HGET', open, slot) == uid then redis.call('HDEL', open, slot) end
+  end
+  resolve(uid, 'dropped', '', by)
+end
+
+for i = 5, #ARGV, width do
+  if what == 'retry' then
+    verdicts[#verdicts + 1] = retry(unpack(ARGV, i, i + 6))
+  else
+    drop(unpack(ARGV, i, i + 3))
+  end
+end
+return verdicts
