@@ -47,6 +47,7 @@ class Deliverer:
 
     connector    its key
     open_session gives a session with it, or raises TargetError
+    try_to_connect connects anew and asks the smallest question, or raises TargetError
     parallelism  lanes of it served at once, over all workers
     patience     seconds to wait for a lane's session lock; also what a statement may take
     lock_prefix  names the installation in session locks, which a whole server shares (RULES.md 19)
@@ -56,6 +57,7 @@ class Deliverer:
         self,
         connector: str,
         open_session: Callable[[], Session],
+        try_to_connect: Callable[[], None],
         integrations: Mapping[str, Integration],
         lanes: Lanes,
         heartbeat: Heartbeat,
@@ -66,6 +68,7 @@ class Deliverer:
     ) -> None:
         self._connector = connector
         self._open_session = open_session
+        self._try_to_connect = try_to_connect
         self._integrations = integrations
         self._lanes = lanes
         self._heartbeat = heartbeat
@@ -150,8 +153,7 @@ class Deliverer:
         if not rendered.queries and not once:
             return []
         turn.lease.allow(self._patience * (rendered.statements + 2) + 10)
-        session = self._open()
-        lane = f"{self._lock_prefix}/{turn.integration.key}/{turn.lease.segment}"
+        session, lane = self._open(), self._name(turn)
         session.begin(lane, self._patience)
         self._check_lease(turn.lease)
         if once:
@@ -165,6 +167,10 @@ class Deliverer:
         reach(crashpoints.AFTER_COMMIT)
         return runs
 
+    def _name(self, turn: Turn) -> str:
+        """The lane, as session locks and `segsync_position` know it."""
+        return f"{self._lock_prefix}/{turn.integration.key}/{turn.lease.segment}"
+
     @staticmethod
     def _not_yet_there(turn: Turn, batch: Batch, rendered: Rendered, position: str) -> Rendered:
         """What of a batch the target does not have yet, by its own word (RULES.md 22).
@@ -176,7 +182,7 @@ class Deliverer:
             raise PositionAlarm("the target's position is ahead of everything that was handed out to deliverers")
         if position and position < turn.hand.settled:
             raise PositionAlarm("the target's position is behind what was delivered: has it been restored?")
-        if position < batch.first:
+        if position < batch.first or not rendered.queries:
             return rendered
         if position >= batch.last:
             return Rendered([], [], 0)
@@ -248,7 +254,7 @@ class Deliverer:
             [batch.event] if batch.event else []
         )
         reason = "delivering it ended the deliverer's process again and again"
-        return self._settle(turn, batch, [Rejected(each, "poison", reason) for each in members], Done(started))
+        return self._pass_over(turn, batch, started, [Rejected(each, "poison", reason) for each in members])
 
     def _failed(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> bool | Failed:
         """Decides what an error leads to, the only place that does; whether the turn goes on."""
@@ -260,8 +266,21 @@ class Deliverer:
         )
         if plan.action is Action.SET_ASIDE and alone is not None:
             refused = Refused(alone, error, may_be_ours=turn.tried)
-            return self._settle(turn, batch, [*batch.rejected, refused.rejected], Done(started), refused)
+            return self._pass_over(turn, batch, started, [*batch.rejected, refused.rejected], refused)
         return self._give_back(turn, batch, started, error, plan)
+
+    def _pass_over(
+        self, turn: Turn, batch: Batch, started: float, rejected: list[Rejected], bad: Refused | None = None
+    ) -> bool | Failed:
+        """Settles a batch that goes to the quarantine instead of the target; its position goes on all the same."""
+        if turn.integration.exactly_once:
+            try:
+                self._execute(turn, batch, Rendered([], [], 0))
+            except TargetError as error:
+                self._discard()
+                later = Plan(Action.LATER, retrying.backoff_ms(turn.attempts, 1.0), turn.limit)
+                return self._give_back(turn, batch, started, error, later)
+        return self._settle(turn, batch, rejected, Done(started), bad)
 
     def _give_back(self, turn: Turn, batch: Batch, started: float, error: TargetError, plan: Plan) -> bool | Failed:
         """Writes the failure into the lane; True where a shorter batch is tried at once."""
@@ -303,7 +322,7 @@ class Deliverer:
     def _probe(self) -> Failed | None:
         """Tries to connect, in the name of all lanes of a connector whose circuit is open."""
         try:
-            self._open()
+            self._try_to_connect()
         except TargetError as error:
             delay = self._lanes.circuit(self._connector, code=error.code, reason=error.reason)
             return Failed(self._connector, "*", error.code, error.reason, delay / 1000, needs_help=False)

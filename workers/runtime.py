@@ -147,6 +147,7 @@ class Runtime:
             self._deliverers[key] = Deliverer(
                 key,
                 lambda: self._connector(key).open(),
+                lambda: self._connector(key).probe(),
                 applied.settings.integrations,
                 self.lanes,
                 self._heartbeat,

@@ -26,6 +26,7 @@ KNOWN_ENDS = (
 REDIS_ENDS = (
     r"redis\.exceptions\.(ConnectionError|TimeoutError|BusyLoadingError|OutOfMemoryError|ResponseError|ReadOnlyError)",
     r"kombu\.exceptions\.(OperationalError|ConnectionError)",
+    r"celery\.beat\.SchedulingError",
     r"redis\.exceptions\.ExecAbortError",
     # Celery, while it takes a lost connection apart.
     r"AttributeError: 'NoneType' object has no attribute '(connection_errors|hostname)",

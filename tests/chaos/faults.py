@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pymysql
 
 from tests.chaos import failover
+from tests.chaos.servers import wait
 from tests.chaos.session import LEASE_MS
 from workers import crashpoints
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tests.chaos.pushing import Pusher
-    from tests.chaos.session import Session
+    from tests.chaos.session import Armed, Session
 
 LEASE = LEASE_MS / 1000
 
@@ -34,6 +36,7 @@ class Scene:
     keys      the targets that this round's events go to
     heal      called in this order once everything is pushed
     reconfigure  applies the round's configuration with another batch size
+    armed     the crash point of crash-* and halt-*
     told      what happened, for the round's folder
     tail_ends, tail_after  after a failover: events that the old primary acknowledged, and the last id that the new had
     """
@@ -44,6 +47,7 @@ class Scene:
     reconfigure: Callable[[], None]
     heal: list[Callable[[], None]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    armed: Armed | None = None
     pusher: Pusher | None = None
     tail_ends: int = 0
     tail_after: tuple[int, int] = (0, 0)
@@ -91,6 +95,28 @@ def stop_children(scene: Scene) -> None:
 def _go_on(scene: Scene, pids: list[int], at: float) -> None:
     time.sleep(max(0.0, at - time.monotonic()))
     _signal(scene, pids, signal.SIGCONT)
+
+
+def halt(scene: Scene) -> None:
+    """Waits until a process has stopped at the armed point, lets others take its place, and lets it go on."""
+    armed, session = scene.armed, scene.session
+    assert armed is not None
+    late = LEASE * scene.chance.uniform(1.2, 2.2)
+
+    def go_on() -> None:
+        if not wait(armed.file.exists, 2.0):
+            armed.file.touch()  # too late to stop
+        time.sleep(max(0.0, armed.file.stat().st_mtime + late - time.time()))
+        _signal(scene, [pid for pid in session.children() if _is_stopped(pid)], signal.SIGCONT)
+
+    scene.heal.append(go_on)
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except FileNotFoundError:
+        return False
 
 
 def kill_worker(scene: Scene) -> None:
@@ -343,6 +369,7 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "reconfigure": (reconfigure, 1.5),
     "pause-integration": (pause_integration, 0.5),
     **{f"crash-{point}": (nothing, 0.5) for point in crashpoints.POINTS},
+    **{f"halt-{point}": (halt, 0.5) for point in crashpoints.POINTS},
 }
 """Each with how often it is chosen, in proportion."""
 REDIS_TROUBLE = frozenset({"kill-redis", "fail-over", "pause-redis", "fill-redis", "cut-redis-links"})

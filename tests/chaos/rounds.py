@@ -13,6 +13,7 @@ from tests.chaos import failover, faults
 from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
+from tests.chaos.session import Armed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,25 +115,20 @@ class Round:
 
     def _prepare(self) -> None:
         self._configure()
-        environ = {}
-        if self.fault.startswith("crash-"):
+        kind, _, point = self.fault.partition("-")
+        if kind in {"crash", "halt"}:
             self.session.dismiss()
-            point = self.fault.removeprefix("crash-")
-            times = self.chance.choice((1, 1, 2, 3, 5))
-            environ = {"SEGSYNC_CRASH_AT": f"{point}:{times}", "SEGSYNC_CRASH_FILE": str(self._crash_file)}
-            self.scene.tell(f"crash at {point}, the time number {times}")
-        self.session.staff(environ)
+            file = self.session.installation.folder / f"reached-{self.number}"
+            self.scene.armed = Armed(point, self.chance.choice((1, 1, 2, 3, 5)), file, halts=kind == "halt")
+            self.scene.tell(str(self.scene.armed))
+        self.session.staff(self.scene.armed)
         if self.fault == "fail-over":
             failover.prepare(self.scene)
 
-    @property
-    def _crash_file(self) -> Path:
-        return self.session.installation.folder / f"crashed-{self.number}"
-
     def _disarm(self) -> None:
-        if self.fault.startswith("crash-"):
-            self.scene.tell(f"crashed: {self._crash_file.exists()}")
-            self._crash_file.touch()
+        if self.scene.armed is not None:
+            self.scene.tell(f"reached: {self.scene.armed.file.exists()}")
+            self.scene.armed.file.touch()
 
     def _push_through(self) -> None:
         """Pushes the events, and lets the fault strike meanwhile."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tests.chaos.proxy import Proxy
 from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresqlServer
+from tests.servers.process import ServerError
 from tests.servers.redis import RedisServer
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Servers:
     def __init__(self) -> None:
         self.redis = RedisServer()
         self.replica: RedisServer | None = None
-        self.targets: dict[str, Any] = {"pg": PostgresqlServer(durable=True), "maria": MariadbServer(durable=True)}
+        self.targets: dict[str, Any] = {"pg": PostgresqlServer(durable=True), "maria": _mariadb()}
         self.proxies: dict[str, Proxy] = {}
 
     def start(self) -> None:
@@ -77,6 +78,15 @@ class Servers:
             if server is not None:
                 with contextlib.suppress(ProcessLookupError):
                     server.remove()
+
+
+def _mariadb() -> MariadbServer:
+    """Its initialisation fails where another one runs at that moment: both make the same files in /tmp."""
+    for _ in range(3):
+        with contextlib.suppress(ServerError):
+            return MariadbServer(durable=True)
+        time.sleep(2)
+    return MariadbServer(durable=True)
 
 
 def wait(done: Callable[[], object], seconds: float, pause: float = 0.02) -> bool:

@@ -7,7 +7,10 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis import RedisError
@@ -22,12 +25,33 @@ from workers.settings import load
 
 if TYPE_CHECKING:
     import random
-    from pathlib import Path
 
     from tests.chaos.events import Made
 
+ROOT = Path(__file__).resolve().parents[2]
 LEASE_MS = 2_000
 DRAINER_LEASE_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Armed:
+    """A crash point at which the first process that reaches it for the `times`-th time ends, or stops.
+
+    file  made by that process
+    """
+
+    point: str
+    times: int
+    file: Path
+    halts: bool
+
+    def environ(self) -> dict[str, str]:
+        """What a worker needs to be told."""
+        return {
+            "SEGSYNC_CRASH_AT": f"{self.point}:{self.times}",
+            "SEGSYNC_CRASH_FILE": str(self.file),
+            "PYTHONPATH": os.pathsep.join((str(ROOT), os.environ.get("PYTHONPATH", ""))),
+        }
 
 
 class Session:
@@ -104,25 +128,29 @@ class Session:
         for key in wanted:
             self.models[key].apply(made, ms, n)
 
-    def staff(self, environ: dict[str, str] | None = None, *, patience: float = 40) -> None:
+    def staff(self, armed: Armed | None = None, *, patience: float = 40) -> None:
         """Starts workers and beats until there are as many as wanted, and waits until the new ones are ready."""
         self.workers = [worker for worker in self.workers if worker.running]
         self.beats = [beat for beat in self.beats if beat.running]
         new = []
         while len(self.workers) < self.wanted_workers:
-            new.append(self._start_worker(environ or {}))
+            new.append(self._start_worker(armed))
         while len(self.beats) < self.wanted_beats:
             self.beats.append(self.installation.beat())
         self.installation.wait(lambda: all(_is_ready(worker) for worker in new), patience, "all workers ready")
 
-    def _start_worker(self, environ: dict[str, str]) -> Process:
-        before = self.installation.environ
-        self.installation.environ = before | environ
+    def _start_worker(self, armed: Armed | None) -> Process:
+        installation, before = self.installation, self.installation.environ
+        installation.environ = before | (armed.environ() if armed else {})
+        halts = armed is not None and armed.halts
+        # Somebody must be there to take the place of who is stopped.
+        children = self.chance.randint(2 if halts else 1, 3)
+        command = [sys.executable, "-m", *(("tests.chaos.halting",) if halts else ("celery", "-A", "workers"))]
+        command += ["worker", "-c", str(children), "-n", f"w{len(installation.processes)}@%h", "-l", "INFO"]
         try:
-            name = f"w{len(self.installation.processes)}"
-            worker = self.installation.worker(name=name, concurrency=self.chance.randint(1, 3))
+            worker = installation.start(command, "worker")
         finally:
-            self.installation.environ = before
+            installation.environ = before
         self.workers.append(worker)
         return worker
 

@@ -138,3 +138,14 @@ def test_segment_events_and_moot_batches_move_the_position(once: Job, monkeypatc
     once.drain()
     assert journal(once) == ["B"]
     assert once.installation.backlog() == 0
+
+
+def test_a_bad_profile_is_passed_over_and_the_lane_goes_on(once: Job) -> None:
+    """What goes to the quarantine moves the position too, or the next batch would find it behind (RULES.md 22)."""
+    once.target.run("DROP TABLE journal", "CREATE TABLE journal (client_id varchar(9) CHECK (length(client_id) < 9))")
+    once.push(add(7, "A", "much too long", "B"))
+    serve(once)
+    once.push(add(7, "C"))
+    once.drain()
+    assert journal(once) == ["A", "B", "C"]
+    assert once.installation.backlog() == 0

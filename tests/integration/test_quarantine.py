@@ -242,6 +242,35 @@ def test_retrying_twice_delivers_once(lite: Job) -> None:
     assert states(lite) == ["replaced", "delivered"]
 
 
+def test_a_retry_that_comes_second_leaves_the_new_entry_in_its_place(lite: Job) -> None:
+    """Or a later operation of the key would not find it."""
+    lite.configure(leave_out=("batch",), **lite.target.single_queries())
+    lite.push(add(7, BAD))
+    lite.drain()
+    retry(lite)
+    retry(lite, 1)
+    lite.drain()
+    assert states(lite) == ["replaced", "open"]
+    lite.push(remove(7, BAD))
+    lite.drain()
+    assert states(lite) == ["replaced", "superseded"]
+
+
+def test_a_clear_that_the_ledger_does_not_know_yet_supersedes_what_had_no_key(
+    lite: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite.installation.producer.push([{"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "A", "CustomID": ""}]}])
+    lite.drain()
+    with monkeypatch.context() as patched:
+        patched.setattr(lite.runtime, "drain_outcomes", lambda seconds: int(seconds * 0))
+        lite.push(clear(7))
+        lite.drain()
+        done = retry(lite)
+    assert done.left == [(1, "its segment was cleared after it; it is superseded")]
+    lite.drain()
+    assert states(lite) == ["superseded"]
+
+
 def test_an_operation_that_had_no_key_is_retried_once_the_key_is_another(lite: Job) -> None:
     lite.configure(leave_out=("batch",), **lite.target.single_queries())
     event = {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "A"}]}
@@ -335,13 +364,16 @@ def test_what_no_integration_follows_any_more_is_open_again_with_the_reason(lite
 
 
 def test_a_retry_teaches_nothing_about_its_segment(lite: Job) -> None:
-    """An old upsert must not give the segment its old name back."""
-    lite.target.run(TRIGGER.format(table="segment", column="name").replace("too_long", "long_name"))
-    lite.push(upsert(7, BAD))
+    """An old delete must not make a segment forgotten that is in use again."""
+    lite.target.run("CREATE TRIGGER no_delete BEFORE DELETE ON segment BEGIN SELECT RAISE(ABORT, 'kept'); END")
+    lite.push(upsert(7, "VIP"), delete(7), add(7, "A"))
     lite.drain()
     known = lite.installation.redis.hget(lite.installation.keys.segments, "7")
+    assert known is not None
+    lite.target.run("DROP TRIGGER no_delete")
     retry(lite)
     lite.drain()
+    assert states(lite) == ["delivered"]
     assert lite.installation.redis.hget(lite.installation.keys.segments, "7") == known
 
 
@@ -504,7 +536,7 @@ def test_whenever_the_process_ends_an_entry_is_in_one_state(
     assert len(open_slots(lite)) == (0 if fixed else 1)
 
 
-def test_records_that_are_written_twice_leave_the_same_states(lite: Job) -> None:
+def test_records_that_are_written_twice_leave_the_same_states(lite: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """The drainer's process ends after its COMMIT: the next one writes all of them once more."""
     lite.push(add(7, BAD))
     lite.runtime.route("t", 5)
@@ -512,13 +544,12 @@ def test_records_that_are_written_twice_leave_the_same_states(lite: Job) -> None
     lite.drain()
     retry(lite)
     runtime = lite.runtime
-    drained = runtime.drain_outcomes
-    runtime.drain_outcomes = lambda seconds: int(seconds * 0)  # type: ignore[method-assign]
-    lite.drain()
+    with monkeypatch.context() as patched:
+        patched.setattr(runtime, "drain_outcomes", lambda seconds: int(seconds * 0))
+        lite.drain()
     records = [outcomes.decode(fields[b"r"]) for _, fields in redis.xrange(keys.outcomes)]
     runtime.ledger.write(records)
     before = [(e.state, e.changed) for e in entries(lite)]
-    runtime.drain_outcomes = drained  # type: ignore[method-assign]
     runtime.drain_outcomes(10)
     assert [(e.state, e.changed) for e in entries(lite)] == before
     assert [state for state, _ in before] == ["replaced", "open"]
