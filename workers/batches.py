@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.events import Kind, profile
 from workers.lanes.chunks import Operation, Retry, unpack
@@ -33,8 +33,7 @@ class Rejected:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """An operation of a batch with its row, as templates see it."""
 
     operation: Operation

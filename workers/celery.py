@@ -6,6 +6,7 @@ pulse; what is said to Celery itself is in celeryconfig.py.
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
@@ -57,9 +58,15 @@ def queues(process: Runtime) -> list[Queue]:
     return [Queue("route"), Queue("upkeep"), *(Queue(f"deliver.{key}") for key in connectors)]
 
 
+GC_THRESHOLDS = (50_000, 20, 100)
+"""A batch makes thousands of short-lived objects and no cycles. With Python's own (700, 10, 10) a third of the
+processor time of routing, and a quarter of delivering, went into looking for some."""
+
+
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) -> None:
     """Before anything of the worker: its configuration, or an end with a message and no traceback."""
+    gc.set_threshold(*GC_THRESHOLDS)  # children inherit it
     try:
         settle_configuration(runtime)
         conf.task_queues = queues(runtime)

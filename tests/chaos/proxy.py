@@ -108,6 +108,8 @@ class Proxy:
         self._pairs.add(pair)
         try:
             await asyncio.gather(_pump(reader, far_writer, pair.open), _pump(far_reader, writer, pair.open))
+        except asyncio.CancelledError:
+            pass  # the proxy is being closed; asyncio would print it if it went further
         finally:
             self._pairs.discard(pair)
             pair.cut()

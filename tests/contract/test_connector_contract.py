@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Connector, Session, Target
 
-PATIENCE = 5.0
+PATIENCE = 30.0
+"""Seconds; more than any test needs, since a busy machine serves SQLite's waiting writers in no order."""
 HOSTILE = "100% %s %(x)s :name ? {curly} $1 \U0001f600 é ' \" \\"
 
 

@@ -58,6 +58,21 @@ def up() -> None:
 
 
 @app.command()
+def init(
+    dialect: Annotated[str, typer.Option(metavar="mysql|postgresql|sqlite", help="The target; MariaDB is mysql.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Instead of stdout; a file that is there stays as it is.")
+    ] = None,
+    only_sql: Annotated[bool, typer.Option("--sql", help="Only the tables, to be run in the database.")] = False,
+) -> None:
+    """Write a complete integration: tables, keys and queries."""
+    from workers.cli import init as command
+
+    raise typer.Exit(command.run(dialect, output, only_sql=only_sql))
+
+
+@app.command()
 def check(*, as_json: Json = False) -> None:
     """Check the whole configuration; nothing is changed."""
     from workers.cli import check as command
@@ -85,6 +100,28 @@ def apply(
     from workers.cli import apply as command
 
     raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes))
+
+
+@app.command()
+def preview(
+    integration: Key,
+    path: Annotated[Path, typer.Argument(metavar="EVENT.json|DIR", help="An event (.jsonl: several), or a folder.")],
+    *,
+    write: Annotated[bool, typer.Option("--write", help="Make and update the .sql files of a folder.")] = False,
+) -> None:
+    """Show the statements that events would run; nothing is run.
+
+    Goes by the local file, not by what is applied, and needs no Redis and no database. A .jsonl file holds one event
+    per line, all of one segment, in order. The exit status is 1 where profiles are rejected.
+
+    Of a folder, each event is compared with the .sql file beside it (rejections stand in it, too): the exit status
+    is 1 where one differs or is missing, 2 where an event cannot be read.
+
+    The event's time is its `at`, else 2026-01-01T00:00:00Z; sequences begin there, too. The scope is not asked.
+    """
+    from workers.cli import preview as command
+
+    raise typer.Exit(command.run(integration, path, write=write))
 
 
 @app.command()

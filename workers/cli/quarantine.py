@@ -116,7 +116,7 @@ def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, eve
     if ids and (integration or code or every):
         raise WrongUsage("expected either IDs, or --integration, --code or --all")
     if not (ids or integration or code or every):
-        raise WrongUsage("which entries? expected IDs, --integration K, --code C or --all")
+        raise WrongUsage("which entries? expected IDs, --integration K or --code C (for a retry: or --all)")
     return quarantine.Wanted(tuple(ids), integration, code)
 
 

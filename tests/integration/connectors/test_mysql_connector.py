@@ -222,7 +222,10 @@ def test_a_locks_name_is_short_enough_and_differs_by_case() -> None:
     assert all(len(name) <= 64 and name == name.lower() for name in names)
 
 
-def test_waiting_for_the_lock_is_bounded_by_patience_and_not_by_the_statements_timeout(target: Target) -> None:
+def test_waiting_for_the_lock_is_bounded_by_patience_and_not_by_the_statements_timeout(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql, "MARGIN", 0.2)
     connector = connect(replace(target, statement_timeout=0.3))
     one, waiter = connector.open(), connector.open()
     one.begin("lane", PATIENCE)
