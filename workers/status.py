@@ -293,6 +293,9 @@ def _needs(status: Status) -> Iterator[str]:
                 f"{each.key} is orphaned and owes {each.backlog:,} operations; "
                 f"put it back into the file, or drop it with `segsync apply --drop {each.key}`"
             )
+    for each in status.integrations:
+        if (each.quarantine or 0) >= quarantine.MANY:
+            yield f"{each.key} has {each.quarantine:,} entries in the quarantine; `segsync errors` groups them by cause"
     if status.revision is None:
         yield "no configuration is applied; run `segsync apply`, or start a worker"
     if status.intake.events or any(each.backlog and each.state == "active" for each in status.integrations):

@@ -62,9 +62,12 @@ class Made:
 
 
 class Maker:
-    """Makes one round's events, in segments that no other round has; the largest has `widest` profiles."""
+    """Makes one round's events, in segments that no other round has; the largest has `widest` profiles.
 
-    def __init__(self, chance: random.Random, number: int, widest: int, *, hostile: bool = True) -> None:
+    hostile  how many times as many bad events and profiles as usual
+    """
+
+    def __init__(self, chance: random.Random, number: int, widest: int, *, hostile: float = 1.0) -> None:
         self._chance = chance
         self._widest = widest
         self._first = number * 100 + 1
@@ -83,7 +86,7 @@ class Maker:
     def event(self) -> Made:
         """One event."""
         chance = self._chance
-        if self._hostile and chance.random() < 0.01:
+        if chance.random() < 0.01 * self._hostile:
             return Made(chance.choice(MALFORMED), "malformed")
         kind = chance.choices(("add", "remove", "clear", "segment_upsert", "segment_delete"), (60, 25, 2, 4, 1))[0]
         elsewhere = chance.random() < 0.02
@@ -103,7 +106,7 @@ class Maker:
         chance = self._chance
         sizes = (1, chance.randint(2, 30), chance.randint(100, 300), 1500)
         count = min(self._widest, chance.choices(sizes, (80, 18, 1.8, 0.3))[0])
-        bad = chance.randint(1, 2) if self._hostile and chance.random() < 0.01 else 0
+        bad = chance.randint(1, 2) if chance.random() < 0.01 * self._hostile else 0
         at_fault = set(chance.sample(range(count + bad), bad))
         keys = {index: self._key() for index in range(count + bad) if index not in at_fault}
         profiles = [
@@ -114,7 +117,7 @@ class Maker:
 
     def _key(self) -> str | None:
         chance = self._chance
-        if self._hostile and chance.random() < 0.008:
+        if chance.random() < 0.008 * self._hostile:
             return chance.choice((None, NUL, chance.choice(LONG)))
         key = f"{chance.choice(('K', 'k', 'Schlüssel-'))}{chance.randrange(self._keys)}"
         return key + chance.choice(("", "", "", "", " ", "'"))
@@ -138,6 +141,7 @@ class Model:
     has_clear    whether its integration has a query for it
     operations   routed to the integration
     suspects     (segment, kind, key) of operations that may be quarantined, with how many there were of each
+    repeated    (segment, key, sequence) of adds that stand more than once in their event
     """
 
     dialect: str
@@ -147,6 +151,7 @@ class Model:
     operations: int = 0
     suspects: dict[str, str] = field(default_factory=dict)
     certain: dict[str, str] = field(default_factory=dict)
+    repeated: set[tuple[str, str, int]] = field(default_factory=set)
 
     def apply(self, made: Made, ms: int, n: int) -> None:
         """Lets one accepted event happen; `ms` and `n` are its stream id."""
@@ -172,9 +177,14 @@ class Model:
                 if key is None:
                     self.certain[sequence] = made.segment
             elif made.kind == "add":
-                self.members[made.segment, key or ""] = (ms << 20) + n
+                self._add(made.segment, key or "", (ms << 20) + n)
             else:
                 self.members.pop((made.segment, key or ""), None)
+
+    def _add(self, segment: str, key: str, seq: int) -> None:
+        if self.members.get((segment, key)) == seq:
+            self.repeated.add((segment, key, seq))
+        self.members[segment, key] = seq
 
     def cause(self, kind: str, key: str | None) -> str:
         """Why a profile may end in quarantine; '' for a good one."""

@@ -105,7 +105,7 @@ def halt(scene: Scene) -> None:
 
     def go_on() -> None:
         if not wait(armed.file.exists, 2.0):
-            armed.file.touch()  # too late to stop
+            return
         time.sleep(max(0.0, armed.file.stat().st_mtime + late - time.time()))
         _signal(scene, [pid for pid in session.children() if _is_stopped(pid)], signal.SIGCONT)
 

@@ -42,7 +42,7 @@ class Report:
     def __str__(self) -> str:
         verdict = "ok" if not self.problems else f"FAILED ({len(self.problems)})"
         return (
-            f"round {self.number:4d}  {self.fault:32s} {self.events:5d} events {self.operations:6d} operations"
+            f"round {self.number:4d}  {self.fault:38s} {self.events:5d} events {self.operations:6d} operations"
             f"  {self.seconds:5.1f} s (drained in {self.drained:4.1f})  {verdict}"
         )
 
@@ -57,12 +57,15 @@ class Round:
         names, weights = zip(*((name, weight) for name, (_, weight) in faults.FAULTS.items()), strict=True)
         self.fault = only or self.chance.choices(names, weights)[0]
         self.keys = self.chance.choice((["pg"], ["maria"], ["pg", "maria"]))
+        # A position that Redis has lost the way to holds the lane, on purpose: not where Redis loses something.
+        self.once = self.chance.random() < 0.3 and self.fault != "fail-over"
         self.settings = {key: self._integration() for key in self.keys}
         self.statement_timeout = self.chance.choice((1.5, 3.0, 6.0))
         self.parallelism = self.chance.randint(1, 4)
         self.second = self.chance.choice(faults.CALM) if self.chance.random() < 0.15 and not only else None
         self.made = self._events()
         self.accepted: list[Accepted] = []
+        self.missed = False
         self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure)
 
     def run(self) -> Report:
@@ -79,6 +82,7 @@ class Round:
                 report.problems.append(f"not drained within {DRAIN_SECONDS} s")
             report.drained = time.monotonic() - drain_started
             self._disarm()
+            report.fault += " (not reached)" * self.missed
             report.problems += self._check(failed)
         except Exception:  # noqa: BLE001 - whatever it was, the round has failed, and the next one may run
             report.problems.append(traceback.format_exc())
@@ -86,14 +90,21 @@ class Round:
         return report
 
     def _name(self) -> str:
-        return self.fault if self.second is None else f"{self.fault}+{self.second.__name__}"
+        name = self.fault if self.second is None else f"{self.fault}+{self.second.__name__}"
+        return f"{name} (once)" if self.once else name
 
     def _integration(self) -> dict[str, Any]:
         chance = self.chance
         size = chance.choice((1, 2, 7, 50, 200, chance.randint(1, 200)))
         batch = f'{{ size = {size}, timeout = "{chance.randint(100, 500)}ms" }}'
         leave_out = chance.choice(((), (), (), ("clear",)))
-        return {"size": size, "batch": batch, "single": chance.random() < 0.12, "leave_out": leave_out}
+        return {
+            "size": size,
+            "batch": batch,
+            "single": chance.random() < 0.12,
+            "leave_out": leave_out,
+            "once": self.once,
+        }
 
     def _events(self) -> list[Made]:
         """So many that the round takes seconds: each batch costs a commit that is on disk, here and there."""
@@ -101,7 +112,11 @@ class Round:
         operations, widest = ((40, 120), 30) if smallest < 7 else ((60, 300, 600), 100)
         if smallest >= 50:
             operations, widest = (100, 800, 2500), 1500
-        return Maker(self.chance, self.number, widest).events(self.chance.choice(operations))
+        return Maker(self.chance, self.number, widest, hostile=self._hostility()).events(self.chance.choice(operations))
+
+    def _hostility(self) -> float:
+        """How many times as many bad profiles as usual: batches are halved only where there are some."""
+        return 8.0 if self.fault.endswith("between-halves") else 1.0
 
     def _configure(self) -> None:
         self.session.configure(self.settings, self.statement_timeout, self.parallelism)
@@ -127,7 +142,7 @@ class Round:
 
     def _disarm(self) -> None:
         if self.scene.armed is not None:
-            self.scene.tell(f"reached: {self.scene.armed.file.exists()}")
+            self.missed = self.missed or not self.scene.armed.file.exists()
             self.scene.armed.file.touch()
 
     def _push_through(self) -> None:
@@ -173,10 +188,10 @@ class Round:
 
     def _check(self, failed_before: int) -> list[str]:
         one_try = self.fault in faults.ONE_TRY_ONLY and self.second is None
-        strict = one_try and failed_tries(self.session) == failed_before
+        strict = self.once or (one_try and failed_tries(self.session) == failed_before)
         trouble = self.fault in faults.REDIS_TROUBLE or self.second is faults.cut_redis_links
         exact = self.fault != "fail-over"
-        return check(self.session, exact=exact, redis_trouble=trouble, strict_order=strict)
+        return check(self.session, exact=exact, once=self.once, redis_trouble=trouble, strict_order=strict)
 
     def write_down(self, folder: Path, report: Report) -> None:
         """Keeps what is needed to understand a failing round."""

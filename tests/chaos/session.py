@@ -59,6 +59,7 @@ class Session:
 
     models    what each target must hold, over all rounds so far
     entries   what the intake must have set aside so far
+    once      whether a round had `exactly_once`
     doubts    what may stand in more than one way after a failover
     """
 
@@ -77,6 +78,7 @@ class Session:
         self.models = {key: Model(dialect) for key, dialect in DIALECTS.items()}
         self.events = self.operations = self.entries = self.unwanted = 0
         self.last_id = (0, 0)
+        self.once = False
         self.doubts = {key: Doubt() for key in DIALECTS}
         self.journal = dict.fromkeys(DIALECTS, 0)
         self.workers: list[Process] = []
@@ -115,7 +117,9 @@ class Session:
                 single = proxied.single_queries() if settings[key].get("single") else {}
                 batch = {} if single else {"batch": settings[key]["batch"]}
                 leave_out = settings[key].get("leave_out", ()) + (("batch",) if single else ())
-                text += proxied.integration(f"i-{key}", key, leave_out=leave_out, **single, **batch)
+                once = {"exactly_once": "true"} if settings[key]["once"] else {}
+                self.once = self.once or settings[key]["once"]
+                text += proxied.integration(f"i-{key}", key, leave_out=leave_out, **single, **batch, **once)
         self.installation.configure(text)
         revision.publish(self.redis, self.keys, load(self.installation.file))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tests.chaos.events import COLUMN
 from tests.targets import TargetDatabase
+from workers.connectors.sql.positions import CREATE
 
 POSTGRESQL = (
     (
@@ -52,7 +53,7 @@ class ChaosTarget(TargetDatabase):
 
     def create(self) -> None:
         """Makes the tables and the triggers."""
-        self.run(*(POSTGRESQL if self.dialect == "postgresql" else MYSQL))
+        self.run(*(POSTGRESQL if self.dialect == "postgresql" else MYSQL), CREATE[self.dialect])
 
     def rows(self) -> dict[tuple[str, str], int]:
         """(segment, key) of every row, and the sequence of the add that wrote it."""

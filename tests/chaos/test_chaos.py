@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 FAULTS = (
     "kill-children",
-    "stop-children",
+    "halt-after-claim",
     "freeze-links",
     "kill-redis",
+    "cut-redis-links",
     "kill-target",
+    "block-rows",
+    "halt-after-execute",
     "crash-after-commit",
     "fail-over",
 )

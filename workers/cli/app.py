@@ -25,6 +25,12 @@ app.add_typer(quarantine, name="quarantine", help="What could not be delivered, 
 Json = Annotated[bool, typer.Option("--json", help="JSON instead of text for people.")]
 Key = Annotated[str, typer.Argument(metavar="K", help="An integration's key.")]
 OfKey = Annotated[str | None, typer.Option("--integration", metavar="K", help="Only of this integration.")]
+OfCode = Annotated[str | None, typer.Option("--code", metavar="C", help="Only with this code.")]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="As `quarantine list` shows them.")]
+Every = Annotated[bool, typer.Option("--all", help="All open entries.")]
+State = Annotated[
+    str, typer.Option(metavar="S", help="open, retried, delivered, superseded, replaced, dropped or all.")
+]
 Since = Annotated[str, typer.Option(metavar="T", help="From when on: an age (24h, 30m, 7d) or a time (ISO 8601).")]
 
 
@@ -204,13 +210,14 @@ def drain() -> None:
 def quarantine_list(
     *,
     integration: OfKey = None,
+    state: State = "open",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     as_json: Json = False,
 ) -> None:
     """The open entries, the newest first."""
     from workers.cli import quarantine as command
 
-    raise typer.Exit(command.listed(integration, limit, as_json=as_json))
+    raise typer.Exit(command.listed(integration, limit, state=state, as_json=as_json))
 
 
 @quarantine.command("show")
@@ -221,6 +228,52 @@ def quarantine_show(
     from workers.cli import quarantine as command
 
     raise typer.Exit(command.show(entry, as_json=as_json))
+
+
+@quarantine.command("retry")
+def quarantine_retry(
+    ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, every: Every = False, as_json: Json = False
+) -> None:
+    """Send entries back through the intake.
+
+    Nothing that came later is overwritten: such an entry becomes superseded.
+    """
+    from workers.cli import quarantine as command
+
+    which = command.wanted(ids or [], integration, code, every=every)
+    raise typer.Exit(command.retry(which, as_json=as_json))
+
+
+@quarantine.command("drop")
+def quarantine_drop(ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, as_json: Json = False) -> None:
+    """Give entries up; they stay readable until they are purged."""
+    from workers.cli import quarantine as command
+
+    raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json))
+
+
+@quarantine.command("export")
+def quarantine_export(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A new file; - is standard output.")],
+    *,
+    integration: OfKey = None,
+    code: OfCode = None,
+    state: State = "open",
+) -> None:
+    """Write entries with their data as JSON lines."""
+    from workers.cli import quarantine as command
+
+    raise typer.Exit(command.export(command.fitting(integration, code, state), file))
+
+
+@quarantine.command("purge")
+def quarantine_purge(
+    older_than: Annotated[str, typer.Option(metavar="T", help="An age (30d) or a time (ISO 8601).")],
+) -> None:
+    """Delete entries that were resolved before then."""
+    from workers.cli import quarantine as command
+
+    raise typer.Exit(command.purge(older_than))
 
 
 def main() -> None:

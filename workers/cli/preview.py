@@ -12,7 +12,6 @@ import difflib
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -28,6 +27,7 @@ from workers.rendering import RenderedQuery, render
 from workers.routing import Known, Routes
 from workers.settings import load
 from workers.settings.files import FileError, read_text
+from workers.settings.table import nearest
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ def run(key: str, path: Path, *, write: bool) -> int:
     """
     settings = load()
     if key not in settings.integrations:
-        near = get_close_matches(key, settings.integrations, 1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = nearest(key, settings.integrations)
         raise WrongUsage(f"no integration {key[:60]!r} in {settings.local.path}{hint}")
     previewer = Previewer(settings.integrations[key], settings.default_database)
     if path.is_dir():
@@ -191,20 +190,23 @@ def _folder(previewer: Previewer, folder: Path, *, write: bool) -> int:
     status = FINE
     for target, source in _pairs(folder).items():
         try:
-            text = previewer.file(source).text
+            same = _settle(target, previewer.file(source).text, write=write)
         except WrongUsage as error:
             typer.echo(plain(f"segsync: {error}"), err=True)
             status = WRONG
-            continue
-        if not _settle(target, text, write=write):
-            status = max(status, NEEDS_SOMEONE)
+        else:
+            status = max(status, FINE if same else NEEDS_SOMEONE)
     return status
 
 
 def _pairs(folder: Path) -> dict[Path, Path]:
     """The .sql file that belongs to each file of events, by name."""
     found = defaultdict(list)
-    for path in sorted(folder.iterdir()):
+    try:
+        names = sorted(folder.iterdir())
+    except OSError as error:
+        raise WrongUsage(f"{folder}: cannot be read: {error.strerror}") from None
+    for path in names:
         if path.suffix in ENDINGS:
             found[path.with_suffix(".sql")].append(path)
     if not found:
