@@ -32,9 +32,11 @@ lint: $(VENV)/.installed-dev
 unit: $(VENV)/.installed-dev
 	$(BIN)/pytest tests/unit
 
+# Side by side what does not measure time, four at once because much of it waits; then what does, alone.
 test: lint
 	$(BIN)/python -m tests.servers.mariadb
-	$(BIN)/pytest
+	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone tests/acceptance
 
 ROUNDS ?= 50
 SEED ?= 1

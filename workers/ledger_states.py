@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 
-from workers.ledger_tables import UNRESOLVED, change_row, quarantine, stored_text
+from workers.ledger_tables import UNRESOLVED, change_row, quarantine, stored_moment, stored_text
 from workers.outcomes import Cleared, Resolved
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ def _resolve(connection: Connection, pending: dict[str, Resolved]) -> None:
 
 
 def _clear(connection: Connection, record: Cleared) -> None:
-    changed = {"state": "superseded", "changed_ms": record.at_ms, "note": "clear"}
+    changed = {"state": "superseded", "changed_ms": stored_moment(record.at_ms), "note": "clear"}
     wanted = and_(
         quarantine.c.integration == stored_text(record.integration),
         quarantine.c.segment == stored_text(record.segment),
         quarantine.c.event_type.in_(PROFILE_EVENTS),
-        quarantine.c.sequence < record.sequence,
+        quarantine.c.sequence < stored_text(record.sequence),
     )
     connection.execute(update(quarantine).where(UNRESOLVED, wanted).values(changed))
 

@@ -182,7 +182,7 @@ def query_rows(delivery: int, record: Delivery) -> list[Row]:
     shared: Row = {
         "delivery": delivery,
         "integration": stored_text(record.integration),
-        "started_ms": _moment(record.started_ms),
+        "started_ms": stored_moment(record.started_ms),
         "waited_ms": _count(record.waited_ms),
     }
     return [_row(run) | shared | {"position": position} for position, run in enumerate(record.queries)]
@@ -205,7 +205,7 @@ def change_row(record: Resolved) -> Row:
     return {
         "of": stored_uid(record.entry),
         "state": stored_text(record.state),
-        "changed_ms": _moment(record.at_ms),
+        "changed_ms": stored_moment(record.at_ms),
         "changed_by": stored_text(record.by),
         "note": stored_text(note, 4_000),
     }
@@ -253,7 +253,8 @@ def _count(value: int) -> int:
     return value if 0 <= value <= _MOST else min(max(value, 0), _MOST)
 
 
-def _moment(value: int) -> int:
+def stored_moment(value: int) -> int:
+    """Unix milliseconds as every database can keep them."""
     return min(max(value, 0), _LAST_MS)
 
 
@@ -263,8 +264,8 @@ def _micros(value: int | None) -> int | None:
 
 _SPECIAL: Final[dict[str, Callable[[Any], str | int | bytes | None]]] = {
     "uid": stored_uid,
-    "started_ms": _moment,
-    "at_ms": _moment,
+    "started_ms": stored_moment,
+    "at_ms": stored_moment,
     "event_us": _micros,
     "replaces": stored_uid,
     "profile": partial(stored_text, longest=1_000),

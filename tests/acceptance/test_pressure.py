@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.servers.postgresql import PostgresqlServer
 
+pytestmark = pytest.mark.alone
+
 LANES = 50_000
 
 

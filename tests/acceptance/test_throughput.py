@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.acceptance.installation import Installation
     from tests.servers.mariadb import MariadbServer
 
+pytestmark = pytest.mark.alone
+
 EVENTS = 200_000
 SEGMENTS = 50
 

@@ -15,6 +15,8 @@ from tests.targets import TargetDatabase
 if TYPE_CHECKING:
     from tests.acceptance.installation import Installation
 
+pytestmark = pytest.mark.alone
+
 ROUNDS = 10
 
 

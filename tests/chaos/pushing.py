@@ -33,7 +33,7 @@ class Pusher:
         self._stream = stream
         self._last = after
         self._connected: Any = None
-        self._waiting: deque[tuple[Made, int, int, bool]] = deque()
+        self._waiting: deque[Accepted] = deque()
         self.accepted: list[Accepted] = []
         self.refused = 0
         self.last_chance = float("inf")
@@ -80,14 +80,14 @@ class Pusher:
         for each in made:
             ms = max(time.time_ns() // 1_000_000, self._last[0])
             self._last = (ms, self._last[1] + 1 if ms == self._last[0] else 0)
-            self._waiting.append((each, *self._last, False))
+            self._waiting.append((each, *self._last))
 
     def _send(self) -> None:
         while self._waiting:
             batch = list(self._waiting)
             self._connected = self._connected or self._client()
             pipe = self._connected.pipeline(transaction=False)
-            for made, ms, n, _ in batch:
+            for made, ms, n in batch:
                 pipe.xadd(self._stream, {"event": made.data}, id=f"{ms}-{n}")
             try:
                 answers = pipe.execute(raise_on_error=False)
@@ -99,17 +99,17 @@ class Pusher:
             if self._waiting:
                 time.sleep(0.05)
 
-    def _sort(self, batch: list[tuple[Made, int, int, bool]], answers: list[Any]) -> None:
+    def _sort(self, batch: list[Accepted], answers: list[Any]) -> None:
         full: list[Made] = []
-        for (made, ms, n, sent), answer in zip(batch, answers, strict=True):
-            if isinstance(answer, bytes) or (sent and KNOWN in str(answer)):
+        for (made, ms, n), answer in zip(batch, answers, strict=True):
+            if isinstance(answer, bytes) or KNOWN in str(answer):  # sent before, by us or by the client's own retry
                 self.accepted.append((made, ms, n))
             elif isinstance(answer, (redis.ConnectionError, redis.TimeoutError)):
-                self._waiting.append((made, ms, n, True))
+                self._waiting.append((made, ms, n))
             elif isinstance(answer, redis.OutOfMemoryError):
                 full.append(made)
             else:
-                raise AssertionError(f"XADD {ms}-{n}: {answer!r}")
+                raise AssertionError(f"XADD {ms}-{n}: {type(answer).__name__}: {answer}")
         if time.monotonic() < self.last_chance:
             self._number(full)
         else:

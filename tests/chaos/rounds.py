@@ -14,6 +14,7 @@ from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
 from tests.chaos.session import Armed
+from workers import crashpoints
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 60.0
 PUSH_PATIENCE = 10.0
+RARE = frozenset(
+    {crashpoints.BEFORE_APPEND, crashpoints.AFTER_APPEND, crashpoints.WITHIN_DRAINER}
+    | {crashpoints.BETWEEN_HALVES, crashpoints.WITHIN_FLUSH}
+)
+"""Crash points that a round reaches only a few times."""
 
 
 @dataclass(slots=True)
@@ -134,7 +140,9 @@ class Round:
         if kind in {"crash", "halt"}:
             self.session.dismiss()
             file = self.session.installation.folder / f"reached-{self.number}"
-            self.scene.armed = Armed(point, self.chance.choice((1, 1, 2, 3, 5)), file, halts=kind == "halt")
+            times = self.chance.choice((1, 1, 2) if point in RARE else (1, 1, 2, 3, 5))
+            self.scene.armed = Armed(point, times, file, halts=kind == "halt")
+            self.session.wanted_beats = max(self.session.wanted_beats, int(point == crashpoints.WITHIN_FLUSH))
             self.scene.tell(str(self.scene.armed))
         self.session.staff(self.scene.armed)
         if self.fault == "fail-over":

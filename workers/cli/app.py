@@ -123,7 +123,8 @@ def preview(
     Of a folder, each event is compared with the .sql file beside it (rejections stand in it, too): the exit status
     is 1 where one differs or is missing, 2 where an event cannot be read.
 
-    The event's time is its `at`, else 2026-01-01T00:00:00Z; sequences begin there, too. The scope is not asked.
+    The event's time is its `at`, else 2026-01-01T00:00:00Z; sequences begin there, too. A segment out of
+    scope is shown with a note.
     """
     from workers.cli import preview as command
 
