@@ -241,8 +241,10 @@ def test_a_pooled_link_is_used_again(connector: Connector) -> None:
 
 def test_a_session_that_is_ended_in_a_statement_is_retried(session: Session, admin: Database) -> None:
     session.begin("lane", PATIENCE)
-    threading.Timer(0.3, admin.run, [f"SELECT pg_terminate_backend({pid(session)})"]).start()
+    ending = threading.Timer(0.3, admin.run, [f"SELECT pg_terminate_backend({pid(session)})"])
+    ending.start()
     error = refused(session, "SELECT pg_sleep(10)")
+    ending.join()
     assert (error.code, error.error_class) == ("postgresql 57P01", ErrorClass.RETRY)
 
 
