@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit chaos clean
+.PHONY: install demo test lint unit chaos bench clean
 
 install: $(VENV)/.installed
 
@@ -46,6 +46,11 @@ SEED ?= 1
 chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
+
+# The figures of the README and the issue: throughput, timing, 50,000 lanes, a full Redis.
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/pytest -m alone -s tests/acceptance
 
 clean:
 	rm -rf $(VENV) .servers

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from celery.exceptions import Retry
+
 from workers.celery import app, runtime
+from workers.ledger import LedgerError
 
 SECONDS = 5.0
+RETRY_SECONDS = 10.0
+"""How long a ledger that is away is left alone; outcomes wait in Redis meanwhile."""
 
 
 @app.task(name="segsync.upkeep")  # type: ignore[untyped-decorator]
-def upkeep(token: str, **_: object) -> None:  # noqa: ARG001 - the permit expires by itself: one look a second is enough
-    """Moves outcomes into the ledger."""
-    runtime.drain_outcomes(SECONDS)
+def upkeep(token: str, **_: object) -> None:
+    """Moves outcomes into the ledger. The permit expires by itself: one look a second is enough."""
+    try:
+        runtime.drain_outcomes(SECONDS)
+    except LedgerError as error:
+        runtime.lanes.keep_permit("upkeep", token, RETRY_SECONDS)
+        raise Retry(exc=error, when=RETRY_SECONDS) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workers.errors import Stale
+from workers.redis_clock import redis_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -365,6 +366,11 @@ class Lanes:
     def give_back(self, queue: str, token: str) -> None:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""
         self.redis.zrem(f"{self.namespace}:permits:{queue}", token)
+
+    def keep_permit(self, queue: str, token: str, seconds: float) -> None:
+        """Lets no other wake-up of the queue go out for so long."""
+        until = redis_ms(self.redis) + round(seconds * 1000)
+        self.redis.zadd(f"{self.namespace}:permits:{queue}", {token: until})
 
     def tick(self, prefix: str, who: str) -> Tick:
         """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""
