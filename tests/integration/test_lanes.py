@@ -373,3 +373,15 @@ def test_an_integration_that_drops_loses_its_newest_counted(bench: Bench) -> Non
     assert (fields[b"backlog"], fields[b"dropped"]) == (b"11", b"7")
     assert bench.redis.smembers(bench.keys.resync("crm")) == {b"7"}
     assert not bench.redis.exists(bench.keys.full_marks)
+
+
+def test_a_clear_whose_query_was_taken_away_makes_nothing_moot(bench: Bench) -> None:
+    """A revision without the clear query came after the clear: the adds before it are owed again."""
+    bench.append(20, chunk=5)
+    bench.append(1, kind=Kind.CLEAR)
+    bench.redis.hset(bench.keys.integration("crm"), "clear", 0)
+    claimed = bench.claim()
+    assert claimed.clear == ""
+    answer = bench.settle(claimed, f"{NOW:013d}{5:07d}{0:07d}", 5, held=16, held_chunks=4, next_ms=NOW)
+    assert isinstance(answer, More)
+    assert answer.clear == ""

@@ -95,8 +95,8 @@ local function hand_out(integration, segment, settings)
   end
   put_leased(integration, segment, till)
   redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
-  local reply = { 'lane', integration, segment, lane.done, lane.to, lane.clear, lane.attempts, lane.limit,
-    lane.suspect, tried, lane.hold, redis.call('HLEN', open_key(integration, segment)) }
+  local reply = { 'lane', integration, segment, lane.done, lane.to, clear_that_runs(lane, settings), lane.attempts,
+    lane.limit, lane.suspect, tried, lane.hold, redis.call('HLEN', open_key(integration, segment)) }
   for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
   return reply
 end

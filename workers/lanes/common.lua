@@ -154,5 +154,9 @@ local function narrow(key, limit, suspect)
   if suspect == '' then redis.call('HDEL', key, 'suspect') else redis.call('HSET', key, 'suspect', suspect) end
 end
 
+-- The clear that makes what is before it moot, if it would run: a revision may have taken its query away since it
+-- was appended, and then what it stood behind is owed after all (RULES.md 14).
+local function clear_that_runs(lane, settings) return settings.clear and lane.clear or '' end
+
 -- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.
 local function hand_out_size(size) return math.max(size, 100) end

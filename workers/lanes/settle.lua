@@ -143,7 +143,7 @@ if stays then
   local till = now + tonumber(ARGV[13])
   redis.call('HSET', key, 'until', till, 'to', lane.to, 'starts', 1, 'digest', set.digest)
   put_leased(integration, segment, till)
-  local reply = { 'more', lane.to, lane.clear, redis.call('HLEN', open) }
+  local reply = { 'more', lane.to, clear_that_runs(lane, set), redis.call('HLEN', open) }
   for i = 1, #fresh do reply[#reply + 1] = fresh[i] end
   return reply
 end
