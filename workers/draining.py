@@ -29,6 +29,7 @@ PAUSE_SECONDS = 0.1
 HEADS = 1_000
 """Due lanes of one set that are looked at for one that has not failed here."""
 MOST_CAUSES = 20
+COMPACT_SECONDS = 60.0
 LAST_OUTCOMES_SECONDS = 600.0
 
 
@@ -54,7 +55,8 @@ def drain(runtime: Runtime, seconds: float | None = None) -> DrainReport:
     """Routes and delivers until nothing is due, or for `seconds`, and writes the outcomes to the ledger.
 
     Due is what a worker would do at once: a batch that waits for its timeout, a lane that waits for its retry time
-    and what is paused or held are left. Workers may be at work beside it. Raises NothingApplied, redis.RedisError.
+    and what is paused or held are left; of these, lanes that have waited for long are compacted. Workers may be at
+    work beside it. Raises NothingApplied, redis.RedisError.
     """
     return _Drain(runtime, seconds).run()
 
@@ -80,6 +82,7 @@ class _Drain:
                 break
             if not wakes:
                 time.sleep(PAUSE_SECONDS)
+        self.runtime.compact(COMPACT_SECONDS)
         self._write_outcomes(LAST_OUTCOMES_SECONDS)
         return DrainReport(self.events, self.batches, self.failed, tuple(self.causes.values()), self.ledger)
 

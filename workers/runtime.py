@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from workers import revision
+from workers.compaction import compact_waiting
 from workers.connectors import connect
 from workers.delivery import Deliverer
 from workers.drainer import Drainer
@@ -171,6 +172,10 @@ class Runtime:
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
         return Drainer(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
+
+    def compact(self, seconds: float) -> int:
+        """Compacts lanes that have waited for long; returns the operations that were merged."""
+        return self._following(lambda: compact_waiting(self.lanes, self.applied.settings.integrations, seconds))
 
     def tick(self, who: str) -> Tick:
         """What must be woken now."""

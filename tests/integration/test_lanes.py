@@ -34,6 +34,7 @@ class Bench:
         client.hset(self.keys.connector("db"), mapping={"parallelism": 4})
         client.rpush(self.keys.turn("db"), "crm")
         self.count = 0
+        self.keys_apart: int | None = None
 
     def lanes(self, owner: str = "one", revision: int = 1) -> Lanes:
         return Lanes(self.redis, self.keys.namespace, revision, owner)
@@ -49,7 +50,8 @@ class Bench:
             operations = []
             for _ in range(min(count, chunk)):
                 self.count += 1
-                operations.append(Operation(ms, self.count, 0, kind, None, b'{"_id":"%d"}' % self.count))
+                key = self.count if self.keys_apart is None else self.count * 7 % self.keys_apart
+                operations.append(Operation(ms, self.count, 0, kind, None, b'{"_id":"%d"}' % key))
             count -= len(operations)
             last = operations[-1].sequence
             bar = last if kind > Kind.REMOVE else ""

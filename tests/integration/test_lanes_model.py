@@ -17,8 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.integration.test_lanes import NOW, Bench
 from workers.batches import Hand
+from workers.compaction import compact_waiting
 from workers.events import Kind
+from workers.integrations import Integration, Scope
 from workers.lanes import Claimed, Idle, Lost, More, Rest
+from workers.lanes.chunks import unpack
 from workers.lanes.store import Release, Settlement
 
 if TYPE_CHECKING:
@@ -44,7 +47,9 @@ class LaneMachine(RuleBasedStateMachine):
         super().__init__()
         self.client: Any = self.server.client()
         self.bench = Bench(self.client, f"test_{secrets.token_hex(5)}", size=SIZE)
+        self.bench.keys_apart = 6
         self.owed: list[str] = []
+        self.kinds: dict[str, tuple[Kind, int]] = {}
         self.settled_up_to = ""
         self.owner: str | None = None
         self.held: dict[str, Held] = {}
@@ -61,7 +66,9 @@ class LaneMachine(RuleBasedStateMachine):
         count = 1 if kind is Kind.CLEAR else count
         first = self.bench.count + 1
         self.bench.append(count, kind=kind, chunk=chunk)
-        self.owed += [f"{NOW:013d}{n:07d}{0:07d}" for n in range(first, first + count)]
+        sequences = {f"{NOW:013d}{n:07d}{0:07d}": (kind, n * 7 % 6) for n in range(first, first + count)}
+        self.kinds |= sequences
+        self.owed += sequences
 
     @rule(owner=st.sampled_from(OWNERS))
     def claim(self, owner: str) -> None:
@@ -132,6 +139,35 @@ class LaneMachine(RuleBasedStateMachine):
         if given_back:
             self.owner = None
             self.held.pop(owner, None)
+
+    @rule(clears=st.booleans())
+    def compact(self, *, clears: bool) -> None:
+        """What goes is merged by a later operation of its key, or moot; nothing that a deliverer holds goes."""
+        self.client.hset(self.bench.keys.integration("crm"), "clear", int(clears))
+        integration = Integration(
+            key="crm", connector="db", scope=Scope("main"), key_fields=("_id",), queries={}, batched=True
+        )
+        self.client.sadd(f"{self.bench.keys.namespace}:long", "crm:7")
+        gone = compact_waiting(self.bench.lanes("compactor"), {"crm": integration}, 5)
+        self.client.hset(self.bench.keys.integration("crm"), "clear", 1)
+        chunks = self.client.lrange(self.bench.keys.chunks("crm", "7"), 0, -1)
+        left = [o.sequence for chunk in chunks for o in unpack(chunk)[1] if o.sequence > self.settled_up_to]
+        missing = set(self.owed) - set(left)
+        assert left == [each for each in self.owed if each not in missing]
+        assert len(missing) == gone
+        holders = [held.hand.to for owner, held in self.held.items() if owner == self.owner]
+        assert all(sequence > to for sequence in missing for to in holders)
+        assert all(self._need_not_be_delivered(sequence, clears=clears) for sequence in missing)
+        self.owed = left
+
+    def _need_not_be_delivered(self, sequence: str, *, clears: bool) -> bool:
+        kind, key = self.kinds[sequence]
+        for later in self.owed[self.owed.index(sequence) + 1 :]:
+            if self.kinds[later][0] is Kind.CLEAR:
+                return kind is Kind.ADD and clears
+            if self.kinds[later][1] == key:
+                return kind is Kind.ADD
+        return False
 
     @precondition(lambda self: self.owner is not None)
     @rule()

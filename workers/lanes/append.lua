@@ -74,6 +74,16 @@ local function lower_due(integration, segment, full, score)
   end
 end
 
+-- A lane that has waited for long is compacted, and again each time it has doubled (workers/compaction.py). Where
+-- profiles go one at a time nothing is merged (RULES.md 15).
+local LONG_OPERATIONS, LONG_MS = 10000, 300000
+local function note_long(integration, segment, key, lane, set)
+  if lane.count < math.max(LONG_OPERATIONS, 10 * set.size) or set.size == 1 then return end
+  if now - lane.head < LONG_MS + set.timeout then return end
+  local compacted = tonumber(redis.call('HGET', key, 'compacted') or 0)
+  if lane.count >= 2 * compacted then redis.call('SADD', ns .. ':long', integration .. ':' .. segment) end
+end
+
 local function append(integration, run)
   local segment, operations, bar, clear = run.segment, run.operations, run.bar, run.clear
   local key = lane_key(integration, segment)
@@ -110,6 +120,7 @@ local function append(integration, run)
     put('retry', 0)
   end
   redis.call('HSET', key, unpack(changed))
+  note_long(integration, segment, key, lane, set)
   if not lane.owner then
     lower_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
   end

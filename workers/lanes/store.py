@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
 from workers.redis_clock import redis_ms
@@ -28,6 +28,10 @@ BUDGET_BYTES = 4 * 1024 * 1024
 """How much one script hands out or moves at the most (RULES.md 5)."""
 LONGEST_SLEEP_MS = 5_000
 """How long the pulse sleeps at the most (RULES.md 26b)."""
+SCRIPTS = (
+    *("append", "claim", "settle", "release", "renew", "compact"),
+    *("route", "read", "circuit", "tick", "entries"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,41 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A lane that has waited for long, as it stands.
+
+    chunks       how many it has
+    untouchable  the last sequence that somebody may have tried to deliver
+    clear        as in Claimed
+    """
+
+    integration: str
+    segment: str
+    chunks: int
+    untouchable: str
+    clear: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """Neighbouring chunks of a waiting lane, and those that take their place; see compact.lua.
+
+    first    index of the first one
+    headers  of those that are replaced; none: the lane is done
+    chunks   not more of them than `headers`
+    less     operations that they hold less
+    """
+
+    integration: str
+    segment: str
+    first: int = 1
+    headers: Sequence[bytes] = ()
+    chunks: Sequence[bytes] = ()
+    less: int = 0
+    records: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Requeue:
     """An entry of the quarantine that is retried or dropped.
 
@@ -222,10 +261,7 @@ class Lanes:
         self.owner = owner
         folder = Path(__file__).parent
         common = (folder / "common.lua").read_text()
-        self._scripts = {
-            name: redis.register_script(common + (folder / f"{name}.lua").read_text())
-            for name in ("append", "claim", "settle", "release", "renew", "route", "read", "circuit", "tick", "entries")
-        }
+        self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
         given: list[Any] = [self.namespace, self.revision, *arguments]
@@ -357,6 +393,34 @@ class Lanes:
             LEASE_MS,
             *release.records,
         )
+        return bool(reply[0] == b"ok")
+
+    def next_waiting(self) -> Waiting | None:
+        """A lane that `append` has noted as long and old, once; None where there is none (any more)."""
+        while (noted := cast("bytes | None", self.redis.spop(f"{self.namespace}:long"))) is not None:
+            integration, _, segment = noted.decode().partition(":")
+            if waiting := self._waiting(integration, segment):
+                return waiting
+        return None
+
+    def _waiting(self, integration: str, segment: str) -> Waiting | None:
+        pipe = self.redis.pipeline(transaction=True)
+        pipe.llen(f"{self.namespace}:chunks:{integration}:{segment}")
+        pipe.hmget(f"{self.namespace}:lane:{integration}:{segment}", "done", "to", "clear")
+        pipe.hget(f"{self.namespace}:int:{integration}", "clear")
+        chunks, lane, runs = pipe.execute()
+        done, to, clear = (part.decode() if part else "" for part in lane)
+        return Waiting(integration, segment, chunks, max(done, to), clear if runs == b"1" else "") if chunks else None
+
+    def chunks(self, waiting: Waiting, first: int, end: int) -> list[bytes]:
+        """Its chunks from index `first` up to, not including, `end`."""
+        key = f"{self.namespace}:chunks:{waiting.integration}:{waiting.segment}"
+        return cast("list[bytes]", self.redis.lrange(key, first, end - 1))
+
+    def compact(self, done: Compaction) -> bool:
+        """Puts fewer chunks in the place of some; False if they are not what was read any more."""
+        lists = (len(done.headers), *done.headers, len(done.chunks), *done.chunks)
+        reply = self._call("compact", done.integration, done.segment, done.first, *lists, done.less, *done.records)
         return bool(reply[0] == b"ok")
 
     def renew(self, integration: str, segment: str, queue: str, token: str) -> bool:

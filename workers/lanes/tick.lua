@@ -43,7 +43,9 @@ local function wake(queue, wanted, limit, ms)
 end
 
 if redis.call('XLEN', ns .. ':events') > 0 then wake('route', 1, 1) end
-if redis.call('XLEN', ns .. ':outcomes') > 0 then wake('upkeep', 1, 1, 1000) end
+if redis.call('XLEN', ns .. ':outcomes') > 0 or redis.call('EXISTS', ns .. ':long') == 1 then
+  wake('upkeep', 1, 1, 1000)
+end
 
 -- The number of due lanes in a set, at most as many as could be served; the next one's time counts as well.
 local function due_in(set, limit)

@@ -1,0 +1,138 @@
+"""A lane that waits for long is bounded by its segment, and nothing that was accepted goes uncounted (RULES.md 31)."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.integration.jobs import Job, clear, upsert
+from tests.model import profiles
+from tests.targets import TargetDatabase
+from workers import pausing
+from workers.compaction import compact_waiting
+from workers.draining import drain
+from workers.lanes.chunks import MAX_OPERATIONS
+from workers.ledger_tables import deliveries, queries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.integrations import Integration
+
+HOUR_MS = 3_600_000
+FIRST_CHUNK = MAX_OPERATIONS
+"""It is never touched."""
+
+
+@pytest.fixture
+def paused(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
+    """A job whose integration is paused."""
+    target = TargetDatabase("sqlite", sqlite_url)
+    target.create()
+    job = make_job(target)
+    assert job.runtime.lanes
+    pausing.pause(job.installation.redis, job.installation.keys, "members")
+    return job
+
+
+def changes(rounds: int, members: int) -> list[dict[str, Any]]:
+    """Every member comes and goes again and again; in the end the even ones are in."""
+    events = []
+    for n in range(rounds):
+        kind = "add" if n % 2 == 0 else "remove"
+        events.append({"type": kind, "segment": {"id": 7}, "profiles": profiles(*range(members))})
+    return [*events, {"type": "add", "segment": {"id": 7}, "profiles": profiles(*range(0, members, 2))}]
+
+
+def push_in_the_past(job: Job, events: list[dict[str, Any]], hours: int = 1) -> None:
+    """As if they had been pushed so long ago; they were accepted in this order."""
+    first = round(time.time() * 1000) - hours * HOUR_MS
+    job.model.apply(events)
+    for n, event in enumerate(events):
+        entry = {"event": json.dumps(event)}
+        job.installation.redis.xadd(job.installation.keys.events, entry, id=f"{first + n}-0")
+
+
+def owed(job: Job) -> tuple[int, int]:
+    """Operations by the lane's count, and by what its chunks say."""
+    redis, keys = job.installation.redis, job.installation.keys
+    chunks: Any = redis.lrange(keys.chunks("members", "7"), 0, -1)
+    count: Any = redis.hget(keys.lane("members", "7"), "count")
+    return int(count), sum(int(chunk[54:60]) for chunk in chunks)
+
+
+def test_a_paused_lane_keeps_the_last_operation_of_each_key(paused: Job) -> None:
+    events = [upsert(7, "VIP"), *changes(30, 500)]
+    push_in_the_past(paused, events)
+    pushed = sum(len(event.get("profiles", [0])) for event in events)
+
+    drain(paused.runtime, 30)
+
+    left, in_chunks = owed(paused)
+    assert left == in_chunks == paused.installation.backlog()
+    assert left <= FIRST_CHUNK + 500
+    assert paused.runtime.redis.scard(f"{paused.installation.keys.namespace}:long") == 0
+
+    pausing.resume(paused.installation.redis, paused.installation.keys, "members")
+    paused.ends_right()
+    paused.runtime.drain_outcomes(10)
+    with paused.runtime.ledger.reading() as connection:
+        counted = select(func.sum(deliveries.c.operations), func.sum(deliveries.c.merged))
+        operations, merged = connection.execute(counted).one()
+        delivered = connection.execute(select(func.sum(queries.c.profiles))).scalar()
+    assert operations == pushed
+    assert (delivered or 0) + merged + 1 == pushed  # 1: the segment's own event
+
+
+def test_what_stands_before_a_clear_goes(paused: Job) -> None:
+    push_in_the_past(paused, [*changes(30, 500), clear(7)])
+
+    drain(paused.runtime, 30)
+
+    assert owed(paused)[0] <= FIRST_CHUNK + 1
+    pausing.resume(paused.installation.redis, paused.installation.keys, "members")
+    paused.ends_right()
+
+
+def test_a_lane_that_has_just_grown_is_left_to_its_deliverer(paused: Job) -> None:
+    paused.push(*changes(30, 500))
+
+    drain(paused.runtime, 30)
+
+    assert owed(paused)[0] == 30 * 500 + 250
+
+
+def test_a_lane_whose_deliverer_is_at_work_is_not_touched_where_it_stands(paused: Job) -> None:
+    """The claim is taken while compaction has read, and before it writes: nothing of what was handed out changes."""
+    push_in_the_past(paused, changes(30, 500))
+    lanes = paused.runtime.lanes
+    paused.runtime.route("t", 5)
+    pausing.resume(paused.installation.redis, paused.installation.keys, "members")
+    integrations: dict[str, Integration] = dict(paused.runtime.applied.settings.integrations)
+    claimed = lanes.claim("crm", "token", 4)
+
+    gone = compact_waiting(lanes, integrations, 5)
+
+    redis, keys = paused.installation.redis, paused.installation.keys
+    chunks: Any = redis.lrange(keys.chunks("members", "7"), 0, -1)
+    handed_out = claimed.chunks  # type: ignore[union-attr]
+    assert gone > 0
+    assert chunks[: len(handed_out)] == handed_out
+
+
+def test_it_is_looked_at_again_only_when_it_has_doubled(paused: Job) -> None:
+    push_in_the_past(paused, changes(30, 500), hours=2)
+    drain(paused.runtime, 30)
+    long = f"{paused.installation.keys.namespace}:long"
+
+    push_in_the_past(paused, changes(10, 500), hours=1)
+    paused.runtime.route("t", 5)
+    assert paused.installation.redis.scard(long) == 0
+
+    push_in_the_past(paused, changes(20, 500), hours=0)
+    paused.runtime.route("t", 5)
+    assert paused.installation.redis.scard(long) == 1
