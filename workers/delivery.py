@@ -26,7 +26,7 @@ from workers.outcomes import QueryRun, encode
 from workers.records import Done, delivered, failed, set_aside
 from workers.rendering import Rendered, render
 from workers.retrying import PROBE_MS, Action, Attempt, ConnectFailed, Plan
-from workers.turns import Failed, LeaseOver, NothingDue, PositionAlarm, Refused, Result, TimeOver, Turn
+from workers.turns import Failed, LeaseOver, NoRoom, NothingDue, PositionAlarm, Refused, Result, TimeOver, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -122,11 +122,15 @@ class Deliverer:
             claimed.deadly,
             time.monotonic() + TURN_SECONDS,
         )
-        self._look_up(turn, claimed.open)
+        self._look_up(turn, claimed.open, no_room=claimed.no_room)
         return turn
 
-    def _look_up(self, turn: Turn, entries: int) -> None:
-        """Which retried operations in the hand nothing came after; only where the lane has entries (RULES.md 30)."""
+    def _look_up(self, turn: Turn, entries: int, *, no_room: bool) -> None:
+        """What the quarantine means for the hand: whether it has room, and which operations to retry still stand.
+
+        Those are asked for only where the lane has entries (RULES.md 30).
+        """
+        turn.no_room = no_room
         retries = turn.hand.retries if entries else []
         turn.open = entries
         turn.hand.still_open = self._lanes.still_open(turn.lease.integration, turn.lease.segment, retries)
@@ -141,6 +145,9 @@ class Deliverer:
                 goes_on = self._set_deadly_aside(turn, batch, started)
                 continue
             rendered = render(integration, turn.lease.segment, batch)
+            if rendered.rejected and turn.no_room:
+                goes_on = self._wait_for_room(turn, batch, started)
+                continue
             try:
                 runs = self._execute(turn, batch, rendered)
             except TargetError as error:
@@ -239,6 +246,7 @@ class Deliverer:
                 suspect=turn.suspect,
                 bad=bad.counts_as if bad else "",
                 change=change.packed(),
+                entries=len(entries),
                 records=records,
             )
         )
@@ -249,7 +257,7 @@ class Deliverer:
             case More():
                 turn.lease.extend(sent)
                 turn.hand.receive(answer.to, answer.clear, answer.chunks)
-                self._look_up(turn, answer.open)
+                self._look_up(turn, answer.open, no_room=answer.no_room)
                 return True
             case Systemic() if bad is not None:
                 return self._give_back(
@@ -289,6 +297,8 @@ class Deliverer:
         self, turn: Turn, batch: Batch, started: float, rejected: list[Rejected], bad: Refused | None = None
     ) -> bool | Failed:
         """Settles a batch that goes to the quarantine instead of the target; its position goes on all the same."""
+        if turn.no_room:
+            return self._wait_for_room(turn, batch, started)
         if turn.integration.exactly_once:
             try:
                 self._execute(turn, batch, Rendered([], [], 0))
@@ -297,6 +307,13 @@ class Deliverer:
                 later = Plan(Action.LATER, retrying.backoff_ms(turn.attempts, 1.0), turn.limit)
                 return self._give_back(turn, batch, started, error, later)
         return self._settle(turn, batch, rejected, Done(started), bad)
+
+    def _wait_for_room(self, turn: Turn, batch: Batch, started: float) -> bool | Failed:
+        """Holds the lane: nothing is thrown away because too much is bad (RULES.md 31)."""
+        error = NoRoom(turn.integration.max_quarantine)
+        return self._give_back(
+            turn, batch, started, error, Plan(Action.HELD, PROBE_MS, limit=turn.limit, level=error.level)
+        )
 
     def _give_back(self, turn: Turn, batch: Batch, started: float, error: TargetError, plan: Plan) -> bool | Failed:
         """Writes the failure into the lane; True where a shorter batch is tried at once."""

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 READ_AT_MOST = 4_000
 DEATHS_AT_MOST = 3
+QUARANTINE_AT_MOST = 100_000
+"""Open entries of what never reached an integration that keep their bytes; of more only the beginning is kept."""
+BEGINNING_BYTES = 256
 KNOWN_AT_MOST = 200_000
 """Segments whose facts a router keeps in memory; beyond that it reads them again."""
 
@@ -63,6 +66,7 @@ class Router:
         self._lanes = lanes
         self._routes = routes
         self._known: dict[str, Known | None] = {}
+        self._only_beginnings = False
 
     def turn(self, token: str, seconds: float) -> int:
         """Routes until the intake is empty or the time is over; returns the number of events moved.
@@ -82,6 +86,8 @@ class Router:
 
     def _route(self, position: str, starts: int, deadline: float) -> int:
         self._known.clear()  # another router may have learned since
+        # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
+        self._only_beginnings = int(self._redis.hget(self._keys.intake, "quarantined") or 0) >= QUARANTINE_AT_MOST
         load, moved = Load(Position.from_text(position), position), 0
         while entries := self._read(load.position):
             load = self._move(load, entries, set_aside=starts > DEATHS_AT_MOST)
@@ -100,7 +106,7 @@ class Router:
         self._learn({event.segment.id for event in read if isinstance(event, Event)})
         for entry, event in zip(entries, read, strict=True):
             if isinstance(event, Quarantined):
-                _set_aside(load, entry, event)
+                _set_aside(load, entry, self._shortened(event))
             elif entry.retry is not None and (ticket := entry.ticket) and ticket.integration is not None:
                 self._put_again(load, entry, event, ticket, ticket.integration)
             else:
@@ -125,7 +131,7 @@ class Router:
         verdict = self._judge(load, event)
         if start == 0:
             for bad in event.bad:
-                _set_aside(load, entry, _bad_profile(entry, event, bad))
+                _set_aside(load, entry, self._shortened(_bad_profile(entry, event, bad)))
         if not verdict.targets:
             load.unwanted(event.segment.id, len(event.profiles) if event.kind <= Kind.REMOVE else 1)
             return load
@@ -142,6 +148,11 @@ class Router:
             operation = Operation(entry.ms, entry.n, index, event.kind, event.at_us, body)
             load.add(event.segment.id, verdict.name, verdict.targets, operation)
         return load
+
+    def _shortened(self, record: Quarantined) -> Quarantined:
+        if not self._only_beginnings:
+            return record
+        return structs.replace(record, payload=record.payload[:BEGINNING_BYTES])
 
     def _put_again(self, load: Load, entry: Entry, event: Event, ticket: Ticket, integration: str) -> None:
         """Puts what comes out of the quarantine on the load, for the one integration (RULES.md 30).

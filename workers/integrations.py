@@ -20,6 +20,8 @@ WhenFull = Literal["block", "drop"]
 
 DEFAULT_TIMEOUT_MS = 60_000
 """How long a batch waits for its last profile where the file says nothing (spec: "Default timeout value")."""
+DEFAULT_MAX_QUARANTINE = 100_000
+"""Open entries of the quarantine that an integration may have where the file says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Integration:
     timeout_ms     milliseconds from a batch's first event until it goes although it is not full
     queries        what is absent does nothing; add and remove are always there
     max_backlog    operations; None means no limit of its own
+    max_quarantine open entries of the quarantine; with as many, what would add to them is held
     digest         of what a delivery's statements depend on: queries, key, mode
     """
 
@@ -94,6 +97,7 @@ class Integration:
     tolerance: Tolerance = "data"
     max_backlog: int | None = None
     when_full: WhenFull = "block"
+    max_quarantine: int = DEFAULT_MAX_QUARANTINE
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -82,6 +82,7 @@ class Load:
         self._unwanted: dict[str, int] = {}
         self._resync: list[tuple[str, str]] = []
         self._records: list[bytes] = []
+        self._quarantined = 0
         self._events = 0
         self._operations = 0
         self._lanes = 0
@@ -146,6 +147,7 @@ class Load:
 
     def quarantine(self, record: Quarantined) -> None:
         """Something that cannot be delivered, kept with its reason."""
+        self._quarantined += 1
         self._record(record)
         if record.replaces:
             self.resolve(record.replaces, "replaced")
@@ -181,5 +183,6 @@ class Load:
             resync=self._resync,
             events=self._events,
             operations=self._operations,
+            quarantined=self._quarantined,
             records=self._records,
         )

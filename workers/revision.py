@@ -147,6 +147,7 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         # Empty is no limit; left out, the hash would keep the last revision's.
         "max_backlog": integration.max_backlog or "",
         "when_full": integration.when_full,
+        "max_quarantine": integration.max_quarantine,
     }
 
 

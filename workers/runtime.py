@@ -23,6 +23,7 @@ from workers.keys import Keys
 from workers.lanes import Lanes
 from workers.leases import Heartbeat
 from workers.ledger import Ledger
+from workers.quarantine_room import QuarantineRoom
 from workers.routing import Routes
 from workers.turns import NothingDue
 
@@ -67,6 +68,7 @@ class Runtime:
         self._connectors: dict[str, Connector] = {}
         self._deliverers: dict[str, Deliverer] = {}
         self._ledger: Ledger | None = None
+        self._room: QuarantineRoom | None = None
         self._heartbeat = Heartbeat(lambda: self.lanes)
 
     def after_fork(self) -> None:
@@ -97,7 +99,7 @@ class Runtime:
         for connector in self._connectors.values():
             connector.dispose()
         self._connectors, self._deliverers = {}, {}
-        self._lanes, self._router, self._ledger = None, None, None
+        self._lanes, self._router, self._ledger, self._room = None, None, None, None
         self._applied = fresh
 
     @property
@@ -171,7 +173,12 @@ class Runtime:
 
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
-        return Drainer(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
+        if self._room is None:
+            self._room = QuarantineRoom(self.redis, self.keys, self.ledger)
+        self._room.before()
+        written = Drainer(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
+        self._room.after()
+        return written
 
     def compact(self, seconds: float) -> int:
         """Compacts lanes that have waited for long; returns the operations that were merged."""

@@ -72,6 +72,7 @@ class Turn:
     deadly: bool
     ends: float
     open: int = 0
+    no_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,17 @@ class LeaseOver(TargetError):
 
     def __init__(self) -> None:
         super().__init__(ErrorClass.RETRY, "segsync lease", "the lease ran out before COMMIT; nothing was committed")
+
+
+class NoRoom(TargetError):
+    """The quarantine has as many entries of the integration as it may have, and this batch would add to them.
+
+    Only its lane is held: what is good in the others goes on.
+    """
+
+    def __init__(self, most: int) -> None:
+        reason = f"{most:,} of its entries are open, which is its max_quarantine: retry or drop them, or raise it"
+        super().__init__(ErrorClass.HOLD, "segsync quarantine", reason, level=HoldLevel.LANE)
 
 
 class PositionAlarm(TargetError):

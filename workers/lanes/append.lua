@@ -7,7 +7,7 @@
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
 --       resync   count, each: integration, segment
---       counters events, operations
+--       counters events, operations, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
 -- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
 
@@ -44,7 +44,7 @@ for n = 1, take_number() do
   runs[n] = run
 end
 local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), take_pairs(take)
-local events, operations_routed = take_number(), take_number()
+local events, operations_routed, quarantined = take_number(), take_number(), take_number()
 
 local known = {}
 local function settings(integration)
@@ -143,6 +143,7 @@ redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
 record(ARGV, i)
 
 redis.call('HDEL', intake, 'starts')
+if quarantined > 0 then redis.call('HINCRBY', intake, 'quarantined', quarantined) end
 redis.call('HSET', intake, 'position', ARGV[6], 'until', now + ARGV[4])
 if ARGV[7] ~= '' then
   redis.call('XTRIM', ns .. ':events', 'MINID', '=', ARGV[7])

@@ -4,7 +4,7 @@
 -- Returns {'stale'}, {'idle'} (the permit is given back), {'probe'} (the circuit is open: try to connect, and say
 -- what came of it), or
 --   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, tried (0, 1, or 2: its head
---   kills whoever touches it), hold, entries in the quarantine, chunks...}
+--   kills whoever touches it), hold, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local connector, owner, lease, token = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local permits = permits_key('deliver.' .. connector)
@@ -96,7 +96,7 @@ local function hand_out(integration, segment, settings)
   put_leased(integration, segment, till)
   redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
   local reply = { 'lane', integration, segment, lane.done, lane.to, clear_that_runs(lane, settings), lane.attempts,
-    lane.limit, lane.suspect, tried, lane.hold, redis.call('HLEN', open_key(integration, segment)) }
+    lane.limit, lane.suspect, tried, lane.hold, redis.call('HLEN', open_key(integration, segment)), settings.no_room and 1 or 0 }
   for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
   return reply
 end

@@ -7,10 +7,11 @@
 --       15 limit and 16 suspect of the next batch, or ''
 --       17 a profile that a target refused and that goes to the quarantine, hashed, or ''
 --       18 what it means for the lane's entries in the quarantine (slots.Change, packed), or ''
+--       19 new entries among the records
 --       then records for the outcomes stream
 -- Returns {'lost'} if the lane is another's by now, {'systemic'} if so many profiles are refused that the query must
 -- be at fault (nothing was settled then), {'empty'}, {'rest'},
---   or {'more', to, clear, entries in the quarantine, chunks...}
+--   or {'more', to, clear, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local integration, segment, owner = ARGV[3], ARGV[4], ARGV[5]
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
@@ -102,7 +103,12 @@ lane.done = settled
 lane.retry = 0
 
 note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', -operations))
-record(ARGV, 19)
+record(ARGV, 20)
+if ARGV[19] ~= '0' then
+  -- Upkeep sets it right by the ledger (workers/quarantine_room.py); until then it may be too much, never too little.
+  local quarantined = redis.call('HINCRBY', integration_key(integration), 'quarantined', ARGV[19])
+  set.no_room = quarantined >= (tonumber(redis.call('HGET', integration_key(integration), 'max_quarantine')) or math.huge)
+end
 if change then keep_entries(unpack(change)) end
 
 -- What has just worked is held no longer, at any level.
@@ -143,7 +149,7 @@ if stays then
   local till = now + tonumber(ARGV[13])
   redis.call('HSET', key, 'until', till, 'to', lane.to, 'starts', 1, 'digest', set.digest)
   put_leased(integration, segment, till)
-  local reply = { 'more', lane.to, clear_that_runs(lane, set), redis.call('HLEN', open) }
+  local reply = { 'more', lane.to, clear_that_runs(lane, set), redis.call('HLEN', open), set.no_room and 1 or 0 }
   for i = 1, #fresh do reply[#reply + 1] = fresh[i] end
   return reply
 end

@@ -65,6 +65,7 @@ class Move:
     resync: Sequence[tuple[str, str]] = ()
     events: int = 0
     operations: int = 0
+    quarantined: int = 0
     records: Sequence[bytes] = ()
 
 
@@ -82,6 +83,7 @@ class Claimed:
     deadly    whether its first operation has ended every process that touched it
     hold      why the lane is held, or ''
     open      entries of the lane in the quarantine
+    no_room   whether the quarantine has as many entries of the integration as it may have
     """
 
     integration: str
@@ -96,6 +98,7 @@ class Claimed:
     deadly: bool
     hold: str
     open: int
+    no_room: bool
     chunks: list[bytes] = field(repr=False)
 
 
@@ -116,6 +119,7 @@ class More:
     to: str
     clear: str
     open: int
+    no_room: bool
     chunks: list[bytes] = field(repr=False)
 
 
@@ -151,6 +155,7 @@ class Settlement:
     suspect: str = ""
     bad: str = ""
     change: bytes = b""
+    entries: int = 0
     records: Sequence[bytes] = ()
 
 
@@ -297,7 +302,7 @@ class Lanes:
         for pairs in (move.segments, move.unwanted, move.resync):
             arguments.append(len(pairs))
             arguments += (part for pair in pairs for part in pair)
-        arguments += (move.events, move.operations, *move.records)
+        arguments += (move.events, move.operations, move.quarantined, *move.records)
         return bool(self._call("append", *arguments)[0] == b"ok")
 
     def claim(self, connector: str, token: str, parallelism: int) -> Claimed | Idle | Probe:
@@ -321,7 +326,8 @@ class Lanes:
             deadly=int(reply[9]) > 1,
             hold=reply[10].decode(),
             open=reply[11],
-            chunks=reply[12:],
+            no_room=bool(reply[12]),
+            chunks=reply[13:],
         )
 
     def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
@@ -350,10 +356,11 @@ class Lanes:
             done.suspect,
             done.bad,
             done.change,
+            done.entries,
             *done.records,
         )
         if reply[0] == b"more":
-            return More(reply[1].decode(), reply[2].decode(), reply[3], reply[4:])
+            return More(reply[1].decode(), reply[2].decode(), reply[3], bool(reply[4]), reply[5:])
         if reply[0] == b"systemic":
             return Systemic()
         return Lost() if reply[0] == b"lost" else Rest()

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.errors import Mistake
-from workers.integrations import DEFAULT_TIMEOUT_MS, Integration, Scope, ScopeKind, Tolerance, WhenFull
+from workers.integrations import (
+    DEFAULT_MAX_QUARANTINE,
+    DEFAULT_TIMEOUT_MS,
+    Integration,
+    Scope,
+    ScopeKind,
+    Tolerance,
+    WhenFull,
+)
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_sources
 from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
 from workers.settings.table import Table, nearest, show
@@ -17,6 +25,7 @@ LARGEST_BATCH = 10_000
 LONGEST_ID = 255
 """Bytes of a segment's id (RULES.md 6)."""
 MOST_BACKLOG = 10**12
+MOST_QUARANTINE = 10**9
 MOST_NAMED = 5
 """Integrations that one warning names."""
 _RESERVED = {
@@ -147,12 +156,19 @@ class _Limits(NamedTuple):
     tolerance: Tolerance
     max_backlog: int | None
     when_full: WhenFull
+    max_quarantine: int
 
 
 def _limits(table: Table) -> _Limits:
     once = table.flag("exactly_once", default=False)
     backlog = table.whole("max_backlog", 0, 1, MOST_BACKLOG)
-    return _Limits(once, table.choice("tolerance", _TOLERANCES), backlog or None, table.choice("when_full", _WHEN_FULL))
+    return _Limits(
+        once,
+        table.choice("tolerance", _TOLERANCES),
+        backlog or None,
+        table.choice("when_full", _WHEN_FULL),
+        table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
+    )
 
 
 def _overlaps(integrations: Iterable[Integration]) -> Iterable[Mistake]:
