@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from workers.keys import Keys
     from workers.runtime import Runtime
 
+WARN_AT: Final = 0.8
+"""The part of a limit that is worth a word."""
 SAMPLE: Final = 50
 UNWANTED_AT_MOST: Final = 100_000
 """Segments whose unwanted events are counted: some 0.1 s."""
@@ -62,6 +64,7 @@ class IntegrationStatus:
     lanes         segments that it owes something
     needs_resync  segments that came into its scope with members it was never told of, or lost operations
     dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
+    max_backlog   operations that it may owe; None without a limit
     """
 
     key: str
@@ -73,6 +76,7 @@ class IntegrationStatus:
     lanes: int
     needs_resync: int
     dropped: int
+    max_backlog: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ def read(runtime: Runtime, consumers: Callable[[], Consumers] | None = None) -> 
         unread=unread,
         ledger_is_dead=counts is None and found is not None,
     )
-    status.needs.extend((*_needs(status), *_full(redis, keys)))
+    status.needs.extend((*_needs(status), *_full(redis, keys), *_nearly_full(status, redis)))
     return status
 
 
@@ -219,6 +223,7 @@ def _integration(
         lanes=full + timed,
         needs_resync=resync,
         dropped=int(facts.get("dropped", 0)),
+        max_backlog=int(facts["max_backlog"]) if facts.get("max_backlog") else None,
     )
 
 
@@ -307,6 +312,18 @@ def _full(redis: Redis, keys: Keys) -> Iterator[str]:
     marks: Any = redis.hgetall(keys.full_marks)
     if marks:
         yield f"producers are refused: {marks.get(b'reason', b'an integration is full').decode()}"
+
+
+def _nearly_full(status: Status, redis: Redis) -> Iterator[str]:
+    """What is about to be refused or dropped, while there is still time (promise 6)."""
+    for each in status.integrations:
+        if each.max_backlog and WARN_AT * each.max_backlog <= each.backlog < each.max_backlog:
+            part = each.backlog / each.max_backlog
+            yield f"{each.key} owes {each.backlog:,} operations, {part:.0%} of its max_backlog"
+    memory: Any = redis.info("memory")
+    used, most = memory.get("used_memory", 0), memory.get("maxmemory", 0)
+    if most and used >= WARN_AT * most:
+        yield f"Redis uses {used / most:.0%} of its maxmemory: when it is full, producers are refused until it drains"
 
 
 def _unserved(status: Status) -> Iterator[str]:

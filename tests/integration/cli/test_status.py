@@ -66,6 +66,7 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
                 "lanes": 0,
                 "needs_resync": 0,
                 "dropped": 0,
+                "max_backlog": None,
             }
         ],
         "workers": 0,
@@ -159,6 +160,23 @@ def test_refused_producers_need_someone(place: Place) -> None:
     runtime = place.publish(integration())
     place.redis.hset(place.keys.full_marks, mapping={"crm": 1, "reason": "crm owes 10 operations"})
     assert "producers are refused: crm owes 10 operations" in read(runtime).needs
+
+
+@pytest.mark.parametrize(
+    ("most", "warned"), [(10, []), (12, ["crm owes 10 operations, 83% of its max_backlog"]), (13, [])]
+)
+def test_a_backlog_near_its_limit_is_told_of(place: Place, most: int, warned: list[str]) -> None:
+    runtime = owe(place)
+    place.redis.hset(place.keys.integration("crm"), "max_backlog", most)
+    assert [each for each in read(runtime).needs if "max_backlog" in each] == warned
+
+
+def test_a_redis_near_its_limit_is_told_of(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = owe(place)
+    monkeypatch.setattr(type(runtime.redis), "info", lambda *_: {"used_memory": 85, "maxmemory": 100})
+    assert (
+        "Redis uses 85% of its maxmemory: when it is full, producers are refused until it drains" in read(runtime).needs
+    )
 
 
 def test_what_was_held_and_works_again_is_active(place: Place) -> None:
