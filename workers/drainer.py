@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
-from redis import RedisError
+from redis import RedisError, ResponseError
 
 from workers import crashpoints, outcomes
 from workers.crashpoints import reach
+from workers.folding import unfold
 from workers.keys import Keys
 from workers.ledger_tables import UNREADABLE
 from workers.outcomes import Quarantined
@@ -103,6 +104,8 @@ class Drainer:
     ) -> None:
         self._redis = redis
         self._stream = Keys(namespace).outcomes
+        self._folded = Keys(namespace).folded
+        self._unfolding = f"{self._folded}:unfolding"
         self._lease = f"{namespace}:drainer"
         self._ledger = ledger
         self._clock = clock
@@ -126,7 +129,7 @@ class Drainer:
 
     def _drain(self, until: float) -> DrainReport:
         batch = self._read()
-        if not batch.ids:
+        if not batch.ids and not self._redis.exists(self._folded, self._unfolding):
             return DrainReport(empty=True)
         self._ledger.upgrade()
         report = DrainReport()
@@ -136,9 +139,19 @@ class Drainer:
                     return replace(report, busy=True)
                 report = self._move(batch, writer, report)
                 if self._clock() >= until:
-                    return report
+                    break
                 batch = self._read()
-        return replace(report, empty=True)
+            self._unfold(writer)
+        return replace(report, empty=not batch.ids)
+
+    def _unfold(self, writer: Writer) -> None:
+        """Writes what the stream had no room for; first put aside, so that it is written once and none is lost."""
+        with suppress(ResponseError):  # there is none, or one is left by a drainer that died
+            self._redis.renamenx(self._folded, self._unfolding)
+        fields = cast("dict[bytes, bytes]", self._redis.hgetall(self._unfolding))
+        if fields:
+            writer.write(unfold(fields))
+            self._redis.delete(self._unfolding)
 
     def _move(self, batch: _Batch, writer: Writer, report: DrainReport) -> DrainReport:
         written = writer.write(batch.records)

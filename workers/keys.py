@@ -42,6 +42,11 @@ class Keys:
         return f"{self.namespace}:outcomes"
 
     @property
+    def folded(self) -> str:
+        """Hash: what came of deliveries, as sums, where the outcomes stream had no more room."""
+        return f"{self.namespace}:folded"
+
+    @property
     def bell(self) -> str:
         """Stream of one entry: a due time has come closer."""
         return f"{self.namespace}:bell"

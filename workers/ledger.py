@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workers.ledger_tables import Row
     from workers.outcomes import Record
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0002"
 """The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 
 VERSION_TABLE: Final = "ledger_version"

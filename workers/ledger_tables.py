@@ -1,7 +1,7 @@
 """The ledger's tables, and what a record becomes in them.
 
-    deliveries   one row for each try of each batch
-    queries      one row for each committed query of a delivery
+    deliveries   one row for each try of each batch, or for `tries` of them
+    queries      one row for each committed query of a delivery, or for `runs` of them
     quarantine   what could not be delivered: the only place that holds people's data
 
 The schema is made by `workers/migrations`; a test keeps both alike.
@@ -65,6 +65,7 @@ class DeliveryColumns(TypedColumns):
     waited_ms: Named[int] = Column(BigInteger)
     code: Named[str] = Column(Text)
     reason: Named[str] = Column(Text)
+    tries: Named[int] = Column(BigInteger, server_default="1")
 
 
 class QueryColumns(TypedColumns):
@@ -80,6 +81,7 @@ class QueryColumns(TypedColumns):
     statements: Named[int] = Column(BigInteger)
     rows: Named[int] = Column(BigInteger)
     duration_us: Named[int] = Column(BigInteger)
+    runs: Named[int] = Column(BigInteger, server_default="1")
 
 
 class QuarantineColumns(TypedColumns):

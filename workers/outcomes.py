@@ -20,6 +20,7 @@ class QueryRun(msgspec.Struct, frozen=True, array_like=True):
     statements    SQL statements sent
     rows          affected rows, as the driver counts them (MySQL counts an updated row twice)
     duration_us   microseconds from the first statement's start to the last one's end
+    runs          1; more where many were folded into one (`workers/folding.py`), and then all numbers are sums
     """
 
     event_type: str
@@ -27,6 +28,7 @@ class QueryRun(msgspec.Struct, frozen=True, array_like=True):
     statements: int
     rows: int
     duration_us: int
+    runs: int = 1
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
@@ -45,6 +47,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     waited_ms    milliseconds from the first operation's stream time to the end
     code, reason the error's code and our sentence; "" when delivered
     queries      one for each query run; empty unless delivered
+    tries        1; more where many were folded into one, and then counts are sums, and `segment` is ""
     """
 
     uid: str
@@ -65,6 +68,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     code: str = ""
     reason: str = ""
     queries: list[QueryRun] = []
+    tries: int = 1
 
 
 class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined"):

@@ -162,7 +162,7 @@ def _by_latency(wanted: _Wanted) -> Select[Any]:
     key = column.integration, column.event_type, hour, column.waited_ms
     return (
         select(column.integration, column.event_type, hour.label("hour"), column.waited_ms)
-        .add_columns(func.count().label("queries"))
+        .add_columns(_sum(column.runs).label("queries"))
         .add_columns(*(_sum(column[name]).label(name) for name in _COUNTS[1:]))
         .where(*wanted(queries))
         .group_by(*key)
@@ -187,7 +187,8 @@ def _failed(wanted: _Wanted) -> Select[Any]:
     hour = _hour(deliveries)
     return (
         select(column.integration, null().label("event_type"), hour.label("hour"))
-        .add_columns(_count_if(_RETRIED).label("retries"), _count_if(~_RETRIED).label("failures"))
+        .add_columns(_count_if(_RETRIED, column.tries).label("retries"))
+        .add_columns(_count_if(~_RETRIED, column.tries).label("failures"))
         .where(FAILED, *wanted(deliveries))
         .group_by(column.integration, hour)
     )
@@ -207,18 +208,18 @@ def _quarantined(wanted: _Wanted) -> Select[Any]:
 def _causes(wanted: _Wanted) -> Select[Any]:
     """Tries that failed, and what was quarantined, by cause."""
     each = union_all(
-        _each(deliveries, deliveries.c.outcome).where(FAILED, *wanted(deliveries)),
-        _each(quarantine, literal("quarantined")).where(*wanted(quarantine)),
+        _each(deliveries, deliveries.c.outcome, deliveries.c.tries).where(FAILED, *wanted(deliveries)),
+        _each(quarantine, literal("quarantined"), literal(1)).where(*wanted(quarantine)),
     ).subquery()
     cause = [each.c[name] for name in ("integration", "code", "reason")]
     newest = func.row_number().over(partition_by=cause, order_by=each.c.at_ms.desc())
     ranked = select(each, newest.label("rank")).subquery()
-    kind, last_seen = ranked.c.kind, func.max(ranked.c.at_ms).label("last_seen")
+    kind, many, last_seen = ranked.c.kind, ranked.c.many, func.max(ranked.c.at_ms).label("last_seen")
     return (
-        select(ranked.c.integration, ranked.c.code, ranked.c.reason, func.count().label("count"))
-        .add_columns(_count_if(kind == "retry").label("retries"))
-        .add_columns(_count_if(kind.not_in(("retry", "quarantined"))).label("failures"))
-        .add_columns(_count_if(kind == "quarantined").label("quarantined"))
+        select(ranked.c.integration, ranked.c.code, ranked.c.reason, _sum(many).label("count"))
+        .add_columns(_count_if(kind == "retry", many).label("retries"))
+        .add_columns(_count_if(kind.not_in(("retry", "quarantined")), many).label("failures"))
+        .add_columns(_count_if(kind == "quarantined", many).label("quarantined"))
         .add_columns(func.min(ranked.c.at_ms).label("first_seen"), last_seen)
         .add_columns(func.max(case((ranked.c.rank == 1, ranked.c.segment))).label("segment"))
         .group_by(ranked.c.integration, ranked.c.code, ranked.c.reason)
@@ -226,10 +227,10 @@ def _causes(wanted: _Wanted) -> Select[Any]:
     )
 
 
-def _each(table: FromClause, kind: ColumnElement[str]) -> Select[Any]:
+def _each(table: FromClause, kind: ColumnElement[str], many: ColumnElement[int]) -> Select[Any]:
     column = table.c
-    at_ms = _time(table).label("at_ms")
-    return select(column.integration, column.code, column.reason, column.segment, at_ms, kind.label("kind"))
+    facts = _time(table).label("at_ms"), kind.label("kind"), many.label("many")
+    return select(column.integration, column.code, column.reason, column.segment, *facts)
 
 
 def _sum(column: ColumnElement[int], over: dict[str, Any] | None = None) -> ColumnElement[int]:
@@ -238,5 +239,6 @@ def _sum(column: ColumnElement[int], over: dict[str, Any] | None = None) -> Colu
     return cast(total if over is None else total.over(**over), BigInteger)
 
 
-def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return _sum(case((condition, 1), else_=0))
+def _count_if(condition: ColumnElement[bool], many: ColumnElement[int]) -> ColumnElement[int]:
+    """How many fulfil it, where a row stands for `many`."""
+    return _sum(case((condition, many), else_=0))

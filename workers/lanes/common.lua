@@ -31,9 +31,44 @@ local function ring()
   redis.call('XADD', ns .. ':bell', 'MAXLEN', 1, '*', 'r', '1')
 end
 
+-- Beyond this many records a ledger that is away must not fill Redis: tries become sums, per integration, hour and
+-- what came of them (RULES.md 29). The drainer makes records of them again (workers/folding.py). Nothing that the
+-- quarantine is told of is ever folded.
+local MOST_RECORDS = 200000
+
+-- `packed` is outcomes.Delivery; false if it is another record (Redis 6.2 could not unpack the bytes in some).
+local function fold(packed)
+  if not string.find(string.sub(packed, 1, 12), '\168delivery', 1, true) then return false end
+  local _, uid, integration, connector, _, outcome, first, last, operations, merged, moot, quarantined, _, started,
+    duration, waited, code, reason, runs, tries = unpack(cmsgpack.unpack(packed), 1, 20)
+  local folded = ns .. ':folded'
+  -- Waiting times to the next power of two, so that latencies are still told within a factor of two.
+  local bucket = waited < 1 and 0 or 2 ^ math.ceil(math.log(waited) / math.log(2))
+  local group = cmsgpack.pack({ integration, connector, outcome, code, reason, math.floor(started / 3600000), bucket })
+  local function add(name, value) redis.call('HINCRBY', folded, name .. ':' .. group, value) end
+  redis.call('HSETNX', folded, 'uid:' .. group, uid)
+  redis.call('HSETNX', folded, 'first:' .. group, first)
+  redis.call('HSET', folded, 'last:' .. group, last)
+  add('tries', tries or 1)
+  add('operations', operations)
+  add('merged', merged)
+  add('moot', moot)
+  add('quarantined', quarantined)
+  add('duration_us', duration)
+  for _, run in ipairs(runs or {}) do
+    add(run[1] .. '.profiles', run[2])
+    add(run[1] .. '.statements', run[3])
+    add(run[1] .. '.rows', run[4])
+    add(run[1] .. '.duration_us', run[5])
+    add(run[1] .. '.runs', run[6] or 1)
+  end
+  return true
+end
+
 local function record(outcomes, first)
+  local full = first <= #outcomes and redis.call('XLEN', ns .. ':outcomes') >= MOST_RECORDS
   for i = first, #outcomes do
-    redis.call('XADD', ns .. ':outcomes', '*', 'r', outcomes[i])
+    if not (full and fold(outcomes[i])) then redis.call('XADD', ns .. ':outcomes', '*', 'r', outcomes[i]) end
   end
 end
 

@@ -43,7 +43,7 @@ local function wake(queue, wanted, limit, ms)
 end
 
 if redis.call('XLEN', ns .. ':events') > 0 then wake('route', 1, 1) end
-if redis.call('XLEN', ns .. ':outcomes') > 0 or redis.call('EXISTS', ns .. ':long') == 1 then
+if redis.call('XLEN', ns .. ':outcomes') > 0 or redis.call('EXISTS', ns .. ':long', ns .. ':folded') > 0 then
   wake('upkeep', 1, 1, 1000)
 end
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
@@ -16,7 +17,7 @@ from sqlalchemy import create_engine, event, text
 from tests.integration.ledger.records import delivery, rows
 from workers import migrations
 from workers.ledger import SCHEMA, VERSION_TABLE, Ledger, LedgerError
-from workers.ledger_tables import deliveries, metadata
+from workers.ledger_tables import deliveries, delivery_row, metadata
 from workers.quarantine import count_open
 from workers.statistics import errors
 
@@ -75,11 +76,27 @@ def test_records_stay_through_an_upgrade(ledger: Ledger) -> None:
     assert len(rows(ledger, deliveries)) == 1
 
 
+def test_what_an_older_segsync_wrote_stands_for_one_each(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
+    with ledger.writing() as writer, writer._connection.begin():
+        config = migrations._config()
+        config.attributes["connection"] = writer._connection
+        command.upgrade(config, "0001")
+        old = {name: value for name, value in delivery_row(delivery()).items() if name != "tries"}
+        columns, values = ", ".join(f'"{name}"' for name in old), ", ".join(f":{name}" for name in old)
+        writer._connection.execute(text(f"INSERT INTO deliveries ({columns}) VALUES ({values})"), old)
+
+    ledger.upgrade()
+
+    assert [row["tries"] for row in rows(ledger, deliveries)] == [1]
+    assert ledger.write([delivery(uid="another")]) == 1
+
+
 def test_a_newer_schema_is_refused(ledger: Ledger) -> None:
     with ledger.writing() as writer, writer._connection.begin():
         writer._connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
 
-    with pytest.raises(LedgerError, match=r"schema is version '9999', made by a newer segsync; this one knows '0001'"):
+    with pytest.raises(LedgerError, match=r"schema is version '9999', made by a newer segsync; this one knows '0002'"):
         ledger.upgrade()
 
 
