@@ -17,6 +17,8 @@ from workers.templates import Row, RowProblem, key_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.templates import RowError
+
 Key = tuple[str, ...]
 
 # Looked up once: an enum's members are slow to look up, and this is done for every operation.
@@ -31,6 +33,12 @@ class Rejected:
     code: str
     reason: str
     detail: str = ""
+
+    @classmethod
+    def unusable(cls, operation: Operation, problem: RowProblem | RowError) -> Rejected:
+        """For what no literal, or no key, can be made of; the reason names the field and never its value."""
+        field = f"{problem.field}: " if problem.field else ""
+        return cls(operation, problem.code, field + problem.reason)
 
 
 class Member(NamedTuple):
@@ -233,7 +241,7 @@ class _Cutter:
         try:
             key = key_of(row.profile, self._how.key)
         except RowProblem as problem:
-            batch.rejected.append(Rejected(operation, problem.code, problem.reason))
+            batch.rejected.append(Rejected.unusable(operation, problem))
         else:
             if not self._admits(key, Member(operation, row)):
                 return False

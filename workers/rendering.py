@@ -68,7 +68,7 @@ def _segment_event(integration: Integration, segment: str, batch: Batch) -> Rend
     try:
         statements = query.render([], view)
     except BadRows as bad:
-        return Rendered([], [Rejected(event, error.code, error.reason) for error in bad.errors], 0)
+        return Rendered([], [Rejected.unusable(event, error) for error in bad.errors], 0)
     return Rendered([RenderedQuery(kind.value, 0, statements)] if statements else [], [], 0)
 
 
@@ -83,7 +83,7 @@ def _profiles(
             statements = query.render([member.row for member in members], view)
         except BadRows as bad:
             at_fault = {error.index: error for error in bad.errors}
-            rejected += [Rejected(members[i].operation, e.code, e.reason) for i, e in at_fault.items()]
+            rejected += [Rejected.unusable(members[i].operation, error) for i, error in at_fault.items()]
             members = [member for i, member in enumerate(members) if i not in at_fault]
         else:
             return RenderedQuery(kind.value, len(members), statements)

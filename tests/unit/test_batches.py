@@ -127,6 +127,7 @@ def test_a_missing_key_is_set_aside_and_the_rest_goes_on() -> None:
     batch = cut(hand("add A", "add ?", "remove ?", "add B"))
     assert keys(batch) == ([], ["A", "B"])
     assert [(r.operation.index, r.code) for r in batch.rejected] == [(0, "missing key")] * 2
+    assert batch.rejected[0].reason.startswith("K: expected a text or a number"), "which of ten fields it was"
     assert batch.taken == 4
 
 
