@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import time
 from abc import ABC, abstractmethod
@@ -29,6 +30,8 @@ class Link(ABC):
 
     clean = True
     """Outside of a transaction, so that it may go back to the pool."""
+    tainted = False
+    """A statement may have changed the session, so that no other transaction may be run in it."""
     used = False
     """It has served before: should it turn out dead, another one may be better."""
 
@@ -117,6 +120,14 @@ def without_nul(dialect: str, statement: str) -> str:
     if "\0" in statement:
         raise TargetError(ErrorClass.ISOLATE, f"{dialect} text", "a value holds a NUL character (U+0000)")
     return statement
+
+
+_CALL = re.compile(r"(?:\s|--[^\n]*\n|#[^\n]*\n|/\*.*?\*/)*call\b", re.IGNORECASE | re.DOTALL)
+
+
+def calls(statement: str) -> bool:
+    """Whether it runs a procedure, which can do what no statement of ours may (RULES.md 21)."""
+    return _CALL.match(statement) is not None
 
 
 def surprise(dialect: str, what: str) -> TargetError:

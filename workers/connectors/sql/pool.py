@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
 from workers.connectors.sql import positions
-from workers.connectors.sql.links import Link, surprise
+from workers.connectors.sql.links import Link, calls, surprise
 from workers.connectors.sql.verdicts import Phase
 from workers.errors import ErrorClass, TargetError
 
@@ -140,8 +140,13 @@ class PooledSession:
         self._expect(clean=False)
         if not statement or statement.isspace():
             raise surprise(self._connector.dialect, "the query came out empty")
-        with self._judging(Phase.EXECUTE):
-            return self._link.execute(statement)
+        self._link.tainted |= calls(statement)
+        try:
+            with self._judging(Phase.EXECUTE):
+                return self._link.execute(statement)
+        except TargetError:
+            self._link.tainted = True
+            raise
 
     def position(self, lane: str, integration: str) -> str:
         """As `contract.Session.position`."""
@@ -170,10 +175,10 @@ class PooledSession:
         self._link.clean = True
 
     def close(self) -> None:
-        """As `contract.Session.close`; a session that is still in a transaction is discarded."""
+        """As `contract.Session.close`; a session that is still in a transaction is discarded, or a tainted one."""
         if self._held is None:
             return
-        if not self._link.clean:
+        if not self._link.clean or self._link.tainted:
             self.discard()
             return
         try:
