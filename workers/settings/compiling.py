@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from workers.errors import Mistake
 from workers.templates import Query, QueryKind, TemplateErrors, compile_query
+from workers.templates.capacity import capacity
+from workers.templates.scope import parse_path, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workers.errors import Mistake
     from workers.settings.table import Table
 
 MANDATORY = (QueryKind.ADD, QueryKind.REMOVE)
@@ -35,11 +37,25 @@ def read_sources(table: Table) -> dict[QueryKind, str]:
 
 
 def read_key(table: Table) -> Key:
-    """`key`, a field or a list of fields; () where it is left out (or wrong)."""
+    """`key`, a field or a list of fields; () where it is left out (or wrong).
+
+    A path is spelled as queries name it (`["city"]` is `city`): by that name the compiler knows the key, and writes it
+    as text.
+    """
+    expected = 'a field or a list of fields, as in "CustomID"'
     if isinstance(table.values.get("key"), list):
-        return tuple(table.list_of("key", 'a field or a list of fields, as in "CustomID"'))
-    name = table.optional_text("key", 'a field or a list of fields, as in "CustomID"')
-    return (name,) if name else ()
+        names = table.list_of("key", expected)
+    else:
+        name = table.optional_text("key", expected)
+        names = [name] if name else []
+    return tuple(dict.fromkeys(map(_spelled, names)))
+
+
+def _spelled(path: str) -> str:
+    try:
+        return path_text(parse_path(path))
+    except ValueError:
+        return path  # the compiler says what is wrong with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +133,15 @@ class Draft:
         compiled = {kind: query for kind in self.sources if (query := self._query(compiler, kind, mode))}
         for kind, query in compiled.items():
             compiler.warn_of(query, self._where(kind))
-        if self.declared and QueryKind.REMOVE in compiled:
-            self._compare(compiled[QueryKind.REMOVE], compiler.warnings)
         return compiled, key
+
+    def check_size(self, size: int) -> None:
+        """Notes a batch size that the database cannot take in one of the queries."""
+        for kind, text in self.sources.items():
+            limit = capacity(text, kind, self.mode.dialect) if self.mode.batched else None
+            if limit and size > limit.profiles:
+                what = f"{size:,} is too many for queries.{kind}; expected at most {limit.profiles:,} for "
+                self.table.wrong("batch.size", f"{what}{self.mode.dialect}: {limit.why}")
 
     def _query(self, compiler: Compiler, kind: QueryKind, mode: Mode) -> Query | None:
         return compiler.query(self.sources[kind], self._where(kind), kind, mode)
@@ -137,9 +159,3 @@ class Draft:
         uses = ", ".join(map(repr, remove.identifying)) or "no field of the profile"
         self.table.wrong("key", f"is left out, and remove uses {uses}; expected the field or list that names the row")
         return ()
-
-    def _compare(self, remove: Query, warnings: list[Mistake]) -> None:
-        unused = [name for name in self.declared if name not in remove.identifying]
-        if unused:
-            what = f"remove does not use {', '.join(map(repr, unused))}: it may take other rows away than add wrote"
-            warnings.append(Mistake(self.table.at("key"), what))

@@ -23,6 +23,7 @@ from workers.templates.regions import (
     quoted,
     tagged,
 )
+from workers.templates.statements import DYNAMIC
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ _TAG = "(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\\$"
 _TAGGED = "\\$" + _TAG
 
 _SESSION = "it changes the session that escaping relies on; settings belong to the database user"
+_LANES_LOCK = "it would give back the lane's lock, which keeps a second deliverer out"
 _VERBS = frozenset({"insert", "update", "delete", "merge", "replace", "with", "select"})
 
 
@@ -49,6 +51,7 @@ class Dialect:
     nowhere         words that may stand nowhere in a statement -> why
     uncalled        words that may stand in a statement only as a function's name -> why
     escapes         quote -> what in a text needs more than being copied -> what stands for it
+    negative        how a bare negative number is written
     joint           what ends a literal and goes on with it, where a backslash and a line's end must not meet in one
     longest         characters of the longest text in one literal; longer ones are put together of pieces
     piece           pattern of such a piece
@@ -59,6 +62,9 @@ class Dialect:
     moment          how a time's text is written as a literal
     offset          whether a time's text carries its zone's offset
     digits          characters of the longest number
+    whole           the least and the greatest whole number that is read as it is written; None where all are
+    expanded        characters up to which a number is written without its exponent, with which it would be read as
+                    a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
     one_batch       whether all statements go in one piece
     one_statement   whether a query may hold no more than one
@@ -75,6 +81,7 @@ class Dialect:
     uncalled: Mapping[str, str] = field(default_factory=dict)
     escapes: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {"'": {"'": "''"}})
     joint: str = ""
+    negative: str = "({})"
     longest: int = sys.maxsize
     piece: str = ""
     lookalikes: str = ""
@@ -85,6 +92,8 @@ class Dialect:
     moment: str = "'{text}'"
     offset: bool = False
     digits: int = 1000
+    whole: tuple[int, int] | None = None
+    expanded: int = 0
     nul: str | None = None
     one_batch: bool = False
     one_statement: bool = False
@@ -131,6 +140,8 @@ MYSQL = Dialect(
     ),
     escapes={"'": {"'": "''", "\\": "\\\\"}, '"': {'"': '""', "\\": "\\\\"}},
     introducers=True,
+    nowhere=dict.fromkeys(("release_lock", "release_all_locks"), _LANES_LOCK),
+    expanded=67,  # 65 digits, a sign and a point
     nul="\\0",
 )
 
@@ -174,6 +185,7 @@ SQLITE = Dialect(
     typed=frozenset(),
     true="1",
     false="0",
+    whole=(-(2**63), 2**63 - 1),  # a greater one becomes a double
 )
 
 _BATCH = "SQL Server would run it as a statement of its own"
@@ -196,6 +208,7 @@ MSSQL = Dialect(
     typed=frozenset(),
     nowhere={
         **dict.fromkeys(_BATCH_WORDS, _BATCH),
+        "sp_executesql": DYNAMIC,
         "go": "it is a word of SQL Server's tools, not of the server; statements are parted by `;`",
     },
     # A backslash at a line's end continues the literal on the next line, and both are gone.
@@ -255,7 +268,9 @@ CLICKHOUSE = Dialect(
     escapes={"'": {"\\": "\\\\", "'": "\\'"}},
     true="true",
     false="false",
+    negative=" {}",  # in brackets it would be an expression, which a double is enough for
     moment="toDateTime64('{text}', 6, '{zone}')",
+    whole=(-(2**63), 2**64 - 1),  # a greater one becomes a double, or what is left of it in 64 bits
     nul="\\0",
     one_statement=True,
 )

@@ -92,7 +92,16 @@ class Tokens:
     def finish(self, what: str) -> None:
         """Makes sure that the tag ends here."""
         if self.next.kind != "end":
-            raise BadTag(self.next.place, f"expected {{{what}}} to end with `}}` here, got {shown(self.next)}")
+            what = f"expected {{{what}}} to end with `}}` here, got {shown(self.next)}{self._remedy()}"
+            raise BadTag(self.next.place, what)
+
+    def _remedy(self) -> str:
+        word = self.next.text
+        if self.next.kind != "name" or word.lower() not in _RESERVED:
+            return ""
+        if word == "not":
+            return "; `not` stands before what it turns round: `not $lead.x in $lead.list`"
+        return "" if word.islower() else f"; the language's words are in small letters: `{word.lower()}`"
 
 
 def shown(token: Token) -> str:
@@ -187,8 +196,9 @@ class Reader:
         if name in ("batch_in", "autocomma"):
             return f"{{{name}}} is a tag of its own and no value"
         known = [*BUILTINS, "lead", *FUNCTIONS, "batch_in", "autocomma", "for", "if", "else", "elseif", "end"]
-        hint = suggestion(name, known) if len(name) > 1 else "a field is `lead.Field` or `$lead.Field`."
-        return f"unknown name {name!r}; {hint} Braces that are SQL's own go between {{literal}} and {{end}}"
+        hint = suggestion(name, known) if len(name) > 1 else "a field is `lead.Field` or `$lead.Field`"
+        stop = "" if hint.endswith("?") else "."
+        return f"unknown name {name!r}; {hint}{stop} Braces that are SQL's own go between {{literal}} and {{end}}"
 
     def _steps(self) -> Steps:
         steps: list[str | int] = []
@@ -246,7 +256,9 @@ def _number(token: Token) -> Const:
 def _dotted(token: Token) -> str:
     if token.kind == "name" and not token.text.startswith("$"):
         return token.text
-    raise BadTag(token.place, f'expected a field\'s name after the dot, got {shown(token)}; odd names: ["e-mail"]')
+    what = f"expected a field's name after the dot, got {shown(token)}"
+    item = f"; an item of a list is [{token.text}]" if token.text.isdigit() else '; odd names: ["e-mail"]'
+    raise BadTag(token.place, what + item)
 
 
 def _indexed(token: Token) -> str | int:

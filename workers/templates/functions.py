@@ -53,7 +53,7 @@ def check_call(name: str, arguments: list[Expression]) -> str | None:
     """What is wrong with a call, as a sentence; None if nothing is."""
     function = FUNCTIONS[name]
     if not function.least <= len(arguments) <= function.most:
-        return f"`{name}` got {len(arguments)} values; write it as {function.example}"
+        return f"`{name}` got {len(arguments)} value{'s' * (len(arguments) != 1)}; write it as {function.example}"
     if name == "date":
         return _check_date(arguments)
     if name == "jsonpath":

@@ -20,6 +20,11 @@ MAX_STEPS = 20
 MAX_VISITED = 100_000
 MAX_LEVELS = 100
 
+KNOWN = (
+    "expected .name, ['name'], [0], [-1], .*, [*] or ..name; filters [?…], slices [0:2], lists [0,1] and scripts (…) "
+    "are not supported, and what follows `..` is a name"
+)
+
 _STEP = re.compile(
     r"""(?P<deep>\.\.)(?P<deep_name>[^\W\d][\w-]*)
     |\.(?P<name>[^\W\d][\w-]*)
@@ -45,8 +50,10 @@ def parse(path: str) -> tuple[Step, ...]:
     at = 1
     while at < len(path):
         match = _STEP.match(path, at)
-        if match is None or len(steps) == MAX_STEPS:
-            raise ValueError(f"{path[at:]!r}: expected .name, ['name'], [0], [*], .* or ..name, at most {MAX_STEPS}")
+        if match is None:
+            raise ValueError(f"{path[at:]!r} is nothing that `jsonpath` knows: {KNOWN}")
+        if len(steps) == MAX_STEPS:
+            raise ValueError(f"{path[at:]!r}: a JSONPath has at most {MAX_STEPS} steps")
         steps.append(_step(match))
         at = match.end()
     return tuple(steps)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from workers.templates.functions import number
@@ -29,6 +30,13 @@ Writer = Callable[[object, str], str]
 QUICK = 10**18
 """Integers below are written without further ado."""
 
+DOUBLES_DIGITS = 15
+"""Every double holds as many, and not every one more."""
+
+MOST_DECIMALS = 30
+"""What MySQL reads of a decimal literal after the point."""
+
+_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,19}", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
@@ -152,11 +160,25 @@ def moment(dialect: Dialect, timezone: tzinfo, instant: Instant) -> str:
 
 
 def _number(dialect: Dialect, value: object, field: str) -> str:
-    """Negative numbers in brackets: `1-{$lead.n}` with -5 would begin a comment."""
+    """Negative numbers in brackets, or behind a blank: `1-{$lead.n}` with -5 would begin a comment."""
     digits = digits_of(value, field)
+    if dialect.expanded and not digits.isdigit():
+        digits = _expanded(digits, dialect)
     if len(digits) > dialect.digits:
         raise RowProblem(field, BAD_VALUE, f"expected a number of at most {dialect.digits} characters")
-    return f"({digits})" if digits.startswith("-") else digits
+    if dialect.whole and _WHOLE.fullmatch(digits) and not dialect.whole[0] <= int(digits) <= dialect.whole[1]:
+        raise RowProblem(field, BAD_VALUE, "expected a whole number of 64 bits (in quotes it may be greater)")
+    return dialect.negative.format(digits) if digits.startswith("-") else digits
+
+
+def _expanded(digits: str, dialect: Dialect) -> str:
+    """Without its exponent, where a double would lose digits and the server's decimals hold them all."""
+    number = Decimal(digits)
+    if len(number.as_tuple().digits) <= DOUBLES_DIGITS:
+        return digits
+    plain = format(number, "f")
+    fits = len(plain) <= dialect.expanded and len(plain.partition(".")[2]) <= MOST_DECIMALS
+    return plain if fits else digits
 
 
 def text_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:

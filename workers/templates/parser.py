@@ -85,6 +85,9 @@ class _Parser:
             return
         tokens = Tokens(tag.tokens)
         word = tag.tokens[0].text if tag.tokens[0].kind == "name" else ""
+        if tag.broken:
+            self._recover(word, tag.place)
+            return
         try:
             self._words.get(word, self._out)(tokens, tag.place)
         except BadTag as error:
@@ -210,13 +213,12 @@ class _Parser:
         opening = tokens.accept("(")
         number = tokens.accept("number") is not None
         name = tokens.take()
+        if name.kind != "string":
+            what = 'expected a field\'s name in quotes, without `$lead.`, as in {batch_in "CustomID"}, got '
+            raise BadTag(name.place, what + shown(name))
         if opening:
             tokens.expect(")")
         tokens.finish("batch_in")
-        if name.kind != "string":
-            raise BadTag(
-                name.place, f'expected a field\'s name in quotes as in {{batch_in "CustomID"}}, got {shown(name)}'
-            )
         self._add_list(name.text, name.place, number=number, place=place)
 
     def _check_batch_in(self, place: int) -> None:

@@ -25,6 +25,7 @@ from workers.templates.nodes import Field, Node, Steps, Text
 from workers.templates.parser import parse
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
+from workers.templates.statements import terminated
 from workers.templates.values import key_text, pick
 from workers.templates.warnings import warn
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 MAX_STATEMENTS = 100
 
-REVISION = "1"
+REVISION = "2"
 """Raised when the same text renders otherwise than before, so that digests differ."""
 
 
@@ -79,7 +80,7 @@ class Query:
         statements: list[str] = []
         self._render(rows, segment, statements.append)
         if self._target.dialect.one_batch and statements:
-            return ["\n".join(map(_terminated, statements))]
+            return ["\n".join(map(terminated, statements))]
         return statements
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
@@ -223,11 +224,6 @@ def _cut(node: Text, places: list[int]) -> list[Node]:
     text = node.text[: len(node.text) - node.cut_right]
     bounds = [node.cut_left - 1, *places, len(text)]
     return [Text(text[start + 1 : end], [(0, node.place(start + 1))]) for start, end in pairwise(bounds)]
-
-
-def _terminated(statement: str) -> str:
-    """The statement with its `;`, which MERGE needs; on a line of its own where a comment could hide it."""
-    return statement + ("\n;" if "--" in statement.rpartition("\n")[2] else ";")
 
 
 def _digest(*parts: str) -> str:

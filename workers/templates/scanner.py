@@ -31,6 +31,12 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
+_WORDS_FOR_SIGNS = (
+    "conditions are joined by words: `and`, `or`, `not`; functions stand before their value: {lower $lead.email}"
+)
+_NO_SIGNS = (
+    'texts go in quotes, odd field names in brackets as in $lead["e-mail"], braces of SQL between {literal} and {end}'
+)
 _UNESCAPE = re.compile(r"\\([\"'\\])")
 
 
@@ -49,6 +55,8 @@ class Tag(NamedTuple):
     place: int
     doubled: bool
     """Written with two braces, `{{…}}`."""
+    broken: bool = False
+    """What could not be read of it was said; its tokens end before that."""
 
 
 @dataclass
@@ -154,22 +162,19 @@ class _Scanner:
             if kind == "end":
                 self._pieces.append(Tag(tokens, match.start(), self._doubled(match.start(), at)))
                 return at
-        return self._broken(match.start(), at)
+        return self._broken(match.start(), at, tokens)
 
     def _doubled(self, start: int, end: int) -> bool:
         return self._text[start - 1 : start] == "{" and self._text[end : end + 1] == "}"
 
-    def _broken(self, place: int, at: int) -> int:
+    def _broken(self, place: int, at: int, tokens: list[Token]) -> int:
         end = self._text.find("}", at)
         if at >= len(self._text) or end < 0:
             self._source.mistake(place, "this tag is not closed with `}`; braces of SQL go between {literal} and {end}")
             return len(self._text)
-        self._source.mistake(
-            at,
-            f"{self._text[at]!r} cannot stand in a tag; texts go in quotes, odd field names in brackets as in "
-            '$lead["e-mail"], braces of SQL between {literal} and {end}',
-        )
-        self._pieces.append(Tag([], place, doubled=False))
+        remedy = _WORDS_FOR_SIGNS if self._text[at] in "&|!" else _NO_SIGNS
+        self._source.mistake(at, f"{self._text[at]!r} cannot stand in a tag; {remedy}")
+        self._pieces.append(Tag(tokens, place, doubled=False, broken=True))
         return end + 1
 
 

@@ -117,7 +117,8 @@ def parse_path(text: str) -> Steps:
     while at < len(text):
         match = _STEP.match(text, at)
         if match is None or (text[at] == "." and at == 0):
-            raise ValueError(f'{text!r} is no path to a field, as in `address.city`, `phones[0]` or `["a.b"]`')
+            there = "; leave `$lead.` out" if text.startswith(("$lead.", "lead.")) else ""
+            raise ValueError(f'{text!r} is no path to a field, as in `address.city`, `phones[0]` or `["a.b"]`{there}')
         steps.append(_step(match))
         at = match.end()
     return tuple(steps)
@@ -132,5 +133,6 @@ def _step(match: re.Match[str]) -> str | int:
 
 def suggestion(name: str, known: list[str]) -> str:
     """The nearest valid name, or all of them."""
-    near = get_close_matches(name, known, 1)
+    # Names are told apart by case, and mistaken for one another by it.
+    near = get_close_matches(name, known, 1) or get_close_matches(name.lower(), known, 1)
     return f"did you mean `{near[0]}`?" if near else "there is " + ", ".join(f"`{one}`" for one in known)

@@ -15,6 +15,8 @@ _TRANSACTION = "segsync opens and ends the transaction around all statements of 
 _SESSION = "it changes the session that later statements use; settings belong to the connector or the database user"
 _DDL = "queries change rows; tables are made beforehand, and many databases commit at DDL by themselves"
 
+DYNAMIC = "it runs a text as SQL, in which data would be code; call a procedure that takes values"
+
 _REASONS = {
     **dict.fromkeys(("begin", "start", "commit", "rollback", "abort", "end", "savepoint", "release"), _TRANSACTION),
     **dict.fromkeys(("prepare", "lock", "unlock", "xa", "save"), _TRANSACTION),
@@ -26,6 +28,7 @@ _REASONS = {
 }
 
 _CALLS = frozenset({"call", "exec", "execute"})
+_EXECUTES = frozenset({"exec", "execute"})
 _WRITERS = frozenset({"insert", "merge", "replace"})
 
 # What ALTER TABLE does in ClickHouse beside changing rows.
@@ -59,10 +62,11 @@ def after(word: str, progress: Progress, *, called: bool) -> Progress:
 
 def verb_mistake(word: str, dialect: Dialect, allow: frozenset[str]) -> str | None:
     """Why no statement may begin with this word; None if one may."""
-    if word in dialect.verbs or (word in _CALLS and "call" in allow):
+    calls = _calls(dialect)
+    if word in dialect.verbs or (word in calls and "call" in allow):
         return None
-    if word in _CALLS:
-        return f'{word.upper()} runs code that segsync cannot check; say allow = ["call"] in the integration if it must'
+    if word in calls:
+        return f'{word.upper()} runs code that segsync cannot check; say allow = ["call"] in its connector if it must'
     reason = _REASONS.get(word)
     because = f": {reason}" if reason else ""
     verbs = ", ".join(verb.upper() for verb in sorted(dialect.verbs))
@@ -74,13 +78,20 @@ def inner_mistake(
 ) -> str | None:
     """Why this word may not stand inside a statement; None if it may."""
     reason = dialect.nowhere.get(word) or (None if called else dialect.uncalled.get(word))
-    if reason and not (word in _CALLS and "call" in allow):
+    if reason and not (word in _calls(dialect) and "call" in allow):
         return f"{word.upper()} cannot stand in a query: {reason}"
+    if word in _EXECUTES and called and dialect.one_batch:
+        return f"{word.upper()} (…) cannot stand in a query: {DYNAMIC}"
     if word == "into" and not progress.into:
         return "SELECT … INTO makes a table, a file or a variable; write INSERT INTO … SELECT"
     if word == "set" and dialect.one_batch and not progress.set:
         return f"SET without an UPDATE before it cannot stand in a query: {_SESSION}"
     return None if called else _alter_mistake(word, progress.alter)
+
+
+def _calls(dialect: Dialect) -> frozenset[str]:
+    """What calls a procedure; EXECUTE of other databases runs a prepared statement, or a text, which can do all."""
+    return _EXECUTES if dialect.one_batch else _CALLS - _EXECUTES
 
 
 def _alter_mistake(word: str, alter: str) -> str | None:
@@ -89,3 +100,18 @@ def _alter_mistake(word: str, alter: str) -> str | None:
             f"ALTER TABLE may only UPDATE or DELETE; {word.upper()} is not for queries (a column's name: in backticks)"
         )
     return None
+
+
+_COMMENTS = ("--", "#", "//")
+
+
+def terminated(statement: str) -> str:
+    """The statement with one `;` at its end; on a line of its own where a comment, of any dialect, could hide it.
+
+    SQL Server's MERGE needs it, and so does a file of statements. A literal that only looks like a comment costs a
+    line break.
+    """
+    line = statement.rpartition("\n")[2]
+    if any(sign in line for sign in _COMMENTS):
+        return f"{statement}\n;"
+    return statement if statement.endswith(";") else f"{statement};"

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.templates.model import QueryKind
 from workers.templates.nodes import BatchIn, Builtin, Expression, For, Node, Out, inside, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workers.templates.codegen import Statement
-    from workers.templates.model import QueryKind
     from workers.templates.parser import Parsed
     from workers.templates.scanner import Source
+
+_HARM = {
+    QueryKind.ADD: "profiles that differ in nothing else would be one row",
+    QueryKind.REMOVE: "it may take other rows away than add wrote",
+}
 
 
 def warn(
@@ -28,9 +33,9 @@ def warn(
     used = [one.name for one in parsed.fields]
     if not used:
         source.warn(0, f"it uses no profile field: every {kind} of any profile does the same")
-    source_key = [name for name in key if name not in used]
-    if used and source_key:
-        source.warn(0, f"it does not use the key {', '.join(map(repr, source_key))}, which identifies the row")
+    unused = [name for name in key if name not in used]
+    if used and unused:
+        source.warn(0, f"it does not use {', '.join(map(repr, unused))} of the key: {_HARM[kind]}")
     if batch:
         _warn_of_mixture(source, statements)
 

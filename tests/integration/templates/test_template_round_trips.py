@@ -1,72 +1,123 @@
-"""Real servers give back, byte by byte, whatever stood in a profile (the promise that no data becomes code)."""
+"""Real servers give back, byte by byte, whatever stood in a profile (the promise that no data becomes code).
+
+Templates are put together of all kinds of places, in any order and with any text of their own around them; batches of
+profiles with any text, or none, in their fields. ClickHouse has a file of its own, since its engine is no server.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.servers.rows import Database
-from workers.templates import QueryKind, Row, SegmentView, compile_query
+from tests.integration.templates.places import (
+    ANY_TEXT,
+    ATTACKS,
+    COLUMNS,
+    FIND,
+    WITHOUT_NUL,
+    Place,
+    Profile,
+    any_batch,
+    any_places,
+    attackers,
+    columns,
+    compiled,
+    expected,
+    insert,
+    places,
+    rendered,
+)
+from tests.integration.templates.writing import Server, many, serving
+from workers.templates import BadRows, QueryKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from workers.connectors.contract import Target
 
-VALUES = "INSERT INTO t VALUES {for $i, $x = $batch}({$i}, '{$x.F}', {$x.F}, 'p-{$x.F}-s'){autocomma}{end}"
-DOUBLE = 'INSERT INTO t VALUES {for $i, $x = $batch}({$i}, "{$x.F}", {$x.F}, "p-{$x.F}-s"){autocomma}{end}'
-FOUND = 'SELECT COUNT(*) FROM t WHERE b IN ({batch_in "F"})'
-TABLES = {
-    "postgresql": "CREATE TABLE t (n int, a text, b text, c text)",
-    "mysql": "CREATE TABLE t (n int, a longtext, b longtext, c longtext) COLLATE utf8mb4_nopad_bin",
+TYPES = {
+    "postgresql": ('text COLLATE "C"', ""),
+    "mysql": ("longtext", "COLLATE utf8mb4_nopad_bin"),
+    "sqlite": ("text", ""),
 }
-SEGMENT = SegmentView("7", "VIP", 0, 1)
-HOSTILE = st.text(st.sampled_from("'\"\\`\0\x1a\n\r%_-*/#;$:?@[](){}=aN0é\u2018\u2019\u02bc\u00a0😀"), max_size=12)
-ATTACKS = [
-    "' OR 1=1 -- ",
-    "\\",
-    "\\'",
-    "x', 1), ('y",
-    "'; DROP TABLE t; --",
-    '"',
-    "''",
-    "*/",
-    "$$",
-    "\\\n'",
-    "%s",
-    ":x",
-]
-
-many = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
-def round_trip(target: Target, values: list[str], insert: str) -> None:
-    """Writes the values and reads them; finds them by their own lists."""
-    rows = [Row({"F": value}, 0, 1) for value in values]
-    kept = [row for row in rows if row.profile["F"]]
-    writing = compile_query(insert, dialect=target.dialect, kind=QueryKind.ADD, batch=True)
-    finding = compile_query(FOUND, dialect=target.dialect, kind=QueryKind.REMOVE, batch=True)
-    with Database(target) as database:
-        database.run("DROP TABLE IF EXISTS t", TABLES[target.dialect], *writing.render(rows, SEGMENT))
+def table(dialect: str) -> str:
+    """CREATE TABLE with as many texts as there are kinds of places."""
+    kind, options = TYPES[dialect]
+    return f"CREATE TABLE t (n int, {', '.join(f'{name} {kind}' for name in columns(COLUMNS))}) {options}"
 
-        assert database.rows("SELECT a, b, c FROM t ORDER BY n") == [(v, v, f"p-{v}-s") for v in values]
-        for statement in finding.render(kept, SEGMENT):
-            assert database.rows(statement) == [(len(kept),)]
+
+@pytest.fixture
+def postgresql(postgresql_target: Target) -> Iterator[Server]:
+    yield from serving(postgresql_target, table("postgresql"))
+
+
+@pytest.fixture
+def mariadb(mariadb_target: Target) -> Iterator[Server]:
+    yield from serving(mariadb_target, table("mysql"))
+
+
+@pytest.fixture
+def sqlite(sqlite_target: Target) -> Iterator[Server]:
+    yield from serving(sqlite_target, table("sqlite"))
+
+
+def round_trip(server: Server, found: list[Place], batch: list[Profile], name: str) -> None:
+    """What is written is what is read; a list of keys finds these rows and no others."""
+    writing = rendered(compiled(insert(found), server.dialect), batch, name)
+    server.transact("DELETE FROM t", *writing)
+    assert server.rows(*columns(len(found))) == expected(found, batch, name)
+
+    half = batch[::2]
+    (gone,) = server.transact(*rendered(compiled(FIND, server.dialect, QueryKind.REMOVE), half, name))
+    assert gone == len(half)
+    assert server.rows(*columns(len(found))) == expected(found, batch[1::2], name)
+
+
+SINGLE, BOTH = places("'"), places('"')
 
 
 @many
-@given(values=st.lists(st.one_of(HOSTILE, st.text(max_size=12)), min_size=1, max_size=20, unique=True))
-@example(values=ATTACKS)
-def test_postgresql_gives_back_what_it_got(postgresql_target: Target, values: list[str]) -> None:
-    round_trip(postgresql_target, list(dict.fromkeys(value.replace("\0", "") for value in values)), VALUES)
+@given(found=any_places("'", backslash=False), batch=any_batch(WITHOUT_NUL), name=WITHOUT_NUL)
+@example(found=SINGLE, batch=attackers(ATTACKS), name="' OR 1=1 -- \\")
+def test_postgresql_gives_back_what_it_got(
+    postgresql: Server, found: list[Place], batch: list[Profile], name: str
+) -> None:
+    round_trip(postgresql, found, batch, name)
 
 
-@pytest.mark.parametrize("insert", [VALUES, DOUBLE])
 @many
-@given(values=st.lists(st.one_of(HOSTILE, st.text(max_size=12)), min_size=1, max_size=20, unique=True))
-@example(values=ATTACKS)
-def test_mariadb_gives_back_what_it_got(mariadb_target: Target, insert: str, values: list[str]) -> None:
-    round_trip(mariadb_target, values, insert)
+@given(found=any_places("'", backslash=False), batch=any_batch(WITHOUT_NUL), name=WITHOUT_NUL)
+@example(found=SINGLE, batch=attackers(ATTACKS), name="' OR 1=1 -- \\")
+def test_sqlite_gives_back_what_it_got(sqlite: Server, found: list[Place], batch: list[Profile], name: str) -> None:
+    round_trip(sqlite, found, batch, name)
+
+
+@many
+@given(found=any_places("'\"", backslash=True), batch=any_batch(ANY_TEXT), name=ANY_TEXT)
+@example(found=SINGLE, batch=attackers([*ATTACKS, "\0", "\\\0'"]), name="' OR 1=1 -- \\")
+@example(found=BOTH, batch=attackers([*ATTACKS, "\0", '\\\0"']), name='" OR 1=1 -- \\')
+def test_mariadb_gives_back_what_it_got(mariadb: Server, found: list[Place], batch: list[Profile], name: str) -> None:
+    round_trip(mariadb, found, batch, name)
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+@settings(max_examples=50, deadline=None, database=None)
+@given(batch=any_batch(ANY_TEXT), at=st.integers(0, 7))
+def test_a_text_that_the_database_cannot_hold_is_a_data_error_of_its_profile(
+    dialect: str, batch: list[Profile], at: int
+) -> None:
+    at %= len(batch)
+    batch[at]["F"] = "a\0b"
+    query = compiled("INSERT INTO t VALUES {for $x = $batch}('{$x.K}', '{$x.F}'){autocomma}{end}", dialect)
+    bad = [n for n, each in enumerate(batch) if "\0" in each["K"] or "\0" in (each.get("F") or "")]
+
+    with pytest.raises(BadRows) as caught:
+        rendered(query, batch)
+
+    assert [error.index for error in caught.value.errors] == bad
+    assert at in bad

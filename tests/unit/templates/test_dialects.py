@@ -134,7 +134,7 @@ def test_oracle_refuses_what_cannot_be_escaped(template: str) -> None:
         ("'{lead.F}'", "value's", "'value\\'s'"),
         ("{lead.F}", "\\'\0\n", "'\\\\\\'\\0\n'"),
         ("{lead.F}", True, "true"),
-        ("{lead.F}", Numeral("-0.5"), "(-0.5)"),
+        ("1-{lead.F}", Numeral("-0.5"), "1- -0.5"),
         ("8 // 4\n, {lead.F}", 1, "8 // 4\n, 1"),
         ("1 # it is\n, {lead.F}", 1, "1 # it is\n, 1"),
         ("`a\\`b`, {lead.F}", 1, "`a\\`b`, 1"),

@@ -20,7 +20,10 @@ from workers.templates import QueryKind, TemplateErrors, compile_query
         ("SELECT {for $l = $batch}{for $m = $batch}{end}{end}", "1:25: a loop over $batch inside a loop over $batch"),
         ('SELECT {for $l = $batch}{batch_in "a"}{end}', "1:25: {batch_in} goes over the whole batch by itself"),
         ("SELECT '{batch_in \"a\"}'", "1:9: {batch_in} writes literals of its own and cannot stand inside a literal"),
-        ("SELECT {batch_in a}", "1:18: expected a field's name in quotes as in {batch_in \"CustomID\"}, got 'a'"),
+        (
+            "SELECT {batch_in a}",
+            "1:18: expected a field's name in quotes, without `$lead.`, as in {batch_in \"CustomID\"}, got 'a'",
+        ),
         ('SELECT {batch_in "a..b"}', "1:18: 'a..b' is no path to a field"),
         ('SELECT {batch_in ""}', "1:18: expected a field's name, got an empty text"),
         ("SELECT {autocomma}", "1:8: {autocomma} stands inside a {for}: it parts the loop's items"),
@@ -239,7 +242,10 @@ CLEAR_BY_ID = "DELETE FROM t WHERE a = {segment_id}"
     [
         ("INSERT INTO t VALUES {for $x = $batch}({$x.K}){autocomma}{end}", "nothing in it depends on {segment_id}"),
         ("DELETE FROM t WHERE a = {segment_id}", "it uses no profile field: every add of any profile does the same"),
-        ("INSERT INTO t VALUES {for $x = $batch}({segment_id}, {$x.a}){autocomma}{end}", "it does not use the key 'K'"),
+        (
+            "INSERT INTO t VALUES {for $x = $batch}({segment_id}, {$x.a}){autocomma}{end}",
+            "it does not use 'K' of the key: profiles that differ in nothing else would be one row",
+        ),
         (
             "DELETE FROM t WHERE a = {segment_id}; INSERT INTO t SELECT 1 FROM u WHERE k IN ({batch_in 'K'})",
             "a statement without $batch beside one with it",
@@ -259,3 +265,41 @@ def test_what_is_probably_not_meant_is_warned_of(template: str, warning: str) ->
 def test_a_good_query_has_no_warnings() -> None:
     assert compiled(ADD, key=("CustomID",)).warnings == []
     assert compiled(REMOVE, kind=QueryKind.REMOVE, key=("CustomID",)).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        ("SELECT {LEAD.a}", "1:9: unknown name 'LEAD'; did you mean `lead`? Braces"),
+        ("SELECT {IF lead.a}", "1:9: unknown name 'IF'; did you mean `if`? Braces"),
+        ("SELECT {qqqq}", "`elseif`, `end`. Braces that are SQL's own go"),
+        ("SELECT '{if lead.a AND lead.b}1{end}'", "got 'AND'; the language's words are in small letters: `and`"),
+        ("SELECT '{if lead.a not in lead.b}1{end}'", "got 'not'; `not` stands before what it turns round"),
+        ("SELECT {lead.a b}", "1:16: expected {placeholder} to end with `}` here, got 'b'"),
+        ("SELECT {lead.a.0}", "got '0'; an item of a list is [0]"),
+        ("SELECT {lead.a.'b'}", "got 'b'; odd names: [\"e-mail\"]"),
+        ("CALL p()", 'say allow = ["call"] in its connector if it must'),
+    ],
+)
+def test_what_newcomers_try_is_answered_with_the_remedy(template: str, what: str) -> None:
+    assert what in mistakes(template, batch=False)[0]
+
+
+@pytest.mark.parametrize("wrong", ["lead.a && lead.b", "!lead.a", "lead.a || lead.b", "lead.a|lower"])
+def test_signs_for_words_are_one_mistake_and_no_more(wrong: str) -> None:
+    (what,) = mistakes(f"SELECT {{segment_id}}, '{{if {wrong}}}1{{else}}0{{end}}', {{lead.c}}", batch=False)
+    assert "cannot stand in a tag; conditions are joined by words: `and`, `or`, `not`;" in what
+
+
+@pytest.mark.parametrize(
+    ("listed", "what"),
+    [
+        ("$lead.k", "expected a field's name in quotes, without `$lead.`, as in {batch_in \"CustomID\"}, got '$lead'"),
+        ("k", "expected a field's name in quotes, without `$lead.`, as in {batch_in \"CustomID\"}, got 'k'"),
+        ('"$lead.k"', '`["a.b"]`; leave `$lead.` out'),
+    ],
+)
+def test_a_list_takes_a_fields_name(listed: str, what: str) -> None:
+    remove = f"DELETE FROM t WHERE s = {{segment_id}} AND k IN ({{batch_in {listed}}})"
+    (found,) = mistakes(remove, kind=QueryKind.REMOVE)
+    assert found.endswith(what)

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlglot import Token, TokenType
 from sqlglot.dialects.dialect import Dialect as Judge
 
-from tests.unit.templates.rendering import SEGMENT, compiled, rows
+from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, mistakes, rows
+from workers.numerals import Numeral
 from workers.templates import Query, QueryKind, SegmentView
 from workers.templates.dialects import ORACLE
 
@@ -34,8 +35,16 @@ EVERY_PLACE = (
     "INSERT INTO t VALUES {for $i, $x = $batch}"
     "({$i}, '{$x.F}', {$x.F}, 'p-{$x.F}-s', 'it''s {$x.F}{$x.F}', {$x.K}, '{$x.K}', 'k{$x.K}', {upper $x.F},"
     " {json $x.F}, '{if $x.F}{$x.F}{end}',"
-    " '{for $y = $x.L}{$y}{autocomma}{end}', {segment_name}, '{segment_id}', {default $x.F 1})"
+    " '{for $y = $x.L}{$y}{autocomma}{end}', {segment_name}, '{segment_id}', {default $x.F 1},"
+    " '{lower $x.F}', {trim $x.F}, '{json $x.L}', {$x.L}, '{$x.L[0]}', {jsonpath $x.L \"$[0]\" \"item\"},"
+    " {sha256 $x.F}, {if $x.F}'{$x.F}'{else}'none'{end}, '{segment_name}', 'in {segment_name}!', {$x._event_time},"
+    " 'at {$x._event_time}', {$x._sequence}, COALESCE({$x.F}, '{$x.F}'), CASE WHEN {$x.K} = {$x.F} THEN 1 END,"
+    " (SELECT {$x.F}), ({$x.F} || '{$x.F}'))"
     "{autocomma}{end}"
+)
+CHANGE = (
+    "UPDATE t /* it's */ SET a = {lead.F}, b = '{lead.F}' -- don't \"\n"
+    ", c = REPLACE(c, {lead.F}, 'x{lead.F}') WHERE k = {lead.K} AND d <> '{segment_name}' OR e LIKE '%{lead.F}%'"
 )
 LIST = 'DELETE FROM t WHERE a = {segment_id} AND b IN ({batch_in "K"})'
 
@@ -111,6 +120,45 @@ def test_no_value_changes_a_statements_tokens(dialect: str, template: str, value
     assert kinds(hostile, dialect) == kinds(harmless, dialect)
 
 
+@pytest.mark.parametrize("dialect", JUDGES)
+@settings(max_examples=60, deadline=None, database=None)
+@given(value=ANY_TEXT, name=ANY_TEXT)
+@example(value="' OR 1=1 -- \\", name="\\'; --")
+def test_no_value_changes_a_single_profiles_statement(dialect: str, value: str, name: str) -> None:
+    value, name = storable(value, dialect), storable(name, dialect)
+    query = compiled(CHANGE, dialect, key=("K",), batch=False)
+
+    hostile, harmless = both(query, [value], f"s{name}")
+
+    assert kinds(hostile, dialect) == kinds(harmless, dialect)
+
+
+AROUND = st.text(st.sampled_from("'\"\\`%_-*/#;$:?@[]()=aN0é \n"), max_size=6)
+"""A template's own text around a placeholder, without braces: they would be tags."""
+
+
+@pytest.mark.parametrize("dialect", JUDGES)
+@settings(max_examples=60, deadline=None, database=None)
+@given(before=AROUND, after=AROUND, value=ANY_TEXT)
+@example(before="\\", after="\n", value="\\")
+def test_no_text_around_a_value_changes_the_tokens(dialect: str, before: str, after: str, value: str) -> None:
+    """Whatever stands before and behind the placeholder in its literal: the literal reads as all three."""
+    value = storable(value, dialect)
+    backslashes = dialect in ("mysql", "clickhouse")
+    left, right = [_written(text, backslashes=backslashes) for text in (before, after)]
+    query = compiled(f"SELECT 'a{left}{{lead.F}}{right}z', {{lead.F}} FROM t", dialect, batch=False)
+
+    (statement,) = query.render(rows({"F": value}), SEGMENT)
+
+    read = [text.replace("\0", "") for text in texts(statement, dialect)]
+    assert read == [f"a{before}{value}{after}z".replace("\0", ""), value.replace("\0", "")]
+
+
+def _written(text: str, *, backslashes: bool) -> str:
+    text = text.replace("'", "''")
+    return text.replace("\\", "\\\\") if backslashes else text
+
+
 @settings(max_examples=80, deadline=None, database=None)
 @given(values=st.lists(ANY_TEXT, min_size=1, max_size=3))
 @example(values=ATTACKS)
@@ -184,3 +232,153 @@ def test_what_sqlite_stores_is_what_went_in(values: list[str]) -> None:
 
     assert stored == [(value, value, f"-{value}-") for value in values]
     assert found == ([(len(full),)] if full else [])
+
+
+NEVER = """
+SET a = 1 | SET GLOBAL sql_mode = '' | SET SESSION sql_mode = '' | SET NAMES gbk | SET ROLE x
+SET TRANSACTION READ ONLY | SET LOCAL search_path = x | SET CONSTRAINTS ALL DEFERRED
+SET STATEMENT sql_mode = '' FOR SELECT 1 | SET IMPLICIT_TRANSACTIONS ON | RESET ALL | DISCARD ALL | USE other
+PRAGMA foreign_keys = OFF | ATTACH DATABASE 'x' AS y | DETACH DATABASE y | BEGIN | BEGIN TRANSACTION | BEGIN IMMEDIATE
+START TRANSACTION | COMMIT | COMMIT AND CHAIN | END | ROLLBACK | ABORT | ROLLBACK TO SAVEPOINT a | SAVEPOINT a
+SAVE TRANSACTION a | RELEASE SAVEPOINT a | PREPARE TRANSACTION 'x' | XA START 'x' | LOCK TABLES t WRITE
+LOCK TABLE t IN EXCLUSIVE MODE | UNLOCK TABLES | HANDLER t OPEN | FLUSH TABLES | CREATE TABLE t (a int)
+CREATE TEMPORARY TABLE t AS SELECT 1 | CREATE FUNCTION f() RETURNS int RETURN 1 | CREATE USER u | DROP TABLE t
+DROP DATABASE d | ALTER TABLE t ADD a int | ALTER USER u | ALTER SYSTEM SET x = 1 | ALTER SESSION SET x = 1
+TRUNCATE t | TRUNCATE TABLE t | RENAME TABLE t TO u | EXCHANGE TABLES t AND u | UNDROP TABLE t
+COMMENT ON TABLE t IS 'x' | GRANT ALL ON t TO u | REVOKE ALL ON t FROM u | DENY SELECT ON t TO u
+REASSIGN OWNED BY a TO b | PREPARE s FROM 'SELECT 1' | EXECUTE s | EXECUTE IMMEDIATE 'COMMIT' | DEALLOCATE PREPARE s
+DO SLEEP(1) | DO $$ BEGIN END $$ | EXEC p | EXEC ('COMMIT') | CALL p() | sp_who | DECLARE c CURSOR FOR SELECT 1
+FETCH ALL FROM c | CLOSE c | SHOW TABLES | LOAD DATA INFILE 'x' INTO TABLE t | LOAD 'x' | COPY t FROM STDIN
+COPY t TO PROGRAM 'sh' | BULK INSERT t FROM 'x' | IMPORT x | VACUUM | ANALYZE t | ANALYZE UPDATE t SET a = 1
+EXPLAIN ANALYZE DELETE FROM t | OPTIMIZE TABLE t | REINDEX TABLE t | CLUSTER t | LISTEN x | UNLISTEN x | NOTIFY x
+CHECKPOINT | KILL 1 | KILL MUTATION WHERE 1 | SHUTDOWN | SYSTEM RELOAD CONFIG | BACKUP DATABASE d
+INSTALL PLUGIN p SONAME 'x' | REFRESH MATERIALIZED VIEW v | SECURITY LABEL ON TABLE t IS 'x' | IF 1 = 1 DROP TABLE t
+WHILE 1 = 1 DELETE FROM t | TABLE t INTO OUTFILE 'x' | VALUES ROW(1) INTO @x | MOVE ALL FROM c | PURGE TABLE t
+AUDIT ALL
+"""
+"""What no dialect lets a query begin with. A statement that a database does not know is refused there, too."""
+
+REFUSED = re.compile(
+    "may not begin with|cannot stand in a query|ALTER TABLE may only|runs code that segsync cannot check"
+)
+
+
+@pytest.mark.parametrize("dialect", JUDGES)
+def test_no_statement_changes_the_session_or_the_schema(dialect: str) -> None:
+    """Alone, in small letters, in brackets, behind comments, in an {if}, behind another statement (RULES.md 21)."""
+    never = [statement.strip() for line in NEVER.strip().splitlines() for statement in line.split(" | ")]
+    for statement in never:
+        for written in (
+            statement,
+            statement.lower(),
+            f"({statement})",
+            f" /* a */ -- b\n {statement}",
+            f"{{if segment_id}}{statement}{{end}}",
+            f"DELETE FROM t;\n{statement}",
+            f"DELETE FROM t; ; {{if segment_id}}{statement}{{end}};",
+        ):
+            assert REFUSED.search("\n".join(mistakes(written, dialect, QueryKind.CLEAR))), written
+
+
+SELECTED = (
+    "SELECT 1 INTO OUTFILE 'x'",
+    "SELECT 1 INTO DUMPFILE 'x'",
+    "SELECT 1, 2 INTO @a, @b",
+    "SELECT * INTO t FROM u",
+    "(SELECT 1) INTO OUTFILE 'x'",
+    "SELECT 1 UNION SELECT 2 INTO OUTFILE 'x'",
+    "INSERT INTO t SELECT 1 INTO OUTFILE 'x'",
+    "WITH x AS (SELECT 1) SELECT * INTO t FROM x",
+    "WITH x AS (DELETE FROM t RETURNING a) SELECT a INTO u FROM x",
+    "WITH x AS (INSERT INTO t SELECT 1 RETURNING a) SELECT a INTO TEMP u FROM x",
+    "SELECT 1 /* x */ INTO -- y\n OUTFILE 'x'",
+    "SELECT 1 IN{if segment_id}TO{end} OUTFILE 'x'",
+)
+
+
+@pytest.mark.parametrize("dialect", JUDGES)
+@pytest.mark.parametrize("statement", SELECTED)
+def test_no_select_writes_a_table_a_file_or_a_variable(dialect: str, statement: str) -> None:
+    assert mistakes(statement, dialect, QueryKind.CLEAR)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("mysql", "EXECUTE IMMEDIATE 'COMMIT'"),
+        ("postgresql", "EXECUTE prepared"),
+        ("mysql", "/*!50000 SET sql_mode = '' */"),
+        ("mysql", "/*! COMMIT */"),
+        ("mysql", "DELETE FROM t /*!50000 ; COMMIT */"),
+        ("mysql", "SELECT 1 /*M!100100 INTO OUTFILE 'x' */"),
+        ("mysql", "SELECT RELEASE_ALL_LOCKS()"),
+        ("mysql", "INSERT INTO t SELECT release_lock ('x')"),
+        ("postgresql", "SELECT pg_catalog . Set_Config ('a', 'b', true)"),
+        ("postgresql", "WITH x AS (SELECT set_config('a', 'b', true)) DELETE FROM t"),
+        ("oracle", "WITH FUNCTION f RETURN NUMBER IS BEGIN EXECUTE IMMEDIATE 'DROP TABLE t'; RETURN 1; END; SELECT f"),
+        ("oracle", "WITH PROCEDURE p IS PRAGMA AUTONOMOUS_TRANSACTION; BEGIN COMMIT; END; SELECT 1 FROM dual"),
+        ("mssql", "DELETE FROM t SET NOCOUNT ON"),
+        ("mssql", "DELETE FROM t DECLARE @x int"),
+        ("mssql", "UPDATE t SET a = 1 BEGIN TRAN"),
+        ("mssql", "DELETE FROM t IF 1 = 1 DROP TABLE t"),
+        ("mssql", "DELETE FROM t USE other"),
+        ("mssql", "DELETE FROM t EXEC ('x')"),
+        ("mssql", "WITH x AS (SELECT 1 AS a) DELETE FROM x TRUNCATE TABLE t"),
+        ("clickhouse", "ALTER TABLE t DELETE WHERE 1, DROP COLUMN a"),
+        ("clickhouse", "ALTER TABLE t UPDATE a = 1 WHERE 1, MODIFY SETTING x = 1"),
+    ],
+)
+def test_what_hides_in_a_statement_is_found(dialect: str, statement: str) -> None:
+    assert mistakes(statement, dialect, QueryKind.CLEAR, allow=frozenset({"call"}))
+
+
+@pytest.mark.parametrize("dialect", JUDGES)
+def test_leave_to_call_is_leave_for_nothing_else(dialect: str) -> None:
+    """A text that runs as SQL could hold data as code, and change the session."""
+    allow = frozenset({"call"})
+    call = "EXEC p {segment_id}" if dialect == "mssql" else "CALL p({segment_id})"
+    assert mistakes(call, dialect, QueryKind.CLEAR)
+    assert compiled(call, dialect, QueryKind.CLEAR, allow=allow)
+    for statement in (
+        "SET a = 1",
+        "COMMIT",
+        "EXEC ('DELETE FROM t WHERE a = {segment_id}')",
+        "EXECUTE ('DELETE FROM t WHERE a = {segment_id}')",
+        "EXEC sp_executesql N'COMMIT'",
+        f"{call}; COMMIT",
+    ):
+        assert REFUSED.search("\n".join(mistakes(statement, dialect, QueryKind.CLEAR, allow=allow))), statement
+
+
+@pytest.mark.parametrize(
+    ("dialect", "number", "written"),
+    [
+        ("mysql", "1.234567890123456789E5", "123456.7890123456789"),
+        ("mysql", "-1.234567890123456789E-5", "(-0.00001234567890123456789)"),
+        ("mysql", "1.5E3", "1.5E3"),
+        ("mysql", "1.234567890123456789E-20", "1.234567890123456789E-20"),
+        ("mysql", "1.234567890123456789E300", "1.234567890123456789E300"),
+        ("mysql", "1.3107200000000001e5", "131072.00000000001"),
+        ("postgresql", "1.234567890123456789E5", "1.234567890123456789E5"),
+        ("oracle", "1.234567890123456789E5", "1.234567890123456789E5"),
+    ],
+)
+def test_a_number_loses_no_digits_for_its_exponent(dialect: str, number: str, written: str) -> None:
+    """Written with one it would be a double; beyond what the server's decimals hold it stays one."""
+    query = compiled("INSERT INTO t VALUES ({lead.N})", dialect, batch=False)
+
+    (statement,) = query.render(rows({"N": Numeral(number)}), SEGMENT)
+
+    assert statement.rstrip(";") == f"INSERT INTO t VALUES ({written})"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "least", "most"), [("sqlite", -(2**63), 2**63 - 1), ("clickhouse", -(2**63), 2**64 - 1)]
+)
+def test_a_whole_number_that_the_server_would_bend_is_a_data_error(dialect: str, least: int, most: int) -> None:
+    query = compiled("INSERT INTO t VALUES {for $x = $batch}({$x.N}, '{$x.N}'){autocomma}{end}", dialect)
+    listed = compiled('DELETE FROM t WHERE a IN ({batch_in number "N"})', dialect, QueryKind.REMOVE)
+
+    for one in (query, listed):
+        assert one.render(rows({"N": least}, {"N": most}), SEGMENT)
+        assert [error.index for error in bad_rows(one, {"N": least - 1}, {"N": 0}, {"N": most + 1})] == [0, 2]
