@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workers.cli import preview
+from workers.cli import preview, trying
 from workers.cli.arguments import WrongUsage
+from workers.connectors.contract import Target
+from workers.errors import ErrorClass, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,10 +65,10 @@ def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     (tmp_path / "segsync.toml").write_text(CONFIGURATION)
     monkeypatch.setenv("SEGSYNC_CONFIG", str(tmp_path / "segsync.toml"))
 
-    def run(*events: Event, key: str = "crm") -> tuple[int, str, str]:
+    def run(*events: Event, key: str = "crm", **options: bool) -> tuple[int, str, str]:
         file = tmp_path / ("event.json" if len(events) == 1 else "events.jsonl")
         file.write_text("\n".join(map(json.dumps, events)))
-        status = preview.run(key, file, write=False)
+        status = preview.run(key, file, **options)
         said = capsys.readouterr()
         return status, said.out, said.err
 
@@ -254,3 +257,121 @@ def test_an_empty_folder_and_a_name_taken_twice_are_refused(folder: Path, tmp_pa
 def test_write_is_for_folders(folder: Path) -> None:
     with pytest.raises(WrongUsage, match="--write makes"):
         preview.run("crm", folder / "add.json", write=True)
+
+
+def test_json_has_all_that_the_text_has(show: Callable[..., Any]) -> None:
+    status, out, err = show(event("add", "value's", ""), event("segment_upsert"), as_json=True)
+    assert (status, err) == (1, "")
+    shown = json.loads(out)
+    (query,) = shown.pop("queries")
+    assert (query["event_type"], query["profiles"], query["tried"]) == ("add", 1, [])
+    assert ["(7, 'value''s', NULL" in text and text[-1] != ";" for text in query["statements"]] == [True]
+    assert (shown.pop("integration"), shown.pop("segment")) == ("crm", "7")
+    assert [each.partition(": ")[0] for each in shown.pop("rejected")] == ["event 1, profile 1"]
+    assert shown == {"notes": ["segment_upsert: there is no such query, so nothing runs"]}
+
+
+@pytest.mark.parametrize(("options", "message"), [({"tried": True}, "--try is for"), ({"as_json": True}, "--json is")])
+def test_a_folder_is_neither_tried_nor_json(folder: Path, options: dict[str, bool], message: str) -> None:
+    with pytest.raises(WrongUsage, match=message):
+        preview.run("crm", folder, **options)
+
+
+def test_what_is_tried_is_not_written(folder: Path) -> None:
+    for path in (folder, folder / "add.json"):
+        with pytest.raises(WrongUsage, match="--write and --try"):
+            preview.run("crm", path, write=True, tried=True)
+
+
+def test_a_missing_secret_is_told_with_the_statements(show: Callable[..., Any]) -> None:
+    status, out, err = show(event("clear"), tried=True)
+    assert (status, out) == (1, "-- clear\nDELETE FROM m WHERE s = 7;\n")
+    assert err.startswith("segsync: cannot try: segsync settings (hold): connectors.crm.password: ")
+    assert "rolled back" not in err
+
+
+def test_a_target_out_of_reach_is_told_in_its_drivers_words(
+    show: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOBODY_HAS_SET_THIS", "secret")
+    status, out, err = show(event("clear"), tried=True, as_json=True)
+    unreachable = json.loads(out)["unreachable"]
+    assert (status, unreachable["code"], "Connection refused" in unreachable["detail"]) == (1, "mysql 2003", True)
+    assert "segsync: cannot try: mysql 2003 (retry): " in err
+    assert "secret" not in out + err
+
+
+def test_what_has_no_connector_yet_cannot_be_tried() -> None:
+    with pytest.raises(trying.Untryable, match="no connector for oracle yet; expected one of mysql"):
+        trying.attempt(Target("crm", "oracle", "oracle://u@h/d"), [[trying.Query("clear", 0, ["DELETE FROM m"])]])
+
+
+class Deadlocked:
+    """A session whose server has rolled the transaction back by itself, and the savepoint with it."""
+
+    def __init__(self, error: TargetError, begins: TargetError | None = None) -> None:
+        self.error = error
+        self.begins = begins
+
+    def execute(self, statement: str) -> int:
+        if statement.startswith("ROLLBACK TO"):
+            raise TargetError(ErrorClass.HOLD, "mysql 1305", "gone")
+        if statement.startswith("SAVEPOINT"):
+            return 0
+        raise self.error
+
+    def begin(self, _lock: str, _patience: float) -> None:
+        if self.begins is not None:
+            raise self.begins
+
+    def rollback(self) -> None: ...
+    def discard(self) -> None: ...
+    def open(self) -> Deadlocked:
+        return self
+
+    def dispose(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("error_class", "committed"), [(ErrorClass.RETRY, False), (ErrorClass.HOLD, True), (ErrorClass.ISOLATE, True)]
+)
+def test_a_deadlock_is_no_commit(monkeypatch: pytest.MonkeyPatch, error_class: ErrorClass, *, committed: bool) -> None:
+    session = Deadlocked(TargetError(error_class, "mysql 1213", "a deadlock"))
+    monkeypatch.setattr(trying, "connect", lambda _: session)
+    monkeypatch.setattr(trying, "what_would_stay", lambda *_: "")
+    query = trying.Query("clear", 0, ["DELETE FROM m"])
+    outcome = trying.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query]])
+    assert (outcome.failed, outcome.committed, query.tried) == (True, committed, [session.error])
+
+
+def test_what_could_not_begin_has_committed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = TargetError(ErrorClass.RETRY, "mysql 1040", "too many connections")
+    monkeypatch.setattr(trying, "connect", lambda _: Deadlocked(busy, busy))
+    monkeypatch.setattr(trying, "what_would_stay", lambda *_: "")
+    query = trying.Query("clear", 0, ["DELETE FROM m"])
+    outcome = trying.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query], [query]])
+    assert (outcome.failed, outcome.committed, outcome.unreachable, query.tried) == (False, False, busy, [])
+
+
+class Impatient(Deadlocked):
+    """A session in whose rollback Ctrl-C is pressed, twice."""
+
+    undone = 0
+
+    def execute(self, _statement: str) -> int:
+        return 1
+
+    def rollback(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        self.undone += 1
+
+
+def test_ctrl_c_does_not_break_into_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Impatient(TargetError(ErrorClass.HOLD, "", ""))
+    monkeypatch.setattr(trying, "connect", lambda _: session)
+    first, second = (trying.Query("clear", 0, ["DELETE FROM m"]) for _ in range(2))
+    before = signal.getsignal(signal.SIGINT)
+    outcome = trying.attempt(Target("crm", "postgresql", "postgresql://u@h/d"), [[first], [second]])
+    assert (outcome.interrupted, session.undone, first.tried, second.tried) == (True, 1, [trying.Ran(1)], [])
+    assert signal.getsignal(signal.SIGINT) is before
