@@ -79,11 +79,20 @@ def init(
 
 
 @app.command()
-def check(*, as_json: Json = False) -> None:
-    """Check the whole configuration; nothing is changed."""
+def check(
+    *,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Try each connector step by step, and the queries on the targets.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Check the whole configuration; nothing is changed.
+
+    With --connect the exit status is 1 where a target needs someone: out of reach, a wrong column, a missing right.
+    """
     from workers.cli import check as command
 
-    raise typer.Exit(command.run(as_json=as_json))
+    raise typer.Exit(command.run(as_json=as_json, connect=connect))
 
 
 @app.command()
@@ -114,8 +123,12 @@ def preview(
     path: Annotated[Path, typer.Argument(metavar="EVENT.json|DIR", help="An event (.jsonl: several), or a folder.")],
     *,
     write: Annotated[bool, typer.Option("--write", help="Make and update the .sql files of a folder.")] = False,
+    tried: Annotated[
+        bool, typer.Option("--try", help="Run them on the integration's connector, too, and always roll back.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Show the statements that events would run; nothing is run.
+    """Show the statements that events would run; nothing is run without --try.
 
     Goes by the local file, not by what is applied, and needs no Redis and no database. A .jsonl file holds one event
     per line, all of one segment, in order. The exit status is 1 where profiles are rejected.
@@ -125,10 +138,13 @@ def preview(
 
     The event's time is its `at`, else 2026-01-01T00:00:00Z; sequences begin there, too. A segment out of
     scope is shown with a note.
+
+    --try shows rows and errors, the database's own words among them; the exit status is 1 where a statement fails or
+    the connector is out of reach. It refuses, with 2, what cannot be rolled back. See docs/preview.md.
     """
     from workers.cli import preview as command
 
-    raise typer.Exit(command.run(integration, path, write=write))
+    raise typer.Exit(command.run(integration, path, write=write, tried=tried, as_json=as_json))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`segsync check`: the whole configuration, and how it is understood."""
+"""`segsync check`: the whole configuration, and how it is understood; with --connect, tried on the targets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workers.cli.failing import FINE, WRONG
+from workers.cli.failing import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.printing import plain, print_json
 from workers.errors import SettingsError
 from workers.settings import load
@@ -15,6 +15,7 @@ from workers.settings.table import spell_duration
 
 if TYPE_CHECKING:
     from workers.errors import Mistake
+    from workers.examining.targets import Examination
     from workers.integrations import Integration, Scope
     from workers.settings import Settings
 
@@ -54,8 +55,15 @@ class Checked:
     integrations: list[CheckedIntegration] = field(default_factory=list)
 
 
-def run(*, as_json: bool) -> int:
-    """Prints all mistakes, or what the file means and what deserves a word."""
+@dataclass(frozen=True, slots=True)
+class Tried(Checked):
+    """What `check --connect` found besides; `ok` is False where a target needs someone."""
+
+    connectors: list[Examination] = field(default_factory=list)
+
+
+def run(*, as_json: bool, connect: bool = False) -> int:
+    """Prints all mistakes, or what the file means and what deserves a word; with `connect` what targets say, too."""
     try:
         settings = load()
     except SettingsError as error:
@@ -63,12 +71,26 @@ def run(*, as_json: bool) -> int:
             raise
         print_json(Checked(ok=False, file=error.source, mistakes=error.mistakes))
         return WRONG
-    checked = _checked(settings)
+    checked = _tried(settings) if connect else _checked(settings)
     if as_json:
         print_json(checked)
     else:
         _print(checked)
-    return FINE
+    return FINE if checked.ok else NEEDS_SOMEONE
+
+
+def _tried(settings: Settings) -> Tried:
+    # sqlglot and SQLAlchemy take 0.3 s to load, and a plain check needs neither.
+    from workers.cli.connecting import examine_all  # noqa: PLC0415
+
+    plain_check, connectors = _checked(settings), examine_all(settings)
+    return Tried(
+        ok=not any(each.wrong for each in connectors),
+        file=plain_check.file,
+        warnings=settings.warnings,  # a secret that is missing is said at the connector that is skipped for it
+        integrations=plain_check.integrations,
+        connectors=connectors,
+    )
 
 
 def _checked(settings: Settings) -> Checked:
@@ -118,8 +140,28 @@ def _print(checked: Checked) -> None:
             typer.echo(plain(f"    {name:<10} {value}"))
     for warning in checked.warnings:
         typer.echo(f"\n! {plain(str(warning))}")
-    count = len(checked.warnings)
-    typer.echo(f"\n{checked.file}: fine" + (f", {count} warning{'s' * (count > 1)}" if count else ""))
+    if isinstance(checked, Tried):
+        _print_tried(checked)
+    else:
+        typer.echo(f"\n{checked.file}: fine{_counted(len(checked.warnings), 'warning')}")
+
+
+def _print_tried(tried: Tried) -> None:
+    from workers.cli.connecting import print_examination  # noqa: PLC0415 - as in `_tried`
+
+    for each in tried.connectors:
+        print_examination(each)
+    marks = [step.mark for each in tried.connectors for step in each.steps]
+    marks += [finding.level for each in tried.connectors for finding in each.findings]
+    skipped = _counted(marks.count("skipped"), "connector") + " not looked at" if "skipped" in marks else ""
+    mistakes, warnings = marks.count("mistake"), marks.count("warning") + len(tried.warnings)
+    good = "fine as far as looked at" if skipped else "fine"
+    verdict = good if tried.ok else "someone is needed"
+    typer.echo(f"\n{tried.file}: {verdict}{_counted(mistakes, 'mistake')}{_counted(warnings, 'warning')}{skipped}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f", {count} {what}{'s' * (count > 1)}" if count else ""
 
 
 def _mode(integration: CheckedIntegration) -> str:

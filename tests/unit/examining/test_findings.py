@@ -1,0 +1,122 @@
+"""Judgement of shapes against a catalogue, without a server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from workers.connectors.examining import Column, Table, UniqueKey
+from workers.examining.findings import Finding, Seen, judge
+from workers.examining.samples import Samples
+from workers.examining.shapes import read
+from workers.integrations import Integration, Scope
+from workers.templates import QueryKind, compile_query
+
+TABLE = Table(
+    "member",
+    {
+        "segment_id": Column("segment_id", "bigint", "number"),
+        "client_id": Column("client_id", "varchar(9)", "text", "exact"),
+        "updated": Column("updated", "datetime", "other"),
+    },
+    (UniqueKey("PRIMARY", ("segment_id", "client_id")),),
+)
+ADD = (
+    "INSERT INTO member (segment_id, client_id, updated) VALUES "
+    "{for $i, $x = $batch}({segment_id}, '{$x.CustomID}', NOW()){autocomma}{end}"
+    " ON DUPLICATE KEY UPDATE updated = NOW()"
+)
+
+
+def findings(
+    text: str,
+    table: Table | None = TABLE,
+    kind: QueryKind = QueryKind.ADD,
+    *,
+    once: bool = False,
+    dialect: str = "mysql",
+) -> list[Finding]:
+    query = compile_query(text, dialect=dialect, kind=kind, batch=True, key=("CustomID",))
+    integration = Integration(
+        key="crm", connector="crm", scope=Scope("main"), key_fields=("CustomID",), queries={kind: query},
+        batched=True, exactly_once=once,
+    )  # fmt: skip
+    samples = Samples(query, ("CustomID",) if kind.has_profiles else ())
+    shapes = [shape for statement in samples.render() for shape in read(statement, dialect)]
+    return judge(Seen(integration, kind, dialect, [(shape, table) for shape in shapes], samples.values))
+
+
+def test_the_usual_upsert_is_fine() -> None:
+    assert findings(ADD) == []
+
+
+def test_a_table_that_the_target_does_not_show_is_not_judged() -> None:
+    assert findings(ADD, None) == []
+
+
+def test_a_partial_key_does_not_count() -> None:
+    table = replace(TABLE, unique=(UniqueKey("some", ("segment_id", "client_id"), partial=True),))
+    (finding,) = findings(ADD, table)
+    assert "(it has some (segment_id, client_id))" in finding.what
+
+
+def test_a_wider_key_is_not_met() -> None:
+    table = replace(TABLE, unique=(UniqueKey("wide", ("segment_id", "client_id", "updated")),))
+    (finding,) = findings(ADD, table)
+    assert "is not met when another column of the key differs" in finding.what
+
+
+def test_a_key_that_an_insert_does_not_fill_does_not_count() -> None:
+    table = replace(TABLE, unique=(UniqueKey("PRIMARY", ("id",)),))
+    assert "never meets a row" in findings(ADD, table)[0].what
+
+
+def test_an_insert_that_lists_no_columns_fills_all_of_them() -> None:
+    add = ADD.replace(" (segment_id, client_id, updated)", "")
+    assert findings(add) == []
+    (finding,) = findings(add, replace(TABLE, unique=()))
+    assert "no unique key within 'segment_id', 'client_id', 'updated' (it has none)" in finding.what
+
+
+def test_a_key_that_goes_through_a_function_is_not_guessed() -> None:
+    """md5 of a client: which column names the row cannot be told, so any key within the insert will do."""
+    assert findings(ADD.replace("'{$x.CustomID}'", "'{md5 $x.CustomID}'")) == []
+
+
+def test_what_was_deleted_before_may_be_inserted_plainly() -> None:
+    insert = ADD.partition(" ON DUP")[0]
+    assert len(findings(insert)) == 1
+    delete = 'DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"}); '
+    assert findings(delete + insert) == []
+    assert len(findings(delete.replace("member", "other") + insert)) == 1
+
+
+def test_exactly_once_forgives_what_cannot_be_repeated() -> None:
+    assert findings(ADD.partition(" ON DUP")[0], once=True) == []
+    assert findings(ADD + ", updated = updated + 1", once=True) == []
+
+
+def test_text_and_numbers_matter_in_mysql_alone() -> None:
+    columns = {**TABLE.columns, "client_id": Column("client_id", "int", "number")}
+    remove = 'DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"})'
+    table = replace(TABLE, columns=columns)
+    assert len(findings(remove, table, QueryKind.REMOVE)) == 1
+    assert findings(remove, table, QueryKind.REMOVE, dialect="postgresql") == []
+
+
+def test_a_merging_collation_is_told_at_the_key_and_once() -> None:
+    column = Column("client_id", "varchar(9)", "text", "loose_ci", ("case", "accents"))
+    remove = ADD + '; DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"})'
+    found = findings(remove, replace(TABLE, columns={**TABLE.columns, "client_id": column}))
+    assert [each.where for each in found] == ["integrations.crm.key"]
+    assert "ignores case and accents (collation loose_ci)" in found[0].what
+
+
+def test_a_merging_column_that_holds_no_key_is_fine() -> None:
+    column = Column("updated", "varchar(9)", "text", "loose_ci", ("case",))
+    text = ADD.replace("NOW())", "'{$x.name}')")
+    assert findings(text, replace(TABLE, columns={**TABLE.columns, "updated": column})) == []
+
+
+def test_a_finding_reads_as_place_and_sentence() -> None:
+    assert str(Finding("mistake", "a.b", "is wrong", 2, 3)) == "a.b:2:3: is wrong"
+    assert str(Finding("mistake", "a.b", "is wrong")) == "a.b: is wrong"

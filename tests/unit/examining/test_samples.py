@@ -1,0 +1,103 @@
+"""Made-up profiles: rendered by the real renderer, told apart in what comes out."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.examining.samples import KINDS, SEGMENT, NoSample, Samples, fields_in, profile
+from workers.templates import QueryKind, compile_query
+
+
+def samples(text: str, *key: str, batch: bool = True, segments: tuple[str, ...] | None = None) -> Samples:
+    keys = key or ("CustomID",)
+    query = compile_query(text, dialect="postgresql", kind=QueryKind.ADD, batch=batch, key=keys)
+    return Samples(query, keys, *([segments] if segments else []))
+
+
+LOOP = "INSERT INTO t VALUES {for $i, $x = $batch}({segment_id}, '{$x.CustomID}', '{$x.name}'){autocomma}{end}"
+
+
+def test_every_field_has_a_value_that_tells_it() -> None:
+    made = samples(LOOP)
+    (statement,) = made.render()
+    assert statement == "INSERT INTO t VALUES (7007, 'field1x', 'field2x')"
+    assert fields_in("field2x", made.values) == ["name"]
+    assert fields_in("crm-field1x", made.values) == ["CustomID"]
+    assert fields_in("7007", made.values) == [SEGMENT]
+
+
+def test_all_kinds_of_a_field_differ_from_all_others() -> None:
+    made = [repr(kind(n)) for kind in KINDS[:-3] for n in range(1, 40)]
+    assert len(set(made)) == len(made)
+
+
+def test_a_number_within_a_larger_number_is_none_of_ours() -> None:
+    assert fields_in("170071", {SEGMENT: "7007"}) == []
+    assert fields_in("crm-7007", {SEGMENT: "7007"}) == [SEGMENT]
+    assert fields_in("7", {SEGMENT: "7"}) == [SEGMENT]
+    assert fields_in("17", {SEGMENT: "7"}) == []
+
+
+def test_the_field_at_a_literal_is_found() -> None:
+    made = samples(LOOP)
+    (statement,) = made.render()
+    assert made.field_at(statement, statement.index("'field2x'") + 1) == "name"
+    assert made.field_at(statement, statement.index("7007") + 1) == SEGMENT
+    assert made.field_at(statement, 1) == ""
+    assert made.field_at(statement, None) == ""
+
+
+def test_a_bumped_field_takes_its_next_kind_and_the_others_stay() -> None:
+    made = samples(LOOP)
+    assert made.bump("name")
+    assert made.render() == ["INSERT INTO t VALUES (7007, 'field1x', '1002')"]
+    assert made.bump(SEGMENT)
+    assert made.render() == ["INSERT INTO t VALUES ('segment-7007', 'field1x', '1002')"]
+    assert made.bump(SEGMENT)
+    assert not made.bump(SEGMENT)
+
+
+def test_kinds_come_to_an_end() -> None:
+    made = samples(LOOP)
+    assert sum(made.bump("name") for _ in range(100)) == len(KINDS) - 1
+
+
+def test_functions_and_loops_get_what_they_take() -> None:
+    made = samples(
+        "INSERT INTO t VALUES {for $i, $x = $batch}('{$x.CustomID}', {number $x.points}, '{date $x.born \"%Y\"}',"
+        " '{for $j, $tag = $x.tags}{$tag}{end}', '{$x.address.city}', '{$x.phones[1]}'){autocomma}{end}"
+    )
+    (statement,) = made.render()
+    assert "'field1x', 1002, '2026'," in statement
+    assert "field4x" in statement
+    assert statement.endswith("'field5x', 'field6x')")
+
+
+def test_what_nothing_fits_is_said() -> None:
+    query = (
+        "INSERT INTO t VALUES {for $i, $x = $batch}('{$x.CustomID}', {number $x.a}, '{for $t = $x.a}{$t}{end}'){end}"
+    )
+    with pytest.raises(NoSample):
+        samples(query).render()
+
+
+def test_a_sparse_profile_has_its_key_alone() -> None:
+    assert samples(LOOP).sparse() == ["INSERT INTO t VALUES (7007, 'field1x', NULL)"]
+
+
+def test_hand_picked_segments_are_tried() -> None:
+    assert samples(LOOP, segments=("vip",)).render() == ["INSERT INTO t VALUES ('vip', 'field1x', 'field2x')"]
+
+
+def test_paths_become_profiles() -> None:
+    made = profile({"a.b": 1, "a.c": 2, "d[1].e": 3, '["x.y"]': 4, "f": 5})
+    assert made == {"a": {"b": 1, "c": 2}, "d": [{"e": 3}, {"e": 3}], "x.y": 4, "f": 5}
+
+
+def test_without_a_place_values_become_short_one_by_one_the_key_last() -> None:
+    made = samples(LOOP)
+    assert made.bump("")
+    assert made.render() == ["INSERT INTO t VALUES (7007, 'field1x', '2')"]
+    assert made.bump("")
+    assert made.render() == ["INSERT INTO t VALUES (7007, '1', '2')"]
+    assert not made.bump("")

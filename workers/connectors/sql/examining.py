@@ -1,0 +1,58 @@
+"""Opens a target step by step, to ask it about itself: `segsync check --connect`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.examining import Opened, Step, failed
+from workers.connectors.sql.addresses import address
+from workers.connectors.sql.reaching import reach
+from workers.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.connectors.contract import Target
+    from workers.connectors.examining import Examined
+
+
+def open_examined(target: Target) -> Opened:
+    """Address, port, login, then whatever the session can tell. Never raises: what fails is a step's mistake."""
+    if target.dialect == "sqlite":
+        from workers.connectors.sql.sqlite_catalog import SqliteExamined  # noqa: PLC0415 - only the driver asked for
+
+        return _log_in(target, SqliteExamined, [])
+    try:
+        first = _reach(target)
+    except TargetError as error:
+        return Opened([failed("reach", error)])
+    if first.mark == "mistake":
+        return Opened([first])
+    return _log_in(target, _vendor(target.dialect), [first])
+
+
+def _reach(target: Target) -> Step:
+    if target.dialect == "mysql":
+        from workers.connectors.sql.mysql import OPTIONS  # noqa: PLC0415 - a driver takes long to load
+    else:
+        from workers.connectors.sql.postgresql import OPTIONS  # noqa: PLC0415 - likewise
+    return reach(address(target, OPTIONS), target.dialect, target.connect_timeout)
+
+
+def _vendor(dialect: str) -> Callable[[Target], Examined]:
+    if dialect == "mysql":
+        from workers.connectors.sql.mysql_catalog import MysqlExamined  # noqa: PLC0415 - a driver takes long to load
+
+        return MysqlExamined
+    from workers.connectors.sql.postgresql_catalog import PostgresqlExamined  # noqa: PLC0415 - likewise
+
+    return PostgresqlExamined
+
+
+def _log_in(target: Target, vendor: Callable[[Target], Examined], before: list[Step]) -> Opened:
+    try:
+        session = vendor(target)
+    except TargetError as error:
+        return Opened([*before, failed("session", error)])
+    what = "the file is a database" if target.dialect == "sqlite" else "logged in, and the session's settings are kept"
+    return Opened([*before, Step("session", "fine", what), *session.steps()], session)
