@@ -341,9 +341,33 @@ def pause_integration(scene: Scene) -> None:
     scene.tell(f"{key} resumed")
 
 
+def compact(scene: Scene) -> None:
+    """A paused integration's lanes are compacted while events still come, and again when it goes on."""
+    session, key = scene.session, f"i-{scene.target()}"
+    session.redis.hset(session.keys.integration(key), "paused", "1")
+    scene.tell(f"{key} paused")
+    for _ in range(scene.chance.randint(2, 6)):
+        time.sleep(scene.chance.uniform(0.05, 0.4))
+        _note_all_as_long(scene, key)
+    session.redis.hdel(session.keys.integration(key), "paused")
+    _note_all_as_long(scene, key)
+    scene.tell(f"{key} resumed")
+
+
+def _note_all_as_long(scene: Scene, key: str) -> None:
+    session = scene.session
+    due = (session.keys.full(key), session.keys.timed(key))
+    lanes = [f"{key}:{segment.decode()}" for name in due for segment in session.redis.zrange(name, 0, -1)]
+    if lanes:
+        session.redis.sadd(f"{session.namespace}:long", *lanes)
+    session.redis.xadd(f"{session.namespace}:bell", {"r": "1"}, maxlen=1, approximate=False)
+    scene.tell(f"{len(lanes)} lanes to be compacted")
+
+
 CALM: tuple[Any, ...] = (
     kill_children, stop_children, kill_beat, end_sessions, cut_links, freeze_links, cut_redis_links, block_rows,
     reconfigure, lock_ledger,
+    compact,
 )  # fmt: skip
 """Those of which two may strike at once."""
 FAULTS: dict[str, tuple[Any, float]] = {
@@ -368,6 +392,7 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "block-rows": (block_rows, 1.0),
     "reconfigure": (reconfigure, 1.5),
     "pause-integration": (pause_integration, 0.5),
+    "compact": (compact, 1.0),
     **{f"crash-{point}": (nothing, 0.5) for point in crashpoints.POINTS},
     **{f"halt-{point}": (halt, 0.5) for point in crashpoints.POINTS},
 }

@@ -48,6 +48,7 @@ def test_an_integration_has_the_documented_defaults(tmp_path: Path) -> None:
     assert (vip.key, vip.name, vip.description, vip.active, vip.connector) == ("vip", "vip", "", True, "crm")
     assert (vip.batched, vip.batch_size, vip.timeout_ms) == (False, 1, 0)
     assert (vip.exactly_once, vip.tolerance, vip.max_backlog, vip.when_full) == (False, "data", None, "block")
+    assert vip.max_quarantine == 100_000
     assert vip.key_fields == ("CustomID",)
     assert set(vip.queries) == {QueryKind.ADD, QueryKind.REMOVE}
     assert vip.scope == Scope("main")
@@ -65,6 +66,7 @@ def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
         "exactly_once = true",
         'tolerance = "none"',
         "max_backlog = 1_000_000",
+        "max_quarantine = 500",
         'when_full = "drop"',
         queries={**BATCHED, "clear": clear, "segment_upsert": clear, "segment_delete": clear},
     )
@@ -72,6 +74,7 @@ def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
     assert (vip.name, vip.description, vip.active, vip.key_fields) == ("VIP, test", "", False, ("CustomID",))
     assert (vip.batched, vip.batch_size, vip.timeout_ms) == (True, 10_000, 60_000)
     assert (vip.exactly_once, vip.tolerance, vip.max_backlog, vip.when_full) == (True, "none", 1_000_000, "drop")
+    assert vip.max_quarantine == 500
     assert set(vip.queries) == set(QueryKind)
 
 
@@ -152,6 +155,7 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
         ('when_full = "dorp"', "when_full: 'dorp' is none of 'block', 'drop'; did you mean 'drop'?"),
         ("max_backlog = 0", "max_backlog: 0 is out of range; expected an integer from 1 to"),
+        ("max_quarantine = 0", "max_quarantine: 0 is out of range; expected an integer from 1 to"),
         ('active = "yes"', "active: 'yes' is text; expected true or false"),
         ("active = 1", "active: 1 is an integer; expected true or false"),
         ('name = ""', "name: is empty; expected text"),
