@@ -25,7 +25,7 @@ def test_nothing_is_run(anywhere: Place) -> None:
 
 def test_every_step_is_told(anywhere: Place) -> None:
     (found,) = anywhere.check(anywhere.database.connector(), anywhere.database.integration())
-    steps = ["session", "version", "writes"]
+    steps = ["reach", "session", "version", "writes"]
     if anywhere.database.dialect != "sqlite":
         steps = ["reach", "session", "version", "direct", "lock", "ending", "writes"]
     assert [(step.name, step.mark) for step in found.steps] == [(name, "fine") for name in steps]

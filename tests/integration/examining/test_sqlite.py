@@ -50,6 +50,6 @@ def test_a_file_that_is_not_there_or_no_database_is_told_and_not_made(sqlite: Pl
         '[connectors.gone]\nurl = "sqlite:///gone.db"\n', '[connectors.noise]\nurl = "sqlite:///noise.db"\n'
     )
     assert [each.steps[-1].mark for each in found] == ["mistake", "mistake"]
-    assert "does not exist or cannot be opened" in found[0].steps[-1].what
+    assert found[0].steps[-1].what.startswith(f"{sqlite.folder / 'gone.db'} does not exist; expected a database")
     assert "no SQLite database" in found[1].steps[-1].what
     assert not (sqlite.folder / "gone.db").exists()

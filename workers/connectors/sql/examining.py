@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
 def open_examined(target: Target) -> Opened:
     """Address, port, login, then whatever the session can tell. Never raises: what fails is a step's mistake."""
-    if target.dialect == "sqlite":
-        from workers.connectors.sql.sqlite_catalog import SqliteExamined  # noqa: PLC0415 - only the driver asked for
-
-        return _log_in(target, SqliteExamined, [])
     try:
         first = _reach(target)
     except TargetError as error:
@@ -32,6 +28,8 @@ def open_examined(target: Target) -> Opened:
 
 
 def _reach(target: Target) -> Step:
+    if target.dialect == "sqlite":
+        return reach(address(target, frozenset()), target.dialect, target.connect_timeout)
     if target.dialect == "mysql":
         from workers.connectors.sql.mysql import OPTIONS  # noqa: PLC0415 - a driver takes long to load
     else:
@@ -40,6 +38,10 @@ def _reach(target: Target) -> Step:
 
 
 def _vendor(dialect: str) -> Callable[[Target], Examined]:
+    if dialect == "sqlite":
+        from workers.connectors.sql.sqlite_catalog import SqliteExamined  # noqa: PLC0415 - only the driver asked for
+
+        return SqliteExamined
     if dialect == "mysql":
         from workers.connectors.sql.mysql_catalog import MysqlExamined  # noqa: PLC0415 - a driver takes long to load
 

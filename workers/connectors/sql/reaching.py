@@ -15,10 +15,12 @@ PORTS = {"mysql": 3306, "postgresql": 5432}
 
 
 def reach(place: Address, dialect: str, seconds: float) -> Step:
-    """The step "reach": DNS and TCP, or the Unix socket's file, told apart."""
+    """The step "reach": DNS and TCP told apart, or whether the Unix socket or SQLite's file is there."""
+    if dialect == "sqlite":
+        return _file(Path(place.database or "").absolute(), "a database that was made before")
     path = place.options.get("unix_socket") or _folder(place)
     if path:
-        return _file(Path(path))
+        return _file(Path(path), "the server's Unix socket, or a host in the URL")
     host, port = _host(place), place.options.get("port") or place.port or PORTS[dialect]
     if not host or "," in host or not str(port).isdigit():
         return Step("reach", "fine", "left to the driver, which chooses among addresses")
@@ -34,10 +36,10 @@ def _folder(place: Address) -> str:
     return host if host.startswith("/") else ""
 
 
-def _file(path: Path) -> Step:
+def _file(path: Path, expected: str) -> Step:
     if path.exists():
         return Step("reach", "fine", f"{path} is there")
-    return Step("reach", "mistake", f"{path} does not exist; expected the server's Unix socket, or a host in the URL")
+    return Step("reach", "mistake", f"{path} does not exist; expected {expected}")
 
 
 def _tcp(host: str, port: int, seconds: float) -> Step:
