@@ -15,6 +15,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from redis import RedisError
+
 from workers import crashpoints, retrying
 from workers.batches import Batch, Cut, Hand, Rejected
 from workers.crashpoints import reach
@@ -103,6 +105,11 @@ class Deliverer:
         self._heartbeat.watch(turn.lease)
         try:
             return self._batch_after_batch(turn)
+        except RedisError:
+            # Redis cannot be told now. As failed: what was tried may have come through.
+            lane = turn.lease.integration, turn.lease.segment
+            self._heartbeat.give_back(turn.lease, Release(*lane, "failed", limit=turn.limit, suspect=turn.suspect))
+            raise
         finally:
             self._heartbeat.drop(turn.lease)
 

@@ -20,6 +20,7 @@ from workers import crashpoints, outcomes
 from workers.crashpoints import reach
 from workers.folding import unfold
 from workers.keys import Keys
+from workers.lanes.store import LEASE_MS
 from workers.ledger_tables import UNREADABLE
 from workers.outcomes import Quarantined
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from workers.outcomes import Record
 
     _Entry = tuple[bytes, dict[bytes, bytes]]
-
-LEASE_MS: Final = 30_000
-"""How long another drainer waits for one that died; renewed before each batch."""
 
 MOST_RECORDS: Final = 500
 MOST_BYTES: Final = 4 * 2**20

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.lanes import Lanes
+    from workers.lanes.store import Release
 
 log = logging.getLogger(__name__)
 
@@ -70,12 +71,14 @@ class Heartbeat:
     def __init__(self, lanes: Callable[[], Lanes]) -> None:
         self._lanes = lanes
         self._leases: set[Lease] = set()
+        self._left: dict[tuple[str, str], tuple[Lease, Release]] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def forget(self) -> None:
         """In a forked child: the parent's leases are the parent's."""
         self._leases = set()
+        self._left = {}
         self._lock = threading.Lock()
         self._thread = None
 
@@ -83,6 +86,7 @@ class Heartbeat:
         """Renews this lease from now on."""
         with self._lock:
             self._leases.add(lease)
+            self._left.pop((lease.integration, lease.segment), None)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="segsync-heartbeat", daemon=True)
                 self._thread.start()
@@ -92,6 +96,11 @@ class Heartbeat:
         with self._lock:
             self._leases.discard(lease)
 
+    def give_back(self, lease: Lease, release: Release) -> None:
+        """Releases a lane as soon as Redis can be told, so that nobody waits for the lease of who has let go."""
+        with self._lock:
+            self._left[lease.integration, lease.segment] = lease, release
+
     def _run(self) -> None:
         while True:
             time.sleep(RENEW_EVERY / 3)
@@ -99,6 +108,18 @@ class Heartbeat:
                 leases = list(self._leases)
             for lease in leases:
                 self._renew(lease)
+            self._release_what_was_left()
+
+    def _release_what_was_left(self) -> None:
+        # Under the lock: nothing of ours may claim such a lane and lose it to this.
+        with self._lock:
+            for lane, (lease, release) in list(self._left.items()):
+                try:
+                    if lease.left() > RENEW_EVERY:  # else it is about to be anybody's
+                        self._lanes().release(release)
+                except RedisError:
+                    return
+                del self._left[lane]
 
     def _renew(self, lease: Lease) -> None:
         sent = now()

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_MS = 2_000
-DRAINER_LEASE_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +172,17 @@ class Session:
         self.workers = []
 
     def drained(self) -> bool:
-        """Whether nothing is owed and all is written down; hurries what would wait for the drainer's lease."""
+        """Whether nothing is owed and all is written down."""
         try:
             if self.redis.xlen(self.keys.events):
                 return False
             if any(int(self.redis.hget(self.keys.integration(f"i-{k}"), "backlog") or 0) for k in DIALECTS):
                 return False
             if self.redis.xlen(self.keys.outcomes):
-                self._hurry_drainer()
                 return False
         except RedisError:
             return False
         return True
-
-    def _hurry_drainer(self) -> None:
-        # The drainer's lease is 30 s whatever SEGSYNC_LEASE_MS says: here it is as long as all the others.
-        key = f"{self.namespace}:drainer"
-        left = self.redis.pttl(key)
-        if 0 < left < DRAINER_LEASE_MS - LEASE_MS:
-            self.redis.delete(key)
 
     def drain(self, seconds: float) -> bool:
         """Waits until nothing is owed; restarts what has died meanwhile."""

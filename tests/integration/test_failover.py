@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import ConnectionError  # noqa: A004 - Redis's own, as it would be raised
 
-from tests.integration.jobs import add, remove
+from tests.integration.jobs import add, clear, remove
 
 if TYPE_CHECKING:
     from tests.integration.jobs import Job
@@ -44,3 +45,26 @@ def test_a_stalled_deliverer_whose_claim_was_forgotten_commits_nothing(
 
     assert "lease" in str(result)
     assert job.target.members() == set()
+
+
+def test_a_lane_whose_settlement_was_not_heard_is_served_again_at_once(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis was away for a moment: its lease would otherwise keep the lane for another half minute."""
+    job.push(clear(7), add(7, "A"))
+    job.runtime.route("t", 10)
+    deliverer: Any = job.runtime._deliverer("crm")
+
+    def unheard(*_: Any) -> None:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as away:
+        away.setattr(deliverer._lanes, "settle", unheard)
+        with pytest.raises(ConnectionError):
+            deliverer.work("one", 5)
+    started = time.monotonic()
+
+    job.ends_right()
+
+    assert time.monotonic() - started < 5
+    assert job.installation.backlog() == 0
