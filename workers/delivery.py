@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Session
     from workers.integrations import Integration
+    from workers.rendering import RenderedQuery
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,8 @@ class Deliverer:
         self._check_lease(turn.lease)
         if once:
             rendered = self._not_yet_there(turn, batch, rendered, session.position(lane, turn.integration.key))
-        runs = [_run(session, query.event_type, query.profiles, query.statements) for query in rendered.queries]
+        runs = [_run(turn, session, query) for query in rendered.queries]
+        turn.running = ""
         if once:
             session.move_position(lane, batch.last)
         reach(crashpoints.AFTER_EXECUTE)
@@ -329,7 +331,8 @@ class Deliverer:
         if again:
             turn.suspect, turn.limit = batch.last, plan.limit
         held = plan.level is not None
-        record = failed(self._connector, turn.lease, batch, turn.attempts, started, error, held=held)
+        record = failed(self._connector, turn.lease, batch, turn.attempts, started, error, turn.running, held=held)
+        turn.running = ""
         delay = (
             self._lanes.circuit(self._connector, code=error.code, reason=error.reason) if connecting else plan.delay_ms
         )
@@ -388,7 +391,9 @@ class Deliverer:
             self._session = None
 
 
-def _run(session: Session, event_type: str, profiles: int, statements: list[str]) -> QueryRun:
+def _run(turn: Turn, session: Session, query: RenderedQuery) -> QueryRun:
     started = time.perf_counter()
-    rows = sum(session.execute(statement) for statement in statements)
-    return QueryRun(event_type, profiles, len(statements), rows, round((time.perf_counter() - started) * 1e6))
+    turn.running = query.event_type
+    rows = sum(session.execute(statement) for statement in query.statements)
+    duration_us = round((time.perf_counter() - started) * 1e6)
+    return QueryRun(query.event_type, query.profiles, len(query.statements), rows, duration_us)

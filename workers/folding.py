@@ -1,8 +1,8 @@
 """Sums of deliveries back to records (RULES.md 29).
 
 While the ledger is away, the outcomes stream takes so many records, and then `record` in lanes/common.lua adds up what
-came of further tries in a hash: fields `name:group`, where a group is one integration, connector, outcome, cause, hour
-and waiting time to the next power of two. What is counted is never lost; the single deliveries are.
+came of further tries in a hash: fields `name:group`, where a group is one integration, connector, outcome, cause, event
+type, hour and waiting time to the next power of two. What is counted is never lost; the single deliveries are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 HOUR_MS = 3_600_000
 
-_group = msgspec.msgpack.Decoder(tuple[str, str, str, str, str, int, float])
+_group = msgspec.msgpack.Decoder(tuple[str, str, str, str, str, str, int, float])
 
 
 def unfold(fields: Mapping[bytes, bytes]) -> list[Delivery]:
@@ -32,7 +32,7 @@ def unfold(fields: Mapping[bytes, bytes]) -> list[Delivery]:
 
 
 def _delivery(group: bytes, values: dict[str, bytes]) -> Delivery:
-    integration, connector, outcome, code, reason, hour, waited = _group.decode(group)
+    integration, connector, outcome, code, reason, event_type, hour, waited = _group.decode(group)
     return Delivery(
         uid=values["uid"].decode(),
         integration=integration,
@@ -53,6 +53,7 @@ def _delivery(group: bytes, values: dict[str, bytes]) -> Delivery:
         reason=reason,
         queries=_runs(values),
         tries=int(values["tries"]),
+        event_type=event_type,
     )
 
 

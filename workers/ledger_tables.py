@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     TypedColumns,
     literal_column,
+    text,
 )
 
 from workers.outcomes import Delivery, Quarantined, QueryRun, Resolved
@@ -66,6 +67,7 @@ class DeliveryColumns(TypedColumns):
     code: Named[str] = Column(Text)
     reason: Named[str] = Column(Text)
     tries: Named[int] = Column(BigInteger, server_default="1")
+    event_type: Named[str] = Column(Text, server_default=text("''"))
 
 
 class QueryColumns(TypedColumns):

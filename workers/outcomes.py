@@ -48,6 +48,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     code, reason the error's code and our sentence; "" when delivered
     queries      one for each query run; empty unless delivered
     tries        1; more where many were folded into one, and then counts are sums, and `segment` is ""
+    event_type   of the query that failed; "" where none did, or where nothing came as far as a query
     """
 
     uid: str
@@ -69,6 +70,7 @@ class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):
     reason: str = ""
     queries: list[QueryRun] = []
     tries: int = 1
+    event_type: str = ""
 
 
 class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined"):

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from workers.events import Kind, profile, raw_excerpt
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 from workers.slots import Change, change, slots
@@ -46,11 +48,22 @@ def delivered(connector: str, lease: Lease, batch: Batch, rejected: int, done: D
 
 
 def failed(
-    connector: str, lease: Lease, batch: Batch, attempts: int, started: float, error: TargetError, *, held: bool
+    connector: str,
+    lease: Lease,
+    batch: Batch,
+    attempts: int,
+    started: float,
+    error: TargetError,
+    event_type: str,
+    *,
+    held: bool,
 ) -> Delivery:
-    """A batch that was not committed, as far as we know."""
+    """A batch that was not committed, as far as we know; `event_type` is that of the query that failed, or ""."""
     outcome = "held" if held else "retry"
-    return _delivery(connector, lease, batch, attempts, started, outcome=outcome, code=error.code, reason=error.reason)
+    record = _delivery(
+        connector, lease, batch, attempts, started, outcome=outcome, code=error.code, reason=error.reason
+    )
+    return structs.replace(record, event_type=event_type)
 
 
 def _delivery(

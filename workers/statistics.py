@@ -1,7 +1,7 @@
 """Statistics and failures, counted from the ledger.
 
-Only a committed query is a successful one (RULES.md 28). A try that failed has run no query to its end,
-so it counts for its integration and hour, and for no event type.
+Only a committed query is a successful one (RULES.md 28). A try that failed has run no query to its end; it counts
+for the event type of the one that failed, and for none where nothing came as far as a query.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, case, cast, func, literal, literal_column, null, select, union_all
+from sqlalchemy import BigInteger, case, cast, func, literal, literal_column, select, union_all
 
 from workers.ledger_tables import FAILED, deliveries, milliseconds_of, quarantine, queries, stored_text, time_of
 
@@ -34,7 +34,7 @@ class StatsRow:
     """What one integration did in one hour, for one event type.
 
     integration  None for what was quarantined before it reached one
-    event_type   None for tries that failed, and for quarantined events that have none
+    event_type   None for tries that failed before any query ran, and for quarantined events that have none
     hour         its beginning, UTC; a try counts in the hour it began in
     queries      committed
     statements   SQL statements in them
@@ -184,13 +184,13 @@ def _percentile(percent: int, ranked: Columns) -> ColumnElement[int]:
 
 def _failed(wanted: _Wanted) -> Select[Any]:
     column = deliveries.c
-    hour = _hour(deliveries)
+    hour, event_type = _hour(deliveries), func.nullif(column.event_type, literal_column("''"))
     return (
-        select(column.integration, null().label("event_type"), hour.label("hour"))
+        select(column.integration, event_type.label("event_type"), hour.label("hour"))
         .add_columns(_count_if(_RETRIED, column.tries).label("retries"))
         .add_columns(_count_if(~_RETRIED, column.tries).label("failures"))
         .where(FAILED, *wanted(deliveries))
-        .group_by(column.integration, hour)
+        .group_by(column.integration, event_type, hour)
     )
 
 

@@ -59,7 +59,9 @@ Result = NothingDue | TimeOver | Failed
 class Turn:
     """One lane while it is served.
 
-    open  its entries in the quarantine
+    open     its entries in the quarantine
+    no_room  whether the quarantine has no room for more of the integration's
+    running  event type of the query that runs, or that failed; "" outside of queries
     """
 
     integration: Integration
@@ -73,6 +75,7 @@ class Turn:
     ends: float
     open: int = 0
     no_room: bool = False
+    running: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,15 @@ class Job:
 
     def quarantined(self) -> list[outcomes.Quarantined]:
         """What the ledger's quarantine was sent, before the drainer takes it."""
+        return [record for record in self._outcomes() if isinstance(record, outcomes.Quarantined)]
+
+    def tries(self) -> list[outcomes.Delivery]:
+        """What came of each try, before the drainer takes it."""
+        return [record for record in self._outcomes() if isinstance(record, outcomes.Delivery)]
+
+    def _outcomes(self) -> list[outcomes.Record]:
         rows = self.installation.redis.xrange(self.installation.keys.outcomes)
-        records = [outcomes.decode(fields[b"r"]) for _, fields in rows]
-        return [record for record in records if isinstance(record, outcomes.Quarantined)]
+        return [outcomes.decode(fields[b"r"]) for _, fields in rows]
 
 
 def add(segment: int, *keys: object) -> dict[str, Any]:

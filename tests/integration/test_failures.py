@@ -145,6 +145,7 @@ def test_a_wrong_query_holds_the_integration_and_keeps_everything(job: Job) -> N
     results = serve(job, 5)
     assert [type(result).__name__ for result in results] == ["Failed"] + ["NothingDue"] * 4
     assert job.quarantined() == []
+    assert [(each.outcome, each.event_type) for each in job.tries()] == [("held", "add")]
     assert job.installation.backlog() == 20
     job.configure()
     job.ends_right()

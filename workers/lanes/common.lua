@@ -40,11 +40,12 @@ local MOST_RECORDS = 200000
 local function fold(packed)
   if not string.find(string.sub(packed, 1, 12), '\168delivery', 1, true) then return false end
   local _, uid, integration, connector, _, outcome, first, last, operations, merged, moot, quarantined, _, started,
-    duration, waited, code, reason, runs, tries = unpack(cmsgpack.unpack(packed), 1, 20)
+    duration, waited, code, reason, runs, tries, event_type = unpack(cmsgpack.unpack(packed), 1, 21)
   local folded = ns .. ':folded'
   -- Waiting times to the next power of two, so that latencies are still told within a factor of two.
   local bucket = waited < 1 and 0 or 2 ^ math.ceil(math.log(waited) / math.log(2))
-  local group = cmsgpack.pack({ integration, connector, outcome, code, reason, math.floor(started / 3600000), bucket })
+  local hour = math.floor(started / 3600000)
+  local group = cmsgpack.pack({ integration, connector, outcome, code, reason, event_type or '', hour, bucket })
   local function add(name, value) redis.call('HINCRBY', folded, name .. ':' .. group, value) end
   redis.call('HSETNX', folded, 'uid:' .. group, uid)
   redis.call('HSETNX', folded, 'first:' .. group, first)

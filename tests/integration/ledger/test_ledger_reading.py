@@ -96,6 +96,12 @@ def test_tries_that_failed_are_no_successful_queries(ledger: Ledger) -> None:
     assert stats(ledger, *DAY) == [StatsRow(integration="crm", event_type=None, hour=NOON_TIME, retries=2, failures=2)]
 
 
+def test_a_query_that_failed_counts_for_its_event_type(ledger: Ledger) -> None:
+    ledger.write([failure(event_type="add"), failure(event_type="add", outcome="held"), failure()])
+    found = {row.event_type: (row.retries, row.failures) for row in stats(ledger, *DAY)}
+    assert found == {"add": (1, 1), None: (1, 0)}
+
+
 def test_what_is_quarantined_counts_for_its_event_type(ledger: Ledger) -> None:
     malformed = entry(integration=None, segment=None, event_type=None, profile=None, code="malformed")
     ledger.write([delivery(), entry(), entry(), entry(event_type="remove"), malformed])

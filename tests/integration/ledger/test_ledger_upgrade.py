@@ -82,7 +82,7 @@ def test_what_an_older_segsync_wrote_stands_for_one_each(ledger_url: str) -> Non
         config = migrations._config()
         config.attributes["connection"] = writer._connection
         command.upgrade(config, "0001")
-        old = {name: value for name, value in delivery_row(delivery()).items() if name != "tries"}
+        old = {name: value for name, value in delivery_row(delivery()).items() if name not in ("tries", "event_type")}
         columns, values = ", ".join(f'"{name}"' for name in old), ", ".join(f":{name}" for name in old)
         writer._connection.execute(text(f"INSERT INTO deliveries ({columns}) VALUES ({values})"), old)
 

@@ -1,4 +1,4 @@
-"""One row may stand for many tries or queries: they were added up while the ledger was away (RULES.md 29)."""
+"""One row may stand for many tries or queries, added up (RULES.md 29); and tries tell which query failed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Adds the two counts; what is there stands for one each."""
+    """Adds the two counts (what is there stands for one each), and of which type the query was that failed."""
     for table, column in (("deliveries", "tries"), ("queries", "runs")):
         op.add_column(table, sa.Column(column, sa.BigInteger(), nullable=False, server_default="1"))
+    op.add_column("deliveries", sa.Column("event_type", sa.Text(), nullable=False, server_default=sa.text("''")))
