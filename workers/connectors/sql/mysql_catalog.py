@@ -167,9 +167,7 @@ class MysqlExamined:
         merges = self._collation(charset, collation) if charset and collation else ()
         if data_type == "char" and "trailing blanks" not in merges:
             merges = (*merges, "trailing blanks")
-        filled = any(
-            word in extra.lower() for word in ("auto_increment", "generated", "virtual", "stored", "persistent")
-        )
+        filled = any(word in extra.lower() for word in FILLED)
         return Column(name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled)
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:
