@@ -91,6 +91,29 @@ def raw(job: Job, data: bytes, **more: bytes) -> None:
     job.installation.redis.xadd(job.installation.keys.events, {"event": data, **more})
 
 
+def test_an_entry_tells_the_tries_that_it_was_in(job: Job) -> None:
+    """The search for it, and the tries of the entry that it replaces."""
+    refuse(job)
+    job.push(add(7, *(f"k{n}" for n in range(7)), BAD))
+    job.drain()
+    job.runtime.drain_outcomes(10)
+    first = only(job)
+    tries = quarantine.history(job.runtime.ledger, first)
+    retry(job)
+    job.drain()
+    job.runtime.drain_outcomes(10)
+    again = next(entry for entry in entries(job) if entry.state == "open")
+
+    assert [each.operations for each in tries] == sorted((each.operations for each in tries), reverse=True)
+    assert tries[0].operations == 8
+    assert {(each.outcome, each.event_type, each.code) for each in tries[:-1]} == {("retry", "add", first.code)}
+    assert (tries[-1].outcome, tries[-1].operations) == ("delivered", 1)
+    both = quarantine.history(job.runtime.ledger, again)
+    assert both[: len(tries)] == tries
+    assert len(both) > len(tries)
+    assert quarantine.history(job.runtime.ledger, first) == tries, "what was tried of others is not its own"
+
+
 # --- What a retry leads to -------------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from workers.ledger_tables import STATES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine import Entry, EntryDetail, Wanted
+    from workers.quarantine import Attempt, Entry, EntryDetail, Wanted
     from workers.requeueing import Done
 
 UP_TO_DATE_SECONDS: Final = 60.0
@@ -87,18 +87,29 @@ def _why(entry: Entry, state: str) -> str:
 
 
 def show(entry_id: int, *, as_json: bool) -> int:
-    """Prints one entry, whatever its state, with its data."""
-    entry = quarantine.show(open_ledger(), entry_id)
+    """Prints one entry, whatever its state, with its data and the tries that it was in."""
+    ledger = open_ledger()
+    entry = quarantine.show(ledger, entry_id)
+    tries = quarantine.history(ledger, entry)
     if as_json:
-        print_json(_with_text(entry))
+        print_json(_with_text(entry) | {"tries": tries})
         return FINE
     for field in fields(entry):
         value = getattr(entry, field.name)
         if field.name != "payload" and value not in (None, ""):
             typer.echo(f"{field.name:<12} {plain(str(value))}")
+    for each in tries:
+        typer.echo(f"{'try':<12} {plain(_try(each))}")
     cut = "" if entry.is_whole else f"  (the first {len(entry.payload):,} bytes)"
     typer.echo(f"payload{cut}\n{plain(entry.payload.decode(errors='backslashreplace'))}")
     return FINE
+
+
+def _try(attempt: Attempt) -> str:
+    what = f"{attempt.event_type} " if attempt.event_type else ""
+    came = f"{attempt.code}: {attempt.reason}" if attempt.code else "delivered, without it"
+    many = f"{attempt.operations:,} operation{'s' * (attempt.operations != 1)}"
+    return f"{attempt.at:%Y-%m-%d %H:%M:%S} {what}of {many}: {came}"
 
 
 def _with_text(entry: EntryDetail) -> dict[str, Any]:

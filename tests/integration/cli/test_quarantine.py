@@ -55,6 +55,18 @@ def states(runtime: Runtime) -> list[str]:
     return [entry.state for page in entries.pages(runtime.ledger, Wanted(state=None)) for entry in page]
 
 
+def test_show_tells_the_tries(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    """A profile without key is set aside before its batch runs: that is the one try."""
+    (found,) = [e for e in entries.list_entries(runtime.ledger, "crm") if e.segment == "7"]
+
+    assert quarantine.show(found.id, as_json=False) == FINE
+    assert "try " in (text := capsys.readouterr().out)
+    assert "of 1 operation: delivered, without it" in text
+    assert quarantine.show(found.id, as_json=True) == FINE
+    (attempt,) = json.loads(capsys.readouterr().out)["tries"]
+    assert (attempt["operations"], attempt["outcome"], attempt["code"]) == (1, "delivered", "")
+
+
 def test_an_export_holds_every_byte(runtime: Runtime, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.jsonl"
     assert quarantine.export(quarantine.fitting(None, None, "open"), str(out)) == FINE
