@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -136,3 +137,14 @@ def test_it_is_looked_at_again_only_when_it_has_doubled(paused: Job) -> None:
     push_in_the_past(paused, changes(20, 500), hours=0)
     paused.runtime.route("t", 5)
     assert paused.installation.redis.scard(long) == 1
+
+
+def test_where_profiles_go_one_at_a_time_nothing_is_merged(paused: Job) -> None:
+    """A lane may have been noted before a revision made it so (RULES.md 15)."""
+    push_in_the_past(paused, changes(30, 500))
+    paused.runtime.route("t", 5)
+    integrations = paused.runtime.applied.settings.integrations
+    single = {key: replace(each, batched=False) for key, each in integrations.items()}
+
+    assert compact_waiting(paused.runtime.lanes, single, 5) == 0
+    assert owed(paused)[0] == 30 * 500 + 250

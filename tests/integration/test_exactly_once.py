@@ -5,6 +5,7 @@ The journal is what shows it: its add query is a plain INSERT that a repeated ba
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,34 @@ def test_a_batch_cut_again_is_only_delivered_where_it_is_new(once: Job) -> None:
     once.target.run(f"UPDATE segsync_position SET position = '{first}'")
     serve(once)
     assert journal(once) == ["A", "B", "D"]
+
+
+def test_a_position_is_read_by_one_transaction_at_a_time(once: Job) -> None:
+    """Whoever comes second reads what the first has written, even where no session lock keeps them apart."""
+    connector = once.runtime._connector("crm")
+    first, second = connector.open(), connector.open()
+    first.begin(None, 5)
+    first.position("lane", "members")
+    first.commit()  # the row is there
+    first.begin(None, 5)
+    first.position("lane", "members")
+    found: list[str] = []
+
+    def reads() -> None:
+        second.begin(None, 5)
+        found.append(second.position("lane", "members"))
+        second.discard()
+
+    other = threading.Thread(target=reads)
+    other.start()
+    other.join(0.3)
+    first.move_position("lane", "1" * 27)
+    first.commit()
+    other.join(10)
+    first.close()
+    connector.dispose()
+
+    assert found == ["1" * 27]
 
 
 def test_a_position_ahead_of_everything_holds_the_lane(once: Job) -> None:

@@ -11,6 +11,8 @@ from tests.integration.jobs import add, remove, upsert
 from tests.servers.postgresql import PostgresqlServer
 from tests.targets import TargetDatabase
 from workers import outcomes
+from workers.errors import ErrorClass, TargetError
+from workers.lanes import Lost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,3 +201,45 @@ def test_what_kills_its_process_is_set_aside_in_the_end(job: Job) -> None:
     (entry,) = job.quarantined()
     assert entry.code == "poison"
     assert job.target.members() == {("7", "B"), ("7", "C"), ("7", "D")}
+
+
+@pytest.fixture
+def one(make_job: Any, sqlite_url: str) -> Job:
+    """A job on SQLite alone."""
+    target = TargetDatabase("sqlite", sqlite_url)
+    target.create()
+    job: Job = make_job(target)
+    return job
+
+
+def test_what_an_earlier_try_has_written_is_already_there(one: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deliverer died after COMMIT; the same batch again violates the unique key by its own row (RULES.md 23)."""
+    one.configure(add=one.target.queries()["add"].partition("ON CONFLICT")[0])
+    one.push(add(7, "A"))
+    with monkeypatch.context() as dying:
+        dying.setattr(one.runtime.lanes, "settle", lambda _: Lost())
+        serve(one)
+    one.installation.redis.zadd(one.installation.keys.timed("members"), {"7": 0})
+    serve(one)
+
+    assert [entry.code for entry in one.quarantined()] == ["already there"]
+    assert not one.installation.redis.exists(f"{one.installation.keys.namespace}:bad:members")
+    assert one.target.members() == {("7", "A")}
+    assert one.installation.backlog() == 0
+
+
+def test_a_lane_that_found_no_connection_was_not_tried(one: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no fault of the lane's: nothing is counted against it, and it goes as soon as the target is back."""
+    one.push(add(7, "A"))
+    deliverer: Any = one.runtime._deliverer("crm")
+
+    def refuses() -> None:
+        raise TargetError(ErrorClass.RETRY, "crm away", "nobody answers")
+
+    monkeypatch.setattr(deliverer, "_open_session", refuses)
+    serve(one)
+
+    keys, redis = one.installation.keys, one.installation.redis
+    lane: Any = redis.hgetall(keys.lane("members", "7"))
+    assert set(lane) == {b"count", b"head"}
+    assert redis.hexists(keys.connector("crm"), "open_until")

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from workers import outcomes
-from workers.intake import Router
+from workers.errors import Stale
+from workers.intake import Router, RoutingLost
 from workers.integrations import Scope
 from workers.keys import Keys
-from workers.lanes import Lanes, Operation, unpack
+from workers.lanes import Lanes, Operation, store, unpack
 from workers.routing import Routes
 
 if TYPE_CHECKING:
@@ -198,3 +199,45 @@ def test_many_small_segments_move_in_bounded_steps(desk: Desk) -> None:
     desk.push(*(add("1", segment=n) for n in range(2500)))
     assert desk.route() == 2500
     assert desk.ids("b", "2499") == ["1"]
+
+
+def test_events_are_read_a_few_at_a_time_where_they_are_large(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither Redis nor a router may have to hold what thousands of large events take (RULES.md 3)."""
+    monkeypatch.setattr(store, "BUDGET_BYTES", 20_000)
+    desk.push(*[b"x" * 1000] * 200)
+    read = desk.router()._lanes.read("0-0", 4000)
+    assert 20 <= len(read) <= 40
+
+
+def test_a_router_that_was_replaced_stops(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has read, and another has taken over since: what it holds is the other's to move (RULES.md 2)."""
+    desk.push(add("A"))
+    router = desk.router()
+    read = router._lanes.read
+
+    def reads(*arguments: Any) -> Any:
+        desk.redis.hset(desk.keys.intake, "owner", "another")
+        return read(*arguments)
+
+    monkeypatch.setattr(router._lanes, "read", reads)
+    with pytest.raises(RoutingLost):
+        router.turn("t", 30)
+    assert desk.ids() == []
+    assert desk.redis.xlen(desk.keys.events) == 1
+
+
+def test_a_router_that_meets_a_new_revision_gives_the_routing_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works by that one need not wait for the lease."""
+    desk.push(add("A"))
+    router = desk.router()
+    read = router._lanes.read
+
+    def reads(*arguments: Any) -> Any:
+        desk.redis.hset(desk.keys.config, "revision", 2)
+        return read(*arguments)
+
+    monkeypatch.setattr(router._lanes, "read", reads)
+    with pytest.raises(Stale):
+        router.turn("t", 30)
+    assert not desk.redis.hexists(desk.keys.intake, "owner")
+    assert desk.redis.xlen(desk.keys.events) == 1

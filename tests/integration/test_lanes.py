@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis import ResponseError
 
 from workers.errors import Stale
 from workers.events import Kind
 from workers.keys import Keys
-from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Rest, Systemic, pack
-from workers.lanes.store import Move, Release, Run, Settlement
+from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Probe, Rest, Systemic, pack
+from workers.lanes.store import Compaction, Move, Release, Run, Settlement
 
 if TYPE_CHECKING:
     import redis
@@ -170,6 +172,56 @@ def test_an_append_does_not_wake_a_lane_that_is_backing_off(bench: Bench) -> Non
     assert before[0] == pytest.approx(redis_ms(bench) + 5000, abs=1000)
 
 
+def test_an_append_leaves_a_due_lane_its_place(bench: Bench) -> None:
+    """Else each append would push a hot lane behind all others (RULES.md 8)."""
+    bench.append(10)
+    before = bench.score()
+    time.sleep(0.01)
+    bench.append(10)
+    assert bench.score() == before
+
+
+def test_a_lane_that_was_served_and_still_owes_goes_behind_the_others(bench: Bench) -> None:
+    """Else one whose first event is oldest would be served until it is empty (RULES.md 9)."""
+    bench.append(20, "long ago", ms=NOW)
+    bench.append(20, "later", ms=NOW + 60_000)
+    claimed = bench.claim()
+    assert claimed.segment == "long ago"
+    bench.settle(claimed, f"{NOW:013d}{10:07d}{0:07d}", 10, go_on=False)
+    assert bench.claim().segment == "later"
+
+
+def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: Bench) -> None:
+    """The first died over it, unheard; the second found no connection (RULES.md 10, 13)."""
+    bench.append(6)
+    first = bench.claim("one")
+    bench.redis.zadd(bench.keys.timed("crm"), {"7": 0})
+    bench.claim("two")
+    bench.lanes("two").release(Release("crm", "7", "untried"))
+    bench.append(8)
+    third = bench.claim("three")
+    assert (third.to, third.chunks, third.tried) == (first.to, first.chunks, True)
+    assert bench.lane()["starts"] == "2"
+
+
+def test_what_is_due_soon_rings_the_bell(bench: Bench) -> None:
+    """The pulse sleeps until it is rung, or for five seconds (RULES.md 26b)."""
+
+    def rung() -> Any:
+        return bench.redis.xrevrange(bench.keys.bell, count=1)
+
+    bench.append(10)
+    appended = rung()
+    assert appended
+    bench.claim()
+    bench.lanes().release(Release("crm", "7", "failed", delay_ms=60_000))
+    assert rung() == appended
+    bench.redis.zadd(bench.keys.full("crm"), {"7": 0})
+    bench.claim()
+    bench.lanes().release(Release("crm", "7", "failed", delay_ms=1_000))
+    assert rung() != appended
+
+
 def test_a_clear_gives_a_held_lane_one_try_at_once(bench: Bench) -> None:
     bench.append(10)
     bench.claim()
@@ -192,6 +244,14 @@ def test_settling_trims_to_the_sequence_within_a_chunk(bench: Bench) -> None:
     assert bench.redis.llen(bench.keys.chunks("crm", "7")) == 2
 
 
+def test_a_trim_ends_at_the_sequence_whatever_was_counted(bench: Bench) -> None:
+    """A count that is wrong, by a bug or a failover, must not take what nobody has delivered (RULES.md 11)."""
+    bench.append(15, chunk=5)
+    claimed = bench.claim()
+    bench.settle(claimed, f"{NOW:013d}{3:07d}{0:07d}", 10, held=5, held_chunks=1, next_ms=NOW)
+    assert bench.redis.llen(bench.keys.chunks("crm", "7")) == 3
+
+
 def test_settling_hands_out_what_comes_after_what_is_held(bench: Bench) -> None:
     bench.append(5, chunk=5)
     claimed = bench.claim()
@@ -202,6 +262,53 @@ def test_settling_hands_out_what_comes_after_what_is_held(bench: Bench) -> None:
     assert isinstance(answer, More)
     assert answer.chunks[0][:27] == f"{NOW:013d}{6:07d}{0:07d}".encode()
     assert answer.to == answer.chunks[-1][27:54].decode()
+
+
+def test_who_holds_a_batch_is_handed_out_no_more(bench: Bench) -> None:
+    """Settling would else read what the deliverer has already (RULES.md 10)."""
+    bench.append(300, chunk=50)
+    claimed = bench.claim()
+    assert len(claimed.chunks) == 2
+    answer = bench.settle(claimed, f"{NOW:013d}{10:07d}{0:07d}", 10, held=90, held_chunks=2, next_ms=NOW)
+    assert isinstance(answer, More)
+    assert (answer.to, answer.chunks) == (claimed.to, [])
+
+
+def compaction(bench: Bench, first: int, end: int) -> Compaction:
+    """That of the chunks from one index up to another into the first of them, as they are read now."""
+    chunks: Any = bench.redis.lrange(bench.keys.chunks("crm", "7"), first, end - 1)
+    less = sum(int(chunk[54:60]) for chunk in chunks[1:])
+    return Compaction("crm", "7", first, [chunk[:60] for chunk in chunks], chunks[:1], less)
+
+
+def test_what_was_handed_out_is_not_compacted(bench: Bench) -> None:
+    """The claim comes between reading and replacing: what is in a deliverer's hand stays in the lane (RULES.md 31)."""
+    bench.append(300, chunk=50)
+    read_before = compaction(bench, 1, 3)
+    behind = compaction(bench, 2, 4)
+    assert len(bench.claim().chunks) == 2
+    assert not bench.lanes().compact(read_before)
+    assert bench.lane()["count"] == "300"
+    assert bench.lanes().compact(behind)
+    assert bench.lane()["count"] == "250"
+
+
+def test_chunks_that_have_moved_are_not_compacted(bench: Bench) -> None:
+    """The head was settled meanwhile, so that other chunks stand where these stood (RULES.md 31)."""
+    bench.append(300, chunk=50)
+    read_before = compaction(bench, 3, 5)
+    claimed = bench.claim()
+    bench.settle(claimed, f"{NOW:013d}{50:07d}{0:07d}", 50, held=50, held_chunks=1, next_ms=NOW)
+    before = bench.redis.lrange(bench.keys.chunks("crm", "7"), 0, -1)
+    assert not bench.lanes().compact(read_before)
+    assert bench.redis.lrange(bench.keys.chunks("crm", "7"), 0, -1) == before
+
+
+def test_the_first_chunk_is_not_compacted(bench: Bench) -> None:
+    """It may be settled in part, which its header does not tell."""
+    bench.append(300, chunk=50)
+    assert not bench.lanes().compact(compaction(bench, 0, 2))
+    assert bench.lane()["count"] == "300"
 
 
 def test_a_deliverer_that_was_replaced_changes_nothing(bench: Bench) -> None:
@@ -253,6 +360,56 @@ def test_a_held_integration_sends_one_probe_at_a_time(bench: Bench) -> None:
     # The probe that works lets all others go on.
     bench.settle(claimed, claimed.to, 10)
     assert isinstance(bench.claim("two"), Claimed)
+
+
+def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: Bench) -> None:
+    """A password that is tried too often locks the account (RULES.md 25)."""
+    bench.append(10, "1")
+    bench.append(10, "2")
+    bench.redis.hset(bench.keys.connector("db"), mapping={"hold": "why", "hold_until": 9 * 10**15})
+    assert isinstance(bench.lanes().claim("db", "t", 4), Idle)
+    assert bench.lanes().tick("x:", "task").wakes == []
+
+    bench.redis.hset(bench.keys.connector("db"), "hold_until", 1)
+    claimed = bench.claim()
+    assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
+    bench.settle(claimed, claimed.to, 10)
+    assert isinstance(bench.claim("two"), Claimed)
+
+
+def test_what_an_emptied_lane_left_behind_is_removed_on_the_way(bench: Bench) -> None:
+    bench.append(10)
+    bench.redis.zadd(bench.keys.full("crm"), {"ghost": 0})
+    assert bench.claim().segment == "7"
+    assert bench.score("ghost") == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("compacted", "settings", "noted"),
+    [(0, {}, True), (5_100, {}, False), (5_000, {}, True), (0, {"size": 1}, False), (0, {"size": 5_000}, False)],
+)
+def test_a_lane_that_is_long_and_old_is_noted_until_it_is_compacted_and_when_it_has_doubled(
+    bench: Bench, compacted: int, settings: dict[str, Any], noted: bool
+) -> None:
+    """But not where profiles go one at a time, nor where a few batches are all that it is (RULES.md 31)."""
+    bench.append(9_999)
+    long = f"{bench.keys.namespace}:long"
+    assert not bench.redis.exists(long)
+    if compacted:
+        bench.redis.hset(bench.keys.lane("crm", "7"), "compacted", compacted)
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"size": 10} | settings)
+    bench.append(2)
+    assert bool(bench.redis.sismember(long, "crm:7")) == noted
+
+
+def test_an_open_circuit_is_probed_by_one_at_a_time(bench: Bench) -> None:
+    """Whose right to do so ends, should nothing come of it (RULES.md 25)."""
+    bench.append(10)
+    bench.redis.hset(bench.keys.connector("db"), "open_until", 1)
+    assert isinstance(bench.lanes("one").claim("db", "t1", 4), Probe)
+    assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
+    bench.redis.hset(bench.keys.connector("db"), "open_until", 1)
+    assert isinstance(bench.lanes("two").claim("db", "t2", 4), Probe)
 
 
 def test_full_and_timed_lanes_take_turns(bench: Bench) -> None:
@@ -316,6 +473,36 @@ def test_another_revision_can_neither_route_nor_claim(bench: Bench) -> None:
         old.append(Move("router", "", "1-1|0", "1-2"))
     with pytest.raises(Stale):
         old.claim("db", "t", 4)
+    with pytest.raises(Stale):
+        old.compact(Compaction("crm", "7"))
+
+
+def test_a_deliverer_of_another_revision_gets_no_more(bench: Bench) -> None:
+    """What it has committed counts, and the lane goes to whoever works by the applied revision (RULES.md 2)."""
+    bench.append(20, chunk=10)
+    claimed = bench.claim()
+    bench.redis.hset(bench.keys.config, "revision", 2)
+    settled = f"{NOW:013d}{10:07d}{0:07d}"
+    assert isinstance(bench.settle(claimed, settled, 10, held=10, next_ms=NOW), Rest)
+    assert "owner" not in bench.lane()
+    assert bench.lane()["done"] == settled
+
+
+def test_a_step_that_is_not_well_formed_leaves_no_half_behind(bench: Bench) -> None:
+    """A script that fails is not undone: all of it is read before the first write (RULES.md 5)."""
+    bench.append(1, "before")
+    router = bench.lanes("router")
+    taken = router.take_route("t")
+    assert taken is not None
+    operation = Operation(NOW, 2, 0, Kind.ADD, None, b"{}")
+    run = ["7", 1, NOW, "", "", pack("n", [operation]), 0, 1, "crm"]
+    whole = ["router", 30_000, taken[0], f"{NOW}-2|0", "", 1, *run, 0, 0, 0, 1, 1, 0]
+    for end in range(6, len(whole)):
+        with pytest.raises(ResponseError, match="append: "):
+            router._call("append", *whole[:end])
+    assert bench.lane() == {}
+    assert bench.redis.hget(bench.keys.intake, "position") == taken[0].encode()
+    assert router._call("append", *whole) == [b"ok"]
 
 
 def test_a_router_that_was_replaced_moves_nothing(bench: Bench) -> None:

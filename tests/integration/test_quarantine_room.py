@@ -92,6 +92,17 @@ def test_what_would_be_one_too_many_holds_its_lane(job: Job) -> None:
     assert hold.startswith(b"segsync quarantine: ")
 
 
+def test_a_turn_ends_with_the_batch_that_takes_the_last_room(job: Job) -> None:
+    """The deliverer learns it from what it has just settled, and not only at its next claim."""
+    job.configure(max_quarantine="2", batch='{ size = 2, timeout = "100ms" }')
+    push(job, bad(1, "p1", "p2", "p3", "p4"))
+
+    run(job)
+
+    assert codes(job) == ["missing key"] * 2
+    assert job.installation.backlog() == 2
+
+
 def test_the_other_lanes_go_on(job: Job) -> None:
     fill(job)
     push(job, bad(2, "p3"))

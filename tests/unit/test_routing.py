@@ -51,6 +51,10 @@ def test_events_fill_gaps_and_only_an_upsert_changes() -> None:
     assert filled.known is not None
     assert filled.known.segment.groups == frozenset({"sales"})
 
+    more = table.judge(Kind.ADD, facts(name="other", tags=("t",)), filled.known)
+    assert more.known is not None
+    assert more.known.segment == Segment("7", "VIP", None, frozenset({"sales"}), frozenset({"t"}))
+
     changed = table.judge(Kind.SEGMENT_UPSERT, facts(name="new", groups=()), filled.known)
     assert changed.known is not None
     assert changed.known.segment == Segment("7", "new", None, frozenset(), None)

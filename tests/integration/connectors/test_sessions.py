@@ -143,6 +143,20 @@ def test_mariadb_what_a_procedure_has_set_is_no_other_transactions(mariadb: Rig)
     other.discard()
 
 
+def test_mariadb_a_session_in_which_a_statement_failed_is_not_used_again(mariadb: Rig) -> None:
+    """Even if it was rolled back: what it did before it failed may have changed the session."""
+    session = mariadb.connector.open()
+    link = session._link  # type: ignore[attr-defined]
+    session.begin(None, PATIENCE)
+    with pytest.raises(TargetError):
+        session.execute("INSERT INTO no_such_table VALUES (1)")
+    session.rollback()
+    session.close()
+    other = mariadb.connector.open()
+    assert other._link is not link  # type: ignore[attr-defined]
+    other.close()
+
+
 def test_mariadb_a_procedure_that_does_nothing_wrong_is_fine(mariadb: Rig) -> None:
     session = mariadb.connector.open()
     session.begin("lane", PATIENCE)
