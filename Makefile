@@ -36,7 +36,7 @@ unit: $(VENV)/.installed-dev
 test: lint
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
-	$(BIN)/pytest -m alone tests/acceptance
+	$(BIN)/pytest -m "alone and not long" tests/acceptance
 
 ROUNDS ?= 50
 SEED ?= 1
@@ -50,7 +50,7 @@ chaos: $(VENV)/.installed-dev
 # The figures of the README and the issue: throughput, timing, 50,000 lanes, a full Redis.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
-	$(BIN)/pytest -m alone -s tests/acceptance
+	$(BIN)/pytest -m "alone" -s tests/acceptance
 
 clean:
 	rm -rf $(VENV) .servers
