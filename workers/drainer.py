@@ -52,6 +52,10 @@ RENEW: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
 """
+FORGET: Final = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[2])
+"""
 RELEASE: Final = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
@@ -149,7 +153,8 @@ class Drainer:
         fields = cast("dict[bytes, bytes]", self._redis.hgetall(self._unfolding))
         if fields:
             writer.write(unfold(fields))
-            self._redis.delete(self._unfolding)
+            # Only while the lease is ours: another drainer may have put the next sums aside by now.
+            self._redis.eval(FORGET, 2, self._lease, self._unfolding, self._owner)
 
     def _move(self, batch: _Batch, writer: Writer, report: DrainReport) -> DrainReport:
         written = writer.write(batch.records)

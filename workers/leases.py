@@ -106,9 +106,12 @@ class Heartbeat:
             time.sleep(RENEW_EVERY / 3)
             with self._lock:
                 leases = list(self._leases)
-            for lease in leases:
-                self._renew(lease)
-            self._release_what_was_left()
+            try:
+                for lease in leases:
+                    self._renew(lease)
+                self._release_what_was_left()
+            except Exception:  # a thread that ends would renew nothing any more, without a word
+                log.exception("the heartbeat failed; it goes on")
 
     def _release_what_was_left(self) -> None:
         # Under the lock: nothing of ours may claim such a lane and lose it to this.

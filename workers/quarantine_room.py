@@ -22,21 +22,32 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS: Final = 10.0
 
+LOOK: Final = """
+local found = { redis.call('GET', KEYS[1]) or '', redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1) }
+for i = 3, #KEYS do found[i] = redis.call('HGET', KEYS[i], 'quarantined') end
+return found
+"""
+
 # A full Redis refuses HINCRBY, except after another write in the same script: DEL, which it allows.
 CORRECT: Final = """
 redis.call('DEL', KEYS[1])
-for i = 2, #KEYS do
+-- Another process has corrected what we looked at, or we have, and the answer was lost.
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+redis.call('INCR', KEYS[2])
+for i = 3, #KEYS do
   if redis.call('HEXISTS', KEYS[i], 'quarantined') == 1 then
     redis.call('HINCRBY', KEYS[i], 'quarantined', ARGV[i - 1])
   end
 end
+return 1
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What scripts had counted, per hash, when the outcomes stream ended at this id."""
+    """What scripts had counted, per hash, when the outcomes stream ended at this id, after so many corrections."""
 
+    corrections: bytes
     counts: Mapping[str, int]
     owners: Mapping[str, str | None]
     last_id: bytes
@@ -52,24 +63,25 @@ class QuarantineRoom:
         self._redis = redis
         self._keys = keys
         self._ledger = ledger
+        self._corrections = f"{keys.namespace}:corrections"
         self._next = 0.0
         self._look: _Look | None = None
 
     def before(self) -> None:
         """Notes what is counted now, where it is time for it. redis.RedisError."""
+        self._look = None
         if time.monotonic() < self._next:
             return
         integrations: Any = self._redis.smembers(self._keys.integrations)
         owners: dict[str, str | None] = {self._keys.integration(key.decode()): key.decode() for key in integrations}
         owners[self._keys.intake] = None
-        pipe = self._redis.pipeline(transaction=True)
-        for name in owners:
-            pipe.hget(name, "quarantined")
-        pipe.xrevrange(self._keys.outcomes, count=1)
-        *found, newest = pipe.execute()
+        # A script, since a full Redis refuses whatever stands between MULTI and EXEC, even reading.
+        corrections, newest, *found = self._redis.eval(
+            LOOK, len(owners) + 2, self._corrections, self._keys.outcomes, *owners
+        )
         counts = {name: int(count) for name, count in zip(owners, found, strict=True) if count}
         if any(counts.values()):
-            self._look = _Look(counts, owners, newest[0][0] if newest else b"0-0")
+            self._look = _Look(corrections, counts, owners, newest[0][0] if newest else b"0-0")
 
     def after(self) -> None:
         """Corrects, if all that had been counted is in the ledger by now. redis.RedisError, LedgerError."""
@@ -81,8 +93,8 @@ class QuarantineRoom:
         deltas = {name: in_ledger.get(look.owners[name], 0) - count for name, count in look.counts.items()}
         wrong = {name: delta for name, delta in deltas.items() if delta}
         if wrong:
-            nothing = f"{self._keys.namespace}:nothing"
-            self._redis.eval(CORRECT, len(wrong) + 1, nothing, *wrong, *wrong.values())
+            keys = (f"{self._keys.namespace}:nothing", self._corrections, *wrong)
+            self._redis.eval(CORRECT, len(keys), *keys, look.corrections, *wrong.values())
 
     def _is_pending(self, last_id: bytes) -> bool:
         oldest: Any = self._redis.xrange(self._keys.outcomes, max=last_id.decode(), count=1)

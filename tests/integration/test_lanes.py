@@ -574,3 +574,14 @@ def test_a_clear_whose_query_was_taken_away_makes_nothing_moot(bench: Bench) -> 
     answer = bench.settle(claimed, f"{NOW:013d}{5:07d}{0:07d}", 5, held=16, held_chunks=4, next_ms=NOW)
     assert isinstance(answer, More)
     assert answer.clear == ""
+
+
+def test_a_permit_is_kept_on_a_full_redis(bench: Bench) -> None:
+    """Just then the ledger may be away, and upkeep must not be asked for again at once."""
+    lanes = bench.lanes()
+    bench.redis.config_set("maxmemory", 1)
+    try:
+        lanes.keep_permit("upkeep", "t", 10)
+    finally:
+        bench.redis.config_set("maxmemory", 0)
+    assert bench.redis.zcard(bench.keys.permits("upkeep")) == 1

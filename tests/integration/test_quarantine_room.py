@@ -13,6 +13,7 @@ from tests.targets import TargetDatabase
 from workers import intake, quarantine, quarantine_room, requeueing
 from workers.draining import drain
 from workers.quarantine import Wanted
+from workers.quarantine_room import QuarantineRoom
 from workers.turns import Failed
 
 if TYPE_CHECKING:
@@ -169,6 +170,53 @@ def _nothing_drained() -> Any:
     from workers.drainer import DrainReport  # noqa: PLC0415 - only here
 
     return DrainReport(busy=True)
+
+
+def room(job: Job) -> QuarantineRoom:
+    return QuarantineRoom(job.installation.redis, job.installation.keys, job.runtime.ledger)
+
+
+def test_two_processes_that_look_at_once_correct_once(job: Job) -> None:
+    fill(job)
+    job.installation.redis.hset(job.installation.keys.integration("members"), "quarantined", 90)
+    one, another = room(job), room(job)
+    one.before()
+    another.before()
+    one.after()
+    another.after()
+    assert counted(job) == 2
+
+
+def test_a_look_before_a_drain_that_failed_corrects_nothing_later(job: Job) -> None:
+    fill(job)
+    job.installation.redis.hset(job.installation.keys.integration("members"), "quarantined", 90)
+    one, another = room(job), room(job)
+    one.before()  # and then its ledger is away
+    another.before()
+    another.after()
+    one._next = time.monotonic() + 60
+    one.before()
+    one.after()
+    assert counted(job) == 2
+
+
+def test_a_head_that_kills_stays_untouched_while_there_is_no_room_for_it(job: Job) -> None:
+    fill(job)
+    push(job, add(2, "A"))
+    job.runtime.route("t", 5)
+    redis, keys = job.installation.redis, job.installation.keys
+    redis.hset(keys.lane("members", "2"), mapping={"starts": 40, "limit": 1, "retry": 0})
+
+    def due() -> None:
+        redis.zadd(keys.timed("members"), {"2": 0})
+
+    for _ in range(2):
+        due()
+        result = job.runtime.deliver("crm", "t", 5)
+        assert isinstance(result, Failed)
+        assert result.code == "segsync quarantine"
+        redis.hset(keys.lane("members", "2"), "retry", 0)
+    assert job.target.members() == set()
 
 
 def test_of_what_never_reached_an_integration_only_the_beginning_is_kept_beyond_the_limit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +29,8 @@ FOLLOW_EVERY: Final = 2.0
 """Seconds between two looks at the applied connectors, as workers take a new revision within seconds."""
 FULL: Final = 0.98
 """The share of maxmemory from which on Redis refuses now and then."""
-DEATHS_BEFORE_DRAIN: Final = 2
+FULL_SECONDS: Final = 6.0
+"""For so long workers that share it with Celery are given to make room themselves: they may die of it, or hang on."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class Installation:
     _drain: Child | None = None
     _served: frozenset[str] = frozenset()
     _followed: float = 0.0
+    _room_seen: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.children = Children(self.say)
@@ -106,13 +109,10 @@ class Installation:
     def watch(self, redis: Redis, keys: Keys) -> None:
         """Until a signal: tends all, follows the applied connectors, drains a Redis that is full."""
         while not self.signals.count:
-            died = self.tend()
-            try:
+            self.tend()
+            # Ours is being started again; another is somebody else's, and the workers wait for it.
+            with suppress(RedisError):
                 self._follow(redis, keys)
-                if any(child.deaths >= DEATHS_BEFORE_DRAIN for child in died) and _is_full(redis):
-                    self._start_drain()
-            except RedisError:
-                pass  # ours is being started again; another is somebody else's, and the workers wait for it
             time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
@@ -132,6 +132,10 @@ class Installation:
             self._followed = time.monotonic()
             members: Any = redis.smembers(keys.connectors)
             self._serve(frozenset(member.decode() for member in members))
+            if not _is_full(redis):
+                self._room_seen = time.monotonic()
+            elif time.monotonic() - self._room_seen > FULL_SECONDS:
+                self._start_drain()
 
     def _serve(self, connectors: frozenset[str]) -> None:
         """Has the queues of these connectors served, and no others."""
@@ -150,7 +154,7 @@ class Installation:
         if self._drain is None:
             self._drain = self._child(programs.drain(self.config))
         if self._drain.pid is None:
-            self.say("Redis is full, so that no worker can start: draining it without them")
+            self.say("Redis is full, and workers that share it with Celery cannot work: draining it without them")
             self.children.start(self._drain)
 
 

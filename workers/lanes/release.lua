@@ -1,8 +1,8 @@
 -- Gives a lane back unsettled: because the turn is over, or because a try failed (RULES.md 10, 25, 26).
 --
 -- ARGV  3 integration  4 segment  5 owner
---       6 'untried' (what was handed out was not touched), 'failed', or 'again' (failed, and tried again at once:
---         the lane stays its owner's)
+--       6 'untried' (what was handed out was not touched), 'failed', 'again' (failed, and tried again at once: the lane
+--         stays its owner's), or 'deadly' (not touched, since its head kills: its deaths stay counted)
 --       7 ms until the next try  8 limit and 9 suspect of the next batch, or ''
 --       10 hold level ('lane', 'integration', 'connector') or ''  11 code  12 our sentence  13 lease ms
 --       then records for the outcomes stream
@@ -34,7 +34,7 @@ if ARGV[6] == 'untried' then
     redis.call('HDEL', key, 'starts')
   end
 else
-  redis.call('HDEL', key, 'starts')
+  if ARGV[6] ~= 'deadly' then redis.call('HDEL', key, 'starts') end
   lane.retry = now + tonumber(ARGV[7])
   redis.call('HSET', key, 'attempts', lane.attempts + 1, 'retry', lane.retry)
   narrow(key, ARGV[8], ARGV[9])

@@ -28,6 +28,8 @@ BUDGET_BYTES = 4 * 1024 * 1024
 """How much one script hands out or moves at the most (RULES.md 5)."""
 LONGEST_SLEEP_MS = 5_000
 """How long the pulse sleeps at the most (RULES.md 26b)."""
+KEEP_PERMIT = "redis.call('DEL', KEYS[1]) redis.call('ZADD', KEYS[2], ARGV[1], ARGV[2])"
+"""A full Redis refuses a bare ZADD."""
 SCRIPTS = (
     *("append", "claim", "settle", "release", "renew", "compact"),
     *("route", "read", "circuit", "tick", "entries"),
@@ -411,7 +413,8 @@ class Lanes:
         return None
 
     def _waiting(self, integration: str, segment: str) -> Waiting | None:
-        pipe = self.redis.pipeline(transaction=True)
+        # No MULTI: a full Redis refuses all within it. The number of chunks first: what changes after it is noticed.
+        pipe = self.redis.pipeline(transaction=False)
         pipe.llen(f"{self.namespace}:chunks:{integration}:{segment}")
         pipe.hmget(f"{self.namespace}:lane:{integration}:{segment}", "done", "to", "clear")
         pipe.hget(f"{self.namespace}:int:{integration}", "clear")
@@ -441,7 +444,8 @@ class Lanes:
     def keep_permit(self, queue: str, token: str, seconds: float) -> None:
         """Lets no other wake-up of the queue go out for so long."""
         until = redis_ms(self.redis) + round(seconds * 1000)
-        self.redis.zadd(f"{self.namespace}:permits:{queue}", {token: until})
+        permits, nothing = f"{self.namespace}:permits:{queue}", f"{self.namespace}:nothing"
+        self.redis.eval(KEEP_PERMIT, 2, nothing, permits, until, token)
 
     def tick(self, prefix: str, who: str) -> Tick:
         """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -17,7 +18,7 @@ from tests.integration.cli.place import Place, integration
 from tests.leftovers import processes_of, wait_until_gone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -135,6 +136,55 @@ def test_killed_it_leaves_nothing_behind(up: Up) -> None:
 
     up.process.kill()
     assert wait_until_gone(place.folder) == []
+
+
+class Flood:
+    """Raw XADDs, which know no limit; what Redis accepted of them."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._sent = 0
+        self.rows: set[tuple[str, str]] = set()
+
+    def until(self, enough: Callable[[], bool], seconds: float = 40) -> None:
+        """Goes on and on, whether or not it is refused."""
+        ends = time.monotonic() + seconds
+        with redis.Redis.from_url(self._place.url) as client:
+            while not enough():
+                assert time.monotonic() < ends
+                if not self._push(client):
+                    time.sleep(0.05)
+
+    def _push(self, client: redis.Redis) -> bool:
+        events = range(self._sent, self._sent + 50)
+        self._sent += 50
+        with client.pipeline(transaction=False) as pipe:
+            for n in events:
+                profiles = [{"_id": f"{n}-{i}", "id": f"{n}-{i}", "note": "x" * 1000} for i in range(5)]
+                text = {"type": "add", "segment": {"id": n % 20}, "profiles": profiles}
+                pipe.xadd(self._place.keys.events, {"event": json.dumps(text)})
+            answers = pipe.execute(raise_on_error=False)
+        assert all(isinstance(answer, bytes | redis.OutOfMemoryError) for answer in answers)
+        accepted = [n for n, answer in zip(events, answers, strict=True) if isinstance(answer, bytes)]
+        self.rows |= {(f"{n % 20}", f"{n}-{i}") for n in accepted for i in range(5)}
+        return len(accepted) == len(events)
+
+
+def test_a_redis_that_is_full_is_drained_without_anybody(up: Up) -> None:
+    """Celery shares it and cannot even take a message any more: its workers die, and none can start (RULES.md 32)."""
+    place = up.place
+    place.add("99", 10)
+    wait_for_rows(place, 10)
+    up.wait_for("Ctrl-C ends it all")
+    with redis.Redis.from_url(place.url) as client:
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 6_000_000)
+    flood = Flood(place)
+    flood.until(lambda: "Redis is full, and workers" in up.output.read_text())
+
+    wait_for_rows(place, len(flood.rows) + 10)
+    assert {row for row in place.rows() if row[0] != "99"} == flood.rows
+    place.add("99", 10, start=10)
+    wait_for_rows(place, len(flood.rows) + 20)
 
 
 def test_a_named_redis_that_is_away_is_status_3_and_starts_nothing(place: Place) -> None:

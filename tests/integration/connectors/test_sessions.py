@@ -136,6 +136,9 @@ def test_mariadb_what_a_procedure_has_set_is_no_other_transactions(mariadb: Rig)
     session.begin("lane", PATIENCE)
     session.execute("CALL isolates()")
     session.commit()
+    session.begin("lane", PATIENCE)
+    assert setting(session, "tx_isolation") == "READ-COMMITTED", "of the same turn"
+    session.rollback()
     session.close()
     other = mariadb.connector.open()
     assert other._link is not link  # type: ignore[attr-defined]

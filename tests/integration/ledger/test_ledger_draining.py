@@ -14,8 +14,8 @@ import pytest
 import redis
 
 from tests.integration.ledger.records import delivery, entry, failure, rows
-from workers import drainer as drainer_module
 from workers.drainer import MOST_RECORDS, Drainer, DrainReport
+from workers.lanes.store import LEASE_MS
 from workers.ledger import Ledger, LedgerError
 from workers.ledger_tables import deliveries, quarantine, queries
 from workers.outcomes import encode
@@ -143,7 +143,7 @@ def test_a_killed_drainer_is_followed_when_its_lease_has_run_out(
     assert process.exitcode == -signal.SIGKILL
     assert stream.written() == [1, 1, 1]
     assert stream.drain() == DrainReport(busy=True)
-    assert 0 < stream.client.pttl(stream.lease) <= drainer_module.LEASE_MS
+    assert 0 < stream.client.pttl(stream.lease) <= LEASE_MS
     stream.client.delete(stream.lease)  # as Redis does when it has run out
     assert stream.drain() == DrainReport(records=2, written=0, empty=True)
     assert (stream.written(), stream.left()) == ([1, 1, 1], 0)

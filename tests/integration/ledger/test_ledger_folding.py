@@ -159,3 +159,23 @@ def test_what_a_drainer_that_died_had_put_aside_is_not_overwritten(
 
     with ledger.reading() as connection:
         assert set(connection.execute(select(deliveries.c.uid)).scalars()) == {"died", "since"}
+
+
+def test_a_drainer_that_lost_its_lease_takes_no_others_sums_away(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped after it has written; meanwhile another has put the next sums aside, and dies."""
+    work_without_ledger(job)
+    redis, keys = job.installation.redis, job.installation.keys
+    write, unfolding = Writer.write, f"{keys.folded}:unfolding"
+
+    def write_late(writer: Writer, records: Any) -> int:
+        written = write(writer, records)
+        if redis.exists(unfolding):
+            redis.set(f"{keys.namespace}:drainer", "another")
+            redis.hset(unfolding, "kept", 1)
+        return written
+
+    with monkeypatch.context() as late:
+        late.setattr(Writer, "write", write_late)
+        job.runtime.drain_outcomes(10)
+
+    assert redis.hget(unfolding, "kept") == b"1"

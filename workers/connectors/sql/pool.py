@@ -126,6 +126,9 @@ class PooledSession:
     def begin(self, lock: str | None, patience: float) -> None:
         """As `contract.Session.begin`. A link that turns out dead is replaced once: nothing was sent on it yet."""
         self._expect(clean=True)
+        if self._link.tainted:
+            self.discard()
+            self._take()
         try:
             self._begin(lock, patience)
         except TargetError:
@@ -218,8 +221,8 @@ class PooledSession:
     def _judging(self, phase: Phase) -> Iterator[None]:
         try:
             yield
-        except TargetError:
-            raise
+        except (TargetError, MemoryError):
+            raise  # our own lack of memory says nothing of the target
         except Exception as error:  # noqa: BLE001 - drivers raise more than their own errors; callers know only ours
             # Not "from error": a traceback would print the vendor's text, and that can hold people's data.
             raise self._link.judge(error, phase) from None
