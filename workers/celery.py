@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
-from celery import Celery, bootsteps
+from celery import Celery, Task, bootsteps
 from celery.signals import celeryd_init, worker_process_init
 from kombu.entity import Queue
 from kombu.exceptions import ChannelError
@@ -48,7 +50,26 @@ def _local() -> LocalSettings:
 
 local = _local()
 runtime = Runtime(local)
-app = Celery("segsync")
+
+
+class MortalTask(Task):  # type: ignore[misc]
+    """A task whose process ends when it has no memory left, as the kernel would end it.
+
+    Celery ends the whole worker when a task raises MemoryError, and a process that met one is in no known state: its
+    threads may be gone. Killed, it is replaced by the pool, and the lane's head is closed in on (RULES.md 13).
+    """
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Runs it."""
+        try:
+            return super().__call__(*args, **kwargs)
+        except MemoryError:
+            log.critical("%s: no memory left; this process ends", self.name)
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise
+
+
+app = Celery("segsync", task_cls=MortalTask)
 app.config_from_object("celeryconfig")
 
 

@@ -28,7 +28,18 @@ from workers.outcomes import QueryRun, encode
 from workers.records import Done, delivered, failed, set_aside
 from workers.rendering import Rendered, render
 from workers.retrying import PROBE_MS, Action, Attempt, ConnectFailed, Plan
-from workers.turns import Failed, LeaseOver, NoRoom, NothingDue, PositionAlarm, Refused, Result, TimeOver, Turn
+from workers.turns import (
+    Failed,
+    LeaseOver,
+    NoMemory,
+    NoRoom,
+    NothingDue,
+    PositionAlarm,
+    Refused,
+    Result,
+    TimeOver,
+    Turn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -152,12 +163,14 @@ class Deliverer:
             if turn.deadly:
                 goes_on = self._set_deadly_aside(turn, batch, started)
                 continue
-            rendered = render(integration, turn.lease.segment, batch)
-            if rendered.rejected and turn.no_room:
-                goes_on = self._wait_for_room(turn, batch, started)
-                continue
             try:
+                rendered = render(integration, turn.lease.segment, batch)
+                if rendered.rejected and turn.no_room:
+                    goes_on = self._wait_for_room(turn, batch, started)
+                    continue
                 runs = self._execute(turn, batch, rendered)
+            except MemoryError:
+                goes_on = self._failed(turn, batch, started, NoMemory(turn.attempts))
             except TargetError as error:
                 goes_on = self._failed(turn, batch, started, error)
             else:
@@ -229,6 +242,7 @@ class Deliverer:
         self, turn: Turn, batch: Batch, rejected: list[Rejected], done: Done, bad: Refused | None = None
     ) -> bool | Failed:
         """Trims the lane up to the batch and records it; whether the turn goes on."""
+        turn.deadly = False
         before = turn.hand.settled
         turn.hand.settle(batch)
         suspects = turn.hand.up_to(turn.suspect)
@@ -282,7 +296,6 @@ class Deliverer:
 
     def _set_deadly_aside(self, turn: Turn, batch: Batch, started: float) -> bool | Failed:
         """The head of the lane has ended every process that touched it: it goes to the quarantine untouched."""
-        turn.deadly = False
         members = [member.operation for member in (*batch.removes, *batch.adds)] + (
             [batch.event] if batch.event else []
         )
@@ -341,7 +354,7 @@ class Deliverer:
             Release(
                 integration=turn.lease.integration,
                 segment=turn.lease.segment,
-                how="again" if again else "untried" if isinstance(error, ConnectFailed) else "failed",
+                how=_how(turn, error, again=again),
                 delay_ms=delay,
                 limit=plan.limit,
                 suspect=turn.suspect,
@@ -389,6 +402,13 @@ class Deliverer:
         if self._session is not None:
             self._session.discard()
             self._session = None
+
+
+def _how(turn: Turn, error: TargetError, *, again: bool) -> str:
+    """How a lane is given back; see release.lua."""
+    if again:
+        return "again"
+    return "untried" if isinstance(error, ConnectFailed) else "deadly" if turn.deadly else "failed"
 
 
 def _run(turn: Turn, session: Session, query: RenderedQuery) -> QueryRun:

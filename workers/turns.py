@@ -134,3 +134,11 @@ class PositionAlarm(TargetError):
 
     def __init__(self, what: str) -> None:
         super().__init__(ErrorClass.HOLD, "segsync position", what, level=HoldLevel.LANE)
+
+
+class NoMemory(TargetError):
+    """The process may not have the memory that the batch needs: tried three times, then halved (RULES.md 13)."""
+
+    def __init__(self, attempts: int) -> None:
+        error_class = ErrorClass.SPLIT if attempts >= 2 else ErrorClass.RETRY  # noqa: PLR2004 - RULES.md 13
+        super().__init__(error_class, "segsync memory", "the batch needs more memory than the process may have")

@@ -128,3 +128,27 @@ def goes_on(installation: Installation, target: TargetDatabase, until: Callable[
         installation.wait(lambda row=row: row in noted(target), 10, "another lane's delivery meanwhile")  # type: ignore[misc]
         time.sleep(0.3)
     return pushed
+
+
+def test_a_batch_that_memory_does_not_suffice_for_is_halved(installation: Installation, target: TargetDatabase) -> None:
+    """The child's limit refuses memory: MemoryError in mid-batch; only what needs too much alone is at fault."""
+    batch = '{ size = 64, timeout = "100ms" }'
+    installation.configure(target.connector() + target.integration(batch=batch, add=NOTED, remove=FORGET))
+    worker = installation.worker(concurrency=1)
+    installation.ready()
+    installation.producer.add(1, with_note(1, "first"))
+    installation.wait(lambda: noted(target) == {(1, "first", TIMES)}, 20, "the first delivery")
+    for pid in (worker.pid, *worker.children()):  # a child that takes its place has the same limit
+        limit = memory(pid, 0) + 60 * MIB
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
+
+    keys = [f"K{n}" for n in range(64)]
+    installation.producer.add(7, with_note(8 * 1024, *keys))
+    installation.producer.remove(7, with_note(1, "K5"))
+    installation.producer.add(8, [*with_note(1, "A"), *with_note(MIB, "huge"), *with_note(1, "B")])
+    installation.settle(60)
+    lanes = {(segment, key) for segment, key, _ in noted(target)}
+    assert lanes == {(1, "first"), (8, "A"), (8, "B"), *((7, key) for key in keys if key != "K5")}
+    (entry,) = quarantine.list_entries(installation.ledger)
+    assert (entry.code, entry.profile) == ("segsync memory", "phuge")
+    assert worker.running
