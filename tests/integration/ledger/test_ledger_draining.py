@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from tests.integration.ledger.records import delivery, entry, failure, rows
+from workers import drainer as drainer_module
 from workers.drainer import MOST_RECORDS, Drainer, DrainReport
 from workers.lanes.store import LEASE_MS
 from workers.ledger import Ledger, LedgerError
