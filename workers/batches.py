@@ -62,7 +62,8 @@ class Batch:
     adds         in the order of their keys; run second
     rejected     operations without a usable key
     merged       operations superseded within the batch by a later one of their key
-    moot         operations that a later clear makes pointless, and retried ones that something came after
+    moot         operations that the clear which the batch ends with makes pointless, and retried ones that something
+                 came after
     live         the surviving add or remove of each key
     retried      what it takes that comes out of the quarantine, whatever came of it
     """
@@ -129,6 +130,7 @@ class Hand:
         self.to = to
         self.clear = clear
         self.still_open: frozenset[str] = frozenset()
+        self._moot_after: str | None = None
         self._operations: deque[tuple[Operation, str | None]] = deque()
         self._chunk_ends: deque[str] = deque()
         self.receive(to, clear, chunks)
@@ -143,6 +145,25 @@ class Hand:
             if operations[0].sequence <= self.settled or operations[-1].sequence > to:
                 operations = [o for o in operations if self.settled < o.sequence <= to]
             self._operations.extend((operation, name) for operation in operations)
+        self._moot_after = self._last_event_before_clear() if clear else None
+
+    def _last_event_before_clear(self) -> str | None:
+        """What stands between it and the clear is moot; None where the clear is not held, and so nothing is moot.
+
+        A clear may fail for ever, or be taken away by a revision: what it makes moot goes with it or not at all, and
+        a segment event between them ends a batch.
+        """
+        last = ""
+        for operation, _ in self._operations:
+            if operation.sequence >= self.clear:
+                return last
+            if operation.kind > _REMOVE:
+                last = operation.sequence
+        return None
+
+    def deliver_all(self) -> None:
+        """Nothing that is held is moot any more: the clear cannot be run."""
+        self._moot_after = None
 
     def __len__(self) -> int:
         return len(self._operations)
@@ -170,7 +191,8 @@ class Hand:
         if not self._operations:
             return None
         size = how.size if limit is None else min(limit, how.size)
-        return _Cutter(self._operations, how, size, self.clear, self.still_open).batch()
+        moot = (self._moot_after, self.clear) if self._moot_after is not None else ("", "")
+        return _Cutter(self._operations, how, size, moot, self.still_open).batch()
 
     @property
     def retries(self) -> list[Retry]:
@@ -190,13 +212,13 @@ class _Cutter:
         operations: deque[tuple[Operation, str | None]],
         how: Cut,
         size: int,
-        clear: str,
+        moot: tuple[str, str],
         still_open: frozenset[str],
     ) -> None:
         self._operations = operations
         self._how = how
         self._room = size
-        self._clear = clear
+        self._moot_after, self._clear = moot
         self._still_open = still_open
         self._spellings: dict[Key, Key] = {}
         first, name = operations[0]
@@ -223,15 +245,17 @@ class _Cutter:
         """Puts one operation into the batch; False if the batch ends before it."""
         batch = self._batch
         if operation.kind > _REMOVE:
-            if batch.taken:
+            # With a clear goes what it makes moot, and nothing else with any event.
+            if batch.taken > (batch.moot if operation.sequence == self._clear else 0):
                 return False
             batch.counted = 1
+            batch.name = name
             if self._is_gone(operation):
-                batch.moot = 1
+                batch.moot += 1
             else:
                 batch.event = operation
             return True
-        if self._clear and operation.sequence < self._clear:
+        if self._moot_after < operation.sequence < self._clear:
             batch.moot += 1
             return True
         if self._room == 0 or (name != batch.name and batch.taken > batch.moot):

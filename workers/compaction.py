@@ -3,7 +3,7 @@
 An integration that is paused, held or whose target is away for days would otherwise owe every change of those days,
 although a batch merges them anyhow (RULES.md 15, 31). `append` notes lanes that have grown long and old; upkeep takes
 them from there. Walked from the end to the head: an operation whose key comes again before the next segment event is
-merged, and what stands before a clear that will run is moot, both counted in the ledger as delivery counts them.
+merged, and counted in the ledger as delivery counts it. What a clear would make moot stays, since it may never run.
 Nothing up to a written batch end is touched, nor the first chunk, nor what comes out of the quarantine.
 """
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WINDOW_BYTES = 2**20
-"""What is read and replaced at once, about."""
+"""What is replaced at once, about, and read at once: a script that handles more keeps others waiting."""
 MOST_CHUNKS = 1_000
+PAGE = 32
+"""Chunks that are read at once, of up to 256 KB each."""
 MOST_KEYS = 1_000_000
 """Keys that are remembered, at about 100 bytes each; of a larger segment some operations stay that could go."""
 
@@ -43,49 +45,35 @@ _Named = tuple[str | None, Operation]
 class Thinned:
     """What is left of some chunks.
 
-    merged  operations whose key comes again
-    moot    operations before a clear that will run
+    merged  operations whose key comes again: they went
     """
 
     chunks: list[bytes]
     merged: int
-    moot: int
-
-    @property
-    def less(self) -> int:
-        """Operations that went."""
-        return self.merged + self.moot
 
 
 class Thinner:
     """Thins a lane that it is given window by window, from the end to the head. Pure.
 
-    key    the fields that identify the row
-    clear  sequence of the last clear that makes what is before it moot, or ""
+    key  the fields that identify the row
     """
 
-    def __init__(self, key: tuple[str, ...], clear: str) -> None:
+    def __init__(self, key: tuple[str, ...]) -> None:
         self._key = key
-        self._clear = clear
         self._later: set[bytes] = set()
 
     def thin(self, chunks: Sequence[bytes]) -> Thinned:
         """The same operations without those that need not be delivered, in chunks as full as they may be."""
         kept: list[_Named] = []
-        merged = moot = 0
+        merged = 0
         for name, operations in map(unpack, reversed(chunks)):
             for operation in reversed(operations):
-                if self._is_moot(operation):
-                    moot += 1
-                elif self._comes_again(operation):
+                if self._comes_again(operation):
                     merged += 1
                 else:
                     kept.append((name, operation))
         kept.reverse()
-        return Thinned([pack(name, group) for name, group in _groups(kept)], merged, moot)
-
-    def _is_moot(self, operation: Operation) -> bool:
-        return operation.kind <= _REMOVE and operation.retry is None and operation.sequence < self._clear
+        return Thinned([pack(name, group) for name, group in _groups(kept)], merged)
 
     def _comes_again(self, operation: Operation) -> bool:
         """Notes the key. What is retried is older than it stands: it supersedes nothing, and is looked up later."""
@@ -138,28 +126,37 @@ def compact_waiting(lanes: Lanes, integrations: Mapping[str, Integration], secon
 
 def _compact(lanes: Lanes, integration: Integration, waiting: Waiting, ends: float) -> int:
     """One lane; stops where its deliverer has come to what was read."""
-    started, less = time.time(), 0
-    thinner = Thinner(integration.key_fields, waiting.clear)
-    after, many = waiting.chunks, 16
+    started, merged = time.time(), 0
+    thinner = Thinner(integration.key_fields)
+    after = waiting.chunks
     while after > 1 and time.monotonic() < ends:
-        first = max(1, after - many)
-        chunks = lanes.chunks(waiting, first, after)
+        first, chunks = _window(lanes, waiting, after)
         if len(chunks) != after - first or chunks[0][:27].decode() <= waiting.untouchable:
             break
         thinned = thinner.thin(chunks)
-        if len(thinned.chunks) < len(chunks) or thinned.less:
+        if len(thinned.chunks) < len(chunks) or thinned.merged:
             if not lanes.compact(_compaction(integration, waiting, first, chunks, thinned, started)):
                 break
-            less += thinned.less
-        after, many = first, _next_window(chunks)
-    lanes.compact(Compaction(waiting.integration, waiting.segment))
-    log.info("%s/%s has waited for long: %s operations are merged", waiting.integration, waiting.segment, less)
-    return less
+            merged += thinned.merged
+        after = first
+    if after <= 1 or time.monotonic() < ends:
+        lanes.compact(Compaction(waiting.integration, waiting.segment))
+    log.info("%s/%s has waited for long: %s operations are merged", waiting.integration, waiting.segment, merged)
+    return merged
 
 
-def _next_window(chunks: Sequence[bytes]) -> int:
-    """How many chunks like these make a window."""
-    return min(MOST_CHUNKS, max(1, WINDOW_BYTES * len(chunks) // max(1, sum(map(len, chunks)))))
+def _window(lanes: Lanes, waiting: Waiting, after: int) -> tuple[int, list[bytes]]:
+    """The chunks before index `after` that make a window, and the first one's index; never the lane's first."""
+    chunks: list[bytes] = []
+    first, size = after, 0
+    while first > 1 and size < WINDOW_BYTES and len(chunks) < MOST_CHUNKS:
+        end, first = first, max(1, first - PAGE)
+        page = lanes.chunks(waiting, first, end)
+        chunks = page + chunks
+        size += sum(map(len, page))
+        if len(page) != end - first:
+            break
+    return first, chunks
 
 
 def _compaction(
@@ -173,9 +170,9 @@ def _compaction(
         outcome="delivered",
         first=chunks[0][:27].decode(),
         last=chunks[-1][27:54].decode(),
-        operations=thinned.less,
+        operations=thinned.merged,
         merged=thinned.merged,
-        moot=thinned.moot,
+        moot=0,
         quarantined=0,
         attempt=1,
         started_ms=round(started * 1000),
@@ -188,6 +185,6 @@ def _compaction(
         first,
         [chunk[:HEADER] for chunk in chunks],
         thinned.chunks,
-        thinned.less,
-        [encode(record)] if thinned.less else [],
+        thinned.merged,
+        [encode(record)] if thinned.merged else [],
     )

@@ -129,6 +129,8 @@ class Deliverer:
         reach(crashpoints.AFTER_CLAIM)
         lease = Lease(claimed.integration, claimed.segment, f"deliver.{self._connector}", token, sent)
         hand = Hand(claimed.done, claimed.to, claimed.clear, claimed.chunks)
+        if claimed.deadly:
+            hand.deliver_all()
         integration = self._integrations[claimed.integration]
         turn = Turn(
             integration,
@@ -137,7 +139,7 @@ class Deliverer:
             claimed.attempts,
             claimed.limit,
             claimed.suspect,
-            claimed.tried,
+            claimed.tried_to,
             claimed.deadly,
             time.monotonic() + TURN_SECONDS,
         )
@@ -270,12 +272,13 @@ class Deliverer:
                 bad=bad.counts_as if bad else "",
                 change=change.packed(),
                 entries=len(entries),
+                tried_to=turn.tried_to,
                 records=records,
             )
         )
         reach(crashpoints.AFTER_SETTLE)
         self._batches += 1
-        turn.attempts, turn.tried = 0, False
+        turn.attempts = 0
         match answer:
             case More():
                 turn.lease.extend(sent)
@@ -310,8 +313,11 @@ class Deliverer:
         plan = retrying.plan(
             error, Attempt(batch.counted, alone is not None, turn.attempts, turn.limit, tolerant=tolerant)
         )
+        if plan.action is Action.SET_ASIDE and batch.event is not None and batch.moot:
+            turn.hand.deliver_all()  # the clear goes to the quarantine alone, in its turn
+            return True
         if plan.action is Action.SET_ASIDE and alone is not None:
-            refused = Refused(alone, error, may_be_ours=turn.tried)
+            refused = Refused(alone, error, may_be_ours=alone.sequence <= turn.tried_to)
             return self._pass_over(turn, batch, started, [*batch.rejected, refused.rejected], refused)
         return self._give_back(turn, batch, started, error, plan)
 

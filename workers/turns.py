@@ -59,6 +59,7 @@ Result = NothingDue | TimeOver | Failed
 class Turn:
     """One lane while it is served.
 
+    tried_to last sequence that somebody may have tried before this turn, or ""
     open     its entries in the quarantine
     no_room  whether the quarantine has no room for more of the integration's
     running  event type of the query that runs, or that failed; "" outside of queries
@@ -70,7 +71,7 @@ class Turn:
     attempts: int
     limit: int | None
     suspect: str
-    tried: bool
+    tried_to: str
     deadly: bool
     ends: float
     open: int = 0

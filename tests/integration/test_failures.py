@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.jobs import add, remove, upsert
+from tests.integration.jobs import add, clear, remove, upsert
 from tests.servers.postgresql import PostgresqlServer
 from tests.targets import TargetDatabase
 from workers import outcomes
@@ -128,6 +128,36 @@ def test_tolerance_none_holds_the_lane(job: Job) -> None:
     assert job.installation.backlog() == 2
 
 
+def test_what_stands_before_a_clear_that_can_never_run_is_delivered(job: Job) -> None:
+    job.configure(clear="DELETE FROM no_such_table WHERE segment_id = {segment_id}")
+    job.push(add(7, *range(2_500)))
+    job.installation.producer.push([clear(7)])
+    serve(job, 4)
+    job.configure(leave_out=("clear",))
+
+    job.drain()
+
+    assert job.target.members() == job.model.members
+
+
+def test_a_clear_that_goes_to_the_quarantine_takes_nothing_along(job: Job) -> None:
+    if job.target.dialect == "sqlite":
+        job.target.run(
+            "CREATE TRIGGER too_long BEFORE INSERT ON segment WHEN length(NEW.name) > 255"
+            " BEGIN SELECT RAISE(ABORT, 'too long'); END"
+        )
+    job.configure(clear=f"INSERT INTO segment (segment_id, name) VALUES (1000, '{BAD}')")
+    job.push(add(7, "A", "B"))
+    job.installation.producer.push([clear(7)])
+    job.push(add(7, "C"))
+
+    serve(job, 2)
+
+    assert job.target.members() == {("7", "A"), ("7", "B"), ("7", "C")}
+    assert [entry.event_type for entry in job.quarantined()] == ["clear"]
+    assert job.installation.backlog() == 0
+
+
 def test_a_bad_segment_event_costs_itself(job: Job) -> None:
     if job.target.dialect == "sqlite":
         job.target.run(
@@ -212,19 +242,23 @@ def one(make_job: Any, sqlite_url: str) -> Job:
     return job
 
 
-def test_what_an_earlier_try_has_written_is_already_there(one: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deliverer died after COMMIT; the same batch again violates the unique key by its own row (RULES.md 23)."""
+@pytest.mark.parametrize("many", [1, 40])
+def test_what_an_earlier_try_has_written_is_already_there(one: Job, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """The deliverer died after COMMIT; the same batch again violates the unique key by its own rows (RULES.md 23).
+
+    All of them, and be they ever so many: none counts towards the query's being at fault.
+    """
     one.configure(add=one.target.queries()["add"].partition("ON CONFLICT")[0])
-    one.push(add(7, "A"))
+    one.push(add(7, *range(many)))
     with monkeypatch.context() as dying:
         dying.setattr(one.runtime.lanes, "settle", lambda _: Lost())
         serve(one)
     one.installation.redis.zadd(one.installation.keys.timed("members"), {"7": 0})
-    serve(one)
+    serve(one, 3)
 
-    assert [entry.code for entry in one.quarantined()] == ["already there"]
+    assert [entry.code for entry in one.quarantined()] == ["already there"] * many
     assert not one.installation.redis.exists(f"{one.installation.keys.namespace}:bad:members")
-    assert one.target.members() == {("7", "A")}
+    assert one.target.members() == one.model.members
     assert one.installation.backlog() == 0
 
 

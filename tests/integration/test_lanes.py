@@ -142,7 +142,7 @@ def test_a_retry_gets_the_same_operations_though_more_have_come(bench: Bench) ->
 
     assert second.chunks == first.chunks
     assert second.to == first.to
-    assert (second.attempts, second.tried) == (1, True)
+    assert (second.attempts, second.tried_to) == (1, first.to)
 
 
 def test_a_dead_deliverers_lane_comes_due_when_its_lease_ends(bench: Bench) -> None:
@@ -200,7 +200,7 @@ def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: 
     bench.lanes("two").release(Release("crm", "7", "untried"))
     bench.append(8)
     third = bench.claim("three")
-    assert (third.to, third.chunks, third.tried) == (first.to, first.chunks, True)
+    assert (third.to, third.chunks, third.tried_to) == (first.to, first.chunks, first.to)
     assert bench.lane()["starts"] == "2"
 
 
@@ -585,3 +585,52 @@ def test_a_permit_is_kept_on_a_full_redis(bench: Bench) -> None:
     finally:
         bench.redis.config_set("maxmemory", 0)
     assert bench.redis.zcard(bench.keys.permits("upkeep")) == 1
+
+
+def test_a_clear_comes_with_all_that_stands_before_it(bench: Bench) -> None:
+    """Also where an earlier try had been handed out less: the clear makes moot what that try failed at (B6)."""
+    bench.append(300, chunk=5)
+    first = bench.claim()
+    assert (len(first.chunks), first.clear) == (20, "")
+    bench.lanes("one").release(Release("crm", "7", "failed", delay_ms=60_000))
+    clear = bench.append(1, kind=Kind.CLEAR)
+
+    claimed = bench.claim("two")
+
+    assert (claimed.to, claimed.clear, claimed.tried_to) == (clear, clear, first.to)
+    assert len(claimed.chunks) == 61
+
+
+def test_a_clear_that_is_too_far_away_is_not_waited_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.lanes.store.BUDGET_BYTES", 20_000)
+    bench.append(3_000, chunk=100)
+    bench.append(1, kind=Kind.CLEAR)
+
+    claimed = bench.claim()
+
+    assert len(claimed.chunks) == 1
+
+
+def test_a_settlement_hands_out_the_clear_that_has_come_meanwhile(bench: Bench) -> None:
+    bench.append(250, chunk=50)
+    claimed = bench.claim()
+    clear = bench.append(1, kind=Kind.CLEAR)
+
+    settled = f"{NOW:013d}{10:07d}{0:07d}"
+    answer = bench.settle(claimed, settled, 10, held=90, held_chunks=2, next_ms=NOW)
+
+    assert isinstance(answer, More)
+    assert (answer.to, answer.clear, len(answer.chunks)) == (clear, clear, 4)
+
+
+def test_what_was_tried_is_known_as_tried_until_all_of_it_is_settled(bench: Bench) -> None:
+    bench.append(100, chunk=50)
+    first = bench.claim()
+    bench.redis.zadd(bench.keys.full("crm"), {"7": 0})
+    second = bench.claim("two")
+    assert second.tried_to == first.to
+
+    settled = f"{NOW:013d}{30:07d}{0:07d}"
+    bench.settle(second, settled, 30, owner="two", held=70, held_chunks=2, go_on=False, tried_to=second.tried_to)
+
+    assert bench.claim("three").tried_to == first.to

@@ -140,16 +140,14 @@ class LaneMachine(RuleBasedStateMachine):
             self.owner = None
             self.held.pop(owner, None)
 
-    @rule(clears=st.booleans())
-    def compact(self, *, clears: bool) -> None:
-        """What goes is merged by a later operation of its key, or moot; nothing that a deliverer holds goes."""
-        self.client.hset(self.bench.keys.integration("crm"), "clear", int(clears))
+    @rule()
+    def compact(self) -> None:
+        """What goes is merged by a later operation of its key; nothing that a deliverer holds goes."""
         integration = Integration(
             key="crm", connector="db", scope=Scope("main"), key_fields=("_id",), queries={}, batched=True
         )
         self.client.sadd(f"{self.bench.keys.namespace}:long", "crm:7")
         gone = compact_waiting(self.bench.lanes("compactor"), {"crm": integration}, 5)
-        self.client.hset(self.bench.keys.integration("crm"), "clear", 1)
         chunks = self.client.lrange(self.bench.keys.chunks("crm", "7"), 0, -1)
         left = [o.sequence for chunk in chunks for o in unpack(chunk)[1] if o.sequence > self.settled_up_to]
         missing = set(self.owed) - set(left)
@@ -157,14 +155,15 @@ class LaneMachine(RuleBasedStateMachine):
         assert len(missing) == gone
         holders = [held.hand.to for owner, held in self.held.items() if owner == self.owner]
         assert all(sequence > to for sequence in missing for to in holders)
-        assert all(self._need_not_be_delivered(sequence, clears=clears) for sequence in missing)
+        assert all(self._comes_again(sequence) for sequence in missing)
         self.owed = left
 
-    def _need_not_be_delivered(self, sequence: str, *, clears: bool) -> bool:
+    def _comes_again(self, sequence: str) -> bool:
+        """Whether its key does, before the next segment event."""
         kind, key = self.kinds[sequence]
         for later in self.owed[self.owed.index(sequence) + 1 :]:
             if self.kinds[later][0] is Kind.CLEAR:
-                return kind is Kind.ADD and clears
+                return False
             if self.kinds[later][1] == key:
                 return kind is Kind.ADD
         return False

@@ -89,10 +89,31 @@ def test_a_segment_event_is_a_batch_of_its_own() -> None:
 
 
 def test_a_clear_makes_adds_and_removes_before_it_moot_and_nothing_else() -> None:
-    held = hand("add A", "upsert", "remove B", "clear", "add C", clear=4)
+    held = hand("add A", "remove B", "clear", "upsert", "add C", clear=3)
     first = cut(held)
-    assert (first.taken, first.moot, keys(first)) == (1, 1, ([], []))
-    assert [what for _, what in all_cuts(held)] == [([], []), "SEGMENT_UPSERT", ([], []), "CLEAR", ([], ["C"])]
+    assert (first.taken, first.counted, first.moot, keys(first)) == (3, 1, 2, ([], []))
+    assert all_cuts(held) == [(3, "CLEAR"), (1, "SEGMENT_UPSERT"), (1, ([], ["C"]))]
+
+
+def test_what_a_clear_makes_moot_goes_with_it_or_not_at_all() -> None:
+    """A clear may fail for ever: nothing may be settled on its word that another event parts from it."""
+    parted = hand("add A", "upsert", "remove B", "clear", clear=4)
+    assert all_cuts(parted) == [(1, ([], ["A"])), (1, "SEGMENT_UPSERT"), (2, "CLEAR")]
+
+    given_up = hand("add A", "clear", "add B", clear=2)
+    given_up.deliver_all()
+    assert all_cuts(given_up) == [(1, ([], ["A"])), (1, "CLEAR"), (1, ([], ["B"]))]
+
+
+def test_a_clear_that_is_not_in_the_hand_makes_nothing_moot() -> None:
+    operations = [operation(n, word) for n, word in enumerate(("add A", "add B", "clear"), start=1)]
+    held = Hand("", operations[1].sequence, operations[2].sequence, [pack(None, operations[:2])])
+    assert all_cuts(held) == [(2, ([], ["A", "B"]))]
+
+
+def test_a_clear_carries_the_name_that_the_lane_had_come_to() -> None:
+    batch = cut(hand("add A", "clear", clear=2, per_chunk=1, names="xy"))
+    assert (batch.taken, batch.name) == (2, "y")
 
 
 def test_without_a_clear_query_nothing_is_moot() -> None:

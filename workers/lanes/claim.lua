@@ -3,8 +3,8 @@
 -- ARGV  3 connector  4 owner  5 lease ms  6 permit's token  7 permit's ms  8 parallelism  9 budget in bytes
 -- Returns {'stale'}, {'idle'} (the permit is given back), {'probe'} (the circuit is open: try to connect, and say
 -- what came of it), or
---   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, tried (0, 1, or 2: its head
---   kills whoever touches it), hold, entries in the quarantine, 1 if it has no room for more, chunks...}
+--   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, the last sequence that somebody
+--   may have tried or '', 1 if its head kills whoever touches it, hold, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local connector, owner, lease, token = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local permits = permits_key('deliver.' .. connector)
@@ -73,15 +73,19 @@ local DEATHS = 3
 local function hand_out(integration, segment, settings)
   local key = lane_key(integration, segment)
   local lane = read_lane(key)
-  local chunks, tried = {}, 1
-  if lane.to ~= '' then
-    chunks = same_chunks(chunks_key(integration, segment), lane.to)
-  else
-    tried = 0
-    chunks, lane.to = next_chunks(chunks_key(integration, segment), 0, hand_out_size(settings.size) + lane.off,
-      tonumber(ARGV[9]))
-    redis.call('HSET', key, 'digest', settings.digest)
+  local list, budget, clear = chunks_key(integration, segment), tonumber(ARGV[9]), clear_that_runs(lane, settings)
+  local want, tried_to = hand_out_size(settings.size) + lane.off, lane.to
+  local chunks, to
+  if clear > tried_to then chunks, to = chunks_to_clear(list, 0, want, budget, clear) end
+  if not chunks and tried_to ~= '' then
+    chunks, to = same_chunks(list, tried_to)
+    to = tried_to
+  elseif not chunks then
+    chunks, to = next_chunks(list, 0, want, budget)
   end
+  lane.to = to
+  if tried_to == '' then redis.call('HSET', key, 'digest', settings.digest) end
+  local deadly = 0
   local till = now + lease
   redis.call('HSET', key, 'owner', owner, 'until', till, 'to', lane.to, 'starts', lane.starts + 1)
   -- Counted before the head is touched. Every settlement and release takes it back, so these starts ended with
@@ -91,12 +95,12 @@ local function hand_out(integration, segment, settings)
     redis.call('HSET', key, 'limit', lane.limit)
     -- Down to one, and three more: this one is not touched again.
     local halvings = math.ceil(math.log(settings.size) / math.log(2))
-    if lane.limit == 1 and lane.starts >= 2 * DEATHS + halvings then tried = 2 end
+    if lane.limit == 1 and lane.starts >= 2 * DEATHS + halvings then deadly = 1 end
   end
   put_leased(integration, segment, till)
   redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
-  local reply = { 'lane', integration, segment, lane.done, lane.to, clear_that_runs(lane, settings), lane.attempts,
-    lane.limit, lane.suspect, tried, lane.hold, redis.call('HLEN', open_key(integration, segment)), settings.no_room and 1 or 0 }
+  local reply = { 'lane', integration, segment, lane.done, lane.to, clear, lane.attempts,
+    lane.limit, lane.suspect, tried_to, deadly, lane.hold, redis.call('HLEN', open_key(integration, segment)), settings.no_room and 1 or 0 }
   for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
   return reply
 end

@@ -171,13 +171,24 @@ local function read_chunks(key, start, want, enough)
     end
     if #part < window then return out, last end
     index = index + #part
-    window = math.max(1, math.min(64, math.ceil((want - got) / chunk_count(part[#part]))))
+    -- Beyond `want` only what `enough` waits for is read.
+    local missing = math.max(1, want - got)
+    window = got < want and math.min(64, math.ceil(missing / chunk_count(part[#part]))) or 16
   end
 end
 
 -- The next operations of a lane: at least `want` of them where it has as many, bounded in bytes.
 local function next_chunks(key, start, want, budget)
   return read_chunks(key, start, want, function(_, got, bytes) return got >= want or bytes >= budget end)
+end
+
+-- As many, and all up to a clear: what it makes moot is settled together with it, and with nothing else (RULES.md 14).
+-- Nil where that is more than the budget: then what stands before it is delivered.
+local function chunks_to_clear(key, start, want, budget, clear)
+  if clear == '' then return nil end
+  local function enough(last, got, bytes) return bytes >= budget or (got >= want and last >= clear) end
+  local chunks, last = read_chunks(key, start, want, enough)
+  if last >= clear then return chunks, last end
 end
 
 -- What was handed out before: up to the sequence written then, so that every try cuts the same batch (RULES.md 10).

@@ -7,7 +7,7 @@
 --       15 limit and 16 suspect of the next batch, or ''
 --       17 a profile that a target refused and that goes to the quarantine, hashed, or ''
 --       18 what it means for the lane's entries in the quarantine (slots.Change, packed), or ''
---       19 new entries among the records
+--       19 new entries among the records  20 the last sequence that somebody before us may have tried, or ''
 --       then records for the outcomes stream
 -- Returns {'lost'} if the lane is another's by now, {'systemic'} if so many profiles are refused that the query must
 -- be at fault (nothing was settled then), {'empty'}, {'rest'},
@@ -103,7 +103,7 @@ lane.done = settled
 lane.retry = 0
 
 note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', -operations))
-record(ARGV, 20)
+record(ARGV, 21)
 if ARGV[19] ~= '0' then
   -- Upkeep sets it right by the ledger (workers/quarantine_room.py); until then it may be too much, never too little.
   local quarantined = redis.call('HINCRBY', integration_key(integration), 'quarantined', ARGV[19])
@@ -137,13 +137,14 @@ end
 local score = due_at(lane, set.size, set.timeout)
 local stays = ARGV[12] == '1' and score <= now and set.open and current_revision() == ARGV[2]
 
-local held, chunks_held, fresh = tonumber(ARGV[10]), tonumber(ARGV[11]), {}
-if stays and held < set.size then
+local held, chunks_held, fresh, last = tonumber(ARGV[10]), tonumber(ARGV[11]), nil, nil
+if stays then
+  local want, budget, clear = hand_out_size(set.size) - held, tonumber(ARGV[14]), clear_that_runs(lane, set)
+  if clear > lane.to then fresh, last = chunks_to_clear(list, chunks_held, want, budget, clear) end
   -- The deliverer holds less than a batch: it gets what comes after what it holds.
-  local want = hand_out_size(set.size) - held
-  local last
-  fresh, last = next_chunks(list, chunks_held, want, tonumber(ARGV[14]))
-  if last ~= '' then lane.to = last end
+  if not fresh and held < set.size then fresh, last = next_chunks(list, chunks_held, want, budget) end
+  fresh = fresh or {}
+  if last and last ~= '' then lane.to = last end
 end
 if stays then
   local till = now + tonumber(ARGV[13])
@@ -154,6 +155,11 @@ if stays then
   return reply
 end
 
-redis.call('HDEL', key, 'owner', 'until', 'to', 'digest')
+redis.call('HDEL', key, 'owner', 'until')
+if ARGV[20] > settled then
+  redis.call('HSET', key, 'to', ARGV[20])  -- what is left of an earlier try stays known as one
+else
+  redis.call('HDEL', key, 'to', 'digest')
+end
 put_due(integration, segment, is_full(lane, set.size), score)
 return { 'rest' }

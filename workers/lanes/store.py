@@ -81,7 +81,7 @@ class Claimed:
     attempts  failed tries of the batch at the head
     limit     the most operations a batch may have after a failure; None: as many as configured
     suspect   end of the batch in which a bad profile is looked for, or ''
-    tried     whether somebody may have tried these operations before
+    tried_to  last sequence that somebody may have tried before, or ''
     deadly    whether its first operation has ended every process that touched it
     hold      why the lane is held, or ''
     open      entries of the lane in the quarantine
@@ -96,7 +96,7 @@ class Claimed:
     attempts: int
     limit: int | None
     suspect: str
-    tried: bool
+    tried_to: str
     deadly: bool
     hold: str
     open: int
@@ -158,6 +158,7 @@ class Settlement:
     bad: str = ""
     change: bytes = b""
     entries: int = 0
+    tried_to: str = ""
     records: Sequence[bytes] = ()
 
 
@@ -183,14 +184,12 @@ class Waiting:
 
     chunks       how many it has
     untouchable  the last sequence that somebody may have tried to deliver
-    clear        as in Claimed
     """
 
     integration: str
     segment: str
     chunks: int
     untouchable: str
-    clear: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,12 +323,12 @@ class Lanes:
             attempts=int(reply[6]),
             limit=int(reply[7]) or None,
             suspect=reply[8].decode(),
-            tried=int(reply[9]) > 0,
-            deadly=int(reply[9]) > 1,
-            hold=reply[10].decode(),
-            open=reply[11],
-            no_room=bool(reply[12]),
-            chunks=reply[13:],
+            tried_to=reply[9].decode(),
+            deadly=bool(reply[10]),
+            hold=reply[11].decode(),
+            open=reply[12],
+            no_room=bool(reply[13]),
+            chunks=reply[14:],
         )
 
     def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
@@ -359,6 +358,7 @@ class Lanes:
             done.bad,
             done.change,
             done.entries,
+            done.tried_to,
             *done.records,
         )
         if reply[0] == b"more":
@@ -416,11 +416,10 @@ class Lanes:
         # No MULTI: a full Redis refuses all within it. The number of chunks first: what changes after it is noticed.
         pipe = self.redis.pipeline(transaction=False)
         pipe.llen(f"{self.namespace}:chunks:{integration}:{segment}")
-        pipe.hmget(f"{self.namespace}:lane:{integration}:{segment}", "done", "to", "clear")
-        pipe.hget(f"{self.namespace}:int:{integration}", "clear")
-        chunks, lane, runs = pipe.execute()
-        done, to, clear = (part.decode() if part else "" for part in lane)
-        return Waiting(integration, segment, chunks, max(done, to), clear if runs == b"1" else "") if chunks else None
+        pipe.hmget(f"{self.namespace}:lane:{integration}:{segment}", "done", "to")
+        chunks, lane = pipe.execute()
+        untouchable = max(part.decode() if part else "" for part in lane)
+        return Waiting(integration, segment, chunks, untouchable) if chunks else None
 
     def chunks(self, waiting: Waiting, first: int, end: int) -> list[bytes]:
         """Its chunks from index `first` up to, not including, `end`."""
