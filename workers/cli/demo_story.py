@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import textwrap
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -127,7 +128,8 @@ def tell(found: Found, seconds: float) -> None:
     typer.echo("\nIn quarantine, until someone retries or drops it\n")
     for entry in found.entries:
         what = f"profile {entry.profile}" if entry.profile else "event"
-        typer.echo(plain(f"    {what}: {entry.code}: {entry.reason}"))
+        told = plain(f"{what}: {entry.code}: {entry.reason}")
+        typer.echo(textwrap.fill(told, 80, initial_indent="    ", subsequent_indent="      "))
 
 
 def _shown_members(found: Found) -> Iterator[tuple[str, str, str]]:
