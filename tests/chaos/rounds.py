@@ -165,7 +165,8 @@ class Round:
             for strike in (faults.FAULTS[self.fault][0], self.second):
                 if strike is not None:
                     strike(self.scene)
-            for heal in self.scene.heal:
+            # The last first: a drain of a full Redis would try in vain what the second fault still blocks.
+            for heal in reversed(self.scene.heal):
                 heal()
             pusher.finish(PUSH_PATIENCE)
         finally:
