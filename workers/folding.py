@@ -7,6 +7,7 @@ type, hour and waiting time to the next power of two. What is counted is never l
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,32 @@ from workers.outcomes import Delivery, QueryRun
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+log = logging.getLogger(__name__)
+
 HOUR_MS = 3_600_000
 
 _group = msgspec.msgpack.Decoder(tuple[str, str, str, str, str, str, int, float])
 
 
 def unfold(fields: Mapping[bytes, bytes]) -> list[Delivery]:
-    """A record for each group; its uid is that of the first try in it, so the same however often it is made."""
+    """A record for each group; its uid is that of the first try in it, so the same however often it is made.
+
+    A group that another version of segsync has written otherwise is left out and told in the log: it must not keep all
+    that comes after it from the ledger.
+    """
     groups: dict[bytes, dict[str, bytes]] = defaultdict(dict)
     for name, value in fields.items():
         what, _, group = name.partition(b":")
         groups[group][what.decode()] = value
-    return [_delivery(group, values) for group, values in groups.items()]
+    return [record for group, values in groups.items() if (record := _readable(group, values))]
+
+
+def _readable(group: bytes, values: dict[str, bytes]) -> Delivery | None:
+    try:
+        return _delivery(group, values)
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        log.exception("sums of %s tries cannot be read and are not counted", values.get("tries", b"?").decode())
+        return None
 
 
 def _delivery(group: bytes, values: dict[str, bytes]) -> Delivery:
