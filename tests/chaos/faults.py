@@ -36,6 +36,7 @@ class Scene:
     keys      the targets that this round's events go to
     heal      called in this order once everything is pushed
     reconfigure  applies the round's configuration with another batch size
+    commits   applies it with a procedure in MariaDB's add query that commits, or without; False where there is none
     armed     the crash point of crash-* and halt-*
     told      what happened, for the round's folder
     tail_ends, tail_after  after a failover: events that the old primary acknowledged, and the last id that the new had
@@ -45,6 +46,7 @@ class Scene:
     chance: random.Random
     keys: list[str]
     reconfigure: Callable[[], None]
+    commits: Callable[[bool], bool]
     heal: list[Callable[[], None]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     armed: Armed | None = None
@@ -364,6 +366,35 @@ def _note_all_as_long(scene: Scene, key: str) -> None:
     scene.tell(f"{len(lanes)} lanes to be compacted")
 
 
+def shrink_packets(scene: Scene) -> None:
+    """MariaDB takes small packets only, so that batches must be halved until they fit."""
+    server = scene.session.servers.targets["maria"]
+    size = scene.chance.choice((1024, 2048, 4096, 16384))
+    try:
+        server.run(f"SET GLOBAL max_allowed_packet = {size}")
+    except pymysql.Error as error:
+        scene.tell(f"packets not shrunk: {type(error).__name__}")
+        return
+    scene.tell(f"packets of {size} bytes")
+    end_sessions(scene)  # those that are there keep what they had
+    scene.heal.append(lambda: server.run("SET GLOBAL max_allowed_packet = 16777216"))
+
+
+def commit_by_procedure(scene: Scene) -> None:
+    """The user's query calls a procedure that commits: the integration is held, and goes on when that is taken out."""
+    if not scene.commits(True):
+        scene.tell("MariaDB has no integration in this round, or one with exactly_once")
+        return
+    scene.tell("the add query commits")
+    time.sleep(scene.chance.uniform(0.3, 1.5))
+
+    def heal() -> None:
+        scene.commits(False)
+        scene.tell("it commits no more")
+
+    scene.heal.append(heal)
+
+
 CALM: tuple[Any, ...] = (
     kill_children, stop_children, kill_beat, end_sessions, cut_links, freeze_links, cut_redis_links, block_rows,
     reconfigure, lock_ledger,
@@ -393,6 +424,8 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "reconfigure": (reconfigure, 1.5),
     "pause-integration": (pause_integration, 0.5),
     "compact": (compact, 1.0),
+    "shrink-packets": (shrink_packets, 1.0),
+    "commit-by-procedure": (commit_by_procedure, 0.7),
     **{f"crash-{point}": (nothing, 0.5) for point in crashpoints.POINTS},
     **{f"halt-{point}": (halt, 0.5) for point in crashpoints.POINTS},
 }

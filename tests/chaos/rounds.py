@@ -72,7 +72,7 @@ class Round:
         self.made = self._events()
         self.accepted: list[Accepted] = []
         self.missed = False
-        self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure)
+        self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure, self._let_commit)
 
     def run(self) -> Report:
         """The round, from its configuration to its check."""
@@ -133,6 +133,14 @@ class Round:
         for settings in self.settings.values():
             settings |= {**self._integration(), "leave_out": settings["leave_out"]}
         self._configure()
+
+    def _let_commit(self, commits: bool) -> bool:
+        settings = self.settings.get("maria")
+        if settings is None or settings["once"]:
+            return False
+        settings["commits"] = commits
+        self._configure()
+        return True
 
     def _prepare(self) -> None:
         self._configure()

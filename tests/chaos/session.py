@@ -111,14 +111,18 @@ class Session:
                 statement_timeout=f'"{statement_timeout}s"',
                 connect_timeout='"2s"',
                 parallelism=parallelism,
+                allow='["call"]',
             )
             if key in settings:
-                single = proxied.single_queries() if settings[key].get("single") else {}
+                single = bool(settings[key].get("single"))
+                queries = proxied.single_queries() if single else proxied.queries()
+                if settings[key].get("commits"):
+                    queries["add"] += ";\nCALL commits()"
                 batch = {} if single else {"batch": settings[key]["batch"]}
                 leave_out = settings[key].get("leave_out", ()) + (("batch",) if single else ())
                 once = {"exactly_once": "true"} if settings[key]["once"] else {}
                 self.once = self.once or settings[key]["once"]
-                text += proxied.integration(f"i-{key}", key, leave_out=leave_out, **single, **batch, **once)
+                text += proxied.integration(f"i-{key}", key, leave_out=leave_out, **queries, **batch, **once)
         self.installation.configure(text)
         revision.publish(self.redis, self.keys, load(self.installation.file))
 

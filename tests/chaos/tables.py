@@ -34,6 +34,7 @@ MYSQL = (
         "CREATE TABLE journal (id bigint AUTO_INCREMENT PRIMARY KEY, segment_id bigint,"
         f" client_id varchar({COLUMN}) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin, seq bigint)"
     ),
+    "CREATE PROCEDURE commits() COMMIT",
     f"CREATE TRIGGER noted_i AFTER INSERT ON member FOR EACH ROW {_NEW}",
     f"CREATE TRIGGER noted_u AFTER UPDATE ON member FOR EACH ROW {_NEW}",
     (
