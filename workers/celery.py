@@ -26,7 +26,7 @@ from workers.settings import LocalSettings, load_local
 from workers.starting import settle_configuration
 
 if TYPE_CHECKING:
-    from workers.lanes.store import Wake
+    from workers.lanes.messages import Wake
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from workers.events import Kind, profile
 from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
-from workers.lanes.store import Compaction, Waiting
+from workers.lanes.messages import Compaction, Waiting
 from workers.outcomes import Delivery, encode, new_uid
 from workers.templates import RowProblem, key_of
 

@@ -22,7 +22,8 @@ from workers.batches import Batch, Cut, Hand, Rejected
 from workers.crashpoints import reach
 from workers.errors import HoldLevel, TargetError
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Probe, Systemic
-from workers.lanes.store import LEASE_MS, Release, Settlement
+from workers.lanes.messages import Release, Settlement
+from workers.lanes.store import LEASE_MS
 from workers.leases import Heartbeat, Lease, now
 from workers.outcomes import QueryRun, encode
 from workers.records import Done, delivered, failed, set_aside

@@ -17,7 +17,7 @@ from workers.redis_clock import redis_ms
 from workers.turns import Failed, NothingDue
 
 if TYPE_CHECKING:
-    from workers.lanes.store import Wake
+    from workers.lanes.messages import Wake
     from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)

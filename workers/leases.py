@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.lanes import Lanes
-    from workers.lanes.store import Release
+    from workers.lanes.messages import Release
 
 log = logging.getLogger(__name__)
 

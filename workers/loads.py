@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from workers.events import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation, pack
-from workers.lanes.store import BUDGET_BYTES, Move, Run
+from workers.lanes.messages import Move, Run
+from workers.lanes.store import BUDGET_BYTES
 from workers.outcomes import Quarantined, Record, Resolved, encode
 
 LANES_AT_MOST = 400

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from redis import RedisError
 
 from workers.errors import SegsyncError
-from workers.lanes.store import LONGEST_SLEEP_MS, Tick, Wake
+from workers.lanes.store import LONGEST_SLEEP_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workers.lanes.messages import Tick, Wake
     from workers.runtime import Runtime
 
 log = logging.getLogger(__name__)

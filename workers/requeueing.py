@@ -14,7 +14,7 @@ import msgspec
 
 from workers import quarantine
 from workers.errors import SegsyncError
-from workers.lanes.store import Requeue
+from workers.lanes.messages import Requeue
 from workers.tickets import Ticket, encode
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.connectors.contract import Connector
-    from workers.lanes.store import Tick
+    from workers.lanes.messages import Tick
     from workers.revision import Applied
     from workers.settings import LocalSettings
     from workers.turns import Result

@@ -12,7 +12,7 @@ from workers.errors import Stale
 from workers.events import Kind
 from workers.keys import Keys
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Probe, Rest, Systemic, pack
-from workers.lanes.store import Compaction, Move, Release, Run, Settlement
+from workers.lanes.messages import Compaction, Move, Release, Run, Settlement
 
 if TYPE_CHECKING:
     import redis

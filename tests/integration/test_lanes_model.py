@@ -22,7 +22,7 @@ from workers.events import Kind
 from workers.integrations import Integration, Scope
 from workers.lanes import Claimed, Idle, Lost, More, Rest
 from workers.lanes.chunks import unpack
-from workers.lanes.store import Release, Settlement
+from workers.lanes.messages import Release, Settlement
 
 if TYPE_CHECKING:
     from tests.servers.redis import RedisServer

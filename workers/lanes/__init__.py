@@ -1,11 +1,12 @@
 """Lanes: the ordered queues of what each integration still owes each segment, in Redis.
 
 A lane is a list of packed chunks (`chunks.py`) and one hash; the scripts beside this file change it, each
-atomically, and `store.py` calls them. The rules are RULES.md 5 to 13.
+atomically, and `store.py` calls them with `messages.py`. The rules are RULES.md 5 to 13.
 """
 
 from workers.lanes.chunks import Operation, pack, unpack
-from workers.lanes.store import Claimed, Idle, Lanes, Lost, More, Probe, Rest, Run, Systemic
+from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Run, Systemic
+from workers.lanes.store import Lanes
 
 __all__ = [
     "Claimed",

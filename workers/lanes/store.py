@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
+from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Systemic, Tick, Waiting, Wake
 from workers.redis_clock import redis_ms
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.lanes.chunks import Retry
+    from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement
 
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
 """How long a deliverer or router may be silent before another takes over (RULES.md 12).
@@ -34,224 +35,6 @@ SCRIPTS = (
     *("append", "claim", "settle", "release", "renew", "compact"),
     *("route", "read", "circuit", "tick", "entries"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Operations of one segment for the same integrations, on their way into the lanes.
-
-    kept  whether they may not be dropped where the backlog is full: they come out of the quarantine
-    """
-
-    segment: str
-    operations: int
-    head_ms: int
-    bar: str
-    clear: str
-    chunk: bytes
-    integrations: Sequence[str]
-    kept: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One step of the intake: what `append` does at once."""
-
-    owner: str
-    read_from: str
-    position: str
-    trim_to: str
-    runs: Sequence[Run] = ()
-    segments: Sequence[tuple[str, bytes]] = ()
-    unwanted: Sequence[tuple[str, int]] = ()
-    resync: Sequence[tuple[str, str]] = ()
-    events: int = 0
-    operations: int = 0
-    quarantined: int = 0
-    records: Sequence[bytes] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A lane that is ours until its lease ends, with the operations handed out.
-
-    done      last settled sequence, '' if none since the lane was last empty
-    to        last sequence handed out
-    clear     sequence of the last clear in the lane that makes what is before it moot, or ''
-    attempts  failed tries of the batch at the head
-    limit     the most operations a batch may have after a failure; None: as many as configured
-    suspect   end of the batch in which a bad profile is looked for, or ''
-    tried_to  last sequence that somebody may have tried before, or ''
-    deadly    whether its first operation has ended every process that touched it
-    hold      why the lane is held, or ''
-    open      entries of the lane in the quarantine
-    no_room   whether the quarantine has as many entries of the integration as it may have
-    """
-
-    integration: str
-    segment: str
-    done: str
-    to: str
-    clear: str
-    attempts: int
-    limit: int | None
-    suspect: str
-    tried_to: str
-    deadly: bool
-    hold: str
-    open: int
-    no_room: bool
-    chunks: list[bytes] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Idle:
-    """Nothing is due; the permit has been given back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """The connector's circuit is open: connect, and say with `circuit` what came of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class More:
-    """The lane stays ours; `chunks` come after what was handed out before."""
-
-    to: str
-    clear: str
-    open: int
-    no_room: bool
-    chunks: list[bytes] = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """The lane is not ours any more; it is empty, or waits for its time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Another owner has the lane by now: nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Systemic:
-    """So many profiles are refused that the query must be at fault; nothing was settled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What a deliverer says when it has committed a batch, and what it still holds; see settle.lua."""
-
-    integration: str
-    segment: str
-    settled_before: str
-    settled: str
-    operations: int
-    next_ms: int | None
-    held_operations: int
-    held_chunks: int
-    go_on: bool
-    limit: int | None = None
-    suspect: str = ""
-    bad: str = ""
-    change: bytes = b""
-    entries: int = 0
-    tried_to: str = ""
-    records: Sequence[bytes] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Why a lane is given back unsettled; see release.lua."""
-
-    integration: str
-    segment: str
-    how: str = "untried"
-    delay_ms: int = 0
-    limit: int | None = None
-    suspect: str = ""
-    level: str = ""
-    code: str = ""
-    reason: str = ""
-    records: Sequence[bytes] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A lane that has waited for long, as it stands.
-
-    chunks       how many it has
-    untouchable  the last sequence that somebody may have tried to deliver
-    """
-
-    integration: str
-    segment: str
-    chunks: int
-    untouchable: str
-
-
-@dataclass(frozen=True, slots=True)
-class Compaction:
-    """Neighbouring chunks of a waiting lane, and those that take their place; see compact.lua.
-
-    first    index of the first one
-    headers  of those that are replaced; none: the lane is done
-    chunks   not more of them than `headers`
-    less     operations that they hold less
-    """
-
-    integration: str
-    segment: str
-    first: int = 1
-    headers: Sequence[bytes] = ()
-    chunks: Sequence[bytes] = ()
-    less: int = 0
-    records: Sequence[bytes] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Requeue:
-    """An entry of the quarantine that is retried or dropped.
-
-    integration    "" where it never reached one
-    slot           where it stands in the lane's hash of open entries; "" without `integration`
-    unkeyed_since  its sequence where it was not given its slot when it was quarantined, or ""
-    event, retry   fields of the event that goes into the intake
-    """
-
-    entry: str
-    integration: str
-    segment: str
-    slot: str
-    unkeyed_since: str = ""
-    event: bytes = b""
-    retry: bytes = b""
-
-    @property
-    def where(self) -> tuple[str, str, str, str]:
-        """What names it to the script."""
-        return self.entry, self.integration, self.segment, self.slot
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """A wake-up to send: `token` is the permit; none is sent to a queue that holds `limit` messages."""
-
-    queue: str
-    token: str
-    limit: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """What a look at all due times gave."""
-
-    sleep_ms: int
-    last_event: bytes
-    last_bell: bytes
-    wakes: list[Wake]
 
 
 class Lanes:

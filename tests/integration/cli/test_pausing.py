@@ -11,7 +11,7 @@ import pytest
 from tests.integration.cli.place import integration
 from workers.draining import drain
 from workers.lanes import Claimed, Lanes
-from workers.lanes.store import Release
+from workers.lanes.messages import Release
 from workers.pausing import NotPausable, NotSettled, UnknownIntegration, pause, resume
 
 if TYPE_CHECKING:

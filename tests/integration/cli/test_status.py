@@ -12,7 +12,7 @@ from tests.integration.cli.place import integration
 from workers import status
 from workers.draining import drain
 from workers.lanes import Claimed, Lanes
-from workers.lanes.store import Release
+from workers.lanes.messages import Release
 from workers.pausing import pause
 from workers.status import Consumers
 
