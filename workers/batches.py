@@ -92,6 +92,11 @@ class Batch:
         )
 
     @property
+    def clears(self) -> bool:
+        """Whether operations are moot on the word of the clear that it ends with."""
+        return self.event is not None and self.moot > 0
+
+    @property
     def alone(self) -> Operation | None:
         """The one operation that the targets are to be told of, if it is only one."""
         if self.event is not None:

@@ -168,6 +168,9 @@ class Deliverer:
                 continue
             try:
                 rendered = render(integration, turn.lease.segment, batch)
+                if rendered.rejected and batch.clears:
+                    turn.hand.deliver_all()  # the clear goes to the quarantine alone, in its turn
+                    continue
                 if rendered.rejected and turn.no_room:
                     goes_on = self._wait_for_room(turn, batch, started)
                     continue
@@ -245,7 +248,7 @@ class Deliverer:
         self, turn: Turn, batch: Batch, rejected: list[Rejected], done: Done, bad: Refused | None = None
     ) -> bool | Failed:
         """Trims the lane up to the batch and records it; whether the turn goes on."""
-        turn.deadly = False
+        turn.deadly, turn.running = False, ""
         before = turn.hand.settled
         turn.hand.settle(batch)
         suspects = turn.hand.up_to(turn.suspect)
@@ -314,8 +317,8 @@ class Deliverer:
         plan = retrying.plan(
             error, Attempt(batch.counted, alone is not None, turn.attempts, turn.limit, tolerant=tolerant)
         )
-        if plan.action is Action.SET_ASIDE and batch.event is not None and batch.moot:
-            turn.hand.deliver_all()  # the clear goes to the quarantine alone, in its turn
+        if plan.action is Action.SET_ASIDE and batch.clears:
+            turn.hand.deliver_all()  # as where it cannot be rendered
             return True
         if plan.action is Action.SET_ASIDE and alone is not None:
             refused = Refused(alone, error, may_be_ours=alone.sequence <= turn.tried_to)

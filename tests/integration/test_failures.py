@@ -158,6 +158,19 @@ def test_a_clear_that_goes_to_the_quarantine_takes_nothing_along(job: Job) -> No
     assert job.installation.backlog() == 0
 
 
+def test_a_clear_that_cannot_be_rendered_takes_nothing_along(job: Job) -> None:
+    job.configure(clear="DELETE FROM member WHERE segment_id = {segment_id} AND {number segment_name} = 1")
+    job.push(upsert(7, "no number"), add(7, "A", "B"))
+    job.installation.producer.push([clear(7)])
+    job.push(add(7, "C"))
+
+    serve(job, 2)
+
+    assert job.target.members() == {("7", "A"), ("7", "B"), ("7", "C")}
+    assert [entry.event_type for entry in job.quarantined()] == ["clear"]
+    assert job.installation.backlog() == 0
+
+
 def test_a_bad_segment_event_costs_itself(job: Job) -> None:
     if job.target.dialect == "sqlite":
         job.target.run(
