@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery.exceptions import Retry
 
 from workers.celery import app, runtime, wake_all
+from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError
-from workers.turns import Failed, NothingDue
 
 SECONDS = 2.0
 """What one wake-up may take, so that a dead connector cannot hold every process (RULES.md 26a)."""

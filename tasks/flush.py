@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workers import crashpoints
+from workers import failpoints as crashpoints
 from workers.celery import app, wake_all
-from workers.crashpoints import reach
+from workers.failpoints import reach
 
 
 @app.task(name="segsync.flush")  # type: ignore[untyped-decorator]

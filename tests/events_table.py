@@ -1,6 +1,7 @@
 r"""Good and bad events: what the intake makes of them, and so what the producers' client must let through.
 
-`workers/events.py` and `segsync.py` share no code, because platforms copy the second; this table is what they share.
+`workers/events/parsing.py` and `segsync.py` share no code, because platforms copy the second; this table is what
+they share.
 The client refuses whatever is not wholly good. `SECRET` stands where people's data would: no error may show it.
 """
 

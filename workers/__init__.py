@@ -1,1 +1,1 @@
-"""How it is done: everything behind the tasks. Start with delivery.py; docs/architecture.md has the map."""
+"""How it is done: everything behind the tasks. Start with delivery/deliverer.py; docs/architecture.md has the map."""

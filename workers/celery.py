@@ -19,11 +19,11 @@ from kombu.entity import Queue
 from kombu.exceptions import ChannelError
 from redis import RedisError
 
+from workers.control.startup import settle_configuration
 from workers.errors import SegsyncError, SettingsError
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, load_local
-from workers.starting import settle_configuration
 
 if TYPE_CHECKING:
     from workers.lanes.messages import Wake

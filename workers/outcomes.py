@@ -1,7 +1,7 @@
 """What came of what was accepted: the records that scripts append to the outcomes stream.
 
 They are written by the same script that moves a lane or the intake on, so no count is lost when a
-process or the ledger dies (RULES.md 28), and read by the drainer (`workers/ledger.py`), which writes
+process or the ledger dies (RULES.md 28), and read by the drainer (`workers/ledger/database.py`), which writes
 them to the ledger. Only `Quarantined` carries profile data.
 """
 
@@ -20,7 +20,7 @@ class QueryRun(msgspec.Struct, frozen=True, array_like=True):
     statements    SQL statements sent
     rows          affected rows, as the driver counts them (MySQL counts an updated row twice)
     duration_us   microseconds from the first statement's start to the last one's end
-    runs          1; more where many were folded into one (`workers/folding.py`), and then all numbers are sums
+    runs          1; more where many were folded into one (`workers/ledger/rollups.py`), and then all numbers are sums
     """
 
     event_type: str
@@ -84,7 +84,7 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
     payload       the profile's or event's bytes as they came; very large ones: their beginning
     size, sha256  of the whole payload
     detail        the vendor's text, if a target refused it
-    slot          what its lane knows it by while it is open (`workers/slots.py`); "" where it has no usable key
+    slot          what its lane knows it by while it is open (`delivery/superseding.py`); "" without a usable key
     event_us      when it happened: the producer's own time in Unix microseconds, if it gave one
     retries       how often it was retried before, under the entries that this one replaces
     replaces      uid of the entry that was retried and refused once more, or ""

@@ -12,20 +12,20 @@ import socket
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from workers import revision
-from workers.compaction import compact_waiting
 from workers.connectors import connect
-from workers.delivery import Deliverer
-from workers.drainer import Drainer
+from workers.delivery.compaction import compact_waiting
+from workers.delivery.deliverer import Deliverer
+from workers.delivery.leases import Heartbeat
+from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
-from workers.intake import Router, RoutingLost
-from workers.keys import Keys
 from workers.lanes import Lanes
-from workers.leases import Heartbeat
-from workers.ledger import Ledger
-from workers.quarantine_room import QuarantineRoom
-from workers.routing import Routes
-from workers.turns import NothingDue
+from workers.lanes.keys import Keys
+from workers.ledger.database import Ledger
+from workers.ledger.ingest import Drainer
+from workers.quarantine.open_counts import QuarantineRoom
+from workers.routing.router import Router, RoutingLost
+from workers.routing.routes import Routes
+from workers.settings import revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.connectors.contract import Connector
+    from workers.delivery.turn import Result
     from workers.lanes.messages import Tick
-    from workers.revision import Applied
     from workers.settings import LocalSettings
-    from workers.turns import Result
+    from workers.settings.revision import Applied
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from segsync import Producer
-from workers.keys import Keys
-from workers.ledger import Ledger
+from workers.lanes.keys import Keys
+from workers.ledger.database import Ledger
 from workers.runtime import Runtime
 from workers.settings import load_local
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.model import profiles
 from tests.targets import TargetDatabase
-from workers import crashpoints
+from workers import failpoints as crashpoints
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:

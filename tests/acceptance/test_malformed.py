@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.model import profiles
 from tests.targets import TargetDatabase
-from workers import quarantine
+from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
     from tests.acceptance.installation import Installation

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from tests.targets import TargetDatabase
-from workers import quarantine
+from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

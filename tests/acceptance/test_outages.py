@@ -14,8 +14,9 @@ import pytest
 from tests.model import Model, profiles
 from tests.servers.postgresql import PostgresqlServer
 from tests.targets import TargetDatabase
-from workers import quarantine, statistics
-from workers.ledger import Ledger
+from workers.ledger import statistics
+from workers.ledger.database import Ledger
+from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from tests.acceptance.test_timing import seconds_until
 from tests.model import Model, profiles
 from tests.servers.redis import RedisServer
 from tests.targets import TargetDatabase
-from workers.ledger import Ledger
+from workers.ledger.database import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ import pymysql
 from tests.chaos import failover
 from tests.chaos.servers import wait
 from tests.chaos.session import LEASE_MS
-from workers import crashpoints
+from workers import failpoints as crashpoints
 
 if TYPE_CHECKING:
     import random

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery.__main__ import main
 
-from workers import crashpoints
+from workers import failpoints as crashpoints
 
 
 def arm() -> None:

@@ -14,7 +14,7 @@ from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
 from tests.chaos.session import Armed
-from workers import crashpoints
+from workers import failpoints as crashpoints
 
 if TYPE_CHECKING:
     from pathlib import Path

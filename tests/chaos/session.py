@@ -20,8 +20,7 @@ from tests.chaos.events import Model
 from tests.chaos.failover import Doubt
 from tests.chaos.servers import DIALECTS, Servers
 from tests.chaos.tables import ChaosTarget
-from workers import revision
-from workers.settings import load
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     import random

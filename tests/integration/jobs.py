@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.model import Model, profiles
-from workers import outcomes, revision
-from workers.draining import drain
-from workers.settings import load
+from workers import outcomes
+from workers.control.drain import drain
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from tests.acceptance.installation import Installation
     from tests.targets import TargetDatabase
-    from workers.draining import DrainReport
+    from workers.control.drain import DrainReport
     from workers.runtime import Runtime
 
 

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from tests.integration.jobs import Job, clear, upsert
 from tests.model import profiles
 from tests.targets import TargetDatabase
-from workers import pausing
-from workers.compaction import compact_waiting
-from workers.draining import drain
+from workers.control import pause as pausing
+from workers.control.drain import drain
+from workers.delivery.compaction import compact_waiting
 from workers.lanes.chunks import MAX_OPERATIONS
-from workers.ledger_tables import deliveries, queries
+from workers.ledger.tables import deliveries, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable

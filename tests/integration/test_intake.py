@@ -10,11 +10,11 @@ import pytest
 
 from workers import outcomes
 from workers.errors import Stale
-from workers.intake import Router, RoutingLost
 from workers.integrations import Scope
-from workers.keys import Keys
 from workers.lanes import Lanes, Operation, store, unpack
-from workers.routing import Routes
+from workers.lanes.keys import Keys
+from workers.routing.router import Router, RoutingLost
+from workers.routing.routes import Routes
 
 if TYPE_CHECKING:
     import redis

@@ -9,9 +9,9 @@ import pytest
 from redis import ResponseError
 
 from workers.errors import Stale
-from workers.events import Kind
-from workers.keys import Keys
+from workers.events.parsing import Kind
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Probe, Rest, Systemic, pack
+from workers.lanes.keys import Keys
 from workers.lanes.messages import Compaction, Move, Release, Run, Settlement
 
 if TYPE_CHECKING:

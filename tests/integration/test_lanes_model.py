@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.integration.test_lanes import NOW, Bench
-from workers.batches import Hand
-from workers.compaction import compact_waiting
-from workers.events import Kind
+from workers.delivery.batching import Hand
+from workers.delivery.compaction import compact_waiting
+from workers.events.parsing import Kind
 from workers.integrations import Integration, Scope
 from workers.lanes import Claimed, Idle, Lost, More, Rest
 from workers.lanes.chunks import unpack

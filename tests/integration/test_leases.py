@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 from tests.integration.jobs import add
-from workers import delivery
+from workers.delivery import deliverer as delivery
 
 if TYPE_CHECKING:
     import pytest

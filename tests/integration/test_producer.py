@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from segsync import IntakeFull, InvalidEvent, Producer, PushFailed
-from workers.events import parse
+from workers.events.parsing import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

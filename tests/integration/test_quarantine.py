@@ -9,18 +9,20 @@ import pytest
 
 from tests.integration.jobs import add, clear, delete, remove, upsert
 from tests.targets import TargetDatabase
-from workers import outcomes, quarantine, requeueing, revision
+from workers import outcomes
 from workers.errors import MalformedEvent
-from workers.quarantine import Wanted
+from workers.quarantine import entries as quarantine
+from workers.quarantine import requeue as requeueing
+from workers.quarantine.entries import Wanted
 from workers.runtime import Runtime
-from workers.settings import load, load_local
+from workers.settings import load, load_local, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.jobs import Job
-    from workers.quarantine import EntryDetail
-    from workers.requeueing import Done
+    from workers.quarantine.entries import EntryDetail
+    from workers.quarantine.requeue import Done
 
 BAD = "x" * 300
 """Too long for client_id in MariaDB and PostgreSQL."""
@@ -456,7 +458,7 @@ def test_an_event_that_can_be_read_by_now_goes_to_all_that_want_it(lite: Job, mo
         raise MalformedEvent("malformed: not yet")
 
     with monkeypatch.context() as patched:
-        patched.setattr("workers.intake.parse", cannot)
+        patched.setattr("workers.routing.router.parse", cannot)
         lite.push(add(7, "A"))
         lite.drain()
     assert lite.target.members() == set()
@@ -540,8 +542,8 @@ def test_whenever_the_process_ends_an_entry_is_in_one_state(
             raise Ended
 
     with monkeypatch.context() as patched:
-        patched.setattr("workers.intake.reach", reach)
-        patched.setattr("workers.delivery.reach", reach)
+        patched.setattr("workers.routing.router.reach", reach)
+        patched.setattr("workers.delivery.deliverer.reach", reach)
         if fixed or point != "after-commit":
             with pytest.raises(Ended):
                 lite.drain()

@@ -10,17 +10,20 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.targets import TargetDatabase
-from workers import intake, quarantine, quarantine_room, requeueing
-from workers.draining import drain
-from workers.quarantine import Wanted
-from workers.quarantine_room import QuarantineRoom
-from workers.turns import Failed
+from workers.control.drain import drain
+from workers.delivery.turn import Failed
+from workers.quarantine import entries as quarantine
+from workers.quarantine import open_counts as quarantine_room
+from workers.quarantine import requeue as requeueing
+from workers.quarantine.entries import Wanted
+from workers.quarantine.open_counts import QuarantineRoom
+from workers.routing import router as intake
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.jobs import Job
-    from workers.draining import DrainReport
+    from workers.control.drain import DrainReport
 
 
 @pytest.fixture
@@ -159,7 +162,7 @@ def test_it_is_not_set_right_by_a_ledger_that_lacks_something(job: Job, monkeypa
     for wake in job.runtime.tick("task").wakes:
         if wake.queue == "deliver.crm":
             assert not isinstance(job.runtime.deliver("crm", wake.token, 5), Failed)
-    monkeypatch.setattr("workers.drainer.Drainer.drain", lambda *_: _nothing_drained())
+    monkeypatch.setattr("workers.ledger.ingest.Drainer.drain", lambda *_: _nothing_drained())
 
     job.runtime.drain_outcomes(10)
 
@@ -167,7 +170,7 @@ def test_it_is_not_set_right_by_a_ledger_that_lacks_something(job: Job, monkeypa
 
 
 def _nothing_drained() -> Any:
-    from workers.drainer import DrainReport  # noqa: PLC0415 - only here
+    from workers.ledger.ingest import DrainReport  # noqa: PLC0415 - only here
 
     return DrainReport(busy=True)
 

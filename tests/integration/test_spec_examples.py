@@ -14,11 +14,11 @@ import pytest
 from tests.acceptance.installation import Installation
 from tests.model import profiles
 from tests.targets import TargetDatabase
-from workers import quarantine, revision
-from workers.draining import drain
+from workers.control.drain import drain
 from workers.errors import SettingsError
-from workers.quarantine import Wanted
-from workers.settings import load
+from workers.quarantine import entries as quarantine
+from workers.quarantine.entries import Wanted
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from pathlib import Path

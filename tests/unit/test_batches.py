@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from workers.batches import Batch, Cut, Hand
-from workers.events import Kind
+from workers.delivery.batching import Batch, Cut, Hand
+from workers.events.parsing import Kind
 from workers.lanes.chunks import Operation, pack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workers.events import Kind
+from workers.events.parsing import Kind
 from workers.lanes.chunks import MAX_MS, MAX_N, Operation
 
 IN_ORDER = [(9, 0, 0), (9, 0, 1), (9, 0, 10), (9, 1, 0), (9, 10, 0), (10, 0, 0), (10, 0, 9_999_999), (MAX_MS, MAX_N, 0)]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workers.compaction import Thinner
-from workers.events import Kind
+from workers.delivery.compaction import Thinner
+from workers.events.parsing import Kind
 from workers.lanes.chunks import MAX_OPERATIONS, Operation, Retry, pack, unpack
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.events_table import ROWS, SECRET, Row, Verdict
-from workers import events
 from workers.errors import MalformedEvent
-from workers.events import Kind, SegmentFacts, parse, profile, raw_excerpt
-from workers.numerals import Numeral
+from workers.events import parsing as events
+from workers.events.numerals import Numeral
+from workers.events.parsing import Kind, SegmentFacts, parse, profile, raw_excerpt
 
 LONE_SURROGATE = rb'{"_id":"bad","a":"\ud800"}'
 

@@ -7,7 +7,7 @@ import logging
 import msgspec
 import pytest
 
-from workers.folding import unfold
+from workers.ledger.rollups import unfold
 
 GROUP = msgspec.msgpack.encode(("crm", "db", "delivered", "", "", "", 400_000, 64.0))
 NAMES = ("tries", "operations", "merged", "moot", "quarantined", "duration_us")

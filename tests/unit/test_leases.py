@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from redis import RedisError
 
-from workers import leases
-from workers.leases import RENEW_EVERY, Heartbeat, Lease
+from workers.delivery import leases
+from workers.delivery.leases import RENEW_EVERY, Heartbeat, Lease
 
 
 class Lanes:

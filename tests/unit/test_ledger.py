@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DataError, IntegrityError, InvalidRequestError, OperationalError, SQLAlchemyError
 
-from workers.ledger import Ledger, LedgerError, _translate
+from workers.ledger.database import Ledger, LedgerError, _translate
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,8 @@ def test_only_the_ledger_s_modules_load_sqlalchemy_and_only_upgrades_alembic() -
     """Every command pays for what is imported."""
     script = (
         "import sys, workers.outcomes; assert 'sqlalchemy' not in sys.modules;"
-        "import workers.drainer, workers.statistics, workers.quarantine; assert 'alembic' not in sys.modules"
+        "import workers.ledger.ingest, workers.ledger.statistics, workers.quarantine.entries;"
+        "assert 'alembic' not in sys.modules"
     )
 
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from workers.ledger_tables import (
+from workers.ledger.tables import (
     deliveries,
     delivery_row,
     milliseconds_of,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workers.events import Kind
+from workers.events.parsing import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation
-from workers.loads import LANES_AT_MOST, Load, Position
+from workers.routing.transfer import LANES_AT_MOST, Load, Position
 
 
 def load(count: int, body: bytes = b"{}", *, segments: int = 1) -> Load:

@@ -21,10 +21,10 @@ import segsync
 from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
 from tests.events_table import ROWS, SECRET, Row, Verdict
 from tests.fake_redis import FakeRedis, producer_to
-from workers import events
 from workers.errors import MalformedEvent
-from workers.events import parse, profile
-from workers.numerals import Numeral
+from workers.events import parsing as events
+from workers.events.numerals import Numeral
+from workers.events.parsing import parse, profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

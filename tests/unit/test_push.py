@@ -12,8 +12,8 @@ import redis
 
 from segsync import PushFailed
 from tests.fake_redis import FakeRedis, producer_to
-from workers.cli import push
-from workers.cli.push import BadLine, PushReport, PushStopped, push_lines, read_lines
+from workers.cli import json_lines as push
+from workers.cli.json_lines import BadLine, PushReport, PushStopped, push_lines, read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from workers.batches import Cut, Hand
-from workers.events import Kind
+from workers.delivery.batching import Cut, Hand
+from workers.delivery.rendering import render
+from workers.events.parsing import Kind
 from workers.lanes.chunks import Operation, pack
-from workers.rendering import render
 from workers.templates import QueryKind
 
 

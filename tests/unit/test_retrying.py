@@ -6,9 +6,9 @@ import doctest
 
 import pytest
 
-from workers import retrying
+from workers.delivery import retry_policy as retrying
+from workers.delivery.retry_policy import Action, Attempt, ConnectFailed, Plan, backoff_ms, next_limit, plan
 from workers.errors import ErrorClass, HoldLevel, TargetError
-from workers.retrying import Action, Attempt, ConnectFailed, Plan, backoff_ms, next_limit, plan
 
 
 def error(kind: ErrorClass, level: HoldLevel = HoldLevel.LANE) -> TargetError:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from workers.events import Kind, SegmentFacts
+from workers.events.parsing import Kind, SegmentFacts
 from workers.integrations import Scope, Segment
-from workers.routing import Known, Routes, restore, store
+from workers.routing.routes import Known, Routes, restore, store
 
 
 def routes(**scopes: Scope) -> Routes:

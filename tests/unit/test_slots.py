@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from workers.batches import Batch, Cut, Hand, Rejected
-from workers.events import Kind
+from workers.delivery.batching import Batch, Cut, Hand, Rejected
+from workers.delivery.superseding import CLEAR, SEGMENT, Change, change, slot_of_key, slots
+from workers.events.parsing import Kind
 from workers.lanes.chunks import Operation, Retry, pack, unpack
-from workers.slots import CLEAR, SEGMENT, Change, change, slot_of_key, slots
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
 ALL = Cut(1000, ("K",), merges=True)

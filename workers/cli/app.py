@@ -50,7 +50,7 @@ def options(
 @app.command()
 def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flower, until Ctrl-C.")] = False) -> None:
     """Everything embedded and real: events in, rows read back."""
-    from workers.cli import demo as command
+    from workers.cli.commands import demo as command
 
     raise typer.Exit(command.run(keep=keep))
 
@@ -58,7 +58,7 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flo
 @app.command()
 def up() -> None:
     """Run it all on your own segsync.toml, until Ctrl-C."""
-    from workers.cli import up as command
+    from workers.cli.commands import up as command
 
     raise typer.Exit(command.run())
 
@@ -73,7 +73,7 @@ def init(
     only_sql: Annotated[bool, typer.Option("--sql", help="Only the tables, to be run in the database.")] = False,
 ) -> None:
     """Write a complete integration: tables, keys and queries."""
-    from workers.cli import init as command
+    from workers.cli.commands import init as command
 
     raise typer.Exit(command.run(dialect, output, only_sql=only_sql))
 
@@ -90,7 +90,7 @@ def check(
 
     With --connect the exit status is 1 where a target needs someone: out of reach, a wrong column, a missing right.
     """
-    from workers.cli import check as command
+    from workers.cli.commands import check as command
 
     raise typer.Exit(command.run(as_json=as_json, connect=connect))
 
@@ -112,7 +112,7 @@ def apply(
 
     Workers follow within seconds, without restart.
     """
-    from workers.cli import apply as command
+    from workers.cli.commands import apply as command
 
     raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes))
 
@@ -142,7 +142,7 @@ def preview(
     --try shows rows and errors, the database's own words among them; the exit status is 1 where a statement fails or
     the connector is out of reach. It refuses, with 2, what cannot be rolled back. See docs/preview.md.
     """
-    from workers.cli import preview as command
+    from workers.cli.commands import preview as command
 
     raise typer.Exit(command.run(integration, path, write=write, tried=tried, as_json=as_json))
 
@@ -152,7 +152,7 @@ def push(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Events, one JSON object per line; - is a pipe.")],
 ) -> None:
     """Push events from JSON lines."""
-    from workers.cli import pushing as command
+    from workers.cli.commands import push as command
 
     raise typer.Exit(command.run(file))
 
@@ -163,7 +163,7 @@ def status(*, as_json: Json = False) -> None:
 
     The exit status is 1 where someone is needed, 3 where Redis or the ledger is out of reach.
     """
-    from workers.cli import status as command
+    from workers.cli.commands import status as command
 
     raise typer.Exit(command.run(as_json=as_json))
 
@@ -177,7 +177,7 @@ def stats(
     as_json: Json = False,
 ) -> None:
     """Successful queries, rows, failures and latency, by the hour."""
-    from workers.cli import history as command
+    from workers.cli.commands import statistics as command
 
     raise typer.Exit(command.stats(since, until, integration, as_json=as_json))
 
@@ -185,7 +185,7 @@ def stats(
 @app.command()
 def errors(*, since: Since = "24h", integration: OfKey = None, as_json: Json = False) -> None:
     """What failed, grouped by cause, the newest first."""
-    from workers.cli import history as command
+    from workers.cli.commands import statistics as command
 
     raise typer.Exit(command.errors(since, integration, as_json=as_json))
 
@@ -199,7 +199,7 @@ def pause(
 
     Returns when the batch in flight is settled. Survives deploys and restarts.
     """
-    from workers.cli import pause as command
+    from workers.cli.commands import pause as command
 
     raise typer.Exit(command.pause(integration, reason))
 
@@ -207,7 +207,7 @@ def pause(
 @app.command()
 def resume(integration: Key) -> None:
     """Let a paused integration go on, at once."""
-    from workers.cli import pause as command
+    from workers.cli.commands import pause as command
 
     raise typer.Exit(command.resume(integration))
 
@@ -218,7 +218,7 @@ def drain() -> None:
 
     Needs no Celery: what saves a Redis that is so full that no worker can start.
     """
-    from workers.cli import drain as command
+    from workers.cli.commands import drain as command
 
     raise typer.Exit(command.run())
 
@@ -232,7 +232,7 @@ def quarantine_list(
     as_json: Json = False,
 ) -> None:
     """The open entries, the newest first."""
-    from workers.cli import quarantine as command
+    from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.listed(integration, limit, state=state, as_json=as_json))
 
@@ -242,7 +242,7 @@ def quarantine_show(
     entry: Annotated[int, typer.Argument(metavar="ID", help="As `quarantine list` shows it.")], *, as_json: Json = False
 ) -> None:
     """One entry with all that is known of it, its data too."""
-    from workers.cli import quarantine as command
+    from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.show(entry, as_json=as_json))
 
@@ -255,7 +255,7 @@ def quarantine_retry(
 
     Nothing that came later is overwritten: such an entry becomes superseded.
     """
-    from workers.cli import quarantine as command
+    from workers.cli.commands import quarantine as command
 
     which = command.wanted(ids or [], integration, code, every=every)
     raise typer.Exit(command.retry(which, as_json=as_json))
@@ -264,7 +264,7 @@ def quarantine_retry(
 @quarantine.command("drop")
 def quarantine_drop(ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, as_json: Json = False) -> None:
     """Give entries up; they stay readable until they are purged."""
-    from workers.cli import quarantine as command
+    from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json))
 
@@ -278,7 +278,7 @@ def quarantine_export(
     state: State = "open",
 ) -> None:
     """Write entries with their data as JSON lines."""
-    from workers.cli import quarantine as command
+    from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.export(command.fitting(integration, code, state), file))
 
@@ -288,7 +288,7 @@ def quarantine_purge(
     older_than: Annotated[str, typer.Option(metavar="T", help="An age (30d) or a time (ISO 8601).")],
 ) -> None:
     """Delete entries that were resolved before then."""
-    from workers.cli import quarantine as command
+    from workers.cli.commands import quarantine as command
 
     raise typer.Exit(command.purge(older_than))
 
@@ -301,7 +301,7 @@ def main() -> None:
     try:
         app()
     except Exception as error:
-        from workers.cli.failing import explain
+        from workers.cli.exit_status import explain
 
         failure = explain(error)
         if failure is None:

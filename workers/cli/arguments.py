@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from workers.errors import SegsyncError
-from workers.moments import since_1970
+from workers.events.iso8601 import since_1970
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|h|d|w)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -21,14 +21,14 @@ def connect(target: Target) -> Connector:
     # like `segsync status`, or a worker of another connector, needs none of them.
     match target.dialect:
         case "mysql":
-            from workers.connectors.sql.mysql import connect as link  # noqa: PLC0415
+            from workers.connectors.sql.mysql.link import connect as link  # noqa: PLC0415
         case "postgresql":
-            from workers.connectors.sql.postgresql import connect as link  # type: ignore[assignment]  # noqa: PLC0415
+            from workers.connectors.sql.postgresql.link import connect as link  # type: ignore[assignment]  # noqa: PLC0415
         case "sqlite":
-            from workers.connectors.sql.sqlite import connect as link  # type: ignore[assignment]  # noqa: PLC0415
+            from workers.connectors.sql.sqlite.link import connect as link  # type: ignore[assignment]  # noqa: PLC0415
         case _:
             reason = f"there is no connector for {target.dialect!r}; expected one of {', '.join(DIALECTS)}"
             raise TargetError(ErrorClass.HOLD, "segsync dialect", reason, level=HoldLevel.CONNECTOR)
-    from workers.connectors.sql.pool import SqlConnector  # noqa: PLC0415
+    from workers.connectors.sql.connector import SqlConnector  # noqa: PLC0415
 
     return SqlConnector(target, lambda: link(target))

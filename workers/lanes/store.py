@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
+from workers.lanes.clock import redis_ms
 from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Systemic, Tick, Waiting, Wake
-from workers.redis_clock import redis_ms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Lanes:
         self.namespace = namespace
         self.revision = revision
         self.owner = owner
-        folder = Path(__file__).parent
+        folder = Path(__file__).parent / "scripts"
         common = (folder / "common.lua").read_text()
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 

@@ -12,7 +12,7 @@ raises them together.
 
 from workers.settings.connectors import ConnectorSettings
 from workers.settings.loading import Settings, from_published, load, load_local
-from workers.settings.stores import LocalSettings, RedisSettings
+from workers.settings.local import LocalSettings, RedisSettings
 
 __all__ = [
     "ConnectorSettings",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from workers.connectors.contract import Target
-from workers.settings.addresses import Address, read_address
+from workers.settings.database_url import Address, read_address
 from workers.settings.table import nearest, show
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
-from workers.settings.addresses import read_address
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import ConnectorSettings, read_connectors
-from workers.settings.declared import read_integrations
+from workers.settings.database_url import read_address
 from workers.settings.includes import merge_includes
-from workers.settings.queries import write_out
+from workers.settings.integrations import read_integrations
+from workers.settings.local import LocalSettings, read_local
+from workers.settings.query_sets import write_out
 from workers.settings.source import LOCAL, Source, open_source
-from workers.settings.stores import LocalSettings, read_local
 from workers.settings.table import Table
 from workers.settings.urls import split, with_password
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates.functions import FUNCTIONS, check_call
 from workers.templates.nodes import Call, Compare, Const, Expression, Logic, Not, Steps
 from workers.templates.scope import BUILTINS, FOREIGN, Scope, UnknownName, suggestion

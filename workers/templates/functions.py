@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates import jsonpath
 from workers.templates.dates import format_mistake, format_time, zone
 from workers.templates.model import BAD_VALUE, RowProblem

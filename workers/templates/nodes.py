@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.numerals import Numeral
+    from workers.events.numerals import Numeral
 
 Steps = tuple[str | int, ...]
 

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates.model import BAD_KEY, BAD_VALUE, MISSING_KEY, RowProblem
 
 if TYPE_CHECKING:

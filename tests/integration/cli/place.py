@@ -10,10 +10,9 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from segsync import Producer
-from workers import revision
-from workers.keys import Keys
+from workers.lanes.keys import Keys
 from workers.runtime import Runtime
-from workers.settings import load
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.cli.place import integration
-from workers import applying, revision
-from workers.applying import ApplyRefused, WrongChoice
-from workers.draining import drain
+from workers.control import apply as applying
+from workers.control.apply import ApplyRefused, WrongChoice
+from workers.control.drain import drain
+from workers.control.pause import NotSettled, UnknownIntegration, pause
 from workers.lanes import Claimed, Lanes
-from workers.pausing import NotSettled, UnknownIntegration, pause
+from workers.settings import revision
 
 if TYPE_CHECKING:
     from tests.integration.cli.place import Place
-    from workers.applying import Report
+    from workers.control.apply import Report
 
 
 def apply(place: Place, *integrations: str, **choices: Any) -> Report:

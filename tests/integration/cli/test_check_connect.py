@@ -13,12 +13,12 @@ from tests.integration.cli.test_init import environment
 from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
 from tests.targets import TargetDatabase
 from workers.cli import presets
-from workers.cli.connecting import _examine, _masked
-from workers.connectors.examining import Step
-from workers.examining.targets import Examination
+from workers.cli.commands.check_targets import _examine, _masked
+from workers.connectors.inspection import Step
+from workers.preflight.examination import Examination
 from workers.settings import load
-from workers.settings.addresses import Address
 from workers.settings.connectors import ConnectorSettings
+from workers.settings.database_url import Address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,7 @@ def test_a_wrong_file_ends_with_two_and_nothing_is_tried(place: Place) -> None:
 def test_a_plain_check_loads_no_driver_and_no_parser(place: Place) -> None:
     write(place, '[connectors.a]\nurl = "sqlite:///target.db"')
     program = (
-        "import sys; from workers.cli.check import run; run(as_json=True);"
+        "import sys; from workers.cli.commands.check import run; run(as_json=True);"
         "print([name for name in ('sqlglot', 'pymysql', 'psycopg') if name in sys.modules], file=sys.stderr)"
     )
     environ = {"SEGSYNC_CONFIG": str(place.file), "PATH": "/usr/bin:/bin"}

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.integration.cli.place import integration
-from workers import statistics
-from workers.draining import drain
+from workers.control.drain import drain
+from workers.ledger import statistics
 
 if TYPE_CHECKING:
     from tests.integration.cli.place import Place

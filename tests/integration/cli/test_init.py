@@ -9,11 +9,10 @@ import pytest
 from segsync import Producer
 from tests.integration.jobs import add, clear, delete, remove, upsert
 from tests.targets import TargetDatabase
-from workers import revision
-from workers.draining import drain
-from workers.keys import Keys
+from workers.control.drain import drain
+from workers.lanes.keys import Keys
 from workers.runtime import Runtime
-from workers.settings import load
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from tests.integration.cli.place import Place

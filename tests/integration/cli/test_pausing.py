@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.cli.place import integration
-from workers.draining import drain
+from workers.control.drain import drain
+from workers.control.pause import NotPausable, NotSettled, UnknownIntegration, pause, resume
 from workers.lanes import Claimed, Lanes
 from workers.lanes.messages import Release
-from workers.pausing import NotPausable, NotSettled, UnknownIntegration, pause, resume
 
 if TYPE_CHECKING:
     from collections.abc import Callable

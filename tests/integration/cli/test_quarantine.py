@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.cli.place import integration
-from workers import quarantine as entries
-from workers.cli import quarantine
 from workers.cli.arguments import WrongUsage
-from workers.cli.failing import FINE, NEEDS_SOMEONE
-from workers.draining import drain
-from workers.quarantine import Wanted
+from workers.cli.commands import quarantine
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.control.drain import drain
+from workers.quarantine import entries
+from workers.quarantine.entries import Wanted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.cli.place import integration
-from workers import status
-from workers.draining import drain
+from workers.control.drain import drain
+from workers.control.pause import pause
 from workers.lanes import Claimed, Lanes
 from workers.lanes.messages import Release
-from workers.pausing import pause
-from workers.status import Consumers
+from workers.monitoring import status
+from workers.monitoring.status import Consumers
 
 if TYPE_CHECKING:
     from tests.integration.cli.place import Place
+    from workers.monitoring.status import IntegrationStatus, Status
     from workers.runtime import Runtime
-    from workers.status import IntegrationStatus, Status
 
 
 def read(runtime: Runtime, workers: int = 1, **queues: int) -> Status:

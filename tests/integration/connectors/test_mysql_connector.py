@@ -11,7 +11,8 @@ import pytest
 
 from tests.servers.rows import Database
 from workers.connectors import connect
-from workers.connectors.sql import links, mysql
+from workers.connectors.sql import link as links
+from workers.connectors.sql.mysql import link as mysql
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 
 from tests.servers.rows import Database
 from workers.connectors import connect
-from workers.connectors.sql import links, postgresql
+from workers.connectors.sql import link as links
+from workers.connectors.sql.postgresql import link as postgresql
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:

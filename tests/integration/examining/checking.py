@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workers.cli.connecting import examine_all
+from workers.cli.commands.check_targets import examine_all
 from workers.settings import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.targets import TargetDatabase
-    from workers.examining.findings import Finding
-    from workers.examining.targets import Examination
+    from workers.preflight.examination import Examination
+    from workers.preflight.findings import Finding
 
 _SCHEMA = {
     "mysql": "SELECT table_name, column_name, column_type, collation_name, column_key FROM information_schema.columns"

@@ -9,8 +9,8 @@ import pytest
 from tests.integration.examining.checking import marked
 from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
 from tests.servers.mariadb import PASSWORD, PASSWORD_USER
-from workers.connectors.sql.mysql import Connection
-from workers.connectors.sql.mysql_catalog import MysqlExamined
+from workers.connectors.sql.mysql.catalog import MysqlExamined
+from workers.connectors.sql.mysql.link import Connection
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.examining.checking import marked
 from tests.servers.postgresql import PASSWORD, PASSWORD_USER, REFUSED_USER
-from workers.connectors.sql.postgresql_catalog import PostgresqlExamined
+from workers.connectors.sql.postgresql.catalog import PostgresqlExamined
 
 if TYPE_CHECKING:
     from tests.integration.examining.checking import Place

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.ledger import Ledger
+from workers.ledger.database import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path

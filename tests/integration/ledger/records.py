@@ -12,7 +12,7 @@ from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-    from workers.ledger import Ledger
+    from workers.ledger.database import Ledger
 
 NOON = 1_700_049_600_000
 """Milliseconds: 2023-11-15 12:00 UTC."""

@@ -14,13 +14,13 @@ import pytest
 import redis
 
 from tests.integration.ledger.records import delivery, entry, failure, rows
-from workers import drainer as drainer_module
-from workers.drainer import MOST_RECORDS, Drainer, DrainReport
 from workers.lanes.store import LEASE_MS
-from workers.ledger import Ledger, LedgerError
-from workers.ledger_tables import deliveries, quarantine, queries
+from workers.ledger import ingest as drainer_module
+from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.ingest import MOST_RECORDS, Drainer, DrainReport
+from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import encode
-from workers.quarantine import list_entries, show
+from workers.quarantine.entries import list_entries, show
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,13 +14,13 @@ import workers.lanes
 from tests.acceptance.installation import Installation
 from tests.integration.jobs import Job, add, clear, remove, upsert
 from tests.targets import TargetDatabase
-from workers.drainer import Drainer
-from workers.keys import Keys
-from workers.ledger import Ledger, LedgerError, Writer
-from workers.ledger_tables import deliveries
+from workers.lanes.keys import Keys
+from workers.ledger.database import Ledger, LedgerError, Writer
+from workers.ledger.ingest import Drainer
+from workers.ledger.statistics import errors, stats
+from workers.ledger.tables import deliveries
 from workers.outcomes import Delivery, encode
 from workers.runtime import Runtime
-from workers.statistics import errors, stats
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure
-from workers.ledger import Ledger, LedgerError
+from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.statistics import ErrorRow, StatsRow, errors, stats
 from workers.outcomes import QueryRun
-from workers.quarantine import Entry, UnknownEntry, count_open, list_entries, show
-from workers.statistics import ErrorRow, StatsRow, errors, stats
+from workers.quarantine.entries import Entry, UnknownEntry, count_open, list_entries, show
 
 if TYPE_CHECKING:
     from pathlib import Path

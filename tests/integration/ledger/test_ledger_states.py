@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.ledger.records import NOON, entry, rows
-from workers.ledger_tables import quarantine
+from workers.ledger.tables import quarantine
 from workers.outcomes import Cleared, Resolved
 
 if TYPE_CHECKING:
-    from workers.ledger import Ledger
+    from workers.ledger.database import Ledger
     from workers.outcomes import Record
 
 

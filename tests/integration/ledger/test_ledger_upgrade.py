@@ -15,11 +15,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from tests.integration.ledger.records import delivery, rows
-from workers import migrations
-from workers.ledger import SCHEMA, VERSION_TABLE, Ledger, LedgerError
-from workers.ledger_tables import deliveries, delivery_row, metadata
-from workers.quarantine import count_open
-from workers.statistics import errors
+from workers.ledger import migrations
+from workers.ledger.database import SCHEMA, VERSION_TABLE, Ledger, LedgerError
+from workers.ledger.statistics import errors
+from workers.ledger.tables import deliveries, delivery_row, metadata
+from workers.quarantine.entries import count_open
 
 if TYPE_CHECKING:
     from tests.servers.postgresql import PostgresqlServer

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import inspect, select, table, text
 
 from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure, rows
-from workers import ledger as ledger_module
-from workers.ledger import Ledger, LedgerError
-from workers.ledger_tables import deliveries, quarantine, queries
+from workers.ledger import database as ledger_module
+from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import Cleared, Delivery, Quarantined, QueryRun, Resolved
 
 if TYPE_CHECKING:

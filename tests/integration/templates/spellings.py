@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 
 
 @st.composite

@@ -6,16 +6,16 @@ import pytest
 import redis
 
 from segsync import IntakeFull, PushFailed
-from workers.applying import ApplyRefused, WrongChoice
 from workers.cli.arguments import WrongUsage
-from workers.cli.failing import explain
-from workers.cli.push import BadLine, PushStopped
+from workers.cli.exit_status import explain
+from workers.cli.json_lines import BadLine, PushStopped
+from workers.control.apply import ApplyRefused, WrongChoice
+from workers.control.pause import NotPausable, NotSettled, UnknownIntegration
+from workers.control.startup import UnfitRedis
 from workers.errors import Mistake, SegsyncError, SettingsError
-from workers.ledger import LedgerError
-from workers.pausing import NotPausable, NotSettled, UnknownIntegration
-from workers.quarantine import UnknownEntry
-from workers.revision import NothingApplied
-from workers.starting import UnfitRedis
+from workers.ledger.database import LedgerError
+from workers.quarantine.entries import UnknownEntry
+from workers.settings.revision import NothingApplied
 
 
 def stopped(cause: PushFailed) -> PushStopped:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from workers.cli import lasting
-from workers.cli.lasting import _Object
 from workers.connectors.contract import Target
+from workers.preflight import rollback as lasting
+from workers.preflight.rollback import _Object
 
 TARGET = Target("crm", "mysql", "mysql://u@h/d")
 KEPT = "table d.Kept`Rows keeps what is written to it (MyISAM has no transactions)"

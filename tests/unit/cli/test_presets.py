@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.cli import init, presets
+from workers.cli import presets
 from workers.cli.arguments import WrongUsage
+from workers.cli.commands import init
 from workers.connectors.sql.positions import CREATE
 from workers.settings import load
 from workers.templates import QueryKind

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workers.cli.printing import age, plain, print_json, print_table, shown
+from workers.cli.output import age, plain, print_json, print_table, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.cli.processes import Child, Children, Program
+from workers.cli.local.children import Child, Children, Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -152,7 +152,7 @@ def test_when_we_are_killed_nothing_is_left_behind(tmp_path: Path, orphan: signa
     text = f"""
 import signal, sys, time
 from pathlib import Path
-from workers.cli.processes import Child, Program
+from workers.cli.local.children import Child, Program
 child = Child(Program("c", ["/bin/sleep", "60"], orphan=signal.Signals({int(orphan)})), Path({str(tmp_path)!r}), {{}})
 child.start()
 print(child.pid, flush=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workers.cli import embedded_redis, programs
-from workers.cli.processes import Program
-from workers.cli.running import Installation
-from workers.keys import Keys
+from workers.cli.local import embedded_redis, programs
+from workers.cli.local.children import Program
+from workers.cli.local.supervisor import Installation
+from workers.lanes.keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from workers.connectors.examining import Column, Table, UniqueKey
-from workers.examining.findings import Finding, Seen, judge
-from workers.examining.samples import Samples
-from workers.examining.shapes import read
+from workers.connectors.inspection import Column, Table, UniqueKey
 from workers.integrations import Integration, Scope
+from workers.preflight.findings import Finding, Seen, judge
+from workers.preflight.samples import Samples
+from workers.preflight.shapes import read
 from workers.templates import QueryKind, compile_query
 
 TABLE = Table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.examining.places import place
+from workers.preflight.places import place
 
 SOURCE = 'DELETE FROM t\nWHERE segment_id = {segment_id} AND id IN ({batch_in "id"}) OR id = 1'
 STATEMENT = "DELETE FROM t\nWHERE segment_id = 7007 AND id IN ('x') OR id = 1"

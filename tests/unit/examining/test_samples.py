@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.examining.samples import KINDS, SEGMENT, NoSample, Samples, fields_in, profile
+from workers.preflight.samples import KINDS, SEGMENT, NoSample, Samples, fields_in, profile
 from workers.templates import QueryKind, compile_query
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.examining.shapes import Shape, Unreadable, Value, read
+from workers.preflight.shapes import Shape, Unreadable, Value, read
 
 
 def only(statement: str, dialect: str = "postgresql") -> Shape:

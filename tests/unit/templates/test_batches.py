@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, one, rows
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates import BadRows, QueryKind, RowProblem, key_of
 
 

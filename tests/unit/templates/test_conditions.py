@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.templates.rendering import bad_rows, compiled, each, one
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 
 
 def holds(condition: str, **profile: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.templates.rendering import SEGMENT, compiled, each, mistakes, one, rows
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates import QueryKind
 
 

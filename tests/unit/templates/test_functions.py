@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from tests.unit.templates.rendering import NOON, SEGMENT, bad_rows, compiled, mistakes, one
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates import Row
 
 ANN = "ann@example.com"

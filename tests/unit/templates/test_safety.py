@@ -16,7 +16,7 @@ from sqlglot import Token, TokenType
 from sqlglot.dialects.dialect import Dialect as Judge
 
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, mistakes, rows
-from workers.numerals import Numeral
+from workers.events.numerals import Numeral
 from workers.templates import Query, QueryKind, SegmentView
 from workers.templates.dialects import ORACLE
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.connectors.sql import mysql_errors, postgresql_errors, sqlite_errors
+from workers.connectors.sql.mysql import errors as mysql_errors
+from workers.connectors.sql.postgresql import errors as postgresql_errors
+from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.verdicts import DEFERRED, LONGEST_DETAIL, UNLISTED, Phase, Verdict, judge
 from workers.errors import ErrorClass, HoldLevel
 

@@ -1,0 +1,22 @@
+"""Asks Celery's workers who they are and what they serve. The only file of the command line that knows Celery."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.celery import app
+from workers.monitoring.status import Consumers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SECONDS: Final = 1.0
+"""How long to wait for answers: nobody knows how many will come, so it always takes that long."""
+
+
+def ask() -> Consumers:
+    """Who serves what at this moment. Raises whatever the broker's client does."""
+    found: dict[str, Iterable[Any]] = app.control.inspect(timeout=SECONDS).active_queues() or {}
+    served = Counter(queue["name"] for queues in found.values() for queue in queues)
+    return Consumers(len(found), dict(served))

@@ -1,0 +1,156 @@
+"""`segsync demo`: everything embedded and real, in a folder of its own.
+
+The same Redis, Celery workers, beat and code as in production; only the databases are SQLite. What is printed at the
+end is read back from target and ledger, and compared with what must be there: a mismatch needs someone.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from segsync import Producer
+from workers.cli.demo import events as demo_events
+from workers.cli.demo.config import SCHEMA, write_config
+from workers.cli.demo.flower import describe
+from workers.cli.demo.story import read_back, tell, tell_pushed
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.cli.local import embedded_redis
+from workers.cli.local.supervisor import Installation
+from workers.cli.output import plain
+from workers.control import apply as applying
+from workers.lanes.keys import Keys
+from workers.ledger.database import Ledger
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.cli.demo.story import Found
+    from workers.settings import Settings
+
+PATIENCE_SECONDS: Final = 60.0
+START_SECONDS: Final = 30.0
+LOOK_EVERY: Final = 0.1
+GRACE_SECONDS: Final = 2.0
+"""Nothing is under way when the demo ends, so that whoever takes longer is killed: what it is made for."""
+
+
+def run(*, keep: bool) -> int:
+    """Tells the story; with `keep`, stays up afterwards until Ctrl-C."""
+    started = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="segsync-demo-"))
+    demo = Demo(folder)
+    try:
+        status = demo.run(keep=keep)
+    finally:
+        demo.installation.children.stop(demo.installation.signals.hurry, GRACE_SECONDS)
+        shutil.rmtree(folder, ignore_errors=True)
+    typer.echo(f"Ended and removed, {time.monotonic() - started:.1f} s after the start.")
+    return status
+
+
+class Demo:
+    """One run, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = embedded_redis.free_port()
+        self.url = embedded_redis.url(self.port)
+        self.config = write_config(folder, self.url)
+        self.installation = Installation(folder, self.config, _whisper)
+        self.installation.signals.listen()
+        # Killed workers leave files in the temporary folder: in this one they go with the rest.
+        os.environ["TMPDIR"] = str(folder)
+
+    def run(self, *, keep: bool) -> int:
+        """Starts everything, pushes, waits, tells."""
+        typer.echo(f"Starting Redis, two Celery workers and beat in {self.folder}")
+        settings, redis, ledger = self._prepare()
+        keys = Keys(settings.local.namespace)
+        self.installation.start_workers(settings.connectors)
+        self._wait_for_workers(redis, keys)
+        pushed = time.monotonic()
+        with Producer(self.url, namespace=settings.local.namespace) as producer:
+            tell_pushed(demo_events.push(producer))
+        redis.xadd(keys.events, {"event": demo_events.MALFORMED})
+        if keep:
+            self.installation.start_flower()
+        found = self._wait(ledger)
+        tell(found, time.monotonic() - pushed)
+        if differences := found.differences():
+            return self._complain(differences)
+        typer.echo(f"\nAll of it is as it must be: {len(found.members):,} rows, both hostile names as they are.")
+        if keep:
+            self._stay(redis, keys)
+        return FINE
+
+    def _prepare(self) -> tuple[Settings, Redis, Ledger]:
+        """Redis, the customer's tables, the ledger and the applied configuration."""
+        self.installation.start_redis(self.port)
+        with closing(sqlite3.connect(self.folder / "target.db")) as target:
+            target.executescript(SCHEMA)
+        settings = load(self.config)
+        redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
+        ledger = Ledger(settings.ledger_url)
+        ledger.upgrade()
+        applying.carry_out(redis, keys, applying.plan(redis, keys, settings))
+        return settings, redis, ledger
+
+    def _wait_for_workers(self, redis: Redis, keys: Keys) -> None:
+        """So that the times shown are segsync's, and not what starting takes. Without a worker the story goes on."""
+        ends = time.monotonic() + START_SECONDS
+        while not redis.hexists(keys.seen, "pulse") and time.monotonic() < ends and not self.installation.signals.count:
+            self.installation.tend()
+            time.sleep(LOOK_EVERY)
+
+    def _wait(self, ledger: Ledger) -> Found:
+        """What is there once all is as it must be, or after so long, or when somebody interrupts it."""
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            found = read_back(self.folder, ledger)
+            over = time.monotonic() >= ends or self.installation.signals.count
+            if over or not found.differences():
+                return found
+            self.installation.tend()
+            time.sleep(LOOK_EVERY)
+
+    def _complain(self, differences: list[str]) -> int:
+        why = "interrupted" if self.installation.signals.count else f"not as it must be after {PATIENCE_SECONDS:g} s"
+        typer.echo(f"\n{why}:", err=True)
+        for difference in differences:
+            typer.echo(f"    {plain(difference)}", err=True)
+        for log in sorted((self.folder / "logs").glob("*.log")):
+            typer.echo(f"\nthe end of {log.name}:\n{plain(log.read_text(errors='replace')[-1500:])}", err=True)
+        return NEEDS_SOMEONE
+
+    def _stay(self, redis: Redis, keys: Keys) -> None:
+        cli = Path(embedded_redis.executable()).with_name("redis-cli")
+        typer.echo(f"""
+It stays up. {describe(self.installation)}
+
+    push   {cli if cli.exists() else "redis-cli"} -p {self.port} XADD {keys.events} '*' event \\
+             '{{"type":"clear","segment":{{"id":{demo_events.VIP}}}}}'
+           {sys.executable} -c 'from segsync import Producer; \\
+             Producer("{self.url}").add(7, [{{"_id": 1, "CustomID": "D-1", "name": "Dan"}}])'
+    look   sqlite3 {self.folder / "target.db"} 'SELECT * FROM mysegment WHERE segment_id = 7'
+           segsync --config {self.config} status
+    logs   {self.folder / "logs"}
+
+Ctrl-C ends it and removes all of it.""")
+        self.installation.watch(redis, keys)
+
+
+def _whisper(line: str) -> None:
+    """Only what is wrong is worth a line in a story."""
+    if line.split(maxsplit=1)[0] not in ("started", "restarted", "killed", "Flower"):
+        typer.echo(f"! {plain(line)}", err=True)

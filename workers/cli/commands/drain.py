@@ -1,0 +1,31 @@
+"""`segsync drain`: routes and delivers in this process, without Celery."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
+from workers.cli.installation import open_runtime
+from workers.cli.output import plain
+from workers.control.drain import drain
+from workers.control.startup import settle_configuration
+
+
+def run() -> int:
+    """Until nothing is due; needs someone where a delivery failed."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    # Each failed try is told once, at the end.
+    logging.getLogger("workers.delivery.deliverer").setLevel(logging.ERROR)
+    runtime = open_runtime()
+    settle_configuration(runtime)
+    report = drain(runtime)
+    typer.echo(f"{report.events:,} events routed, {report.batches:,} batches delivered, {report.failed:,} tries failed")
+    for cause in report.causes:
+        typer.echo(f"! {plain(cause)}", err=True)
+    if report.ledger:
+        typer.echo(f"! outcomes stay in Redis until the ledger is back: {report.ledger}", err=True)
+        return OUT_OF_REACH
+    return NEEDS_SOMEONE if report.failed else FINE

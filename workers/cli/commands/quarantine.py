@@ -1,0 +1,207 @@
+"""`segsync quarantine`: what could not be delivered, and what people do with it."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import os
+import socket
+import sys
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+import typer
+
+from workers.cli.arguments import WrongUsage, moment
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.cli.installation import open_ledger, open_runtime
+from workers.cli.output import plain, print_json, print_table
+from workers.ledger.tables import STATES
+from workers.quarantine import entries as quarantine
+from workers.quarantine import requeue as requeueing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workers.quarantine.entries import Attempt, Entry, EntryDetail, Wanted
+    from workers.quarantine.requeue import Done
+
+UP_TO_DATE_SECONDS: Final = 60.0
+"""How long a command writes down outcomes first, so that it does not decide by what is past."""
+WHY_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What `quarantine list --json` prints.
+
+    open     open entries in all, of the integration asked for
+    entries  the newest of them, or of those in the state asked for
+    """
+
+    open: int
+    entries: list[Entry]
+
+
+def listed(integration: str | None, limit: int, *, state: str = "open", as_json: bool) -> int:
+    """Prints the newest entries, open ones unless said."""
+    ledger = open_ledger()
+    entries = quarantine.list_entries(ledger, integration, limit, _state(state))
+    counts = quarantine.count_open(ledger)
+    found = Listed(sum(counts.values()) if integration is None else counts.get(integration, 0), entries)
+    if as_json:
+        print_json(found)
+    elif not entries:
+        typer.echo("the quarantine is empty" if state == "open" else f"no entries: {state}")
+    else:
+        _print(found, state)
+    return FINE
+
+
+def _state(name: str) -> str | None:
+    if name != "all" and name not in STATES:
+        raise WrongUsage(f"--state {name[:60]!r}: expected one of {', '.join(STATES)}, all")
+    return None if name == "all" else name
+
+
+def _print(found: Listed, state: str) -> None:
+    columns = (">id", "at, UTC", "integration", "segment", "what", "why")
+    rows = ((e.id, f"{e.at:%m-%d %H:%M:%S}", e.integration or "(intake)", e.segment, _what(e), _why(e, state))
+            for e in found.entries)  # fmt: skip
+    print_table(columns, rows)
+    if state == "open" and found.open > len(found.entries):
+        typer.echo(f"\n{len(found.entries):,} of {found.open:,}")
+
+
+def _what(entry: Entry) -> str:
+    if entry.profile is not None:
+        return f"{entry.event_type} of profile {entry.profile}"
+    return entry.event_type or "event"
+
+
+def _why(entry: Entry, state: str) -> str:
+    told = "" if state == entry.state else f"{entry.state}; "
+    again = f" (retried {entry.retries} x)" if entry.retries else ""
+    return f"{told}{entry.code}: {entry.reason}{again}"
+
+
+def show(entry_id: int, *, as_json: bool) -> int:
+    """Prints one entry, whatever its state, with its data and the tries that it was in."""
+    ledger = open_ledger()
+    entry = quarantine.show(ledger, entry_id)
+    tries = quarantine.history(ledger, entry)
+    if as_json:
+        print_json(_with_text(entry) | {"tries": tries})
+        return FINE
+    for field in fields(entry):
+        value = getattr(entry, field.name)
+        if field.name != "payload" and value not in (None, ""):
+            typer.echo(f"{field.name:<12} {plain(str(value))}")
+    for each in tries:
+        typer.echo(f"{'try':<12} {plain(_try(each))}")
+    cut = "" if entry.is_whole else f"  (the first {len(entry.payload):,} bytes)"
+    typer.echo(f"payload{cut}\n{plain(entry.payload.decode(errors='backslashreplace'))}")
+    return FINE
+
+
+def _try(attempt: Attempt) -> str:
+    what = f"{attempt.event_type} " if attempt.event_type else ""
+    came = f"{attempt.code}: {attempt.reason}" if attempt.code else "delivered, without it"
+    many = f"{attempt.operations:,} operation{'s' * (attempt.operations != 1)}"
+    return f"{attempt.at:%Y-%m-%d %H:%M:%S} {what}of {many}: {came}"
+
+
+def _with_text(entry: EntryDetail) -> dict[str, Any]:
+    """The entry with its payload as text, or in base64 where it is none."""
+    found: dict[str, Any] = {field.name: getattr(entry, field.name) for field in fields(entry)}
+    try:
+        found["payload"], found["payload_base64"] = entry.payload.decode(), None
+    except UnicodeDecodeError:
+        found["payload"], found["payload_base64"] = None, base64.b64encode(entry.payload).decode()
+    return found
+
+
+def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Wanted:
+    """Which entries a command is about; WrongUsage where nobody said, or said two things."""
+    if ids and (integration or code or every):
+        raise WrongUsage("expected either IDs, or --integration, --code or --all")
+    if not (ids or integration or code or every):
+        raise WrongUsage("which entries? expected IDs, --integration K or --code C (for a retry: or --all)")
+    return quarantine.Wanted(tuple(ids), integration, code)
+
+
+def fitting(integration: str | None, code: str | None, state: str) -> Wanted:
+    """All entries of a state, perhaps only of an integration or with a code."""
+    return quarantine.Wanted((), integration, code, _state(state))
+
+
+def retry(which: Wanted, *, as_json: bool) -> int:
+    """Sends entries back through the intake; status 1 where some had to stay."""
+    runtime = open_runtime()
+    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, _somebody())
+    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
+
+
+def drop(which: Wanted, *, as_json: bool) -> int:
+    """Marks entries dropped; status 1 where some had to stay."""
+    runtime = open_runtime()
+    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    done = requeueing.drop(runtime.ledger, runtime.lanes, which, _somebody())
+    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    return _tell(done, "dropped", "dropped", as_json=as_json)
+
+
+def _tell(done: Done, one: str, many: str, *, as_json: bool) -> int:
+    if as_json:
+        print_json(done)
+    else:
+        typer.echo(f"1 entry is {one}" if done.entries == 1 else f"{done.entries:,} entries are {many}")
+        for entry_id, why in done.left[:WHY_SHOWN]:
+            typer.echo(f"{entry_id} stays as it is: {why}")
+        if done.skipped > WHY_SHOWN:
+            typer.echo(f"and {done.skipped - WHY_SHOWN:,} more stay as they are")
+    return NEEDS_SOMEONE if done.skipped else FINE
+
+
+def export(which: Wanted, file: str) -> int:
+    """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
+    if file == "-":
+        _write(which, sys.stdout.buffer)
+        return FINE
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise WrongUsage(f"{file}: cannot be made: {error.strerror}") from None
+    with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor has no path
+        count = _write(which, out)
+    typer.echo(f"{count:,} entries in {file}; it holds people's data")
+    return FINE
+
+
+def _write(which: Wanted, out: IO[bytes]) -> int:
+    count = 0
+    for page in quarantine.pages(open_ledger(), which):
+        for entry in page:
+            out.write(msgspec.json.encode(_with_text(entry) | {"whole": entry.is_whole}) + b"\n")
+        count += len(page)
+    out.flush()
+    return count
+
+
+def purge(older_than: str) -> int:
+    """Deletes what was resolved before then; open entries and those on their way stay."""
+    before = moment(older_than, "--older-than", datetime.now(UTC))
+    count = quarantine.purge(open_ledger(), before)
+    typer.echo(f"{count:,} entries that were resolved before {before:%Y-%m-%d %H:%M} UTC are deleted")
+    return FINE
+
+
+def _somebody() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return socket.gethostname()

@@ -1,0 +1,107 @@
+"""`segsync stats` and `segsync errors`: what the ledger tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import typer
+
+from workers.cli.arguments import WrongUsage, moment
+from workers.cli.exit_status import FINE
+from workers.cli.installation import open_ledger
+from workers.cli.output import plain, print_json, print_table
+from workers.ledger import statistics
+
+if TYPE_CHECKING:
+    from workers.ledger.statistics import ErrorRow, StatsRow
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What `stats --json` prints: one row for each hour, integration and event type."""
+
+    since: datetime
+    until: datetime
+    stats: list[StatsRow]
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What `errors --json` prints: one row for each cause."""
+
+    since: datetime
+    errors: list[ErrorRow]
+
+
+def stats(since: str, until: str, integration: str | None, *, as_json: bool) -> int:
+    """Prints what was done between two times."""
+    now = datetime.now(UTC)
+    start, end = moment(since, "--since", now), moment(until, "--until", now)
+    if start >= end:
+        raise WrongUsage(f"--since {since} is not before --until {until}")
+    rows = statistics.stats(open_ledger(), start, end, integration)
+    if as_json:
+        print_json(Stats(start, end, rows))
+    elif rows:
+        _print_stats(rows)
+    else:
+        typer.echo(f"nothing was delivered since {start:%Y-%m-%d %H:%M} UTC")
+    return FINE
+
+
+def _print_stats(rows: list[StatsRow]) -> None:
+    columns = ("integration", "event", ">queries", ">rows", ">retries", ">failed", ">p50", ">p95")
+    for hour, of_hour in groupby(rows, key=lambda row: row.hour):
+        typer.echo(f"{hour:%Y-%m-%d %H:%M} UTC\n")
+        print_table(columns, map(_stats_cells, of_hour))
+        typer.echo()
+    queries, affected = sum(row.queries for row in rows), sum(row.rows for row in rows)
+    failures = sum(row.failures for row in rows)
+    retries, quarantined = sum(row.retries for row in rows), sum(row.quarantined for row in rows)
+    typer.echo(
+        f"{queries:,} successful queries, {affected:,} rows; {retries:,} retries, {failures:,} failures, "
+        f"{quarantined:,} quarantined"
+    )
+
+
+def _stats_cells(row: StatsRow) -> tuple[object, ...]:
+    """Tries that failed belong to no event type: they have run no query to its end."""
+    return (
+        row.integration or "(intake)",
+        row.event_type or "(tries)",
+        row.queries,
+        row.rows,
+        row.retries,
+        row.failures + row.quarantined,
+        _seconds(row.latency_p50_ms),
+        _seconds(row.latency_p95_ms),
+    )
+
+
+def _seconds(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else f"{milliseconds / 1000:.2f} s"
+
+
+def errors(since: str, integration: str | None, *, as_json: bool) -> int:
+    """Prints what failed since then."""
+    start = moment(since, "--since", datetime.now(UTC))
+    rows = statistics.errors(open_ledger(), start, integration)
+    if as_json:
+        print_json(Errors(start, rows))
+    elif not rows:
+        typer.echo(f"nothing has failed since {start:%Y-%m-%d %H:%M} UTC")
+    for row in () if as_json else rows:
+        _print_error(row)
+    return FINE
+
+
+def _print_error(row: ErrorRow) -> None:
+    where = row.integration or "intake"
+    segment = f", segment {row.segment}" if row.segment else ""
+    counts = ((row.retries, "retried"), (row.failures, "held"), (row.quarantined, "quarantined"))
+    what = ", ".join(f"{count:,} {word}" for count, word in counts if count)
+    typer.echo(plain(f"{where}: {row.code}: {row.reason}"))
+    typer.echo(plain(f"    {what}; last {row.last_seen:%Y-%m-%d %H:%M:%S} UTC{segment}\n"))

@@ -1,0 +1,78 @@
+"""`segsync status`: where everything stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
+from workers.cli.installation import open_runtime
+from workers.cli.output import age, plain, print_json, print_table, shown
+from workers.monitoring import status
+
+if TYPE_CHECKING:
+    from workers.monitoring.status import Consumers, Status
+
+
+def run(*, as_json: bool) -> int:
+    """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is."""
+    found = status.read(open_runtime(), _ask)
+    if as_json:
+        print_json(found)
+    else:
+        _print(found)
+    if found.ledger_is_dead:
+        return OUT_OF_REACH
+    return NEEDS_SOMEONE if found.needs else FINE
+
+
+def _ask() -> Consumers:
+    # Celery takes half a second to load, and Redis may be out of reach before it is needed.
+    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - as above
+
+    return ask()
+
+
+def _print(found: Status) -> None:
+    intake = found.intake
+    waiting = f", the oldest for {age(intake.oldest_age_s)}" if intake.events else ""
+    typer.echo(f"intake      {shown(intake.events)} events wait{waiting}")
+    typer.echo(f"backlog     {shown(found.backlog)} operations")
+    typer.echo(f"quarantine  {shown(found.quarantine)} open entries")
+    pulse, beat = age(found.pulse_age_s), age(found.beat_age_s)
+    typer.echo(f"workers     {shown(found.workers)}; the pulse looked {_ago(pulse)}, beat {_ago(beat)}")
+    queues = ", ".join(f"{queue.name} {shown(queue.consumers)}" for queue in found.queues)
+    typer.echo(f"served by   {queues}")
+    typer.echo(f"revision    {shown(found.revision)}")
+    if found.unwanted:
+        typer.echo(f"unwanted    {_unwanted(found)}")
+    if found.integrations:
+        typer.echo()
+        _print_integrations(found)
+    for sentence in (*found.needs, *found.unread):
+        typer.echo(f"\n! {plain(sentence)}")
+
+
+def _ago(text: str) -> str:
+    return "never" if text == "-" else f"{text} ago"
+
+
+def _unwanted(found: Status) -> str:
+    top = ", ".join(f"{segment} {count:,}" for segment, count in list(found.unwanted_segments.items())[:3])
+    more = ", …" if len(found.unwanted_segments) > 3 else ""  # noqa: PLR2004 - what fits a line
+    return plain(f"{found.unwanted:,} operations that no integration wanted (by segment: {top}{more})")
+
+
+def _print_integrations(found: Status) -> None:
+    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", ">needs resync")
+    print_table(
+        columns,
+        (
+            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync)
+            for i in found.integrations
+        ),
+    )
+    for each in found.integrations:
+        if each.state in ("paused", "retrying"):
+            typer.echo(plain(f"\n{each.key} is {each.state}: {each.reason}"))

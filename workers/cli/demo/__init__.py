@@ -1,0 +1,1 @@
+"""What `segsync demo` shows."""

@@ -1,0 +1,62 @@
+"""The one place that says what a failure means to whoever called a command: a message, and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+from redis import RedisError
+
+from segsync import IntakeFull, PushFailed
+from workers.cli.arguments import WrongUsage
+from workers.cli.json_lines import BadLine, PushStopped
+from workers.control.apply import WrongChoice
+from workers.control.pause import UnknownIntegration
+from workers.errors import SegsyncError, SettingsError
+from workers.ledger.database import LedgerError
+from workers.quarantine.entries import UnknownEntry
+
+FINE: Final = 0
+NEEDS_SOMEONE: Final = 1
+WRONG: Final = 2
+OUT_OF_REACH: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a command says on stderr and ends with; "" says nothing."""
+
+    message: str
+    status: int
+
+
+STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
+    (BadLine, WRONG),
+    (SettingsError, WRONG),
+    (WrongChoice, WRONG),
+    (WrongUsage, WRONG),
+    (UnknownIntegration, WRONG),
+    (UnknownEntry, WRONG),
+    (LedgerError, OUT_OF_REACH),
+    (SegsyncError, NEEDS_SOMEONE),
+    (RedisError, OUT_OF_REACH),
+)
+"""The first that fits counts."""
+
+
+def explain(error: Exception) -> Failure | None:
+    """What an expected failure means; None for one that is a mistake of ours."""
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output (`| head`) has gone; Python would complain once more when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Failure("", FINE)
+    if isinstance(error, PushStopped) and isinstance(error.__cause__, PushFailed):
+        # Full is no failure of Redis: someone is needed there, or patience.
+        full = isinstance(error.__cause__, IntakeFull)
+        return Failure(str(error), NEEDS_SOMEONE if full else OUT_OF_REACH)
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), None)
+    if status is None:
+        return None
+    return Failure(f"Redis is out of reach: {error}" if isinstance(error, RedisError) else str(error), status)

@@ -1,0 +1,1 @@
+"""Processes of one installation on this machine, for `segsync up` and `demo`."""

@@ -1,0 +1,47 @@
+"""Celery's own commands, as `up` and `demo` run them: nothing wrapped (CONTRACT.md, "Processes")."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from workers.cli.local.children import Program
+from workers.cli.local.embedded_redis import HOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+CELERY: Final = (sys.executable, "-m", "celery", "-A", "workers")
+# Workers have nothing to tell each other: what they share is in Redis. Asking around costs a second at the start.
+ALONE: Final = ("--without-gossip", "--without-mingle")
+
+
+def route_worker() -> Program:
+    """Routing and upkeep have a worker of their own, so that slow targets cannot block them (RULES.md 27)."""
+    command = [*CELERY, "worker", "-Q", "route,upkeep", "-n", "route@%h", "-c", "2", "-l", "INFO", *ALONE]
+    return Program("route worker", command)
+
+
+def deliver_worker(connectors: Iterable[str]) -> Program:
+    """Deliveries for these connectors, a process per core: two at least, so that a slow target stops no other."""
+    queues = ",".join(f"deliver.{key}" for key in sorted(connectors))
+    concurrency = str(max(2, os.cpu_count() or 1))
+    command = [*CELERY, "worker", "-Q", queues, "-n", "deliver@%h", "-c", concurrency, "-l", "INFO", *ALONE]
+    return Program("deliver worker", command)
+
+
+def beat() -> Program:
+    """The sweep every five seconds, whatever dies."""
+    return Program("beat", [*CELERY, "beat", "-l", "INFO"])
+
+
+def flower(port: int) -> Program:
+    """Flower, for this machine only: it asks nobody for a password."""
+    return Program("flower", [*CELERY, "flower", f"--address={HOST}", f"--port={port}"])
+
+
+def drain(config: Path) -> Program:
+    """`segsync drain`, once: what saves a Redis that is so full that no worker can start (RULES.md 32)."""
+    return Program("drain", [sys.executable, "-m", "workers.cli", "--config", str(config), "drain"], stays=False)

@@ -1,0 +1,228 @@
+"""A connector over any database: pooled links, and the sessions that deliverers hold.
+
+SQLAlchemy's QueuePool keeps the links (they are what it calls a DBAPI connection). It takes no part in
+transactions: what is begun, asserted and rolled back is written down here and in the vendors' modules.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import event
+from sqlalchemy.pool import QueuePool
+
+from workers.connectors.sql import positions
+from workers.connectors.sql.link import Link, calls, surprise
+from workers.connectors.sql.verdicts import Phase
+from workers.errors import ErrorClass, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy.pool import PoolProxiedConnection
+
+    from workers.connectors.contract import Target
+
+KEPT = 8
+"""Idle links kept per process and connector; more are made when they are needed, and closed afterwards."""
+
+
+class SqlConnector:
+    """`contract.Connector` over links.
+
+    connect  gives a new link, set up and asserted; raises only TargetError
+    """
+
+    def __init__(self, target: Target, connect: Callable[[], Link]) -> None:
+        self.key = target.key
+        self.dialect = target.dialect
+        self._connect = connect
+        self._live: weakref.WeakSet[Link] = weakref.WeakSet()
+        self._of_parents: list[object] = []
+        self._pool = QueuePool(
+            cast("Callable[[], Any]", self._new),
+            pool_size=KEPT,
+            max_overflow=-1,
+            use_lifo=True,
+            # A session that was not committed is discarded, never reset and reused.
+            reset_on_return=None,
+        )
+        event.listen(self._pool, "checkin", _close_unclean)
+        _connectors().add(self)
+
+    def open(self) -> PooledSession:
+        """As `contract.Connector.open`."""
+        return PooledSession(self)
+
+    def probe(self) -> None:
+        """As `contract.Connector.probe`: by a new link, since a pooled one proves nothing of the password."""
+        self._connect().close()
+
+    def dispose(self) -> None:
+        """As `contract.Connector.dispose`."""
+        self._pool.dispose()
+
+    def take(self) -> PoolProxiedConnection:
+        """A link from the pool, or a new one; TargetError where there is none to be had."""
+        while True:
+            held = self._pool.connect()
+            if not link_of(held).stale():
+                return held
+            held.invalidate()
+
+    def forked(self) -> None:
+        """In a forked child: an empty pool; the parent's links stay what they are, the parent's."""
+        for link in list(self._live):
+            link.abandon()
+        # Kept for ever: what is collected would say goodbye to the server in the parent's name.
+        self._of_parents += [self._pool, *self._live]
+        self._live = weakref.WeakSet()
+        self._pool = self._pool.recreate()
+
+    def _new(self) -> Link:
+        link = self._connect()
+        self._live.add(link)
+        return link
+
+
+@functools.cache
+def _connectors() -> weakref.WeakSet[SqlConnector]:
+    # A hook for forks cannot be taken back: one for the process, and it looks at what is still there.
+    connectors: weakref.WeakSet[SqlConnector] = weakref.WeakSet()
+
+    def forked() -> None:
+        for connector in list(connectors):
+            connector.forked()
+
+    os.register_at_fork(after_in_child=forked)
+    return connectors
+
+
+def _close_unclean(link: Link | None, _: object) -> None:
+    # A session that nobody closed was collected in mid-transaction: its locks must not wait for the link's next use.
+    if link is not None and not link.clean:
+        link.close()
+
+
+def link_of(held: PoolProxiedConnection) -> Link:
+    """The link that the pool hands out."""
+    return cast("Link", held.dbapi_connection)
+
+
+class PooledSession:
+    """`contract.Session` over a pooled link."""
+
+    __slots__ = ("_connector", "_held", "_link")
+
+    def __init__(self, connector: SqlConnector) -> None:
+        self._connector = connector
+        self._held: PoolProxiedConnection | None = None
+        self._take()
+
+    def begin(self, lock: str | None, patience: float) -> None:
+        """As `contract.Session.begin`. A link that turns out dead is replaced once: nothing was sent on it yet."""
+        self._expect(clean=True)
+        if self._link.tainted:
+            self.discard()
+            self._take()
+        try:
+            self._begin(lock, patience)
+        except TargetError:
+            if not (self._link.lost and self._link.used):
+                raise
+            self.discard()
+            self._take()
+            self._begin(lock, patience)
+
+    def execute(self, statement: str) -> int:
+        """As `contract.Session.execute`."""
+        self._expect(clean=False)
+        if not statement or statement.isspace():
+            raise surprise(self._connector.dialect, "the query came out empty")
+        self._link.tainted |= calls(statement)
+        try:
+            with self._judging(Phase.EXECUTE):
+                return self._link.execute(statement)
+        except TargetError:
+            self._link.tainted = True
+            raise
+
+    def position(self, lane: str, integration: str) -> str:
+        """As `contract.Session.position`."""
+        self._expect(clean=False)
+        dialect = self._connector.dialect
+        with self._judging(Phase.EXECUTE):
+            return self._link.value(positions.make(dialect, lane, integration), positions.read(dialect, lane))
+
+    def move_position(self, lane: str, to: str) -> None:
+        """As `contract.Session.move_position`."""
+        self.execute(positions.move(lane, to))
+
+    def commit(self) -> None:
+        """As `contract.Session.commit`."""
+        self._expect(clean=False)
+        with self._judging(Phase.COMMIT):
+            self._link.commit()
+        self._link.clean = True
+        self._link.used = True
+
+    def rollback(self) -> None:
+        """As `contract.Session.rollback`."""
+        self._expect(clean=False)
+        with self._judging(Phase.BEGIN):
+            self._link.rollback()
+        self._link.clean = True
+
+    def close(self) -> None:
+        """As `contract.Session.close`; a session that is still in a transaction is discarded, or a tainted one."""
+        if self._held is None:
+            return
+        if not self._link.clean or self._link.tainted:
+            self.discard()
+            return
+        try:
+            self._link.release()
+        except Exception:  # noqa: BLE001 - whatever it was, the link is of no further use
+            self.discard()
+            return
+        self._link.rest()
+        self._held.close()
+        self._held = None
+
+    def discard(self) -> None:
+        """As `contract.Session.discard`."""
+        if self._held is not None:
+            self._held.invalidate()
+            self._held = None
+
+    def _take(self) -> None:
+        self._held = self._connector.take()
+        self._link = link_of(self._held)
+
+    def _begin(self, lock: str | None, patience: float) -> None:
+        self._link.clean = False
+        with self._judging(Phase.BEGIN):
+            self._link.begin(lock, patience)
+
+    def _expect(self, *, clean: bool) -> None:
+        if self._held is None:
+            raise self._misused("the session was closed before")
+        if self._link.clean != clean:
+            raise self._misused("no transaction is open" if self._link.clean else "a transaction is open already")
+
+    def _misused(self, what: str) -> TargetError:
+        return TargetError(ErrorClass.UNKNOWN, f"{self._connector.dialect} session", what)
+
+    @contextmanager
+    def _judging(self, phase: Phase) -> Iterator[None]:
+        try:
+            yield
+        except (TargetError, MemoryError):
+            raise  # our own lack of memory says nothing of the target
+        except Exception as error:  # noqa: BLE001 - drivers raise more than their own errors; callers know only ours
+            # Not "from error": a traceback would print the vendor's text, and that can hold people's data.
+            raise self._link.judge(error, phase) from None

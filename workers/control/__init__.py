@@ -1,0 +1,1 @@
+"""What a person tells an installation to do: apply, pause, drain."""

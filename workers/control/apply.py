@@ -1,0 +1,252 @@
+"""What `apply` does beside publishing: nothing that is owed is lost because a file changed.
+
+An integration that leaves the file while it still owes something is refused, unless somebody says what shall become
+of it. `drain` publishes it once more with a scope that follows nothing, waits until its lanes are empty, and then
+publishes the file. `drop` publishes the file and removes its lanes, counted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
+from workers.control.startup import differences
+from workers.errors import SegsyncError, SettingsError
+from workers.lanes.bell import ring
+from workers.settings import from_published, revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from redis import Redis
+    from redis.client import Pipeline
+
+    from workers.lanes.keys import Keys
+    from workers.settings import Settings
+    from workers.settings.revision import Published
+
+STEP: Final = 500
+"""Lanes that are removed at once, so that Redis is never kept busy for long."""
+LOOK_EVERY: Final = 0.25
+NOBODY: Final = {"segments": ["\x01 draining"]}
+"""A scope that no segment is in: an id never holds a control character."""
+
+
+class ApplyRefused(SegsyncError):
+    """Publishing this would leave something owed behind; the message says what, and what to choose from."""
+
+
+class WrongChoice(SegsyncError):
+    """`drain` or `drop` names an integration that cannot be drained or dropped; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `carry_out` would do, after every refusal.
+
+    before       what is applied now; None where nothing is
+    differences  key paths with + (new), - (gone) or ~ (changed); [] where nothing changes, or nothing was applied
+    removed      integrations that the file names no longer, with what they owe
+    """
+
+    settings: Settings
+    before: Published | None
+    differences: list[str]
+    removed: Mapping[str, int]
+    drain: Sequence[str]
+    drop: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What was thrown away of one integration, by somebody's command."""
+
+    key: str
+    operations: int
+    lanes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `carry_out` did.
+
+    revision  of the applied configuration
+    changed   whether it is a new one
+    left      removed integrations to which something came at the last moment: orphaned, with what they owe
+    """
+
+    revision: int
+    changed: bool
+    dropped: list[Dropped]
+    left: Mapping[str, int]
+
+
+def plan(redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = (), drop: Collection[str] = ()) -> Plan:
+    """What applying these settings means. Changes nothing.
+
+    drain, drop  integrations that the file names no longer
+
+    Raises ApplyRefused, WrongChoice, UnknownIntegration, redis.RedisError.
+    """
+    before = revision.published(redis, keys)
+    applied = _integrations_of(before)
+    for key in (*drain, *drop):
+        _check_choice(redis, keys, settings, key, both=key in drain and key in drop)
+    for key in drain:
+        _check_drain(redis, keys, key, applied)
+    removed = {key: _backlog(redis, keys, key) for key in sorted(applied - set(settings.integrations))}
+    owing = {key: owed for key, owed in removed.items() if owed and key not in drain and key not in drop}
+    if owing:
+        raise ApplyRefused(_refusal(owing))
+    found = differences(before.text, settings.published()) if before else []
+    return Plan(settings, before, found, removed, [*drain], [*drop])
+
+
+def carry_out(
+    redis: Redis,
+    keys: Keys,
+    plan: Plan,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    progress: Callable[[str, int], None] = lambda *_: None,
+    patience: float = PATIENCE_SECONDS,
+) -> Report:
+    """Publishes, after draining and before dropping; all workers follow within seconds.
+
+    progress  told a draining integration and what it still owes, a few times a second
+    patience  seconds to wait for a delivery in flight before its lanes are dropped
+
+    May be interrupted at any point and called again with the same plan: what is drained or dropped stays so.
+    Raises SettingsError where an integration to drain cannot go on beside the new file, NotSettled, redis.RedisError.
+    """
+    if plan.drain:
+        revision.publish(redis, keys, _with_draining(plan, environ))
+        ring(redis, keys)
+        _wait_until_empty(redis, keys, plan.drain, progress)
+    number = revision.publish(redis, keys, plan.settings)
+    ring(redis, keys)
+    dropped = []
+    for key in plan.drop:
+        wait_until_unserved(redis, keys, key, patience)
+        dropped.append(_drop_lanes(redis, keys, key))
+    gone = sorted({*plan.removed, *plan.drain})
+    left = {key: owed for key in gone if key not in plan.drop and (owed := _forget_if_empty(redis, keys, key))}
+    return Report(number, plan.before is None or plan.before.revision != number, dropped, left)
+
+
+def _integrations_of(before: Published | None) -> set[str]:
+    return set(json.loads(before.text).get("integrations", {})) if before else set()
+
+
+def _backlog(redis: Redis, keys: Keys, key: str) -> int:
+    owed: Any = redis.hget(keys.integration(key), "backlog")
+    return int(owed or 0)
+
+
+def _check_choice(redis: Redis, keys: Keys, settings: Settings, key: str, *, both: bool) -> None:
+    known_integration(redis, keys, key)
+    if key in settings.integrations:
+        raise WrongChoice(f"{key} is still in the file; expected one that was taken out of it")
+    if both:
+        raise WrongChoice(f"{key}: expected either --drain or --drop, not both")
+
+
+def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:
+    if key not in applied:
+        raise WrongChoice(
+            f"{key} is not in the applied configuration any more, and its queries with it; "
+            f"put it back into the file and apply that first, or use --drop {key}"
+        )
+    fields: Any = redis.hmget(keys.integration(key), "paused", "active")
+    paused, active = fields
+    if paused is not None or active != b"1":
+        how = f"`segsync resume {key}`" if paused is not None else "`active = true` in the file, applied,"
+        raise WrongChoice(f"{key} is paused, so it would never be drained; {how} comes first, or use --drop {key}")
+
+
+def _refusal(owing: Mapping[str, int]) -> str:
+    lines = [
+        f"{key} is not in the file any more and still owes {owed:,} operations; "
+        f"expected --drain {key} (deliver them first) or --drop {key} (throw them away)"
+        for key, owed in owing.items()
+    ]
+    return "\n".join([*lines, "nothing was published"])
+
+
+def _with_draining(plan: Plan, environ: Mapping[str, str]) -> Settings:
+    """The file's settings, and beside them the integrations that are being drained, as they were applied."""
+    assert plan.before is not None  # noqa: S101 - `plan` has found them in it
+    document, before = json.loads(plan.settings.published()), json.loads(plan.before.text)
+    for key in plan.drain:
+        integration = before["integrations"][key]
+        document.setdefault("integrations", {})[key] = integration | {"scope": NOBODY}
+        connector = integration["connector"]
+        document.setdefault("connectors", {}).setdefault(connector, before["connectors"][connector])
+    try:
+        return from_published(json.dumps(document), plan.settings.local, environ)
+    except SettingsError as error:
+        where = f"{', '.join(plan.drain)} cannot be drained beside this file"
+        raise SettingsError(where, error.mistakes) from None
+
+
+def _wait_until_empty(redis: Redis, keys: Keys, drain: Sequence[str], progress: Callable[[str, int], None]) -> None:
+    for key in drain:
+        while owed := _backlog(redis, keys, key):
+            progress(key, owed)
+            time.sleep(LOOK_EVERY)
+        progress(key, 0)
+
+
+def _drop_lanes(redis: Redis, keys: Keys, key: str) -> Dropped:
+    """Removes an orphaned integration's lanes, in steps, and then all that is known of it.
+
+    Every lane that owes anything stands in a due set (RULES.md 8): no key is ever searched by pattern, so none of
+    another integration can be met. Whatever interrupts it, the rest is still there for the next call.
+    """
+    operations = lanes = 0
+    for name in (keys.full(key), keys.timed(key)):
+        while segments := _first(redis, name):
+            counts = redis.pipeline(transaction=False)
+            for segment in segments:
+                counts.hget(keys.lane(key, segment), "count")
+            owed = [int(count or 0) for count in counts.execute()]
+            _unlink(redis, keys, key, name, segments)
+            operations += sum(owed)
+            lanes += sum(1 for count in owed if count)
+    redis.hincrby(keys.routed, "dropped", operations)
+    redis.hdel(keys.integration(key), "backlog")
+    _forget_if_empty(redis, keys, key)
+    return Dropped(key, operations, lanes)
+
+
+def _first(redis: Redis, name: str) -> list[str]:
+    segments: Any = redis.zrange(name, 0, STEP - 1)
+    return [segment.decode() for segment in segments]
+
+
+def _unlink(redis: Redis, keys: Keys, key: str, name: str, segments: list[str]) -> None:
+    pipe = redis.pipeline(transaction=True)
+    pipe.unlink(*(of(key, segment) for segment in segments for of in (keys.lane, keys.chunks)))
+    pipe.zrem(name, *segments)
+    pipe.execute()
+
+
+def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
+    """Removes what is known of an orphaned integration that owes nothing; returns what it still owes."""
+    integration = keys.integration(key)
+
+    def transaction(pipe: Pipeline) -> int:
+        fields: Any = pipe.hmget(integration, "orphaned", "backlog")  # a watching pipeline answers at once
+        orphaned, owed = fields[0], int(fields[1] or 0)
+        pipe.multi()
+        if orphaned is not None and not owed:
+            pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key))
+            pipe.srem(keys.integrations, key)
+        return owed
+
+    watching: Any = redis.transaction  # typed for functions that return nothing
+    return int(watching(transaction, integration, value_from_callable=True))

@@ -1,0 +1,1 @@
+"""Delivery: from a lane into its target. Start with deliverer.py."""

@@ -1,0 +1,190 @@
+"""Compaction: a lane that waits for long keeps the last operation of each key, and is bounded by its segment.
+
+An integration that is paused, held or whose target is away for days would otherwise owe every change of those days,
+although a batch merges them anyhow (RULES.md 15, 31). `append` notes lanes that have grown long and old; upkeep takes
+them from there. Walked from the end to the head: an operation whose key comes again before the next segment event is
+merged, and counted in the ledger as delivery counts it. What a clear would make moot stays, since it may never run.
+Nothing up to a written batch end is touched, nor the first chunk, nor what comes out of the quarantine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.events.parsing import Kind, profile
+from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
+from workers.lanes.messages import Compaction, Waiting
+from workers.outcomes import Delivery, encode, new_uid
+from workers.templates import RowProblem, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from workers.integrations import Integration
+    from workers.lanes.store import Lanes
+
+log = logging.getLogger(__name__)
+
+WINDOW_BYTES = 2**20
+"""What is replaced at once, about, and read at once: a script that handles more keeps others waiting."""
+MOST_CHUNKS = 1_000
+PAGE = 32
+"""Chunks that are read at once, of up to 256 KB each."""
+MOST_KEYS = 1_000_000
+"""Keys that are remembered, at about 100 bytes each; of a larger segment some operations stay that could go."""
+
+_REMOVE = int(Kind.REMOVE)
+_Named = tuple[str | None, Operation]
+
+
+@dataclass(frozen=True, slots=True)
+class Thinned:
+    """What is left of some chunks.
+
+    merged  operations whose key comes again: they went
+    """
+
+    chunks: list[bytes]
+    merged: int
+
+
+class Thinner:
+    """Thins a lane that it is given window by window, from the end to the head. Pure.
+
+    key  the fields that identify the row
+    """
+
+    def __init__(self, key: tuple[str, ...]) -> None:
+        self._key = key
+        self._later: set[bytes] = set()
+
+    def thin(self, chunks: Sequence[bytes]) -> Thinned:
+        """The same operations without those that need not be delivered, in chunks as full as they may be."""
+        kept: list[_Named] = []
+        merged = 0
+        for name, operations in map(unpack, reversed(chunks)):
+            for operation in reversed(operations):
+                if self._comes_again(operation):
+                    merged += 1
+                else:
+                    kept.append((name, operation))
+        kept.reverse()
+        return Thinned([pack(name, group) for name, group in _groups(kept)], merged)
+
+    def _comes_again(self, operation: Operation) -> bool:
+        """Notes the key. What is retried is older than it stands: it supersedes nothing, and is looked up later."""
+        if operation.kind > _REMOVE:
+            self._later.clear()
+            return False
+        if operation.retry is not None:
+            return False
+        try:
+            key = key_of(profile(operation.body), self._key)
+        except RowProblem:
+            return False  # it goes to the quarantine in its turn
+        mark = hashlib.blake2b("\0".join(f"{len(part)}:{part}" for part in key).encode(), digest_size=16).digest()
+        if mark in self._later:
+            return True
+        if len(self._later) < MOST_KEYS:
+            self._later.add(mark)
+        return False
+
+
+def _groups(kept: Sequence[_Named]) -> Iterator[tuple[str | None, list[Operation]]]:
+    """Neighbours under one name, as many as a chunk may hold (RULES.md 3)."""
+    group: list[Operation] = []
+    group_name, size = None, 0
+    for name, operation in kept:
+        if group and (name != group_name or len(group) == MAX_OPERATIONS or size + len(operation.body) > MAX_BYTES):
+            yield group_name, group
+            group, size = [], 0
+        group_name = name
+        group.append(operation)
+        size += len(operation.body)
+    if group:
+        yield group_name, group
+
+
+def compact_waiting(lanes: Lanes, integrations: Mapping[str, Integration], seconds: float) -> int:
+    """Compacts lanes that were noted, until none is left or the time is over; returns operations taken away.
+
+    Any number of processes may do it at once. Raises Stale and redis.RedisError; what is not done is noted again
+    when the lane has grown.
+    """
+    ends = time.monotonic() + seconds
+    less = 0
+    while time.monotonic() < ends and (waiting := lanes.next_waiting()) is not None:
+        integration = integrations.get(waiting.integration)
+        if integration is not None and integration.batched:
+            less += _compact(lanes, integration, waiting, ends)
+    return less
+
+
+def _compact(lanes: Lanes, integration: Integration, waiting: Waiting, ends: float) -> int:
+    """One lane; stops where its deliverer has come to what was read."""
+    started, merged = time.time(), 0
+    thinner = Thinner(integration.key_fields)
+    after = waiting.chunks
+    while after > 1 and time.monotonic() < ends:
+        first, chunks = _window(lanes, waiting, after)
+        if len(chunks) != after - first or chunks[0][:27].decode() <= waiting.untouchable:
+            break
+        thinned = thinner.thin(chunks)
+        if len(thinned.chunks) < len(chunks) or thinned.merged:
+            if not lanes.compact(_compaction(integration, waiting, first, chunks, thinned, started)):
+                break
+            merged += thinned.merged
+        after = first
+    if after <= 1 or time.monotonic() < ends:
+        lanes.compact(Compaction(waiting.integration, waiting.segment))
+    log.info("%s/%s has waited for long: %s operations are merged", waiting.integration, waiting.segment, merged)
+    return merged
+
+
+def _window(lanes: Lanes, waiting: Waiting, after: int) -> tuple[int, list[bytes]]:
+    """The chunks before index `after` that make a window, and the first one's index; never the lane's first."""
+    chunks: list[bytes] = []
+    first, size = after, 0
+    while first > 1 and size < WINDOW_BYTES and len(chunks) < MOST_CHUNKS:
+        end, first = first, max(1, first - PAGE)
+        page = lanes.chunks(waiting, first, end)
+        chunks = page + chunks
+        size += sum(map(len, page))
+        if len(page) != end - first:
+            break
+    return first, chunks
+
+
+def _compaction(
+    integration: Integration, waiting: Waiting, first: int, chunks: Sequence[bytes], thinned: Thinned, started: float
+) -> Compaction:
+    record = Delivery(
+        uid=new_uid(),
+        integration=integration.key,
+        connector=integration.connector,
+        segment=waiting.segment,
+        outcome="delivered",
+        first=chunks[0][:27].decode(),
+        last=chunks[-1][27:54].decode(),
+        operations=thinned.merged,
+        merged=thinned.merged,
+        moot=0,
+        quarantined=0,
+        attempt=1,
+        started_ms=round(started * 1000),
+        duration_us=round((time.time() - started) * 1e6),
+        waited_ms=0,
+    )
+    return Compaction(
+        waiting.integration,
+        waiting.segment,
+        first,
+        [chunk[:HEADER] for chunk in chunks],
+        thinned.chunks,
+        thinned.merged,
+        [encode(record)] if thinned.merged else [],
+    )

@@ -1,0 +1,138 @@
+"""The records of a delivery, made where all that they tell is at hand. Pure but for the clock."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from workers.delivery.superseding import Change, change, slots
+from workers.events.parsing import Kind, profile, raw_excerpt
+from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
+
+if TYPE_CHECKING:
+    from workers.delivery.batching import Batch, Rejected
+    from workers.delivery.leases import Lease
+    from workers.errors import TargetError
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done with a batch that is settled.
+
+    started  Unix seconds
+    idle     operations for which no query is configured
+    runs     the queries that were committed
+    """
+
+    started: float
+    idle: int = 0
+    runs: list[QueryRun] = field(default_factory=list)
+
+
+def delivered(connector: str, lease: Lease, batch: Batch, rejected: int, done: Done, attempts: int) -> Delivery:
+    """A batch that was committed, or had nothing to run."""
+    return _delivery(
+        connector,
+        lease,
+        batch,
+        attempts,
+        done.started,
+        moot=batch.moot + done.idle,
+        rejected=rejected,
+        runs=done.runs,
+    )
+
+
+def failed(
+    connector: str,
+    lease: Lease,
+    batch: Batch,
+    attempts: int,
+    started: float,
+    error: TargetError,
+    event_type: str,
+    *,
+    held: bool,
+) -> Delivery:
+    """A batch that was not committed, as far as we know; `event_type` is that of the query that failed, or ""."""
+    outcome = "held" if held else "retry"
+    record = _delivery(
+        connector, lease, batch, attempts, started, outcome=outcome, code=error.code, reason=error.reason
+    )
+    return structs.replace(record, event_type=event_type)
+
+
+def _delivery(
+    connector: str,
+    lease: Lease,
+    batch: Batch,
+    attempts: int,
+    started: float,
+    *,
+    outcome: str = "delivered",
+    moot: int = 0,
+    rejected: int = 0,
+    code: str = "",
+    reason: str = "",
+    runs: list[QueryRun] | None = None,
+) -> Delivery:
+    ended = time.time()
+    return Delivery(
+        uid=new_uid(),
+        integration=lease.integration,
+        connector=connector,
+        segment=lease.segment,
+        outcome=outcome,
+        first=batch.first,
+        last=batch.last,
+        operations=batch.taken,
+        merged=batch.merged,
+        moot=moot,
+        quarantined=rejected,
+        attempt=attempts + 1,
+        started_ms=round(started * 1000),
+        duration_us=round((ended - started) * 1e6),
+        waited_ms=max(0, round(ended * 1000) - batch.head_ms),
+        code=code,
+        reason=reason,
+        queries=runs or [],
+    )
+
+
+def set_aside(
+    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool
+) -> tuple[list[Quarantined], Change]:
+    """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there."""
+    entries = [quarantined(lease, each, slot) for each, slot in zip(rejected, slots(batch, rejected), strict=True)]
+    opened = [(entry.slot, entry.uid) for entry in entries]
+    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open)
+
+
+def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:
+    """An operation that no target can take."""
+    operation = rejected.operation
+    retry = operation.retry
+    is_profile = operation.kind <= Kind.REMOVE
+    return Quarantined(
+        uid=new_uid(),
+        integration=lease.integration,
+        segment=lease.segment,
+        event_type=Kind(operation.kind).label,
+        profile=str(profile(operation.body)["_id"]) if is_profile else None,
+        sequence=operation.sequence,
+        at_ms=time.time_ns() // 1_000_000,
+        code=rejected.code,
+        reason=rejected.reason,
+        payload=raw_excerpt(operation.body),
+        size=len(operation.body),
+        sha256=hashlib.sha256(operation.body).hexdigest(),
+        detail=rejected.detail,
+        slot=slot,
+        event_us=operation.event_time_us,
+        retries=retry.retries if retry else 0,
+        replaces=retry.entry if retry else "",
+    )

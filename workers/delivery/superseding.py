@@ -1,0 +1,122 @@
+"""What a settled batch means for the quarantine's open entries of its lane (RULES.md 30). Pure.
+
+A lane with open entries keeps a hash slot -> entry. The slot of a profile is its key, hashed, so that whatever is
+delivered for the key later finds the entry and marks it superseded; segment events have slots of their own. An
+operation without a usable key has none: nothing can be told to come after it but a clear. Keys are compared as
+batches compare them, letter by letter: what a target alone takes for one key stays two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from workers.events.parsing import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.delivery.batching import Batch, Key, Rejected
+
+_pack = msgspec.msgpack.Encoder().encode
+
+CLEAR = "clear"
+"""A refused clear: any profile delivered later supersedes it, since running it then would undo that."""
+SEGMENT = "segment"
+"""A refused segment_upsert or segment_delete: the next of them supersedes it."""
+NO_SLOT = ""
+
+
+class Change(NamedTuple):
+    """What settle.lua shall do with the lane's hash.
+
+    retried  (slot, entry, state, code) of each operation that came out of the quarantine
+    written  slots of what was committed
+    cleared  sequence of the clear that was committed, or ""
+    opened   (slot, entry) of what goes to the quarantine
+    """
+
+    retried: list[tuple[str, str, str, str]]
+    written: list[str]
+    cleared: str
+    opened: list[tuple[str, str]]
+
+    def packed(self) -> bytes:
+        """For settle.lua; b"" where there is nothing to do."""
+        return _pack(self) if any(self) else b""
+
+
+def slot_of_key(key: Key) -> str:
+    """20 hexadecimal digits that stand for a canonical key."""
+    return hashlib.blake2b(_pack(key), digest_size=10).hexdigest()
+
+
+def slots(batch: Batch, rejected: Sequence[Rejected]) -> list[str]:
+    """The slot of each rejected operation."""
+    if not rejected:
+        return []
+    keys = {member.operation.sequence: key for key, member in batch.live.items()}
+    return [_slot(each, keys) for each in rejected]
+
+
+def _slot(rejected: Rejected, keys: dict[str, Key]) -> str:
+    operation = rejected.operation
+    if operation.kind > Kind.REMOVE:
+        return CLEAR if operation.kind == Kind.CLEAR else SEGMENT
+    key = keys.get(operation.sequence)
+    return NO_SLOT if key is None else slot_of_key(key)
+
+
+def change(
+    batch: Batch, rejected: Sequence[Rejected], opened: list[tuple[str, str]], *, idle: bool, has_open: bool
+) -> Change:
+    """What a settled batch means.
+
+    opened    (slot, entry) of what was rejected
+    idle      whether no query is configured for the segment event that it is
+    has_open  whether the lane has open entries: without any, what was written need not be told
+    """
+    refused = {each.operation.sequence for each in rejected}
+    retried = _retried(batch, refused, idle=idle) if batch.retried else []
+    event = None if batch.event is None or idle or refused else batch.event
+    cleared = event.sequence if event is not None and event.kind == Kind.CLEAR else ""
+    written = list(_written(batch, refused)) if has_open else []
+    if has_open and event is not None and not cleared:
+        written.append(SEGMENT)
+    return Change(retried, written, cleared, [pair for pair in opened if pair[0]])
+
+
+def _written(batch: Batch, refused: set[str]) -> Iterator[str]:
+    """What is retried supersedes nothing: it was the entry of its slot, or had none."""
+    normal = [
+        key
+        for key, member in batch.live.items()
+        if member.operation.retry is None and member.operation.sequence not in refused
+    ]
+    if normal:
+        yield CLEAR
+    yield from map(slot_of_key, normal)
+
+
+def _retried(batch: Batch, refused: set[str], *, idle: bool) -> list[tuple[str, str, str, str]]:
+    """What came of each entry; of an entry that was retried twice, what came of the one that was not merged."""
+    delivered = {member.operation.sequence for member in batch.live.values()}
+    if batch.event is not None and not idle:
+        delivered.add(batch.event.sequence)
+    found: dict[str, tuple[str, str, str, str]] = {}
+    for operation in batch.retried:
+        retry = operation.retry
+        if retry is None:
+            continue
+        if operation.sequence in refused:
+            state, code = "replaced", ""
+        elif operation.sequence in delivered:
+            state, code = "delivered", ""
+        elif retry.entry in found:
+            continue
+        else:
+            state, code = "superseded", "no query" if idle else "later operation"
+        found[retry.entry] = (retry.slot, retry.entry, state, code)
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""Events: what came in, read into operations; pure."""

@@ -1,0 +1,74 @@
+"""What becomes of the quarantine's entries, in the ledger (RULES.md 30).
+
+Only the drainer changes states, from the records of the outcomes stream, in its order. Writing them twice is writing
+them once: "delivered", "superseded", "replaced" and "dropped" are final, and until then the last one counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import and_, bindparam, delete, or_, select, update
+
+from workers.ledger.tables import UNRESOLVED, change_row, quarantine, stored_moment, stored_text
+from workers.outcomes import Cleared, Resolved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection
+
+    from workers.ledger.tables import Row
+    from workers.outcomes import Record
+
+UNFINISHED: Final = ("open", "retried")
+PROFILE_EVENTS: Final = ("add", "remove", "clear")
+"""What a clear supersedes; it says nothing of a segment's name and end."""
+
+_CHANGE = (
+    update(quarantine)
+    .where(quarantine.c.uid == bindparam("of"), UNRESOLVED)
+    .values({name: bindparam(name) for name in ("state", "changed_ms", "changed_by", "note")})
+)
+
+
+def apply_changes(connection: Connection, records: Iterable[Record]) -> None:
+    """Writes down what became of entries, within the connection's transaction."""
+    pending: dict[str, Resolved] = {}
+    for record in records:
+        if isinstance(record, Resolved):
+            before = pending.get(record.entry)
+            if before is None or before.state in UNFINISHED:
+                pending[record.entry] = record
+        elif isinstance(record, Cleared):
+            _resolve(connection, pending)
+            _clear(connection, record)
+    _resolve(connection, pending)
+
+
+def _resolve(connection: Connection, pending: dict[str, Resolved]) -> None:
+    rows: list[Row] = [change_row(record) for record in pending.values()]
+    if rows:
+        connection.execute(_CHANGE, rows)
+    pending.clear()
+
+
+def _clear(connection: Connection, record: Cleared) -> None:
+    changed = {"state": "superseded", "changed_ms": stored_moment(record.at_ms), "note": "clear"}
+    wanted = and_(
+        quarantine.c.integration == stored_text(record.integration),
+        quarantine.c.segment == stored_text(record.segment),
+        quarantine.c.event_type.in_(PROFILE_EVENTS),
+        quarantine.c.sequence < stored_text(record.sequence),
+    )
+    connection.execute(update(quarantine).where(UNRESOLVED, wanted).values(changed))
+
+
+def purge(connection: Connection, before_ms: int, most: int) -> int:
+    """Deletes entries that were resolved before that, at most so many; returns how many.
+
+    An event that never reached an integration is done with once it was retried: nothing of it is on its way.
+    """
+    resolved = or_(~UNRESOLVED, and_(quarantine.c.state == "retried", quarantine.c.source == "intake"))
+    old = select(quarantine.c.id).where(quarantine.c.changed_ms < before_ms, resolved).limit(most)
+    return connection.execute(delete(quarantine).where(quarantine.c.id.in_(old))).rowcount

@@ -1,0 +1,290 @@
+"""One connector and its integrations, examined step by step; what is wrong with one hides nothing of another."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from workers.connectors.inspection import Refusal, Step, told
+from workers.connectors.sql import positions
+from workers.errors import TargetError
+from workers.preflight.findings import Finding, Seen, judge
+from workers.preflight.places import place
+from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
+from workers.preflight.shapes import Unreadable, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workers.connectors.inspection import Examined, Opened, Table
+    from workers.errors import Mistake
+    from workers.integrations import Integration
+    from workers.preflight.findings import Level
+    from workers.preflight.shapes import Shape
+    from workers.templates import Query, QueryKind
+
+    Changes = Sequence[tuple[Shape, Table | None]]
+
+LANE = "segsync check"
+
+
+@dataclass(slots=True)
+class Examination:
+    """What came of one connector.
+
+    steps     of reaching it, in order
+    looked    integrations whose queries were tried
+    findings  of all of them
+    unread    what could not be looked at, and why
+    """
+
+    connector: str
+    dialect: str
+    steps: list[Step]
+    looked: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def wrong(self) -> bool:
+        """Whether someone is needed before deliveries can succeed."""
+        return any(step.mark == "mistake" for step in self.steps) or any(
+            finding.level == "mistake" for finding in self.findings
+        )
+
+
+def skipped(connector: str, dialect: str, missing: Sequence[Mistake]) -> Examination:
+    """A connector whose secrets or variables are missing in this environment."""
+    what = "; ".join(map(str, missing))
+    return Examination(connector, dialect, [Step("reach", "skipped", f"not looked at: {what}")])
+
+
+def unable(connector: str, dialect: str) -> Examination:
+    """A connector that segsync has not."""
+    return Examination(connector, dialect, [Step("reach", "mistake", f"segsync cannot connect to {dialect} yet")])
+
+
+def examine(
+    connector: str,
+    opened: Opened,
+    dialect: str,
+    integrations: Sequence[Integration],
+    sources: Mapping[tuple[str, QueryKind], str],
+) -> Examination:
+    """All queries of a connector's integrations against an opened target, which is closed in the end."""
+    examination = Examination(connector, dialect, opened.steps)
+    if opened.session is None:
+        return examination
+    try:
+        for integration in integrations:
+            _Look(opened.session, integration, sources, examination).all()
+            examination.looked.append(integration.key)
+    except TargetError as error:
+        examination.steps.append(Step("session", "mistake", f"was lost on the way: {told(error)}"))
+    finally:
+        opened.session.close()
+    return examination
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One integration against one target."""
+
+    session: Examined
+    integration: Integration
+    sources: Mapping[tuple[str, QueryKind], str]
+    into: Examination
+
+    def all(self) -> None:
+        for kind, query in self.integration.queries.items():
+            self._query(kind, query)
+        if self.integration.exactly_once:
+            self._position()
+
+    def _where(self, kind: QueryKind) -> str:
+        return f"integrations.{self.integration.key}.queries.{kind}"
+
+    def _query(self, kind: QueryKind, query: Query) -> None:
+        key = self.integration.key_fields if kind.has_profiles else ()
+        samples = Samples(query, key, self._segments())
+        try:
+            trial = self._try(samples)
+        except NoSample as none:
+            self.into.unread.append(f"{self._where(kind)}: no made-up profile can be rendered: {none}")
+            return
+        changes = self._changes(kind, trial)
+        self._report(kind, trial, changes)
+        if not trial.refused:
+            self._sparse(kind, samples, trial.statements)
+        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values))
+        # What is said of the key's column is said once, however many queries touch it.
+        self.into.findings += [each for each in found if each not in self.into.findings]
+
+    def _segments(self) -> tuple[str, ...]:
+        """Hand-picked ids are known; of others a number and a text are tried."""
+        scope = self.integration.scope
+        return tuple(sorted(scope.values)[:5]) if scope.kind == "ids" else SEGMENTS
+
+    # --- Whether the target takes it ----------------------------------------------------------------------------
+
+    def _try(self, samples: Samples) -> _Trial:
+        """The first sample that the target takes; else one that it refuses, with all that it says of it."""
+        trial, types = self._trial(samples), None
+        for _ in range(samples.tries):
+            if types is None and trial.refused and not trial.data and any(map(_may_be_the_segment, trial.refused)):
+                types = trial
+            if not trial.refused or not self._better(samples, trial):
+                break
+            trial = self._trial(samples)
+        if types is None:
+            return trial
+        return types if trial.refused else replace(trial, before=types)
+
+    def _better(self, samples: Samples, trial: _Trial) -> bool:
+        """Takes another value for what the target objects to; False where that cannot help."""
+        for statement, refusal in trial.refused:
+            if refusal.data:
+                return samples.bump(samples.field_at(statement, refusal.position))
+        return any(map(_may_be_the_segment, trial.refused)) and samples.bump(SEGMENT)
+
+    def _trial(self, samples: Samples) -> _Trial:
+        statements = samples.render()
+        return _Trial(statements, samples.values, self._refused(statements))
+
+    def _refused(self, statements: Sequence[str]) -> list[tuple[str, Refusal]]:
+        asked = [(each, self.session.explain(each)) for each in statements if not _is_call(each)]
+        return [(statement, refusal) for statement, refusal in asked if refusal]
+
+    def _sparse(self, kind: QueryKind, samples: Samples, before: Sequence[str]) -> None:
+        """A profile with nothing but its key takes other branches; only what is surely wrong with them counts."""
+        statements = samples.sparse()
+        if statements == list(before):
+            return
+        for statement, refusal in self._refused(statements):
+            if refusal.surely:
+                self._refusal(kind, statement, refusal, [], "for a profile that has only its key: ")
+
+    def _report(self, kind: QueryKind, trial: _Trial, changes: Changes) -> None:
+        for statement, refusal in trial.refused:
+            self._refusal(kind, statement, refusal, changes)
+        for _, refusal in trial.before.refused if trial.before else ():
+            what = f"fails for segments whose id is a number: {told(refusal.error)}"
+            self._warn(kind, f"{what}; expected '{{segment_id}}', in quotes, if there are such ids")
+
+    def _refusal(self, kind: QueryKind, statement: str, refusal: Refusal, changes: Changes, when: str = "") -> None:
+        what = f"{when}{told(refusal.error)}"
+        if refusal.data:
+            self._warn(kind, f"no made-up profile fits, so it could not be tried to the end: {what}")
+            return
+        line, column = self._place(kind, statement, refusal)
+        hint = _hint(refusal.name or _word(statement, refusal.position), changes)
+        level: Level = "mistake" if refusal.surely else "warning"
+        self.into.findings.append(Finding(level, self._where(kind), f"{what}{hint}", line, column))
+
+    def _place(self, kind: QueryKind, statement: str, refusal: Refusal) -> tuple[int | None, int | None]:
+        source = self.sources.get((self.integration.key, kind), "")
+        return place(source, statement, refusal.position, refusal.name) or (None, None)
+
+    def _warn(self, kind: QueryKind, what: str) -> None:
+        self.into.findings.append(Finding("warning", self._where(kind), what))
+
+    # --- What it touches ----------------------------------------------------------------------------------------
+
+    def _changes(self, kind: QueryKind, trial: _Trial) -> list[tuple[Shape, Table | None]]:
+        changes: list[tuple[Shape, Table | None]] = []
+        refused = {statement for statement, _ in trial.refused}
+        for statement in trial.statements:
+            try:
+                shapes = read(statement, self.session.dialect)
+            except Unreadable:
+                # What the target refuses, too, has been told of already.
+                if statement not in refused:
+                    self._unread(f"{self._where(kind)}: its tables are not looked at, since sqlglot cannot read it")
+                continue
+            changes += [(shape, self.session.table(shape.schema, shape.table)) for shape in shapes]
+        return changes
+
+    def _unread(self, what: str) -> None:
+        if what not in self.into.unread:
+            self.into.unread.append(what)
+
+    # --- exactly_once -------------------------------------------------------------------------------------------
+
+    def _position(self) -> None:
+        """RULES.md 22: the table is there, has its columns and its key, and may be read, inserted into and updated."""
+        where, dialect = f"integrations.{self.integration.key}.exactly_once", self.session.dialect
+        statements = (
+            positions.make(dialect, LANE, self.integration.key),
+            positions.read(dialect, LANE),
+            positions.move(LANE, ""),
+        )
+        refused = list(dict.fromkeys(told(found.error) for each in statements if (found := self.session.explain(each))))
+        remedy = f"expected {positions.CREATE[dialect]}; and the rights to SELECT, INSERT and UPDATE"
+        if refused:
+            what = f"the table segsync_position cannot be used: {'; '.join(refused)}; {remedy}"
+            self.into.findings.append(Finding("mistake", where, what))
+            return
+        if table := self.session.table("", "segsync_position"):
+            self.into.findings += [Finding("mistake", where, f"{what}; {remedy}") for what in _unfit(table)]
+
+
+def _unfit(table: Table) -> list[str]:
+    found = []
+    if not any(key.columns == ("lane",) and not key.partial for key in table.unique):
+        found.append("the table segsync_position has no primary key over lane: each delivery would make a row")
+    if not table.transactional:
+        found.append(f"the table segsync_position is kept by {table.engine}, which has no transactions")
+    others = [each.name for name, each in table.columns.items() if each.required and name not in _POSITION]
+    if others:
+        found.append(f"the table segsync_position needs values for {', '.join(others)}, which segsync does not know")
+    return found
+
+
+_POSITION = frozenset(("lane", "integration", "position"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A sample's statements that were tried, its values, and the statements that were refused.
+
+    before  an earlier sample that was refused, where another segment's id was taken
+    """
+
+    statements: list[str]
+    values: Mapping[str, object]
+    refused: list[tuple[str, Refusal]]
+    before: _Trial | None = None
+
+    @property
+    def data(self) -> bool:
+        """Whether another value may help."""
+        return any(refusal.data for _, refusal in self.refused)
+
+
+def _may_be_the_segment(refused: tuple[str, Refusal]) -> bool:
+    """Types do not fit (PostgreSQL's 42804 and 42883): a number may stand where a text is wanted."""
+    return refused[1].error.code in {"postgresql 42804", "postgresql 42883"}
+
+
+def _is_call(statement: str) -> bool:
+    """No target explains a call."""
+    return statement.lstrip()[:4].lower() in {"call", "exec"}
+
+
+def _word(statement: str, position: int | None) -> str:
+    rest = statement[position - 1 :].lstrip('"`[') if position else ""
+    return "".join(c if c.isalnum() or c == "_" else " " for c in rest[:100]).split(" ")[0]
+
+
+def _hint(name: str, changes: Changes) -> str:
+    """The columns there are, and the one that was probably meant."""
+    tables = {table.name: table for _, table in changes if table}
+    for table in tables.values():
+        names = {each.name.lower(): each.name for each in table.columns.values()}
+        if not name or name in table.columns or name.lower() in table.columns or name in tables:
+            continue
+        near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
+        meant = f"did you mean {names[near[0]]!r}? " if near else ""
+        return f"; {meant}{table.name!r} has {', '.join(map(repr, names.values()))}"
+    return ""

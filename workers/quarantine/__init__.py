@@ -1,0 +1,1 @@
+"""The quarantine: what could not be delivered, and what becomes of it."""

@@ -1,0 +1,1 @@
+"""Routing: from the intake into the lanes of those that want an event."""

@@ -1,0 +1,165 @@
+"""The applied configuration: published in Redis, followed by every worker (DESIGN.md, "Configuration at run time").
+
+A revision is a number that only grows. Every script carries the one its caller works by, so a process with an older
+one cannot route or deliver: it is told so, reads the new one and goes on.
+"""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workers.errors import SegsyncError
+from workers.settings import LocalSettings, Settings, from_published
+from workers.templates import QueryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from redis import Redis
+    from redis.client import Pipeline
+
+    from workers.integrations import Integration
+    from workers.lanes.keys import Keys
+
+
+class NothingApplied(SegsyncError):
+    """No configuration has been applied to this Redis yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A configuration as it was applied.
+
+    installation  random, made at the first `apply`: names the session locks of this installation
+    """
+
+    revision: int
+    digest: str
+    installation: str
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What stands in Redis of the applied configuration, unread."""
+
+    revision: int
+    digest: str
+    installation: str
+    text: str
+    at: str
+    by: str
+
+
+def published(redis: Redis | Pipeline, keys: Keys) -> Published | None:
+    """What is applied at this moment; None if nothing is."""
+    fields: Any = redis.hgetall(keys.config)
+    if b"revision" not in fields:
+        return None
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    return Published(int(text["revision"]), text["digest"], text["installation"], text["text"], text["at"], text["by"])
+
+
+def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
+    """The applied configuration, understood. Raises NothingApplied, or SettingsError if this version cannot read it."""
+    found = published(redis, keys)
+    if found is None:
+        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    settings = from_published(found.text, local)
+    return Applied(found.revision, found.digest, found.installation, settings)
+
+
+def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False) -> int:
+    """Makes this the applied configuration; returns its revision.
+
+    `only_first` leaves alone what somebody else has applied in the meantime. The same configuration again is the
+    same revision. Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
+    """
+
+    def transaction(pipe: Pipeline) -> int:
+        found = published(pipe, keys)
+        if found is not None and (only_first or found.digest == settings.digest):
+            pipe.multi()
+            return found.revision
+        revision = 1 if found is None else found.revision + 1
+        known = _members(pipe, keys.integrations)
+        gone = _members(pipe, keys.connectors) - set(settings.connectors)
+        pipe.multi()
+        _write_config(pipe, keys, settings, revision, found)
+        _write_integrations(pipe, keys, settings, known)
+        _write_connectors(pipe, keys, settings, gone)
+        pipe.delete(keys.full_marks)  # limits may have changed; the next append notes what is full
+        return revision
+
+    watching: Any = redis.transaction  # typed for functions that return nothing
+    return int(watching(transaction, keys.config, keys.integrations, value_from_callable=True))
+
+
+def _members(pipe: Pipeline, key: str) -> set[str]:
+    members: Any = pipe.smembers(key)  # a watching pipeline answers at once
+    return {member.decode() for member in members}
+
+
+def _write_config(pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None) -> None:
+    pipe.hset(
+        keys.config,
+        mapping={
+            "revision": revision,
+            "digest": settings.digest,
+            "text": settings.published(),
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "by": f"{_user()}@{socket.gethostname()}",
+            "installation": before.installation if before else secrets.token_hex(8),
+        },
+    )
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"
+
+
+def _write_integrations(pipe: Pipeline, keys: Keys, settings: Settings, known: set[str]) -> None:
+    for integration in settings.integrations.values():
+        pipe.hset(keys.integration(integration.key), mapping=_for_scripts(integration))
+        # A changed file is the cure for most holds: what was held is tried at once.
+        pipe.hdel(keys.integration(integration.key), "orphaned", "hold", "hold_code", "hold_until")
+        pipe.sadd(keys.integrations, integration.key)
+    for key in known - set(settings.integrations):
+        pipe.hset(keys.integration(key), mapping={"active": 0, "orphaned": 1})
+
+
+def _for_scripts(integration: Integration) -> dict[Any, Any]:
+    return {
+        "connector": integration.connector,
+        "size": integration.batch_size,
+        "timeout": integration.timeout_ms if integration.batched else 0,
+        "clear": int(QueryKind.CLEAR in integration.queries),
+        "active": int(integration.active),
+        "digest": integration.digest,
+        # Empty is no limit; left out, the hash would keep the last revision's.
+        "max_backlog": integration.max_backlog or "",
+        "when_full": integration.when_full,
+        "max_quarantine": integration.max_quarantine,
+    }
+
+
+def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iterable[str]) -> None:
+    for key in gone:
+        pipe.srem(keys.connectors, key)
+        pipe.delete(keys.turn(key))
+    for connector in settings.connectors.values():
+        pipe.sadd(keys.connectors, connector.key)
+        pipe.hset(keys.connector(connector.key), mapping={"parallelism": connector.parallelism})
+        pipe.hdel(keys.connector(connector.key), "hold", "hold_code", "hold_until")
+        pipe.delete(keys.turn(connector.key))
+        mine = [i.key for i in settings.integrations.values() if i.connector == connector.key]
+        if mine:
+            pipe.rpush(keys.turn(connector.key), *mine)
