@@ -57,7 +57,7 @@ beat_scheduler = "celery.beat:Scheduler"
 beat_schedule = {
     "flush": {
         "task": "segsync.flush",
-        # The pulse is the clock; this bounds the lateness if every pulse is dead (RULES.md 26b).
+        # The pulse is the clock; this bounds the lateness if every pulse is dead (rule 26b).
         "schedule": 5.0,
         # Late ones pile up while nobody serves the queue; they are thrown away unrun.
         "options": {"queue": "upkeep", "expires": 5.0},

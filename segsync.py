@@ -404,7 +404,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _check(event: dict[str, Any]) -> None:
-    """All but the profiles; what is written here stands in CONTRACT.md "Events"."""
+    """All but the profiles; what is written here stands in docs/events.md."""
     kind = event.get("type")
     if kind == "resync" or event.get("snapshot") is not None:
         _refuse("", "the type 'resync' and the key 'snapshot' are reserved: they mean nothing yet")

@@ -9,7 +9,7 @@ from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError
 
 SECONDS = 2.0
-"""What one wake-up may take, so that a dead connector cannot hold every process (RULES.md 26a)."""
+"""What one wake-up may take, so that a dead connector cannot hold every process (rule 26a)."""
 
 
 class TriesAgain(SegsyncError):
@@ -25,7 +25,7 @@ def deliver(connector: str, token: str, **_: object) -> None:
     """Serves the connector's due lanes for a while; `token` is the permit.
 
     Ends as RETRY or FAILURE in Flower, naming integration, segment and why. That publishes nothing: the lane holds
-    its own retry time, and whichever wake-up comes then serves it (RULES.md 26).
+    its own retry time, and whichever wake-up comes then serves it (rule 26).
     """
     result = runtime.deliver(connector, token, SECONDS)
     if not isinstance(result, NothingDue):

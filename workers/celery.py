@@ -56,7 +56,7 @@ class MortalTask(Task):  # type: ignore[misc]
     """A task whose process ends when it has no memory left, as the kernel would end it.
 
     Celery ends the whole worker when a task raises MemoryError, and a process that met one is in no known state: its
-    threads may be gone. Killed, it is replaced by the pool, and the lane's head is closed in on (RULES.md 13).
+    threads may be gone. Killed, it is replaced by the pool, and the lane's head is closed in on (rule 13).
     """
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -112,7 +112,7 @@ class Waker:
         self._producer = app.amqp.Producer(self._connection, auto_declare=False)
 
     def __call__(self, wake: Wake) -> None:
-        """Sends one, unless the queue holds as many as may be at work at once (RULES.md 26a)."""
+        """Sends one, unless the queue holds as many as may be at work at once (rule 26a)."""
         if self._waiting(wake.queue) >= wake.limit:
             return
         kind, _, connector = wake.queue.partition(".")

@@ -60,7 +60,7 @@ class Stale(SegsyncError):
 
 
 class ErrorClass(str, Enum):
-    """What to do about a target's error (DESIGN.md, "Errors")."""
+    """What to do about a target's error (docs/architecture.md, "What a failure leads to")."""
 
     RETRY = "retry"
     """It will pass by itself: deadlock, lock timeout, too many connections, shutdown."""
@@ -77,7 +77,7 @@ class ErrorClass(str, Enum):
 
 
 class HoldLevel(str, Enum):
-    """How much stops when someone is needed (RULES.md 25)."""
+    """How much stops when someone is needed (rule 25)."""
 
     LANE = "lane"
     INTEGRATION = "integration"

@@ -49,7 +49,7 @@ class Scope:
     values: frozenset[str] = frozenset()
 
     def wants(self, segment: Segment, default_database: str) -> bool:
-        """Whether this scope follows `segment`, which is in `default_database` if nobody said (RULES.md 4)."""
+        """Whether this scope follows `segment`, which is in `default_database` if nobody said (rule 4)."""
         if self.kind == "ids":
             return segment.id in self.values
         if (segment.database or default_database) != self.database:
@@ -71,8 +71,8 @@ class Integration:
     """One integration, its queries compiled.
 
     key            its name in the file, in Redis keys and in statistics
-    active         False is a pause written down in the file: events are kept (RULES.md 34)
-    key_fields     the profile's fields that identify the row (RULES.md 16); never empty
+    active         False is a pause written down in the file: events are kept (rule 34)
+    key_fields     the profile's fields that identify the row (rule 16); never empty
     batched        False: one profile at a time, and `batch_size` is 1 and `timeout_ms` 0
     batch_size     operations that make a batch full, counted before merging
     timeout_ms     milliseconds from a batch's first event until it goes although it is not full

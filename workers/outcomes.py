@@ -1,7 +1,7 @@
 """What came of what was accepted: the records that scripts append to the outcomes stream.
 
 They are written by the same script that moves a lane or the intake on, so no count is lost when a
-process or the ledger dies (RULES.md 28), and read by the drainer (`workers/ledger/database.py`), which writes
+process or the ledger dies (rule 28), and read by the drainer (`workers/ledger/database.py`), which writes
 them to the ledger. Only `Quarantined` carries profile data.
 """
 
@@ -110,7 +110,7 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
 
 
 class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
-    """What became of an entry of the quarantine (RULES.md 30). Packed by lanes/common.lua, too.
+    """What became of an entry of the quarantine (rule 30). Packed by lanes/common.lua, too.
 
     entry   its uid
     state   "retried", "delivered", "superseded", "replaced", "dropped"; "open": the retry led nowhere, it is back

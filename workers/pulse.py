@@ -1,6 +1,6 @@
 """The pulse: in every worker, waits for the intake and for the next due time, and sends the wake-ups at once.
 
-Knows nothing of Celery: it is handed `wake`, which sends one (RULES.md 26b). Any number of pulses is harmless, and so
+Knows nothing of Celery: it is handed `wake`, which sends one (rule 26b). Any number of pulses is harmless, and so
 is none: beat runs the same script every five seconds.
 """
 

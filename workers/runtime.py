@@ -21,8 +21,8 @@ from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetEr
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
-from workers.ledger.ingest import Drainer
-from workers.quarantine.open_counts import QuarantineRoom
+from workers.ledger.ingest import Ingest
+from workers.quarantine.open_counts import OpenCounts
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 from workers.settings import revision
@@ -60,7 +60,7 @@ class Runtime:
         self._reset()
 
     def _reset(self) -> None:
-        # Unique per process start: a lease must never be mistaken for one of an earlier process (RULES.md 12).
+        # Unique per process start: a lease must never be mistaken for one of an earlier process (rule 12).
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
         self._applied: Applied | None = None
         self._lanes: Lanes | None = None
@@ -68,7 +68,7 @@ class Runtime:
         self._connectors: dict[str, Connector] = {}
         self._deliverers: dict[str, Deliverer] = {}
         self._ledger: Ledger | None = None
-        self._room: QuarantineRoom | None = None
+        self._room: OpenCounts | None = None
         self._heartbeat = Heartbeat(lambda: self.lanes)
 
     def after_fork(self) -> None:
@@ -174,9 +174,9 @@ class Runtime:
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
         if self._room is None:
-            self._room = QuarantineRoom(self.redis, self.keys, self.ledger)
+            self._room = OpenCounts(self.redis, self.keys, self.ledger)
         self._room.before()
-        written = Drainer(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
+        written = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
         self._room.after()
         return written
 

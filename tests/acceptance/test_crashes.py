@@ -76,7 +76,7 @@ def test_children_are_killed_under_load(installation: Installation, target: Targ
 def test_a_deliverer_frozen_past_its_lease_changes_nothing_when_it_wakes(
     installation: Installation, target: TargetDatabase
 ) -> None:
-    """Its transaction is open when it is stopped; its successor ends that session before it goes on (RULES.md 19)."""
+    """Its transaction is open when it is stopped; its successor ends that session before it goes on (rule 19)."""
     sleep = "SELECT pg_sleep(1)" if target.dialect == "postgresql" else "SELECT SLEEP(1)"
     slow = f"{target.queries()['add']};\n{sleep}"
     installation.configure(target.connector(statement_timeout='"2s"') + target.integration(add=slow))

@@ -1,4 +1,4 @@
-"""A deliverer that is stopped past its lease and wakes up, with `exactly_once`: nothing is repeated (RULES.md 19, 22).
+"""A deliverer that is stopped past its lease and wakes up, with `exactly_once`: nothing is repeated (rules 19, 22).
 
 The journal is what shows it: its add query is a plain INSERT that a repeated batch would double. The deliverer stops
 at a named place: before its COMMIT, when its session holds the lane's lock and its successor has to end it, and after

@@ -91,7 +91,7 @@ class OomKiller:
 
 
 def test_a_profile_that_the_kernel_kills_for_costs_itself(installation: Installation, target: TargetDatabase) -> None:
-    """Rendering one profile takes more memory than there is; its death is a SIGKILL (RULES.md 13)."""
+    """Rendering one profile takes more memory than there is; its death is a SIGKILL (rule 13)."""
     batch = '{ size = 4, timeout = "100ms" }'
     installation.configure(target.connector() + target.integration(batch=batch, add=NOTED, remove=FORGET))
     worker = installation.worker()

@@ -121,7 +121,7 @@ def told(worker: Process, offset: int) -> list[str]:
 def test_a_minute_without_the_ledger_holds_nothing_up_and_no_count_is_missing(
     installation: Installation, maria: TargetDatabase, own_postgresql: PostgresqlServer, namespace: str
 ) -> None:
-    """Nobody answers on its port; RULES.md 28 and 29, docs/reliability.md."""
+    """Nobody answers on its port; rules 28 and 29, docs/reliability.md."""
     own_postgresql.create_database(namespace)
     ledger = own_postgresql.url(namespace)
     batch = f'{{ size = {BATCH}, timeout = "2s" }}'

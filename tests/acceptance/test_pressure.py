@@ -85,7 +85,7 @@ def fill(installation: Installation) -> Model:
 
 
 def test_a_full_redis_drains_by_itself(apart: Installation, target: TargetDatabase) -> None:
-    """Raw XADD knows no limit; with a broker of its own, delivery goes on (RULES.md 32)."""
+    """Raw XADD knows no limit; with a broker of its own, delivery goes on (rule 32)."""
     apart.configure(target.connector() + target.integration())
     assert apart.segsync("apply", "--yes").returncode == 0
     model = fill(apart)

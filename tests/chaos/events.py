@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLUMN = 60
 """Characters that fit the key's column."""
 LONG = [f"L{n}-" + "x" * COLUMN for n in range(8)]
-"""Keys that do not. So few that they are never most of the profiles, which would be the query's fault (RULES.md 23)."""
+"""Keys that do not. So few that they are never most of the profiles, which would be the query's fault (rule 23)."""
 NUL = "N\0L"
 """Text that PostgreSQL has no literal for."""
 MALFORMED = [

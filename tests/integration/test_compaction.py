@@ -1,4 +1,4 @@
-"""A lane that waits for long is bounded by its segment, and nothing that was accepted goes uncounted (RULES.md 31)."""
+"""A lane that waits for long is bounded by its segment, and nothing that was accepted goes uncounted (rule 31)."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_it_is_looked_at_again_only_when_it_has_doubled(paused: Job) -> None:
 
 
 def test_where_profiles_go_one_at_a_time_nothing_is_merged(paused: Job) -> None:
-    """A lane may have been noted before a revision made it so (RULES.md 15)."""
+    """A lane may have been noted before a revision made it so (rule 15)."""
     push_in_the_past(paused, changes(30, 500))
     paused.runtime.route("t", 5)
     integrations = paused.runtime.applied.settings.integrations

@@ -1,4 +1,4 @@
-"""`exactly_once`: from the intake on, each operation takes effect once, whatever is repeated (RULES.md 22).
+"""`exactly_once`: from the intake on, each operation takes effect once, whatever is repeated (rule 22).
 
 The journal is what shows it: its add query is a plain INSERT that a repeated batch would double.
 """
@@ -170,7 +170,7 @@ def test_segment_events_and_moot_batches_move_the_position(once: Job, monkeypatc
 
 
 def test_a_bad_profile_is_passed_over_and_the_lane_goes_on(once: Job) -> None:
-    """What goes to the quarantine moves the position too, or the next batch would find it behind (RULES.md 22)."""
+    """What goes to the quarantine moves the position too, or the next batch would find it behind (rule 22)."""
     once.target.run("DROP TABLE journal", "CREATE TABLE journal (client_id varchar(9) CHECK (length(client_id) < 9))")
     once.push(add(7, "A", "much too long", "B"))
     serve(once)

@@ -97,7 +97,7 @@ def test_a_vendors_text_stands_only_in_the_quarantine(job: Job) -> None:
 
 
 def test_when_most_profiles_are_refused_the_query_is_at_fault(job: Job) -> None:
-    """The quarantine takes some, and then the integration is held: nothing more is set aside (RULES.md 23)."""
+    """The quarantine takes some, and then the integration is held: nothing more is set aside (rule 23)."""
     refuses_bad(job)
     job.push(add(7, *(f"{BAD}{n}" for n in range(200))))
     (result,) = serve(job)
@@ -257,7 +257,7 @@ def one(make_job: Any, sqlite_url: str) -> Job:
 
 @pytest.mark.parametrize("many", [1, 40])
 def test_what_an_earlier_try_has_written_is_already_there(one: Job, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
-    """The deliverer died after COMMIT; the same batch again violates the unique key by its own rows (RULES.md 23).
+    """The deliverer died after COMMIT; the same batch again violates the unique key by its own rows (rule 23).
 
     All of them, and be they ever so many: none counts towards the query's being at fault.
     """

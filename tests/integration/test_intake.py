@@ -202,7 +202,7 @@ def test_many_small_segments_move_in_bounded_steps(desk: Desk) -> None:
 
 
 def test_events_are_read_a_few_at_a_time_where_they_are_large(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither Redis nor a router may have to hold what thousands of large events take (RULES.md 3)."""
+    """Neither Redis nor a router may have to hold what thousands of large events take (rule 3)."""
     monkeypatch.setattr(store, "BUDGET_BYTES", 20_000)
     desk.push(*[b"x" * 1000] * 200)
     read = desk.router()._lanes.read("0-0", 4000)
@@ -210,7 +210,7 @@ def test_events_are_read_a_few_at_a_time_where_they_are_large(desk: Desk, monkey
 
 
 def test_a_router_that_was_replaced_stops(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has read, and another has taken over since: what it holds is the other's to move (RULES.md 2)."""
+    """It has read, and another has taken over since: what it holds is the other's to move (rule 2)."""
     desk.push(add("A"))
     router = desk.router()
     read = router._lanes.read

@@ -133,7 +133,7 @@ def test_an_event_of_the_future_is_due_by_redis_clock(bench: Bench) -> None:
 
 
 def test_a_retry_gets_the_same_operations_though_more_have_come(bench: Bench) -> None:
-    """The end of what was handed out is written before the first try (RULES.md 10)."""
+    """The end of what was handed out is written before the first try (rule 10)."""
     bench.append(6)
     first = bench.claim()
     bench.lanes().release(Release("crm", "7", "failed", delay_ms=0))
@@ -173,7 +173,7 @@ def test_an_append_does_not_wake_a_lane_that_is_backing_off(bench: Bench) -> Non
 
 
 def test_an_append_leaves_a_due_lane_its_place(bench: Bench) -> None:
-    """Else each append would push a hot lane behind all others (RULES.md 8)."""
+    """Else each append would push a hot lane behind all others (rule 8)."""
     bench.append(10)
     before = bench.score()
     time.sleep(0.01)
@@ -182,7 +182,7 @@ def test_an_append_leaves_a_due_lane_its_place(bench: Bench) -> None:
 
 
 def test_a_lane_that_was_served_and_still_owes_goes_behind_the_others(bench: Bench) -> None:
-    """Else one whose first event is oldest would be served until it is empty (RULES.md 9)."""
+    """Else one whose first event is oldest would be served until it is empty (rule 9)."""
     bench.append(20, "long ago", ms=NOW)
     bench.append(20, "later", ms=NOW + 60_000)
     claimed = bench.claim()
@@ -192,7 +192,7 @@ def test_a_lane_that_was_served_and_still_owes_goes_behind_the_others(bench: Ben
 
 
 def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: Bench) -> None:
-    """The first died over it, unheard; the second found no connection (RULES.md 10, 13)."""
+    """The first died over it, unheard; the second found no connection (rules 10, 13)."""
     bench.append(6)
     first = bench.claim("one")
     bench.redis.zadd(bench.keys.timed("crm"), {"7": 0})
@@ -205,7 +205,7 @@ def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: 
 
 
 def test_what_is_due_soon_rings_the_bell(bench: Bench) -> None:
-    """The pulse sleeps until it is rung, or for five seconds (RULES.md 26b)."""
+    """The pulse sleeps until it is rung, or for five seconds (rule 26b)."""
 
     def rung() -> Any:
         return bench.redis.xrevrange(bench.keys.bell, count=1)
@@ -245,7 +245,7 @@ def test_settling_trims_to_the_sequence_within_a_chunk(bench: Bench) -> None:
 
 
 def test_a_trim_ends_at_the_sequence_whatever_was_counted(bench: Bench) -> None:
-    """A count that is wrong, by a bug or a failover, must not take what nobody has delivered (RULES.md 11)."""
+    """A count that is wrong, by a bug or a failover, must not take what nobody has delivered (rule 11)."""
     bench.append(15, chunk=5)
     claimed = bench.claim()
     bench.settle(claimed, f"{NOW:013d}{3:07d}{0:07d}", 10, held=5, held_chunks=1, next_ms=NOW)
@@ -265,7 +265,7 @@ def test_settling_hands_out_what_comes_after_what_is_held(bench: Bench) -> None:
 
 
 def test_who_holds_a_batch_is_handed_out_no_more(bench: Bench) -> None:
-    """Settling would else read what the deliverer has already (RULES.md 10)."""
+    """Settling would else read what the deliverer has already (rule 10)."""
     bench.append(300, chunk=50)
     claimed = bench.claim()
     assert len(claimed.chunks) == 2
@@ -282,7 +282,7 @@ def compaction(bench: Bench, first: int, end: int) -> Compaction:
 
 
 def test_what_was_handed_out_is_not_compacted(bench: Bench) -> None:
-    """The claim comes between reading and replacing: what is in a deliverer's hand stays in the lane (RULES.md 31)."""
+    """The claim comes between reading and replacing: what is in a deliverer's hand stays in the lane (rule 31)."""
     bench.append(300, chunk=50)
     read_before = compaction(bench, 1, 3)
     behind = compaction(bench, 2, 4)
@@ -294,7 +294,7 @@ def test_what_was_handed_out_is_not_compacted(bench: Bench) -> None:
 
 
 def test_chunks_that_have_moved_are_not_compacted(bench: Bench) -> None:
-    """The head was settled meanwhile, so that other chunks stand where these stood (RULES.md 31)."""
+    """The head was settled meanwhile, so that other chunks stand where these stood (rule 31)."""
     bench.append(300, chunk=50)
     read_before = compaction(bench, 3, 5)
     claimed = bench.claim()
@@ -363,7 +363,7 @@ def test_a_held_integration_sends_one_probe_at_a_time(bench: Bench) -> None:
 
 
 def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: Bench) -> None:
-    """A password that is tried too often locks the account (RULES.md 25)."""
+    """A password that is tried too often locks the account (rule 25)."""
     bench.append(10, "1")
     bench.append(10, "2")
     bench.redis.hset(bench.keys.connector("db"), mapping={"hold": "why", "hold_until": 9 * 10**15})
@@ -391,7 +391,7 @@ def test_what_an_emptied_lane_left_behind_is_removed_on_the_way(bench: Bench) ->
 def test_a_lane_that_is_long_and_old_is_noted_until_it_is_compacted_and_when_it_has_doubled(
     bench: Bench, compacted: int, settings: dict[str, Any], noted: bool
 ) -> None:
-    """But not where profiles go one at a time, nor where a few batches are all that it is (RULES.md 31)."""
+    """But not where profiles go one at a time, nor where a few batches are all that it is (rule 31)."""
     bench.append(9_999)
     long = f"{bench.keys.namespace}:long"
     assert not bench.redis.exists(long)
@@ -403,7 +403,7 @@ def test_a_lane_that_is_long_and_old_is_noted_until_it_is_compacted_and_when_it_
 
 
 def test_an_open_circuit_is_probed_by_one_at_a_time(bench: Bench) -> None:
-    """Whose right to do so ends, should nothing come of it (RULES.md 25)."""
+    """Whose right to do so ends, should nothing come of it (rule 25)."""
     bench.append(10)
     bench.redis.hset(bench.keys.connector("db"), "open_until", 1)
     assert isinstance(bench.lanes("one").claim("db", "t1", 4), Probe)
@@ -478,7 +478,7 @@ def test_another_revision_can_neither_route_nor_claim(bench: Bench) -> None:
 
 
 def test_a_deliverer_of_another_revision_gets_no_more(bench: Bench) -> None:
-    """What it has committed counts, and the lane goes to whoever works by the applied revision (RULES.md 2)."""
+    """What it has committed counts, and the lane goes to whoever works by the applied revision (rule 2)."""
     bench.append(20, chunk=10)
     claimed = bench.claim()
     bench.redis.hset(bench.keys.config, "revision", 2)
@@ -489,7 +489,7 @@ def test_a_deliverer_of_another_revision_gets_no_more(bench: Bench) -> None:
 
 
 def test_a_step_that_is_not_well_formed_leaves_no_half_behind(bench: Bench) -> None:
-    """A script that fails is not undone: all of it is read before the first write (RULES.md 5)."""
+    """A script that fails is not undone: all of it is read before the first write (rule 5)."""
     bench.append(1, "before")
     router = bench.lanes("router")
     taken = router.take_route("t")
@@ -520,7 +520,7 @@ def test_a_step_read_from_an_old_position_moves_nothing(bench: Bench) -> None:
 
 
 def test_everything_works_on_a_full_redis(bench: Bench) -> None:
-    """A full Redis must drain: no script is refused for want of memory (RULES.md 5)."""
+    """A full Redis must drain: no script is refused for want of memory (rule 5)."""
     bench.append(20, chunk=5)
     used = int(bench.redis.info("memory")["used_memory"])
     bench.redis.config_set("maxmemory", used - 1)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.integration.test_lanes import NOW, Bench
-from workers.delivery.batching import Hand
+from workers.delivery.batching import Buffer
 from workers.delivery.compaction import compact_waiting
 from workers.events.parsing import Kind
 from workers.integrations import Integration, Scope
@@ -35,7 +35,7 @@ class Held:
     """What a deliverer believes to hold."""
 
     def __init__(self, claimed: Claimed) -> None:
-        self.hand = Hand(claimed.done, claimed.to, claimed.clear, claimed.chunks)
+        self.hand = Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks)
 
 
 class LaneMachine(RuleBasedStateMachine):
@@ -114,7 +114,7 @@ class LaneMachine(RuleBasedStateMachine):
             self.held.pop(self.last[0], None)  # after a failover it may count; who sent it does not go on
 
     @staticmethod
-    def _settlement(hand: Hand, before: str, taken: list[str], *, go_on: bool) -> Settlement:
+    def _settlement(hand: Buffer, before: str, taken: list[str], *, go_on: bool) -> Settlement:
         held = (hand.next_ms, len(hand), hand.chunks)
         return Settlement("crm", "7", before, taken[-1], len(taken), *held, go_on=go_on, records=[b"r"])
 
@@ -208,7 +208,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert lane.get("done", "") == self.settled_up_to
         assert lane.get("owner") == self.owner
         chunks = self.client.lrange(self.bench.keys.chunks("crm", "7"), 0, -1)
-        hand = Hand(self.settled_up_to, self.owed[-1], "", chunks)
+        hand = Buffer(self.settled_up_to, self.owed[-1], "", chunks)
         assert [o.sequence for o, _ in hand._operations] == self.owed
 
     @invariant()

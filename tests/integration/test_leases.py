@@ -1,4 +1,4 @@
-"""A lane is only its owner's, and nothing is committed without it (RULES.md 12, 18)."""
+"""A lane is only its owner's, and nothing is committed without it (rules 12, 18)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_no_two_processes_have_one_name(job: Job) -> None:
 
 
 def test_every_transaction_holds_its_lanes_own_lock(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Named by the installation as well, since a whole server may share the names (RULES.md 19)."""
+    """Named by the installation as well, since a whole server may share the names (rule 19)."""
     job.push(add(7, "A"), add(8, "B"))
     job.runtime.route("t", 10)
     deliverer: Any = job.runtime._deliverer("crm")

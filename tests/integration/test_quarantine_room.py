@@ -1,4 +1,4 @@
-"""The quarantine's limit: too much that is bad holds its lanes, and what is good goes on (RULES.md 31)."""
+"""The quarantine's limit: too much that is bad holds its lanes, and what is good goes on (rule 31)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.quarantine import entries as quarantine
 from workers.quarantine import open_counts as quarantine_room
 from workers.quarantine import requeue as requeueing
 from workers.quarantine.entries import Wanted
-from workers.quarantine.open_counts import QuarantineRoom
+from workers.quarantine.open_counts import OpenCounts
 from workers.routing import router as intake
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def test_it_is_not_set_right_by_a_ledger_that_lacks_something(job: Job, monkeypa
     for wake in job.runtime.tick("task").wakes:
         if wake.queue == "deliver.crm":
             assert not isinstance(job.runtime.deliver("crm", wake.token, 5), Failed)
-    monkeypatch.setattr("workers.ledger.ingest.Drainer.drain", lambda *_: _nothing_drained())
+    monkeypatch.setattr("workers.ledger.ingest.Ingest.drain", lambda *_: _nothing_drained())
 
     job.runtime.drain_outcomes(10)
 
@@ -170,13 +170,13 @@ def test_it_is_not_set_right_by_a_ledger_that_lacks_something(job: Job, monkeypa
 
 
 def _nothing_drained() -> Any:
-    from workers.ledger.ingest import DrainReport  # noqa: PLC0415 - only here
+    from workers.ledger.ingest import IngestReport  # noqa: PLC0415 - only here
 
-    return DrainReport(busy=True)
+    return IngestReport(busy=True)
 
 
-def room(job: Job) -> QuarantineRoom:
-    return QuarantineRoom(job.installation.redis, job.installation.keys, job.runtime.ledger)
+def room(job: Job) -> OpenCounts:
+    return OpenCounts(job.installation.redis, job.installation.keys, job.runtime.ledger)
 
 
 def test_two_processes_that_look_at_once_correct_once(job: Job) -> None:

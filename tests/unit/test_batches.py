@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from workers.delivery.batching import Batch, Cut, Hand
+from workers.delivery.batching import Batch, BatchPolicy, Buffer
 from workers.events.parsing import Kind
 from workers.lanes.chunks import Operation, pack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
-BATCHED = Cut(size=1000, key=("K",), merges=True)
+BATCHED = BatchPolicy(size=1000, key=("K",), merges=True)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -24,17 +24,17 @@ def operation(n: int, word: str) -> Operation:
     return Operation(1000 + n, 0, 0, KINDS[kind], None, json.dumps(body).encode() if key else b"")
 
 
-def hand(*words: str, done: int = 0, clear: int | None = None, per_chunk: int = 2, names: str = "") -> Hand:
+def hand(*words: str, done: int = 0, clear: int | None = None, per_chunk: int = 2, names: str = "") -> Buffer:
     operations = [operation(n, word) for n, word in enumerate(words, start=1)]
     chunks = []
     for start in range(0, len(operations), per_chunk):
         name = names[start] if names else None
         chunks.append(pack(name, operations[start : start + per_chunk]))
     settled = operations[done - 1].sequence if done else ""
-    return Hand(settled, operations[-1].sequence, operations[clear - 1].sequence if clear else "", chunks)
+    return Buffer(settled, operations[-1].sequence, operations[clear - 1].sequence if clear else "", chunks)
 
 
-def cut(held: Hand, how: Cut = BATCHED, limit: int | None = None) -> Batch:
+def cut(held: Buffer, how: BatchPolicy = BATCHED, limit: int | None = None) -> Batch:
     batch = held.cut(how, limit)
     assert batch is not None
     return batch
@@ -47,7 +47,7 @@ def keys(batch: Batch) -> tuple[list[str], list[str]]:
     )
 
 
-def all_cuts(held: Hand, how: Cut = BATCHED) -> list[tuple[int, Any]]:
+def all_cuts(held: Buffer, how: BatchPolicy = BATCHED) -> list[tuple[int, Any]]:
     found = []
     while (batch := held.cut(how)) is not None:
         found.append((batch.taken, Kind(batch.event.kind).name if batch.event else keys(batch)))
@@ -62,7 +62,7 @@ def test_the_last_operation_of_a_key_wins_and_keys_are_sorted() -> None:
 
 
 def test_two_profiles_sharing_a_key_end_as_the_events_say() -> None:
-    """remove(1, A), add(2, A) must leave A: operations meet on the key, not on `_id` (RULES.md 15)."""
+    """remove(1, A), add(2, A) must leave A: operations meet on the key, not on `_id` (rule 15)."""
     assert keys(cut(hand("remove A", "add A"))) == ([], ["A"])
     assert keys(cut(hand("add A", "remove A"))) == (["A"], [])
 
@@ -70,7 +70,7 @@ def test_two_profiles_sharing_a_key_end_as_the_events_say() -> None:
 def test_61_and_the_text_61_are_one_key() -> None:
     first = Operation(1, 0, 0, Kind.ADD, None, b'{"_id":"a","K":61}')
     second = Operation(2, 0, 0, Kind.REMOVE, None, b'{"_id":"b","K":"61"}')
-    batch = cut(Hand("", second.sequence, "", [pack(None, [first, second])]))
+    batch = cut(Buffer("", second.sequence, "", [pack(None, [first, second])]))
     assert keys(batch) == (["61"], [])
 
 
@@ -107,7 +107,7 @@ def test_what_a_clear_makes_moot_goes_with_it_or_not_at_all() -> None:
 
 def test_a_clear_that_is_not_in_the_hand_makes_nothing_moot() -> None:
     operations = [operation(n, word) for n, word in enumerate(("add A", "add B", "clear"), start=1)]
-    held = Hand("", operations[1].sequence, operations[2].sequence, [pack(None, operations[:2])])
+    held = Buffer("", operations[1].sequence, operations[2].sequence, [pack(None, operations[:2])])
     assert all_cuts(held) == [(2, ([], ["A", "B"]))]
 
 
@@ -122,17 +122,22 @@ def test_without_a_clear_query_nothing_is_moot() -> None:
 
 def test_the_size_counts_operations_before_merging() -> None:
     held = hand("add A", "add A", "add A", "add B")
-    assert [taken for taken, _ in all_cuts(held, Cut(2, ("K",), merges=True))] == [2, 2]
+    assert [taken for taken, _ in all_cuts(held, BatchPolicy(2, ("K",), merges=True))] == [2, 2]
 
 
 def test_one_at_a_time_merges_nothing() -> None:
     held = hand("add A", "remove A", "add A")
-    assert all_cuts(held, Cut(1, ("K",), merges=False)) == [(1, ([], ["A"])), (1, (["A"], [])), (1, ([], ["A"]))]
+    one_by_one = BatchPolicy(1, ("K",), merges=False)
+    assert all_cuts(held, one_by_one) == [
+        (1, ([], ["A"])),
+        (1, (["A"], [])),
+        (1, ([], ["A"])),
+    ]
 
 
 def test_a_limit_takes_a_shorter_prefix() -> None:
     held = hand(*(f"add K{n}" for n in range(10)))
-    assert [cut(held, Cut(8, ("K",), merges=True), limit).taken for limit in (None, 9, 4, 1)] == [8, 8, 4, 1]
+    assert [cut(held, BatchPolicy(8, ("K",), merges=True), limit).taken for limit in (None, 9, 4, 1)] == [8, 8, 4, 1]
 
 
 def test_a_batch_knows_when_it_has_come_down_to_one() -> None:
@@ -163,7 +168,7 @@ def test_what_was_settled_within_a_chunk_is_not_taken_again() -> None:
     held = hand("add A", "add B", "add C", "add D", done=1)
     assert len(held) == 3
     assert held.chunks == 2
-    batch = cut(held, Cut(1, ("K",), merges=True))
+    batch = cut(held, BatchPolicy(1, ("K",), merges=True))
     assert keys(batch) == ([], ["B"])
     held.settle(batch)
     assert (held.chunks, held.next_ms) == (1, 1003)
@@ -171,5 +176,5 @@ def test_what_was_settled_within_a_chunk_is_not_taken_again() -> None:
 
 def test_what_was_not_handed_out_is_not_taken() -> None:
     operations = [operation(n, f"add K{n}") for n in range(1, 4)]
-    held = Hand("", operations[1].sequence, "", [pack(None, operations)])
+    held = Buffer("", operations[1].sequence, "", [pack(None, operations)])
     assert len(held) == 2

@@ -1,4 +1,4 @@
-"""An operation's number is where it came in, never a counter (RULES.md 1)."""
+"""An operation's number is where it came in, never a counter (rule 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What compaction takes out of a waiting lane, and what it leaves (RULES.md 31)."""
+"""What compaction takes out of a waiting lane, and what it leaves (rule 31)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sums of deliveries become records again (RULES.md 29)."""
+"""Sums of deliveries become records again (rule 29)."""
 
 from __future__ import annotations
 

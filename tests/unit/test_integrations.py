@@ -48,7 +48,7 @@ def test_a_described_segment_is_judged_by_what_is_known(asked: Scope, segment: S
 
 @pytest.mark.parametrize("segment", [UNKNOWN, ELSEWHERE, DESCRIBED, EMPTY])
 def test_hand_picked_ids_match_whatever_is_known(segment: Segment) -> None:
-    """RULES.md 4."""
+    """Rule 4."""
     assert scope("ids", "6", "7").wants(segment, "main")
     assert not scope("ids", "77").wants(segment, "main")
 

@@ -1,4 +1,4 @@
-"""How long the heartbeat keeps a lane (RULES.md 12)."""
+"""How long the heartbeat keeps a lane (rule 12)."""
 
 from __future__ import annotations
 

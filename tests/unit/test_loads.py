@@ -1,14 +1,14 @@
-"""How much goes into one chunk and one step (RULES.md 3)."""
+"""How much goes into one chunk and one step (rule 3)."""
 
 from __future__ import annotations
 
 from workers.events.parsing import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation
-from workers.routing.transfer import LANES_AT_MOST, Load, Position
+from workers.routing.transfer import LANES_AT_MOST, Position, Transfer
 
 
-def load(count: int, body: bytes = b"{}", *, segments: int = 1) -> Load:
-    filled = Load(Position("0-0", 0), "")
+def load(count: int, body: bytes = b"{}", *, segments: int = 1) -> Transfer:
+    filled = Transfer(Position("0-0", 0), "")
     for n in range(count):
         filled.add(str(n % segments), "name", ("crm",), Operation(1, n, 0, Kind.ADD, None, body))
     return filled

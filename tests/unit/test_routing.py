@@ -1,4 +1,4 @@
-"""Which integrations an event goes to, before and after it (RULES.md 4)."""
+"""Which integrations an event goes to, before and after it (rule 4)."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from workers.delivery.batching import Batch, Cut, Hand, Rejected
+from workers.delivery.batching import Batch, BatchPolicy, Buffer, Rejected
 from workers.delivery.superseding import CLEAR, SEGMENT, Change, change, slot_of_key, slots
 from workers.events.parsing import Kind
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
-ALL = Cut(1000, ("K",), merges=True)
+ALL = BatchPolicy(1000, ("K",), merges=True)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -28,7 +28,7 @@ def operation(n: int, word: str) -> Operation:
 
 def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None) -> Batch:
     operations = [operation(n, word) for n, word in enumerate(words, start=1)]
-    hand = Hand("", operations[-1].sequence, "", [pack(None, operations)])
+    hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
     hand.still_open = frozenset(still_open)
     batch = hand.cut(ALL, limit)
     assert batch is not None

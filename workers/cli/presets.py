@@ -2,7 +2,7 @@
 
 The queries may be repeated: `add` and `segment_upsert` find the row that is there by its unique key, so a batch that
 is delivered twice leaves the same rows (delivery is at least once). Two profiles whose keys differ in case, in an
-accent or in a trailing blank are two for segsync (RULES.md 15), and so they must be for the column.
+accent or in a trailing blank are two for segsync (rule 15), and so they must be for the column.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ A deliverer's use of it, in order:
     session = connector.open()                     # a pooled session, set up and asserted
     session.begin(lock, patience)                  # transaction open, lane's lock held
     rows = session.execute(statement)              # as often as there are statements
-    session.commit()                               # its own round trip (RULES.md 18)
+    session.commit()                               # its own round trip (rule 18)
     session.close()                                # back to the pool
 
 Every method raises only `TargetError`. After any error the caller calls `session.discard()`, which
@@ -49,20 +49,20 @@ class Session(Protocol):
         lock      any text, hashed by the connector to what its vendor allows; None takes no lock.
                   Once taken it may stay held until `release_lock`, `close` or `discard`, or end with the
                   transaction: the next `begin` with the same name makes sure that it is held.
-        patience  seconds to wait for it; then the session that holds it is ended (RULES.md 19)
+        patience  seconds to wait for it; then the session that holds it is ended (rule 19)
         """
 
     def execute(self, statement: str) -> int:
         """Runs one statement as it stands (no parameters) and returns the affected rows; -1 is never returned.
 
         Checks the driver's own report afterwards: a statement that ended the transaction or changed what
-        escaping relies on raises HOLD (RULES.md 21). Errors here may be the data's fault (ISOLATE).
+        escaping relies on raises HOLD (rule 21). Errors here may be the data's fault (ISOLATE).
         """
 
     def position(self, lane: str, integration: str) -> str:
         """The sequence up to which this lane is in the target, '' if none, its row locked until the transaction ends.
 
-        For `exactly_once`, the first thing in a transaction (RULES.md 22). Makes the row where there is none.
+        For `exactly_once`, the first thing in a transaction (rule 22). Makes the row where there is none.
         The table `segsync_position` is the user's to make: without it this raises HOLD for the INTEGRATION.
 
         lane  any text that names the lane; kept as a hash

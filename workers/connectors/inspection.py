@@ -52,7 +52,7 @@ class Refusal:
 
     @property
     def surely(self) -> bool:
-        """The query, the table or a right is at fault, whatever the values (RULES.md 25)."""
+        """The query, the table or a right is at fault, whatever the values (rule 25)."""
         return self.error.error_class is ErrorClass.HOLD and self.error.level is not HoldLevel.LANE
 
 

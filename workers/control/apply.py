@@ -204,7 +204,7 @@ def _wait_until_empty(redis: Redis, keys: Keys, drain: Sequence[str], progress: 
 def _drop_lanes(redis: Redis, keys: Keys, key: str) -> Dropped:
     """Removes an orphaned integration's lanes, in steps, and then all that is known of it.
 
-    Every lane that owes anything stands in a due set (RULES.md 8): no key is ever searched by pattern, so none of
+    Every lane that owes anything stands in a due set (rule 8): no key is ever searched by pattern, so none of
     another integration can be met. Whatever interrupts it, the rest is still there for the next call.
     """
     operations = lanes = 0

@@ -1,7 +1,7 @@
 """Routes and delivers in this process, without Celery, until nothing is due (`segsync drain`).
 
 The pulse turns what is due into wake-ups; here the same look at all due times is acted on at once. So a Redis that is
-so full that no worker can start still drains (RULES.md 32), and a debugger can step through all of it.
+so full that no worker can start still drains (rule 32), and a debugger can step through all of it.
 """
 
 from __future__ import annotations

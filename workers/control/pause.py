@@ -1,4 +1,4 @@
-"""The toggle at run time: `pause` and `resume` (CONTRACT.md, "Commands"; RULES.md 34).
+"""The toggle at run time: `pause` and `resume` (rule 34).
 
 A pause is a field of the integration's hash. Scripts look at it whenever they claim a lane or hand out a next batch,
 so nothing new begins once it stands, and `apply` never touches it: it survives deploys, and the backlog is kept.
@@ -28,7 +28,7 @@ LOOK_EVERY: Final = 0.05
 SCAN_COUNT: Final = 1_000
 PAUSE_FIELDS: Final = ("paused", "paused_reason", "paused_by", "paused_at")
 
-# The DEL lets a full Redis run what follows (RULES.md 5): that may be just when somebody wants to pause.
+# The DEL lets a full Redis run what follows (rule 5): that may be just when somebody wants to pause.
 _SET_FIELDS: Final = """
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], unpack(ARGV))

@@ -31,7 +31,7 @@ class UnfitRedis(SegsyncError):
 
 
 def check_redis(redis: Redis) -> None:
-    """UnfitRedis for an eviction policy that may drop our keys at any time (RULES.md 32)."""
+    """UnfitRedis for an eviction policy that may drop our keys at any time (rule 32)."""
     policy = redis.info("memory").get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise UnfitRedis(

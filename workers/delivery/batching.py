@@ -1,4 +1,4 @@
-"""Cuts batches from what a lane handed out (RULES.md 10, 14, 15, 17). Pure.
+"""Cuts batches from what a lane handed out (rules 10, 14, 15, 17). Pure.
 
 The cut depends on nothing but the operations handed out, the size, the key and the limit, so every retry cuts the
 same batch. What a later `clear` makes moot is decided here, when it is looked at, and never by changing the lane.
@@ -84,7 +84,7 @@ class Batch:
     retried: list[Operation] = field(default_factory=list)
 
     def after(self, sequence: str) -> Batch:
-        """What is left of it once everything up to `sequence` is in the target already (RULES.md 22)."""
+        """What is left of it once everything up to `sequence` is in the target already (rule 22)."""
         return replace(
             self,
             removes=[member for member in self.removes if member.operation.sequence > sequence],
@@ -106,7 +106,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class BatchPolicy:
     """How an integration's batches are cut.
 
     size    operations in a batch, counted before merging
@@ -119,7 +119,7 @@ class Cut:
     merges: bool
 
 
-class Hand:
+class Buffer:
     """The operations that a deliverer holds of a lane, beyond what is settled.
 
     done   last settled sequence
@@ -191,7 +191,7 @@ class Hand:
             self._operations.popleft()
         self.settled = batch.last
 
-    def cut(self, how: Cut, limit: int | None = None) -> Batch | None:
+    def cut(self, how: BatchPolicy, limit: int | None = None) -> Batch | None:
         """The next batch, of at most `limit` operations; None when the hand is empty. Does not change the hand."""
         if not self._operations:
             return None
@@ -215,7 +215,7 @@ class _Cutter:
     def __init__(
         self,
         operations: deque[tuple[Operation, str | None]],
-        how: Cut,
+        how: BatchPolicy,
         size: int,
         moot: tuple[str, str],
         still_open: frozenset[str],
@@ -289,7 +289,7 @@ class _Cutter:
         before = self._live.get(key)
         if before is not None:
             self._batch.merged += 1
-            # What is retried is older than all that the lane still holds (RULES.md 30).
+            # What is retried is older than all that the lane still holds (rule 30).
             if member.operation.retry is not None and before.operation.retry is None:
                 return True
         self._live[key] = member

@@ -1,7 +1,7 @@
 """Compaction: a lane that waits for long keeps the last operation of each key, and is bounded by its segment.
 
 An integration that is paused, held or whose target is away for days would otherwise owe every change of those days,
-although a batch merges them anyhow (RULES.md 15, 31). `append` notes lanes that have grown long and old; upkeep takes
+although a batch merges them anyhow (rules 15, 31). `append` notes lanes that have grown long and old; upkeep takes
 them from there. Walked from the end to the head: an operation whose key comes again before the next segment event is
 merged, and counted in the ledger as delivery counts it. What a clear would make moot stays, since it may never run.
 Nothing up to a written batch end is touched, nor the first chunk, nor what comes out of the quarantine.
@@ -95,7 +95,7 @@ class Thinner:
 
 
 def _groups(kept: Sequence[_Named]) -> Iterator[tuple[str | None, list[Operation]]]:
-    """Neighbours under one name, as many as a chunk may hold (RULES.md 3)."""
+    """Neighbours under one name, as many as a chunk may hold (rule 3)."""
     group: list[Operation] = []
     group_name, size = None, 0
     for name, operation in kept:

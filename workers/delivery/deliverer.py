@@ -1,7 +1,7 @@
 """Delivery: the page to read first.
 
 A wake-up names a connector. It claims the connector's next due lane, serves it for a turn, takes the next, and ends
-when nothing is due or its time is over (DESIGN.md, "The way of the data"). Serving a lane is one batch after the other:
+when nothing is due or its time is over (docs/architecture.md). Serving a lane is one batch after the other:
 
     cut the batch, render its statements, execute them in one transaction, commit while the lease lasts, settle
 
@@ -19,7 +19,7 @@ from redis import RedisError
 
 from workers import failpoints as crashpoints
 from workers.delivery import retry_policy as retrying
-from workers.delivery.batching import Batch, Cut, Hand, Rejected
+from workers.delivery.batching import Batch, BatchPolicy, Buffer, Rejected
 from workers.delivery.leases import Heartbeat, Lease, now
 from workers.delivery.records import Done, delivered, failed, set_aside
 from workers.delivery.rendering import Rendered, render
@@ -68,7 +68,7 @@ class Deliverer:
     try_to_connect connects anew and asks the smallest question, or raises TargetError
     parallelism  lanes of it served at once, over all workers
     patience     seconds to wait for a lane's session lock; also what a statement may take
-    lock_prefix  names the installation in session locks, which a whole server shares (RULES.md 19)
+    lock_prefix  names the installation in session locks, which a whole server shares (rule 19)
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Deliverer:
     def _begin_turn(self, claimed: Claimed, token: str, sent: float) -> Turn:
         reach(crashpoints.AFTER_CLAIM)
         lease = Lease(claimed.integration, claimed.segment, f"deliver.{self._connector}", token, sent)
-        hand = Hand(claimed.done, claimed.to, claimed.clear, claimed.chunks)
+        hand = Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks)
         if claimed.deadly:
             hand.deliver_all()
         integration = self._integrations[claimed.integration]
@@ -151,7 +151,7 @@ class Deliverer:
     def _look_up(self, turn: Turn, entries: int, *, no_room: bool) -> None:
         """What the quarantine means for the hand: whether it has room, and which operations to retry still stand.
 
-        Those are asked for only where the lane has entries (RULES.md 30).
+        Those are asked for only where the lane has entries (rule 30).
         """
         turn.no_room = no_room
         retries = turn.hand.retries if entries else []
@@ -160,7 +160,7 @@ class Deliverer:
 
     def _batch_after_batch(self, turn: Turn) -> Failed | None:
         integration = turn.integration
-        cut = Cut(integration.batch_size, integration.key_fields, integration.batched)
+        cut = BatchPolicy(integration.batch_size, integration.key_fields, integration.batched)
         goes_on: bool | Failed = True
         while goes_on is True and (batch := turn.hand.cut(cut, turn.limit)) is not None:
             started = time.time()
@@ -212,7 +212,7 @@ class Deliverer:
 
     @staticmethod
     def _not_yet_there(turn: Turn, batch: Batch, rendered: Rendered, position: str) -> Rendered:
-        """What of a batch the target does not have yet, by its own word (RULES.md 22).
+        """What of a batch the target does not have yet, by its own word (rule 22).
 
         A position that no try of ours can have written means that Redis or the target lost something. It never
         trims and never ends by itself: a person decides.
@@ -342,7 +342,7 @@ class Deliverer:
         return self._settle(turn, batch, rejected, Done(started), bad)
 
     def _wait_for_room(self, turn: Turn, batch: Batch, started: float) -> bool | Failed:
-        """Holds the lane: nothing is thrown away because too much is bad (RULES.md 31)."""
+        """Holds the lane: nothing is thrown away because too much is bad (rule 31)."""
         error = NoRoom(turn.integration.max_quarantine)
         return self._give_back(
             turn, batch, started, error, Plan(Action.HELD, PROBE_MS, limit=turn.limit, level=error.level)

@@ -1,4 +1,4 @@
-"""How long a lane is ours, by the local clock, and the thread that keeps it so (RULES.md 12, 18).
+"""How long a lane is ours, by the local clock, and the thread that keeps it so (rules 12, 18).
 
 The lease in Redis says when others may take over. Here stands the deliverer's own view of it, counted from before
 the claim was sent, on a clock that goes on while the machine sleeps: a COMMIT is only sent while there is time left.
@@ -37,7 +37,7 @@ class Lease:
     """One lane, held by one deliverer.
 
     sent      `now()` from before the claim was sent
-    deadline  `now()` beyond which nothing renews it, however alive the process looks (RULES.md 12)
+    deadline  `now()` beyond which nothing renews it, however alive the process looks (rule 12)
     """
 
     def __init__(self, integration: str, segment: str, queue: str, token: str, sent: float) -> None:

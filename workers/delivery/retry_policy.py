@@ -1,4 +1,4 @@
-"""What a failed batch leads to, and when it is tried again (RULES.md 23 to 26). Pure."""
+"""What a failed batch leads to, and when it is tried again (rules 23 to 26). Pure."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def next_limit(limit: int | None, size: int, suspects: int) -> int | None:
     """The next batch's limit after one was committed; None for a whole batch.
 
     suspects  operations still to come of the batch in which a bad profile is looked for: half of them are next, so
-              that every step halves what is left. Otherwise what was halved grows slowly (RULES.md 24).
+              that every step halves what is left. Otherwise what was halved grows slowly (rule 24).
 
     >>> next_limit(250, 1000, 500), next_limit(1, 1000, 1)
     (250, 1)

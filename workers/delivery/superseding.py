@@ -1,4 +1,4 @@
-"""What a settled batch means for the quarantine's open entries of its lane (RULES.md 30). Pure.
+"""What a settled batch means for the quarantine's open entries of its lane (rule 30). Pure.
 
 A lane with open entries keeps a hash slot -> entry. The slot of a profile is its key, hashed, so that whatever is
 delivered for the key later finds the entry and marks it superseded; segment events have slots of their own. An

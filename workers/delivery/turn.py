@@ -11,7 +11,7 @@ from workers.delivery.retry_policy import ALREADY_THERE
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from workers.delivery.batching import Hand
+    from workers.delivery.batching import Buffer
     from workers.delivery.leases import Lease
     from workers.integrations import Integration
     from workers.lanes import Operation
@@ -67,7 +67,7 @@ class Turn:
 
     integration: Integration
     lease: Lease
-    hand: Hand
+    hand: Buffer
     attempts: int
     limit: int | None
     suspect: str
@@ -103,7 +103,7 @@ class Refused:
 
     @property
     def counts_as(self) -> str:
-        """The profile, hashed, as it counts towards the query's being at fault; '' if it does not (RULES.md 23)."""
+        """The profile, hashed, as it counts towards the query's being at fault; '' if it does not (rule 23)."""
         return "" if self.already_there else hashlib.sha256(self.operation.body).hexdigest()[:16]
 
     def as_query_fault(self) -> TargetError:
@@ -138,8 +138,8 @@ class PositionAlarm(TargetError):
 
 
 class NoMemory(TargetError):
-    """The process may not have the memory that the batch needs: tried three times, then halved (RULES.md 13)."""
+    """The process may not have the memory that the batch needs: tried three times, then halved (rule 13)."""
 
     def __init__(self, attempts: int) -> None:
-        error_class = ErrorClass.SPLIT if attempts >= 2 else ErrorClass.RETRY  # noqa: PLR2004 - RULES.md 13
+        error_class = ErrorClass.SPLIT if attempts >= 2 else ErrorClass.RETRY  # noqa: PLR2004 - rule 13
         super().__init__(error_class, "segsync memory", "the batch needs more memory than the process may have")

@@ -1,6 +1,6 @@
 """What happened on the platform: bytes from the intake, parsed once.
 
-The rules, in full (CONTRACT.md "Events", RULES.md 6):
+The rules, in full (docs/events.md, rule 6):
 
 - One JSON object in UTF-8, at most 8 MiB. `type` and `segment.id` are always there. Unknown keys are ignored, of a
   key that stands twice the last one counts, and null is the same as an absent key.
@@ -170,7 +170,7 @@ def parse(data: bytes) -> Event:
 def profile(raw: bytes) -> dict[str, object]:
     """A profile that `parse` called good, decoded: None, bool, str, int, Numeral, list and dict.
 
-    Numbers keep the digits of their JSON (RULES.md 6). Raises msgspec.DecodeError for bytes that are no profile.
+    Numbers keep the digits of their JSON (rule 6). Raises msgspec.DecodeError for bytes that are no profile.
     """
     return _decode_profile(raw)
 

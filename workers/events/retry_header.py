@@ -1,11 +1,11 @@
-"""What an event carries that comes out of the quarantine: the field `retry` beside `event` (RULES.md 30)."""
+"""What an event carries that comes out of the quarantine: the field `retry` beside `event` (rule 30)."""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
+class RetryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where an entry of the quarantine goes once more.
 
     entry        its uid
@@ -22,15 +22,15 @@ class Ticket(msgspec.Struct, frozen=True, omit_defaults=True):
     at_us: int | None = None
 
 
-_decoder = msgspec.json.Decoder(Ticket)
+_decoder = msgspec.json.Decoder(RetryHeader)
 
 
-def encode(ticket: Ticket) -> bytes:
+def encode(ticket: RetryHeader) -> bytes:
     """As it stands in the field `retry`."""
     return msgspec.json.encode(ticket)
 
 
-def decode(data: bytes) -> Ticket | None:
+def decode(data: bytes) -> RetryHeader | None:
     """The ticket in these bytes; None where they are none, since anyone can push a field of this name."""
     try:
         return _decoder.decode(data)

@@ -1,8 +1,8 @@
 """Cuts the profiles out of an event's text by its brackets alone, without recursion.
 
 msgspec gives up on a whole event when one profile holds half of a surrogate pair, or a thousand brackets. Then what
-is left of the event, and each profile, are decoded apart, so that one bad profile costs one profile (DESIGN.md,
-promise 4). Only valid pieces are accepted, and valid pieces make a valid whole: the cutting need not judge anything.
+is left of the event, and each profile, are decoded apart, so that one bad profile costs one profile: the
+others go on. Only valid pieces are accepted, and valid pieces make a valid whole: the cutting need not judge anything.
 """
 
 from __future__ import annotations

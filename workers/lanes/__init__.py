@@ -1,7 +1,7 @@
 """Lanes: the ordered queues of what each integration still owes each segment, in Redis.
 
 A lane is a list of packed chunks (`chunks.py`) and one hash; the scripts beside this file change it, each
-atomically, and `store.py` calls them with `messages.py`. The rules are RULES.md 5 to 13.
+atomically, and `store.py` calls them with `messages.py`. The rules are rules 5 to 13.
 """
 
 from workers.lanes.chunks import Operation, pack, unpack

@@ -1,4 +1,4 @@
-"""The bell: a stream of one entry that wakes every pulse at once (RULES.md 26b)."""
+"""The bell: a stream of one entry that wakes every pulse at once (rule 26b)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from workers.lanes.keys import Keys
 
-# The DEL lets a full Redis run what follows (RULES.md 5).
+# The DEL lets a full Redis run what follows (rule 5).
 _RING: Final = """
 redis.call('DEL', KEYS[2])
 redis.call('XADD', KEYS[1], 'MAXLEN', 1, '*', 'r', '1')

@@ -3,7 +3,7 @@
     first sequence (27 digits) | last sequence (27) | count (6) | msgpack: [segment's name, [operation, ...]]
 
 A chunk holds operations of one time in which the segment's name did not change, so `{segment_name}` renders the
-name that the lane had passed at that point, at every try (RULES.md 17).
+name that the lane had passed at that point, at every try (rule 17).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ MAX_OPERATIONS = 1_000
 MAX_BYTES = 256 * 1024
 HEADER = 60
 
-# A stream id that does not fit cannot be a sequence (RULES.md 1): 43 bits of milliseconds, 20 of a counter.
+# A stream id that does not fit cannot be a sequence (rule 1): 43 bits of milliseconds, 20 of a counter.
 MAX_MS = 2**43 - 1
 MAX_N = 2**20 - 1
 
 
 class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What an operation carries that comes out of the quarantine (RULES.md 30).
+    """What an operation carries that comes out of the quarantine (rule 30).
 
     entry    uid of its entry
     slot     field of the lane's hash of open entries in which `entry` stands as long as nothing came after it
@@ -54,12 +54,12 @@ class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def sequence(self) -> str:
-        """The sequence as it is compared and stored: fixed-width digits (RULES.md 1)."""
+        """The sequence as it is compared and stored: fixed-width digits (rule 1)."""
         return f"{self.ms:013d}{self.n:07d}{self.index:07d}"
 
     @property
     def number(self) -> int:
-        """`{sequence}` of templates: 63 bits, never falling along a lane (RULES.md 1)."""
+        """`{sequence}` of templates: 63 bits, never falling along a lane (rule 1)."""
         return (self.ms << 20) + self.n
 
     @property

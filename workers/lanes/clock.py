@@ -1,4 +1,4 @@
-"""The clock that matters: Redis's own (DESIGN.md, "Decisions")."""
+"""The clock that matters: Redis's own."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Keys:
         return f"{self.namespace}:due:{integration}:timed"
 
     def lane(self, integration: str, segment: str) -> str:
-        """Hash: a lane's state (RULES.md 7); gone when the lane is empty."""
+        """Hash: a lane's state (rule 7); gone when the lane is empty."""
         return f"{self.namespace}:lane:{integration}:{segment}"
 
     def chunks(self, integration: str, segment: str) -> str:

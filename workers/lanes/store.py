@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement
 
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
-"""How long a deliverer or router may be silent before another takes over (RULES.md 12).
+"""How long a deliverer or router may be silent before another takes over (rule 12).
 
 SEGSYNC_LEASE_MS is for tests only, which have no 30 s to wait for what was killed; all processes need the same.
 """
 PERMIT_MS = LEASE_MS // 3
-"""How long a wake-up stays outstanding if nothing comes of it (RULES.md 26a)."""
+"""How long a wake-up stays outstanding if nothing comes of it (rule 26a)."""
 BUDGET_BYTES = 4 * 1024 * 1024
-"""How much one script hands out or moves at the most (RULES.md 5)."""
+"""How much one script hands out or moves at the most (rule 5)."""
 LONGEST_SLEEP_MS = 5_000
-"""How long the pulse sleeps at the most (RULES.md 26b)."""
+"""How long the pulse sleeps at the most (rule 26b)."""
 KEEP_PERMIT = "redis.call('DEL', KEYS[1]) redis.call('ZADD', KEYS[2], ARGV[1], ARGV[2])"
 """A full Redis refuses a bare ZADD."""
 SCRIPTS = (

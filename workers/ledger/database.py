@@ -2,7 +2,7 @@
 
 Its tables are in `workers/ledger/tables.py`; all that is in them comes from the records of
 `workers/outcomes.py`, by way of `workers/ledger/ingest.py`. Writing a record twice is writing it once
-(RULES.md 28). SQLite (WAL) or PostgreSQL; MySQL is not claimed.
+(rule 28). SQLite (WAL) or PostgreSQL; MySQL is not claimed.
 
 Importing this loads SQLAlchemy, 0.2 s: only the ledger's own modules do.
 """

@@ -1,4 +1,4 @@
-"""What becomes of the quarantine's entries, in the ledger (RULES.md 30).
+"""What becomes of the quarantine's entries, in the ledger (rule 30).
 
 Only the drainer changes states, from the records of the outcomes stream, in its order. Writing them twice is writing
 them once: "delivered", "superseded", "replaced" and "dropped" are final, and until then the last one counts.

@@ -1,7 +1,7 @@
 """Moves what scripts appended to the outcomes stream into the ledger.
 
 Written first, then taken off the stream: a crash in between writes the same records again, and a record
-that is written twice is written once (RULES.md 28). While the ledger is down nothing is taken off.
+that is written twice is written once (rule 28). While the ledger is down nothing is taken off.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ return redis.call('DEL', KEYS[1])
 
 
 @dataclass(frozen=True, slots=True)
-class DrainReport:
+class IngestReport:
     """What one `drain` did.
 
     busy        another drainer was, or has become, the one; it goes on
@@ -88,7 +88,7 @@ class _Batch:
     unreadable: int
 
 
-class Drainer:
+class Ingest:
     """Drains one installation's outcomes stream; one drainer works at a time, any number may try.
 
     redis   a client that returns bytes
@@ -114,7 +114,7 @@ class Drainer:
         self._clock = clock
         self._owner = owner or secrets.token_hex(12)
 
-    def drain(self, limit_seconds: float) -> DrainReport:
+    def drain(self, limit_seconds: float) -> IngestReport:
         """Moves records until the stream is empty or the time is up, one batch at least.
 
         Brings the ledger's schema up to date first, if there is anything to write. LedgerError: the records
@@ -122,7 +122,7 @@ class Drainer:
         """
         until = self._clock() + limit_seconds
         if not self._run(ACQUIRE, LEASE_MS):
-            return DrainReport(busy=True)
+            return IngestReport(busy=True)
         try:
             return self._drain(until)
         finally:
@@ -130,12 +130,12 @@ class Drainer:
             with suppress(RedisError):
                 self._run(RELEASE)
 
-    def _drain(self, until: float) -> DrainReport:
+    def _drain(self, until: float) -> IngestReport:
         batch = self._read()
         if not batch.ids and not self._redis.exists(self._folded, self._unfolding):
-            return DrainReport(empty=True)
+            return IngestReport(empty=True)
         self._ledger.upgrade()
-        report = DrainReport()
+        report = IngestReport()
         with self._ledger.writing() as writer:
             while batch.ids:
                 if not self._run(RENEW, LEASE_MS):
@@ -157,7 +157,7 @@ class Drainer:
             # Only while the lease is ours: another drainer may have put the next sums aside by now.
             self._redis.eval(FORGET, 2, self._lease, self._unfolding, self._owner)
 
-    def _move(self, batch: _Batch, writer: Writer, report: DrainReport) -> DrainReport:
+    def _move(self, batch: _Batch, writer: Writer, report: IngestReport) -> IngestReport:
         written = writer.write(batch.records)
         reach(crashpoints.WITHIN_DRAINER)
         # By id, not up to an id: even a stream that was made anew meanwhile loses nothing unwritten.

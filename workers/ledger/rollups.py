@@ -1,4 +1,4 @@
-"""Sums of deliveries back to records (RULES.md 29).
+"""Sums of deliveries back to records (rule 29).
 
 While the ledger is away, the outcomes stream takes so many records, and then `record` in lanes/common.lua adds up what
 came of further tries in a hash: fields `name:group`, where a group is one integration, connector, outcome, cause, event

@@ -1,6 +1,6 @@
 """Statistics and failures, counted from the ledger.
 
-Only a committed query is a successful one (RULES.md 28). A try that failed has run no query to its end; it counts
+Only a committed query is a successful one (rule 28). A try that failed has run no query to its end; it counts
 for the event type of the one that failed, and for none where nothing came as far as a query.
 """
 

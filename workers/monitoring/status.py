@@ -90,7 +90,7 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The whole installation; see CONTRACT.md, "Commands".
+    """The whole installation; README.md tells its fields.
 
     unwanted           operations that no integration wanted, since the beginning
     unwanted_segments  the segments with most of them

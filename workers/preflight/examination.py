@@ -212,7 +212,7 @@ class _Look:
     # --- exactly_once -------------------------------------------------------------------------------------------
 
     def _position(self) -> None:
-        """RULES.md 22: the table is there, has its columns and its key, and may be read, inserted into and updated."""
+        """Rule 22: the table is there, has its columns and its key, and may be read, inserted into and updated."""
         where, dialect = f"integrations.{self.integration.key}.exactly_once", self.session.dialect
         statements = (
             positions.make(dialect, LANE, self.integration.key),

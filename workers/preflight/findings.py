@@ -221,7 +221,7 @@ def _quoted_names(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
 
 
 def _merging(seen: Seen, shape: Shape, column: Column, values: Sequence[Value]) -> Iterator[Remark]:
-    """RULES.md 15: keys that differ in case or blanks are two for segsync, and must be two for the column."""
+    """Rule 15: keys that differ in case or blanks are two for segsync, and must be two for the column."""
     keys = [name for name in _fields(seen, values) if name in seen.integration.key_fields]
     if not keys or not column.merges or not seen.kind.has_profiles:
         return

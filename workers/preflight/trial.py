@@ -8,7 +8,7 @@ Each batch has a transaction of its own, begun and set up as a delivery's is, an
   delivery that waits for one longer than its database allows is tried again by itself.
 - A lock of the try's own, under a name that nobody else has, marks its session instead. When Ctrl-C breaks into a
   statement, the server would go on with it long after the link is gone; whoever asks for that lock next ends the
-  session that holds it (RULES.md 19), and with it the transaction.
+  session that holds it (rule 19), and with it the transaction.
 - `exactly_once` keeps no position: nothing is delivered.
 - In MySQL a savepoint tells afterwards whether the transaction is still the one that was begun: a procedure that
   commits and begins another one leaves no other trace. PostgreSQL refuses a procedure's COMMIT within a transaction
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SAVEPOINT = "segsync_try"
 NO_SUCH_SAVEPOINT = "mysql 1305"
 SURPRISE = "surprise"
-"""What the codes of statements end in that did what none may do (RULES.md 21)."""
+"""What the codes of statements end in that did what none may do (rule 21)."""
 _CALL = re.compile(r"\bcall\b", re.IGNORECASE)
 
 

@@ -1,7 +1,7 @@
 """The quarantine: what could not be delivered, each with its reason, until someone retries or drops it.
 
 A table in the ledger's database and the only place that holds people's data, so only what is shown
-one by one (`show`) carries payloads and vendors' texts (RULES.md 33).
+one by one (`show`) carries payloads and vendors' texts (rule 33).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How many entries of the quarantine are open, as scripts know it (RULES.md 31).
+"""How many entries of the quarantine are open, as scripts know it (rule 31).
 
 Scripts count what they add, and cannot know what a person's command or a clear took away: so now and then the number
 is set right by the ledger. Whatever is added meanwhile is counted twice at worst, until the next time.
@@ -53,7 +53,7 @@ class _Look:
     last_id: bytes
 
 
-class QuarantineRoom:
+class OpenCounts:
     """Sets the numbers right, for one process of one installation.
 
     `before` is called before the outcomes stream is drained, `after` when it was.

@@ -1,4 +1,4 @@
-"""What people do with the quarantine: `segsync quarantine retry` and `drop` (RULES.md 30).
+"""What people do with the quarantine: `segsync quarantine retry` and `drop` (rule 30).
 
 A retry goes back through the intake, as an event addressed to the one integration that the entry belongs to, so it
 gets its place among everything else; whether something came after it is looked up when it is delivered. What never
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from workers.errors import SegsyncError
-from workers.events.retry_header import Ticket, encode
+from workers.events.retry_header import RetryHeader, encode
 from workers.lanes.messages import Requeue
 from workers.quarantine import entries as quarantine
 
@@ -123,7 +123,7 @@ def _placed(entry: EntryDetail) -> Requeue:
 
 
 def _requeued(entry: EntryDetail) -> Requeue:
-    ticket = Ticket(entry.uid, entry.retries + 1, at_us=entry.event_us)
+    ticket = RetryHeader(entry.uid, entry.retries + 1, at_us=entry.event_us)
     if entry.integration is None:
         event = entry.payload if entry.event_type is None else event_of(entry)
         return Requeue(entry.uid, "", "", "", event=event, retry=encode(ticket))

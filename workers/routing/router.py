@@ -1,4 +1,4 @@
-"""Routing: moves the intake into the lanes, in order, by one router at a time (RULES.md 1 to 6).
+"""Routing: moves the intake into the lanes, in order, by one router at a time (rules 1 to 6).
 
 A turn reads events, judges each by the scopes, and moves them in steps that are all or nothing: operations into
 lanes, what is known of segments, the position and the exact trim. A router that dies leaves whole steps behind,
@@ -16,7 +16,7 @@ from msgspec import structs
 from workers import failpoints as crashpoints
 from workers.errors import MalformedEvent, SegsyncError, Stale
 from workers.events.parsing import BadProfile, Event, Kind, parse, raw_excerpt
-from workers.events.retry_header import Ticket, decode
+from workers.events.retry_header import RetryHeader, decode
 from workers.failpoints import reach
 from workers.integrations import Segment
 from workers.lanes import Lanes, Operation
@@ -24,7 +24,7 @@ from workers.lanes.chunks import MAX_MS, MAX_N, Retry
 from workers.lanes.keys import Keys
 from workers.outcomes import Quarantined, new_uid
 from workers.routing.routes import Known, Routes, Verdict, restore, store
-from workers.routing.transfer import Load, Position
+from workers.routing.transfer import Position, Transfer
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
     retry: bytes | None = None
 
     @property
-    def ticket(self) -> Ticket | None:
+    def ticket(self) -> RetryHeader | None:
         """What an entry of the quarantine that is retried carries."""
         return None if self.retry is None else decode(self.retry)
 
@@ -88,7 +88,7 @@ class Router:
         self._known.clear()  # another router may have learned since
         # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
         self._only_beginnings = int(self._redis.hget(self._keys.intake, "quarantined") or 0) >= QUARANTINE_AT_MOST
-        load, moved = Load(Position.from_text(position), position), 0
+        load, moved = Transfer(Position.from_text(position), position), 0
         while entries := self._read(load.position):
             load = self._move(load, entries, set_aside=starts > DEATHS_AT_MOST)
             starts = 0
@@ -100,7 +100,7 @@ class Router:
     def _read(self, position: Position) -> list[Entry]:
         return [_entry(*row) for row in self._lanes.read(position.last_id, READ_AT_MOST)]
 
-    def _move(self, load: Load, entries: list[Entry], *, set_aside: bool) -> Load:
+    def _move(self, load: Transfer, entries: list[Entry], *, set_aside: bool) -> Transfer:
         """Moves all these events, in as many steps as their size asks for; returns the next, empty load."""
         read = [_poison(e) if set_aside and i == 0 else _parsed(e) for i, e in enumerate(entries)]
         self._learn({event.segment.id for event in read if isinstance(event, Event)})
@@ -116,16 +116,16 @@ class Router:
                 load = self._send(load)
         return self._send(load)
 
-    def _send(self, load: Load) -> Load:
+    def _send(self, load: Transfer) -> Transfer:
         if load.is_empty:
             return load
         reach(crashpoints.BEFORE_APPEND)
         if not self._lanes.append(load.move(self._lanes.owner)):
             raise RoutingLost("another router took over")
         reach(crashpoints.AFTER_APPEND)
-        return Load(load.position, str(load.position))
+        return Transfer(load.position, str(load.position))
 
-    def _put(self, load: Load, entry: Entry, event: Event) -> Load:
+    def _put(self, load: Transfer, entry: Entry, event: Event) -> Transfer:
         """Puts an event on the load, sending it whenever it is full."""
         start = load.position.index
         verdict = self._judge(load, event)
@@ -154,8 +154,8 @@ class Router:
             return record
         return structs.replace(record, payload=record.payload[:BEGINNING_BYTES])
 
-    def _put_again(self, load: Load, entry: Entry, event: Event, ticket: Ticket, integration: str) -> None:
-        """Puts what comes out of the quarantine on the load, for the one integration (RULES.md 30).
+    def _put_again(self, load: Transfer, entry: Entry, event: Event, ticket: RetryHeader, integration: str) -> None:
+        """Puts what comes out of the quarantine on the load, for the one integration (rule 30).
 
         It is old, so it teaches nothing about its segment. What the integration does not follow goes back.
         """
@@ -172,7 +172,7 @@ class Router:
             operation = Operation(entry.ms, entry.n, 0, event.kind, event.at_us, bodies[0], retry)
             load.add(segment_id, known.segment.name, (integration,), operation)
 
-    def _judge(self, load: Load, event: Event) -> Verdict:
+    def _judge(self, load: Transfer, event: Event) -> Verdict:
         segment_id = event.segment.id
         before = self._known.get(segment_id)
         verdict = self._routes.judge(event.kind, event.segment, before)
@@ -222,7 +222,7 @@ def _dated(entry: Entry, event: Event) -> Event | Quarantined:
     return event if ticket.at_us is None else structs.replace(event, at_us=ticket.at_us)
 
 
-def _set_aside(load: Load, entry: Entry, record: Quarantined) -> None:
+def _set_aside(load: Transfer, entry: Entry, record: Quarantined) -> None:
     """Into the quarantine, or back: an entry of its own, that of an event that was retried, or the one that it had."""
     ticket = entry.ticket
     if ticket is None:

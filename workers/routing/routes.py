@@ -1,4 +1,4 @@
-"""Which integrations an event goes to, and what it teaches about its segment (RULES.md 4). Pure.
+"""Which integrations an event goes to, and what it teaches about its segment (rule 4). Pure.
 
 Only `segment_upsert` changes what is known of a segment; every other event fills gaps. What leaves a scope is told
 by the upsert that takes it out, then nothing; what enters is told from then on and needs a resync. After

@@ -1,4 +1,4 @@
-"""What the router gathers before it moves it: one load becomes one `append` (RULES.md 2, 3).
+"""What the router gathers before it moves it: one load becomes one `append` (rules 2, 3).
 
 Operations of one segment for the same integrations and under the same name share a chunk, which is packed once
 however many integrations it goes to.
@@ -16,7 +16,7 @@ from workers.lanes.store import BUDGET_BYTES
 from workers.outcomes import Quarantined, Record, Resolved, encode
 
 LANES_AT_MOST = 400
-"""Lanes that one step touches: each costs a handful of keys, and a script should stay near 1,000 (RULES.md 3)."""
+"""Lanes that one step touches: each costs a handful of keys, and a script should stay near 1,000 (rule 3)."""
 OPERATION_OVERHEAD = 24
 """Bytes an operation takes in a chunk besides its body, about."""
 _REMOVE, _CLEAR = int(Kind.REMOVE), int(Kind.CLEAR)
@@ -71,7 +71,7 @@ class _Draft:
         )
 
 
-class Load:
+class Transfer:
     """Gathers what one step moves, beginning at `position`, which the caller has read as `read_from`."""
 
     def __init__(self, position: Position, read_from: str) -> None:

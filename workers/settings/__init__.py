@@ -1,4 +1,4 @@
-"""`segsync.toml`: read, checked as a whole, published for all workers (CONTRACT.md, "Configuration").
+"""`segsync.toml`: read, checked as a whole, published for all workers (docs/architecture.md).
 
     files, variables, table, urls       reading anything, knowing nothing of segsync
     source, includes, queries           from several files to one document

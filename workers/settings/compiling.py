@@ -150,7 +150,7 @@ class Draft:
         return self.table.at(f"queries.{kind}")
 
     def _derived(self, compiler: Compiler) -> Key:
-        """The one field that remove uses (RULES.md 16); () with a mistake where it is not exactly one."""
+        """The one field that remove uses (rule 16); () with a mistake where it is not exactly one."""
         if "key" in self.table or QueryKind.REMOVE not in self.sources:
             return ()
         remove = self._query(compiler, QueryKind.REMOVE, self.mode)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LARGEST_BATCH = 10_000
 LONGEST_ID = 255
-"""Bytes of a segment's id (RULES.md 6)."""
+"""Bytes of a segment's id (rule 6)."""
 MOST_BACKLOG = 10**12
 MOST_QUARANTINE = 10**9
 MOST_NAMED = 5

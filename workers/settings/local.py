@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEFAULT_REDIS = "${SEGSYNC_REDIS_URL:-redis://localhost:6379/0}"
 SOCKET_TIMEOUT = 15.0
-"""Seconds; longer than any blocking read, which waits 5 s at most (RULES.md 26b)."""
+"""Seconds; longer than any blocking read, which waits 5 s at most (rule 26b)."""
 CONNECT_TIMEOUT = 5.0
 HEALTH_CHECK_INTERVAL = 25
 """Seconds of idleness after which a connection is tried before it is used."""

@@ -1,4 +1,4 @@
-"""The applied configuration: published in Redis, followed by every worker (DESIGN.md, "Configuration at run time").
+"""The applied configuration: published in Redis, followed by every worker (docs/architecture.md).
 
 A revision is a number that only grows. Every script carries the one its caller works by, so a process with an older
 one cannot route or deliver: it is told so, reads the new one and goes on.

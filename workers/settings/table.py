@@ -190,7 +190,7 @@ class Table:
     def list_of(self, key: str, expected: str, *, numbers: bool = False) -> list[str]:
         """A list of texts, none of them blank, none twice; [] where absent.
 
-        numbers  integers may stand in it, too, and become text: 7 and "7" are one id (RULES.md 6)
+        numbers  integers may stand in it, too, and become text: 7 and "7" are one id (rule 6)
         """
         values = cast("list[object] | None", self._typed(key, list, expected))
         kept: dict[str, None] = {}

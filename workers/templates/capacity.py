@@ -8,7 +8,7 @@ Beyond it every full batch fails, is halved and sent again, for ever: better sai
                 a list of sets, as in (a, b) IN ((1, 'x'), …), may have any number ("SQL Language Reference",
                 Expression Lists)
 
-Its 2,100 parameters are no limit here: values are literals (DESIGN.md, "Decisions already taken").
+Its 2,100 parameters are no limit here: values are literals (docs/architecture.md).
 """
 
 from __future__ import annotations

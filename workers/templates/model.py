@@ -4,7 +4,7 @@
     BadRows          a query is fine, these rows are not: all bad rows of the batch at once
     RowProblem       one row's fault, before anyone has said which row it is
 
-No message ever holds a profile's value: the errors end in logs, Flower and the ledger (RULES.md 33).
+No message ever holds a profile's value: the errors end in logs, Flower and the ledger (rule 33).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Row(NamedTuple):
 
     profile        field to value: None, bool, str, int, Numeral, list or dict
     event_time_us  when it happened, Unix microseconds
-    sequence       grows along a lane, the same on every retry (RULES.md 1)
+    sequence       grows along a lane, the same on every retry (rule 1)
     """
 
     profile: dict[str, object]

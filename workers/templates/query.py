@@ -67,7 +67,7 @@ class Query:
 
         rows     the batch; profiles that go one at a time have their statements one after the other; segment
                  events have none
-        segment  its name as the lane had passed it (RULES.md 17)
+        segment  its name as the lane had passed it (rule 17)
 
         Raises BadRows, which names every row that cannot be rendered.
         """
@@ -185,7 +185,7 @@ def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
     key  paths to fields, as in `Query.identifying`: "CustomID", "ids.crm", '["a.b"]'
 
     Raises RowProblem with code "missing key" where one is missing, null or empty, and "bad key" where it is
-    neither text nor number: such a profile goes to quarantine, for add and remove alike (RULES.md 16).
+    neither text nor number: such a profile goes to quarantine, for add and remove alike (rule 16).
     """
     return tuple([key_text(pick(profile, steps), name) for name, steps in zip(key, _paths(key), strict=True)])
 

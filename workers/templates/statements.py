@@ -1,4 +1,4 @@
-"""Which statements a query may hold (RULES.md 21): those that change rows, inside segsync's transaction.
+"""Which statements a query may hold (rule 21): those that change rows, inside segsync's transaction.
 
 Session and transaction words, DDL and TRUNCATE end or escape that transaction, or change what escaping
 relies on; what they would do silently is found here instead.

@@ -171,7 +171,7 @@ class Flood:
 
 
 def test_a_redis_that_is_full_is_drained_without_anybody(up: Up) -> None:
-    """Celery shares it and cannot even take a message any more: its workers die, and none can start (RULES.md 32)."""
+    """Celery shares it and cannot even take a message any more: its workers die, and none can start (rule 32)."""
     place = up.place
     place.add("99", 10)
     wait_for_rows(place, 10)

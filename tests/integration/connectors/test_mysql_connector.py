@@ -310,7 +310,7 @@ def test_a_session_that_is_ended_is_ambiguous(session: Session, mariadb_server: 
 def test_a_statement_that_the_server_does_not_stop_is_given_up_and_ended(
     session: Session, mariadb_server: MariadbServer
 ) -> None:
-    """As on MySQL, which has no timeout for changes (RULES.md 20)."""
+    """As on MySQL, which has no timeout for changes (rule 20)."""
     session.begin("lane", PATIENCE)
     link(session)._connection.limit(0.5)
     first, started = number(session), time.monotonic()

@@ -1,4 +1,4 @@
-"""A statement that has changed the session is found out, undone, and its session is never used again (RULES.md 21).
+"""A statement that has changed the session is found out, undone, and its session is never used again (rule 21).
 
 The compiler refuses such statements (tests/unit/templates/test_safety.py). Here they have slipped past it: inside of a
 procedure, a function or a text that runs as SQL. What ends the transaction itself cannot be undone by anybody.

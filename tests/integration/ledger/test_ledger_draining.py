@@ -17,7 +17,7 @@ from tests.integration.ledger.records import delivery, entry, failure, rows
 from workers.lanes.store import LEASE_MS
 from workers.ledger import ingest as drainer_module
 from workers.ledger.database import Ledger, LedgerError
-from workers.ledger.ingest import MOST_RECORDS, Drainer, DrainReport
+from workers.ledger.ingest import MOST_RECORDS, Ingest, IngestReport
 from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import encode
 from workers.quarantine.entries import list_entries, show
@@ -44,10 +44,10 @@ class Stream:
             pipe.xadd(self.key, {"r": encode(record)})
         pipe.execute()
 
-    def drainer(self, **options: Any) -> Drainer:
-        return Drainer(self.client, self.namespace, self.ledger, **options)
+    def drainer(self, **options: Any) -> Ingest:
+        return Ingest(self.client, self.namespace, self.ledger, **options)
 
-    def drain(self) -> DrainReport:
+    def drain(self) -> IngestReport:
         return self.drainer().drain(60)
 
     def left(self) -> int:
@@ -65,7 +65,7 @@ def stream(redis_client: redis.Redis, namespace: str, ledger: Ledger) -> Stream:
 def test_records_move_into_the_ledger(stream: Stream) -> None:
     stream.append(delivery(), failure(), entry())
 
-    assert stream.drain() == DrainReport(records=3, written=3, empty=True)
+    assert stream.drain() == IngestReport(records=3, written=3, empty=True)
 
     assert stream.written() == [2, 1, 1]
     assert stream.left() == 0
@@ -73,7 +73,7 @@ def test_records_move_into_the_ledger(stream: Stream) -> None:
 
 
 def test_an_empty_stream(stream: Stream) -> None:
-    assert stream.drain() == DrainReport(empty=True)
+    assert stream.drain() == IngestReport(empty=True)
 
 
 def test_the_first_drain_makes_the_schema(redis_client: redis.Redis, namespace: str, ledger_url: str) -> None:
@@ -87,7 +87,7 @@ def test_many_batches(stream: Stream) -> None:
     count = 2 * MOST_RECORDS + 3
     stream.append(*[delivery() for _ in range(count)])
 
-    assert stream.drain() == DrainReport(records=count, written=count, empty=True)
+    assert stream.drain() == IngestReport(records=count, written=count, empty=True)
     assert stream.written() == [count, count, 0]
 
 
@@ -104,7 +104,7 @@ def test_large_records_are_read_a_few_at_a_time(stream: Stream, monkeypatch: pyt
 def test_a_drain_ends_in_time_but_not_before_its_first_batch(stream: Stream) -> None:
     stream.append(*[delivery() for _ in range(MOST_RECORDS + 1)])
 
-    assert stream.drainer().drain(0) == DrainReport(records=MOST_RECORDS, written=MOST_RECORDS)
+    assert stream.drainer().drain(0) == IngestReport(records=MOST_RECORDS, written=MOST_RECORDS)
     assert stream.left() == 1
 
 
@@ -120,7 +120,7 @@ def test_a_crash_between_write_and_trim_counts_once(stream: Stream, monkeypatch:
             stream.drain()
     assert (stream.written(), stream.left()) == ([2, 1, 1], 3)
 
-    assert stream.drain() == DrainReport(records=3, written=0, empty=True)
+    assert stream.drain() == IngestReport(records=3, written=0, empty=True)
     assert (stream.written(), stream.left()) == ([2, 1, 1], 0)
 
 
@@ -129,7 +129,7 @@ def _die_before_the_trim(port: int, namespace: str, ledger_url: str) -> None:
         def xdel(self, *_: Any) -> Any:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    Drainer(Dying(port=port), namespace, Ledger(ledger_url)).drain(60)
+    Ingest(Dying(port=port), namespace, Ledger(ledger_url)).drain(60)
 
 
 def test_a_killed_drainer_is_followed_when_its_lease_has_run_out(
@@ -143,16 +143,16 @@ def test_a_killed_drainer_is_followed_when_its_lease_has_run_out(
 
     assert process.exitcode == -signal.SIGKILL
     assert stream.written() == [1, 1, 1]
-    assert stream.drain() == DrainReport(busy=True)
+    assert stream.drain() == IngestReport(busy=True)
     assert 0 < stream.client.pttl(stream.lease) <= LEASE_MS
     stream.client.delete(stream.lease)  # as Redis does when it has run out
-    assert stream.drain() == DrainReport(records=2, written=0, empty=True)
+    assert stream.drain() == IngestReport(records=2, written=0, empty=True)
     assert (stream.written(), stream.left()) == ([1, 1, 1], 0)
 
 
 def test_two_drainers_at_once_write_each_record_once(stream: Stream) -> None:
     stream.append(*[delivery() for _ in range(1_200)], *[entry() for _ in range(100)])
-    reports: list[DrainReport] = []
+    reports: list[IngestReport] = []
     barrier = threading.Barrier(2)
 
     def drain() -> None:
@@ -188,7 +188,7 @@ def test_a_drainer_that_lost_its_lease_stops_and_leaves_the_other_s_alone(
 
     monkeypatch.setattr(first, "_move", stall)
 
-    assert first.drain(60) == DrainReport(busy=True, records=MOST_RECORDS, written=MOST_RECORDS)
+    assert first.drain(60) == IngestReport(busy=True, records=MOST_RECORDS, written=MOST_RECORDS)
     assert stream.client.get(stream.lease) == b"another"
     assert stream.left() == 1
 
@@ -228,7 +228,7 @@ def test_what_is_no_record_goes_to_the_quarantine(stream: Stream, fields: dict[A
     stream.client.xadd(stream.key, fields)
     stream.append(delivery())
 
-    assert stream.drain() == DrainReport(records=3, written=3, unreadable=1, empty=True)
+    assert stream.drain() == IngestReport(records=3, written=3, unreadable=1, empty=True)
 
     (found,) = list_entries(stream.ledger)
     assert (found.source, found.code, found.integration) == ("outcomes", "unreadable record", None)
@@ -260,7 +260,7 @@ def test_a_ledger_that_is_down_loses_nothing(redis_client: redis.Redis, namespac
     folder.mkdir()
     stream.append(failure())
 
-    assert stream.drain() == DrainReport(records=3, written=3, empty=True)
+    assert stream.drain() == IngestReport(records=3, written=3, empty=True)
     assert stream.written() == [2, 1, 1]
 
 
@@ -303,7 +303,7 @@ def test_a_full_redis_is_drained(own_redis: RedisServer, namespace: str, ledger:
     with pytest.raises(redis.ResponseError, match=r"OOM|maxmemory"):
         client.set("more", 1)
 
-    assert stream.drain() == DrainReport(records=2, written=2, empty=True)
+    assert stream.drain() == IngestReport(records=2, written=2, empty=True)
 
     assert not client.exists(stream.lease)
     client.close()

@@ -1,4 +1,4 @@
-"""A ledger that is away for long fills no Redis, and no count is missing afterwards (RULES.md 29)."""
+"""A ledger that is away for long fills no Redis, and no count is missing afterwards (rule 29)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.jobs import Job, add, clear, remove, upsert
 from tests.targets import TargetDatabase
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger, LedgerError, Writer
-from workers.ledger.ingest import Drainer
+from workers.ledger.ingest import Ingest
 from workers.ledger.statistics import errors, stats
 from workers.ledger.tables import deliveries
 from workers.outcomes import Delivery, encode
@@ -152,7 +152,7 @@ def test_what_a_drainer_that_died_had_put_aside_is_not_overwritten(
     redis_client.rename(folded, f"{folded}:unfolding")
     fold(redis_client, namespace, "since")
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
-    drainer = Drainer(redis_client, namespace, ledger)
+    drainer = Ingest(redis_client, namespace, ledger)
 
     drainer.drain(5)
     drainer.drain(5)

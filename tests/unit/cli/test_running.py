@@ -10,7 +10,7 @@ import pytest
 
 from workers.cli.local import embedded_redis, programs
 from workers.cli.local.children import Program
-from workers.cli.local.supervisor import Installation
+from workers.cli.local.supervisor import Supervisor
 from workers.lanes.keys import Keys
 
 if TYPE_CHECKING:
@@ -41,17 +41,17 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def installation(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
     monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exec sleep 60"))
     monkeypatch.setattr(programs, "deliver_worker", lambda keys: shell(f"deliver {sorted(keys)}", "exec sleep 60"))
     monkeypatch.setattr(programs, "beat", lambda: shell("beat", "exec sleep 60"))
     monkeypatch.setattr(programs, "drain", lambda _config: shell("drain", "exec sleep 60", stays=False))
-    one = Installation(tmp_path, tmp_path / "segsync.toml", said.append)
+    one = Supervisor(tmp_path, tmp_path / "segsync.toml", said.append)
     yield one
     one.children.stop(grace=0)
 
 
-def watch(installation: Installation, redis: FakeRedis, said: list[str], until: str) -> None:
+def watch(installation: Supervisor, redis: FakeRedis, said: list[str], until: str) -> None:
     """Watches until it has said something that begins like this."""
     watching = threading.Thread(target=installation.watch, args=(redis, Keys("test")))
     watching.start()
@@ -64,7 +64,7 @@ def watch(installation: Installation, redis: FakeRedis, said: list[str], until: 
 
 
 def test_when_workers_cannot_start_on_a_full_redis_it_is_drained_without_them(
-    installation: Installation, said: list[str], monkeypatch: pytest.MonkeyPatch
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exit 1"))
     installation.start_workers(["db"])
@@ -72,7 +72,7 @@ def test_when_workers_cannot_start_on_a_full_redis_it_is_drained_without_them(
 
 
 def test_workers_that_die_for_another_reason_are_only_started_again(
-    installation: Installation, said: list[str], monkeypatch: pytest.MonkeyPatch
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exit 1"))
     installation.start_workers(["db"])
@@ -80,18 +80,18 @@ def test_workers_that_die_for_another_reason_are_only_started_again(
     assert not any("drain" in line for line in said)
 
 
-def test_the_connectors_of_a_new_revision_are_served(installation: Installation, said: list[str]) -> None:
+def test_the_connectors_of_a_new_revision_are_served(installation: Supervisor, said: list[str]) -> None:
     installation.start_workers(["db"])
     watch(installation, FakeRedis(0, 0, {b"db", b"erp"}), said, "restarted deliver ['db', 'erp']")
 
 
-def test_without_connectors_nothing_is_there_to_deliver(installation: Installation, said: list[str]) -> None:
+def test_without_connectors_nothing_is_there_to_deliver(installation: Supervisor, said: list[str]) -> None:
     installation.start_workers([])
     assert [line.split(" (")[0] for line in said] == ["started route worker", "started beat"]
 
 
 def test_flower_moves_when_somebody_else_has_taken_its_port(
-    installation: Installation, said: list[str], monkeypatch: pytest.MonkeyPatch
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ports = iter((5555, 6001))
     monkeypatch.setattr(embedded_redis, "free_port", lambda _wanted: next(ports))
@@ -107,7 +107,7 @@ def test_flower_moves_when_somebody_else_has_taken_its_port(
 
 
 def test_each_worker_has_its_queues_and_two_processes_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """RULES.md 27: slow targets cannot block routing."""
+    """Rule 27: slow targets cannot block routing."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     route, deliver = programs.route_worker().command, programs.deliver_worker(["erp", "crm"]).command
     assert route[route.index("-Q") + 1] == "route,upkeep"

@@ -238,7 +238,7 @@ def test_queries_for_batches_are_refused_where_profiles_go_one_at_a_time(tmp_pat
 
 
 def test_the_key_left_out_is_the_one_field_that_remove_uses(tmp_path: Path) -> None:
-    """RULES.md 16."""
+    """Rule 16."""
     assert read(tmp_path, queries={"remove": REMOVE.replace("CustomID", "email")}).key_fields == ("email",)
     assert read(tmp_path, "batch = { size = 5 }", queries=BATCHED).key_fields == ("CustomID",)
 

@@ -66,7 +66,7 @@ def test_segment_delete() -> None:
 
 
 def test_the_key_is_found_in_the_remove_query() -> None:
-    """`key` left out is the one field that remove uses (RULES.md 16)."""
+    """`key` left out is the one field that remove uses (rule 16)."""
     assert compiled(REMOVE, kind=QueryKind.REMOVE).identifying == ("CustomID",)
 
 

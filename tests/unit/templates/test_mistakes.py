@@ -146,7 +146,7 @@ def test_a_segment_event_has_no_profiles(template: str, what: str, *, batch: boo
     ],
 )
 def test_only_statements_that_change_rows(dialect: str, template: str, what: str) -> None:
-    """RULES.md 21."""
+    """Rule 21."""
     assert mistakes(template, dialect, batch=False)[0].startswith(what)
 
 

@@ -265,7 +265,7 @@ REFUSED = re.compile(
 
 @pytest.mark.parametrize("dialect", JUDGES)
 def test_no_statement_changes_the_session_or_the_schema(dialect: str) -> None:
-    """Alone, in small letters, in brackets, behind comments, in an {if}, behind another statement (RULES.md 21)."""
+    """Alone, in small letters, in brackets, behind comments, in an {if}, behind another statement (rule 21)."""
     never = [statement.strip() for line in NEVER.strip().splitlines() for statement in line.split(" | ")]
     for statement in never:
         for written in (

@@ -25,7 +25,7 @@ from workers.cli.demo.flower import describe
 from workers.cli.demo.story import read_back, tell, tell_pushed
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.local import embedded_redis
-from workers.cli.local.supervisor import Installation
+from workers.cli.local.supervisor import Supervisor
 from workers.cli.output import plain
 from workers.control import apply as applying
 from workers.lanes.keys import Keys
@@ -67,7 +67,7 @@ class Demo:
         self.port = embedded_redis.free_port()
         self.url = embedded_redis.url(self.port)
         self.config = write_config(folder, self.url)
-        self.installation = Installation(folder, self.config, _whisper)
+        self.installation = Supervisor(folder, self.config, _whisper)
         self.installation.signals.listen()
         # Killed workers leave files in the temporary folder: in this one they go with the rest.
         os.environ["TMPDIR"] = str(folder)

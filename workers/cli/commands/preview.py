@@ -20,7 +20,7 @@ import typer
 from workers.cli.arguments import WrongUsage
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.output import plain, print_json
-from workers.delivery.batching import Batch, Cut, Hand
+from workers.delivery.batching import Batch, BatchPolicy, Buffer
 from workers.delivery.rendering import render
 from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError
 from workers.events.parsing import Event, Kind, parse
@@ -133,7 +133,7 @@ class Previewer:
     def __init__(self, integration: Integration, default_database: str) -> None:
         self._integration = integration
         self._routes = Routes({integration.key: integration}, default_database)
-        self._how = Cut(integration.batch_size, integration.key_fields, integration.batched)
+        self._how = BatchPolicy(integration.batch_size, integration.key_fields, integration.batched)
 
     def file(self, path: Path) -> Preview:
         """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
@@ -152,7 +152,7 @@ class Previewer:
         preview.batches = [self._batch(segment, batch, preview) for batch in _batches(hand, self._how)]
         return preview
 
-    def _hand(self, events: list[Event], preview: Preview) -> Hand:
+    def _hand(self, events: list[Event], preview: Preview) -> Buffer:
         """What a deliverer would hold; a chunk for each event, since the segment's name may change between two."""
         known: Known | None = None
         chunks, last, clear = [], "", ""
@@ -164,9 +164,9 @@ class Previewer:
             if operations := _operations(n, event):
                 chunks.append(pack(verdict.name, operations))
                 last = operations[-1].sequence
-                # Only where there is a clear query (RULES.md 14).
+                # Only where there is a clear query (rule 14).
                 clear = last if event.kind is Kind.CLEAR and QueryKind.CLEAR in self._integration.queries else clear
-        return Hand("", last, clear, chunks)
+        return Buffer("", last, clear, chunks)
 
     def _batch(self, segment: str, batch: Batch, preview: Preview) -> Previewed:
         rendered = render(self._integration, segment, batch)
@@ -185,7 +185,7 @@ def _operations(n: int, event: Event) -> list[Operation]:
     return [Operation(FIXED_TIME_MS, n, index, event.kind, event.at_us, raw) for index, _, raw in event.profiles]
 
 
-def _batches(hand: Hand, how: Cut) -> Iterator[Batch]:
+def _batches(hand: Buffer, how: BatchPolicy) -> Iterator[Batch]:
     while (batch := hand.cut(how)) is not None:
         yield batch
         hand.settle(batch)

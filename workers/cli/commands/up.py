@@ -12,7 +12,7 @@ import typer
 
 from workers.cli.exit_status import FINE
 from workers.cli.local import embedded_redis
-from workers.cli.local.supervisor import Installation
+from workers.cli.local.supervisor import Supervisor
 from workers.cli.output import plain
 from workers.control import apply as applying
 from workers.control.startup import check_redis
@@ -47,7 +47,7 @@ def run() -> int:
     settings = load()
     folder = settings.local.path.parent / FOLDER
     with _only_one(folder):
-        up = Installation(folder, settings.local.path, say)
+        up = Supervisor(folder, settings.local.path, say)
         up.signals.listen()
         try:
             _start(up, settings)
@@ -70,7 +70,7 @@ def _only_one(folder: Path) -> Iterator[None]:
         yield
 
 
-def _start(up: Installation, settings: Settings) -> None:
+def _start(up: Supervisor, settings: Settings) -> None:
     if not settings.local.redis.named:
         _start_redis(up)
         settings = load(settings.local.path)
@@ -83,7 +83,7 @@ def _start(up: Installation, settings: Settings) -> None:
     up.watch(redis, keys)
 
 
-def _start_redis(up: Installation) -> None:
+def _start_redis(up: Supervisor) -> None:
     port = embedded_redis.free_port(DEFAULT_PORT)
     url = up.start_redis(port)
     say(f"the file names no Redis: this one is ours, at {url}, its data in {up.folder / 'redis'}")

@@ -9,13 +9,13 @@ import urllib.request
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from workers.cli.local.supervisor import Installation
+    from workers.cli.local.supervisor import Supervisor
 
 PATIENCE_SECONDS: Final = 30.0
 _ONLINE = re.compile(r'^flower_worker_online\{worker="([^"]+)"\} 1', re.MULTILINE)
 
 
-def describe(installation: Installation) -> str:
+def describe(installation: Supervisor) -> str:
     """A sentence with Flower's address and the workers it sees; waits until it sees both, for some seconds."""
     ends = time.monotonic() + PATIENCE_SECONDS
     workers: list[str] | None = None

@@ -1,4 +1,4 @@
-"""Celery's own commands, as `up` and `demo` run them: nothing wrapped (CONTRACT.md, "Processes")."""
+"""Celery's own commands, as `up` and `demo` run them: nothing wrapped (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALONE: Final = ("--without-gossip", "--without-mingle")
 
 
 def route_worker() -> Program:
-    """Routing and upkeep have a worker of their own, so that slow targets cannot block them (RULES.md 27)."""
+    """Routing and upkeep have a worker of their own, so that slow targets cannot block them (rule 27)."""
     command = [*CELERY, "worker", "-Q", "route,upkeep", "-n", "route@%h", "-c", "2", "-l", "INFO", *ALONE]
     return Program("route worker", command)
 
@@ -43,5 +43,5 @@ def flower(port: int) -> Program:
 
 
 def drain(config: Path) -> Program:
-    """`segsync drain`, once: what saves a Redis that is so full that no worker can start (RULES.md 32)."""
+    """`segsync drain`, once: what saves a Redis that is so full that no worker can start (rule 32)."""
     return Program("drain", [sys.executable, "-m", "workers.cli", "--config", str(config), "drain"], stays=False)

@@ -53,7 +53,7 @@ class Signals:
 
 
 @dataclass(slots=True)
-class Installation:
+class Supervisor:
     """Redis, workers, beat and Flower as children.
 
     folder  where embedded data and logs are

@@ -126,10 +126,10 @@ _CALL = re.compile(r"(?:\s|--[^\n]*\n|#[^\n]*\n|/\*.*?\*/)*call\b", re.IGNORECAS
 
 
 def calls(statement: str) -> bool:
-    """Whether it runs a procedure, which can do what no statement of ours may (RULES.md 21)."""
+    """Whether it runs a procedure, which can do what no statement of ours may (rule 21)."""
     return _CALL.match(statement) is not None
 
 
 def surprise(dialect: str, what: str) -> TargetError:
-    """A statement did what none of ours may do (RULES.md 21)."""
+    """A statement did what none of ours may do (rule 21)."""
     return TargetError(ErrorClass.HOLD, f"{dialect} surprise", what, level=HoldLevel.INTEGRATION)

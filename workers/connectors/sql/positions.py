@@ -1,4 +1,4 @@
-"""The table `segsync_position`: how far each lane is in the target, moved in the batch's own transaction (RULES.md 22).
+"""The table `segsync_position`: how far each lane is in the target, moved in the batch's own transaction (rule 22).
 
 It belongs to the user, who makes it once: `CREATE` is what `segsync init` prints. A lane's name is kept as a hash of
 fixed length, since a segment's id may be any text.

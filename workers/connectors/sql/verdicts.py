@@ -1,7 +1,7 @@
 """From a vendor's error to what follows from it.
 
 Each vendor has one table of verdicts (`mysql_errors`, `postgresql_errors`, `sqlite_errors`). What a verdict comes to
-depends on the statement that met the error: only the user's queries can have a data error (DESIGN.md, "Errors").
+depends on the statement that met the error: only the user's queries can have a data error (docs/architecture.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Verdict:
     """One row of a vendor's table.
 
     error_class  what it comes to while a user's query runs. AMBIGUOUS also stands for a statement's timeout:
-                 the second one on the same batch halves it (RULES.md 24), which is what helps against both
+                 the second one on the same batch halves it (rule 24), which is what helps against both
     reason       our sentence; it follows the code and a colon
     level        how much is held, where the class is HOLD
     undone       the server says that it has rolled back: even COMMIT can be tried again without doubt
@@ -73,7 +73,7 @@ def _weigh(verdict: Verdict, phase: Phase) -> tuple[ErrorClass, HoldLevel]:
 
 
 def _while_connecting(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
-    # Whatever the code: no lane and no integration can be at fault (RULES.md 25).
+    # Whatever the code: no lane and no integration can be at fault (rule 25).
     if verdict.error_class in {ErrorClass.RETRY, ErrorClass.AMBIGUOUS}:
         return ErrorClass.RETRY, HoldLevel.CONNECTOR
     return ErrorClass.HOLD, HoldLevel.CONNECTOR

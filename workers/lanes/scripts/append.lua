@@ -1,5 +1,5 @@
 -- Moves a part of the intake into the lanes: operations, what is known of segments, what nobody wanted, what was
--- malformed, the position and the trim, all or nothing (RULES.md 2).
+-- malformed, the position and the trim, all or nothing (rule 2).
 --
 -- ARGV  3 owner  4 lease ms  5 position read from  6 new position  7 MINID to trim the intake to, or ''
 --       then runs: count, each: segment, operations, head ms, last barrier's sequence or '',
@@ -17,7 +17,7 @@ local intake = ns .. ':intake'
 local at = redis.call('HMGET', intake, 'owner', 'position')
 if at[1] ~= ARGV[3] or (at[2] or '') ~= ARGV[5] then return { 'lost' } end
 
--- All of it is read before the first write: what is not well-formed must leave no half behind (RULES.md 5).
+-- All of it is read before the first write: what is not well-formed must leave no half behind (rule 5).
 local i = 8
 local function take()
   local value = ARGV[i]
@@ -58,7 +58,7 @@ end
 
 local rung = false
 
--- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (RULES.md 8).
+-- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8).
 local function lower_due(integration, segment, full, score)
   local key = timed_key(integration)
   if full then
@@ -75,7 +75,7 @@ local function lower_due(integration, segment, full, score)
 end
 
 -- A lane that has waited for long is compacted, and again each time it has doubled (workers/compaction.py). Where
--- profiles go one at a time nothing is merged (RULES.md 15).
+-- profiles go one at a time nothing is merged (rule 15).
 local LONG_OPERATIONS, LONG_MS = 10000, 300000
 local function note_long(integration, segment, key, lane, set)
   if lane.count < math.max(LONG_OPERATIONS, 10 * set.size) or set.size == 1 then return end
@@ -96,7 +96,7 @@ local function append(integration, run)
   end
   local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
   if set.drops and set.max_backlog and backlog >= set.max_backlog and bar == '' and not run.kept then
-    -- The newest go, counted, so that one integration that stands still need not stop all others (RULES.md 31).
+    -- The newest go, counted, so that one integration that stands still need not stop all others (rule 31).
     redis.call('HINCRBY', integration_key(integration), 'dropped', operations)
     redis.call('SADD', ns .. ':resync:' .. integration, segment)
     return
@@ -115,7 +115,7 @@ local function append(integration, run)
   end
   if clear ~= '' and set.clear then
     put('clear', clear)
-    -- What it makes moot may be what the lane is held by: it gets one try at once (RULES.md 8).
+    -- What it makes moot may be what the lane is held by: it gets one try at once (rule 8).
     lane.retry = 0
     put('retry', 0)
   end

@@ -1,4 +1,4 @@
--- What came of connecting to a connector's target (RULES.md 25).
+-- What came of connecting to a connector's target (rule 25).
 --
 -- ARGV  3 connector  4 'open' (it failed) or 'close' (it worked)  5 code  6 our sentence
 -- Returns ms until the next probe, 0 when closed.

@@ -1,4 +1,4 @@
--- Gives a deliverer the next due lane of a connector, or takes its permit back (RULES.md 9, 10, 26a).
+-- Gives a deliverer the next due lane of a connector, or takes its permit back (rules 9, 10, 26a).
 --
 -- ARGV  3 connector  4 owner  5 lease ms  6 permit's token  7 permit's ms  8 parallelism  9 budget in bytes
 -- Returns {'stale'}, {'idle'} (the permit is given back), {'probe'} (the circuit is open: try to connect, and say
@@ -25,7 +25,7 @@ if not redis.call('ZSCORE', permits, token) and redis.call('ZCARD', permits) >= 
   return { 'idle' }
 end
 
--- A held level probes itself: one lane goes when the time has come, and that moves the time on (RULES.md 25).
+-- A held level probes itself: one lane goes when the time has come, and that moves the time on (rule 25).
 local PROBE_MS = 60000
 local function may_probe(key, field_until)
   if not field_until then return true end
@@ -34,7 +34,7 @@ local function may_probe(key, field_until)
   return true
 end
 
--- Only connection errors open a circuit, and only a connection closes it: no lane is tried meanwhile (RULES.md 25).
+-- Only connection errors open a circuit, and only a connection closes it: no lane is tried meanwhile (rule 25).
 -- One probes at a time; its right to do so expires.
 local open_until = tonumber(redis.call('HGET', connector_key(connector), 'open_until') or nil)
 if open_until then
@@ -57,7 +57,7 @@ local function first_due(integration, set)
   end
 end
 
--- Full and timed lanes by turns, so that neither kind starves the other (RULES.md 9).
+-- Full and timed lanes by turns, so that neither kind starves the other (rule 9).
 local function pick(integration, settings)
   local first, second = full_key(integration), timed_key(integration)
   if settings.flip == '1' then first, second = second, first end
@@ -89,7 +89,7 @@ local function hand_out(integration, segment, settings)
   local till = now + lease
   redis.call('HSET', key, 'owner', owner, 'until', till, 'to', lane.to, 'starts', lane.starts + 1)
   -- Counted before the head is touched. Every settlement and release takes it back, so these starts ended with
-  -- their process: what kills it is closed in on (RULES.md 13).
+  -- their process: what kills it is closed in on (rule 13).
   if lane.starts >= DEATHS then
     lane.limit = math.max(1, math.floor((lane.limit > 0 and lane.limit or settings.size) / 2))
     redis.call('HSET', key, 'limit', lane.limit)

@@ -1,11 +1,11 @@
 -- What every script begins with. ARGV[1] is the namespace, ARGV[2] the revision of the configuration that the
 -- caller works by ('' where a script must run whatever the revision). Keys are named here and not passed in
--- KEYS: one installation is one Redis, no claim of Redis Cluster is made (DESIGN.md, "Decisions").
+-- KEYS: one installation is one Redis, no claim of Redis Cluster is made.
 
 local ns = ARGV[1]
 
 -- A full Redis refuses a script whose first write asks for memory, and lets one run to its end whose first
--- write frees some, even a DEL of nothing (RULES.md 5). This is what lets a full Redis drain.
+-- write frees some, even a DEL of nothing (rule 5). This is what lets a full Redis drain.
 redis.call('DEL', ns .. ':nothing')
 
 local clock = redis.call('TIME')
@@ -32,7 +32,7 @@ local function ring()
 end
 
 -- Beyond this many records a ledger that is away must not fill Redis: tries become sums, per integration, hour and
--- what came of them (RULES.md 29). The drainer makes records of them again (workers/folding.py). Nothing that the
+-- what came of them (rule 29). The drainer makes records of them again (workers/folding.py). Nothing that the
 -- quarantine is told of is ever folded.
 local MOST_RECORDS = 200000
 
@@ -86,7 +86,7 @@ local function read_integration(integration)
     size = tonumber(v[1]) or 1, timeout = tonumber(v[2]) or 60000, clear = v[3] == '1',
     open = v[4] == '1' and not v[5], hold_until = tonumber(v[6]), flip = v[7], connector = v[8] or '',
     digest = v[9] or '', max_backlog = tonumber(v[10]), drops = v[11] == 'drop',
-    -- As many open entries as the quarantine may have of it: what would add to them is not tried (RULES.md 31).
+    -- As many open entries as the quarantine may have of it: what would add to them is not tried (rule 31).
     no_room = (tonumber(v[13]) or 0) >= (tonumber(v[12]) or math.huge),
   }
 end
@@ -105,7 +105,7 @@ local function read_lane(key)
   }
 end
 
--- Due (RULES.md 8): a full lane, or one with a segment event inside, is due at once; another when its timeout
+-- Due (rule 8): a full lane, or one with a segment event inside, is due at once; another when its timeout
 -- since the first owed event has passed. A stream id of the future must not postpone that for ever, and nothing
 -- is due before its retry time.
 local function is_full(lane, size) return lane.count >= size or lane.bar > lane.done end
@@ -128,14 +128,14 @@ local function put_due(integration, segment, full, score)
 end
 
 -- A claimed lane comes due again when its lease ends, in whichever set it stands: if the deliverer dies,
--- nobody has to notice (RULES.md 8).
+-- nobody has to notice (rule 8).
 local function put_leased(integration, segment, till)
   redis.call('ZADD', full_key(integration), 'XX', till, segment)
   redis.call('ZADD', timed_key(integration), 'XX', till, segment)
 end
 
 -- Producers look at `full` before they push: a field for each integration that has reached its limit, and `reason`
--- (RULES.md 31). It is taken back when a tenth of the limit is free again.
+-- (rule 31). It is taken back when a tenth of the limit is free again.
 local function note_backlog(integration, settings, backlog)
   local limit, key = settings.max_backlog, ns .. ':full'
   if not limit or settings.drops then return end
@@ -182,7 +182,7 @@ local function next_chunks(key, start, want, budget)
   return read_chunks(key, start, want, function(_, got, bytes) return got >= want or bytes >= budget end)
 end
 
--- As many, and all up to a clear: what it makes moot is settled together with it, and with nothing else (RULES.md 14).
+-- As many, and all up to a clear: what it makes moot is settled together with it, and with nothing else (rule 14).
 -- Nil where that is more than the budget: then what stands before it is delivered.
 local function chunks_to_clear(key, start, want, budget, clear)
   if clear == '' then return nil end
@@ -191,20 +191,20 @@ local function chunks_to_clear(key, start, want, budget, clear)
   if last >= clear then return chunks, last end
 end
 
--- What was handed out before: up to the sequence written then, so that every try cuts the same batch (RULES.md 10).
+-- What was handed out before: up to the sequence written then, so that every try cuts the same batch (rule 10).
 local function same_chunks(key, to)
   return read_chunks(key, 0, 64, function(last) return last >= to end)
 end
 
 -- How the next batch is cut after a failure: at most `limit` operations ('' for a whole batch), and where a bad
--- profile is looked for, the end of the batch it was in (RULES.md 23, 24).
+-- profile is looked for, the end of the batch it was in (rules 23, 24).
 local function narrow(key, limit, suspect)
   if limit == '' then redis.call('HDEL', key, 'limit') else redis.call('HSET', key, 'limit', limit) end
   if suspect == '' then redis.call('HDEL', key, 'suspect') else redis.call('HSET', key, 'suspect', suspect) end
 end
 
 -- The clear that makes what is before it moot, if it would run: a revision may have taken its query away since it
--- was appended, and then what it stood behind is owed after all (RULES.md 14).
+-- was appended, and then what it stood behind is owed after all (rule 14).
 local function clear_that_runs(lane, settings) return settings.clear and lane.clear or '' end
 
 -- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.

@@ -1,4 +1,4 @@
--- Retries or drops entries of the quarantine (RULES.md 30). What became of each goes through the outcomes stream, so
+-- Retries or drops entries of the quarantine (rule 30). What became of each goes through the outcomes stream, so
 -- that only the drainer writes it down, in order.
 --
 -- ARGV  3 'retry' or 'drop'  4 who  then for each entry:

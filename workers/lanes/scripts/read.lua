@@ -1,4 +1,4 @@
--- Reads the next events of the intake, as many as fit a budget of bytes (RULES.md 3). Writes nothing that matters.
+-- Reads the next events of the intake, as many as fit a budget of bytes (rule 3). Writes nothing that matters.
 --
 -- ARGV  3 id to read after  4 budget in bytes  5 events at the most
 -- Returns {id, event, id, event, ...}; an entry without the field `event` gives false in its place, one that comes

@@ -1,4 +1,4 @@
--- Gives a lane back unsettled: because the turn is over, or because a try failed (RULES.md 10, 25, 26).
+-- Gives a lane back unsettled: because the turn is over, or because a try failed (rules 10, 25, 26).
 --
 -- ARGV  3 integration  4 segment  5 owner
 --       6 'untried' (what was handed out was not touched), 'failed', 'again' (failed, and tried again at once: the lane

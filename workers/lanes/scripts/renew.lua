@@ -1,4 +1,4 @@
--- Keeps a lane and a permit while a statement runs (RULES.md 12).
+-- Keeps a lane and a permit while a statement runs (rule 12).
 --
 -- ARGV  3 integration  4 segment  5 owner  6 lease ms  7 permits' queue  8 token  9 permit's ms
 -- Returns 1, or 0 if the lane is another's by now.

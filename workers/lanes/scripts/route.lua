@@ -1,4 +1,4 @@
--- Takes, keeps or gives back the routing of the intake: one router at a time (RULES.md 2, 26a).
+-- Takes, keeps or gives back the routing of the intake: one router at a time (rules 2, 26a).
 --
 -- ARGV  3 owner  4 lease ms  5 'take', or 'leave'  6 permit's token  7 permit's ms
 -- take:  {'ok', position, starts}, {'busy'} while another routes, {'stale'}
@@ -23,7 +23,7 @@ if at[1] and at[1] ~= ARGV[3] and tonumber(at[2]) > now then
   redis.call('ZREM', permits, ARGV[6])
   return { 'busy' }
 end
--- Counted before the first event is touched: one that kills its router three times is set aside (RULES.md 13).
+-- Counted before the first event is touched: one that kills its router three times is set aside (rule 13).
 local starts = tonumber(at[4] or 0) + 1
 redis.call('HSET', intake, 'owner', ARGV[3], 'until', now + tonumber(ARGV[4]), 'starts', starts)
 redis.call('ZADD', permits, now + tonumber(ARGV[7]), ARGV[6])

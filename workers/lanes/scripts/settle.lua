@@ -1,5 +1,5 @@
 -- A batch has been committed: trims the lane up to it, records what came of it, and either hands out what is due
--- next or lets the lane rest, in one step (RULES.md 10, 28).
+-- next or lets the lane rest, in one step (rules 10, 28).
 --
 -- ARGV  3 integration  4 segment  5 owner  6 settled so far  7 sequence settled now  8 operations settled
 --       9 stream ms of the next operation the deliverer holds, or ''  10 operations it still holds
@@ -23,7 +23,7 @@ local change = ARGV[18] ~= '' and cmsgpack.unpack(ARGV[18])
 local set = read_integration(integration)
 
 -- More than half of at least twenty distinct profiles refused by the target is the query's fault, and none of the
--- profiles' (RULES.md 23). Counted over ten minutes from the first; good ones are counted only while there are bad.
+-- profiles' (rule 23). Counted over ten minutes from the first; good ones are counted only while there are bad.
 local bad, SYSTEMIC, WINDOW_MS = ns .. ':bad:' .. integration, 20, 600000
 if ARGV[17] ~= '' then
   if redis.call('EXISTS', bad) == 0 then redis.call('HDEL', integration_key(integration), 'good') end
@@ -39,7 +39,7 @@ elseif redis.call('EXISTS', bad) == 1 then
   redis.call('HINCRBY', integration_key(integration), 'good', operations)
 end
 
--- The hash slot -> entry that a lane has while entries of it are open (RULES.md 30, workers/slots.py). An entry is
+-- The hash slot -> entry that a lane has while entries of it are open (rule 30, workers/slots.py). An entry is
 -- resolved only where it still stands in its slot, so exactly once.
 local open = open_key(integration, segment)
 local SLOTS_AT_ONCE = 1000
@@ -86,7 +86,7 @@ local function keep_entries(retried, written, cleared, opened)
   end
 end
 
--- The trim names the sequence it ends at, never a count (RULES.md 11); `off` is how much of the first chunk is done.
+-- The trim names the sequence it ends at, never a count (rule 11); `off` is how much of the first chunk is done.
 lane.off = lane.off + operations
 while true do
   local chunk = redis.call('LINDEX', list, 0)

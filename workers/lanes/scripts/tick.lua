@@ -1,5 +1,5 @@
 -- What must be woken now, and when to look again. The pulse, beat's sweep and every task's end run the same
--- (RULES.md 26a, 26b); any number of them is harmless, because a wake-up is a permit.
+-- (rules 26a, 26b); any number of them is harmless, because a wake-up is a permit.
 --
 -- ARGV  3 prefix for new tokens  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
 -- Returns {ms to sleep, last id of the intake, last id of the bell, then for each wake-up: queue, token, limit}

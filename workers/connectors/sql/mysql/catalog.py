@@ -108,7 +108,7 @@ class MysqlExamined:
         return Step("lock", "fine", "a session lock can be taken (GET_LOCK)")
 
     def _ending(self) -> Step:
-        """Ends a second session of our own, as the next deliverer of a lane would (RULES.md 19)."""
+        """Ends a second session of our own, as the next deliverer of a lane would (rule 19)."""
         other = MysqlExamined(self._target)
         name = lock_name(f"check {secrets.token_hex(8)}")
         try:

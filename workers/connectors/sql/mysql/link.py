@@ -201,7 +201,7 @@ class MysqlLink(Link):
             raise TargetError(ErrorClass.RETRY, f"mysql {_code(error)}", reason) from None
 
     def _kill(self) -> None:
-        """Ends the statement that we no longer wait for: MySQL itself has no timeout for changes (RULES.md 20)."""
+        """Ends the statement that we no longer wait for: MySQL itself has no timeout for changes (rule 20)."""
         try:
             connection = _connect(self._target)
             try:

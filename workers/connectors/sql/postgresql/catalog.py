@@ -91,7 +91,7 @@ class PostgresqlExamined:
         return Step("lock", "fine", "a lock can be taken (pg_advisory_xact_lock)")
 
     def _ending(self) -> Step:
-        """Ends a second session of our own, as the next deliverer of a lane would (RULES.md 19)."""
+        """Ends a second session of our own, as the next deliverer of a lane would (rule 19)."""
         other = PostgresqlExamined(self._target)
         number = lock_number(f"check {secrets.token_hex(8)}")
         try:

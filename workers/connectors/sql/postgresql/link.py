@@ -46,7 +46,7 @@ IDLE_IN_TRANSACTION = 60.0
 
 FINE = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
 FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
-# What the server may say that it has done (RULES.md 21).
+# What the server may say that it has done (rule 21).
 TAGS = frozenset({b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"SELECT", b"CALL"})
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 

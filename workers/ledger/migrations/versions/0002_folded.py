@@ -1,4 +1,4 @@
-"""One row may stand for many tries or queries, added up (RULES.md 29); and tries tell which query failed."""
+"""One row may stand for many tries or queries, added up (rule 29); and tries tell which query failed."""
 
 from __future__ import annotations
 
