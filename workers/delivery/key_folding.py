@@ -30,19 +30,7 @@ _CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}", re.ASCII)
 _MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.ASCII)
 _COMPACT_DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])", re.ASCII)
 _SPELLED_OUT = str.maketrans(
-    {
-        "æ": "ae",
-        "œ": "oe",
-        "ø": "o",
-        "đ": "d",
-        "ð": "d",
-        "ł": "l",
-        "\u0131": "i",
-        "ħ": "h",
-        "ŧ": "t",
-        "þ": "th",
-        "ŋ": "n",
-    }
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "ħ": "h", "ŧ": "t", "þ": "th"}
 )
 _TRUTHS = dict.fromkeys(("true", "yes", "on", "t", "y"), "1") | dict.fromkeys(("false", "no", "off", "f", "n"), "0")
 _LAST_FOLDED_LETTER = "\u0590"

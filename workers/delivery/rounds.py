@@ -16,10 +16,10 @@ Two spellings of one row never share a round: PostgreSQL refuses to touch a row 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from workers.delivery.key_folding import fold_key
+from workers.integrations import Ordering
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,20 +27,6 @@ if TYPE_CHECKING:
     from workers.delivery.key_folding import Key
 
 Item = TypeVar("Item")
-
-
-class Ordering(StrEnum):
-    """What may pass what within a batch; see the top of this file."""
-
-    EXACT = "exact"
-    FOLDED = "folded"
-    ALTERNATING = "alternating"
-    STRICT = "strict"
-
-    @property
-    def merges(self) -> bool:
-        """Whether an operation makes an earlier one of the very same key needless."""
-        return self is not Ordering.STRICT
 
 
 @dataclass(slots=True)
@@ -54,7 +40,7 @@ class Round(Generic[Item]):
 def into_rounds(operations: Iterable[tuple[bool, Key, Item]], ordering: Ordering) -> list[Round[Item]]:
     """The rounds of a batch's operations, as (whether it is an add, key, operation) in the order they came.
 
-    Where `ordering` merges, a key comes once.
+    ordering  CATALOG counts as ALTERNATING: whoever knows the target's unique keys says which of the two it is
 
     >>> came = [(True, ("7",), "add 7"), (False, ("8",), "remove 8"), (False, ("007",), "remove 007")]
     >>> [(one.removes, one.adds) for one in into_rounds(came, Ordering.FOLDED)]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.delivery.rounds import Ordering, into_rounds
+from workers.delivery.rounds import into_rounds
+from workers.integrations import Ordering
 
 SPELLINGS = ["7", "007", "7.0", "8", "08", "A", "a ", "b", "José", "Jose\u0301"]
 operations = st.lists(st.tuples(st.booleans(), st.sampled_from(SPELLINGS)), max_size=30)
