@@ -223,12 +223,7 @@ class LaneMachine(RuleBasedStateMachine):
         return any(score is not None and score <= milliseconds for score in self.bench.score())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.hypothesis
 def test_the_lanes_scripts_keep_to_the_model(redis_server: RedisServer) -> None:
     LaneMachine.server = redis_server
-    run_state_machine_as_test(
-        LaneMachine,
-        settings=settings(
-            max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    run_state_machine_as_test(LaneMachine, settings=settings(suppress_health_check=list(HealthCheck)))
