@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tests.integration.test_lanes import NOW, Bench
+from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.delivery.batching import Buffer
 from workers.delivery.compaction import compact_waiting
 from workers.events.parsing import Kind
