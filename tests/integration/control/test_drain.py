@@ -8,12 +8,12 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.integration.cli.place import integration
+from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.ledger import statistics
 
 if TYPE_CHECKING:
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
 
 
 def backlog(place: Place, key: str = "crm") -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.cli.place import integration
+from tests.integration.place import integration
 from workers.control import apply as applying
 from workers.control.apply import ApplyRefused, WrongChoice
 from workers.control.drain import drain
@@ -16,7 +16,7 @@ from workers.lanes import Claimed, Lanes
 from workers.settings import revision
 
 if TYPE_CHECKING:
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
     from workers.control.apply import Report
 
 

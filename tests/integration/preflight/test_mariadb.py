@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.examining.checking import marked
+from tests.integration.preflight.checking import marked
 from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
 from tests.servers.mariadb import PASSWORD, PASSWORD_USER
 from workers.connectors.sql.mysql.catalog import MysqlExamined
@@ -14,7 +14,7 @@ from workers.connectors.sql.mysql.link import Connection
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:
-    from tests.integration.examining.checking import Place
+    from tests.integration.preflight.checking import Place
     from tests.servers.mariadb import MariadbServer
 
 EXACT = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.examining.checking import Place
+from tests.integration.preflight.checking import Place
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:

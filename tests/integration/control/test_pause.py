@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.cli.place import integration
+from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import NotPausable, NotSettled, UnknownIntegration, pause, resume
 from workers.lanes import Claimed, Lanes
@@ -17,7 +17,7 @@ from workers.lanes.messages import Release
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
 
 
 def claim(place: Place, owner: str) -> tuple[Lanes, Claimed]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.events_table import ROWS, SECRET, Row, Verdict
+from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
 from workers.events.numerals import Numeral

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.cli.place import integration
+from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause
 from workers.lanes import Claimed, Lanes
@@ -17,7 +17,7 @@ from workers.monitoring import status
 from workers.monitoring.status import Consumers
 
 if TYPE_CHECKING:
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
     from workers.monitoring.status import IntegrationStatus, Status
     from workers.runtime import Runtime
 

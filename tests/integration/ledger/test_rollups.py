@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 
 import workers.lanes
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from tests.integration.jobs import Job, add, clear, remove, upsert
 from tests.targets import TargetDatabase
 from workers.lanes.keys import Keys

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import inspect, select, table, text
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 LONG = random.Random(7).randbytes(50_000).decode("latin-1")
 """Text that does not shrink when it is compressed: PostgreSQL indexes 2,704 bytes."""
-
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_a_record_is_stored_as_it_is(ledger: Ledger) -> None:
@@ -147,7 +145,6 @@ hostile_changes: st.SearchStrategy[Record] = st.builds(Resolved, *[texts] * 2, n
 )
 
 
-@FEW
 @given(st.lists(hostile_deliveries | hostile_entries | hostile_changes, max_size=5))
 def test_any_record_can_be_written_and_counted(ledger: Ledger, records: list[Record]) -> None:
     """NUL, lone surrogates, numbers beyond 64 bits: one that cannot be written would stop all that follow it."""

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.examining.checking import marked
+from tests.integration.preflight.checking import marked
 from tests.servers.postgresql import PASSWORD, PASSWORD_USER, REFUSED_USER
 from workers.connectors.sql.postgresql.catalog import PostgresqlExamined
 
 if TYPE_CHECKING:
-    from tests.integration.examining.checking import Place
+    from tests.integration.preflight.checking import Place
     from tests.servers.postgresql import PostgresqlServer
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.delivery.compaction import Thinner
@@ -73,7 +73,6 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, database=None)
 @given(steps=STEPS, windows=st.integers(1, 4), chunk=st.integers(1, 5))
 def test_the_target_ends_the_same_and_every_operation_is_accounted_for(
     steps: list[Step], windows: int, chunk: int
@@ -87,7 +86,6 @@ def test_the_target_ends_the_same_and_every_operation_is_accounted_for(
     assert state(left) == state(given)
 
 
-@settings(max_examples=100, deadline=None, database=None)
 @given(steps=STEPS, windows=st.integers(1, 3))
 def test_between_two_segment_events_no_key_comes_twice(steps: list[Step], windows: int) -> None:
     left, _ = thin(operations(steps), windows=windows)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.examining.checking import marked
+from tests.integration.preflight.checking import marked
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:
     import pytest
 
-    from tests.integration.examining.checking import Place
+    from tests.integration.preflight.checking import Place
 
 
 def test_what_is_right_needs_no_word(anywhere: Place) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.integration.examining.checking import Place
+    from tests.integration.preflight.checking import Place
 
 
 @pytest.mark.parametrize(("collation", "ignored"), [("NOCASE", "case"), ("RTRIM", "trailing blanks")])

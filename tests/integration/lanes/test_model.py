@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from tests.integration.test_lanes import NOW, Bench
+from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.delivery.batching import Buffer
 from workers.delivery.compaction import compact_waiting
 from workers.events.parsing import Kind
@@ -223,12 +223,7 @@ class LaneMachine(RuleBasedStateMachine):
         return any(score is not None and score <= milliseconds for score in self.bench.score())
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.hypothesis
 def test_the_lanes_scripts_keep_to_the_model(redis_server: RedisServer) -> None:
     LaneMachine.server = redis_server
-    run_state_machine_as_test(
-        LaneMachine,
-        settings=settings(
-            max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
-    )
+    run_state_machine_as_test(LaneMachine, settings=settings(suppress_health_check=list(HealthCheck)))
