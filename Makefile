@@ -54,7 +54,7 @@ chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
-# The figures of the README and the issue: throughput, timing, 50,000 lanes, a full Redis.
+# What takes time, alone on the machine: throughput, timing, 50,000 lanes, a full Redis.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/pytest -m "alone" -s tests/acceptance

@@ -53,7 +53,7 @@ Tolerance = Literal["data", "none"]
 WhenFull = Literal["block", "drop"]
 
 DEFAULT_TIMEOUT_MS = 60_000
-"""How long a batch waits for its last profile where the file says nothing (spec: "Default timeout value")."""
+"""How long a batch waits for its last profile where the file says nothing."""
 DEFAULT_MAX_QUARANTINE = 100_000
 """Open entries of the quarantine that an integration may have where the file says nothing."""
 

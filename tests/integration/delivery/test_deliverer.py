@@ -37,7 +37,7 @@ def test_hostile_text_is_stored_as_it_is(job: Job, hostile: str) -> None:
 
 
 def test_a_remove_before_a_delete_still_runs(job: Job) -> None:
-    """The spec's delete query touches only `segments`: a removal made moot would leave the row for ever."""
+    """The documented delete query touches only `segments`: a removal made moot would leave the row for ever."""
     job.push(upsert(7, "VIP"), add(7, "A"))
     job.drain()
     job.push(remove(7, "A"), delete(7))

@@ -78,7 +78,7 @@ def test_without_it_the_same_crash_repeats_the_batch(once: Job, monkeypatch: pyt
 
 
 def test_a_batch_cut_again_is_only_delivered_where_it_is_new(once: Job) -> None:
-    """The position lies within the batch: what is at or below it is dropped (review A3)."""
+    """The position lies within the batch: what is at or below it is dropped (rule 22)."""
     once.push(add(7, "A", "B"))
     serve(once)
     ((position,),) = once.target.run("SELECT position FROM segsync_position")
@@ -120,7 +120,7 @@ def test_a_position_is_read_by_one_transaction_at_a_time(once: Job) -> None:
 
 
 def test_a_position_ahead_of_everything_holds_the_lane(once: Job) -> None:
-    """As when Redis has lost what the target has: it never trims and never ends by itself (review A4)."""
+    """As when Redis has lost what the target has: it never trims and never ends by itself (rule 22)."""
     once.push(add(7, "A"))
     serve(once)
     once.target.run(f"UPDATE segsync_position SET position = '{9 * 10**12:013d}{0:014d}'")

@@ -46,7 +46,7 @@ def test_a_lease_that_is_lost_while_a_statement_runs_lets_nothing_be_committed(
 
 
 def test_no_two_processes_have_one_name(job: Job) -> None:
-    """Nor the same one after it has started again: what it held before is not its own any more (review A5)."""
+    """Nor the same one after it has started again: what it held before is not its own any more (rule 12)."""
     names = {job.installation.runtime().owner for _ in range(3)}
     assert len(names) == 3
 

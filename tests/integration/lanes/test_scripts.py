@@ -588,7 +588,7 @@ def test_a_permit_is_kept_on_a_full_redis(bench: Bench) -> None:
 
 
 def test_a_clear_comes_with_all_that_stands_before_it(bench: Bench) -> None:
-    """Also where an earlier try had been handed out less: the clear makes moot what that try failed at (B6)."""
+    """Also where an earlier try had been handed out less: the clear makes moot what that try failed at (rule 14)."""
     bench.append(300, chunk=5)
     first = bench.claim()
     assert (len(first.chunks), first.clear) == (20, "")

@@ -47,7 +47,7 @@ def test_a_step_that_takes_no_longer_than_allowed_keeps_its_lane(lease: Lease) -
 
 
 def test_a_step_that_hangs_keeps_its_lane_no_longer_than_allowed(lease: Lease) -> None:
-    """However alive the process looks: a thread that renews for one that hangs would keep the lane for ever (B14)."""
+    """A thread that renews for one that hangs would keep the lane for ever, however alive it looks (rule 12)."""
     lease.deadline = 1000.0 + RENEW_EVERY - 0.001
     assert beat(lease).asked == 0
     assert lease.renewed == 1000.0

@@ -13,7 +13,7 @@ from workers.templates import QueryKind
 
 
 def test_removes_run_before_adds() -> None:
-    """A key that moves from one profile to another would else meet itself: a unique key, violated (review A17)."""
+    """A key that moves from one profile to another would else meet itself: a unique key, violated (rule 15)."""
     given = [
         Operation(1, 1, 0, Kind.ADD, None, b'{"_id":"2","K":"A"}'),
         Operation(1, 2, 0, Kind.REMOVE, None, b'{"_id":"1","K":"B"}'),

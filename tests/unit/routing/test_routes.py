@@ -27,7 +27,7 @@ def facts(segment_id: str = "7", **more: Any) -> SegmentFacts:
 
 
 def test_a_segment_that_nobody_described_is_in_the_default_database() -> None:
-    """The contract's own first event carries no database, and must not go nowhere."""
+    """The first event that docs/events.md shows carries no database, and must not go nowhere."""
     table = routes(main=ALL, sales=SALES, picked=PICKED, other=Scope("other"))
     verdict = table.judge(Kind.ADD, facts(), None)
     assert verdict.targets == ("main", "picked")

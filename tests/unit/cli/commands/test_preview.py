@@ -88,7 +88,7 @@ def folder(tmp_path: Path, show: object) -> Path:
 
 
 def test_statements_have_a_heading_and_end_in_a_semicolon(show: Callable[..., Any]) -> None:
-    """The spec's escape shows, too: value''s."""
+    """A quote that was escaped shows as it is sent: value''s."""
     lines = [
         "-- add, 2 profiles",
         "INSERT INTO m VALUES",
