@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.events.parsing import Kind, profile
+from workers.events.profiles import profile
 from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
 from workers.lanes.messages import Compaction, Waiting
 from workers.outcomes import Delivery, encode, new_uid
@@ -37,7 +37,6 @@ PAGE = 32
 MOST_KEYS = 1_000_000
 """Keys that are remembered, at about 100 bytes each; of a larger segment some operations stay that could go."""
 
-_REMOVE = int(Kind.REMOVE)
 _Named = tuple[str | None, Operation]
 
 
@@ -77,7 +76,7 @@ class Thinner:
 
     def _comes_again(self, operation: Operation) -> bool:
         """Notes the key. What is retried is older than it stands: it supersedes nothing, and is looked up later."""
-        if operation.kind > _REMOVE:
+        if not operation.is_profile:
             self._later.clear()
             return False
         if operation.retry is not None:

@@ -15,7 +15,8 @@ from msgspec import structs
 
 from workers import failpoints as crashpoints
 from workers.errors import MalformedEvent, SegsyncError, Stale
-from workers.events.parsing import BadProfile, Event, Kind, parse, raw_excerpt
+from workers.events.event import BadProfile, Event, Kind, raw_excerpt
+from workers.events.parsing import parse
 from workers.events.retry_header import RetryHeader, decode
 from workers.failpoints import reach
 from workers.integrations import Segment

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation, pack
 from workers.lanes.messages import Move, Run
 from workers.lanes.store import BUDGET_BYTES

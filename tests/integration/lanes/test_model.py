@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.delivery.batching import Buffer
 from workers.delivery.compaction import compact_waiting
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.integrations import Integration, Scope
 from workers.lanes import Claimed, Idle, Lost, More, Rest
 from workers.lanes.chunks import unpack

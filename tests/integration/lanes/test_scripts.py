@@ -9,7 +9,7 @@ import pytest
 from redis import ResponseError
 
 from workers.errors import Stale
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Probe, Rest, Systemic, pack
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Compaction, Move, Release, Run, Settlement
@@ -56,7 +56,7 @@ class Bench:
                 operations.append(Operation(ms, self.count, 0, kind, None, b'{"_id":"%d"}' % key))
             count -= len(operations)
             last = operations[-1].sequence
-            bar = last if kind > Kind.REMOVE else ""
+            bar = last if not kind.is_profile else ""
             clear = last if kind is Kind.CLEAR else ""
             run = Run(segment, len(operations), ms, bar, clear, pack("n", operations), ["crm"])
             fresh = f"{ms}-{self.count}|0"

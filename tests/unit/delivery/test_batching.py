@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from workers.delivery.batching import Batch, BatchPolicy, Buffer
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import Operation, pack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workers.delivery.compaction import Thinner
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import MAX_OPERATIONS, Operation, Retry, pack, unpack
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def operations(steps: Sequence[Step], *, retried: frozenset[int] = frozenset()) 
 
 
 def _body(kind: Kind, key: str | None) -> bytes:
-    return b"" if kind > Kind.REMOVE else json.dumps({"_id": "p"} | ({} if key is None else {"K": key})).encode()
+    return b"" if not kind.is_profile else json.dumps({"_id": "p"} | ({} if key is None else {"K": key})).encode()
 
 
 def thin(given: list[Operation], *, windows: int = 1, chunk: int = 3) -> tuple[list[Operation], int]:
@@ -50,7 +50,7 @@ def state(given: Sequence[Operation]) -> tuple[set[str], int, int]:
     members: set[str] = set()
     events = bad = 0
     for each in given:
-        if each.kind > Kind.REMOVE:
+        if not each.is_profile:
             events += 1
             members = set() if each.kind == Kind.CLEAR else members
             continue
@@ -92,7 +92,7 @@ def test_between_two_segment_events_no_key_comes_twice(steps: list[Step], window
 
     seen: set[str] = set()
     for each in left:
-        if each.kind > Kind.REMOVE:
+        if not each.is_profile:
             seen.clear()
         elif (key := json.loads(each.body).get("K")) is not None:
             assert key not in seen

@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.delivery.batching import BatchPolicy, Buffer
 from workers.delivery.rendering import render
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import Operation, pack
 from workers.templates import QueryKind
 

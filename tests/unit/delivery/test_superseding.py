@@ -10,7 +10,7 @@ import pytest
 
 from workers.delivery.batching import Batch, BatchPolicy, Buffer, Rejected
 from workers.delivery.superseding import CLEAR, SEGMENT, Change, change, slot_of_key, slots
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
+from workers.events.event import Kind, SegmentFacts, raw_excerpt
 from workers.events.numerals import Numeral
-from workers.events.parsing import Kind, SegmentFacts, parse, profile, raw_excerpt
+from workers.events.parsing import parse
+from workers.events.profiles import profile
 
 LONE_SURROGATE = rb'{"_id":"bad","a":"\ud800"}'
 

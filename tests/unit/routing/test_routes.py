@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.events.parsing import Kind, SegmentFacts
+from workers.events.event import Kind, SegmentFacts
 from workers.integrations import Scope, Segment
 from workers.routing.routes import Known, Routes, restore, store
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation
 from workers.routing.transfer import LANES_AT_MOST, Position, Transfer
 
