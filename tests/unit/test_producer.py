@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 import segsync
 from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
-from tests.events_table import ROWS, SECRET, Row, Verdict
 from tests.fake_redis import FakeRedis, producer_to
+from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
 from workers.events import profiles

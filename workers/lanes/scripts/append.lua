@@ -92,7 +92,7 @@ local function lower_due(integration, segment, full, score)
   end
 end
 
--- A lane that has waited for long is compacted, and again each time it has doubled (workers/compaction.py). Where
+-- A lane that has waited for long is compacted, and again each time it has doubled (workers/delivery/compaction.py). Where
 -- profiles go one at a time nothing is merged (rule 15).
 local LONG_OPERATIONS, LONG_MS = 10000, 300000
 local function note_long(integration, segment, key, lane, set)

@@ -37,7 +37,7 @@ local function ring()
 end
 
 -- Beyond this many records a ledger that is away must not fill Redis: tries become sums, per integration, hour and
--- what came of them (rule 29). The drainer makes records of them again (workers/folding.py). Nothing that the
+-- what came of them (rule 29). The drainer makes records of them again (workers/ledger/rollups.py). Nothing that the
 -- quarantine is told of is ever folded.
 local MOST_RECORDS = 200000
 
