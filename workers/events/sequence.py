@@ -30,7 +30,7 @@ class Sequence(NamedTuple):
 
     ms: int
     n: int
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # tuple.index means nothing here
 
     def __str__(self) -> str:
         return text_of(*self)

@@ -18,10 +18,11 @@ from workers.errors import MalformedEvent, SegsyncError, Stale
 from workers.events.event import BadProfile, Event, Kind, raw_excerpt
 from workers.events.parsing import parse
 from workers.events.retry_header import RetryHeader, decode
+from workers.events.sequence import MAX_MS, MAX_N
 from workers.failpoints import reach
 from workers.integrations import Segment
 from workers.lanes import Lanes, Operation
-from workers.lanes.chunks import MAX_MS, MAX_N, Retry
+from workers.lanes.chunks import Retry
 from workers.lanes.keys import Keys
 from workers.outcomes import Quarantined, new_uid
 from workers.routing.routes import Known, Routes, Verdict, restore, store
