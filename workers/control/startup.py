@@ -9,10 +9,10 @@ applied, own file wrong or another  the applied one, with one warning that names
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING
 
 from workers.errors import SegsyncError, SettingsError
+from workers.log import FILE_DIFFERS, FILE_WRONG, tell
 from workers.settings import Settings, load, revision
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from workers.runtime import Runtime
     from workers.settings.revision import Applied
-
-log = logging.getLogger(__name__)
 
 
 class UnfitRedis(SegsyncError):
@@ -53,14 +51,14 @@ def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:
             raise own
         revision.publish(runtime.redis, runtime.keys, own, only_first=True)
     elif isinstance(own, SettingsError):
-        log.warning("this worker's file is wrong; it works by the applied revision %s. %s", found.revision, own)
+        tell(FILE_WRONG, applied=found.revision, error=own)
     elif own.digest != found.digest:
-        log.warning(
-            "this worker's file differs from the applied revision %s (%s, by %s), which it works by: %s",
-            found.revision,
-            found.at,
-            found.by,
-            "; ".join(differences(found.text, own.published())),
+        tell(
+            FILE_DIFFERS,
+            applied=found.revision,
+            at=found.at,
+            by=found.by,
+            differences="; ".join(differences(found.text, own.published())),
         )
     return runtime.applied
 
