@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery.exceptions import Retry
 
 from workers.celery import app, runtime
-from workers.ledger.database import LedgerError
+from workers.ledger.errors import LedgerError
 
 SECONDS = 5.0
 COMPACT_SECONDS = 20.0

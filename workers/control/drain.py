@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.delivery.turn import Failed, NothingDue
 from workers.lanes.clock import redis_ms
-from workers.ledger.database import LedgerError
+from workers.ledger.errors import LedgerError
 from workers.log import ROUTING_LOST, tell
 from workers.routing.router import RoutingLost
 

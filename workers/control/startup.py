@@ -8,12 +8,12 @@ applied, own file wrong or another  the applied one, with one warning that names
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from workers.errors import SegsyncError, SettingsError
 from workers.log import FILE_DIFFERS, FILE_WRONG, tell
 from workers.settings import Settings, load, revision
+from workers.settings.differences import differences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,21 +68,3 @@ def _own(path: Path | None) -> Settings | SettingsError:
         return load(path)
     except SettingsError as error:
         return error
-
-
-def differences(applied: str, own: str) -> list[str]:
-    """What differs between two published configurations, as key paths with + (new), - (gone) or ~ (changed)."""
-    before, after = _flat(json.loads(applied)), _flat(json.loads(own))
-    found = [f"- {path}" for path in before if path not in after]
-    found += [f"+ {path}" for path in after if path not in before]
-    found += [f"~ {path}" for path in after if path in before and before[path] != after[path]]
-    return sorted(found, key=lambda line: line[2:])
-
-
-def _flat(value: object, path: str = "") -> dict[str, object]:
-    if not isinstance(value, dict) or not value:
-        return {path: value}
-    flat: dict[str, object] = {}
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{path}.{key}" if path else str(key))
-    return flat
