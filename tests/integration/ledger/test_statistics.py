@@ -14,7 +14,7 @@ from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure
 from workers.ledger.database import Ledger, LedgerError
 from workers.ledger.statistics import ErrorRow, StatsRow, errors, stats
 from workers.outcomes import QueryRun
-from workers.quarantine.entries import Entry, UnknownEntry, count_open, list_entries, show
+from workers.quarantine.entries import QuarantineEntry, UnknownEntry, count_open, list_entries, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -230,7 +230,7 @@ def test_a_listed_entry_has_no_data_of_its_profile(ledger: Ledger) -> None:
 
     (found,) = list_entries(ledger)
 
-    assert found == Entry(
+    assert found == QuarantineEntry(
         id=1,
         integration="crm",
         segment="7",

@@ -13,7 +13,7 @@ from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.delivery.turn import Failed
 from workers.quarantine import entries as quarantine
-from workers.quarantine import open_counts as quarantine_room
+from workers.quarantine import open_counts
 from workers.quarantine import requeue as requeueing
 from workers.quarantine.entries import Wanted
 from workers.quarantine.open_counts import OpenCounts
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def job(make_job: Callable[[TargetDatabase], Job], sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A job whose integration may have two open entries; the number is set right at each look."""
-    monkeypatch.setattr(quarantine_room, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(open_counts, "EVERY_SECONDS", 0.0)
     target = TargetDatabase("sqlite", sqlite_url)
     target.create()
     job = make_job(target)

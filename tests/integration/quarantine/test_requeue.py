@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from workers.quarantine.entries import EntryDetail
-    from workers.quarantine.requeue import Done
+    from workers.quarantine.requeue import Requeued
 
 BAD = "x" * 300
 """Too long for client_id in MariaDB and PostgreSQL."""
@@ -57,7 +57,7 @@ def widen(job: Job) -> None:
     job.target.run(WIDEN[job.target.dialect])
 
 
-def retry(job: Job, *ids: int, **wanted: Any) -> Done:
+def retry(job: Job, *ids: int, **wanted: Any) -> Requeued:
     runtime = job.runtime
     which = Wanted(ids, **wanted)
     done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, "ann@host")
@@ -65,7 +65,7 @@ def retry(job: Job, *ids: int, **wanted: Any) -> Done:
     return done
 
 
-def drop(job: Job, *ids: int) -> Done:
+def drop(job: Job, *ids: int) -> Requeued:
     done = requeueing.drop(job.runtime.ledger, job.runtime.lanes, Wanted(ids), "ann@host")
     job.runtime.drain_outcomes(10)
     return done

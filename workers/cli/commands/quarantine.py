@@ -25,8 +25,8 @@ from workers.quarantine import requeue as requeueing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine.entries import Attempt, Entry, EntryDetail, Wanted
-    from workers.quarantine.requeue import Done
+    from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Wanted
+    from workers.quarantine.requeue import Requeued
 
 UP_TO_DATE_SECONDS: Final = 60.0
 """How long a command writes down outcomes first, so that it does not decide by what is past."""
@@ -42,7 +42,7 @@ class Listed:
     """
 
     open: int
-    entries: list[Entry]
+    entries: list[QuarantineEntry]
 
 
 def listed(integration: str | None, limit: int, *, state: str = "open", as_json: bool) -> int:
@@ -75,13 +75,13 @@ def _print(found: Listed, state: str) -> None:
         typer.echo(f"\n{len(found.entries):,} of {found.open:,}")
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: QuarantineEntry) -> str:
     if entry.profile is not None:
         return f"{entry.event_type} of profile {entry.profile}"
     return entry.event_type or "event"
 
 
-def _why(entry: Entry, state: str) -> str:
+def _why(entry: QuarantineEntry, state: str) -> str:
     told = "" if state == entry.state else f"{entry.state}; "
     again = f" (retried {entry.retries} x)" if entry.retries else ""
     return f"{told}{entry.code}: {entry.reason}{again}"
@@ -106,7 +106,7 @@ def show(entry_id: int, *, as_json: bool) -> int:
     return FINE
 
 
-def _try(attempt: Attempt) -> str:
+def _try(attempt: PastTry) -> str:
     what = f"{attempt.event_type} " if attempt.event_type else ""
     came = f"{attempt.code}: {attempt.reason}" if attempt.code else "delivered, without it"
     many = f"{attempt.operations:,} operation{'s' * (attempt.operations != 1)}"
@@ -155,7 +155,7 @@ def drop(which: Wanted, *, as_json: bool) -> int:
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
 
-def _tell(done: Done, one: str, many: str, *, as_json: bool) -> int:
+def _tell(done: Requeued, one: str, many: str, *, as_json: bool) -> int:
     if as_json:
         print_json(done)
     else:
