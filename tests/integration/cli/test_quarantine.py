@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.place import integration
-from workers.cli.arguments import WrongUsage
 from workers.cli.commands import quarantine
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.control.drain import drain
+from workers.errors import WrongUsage
 from workers.quarantine import entries
 from workers.quarantine.entries import Wanted
 

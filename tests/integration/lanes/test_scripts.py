@@ -12,6 +12,7 @@ from workers.errors import Stale
 from workers.events.event import Kind
 from workers.lanes import Claimed, Idle, Lanes, Lost, More, Operation, Probe, Rest, Systemic, pack
 from workers.lanes.keys import Keys
+from workers.lanes.lease import ROUTE, UPKEEP
 from workers.lanes.messages import Compaction, Move, Release, Run, Settlement
 
 if TYPE_CHECKING:
@@ -44,10 +45,7 @@ class Bench:
     def append(self, count: int, segment: str = "7", kind: Kind = Kind.ADD, *, ms: int = NOW, chunk: int = 1000) -> str:
         """Appends operations as a router would; returns the last one's sequence."""
         router = self.lanes("router")
-        taken = router.take_route("t")
-        assert taken is not None
-        position = taken[0]
-        last = ""
+        position, last = self.take_route(), ""
         while count > 0:
             operations = []
             for _ in range(min(count, chunk)):
@@ -60,9 +58,14 @@ class Bench:
             clear = last if kind is Kind.CLEAR else ""
             run = Run(segment, len(operations), ms, bar, clear, pack("n", operations), ["crm"])
             fresh = f"{ms}-{self.count}|0"
-            assert router.append(Move("router", position, fresh, f"{ms}-{self.count + 1}", runs=[run]))
+            assert router.append(Move("router", position, fresh, f"{ms}-{self.count}", runs=[run]))
             position = fresh
         return last
+
+    def take_route(self) -> str:
+        """Makes "router" the router; returns the position."""
+        assert self.lanes("router").take_lease(ROUTE, "router", "t") is not None
+        return self.lanes("router").read(1).position
 
     def claim(self, owner: str = "one") -> Claimed:
         claimed = self.lanes(owner).claim("db", f"token-{owner}", 4)
@@ -468,9 +471,9 @@ def test_another_revision_can_neither_route_nor_claim(bench: Bench) -> None:
     bench.append(10)
     old = bench.lanes(revision=0)
     with pytest.raises(Stale):
-        old.take_route("t")
+        old.take_lease(ROUTE, "old", "t")
     with pytest.raises(Stale):
-        old.append(Move("router", "", "1-1|0", "1-2"))
+        old.append(Move("router", "", "1-1|0", "1-1"))
     with pytest.raises(Stale):
         old.claim("db", "t", 4)
     with pytest.raises(Stale):
@@ -492,26 +495,24 @@ def test_a_step_that_is_not_well_formed_leaves_no_half_behind(bench: Bench) -> N
     """A script that fails is not undone: all of it is read before the first write (rule 5)."""
     bench.append(1, "before")
     router = bench.lanes("router")
-    taken = router.take_route("t")
-    assert taken is not None
+    position = bench.take_route()
     operation = Operation(NOW, 2, 0, Kind.ADD, None, b"{}")
     run = ["7", 1, NOW, "", "", pack("n", [operation]), 0, 1, "crm"]
-    whole = ["router", 30_000, taken[0], f"{NOW}-2|0", "", 1, *run, 0, 0, 0, 1, 1, 0]
+    whole = ["router", 30_000, position, f"{NOW}-2|0", f"{NOW}-2", 1, *run, 0, 0, 0, 1, 1, 0, 0]
     for end in range(6, len(whole)):
         with pytest.raises(ResponseError, match="append: "):
             router._call("append", *whole[:end])
     assert bench.lane() == {}
-    assert bench.redis.hget(bench.keys.intake, "position") == taken[0].encode()
+    assert bench.redis.hget(bench.keys.intake, "position") == position.encode()
     assert router._call("append", *whole) == [b"ok"]
 
 
 def test_a_router_that_was_replaced_moves_nothing(bench: Bench) -> None:
     bench.append(1)
-    taken = bench.lanes("router").take_route("t")
-    assert taken is not None
-    bench.redis.hset(bench.keys.intake, "owner", "another")
-    assert not bench.lanes("router").append(Move("router", taken[0], "1-1|0", "1-2", events=1))
-    assert bench.redis.hget(bench.keys.intake, "position") == taken[0].encode()
+    position = bench.take_route()
+    bench.redis.hset(bench.keys.lease(ROUTE), "owner", "another")
+    assert not bench.lanes("router").append(Move("router", position, "1-1|0", "1-1", events=1))
+    assert bench.redis.hget(bench.keys.intake, "position") == position.encode()
 
 
 def test_a_step_read_from_an_old_position_moves_nothing(bench: Bench) -> None:
@@ -576,15 +577,19 @@ def test_a_clear_whose_query_was_taken_away_makes_nothing_moot(bench: Bench) -> 
     assert answer.clear == ""
 
 
-def test_a_permit_is_kept_on_a_full_redis(bench: Bench) -> None:
+def test_a_lease_is_taken_and_left_to_rest_on_a_full_redis(bench: Bench) -> None:
     """Just then the ledger may be away, and upkeep must not be asked for again at once."""
     lanes = bench.lanes()
+    bench.redis.xadd(bench.keys.outcomes, {"r": b""})
     bench.redis.config_set("maxmemory", 1)
     try:
-        lanes.keep_permit("upkeep", "t", 10)
+        assert lanes.take_lease(UPKEEP, "one", "t") == 0
+        assert lanes.keep_lease(UPKEEP, "one")
+        lanes.leave_lease(UPKEEP, "one", 10_000, "the ledger is away")
     finally:
         bench.redis.config_set("maxmemory", 0)
-    assert bench.redis.zcard(bench.keys.permits("upkeep")) == 1
+    assert lanes.tick("p", "task").wakes == []
+    assert bench.redis.hget(bench.keys.lease(UPKEEP), "why") == b"the ledger is away"
 
 
 def test_a_clear_comes_with_all_that_stands_before_it(bench: Bench) -> None:

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure
-from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.database import Ledger
+from workers.ledger.errors import LedgerError
 from workers.ledger.statistics import ErrorRow, StatsRow, errors, stats
 from workers.outcomes import QueryRun
 from workers.quarantine.entries import QuarantineEntry, UnknownEntry, count_open, list_entries, show

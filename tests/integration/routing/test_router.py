@@ -13,6 +13,7 @@ from workers.errors import Stale
 from workers.integrations import Scope
 from workers.lanes import Lanes, Operation, store, unpack
 from workers.lanes.keys import Keys
+from workers.lanes.lease import ROUTE, Leases
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 
@@ -34,7 +35,7 @@ class Desk:
 
     def router(self, owner: str = "router") -> Router:
         lanes = Lanes(self.redis, self.keys.namespace, 1, owner)
-        return Router(self.redis, lanes, Routes(self.integrations, "main"))
+        return Router(lanes, Routes(self.integrations, "main"), Leases(lambda: lanes))
 
     def push(self, *events: dict[str, Any] | bytes) -> None:
         with self.redis.pipeline(transaction=False) as pipe:
@@ -84,9 +85,9 @@ def test_events_arrive_in_order_in_every_lane_that_wants_them(desk: Desk) -> Non
 def test_a_second_router_waits(desk: Desk) -> None:
     desk.push(add("1"))
     first = Lanes(desk.redis, desk.keys.namespace, 1, "first")
-    assert first.take_route("t") is not None
+    assert first.take_lease(ROUTE, "first", "t") == 0
     assert desk.route() == 0
-    first.leave_route("t")
+    first.leave_lease(ROUTE, "first")
     assert desk.route() == 1
 
 
@@ -178,17 +179,16 @@ def test_a_giant_event_moves_in_parts(desk: Desk) -> None:
         router.turn("t", 30)
     assert steps[0].endswith("|0") is False
     assert desk.redis.xlen(desk.keys.events) == 1
-    desk.redis.hdel(desk.keys.intake, "owner")
     assert desk.route() == 1
     assert desk.ids() == [str(i) for i in range(60_000)]
 
 
 def test_an_event_that_kills_its_router_three_times_is_set_aside(desk: Desk) -> None:
     desk.push(add("1"), add("2"))
-    for _ in range(3):
+    for n in range(3):
         dead = Lanes(desk.redis, desk.keys.namespace, 1, "dead")
-        assert dead.take_route("t") is not None
-        desk.redis.hdel(desk.keys.intake, "owner")
+        assert dead.take_lease(ROUTE, f"dead {n}", "t") == n
+        desk.redis.hset(desk.keys.lease(ROUTE), "until", 0)
     desk.route()
     assert desk.ids() == ["2"]
     (record,) = desk.records()
@@ -205,8 +205,8 @@ def test_events_are_read_a_few_at_a_time_where_they_are_large(desk: Desk, monkey
     """Neither Redis nor a router may have to hold what thousands of large events take (rule 3)."""
     monkeypatch.setattr(store, "BUDGET_BYTES", 20_000)
     desk.push(*[b"x" * 1000] * 200)
-    read = desk.router()._lanes.read("0-0", 4000)
-    assert 20 <= len(read) <= 40
+    read = desk.router()._lanes.read(4000)
+    assert 20 <= len(read.entries) <= 40
 
 
 def test_a_router_that_was_replaced_stops(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def test_a_router_that_was_replaced_stops(desk: Desk, monkeypatch: pytest.Monkey
     read = router._lanes.read
 
     def reads(*arguments: Any) -> Any:
-        desk.redis.hset(desk.keys.intake, "owner", "another")
+        desk.redis.hset(desk.keys.lease(ROUTE), "owner", "another")
         return read(*arguments)
 
     monkeypatch.setattr(router._lanes, "read", reads)
@@ -239,5 +239,5 @@ def test_a_router_that_meets_a_new_revision_gives_the_routing_back(desk: Desk, m
     monkeypatch.setattr(router._lanes, "read", reads)
     with pytest.raises(Stale):
         router.turn("t", 30)
-    assert not desk.redis.hexists(desk.keys.intake, "owner")
+    assert not desk.redis.hexists(desk.keys.lease(ROUTE), "owner")
     assert desk.redis.xlen(desk.keys.events) == 1

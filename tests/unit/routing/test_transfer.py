@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from workers.events.event import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation
-from workers.routing.transfer import LANES_AT_MOST, Position, Transfer
+from workers.routing.position import Position
+from workers.routing.transfer import LANES_AT_MOST, Transfer, Wanted
 
 
 def load(count: int, body: bytes = b"{}", *, segments: int = 1) -> Transfer:
-    filled = Transfer(Position("0-0", 0), "")
+    filled = Transfer(Position(), "")
     for n in range(count):
-        filled.add(str(n % segments), "name", ("crm",), Operation(1, n, 0, Kind.ADD, None, body))
+        filled.add(Wanted(str(n % segments), "name", ("crm",)), Operation(1, n, 0, Kind.ADD, None, body))
     return filled
 
 

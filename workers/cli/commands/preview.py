@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.cli.arguments import WrongUsage
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.output import plain, print_json
 from workers.delivery.batching import Batch, BatchPolicy, Buffer
 from workers.delivery.rendering import render
-from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError
+from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError, WrongUsage
 from workers.events.event import Event, Kind
 from workers.events.parsing import parse
 from workers.lanes.chunks import Operation, pack
@@ -30,7 +29,7 @@ from workers.preflight import trial
 from workers.routing.routes import Known, Routes
 from workers.settings import load
 from workers.settings.files import FileError, read_text
-from workers.settings.table import nearest
+from workers.settings.spelling import nearest
 from workers.templates import QueryKind
 from workers.templates.statements import terminated
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from workers.cli.arguments import WrongUsage
 from workers.cli.commands import preview
 from workers.connectors.contract import Target
-from workers.errors import ErrorClass, TargetError
+from workers.errors import ErrorClass, TargetError, WrongUsage
 from workers.preflight import trial
 
 if TYPE_CHECKING:
