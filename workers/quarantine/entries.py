@@ -124,7 +124,7 @@ class PastTry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Selection:
     """Which entries a command is about: those of these ids whatever their state, or all that fit the rest.
 
     state  one of ledger.tables.STATES; None: any
@@ -145,13 +145,13 @@ def list_entries(
     """
     if not 1 <= limit <= MOST_ENTRIES:
         raise ValueError(f"limit {limit!r}: expected 1 to {MOST_ENTRIES}")
-    fits = _fits(Wanted(integration=integration, state=state))
+    fits = _fits(Selection(integration=integration, state=state))
     wanted = select(*_columns(QuarantineEntry)).where(fits).order_by(quarantine.c.id.desc()).limit(limit)
     with ledger.reading() as connection:
         return [QuarantineEntry(**_fields(row, QuarantineEntry)) for row in connection.execute(wanted).mappings()]
 
 
-def pages(ledger: Ledger, wanted: Wanted) -> Iterator[list[EntryDetail]]:
+def pages(ledger: Ledger, wanted: Selection) -> Iterator[list[EntryDetail]]:
     """The wanted entries with their data, the oldest first, a page at a time; none that comes meanwhile.
 
     UnknownEntry for an id that is none, ValueError for an unknown state, LedgerError.
@@ -181,7 +181,7 @@ def purge(ledger: Ledger, before: datetime) -> int:
     return deleted
 
 
-def _fits(wanted: Wanted) -> ColumnElement[bool]:
+def _fits(wanted: Selection) -> ColumnElement[bool]:
     if wanted.ids:
         return quarantine.c.id.in_(wanted.ids)
     fits: ColumnElement[bool] = true()

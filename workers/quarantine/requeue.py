@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workers.lanes import Lanes
     from workers.lanes.keys import Keys
     from workers.ledger.database import Ledger
-    from workers.quarantine.entries import EntryDetail, Wanted
+    from workers.quarantine.entries import EntryDetail, Selection
 
 UNFINISHED: Final = ("open", "retried")
 MOST_SKIPPED: Final = 1_000
@@ -54,7 +54,7 @@ class Requeued:
             self.left.append((entry.id, why))
 
 
-def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Wanted, by: str) -> Requeued:
+def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Selection, by: str) -> Requeued:
     """Puts entries back into the intake; they are "retried" until it is known what came of them.
 
     The ledger should be up to date (Runtime.drain_outcomes). Open entries; by their ids also those on their way, for
@@ -72,7 +72,7 @@ def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Wanted, by: str) -> 
     return done
 
 
-def drop(ledger: Ledger, lanes: Lanes, wanted: Wanted, by: str) -> Requeued:
+def drop(ledger: Ledger, lanes: Lanes, wanted: Selection, by: str) -> Requeued:
     """Marks entries dropped; a retry that is on its way leads nowhere. UnknownEntry, LedgerError, redis.RedisError."""
     done = Requeued()
     for page in quarantine.pages(ledger, wanted):

@@ -15,7 +15,7 @@ from workers.delivery.turn import Failed
 from workers.quarantine import entries as quarantine
 from workers.quarantine import open_counts
 from workers.quarantine import requeue as requeueing
-from workers.quarantine.entries import Wanted
+from workers.quarantine.entries import Selection
 from workers.quarantine.open_counts import OpenCounts
 from workers.routing import router as intake
 
@@ -122,7 +122,7 @@ def test_dropping_entries_makes_room(job: Job) -> None:
     fill(job)
     push(job, bad(2, "p3"))
     run(job)
-    requeueing.drop(job.runtime.ledger, job.runtime.lanes, Wanted(), "ann@host")
+    requeueing.drop(job.runtime.ledger, job.runtime.lanes, Selection(), "ann@host")
     job.runtime.drain_outcomes(10)
     assert counted(job) == 0
 
@@ -230,6 +230,6 @@ def test_of_what_never_reached_an_integration_only_the_beginning_is_kept_beyond_
         job.installation.redis.xadd(job.installation.keys.events, {"event": b"%d" % n + b"x" * 1000})
         run(job)
 
-    pages = list(quarantine.pages(job.runtime.ledger, Wanted()))
+    pages = list(quarantine.pages(job.runtime.ledger, Selection()))
     kept = [(entry.is_whole, len(entry.payload), entry.size) for page in pages for entry in page]
     assert kept == [(True, 1001, 1001), (False, 256, 1001), (False, 256, 1001)]

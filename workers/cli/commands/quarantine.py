@@ -26,7 +26,7 @@ from workers.quarantine import requeue as requeueing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Wanted
+    from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Selection
     from workers.quarantine.requeue import Requeued
 
 UP_TO_DATE_SECONDS: Final = 60.0
@@ -124,21 +124,21 @@ def _with_text(entry: EntryDetail) -> dict[str, Any]:
     return found
 
 
-def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Wanted:
+def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Selection:
     """Which entries a command is about; WrongUsage where nobody said, or said two things."""
     if ids and (integration or code or every):
         raise WrongUsage("expected either IDs, or --integration, --code or --all")
     if not (ids or integration or code or every):
         raise WrongUsage("which entries? expected IDs, --integration K or --code C (for a retry: or --all)")
-    return quarantine.Wanted(tuple(ids), integration, code)
+    return quarantine.Selection(tuple(ids), integration, code)
 
 
-def fitting(integration: str | None, code: str | None, state: str) -> Wanted:
+def fitting(integration: str | None, code: str | None, state: str) -> Selection:
     """All entries of a state, perhaps only of an integration or with a code."""
-    return quarantine.Wanted((), integration, code, _state(state))
+    return quarantine.Selection((), integration, code, _state(state))
 
 
-def retry(which: Wanted, *, as_json: bool) -> int:
+def retry(which: Selection, *, as_json: bool) -> int:
     """Sends entries back through the intake; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
@@ -147,7 +147,7 @@ def retry(which: Wanted, *, as_json: bool) -> int:
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
 
-def drop(which: Wanted, *, as_json: bool) -> int:
+def drop(which: Selection, *, as_json: bool) -> int:
     """Marks entries dropped; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
@@ -168,7 +168,7 @@ def _tell(done: Requeued, one: str, many: str, *, as_json: bool) -> int:
     return NEEDS_SOMEONE if done.skipped else FINE
 
 
-def export(which: Wanted, file: str) -> int:
+def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
     if file == "-":
         _write(which, sys.stdout.buffer)
@@ -183,7 +183,7 @@ def export(which: Wanted, file: str) -> int:
     return FINE
 
 
-def _write(which: Wanted, out: IO[bytes]) -> int:
+def _write(which: Selection, out: IO[bytes]) -> int:
     count = 0
     for page in quarantine.pages(open_ledger(), which):
         for entry in page:
