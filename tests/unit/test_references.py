@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 from tests.repository import ROOT, only_listed, texts
@@ -165,3 +166,15 @@ def commands(page: str) -> set[str]:
     return set(re.findall(r"(?:`|^\$ )segsync ([a-z]+)", page, re.MULTILINE)) | set(
         re.findall(r"^segsync ([a-z]+)", blocks, re.MULTILINE)
     )
+
+
+def test_the_page_shows_the_floors_that_imports_are_held_to() -> None:
+    contracts = tomllib.loads(texts()["pyproject.toml"])["tool"]["importlinter"]["contracts"]
+    (floors,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    assert "```\n" + "\n".join(floors) + "\n```" in texts()["docs/architecture.md"]
+
+
+def test_the_page_shows_every_room() -> None:
+    shown = texts()["docs/architecture.md"].partition("## The rooms")[2].partition("## ")[0]
+    rooms = {path.split("/")[1] for path in texts() if path.startswith("workers/")} - {"__init__.py"}
+    assert {room for room in rooms if not re.search(rf"\b{re.escape(room)}\b", shown)} == set()
