@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     _Entry = tuple[bytes, dict[bytes, bytes]]
 
 MOST_RECORDS: Final = 500
+"""Records that one transaction writes: as few round trips as are worth it, and no long transaction."""
 MOST_BYTES: Final = 4 * 2**20
 """What one batch holds, about: reading stops at the first page that reaches either."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 MOST_SHOWN: Final = 40
+"""Differences that are listed; of the others only how many there are: more than a screen is not read."""
 
 
 def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool) -> int:
