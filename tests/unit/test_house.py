@@ -32,8 +32,6 @@ LONG_FILES = {
 LONG_FUNCTIONS = {
     "tests/simulation/plans.py::plan",
     "tests/acceptance/test_outages.py::test_a_minute_without_the_ledger_holds_nothing_up_and_no_count_is_missing",
-    "tests/acceptance/test_visibility.py::test_failures_are_seen_and_people_are_not",
-    "tests/integration/ledger/test_statistics.py::test_stats_per_integration_event_type_and_hour",
     "workers/delivery/deliverer.py::_settle",
 }
 
