@@ -1,4 +1,4 @@
-"""[connectors.*]: the targets. Secrets and addresses stay as written until a process needs them (review 1.12)."""
+"""[connectors.*]: the targets. Secrets and addresses stay as written until a process needs them."""
 
 from __future__ import annotations
 

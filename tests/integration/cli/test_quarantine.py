@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.cli.place import integration
+from tests.integration.place import integration
 from workers.cli.commands import quarantine
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.control.drain import drain
@@ -21,7 +21,7 @@ from workers.quarantine.entries import Wanted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
     from workers.runtime import Runtime
 
 BINARY = b"\xff\x00{"

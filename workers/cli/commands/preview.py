@@ -22,7 +22,8 @@ from workers.cli.output import plain, print_json
 from workers.delivery.batching import Batch, BatchPolicy, Buffer
 from workers.delivery.rendering import render
 from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError, WrongUsage
-from workers.events.parsing import Event, Kind, parse
+from workers.events.event import Event, Kind
+from workers.events.parsing import parse
 from workers.lanes.chunks import Operation, pack
 from workers.preflight import trial as trying
 from workers.routing.routes import Known, Routes
@@ -179,7 +180,7 @@ class Previewer:
 
 def _operations(n: int, event: Event) -> list[Operation]:
     """An event's operations as the router makes them, at the fixed time."""
-    if event.kind > Kind.REMOVE:
+    if not event.kind.is_profile:
         return [Operation(FIXED_TIME_MS, n, 0, event.kind, event.at_us, b"")]
     return [Operation(FIXED_TIME_MS, n, index, event.kind, event.at_us, raw) for index, _, raw in event.profiles]
 
