@@ -38,8 +38,8 @@ class Position:
         if not more:
             ms, _, n = last_id.partition("-")
             # What it had no sequence for, it moved into no lane.
-            sequence = Sequence(int(ms), int(n))
-            return cls(last_id, sequence if sequence.fits else NO_SEQUENCE, index=int(index))
+            at = Sequence(int(ms), int(n))
+            return cls(last_id, at if at.fits else NO_SEQUENCE, index=int(index))
         part, within, sequence = more
         return cls(last_id, Sequence.from_text(sequence), within, int(part), int(index))
 
