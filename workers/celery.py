@@ -52,7 +52,7 @@ def _local() -> LocalSettings:
     try:
         guards.check_modules()
         return load_local()
-    except guards.Refused as error:
+    except guards.NotStarted as error:
         _exit(f"segsync: {error}", STATUS_WRONG_FILE)
         raise
     except SettingsError as error:
@@ -108,7 +108,7 @@ def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) 
         guards.check_pool(options or {}, conf.worker_pool)
         settle_configuration(runtime)
         conf.task_queues = queues(runtime)
-    except guards.Refused as error:
+    except guards.NotStarted as error:
         _exit(f"segsync: {error}", STATUS_WRONG_FILE)
     except SettingsError as error:
         _exit(error, STATUS_WRONG_FILE)
@@ -122,7 +122,7 @@ def check_flower(**_: object) -> None:
     """Flower imports our tasks once it knows where it is to listen."""
     try:
         guards.check_running_flower()
-    except guards.Refused as error:
+    except guards.NotStarted as error:
         _exit(f"segsync: {error}", STATUS_WRONG_FILE)
 
 

@@ -30,17 +30,17 @@ FLOWER_DEFAULTS: Final = {
 }
 
 
-class Refused(SegsyncError):
+class NotStarted(SegsyncError):
     """This must not be run; the message says why, and what is expected."""
 
 
 def check_modules(names: Iterable[str] = OURS, root: Path = ROOT) -> None:
-    """Refused where another project's module would be taken for ours: the folder Celery is started in comes first."""
+    """NotStarted where another project's module would be taken for ours: Celery's folder comes first."""
     for name in names:
         found = importlib.util.find_spec(name)
         place = Path(found.origin).resolve() if found and found.origin else None
         if place is None or root not in (place.parent, place.parent.parent):
-            raise Refused(
+            raise NotStarted(
                 f"{place or f'a folder {name}/'} stands in the way of segsync's own {name!r} in {root}; "
                 "expected Celery to be started in a folder without tasks.py, workers.py and celeryconfig.py"
             )
@@ -53,19 +53,19 @@ def load_own(name: str) -> ModuleType:
 
 
 def check_pool(options: Mapping[str, Any], configured: str | None = None) -> None:
-    """Refused for threads and green threads: a forked child has its connections for itself, a thread has not."""
+    """NotStarted for threads and green threads: a forked child has its connections for itself, a thread has not."""
     pool = options.get("pool") or options.get("pool_cls") or configured or "prefork"
     # As a class in celery.concurrency.prefork, its path, or an alias.
     kind = (pool if isinstance(pool, str) else str(pool.__module__)).partition(":")[0].rpartition(".")[2]
     if kind not in (*POOLS, "processes"):
-        raise Refused(f"--pool {kind} is not supported; expected {' or '.join(POOLS)}")
+        raise NotStarted(f"--pool {kind} is not supported; expected {' or '.join(POOLS)}")
 
 
 def check_flower(address: str, unix_socket: str, logins: Iterable[object]) -> None:
-    """Refused where Flower would let anybody in: it shows what runs, and can revoke it and stop workers."""
+    """NotStarted where Flower would let anybody in: it shows what runs, and can revoke it and stop workers."""
     if unix_socket or _is_loopback(address) or any(logins):
         return
-    raise Refused(
+    raise NotStarted(
         f"Flower would listen on {address or 'every address'} and ask nobody for a password; "
         "expected --address=127.0.0.1, or a login: --basic_auth=user:password or --auth with a provider"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery.concurrency import get_implementation
 
-from workers.celery_guards import Refused, check_flower, check_modules, check_pool
+from workers.celery_guards import NotStarted, check_flower, check_modules, check_pool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def run(folder: Path, command: list[str], text: str = "") -> subprocess.Complete
 
 @pytest.mark.parametrize("pool", ["threads", "custom", "some.module:Pool"])
 def test_pools_that_share_a_process_are_refused(pool: str) -> None:
-    with pytest.raises(Refused, match="expected prefork or solo"):
+    with pytest.raises(NotStarted, match="expected prefork or solo"):
         check_pool({"pool": pool})
 
 
@@ -63,7 +63,7 @@ def test_pools_that_fork_or_are_alone_are_taken(pool: str) -> None:
 
 
 def test_a_pool_as_celery_gives_it_is_refused() -> None:
-    with pytest.raises(Refused, match="thread"):
+    with pytest.raises(NotStarted, match="thread"):
         check_pool({"pool": get_implementation("threads"), "pool_cls": None})
 
 
@@ -77,7 +77,7 @@ def test_flower_is_taken_where_only_some_may_look(address: str, unix_socket: str
 
 @pytest.mark.parametrize("address", ["", "0.0.0.0", "::", "10.0.0.7", "example.org"])  # noqa: S104 - refused
 def test_flower_is_refused_where_anybody_may_look(address: str) -> None:
-    with pytest.raises(Refused, match=r"expected --address=127\.0\.0\.1, or a login"):
+    with pytest.raises(NotStarted, match=r"expected --address=127\.0\.0\.1, or a login"):
         check_flower(address, "", [None, ""])
 
 

@@ -26,7 +26,6 @@ LONG_FILES = {
     "workers/connectors/sql/postgresql/link.py",
     "workers/delivery/batching.py",
     "workers/delivery/deliverer.py",
-    "workers/ledger/database.py",
     "workers/monitoring/status.py",
 }
 
@@ -53,7 +52,6 @@ NAMED_TWICE = {
 }
 
 UNEXPLAINED = {
-    "tasks/upkeep.py::SECONDS",
     "workers/celery.py::STATUS_OUT_OF_REACH",
     "workers/celery.py::STATUS_WRONG_FILE",
     "workers/cli/commands/apply.py::MOST_SHOWN",
@@ -83,7 +81,6 @@ UNEXPLAINED = {
     "workers/preflight/samples.py::PLAIN",
     "workers/quarantine/entries.py::MOST_ATTEMPTS",
     "workers/routing/router.py::DEATHS_AT_MOST",
-    "workers/routing/router.py::READ_AT_MOST",
     "workers/settings/connectors.py::MOST_PARALLEL",
     "workers/settings/files.py::DEEPEST",
     "workers/settings/files.py::LARGEST_FILE",
