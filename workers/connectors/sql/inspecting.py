@@ -31,9 +31,9 @@ def _reach(target: Target) -> Step:
     if target.dialect == "sqlite":
         return reach(address(target, frozenset()), target.dialect, target.connect_timeout)
     if target.dialect == "mysql":
-        from workers.connectors.sql.mysql.link import OPTIONS  # noqa: PLC0415 - a driver takes long to load
+        from workers.connectors.sql.mysql.connection import OPTIONS  # noqa: PLC0415 - a driver takes long to load
     else:
-        from workers.connectors.sql.postgresql.link import OPTIONS  # noqa: PLC0415 - likewise
+        from workers.connectors.sql.postgresql.connection import OPTIONS  # noqa: PLC0415 - likewise
     return reach(address(target, OPTIONS), target.dialect, target.connect_timeout)
 
 
