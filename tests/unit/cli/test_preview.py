@@ -11,6 +11,7 @@ import pytest
 from workers.cli.arguments import WrongUsage
 from workers.cli.commands import preview
 from workers.connectors.contract import Target
+from workers.connectors.sql.mysql import rollback
 from workers.errors import ErrorClass, TargetError
 from workers.preflight import trial as trying
 
@@ -339,7 +340,7 @@ class Deadlocked:
 def test_a_deadlock_is_no_commit(monkeypatch: pytest.MonkeyPatch, error_class: ErrorClass, *, committed: bool) -> None:
     session = Deadlocked(TargetError(error_class, "mysql 1213", "a deadlock"))
     monkeypatch.setattr(trying, "connect", lambda _: session)
-    monkeypatch.setattr(trying, "what_would_stay", lambda *_: "")
+    monkeypatch.setattr(rollback, "what_would_stay", lambda *_: "")
     query = trying.Query("clear", 0, ["DELETE FROM m"])
     outcome = trying.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query]])
     assert (outcome.failed, outcome.committed, query.tried) == (True, committed, [session.error])
@@ -348,7 +349,7 @@ def test_a_deadlock_is_no_commit(monkeypatch: pytest.MonkeyPatch, error_class: E
 def test_what_could_not_begin_has_committed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = TargetError(ErrorClass.RETRY, "mysql 1040", "too many connections")
     monkeypatch.setattr(trying, "connect", lambda _: Deadlocked(busy, busy))
-    monkeypatch.setattr(trying, "what_would_stay", lambda *_: "")
+    monkeypatch.setattr(rollback, "what_would_stay", lambda *_: "")
     query = trying.Query("clear", 0, ["DELETE FROM m"])
     outcome = trying.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query], [query]])
     assert (outcome.failed, outcome.committed, outcome.unreachable, query.tried) == (False, False, busy, [])

@@ -7,16 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.protocol import MysqlPacket
 
+from workers.connectors.sql.mysql.vendor import OPTIONS, SWITCH
 from workers.connectors.sql.url import Address, address
-from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
-
-OPTIONS = frozenset(
-    {"unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_disabled"}
-)
-SWITCHES = frozenset({"ssl_verify_cert", "ssl_verify_identity", "ssl_disabled"})
 
 
 class Packet(MysqlPacket):  # type: ignore[misc]  # PyMySQL has no type hints
@@ -91,11 +86,4 @@ def open_connection(target: Target) -> Connection:
 
 
 def _options(place: Address) -> dict[str, str | bool]:
-    return {name: _switch(name, text) if name in SWITCHES else text for name, text in place.options.items()}
-
-
-def _switch(name: str, text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        reason = f"parameter {name!r} of the URL is {text!r}; expected 'true' or 'false'"
-        raise TargetError(ErrorClass.HOLD, "mysql url", reason, level=HoldLevel.CONNECTOR)
-    return text.lower() == "true"
+    return {name: text == "true" if OPTIONS[name] == SWITCH else text for name, text in place.options.items()}

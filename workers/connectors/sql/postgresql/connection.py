@@ -7,15 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from workers.connectors.sql.link import MARGIN
 from workers.connectors.sql.postgresql.session import milliseconds
+from workers.connectors.sql.postgresql.vendor import OPTIONS
 from workers.connectors.sql.url import address
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
-
-OPTIONS = frozenset(
-    {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding", "gssencmode"}
-    | {"target_session_attrs", "require_auth"}
-)
 
 
 def parameters(target: Target) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.link import Link, surprise, without_nul
 from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.sqlite.session import set_up
+from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
 from workers.connectors.sql.verdicts import Phase, Verdict, judge
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -131,7 +132,7 @@ def connect(target: Target) -> SqliteLink:
 
 
 def _path(target: Target) -> Path:
-    place = address(target, frozenset())
+    place = address(target, OPTIONS)
     if place.host or not place.database or place.database == ":memory:":
         reason = f"the URL of connector {target.key!r} names no file; expected sqlite:///path or sqlite:////path"
         raise TargetError(ErrorClass.HOLD, "sqlite url", reason, level=HoldLevel.CONNECTOR)
