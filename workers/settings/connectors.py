@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from workers.connectors.contract import Target
 from workers.settings.database_url import Address, read_address
-from workers.settings.table import nearest, show
+from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

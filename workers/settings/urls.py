@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.settings.table import nearest
+from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from workers.errors import Mistake
     from workers.templates.codegen import Render
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
     from workers.templates.model import QueryKind, Row, SegmentView
 
 MAX_STATEMENTS = 100

@@ -1,0 +1,88 @@
+"""What is looked at while a history goes on: holds, logins, and work that leads nowhere."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tests.simulation import adapter
+
+if TYPE_CHECKING:
+    from tests.simulation.people import Cast
+    from tests.simulation.world import World
+
+LOGINS = 6
+LOGINS_SECONDS = 50.0
+"""A wrong password is tried every five minutes, by each of the few processes that try at once."""
+TURNS = 120
+TURNS_SECONDS = 5.0
+"""Takings of the route: more than this is a process that spins."""
+
+
+def watch(world: World, cast: Cast) -> None:
+    """Looks after calls from now on."""
+    del cast
+    world.watchers += [_Holds(world).look, _Spins(world).look, _Logins(world).look]
+
+
+class _Holds:
+    """A hold has a cause in what was tried, and is lifted by what shows that the cause is gone, or by a person."""
+
+    LOOKS = ("settle", "release", "circuit")
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._held: dict[str, bool] = {}
+
+    def look(self, what: str) -> None:
+        if what not in self.LOOKS:
+            if what == "PIPELINE":
+                self._held = {}
+            return
+        held = adapter.holds(self._world.real.peek())
+        for place, now in held.items():
+            before = self._held.get(place, now)
+            if now and not before:
+                self._set(place)
+            if before and not now:
+                self._lifted(place, what)
+        self._held = held
+
+    def _set(self, place: str) -> None:
+        kind, _, key = place.partition(" ")
+        if kind == "connector" and not self._world.targets[key].refused_logins:
+            self._world.violation("a connector is held that has refused nobody")
+
+    def _lifted(self, place: str, what: str) -> None:
+        kind, _, key = place.partition(" ")
+        if kind == "connector" and self._world.targets[key].wrong_password:
+            self._world.violation(f"a connector's hold is lifted by {what} while its password is still refused")
+
+
+class _Spins:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._taken: deque[float] = deque(maxlen=TURNS)
+
+    def look(self, what: str) -> None:
+        if what == "route":
+            now = self._world.baton.now
+            self._taken.append(now)
+            if len(self._taken) == TURNS and now - self._taken[0] < TURNS_SECONDS and self._is_idle():
+                self._world.violation("the route is taken and left again and again, and nothing is moved")
+
+    def _is_idle(self) -> bool:
+        return adapter.waiting(self._world.real.peek()).intake > 0
+
+
+class _Logins:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def look(self, what: str) -> None:
+        if what != "circuit":
+            return
+        for key, target in self._world.targets.items():
+            recent = target.refused_logins[-LOGINS:]
+            if len(recent) == LOGINS and recent[-1] - recent[0] < LOGINS_SECONDS:
+                self._world.violation(f"a refused password is tried again and again: connector {key}")
