@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-import workers.ledger.database as ledger_module
 from segsync import Producer, PushFailed
 from tests.simulation import store
 from tests.simulation.clocks import SimulatedSecrets, SimulatedThreading, SimulatedTime
@@ -201,7 +200,7 @@ class Process:
 
     def _count_stale(self, error: Exception) -> None:
         self.stale = self.stale + 1 if isinstance(error, Stale) else 0
-        if self.stale > 5:  # noqa: PLR2004 - once or twice a revision may overtake it
+        if self.stale > 5:
             self.world.violation("a process is stale for good: it follows no revision any more")
 
     def wake(self, who: str) -> float:

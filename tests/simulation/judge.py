@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation import adapter
@@ -123,7 +124,9 @@ class _Verdict:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
 
     def _is_merged(self, of: Operation) -> bool:
-        return of.key is not None and any(each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of))
+        return of.key is not None and any(
+            each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of)
+        )
 
     def _is_moot(self, of: Operation) -> bool:
         return any(each.kind == "CLEAR" and each.times for each in self._later(of))
@@ -142,7 +145,7 @@ class _Verdict:
             "sim timeout": of.name in plan.endless,
             "missing key": of.key is None,
             "missing": of.key is None,
-            "poison": of.name in plan.killers or self._world.deaths >= 3,  # noqa: PLR2004 - three deaths
+            "poison": of.name in plan.killers or self._world.deaths >= 3,
         }
         if not fine.get(entry.code, False):
             return f"set aside as {entry.code!r} for no fault of its own"
@@ -233,9 +236,9 @@ def _entry_name(entry: Entry) -> str:
 
 
 def _at(seconds: int) -> str:
-    from datetime import datetime, timezone  # noqa: PLC0415
+    from datetime import datetime  # noqa: PLC0415
 
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def first_words(what: str) -> str:

@@ -256,7 +256,9 @@ class Cast:
 def _renamed(event: dict[str, Any], number: int) -> dict[str, Any]:
     """The same event under other names."""
     day = 1 + number
-    named = event | {"at": event["at"].replace("2020-01-01", f"2020-01-{day:02d}" if day < 32 else f"2020-02-{day - 31:02d}")}  # noqa: PLR2004
+    named = event | {
+        "at": event["at"].replace("2020-01-01", f"2020-01-{day:02d}" if day < 32 else f"2020-02-{day - 31:02d}")
+    }
     if "profiles" in event:
         named["profiles"] = [profile | {"op": f"{profile['op']}t{number}"} for profile in event["profiles"]]
     return named

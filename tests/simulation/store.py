@@ -157,7 +157,7 @@ class SimulatedRedis(redis.Redis):
 
         return self.befall(name, call, True)
 
-    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:  # noqa: FBT001, FBT002 - redis-py's
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Any:
         """Commands that are sent at once are one step."""
         pipe = _Pipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
         pipe.befall = self.befall
@@ -178,7 +178,7 @@ class _Script:
 class _Pipeline(Pipeline):
     befall: Callable[[str, Callable[[], Any], bool], Any]
 
-    def execute(self, raise_on_error: bool = True) -> list[Any]:  # noqa: FBT001, FBT002 - redis-py's
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
         if not self.command_stack and not self.watching:
             return []
         execute = super().execute

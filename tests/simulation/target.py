@@ -240,7 +240,6 @@ class SimulatedSession:
         return [Applied(0.0, table, segment, kind, key, _named(what), 0) for segment, key, what in rows]
 
 
-
 def _named(what: str) -> str:
     """Segment events are named by their time, as the event has it."""
     return f"{what[:10]}T{what[11:19]}Z" if what.startswith("2020-") else what

@@ -10,6 +10,7 @@ import pytest
 
 from workers.cli.commands import preview
 from workers.connectors.contract import Target
+from workers.connectors.sql.mysql import rollback
 from workers.errors import ErrorClass, TargetError, WrongUsage
 from workers.preflight import trial
 
@@ -338,7 +339,7 @@ class Deadlocked:
 def test_a_deadlock_is_no_commit(monkeypatch: pytest.MonkeyPatch, error_class: ErrorClass, *, committed: bool) -> None:
     session = Deadlocked(TargetError(error_class, "mysql 1213", "a deadlock"))
     monkeypatch.setattr(trial, "connect", lambda _: session)
-    monkeypatch.setattr(trial, "what_would_stay", lambda *_: "")
+    monkeypatch.setattr(rollback, "what_would_stay", lambda *_: "")
     query = trial.TriedQuery("clear", 0, ["DELETE FROM m"])
     outcome = trial.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query]])
     assert (outcome.failed, outcome.committed, query.tried) == (True, committed, [session.error])
@@ -347,7 +348,7 @@ def test_a_deadlock_is_no_commit(monkeypatch: pytest.MonkeyPatch, error_class: E
 def test_what_could_not_begin_has_committed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = TargetError(ErrorClass.RETRY, "mysql 1040", "too many connections")
     monkeypatch.setattr(trial, "connect", lambda _: Deadlocked(busy, busy))
-    monkeypatch.setattr(trial, "what_would_stay", lambda *_: "")
+    monkeypatch.setattr(rollback, "what_would_stay", lambda *_: "")
     query = trial.TriedQuery("clear", 0, ["DELETE FROM m"])
     outcome = trial.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query], [query]])
     assert (outcome.failed, outcome.committed, outcome.unreachable, query.tried) == (False, False, busy, [])
