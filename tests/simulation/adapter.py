@@ -56,7 +56,8 @@ def name_scripts() -> None:
     """Lets histories call the lanes' scripts by their names."""
     folder = Path(runtime_module.__file__).parent / "lanes" / "scripts"
     for path in folder.glob("*.lua"):
-        store.NAMES[path.read_text()] = path.stem
+        if path.stem != "common":
+            store.NAMES[path.read_text()] = path.stem
 
 
 @cache

@@ -72,7 +72,7 @@ def _unsettled(world: World, cast: Cast) -> Iterator[str]:
         yield f"stalled: {found.outcomes} outcomes are not written down"
     now = world.clock_us() // 1000
     for lane, fields in found.lanes.items():
-        yield f"stalled: lane {lane} at {now}: {fields}"
+        yield f"stalled: a lane of segment {lane} at {now}: {fields}"
 
 
 def _full(world: World, cast: Cast) -> Iterator[str]:
@@ -117,7 +117,7 @@ class _Verdict:
 
     @property
     def _may_lack_clear(self) -> bool:
-        return self._integration == "main" and self._world.plan.has("apply")
+        return self._world.plan.has("apply")
 
     def _later(self, of: Operation) -> Iterator[Operation]:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.simulation.adapter import Place, Process
     from tests.simulation.world import World
 
-PULSE_SECONDS = 0.5
+PULSE_SECONDS = 5.0
 BEAT_SECONDS = 5.0
 SETTLE_SECONDS = 900.0
 """Within which everything must be delivered once nothing goes wrong any more; a connector that is held probes itself
@@ -143,7 +143,12 @@ class Cast:
             except adapter.EXPECTED as error:
                 self.world.tell(f"{who}: {error}")
                 process, pause = self._process(), longest
-            self.baton.sleep(max(0.02, min(pause, longest)) if who == "pulse" else longest)
+            if who == "pulse":
+                self.world.stirred = False
+                self.baton.sleep(0.02)
+                self.baton.wait(lambda: self.world.stirred, min(pause, longest))
+            else:
+                self.baton.sleep(longest)
 
     def _produce(self, name: str) -> None:
         producer = adapter.producer(self.world)

@@ -129,17 +129,16 @@ class Plan:
         return any(each.what == incident for each in self.incidents)
 
 
-def plan(seed: int, without: frozenset[str] = frozenset(), *, only: frozenset[str] | None = None) -> Plan:
+def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[str] = frozenset()) -> Plan:
     """What a seed means.
 
-    only  kinds of misfortune and incident that may be among it; None: all
+    avoid  groups of misfortunes and kinds of incident that are not to be among it
     """
     chance = Random(seed)
     groups = _some(chance, tuple(GROUPS), 4)
     incidents = _some(chance, INCIDENTS, 4)
-    if only is not None:
-        groups = tuple(group for group in groups if group in only)
-        incidents = tuple(each for each in incidents if each in only)
+    groups = tuple(group for group in groups if group not in avoid)
+    incidents = tuple(each for each in incidents if each not in avoid)
     rates = {fate: chance.choice(RATES) for group in groups for fate in GROUPS[group]}
     storm_s = chance.choice(STORM_SECONDS)
     settings = Settings(

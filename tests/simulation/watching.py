@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.simulation import adapter
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 LOGINS = 6
 LOGINS_SECONDS = 50.0
 """A wrong password is tried every five minutes, by each of the few processes that try at once."""
-TURNS = 120
-TURNS_SECONDS = 5.0
-"""Takings of the route: more than this is a process that spins."""
+REFUSALS = 100
+REFUSALS_SECONDS = 5.0
+"""Askings for a route that is another's: more than these is a process that spins."""
 
 
 def watch(world: World, cast: Cast) -> None:
@@ -34,7 +34,7 @@ class _Holds:
         self._world = world
         self._held: dict[str, bool] = {}
 
-    def look(self, what: str) -> None:
+    def look(self, what: str, _: Any) -> None:
         if what not in self.LOOKS:
             if what == "PIPELINE":
                 self._held = {}
@@ -60,26 +60,25 @@ class _Holds:
 
 
 class _Spins:
+    """While another routes, or seems to, nobody asks for the route more often than a few times a second."""
+
     def __init__(self, world: World) -> None:
         self._world = world
-        self._taken: deque[float] = deque(maxlen=TURNS)
+        self._refused: deque[float] = deque(maxlen=REFUSALS)
 
-    def look(self, what: str) -> None:
-        if what == "route":
+    def look(self, what: str, reply: Any) -> None:
+        if what == "route" and reply[0] == b"busy":
             now = self._world.baton.now
-            self._taken.append(now)
-            if len(self._taken) == TURNS and now - self._taken[0] < TURNS_SECONDS and self._is_idle():
-                self._world.violation("the route is taken and left again and again, and nothing is moved")
-
-    def _is_idle(self) -> bool:
-        return adapter.waiting(self._world.real.peek()).intake > 0
+            self._refused.append(now)
+            if len(self._refused) == REFUSALS and now - self._refused[0] < REFUSALS_SECONDS:
+                self._world.violation("the route is asked for again and again while it is another's")
 
 
 class _Logins:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def look(self, what: str) -> None:
+    def look(self, what: str, _: Any) -> None:
         if what != "circuit":
             return
         for key, target in self._world.targets.items():
