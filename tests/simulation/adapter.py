@@ -70,6 +70,16 @@ def _settings(text: str, folder: str) -> Settings:
 _from_published = cache(lambda text, local: from_published(text, local))
 
 
+def queues(worker: int, workers: int) -> tuple[str, ...]:
+    """What a worker serves, by the beginnings of queues' names, as `segsync up` and compose have it.
+
+    Where there are few of them each serves everything.
+    """
+    if workers <= 2:  # noqa: PLR2004 - as many as kinds of queues
+        return ("",)
+    return ("route", "upkeep") if worker < 2 else ("deliver.",)  # noqa: PLR2004
+
+
 class Place:
     """What histories share, one after the other: a folder, an empty ledger, a Redis."""
 
@@ -326,6 +336,13 @@ def waiting(client: Any) -> Waiting:
             lanes[name.decode().removeprefix(f"{NAMESPACE}:lane:")] = str(fields)
     full = {k.decode(): v.decode() for k, v in client.hgetall(KEYS.full_marks).items()}
     return Waiting(client.xlen(KEYS.events), client.xlen(KEYS.outcomes), backlogs, full, lanes)
+
+
+def oldest(client: Any) -> tuple[int | None, int | None]:
+    """When the oldest event of the intake, and the oldest operation of a lane, came in: Unix milliseconds."""
+    events = client.xrange(KEYS.events, count=1)
+    heads = [int(client.hget(name, "head") or 0) for name in client.keys(f"{NAMESPACE}:lane:*")]
+    return int(events[0][0].partition(b"-")[0]) if events else None, min(heads, default=None)
 
 
 def holds(client: Any) -> dict[str, bool]:

@@ -40,7 +40,8 @@ class Cast:
         plan = self.world.plan
         self._process().publish(adapter.settings_of(self.world, self.place))
         for number in range(plan.workers):
-            self._host(f"worker-{number}", self._work)
+            serves = adapter.queues(number, plan.workers)
+            self._host(f"worker-{number}", lambda serves=serves: self._work(serves))
         self._host("pulse", self._pulse)
         self._host("beat", self._beat)
         for name in sorted({producer for producer, _, _ in plan.events}):
@@ -120,12 +121,15 @@ class Cast:
 
         self.baton.spawn(f"host-{name}", live, f"host-{name}")
 
-    def _work(self) -> None:
+    def _work(self, serves: tuple[str, ...]) -> None:
         process, messages = self._process(), self.world.messages
+
+        def mine() -> list[str]:
+            return [queue for queue, waiting in messages.items() if waiting and queue.startswith(serves)]
+
         while True:
-            self.baton.wait(lambda: any(messages.values()))
-            full = sorted(queue for queue, waiting in messages.items() if waiting)
-            if full:
+            self.baton.wait(lambda: bool(mine()))
+            if full := sorted(mine()):
                 queue = self.baton.random.choice(full)
                 process.serve(queue, messages[queue].pop(0))
 

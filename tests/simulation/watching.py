@@ -17,12 +17,15 @@ LOGINS_SECONDS = 50.0
 REFUSALS = 100
 REFUSALS_SECONDS = 5.0
 """Askings for a route that is another's: more than these is a process that spins."""
+LATE_LOOK_SECONDS = 1.0
+LATE_INTAKE_MS = 4_000
+LATE_LANE_MS = 15_000
 
 
 def watch(world: World, cast: Cast) -> None:
     """Looks after calls from now on."""
     del cast
-    world.watchers += [_Holds(world).look, _Spins(world).look, _Logins(world).look]
+    world.watchers += [_Holds(world).look, _Spins(world).look, _Logins(world).look, _Late(world).look]
 
 
 class _Holds:
@@ -85,3 +88,31 @@ class _Logins:
             recent = target.refused_logins[-LOGINS:]
             if len(recent) == LOGINS and recent[-1] - recent[0] < LOGINS_SECONDS:
                 self._world.violation(f"a refused password is tried again and again: connector {key}")
+
+
+class _Late:
+    """What nothing is wrong with but a slow ledger, or a command that was sent twice, is done in time."""
+
+    HARMLESS = frozenset({"repeats", "ledger"})
+
+    def __init__(self, world: World) -> None:
+        plan = world.plan
+        self._world = world
+        self._next = 0.0
+        self._looks = (
+            set(plan.groups) <= self.HARMLESS
+            and not plan.incidents
+            and plan.workers > 2  # noqa: PLR2004 - one for each kind of queue
+            and not (plan.endless or plan.killers or plan.refused or plan.settings.backlog)
+        )
+
+    def look(self, what: str, _: Any) -> None:
+        if not self._looks or what != "tick" or self._world.baton.now < self._next or self._world.is_calm:
+            return
+        self._next = self._world.baton.now + LATE_LOOK_SECONDS
+        now_ms = self._world.clock_us() // 1000
+        intake, lanes = adapter.oldest(self._world.real.peek())
+        if intake is not None and now_ms - intake > LATE_INTAKE_MS:
+            self._world.violation("an event waits to be routed though nobody but the ledger is slow")
+        if lanes is not None and now_ms - lanes > LATE_LANE_MS + self._world.plan.settings.timeout_s * 1000:
+            self._world.violation("an operation waits long after its time though commands were only repeated")
