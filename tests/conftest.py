@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.proof import load_profile
 from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.redis import RedisServer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import redis
+
+load_profile()
 
 
 @pytest.fixture

@@ -7,28 +7,28 @@ pulse; what is said to Celery itself is in celeryconfig.py.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, Task, bootsteps
-from celery.signals import celeryd_init, worker_process_init
+from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_init
 from kombu.entity import Queue
 from kombu.exceptions import ChannelError
 from redis import RedisError
 
 from workers.control.startup import settle_configuration
 from workers.errors import SegsyncError, SettingsError
+from workers.log import NO_MEMORY, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, load_local
 
 if TYPE_CHECKING:
-    from workers.lanes.messages import Wake
+    import logging
 
-log = logging.getLogger(__name__)
+    from workers.lanes.messages import Wake
 
 STATUS_WRONG_FILE = 2
 STATUS_OUT_OF_REACH = 3
@@ -64,7 +64,7 @@ class MortalTask(Task):  # type: ignore[misc]
         try:
             return super().__call__(*args, **kwargs)
         except MemoryError:
-            log.critical("%s: no memory left; this process ends", self.name)
+            tell(NO_MEMORY, task=self.name)
             os.kill(os.getpid(), signal.SIGKILL)
             raise
 
@@ -102,6 +102,13 @@ def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) 
 def start_child(**_: object) -> None:
     """A forked child uses nothing of its parent's."""
     runtime.after_fork()
+
+
+@after_setup_logger.connect  # type: ignore[untyped-decorator]
+@after_setup_task_logger.connect  # type: ignore[untyped-decorator]
+def shape_log(logger: logging.Logger, **_: object) -> None:
+    """Celery writes our lines; SEGSYNC_LOG says how they look."""
+    shape(logger.handlers)
 
 
 class Waker:

@@ -2,6 +2,7 @@
 
     SegsyncError
     ├── SettingsError        the configuration is wrong (all mistakes at once); exit status 2
+    ├── WrongUsage           an argument of a command cannot be understood; exit status 2
     ├── MalformedEvent       bytes that cannot be an event; quarantined, never raised past the intake
     ├── TargetError          a target refused or failed; carries what to do about it
     └── Stale                this process works by an older configuration than the applied one
@@ -49,6 +50,10 @@ class SettingsError(SegsyncError):
         self.mistakes = mistakes
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         super().__init__("\n".join([f"{source}: {count}", *(f"  {m}" for m in mistakes)]))
+
+
+class WrongUsage(SegsyncError):
+    """An argument cannot be understood; the message names it and what was expected."""
 
 
 class MalformedEvent(SegsyncError):

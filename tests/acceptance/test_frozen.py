@@ -22,7 +22,7 @@ from workers import failpoints as crashpoints
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation, Process
+    from tests.installation import Installation, Process
     from tests.servers.mariadb import MariadbServer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from tests.servers.process import free_port
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
 
 PLANTED = "planted-7f3a91-value"
 

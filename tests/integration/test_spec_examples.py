@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 from tests.model import profiles
 from tests.targets import TargetDatabase
 from workers.control.drain import drain

@@ -10,12 +10,11 @@ from typing import Final
 from redis import RedisError
 
 from segsync import IntakeFull, PushFailed
-from workers.cli.arguments import WrongUsage
 from workers.cli.json_lines import BadLine, PushStopped
 from workers.control.apply import WrongChoice
 from workers.control.pause import UnknownIntegration
-from workers.errors import SegsyncError, SettingsError
-from workers.ledger.database import LedgerError
+from workers.errors import SegsyncError, SettingsError, WrongUsage
+from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
 
 FINE: Final = 0

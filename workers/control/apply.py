@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
-from workers.control.startup import differences
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.bell import ring
 from workers.settings import from_published, revision
+from workers.settings.differences import differences
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence

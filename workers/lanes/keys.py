@@ -18,7 +18,7 @@ class Keys:
 
     @property
     def intake(self) -> str:
-        """Hash: who routes, until when, and how far the intake has been moved."""
+        """Hash: how far the intake has been moved, and how much of it stands in the quarantine."""
         return f"{self.namespace}:intake"
 
     @property
@@ -75,6 +75,10 @@ class Keys:
     def full_marks(self) -> str:
         """Hash: integrations that have reached their limit, so that producers wait."""
         return f"{self.namespace}:full"
+
+    def lease(self, name: str) -> str:
+        """Hash: who routes, or does upkeep, until when, and who has died over it (lanes/lease.py)."""
+        return f"{self.namespace}:lease:{name}"
 
     def turn(self, connector: str) -> str:
         """List: the connector's integrations, in the order of their turns."""

@@ -241,7 +241,7 @@ _EXACT = {
 
 
 def _types(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
-    """Review 1.2: MySQL compares a number and a text as numbers; other databases refuse, or convert the literal."""
+    """MySQL compares a number and a text as numbers; other databases refuse, or convert the literal."""
     if seen.dialect != "mysql":
         return
     for column, value in ((column, value) for column, values in shape.compared.items() for value in values):

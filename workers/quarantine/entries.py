@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from sqlalchemy import func, select, true
 
 from workers.errors import SegsyncError
-from workers.ledger.tables import OPEN, STATES, deliveries, milliseconds_of, quarantine, stored_text, time_of
+from workers.ledger.rows import milliseconds_of, stored_text, time_of
+from workers.ledger.tables import OPEN, STATES, deliveries, quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

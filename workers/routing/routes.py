@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from workers.events.parsing import Kind, SegmentFacts
+from workers.events.event import Kind, SegmentFacts
 from workers.integrations import Integration, Segment
 
 if TYPE_CHECKING:

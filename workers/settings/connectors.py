@@ -1,4 +1,4 @@
-"""[connectors.*]: the targets. Secrets and addresses stay as written until a process needs them (review 1.12)."""
+"""[connectors.*]: the targets. Secrets and addresses stay as written until a process needs them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from workers.connectors.contract import Target
 from workers.settings.database_url import Address, read_address
-from workers.settings.table import nearest, show
+from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

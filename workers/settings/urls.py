@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
-from workers.settings.table import nearest
+from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

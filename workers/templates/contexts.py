@@ -18,7 +18,7 @@ from workers.templates.statements import after, inner_mistake, verb_mistake
 from workers.templates.whitespace import tidy
 
 if TYPE_CHECKING:
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
     from workers.templates.scanner import Source
 
 States = frozenset[State]

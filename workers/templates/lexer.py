@@ -14,7 +14,7 @@ from workers.templates.regions import BLOCK_COMMENT, IDENTIFIER, LINE_COMMENT, R
 from workers.templates.statements import Progress
 
 if TYPE_CHECKING:
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
 
 WORD = "w"
 QUOTE = "'"

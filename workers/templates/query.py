@@ -23,6 +23,7 @@ from workers.templates.model import (
 )
 from workers.templates.nodes import Field, Node, Steps, Text
 from workers.templates.parser import parse
+from workers.templates.row_naming import RowNaming, row_naming
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
 from workers.templates.statements import terminated
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from workers.errors import Mistake
     from workers.templates.codegen import Render
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
     from workers.templates.model import QueryKind, Row, SegmentView
 
 MAX_STATEMENTS = 100
@@ -49,12 +50,22 @@ class Query:
     fields       the profiles' top-level fields that it uses; "*" where it uses a whole profile
     identifying  the fields it uses, as paths, in order of appearance: what `key` is derived from
     digest       short hash of text, dialect and settings
+    naming       how it names rows: by the key alone, or by what cannot be judged from its text
     warnings     what is allowed and probably not meant
     """
 
-    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "warnings")
+    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "warnings")
 
-    def __init__(self, render: Render, target: Target, used: list[Field], digest: str, warnings: list[Mistake]) -> None:
+    def __init__(
+        self,
+        render: Render,
+        target: Target,
+        used: list[Field],
+        naming: RowNaming,
+        digest: str,
+        warnings: list[Mistake],
+    ) -> None:
+        self.naming = naming
         self._render = render
         self._target = target
         self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
@@ -142,6 +153,7 @@ def compile_query(
     parsed = parse(text, kind, batch=batch)
     if target is None:
         raise TemplateErrors(text.mistakes)
+    naming = row_naming(parsed.nodes, key)  # before the walk, which takes literals' quotes off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
     _check_number(text, statements, target.dialect)
@@ -149,7 +161,7 @@ def compile_query(
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
-    return Query(generate(statements, target), target, parsed.fields, digest, text.warnings)
+    return Query(generate(statements, target), target, parsed.fields, naming, digest, text.warnings)
 
 
 def _target(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from workers.templates.regions import DYNAMIC
+
 if TYPE_CHECKING:
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
 
 _TRANSACTION = "segsync opens and ends the transaction around all statements of a batch"
 _SESSION = "it changes the session that later statements use; settings belong to the connector or the database user"
 _DDL = "queries change rows; tables are made beforehand, and many databases commit at DDL by themselves"
-
-DYNAMIC = "it runs a text as SQL, in which data would be code; call a procedure that takes values"
 
 _REASONS = {
     **dict.fromkeys(("begin", "start", "commit", "rollback", "abort", "end", "savepoint", "release"), _TRANSACTION),

@@ -171,7 +171,7 @@ def test_a_password_written_into_the_file_is_refused_because_it_would_be_publish
 
 
 def test_secrets_may_be_missing_on_loading_and_are_listed_all_at_once(tmp_path: Path) -> None:
-    """A worker for one connector has only that one's secrets (review 1.12)."""
+    """A worker for one connector has only that one's secrets."""
     lines = ('url = "mysql://u@${CRM_HOST}/d"', 'password = "${CRM_PASSWORD:?ask ops}"')
 
     assert unresolved(tmp_path, *lines) == [

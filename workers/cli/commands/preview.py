@@ -17,19 +17,19 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.cli.arguments import WrongUsage
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.output import plain, print_json
 from workers.delivery.batching import Batch, BatchPolicy, Buffer
 from workers.delivery.rendering import render
-from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError
-from workers.events.parsing import Event, Kind, parse
+from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError, WrongUsage
+from workers.events.event import Event, Kind
+from workers.events.parsing import parse
 from workers.lanes.chunks import Operation, pack
 from workers.preflight import trial as trying
 from workers.routing.routes import Known, Routes
 from workers.settings import load
 from workers.settings.files import FileError, read_text
-from workers.settings.table import nearest
+from workers.settings.spelling import nearest
 from workers.templates import QueryKind
 from workers.templates.statements import terminated
 
@@ -180,7 +180,7 @@ class Previewer:
 
 def _operations(n: int, event: Event) -> list[Operation]:
     """An event's operations as the router makes them, at the fixed time."""
-    if event.kind > Kind.REMOVE:
+    if not event.kind.is_profile:
         return [Operation(FIXED_TIME_MS, n, 0, event.kind, event.at_us, b"")]
     return [Operation(FIXED_TIME_MS, n, index, event.kind, event.at_us, raw) for index, _, raw in event.profiles]
 

@@ -14,10 +14,11 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 import typer
 
-from workers.cli.arguments import WrongUsage, moment
+from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_ledger, open_runtime
 from workers.cli.output import plain, print_json, print_table
+from workers.errors import WrongUsage
 from workers.ledger.tables import STATES
 from workers.quarantine import entries as quarantine
 from workers.quarantine import requeue as requeueing

@@ -26,13 +26,18 @@ local function timed_key(integration) return ns .. ':due:' .. integration .. ':t
 local function integration_key(integration) return ns .. ':int:' .. integration end
 local function connector_key(connector) return ns .. ':conn:' .. connector end
 local function permits_key(queue) return ns .. ':permits:' .. queue end
+local function lease_key(name) return ns .. ':lease:' .. name end
+
+-- Until when a lease may keep others waiting: whatever is written, never longer than a lease from now. A clock that was
+-- set back, or one that was wrong, must not make a lease of hours.
+local function leased_until(written, lease_ms) return math.min(tonumber(written) or 0, now + lease_ms) end
 
 local function ring()
   redis.call('XADD', ns .. ':bell', 'MAXLEN', 1, '*', 'r', '1')
 end
 
 -- Beyond this many records a ledger that is away must not fill Redis: tries become sums, per integration, hour and
--- what came of them (rule 29). The drainer makes records of them again (workers/folding.py). Nothing that the
+-- what came of them (rule 29). The drainer makes records of them again (workers/ledger/rollups.py). Nothing that the
 -- quarantine is told of is ever folded.
 local MOST_RECORDS = 200000
 

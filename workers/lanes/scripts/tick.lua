@@ -2,6 +2,7 @@
 -- (rules 26a, 26b); any number of them is harmless, because a wake-up is a permit.
 --
 -- ARGV  3 prefix for new tokens  4 permit's ms  5 longest sleep in ms  6 who asks: 'pulse', 'beat' or 'task'
+--       7 lease ms
 -- Returns {ms to sleep, last id of the intake, last id of the bell, then for each wake-up: queue, token, limit}
 -- where `limit` is how many messages the queue may hold; {'stale'} for another revision.
 
@@ -24,14 +25,18 @@ local function last_id(key)
 end
 
 -- Sends up to `wanted` wake-ups, no more at once than the queue has permits for.
-local function wake(queue, wanted, limit, ms)
+local function wake(queue, wanted, limit)
   local permits = permits_key(queue)
   redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
+  -- A clock that was set back makes no permit of hours: none lasts longer than one that is given now.
+  for _, token in ipairs(redis.call('ZRANGEBYSCORE', permits, '(' .. now + ttl, '+inf')) do
+    redis.call('ZADD', permits, now + ttl, token)
+  end
   local room = limit - redis.call('ZCARD', permits)
   for _ = 1, math.min(wanted, room) do
     made = made + 1
     local token = prefix .. made
-    redis.call('ZADD', permits, now + (ms or ttl), token)
+    redis.call('ZADD', permits, now + ttl, token)
     reply[#reply + 1] = queue
     reply[#reply + 1] = token
     reply[#reply + 1] = limit
@@ -42,9 +47,20 @@ local function wake(queue, wanted, limit, ms)
   end
 end
 
-if redis.call('XLEN', ns .. ':events') > 0 then wake('route', 1, 1) end
-if redis.call('XLEN', ns .. ':outcomes') > 0 or redis.call('EXISTS', ns .. ':long', ns .. ':folded') > 0 then
-  wake('upkeep', 1, 1, 1000)
+-- What one process at a time does: nobody is woken for it while somebody has its lease, or left it to rest. (Who leaves
+-- it rings, or ticks.)
+local LONGEST_REST_MS, LOOK_AGAIN_MS = 60000, 1000
+local function wake_one(name)
+  local at = redis.call('HMGET', lease_key(name), 'owner', 'until', 'rest')
+  local waits = math.min(tonumber(at[3]) or 0, now + LONGEST_REST_MS)
+  if at[1] then waits = math.max(waits, leased_until(at[2], tonumber(ARGV[7]))) end
+  if waits > now then sooner(math.min(waits, now + LOOK_AGAIN_MS)) else wake(name, 1, 1) end
+end
+
+if redis.call('XLEN', ns .. ':events') > 0 then wake_one('route') end
+if redis.call('XLEN', ns .. ':outcomes') > 0
+  or redis.call('EXISTS', ns .. ':long', ns .. ':folded', ns .. ':rescore') > 0 then
+  wake_one('upkeep')
 end
 
 -- The number of due lanes in a set, at most as many as could be served; the next one's time counts as well.

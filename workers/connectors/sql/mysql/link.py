@@ -93,7 +93,7 @@ class MysqlLink(Link):
     def execute(self, statement: str) -> int:
         """As `Link.execute`."""
         data = encoded("mysql", statement)
-        # One byte goes before the statement. The server would cut the link, which looks like an outage (review B8).
+        # One byte goes before the statement. The server would cut the link, which looks like an outage.
         if len(data) + 1 >= self._largest:
             raise judge(mysql_errors.VERDICTS[1153], Phase.EXECUTE, "mysql 1153")
         try:
