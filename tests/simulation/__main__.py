@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections import Counter
+
 from tests.simulation.histories import History, a_place, run, shrink
 from tests.simulation.many import outcomes
 from tests.simulation.plans import Plan, plan

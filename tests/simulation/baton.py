@@ -47,7 +47,6 @@ class Actor:
         self.calls = 0
 
 
-
 class Baton:
     """Hands the baton round among the actors of one history.
 

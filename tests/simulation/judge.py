@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import adapter
+from tests.simulation import readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.simulation.adapter import Entry
     from tests.simulation.people import Cast
-    from tests.simulation.target import Applied
+    from tests.simulation.readings import Entry
     from tests.simulation.world import World
 
 KINDS = {"add": "ADD", "remove": "REMOVE", "clear": "CLEAR", "segment_upsert": "NAME", "segment_delete": "END"}
-GONE = ("superseded", "dropped", "replaced", "delivered")
+DEATHS = 3
+"""Processes that end over one head before it is taken for their killer."""
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class Operation:
     @property
     def is_set_aside(self) -> bool:
         """Whether it is in the quarantine, and was not delivered from there."""
-        return bool(self.entries) and self.entries[-1].state not in ("delivered",)
+        return bool(self.entries) and self.entries[-1].state != "delivered"
 
 
 def judge(world: World, cast: Cast) -> list[str]:
@@ -53,7 +54,7 @@ def judge(world: World, cast: Cast) -> list[str]:
     wrong = [*world.wrong, *(f"an actor ended: {crash}" for crash in world.baton.crashes)]
     if cast.unsettled is not None:
         return [*wrong, *_unsettled(world, cast)]
-    entries = adapter.quarantine(cast.place)
+    entries = readings.quarantine(cast.place.folder)
     for integration in ("main", "other"):
         if integration == "other" and (cast.dropped or not world.plan.settings.other):
             continue
@@ -76,7 +77,7 @@ def _unsettled(world: World, cast: Cast) -> Iterator[str]:
 
 
 def _full(world: World, cast: Cast) -> Iterator[str]:
-    found = adapter.waiting(world.real.peek())
+    found = readings.waiting(world.real.peek())
     for key, reason in found.full.items():
         if not any(found.backlogs.values()):
             yield f"producers are refused for ever: {key}: {reason}"
@@ -123,7 +124,9 @@ class _Verdict:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
 
     def _is_merged(self, of: Operation) -> bool:
-        return of.key is not None and any(each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of))
+        return of.key is not None and any(
+            each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of)
+        )
 
     def _is_moot(self, of: Operation) -> bool:
         return any(each.kind == "CLEAR" and each.times for each in self._later(of))
@@ -142,7 +145,7 @@ class _Verdict:
             "sim timeout": of.name in plan.endless,
             "missing key": of.key is None,
             "missing": of.key is None,
-            "poison": of.name in plan.killers or self._world.deaths >= 3,  # noqa: PLR2004 - three deaths
+            "poison": of.name in plan.killers or self._world.deaths >= DEATHS,
         }
         if not fine.get(entry.code, False):
             return f"set aside as {entry.code!r} for no fault of its own"
@@ -233,15 +236,10 @@ def _entry_name(entry: Entry) -> str:
 
 
 def _at(seconds: int) -> str:
-    from datetime import datetime, timezone  # noqa: PLC0415
-
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def first_words(what: str) -> str:
     """What kind of violation it is: for counting, and for knowing it again while shrinking."""
     head = what.partition(" of segment")[0]
     return " ".join(word for word in head.split() if not any(letter.isdigit() for letter in word))[:90]
-
-
-_ = Applied if TYPE_CHECKING else None

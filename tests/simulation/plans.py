@@ -30,6 +30,8 @@ INCIDENTS = (
     *("clock back", "clock ahead", "busy hour", "full", "fail over", "password", "away", "missing", "kill"),
 )
 STORM_SECONDS = (20.0, 60.0, 150.0)
+MOST = 0.85
+"""Of the operations, where most are refused."""
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -230,27 +232,19 @@ def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[st
     """The operations that are not as they should be."""
     profiles = [profile for _, _, event in events for profile in event.get("profiles", ())]
     names = [profile["op"] for profile in profiles]
-    keyless = [profile["op"] for profile in profiles if "CustomID" not in profile]
     clears = [event["at"] for _, _, event in events if event["type"] == "clear"]
-    match style:
-        case "some":
-            return frozenset(chance.sample(names, min(3, len(names))))
-        case "most":
-            return frozenset(name for name in names if chance.random() < 0.85)
-        case "clears":
-            return frozenset([*clears, *chance.sample(names, min(2, len(names)))])
-        case "endless":
-            return frozenset(chance.sample(names + clears, 1))
-        case "killers":
-            return frozenset(chance.sample(names, 1))
-        case "keyless killers":
-            return frozenset(keyless[:1])
-    return frozenset()
+    found = {
+        "some": lambda: chance.sample(names, min(3, len(names))),
+        "most": lambda: [name for name in names if chance.random() < MOST],
+        "clears": lambda: [*clears, *chance.sample(names, min(2, len(names)))],
+        "endless": lambda: chance.sample(names + clears, 1),
+        "killers": lambda: chance.sample(names, 1),
+        "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
+    }
+    return frozenset(found[style]()) if style in found else frozenset()
 
 
-def _events(
-    chance: Random, storm_s: float, amount: int, *, keyless: bool
-) -> list[tuple[str, float, dict[str, Any]]]:
+def _events(chance: Random, storm_s: float, amount: int, *, keyless: bool) -> list[tuple[str, float, dict[str, Any]]]:
     segments = chance.choice((1, 2, 3))
     keys = chance.choice((3, 8, 40))
     keyless = keyless or chance.random() < 0.15

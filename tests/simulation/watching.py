@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import adapter
+from tests.simulation import readings
 
 if TYPE_CHECKING:
     from tests.simulation.people import Cast
@@ -16,7 +16,7 @@ LOGINS_SECONDS = 50.0
 """A wrong password is tried every five minutes, by each of the few processes that try at once."""
 REFUSALS = 100
 REFUSALS_SECONDS = 5.0
-"""Askings for a route that is another's: more than these is a process that spins."""
+"""Askings for a lease that is another's: more than these is a process that spins."""
 LATE_LOOK_SECONDS = 1.0
 LATE_INTAKE_MS = 4_000
 LATE_LANE_MS = 15_000
@@ -42,7 +42,7 @@ class _Holds:
             if what == "PIPELINE":
                 self._held = {}
             return
-        held = adapter.holds(self._world.real.peek())
+        held = readings.holds(self._world.real.peek())
         for place, now in held.items():
             before = self._held.get(place, now)
             if now and not before:
@@ -63,18 +63,18 @@ class _Holds:
 
 
 class _Spins:
-    """While another routes, or seems to, nobody asks for the route more often than a few times a second."""
+    """While another has a lease, or seems to, nobody asks for it more often than a few times a second."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._refused: deque[float] = deque(maxlen=REFUSALS)
 
     def look(self, what: str, reply: Any) -> None:
-        if what == "route" and reply[0] == b"busy":
+        if what == "lease" and reply[0] == b"busy":
             now = self._world.baton.now
             self._refused.append(now)
             if len(self._refused) == REFUSALS and now - self._refused[0] < REFUSALS_SECONDS:
-                self._world.violation("the route is asked for again and again while it is another's")
+                self._world.violation("a lease is asked for again and again while it is another's")
 
 
 class _Logins:
@@ -102,7 +102,7 @@ class _Late:
         self._looks = (
             set(plan.groups) <= self.HARMLESS
             and not plan.incidents
-            and plan.workers > 2  # noqa: PLR2004 - one for each kind of queue
+            and plan.workers > 2
             and not (plan.endless or plan.killers or plan.refused or plan.settings.backlog)
         )
 
@@ -111,7 +111,7 @@ class _Late:
             return
         self._next = self._world.baton.now + LATE_LOOK_SECONDS
         now_ms = self._world.clock_us() // 1000
-        intake, lanes = adapter.oldest(self._world.real.peek())
+        intake, lanes = readings.oldest(self._world.real.peek())
         if intake is not None and now_ms - intake > LATE_INTAKE_MS:
             self._world.violation("an event waits to be routed though nobody but the ledger is slow")
         if lanes is not None and now_ms - lanes > LATE_LANE_MS + self._world.plan.settings.timeout_s * 1000:

@@ -96,7 +96,7 @@ class World:
             self.wrong.append(text)
             self.tell(f"VIOLATION {text}")
 
-    def befall(self, what: str, call: Callable[[], Any], repeatable: bool) -> Any:  # noqa: FBT001 - a callback
+    def befall(self, what: str, call: Callable[[], Any], repeatable: bool) -> Any:
         """A call to Redis, or what befalls it."""
         actor = self.baton.current
         actor.calls += 1
