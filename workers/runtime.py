@@ -20,7 +20,7 @@ from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
-from workers.lanes.lease import Leases
+from workers.lanes.lease import UPKEEP, Leases
 from workers.ledger.database import Ledger, LedgerError
 from workers.ledger.ingest import Ingest, IngestReport
 from workers.quarantine.open_counts import OpenCounts

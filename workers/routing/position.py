@@ -40,8 +40,8 @@ class Position:
             # What it had no sequence for, it moved into no lane.
             sequence = Sequence(int(ms), int(n))
             return cls(last_id, sequence if sequence.fits else NO_SEQUENCE, index=int(index))
-        part, within, sequence = more
-        return cls(last_id, Sequence.from_text(sequence), within, int(part), int(index))
+        part, within, last = more
+        return cls(last_id, Sequence.from_text(last), within, int(part), int(index))
 
     def __str__(self) -> str:
         return f"{self.last_id}|{self.index}|{self.part}|{self.within}|{self.sequence}"
