@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import adapter
+from tests.simulation import readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.simulation.adapter import Entry
     from tests.simulation.people import Cast
-    from tests.simulation.target import Applied
+    from tests.simulation.readings import Entry
     from tests.simulation.world import World
 
 KINDS = {"add": "ADD", "remove": "REMOVE", "clear": "CLEAR", "segment_upsert": "NAME", "segment_delete": "END"}
-GONE = ("superseded", "dropped", "replaced", "delivered")
+DEATHS = 3
+"""Processes that end over one head before it is taken for their killer."""
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Operation:
     @property
     def is_set_aside(self) -> bool:
         """Whether it is in the quarantine, and was not delivered from there."""
-        return bool(self.entries) and self.entries[-1].state not in ("delivered",)
+        return bool(self.entries) and self.entries[-1].state != "delivered"
 
 
 def judge(world: World, cast: Cast) -> list[str]:
@@ -54,7 +54,7 @@ def judge(world: World, cast: Cast) -> list[str]:
     wrong = [*world.wrong, *(f"an actor ended: {crash}" for crash in world.baton.crashes)]
     if cast.unsettled is not None:
         return [*wrong, *_unsettled(world, cast)]
-    entries = adapter.quarantine(cast.place)
+    entries = readings.quarantine(cast.place.folder)
     for integration in ("main", "other"):
         if integration == "other" and (cast.dropped or not world.plan.settings.other):
             continue
@@ -73,11 +73,11 @@ def _unsettled(world: World, cast: Cast) -> Iterator[str]:
         yield f"stalled: {found.outcomes} outcomes are not written down"
     now = world.clock_us() // 1000
     for lane, fields in found.lanes.items():
-        yield f"stalled: lane {lane} at {now}: {fields}"
+        yield f"stalled: a lane of segment {lane} at {now}: {fields}"
 
 
 def _full(world: World, cast: Cast) -> Iterator[str]:
-    found = adapter.waiting(world.real.peek())
+    found = readings.waiting(world.real.peek())
     for key, reason in found.full.items():
         if not any(found.backlogs.values()):
             yield f"producers are refused for ever: {key}: {reason}"
@@ -118,7 +118,7 @@ class _Verdict:
 
     @property
     def _may_lack_clear(self) -> bool:
-        return self._integration == "main" and self._world.plan.has("apply")
+        return self._world.plan.has("apply")
 
     def _later(self, of: Operation) -> Iterator[Operation]:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
@@ -145,7 +145,7 @@ class _Verdict:
             "sim timeout": of.name in plan.endless,
             "missing key": of.key is None,
             "missing": of.key is None,
-            "poison": of.name in plan.killers or self._world.deaths >= 3,
+            "poison": of.name in plan.killers or self._world.deaths >= DEATHS,
         }
         if not fine.get(entry.code, False):
             return f"set aside as {entry.code!r} for no fault of its own"
@@ -236,8 +236,6 @@ def _entry_name(entry: Entry) -> str:
 
 
 def _at(seconds: int) -> str:
-    from datetime import datetime  # noqa: PLC0415
-
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -245,6 +243,3 @@ def first_words(what: str) -> str:
     """What kind of violation it is: for counting, and for knowing it again while shrinking."""
     head = what.partition(" of segment")[0]
     return " ".join(word for word in head.split() if not any(letter.isdigit() for letter in word))[:90]
-
-
-_ = Applied if TYPE_CHECKING else None
