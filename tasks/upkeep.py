@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery.exceptions import Retry
 
 from workers.celery import app, runtime, wake_all
-from workers.ledger.database import LedgerError
+from workers.ledger.errors import LedgerError
 
 SECONDS = 1.0
 """What one slice may take of each, so that what shares the worker with it need not wait for long."""

@@ -24,18 +24,16 @@ class Ordering(StrEnum):
     EXACT = "exact"
     """Different texts of a key are different rows, says the configuration."""
     STRICT = "strict"
-    """Nothing passes anything, and nothing is merged."""
+    """Nothing passes anything, and nothing is merged: also where what names a row cannot be told from the queries."""
     FOLDED = "folded"
     """The queries name rows by the key alone: keys that differ however far they are folded may pass one another."""
     CATALOG = "catalog"
-    """As folded where the table has no unique key of other fields than the key's, as alternating elsewhere."""
-    ALTERNATING = "alternating"
-    """What names a row cannot be told from the queries: no remove passes an add."""
+    """As folded where the table has no unique key of other fields than the key's, as strict elsewhere."""
 
     @property
     def merges(self) -> bool:
         """Whether an operation makes an earlier one of the very same key needless."""
-        return self is not Ordering.STRICT
+        return self in (Ordering.EXACT, Ordering.FOLDED)
 
 
 def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
@@ -43,10 +41,10 @@ def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
     naming = {kind.value: query.naming for kind, query in queries.items()}
     add, remove = naming.get("add"), naming.get("remove")
     if add is None or remove is None or not add.plain or not remove.plain or remove.others:
-        return Ordering.ALTERNATING
+        return Ordering.STRICT
     if not add.others:
         return Ordering.FOLDED
-    return Ordering.CATALOG if add.insert else Ordering.ALTERNATING
+    return Ordering.CATALOG if add.insert else Ordering.STRICT
 
 
 Tolerance = Literal["data", "none"]
@@ -130,7 +128,7 @@ class Integration:
     timeout_ms: int = 0
     exactly_once: bool = False
     tolerance: Tolerance = "data"
-    ordering: Ordering = Ordering.ALTERNATING
+    ordering: Ordering = Ordering.STRICT
     max_backlog: int | None = None
     when_full: WhenFull = "block"
     max_quarantine: int = DEFAULT_MAX_QUARANTINE

@@ -5,7 +5,6 @@ Plain code: tasks use it, `segsync drain` uses it, a REPL can.
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import socket
@@ -22,8 +21,10 @@ from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetEr
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
-from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.database import Ledger
+from workers.ledger.errors import LedgerError
 from workers.ledger.ingest import Ingest, IngestReport
+from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
 from workers.quarantine.open_counts import OpenCounts
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Tick
     from workers.settings import LocalSettings
     from workers.settings.revision import Applied
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -99,7 +98,7 @@ class Runtime:
         fresh = revision.read(self.redis, self.keys, self.local)
         if self._applied is not None and fresh.revision == self._applied.revision:
             return
-        log.info("working by revision %s of the configuration", fresh.revision)
+        tell(REVISION_FOLLOWED, revision=fresh.revision)
         for connector in self._connectors.values():
             connector.dispose()
         self._connectors, self._deliverers = {}, {}
@@ -128,7 +127,7 @@ class Runtime:
         try:
             return self._following(lambda: self._routes().turn(token, seconds))
         except RoutingLost:
-            log.warning("another router took over; what was being moved is left to it")
+            tell(ROUTING_LOST)
             return 0
 
     def _routes(self) -> Router:

@@ -6,7 +6,6 @@ so full that no worker can start still drains (rule 32), and a debugger can step
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from workers.delivery.turn import Failed, NothingDue
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE
-from workers.ledger.database import LedgerError
+from workers.ledger.errors import LedgerError
+from workers.log import ROUTING_LOST, tell
 from workers.routing.router import RoutingLost
 
 if TYPE_CHECKING:
     from workers.lanes.messages import Wake
     from workers.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 TURN_SECONDS = 2.0
 """What one wake-up may take, as in the tasks."""
@@ -103,7 +101,7 @@ class _Drain:
         try:
             self.events += self.runtime.route(wake.token, TURN_SECONDS)
         except RoutingLost:
-            log.info("another router took over; it goes on")
+            tell(ROUTING_LOST)
 
     def _deliver(self, connector: str, wake: Wake) -> None:
         result = self.runtime.deliver(connector, wake.token, TURN_SECONDS)

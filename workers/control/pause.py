@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.errors import SegsyncError
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
-from workers.settings.table import nearest
+from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,7 @@ batches fast; so removes run before adds wherever no remove can meet an add that
     exact        different keys are different rows, says whoever wrote the configuration: one round
     folded       keys that differ however far they are folded are different rows, and the queries find the row by the
                  key alone: a round ends before a key that may be one of its others
-    alternating  what names a row is not known: removes and adds alternate as they came
-    strict       the same, and nothing is merged: each operation is run
+    strict       nothing passes anything, and nothing is merged: what names a row is not known, or a user says so
 
 Within a round adds keep their sequence: where a second unique key frees a value for a later profile, the order counts.
 Two spellings of one row never share a round: PostgreSQL refuses to touch a row twice in one statement.
@@ -40,7 +39,7 @@ class Round(Generic[Item]):
 def into_rounds(operations: Iterable[tuple[bool, Key, Item]], ordering: Ordering) -> list[Round[Item]]:
     """The rounds of a batch's operations, as (whether it is an add, key, operation) in the order they came.
 
-    ordering  CATALOG counts as ALTERNATING: whoever knows the target's unique keys says which of the two it is
+    ordering  CATALOG counts as STRICT: whoever knows the target's unique keys says which of the two it is
 
     >>> came = [(True, ("7",), "add 7"), (False, ("8",), "remove 8"), (False, ("007",), "remove 007")]
     >>> [(one.removes, one.adds) for one in into_rounds(came, Ordering.FOLDED)]

@@ -14,7 +14,7 @@ The rules, in full (docs/events.md, rule 6):
   the whole event.
 - `at` is an ISO 8601 date and time; UTC where it names no zone. Digits beyond microseconds are cut off.
 
-`segsync.py`, which platforms copy, checks the same; `tests/events_table.py` holds both to one table.
+`segsync.py`, which platforms copy, checks the same; `tests/unit/events/table.py` holds both to one table.
 """
 
 from __future__ import annotations

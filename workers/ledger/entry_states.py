@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 
-from workers.ledger.tables import UNRESOLVED, change_row, quarantine, stored_moment, stored_text
+from workers.ledger.rows import change_row, stored_moment, stored_text
+from workers.ledger.tables import UNRESOLVED, quarantine
 from workers.outcomes import Cleared, Resolved
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from workers.ledger.tables import Row
+    from workers.ledger.rows import Row
     from workers.outcomes import Record
 
 UNFINISHED: Final = ("open", "retried")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, case, cast, func, literal, literal_column, select, union_all
 
-from workers.ledger.tables import FAILED, deliveries, milliseconds_of, quarantine, queries, stored_text, time_of
+from workers.ledger.rows import milliseconds_of, stored_text, time_of
+from workers.ledger.tables import FAILED, deliveries, quarantine, queries
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -38,10 +38,10 @@ class Position:
         if not more:
             ms, _, n = last_id.partition("-")
             # What it had no sequence for, it moved into no lane.
-            sequence = Sequence(int(ms), int(n))
-            return cls(last_id, sequence if sequence.fits else NO_SEQUENCE, index=int(index))
-        part, within, last = more
-        return cls(last_id, Sequence.from_text(last), within, int(part), int(index))
+            at = Sequence(int(ms), int(n))
+            return cls(last_id, at if at.fits else NO_SEQUENCE, index=int(index))
+        part, within, sequence = more
+        return cls(last_id, Sequence.from_text(sequence), within, int(part), int(index))
 
     def __str__(self) -> str:
         return f"{self.last_id}|{self.index}|{self.part}|{self.within}|{self.sequence}"

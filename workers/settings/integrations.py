@@ -18,10 +18,12 @@ from workers.integrations import (
 )
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_sources
 from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
-from workers.settings.table import Table, nearest, show
+from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from workers.settings.table import Table
 
 LARGEST_BATCH = 10_000
 LONGEST_ID = 255

@@ -7,106 +7,24 @@ in two ways is refused, so that there is nothing left to guess.
 
 from __future__ import annotations
 
-import re
-import sys
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from workers.templates.dialect import WORD, Dialect
 from workers.templates.regions import (
     IDENTIFIER,
     IN_DOUBLE_QUOTES,
     IN_IDENTIFIER,
+    VARIABLE,
     WRITE_PLAIN,
-    Region,
     q_quoted,
     quoted,
     tagged,
 )
-from workers.templates.statements import DYNAMIC
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-# U+2018, U+2019, U+201C and U+201D are quotes to ClickHouse and to nobody else.
-_WORD = "[A-Za-z0-9_$\x80-\u2017\u201a\u201b\u201e-\U0010ffff]+"
 _TAG = "(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\\$"
 _TAGGED = "\\$" + _TAG
 
 _SESSION = "it changes the session that escaping relies on; settings belong to the database user"
-_LANES_LOCK = "it would give back the lane's lock, which keeps a second deliverer out"
-_VERBS = frozenset({"insert", "update", "delete", "merge", "replace", "with", "select"})
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """One database's language.
-
-    line_comments   pattern of what opens a comment up to the line's end
-    regions         pattern of what opens a region -> the region, or what makes it of that text; the first counts
-    refused         pattern -> why it cannot stand in a query
-    introducers     whether `_utf8mb4 '…'` names a literal's character set
-    typed           words after which a literal is part of a type: `DATE '…'`
-    verbs           words that a statement may begin with
-    nowhere         words that may stand nowhere in a statement -> why
-    uncalled        words that may stand in a statement only as a function's name -> why
-    escapes         quote -> what in a text needs more than being copied -> what stands for it
-    negative        how a bare negative number is written
-    joint           what ends a literal and goes on with it, where a backslash and a line's end must not meet in one
-    longest         characters of the longest text in one literal; longer ones are put together of pieces
-    piece           pattern of such a piece
-    lookalikes      characters that the server may make a quote of, before it reads the statement
-    unlike          pattern of a literal in which they are written by their numbers in Unicode
-    prefix          what stands before a literal's quote
-    true, false     how booleans are written
-    moment          how a time's text is written as a literal
-    offset          whether a time's text carries its zone's offset
-    digits          characters of the longest number
-    whole           the least and the greatest whole number that is read as it is written; None where all are
-    expanded        characters up to which a number is written without its exponent, with which it would be read as
-                    a double; 0 where an exponent costs no digits
-    nul             what U+0000 becomes; None where the database cannot store it
-    one_batch       whether all statements go in one piece
-    one_statement   whether a query may hold no more than one
-    """
-
-    name: str
-    line_comments: str
-    regions: tuple[tuple[str, Region | Callable[[str], Region]], ...]
-    refused: tuple[tuple[str, str], ...] = ()
-    introducers: bool = False
-    typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
-    verbs: frozenset[str] = _VERBS
-    nowhere: Mapping[str, str] = field(default_factory=dict)
-    uncalled: Mapping[str, str] = field(default_factory=dict)
-    escapes: Mapping[str, Mapping[str, str]] = field(default_factory=lambda: {"'": {"'": "''"}})
-    joint: str = ""
-    negative: str = "({})"
-    longest: int = sys.maxsize
-    piece: str = ""
-    lookalikes: str = ""
-    unlike: str = ""
-    prefix: str = ""
-    true: str = "TRUE"
-    false: str = "FALSE"
-    moment: str = "'{text}'"
-    offset: bool = False
-    digits: int = 1000
-    whole: tuple[int, int] | None = None
-    expanded: int = 0
-    nul: str | None = None
-    one_batch: bool = False
-    one_statement: bool = False
-    top: re.Pattern[str] = field(init=False, repr=False, compare=False)
-    """Matches the next token outside of all regions."""
-
-    def __post_init__(self) -> None:
-        """Compiles the pattern of what can stand outside of all regions."""
-        parts = [f"(?P<refused{i}>{pattern})" for i, (pattern, _) in enumerate(self.refused)]
-        parts += [rf"(?P<line>{self.line_comments})", r"(?P<block>/\*)"]
-        parts += [f"(?P<region{i}>{pattern})" for i, (pattern, _) in enumerate(self.regions)]
-        parts += [rf"(?P<blank>[ \t\n]+)|(?P<word>{_WORD})|(?P<semicolon>;)|(?P<sign>.)"]
-        object.__setattr__(self, "top", re.compile("|".join(parts), re.DOTALL))
 
 
 _SLASHES = (
@@ -116,6 +34,10 @@ _SLASHES = (
 _TAGGED_QUOTE = (_TAGGED, "`$…$` quotes are not known to {dialect}; write a literal in single quotes")
 _LONE_DOLLAR = ("\\$(?!" + _TAG + ")", "a lone `$`: in {dialect} it opens a $…$ literal, which ends in the same $…$")
 _GLUED_DOLLAR = (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them")
+_PARAMETER = (
+    r"\?|[:@#](?=[A-Za-z0-9_$:(\x80-\U0010ffff])|\$",
+    "a parameter of {dialect}, which takes what follows in brackets for a part of its name; write the value itself",
+)
 _LITERAL = ("'", quoted("a literal", "'"))
 _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
@@ -134,13 +56,15 @@ MYSQL = Dialect(
     regions=(
         ("[nNxXbB]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
         ('[nNxXbB]"', quoted("a literal with a prefix", '"', escapes=True, refuse=WRITE_PLAIN)),
+        ("@'", quoted(VARIABLE, "'", escapes=True, refuse=IN_IDENTIFIER)),
+        ('@"', quoted(VARIABLE, '"', escapes=True, refuse=IN_IDENTIFIER)),
+        ("@`", quoted(VARIABLE, "`", refuse=IN_IDENTIFIER)),
         ("'", quoted("a literal", "'", escapes=True)),
         ('"', quoted("a literal", '"', escapes=True)),
         ("`", quoted(IDENTIFIER, "`", refuse=IN_IDENTIFIER)),
     ),
     escapes={"'": {"'": "''", "\\": "\\\\"}, '"': {'"': '""', "\\": "\\\\"}},
     introducers=True,
-    nowhere=dict.fromkeys(("release_lock", "release_all_locks"), _LANES_LOCK),
     expanded=67,  # 65 digits, a sign and a point
     nul="\\0",
 )
@@ -167,14 +91,13 @@ POSTGRESQL = Dialect(
         _LITERAL,
     ),
     typed=frozenset(_TYPES),
-    nowhere={"set_config": _SESSION},
     offset=True,
 )
 
 SQLITE = Dialect(
     name="sqlite",
     line_comments=r"--",
-    refused=(_SLASHES, _TAGGED_QUOTE),
+    refused=(_SLASHES, _TAGGED_QUOTE, _PARAMETER),
     regions=(
         (r"[xX]'", quoted("an x'…' literal", "'", refuse=WRITE_PLAIN)),
         _LITERAL,
@@ -193,12 +116,13 @@ _BATCH_WORDS = (
     *("commit", "rollback", "begin", "save", "truncate", "drop", "create", "alter", "grant", "revoke", "deny"),
     *("use", "exec", "execute", "declare", "while", "if", "goto", "return", "print", "raiserror", "waitfor"),
     *("kill", "shutdown", "dbcc", "backup", "restore", "checkpoint", "reconfigure", "setuser", "revert"),
-    *("open", "close", "deallocate"),
+    *("open", "close", "deallocate", "bulk", "readtext", "writetext", "updatetext"),
 )
 
 MSSQL = Dialect(
     name="mssql",
     line_comments=r"--",
+    word=WORD.replace("$", "$@#"),
     refused=(_SLASHES, _TAGGED_QUOTE),
     regions=(
         (r"[nN]?'", quoted("a literal", "'")),
@@ -208,7 +132,6 @@ MSSQL = Dialect(
     typed=frozenset(),
     nowhere={
         **dict.fromkeys(_BATCH_WORDS, _BATCH),
-        "sp_executesql": DYNAMIC,
         "go": "it is a word of SQL Server's tools, not of the server; statements are parted by `;`",
     },
     # A backslash at a line's end continues the literal on the next line, and both are gone.
@@ -227,6 +150,7 @@ MSSQL = Dialect(
 ORACLE = Dialect(
     name="oracle",
     line_comments=r"--",
+    word=WORD.replace("$", "$#"),
     refused=(_SLASHES, _TAGGED_QUOTE, (r"[nN]?[qQ]'\Z", f"a q'…' literal cannot hold a tag; {WRITE_PLAIN}")),
     regions=(
         (r"[nN]?[qQ]'.", q_quoted),
@@ -248,11 +172,11 @@ ORACLE = Dialect(
 CLICKHOUSE = Dialect(
     name="clickhouse",
     line_comments=r"--|//|\#[ !]",
+    ascii_words=True,
     refused=(
         _LONE_DOLLAR,
         _GLUED_DOLLAR,
         (r"\#(?![ !])", "a lone `#`: some versions begin a comment with it; use {{* … *}} for one of the template"),
-        ("[\u2018\u2019\u201c\u201d]", "typographic quotes open a literal in some versions; write straight ones"),
         (r"//[^\n]*['\"`]", "a quote in a `//` comment: older versions do not know these comments; use {{* … *}}"),
     ),
     regions=(

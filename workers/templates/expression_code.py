@@ -35,7 +35,7 @@ from workers.templates.nodes import (
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
     from workers.templates.literals import Writer
 
 _COMPARISONS = {

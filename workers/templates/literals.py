@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import tzinfo
 
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
 
 Writer = Callable[[object, str], str]
 """Takes a value and the name of its field."""

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
 
     from workers.errors import Mistake
     from workers.templates.codegen import Render
-    from workers.templates.dialects import Dialect
+    from workers.templates.dialect import Dialect
     from workers.templates.model import QueryKind, Row, SegmentView
 
 MAX_STATEMENTS = 100
+"""Statements of one query: they run in one transaction, and hold its locks."""
 
 REVISION = "2"
 """Raised when the same text renders otherwise than before, so that digests differ."""

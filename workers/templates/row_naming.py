@@ -34,7 +34,7 @@ class RowNaming:
     """What a query says of the rows it touches.
 
     plain   all of the key's fields are used, and wherever one stands it is compared with a column, or written to one,
-            as it is
+            as it is, or through functions that keep apart what folding keeps apart
     others  profile fields that it uses beside the key
     insert  where it does nothing but insert plain values into listed columns
     """
@@ -60,6 +60,8 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _HOLE = re.compile(r"\x00(\d+)\x01")
+_KEEP_APART = frozenset({"number", "lower", "upper", "trim", "md5", "sha256"})
+"""Functions that give one value only for texts that fold alike: what they compute names the row as the field does."""
 _ENDS = frozenset({",", ")", ";", "and", "or", "on", "returning", "limit", "order", ""})
 _BEFORE_NAME = frozenset({"where", "and", "or", "on", "(", ".", "set"})
 
@@ -117,8 +119,8 @@ def _placeholder(node: Out | BatchIn) -> _Token:
     if isinstance(node, BatchIn):
         return _Token("value", fields=frozenset({node.field.name}))
     expression = node.expression
-    if isinstance(expression, Call) and expression.name == "number":
-        expression = expression.arguments[0]  # the same value, written bare
+    while isinstance(expression, Call) and expression.name in _KEEP_APART:
+        expression = expression.arguments[0]
     names = frozenset(one.name for one in fields_of(expression))
     return _Token("value", fields=names, computed=not isinstance(expression, Field))
 

@@ -15,13 +15,14 @@ from sqlalchemy import inspect, select, table, text
 
 from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure, rows
 from workers.ledger import database as ledger_module
-from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.errors import LedgerError
 from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import Cleared, Delivery, Quarantined, QueryRun, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from workers.ledger.database import Ledger
     from workers.outcomes import Record
 
 LONG = random.Random(7).randbytes(50_000).decode("latin-1")

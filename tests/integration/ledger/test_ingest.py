@@ -16,7 +16,8 @@ import redis
 from tests.integration.ledger.records import delivery, entry, failure, rows
 from workers.lanes.store import LEASE_MS
 from workers.ledger import ingest as drainer_module
-from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.database import Ledger
+from workers.ledger.errors import LedgerError
 from workers.ledger.ingest import MOST_RECORDS, Ingest, IngestReport
 from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import encode

@@ -16,9 +16,11 @@ from sqlalchemy import create_engine, event, text
 
 from tests.integration.ledger.records import delivery, rows
 from workers.ledger import migrations
-from workers.ledger.database import SCHEMA, VERSION_TABLE, Ledger, LedgerError
+from workers.ledger.database import SCHEMA, Ledger
+from workers.ledger.errors import LedgerError
+from workers.ledger.rows import delivery_row
 from workers.ledger.statistics import errors
-from workers.ledger.tables import deliveries, delivery_row, metadata
+from workers.ledger.tables import VERSION_TABLE, deliveries, metadata
 from workers.quarantine.entries import count_open
 
 if TYPE_CHECKING:

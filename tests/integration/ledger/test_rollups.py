@@ -15,7 +15,8 @@ from tests.installation import Installation
 from tests.integration.jobs import Job, add, clear, remove, upsert
 from tests.targets import TargetDatabase
 from workers.lanes.keys import Keys
-from workers.ledger.database import Ledger, LedgerError, Writer
+from workers.ledger.database import Ledger, Writer
+from workers.ledger.errors import LedgerError
 from workers.ledger.ingest import Ingest
 from workers.ledger.statistics import errors, stats
 from workers.ledger.tables import deliveries
@@ -137,7 +138,7 @@ def test_a_drainer_that_dies_over_it_writes_it_once(job: Job, monkeypatch: pytes
 
 def fold(client: redis.Redis, namespace: str, uid: str) -> None:
     """One try more than the stream has room for."""
-    common = Path(workers.lanes.__file__).with_name("common.lua").read_text()
+    common = Path(workers.lanes.__file__).with_name("scripts").joinpath("common.lua").read_text()
     given: dict[str, Any] = {each.name: "x" if each.type is str else 1 for each in msgspec.structs.fields(Delivery)}
     packed = encode(Delivery(**given | {"uid": uid, "queries": []}))
     assert client.eval(f"{common}\nreturn fold(ARGV[3]) and 1", 0, namespace, "1", packed) == 1

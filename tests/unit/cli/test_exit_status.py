@@ -6,14 +6,13 @@ import pytest
 import redis
 
 from segsync import IntakeFull, PushFailed
-from workers.cli.arguments import WrongUsage
 from workers.cli.exit_status import explain
 from workers.cli.json_lines import BadLine, PushStopped
 from workers.control.apply import ApplyRefused, WrongChoice
 from workers.control.pause import NotPausable, NotSettled, UnknownIntegration
 from workers.control.startup import UnfitRedis
-from workers.errors import Mistake, SegsyncError, SettingsError
-from workers.ledger.database import LedgerError
+from workers.errors import Mistake, SegsyncError, SettingsError, WrongUsage
+from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
 from workers.settings.revision import NothingApplied
 

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DataError, IntegrityError, InvalidRequestError, OperationalError, SQLAlchemyError
 
-from workers.ledger.database import Ledger, LedgerError, _translate
+from workers.ledger.database import Ledger
+from workers.ledger.errors import LedgerError, translate
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def _sqlite(name: str, message: str = "UNIQUE failed: 'ann@example.com'") -> sql
     ],
 )
 def test_errors_are_told_in_our_own_words(error: SQLAlchemyError, message: str) -> None:
-    assert str(_translate("place", error)) == f"ledger place: {message}"
+    assert str(translate("place", error)) == f"ledger place: {message}"
 
 
 def test_only_the_ledger_s_modules_load_sqlalchemy_and_only_upgrades_alembic() -> None:

@@ -9,17 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from workers.ledger.tables import (
-    deliveries,
-    delivery_row,
-    milliseconds_of,
-    quarantine,
-    quarantine_row,
-    queries,
-    query_rows,
-    stored_text,
-    time_of,
-)
+from workers.ledger.rows import delivery_row, milliseconds_of, quarantine_row, query_rows, stored_text, time_of
+from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import Delivery, Quarantined, QueryRun
 
 NUMBERS = (10, 1, 0, 1, 1, 1_700_000_000_000, 900, 50)

@@ -33,6 +33,7 @@ def rows(row: str, table: str = "t (s, k)") -> str:
         rows('({segment_id}, "{$l.K}", NOW())', "t (s, k, at)") + " ON DUPLICATE KEY UPDATE at = NOW()",
         rows("('{$l.K}', {segment_id})") + " ON CONFLICT (s, k) DO UPDATE SET at = excluded.at",
         rows("({segment_id}, {number $l.K})"),
+        rows("({segment_id}, '{sha256 (lower (trim $l.K))}')"),
         rows("({segment_id}, -- the key\n '{$l.K}')"),
     ],
 )
@@ -49,7 +50,7 @@ def test_one_profile_at_a_time() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "DELETE FROM t WHERE k IN ({for $l = $batch}'{sha256 $l.K}'{autocomma}{end})",
+        "DELETE FROM t WHERE k IN ({for $l = $batch}'{default $l.K \"x\"}'{autocomma}{end})",
         "DELETE FROM t WHERE k IN ({for $l = $batch}left('{$l.K}', 3){autocomma}{end})",
         'DELETE FROM t WHERE left(k, 3) IN ({batch_in "K"})',
         'DELETE FROM t WHERE k NOT IN ({batch_in "K"})',

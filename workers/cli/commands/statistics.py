@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workers.cli.arguments import WrongUsage, moment
+from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger
 from workers.cli.output import plain, print_json, print_table
+from workers.errors import WrongUsage
 from workers.ledger import statistics
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workers.cli import presets
-from workers.cli.arguments import WrongUsage
 from workers.cli.commands import init
 from workers.connectors.sql.positions import CREATE
+from workers.errors import WrongUsage
 from workers.settings import load
 from workers.templates import QueryKind
 
