@@ -247,6 +247,7 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         pipe.multi()
         if orphaned is not None and not owed:
             pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key))
+            pipe.hdel(keys.rescore, key)
             pipe.srem(keys.integrations, key)
         return owed
 
