@@ -237,8 +237,8 @@ def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[st
         "some": lambda: chance.sample(names, min(3, len(names))),
         "most": lambda: [name for name in names if chance.random() < MOST],
         "clears": lambda: [*clears, *chance.sample(names, min(2, len(names)))],
-        "endless": lambda: chance.sample(names + clears, 1),
-        "killers": lambda: chance.sample(names, 1),
+        "endless": lambda: chance.sample(names + clears, min(1, len(names + clears))),
+        "killers": lambda: chance.sample(names, min(1, len(names))),
         "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
     }
     return frozenset(found[style]()) if style in found else frozenset()
