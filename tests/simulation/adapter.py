@@ -241,12 +241,12 @@ class Process:
     def retry(self) -> None:
         """`segsync quarantine retry` of all that is open."""
         self._try_to_write_outcomes()
-        requeue.retry(self.runtime.ledger, self.runtime.lanes, KEYS, entries.Wanted(), "person")
+        requeue.retry(self.runtime.ledger, self.runtime.lanes, KEYS, entries.Selection(), "person")
 
     def drop_entries(self) -> None:
         """`segsync quarantine drop` of all that is open."""
         self._try_to_write_outcomes()
-        requeue.drop(self.runtime.ledger, self.runtime.lanes, entries.Wanted(), "person")
+        requeue.drop(self.runtime.ledger, self.runtime.lanes, entries.Selection(), "person")
 
     def _try_to_write_outcomes(self) -> None:
         self.runtime.drain_outcomes(60.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 from tests.repository import ROOT, only_listed, texts
@@ -122,12 +123,13 @@ def test_every_file_that_is_named_with_its_room_is_there() -> None:
 
 OUTSIDE = re.compile(
     r"\b[Rr]eview(?:er)?s? (?:[A-D]?\d|that|said)|\((?:[A-CS]\d{1,2})\)|\b[Tt]he issue\b|\b[Ii]ssue \d|\bfirst design\b"
+    r"|(?<![\w.~-])/(?:work|root|home/\w+)/|\bpypi\.org|\bpythonhosted\.org"
     r"|\b(?:DESIGN|CONTRACT)\b|\bRULES\.md|\b[Ff]indings? [A-D]\d|\b[Tt]he spec\b|\bspec:"
 )
 
 
 def test_nothing_leads_out_of_the_repository() -> None:
-    """Reviews, issues and first designs are no pages that a reader can open."""
+    """Reviews, issues, first designs and paths of somebody's machine are nothing that a reader can open."""
     leading = {path: found for path, text in elsewhere().items() if (found := OUTSIDE.findall(text))}
     assert not leading
 
@@ -165,3 +167,15 @@ def commands(page: str) -> set[str]:
     return set(re.findall(r"(?:`|^\$ )segsync ([a-z]+)", page, re.MULTILINE)) | set(
         re.findall(r"^segsync ([a-z]+)", blocks, re.MULTILINE)
     )
+
+
+def test_the_page_shows_the_floors_that_imports_are_held_to() -> None:
+    contracts = tomllib.loads(texts()["pyproject.toml"])["tool"]["importlinter"]["contracts"]
+    (floors,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    assert "```\n" + "\n".join(floors) + "\n```" in texts()["docs/architecture.md"]
+
+
+def test_the_page_shows_every_room() -> None:
+    shown = texts()["docs/architecture.md"].partition("## The rooms")[2].partition("## ")[0]
+    rooms = {path.split("/")[1] for path in texts() if path.startswith("workers/")} - {"__init__.py"}
+    assert {room for room in rooms if not re.search(rf"\b{re.escape(room)}\b", shown)} == set()

@@ -74,6 +74,10 @@ class Lanes:
         """Gives it back, to be left alone for so long; says that we live if another took us for dead."""
         self._call("lease", name, owner, LEASE_MS, "leave", rest_ms, why)
 
+    def rests(self, name: str) -> bool:
+        """Whether nobody is woken for it, although nobody is at it: see `leave_lease`."""
+        return bool(self.redis.hexists(f"{self.namespace}:lease:{name}", "rest"))
+
     def read(self, most: int) -> Reading:
         """The first entries of the intake, at most so many."""
         reply = self._call("read", BUDGET_BYTES, most)

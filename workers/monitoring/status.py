@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 WARN_AT: Final = 0.8
 """The part of a limit that is worth a word."""
 SAMPLE: Final = 50
+"""Lanes that are looked at from each end of a due set, so that a status costs the same however many wait."""
 UNWANTED_AT_MOST: Final = 100_000
 """Segments whose unwanted events are counted: some 0.1 s."""
 UNWANTED_SHOWN: Final = 10
+"""Segments that nobody wants, those with most operations first."""
 STALE_SECONDS: Final = 30.0
 """An age of the pulse or of beat that means it is dead: they look every 5 s."""
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from workers.templates.model import QueryKind, Row, SegmentView
 
 MAX_STATEMENTS = 100
+"""Statements of one query: they run in one transaction, and hold its locks."""
 
 REVISION = "2"
 """Raised when the same text renders otherwise than before, so that digests differ."""

@@ -28,9 +28,14 @@ local function connector_key(connector) return ns .. ':conn:' .. connector end
 local function permits_key(queue) return ns .. ':permits:' .. queue end
 local function lease_key(name) return ns .. ':lease:' .. name end
 
--- Until when a lease may keep others waiting: whatever is written, never longer than a lease from now. A clock that was
--- set back, or one that was wrong, must not make a lease of hours.
-local function leased_until(written, lease_ms) return math.min(tonumber(written) or 0, now + lease_ms) end
+-- A time in the field of a hash, 0 where there is none; put right where it lies further ahead than any that is written
+-- now could: a clock that was set back, or was wrong for a moment, must not make others wait for hours.
+local function time_in(key, field, written, longest_ms)
+  local at = tonumber(written) or 0
+  if at <= now + longest_ms then return at end
+  redis.call('HSET', key, field, now + longest_ms)
+  return now + longest_ms
+end
 
 local function ring()
   redis.call('XADD', ns .. ':bell', 'MAXLEN', 1, '*', 'r', '1')

@@ -51,9 +51,10 @@ end
 -- it rings, or ticks.)
 local LONGEST_REST_MS, LOOK_AGAIN_MS = 60000, 1000
 local function wake_one(name)
-  local at = redis.call('HMGET', lease_key(name), 'owner', 'until', 'rest')
-  local waits = math.min(tonumber(at[3]) or 0, now + LONGEST_REST_MS)
-  if at[1] then waits = math.max(waits, leased_until(at[2], tonumber(ARGV[7]))) end
+  local key = lease_key(name)
+  local at = redis.call('HMGET', key, 'owner', 'until', 'rest')
+  local waits = time_in(key, 'rest', at[3], LONGEST_REST_MS)
+  if at[1] then waits = math.max(waits, time_in(key, 'until', at[2], tonumber(ARGV[7]))) end
   if waits > now then sooner(math.min(waits, now + LOOK_AGAIN_MS)) else wake(name, 1, 1) end
 end
 

@@ -18,7 +18,7 @@ from workers.connectors.sql.verdicts import Phase
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Family, UniqueKey
-    from workers.connectors.sql.mysql.link import Connection
+    from workers.connectors.sql.mysql.connection import Connection
     from workers.errors import TargetError
 
 NUMBERS = frozenset(("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "year"))
