@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LEDGER_URL = "sqlite:////{folder}/ledger.db"
 NAMESPACE = "sim"
@@ -161,6 +164,10 @@ class Plan:
     killers: frozenset[str] = frozenset()
     retries_at_end: bool = True
     without: frozenset[str] = field(default_factory=frozenset)
+
+    def leaving_out(self, without: Iterable[str]) -> Plan:
+        """The same without these events, incidents and misfortunes, too."""
+        return replace(self, without=self.without | frozenset(without))
 
     def is_spared(self, actor: str) -> bool:
         """Whether nothing befalls this actor's calls to Redis."""
