@@ -89,14 +89,35 @@ class HoldLevel(str, Enum):
     CONNECTOR = "connector"
 
 
+class Phase(Enum):
+    """What was going on when a target failed: what follows from an error depends on it as much as on its code."""
+
+    CONNECT = "connect"
+    """Reaching the target and setting the session up; nothing of the user's was sent."""
+    LOCK = "lock"
+    """Opening a transaction, taking the lane's lock, reading its position: nothing can have been committed."""
+    RENDER = "render"
+    """Making statements of a batch; nothing was sent."""
+    EXECUTE = "execute"
+    """A query of the user's was running."""
+    COMMIT = "commit"
+    """COMMIT was sent, or whatever else cannot be taken back."""
+    PROBE = "probe"
+    """A look whether a target that was away, or held, is back."""
+
+
 class TargetError(SegsyncError):
     """A target refused or failed.
 
-    error_class   what to do about it
-    code          dialect and vendor's code, as in "mysql 1213" or "postgresql 40P01"
-    reason        our own sentence; never the vendor's text, never a value
-    level         how much is held, where `error_class` is HOLD
-    detail        the vendor's text; may hold people's data: only for a quarantine entry
+    error_class    what to do about it
+    code           dialect and vendor's code, as in "mysql 1213" or "postgresql 40P01"
+    reason         our own sentence; never the vendor's text, never a value
+    level          how much is held, where `error_class` is HOLD
+    detail         the vendor's text; may hold people's data: only for a quarantine entry
+    already_there  a unique key was violated: in a batch that was tried before, most likely by that very batch
+
+    phase          what was going on; None until the connector has said it
+    event_type     of the query that was running; "" outside of queries
     """
 
     def __init__(
@@ -107,10 +128,15 @@ class TargetError(SegsyncError):
         *,
         level: HoldLevel = HoldLevel.LANE,
         detail: str = "",
+        phase: Phase | None = None,
+        already_there: bool = False,
     ) -> None:
         self.error_class = error_class
         self.code = code
         self.reason = reason
         self.level = level
         self.detail = detail
+        self.phase = phase
+        self.already_there = already_there
+        self.event_type = ""
         super().__init__(f"{code}: {reason}")

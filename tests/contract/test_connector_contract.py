@@ -18,7 +18,9 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.memory import MemorySession
+    from workers.connectors.sql.connector import PooledSession, SqlConnector
 
 PATIENCE = 30.0
 """Seconds; more than any test needs, since a busy machine serves SQLite's waiting writers in no order."""
@@ -29,13 +31,13 @@ HOSTILE = "100% %s %(x)s :name ? {curly} $1 \U0001f600 é ' \" \\"
 class Rig:
     """A connector with a table `people (name)` behind it, whose names are at most 60 characters and unique."""
 
-    connector: Connector
+    connector: SqlConnector | MemoryConnector
     fetch: Callable[[], list[str]]
     literal: Callable[[str], str]
     locks_lanes: bool = True
-    opened: list[Session] = field(default_factory=list)
+    opened: list[PooledSession | MemorySession] = field(default_factory=list)
 
-    def open(self) -> Session:
+    def open(self) -> PooledSession | MemorySession:
         session = self.connector.open()
         self.opened.append(session)
         return session

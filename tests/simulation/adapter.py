@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-import workers.ledger.database as ledger_module
 from segsync import Producer, PushFailed
 from tests.simulation import store
 from tests.simulation.clocks import SimulatedSecrets, SimulatedThreading, SimulatedTime
@@ -27,7 +26,7 @@ from tests.simulation.plans import NAMESPACE
 from tests.simulation.target import SimulatedConnector
 from workers import runtime as runtime_module
 from workers.control import apply, pause
-from workers.delivery import rendering
+from workers.delivery import shipping
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError, Stale
 from workers.lanes import bell
@@ -110,7 +109,7 @@ def simulated(world: World) -> Iterator[None]:
         for name, value in list(vars(module).items()):
             if id(value) in instead:
                 replace(module, name, instead[id(value)])
-            elif value is rendering.render:
+            elif value is shipping.shipment:
                 replace(module, name, _deadly(world, value))
             elif value is runtime_module.connect:
                 replace(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
@@ -124,19 +123,18 @@ def simulated(world: World) -> Iterator[None]:
             setattr(owner, name, value)
 
 
-def _deadly(world: World, render: Any) -> Any:
-    """Some operations end whichever process renders them."""
+def _deadly(world: World, ship: Any) -> Any:
+    """Some operations end whichever process ships them."""
 
-    def rendered(integration: Any, segment: str, batch: Any) -> Any:
-        bodies = [m.operation.body for m in (*batch.removes, *batch.adds)]
-        bodies += [each.operation.body for each in batch.rejected]
+    def shipped(integration: Any, segment: str, batch: Any, **more: Any) -> Any:
+        bodies = [each.operation.body for each in (*batch.members, *batch.rejected)]
         for name in world.plan.killers:
             if any(f'"op":"{name}"'.encode() in body for body in bodies):
                 world.tell(f"renders {name}")
                 world.die()
-        return render(integration, segment, batch)
+        return ship(integration, segment, batch, **more)
 
-    return rendered
+    return shipped
 
 
 def _refused(world: World, what: str) -> str:
@@ -201,7 +199,7 @@ class Process:
 
     def _count_stale(self, error: Exception) -> None:
         self.stale = self.stale + 1 if isinstance(error, Stale) else 0
-        if self.stale > 5:  # noqa: PLR2004 - once or twice a revision may overtake it
+        if self.stale > 5:
             self.world.violation("a process is stale for good: it follows no revision any more")
 
     def wake(self, who: str) -> float:

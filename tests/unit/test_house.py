@@ -24,8 +24,6 @@ LONG_FILES = {
     "workers/cli/commands/preview.py",
     "workers/connectors/sql/mysql/link.py",
     "workers/connectors/sql/postgresql/link.py",
-    "workers/delivery/batching.py",
-    "workers/delivery/deliverer.py",
     "workers/ledger/database.py",
     "workers/monitoring/status.py",
 }
@@ -34,15 +32,12 @@ LONG_FUNCTIONS = {
     "tests/acceptance/test_outages.py::test_a_minute_without_the_ledger_holds_nothing_up_and_no_count_is_missing",
     "tests/acceptance/test_visibility.py::test_failures_are_seen_and_people_are_not",
     "tests/integration/ledger/test_statistics.py::test_stats_per_integration_event_type_and_hour",
-    "workers/delivery/deliverer.py::_settle",
 }
 
 NAMED_TWICE = {
     "Address",
-    "Attempt",
     "Done",
     "Entry",
-    "Plan",
     "Query",
     "Scope",
     "Source",

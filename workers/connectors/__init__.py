@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from workers.connectors.contract import Connector, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import SqlConnector
 
 DIALECTS = ("mysql", "postgresql", "sqlite")
 
 
-def connect(target: Target) -> Connector:
+def connect(target: Target) -> SqlConnector:
     """The connector of a target. Nothing is sent before its `open` or `probe`, which also check the URL.
 
     Raises TargetError (HOLD, CONNECTOR) for a dialect that there is no connector for.

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from workers.errors import Phase
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -61,7 +63,6 @@ def _look(target: Target) -> list[_Object] | None:
     """None where the server's packet could not hold them all."""
     # The driver takes 50 ms to load, and no other dialect needs it.
     from workers.connectors.sql.mysql.link import connect  # noqa: PLC0415
-    from workers.connectors.sql.verdicts import Phase  # noqa: PLC0415
 
     link = connect(target)
     try:

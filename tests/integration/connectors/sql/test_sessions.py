@@ -17,7 +17,8 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import PooledSession, SqlConnector
 
 PATIENCE = 5.0
 
@@ -28,7 +29,7 @@ class Rig:
     def __init__(self, target: Target, *create: str) -> None:
         self.database = Database(target)
         self.database.run("CREATE TABLE t (id int)", *create)
-        self.connector: Connector = connect(target)
+        self.connector: SqlConnector = connect(target)
 
     def surprised(self, statement: str) -> TargetError:
         """The error of a statement that follows an INSERT; the session is discarded, as after any error."""
@@ -59,7 +60,7 @@ def held(error: TargetError) -> bool:
     return error.error_class is ErrorClass.HOLD and error.level is HoldLevel.INTEGRATION
 
 
-def setting(session: Session, name: str) -> str:
+def setting(session: PooledSession, name: str) -> str:
     link = session._link  # type: ignore[attr-defined]
     return str(link.value(f"SHOW {name}" if session._connector.dialect == "postgresql" else f"SELECT @@{name}"))  # type: ignore[attr-defined]
 

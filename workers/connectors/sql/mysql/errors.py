@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.verdicts import UNLISTED, Verdict
+from workers.connectors.sql.verdicts import ALREADY_THERE, UNLISTED, Verdict
 from workers.errors import ErrorClass, HoldLevel
 
 if TYPE_CHECKING:
@@ -55,7 +55,6 @@ EXPIRED = _target("the account's password has expired")
 RIGHT = _query("the user has no right to do this")
 CRASHED = _target("a table is damaged and needs a repair")
 FULL = _target("the disk or a table is full")
-REPEATED = _data("a row with this unique key is already there")
 NO_PARENT = _data("a foreign key points at a row that is not there")
 HAS_CHILDREN = _data("other rows point at this row by a foreign key")
 WRONG_VALUE = _data("a value does not fit its column's type")
@@ -122,8 +121,8 @@ VERDICTS: Mapping[int, Verdict] = {
     # The data's fault.
     1048: NOT_NULL,
     1263: NOT_NULL,
-    1062: REPEATED,
-    1586: REPEATED,
+    1062: ALREADY_THERE,
+    1586: ALREADY_THERE,
     1216: NO_PARENT,
     1452: NO_PARENT,
     1217: HAS_CHILDREN,

@@ -17,8 +17,8 @@ from pymysql.constants import SERVER_STATUS
 from workers.connectors.sql.link import MARGIN, Link, calls, encoded, surprise
 from workers.connectors.sql.mysql import errors as mysql_errors
 from workers.connectors.sql.url import Address, address
-from workers.connectors.sql.verdicts import Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.verdicts import Verdict, judge
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.verdicts import UNLISTED, Verdict
+from workers.connectors.sql.verdicts import ALREADY_THERE, UNLISTED, Verdict
 from workers.errors import ErrorClass, HoldLevel
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ VERDICTS: Mapping[str, Verdict] = {
     "23": _data("a row breaks a constraint"),
     "23502": _data("a value is missing that its column needs"),
     "23503": _data("a foreign key points at a row that is not there, or other rows point at this row"),
-    "23505": _data("a row with this unique key is already there"),
+    "23505": ALREADY_THERE,
     "23514": _data("a row breaks a check constraint, or no partition takes it"),
     "23P01": _data("a row breaks an exclusion constraint"),
     "44000": _data("a row breaks its view's check option"),

@@ -22,8 +22,8 @@ from psycopg.conninfo import make_conninfo
 from workers.connectors.sql.link import MARGIN, Link, encoded, surprise, without_nul
 from workers.connectors.sql.postgresql import errors as postgresql_errors
 from workers.connectors.sql.url import address
-from workers.connectors.sql.verdicts import UNLISTED, Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.verdicts import UNLISTED, Verdict, judge
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

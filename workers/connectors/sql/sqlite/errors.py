@@ -10,7 +10,7 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.verdicts import UNLISTED, Verdict
+from workers.connectors.sql.verdicts import ALREADY_THERE, UNLISTED, Verdict
 from workers.errors import ErrorClass, HoldLevel
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ def _target(reason: str) -> Verdict:
 
 TOO_LARGE = Verdict(ErrorClass.SPLIT, "the statement is beyond one of SQLite's limits")
 SEVERAL = _query("the query is more than one statement")
-REPEATED = _data("a row with this unique key is already there")
 
 VERDICTS: Mapping[str, Verdict] = {
     "SQLITE_BUSY": _retry("another process holds the database's lock"),
@@ -51,9 +50,9 @@ VERDICTS: Mapping[str, Verdict] = {
     "SQLITE_CONSTRAINT_CHECK": _data("a row breaks a check constraint"),
     "SQLITE_CONSTRAINT_FOREIGNKEY": _data("a foreign key points at a row that is not there, or others at this row"),
     "SQLITE_CONSTRAINT_NOTNULL": _data("a value is missing that its column needs"),
-    "SQLITE_CONSTRAINT_PRIMARYKEY": REPEATED,
-    "SQLITE_CONSTRAINT_ROWID": REPEATED,
-    "SQLITE_CONSTRAINT_UNIQUE": REPEATED,
+    "SQLITE_CONSTRAINT_PRIMARYKEY": ALREADY_THERE,
+    "SQLITE_CONSTRAINT_ROWID": ALREADY_THERE,
+    "SQLITE_CONSTRAINT_UNIQUE": ALREADY_THERE,
     "SQLITE_CONSTRAINT_TRIGGER": _data("a trigger refused the row"),
     "SQLITE_CONSTRAINT_DATATYPE": _data("a value does not fit its column's type"),
     "SQLITE_MISMATCH": _data("a value does not fit its column's type"),

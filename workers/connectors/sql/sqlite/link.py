@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.link import Link, surprise, without_nul
 from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.url import address
-from workers.connectors.sql.verdicts import Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.verdicts import Verdict, judge
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
