@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from workers.connectors.contract import Session, Shipment
-    from workers.delivery.batch import Batch
+    from workers.delivery.batch import Batch, Key
     from workers.delivery.leases import Lease
     from workers.delivery.turn import Turn
     from workers.lanes import Lanes, Operation
@@ -116,12 +116,20 @@ class Attempts:
 
     @staticmethod
     def _others(turn: Turn, batch: Batch, kind: Kind) -> Sequence[Operation]:
-        """Of the batch itself, or where it is down to one, of what comes after it; spread over all there are."""
-        found = [member.operation for member in batch.members if member.operation.kind == kind]
-        if batch.alone is not None:
-            found = turn.buffer.profiles_after(batch.last, kind)
-        usable = [o for o in _spread(found) if o.sequence not in turn.aside and _has_key(turn, o)]
-        return usable if batch.alone is not None or len(usable) > 1 else []
+        """Of the batch itself, or where it is down to one, of what comes after it; spread over all there are.
+
+        Others are those of other keys: the same profile once more would tell nothing.
+        """
+        if batch.alone is None:
+            mine = [member.operation for member in batch.members if member.operation.kind == kind]
+            return _spread(mine) if len(mine) > 1 else []
+        own = {member.key for member in batch.members}
+        others: dict[Key, Operation] = {}
+        for operation in _spread(turn.buffer.profiles_after(batch.last, kind)):
+            key = _key(turn, operation)
+            if key is not None and key not in own and operation.sequence not in turn.aside:
+                others[key] = operation
+        return list(others.values())
 
 
 _NO_ANSWER = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
@@ -132,12 +140,11 @@ def _spread(operations: Sequence[Operation]) -> Sequence[Operation]:
     return operations[::step][:ASKED_AT_MOST]
 
 
-def _has_key(turn: Turn, operation: Operation) -> bool:
+def _key(turn: Turn, operation: Operation) -> Key | None:
     try:
-        key_of(profile(operation.body), turn.integration.key_fields)
+        return key_of(profile(operation.body), turn.integration.key_fields)
     except RowProblem:
-        return False
-    return True
+        return None
 
 
 class _Fence:

@@ -17,7 +17,7 @@ from workers.lanes.chunks import unpack
 from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from workers.connectors.contract import Rejection
     from workers.delivery.batch import BatchPolicy, Key
@@ -42,8 +42,9 @@ class Buffer:
     to     last sequence handed out: what lies behind it in a chunk was not
     clear  sequence of the last clear that makes what is before it moot, or ''
 
-    still_open  entries of retried operations that nothing came after, as looked up before each cut: the others are
-                not delivered. They change what a batch delivers, and never where it ends
+    still_open  entries of retried operations that nothing came after, as looked up before each cut, with the sequence
+                that each had first: the others are not delivered. They change what a batch delivers, and never where
+                it ends
     aside       operations that the lane says are to go to the quarantine, by sequence: nobody is told of them
     """
 
@@ -51,7 +52,7 @@ class Buffer:
         self.settled = done
         self.to = to
         self.clear = clear
-        self.still_open: frozenset[str] = frozenset()
+        self.still_open: Mapping[str, str] = {}
         self.aside: Mapping[str, Rejection] = {}
         self._moot_after: str | None = None
         self._operations: deque[tuple[Operation, str | None]] = deque()
@@ -137,7 +138,7 @@ class _Cutter:
         how: BatchPolicy,
         size: int,
         moot: tuple[str, str],
-        still_open: frozenset[str],
+        still_open: Mapping[str, str],
         aside: Mapping[str, Rejection],
     ) -> None:
         self._operations = operations
@@ -146,6 +147,7 @@ class _Cutter:
         self._moot_after, self._clear = moot
         self._still_open = still_open
         self._aside = aside
+        self._refused = _entries(operations, aside) if aside else frozenset()
         first, name = operations[0]
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
         self._members: dict[Key | str, Keyed] = {}
@@ -227,4 +229,15 @@ class _Cutter:
         self._members[member.key] = member
 
     def _is_gone(self, operation: Operation) -> bool:
-        return operation.retry is not None and operation.retry.entry not in self._still_open
+        """Whether something came after what it was retried for, or the same entry has been refused once more."""
+        retry = operation.retry
+        if retry is None:
+            return False
+        return retry.entry not in self._still_open or (
+            retry.entry in self._refused and operation.sequence not in self._aside
+        )
+
+
+def _entries(operations: Iterable[tuple[Operation, str | None]], aside: Mapping[str, Rejection]) -> frozenset[str]:
+    """The entries of the quarantine that are set aside again."""
+    return frozenset(each.retry.entry for each, _ in operations if each.retry is not None and each.sequence in aside)

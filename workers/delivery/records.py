@@ -15,6 +15,8 @@ from workers.events.profiles import profile
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workers.delivery.batch import Batch, Rejected
     from workers.delivery.leases import Lease
     from workers.errors import TargetError
@@ -104,12 +106,13 @@ def _delivery(
 
 
 def set_aside(
-    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool
+    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool, since: Mapping[str, str]
 ) -> tuple[list[Quarantined], Change]:
     """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there."""
     entries = [quarantined(lease, each, slot) for each, slot in zip(rejected, slots(batch, rejected), strict=True)]
-    opened = [(entry.slot, entry.uid, entry.sequence) for entry in entries]
-    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open)
+    firsts = [first_sequence(each.operation, since) for each in rejected]
+    opened = [(entry.slot, entry.uid, first) for entry, first in zip(entries, firsts, strict=True)]
+    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open, since=since)
 
 
 def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:
@@ -123,7 +126,7 @@ def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:
         segment=lease.segment,
         event_type=Kind(operation.kind).label,
         profile=str(profile(operation.body)["_id"]) if is_profile else None,
-        sequence=first_sequence(operation),
+        sequence=operation.sequence,
         at_ms=time.time_ns() // 1_000_000,
         code=rejected.code,
         reason=rejected.reason,

@@ -63,7 +63,9 @@ class Settlements:
     def settle(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> Over | None:
         """Trims the lane up to the batch and records it; None where the turn goes on."""
         rejected = [*batch.aside, *_left_out(batch, receipt)]
-        entries, change = set_aside(turn.lease, batch, rejected, idle=receipt.idle > 0, has_open=turn.open > 0)
+        entries, change = set_aside(
+            turn.lease, batch, rejected, idle=receipt.idle > 0, has_open=turn.open > 0, since=turn.buffer.still_open
+        )
         done = Done(started, receipt.idle, list(receipt.queries))
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))

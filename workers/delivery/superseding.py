@@ -16,7 +16,7 @@ import msgspec
 from workers.events.event import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workers.delivery.batch import Batch, Key, Rejected
     from workers.lanes import Operation
@@ -72,27 +72,35 @@ def _slot(rejected: Rejected, keys: dict[str, Key]) -> str:
 
 
 def change(
-    batch: Batch, rejected: Sequence[Rejected], opened: list[tuple[str, str, str]], *, idle: bool, has_open: bool
+    batch: Batch,
+    rejected: Sequence[Rejected],
+    opened: list[tuple[str, str, str]],
+    *,
+    idle: bool,
+    has_open: bool,
+    since: Mapping[str, str],
 ) -> Change:
     """What a settled batch means.
 
     opened    (slot, entry, first sequence) of what was rejected
     idle      whether no query is configured for the segment event that it is
     has_open  whether the lane has open entries: without any, what was written need not be told
+    since     of each entry that is retried: the sequence that it had first
     """
     refused = {each.operation.sequence for each in rejected}
     retried = _retried(batch, refused, idle=idle) if batch.retried else []
     event = None if batch.event is None or idle or refused else batch.event
-    cleared = first_sequence(event) if event is not None and event.kind == Kind.CLEAR else ""
+    cleared = first_sequence(event, since) if event is not None and event.kind == Kind.CLEAR else ""
     written = list(_written(batch, refused)) if has_open else []
     if has_open and event is not None and not cleared:
         written.append(SEGMENT)
     return Change(retried, written, cleared, [each for each in opened if each[0]])
 
 
-def first_sequence(operation: Operation) -> str:
+def first_sequence(operation: Operation, since: Mapping[str, str]) -> str:
     """When it came in, however often it was retried."""
-    return (operation.retry and operation.retry.first) or operation.sequence
+    first = since.get(operation.retry.entry, "") if operation.retry is not None else ""
+    return first or operation.sequence
 
 
 def _written(batch: Batch, refused: set[str]) -> Iterator[str]:

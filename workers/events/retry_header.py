@@ -13,7 +13,6 @@ class RetryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     integration  the only one to be told; None where the event never reached one, and goes to all that want it
     slot         as in lanes.Retry
     at_us        when it happened, Unix microseconds; None: as the event says
-    first        the sequence that it had when it first came in; "" where the event never was an operation
     """
 
     entry: str
@@ -21,7 +20,6 @@ class RetryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     integration: str | None = None
     slot: str = ""
     at_us: int | None = None
-    first: str = ""
 
 
 _decoder = msgspec.json.Decoder(RetryHeader)

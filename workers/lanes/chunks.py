@@ -25,14 +25,11 @@ class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entry    uid of its entry
     slot     field of the lane's hash of open entries in which `entry` stands as long as nothing came after it
     retries  how often it was retried, this time included
-    first    the sequence that it had when it first came in: what came after that is not older than it is. "" in
-             chunks of segsync before it was carried
     """
 
     entry: str
     slot: str
     retries: int
-    first: str = ""
 
 
 class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):

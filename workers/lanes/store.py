@@ -178,14 +178,17 @@ class Lanes:
             return More(reply[1].decode(), reply[2].decode(), reply[3], bool(reply[4]), reply[5:])
         return Lost() if reply[0] == b"lost" else Rest()
 
-    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> frozenset[str]:
-        """Those of these entries of the quarantine that nothing came after, and nobody dropped."""
+    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> dict[str, str]:
+        """Those of these entries of the quarantine that nothing came after, and nobody dropped.
+
+        Each with the sequence that it had when it first came in; "" where it was opened by a segsync that kept none.
+        """
         if not retries:
-            return frozenset()
+            return {}
         key = f"{self.namespace}:open:{integration}:{segment}"
         found: Any = self.redis.hmget(key, [retry.slot for retry in retries])
-        pairs = zip(retries, found, strict=True)
-        return frozenset(retry.entry for retry, entry in pairs if (entry or b"").split(b" ")[0] == retry.entry.encode())
+        opened = dict((value or b"").decode().partition(" ")[::2] for value in found)
+        return {retry.entry: opened[retry.entry] for retry in retries if retry.entry in opened}
 
     def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
         """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""

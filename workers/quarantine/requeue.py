@@ -128,7 +128,7 @@ def _requeued(entry: EntryDetail) -> Requeue:
         event = entry.payload if entry.event_type is None else event_of(entry)
         return Requeue(entry.uid, "", "", "", event=event, retry=encode(ticket))
     slot, since = _slot(entry), "" if entry.slot else entry.sequence
-    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=slot, first=entry.sequence)
+    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=slot)
     place = _placed(entry)
     return Requeue(
         place.entry, place.integration, place.segment, slot, since, event=event_of(entry), retry=encode(ticket)

@@ -192,7 +192,7 @@ class Router:
         elif len(bodies) != 1:
             load.resolve(header.entry, "open", "malformed", "the retry holds no proper profile, or several")
         else:
-            retry = Retry(header.entry, header.slot, header.retries, header.first)
+            retry = Retry(header.entry, header.slot, header.retries)
             operation = Operation(sequence.ms, sequence.n, 0, event.kind, event.at_us, bodies[0], retry)
             load.add(Wanted(segment_id, known.segment.name, (integration,)), operation)
 

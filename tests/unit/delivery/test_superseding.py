@@ -16,6 +16,8 @@ from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
+SINCE = {"old": "1" * 27}
+"""When the entry first came in that is retried as "old"."""
 ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
 
 
@@ -31,7 +33,7 @@ def operation(n: int, word: str) -> Operation:
 def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None) -> Batch:
     operations = [operation(n, word) for n, word in enumerate(words, start=1)]
     hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
-    hand.still_open = frozenset(still_open)
+    hand.still_open = dict.fromkeys(still_open, "")
     batch = hand.cut(ALL, limit)
     assert batch is not None
     return batch
@@ -40,7 +42,7 @@ def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None)
 def told(batch: Batch, *rejected: Operation, idle: bool = False, has_open: bool = True) -> Change:
     refused = [Rejected(each, "code", "why") for each in rejected]
     opened = [(slot, f"new-{n}", "since") for n, slot in enumerate(slots(batch, refused))]
-    return change(batch, refused, opened, idle=idle, has_open=has_open)
+    return change(batch, refused, opened, idle=idle, has_open=has_open, since=SINCE)
 
 
 def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
@@ -119,14 +121,13 @@ def test_segment_events_have_slots_of_their_own() -> None:
 
 def test_a_retried_clear_is_as_old_as_when_it_first_came() -> None:
     """Else it would supersede, for good, what was refused after it and before it was retried."""
-    first = operation(1, "clear").sequence
     later = operation(9, "clear")
-    retried = Operation(later.ms, 0, 0, later.kind, None, b"", Retry("e", "clear", 1, first))
+    retried = Operation(later.ms, 0, 0, later.kind, None, b"", Retry("old", "clear", 1))
     held = Buffer("", retried.sequence, "", [pack(None, [retried])])
-    held.still_open = frozenset({"e"})
+    held.still_open = SINCE
     batch = held.cut(ALL)
     assert batch is not None
-    assert told(batch).cleared == first
+    assert told(batch).cleared == SINCE["old"]
 
 
 def test_slots_keep_keys_apart_and_hide_them() -> None:
