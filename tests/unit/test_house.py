@@ -22,8 +22,6 @@ LONGEST_FILE = 300
 LONG_FILES = {
     "workers/cli/app.py",
     "workers/cli/commands/preview.py",
-    "workers/connectors/sql/mysql/link.py",
-    "workers/connectors/sql/postgresql/link.py",
     "workers/delivery/batching.py",
     "workers/delivery/deliverer.py",
     "workers/ledger/database.py",
