@@ -48,7 +48,7 @@ class Ran:
 
 
 @dataclass(slots=True)
-class Query:
+class TriedQuery:
     """One query of a batch, and what became of its statements.
 
     tried  for each statement, in order: what it did, or why it failed. Shorter than `statements` where the
@@ -95,8 +95,8 @@ class Untryable(SegsyncError):
     """Nothing was run: it could not have been rolled back."""
 
 
-def attempt(target: Target, batches: Sequence[Sequence[Query]]) -> Outcome:
-    """Runs each batch's statements in a transaction of its own and rolls it back; fills in `Query.tried`.
+def attempt(target: Target, batches: Sequence[Sequence[TriedQuery]]) -> Outcome:
+    """Runs each batch's statements in a transaction of its own and rolls it back; fills in `TriedQuery.tried`.
 
     A batch does not see what the one before it did. One that fails does not stop the next one; a lost target does,
     and so does a statement that has ended its transaction. Untryable for what no rollback would undo.
@@ -117,7 +117,7 @@ def attempt(target: Target, batches: Sequence[Sequence[Query]]) -> Outcome:
     return outcome
 
 
-def _refuse_what_stays(target: Target, batches: Sequence[Sequence[Query]]) -> None:
+def _refuse_what_stays(target: Target, batches: Sequence[Sequence[TriedQuery]]) -> None:
     statements = [statement for batch in batches for query in batch for statement in query.statements]
     if reason := vendor_of(target.dialect).what_stays(target, statements):
         raise Untryable(f"--try: nothing was run, since a rollback would not undo it: {reason}")
@@ -160,7 +160,7 @@ class _Trial:
         # Marks the session as ours; of a new name for each try, so that nobody waits for it.
         self._lock = f"segsync try {secrets.token_hex(16)}"
 
-    def run(self, batches: Sequence[Sequence[Query]]) -> None:
+    def run(self, batches: Sequence[Sequence[TriedQuery]]) -> None:
         """Fills in the outcome; raises nothing but KeyboardInterrupt between two batches."""
         try:
             for batch in filter(None, batches):
@@ -170,7 +170,7 @@ class _Trial:
             self._interrupt.shielded = True
             self._connector.dispose()
 
-    def _batch(self, batch: Sequence[Query]) -> None:
+    def _batch(self, batch: Sequence[TriedQuery]) -> None:
         session: Session | None = None
         error: TargetError | None = None
         try:
@@ -190,7 +190,7 @@ class _Trial:
             self._note(batch, error)
             self._interrupt.shielded = self._interrupt.asked
 
-    def _note(self, batch: Sequence[Query], error: TargetError | None) -> None:
+    def _note(self, batch: Sequence[TriedQuery], error: TargetError | None) -> None:
         if self._interrupt.asked:
             # In SQLite's own code an interrupt fails the statement, which is not at fault.
             self._outcome.interrupted = True
@@ -241,7 +241,7 @@ class _Trial:
             logging.disable(logging.NOTSET)
 
 
-def _run(session: Session, batch: Sequence[Query]) -> TargetError | None:
+def _run(session: Session, batch: Sequence[TriedQuery]) -> TargetError | None:
     """Runs a batch's statements in order, up to the first that fails; returns why."""
     for query in batch:
         for statement in query.statements:
