@@ -132,7 +132,7 @@ def _batches(hand: Buffer, how: BatchPolicy) -> Iterator[Batch]:
 
 
 def _rejection(event: int, index: int, code: str, reason: str) -> str:
-    return f"event {event}, profile {index}: {code}: {reason}"
+    return f"event {event}, profile {index + 1}: {code}: {reason}"
 
 
 def _read(path: Path) -> list[Event]:
