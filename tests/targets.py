@@ -109,7 +109,7 @@ class TargetDatabase:
             "scope": '{ database = "main", segments = "all" }',
             "batch": '{ size = 1000, timeout = "100ms" }',
         }
-        known = ("active", "tolerance", "exactly_once", "max_backlog", "when_full", "max_quarantine")
+        known = ("active", "ordering", "tolerance", "exactly_once", "max_backlog", "when_full", "max_quarantine")
         settings |= {setting: queries.pop(setting) for setting in known if setting in queries}
         lines = [f"[integrations.{key}]"]
         lines += [f"{name} = {queries.pop(name, value)}" for name, value in settings.items() if name not in leave_out]

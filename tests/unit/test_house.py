@@ -21,7 +21,6 @@ LONGEST_FILE = 300
 
 LONG_FILES = {
     "workers/cli/app.py",
-    "workers/cli/commands/preview.py",
     "workers/monitoring/status.py",
     "workers/templates/contexts.py",
 }

@@ -7,6 +7,7 @@ and with no more rights than a deliverer has. Implementations know their vendor 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -66,7 +67,7 @@ class Column:
     collation  its name; "" for what has none
     merges     what it takes for equal and segsync does not, as in ("case", "trailing blanks")
     required   a row cannot be inserted without a value for it
-    computed   the target computes it from other columns
+    computed   the expression that a generated column is computed by; "" for others
     """
 
     name: str
@@ -75,16 +76,35 @@ class Column:
     collation: str = ""
     merges: tuple[str, ...] = ()
     required: bool = False
-    computed: bool = False
+    computed: str = ""
+
+
+class KeyPart(Enum):
+    """What of a column is in a unique key."""
+
+    WHOLE = auto()
+    BEGINNING = auto()
+    EXPRESSION = auto()
+    """Something computed: the name that comes with it is no column's."""
+    SOME_ROWS = auto()
+    """The whole column, of the rows that a condition chooses."""
 
 
 @dataclass(frozen=True, slots=True)
 class UniqueKey:
-    """A unique key; `partial` if it does not hold for all rows or only for parts or expressions of columns."""
+    """A unique key.
+
+    columns     those that are in it as they are, or by their beginning
+    partial     it holds for some rows only
+    beginnings  columns of which only the first characters count
+    computed    an expression is in it, beside the columns
+    """
 
     name: str
     columns: tuple[str, ...]
     partial: bool = False
+    beginnings: tuple[str, ...] = ()
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +113,7 @@ class Table:
 
     engine         "" where the target has only one
     transactional  False: what is written stays, even when it is rolled back
+    followers      tables whose rows are deleted or emptied together with a row of this one (foreign keys)
     """
 
     name: str
@@ -100,6 +121,7 @@ class Table:
     unique: tuple[UniqueKey, ...] = ()
     engine: str = ""
     transactional: bool = True
+    followers: tuple[str, ...] = ()
 
 
 class Examined(Protocol):
@@ -128,14 +150,35 @@ class Opened:
     session: Examined | None = None
 
 
-def grouped(rows: Iterable[tuple[str, str, bool]]) -> tuple[UniqueKey, ...]:
-    """Unique keys out of one row for each column: the key's name, the column, whether that makes the key partial."""
-    columns: dict[str, list[str]] = {}
-    partial: dict[str, bool] = {}
+ALIKE = {
+    "case": ("a", "A"),
+    "accents": ("a", "\u00e1"),
+    "trailing blanks": ("a", "a "),
+    "how accents are composed": ("\u00e1", "a\u0301"),
+    "width": ("a", "\uff41"),
+    "invisible characters": ("a", "a\u00ad"),
+}
+"""Pairs of texts that a collation may take for one; asked, since names of collations do not tell."""
+NUMBER_SPELLING = "how a number is written (7, 007, 7.0)"
+TIME_SPELLING = "how a date or time is written"
+
+
+def grouped(rows: Iterable[tuple[str, str, KeyPart]]) -> tuple[UniqueKey, ...]:
+    """Unique keys out of one row for each part: the key's name, the column, and what of it counts."""
+    parts: dict[str, list[tuple[str, KeyPart]]] = {}
     for name, column, part in rows:
-        columns.setdefault(name, []).append(column)
-        partial[name] = partial.get(name, False) or part
-    return tuple(UniqueKey(name, tuple(found), partial[name]) for name, found in columns.items())
+        parts.setdefault(name, []).append((column, part))
+    return tuple(_key(name, found) for name, found in parts.items())
+
+
+def _key(name: str, parts: list[tuple[str, KeyPart]]) -> UniqueKey:
+    return UniqueKey(
+        name,
+        tuple(column for column, part in parts if part is not KeyPart.EXPRESSION),
+        partial=any(part is KeyPart.SOME_ROWS for _, part in parts),
+        beginnings=tuple(column for column, part in parts if part is KeyPart.BEGINNING),
+        computed=any(part is KeyPart.EXPRESSION for _, part in parts),
+    )
 
 
 def taken(looks: Mapping[str, Callable[[], Step]], lost: Callable[[], bool]) -> list[Step]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
-from workers.connectors.sql import positions
 from workers.errors import Matter, TargetError
-from workers.preflight.findings import Finding, Seen, judge
+from workers.preflight.findings import Finding, judge
 from workers.preflight.places import place
+from workers.preflight.position_table import unfit
 from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
+from workers.preflight.seen import Seen
 from workers.preflight.shapes import Unreadable, read
 
 if TYPE_CHECKING:
@@ -20,13 +21,11 @@ if TYPE_CHECKING:
     from workers.connectors.inspection import Examined, Opened, Table
     from workers.errors import Mistake
     from workers.integrations import Integration
-    from workers.preflight.findings import Level
+    from workers.preflight.seen import Level
     from workers.preflight.shapes import Shape
     from workers.templates import Query, QueryKind
 
     Changes = Sequence[tuple[Shape, Table | None]]
-
-LANE = "segsync check"
 
 
 @dataclass(slots=True)
@@ -100,7 +99,9 @@ class _Look:
         for kind, query in self.integration.queries.items():
             self._query(kind, query)
         if self.integration.exactly_once:
-            self._position()
+            where = f"integrations.{self.integration.key}.exactly_once"
+            whats = unfit(self.session, self.integration.key)
+            self.into.findings += [Finding("mistake", where, what) for what in whats]
 
     def _where(self, kind: QueryKind) -> str:
         return f"integrations.{self.integration.key}.queries.{kind}"
@@ -115,9 +116,11 @@ class _Look:
             return
         changes = self._changes(kind, trial)
         self._report(kind, trial, changes)
-        if not trial.refused:
-            self._sparse(kind, samples, trial.statements)
-        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values))
+        if not trial.refused and not self._sparse(kind, samples, trial.statements):
+            self._mixed(kind, samples)
+            self._bare(kind, samples)
+        alike = {} if trial.refused else samples.alike()
+        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike))
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]
 
@@ -156,14 +159,38 @@ class _Look:
         asked = [(each, self.session.explain(each)) for each in statements if not _is_call(each)]
         return [(statement, refusal) for statement, refusal in asked if refusal]
 
-    def _sparse(self, kind: QueryKind, samples: Samples, before: Sequence[str]) -> None:
+    def _sparse(self, kind: QueryKind, samples: Samples, before: Sequence[str]) -> bool:
         """A profile with nothing but its key takes other branches; only what is surely wrong with them counts."""
         statements = samples.sparse()
         if statements == list(before):
+            return False
+        return self._surely(kind, statements, "for a profile that has only its key: ")
+
+    def _surely(self, kind: QueryKind, statements: Sequence[str], when: str) -> bool:
+        """Whether the target surely refuses one of the statements, whatever the values; then it is told."""
+        refused = [(statement, refusal) for statement, refusal in self._refused(statements) if refusal.surely]
+        for statement, refusal in refused:
+            self._refusal(kind, statement, refusal, [], when)
+        return bool(refused)
+
+    def _mixed(self, kind: QueryKind, samples: Samples) -> None:
+        """In a batch, a poor profile may leave a comma too many, or a list without its end."""
+        if not (self.integration.batched and kind.has_profiles):
             return
-        for statement, refusal in self._refused(statements):
-            if refusal.surely:
-                self._refusal(kind, statement, refusal, [], "for a profile that has only its key: ")
+        for what, statements in samples.mixed().items():
+            if self._surely(kind, statements, f"in a batch with a profile {what}: "):
+                return
+
+    def _bare(self, kind: QueryKind, samples: Samples) -> None:
+        """What stands without quotes has the type of its value: one profile's number is another's boolean."""
+        if not kind.has_profiles:
+            return
+        for name, what, statements in samples.bare():
+            found = next((refusal for _, refusal in self._refused(statements) if refusal.surely), None)
+            if found is not None:
+                when = f"for a profile whose {name!r} is {what}"
+                remedy = f"expected it in quotes, or {{number …{name}}} where a number is wanted"
+                self._warn(kind, f"{when}: {told(found.error)}; {remedy}")
 
     def _report(self, kind: QueryKind, trial: _Trial, changes: Changes) -> None:
         for statement, refusal in trial.refused:
@@ -208,40 +235,6 @@ class _Look:
     def _unread(self, what: str) -> None:
         if what not in self.into.unread:
             self.into.unread.append(what)
-
-    # --- exactly_once -------------------------------------------------------------------------------------------
-
-    def _position(self) -> None:
-        """Rule 22: the table is there, has its columns and its key, and may be read, inserted into and updated."""
-        where, dialect = f"integrations.{self.integration.key}.exactly_once", self.session.dialect
-        statements = (
-            positions.make(dialect, LANE, self.integration.key),
-            positions.read(dialect, LANE),
-            positions.move(LANE, ""),
-        )
-        refused = list(dict.fromkeys(told(found.error) for each in statements if (found := self.session.explain(each))))
-        remedy = f"expected {positions.CREATE[dialect]}; and the rights to SELECT, INSERT and UPDATE"
-        if refused:
-            what = f"the table segsync_position cannot be used: {'; '.join(refused)}; {remedy}"
-            self.into.findings.append(Finding("mistake", where, what))
-            return
-        if table := self.session.table("", "segsync_position"):
-            self.into.findings += [Finding("mistake", where, f"{what}; {remedy}") for what in _unfit(table)]
-
-
-def _unfit(table: Table) -> list[str]:
-    found = []
-    if not any(key.columns == ("lane",) and not key.partial for key in table.unique):
-        found.append("the table segsync_position has no primary key over lane: each delivery would make a row")
-    if not table.transactional:
-        found.append(f"the table segsync_position is kept by {table.engine}, which has no transactions")
-    others = [each.name for name, each in table.columns.items() if each.required and name not in _POSITION]
-    if others:
-        found.append(f"the table segsync_position needs values for {', '.join(others)}, which segsync does not know")
-    return found
-
-
-_POSITION = frozenset(("lane", "integration", "position"))
 
 
 @dataclass(frozen=True, slots=True)

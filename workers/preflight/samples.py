@@ -13,7 +13,7 @@ from workers.templates import BadRows, Row, SegmentView
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from workers.templates import Query
 
@@ -45,6 +45,18 @@ DIGIT: Final = 9
 SHORTEST: Final = 4
 """Characters by which a value is told within a longer text."""
 SEGMENTS: Final = ("7007", "segment-7007", "00000000-0000-4000-9000-000000007007")
+
+
+MOST_BARE: Final = 30
+"""Fields that other types are tried for: each costs a few questions to the target."""
+OTHER_TYPES: Final[Mapping[str, object]] = {"a number": 8, "a text": "x", "a boolean": True, "missing": None}
+CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
+    "case": str.upper,
+    "leading blanks": lambda text: f" {text}",
+    "trailing blanks": lambda text: f"{text} ",
+    "leading zeros": lambda text: f"0{text}",
+}
+"""What keys may differ in."""
 
 
 class NoSample(Exception):
@@ -89,6 +101,53 @@ class Samples:
         except BadRows:
             return []
 
+    def mixed(self) -> dict[str, list[str]]:
+        """Batches in which a poor profile stands between two that have everything, by what is poor about it."""
+        full = self.values
+        poor = {
+            "that has only its key": {name: full[name] for name in (*self.key, SEGMENT)},
+            "whose lists are empty": {name: [] if isinstance(value, list) else value for name, value in full.items()},
+        }
+        found = {}
+        for what, values in poor.items():
+            try:
+                found[what] = self._statements(full, values, full)
+            except BadRows:
+                continue
+        return found
+
+    def bare(self) -> Iterator[tuple[str, str, list[str]]]:
+        """Statements for a field of another type: the field, what it is, and the statements.
+
+        In quotes such a value is a text like any other; bare, it changes the statement's meaning.
+        """
+        usual, values = self.render(), self.values
+        for name in [each for each in self.fields if each not in self.key][:MOST_BARE]:
+            for what, value in OTHER_TYPES.items():
+                try:
+                    statements = self._statements(values | {name: value})
+                except BadRows:
+                    continue
+                if statements != usual:
+                    yield name, what, statements
+
+    def alike(self) -> dict[str, list[str]]:
+        """In what two keys may differ without a difference in the statements, by field of the key."""
+        usual, values = self.render(), self.values
+        found: dict[str, list[str]] = {}
+        for name in self.key:
+            value = values[name]
+            if not isinstance(value, str) or self._same(usual, name, f"{value}q"):
+                continue  # what does not tell keys apart at all is another finding
+            found[name] = [what for what, change in CHANGES.items() if self._same(usual, name, change(value))]
+        return {name: differences for name, differences in found.items() if differences}
+
+    def _same(self, usual: list[str], name: str, value: str) -> bool:
+        try:
+            return value != self.values[name] and self._statements(self.values | {name: value}) == usual
+        except BadRows:
+            return False
+
     def bump(self, name: str) -> bool:
         """Another kind of value for a field; where none is named, a shorter one for the next. False: none is left."""
         before = self._segment
@@ -119,10 +178,10 @@ class Samples:
         """How many there can be."""
         return len(KINDS) * max(1, len(self.fields)) + len(self._segments)
 
-    def _statements(self, values: Mapping[str, object]) -> list[str]:
-        segment = SegmentView(str(values[SEGMENT]), NAME, TIME_US, SEQUENCE)
-        row = Row(profile({name: value for name, value in values.items() if name != SEGMENT}), TIME_US, SEQUENCE)
-        return self._query.render([row], segment)
+    def _statements(self, *rows: Mapping[str, object]) -> list[str]:
+        segment = SegmentView(str(rows[0][SEGMENT]), NAME, TIME_US, SEQUENCE)
+        fields = ({name: value for name, value in values.items() if name != SEGMENT} for values in rows)
+        return self._query.render([Row(profile(each), TIME_US, SEQUENCE) for each in fields], segment)
 
 
 _LITERAL = re.compile(r"[EeNn]?'(?:[^'\\]|''|\\.)*'|\d+", re.DOTALL)

@@ -14,6 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.preflight.literals import Computed, Value, folding, literals, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,14 +28,6 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """A literal beside a column. `text` without quotes; `quoted`: it is a text, and no number."""
-
-    text: str
-    quoted: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Shape:
     """What one INSERT, UPDATE, DELETE or MERGE does. Names are in small letters where the target ignores case.
 
@@ -43,6 +36,8 @@ class Shape:
     compared  literals that rows are chosen by (= and IN), by column
     conflict  what is said of a row that is there already; "" nothing
     on        ON CONFLICT's columns; None where it names none
+    computed  columns that a literal reaches through functions, or that are compared through them
+    ignores   the statement says IGNORE
     guarded   inserts only what a subquery does not find (NOT EXISTS), or is no plain VALUES
     grows     columns that are computed from themselves, as in n = n + 1
     named     all columns of this table that are named in quotes for identifiers
@@ -54,13 +49,19 @@ class Shape:
     listed: tuple[str, ...] | None = None
     inserted: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     compared: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    computed: Mapping[str, Computed] = field(default_factory=dict)
     conflict: Conflict = ""
+    ignores: bool = False
     on: tuple[str, ...] | None = None
     guarded: bool = False
     grows: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
 
 
+# sqlglot reads IGNORE in INSERT alone.
+_IGNORE = re.compile(
+    r"\s*(INSERT|UPDATE|DELETE)\s+(?:(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|QUICK)\s+)*(?:OR\s+)?IGNORE\b", re.IGNORECASE
+)
 # sqlglot reads no REPLACE; it is an INSERT that does away with the row that is there.
 _REPLACE = re.compile(r"\s*REPLACE\s+(?:(?:LOW_PRIORITY|DELAYED)\s+)?(?:INTO\s+)?", re.IGNORECASE)
 
@@ -71,12 +72,13 @@ def read(statement: str, dialect: str) -> list[Shape]:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     replaces = _REPLACE.match(statement)
     text = "INSERT INTO " + statement[replaces.end() :] if replaces else statement
+    ignores = _IGNORE.match(text)
+    text = f"{ignores[1]} {text[ignores.end() :]}" if ignores else text
+    how = _How(replaces=bool(replaces), ignores=bool(ignores))
     try:
-        tree = sqlglot.parse_one(text, dialect=VENDORS[dialect].reading.reader)
-        shapes = [
-            _shape(node, _Names(keeps_case=VENDORS[dialect].reading.quoted_names_keep_case), replaces=bool(replaces))
-            for node in _changes(tree)
-        ]
+        tree = sqlglot.parse_one(text, dialect=VENDORS[dialect].traits.reader)
+        names = _Names(keeps_case=VENDORS[dialect].traits.quoted_names_keep_case)
+        shapes = [_shape(node, names, how) for node in _changes(tree)]
     except Exception as error:  # noqa: BLE001 - a parser of many dialects may trip over anything; the target judges
         raise Unreadable(type(error).__name__) from None
     found = [shape for shape in shapes if shape is not None]
@@ -111,18 +113,26 @@ def _changes(tree: exp.Expr) -> Iterator[exp.Expr]:
             yield node
 
 
-def _shape(node: exp.Expr, names: _Names, *, replaces: bool) -> Shape | None:
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What the statement's first words said, which sqlglot was not shown."""
+
+    replaces: bool
+    ignores: bool
+
+
+def _shape(node: exp.Expr, names: _Names, how: _How) -> Shape | None:
     target = _target(node)
     if target is None:
         return None
     place = (names.table(target.args.get("db")), names.table(target.this))
     grows = tuple(_growing(node, names))
-    compared = _compared(node, names, target)
+    compared, computed = _compared(node, names, target)
     named = tuple(_named(node, names, target))
     if isinstance(node, exp.Insert):
-        return _insert(node, names, place, replaces=replaces, grows=grows)
+        return _insert(node, names, place, how, grows)
     verb: Verb = "update" if isinstance(node, exp.Update) else "delete" if isinstance(node, exp.Delete) else "merge"
-    return Shape(verb, *place, compared=compared, grows=grows, named=named)
+    return Shape(verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, named=named)
 
 
 def _target(node: exp.Expr) -> exp.Table | None:
@@ -143,18 +153,20 @@ def _target(node: exp.Expr) -> exp.Table | None:
 # --- INSERT ------------------------------------------------------------------------------------------------------
 
 
-def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], *, replaces: bool, grows: tuple[str, ...]) -> Shape:
+def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], how: _How, grows: tuple[str, ...]) -> Shape:
     listed = tuple(names.of(each) for each in node.this.expressions) if isinstance(node.this, exp.Schema) else None
     clause = node.args.get("conflict")
-    conflict: Conflict = "replace" if replaces else _conflict(node, clause)
+    conflict: Conflict = "replace" if how.replaces else _conflict(node, clause) or ("ignore" if how.ignores else "")
     keys = (clause.args.get("conflict_keys") or None) if clause is not None else None
     on = tuple(names.of(_bare(key).this) for key in keys if isinstance(_bare(key), exp.Column)) if keys else None
     source = node.expression
-    inserted = _inserted(source, listed) if listed and isinstance(source, exp.Values) else {}
+    rows = source if listed and isinstance(source, exp.Values) else None
+    inserted, computed = _inserted(rows, listed or ()) if rows is not None else ({}, {})
     guarded = isinstance(source, exp.Select) and source.args.get("where") is not None
     return Shape(
-        "insert", *place, listed=listed, inserted=inserted, conflict=conflict, on=on, guarded=guarded, grows=grows
-    )
+        "insert", *place, listed=listed, inserted=inserted, computed=computed, conflict=conflict, on=on,
+        ignores=how.ignores, guarded=guarded, grows=grows,
+    )  # fmt: skip
 
 
 def _bare(node: exp.Expr) -> exp.Expr:
@@ -172,29 +184,47 @@ def _conflict(node: exp.Expr, clause: exp.Expr | None) -> Conflict:
     return "ignore" if other == "IGNORE" or node.args.get("ignore") else ""
 
 
-def _inserted(source: exp.Expr, listed: tuple[str, ...]) -> dict[str, tuple[Value, ...]]:
+def _inserted(source: exp.Expr, listed: tuple[str, ...]) -> tuple[dict[str, tuple[Value, ...]], dict[str, Computed]]:
     found: dict[str, list[Value]] = {}
+    computed: dict[str, Computed] = {}
     for row in source.expressions:
         for column, node in zip(listed, row.expressions, strict=False):
-            if value := _value(node):
+            if value := value_of(node):
                 found.setdefault(column, []).append(value)
-    return {column: tuple(values) for column, values in found.items()}
+            elif functions := folding(node):
+                computed[column] = Computed(functions, literals(node))
+    return {column: tuple(values) for column, values in found.items()}, computed
 
 
 # --- What rows are chosen by -------------------------------------------------------------------------------------
 
 
-def _compared(node: exp.Expr, names: _Names, target: exp.Table) -> dict[str, tuple[Value, ...]]:
+def _compared(
+    node: exp.Expr, names: _Names, target: exp.Table
+) -> tuple[dict[str, tuple[Value, ...]], dict[str, Computed]]:
     found: dict[str, list[Value]] = {}
+    computed: dict[str, Computed] = {}
     for test in node.find_all(exp.EQ, exp.NullSafeEQ, exp.In):
         if not _chooses(test, node):
             continue
         sides = [test.this, *(test.expressions if isinstance(test, exp.In) else [test.expression])]
-        columns = [side for side in sides if _is_of(side, node, target)]
-        if len(columns) == 1:
-            column = names.of(columns[0].this)
-            found.setdefault(column, []).extend(value for side in sides if (value := _value(side)))
-    return {column: tuple(values) for column, values in found.items()}
+        columns = [column for side in sides for column in _columns(side) if _is_of(column, node, target)]
+        if len(columns) != 1:
+            continue
+        column = names.of(columns[0].this)
+        functions = tuple(dict.fromkeys(name for side in sides for name in folding(side)))
+        if functions:
+            computed[column] = Computed(functions, tuple(value for side in sides for value in literals(side)))
+        else:
+            found.setdefault(column, []).extend(value for side in sides if (value := value_of(side)))
+    return {column: tuple(values) for column, values in found.items()}, computed
+
+
+def _columns(side: exp.Expr | None) -> list[exp.Expr]:
+    """The columns of one side of a comparison, those in subqueries left out."""
+    if side is None or isinstance(side, exp.Query) or side.find(exp.Query):
+        return []
+    return [side] if isinstance(side, exp.Column) else list(side.find_all(exp.Column))
 
 
 def _chooses(test: exp.Expr, node: exp.Expr) -> bool:
@@ -242,9 +272,3 @@ def _uses(part: exp.Expr, column: str, names: _Names) -> bool:
         if names.of(each.this) == column and not new:
             return True
     return False
-
-
-def _value(node: exp.Expr) -> Value | None:
-    while isinstance(node, (exp.Paren, exp.Neg)):
-        node = node.this
-    return Value(str(node.this), bool(node.is_string)) if isinstance(node, exp.Literal) else None

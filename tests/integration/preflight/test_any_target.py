@@ -136,3 +136,39 @@ def test_one_connector_out_of_reach_hides_no_other(anywhere: Place, monkeypatch:
 def test_single_queries_and_a_list_of_keys_are_tried(anywhere: Place) -> None:
     single = anywhere.database.single_queries()
     assert anywhere.findings(**single, leave_out=("batch",)) == []
+
+
+def test_a_key_that_a_query_folds_is_named(anywhere: Place) -> None:
+    queries = anywhere.database.queries()
+    found = anywhere.findings(
+        add=queries["add"].replace("'{$lead.CustomID}'", "lower(trim('{$lead.CustomID}'))"),
+        remove='DELETE FROM member WHERE segment_id = {segment_id} AND lower(client_id) IN ({batch_in "CustomID"})',
+    )
+    assert {each.where for each in found} == {"integrations.members.key"}
+    assert ["LOWER and TRIM" in each.what for each in found].count(True) == 1
+    assert ["through LOWER:" in each.what for each in found].count(True) == 1
+
+
+def test_a_key_that_a_tag_folds_is_named(anywhere: Place) -> None:
+    add = anywhere.database.queries()["add"].replace("{$lead.CustomID}", "{sha256(lower(trim $lead.CustomID))}")
+    told = [each.what for each in anywhere.findings(add=add)]
+    assert any("differ only in case, leading blanks and trailing blanks come out as one" in what for what in told)
+
+
+def test_a_nested_list_that_may_be_empty_is_tried_in_a_batch(anywhere: Place) -> None:
+    anywhere.database.run("CREATE TABLE tagged (segment_id integer, client_id varchar(20), tag varchar(20))")
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}{for $x = $l.tags}"
+        "({segment_id}, '{$l.CustomID}', '{$x}'){autocomma}{end}{autocomma}{end}"
+    )
+    found = [each for each in anywhere.findings(add=add) if each.level == "mistake"]
+    assert [each.what.startswith("in a batch with a profile ") for each in found] == [True]
+
+
+def test_exact_ordering_is_contradicted_by_a_column_that_folds(anywhere: Place) -> None:
+    anywhere.database.run(
+        "DROP TABLE member",
+        "CREATE TABLE member (segment_id bigint, client_id int, updated text, PRIMARY KEY (segment_id, client_id))",
+    )
+    found = anywhere.findings(ordering='"exact"')
+    assert ("mistake", "key") in marked(found)

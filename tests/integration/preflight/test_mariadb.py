@@ -56,12 +56,66 @@ def test_the_printed_queries_have_all_their_slips_told(mariadb: Place) -> None:
 
 def test_text_beside_a_number_is_told_with_its_remedy(mariadb: Place) -> None:
     make(mariadb, c="int")
-    (finding,) = mariadb.findings()
-    assert (finding.level, finding.where) == ("warning", "integrations.members.queries.remove")
-    assert "reads 'x' as 0" in finding.what
-    assert '{batch_in number "CustomID"}' in finding.what
+    found = mariadb.findings()
+    assert marked(found) == [("warning", "key"), ("warning", "remove")]
+    assert "ignores how a number is written (7, 007, 7.0) (type int" in found[0].what
+    assert "reads 'x' as 0" in found[1].what
+    assert '{batch_in number "CustomID"}' in found[1].what
     remedied = 'DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN ({batch_in number "CustomID"})'
-    assert mariadb.findings(remove=remedied) == []
+    assert set(marked(mariadb.findings(remove=remedied))) == {("warning", "key")}
+
+
+def test_ignore_bends_values_and_is_named(mariadb: Place) -> None:
+    make(mariadb)
+    queries = mariadb.database.queries()
+    (finding,) = mariadb.findings(add=queries["add"].replace("INSERT INTO", "INSERT IGNORE INTO"))
+    assert (finding.level, "300 becomes 127" in finding.what) == ("warning", True)
+    (finding,) = mariadb.findings(remove=queries["remove"].replace("DELETE", "DELETE IGNORE"))
+    assert "IGNORE in the change of 'member'" in finding.what
+
+
+def test_replace_is_named_where_it_takes_more_than_its_row_along(mariadb: Place) -> None:
+    make(mariadb)
+    add = mariadb.database.queries()["add"].rpartition("\n")[0].replace("INSERT", "REPLACE")
+    assert mariadb.findings(add=add) == []
+    mariadb.database.run(
+        "CREATE TABLE orders (s bigint, c varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin,"
+        " FOREIGN KEY (s, c) REFERENCES member (segment_id, client_id) ON DELETE CASCADE)",
+        "ALTER TABLE member ADD note varchar(9)",
+    )
+    (finding,) = mariadb.findings(add=add)
+    assert "'note' lose what they hold, and rows of 'orders' that point at it are deleted" in finding.what
+
+
+def test_a_unique_key_over_the_beginning_of_a_column_is_named(mariadb: Place) -> None:
+    make(mariadb, key="UNIQUE KEY u (segment_id, client_id(8))")
+    (finding,) = mariadb.findings()
+    assert "counts only the beginning of 'client_id'" in finding.what
+    assert "never meets" not in finding.what
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"), [("sha2(client_id, 256)", ""), ("lower(client_id)", "is computed by lcase")]
+)
+def test_a_unique_key_over_a_generated_column_is_one_over_its_sources(
+    mariadb: Place, expression: str, said: str
+) -> None:
+    make(mariadb, key="KEY (client_id)")
+    mariadb.database.run(
+        f"ALTER TABLE member ADD h varchar(99) {EXACT} AS ({expression}) STORED, ADD UNIQUE KEY u (segment_id, h)"
+    )
+    found = [each.what for each in mariadb.findings()]
+    assert [said in what for what in found] == [True] * bool(said)
+
+
+def test_another_unique_key_is_named(mariadb: Place) -> None:
+    make(mariadb)
+    mariadb.database.run("ALTER TABLE member ADD email varchar(99), ADD UNIQUE KEY mail (email)")
+    add = mariadb.database.queries()["add"].replace("updated)", "updated, email)", 1)
+    add = add.replace("{$lead._event_time})", "{$lead._event_time}, '{$lead.email}')")
+    (finding,) = mariadb.findings(add=add)
+    assert "has another unique key, mail (email)" in finding.what
+    assert "ON DUPLICATE KEY UPDATE then changes that one's row" in finding.what
 
 
 def test_a_number_beside_text_is_told(mariadb: Place) -> None:
@@ -103,10 +157,9 @@ def test_an_engine_without_transactions_is_a_mistake_only_for_exactly_once(maria
 def test_other_upserts_need_a_unique_key_too(mariadb: Place, verb: str) -> None:
     make(mariadb, key="KEY (client_id)")
     add = mariadb.database.queries()["add"].rpartition("\n")[0].replace("INSERT", verb)
-    (finding,) = mariadb.findings(add=add)
-    assert "never meets a row that is there" in finding.what
+    assert ["never meets" in each.what for each in mariadb.findings(add=add)].count(True) == 1
     mariadb.database.run("ALTER TABLE member ADD UNIQUE KEY (client_id, segment_id)")
-    assert mariadb.findings(add=add) == []
+    assert [each.what for each in mariadb.findings(add=add) if "IGNORE in the change" not in each.what] == []
 
 
 def test_a_column_that_must_have_a_value_is_named(mariadb: Place) -> None:

@@ -39,7 +39,9 @@ def test_values_that_fit_are_found_for_columns_of_any_type(postgresql: Place) ->
         f"({{segment_id}}, '{{$x.CustomID}}', {values}){{autocomma}}{{end}}"
         " ON CONFLICT (segment_id, client_id) DO UPDATE SET born = excluded.born"
     )
-    assert postgresql.findings(add=add) == []
+    (finding,) = postgresql.findings(add=add)
+    assert (finding.level, finding.where) == ("warning", "integrations.members.key")
+    assert "ignores case, hyphens and braces (type uuid)" in finding.what
 
 
 def test_on_conflict_without_its_key_is_a_mistake(postgresql: Place) -> None:
@@ -170,3 +172,31 @@ def test_a_pooler_is_told_by_its_sessions(
     (found,) = postgresql.check(postgresql.database.connector())
     (told,) = [each for each in found.steps if each.mark != "fine"]
     assert (told.name, told.mark, what in told.what) == ("direct", mark, True)
+
+
+def test_a_bare_placeholder_is_tried_as_other_types_too(postgresql: Place) -> None:
+    make(postgresql, more=", v int")
+    add = (
+        "INSERT INTO member (segment_id, client_id, v) VALUES {for $i, $x = $batch}"
+        "({segment_id}, '{$x.CustomID}', {$x.v}){autocomma}{end}"
+        " ON CONFLICT (segment_id, client_id) DO UPDATE SET v = excluded.v"
+    )
+    (finding,) = postgresql.findings(add=add)
+    assert finding.level == "warning"
+    assert finding.what.startswith("for a profile whose 'v' is a boolean: postgresql 42804")
+    assert postgresql.findings(add=add.replace("{$x.v}", "'{$x.v}'")) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "ignored"),
+    [("bigint", "how a number is written"), ("numeric", "how a number is written"), ("date", "how a date")],
+)
+def test_a_type_that_has_several_texts_for_a_value_is_named(postgresql: Place, column: str, ignored: str) -> None:
+    make(postgresql, c=column)
+    assert any(f"ignores {ignored}" in each.what for each in postgresql.findings())
+
+
+def test_an_expression_in_a_unique_key_is_named(postgresql: Place) -> None:
+    make(postgresql)
+    postgresql.database.run("ALTER TABLE member ADD email text", "CREATE UNIQUE INDEX mail ON member (lower(email))")
+    assert postgresql.findings() == []

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from workers.connectors.inspection import Column, Table, UniqueKey
 from workers.integrations import Integration, Scope
-from workers.preflight.findings import Finding, Seen, judge
+from workers.preflight.findings import Finding, judge
 from workers.preflight.samples import Samples
+from workers.preflight.seen import Seen
 from workers.preflight.shapes import read
 from workers.templates import QueryKind, compile_query
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from workers.preflight.shapes import Shape, Unreadable, Value, read
+from workers.preflight.literals import Value
+from workers.preflight.shapes import Shape, Unreadable, read
 
 
 def only(statement: str, dialect: str = "postgresql") -> Shape:

@@ -32,7 +32,7 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
 
 
 def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str]) -> bool:
-    if unique.partial:
+    if unique.partial or unique.beginnings or unique.computed:
         return False
     written = [fields.get(column.lower()) for column in unique.columns]
     if all(taken is None for taken in written):
@@ -43,7 +43,7 @@ def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], k
 
 def _is_computed(table: Table, column: str) -> bool:
     found = table.columns.get(column) or table.columns.get(column.lower())
-    return found is None or found.computed
+    return found is None or bool(found.computed)
 
 
 def _uses_key(unique: UniqueKey, fields: dict[str, frozenset[str]]) -> bool:

@@ -32,12 +32,13 @@ class PositionTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Traits:
     """What `check` must know to read queries and to judge them.
 
     reader                   sqlglot's name of the dialect
     upsert                   the clause by which an INSERT changes the row that is there
     upsert_whole             the same as it is advised, with what belongs to it
+    ignoring                 what IGNORE does here, after "IGNORE in the change of …"
     exact_text               types of columns that compare texts byte by byte
     quoted_names_keep_case   a name in quotes is not the same in small letters
     triggers_may_be_hidden   who may not make triggers does not see them
@@ -49,6 +50,7 @@ class Reading:
     upsert: str
     upsert_whole: str
     exact_text: str
+    ignoring: str = "passes over what does not fit without a word"
     quoted_names_keep_case: bool = False
     triggers_may_be_hidden: bool = False
     texts_may_be_numbers: bool = False
@@ -93,7 +95,7 @@ class Vendor:
     examine         a session that the target can be asked about in; raises only TargetError
     what_stays      why a rollback would not undo some statements, "" where it would; raises only TargetError
     position        `exactly_once`'s table
-    reading         how `check` reads queries
+    traits         how `check` reads queries
     preset          what `init` writes
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
                     "" where the server lets no procedure do that
@@ -106,7 +108,7 @@ class Vendor:
     link: Callable[[Target], Link]
     examine: Callable[[Target], Examined]
     position: PositionTable
-    reading: Reading
+    traits: Traits
     preset: Preset
     aliases: tuple[str, ...] = ()
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing

@@ -143,7 +143,7 @@ def test_rejected_profiles_are_told_with_their_reason_and_never_their_values(sho
     assert status == 1
     assert "(7, 'A'" in out
     places = [line.partition(": bad")[0].partition(": missing")[0] for line in err.splitlines()]
-    assert sorted(places) == [f"segsync: event 1, profile {index}" for index in (1, 2, 3)]
+    assert sorted(places) == [f"segsync: event 1, profile {index}" for index in (2, 3, 4)]
     assert out.count("-- rejected: event 1, profile") == 3
     assert "secret" not in out + err
 
@@ -225,7 +225,7 @@ def test_a_missing_sql_file_is_a_difference(folder: Path, capsys: pytest.Capture
 def test_an_expected_rejection_is_no_difference(folder: Path) -> None:
     (folder / "bad.json").write_text(json.dumps(event("add", "")))
     preview.run("crm", folder, write=True)
-    assert "-- rejected: event 1, profile 0: missing key" in (folder / "bad.sql").read_text()
+    assert "-- rejected: event 1, profile 1: missing key" in (folder / "bad.sql").read_text()
     assert preview.run("crm", folder, write=False) == 0
 
 
@@ -268,7 +268,7 @@ def test_json_has_all_that_the_text_has(show: Callable[..., Any]) -> None:
     assert (query["event_type"], query["profiles"], query["tried"]) == ("add", 1, [])
     assert ["(7, 'value''s', NULL" in text and text[-1] != ";" for text in query["statements"]] == [True]
     assert (shown.pop("integration"), shown.pop("segment")) == ("crm", "7")
-    assert [each.partition(": ")[0] for each in shown.pop("rejected")] == ["event 1, profile 1"]
+    assert [each.partition(": ")[0] for each in shown.pop("rejected")] == ["event 1, profile 2"]
     assert shown == {"notes": ["segment_upsert: there is no such query, so nothing runs"]}
 
 

@@ -14,7 +14,7 @@ PRIMARY = UniqueKey("PRIMARY", ("seg", "k"))
 
 def table(*unique: UniqueKey, computed: bool = False) -> Table:
     columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "id")}
-    columns["low"] = Column("low", "text", "text", computed=computed)
+    columns["low"] = Column("low", "text", "text", computed="lower(mail)" if computed else "")
     return Table("t", columns, unique)
 
 
@@ -26,12 +26,26 @@ def table(*unique: UniqueKey, computed: bool = False) -> Table:
         (table(PRIMARY, UniqueKey("mail", ("mail",))), False),
         (table(PRIMARY, UniqueKey("mail", ("seg", "mail"))), False),
         (table(PRIMARY, UniqueKey("low", ("low",)), computed=True), False),
-        (table(UniqueKey("prefix", ("seg", "k"), partial=True)), False),
+        (table(UniqueKey("some", ("seg", "k"), partial=True)), False),
+        (table(UniqueKey("prefix", ("seg", "k"), beginnings=("k",))), False),
+        (table(UniqueKey("expression", ("seg", "k"), computed=True)), False),
         (table(UniqueKey("number", ("id",))), False),
         (table(), False),
         (None, False),
     ],
-    ids=["key", "own number", "other", "with other", "computed", "prefix", "no key of ours", "none", "untold"],
+    ids=[
+        "key",
+        "own number",
+        "other",
+        "with other",
+        "computed",
+        "partial",
+        "prefix",
+        "expression",
+        "no key of ours",
+        "none",
+        "untold",
+    ],
 )
 def test_only_keys_of_the_key_alone(found: Table | None, expected: bool) -> None:
     assert named_by_key_alone(found, INSERT, ("CustomID",)) is expected

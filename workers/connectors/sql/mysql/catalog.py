@@ -11,7 +11,19 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from workers.connectors.inspection import Column, Refusal, Step, Table, failed, grouped, taken
+from workers.connectors.inspection import (
+    ALIKE,
+    NUMBER_SPELLING,
+    TIME_SPELLING,
+    Column,
+    KeyPart,
+    Refusal,
+    Step,
+    Table,
+    failed,
+    grouped,
+    taken,
+)
 from workers.connectors.sql.mysql.link import connect, lock_name
 from workers.errors import Phase
 
@@ -23,6 +35,15 @@ if TYPE_CHECKING:
 
 NUMBERS = frozenset(("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "year"))
 TEXTS = frozenset(["char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"])
+SPELLINGS = {
+    **dict.fromkeys(NUMBERS, (NUMBER_SPELLING,)),
+    **dict.fromkeys(("date", "datetime", "timestamp", "time"), (TIME_SPELLING,)),
+    "uuid": ("case and hyphens",),
+    "inet4": ("how an address is written",),
+    "inet6": ("how an address is written",),
+    "binary": ("zero bytes at the end",),
+}
+"""What types without a collation take for equal."""
 OLDEST = {"MariaDB": (10, 4), "MySQL": (5, 7)}
 FILLED = ("auto_increment", "generated", "virtual", "stored", "persistent")
 """Of information_schema's `extra`: columns that get a value by themselves."""
@@ -74,7 +95,9 @@ class MysqlExamined:
         if not columns:
             return None
         engine = kinds[0][0] or ""
-        return Table(name, columns, self._unique(place), engine, self._transactional(engine))
+        return Table(
+            name, columns, self._unique(place), engine, self._transactional(engine), self._followers(schema, name)
+        )
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -155,39 +178,49 @@ class MysqlExamined:
     def _columns(self, place: str) -> dict[str, Column]:
         rows = self._ask(
             "SELECT column_name, data_type, column_type, character_set_name, collation_name,"
-            " is_nullable = 'NO' AND column_default IS NULL, extra"
+            " is_nullable = 'NO' AND column_default IS NULL, extra, generation_expression"
             f" FROM information_schema.columns WHERE {place} ORDER BY ordinal_position"
         )
         return {str(row[0]).lower(): self._column(*row) for row in rows}
 
     def _column(
         self, name: str, data_type: str, column_type: str, charset: str | None, collation: str | None,
-        bare: int, extra: str,
+        bare: int, extra: str, expression: str | None,
     ) -> Column:  # fmt: skip
-        merges = self._collation(charset, collation) if charset and collation else ()
+        merges = self._collation(charset, collation) if charset and collation else SPELLINGS.get(data_type, ())
         if data_type == "char" and "trailing blanks" not in merges:
             merges = (*merges, "trailing blanks")
         filled = any(word in extra.lower() for word in FILLED)
-        computed = filled and "auto_increment" not in extra.lower()
-        required = bool(bare) and not filled
-        return Column(name, column_type, _family(data_type), collation or "", merges, required, computed)
+        return Column(
+            name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled, expression or ""
+        )
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:
         """What a collation takes for equal: asked, since names do not tell (utf8mb4_bin pads with blanks)."""
         if collation not in self._merges:
-            a = f"CONVERT('a' USING {charset}) COLLATE {collation}"
-            others = {"case": "A", "accents": "\u00e1", "trailing blanks": "a "}
-            asked = ", ".join(f"{a} = CONVERT('{other}' USING {charset})" for other in others.values())
+            asked = ", ".join(
+                f"CONVERT('{one}' USING {charset}) COLLATE {collation} = CONVERT('{other}' USING {charset})"
+                for one, other in ALIKE.values()
+            )
             answers = self._ask(f"SELECT {asked}")[0]
-            self._merges[collation] = tuple(what for what, same in zip(others, answers, strict=True) if same)
+            self._merges[collation] = tuple(what for what, same in zip(ALIKE, answers, strict=True) if same)
         return self._merges[collation]
 
     def _unique(self, place: str) -> tuple[UniqueKey, ...]:
         rows = self._ask(
-            "SELECT index_name, column_name, sub_part IS NOT NULL OR column_name IS NULL"
+            "SELECT index_name, column_name, sub_part IS NOT NULL"
             f" FROM information_schema.statistics WHERE {place} AND non_unique = 0 ORDER BY index_name, seq_in_index"
         )
-        return grouped((name, str(column).lower(), bool(part)) for name, column, part in rows)
+        return grouped((name, str(column).lower(), _part(column, cut)) for name, column, cut in rows)
+
+    def _followers(self, schema: str, name: str) -> tuple[str, ...]:
+        rows = self._ask(
+            "SELECT DISTINCT table_name FROM information_schema.referential_constraints"
+            " WHERE delete_rule IN ('CASCADE', 'SET NULL', 'SET DEFAULT')"
+            f" AND unique_constraint_schema = {_quoted(schema) if schema else 'DATABASE()'}"
+            f" AND referenced_table_name = {_quoted(name)} ORDER BY 1"
+        )
+        return tuple(str(row[0]) for row in rows)
 
     def _transactional(self, engine: str) -> bool:
         """False only where the server says so; a view has no engine of its own."""
@@ -219,6 +252,12 @@ class MysqlExamined:
 def _quoted(text: str) -> str:
     """A literal: the link has set and asserted the mode in which a backslash escapes."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0") + "'"
+
+
+def _part(column: str | None, cut: int) -> KeyPart:
+    if column is None:
+        return KeyPart.EXPRESSION
+    return KeyPart.BEGINNING if cut else KeyPart.WHOLE
 
 
 def _family(data_type: str) -> Family:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.mysql.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Reading, Vendor
+from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,12 +60,14 @@ MYSQL = Vendor(
         make="INSERT IGNORE INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')",
         lock=" FOR UPDATE",
     ),
-    reading=Reading(
+    traits=Traits(
         reader="mysql",
         upsert="ON DUPLICATE KEY UPDATE",
         upsert_whole="ON DUPLICATE KEY UPDATE",
         exact_text="varbinary(1020), or the collation utf8mb4_0900_bin (MySQL from 8.0.17) or utf8mb4_nopad_bin"
         " (MariaDB)",
+        ignoring="stores what does not fit bent (300 becomes 127, 'old' becomes 0, a missing value 0) and passes over"
+        " what breaks a key, without a word",
         triggers_may_be_hidden=True,
         texts_may_be_numbers=True,
     ),

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from workers.connectors.inspection import Column, Refusal, Step, Table, failed, grouped, taken
+from workers.connectors.inspection import (
+    ALIKE,
+    NUMBER_SPELLING,
+    TIME_SPELLING,
+    Column,
+    KeyPart,
+    Refusal,
+    Step,
+    Table,
+    failed,
+    grouped,
+    taken,
+)
 from workers.connectors.sql.postgresql.link import connect, lock_number
 from workers.errors import Phase, TargetError
 
@@ -28,6 +40,25 @@ PATIENCE = 2.0
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 EXPLAIN = "EXPLAIN (COSTS OFF) "
 FAMILIES: dict[str | None, Family] = {"N": "number", "S": "text"}
+
+
+SPELLINGS: dict[str, tuple[str, ...]] = {
+    "citext": ("case",),
+    "bpchar": ("trailing blanks",),
+    "uuid": ("case, hyphens and braces",),
+    "bytea": ("how bytes are written",),
+    "jsonb": ("how JSON is written",),
+    "macaddr": ("how an address is written",),
+}
+"""What types take for equal that have another text for the same value."""
+OF_CATEGORIES: dict[str, tuple[str, ...]] = {
+    "N": (NUMBER_SPELLING,),
+    "D": (TIME_SPELLING,),
+    "T": ("how a time is written",),
+    "B": ("how true and false are written",),
+    "I": ("how an address is written",),
+}
+"""The same by a type's category."""
 
 
 class PostgresqlExamined:
@@ -159,7 +190,8 @@ class PostgresqlExamined:
             " a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL"
             # A trigger before the insert (1: each row, 2: before, 4: insert) may fill it in.
             " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = a.attrelid AND g.tgtype & 7 = 7),"
-            " a.attgenerated <> ''"
+            " CASE WHEN a.attgenerated <> '' THEN (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d"
+            " WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END"
             " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
             " LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace"
             f" WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
@@ -169,34 +201,31 @@ class PostgresqlExamined:
     def _column(self, row: Row) -> Column:
         name, spelled, kind, category, collation, exact, required, computed = row
         merges: tuple[str, ...] = ()
-        if kind == "citext":
-            merges = ("case",)
-        elif kind == "bpchar":
-            merges = ("trailing blanks",)
-        elif exact == "f":
+        if exact == "f":
             merges = self._collation(str(collation))
+        else:
+            merges = SPELLINGS.get(str(kind)) or OF_CATEGORIES.get(str(category), ())
         shown = (collation or "").removeprefix("pg_catalog.")
-        family = FAMILIES.get(category, "other")
-        return Column(str(name), str(spelled), family, shown, merges, required == "t", computed == "t")
+        return Column(
+            str(name), str(spelled), FAMILIES.get(category, "other"), shown, merges, required == "t", computed or ""
+        )
 
     def _collation(self, collation: str) -> tuple[str, ...]:
         """What a collation that is not deterministic takes for equal: asked, since names do not tell."""
-        others = {"case": "A", "accents": "\u00e1", "trailing blanks": "a "}
-        asked = ", ".join(f"'a' COLLATE {collation} = '{other}'" for other in others.values())
+        asked = ", ".join(f"'{one}' COLLATE {collation} = '{other}'" for one, other in ALIKE.values())
         answers = self._ask(f"SELECT {asked}")[0]
-        return tuple(what for what, same in zip(others, answers, strict=True) if same == "t")
+        return tuple(what for what, same in zip(ALIKE, answers, strict=True) if same == "t")
 
     def _unique(self, oid: str) -> tuple[UniqueKey, ...]:
         rows = self._ask(
-            # An expression has no column of its own, and still makes the key one that holds for parts only.
-            "SELECT i.relname, coalesce(a.attname, ''), x.indpred IS NOT NULL OR x.indexprs IS NOT NULL"
+            "SELECT i.relname, a.attname, x.indpred IS NOT NULL"
             " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
             " CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY k (number, place)"
-            " LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number"
+            " LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number AND k.number > 0"
             f" WHERE x.indrelid = {oid} AND x.indisunique AND x.indisvalid AND k.place <= x.indnkeyatts"
             " ORDER BY i.relname, k.place"
         )
-        return grouped((str(name), str(column), partial == "t") for name, column, partial in rows)
+        return grouped((str(name), str(column), _part(column, partial)) for name, column, partial in rows)
 
     # --- The link -----------------------------------------------------------------------------------------------
 
@@ -227,6 +256,12 @@ def _short(judged: TargetError, error: Exception) -> TargetError:
 def _position(error: Exception) -> int | None:
     place = error.diag.statement_position if isinstance(error, psycopg.Error) else None
     return int(place) - len(EXPLAIN) if place and int(place) > len(EXPLAIN) else None
+
+
+def _part(column: str | None, partial: str | None) -> KeyPart:
+    if partial == "t":
+        return KeyPart.SOME_ROWS
+    return KeyPart.EXPRESSION if column is None else KeyPart.WHOLE
 
 
 def _text(value: bytes | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.postgresql.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Reading, Vendor
+from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
@@ -54,7 +54,7 @@ POSTGRESQL = Vendor(
         " ON CONFLICT DO NOTHING",
         lock=" FOR UPDATE",
     ),
-    reading=Reading(
+    traits=Traits(
         reader="postgres",
         upsert="ON CONFLICT",
         upsert_whole="ON CONFLICT (…) DO UPDATE",

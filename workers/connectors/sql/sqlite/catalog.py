@@ -11,7 +11,17 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workers.connectors.inspection import Column, Refusal, Step, Table, UniqueKey, taken
+from workers.connectors.inspection import (
+    NUMBER_SPELLING,
+    Column,
+    KeyPart,
+    Refusal,
+    Step,
+    Table,
+    UniqueKey,
+    grouped,
+    taken,
+)
 from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
@@ -23,6 +33,10 @@ if TYPE_CHECKING:
     from workers.connectors.inspection import Family
     from workers.errors import TargetError
 
+GENERATED = (2, 3)
+"""Of table_xinfo's `hidden`: columns that are computed, virtual and stored."""
+FOLLOWING = ("CASCADE", "SET NULL", "SET DEFAULT")
+"""What a foreign key may say of its row when the one it points at goes."""
 OLDEST = (3, 24, 0)
 """The first with ON CONFLICT … DO UPDATE."""
 
@@ -69,7 +83,7 @@ class SqliteExamined:
         unique = list(self._unique(place, name))
         if keys and all(set(keys) != set(one.columns) for one in unique):
             unique.append(UniqueKey("PRIMARY KEY", tuple(keys)))  # INTEGER PRIMARY KEY has no index of its own
-        return Table(name, columns, tuple(unique))
+        return Table(name, columns, tuple(unique), followers=self._followers(name))
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -84,11 +98,22 @@ class SqliteExamined:
     def _column(self, table: str, row: tuple[Any, ...], keys: list[str]) -> Column:
         _, name, declared, needed, default, _, hidden = row
         rowid = [str(name).lower()] == keys and str(declared).upper() == "INTEGER"
+        family = _affinity(str(declared))
         merges = self._merges(table, str(name)) if not hidden else ()
         required = bool(needed) and default is None and not rowid and not hidden
         collation = "NOCASE" if "case" in merges else "RTRIM" if merges else ""
-        computed = bool(hidden)
-        return Column(str(name), str(declared), _affinity(str(declared)), collation, merges, required, computed)
+        if family == "number":
+            merges = (*merges, NUMBER_SPELLING)
+        computed = _expression(self._definition(table), str(name)) if hidden in GENERATED else ""
+        return Column(str(name), str(declared), family, collation, merges, required, computed)
+
+    def _definition(self, table: str) -> str:
+        """The CREATE TABLE, as it was written."""
+        place, _, name = table.rpartition(".")
+        schema = f"{place}.sqlite_master" if place else "sqlite_master"
+        literal = "'" + name[1:-1].replace('""', '"').replace("'", "''") + "'"
+        rows = self._ask(f"SELECT sql FROM {schema} WHERE lower(name) = lower({literal})")
+        return str(rows[0][0] or "") if rows else ""
 
     def _merges(self, table: str, name: str) -> tuple[str, ...]:
         """What the column's collation takes for equal: the first SELECT of a UNION lends it to the second's value."""
@@ -99,20 +124,47 @@ class SqliteExamined:
         return tuple(what for what, same in zip(("case", "trailing blanks"), answers[0], strict=True) if same)
 
     def _unique(self, place: str, name: str) -> list[UniqueKey]:
-        found = []
+        found: list[UniqueKey] = []
         for row in self._ask(f"PRAGMA {place}index_list({_identifier(name)})"):
             if row[2]:
                 parts = self._ask(f"PRAGMA {place}index_xinfo({_identifier(row[1])})")
-                columns = [part[2] for part in parts if part[5]]
-                partial = bool(row[4]) or None in columns
-                found.append(UniqueKey(str(row[1]), tuple(str(column).lower() for column in columns), partial))
+                found += grouped(
+                    (str(row[1]), str(part[2]).lower(), _part(part[2], row[4])) for part in parts if part[5]
+                )
         return found
+
+    def _followers(self, name: str) -> tuple[str, ...]:
+        tables = [str(row[0]) for row in self._ask("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1")]
+        return tuple(table for table in tables if self._follows(table, name))
+
+    def _follows(self, table: str, name: str) -> bool:
+        keys = self._ask(f"PRAGMA foreign_key_list({_identifier(table)})")
+        return any(str(key[2]).lower() == name.lower() and str(key[6]).upper() in FOLLOWING for key in keys)
 
     def _ask(self, statement: str) -> list[tuple[Any, ...]]:
         try:
             return self._connection.execute(statement).fetchall()
         except sqlite3.Error as error:
             raise _judged(error, Phase.LOCK) from None
+
+
+def _part(column: str | None, partial: int) -> KeyPart:
+    if partial:
+        return KeyPart.SOME_ROWS
+    return KeyPart.EXPRESSION if column is None else KeyPart.WHOLE
+
+
+def _expression(definition: str, column: str) -> str:
+    """What stands in brackets after a generated column's AS; "" where it cannot be found."""
+    found = re.search(rf'\b{re.escape(column)}\b"?[^,()]*\bAS\s*\(', definition, re.IGNORECASE)
+    if not found:
+        return ""
+    depth, start = 1, found.end()
+    for at, character in enumerate(definition[start:], start):
+        depth += (character == "(") - (character == ")")
+        if not depth:
+            return definition[start:at]
+    return ""
 
 
 def _version() -> Step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.sqlite.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Reading, Vendor
+from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
@@ -42,11 +42,12 @@ SQLITE = Vendor(
         " ON CONFLICT DO NOTHING",
         lock="",  # the transaction has the whole file
     ),
-    reading=Reading(
+    traits=Traits(
         reader="sqlite",
         upsert="ON CONFLICT",
         upsert_whole="ON CONFLICT (…) DO UPDATE",
         exact_text="text with COLLATE BINARY",
+        ignoring="passes over rows that break a constraint, without a word",
         names_may_be_texts=True,
     ),
     preset=PRESET,

@@ -1,0 +1,98 @@
+"""Which different keys a column or a query takes for one, and which literals for other rows. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.preflight.samples import SEGMENT, fields_in
+from workers.preflight.seen import Remark, Seen, fields, joined, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.connectors.inspection import Column, Table
+    from workers.preflight.literals import Value
+    from workers.preflight.shapes import Shape
+
+
+def merged(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """Keys that are two for segsync (rule 15), and one for the column or for the statement."""
+    if not seen.kind.has_profiles:
+        return
+    for column, values in (*shape.compared.items(), *shape.inserted.items()):
+        if column in table.columns:
+            yield from _by_column(seen, shape, table.columns[column], values)
+    for column, computed in shape.computed.items():
+        yield from _by_functions(seen, shape, column, computed.functions, computed.values)
+
+
+def _by_column(seen: Seen, shape: Shape, column: Column, values: Sequence[Value]) -> Iterator[Remark]:
+    keys = _keys(seen, values)
+    if not keys or not column.merges:
+        return
+    kept = f"collation {column.collation}" if column.collation else f"type {column.type}"
+    exact = seen.traits.exact_text if column.family == "text" else "keys that are written in one way, or a text column"
+    yield seen.merging(
+        f"column {column.name!r} of {shape.table!r}, which takes the key {keys[0]!r}, ignores "
+        f"{joined(column.merges)} ({kept}), while segsync keeps such keys apart: two profiles would "
+        f"share one row, and removing one removes both; expected {exact}"
+    )
+
+
+def _by_functions(
+    seen: Seen, shape: Shape, column: str, functions: Sequence[str], values: Sequence[Value]
+) -> Iterator[Remark]:
+    keys = _keys(seen, values)
+    if keys and functions:
+        yield seen.merging(
+            f"the key {keys[0]!r} reaches column {column!r} of {shape.table!r} through {joined(functions)}: "
+            "two profiles for whom that comes out the same share one row, and removing one removes both"
+        )
+
+
+def rendered_alike(seen: Seen, alike: dict[str, list[str]]) -> Iterator[Remark]:
+    """Keys whose statements are the same, since the query's own tags make them so; `alike` is of `Samples`."""
+    for key, differences in alike.items():
+        yield seen.merging(
+            f"keys {key!r} that differ only in {joined(differences)} come out as one, by the query's own functions: "
+            "two such profiles share one row, and removing one removes both"
+        )
+
+
+def _keys(seen: Seen, values: Sequence[Value]) -> list[str]:
+    return [name for name in fields(seen, values) if name in seen.integration.key_fields]
+
+
+def types(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """MySQL compares a number and a text as numbers; other databases refuse, or convert the literal."""
+    if not seen.traits.texts_may_be_numbers:
+        return
+    for column, value in ((column, value) for column, values in shape.compared.items() for value in values):
+        if column in table.columns:
+            yield from _type(seen, shape, table.columns[column], value)
+
+
+def _type(seen: Seen, shape: Shape, column: Column, value: Value) -> Iterator[Remark]:
+    for name in fields_in(value.text, seen.values):
+        if column.family == "number" and value.quoted and name != SEGMENT:
+            yield warning(_text_beside_number(seen, shape, column, name))
+        elif column.family == "text" and not value.quoted:
+            yield warning(_number_beside_text(shape, column, name))
+
+
+def _text_beside_number(seen: Seen, shape: Shape, column: Column, name: str) -> str:
+    number = f'{{batch_in number "{name}"}} or ' if seen.integration.batched else ""
+    variable = f"{{number $lead.{name}}}" if seen.integration.batched else f"{{number lead.{name}}}"
+    return (
+        f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with the text of {name!r}: MySQL reads "
+        f"'x' as 0 and '17 x' as 17, and so takes other rows; expected {number}{variable} (what is no number then "
+        "goes to quarantine), or a text column"
+    )
+
+
+def _number_beside_text(shape: Shape, column: Column, name: str) -> str:
+    quoted = "'{segment_id}'" if name == SEGMENT else "the value in quotes"
+    return (
+        f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with a number: MySQL then compares as "
+        f"numbers, so 7 is also '07', '7.0' and '7 x', and no index serves; expected {quoted}"
+    )

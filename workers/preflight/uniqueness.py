@@ -1,0 +1,158 @@
+"""Which row an upsert meets: what follows from a table's unique keys. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.preflight.samples import SEGMENT, fields_in
+from workers.preflight.seen import Remark, Seen, fields, joined, spelled, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.connectors.inspection import Table, UniqueKey
+    from workers.preflight.literals import Value
+    from workers.preflight.shapes import Shape
+
+
+def unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """An upsert meets the row that is there only by a unique key of what names the row."""
+    if shape.verb != "insert" or not shape.conflict:
+        return
+    listed, wanted = shape.listed or tuple(table.columns), _wanted(seen, shape)
+    keys = [_Key(key, table) for key in table.unique if not key.partial]
+    keys = [key for key in keys if key.sources <= set(listed)]
+    useful = keys if shape.on is None else [key for key in keys if set(key.key.columns) == set(shape.on)]
+    if not useful:
+        if shape.on is None:  # else a partial or computed one, or the target itself says that there is none
+            yield warning(_nothing_met(seen, shape, table, wanted or listed))
+        return
+    naming = [key for key in useful if not wanted or key.sources == set(wanted)]
+    if not naming:
+        yield warning(_other_rows(table, useful, wanted))
+        return
+    yield from _blurred(seen, table, naming)
+    if wanted:
+        yield from _second(seen, shape, table, [key for key in keys if not key.sources >= set(wanted)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A unique key with the columns that it comes down to, generated ones replaced by what they are computed from."""
+
+    key: UniqueKey
+    table: Table
+
+    @property
+    def sources(self) -> set[str]:
+        found: set[str] = set()
+        for name in self.key.columns:
+            column = self.table.columns.get(name)
+            found |= self._within(column.computed) if column is not None and column.computed else {name}
+        return found
+
+    @property
+    def expressions(self) -> list[str]:
+        """What its columns are computed by."""
+        columns = [self.table.columns[name] for name in self.key.columns if name in self.table.columns]
+        return [column.computed for column in columns if column.computed]
+
+    def _within(self, expression: str) -> set[str]:
+        words = {word.lower() for word in _WORD.findall(expression)}
+        return {name for name in self.table.columns if name.lower() in words}
+
+
+_WORD = re.compile(r"\w+")
+_KEEPING = frozenset({"sha", "sha1", "sha2", "sha224", "sha256", "sha384", "sha512", "md5", "digest", "hex", "unhex"})
+_KEEPING |= {"concat", "concat_ws", "encode", "decode", "convert", "convert_to", "cast"}
+"""Functions that give different values for different ones."""
+_CALL = re.compile(r"(\w+)\s*\(")
+
+
+def _blurred(seen: Seen, table: Table, keys: Sequence[_Key]) -> Iterator[Remark]:
+    """Keys that take different members for one."""
+    for key in keys:
+        if key.key.beginnings:
+            yield seen.merging(
+                f"the unique key {_keys([key])} of {table.name!r} counts only the beginning of "
+                f"{spelled(table, key.key.beginnings)}: two members who begin alike are one row, and overwrite each "
+                "other; expected a unique key over the whole columns"
+            )
+        folding = [name for text in key.expressions for name in _CALL.findall(text) if name.lower() not in _KEEPING]
+        if folding or key.key.computed:
+            how = f" by {joined(folding)}" if folding else ""
+            yield seen.merging(
+                f"the unique key {_keys([key])} of {table.name!r} is computed{how}: two members for whom it comes out "
+                "the same are one row"
+            )
+
+
+def _second(seen: Seen, shape: Shape, table: Table, keys: Sequence[_Key]) -> Iterator[Remark]:
+    """Another unique key that a member's other fields may meet: a freed e-mail address, taken by someone else."""
+    fields = [key for key in keys if _from_profile(seen, shape, key)]
+    if not fields or not seen.kind.has_profiles:
+        return
+    if shape.on is None and shape.conflict in ("update", "replace"):
+        what = f"{seen.traits.upsert if shape.conflict == 'update' else 'REPLACE'} then changes that one's row"
+    else:
+        what = "the database then refuses the row, until the other has given it up"
+    yield seen.merging(
+        f"{table.name!r} has another unique key, {_keys(fields)}: a profile can meet another member's row by it, and "
+        f"{what}"
+    )
+
+
+def _from_profile(seen: Seen, shape: Shape, key: _Key) -> bool:
+    values = [value for column in key.sources for value in shape.inserted.get(column, ())]
+    return any(name != SEGMENT for name in fields(seen, values))
+
+
+def _nothing_met(seen: Seen, shape: Shape, table: Table, named: Sequence[str]) -> str:
+    clause = seen.traits.upsert if shape.conflict == "update" else _CLAUSES.get(shape.conflict, "")
+    return (
+        f"{clause} never meets a row that is there: {table.name!r} has no unique key within "
+        f"{spelled(table, shape.listed or tuple(table.columns))}{_existing(table)}; every repetition inserts the same "
+        f"rows again; expected a primary or unique key over {spelled(table, named)}"
+    )
+
+
+def _other_rows(table: Table, useful: Sequence[_Key], wanted: Sequence[str]) -> str:
+    named = spelled(table, wanted)
+    return (
+        f"the unique key {_keys(useful)} of {table.name!r} is not over {named}, which name the row here: "
+        f"{_consequence(useful, wanted)}; expected a unique key over {named}"
+    )
+
+
+_CLAUSES = {"nothing": "DO NOTHING", "replace": "REPLACE", "ignore": "IGNORE"}
+
+
+def _wanted(seen: Seen, shape: Shape) -> tuple[str, ...]:
+    """The inserted columns that take the row's identity; () where they cannot all be told."""
+    columns: list[str] = []
+    for name in seen.identity:
+        taking = [column for column, values in shape.inserted.items() if _holds(values, name, seen)]
+        if len(taking) != 1:
+            return ()
+        columns += taking
+    return tuple(dict.fromkeys(columns))
+
+
+def _holds(values: Sequence[Value], name: str, seen: Seen) -> bool:
+    return any(name in fields_in(value.text, seen.values) for value in values)
+
+
+def _consequence(useful: Sequence[_Key], wanted: Sequence[str]) -> str:
+    if any(key.sources < set(wanted) for key in useful):
+        return "rows of different members or segments overwrite each other"
+    return "a row that is there is not met when another column of the key differs"
+
+
+def _existing(table: Table) -> str:
+    return f" (it has {_keys([_Key(key, table) for key in table.unique])})" if table.unique else " (it has none)"
+
+
+def _keys(keys: Sequence[_Key]) -> str:
+    return " and ".join(f"{each.key.name} ({', '.join(each.key.columns)})" for each in keys)
