@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workers.templates.codegen import Statement, generate
-from workers.templates.contexts import Layout, place_all
+from workers.templates.contexts import place_all
 from workers.templates.dates import zone
 from workers.templates.dialects import DIALECTS
 from workers.templates.expression_code import Target
@@ -21,7 +23,7 @@ from workers.templates.model import (
     SegmentView,
     TemplateErrors,
 )
-from workers.templates.nodes import Field, Node, Steps, Text
+from workers.templates.nodes import Field, Node, Steps, Text, walk
 from workers.templates.parser import parse
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
@@ -35,7 +37,11 @@ if TYPE_CHECKING:
     from workers.errors import Mistake
     from workers.templates.codegen import Render
     from workers.templates.dialect import Dialect
+    from workers.templates.layout import Layout
     from workers.templates.model import QueryKind, Row, SegmentView
+
+_UNION = re.compile(r"\bunion\b", re.IGNORECASE)
+"""What makes rows of several SELECTs, whose columns must be of one type: no text may become a CLOB among others."""
 
 MAX_STATEMENTS = 100
 
@@ -142,6 +148,8 @@ def compile_query(
     parsed = parse(text, kind, batch=batch)
     if target is None:
         raise TemplateErrors(text.mistakes)
+    if target.dialect.piece and any(isinstance(node, Text) and _UNION.search(node.text) for node in walk(parsed.nodes)):
+        target = replace(target, dialect=replace(target.dialect, piece=""))
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
     _check_number(text, statements, target.dialect)
