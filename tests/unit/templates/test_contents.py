@@ -10,7 +10,9 @@ ALL = ("mysql", "postgresql", "sqlite", "mssql", "oracle", "clickhouse")
 
 
 def warnings(expression: str, dialect: str = "postgresql") -> list[str]:
-    return [one.what for one in compiled(f"SELECT {{segment_id}}, {{lead.y}}, {expression}", dialect, batch=False).warnings]
+    return [
+        one.what for one in compiled(f"SELECT {{segment_id}}, {{lead.y}}, {expression}", dialect, batch=False).warnings
+    ]
 
 
 @pytest.mark.parametrize("dialect", ALL)
