@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit chaos bench clean
+.PHONY: install demo test lint unit proof chaos bench clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,17 @@ test: lint
 	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
 	$(BIN)/pytest -m "alone and not long" tests/acceptance
 
+EXAMPLES ?= 1000
+SEEDS ?= 2000
+FIRST ?= 1
+
+# What Hypothesis looks for, with many examples, others in each run (tests/proof.py); a failure prints how to repeat it.
+# Then histories of the whole system in one process (tests/simulation): `--only N` tells a failing one line by line.
+proof: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.mariadb
+	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m hypothesis tests/unit tests/integration
+	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
+
 ROUNDS ?= 50
 SEED ?= 1
 
@@ -47,7 +58,7 @@ chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
-# The figures of the README and the issue: throughput, timing, 50,000 lanes, a full Redis.
+# What takes time, alone on the machine: throughput, timing, 50,000 lanes, a full Redis.
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/pytest -m "alone" -s tests/acceptance

@@ -2,6 +2,7 @@
 
     SegsyncError
     ├── SettingsError        the configuration is wrong (all mistakes at once); exit status 2
+    ├── WrongUsage           an argument of a command cannot be understood; exit status 2
     ├── MalformedEvent       bytes that cannot be an event; quarantined, never raised past the intake
     ├── TargetError          a target refused or failed; carries what to do about it
     └── Stale                this process works by an older configuration than the applied one
@@ -51,6 +52,10 @@ class SettingsError(SegsyncError):
         super().__init__("\n".join([f"{source}: {count}", *(f"  {m}" for m in mistakes)]))
 
 
+class WrongUsage(SegsyncError):
+    """An argument cannot be understood; the message names it and what was expected."""
+
+
 class MalformedEvent(SegsyncError):
     """These bytes cannot be an event; the message says what was found and what was expected."""
 
@@ -84,6 +89,16 @@ class HoldLevel(str, Enum):
     CONNECTOR = "connector"
 
 
+class Matter(str, Enum):
+    """What a target's error is about, where somebody asks for more than what to do about it."""
+
+    OTHER = "other"
+    UNIQUE_KEY = "unique key"
+    """A row with this unique key is there already: in a batch that was tried before, most likely by that very batch."""
+    TYPES = "types"
+    """Types do not fit: a number may stand where a text is wanted, or the other way round."""
+
+
 class TargetError(SegsyncError):
     """A target refused or failed.
 
@@ -92,6 +107,7 @@ class TargetError(SegsyncError):
     reason        our own sentence; never the vendor's text, never a value
     level         how much is held, where `error_class` is HOLD
     detail        the vendor's text; may hold people's data: only for a quarantine entry
+    matter        what it is about
     """
 
     def __init__(
@@ -102,10 +118,12 @@ class TargetError(SegsyncError):
         *,
         level: HoldLevel = HoldLevel.LANE,
         detail: str = "",
+        matter: Matter = Matter.OTHER,
     ) -> None:
         self.error_class = error_class
         self.code = code
         self.reason = reason
         self.level = level
         self.detail = detail
+        self.matter = matter
         super().__init__(f"{code}: {reason}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -15,11 +16,42 @@ if TYPE_CHECKING:
     from workers.templates import Query, QueryKind
 
 ScopeKind = Literal["all", "ids", "groups", "tags"]
+
+
+class Ordering(StrEnum):
+    """What may pass what within a batch (rule 15); only exact and strict are written by a user."""
+
+    EXACT = "exact"
+    """Different texts of a key are different rows, says the configuration."""
+    STRICT = "strict"
+    """Nothing passes anything, and nothing is merged: also where what names a row cannot be told from the queries."""
+    FOLDED = "folded"
+    """The queries name rows by the key alone: keys that differ however far they are folded may pass one another."""
+    CATALOG = "catalog"
+    """As folded where the table has no unique key of other fields than the key's, as strict elsewhere."""
+
+    @property
+    def merges(self) -> bool:
+        """Whether an operation makes an earlier one of the very same key needless."""
+        return self in (Ordering.EXACT, Ordering.FOLDED)
+
+
+def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
+    """The least order that ends as one operation at a time does, as far as add's and remove's texts tell."""
+    naming = {kind.value: query.naming for kind, query in queries.items()}
+    add, remove = naming.get("add"), naming.get("remove")
+    if add is None or remove is None or not add.plain or not remove.plain or remove.others:
+        return Ordering.STRICT
+    if not add.others:
+        return Ordering.FOLDED
+    return Ordering.CATALOG if add.insert else Ordering.STRICT
+
+
 Tolerance = Literal["data", "none"]
 WhenFull = Literal["block", "drop"]
 
 DEFAULT_TIMEOUT_MS = 60_000
-"""How long a batch waits for its last profile where the file says nothing (spec: "Default timeout value")."""
+"""How long a batch waits for its last profile where the file says nothing."""
 DEFAULT_MAX_QUARANTINE = 100_000
 """Open entries of the quarantine that an integration may have where the file says nothing."""
 
@@ -77,6 +109,7 @@ class Integration:
     batch_size     operations that make a batch full, counted before merging
     timeout_ms     milliseconds from a batch's first event until it goes although it is not full
     queries        what is absent does nothing; add and remove are always there
+    ordering       what may pass what within a batch
     max_backlog    operations; None means no limit of its own
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
     digest         of what a delivery's statements depend on: queries, key, mode
@@ -95,6 +128,7 @@ class Integration:
     timeout_ms: int = 0
     exactly_once: bool = False
     tolerance: Tolerance = "data"
+    ordering: Ordering = Ordering.STRICT
     max_backlog: int | None = None
     when_full: WhenFull = "block"
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
@@ -105,6 +139,6 @@ class Integration:
 
     def _fingerprint(self) -> str:
         """32 hexadecimal digits; unlike `hash` the same in every process."""
-        parts = [*self.key_fields, "batch" if self.batched else "single"]
+        parts = [*self.key_fields, "batch" if self.batched else "single", self.ordering]
         parts += [f"{kind}={query.digest}" for kind, query in sorted(self.queries.items())]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

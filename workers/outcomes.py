@@ -1,7 +1,7 @@
 """What came of what was accepted: the records that scripts append to the outcomes stream.
 
 They are written by the same script that moves a lane or the intake on, so no count is lost when a
-process or the ledger dies (rule 28), and read by the drainer (`workers/ledger/database.py`), which writes
+process or the ledger dies (rule 28), and read by the drainer (`workers/ledger/ingest.py`), which writes
 them to the ledger. Only `Quarantined` carries profile data.
 """
 

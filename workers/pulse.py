@@ -17,14 +17,13 @@ from redis import RedisError
 
 from workers.errors import SegsyncError
 from workers.lanes.store import LONGEST_SLEEP_MS
+from workers.log import PULSE_GOES_ON, PULSE_PAUSES, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.lanes.messages import Tick, Wake
     from workers.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.02
 """Between two looks of a busy pulse: fifty a second are enough for anybody."""
@@ -80,17 +79,20 @@ class Pulse:
             self._thread.join(seconds)
 
     def _run(self) -> None:
-        failures = 0
+        failures, since = 0, 0.0
         while not self._stopping.is_set():
             try:
                 self._beat()
+                if failures:
+                    tell(PULSE_GOES_ON, tries=failures, seconds=time.monotonic() - since)
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: the pulse must go on
                 self._runtime = None
+                since = since if failures else time.monotonic()
                 failures += 1
                 pause = min(LONGEST_BACKOFF_SECONDS, 0.25 * 2**failures)
                 level = logging.WARNING if failures in (1, 10) or failures % 100 == 0 else logging.DEBUG
-                log.log(level, "the pulse pauses for %.1f s: %s", pause, _told(error))
+                tell(PULSE_PAUSES, level=level, seconds=pause, tries=failures, error=_told(error))
                 self._stopping.wait(pause)
 
     def _beat(self) -> None:

@@ -5,23 +5,27 @@ Plain code: tasks use it, `segsync drain` uses it, a REPL can.
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import socket
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from workers.connectors import connect
-from workers.delivery.compaction import compact_waiting
+from workers.delivery.compaction import Compactor
 from workers.delivery.deliverer import Deliverer
 from workers.delivery.leases import Heartbeat
 from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
+from workers.lanes.lease import UPKEEP, Leases
+from workers.ledger import health, identity
 from workers.ledger.database import Ledger
-from workers.ledger.ingest import Ingest
+from workers.ledger.errors import LedgerError
+from workers.ledger.ingest import Ingest, IngestReport
+from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
 from workers.quarantine.open_counts import OpenCounts
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
@@ -37,8 +41,6 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Tick
     from workers.settings import LocalSettings
     from workers.settings.revision import Applied
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -65,11 +67,13 @@ class Runtime:
         self._applied: Applied | None = None
         self._lanes: Lanes | None = None
         self._router: Router | None = None
+        self._compactor: Compactor | None = None
         self._connectors: dict[str, Connector] = {}
         self._deliverers: dict[str, Deliverer] = {}
         self._ledger: Ledger | None = None
         self._room: OpenCounts | None = None
         self._heartbeat = Heartbeat(lambda: self.lanes)
+        self.leases = Leases(lambda: self.lanes)
 
     def after_fork(self) -> None:
         """In a forked child, before anything else: nothing of the parent's is used."""
@@ -95,12 +99,13 @@ class Runtime:
         fresh = revision.read(self.redis, self.keys, self.local)
         if self._applied is not None and fresh.revision == self._applied.revision:
             return
-        log.info("working by revision %s of the configuration", fresh.revision)
+        tell(REVISION_FOLLOWED, revision=fresh.revision)
         for connector in self._connectors.values():
             connector.dispose()
         self._connectors, self._deliverers = {}, {}
-        self._lanes, self._router, self._ledger, self._room = None, None, None, None
+        # Before what is made from it: another thread may ask for that in between (the heartbeat does).
         self._applied = fresh
+        self._lanes, self._router, self._ledger, self._room, self._compactor = None, None, None, None, None
 
     @property
     def lanes(self) -> Lanes:
@@ -113,8 +118,10 @@ class Runtime:
     def ledger(self) -> Ledger:
         """The ledger, its schema brought up to date."""
         if self._ledger is None:
-            ledger = Ledger(self.applied.settings.ledger_url)
+            # Read anew: its password may have changed with the file that it stands in.
+            ledger = Ledger(revision.read(self.redis, self.keys, self.local).settings.ledger_url)
             ledger.upgrade()
+            identity.recognise(self.redis, self.keys, ledger)
             self._ledger = ledger
         return self._ledger
 
@@ -123,14 +130,14 @@ class Runtime:
         try:
             return self._following(lambda: self._routes().turn(token, seconds))
         except RoutingLost:
-            log.warning("another router took over; what was being moved is left to it")
+            tell(ROUTING_LOST)
             return 0
 
     def _routes(self) -> Router:
         if self._router is None:
             settings = self.applied.settings
             routes = Routes(settings.integrations, settings.default_database)
-            self._router = Router(self.redis, self.lanes, routes)
+            self._router = Router(self.lanes, routes, self.leases)
         return self._router
 
     def deliver(self, connector: str, token: str, seconds: float) -> Result:
@@ -171,18 +178,69 @@ class Runtime:
             self._connectors[key] = connect(target)
         return self._connectors[key]
 
+    def upkeep(self, token: str, seconds: float, *, rest: float, rest_of_ledger: float) -> None:
+        """A slice of what is done beside delivery, by one process at a time: due times, compaction, the ledger.
+
+        rest            seconds until there may be the next slice, if all is done
+        rest_of_ledger  the same if the ledger is away
+
+        Each of the three may take `seconds`. Raises LedgerError.
+        """
+        self._following(lambda: self._upkeep(token, seconds, rest, rest_of_ledger))
+
+    def _upkeep(self, token: str, seconds: float, rest: float, rest_of_ledger: float) -> None:
+        with self.leases.hold(UPKEEP, token) as held:
+            if held is None:
+                return
+            self.rescore(seconds)
+            self.compact(seconds)
+            try:
+                if self._ingest(seconds).empty:
+                    held.rest(rest, "all is done")
+            except LedgerError as error:
+                held.rest(rest_of_ledger, str(error))
+                raise
+
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
+        return self._ingest(seconds).written
+
+    def _ingest(self, seconds: float) -> IngestReport:
+        try:
+            report = self._write_outcomes(seconds)
+        except LedgerError as error:
+            self._ledger, self._room = None, None
+            health.failed(self.redis, self.keys, error)
+            raise
+        health.worked(self.redis, self.keys)
+        return report
+
+    def _write_outcomes(self, seconds: float) -> IngestReport:
         if self._room is None:
+            identity.claim(self.redis, self.keys, self.ledger, self.applied.installation)
             self._room = OpenCounts(self.redis, self.keys, self.ledger)
         self._room.before()
-        written = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds).written
+        report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
         self._room.after()
-        return written
+        return report
+
+    def rescore(self, seconds: float) -> None:
+        """Puts due times right after the clock or the settings have changed, for so long."""
+        ends = time.monotonic() + seconds
+        while self._rescored() and time.monotonic() < ends:
+            pass
+
+    def _rescored(self) -> bool:
+        return self._following(lambda: self.lanes.rescore())  # noqa: PLW0108 - by the revision that is followed then
 
     def compact(self, seconds: float) -> int:
         """Compacts lanes that have waited for long; returns the operations that were merged."""
-        return self._following(lambda: compact_waiting(self.lanes, self.applied.settings.integrations, seconds))
+        return self._following(lambda: self._compacting().run(seconds))
+
+    def _compacting(self) -> Compactor:
+        if self._compactor is None:
+            self._compactor = Compactor(self.lanes, self.applied.settings.integrations)
+        return self._compactor
 
     def tick(self, who: str) -> Tick:
         """What must be woken now."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from tests.targets import TargetDatabase
 from workers.lanes.chunks import MAX_OPERATIONS
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
 
 HOUR_MS = 3_600_000
 ROUNDS = 30

@@ -10,7 +10,7 @@ from tests.model import profiles
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.model import Model, profiles
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
 
 
 @pytest.fixture(params=["postgresql", "mysql"])

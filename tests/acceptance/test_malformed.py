@@ -10,7 +10,7 @@ from tests.targets import TargetDatabase
 from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
 
 KINDS = [
     b"not json",

@@ -19,7 +19,7 @@ from workers.quarantine import entries as quarantine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.acceptance.installation import Installation, Process
+    from tests.installation import Installation, Process
 
 MIB = 2**20
 TIMES = 100

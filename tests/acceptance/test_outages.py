@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from segsync import Producer
-    from tests.acceptance.installation import Installation, Process
+    from tests.installation import Installation, Process
     from tests.servers.mariadb import MariadbServer
 
 pytestmark = [pytest.mark.alone, pytest.mark.long]

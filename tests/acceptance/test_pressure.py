@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from redis.exceptions import OutOfMemoryError
 
-from tests.acceptance.installation import Installation
 from tests.acceptance.test_timing import seconds_until
+from tests.installation import Installation
 from tests.model import Model, profiles
 from tests.servers.redis import RedisServer
 from tests.targets import TargetDatabase

@@ -12,7 +12,7 @@ from tests.model import Model, profiles
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
     from tests.servers.mariadb import MariadbServer
 
 pytestmark = pytest.mark.alone

@@ -13,7 +13,7 @@ from tests.model import profiles
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
 
 pytestmark = pytest.mark.alone
 
@@ -49,7 +49,7 @@ def seconds_until(installation: Installation, target: TargetDatabase, segment: s
 def test_full_batches_go_at_once_and_partial_ones_after_their_timeout(
     installation: Installation, target: TargetDatabase
 ) -> None:
-    """Batch of 1000, timeout 2 s (the issue's figures)."""
+    """Batch of 1000, timeout 2 s."""
     start(installation, target.connector() + target.integration(batch='{ size = 1000, timeout = "2s" }'))
     installation.producer.add(1, profiles(*range(1000)))
     assert seconds_until(installation, target, "1", 1000) < 1.9

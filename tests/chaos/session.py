@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from redis import RedisError
 
-from tests.acceptance.installation import Installation, Process
 from tests.chaos.events import Model
 from tests.chaos.failover import Doubt
 from tests.chaos.servers import DIALECTS, Servers
 from tests.chaos.tables import ChaosTarget
+from tests.installation import Installation, Process
 from workers.settings import load, revision
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Jobs: events to rows on each database, in the test's own process."""
+"""Jobs: events to rows on each database, in the test's own process; and places, for tests of commands."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.installation import Installation
+from tests.installation import Installation
+from tests.integration.desk import Desk
 from tests.integration.jobs import Job
+from tests.integration.place import Place
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
@@ -43,3 +45,21 @@ def make_job(
 def job(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Job:
     """A job on each database in turn."""
     return make_job(target)
+
+
+@pytest.fixture
+def place(tmp_path: Path, redis_server: RedisServer, redis_client: redis.Redis, namespace: str) -> Place:
+    """An installation of this test's own, with nothing applied."""
+    return Place(tmp_path, redis_client, redis_server.url, namespace)
+
+
+@pytest.fixture
+def full_place(tmp_path: Path, own_redis: RedisServer, namespace: str) -> Place:
+    """The same on a Redis that this test may fill."""
+    return Place(tmp_path, own_redis.client(), own_redis.url, namespace)
+
+
+@pytest.fixture
+def desk(redis_client: redis.Redis, namespace: str) -> Desk:
+    """A router, and what it needs."""
+    return Desk(redis_client, namespace)

@@ -10,7 +10,7 @@ from workers.control.drain import drain
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
-    from tests.acceptance.installation import Installation
+    from tests.installation import Installation
     from tests.targets import TargetDatabase
     from workers.control.drain import DrainReport
     from workers.runtime import Runtime

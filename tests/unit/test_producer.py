@@ -19,12 +19,14 @@ from hypothesis import strategies as st
 
 import segsync
 from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
-from tests.events_table import ROWS, SECRET, Row, Verdict
 from tests.fake_redis import FakeRedis, producer_to
+from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
+from workers.events import profiles
 from workers.events.numerals import Numeral
-from workers.events.parsing import parse, profile
+from workers.events.parsing import parse
+from workers.events.profiles import profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,8 +136,9 @@ def test_the_client_sends_whatever_json_the_intake_takes(event: dict[str, Any], 
 
 def test_both_sides_have_the_same_limits() -> None:
     names = ("MAX_EVENT_BYTES", "MAX_ID_BYTES", "MAX_NAME_BYTES", "MAX_FACTS", "MAX_DEPTH")
+    ours = vars(profiles) | vars(events)
 
-    assert [getattr(segsync, name) for name in names] == [getattr(events, name) for name in names]
+    assert [getattr(segsync, name) for name in names] == [ours[name] for name in names]
 
 
 # --- The methods -------------------------------------------------------------------------------------------------

@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from workers.errors import SegsyncError
+from workers.errors import WrongUsage
 from workers.events.iso8601 import since_1970
 
 _AGE = re.compile(r"(\d{1,6}) ?(s|m|h|d|w)", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class WrongUsage(SegsyncError):
-    """An argument cannot be understood; the message names it and what was expected."""
 
 
 def moment(text: str, option: str, now: datetime) -> datetime:

@@ -6,21 +6,20 @@ so full that no worker can start still drains (rule 32), and a debugger can step
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from workers.delivery.turn import Failed, NothingDue
 from workers.lanes.clock import redis_ms
-from workers.ledger.database import LedgerError
+from workers.lanes.lease import ROUTE
+from workers.ledger.errors import LedgerError
+from workers.log import ROUTING_LOST, tell
 from workers.routing.router import RoutingLost
 
 if TYPE_CHECKING:
     from workers.lanes.messages import Wake
     from workers.runtime import Runtime
-
-log = logging.getLogger(__name__)
 
 TURN_SECONDS = 2.0
 """What one wake-up may take, as in the tasks."""
@@ -30,6 +29,7 @@ HEADS = 1_000
 """Due lanes of one set that are looked at for one that has not failed here."""
 MOST_CAUSES = 20
 COMPACT_SECONDS = 60.0
+RESCORE_SECONDS = 60.0
 LAST_OUTCOMES_SECONDS = 600.0
 
 
@@ -74,6 +74,7 @@ class _Drain:
 
     def run(self) -> DrainReport:
         ends = None if self.seconds is None else time.monotonic() + self.seconds
+        self.runtime.rescore(RESCORE_SECONDS)
         while ends is None or time.monotonic() < ends:
             wakes = self.runtime.tick("task").wakes
             for wake in wakes:
@@ -100,7 +101,7 @@ class _Drain:
         try:
             self.events += self.runtime.route(wake.token, TURN_SECONDS)
         except RoutingLost:
-            log.info("another router took over; it goes on")
+            tell(ROUTING_LOST)
 
     def _deliver(self, connector: str, wake: Wake) -> None:
         result = self.runtime.deliver(connector, wake.token, TURN_SECONDS)
@@ -127,7 +128,7 @@ class _Drain:
     def _more_is_due(self) -> bool:
         """Whether anything is due, besides what has failed here and has come round again."""
         redis, keys = self.runtime.redis, self.runtime.keys
-        if redis.xlen(keys.events):
+        if redis.xlen(keys.events) and not self.runtime.lanes.rests(ROUTE):
             return True
         now = redis_ms(redis)
         return any(self._set_is_due(integration, now) for integration in _open_integrations(self.runtime, now))

@@ -8,12 +8,12 @@ applied, own file wrong or another  the applied one, with one warning that names
 
 from __future__ import annotations
 
-import json
-import logging
 from typing import TYPE_CHECKING
 
 from workers.errors import SegsyncError, SettingsError
+from workers.log import FILE_DIFFERS, FILE_WRONG, tell
 from workers.settings import Settings, load, revision
+from workers.settings.differences import differences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from workers.runtime import Runtime
     from workers.settings.revision import Applied
-
-log = logging.getLogger(__name__)
 
 
 class UnfitRedis(SegsyncError):
@@ -53,14 +51,14 @@ def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:
             raise own
         revision.publish(runtime.redis, runtime.keys, own, only_first=True)
     elif isinstance(own, SettingsError):
-        log.warning("this worker's file is wrong; it works by the applied revision %s. %s", found.revision, own)
+        tell(FILE_WRONG, applied=found.revision, error=own)
     elif own.digest != found.digest:
-        log.warning(
-            "this worker's file differs from the applied revision %s (%s, by %s), which it works by: %s",
-            found.revision,
-            found.at,
-            found.by,
-            "; ".join(differences(found.text, own.published())),
+        tell(
+            FILE_DIFFERS,
+            applied=found.revision,
+            at=found.at,
+            by=found.by,
+            differences="; ".join(differences(found.text, own.published())),
         )
     return runtime.applied
 
@@ -70,21 +68,3 @@ def _own(path: Path | None) -> Settings | SettingsError:
         return load(path)
     except SettingsError as error:
         return error
-
-
-def differences(applied: str, own: str) -> list[str]:
-    """What differs between two published configurations, as key paths with + (new), - (gone) or ~ (changed)."""
-    before, after = _flat(json.loads(applied)), _flat(json.loads(own))
-    found = [f"- {path}" for path in before if path not in after]
-    found += [f"+ {path}" for path in after if path not in before]
-    found += [f"~ {path}" for path in after if path in before and before[path] != after[path]]
-    return sorted(found, key=lambda line: line[2:])
-
-
-def _flat(value: object, path: str = "") -> dict[str, object]:
-    if not isinstance(value, dict) or not value:
-        return {path: value}
-    flat: dict[str, object] = {}
-    for key, inner in value.items():
-        flat |= _flat(inner, f"{path}.{key}" if path else str(key))
-    return flat

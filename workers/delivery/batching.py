@@ -10,7 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.events.parsing import Kind, profile
+from workers.events.event import Kind
+from workers.events.profiles import profile
 from workers.lanes.chunks import Operation, Retry, unpack
 from workers.templates import Row, RowProblem, key_of
 
@@ -162,7 +163,7 @@ class Buffer:
         for operation, _ in self._operations:
             if operation.sequence >= self.clear:
                 return last
-            if operation.kind > _REMOVE:
+            if not operation.is_profile:
                 last = operation.sequence
         return None
 
@@ -239,7 +240,7 @@ class _Cutter:
             last = operation
             if operation.retry is not None:
                 self._batch.retried.append(operation)
-            if operation.kind > _REMOVE:
+            if not operation.is_profile:
                 break
         if last is not None:
             self._batch.last = last.sequence
@@ -249,7 +250,7 @@ class _Cutter:
     def _takes(self, operation: Operation, name: str | None) -> bool:
         """Puts one operation into the batch; False if the batch ends before it."""
         batch = self._batch
-        if operation.kind > _REMOVE:
+        if not operation.is_profile:
             # With a clear goes what it makes moot, and nothing else with any event.
             if batch.taken > (batch.moot if operation.sequence == self._clear else 0):
                 return False

@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.events.parsing import Kind, profile
+from workers.events.profiles import profile
 from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
 from workers.lanes.messages import Compaction, Waiting
 from workers.outcomes import Delivery, encode, new_uid
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 WINDOW_BYTES = 2**20
 """What is replaced at once, about, and read at once: a script that handles more keeps others waiting."""
 MOST_CHUNKS = 1_000
+"""Chunks that are replaced at once, however small they are: a script touches each of them."""
 PAGE = 32
 """Chunks that are read at once, of up to 256 KB each."""
 MOST_KEYS = 1_000_000
 """Keys that are remembered, at about 100 bytes each; of a larger segment some operations stay that could go."""
 
-_REMOVE = int(Kind.REMOVE)
 _Named = tuple[str | None, Operation]
 
 
@@ -77,7 +77,7 @@ class Thinner:
 
     def _comes_again(self, operation: Operation) -> bool:
         """Notes the key. What is retried is older than it stands: it supersedes nothing, and is looked up later."""
-        if operation.kind > _REMOVE:
+        if not operation.is_profile:
             self._later.clear()
             return False
         if operation.retry is not None:
@@ -109,40 +109,88 @@ def _groups(kept: Sequence[_Named]) -> Iterator[tuple[str | None, list[Operation
         yield group_name, group
 
 
-def compact_waiting(lanes: Lanes, integrations: Mapping[str, Integration], seconds: float) -> int:
-    """Compacts lanes that were noted, until none is left or the time is over; returns operations taken away.
+class Compactor:
+    """Compacts lanes that were noted, in slices of time; remembers the lane that it has not come to the end of.
 
-    Any number of processes may do it at once. Raises Stale and redis.RedisError; what is not done is noted again
-    when the lane has grown.
+    Any number of processes may do it at once. What is not done is noted again when the lane has grown.
     """
-    ends = time.monotonic() + seconds
-    less = 0
-    while time.monotonic() < ends and (waiting := lanes.next_waiting()) is not None:
-        integration = integrations.get(waiting.integration)
-        if integration is not None and integration.batched:
-            less += _compact(lanes, integration, waiting, ends)
-    return less
+
+    def __init__(self, lanes: Lanes, integrations: Mapping[str, Integration]) -> None:
+        self._lanes = lanes
+        self._integrations = integrations
+        self._walk: _Walk | None = None
+
+    def run(self, seconds: float) -> int:
+        """Until no lane is left, or the time is over; returns operations taken away. Stale, redis.RedisError."""
+        ends = time.monotonic() + seconds
+        less = 0
+        while time.monotonic() < ends and (walk := self._next()) is not None:
+            less += walk.go(self._lanes, ends)
+            self._walk = None if walk.is_over else walk
+            if not walk.is_over:
+                self._lanes.note_waiting(walk.waiting)  # for whoever has the next slice
+        return less
+
+    def _next(self) -> _Walk | None:
+        """The lane that was begun here, if it is still ours to go on with; else another, from its end."""
+        walk, self._walk = self._walk, None
+        if walk is not None and self._lanes.take_waiting(walk.waiting):
+            return walk
+        while (waiting := self._lanes.next_waiting()) is not None:
+            integration = self._integrations.get(waiting.integration)
+            if integration is not None and integration.batched:
+                return _Walk(integration, waiting)
+        return None
 
 
-def _compact(lanes: Lanes, integration: Integration, waiting: Waiting, ends: float) -> int:
-    """One lane; stops where its deliverer has come to what was read."""
-    started, merged = time.time(), 0
-    thinner = Thinner(integration.key_fields)
-    after = waiting.chunks
-    while after > 1 and time.monotonic() < ends:
-        first, chunks = _window(lanes, waiting, after)
-        if len(chunks) != after - first or chunks[0][:27].decode() <= waiting.untouchable:
-            break
-        thinned = thinner.thin(chunks)
-        if len(thinned.chunks) < len(chunks) or thinned.merged:
-            if not lanes.compact(_compaction(integration, waiting, first, chunks, thinned, started)):
+def compact_waiting(lanes: Lanes, integrations: Mapping[str, Integration], seconds: float) -> int:
+    """Compacts lanes that were noted; returns operations taken away. Raises Stale and redis.RedisError."""
+    return Compactor(lanes, integrations).run(seconds)
+
+
+class _Walk:
+    """One lane's, from its end to its head; stops where its deliverer has come to what was read."""
+
+    def __init__(self, integration: Integration, waiting: Waiting) -> None:
+        self.waiting = waiting
+        self.is_over = False
+        self._integration = integration
+        self._thinner = Thinner(integration.key_fields)
+        self._started = time.time()
+        self._after = waiting.chunks
+        self._behind = ""  # first sequence of what is thinned already
+        self._merged = 0
+
+    def go(self, lanes: Lanes, ends: float) -> int:
+        """Goes on until `ends`, a time.monotonic(); returns operations taken away."""
+        before = self._merged
+        while self._after > 1:
+            if time.monotonic() >= ends:
+                return self._merged - before
+            if not self._thin_next(lanes):
                 break
-            merged += thinned.merged
-        after = first
-    if after <= 1 or time.monotonic() < ends:
-        lanes.compact(Compaction(waiting.integration, waiting.segment))
-    log.info("%s/%s has waited for long: %s operations are merged", waiting.integration, waiting.segment, merged)
-    return merged
+        self.is_over = True
+        lanes.compact(Compaction(self.waiting.integration, self.waiting.segment))
+        where = f"{self.waiting.integration}/{self.waiting.segment}"
+        log.info("%s has waited for long: %s operations are merged", where, self._merged)
+        return self._merged - before
+
+    def _thin_next(self, lanes: Lanes) -> bool:
+        first, chunks = _window(lanes, self.waiting, self._after)
+        if len(chunks) != self._after - first or chunks[0][:27].decode() <= self.waiting.untouchable:
+            return False
+        # Chunks may have gone at the head since: then what stands here has been thinned, and every operation of it
+        # would seem to come again.
+        if self._behind and chunks[-1][27:54].decode() >= self._behind:
+            return False
+        thinned = self._thinner.thin(chunks)
+        if len(thinned.chunks) < len(chunks) or thinned.merged:
+            done = _compaction(self._integration, self.waiting, first, chunks, thinned, self._started)
+            if not lanes.compact(done):
+                return False
+            self._merged += thinned.merged
+        self._after, self._behind = first, chunks[0][:27].decode()
+        return True
 
 
 def _window(lanes: Lanes, waiting: Waiting, after: int) -> tuple[int, list[bytes]]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from workers.delivery.superseding import Change, change, slots
-from workers.events.parsing import Kind, profile, raw_excerpt
+from workers.events.event import Kind, raw_excerpt
+from workers.events.profiles import profile
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:
     """An operation that no target can take."""
     operation = rejected.operation
     retry = operation.retry
-    is_profile = operation.kind <= Kind.REMOVE
+    is_profile = operation.is_profile
     return Quarantined(
         uid=new_uid(),
         integration=lease.integration,

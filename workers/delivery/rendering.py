@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.delivery.batching import Batch, Member, Rejected
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.templates import BadRows, Query, QueryKind, SegmentView
 
 if TYPE_CHECKING:

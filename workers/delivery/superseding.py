@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def slots(batch: Batch, rejected: Sequence[Rejected]) -> list[str]:
 
 def _slot(rejected: Rejected, keys: dict[str, Key]) -> str:
     operation = rejected.operation
-    if operation.kind > Kind.REMOVE:
+    if not operation.is_profile:
         return CLEAR if operation.kind == Kind.CLEAR else SEGMENT
     key = keys.get(operation.sequence)
     return NO_SLOT if key is None else slot_of_key(key)

@@ -14,97 +14,30 @@ The rules, in full (docs/events.md, rule 6):
   the whole event.
 - `at` is an ISO 8601 date and time; UTC where it names no zone. Digits beyond microseconds are cut off.
 
-`segsync.py`, which platforms copy, checks the same; `tests/events_table.py` holds both to one table.
+`segsync.py`, which platforms copy, checks the same; `tests/unit/events/table.py` holds both to one table.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from enum import IntEnum
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import msgspec
 
 from workers.errors import MalformedEvent
+from workers.events.event import Event, Kind, SegmentFacts
 from workers.events.iso8601 import since_1970
 from workers.events.numerals import Numeral
-from workers.events.salvage import BLANKS, cut_out, deeper_than
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from workers.events.profiles import id_problem, no_constant, sorted_out, syntax
+from workers.events.salvage import BLANKS, cut_out
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
-MAX_ID_BYTES = 255
 MAX_NAME_BYTES = 4096
 MAX_FACTS = 1000
 """Groups, and tags, of one segment: what is known of segments is read on every routing."""
 MAX_PROFILES = 1_000_000
 """Profiles in one event: more than 8 MiB of good ones can hold, so only junk is refused, before it fills memory."""
-MAX_DEPTH = 100
-"""Levels of nesting in a profile: few enough that whoever decodes it later, in whatever stack, can."""
-WHOLE_EXCERPT_BYTES = 64 * 1024
-EXCERPT_BYTES = 4 * 1024
-
-
-class Kind(IntEnum):
-    """What happened; stored as its number."""
-
-    ADD = 1
-    REMOVE = 2
-    CLEAR = 3
-    SEGMENT_UPSERT = 4
-    SEGMENT_DELETE = 5
-
-    @property
-    def label(self) -> str:
-        """The event's `type`, as in "segment_upsert"."""
-        return self.name.lower()
-
-
-class SegmentFacts(msgspec.Struct, frozen=True, gc=False):
-    """What one event says of its segment; None where it says nothing.
-
-    (A Struct, as all values here: made five times as fast as a frozen dataclass, which a router feels.)
-    """
-
-    id: str
-    name: str | None = None
-    database: str | None = None
-    groups: tuple[str, ...] | None = None
-    tags: tuple[str, ...] | None = None
-
-
-class BadProfile(msgspec.Struct, frozen=True):
-    """A profile that cannot be used, for the quarantine.
-
-    index       0-based place in the event
-    raw         its JSON as it came
-    profile_id  its `_id`, where that can be read
-    code        "bad id" or "malformed profile"
-    reason      what is wrong, where, and what was expected; never a value
-    """
-
-    index: int
-    raw: bytes
-    profile_id: str | None
-    code: str
-    reason: str
-
-
-class Event(msgspec.Struct, frozen=True):
-    """One event, parsed.
-
-    at_us     microseconds since 1970 in UTC, where the event says when it happened
-    profiles  the good ones: (index in the event, `_id` as text, the profile's JSON as it came)
-    bad       the others
-    """
-
-    kind: Kind
-    segment: SegmentFacts
-    at_us: int | None
-    profiles: list[tuple[int, str, bytes]]
-    bad: list[BadProfile]
 
 
 class _WireSegment(msgspec.Struct, gc=False):
@@ -124,21 +57,8 @@ class _Wire(msgspec.Struct, gc=False):
     snapshot: object = None
 
 
-class _UnfitError(Exception):
-    """A profile cannot be used: code, reason, and its `_id` where it could be read."""
-
-    def __init__(self, code: str, reason: str, profile_id: str | None = None) -> None:
-        self.code = code
-        self.reason = reason
-        self.profile_id = profile_id
-        super().__init__(code, reason)
-
-
 _KINDS = {kind.label: kind for kind in Kind}
 _decode_event = msgspec.json.Decoder(_Wire).decode
-_decode_profile = msgspec.json.Decoder(dict[str, object], float_hook=Numeral).decode
-# Whether a profile can be read does not depend on its decimals: any C function will do, if it makes no id of one.
-_verify_profile = msgspec.json.Decoder(dict[str, object], float_hook=bool).decode
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -154,7 +74,7 @@ def parse(data: bytes) -> Event:
     kind = _kind(wire)
     if raws is not None and len(raws) > MAX_PROFILES:
         _refuse(f"profiles: expected at most {MAX_PROFILES:,}, got {len(raws):,}")
-    if kind > Kind.REMOVE:
+    if not kind.is_profile:
         if raws:
             _refuse(f"profiles: {kind.label} takes none, got {len(raws)}")
     elif raws is None:
@@ -163,21 +83,8 @@ def parse(data: bytes) -> Event:
         _id_text(wire.id, "id")
     segment = _segment(wire.segment)
     at_us = None if wire.at is None else _at(wire.at)
-    profiles, bad = _sorted_out(raws or ())
+    profiles, bad = sorted_out(raws or ())
     return Event(kind, segment, at_us, profiles, bad)
-
-
-def profile(raw: bytes) -> dict[str, object]:
-    """A profile that `parse` called good, decoded: None, bool, str, int, Numeral, list and dict.
-
-    Numbers keep the digits of their JSON (rule 6). Raises msgspec.DecodeError for bytes that are no profile.
-    """
-    return _decode_profile(raw)
-
-
-def raw_excerpt(data: bytes) -> bytes:
-    """What the quarantine keeps of bytes that are no event: all of up to 64 KiB, else the first 4 KiB."""
-    return data if len(data) <= WHOLE_EXCERPT_BYTES else data[:EXCERPT_BYTES]
 
 
 def _refuse(reason: str, code: str = "malformed") -> NoReturn:
@@ -270,99 +177,10 @@ def _plain_id(value: int | str, place: str) -> str:
 
 def _id_text(value: int | str, place: str) -> str:
     text = str(value)
-    problem = _id_problem(text)
+    problem = id_problem(text)
     if problem:
         _refuse(f"{place}: {problem}")
     return text
-
-
-def _id_problem(text: str) -> str | None:
-    """What is wrong with an id's text; one character is at most four bytes, so short ids need no counting."""
-    if not text:
-        return "is empty; expected a string or an integer"
-    if len(text) > MAX_ID_BYTES // 4 and len(text.encode()) > MAX_ID_BYTES:
-        return f"has {len(text.encode()):,} bytes; expected at most {MAX_ID_BYTES}"
-    return None
-
-
-# --- The profiles ------------------------------------------------------------------------------------------------
-
-
-def _sorted_out(raws: Iterable[bytes | msgspec.Raw]) -> tuple[list[tuple[int, str, bytes]], list[BadProfile]]:
-    good: list[tuple[int, str, bytes]] = []
-    bad: list[BadProfile] = []
-    for index, raw in enumerate(raws):
-        data = bytes(raw)
-        try:
-            good.append((index, _profile_id(data, index), data))
-        except _UnfitError as unfit:
-            bad.append(BadProfile(index, data, unfit.profile_id, unfit.code, unfit.reason))
-    return good, bad
-
-
-def _profile_id(raw: bytes, index: int) -> str:
-    """The `_id` of a profile that can be read to its end; else _UnfitError, or MalformedEvent where it is no JSON."""
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and deeper_than(MAX_DEPTH, raw.decode()):
-        raise _UnfitError("malformed profile", f"profiles[{index}] is nested more than {MAX_DEPTH} levels deep")
-    try:
-        decoded = _verify_profile(raw)
-    except msgspec.DecodeError:
-        _explain(raw, index)
-    value = decoded.get("_id")
-    if type(value) is int:
-        value = str(value)
-    elif type(value) is not str:
-        _explain_id(raw, index)
-    problem = _id_problem(value)
-    if problem:
-        raise _UnfitError("bad id", f"profiles[{index}]._id {problem}")
-    return value
-
-
-def _explain(raw: bytes, index: int) -> NoReturn:
-    """Says why a profile cannot be decoded. What the standard library can read is JSON, if nothing more."""
-    try:
-        value = json.loads(raw.decode(), parse_int=Numeral, parse_float=Numeral, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        raise MalformedEvent(f"not json: profiles[{index}]: {_syntax(error)}") from None
-    if not isinstance(value, dict):
-        raise _UnfitError("malformed profile", f"profiles[{index}] is {_type_name(value)}; expected an object")
-    reason = f"profiles[{index}] holds half of a surrogate pair or an integer of more than 4,300 digits"
-    raise _UnfitError("malformed profile", reason, _readable_id(value))
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise json.JSONDecodeError(f"'{name}' is no JSON", "", 0)
-
-
-def _syntax(error: json.JSONDecodeError) -> str:
-    """The standard library's sentence, which names no values: 'expecting value at character 17'."""
-    return f"{error.msg[:1].lower()}{error.msg[1:].removesuffix(' at')} at character {error.pos}"
-
-
-def _readable_id(decoded: dict[str, object]) -> str | None:
-    """The `_id` of a profile that is bad for another reason, if it can be shown."""
-    value = decoded.get("_id")
-    if not isinstance(value, (str, Numeral)):
-        return None
-    text = str(value)
-    try:
-        return None if _id_problem(text) or not text.encode() else text
-    except UnicodeEncodeError:
-        return None
-
-
-def _explain_id(raw: bytes, index: int) -> NoReturn:
-    decoded = _decode_profile(raw)
-    what = _type_name(decoded["_id"]) if "_id" in decoded else "missing"
-    raise _UnfitError("bad id", f"profiles[{index}]._id is {what}; expected a string or an integer")
-
-
-def _type_name(value: object) -> str:
-    if isinstance(value, Numeral):
-        return "an integer" if value.text.lstrip("-").isdigit() else "a number with a fraction or an exponent"
-    names: dict[type, str] = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
-    return names.get(type(value), "null")
 
 
 # --- An event that does not decode in one piece ------------------------------------------------------------------
@@ -385,9 +203,9 @@ def _explain_syntax(text: str) -> NoReturn:
     if not text.strip(BLANKS):
         _refuse("nothing but blanks; expected an object", "not json")
     try:
-        json.loads(text, parse_int=Numeral, parse_constant=_no_constant)
+        json.loads(text, parse_int=Numeral, parse_constant=no_constant)
     except json.JSONDecodeError as error:
-        raise MalformedEvent(f"not json: {_syntax(error)}") from None
+        raise MalformedEvent(f"not json: {syntax(error)}") from None
     except RecursionError:
         raise MalformedEvent("malformed: nested too deeply") from None
     _refuse("half of a surrogate pair outside of the profiles")

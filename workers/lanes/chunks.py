@@ -11,14 +11,12 @@ from __future__ import annotations
 import msgspec
 
 from workers.errors import SegsyncError
+from workers.events.event import Kind
+from workers.events.sequence import TEXT_LENGTH, Sequence, text_of
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 256 * 1024
-HEADER = 60
-
-# A stream id that does not fit cannot be a sequence (rule 1): 43 bits of milliseconds, 20 of a counter.
-MAX_MS = 2**43 - 1
-MAX_N = 2**20 - 1
+HEADER = 2 * TEXT_LENGTH + 6
 
 
 class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -37,7 +35,7 @@ class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One profile's add or remove, or one segment event.
 
-    ms, n, index   the sequence: stream id and index within the event
+    ms, n, index   its Sequence
     kind           events.Kind
     at_us          the producer's own time in Unix microseconds, if it gave one
     body           the profile's JSON as it came; empty for a segment event
@@ -55,17 +53,26 @@ class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def sequence(self) -> str:
         """The sequence as it is compared and stored: fixed-width digits (rule 1)."""
-        return f"{self.ms:013d}{self.n:07d}{self.index:07d}"
+        return text_of(self.ms, self.n, self.index)
+
+    @property
+    def is_profile(self) -> bool:
+        """Whether it is one profile's, and no segment event."""
+        return self.kind <= _REMOVE
 
     @property
     def number(self) -> int:
         """`{sequence}` of templates: 63 bits, never falling along a lane (rule 1)."""
-        return (self.ms << 20) + self.n
+        return Sequence(self.ms, self.n).number
 
     @property
     def event_time_us(self) -> int:
         """`{event_time}`: the producer's time, else the stream's."""
         return self.ms * 1000 if self.at_us is None else self.at_us
+
+
+# Looked up once: an enum's members are slow to look up, and this is done for every operation.
+_REMOVE = int(Kind.REMOVE)
 
 
 class UnreadableChunk(SegsyncError):

@@ -27,19 +27,42 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The beginning of the intake.
+
+    position     how far it has been moved, as `Move.position` said
+    quarantined  open entries of the quarantine that never reached an integration
+    now_ms       Redis's clock
+    entries      (id, the only field `event`, or [field, value, ...] where there are others)
+    """
+
+    position: str
+    quarantined: int
+    now_ms: int
+    entries: list[tuple[str, bytes | list[bytes]]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
-    """One step of the intake: what `append` does at once."""
+    """One step of the intake: what `append` does at once.
+
+    owner      who has the lease of the routing
+    read_from  the position as it was read
+    last_id    the last entry that is moved as a whole: the intake is trimmed up to it
+    ignored    fields that mean nothing to segsync
+    """
 
     owner: str
     read_from: str
     position: str
-    trim_to: str
+    last_id: str
     runs: Sequence[Run] = ()
     segments: Sequence[tuple[str, bytes]] = ()
     unwanted: Sequence[tuple[str, int]] = ()
     resync: Sequence[tuple[str, str]] = ()
     events: int = 0
     operations: int = 0
+    ignored: int = 0
     quarantined: int = 0
     records: Sequence[bytes] = ()
 

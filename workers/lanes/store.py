@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
-from workers.lanes.clock import redis_ms
-from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Systemic, Tick, Waiting, Wake
+from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Systemic, Tick, Waiting, Wake
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +26,15 @@ PERMIT_MS = LEASE_MS // 3
 """How long a wake-up stays outstanding if nothing comes of it (rule 26a)."""
 BUDGET_BYTES = 4 * 1024 * 1024
 """How much one script hands out or moves at the most (rule 5)."""
+RESCORE_LANES = 200
+"""Lanes whose due times one script puts right, about."""
 LONGEST_SLEEP_MS = 5_000
 """How long the pulse sleeps at the most (rule 26b)."""
-KEEP_PERMIT = "redis.call('DEL', KEYS[1]) redis.call('ZADD', KEYS[2], ARGV[1], ARGV[2])"
-"""A full Redis refuses a bare ZADD."""
+NOTE = "redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[2], ARGV[1])"
+"""A full Redis refuses a bare SADD."""
 SCRIPTS = (
     *("append", "claim", "settle", "release", "renew", "compact"),
-    *("route", "read", "circuit", "tick", "entries"),
+    *("lease", "read", "circuit", "tick", "entries", "rescore"),
 )
 
 
@@ -49,7 +50,7 @@ class Lanes:
         self.revision = revision
         self.owner = owner
         folder = Path(__file__).parent / "scripts"
-        common = (folder / "common.lua").read_text()
+        common = (folder / "common.lua").read_text() + (folder / "due.lua").read_text()
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -59,26 +60,48 @@ class Lanes:
             raise Stale(f"revision {self.revision} is not the applied one")
         return reply  # type: ignore[no-any-return]
 
-    def take_route(self, token: str) -> tuple[str, int] | None:
-        """Becomes the router: (position, starts on the same head); None while another routes."""
-        reply = self._call("route", self.owner, LEASE_MS, "take", token, PERMIT_MS)
-        return (reply[1].decode(), int(reply[2])) if reply[0] == b"ok" else None
+    def take_lease(self, name: str, owner: str, token: str) -> int | None:
+        """Takes what one process at a time does: how many have died over it; None while another has it.
 
-    def leave_route(self, token: str) -> None:
-        """Gives the routing and its permit back."""
-        self._call("route", self.owner, LEASE_MS, "leave", token, PERMIT_MS)
+        lanes/lease.py alone calls this.
+        """
+        reply = self._call("lease", name, owner, LEASE_MS, "take", token)
+        return int(reply[1]) if reply[0] == b"ok" else None
 
-    def read(self, after: str, most: int) -> list[tuple[str, bytes | None, bytes | None]]:
-        """The intake's next events after an id: (id, the field `event` or None, the field `retry` or None)."""
-        reply = self._call("read", after, BUDGET_BYTES, most)
-        return [
-            (entry_id.decode(), *event) if isinstance(event, list) else (entry_id.decode(), event, None)
-            for entry_id, event in zip(reply[::2], reply[1::2], strict=True)
-        ]
+    def keep_lease(self, name: str, owner: str) -> bool:
+        """Keeps it; False if another has taken it."""
+        return bool(self._call("lease", name, owner, LEASE_MS, "keep")[0] == b"ok")
+
+    def leave_lease(self, name: str, owner: str, rest_ms: int = 0, why: str = "") -> None:
+        """Gives it back, to be left alone for so long; says that we live if another took us for dead."""
+        self._call("lease", name, owner, LEASE_MS, "leave", rest_ms, why)
+
+    def rests(self, name: str) -> bool:
+        """Whether nobody is woken for it, although nobody is at it: see `leave_lease`."""
+        return bool(self.redis.hexists(f"{self.namespace}:lease:{name}", "rest"))
+
+    def read(self, most: int, budget: int | None = None) -> Reading:
+        """The first entries of the intake, at most so many, and about so many bytes of them."""
+        reply = self._call("read", BUDGET_BYTES if budget is None else budget, most)
+        entries = [(entry_id.decode(), given) for entry_id, given in zip(reply[3::2], reply[4::2], strict=True)]
+        return Reading(reply[0].decode(), int(reply[1]), int(reply[2]), entries)
+
+    def segments(self, ids: Sequence[str]) -> list[bytes | None]:
+        """What is kept of these segments; None for one never seen, or forgotten."""
+        return cast("list[bytes | None]", self.redis.hmget(f"{self.namespace}:segments", list(ids)))
+
+    def memory(self) -> tuple[int, int]:
+        """Bytes that Redis uses of its maxmemory, and that; 0 where it has none."""
+        found: Any = self.redis.info("memory")
+        used = int(found.get("used_memory", 0)) - int(found.get("mem_not_counted_for_evict", 0))
+        return used, int(found.get("maxmemory", 0))
 
     def append(self, move: Move) -> bool:
         """Moves a part of the intake into the lanes; False if another router has taken over."""
-        arguments: list[object] = [self.owner, LEASE_MS, move.read_from, move.position, move.trim_to, len(move.runs)]
+        arguments: list[object] = [
+            *(move.owner, LEASE_MS, move.read_from, move.position, move.last_id),
+            len(move.runs),
+        ]
         for run in move.runs:
             arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk, int(run.kept))
             arguments.append(len(run.integrations))
@@ -86,7 +109,7 @@ class Lanes:
         for pairs in (move.segments, move.unwanted, move.resync):
             arguments.append(len(pairs))
             arguments += (part for pair in pairs for part in pair)
-        arguments += (move.events, move.operations, move.quarantined, *move.records)
+        arguments += (move.events, move.operations, move.ignored, move.quarantined, *move.records)
         return bool(self._call("append", *arguments)[0] == b"ok")
 
     def claim(self, connector: str, token: str, parallelism: int) -> Claimed | Idle | Probe:
@@ -113,6 +136,10 @@ class Lanes:
             no_room=bool(reply[13]),
             chunks=reply[14:],
         )
+
+    def rescore(self) -> bool:
+        """Puts some due times right, after the clock or the settings have changed; False where none is left."""
+        return bool(self._call("rescore", RESCORE_LANES, LEASE_MS)[0] == b"more")
 
     def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
         """Opens a connector's circuit, or closes it where no code is given; ms until the next probe."""
@@ -195,6 +222,15 @@ class Lanes:
                 return waiting
         return None
 
+    def note_waiting(self, waiting: Waiting) -> None:
+        """Notes a lane as `append` does."""
+        nothing, noted = f"{self.namespace}:nothing", f"{self.namespace}:long"
+        self.redis.eval(NOTE, 2, nothing, noted, f"{waiting.integration}:{waiting.segment}")
+
+    def take_waiting(self, waiting: Waiting) -> bool:
+        """Takes a lane that is noted; False if it is not, or not any more."""
+        return bool(self.redis.srem(f"{self.namespace}:long", f"{waiting.integration}:{waiting.segment}"))
+
     def _waiting(self, integration: str, segment: str) -> Waiting | None:
         # No MULTI: a full Redis refuses all within it. The number of chunks first: what changes after it is noticed.
         pipe = self.redis.pipeline(transaction=False)
@@ -223,15 +259,9 @@ class Lanes:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""
         self.redis.zrem(f"{self.namespace}:permits:{queue}", token)
 
-    def keep_permit(self, queue: str, token: str, seconds: float) -> None:
-        """Lets no other wake-up of the queue go out for so long."""
-        until = redis_ms(self.redis) + round(seconds * 1000)
-        permits, nothing = f"{self.namespace}:permits:{queue}", f"{self.namespace}:nothing"
-        self.redis.eval(KEEP_PERMIT, 2, nothing, permits, until, token)
-
     def tick(self, prefix: str, who: str) -> Tick:
         """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""
-        reply = self._call("tick", prefix, PERMIT_MS, LONGEST_SLEEP_MS, who)
+        reply = self._call("tick", prefix, PERMIT_MS, LONGEST_SLEEP_MS, who, LEASE_MS)
         triples = zip(reply[3::3], reply[4::3], reply[5::3], strict=True)
         wakes = [Wake(queue.decode(), token.decode(), int(limit)) for queue, token, limit in triples]
         return Tick(int(reply[0]), reply[1], reply[2], wakes)

@@ -7,18 +7,16 @@ type, hour and waiting time to the next power of two. What is counted is never l
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from workers.log import SUMS_UNREADABLE, tell
 from workers.outcomes import Delivery, QueryRun
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-log = logging.getLogger(__name__)
 
 HOUR_MS = 3_600_000
 
@@ -41,8 +39,8 @@ def unfold(fields: Mapping[bytes, bytes]) -> list[Delivery]:
 def _readable(group: bytes, values: dict[str, bytes]) -> Delivery | None:
     try:
         return _delivery(group, values)
-    except (msgspec.MsgspecError, KeyError, TypeError, ValueError):
-        log.exception("sums of %s tries cannot be read and are not counted", values.get("tries", b"?").decode())
+    except (msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+        tell(SUMS_UNREADABLE, tries=values.get("tries", b"?").decode(), error=type(error).__name__)
         return None
 
 

@@ -7,65 +7,65 @@ and the next one goes on at the position.
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from msgspec import structs
+from typing import TYPE_CHECKING
 
 from workers import failpoints as crashpoints
-from workers.errors import MalformedEvent, SegsyncError, Stale
-from workers.events.parsing import BadProfile, Event, Kind, parse, raw_excerpt
-from workers.events.retry_header import RetryHeader, decode
+from workers.errors import SegsyncError
+from workers.events.event import Event
 from workers.failpoints import reach
 from workers.integrations import Segment
-from workers.lanes import Lanes, Operation
-from workers.lanes.chunks import MAX_MS, MAX_N, Retry
-from workers.lanes.keys import Keys
-from workers.outcomes import Quarantined, new_uid
-from workers.routing.routes import Known, Routes, Verdict, restore, store
-from workers.routing.transfer import Position, Transfer
+from workers.lanes import Operation, store
+from workers.lanes.chunks import Retry
+from workers.lanes.lease import ROUTE
+from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
+from workers.routing.position import Position, place
+from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
+from workers.routing.room import Room
+from workers.routing.routes import Known, Routes, Verdict, kept_bytes, restore
+from workers.routing.transfer import Transfer, Wanted
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from workers.events.retry_header import RetryHeader
+    from workers.events.sequence import Sequence
+    from workers.lanes import Lanes
+    from workers.lanes.lease import Held, Leases
+    from workers.lanes.messages import Reading
+    from workers.outcomes import Quarantined
+
+log = logging.getLogger(__name__)
 
 READ_AT_MOST = 4_000
+"""Entries that are read at once; their bytes are bounded besides."""
 DEATHS_AT_MOST = 3
 QUARANTINE_AT_MOST = 100_000
 """Open entries of what never reached an integration that keep their bytes; of more only the beginning is kept."""
-BEGINNING_BYTES = 256
 KNOWN_AT_MOST = 200_000
 """Segments whose facts a router keeps in memory; beyond that it reads them again."""
+REST_SECONDS = 0.5
+"""How long the router rests before it looks again whether Redis has room."""
 
 
 class RoutingLost(SegsyncError):
     """Another router has taken over; what this one was moving is left to it."""
 
 
-class Entry(NamedTuple):
-    """One entry of the intake: its id, and the bytes of its fields `event` and `retry` (None if it has none)."""
-
-    id: str
-    ms: int
-    n: int
-    data: bytes | None
-    retry: bytes | None = None
-
-    @property
-    def ticket(self) -> RetryHeader | None:
-        """What an entry of the quarantine that is retried carries."""
-        return None if self.retry is None else decode(self.retry)
+class NoRoomLeft(SegsyncError):
+    """Redis is above its limit: what is owed must be delivered first."""
 
 
 class Router:
     """Routes by one revision of the configuration. Not for use by two threads at once."""
 
-    def __init__(self, redis: Redis, lanes: Lanes, routes: Routes) -> None:
-        self._redis = redis
-        self._keys = Keys(lanes.namespace)
+    def __init__(self, lanes: Lanes, routes: Routes, leases: Leases) -> None:
         self._lanes = lanes
         self._routes = routes
+        self._leases = leases
+        self._room = Room(lanes)
         self._known: dict[str, Known | None] = {}
+        self._owner = ""
+        self._now_ms = 0
         self._only_beginnings = False
 
     def turn(self, token: str, seconds: float) -> int:
@@ -73,104 +73,133 @@ class Router:
 
         0 also while another router is at work. Raises Stale, RoutingLost and redis.RedisError.
         """
-        taken = self._lanes.take_route(token)
-        if taken is None:
-            return 0
-        try:
-            moved = self._route(*taken, time.monotonic() + seconds)
-        except Stale:
-            self._lanes.leave_route(token)  # whoever has the new revision need not wait for the lease
-            raise
-        self._lanes.leave_route(token)
-        return moved
+        ends = time.monotonic() + seconds
+        with self._leases.hold(ROUTE, token) as held:
+            return 0 if held is None else self._route(held, ends)
 
-    def _route(self, position: str, starts: int, deadline: float) -> int:
+    def _route(self, held: Held, ends: float) -> int:
         self._known.clear()  # another router may have learned since
-        # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
-        self._only_beginnings = int(self._redis.hget(self._keys.intake, "quarantined") or 0) >= QUARANTINE_AT_MOST
-        load, moved = Transfer(Position.from_text(position), position), 0
-        while entries := self._read(load.position):
-            load = self._move(load, entries, set_aside=starts > DEATHS_AT_MOST)
-            starts = 0
-            moved += len(entries)
-            if time.monotonic() >= deadline:
-                break
+        self._owner = held.owner
+        self._room.look()
+        moved, deaths = 0, held.deaths
+        try:
+            while (reading := self._lanes.read(READ_AT_MOST, self._room.step_bytes(store.BUDGET_BYTES))).entries:
+                self._move(reading, deaths)
+                deaths = 0
+                moved += len(reading.entries)
+                if time.monotonic() >= ends:
+                    break
+        except NoRoomLeft as error:
+            log.warning("the router rests: %s", error)
+            held.rest(REST_SECONDS, str(error))
         return moved
 
-    def _read(self, position: Position) -> list[Entry]:
-        return [_entry(*row) for row in self._lanes.read(position.last_id, READ_AT_MOST)]
-
-    def _move(self, load: Transfer, entries: list[Entry], *, set_aside: bool) -> Transfer:
-        """Moves all these events, in as many steps as their size asks for; returns the next, empty load."""
-        read = [_poison(e) if set_aside and i == 0 else _parsed(e) for i, e in enumerate(entries)]
-        self._learn({event.segment.id for event in read if isinstance(event, Event)})
-        for entry, event in zip(entries, read, strict=True):
-            if isinstance(event, Quarantined):
-                _set_aside(load, entry, self._shortened(event))
-            elif entry.retry is not None and (ticket := entry.ticket) and ticket.integration is not None:
-                self._put_again(load, entry, event, ticket, ticket.integration)
-            else:
-                load = self._put(load, entry, event)
-            load.finish(entry.id)
+    def _move(self, reading: Reading, deaths: int) -> None:
+        """Moves all these entries, in as many steps as their size asks for."""
+        self._now_ms = reading.now_ms
+        # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
+        self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
+        load = self._load(Position.from_text(reading.position), reading.position)
+        entries = [entry_of(*each) for each in reading.entries]
+        events = [[_read(entry, part) for part in range(len(entry.parts))] for entry in entries]
+        self._learn({event.segment.id for each in events for event in each if isinstance(event, Event)})
+        for entry, parts in zip(entries, events, strict=True):
+            first, index = load.position.start_of(entry.id)
+            for part in range(first, len(parts)):
+                event: Event | UnreadableEvent | int = deaths if deaths >= DEATHS_AT_MOST else parts[part]
+                load, deaths = self._put_part(load, entry, part, index, event), 0
+                index = 0
+            self._tell_ignored(load, entry)
+            load.finish(entry.id, len(parts))
             if load.is_full:
                 load = self._send(load)
-        return self._send(load)
+        self._send(load)
+
+    def _load(self, position: Position, text: str) -> Transfer:
+        return Transfer(position, text, self._room.step_bytes(store.BUDGET_BYTES))
 
     def _send(self, load: Transfer) -> Transfer:
         if load.is_empty:
             return load
+        if not self._room.take(load.size):
+            raise NoRoomLeft("Redis is above its maxmemory; routing goes on as lanes are delivered")
         reach(crashpoints.BEFORE_APPEND)
-        if not self._lanes.append(load.move(self._lanes.owner)):
+        if not self._lanes.append(load.move(self._owner)):
             raise RoutingLost("another router took over")
         reach(crashpoints.AFTER_APPEND)
-        return Transfer(load.position, str(load.position))
+        return self._load(load.position, str(load.position))
 
-    def _put(self, load: Transfer, entry: Entry, event: Event) -> Transfer:
-        """Puts an event on the load, sending it whenever it is full."""
-        start = load.position.index
-        verdict = self._judge(load, event)
-        if start == 0:
-            for bad in event.bad:
-                _set_aside(load, entry, self._shortened(_bad_profile(entry, event, bad)))
-        if not verdict.targets:
-            load.unwanted(event.segment.id, len(event.profiles) if event.kind <= Kind.REMOVE else 1)
-            return load
-        if event.kind > Kind.REMOVE:
-            operation = Operation(entry.ms, entry.n, 0, event.kind, event.at_us, b"")
-            load.add(event.segment.id, verdict.name, verdict.targets, operation)
-            return load
-        for index, _, body in event.profiles:
-            if index < start:
-                continue
-            if load.is_full:
-                load.cut(index)
-                load = self._send(load)
-            operation = Operation(entry.ms, entry.n, index, event.kind, event.at_us, body)
-            load.add(event.segment.id, verdict.name, verdict.targets, operation)
+    def _put_part(
+        self, load: Transfer, entry: Entry, part: int, index: int, event: Event | UnreadableEvent | int
+    ) -> Transfer:
+        """Puts one event of an entry on the load, sending it whenever it is full.
+
+        index  of its first profile that has not been moved
+        event  as it was read; or how many processes have died over it
+        """
+        if index == 0:
+            load.begin(self._place(load.sequence, entry, part))
+        sequence = load.sequence
+        if isinstance(event, int):
+            set_aside(load, entry, poison(entry.parts[part], sequence, event))
+        elif isinstance(event, UnreadableEvent):
+            record = refused(entry.parts[part], sequence, event.code, event.reason)
+            set_aside(load, entry, self._kept(record))
+        elif (header := entry.header) is not None and header.integration is not None:
+            self._put_again(load, event, header, header.integration)
+        else:
+            return self._put(load, entry, part, index, event)
         return load
 
-    def _shortened(self, record: Quarantined) -> Quarantined:
-        if not self._only_beginnings:
-            return record
-        return structs.replace(record, payload=record.payload[:BEGINNING_BYTES])
+    def _place(self, last: Sequence, entry: Entry, part: int) -> Sequence:
+        return place(last, entry.ms, entry.n, self._now_ms) if part == 0 else last.next_event()
 
-    def _put_again(self, load: Transfer, entry: Entry, event: Event, ticket: RetryHeader, integration: str) -> None:
+    def _put(self, load: Transfer, entry: Entry, part: int, start: int, event: Event) -> Transfer:
+        verdict, sequence = self._judge(load, event), load.sequence
+        wanted = Wanted(event.segment.id, verdict.name, verdict.targets)
+        operations = [] if not verdict.targets else [o for o in _operations(event, sequence) if o.index >= start]
+        if start == 0:
+            if operations and not load.has_room_for(wanted, operations[0]):
+                load.cut(entry.id, part, 0)
+                load = self._send(load)
+                load.begin(sequence)
+            for bad in event.bad:
+                set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
+        if not verdict.targets:
+            load.unwanted(event.segment.id, len(event.profiles) if event.kind.is_profile else 1)
+        for operation in operations:
+            if not load.has_room_for(wanted, operation):
+                load.cut(entry.id, part, operation.index)
+                load = self._send(load)
+            load.add(wanted, operation)
+        return load
+
+    def _kept(self, record: Quarantined) -> Quarantined:
+        return shortened(record) if self._only_beginnings else record
+
+    def _put_again(self, load: Transfer, event: Event, header: RetryHeader, integration: str) -> None:
         """Puts what comes out of the quarantine on the load, for the one integration (rule 30).
 
         It is old, so it teaches nothing about its segment. What the integration does not follow goes back.
         """
-        segment_id = event.segment.id
+        segment_id, sequence = event.segment.id, load.sequence
         known = self._known.get(segment_id) or self._routes.known(Segment(segment_id))
-        bodies = [body for _, _, body in event.profiles] if event.kind <= Kind.REMOVE else [b""]
+        bodies = [body for _, _, body in event.profiles] if event.kind.is_profile else [b""]
         if integration not in known.targets:
             reason = f"{integration!r} is not in the applied configuration, or does not follow the segment any more"
-            load.resolve(ticket.entry, "open", "not followed", reason)
+            load.resolve(header.entry, "open", "not followed", reason)
         elif len(bodies) != 1:
-            load.resolve(ticket.entry, "open", "malformed", "the retry holds no proper profile, or several")
+            load.resolve(header.entry, "open", "malformed", "the retry holds no proper profile, or several")
         else:
-            retry = Retry(ticket.entry, ticket.slot, ticket.retries)
-            operation = Operation(entry.ms, entry.n, 0, event.kind, event.at_us, bodies[0], retry)
-            load.add(segment_id, known.segment.name, (integration,), operation)
+            retry = Retry(header.entry, header.slot, header.retries)
+            operation = Operation(sequence.ms, sequence.n, 0, event.kind, event.at_us, bodies[0], retry)
+            load.add(Wanted(segment_id, known.segment.name, (integration,)), operation)
+
+    @staticmethod
+    def _tell_ignored(load: Transfer, entry: Entry) -> None:
+        if entry.ignored:
+            load.ignore(len(entry.ignored))
+            log.warning("%s: fields beside 'event' mean nothing: %.40r", entry.id, entry.ignored[0])
 
     def _judge(self, load: Transfer, event: Event) -> Verdict:
         segment_id = event.segment.id
@@ -178,7 +207,7 @@ class Router:
         verdict = self._routes.judge(event.kind, event.segment, before)
         self._known[segment_id] = verdict.known
         if verdict.changed:
-            load.learn(segment_id, b"" if verdict.known is None else store(verdict.known.segment))
+            load.learn(segment_id, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
         for integration in verdict.entered:
             load.entered(integration, segment_id)
         return verdict
@@ -190,87 +219,19 @@ class Router:
         missing = [segment_id for segment_id in segment_ids if segment_id not in self._known]
         if not missing:
             return
-        found: Any = self._redis.hmget(self._keys.segments, missing)
-        for segment_id, stored in zip(missing, found, strict=True):
+        for segment_id, stored in zip(missing, self._lanes.segments(missing), strict=True):
             self._known[segment_id] = None if stored is None else self._routes.known(restore(segment_id, stored))
 
 
-def _entry(entry_id: str, data: bytes | None, retry: bytes | None) -> Entry:
-    ms, _, n = entry_id.partition("-")
-    return Entry(entry_id, int(ms), int(n), data, retry)
+def _operations(event: Event, sequence: Sequence) -> list[Operation]:
+    ms, n, _ = sequence
+    if not event.kind.is_profile:
+        return [Operation(ms, n, 0, event.kind, event.at_us, b"")]
+    return [Operation(ms, n, index, event.kind, event.at_us, body) for index, _, body in event.profiles]
 
 
-def _parsed(entry: Entry) -> Event | Quarantined:
-    """The event, or what goes to quarantine in its place."""
-    if entry.data is None:
-        return _quarantined(entry, "malformed", "the entry has no field 'event'; expected XADD ... event '{...}'")
-    if entry.ms > MAX_MS or entry.n > MAX_N:
-        return _quarantined(entry, "id out of range", f"the stream id {entry.id} is beyond {MAX_MS}-{MAX_N}")
+def _read(entry: Entry, part: int) -> Event | UnreadableEvent:
     try:
-        event = parse(entry.data)
-    except MalformedEvent as error:
-        code, _, reason = str(error).partition(": ")
-        return _quarantined(entry, code, reason)
-    return event if entry.retry is None else _dated(entry, event)
-
-
-def _dated(entry: Entry, event: Event) -> Event | Quarantined:
-    """A retried event with the time when it happened."""
-    ticket = entry.ticket
-    if ticket is None:
-        return _quarantined(entry, "malformed", "the field 'retry' is none of ours; expected the field 'event' alone")
-    return event if ticket.at_us is None else structs.replace(event, at_us=ticket.at_us)
-
-
-def _set_aside(load: Transfer, entry: Entry, record: Quarantined) -> None:
-    """Into the quarantine, or back: an entry of its own, that of an event that was retried, or the one that it had."""
-    ticket = entry.ticket
-    if ticket is None:
-        load.quarantine(record)
-    elif ticket.integration is not None:
-        load.resolve(ticket.entry, "open", record.code, record.reason)
-    else:
-        # The same uid however often the retry is repeated.
-        uid = hashlib.sha256(f"{ticket.entry}/{ticket.retries}/{record.sequence[-7:]}".encode()).hexdigest()[:24]
-        load.quarantine(structs.replace(record, uid=uid, retries=ticket.retries, replaces=ticket.entry))
-
-
-def _poison(entry: Entry) -> Quarantined:
-    reason = f"routing it ended the router's process {DEATHS_AT_MOST} times; kept as it came"
-    return _quarantined(entry, "poison", reason)
-
-
-def _quarantined(entry: Entry, code: str, reason: str) -> Quarantined:
-    data = entry.data or b""
-    return Quarantined(
-        uid=new_uid(),
-        integration=None,
-        segment=None,
-        event_type=None,
-        profile=None,
-        sequence=f"{entry.ms:013d}{entry.n:07d}{0:07d}",
-        at_ms=time.time_ns() // 1_000_000,
-        code=code,
-        reason=reason,
-        payload=raw_excerpt(data),
-        size=len(data),
-        sha256=hashlib.sha256(data).hexdigest(),
-    )
-
-
-def _bad_profile(entry: Entry, event: Event, bad: BadProfile) -> Quarantined:
-    return Quarantined(
-        uid=new_uid(),
-        integration=None,
-        segment=event.segment.id,
-        event_type=event.kind.label,
-        profile=bad.profile_id,
-        sequence=f"{entry.ms:013d}{entry.n:07d}{bad.index:07d}",
-        at_ms=time.time_ns() // 1_000_000,
-        code=bad.code,
-        reason=bad.reason,
-        payload=raw_excerpt(bad.raw),
-        size=len(bad.raw),
-        sha256=hashlib.sha256(bad.raw).hexdigest(),
-        event_us=entry.ms * 1000 if event.at_us is None else event.at_us,
-    )
+        return read_part(entry, part)
+    except UnreadableEvent as error:
+        return error

@@ -7,51 +7,43 @@ however many integrations it goes to.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
-from workers.events.parsing import Kind
+from workers.events.event import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation, pack
 from workers.lanes.messages import Move, Run
 from workers.lanes.store import BUDGET_BYTES
 from workers.outcomes import Quarantined, Record, Resolved, encode
+from workers.routing.position import Position
+
+if TYPE_CHECKING:
+    from workers.events.sequence import Sequence
 
 LANES_AT_MOST = 400
-"""Lanes that one step touches: each costs a handful of keys, and a script should stay near 1,000 (rule 3)."""
+"""Lanes that one step touches, if it is not one event that more integrations want (rule 3)."""
+COPIES_AT_MOST = 64 * 1024 * 1024
+"""Bytes that one step writes, about: a chunk goes to Redis once, and is written once for each integration."""
 OPERATION_OVERHEAD = 24
 """Bytes an operation takes in a chunk besides its body, about."""
-_REMOVE, _CLEAR = int(Kind.REMOVE), int(Kind.CLEAR)
+LANE_OVERHEAD = 800
+"""Bytes that a lane takes in Redis besides its chunks, about."""
+_CLEAR = int(Kind.CLEAR)
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
-    """How far the intake has been moved: all of `last_id`, and of the next event the profiles before `index`."""
+class Wanted(NamedTuple):
+    """Where operations go: a segment, its name by now, and the integrations that are told, which are not none."""
 
-    last_id: str
-    index: int
-
-    @classmethod
-    def from_text(cls, text: str) -> Position:
-        """From what the script keeps; empty at the very beginning."""
-        last_id, _, index = text.partition("|")
-        return cls(last_id or "0-0", int(index or 0))
-
-    def __str__(self) -> str:
-        return f"{self.last_id}|{self.index}"
-
-    @property
-    def trim_to(self) -> str:
-        """The first id that must stay in the intake."""
-        ms, _, n = self.last_id.partition("-")
-        return f"{ms}-{int(n) + 1}"
+    segment: str
+    name: str | None
+    targets: tuple[str, ...]
 
 
 @dataclass(slots=True)
 class _Draft:
     """A run while it grows."""
 
-    segment: str
-    name: str | None
-    targets: tuple[str, ...]
+    wanted: Wanted
     operations: list[Operation] = field(default_factory=list)
     size: int = 0
     bar: str = ""
@@ -60,22 +52,30 @@ class _Draft:
 
     def packed(self) -> Run:
         return Run(
-            segment=self.segment,
+            segment=self.wanted.segment,
             operations=len(self.operations),
             head_ms=self.operations[0].ms,
             bar=self.bar,
             clear=self.clear,
-            chunk=pack(self.name, self.operations),
-            integrations=self.targets,
+            chunk=pack(self.wanted.name, self.operations),
+            integrations=self.wanted.targets,
             kept=self.kept,
         )
 
 
 class Transfer:
-    """Gathers what one step moves, beginning at `position`, which the caller has read as `read_from`."""
+    """Gathers what one step moves, beginning at `position`, which the caller has read as `read_from`.
 
-    def __init__(self, position: Position, read_from: str) -> None:
+    budget  bytes that a step takes on its way to Redis, about
+    """
+
+    def __init__(self, position: Position, read_from: str, budget: int = BUDGET_BYTES) -> None:
         self.position = position
+        self.sequence = position.sequence
+        self.size = 0
+        self._before = position.sequence
+        self._budget = budget
+        self._copies = max(budget, COPIES_AT_MOST) if budget >= BUDGET_BYTES else budget
         self._read_from = read_from
         self._drafts: list[_Draft] = []
         self._open: dict[str, _Draft] = {}
@@ -86,29 +86,46 @@ class Transfer:
         self._quarantined = 0
         self._events = 0
         self._operations = 0
+        self._ignored = 0
         self._lanes = 0
         self._bytes = 0
 
     @property
     def is_full(self) -> bool:
-        """Whether it must be moved before more is added."""
-        return self._bytes >= BUDGET_BYTES or self._lanes >= LANES_AT_MOST
+        """Whether it must be moved before another event is added."""
+        return self._bytes >= self._budget or self.size >= self._budget or self._lanes >= LANES_AT_MOST
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to move, not even a position."""
         return str(self.position) == self._read_from
 
-    def add(self, segment: str, name: str | None, targets: tuple[str, ...], operation: Operation) -> None:
-        """One operation for the segment's lanes of `targets`, which are not none."""
-        draft = self._open.get(segment)
-        if draft is None or not self._fits(draft, name, targets, operation):
-            draft = self._begin(segment, name, targets, kept=operation.retry is not None)
+    def has_room_for(self, wanted: Wanted, operation: Operation) -> bool:
+        """Whether one more profile of an event can be added: one at least, however many want it.
+
+        The lanes that the event goes to are touched already: more of its profiles touch no other.
+        """
+        if not self._drafts:
+            return True
+        size = len(operation.body) + OPERATION_OVERHEAD
+        if self._bytes + size > self._budget or self.size + size * len(wanted.targets) > self._copies:
+            return False
+        draft = self._open.get(wanted.segment)
+        if draft is not None and self._fits(draft, wanted, operation):
+            return True
+        return self._lanes + len(wanted.targets) <= LANES_AT_MOST
+
+    def add(self, wanted: Wanted, operation: Operation) -> None:
+        """One operation for the segment's lanes."""
+        draft = self._open.get(wanted.segment)
+        if draft is None or not self._fits(draft, wanted, operation):
+            draft = self._begin(wanted, kept=operation.retry is not None)
         draft.operations.append(operation)
         size = len(operation.body) + OPERATION_OVERHEAD
         draft.size += size
-        self._bytes += size * len(targets)
-        if operation.kind > _REMOVE:
+        self._bytes += size
+        self.size += size * len(wanted.targets)
+        if not operation.is_profile:
             draft.bar = operation.sequence
             # A retried clear is older than what the lane holds: it makes none of that moot.
             if operation.kind == _CLEAR and not draft.kept:
@@ -116,26 +133,26 @@ class Transfer:
         self._operations += 1
 
     @staticmethod
-    def _fits(draft: _Draft, name: str | None, targets: tuple[str, ...], operation: Operation) -> bool:
+    def _fits(draft: _Draft, wanted: Wanted, operation: Operation) -> bool:
         return (
-            draft.targets == targets
-            and draft.name == name
+            draft.wanted == wanted
             and draft.kept == (operation.retry is not None)
             and len(draft.operations) < MAX_OPERATIONS
             and draft.size + len(operation.body) < MAX_BYTES
         )
 
-    def _begin(self, segment: str, name: str | None, targets: tuple[str, ...], *, kept: bool) -> _Draft:
-        draft = _Draft(segment, name, targets, kept=kept)
+    def _begin(self, wanted: Wanted, *, kept: bool) -> _Draft:
+        draft = _Draft(wanted, kept=kept)
         self._drafts.append(draft)
-        self._open[segment] = draft
-        self._lanes += len(targets)
+        self._open[wanted.segment] = draft
+        self._lanes += len(wanted.targets)
+        self.size += LANE_OVERHEAD * len(wanted.targets)
         return draft
 
     def learn(self, segment: str, facts: bytes) -> None:
         """What is known of a segment from now on; b"" forgets it."""
         self._segments[segment] = facts
-        self._bytes += len(facts)
+        self._takes(len(facts))
 
     def unwanted(self, segment: str, operations: int) -> None:
         """Operations that no integration wanted."""
@@ -160,16 +177,29 @@ class Transfer:
     def _record(self, record: Record) -> None:
         data = encode(record)
         self._records.append(data)
-        self._bytes += len(data)
+        self._takes(len(data))
 
-    def cut(self, index: int) -> None:
-        """The step ends within an event: before the profile of this index."""
-        self.position = Position(self.position.last_id, index)
+    def _takes(self, size: int) -> None:
+        self._bytes += size
+        self.size += size
 
-    def finish(self, entry_id: str) -> None:
-        """All of this entry is on the load."""
-        self.position = Position(entry_id, 0)
-        self._events += 1
+    def ignore(self, fields: int) -> None:
+        """So many fields of an entry mean nothing."""
+        self._ignored += fields
+
+    def begin(self, sequence: Sequence) -> None:
+        """The next event has this sequence."""
+        self._before, self.sequence = self.sequence, sequence
+
+    def cut(self, entry_id: str, part: int, index: int) -> None:
+        """The step ends within an event of this entry: before the profile of this index; 0: before the event."""
+        sequence = self.sequence if index else self._before
+        self.position = replace(self.position, within=entry_id, part=part, index=index, sequence=sequence)
+
+    def finish(self, entry_id: str, events: int = 1) -> None:
+        """All of this entry is on the load, so many events."""
+        self.position = Position(entry_id, self.sequence)
+        self._events += events
 
     def move(self, owner: str) -> Move:
         """The load as the script takes it."""
@@ -177,13 +207,14 @@ class Transfer:
             owner=owner,
             read_from=self._read_from,
             position=str(self.position),
-            trim_to=self.position.trim_to,
+            last_id=self.position.last_id,
             runs=[draft.packed() for draft in self._drafts],
             segments=list(self._segments.items()),
             unwanted=list(self._unwanted.items()),
             resync=self._resync,
             events=self._events,
             operations=self._operations,
+            ignored=self._ignored,
             quarantined=self._quarantined,
             records=self._records,
         )

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from workers.settings.files import read_toml
 from workers.settings.source import LOCAL, SHARED
-from workers.settings.table import Table, kind_of, nearest, show
+from workers.settings.spelling import kind_of, nearest, show
+from workers.settings.table import Table
 
 if TYPE_CHECKING:
     from pathlib import Path

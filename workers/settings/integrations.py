@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from workers.errors import Mistake
 from workers.integrations import (
     DEFAULT_MAX_QUARANTINE,
     DEFAULT_TIMEOUT_MS,
     Integration,
+    Ordering,
     Scope,
     ScopeKind,
     Tolerance,
     WhenFull,
+    safe_ordering,
 )
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_sources
 from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
-from workers.settings.table import Table, nearest, show
+from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from workers.settings.table import Table
 
 LARGEST_BATCH = 10_000
 LONGEST_ID = 255
@@ -33,6 +37,7 @@ _RESERVED = {
     "max_lag": "is reserved, not built yet; leave it out",
 }
 _TOLERANCES: tuple[Tolerance, ...] = ("data", "none")
+_ORDERINGS: tuple[Literal["exact", "strict"], ...] = ("exact", "strict")
 _WHEN_FULL: tuple[WhenFull, ...] = ("block", "drop")
 _KINDS: dict[str, ScopeKind] = {"segments": "ids", "groups": "groups", "tags": "tags"}
 _SEGMENTS = '"all" or a list of ids, as in [7, 8]'
@@ -62,6 +67,7 @@ def _read(
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
     limits = _limits(table)
+    ordering = _ordering(table)
     table.close(_RESERVED)
     if connector is None:
         return None
@@ -80,6 +86,7 @@ def _read(
         name=name or key,
         description=description,
         active=active,
+        ordering=ordering or safe_ordering(queries),
         **batch._asdict(),
         **limits._asdict(),
     )
@@ -171,6 +178,14 @@ def _limits(table: Table) -> _Limits:
         table.choice("when_full", _WHEN_FULL),
         table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
     )
+
+
+def _ordering(table: Table) -> Ordering | None:
+    """`ordering`; None where it is left out (or wrong), and the queries tell."""
+    if "ordering" not in table:
+        return None
+    chosen = table.choice("ordering", _ORDERINGS)
+    return Ordering(chosen) if chosen in _ORDERINGS else None
 
 
 def _overlaps(integrations: Iterable[Integration]) -> Iterable[Mistake]:

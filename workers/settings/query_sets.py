@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.settings.files import FileError, read_text
-from workers.settings.table import UNKNOWN, Table, nearest, show
+from workers.settings.spelling import nearest, show
+from workers.settings.table import UNKNOWN, Table
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:

@@ -6,68 +6,22 @@ mistake was noted. Every key that is asked for becomes a known one, and `close` 
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
-import reprlib
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from workers.errors import Mistake
+from workers.settings.spelling import kind_of, nearest, parse_duration, show, spell_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 Name = TypeVar("Name", bound=str)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 NAME_RULE = "1 to 63 of a-z, 0-9, _ and -, beginning with a letter or a digit"
 
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?) ?(ms|s|m|h)?", re.ASCII)
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 UNKNOWN: Final = object()
 """Stands where a value could not be found out and its mistake is noted already: read in silence as absent."""
-
-_KINDS = {str: "text", bool: "true or false", int: "an integer", float: "a number", list: "a list", dict: "a table"}
-
-_short = reprlib.Repr()
-_short.maxstring = _short.maxother = 60
-
-
-def show(value: object) -> str:
-    """`value` as a message may show it: its repr, cut to some 60 characters. Never for a secret or a URL."""
-    return _short.repr(value)
-
-
-def kind_of(value: object) -> str:
-    """What a TOML value is, in words."""
-    return _KINDS.get(type(value), f"a {type(value).__name__}")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint to put behind a message: the most similar known name, or all of them; "" if none is known."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; expected one of {', '.join(names)}" if names else ""
-
-
-def parse_duration(value: object) -> float | None:
-    """Seconds from "500ms", "30s", "2m", "1h" or a number of seconds; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value) if math.isfinite(value) and abs(value) < 1e12 else None  # noqa: PLR2004 - any bound that a float holds
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    return float(found[1]) * _UNITS[found[2] or "s"] if found else None
-
-
-def spell_duration(seconds: float) -> str:
-    """Seconds the way the file writes them: 0.1 as "100ms", 86400 as "24h"."""
-    for unit in ("h", "m", "s"):
-        if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
-            return f"{int(seconds / _UNITS[unit])}{unit}"
-    return f"{seconds * 1000:g}ms"
 
 
 class Table:

@@ -25,6 +25,7 @@ from workers.templates.model import (
 )
 from workers.templates.nodes import Field, Node, Steps, Text, walk
 from workers.templates.parser import parse
+from workers.templates.row_naming import RowNaming, row_naming
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
 from workers.templates.statements import terminated
@@ -44,6 +45,7 @@ _UNION = re.compile(r"\bunion\b", re.IGNORECASE)
 """What makes rows of several SELECTs, whose columns must be of one type: no text may become a CLOB among others."""
 
 MAX_STATEMENTS = 100
+"""Statements of one query: they run in one transaction, and hold its locks."""
 
 REVISION = "3"
 """Raised when the same text renders otherwise than before, so that digests differ."""
@@ -55,12 +57,22 @@ class Query:
     fields       the profiles' top-level fields that it uses; "*" where it uses a whole profile
     identifying  the fields it uses, as paths, in order of appearance: what `key` is derived from
     digest       short hash of text, dialect and settings
+    naming       how it names rows: by the key alone, or by what cannot be judged from its text
     warnings     what is allowed and probably not meant
     """
 
-    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "warnings")
+    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "warnings")
 
-    def __init__(self, render: Render, target: Target, used: list[Field], digest: str, warnings: list[Mistake]) -> None:
+    def __init__(
+        self,
+        render: Render,
+        target: Target,
+        used: list[Field],
+        naming: RowNaming,
+        digest: str,
+        warnings: list[Mistake],
+    ) -> None:
+        self.naming = naming
         self._render = render
         self._target = target
         self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
@@ -148,8 +160,8 @@ def compile_query(
     parsed = parse(text, kind, batch=batch)
     if target is None:
         raise TemplateErrors(text.mistakes)
-    if target.dialect.piece and any(isinstance(node, Text) and _UNION.search(node.text) for node in walk(parsed.nodes)):
-        target = replace(target, dialect=replace(target.dialect, piece=""))
+    target = _without_pieces(target, parsed.nodes)
+    naming = row_naming(parsed.nodes, key)  # before the walk, which takes literals' quotes off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
     _check_number(text, statements, target.dialect)
@@ -157,7 +169,7 @@ def compile_query(
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
-    return Query(generate(statements, target), target, parsed.fields, digest, text.warnings)
+    return Query(generate(statements, target), target, parsed.fields, naming, digest, text.warnings)
 
 
 def _target(
@@ -176,6 +188,12 @@ def _target(
     if rules is None or clock is None:
         return None
     return Target(rules, clock, key, kind.has_profiles, kind.has_profiles and not batch)
+
+
+def _without_pieces(target: Target, nodes: list[Node]) -> Target:
+    """The target, with no literals put together of pieces where rows of several SELECTs must be alike."""
+    united = any(isinstance(node, Text) and _UNION.search(node.text) for node in walk(nodes))
+    return replace(target, dialect=replace(target.dialect, piece="")) if target.dialect.piece and united else target
 
 
 def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -> None:

@@ -23,7 +23,7 @@ from workers.settings.database_url import Address
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
     from tests.servers.mariadb import MariadbServer
 
 SCOPE = 'scope = { database = "main", segments = "all" }\nbatch = { size = 1000, timeout = "60s" }\n'

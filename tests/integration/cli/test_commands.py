@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.cli.place import integration
+from tests.integration.place import integration
 from workers.cli import main
 
 if TYPE_CHECKING:
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
 
 WRONG_FILE = '[redis]\nurl = "redis://localhost:1/0"\nfoo = 1\n[connectors.a]\nurl = "mysq://x"\n'
 

@@ -15,7 +15,7 @@ from workers.runtime import Runtime
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
 
 SPELLINGS = ["a", "A", "a ", "\u00e1", "O'Brien", "back\\slash", 'x", NOW())', "\U0001f600" * 255]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.cli.place import Place, integration
+from tests.integration.place import Place, integration
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.targets import TargetDatabase
-from workers.cli.arguments import WrongUsage
 from workers.cli.commands import preview
+from workers.errors import WrongUsage
 
 if TYPE_CHECKING:
     from pathlib import Path

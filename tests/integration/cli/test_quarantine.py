@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.cli.place import integration
-from workers.cli.arguments import WrongUsage
+from tests.integration.place import integration
 from workers.cli.commands import quarantine
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.control.drain import drain
+from workers.errors import WrongUsage
 from workers.quarantine import entries
-from workers.quarantine.entries import Wanted
+from workers.quarantine.entries import Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.cli.place import Place
+    from tests.integration.place import Place
     from workers.runtime import Runtime
 
 BINARY = b"\xff\x00{"
@@ -52,7 +52,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def states(runtime: Runtime) -> list[str]:
-    return [entry.state for page in entries.pages(runtime.ledger, Wanted(state=None)) for entry in page]
+    return [entry.state for page in entries.pages(runtime.ledger, Selection(state=None)) for entry in page]
 
 
 def test_show_tells_the_tries(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:

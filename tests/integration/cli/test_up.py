@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
-from tests.integration.cli.place import Place, integration
+from tests.integration.place import Place, integration
 from tests.leftovers import processes_of, wait_until_gone
 
 if TYPE_CHECKING:

@@ -29,7 +29,6 @@ from tests.integration.templates.places import (
     rendered,
 )
 from tests.integration.templates.spellings import spelled, spellings
-from tests.integration.templates.writing import many
 from tests.servers.clickhouse import ClickhouseEngine
 from workers.templates import BadRows, QueryKind
 
@@ -52,7 +51,6 @@ def engine() -> Iterator[ClickhouseEngine]:
     engine.close()
 
 
-@many
 @given(found=any_places("'", backslash=True), batch=any_batch(ANY_TEXT), name=ANY_TEXT)
 @example(found=places("'"), batch=attackers([*ATTACKS, "\0", "\\\0'"]), name="' OR 1=1 -- \\")
 def test_values_come_back(engine: ClickhouseEngine, found: list[Place], batch: list[Profile], name: str) -> None:
@@ -64,7 +62,6 @@ def test_values_come_back(engine: ClickhouseEngine, found: list[Place], batch: l
     assert engine.rows(count) == [[str(len(half))]]
 
 
-@many
 @given(found=any_places("'", backslash=True), batch=any_batch(ANY_TEXT), name=ANY_TEXT)
 @example(found=places("'"), batch=attackers([*ATTACKS, "\0", "\\\0'"]), name="' OR 1=1 -- \\")
 def test_values_come_back_where_the_statements_parser_reads_them(
@@ -121,7 +118,6 @@ DECIMALS = "INSERT INTO numbers VALUES {for $i, $x = $batch}({$i}, '{$x.N}', 'no
 BARE = "INSERT INTO numbers VALUES {for $i, $x = $batch}({$i}, {number $x.T}, ''){autocomma}{end}"
 
 
-@many
 @given(texts=st.lists(spellings(40, 30), min_size=1, max_size=10))
 @example(texts=["0.1", "1.15", "1e3", "1.5E-10", "-1.15"])
 def test_every_digit_of_a_decimal_in_quotes_comes_back(engine: ClickhouseEngine, texts: list[str]) -> None:
@@ -130,7 +126,6 @@ def test_every_digit_of_a_decimal_in_quotes_comes_back(engine: ClickhouseEngine,
     assert [(Decimal(a), s) for a, s in rows] == [(Decimal(p["T"]), f"no. {p['N']}") for p in profiles]
 
 
-@many
 @given(texts=st.lists(spellings(40, 30), min_size=1, max_size=10))
 @example(texts=["0.1", "1.15", "1e3", "1.5E-10", "-1.15"])
 def test_every_digit_of_a_bare_decimal_comes_back(engine: ClickhouseEngine, texts: list[str]) -> None:
@@ -142,7 +137,6 @@ def test_every_digit_of_a_bare_decimal_comes_back(engine: ClickhouseEngine, text
 WHOLE = "INSERT INTO wholes VALUES {for $i, $x = $batch}({$i}, {$x.N}){autocomma}{end}"
 
 
-@many
 @given(numbers=st.lists(st.integers(-(2**63), 2**64 - 1), min_size=1, max_size=10))
 @example(numbers=[-(2**63), 2**64 - 1, 0, -1])
 def test_whole_numbers_of_64_bits_come_back(engine: ClickhouseEngine, numbers: list[int]) -> None:
@@ -150,7 +144,6 @@ def test_whole_numbers_of_64_bits_come_back(engine: ClickhouseEngine, numbers: l
     assert stored(engine, "wholes", WHOLE, profiles) == [[str(number)] for number in numbers]
 
 
-@many
 @given(beyond=st.one_of(st.integers(max_value=-(2**63) - 1), st.integers(min_value=2**64)))
 def test_a_whole_number_beyond_64_bits_is_a_data_error(beyond: int) -> None:
     """ClickHouse would keep what is left of it in 64 bits, or make a double of it, without a word."""
@@ -165,7 +158,6 @@ MOMENTS = (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@many
 @given(us=st.integers(0, 7_000_000_000_000_000), zone=st.sampled_from(["UTC", "Asia/Kathmandu", "America/Phoenix"]))
 def test_a_time_comes_back_to_the_microsecond(engine: ClickhouseEngine, us: int, zone: str) -> None:
     """In zones without summer time; where there is one, the hour that comes twice a year is told only once."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.integration.templates.places import compiled, rendered
 from tests.integration.templates.spellings import spelled, spellings
-from tests.integration.templates.writing import Server, many, serving
+from tests.integration.templates.writing import Server, serving
 from workers.errors import ErrorClass, TargetError
 from workers.templates import BadRows
 
@@ -66,7 +66,6 @@ def decimals(server: Server, texts: list[str]) -> None:
         assert row == (number, number, number.copy_negate(), f"no. {spelled(text)['N']}")
 
 
-@many
 @given(texts=st.lists(spellings(35, 30), min_size=1, max_size=10))
 @example(
     texts=["1.23456789012345678901234E5", "1.3107200000000001e5", "-0.0", "1e3", "1.5E-10", "9" * 35 + "." + "9" * 30]
@@ -76,7 +75,6 @@ def test_mariadb_holds_every_digit(mariadb: Server, texts: list[str]) -> None:
     decimals(mariadb, texts)
 
 
-@many
 @given(texts=st.lists(spellings(300, 300), min_size=1, max_size=10))
 def test_postgresql_holds_every_digit(postgresql: Server, texts: list[str]) -> None:
     decimals(postgresql, texts)
@@ -113,7 +111,6 @@ NUMBERS = st.lists(
 EDGES = [2**63 - 1, -(2**63), 0, -1]
 
 
-@many
 @given(numbers=NUMBERS)
 @example(numbers=EDGES)
 @example(numbers=[1, 2**63])
@@ -123,14 +120,12 @@ def test_sqlite_bends_no_whole_number(sqlite: Server, numbers: list[int]) -> Non
     whole_numbers(sqlite, numbers)
 
 
-@many
 @given(numbers=NUMBERS)
 @example(numbers=EDGES)
 def test_mariadb_bends_no_whole_number(mariadb: Server, numbers: list[int]) -> None:
     whole_numbers(mariadb, numbers)
 
 
-@many
 @given(numbers=NUMBERS)
 @example(numbers=EDGES)
 def test_postgresql_bends_no_whole_number(postgresql: Server, numbers: list[int]) -> None:
@@ -156,7 +151,6 @@ def times(server: Server, moment: datetime, zone: str, born: date) -> None:
 
 
 @pytest.mark.parametrize("name", ["postgresql", "mariadb", "sqlite"])
-@many
 @given(moment=MOMENTS, zone=st.sampled_from(ZONES), born=st.dates(date(1000, 1, 1), date(9999, 12, 31)))
 @example(moment=FOLD, zone="Europe/Berlin", born=date(2000, 2, 29))
 def test_a_time_arrives_to_the_microsecond_in_the_queries_zone(

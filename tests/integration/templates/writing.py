@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hypothesis import HealthCheck, settings
-
 from tests.servers.rows import Database
 from workers.connectors import connect
 
@@ -13,11 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workers.connectors.contract import Connector, Target
-
-many = settings(
-    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-"""A test's table is made once and emptied for each example."""
 
 
 class Server(NamedTuple):

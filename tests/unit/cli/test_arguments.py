@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.cli.arguments import WrongUsage, moment
+from workers.cli.arguments import moment
+from workers.errors import WrongUsage
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 

@@ -279,7 +279,7 @@ def test_a_declared_key_that_remove_does_not_use_is_worth_a_warning(tmp_path: Pa
 
 @pytest.mark.parametrize("key", ['["CustomID"]', "['CustomID']", "CustomID"])
 def test_a_key_is_text_however_its_path_is_spelled(tmp_path: Path, key: str) -> None:
-    """A bare number beside a text column matches every row whose text is no number (review 1.2)."""
+    """A bare number beside a text column matches every row whose text is no number."""
     queries = {"remove": "DELETE FROM member WHERE segment_id = {segment_id} AND client_id = {lead.CustomID}"}
     vip = read(tmp_path, f'key = ["""{key}"""]', queries=queries)
 

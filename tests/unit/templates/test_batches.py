@@ -249,7 +249,7 @@ def test_a_list_that_is_all_of_values_or_in_takes_its_statement_with_it(template
     ],
 )
 @pytest.mark.parametrize("between", ["", " ", "\n"])
-def test_an_item_that_came_out_empty_leaves_no_comma(tags: list[list[str]], expected: str, between: str) -> None:
+def test_an_item_that_came_out_empty_leaves_no_comma(tags: list[object], expected: str, between: str) -> None:
     """Two commas in a row are no SQL, and one profile without tags would stop all others."""
     body = f"{{for $t = $lead.tags}}('{{$i}}', '{{$t}}'){{autocomma}}{{end}}{between}{{autocomma}}{between}"
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot.errors import TokenError
 
@@ -87,7 +87,6 @@ def rendered(query: Query, value: str, given_: object, items: int) -> list[str] 
 
 
 @pytest.mark.parametrize("dialect", JUDGES)
-@settings(max_examples=150, deadline=None, database=None)
 @given(source=TEMPLATE, value=st.one_of(st.sampled_from(ATTACKS), st.text("'\"\\$-/*#\n]", min_size=1, max_size=4)))
 def test_a_query_that_compiles_is_safe(dialect: str, source: str, value: str) -> None:
     """However odd its SQL: with hostile values it has the tokens that it has with harmless ones."""
@@ -111,7 +110,6 @@ def _kinds(statements: list[str] | None, dialect: str) -> list[list[TokenType]] 
 
 
 @pytest.mark.parametrize("dialect", JUDGES)
-@settings(max_examples=150, deadline=None, database=None)
 @given(source=st.one_of(SOUP, st.text(max_size=40), TEMPLATE), batch=st.booleans())
 def test_any_text_compiles_or_has_mistakes_with_places(dialect: str, source: str, *, batch: bool) -> None:
     attempt(source, dialect, batch=batch)

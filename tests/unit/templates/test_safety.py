@@ -10,7 +10,7 @@ import re
 import sqlite3
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlglot import Token, TokenType
 from sqlglot.dialects.dialect import Dialect as Judge
@@ -106,7 +106,6 @@ def storable(text: str, dialect: str) -> str:
 
 @pytest.mark.parametrize("dialect", JUDGES)
 @pytest.mark.parametrize("template", [EVERY_PLACE, LIST])
-@settings(max_examples=80, deadline=None, database=None)
 @given(values=st.lists(ANY_TEXT, min_size=1, max_size=3), name=ANY_TEXT)
 @example(values=ATTACKS, name="n")
 @example(values=["a"], name="' OR 1=1 -- \\")
@@ -121,7 +120,6 @@ def test_no_value_changes_a_statements_tokens(dialect: str, template: str, value
 
 
 @pytest.mark.parametrize("dialect", JUDGES)
-@settings(max_examples=60, deadline=None, database=None)
 @given(value=ANY_TEXT, name=ANY_TEXT)
 @example(value="' OR 1=1 -- \\", name="\\'; --")
 def test_no_value_changes_a_single_profiles_statement(dialect: str, value: str, name: str) -> None:
@@ -138,7 +136,6 @@ AROUND = st.text(st.sampled_from("'\"\\`%_-*/#;$:?@[]()=aN0é \n"), max_size=6)
 
 
 @pytest.mark.parametrize("dialect", JUDGES)
-@settings(max_examples=60, deadline=None, database=None)
 @given(before=AROUND, after=AROUND, value=ANY_TEXT)
 @example(before="\\", after="\n", value="\\")
 def test_no_text_around_a_value_changes_the_tokens(dialect: str, before: str, after: str, value: str) -> None:
@@ -159,7 +156,6 @@ def _written(text: str, *, backslashes: bool) -> str:
     return text.replace("\\", "\\\\") if backslashes else text
 
 
-@settings(max_examples=80, deadline=None, database=None)
 @given(values=st.lists(ANY_TEXT, min_size=1, max_size=3))
 @example(values=ATTACKS)
 def test_in_mysqls_double_quotes_no_value_changes_the_tokens(values: list[str]) -> None:
@@ -171,7 +167,6 @@ def test_in_mysqls_double_quotes_no_value_changes_the_tokens(values: list[str]) 
 
 
 @pytest.mark.parametrize("dialect", JUDGES)
-@settings(max_examples=80, deadline=None, database=None)
 @given(value=ANY_TEXT)
 def test_a_literal_reads_as_the_value_that_went_in(dialect: str, value: str) -> None:
     value = storable(value, dialect).replace("\0", "")
@@ -182,7 +177,6 @@ def test_a_literal_reads_as_the_value_that_went_in(dialect: str, value: str) -> 
     assert texts(statement, dialect) == [value, value, f"p-{value}-s"]
 
 
-@settings(max_examples=150, deadline=None, database=None)
 @given(
     text=st.text(st.sampled_from("'\\\"a0é" + ORACLE.lookalikes), max_size=12), look=st.sampled_from(ORACLE.lookalikes)
 )
@@ -210,7 +204,6 @@ def test_the_rendering_code_can_call_nothing_but_what_it_was_given() -> None:
     assert set(names["__builtins__"]) == {"type", "str", "len", "enumerate"}
 
 
-@settings(max_examples=150, deadline=None, database=None)
 @given(values=st.lists(ANY_TEXT, min_size=1, max_size=5, unique=True))
 @example(values=ATTACKS)
 def test_what_sqlite_stores_is_what_went_in(values: list[str]) -> None:

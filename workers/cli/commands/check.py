@@ -11,7 +11,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.output import plain, print_json
 from workers.errors import SettingsError
 from workers.settings import load
-from workers.settings.table import spell_duration
+from workers.settings.spelling import spell_duration
 
 if TYPE_CHECKING:
     from workers.errors import Mistake

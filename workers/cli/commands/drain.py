@@ -12,6 +12,7 @@ from workers.cli.installation import open_runtime
 from workers.cli.output import plain
 from workers.control.drain import drain
 from workers.control.startup import settle_configuration
+from workers.log import BATCH_FAILED, Without, shape
 
 
 def run() -> int:
@@ -19,6 +20,9 @@ def run() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     # Each failed try is told once, at the end.
     logging.getLogger("workers.delivery.deliverer").setLevel(logging.ERROR)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Without([BATCH_FAILED]))
+    shape(logging.getLogger().handlers)
     runtime = open_runtime()
     settle_configuration(runtime)
     report = drain(runtime)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli import presets
-from workers.cli.arguments import WrongUsage
 from workers.cli.exit_status import FINE
+from workers.errors import WrongUsage
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,9 +12,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from segsync import Producer
-from workers.cli.arguments import WrongUsage
 from workers.cli.exit_status import FINE
 from workers.cli.json_lines import push_lines, read_lines
+from workers.errors import WrongUsage
 from workers.settings import load_local
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ CREATE TABLE segments (
     updated    TEXT NOT NULL
 );
 """
-"""The customer's tables, as the spec has them; the demo makes them, segsync never would."""
+"""The customer's tables; the demo makes them, segsync never would."""
 
 CONFIG: Final = """\
 namespace = "segsync"

@@ -19,9 +19,15 @@ ALONE: Final = ("--without-gossip", "--without-mingle")
 
 
 def route_worker() -> Program:
-    """Routing and upkeep have a worker of their own, so that slow targets cannot block them (rule 27)."""
-    command = [*CELERY, "worker", "-Q", "route,upkeep", "-n", "route@%h", "-c", "2", "-l", "INFO", *ALONE]
+    """Routing has a process of its own, so that neither a slow target nor a slow ledger can block it (rule 27)."""
+    command = [*CELERY, "worker", "-Q", "route", "-n", "route@%h", "-c", "1", "-l", "INFO", *ALONE]
     return Program("route worker", command)
+
+
+def upkeep_worker() -> Program:
+    """Upkeep by one process, and another for beat's sweep meanwhile."""
+    command = [*CELERY, "worker", "-Q", "upkeep", "-n", "upkeep@%h", "-c", "2", "-l", "INFO", *ALONE]
+    return Program("upkeep worker", command)
 
 
 def deliver_worker(connectors: Iterable[str]) -> Program:

@@ -1,23 +1,28 @@
 -- Moves a part of the intake into the lanes: operations, what is known of segments, what nobody wanted, what was
 -- malformed, the position and the trim, all or nothing (rule 2).
 --
--- ARGV  3 owner  4 lease ms  5 position read from  6 new position  7 MINID to trim the intake to, or ''
+-- ARGV  3 owner of the lease of the routing  4 lease ms  5 position read from  6 new position
+--       7 id of the last entry that is moved as a whole: the intake is trimmed up to it, and not beyond
 --       then runs: count, each: segment, operations, head ms, last barrier's sequence or '',
 --                last clear's sequence or '', chunk, '1' if it must not be dropped, number of integrations, integrations
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
 --       resync   count, each: integration, segment
---       counters events, operations, new entries of the quarantine among the records
+--       counters events, operations, fields ignored, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
 -- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
 
 if current_revision() ~= ARGV[2] then return { 'stale' } end
 
-local intake = ns .. ':intake'
-local at = redis.call('HMGET', intake, 'owner', 'position')
-if at[1] ~= ARGV[3] or (at[2] or '') ~= ARGV[5] then return { 'lost' } end
+local intake, lease = ns .. ':intake', lease_key('route')
+if redis.call('HGET', lease, 'owner') ~= ARGV[3] then return { 'lost' } end
+local position = redis.call('HGET', intake, 'position') or ''
+-- The client library sent it twice: it is answered as it was. (Two moves never end at the same position.)
+if position == ARGV[6] and position ~= ARGV[5] then return { 'ok' } end
+if position ~= ARGV[5] then return { 'lost' } end
 
 -- All of it is read before the first write: what is not well-formed must leave no half behind (rule 5).
+assert(string.find(ARGV[7] or '', '^%d+%-%d+$'), 'append: expected the id of an entry')
 local i = 8
 local function take()
   local value = ARGV[i]
@@ -44,7 +49,7 @@ for n = 1, take_number() do
   runs[n] = run
 end
 local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), take_pairs(take)
-local events, operations_routed, quarantined = take_number(), take_number(), take_number()
+local events, operations_routed, ignored, quarantined = take_number(), take_number(), take_number(), take_number()
 
 local known = {}
 local function settings(integration)
@@ -56,7 +61,18 @@ local function settings(integration)
   return found
 end
 
-local rung = false
+-- Up to the entry and with it: no arithmetic on an id, of which the largest has none after it (rule 2). An intake whose
+-- ids are far ahead of the clock begins anew once it is empty: or every later event would get such an id, too.
+local FAR_MS = 86400000
+local function trim_intake(last_id)
+  local stream = ns .. ':events'
+  redis.call('XTRIM', stream, 'MINID', '=', last_id)
+  redis.call('XDEL', stream, last_id)
+  if tonumber(string.match(last_id, '^%d+')) > now + FAR_MS and redis.call('XLEN', stream) == 0 then
+    redis.call('DEL', stream)
+    ring()
+  end
+end
 
 -- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8).
 local function lower_due(integration, segment, full, score)
@@ -67,14 +83,12 @@ local function lower_due(integration, segment, full, score)
   elseif redis.call('ZSCORE', full_key(integration), segment) then
     key = full_key(integration)
   end
-  local changed = redis.call('ZADD', key, 'LT', 'CH', score, segment)
-  if changed > 0 and score < now + BELL_AHEAD_MS and not rung then
-    rung = true
-    ring()
-  end
+  if redis.call('ZADD', key, 'LT', 'CH', score, segment) == 0 then return end
+  note_due(integration, score)
+  if score < now + BELL_AHEAD_MS then ring() end
 end
 
--- A lane that has waited for long is compacted, and again each time it has doubled (workers/compaction.py). Where
+-- A lane that has waited for long is compacted, and again each time it has doubled (workers/delivery/compaction.py). Where
 -- profiles go one at a time nothing is merged (rule 15).
 local LONG_OPERATIONS, LONG_MS = 10000, 300000
 local function note_long(integration, segment, key, lane, set)
@@ -140,12 +154,12 @@ for _, pair in ipairs(unwanted) do redis.call('HINCRBY', ns .. ':unwanted', pair
 for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)
 redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
+if ignored > 0 then redis.call('HINCRBY', ns .. ':routed', 'ignored_fields', ignored) end
 record(ARGV, i)
 
-redis.call('HDEL', intake, 'starts')
 if quarantined > 0 then redis.call('HINCRBY', intake, 'quarantined', quarantined) end
-redis.call('HSET', intake, 'position', ARGV[6], 'until', now + ARGV[4])
-if ARGV[7] ~= '' then
-  redis.call('XTRIM', ns .. ':events', 'MINID', '=', ARGV[7])
-end
+redis.call('HSET', intake, 'position', ARGV[6])
+redis.call('HSET', lease, 'until', now + ARGV[4])
+redis.call('HDEL', lease, 'deaths', 'died')  -- it has got on
+trim_intake(ARGV[7])
 return { 'ok' }

@@ -1,4 +1,4 @@
--- Replaces neighbouring chunks of a lane that waits by others that hold less (rule 31, workers/compaction.py).
+-- Replaces neighbouring chunks of a lane that waits by others that hold less (rule 31, workers/delivery/compaction.py).
 --
 -- ARGV  3 integration  4 segment  5 index of the first chunk  6 number of chunks, their headers as they were read
 --         (0: the lane is done, and is looked at again when it has doubled)

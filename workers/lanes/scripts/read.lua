@@ -1,33 +1,25 @@
--- Reads the next events of the intake, as many as fit a budget of bytes (rule 3). Writes nothing that matters.
+-- Reads the intake from its beginning, as many events as fit a budget of bytes (rule 3). Writes nothing that matters.
 --
--- ARGV  3 id to read after  4 budget in bytes  5 events at the most
--- Returns {id, event, id, event, ...}; an entry without the field `event` gives false in its place, one that comes
--- out of the quarantine {event, retry}.
+-- What has been moved is trimmed in the same step, exactly; so whatever stands in the stream has not been moved, even
+-- if somebody deleted the stream and its ids begin lower than the position.
+--
+-- ARGV  3 budget in bytes  4 entries at the most
+-- Returns {position, open entries in the quarantine that never reached an integration, now in ms,
+--   then for each entry its id, and its only field `event`, or {field, value, ...} where it has others}
 
-local after, budget, most = '(' .. ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
-local reply, bytes, count = {}, 0, 0
-
-local function event_of(fields)
-  local event, retry = false, nil
-  for i = #fields - 1, 1, -2 do
-    if fields[i] == 'event' then
-      event = fields[i + 1]
-    elseif fields[i] == 'retry' then
-      retry = fields[i + 1]
-    end
-  end
-  return event, retry
-end
+local budget, most = tonumber(ARGV[3]), tonumber(ARGV[4])
+local at = redis.call('HMGET', ns .. ':intake', 'position', 'quarantined')
+local reply, bytes, count, after = { at[1] or '', tonumber(at[2]) or 0, now }, 0, 0, '-'
 
 -- A few at a time, more only while they are small: giants must not pile up in the script's memory.
 local step = 8
 while count < most do
   local entries = redis.call('XRANGE', ns .. ':events', after, '+', 'COUNT', math.min(step, most - count))
   for i = 1, #entries do
-    local event, retry = event_of(entries[i][2])
+    local fields = entries[i][2]
     reply[#reply + 1] = entries[i][1]
-    reply[#reply + 1] = retry and { event, retry } or event
-    bytes = bytes + (event and #event or 0)
+    reply[#reply + 1] = #fields == 2 and fields[1] == 'event' and fields[2] or fields
+    for f = 2, #fields, 2 do bytes = bytes + #fields[f] end
   end
   count = count + #entries
   if #entries < step or bytes >= budget then break end

@@ -1,0 +1,124 @@
+"""Whatever a database takes for one row: a batch ends as its operations would, taken one by one."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from workers.templates import QueryKind, Row, SegmentView, compile_query
+
+if TYPE_CHECKING:
+    from tests.integration.jobs import Job
+
+SEQUENCES = 12
+OPERATIONS = 25
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One way in which keys meet.
+
+    key        the key column's definition, by dialect
+    spellings  keys, of which some are one row to some database
+    unique     a further unique key
+    mails      how many different values there are for it
+    """
+
+    key: dict[str, str]
+    spellings: tuple[str, ...]
+    key_in_query: str = "'{$l.CustomID}'"
+    unique: str = ""
+    mails: int = 1_000_000
+
+
+INTEGER = {"mysql": "bigint", "postgresql": "bigint", "sqlite": "integer"}
+TEXT = {
+    "mysql": "varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci",
+    "postgresql": 'varchar(100) COLLATE "C"',
+    "sqlite": "text COLLATE NOCASE",
+}
+BYTES = {
+    "mysql": "varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+    "postgresql": 'varchar(100) COLLATE "C"',
+    "sqlite": "text",
+}
+KINDS = {
+    "numbers": Kind(INTEGER, ("7", "007", "7 ", "8", "08", "9")),
+    "letters": Kind(TEXT, ("ann", "Ann", "ANN ", "Jos\u00e9", "Jose\u0301", "jose", "bob")),
+    "hashed": Kind(BYTES, ("ann", " ann", "Ann", "bob", "BOB"), "'{sha256 (lower (trim $l.CustomID))}'"),
+    "second unique key": Kind(BYTES, ("a", "b", "c", "z"), unique=", UNIQUE (segment_id, mail)", mails=3),
+}
+
+
+def table(kind: Kind, dialect: str, name: str) -> str:
+    mail = "varchar(100)" if dialect != "sqlite" else "text"
+    return (
+        f"CREATE TABLE {name} (segment_id bigint NOT NULL, client_id {kind.key[dialect]} NOT NULL, mail {mail},"
+        f" PRIMARY KEY (segment_id, client_id){kind.unique})"
+    )
+
+
+def queries(kind: Kind, dialect: str) -> dict[str, str]:
+    """An upsert that a second unique key hits, too, where the dialect has one."""
+    conflict = "ON DUPLICATE KEY UPDATE mail = VALUES(mail)"
+    if dialect != "mysql":
+        conflict = "ON CONFLICT (segment_id, client_id) DO UPDATE SET mail = excluded.mail"
+    if kind.unique:
+        conflict = conflict if dialect == "mysql" else "ON CONFLICT DO NOTHING"
+    row = "({segment_id}, " + kind.key_in_query + ", '{$l.mail}')"
+    return {
+        "add": "INSERT INTO member (segment_id, client_id, mail) VALUES\n"
+        f"{{for $l = $batch}}{row}{{autocomma}}{{end}}\n" + conflict,
+        "remove": "DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN"
+        f" ({{for $l = $batch}}{kind.key_in_query}{{autocomma}}{{end}})",
+    }
+
+
+def sequence(kind: Kind, seed: int) -> list[tuple[str, dict[str, Any]]]:
+    chance = random.Random(seed)
+    return [
+        (chance.choice(("add", "add", "remove")), {"CustomID": key, "mail": f"m{chance.randrange(kind.mails)}"})
+        for key in chance.choices(kind.spellings, k=OPERATIONS)
+    ]
+
+
+def one_by_one(job: Job, texts: dict[str, str], operations: dict[int, list[tuple[str, dict[str, Any]]]]) -> None:
+    """Runs each operation's own statement against the table `expected`."""
+    dialect = job.target.dialect
+    compiled = {
+        kind: compile_query(text, dialect=dialect, kind=QueryKind(kind), batch=True, key=("CustomID",))
+        for kind, text in texts.items()
+    }
+    statements = [
+        statement.replace("member", "expected")
+        for segment, came in operations.items()
+        for kind, profile in came
+        for statement in compiled[kind].render([Row(profile, 0, 1)], SegmentView(str(segment), None, 0, 0))
+    ]
+    job.target.run(*statements)
+
+
+def event(segment: int, what: str, profile: dict[str, Any]) -> dict[str, Any]:
+    return {"type": what, "segment": {"id": segment}, "profiles": [{"_id": "x", **profile}]}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_batch_ends_as_one_by_one(job: Job, name: str) -> None:
+    kind, dialect = KINDS[name], job.target.dialect
+    texts = queries(kind, dialect)
+    job.target.run("DROP TABLE member", table(kind, dialect, "member"), table(kind, dialect, "expected"))
+    job.configure(**texts)
+    operations = {seed: sequence(kind, seed) for seed in range(1, SEQUENCES + 1)}
+    one_by_one(job, texts, operations)
+
+    for segment, came in operations.items():
+        job.installation.producer.push([event(segment, what, profile) for what, profile in came])
+    job.drain()
+
+    def rows(of: str) -> list[Any]:
+        return sorted(job.target.run(f"SELECT segment_id, client_id, mail FROM {of}"))
+
+    assert rows("member") == rows("expected")

@@ -1,0 +1,138 @@
+"""What is found on every database alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.integration.preflight.checking import marked
+from workers.connectors.sql.positions import CREATE
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.integration.preflight.checking import Place
+
+
+def test_what_is_right_needs_no_word(anywhere: Place) -> None:
+    assert anywhere.findings() == []
+
+
+def test_nothing_is_run(anywhere: Place) -> None:
+    """`Place.check` compares; a hand-picked segment is tried by its own id, so its rows would be gone."""
+    assert anywhere.findings(scope="{ segments = [7] }") == []
+    assert anywhere.database.members() == {("7", "A")}
+
+
+def test_every_step_is_told(anywhere: Place) -> None:
+    (found,) = anywhere.check(anywhere.database.connector(), anywhere.database.integration())
+    steps = ["reach", "session", "version", "writes"]
+    if anywhere.database.dialect != "sqlite":
+        steps = ["reach", "session", "version", "direct", "lock", "ending", "writes"]
+    assert [(step.name, step.mark) for step in found.steps] == [(name, "fine") for name in steps]
+    assert (found.looked, found.wrong) == (["members"], False)
+
+
+def test_a_wrong_column_is_found_with_its_place_and_the_right_one(anywhere: Place) -> None:
+    remove = 'DELETE FROM member\nWHERE segmentid = {segment_id} AND client_id IN ({batch_in "CustomID"})'
+    (finding,) = anywhere.findings(remove=remove)
+    assert (finding.level, finding.where) == ("mistake", "integrations.members.queries.remove")
+    assert (finding.line, finding.column) == (2, 7)
+    assert "did you mean 'segment_id'? 'member' has 'segment_id', 'client_id', 'updated'" in finding.what
+
+
+def test_all_that_is_wrong_is_told_at_once(anywhere: Place) -> None:
+    found = anywhere.findings(
+        remove='DELETE FROM nope WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"})',
+        clear="DELETE FROM member WHERE wrong = {segment_id};\nDELETE FROM missing WHERE segment_id = {segment_id}",
+        segment_delete="DELETE FROM segment WHERE",
+        exactly_once="true",
+    )
+    assert marked(found) == [
+        ("mistake", "remove"),
+        ("mistake", "clear"),
+        ("mistake", "clear"),
+        ("mistake", "segment_delete"),
+        ("mistake", "exactly_once"),
+    ]
+    assert "nope" in found[0].what
+    assert "wrong" in found[1].what
+    assert "missing" in found[2].what
+    assert "expected CREATE TABLE segsync_position" in found[4].what
+
+
+def test_a_branch_that_only_poor_profiles_take_is_tried(anywhere: Place) -> None:
+    add = (
+        "INSERT INTO member (segment_id, client_id, updated) VALUES\n{for $i, $x = $batch}"
+        "({segment_id}, '{$x.CustomID}', {if $x.vip}NULL{else}nothing_like_it(){end}){autocomma}{end}\n"
+    )
+    queries = anywhere.database.queries()
+    found = anywhere.findings(add=add + queries["add"].rpartition("\n")[2])
+    assert marked(found) == [("mistake", "add")]
+    assert found[0].what.startswith("for a profile that has only its key: ")
+
+
+def test_a_plain_insert_is_named_unless_delivery_is_exactly_once(anywhere: Place) -> None:
+    add = anywhere.database.queries()["add"].rpartition("\n")[0]
+    (finding,) = anywhere.findings(add=add)
+    assert (finding.level, "does not say what happens to a row that is there" in finding.what) == ("warning", True)
+    anywhere.database.run(CREATE[anywhere.database.dialect])
+    assert anywhere.findings(add=add, exactly_once="true") == []
+
+
+def test_counting_up_is_named(anywhere: Place) -> None:
+    anywhere.database.run("ALTER TABLE segment ADD times integer")
+    upsert = "UPDATE segment SET times = times + 1 WHERE segment_id = {segment_id}"
+    (finding,) = anywhere.findings(segment_upsert=upsert)
+    assert (finding.level, "'times'" in finding.what, "counts twice" in finding.what) == ("warning", True, True)
+
+
+def test_an_upsert_over_a_key_that_is_too_narrow_is_named(anywhere: Place) -> None:
+    anywhere.database.run(
+        "DROP TABLE member",
+        "CREATE TABLE member (segment_id bigint, client_id varchar(20) PRIMARY KEY, updated varchar(40))",
+    )
+    if anywhere.database.dialect == "mysql":
+        anywhere.database.run("ALTER TABLE member MODIFY client_id varbinary(20)")
+    add = anywhere.database.queries()["add"].replace("(segment_id, client_id) DO", "(client_id) DO")
+    (finding,) = anywhere.findings(add=add)
+    assert "is not over 'segment_id', 'client_id'" in finding.what
+    assert "overwrite each other" in finding.what
+
+
+def test_a_position_table_without_its_key_or_columns_is_a_mistake(anywhere: Place) -> None:
+    anywhere.database.run(
+        "CREATE TABLE segsync_position (lane char(32), integration varchar(63), position varchar(27))"
+    )
+    (finding,) = anywhere.findings(exactly_once="true")
+    assert (finding.level, finding.where) == ("mistake", "integrations.members.exactly_once")
+    assert "no primary key over lane" in finding.what
+    anywhere.database.run("DROP TABLE segsync_position", "CREATE TABLE segsync_position (lane char(32) PRIMARY KEY)")
+    (finding,) = anywhere.findings(exactly_once="true")
+    assert "cannot be used" in finding.what
+    assert "integration" in finding.what
+
+
+def test_one_connector_out_of_reach_hides_no_other(anywhere: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOBODY_SET_THIS", raising=False)
+    database = anywhere.database
+    gone, secret = (
+        '[connectors.gone]\nurl = "mysql://x@127.0.0.1:1/x"\n',
+        '[connectors.secret]\nurl = "mysql://x@127.0.0.1:1/x"\npassword = "${NOBODY_SET_THIS}"\n',
+    )
+    good, dead, hidden = anywhere.check(
+        gone,
+        secret,
+        database.connector(),
+        database.integration(clear="DELETE FROM nope WHERE segment_id = {segment_id}"),
+    )
+    assert [(step.name, step.mark) for step in dead.steps] == [("reach", "mistake")]
+    assert "does not answer at port 1: Connection refused" in dead.steps[0].what
+    assert [(step.name, step.mark) for step in hidden.steps] == [("reach", "skipped")]
+    assert "NOBODY_SET_THIS" in hidden.steps[0].what
+    assert (dead.wrong, hidden.wrong, good.wrong) == (True, False, True)
+    assert marked(good.findings) == [("mistake", "clear")]
+
+
+def test_single_queries_and_a_list_of_keys_are_tried(anywhere: Place) -> None:
+    single = anywhere.database.single_queries()
+    assert anywhere.findings(**single, leave_out=("batch",)) == []

@@ -1,0 +1,178 @@
+"""What only MySQL and MariaDB do to a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.preflight.checking import marked
+from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
+from tests.servers.mariadb import PASSWORD, PASSWORD_USER
+from workers.connectors.sql.mysql.catalog import MysqlExamined
+from workers.connectors.sql.mysql.connection import Connection
+from workers.connectors.sql.positions import CREATE
+
+if TYPE_CHECKING:
+    from tests.integration.preflight.checking import Place
+    from tests.servers.mariadb import MariadbServer
+
+EXACT = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+MEMBER = (
+    "CREATE TABLE member (segment_id {s} NOT NULL, client_id {c} NOT NULL, updated datetime(6), {key}) ENGINE={engine}"
+)
+
+
+def make(
+    place: Place, s: str = "bigint", c: str = f"varchar(255) {EXACT}", engine: str = "InnoDB", key: str = ""
+) -> None:
+    """The usual tables, with something wrong in them."""
+    place.database.create()
+    place.database.run(
+        "DROP TABLE member", MEMBER.format(s=s, c=c, engine=engine, key=key or "PRIMARY KEY (segment_id, client_id)")
+    )
+    place.database.run("INSERT INTO member (segment_id, client_id) VALUES (7, '17')")
+
+
+def test_the_printed_queries_have_all_their_slips_told(mariadb: Place) -> None:
+    """The user's document names segment_id where the table has segId, and gives its tables no key."""
+    mariadb.database.run(*TABLES)
+    found = mariadb.findings(add=ADD, remove=REMOVE, clear=CLEAR, segment_upsert=UPSERT, segment_delete=DELETE)
+    assert marked(found) == [
+        ("warning", "add"),
+        ("warning", "key"),
+        ("mistake", "remove"),
+        ("mistake", "clear"),
+        ("warning", "segment_upsert"),
+    ]
+    no_key, collation, remove, clear, _ = found
+    assert "never meets a row" in no_key.what
+    assert "expected a primary or unique key over 'segId', 'clientId'" in no_key.what
+    assert "utf8mb4_general_ci" in collation.what
+    assert (remove.line, remove.column, clear.line) == (3, 7, 3)
+    assert "Unknown column 'segment_id'" in remove.what
+    assert "did you mean 'segId'?" in remove.what
+
+
+def test_text_beside_a_number_is_told_with_its_remedy(mariadb: Place) -> None:
+    make(mariadb, c="int")
+    (finding,) = mariadb.findings()
+    assert (finding.level, finding.where) == ("warning", "integrations.members.queries.remove")
+    assert "reads 'x' as 0" in finding.what
+    assert '{batch_in number "CustomID"}' in finding.what
+    remedied = 'DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN ({batch_in number "CustomID"})'
+    assert mariadb.findings(remove=remedied) == []
+
+
+def test_a_number_beside_text_is_told(mariadb: Place) -> None:
+    make(mariadb, s=f"varchar(40) {EXACT}")
+    found = mariadb.findings()
+    assert marked(found) == [("warning", "remove"), ("warning", "clear")]
+    assert "'{segment_id}'" in found[0].what
+
+
+@pytest.mark.parametrize(
+    ("column", "ignored"),
+    [
+        ("varchar(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "case, accents and trailing blanks"),
+        ("varchar(99) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "trailing blanks"),
+        ("varchar(99) CHARACTER SET latin1 COLLATE latin1_general_cs", "trailing blanks"),
+        (f"char(99) {EXACT}", "trailing blanks"),
+    ],
+)
+def test_a_collation_that_merges_keys_is_named(mariadb: Place, column: str, ignored: str) -> None:
+    make(mariadb, c=column)
+    (finding,) = mariadb.findings()
+    assert (finding.level, finding.where) == ("warning", "integrations.members.key")
+    assert f"ignores {ignored} (collation " in finding.what
+    assert "utf8mb4_nopad_bin" in finding.what
+
+
+def test_an_engine_without_transactions_is_a_mistake_only_for_exactly_once(mariadb: Place) -> None:
+    make(mariadb, c="varbinary(200)", engine="MyISAM")
+    found = mariadb.findings()
+    assert marked(found) == [("warning", "add"), ("warning", "remove"), ("warning", "clear")]
+    assert "MyISAM" in found[0].what
+    mariadb.database.run(CREATE["mysql"].replace("InnoDB", "Aria"))
+    found = mariadb.findings(exactly_once="true")
+    assert marked(found) == [("mistake", where) for where in ("add", "remove", "clear", "exactly_once")]
+    assert "Aria" in found[3].what
+
+
+@pytest.mark.parametrize("verb", ["INSERT IGNORE", "REPLACE"])
+def test_other_upserts_need_a_unique_key_too(mariadb: Place, verb: str) -> None:
+    make(mariadb, key="KEY (client_id)")
+    add = mariadb.database.queries()["add"].rpartition("\n")[0].replace("INSERT", verb)
+    (finding,) = mariadb.findings(add=add)
+    assert "never meets a row that is there" in finding.what
+    mariadb.database.run("ALTER TABLE member ADD UNIQUE KEY (client_id, segment_id)")
+    assert mariadb.findings(add=add) == []
+
+
+def test_a_column_that_must_have_a_value_is_named(mariadb: Place) -> None:
+    make(mariadb)
+    mariadb.database.run("ALTER TABLE member ADD source varchar(9) NOT NULL, ADD id int NOT NULL AUTO_INCREMENT UNIQUE")
+    (finding,) = mariadb.findings()
+    assert "gives no value for 'source' of 'member'" in finding.what
+
+
+def test_who_may_only_select_is_told_what_is_missing(
+    mariadb: Place, mariadb_server: MariadbServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(mariadb)
+    mariadb.database.run(CREATE["mysql"])
+    mariadb_server.run(f"GRANT SELECT ON `{namespace}`.* TO {PASSWORD_USER}@'%'")
+    monkeypatch.setenv("CRM_PASSWORD", PASSWORD)
+    url = mariadb_server.url(namespace, PASSWORD_USER)
+    connector = f'[connectors.crm]\nurl = "{url}"\npassword = "${{CRM_PASSWORD}}"\n'
+    (found,) = mariadb.check(connector, mariadb.database.integration(exactly_once="true"))
+    assert {step.mark for step in found.steps} == {"fine"}
+    names = ("add", "remove", "clear", "segment_upsert", "segment_delete", "exactly_once")
+    assert marked(found.findings) == [("mistake", name) for name in names]
+    assert all("command denied to user" in each.what for each in found.findings)
+    mariadb_server.run(f"GRANT INSERT, UPDATE, DELETE ON `{namespace}`.* TO {PASSWORD_USER}@'%'")
+    (found,) = mariadb.check(connector, mariadb.database.integration(exactly_once="true"))
+    assert found.findings == []
+
+
+def test_a_wrong_password_is_told_and_never_shown(
+    mariadb: Place, mariadb_server: MariadbServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_PASSWORD", "planted-secret")
+    url = mariadb_server.url(namespace, PASSWORD_USER)
+    (found,) = mariadb.check(f'[connectors.crm]\nurl = "{url}"\npassword = "${{CRM_PASSWORD}}"\n')
+    assert [(step.name, step.mark) for step in found.steps] == [("reach", "fine"), ("session", "mistake")]
+    assert "refuses this user or password" in found.steps[1].what
+    assert "planted-secret" not in repr(found)
+
+
+def test_views_need_no_right_to_explain(mariadb: Place) -> None:
+    make(mariadb)
+    mariadb.database.run("CREATE VIEW shown AS SELECT segment_id, client_id, updated FROM member")
+    queries = {name: text.replace("member", "shown") for name, text in mariadb.database.queries().items()}
+    found = mariadb.findings(**queries)
+    assert all("has no unique key" in each.what for each in found), found
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "step", "mark", "what"),
+    [
+        ("read_only", "ON", "writes", "mistake", "the server is read only"),
+        ("binlog_format", "STATEMENT", "writes", "mistake", "excludes READ COMMITTED"),
+        ("wsrep_on", "ON", "lock", "warning", "a Galera cluster"),
+    ],
+)
+def test_what_the_server_is_set_to_is_told(
+    mariadb: Place, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, step: str, mark: str, what: str
+) -> None:
+    found = {"log_bin": "ON", "binlog_format": "ROW", variable: value}
+    monkeypatch.setattr(MysqlExamined, "_variable", lambda _, name: found.get(name, "OFF"))
+    (examination,) = mariadb.check(mariadb.database.connector())
+    (told,) = [each for each in examination.steps if each.mark != "fine"]
+    assert (told.name, told.mark, what in told.what) == (step, mark, True)
+
+
+def test_a_proxy_is_told_by_its_own_session_numbers(mariadb: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "thread_id", lambda _: 0)
+    (examination,) = mariadb.check(mariadb.database.connector())
+    assert [(each.name, each.mark) for each in examination.steps if each.mark != "fine"] == [("direct", "warning")]

@@ -1,0 +1,172 @@
+"""What only PostgreSQL does to a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.preflight.checking import marked
+from tests.servers.postgresql import PASSWORD, PASSWORD_USER, REFUSED_USER
+from workers.connectors.sql.postgresql.catalog import PostgresqlExamined
+
+if TYPE_CHECKING:
+    from tests.integration.preflight.checking import Place
+    from tests.servers.postgresql import PostgresqlServer
+
+
+def make(place: Place, s: str = "bigint", c: str = 'varchar(255) COLLATE "C"', more: str = "") -> None:
+    """The usual tables, with something unusual in them."""
+    place.database.create()
+    place.database.run(
+        "DROP TABLE member",
+        f"CREATE TABLE member (segment_id {s}, client_id {c}, updated timestamptz{more},"
+        " PRIMARY KEY (segment_id, client_id))",
+    )
+
+
+def test_values_that_fit_are_found_for_columns_of_any_type(postgresql: Place) -> None:
+    """The made-up profile has to be a uuid here, a date there, and a network address."""
+    make(
+        postgresql,
+        c="uuid",
+        more=", born date, ip inet, points smallint, vip boolean, data jsonb, tags text[], at time, one char(1)",
+    )
+    names = ["born", "ip", "points", "vip", "data", "tags", "at", "one"]
+    values = ", ".join(f"'{{$x.{name}}}'" for name in names)
+    add = (
+        f"INSERT INTO member (segment_id, client_id, {', '.join(names)}) VALUES {{for $i, $x = $batch}}"
+        f"({{segment_id}}, '{{$x.CustomID}}', {values}){{autocomma}}{{end}}"
+        " ON CONFLICT (segment_id, client_id) DO UPDATE SET born = excluded.born"
+    )
+    assert postgresql.findings(add=add) == []
+
+
+def test_on_conflict_without_its_key_is_a_mistake(postgresql: Place) -> None:
+    make(postgresql)
+    postgresql.database.run("ALTER TABLE member DROP CONSTRAINT member_pkey")
+    (finding,) = postgresql.findings()
+    assert (finding.level, "postgresql 42P10" in finding.what) == ("mistake", True)
+
+
+def test_do_nothing_without_any_key_is_a_warning(postgresql: Place) -> None:
+    make(postgresql)
+    postgresql.database.run("ALTER TABLE member DROP CONSTRAINT member_pkey")
+    add = postgresql.database.queries()["add"].rpartition("\n")[0] + " ON CONFLICT DO NOTHING"
+    (finding,) = postgresql.findings(add=add)
+    assert (finding.level, "DO NOTHING never meets a row" in finding.what) == ("warning", True)
+
+
+def test_segment_ids_that_are_numbers_beside_text_are_told(postgresql: Place) -> None:
+    """PostgreSQL refuses `text = 7`; whoever has only such ids as "vip" may go on."""
+    make(postgresql, s="text")
+    found = postgresql.findings()
+    assert marked(found) == [("warning", "remove"), ("warning", "clear")]
+    assert "fails for segments whose id is a number" in found[0].what
+    quoted = {
+        name: text.replace("{segment_id}", "'{segment_id}'") for name, text in postgresql.database.queries().items()
+    }
+    assert postgresql.findings(**quoted) == []
+
+
+def test_a_type_that_pads_is_named(postgresql: Place) -> None:
+    make(postgresql, c="char(40)")
+    (finding,) = postgresql.findings()
+    assert "ignores trailing blanks" in finding.what
+    assert 'COLLATE "C"' in finding.what
+
+
+def test_a_column_that_must_have_a_value_is_a_mistake(postgresql: Place) -> None:
+    make(postgresql, more=", source text NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY, n int NOT NULL DEFAULT 0")
+    (finding,) = postgresql.findings()
+    assert (finding.level, "gives no value for 'source'" in finding.what) == ("mistake", True)
+    postgresql.database.run(
+        "CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.source = 1; RETURN NEW; END'",
+        "CREATE TRIGGER fill BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION fill()",
+    )
+    assert postgresql.findings() == []
+
+
+def test_names_in_quotes_keep_their_case(postgresql: Place) -> None:
+    make(postgresql)
+    postgresql.database.run(
+        'CREATE SCHEMA "Crm"',
+        'CREATE TABLE "Crm"."Member" ("Id" bigint, "Client" varchar COLLATE "C", PRIMARY KEY ("Id", "Client"))',
+    )
+    rows = "{for $i, $x = $batch}({segment_id}, '{$x.CustomID}'){autocomma}{end}"
+    found = postgresql.findings(
+        add=f'INSERT INTO "Crm"."Member" ("Id", "Client") VALUES {rows} ON CONFLICT ("Id", "Client") DO NOTHING',
+        remove='DELETE FROM "Crm"."Member" WHERE "Id" = {segment_id} AND "client" IN ({batch_in "CustomID"})',
+    )
+    assert marked(found) == [("mistake", "remove")]
+    assert "did you mean 'Client'?" in found[0].what
+
+
+def test_who_may_only_select_is_told_what_is_missing(
+    postgresql: Place, postgresql_server: PostgresqlServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(postgresql)
+    postgresql.database.run(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {PASSWORD_USER}")
+    monkeypatch.setenv("CRM_PASSWORD", PASSWORD)
+    url = postgresql_server.url(namespace, PASSWORD_USER)
+    connector = f'[connectors.crm]\nurl = "{url}"\npassword = "${{CRM_PASSWORD}}"\n'
+    (found,) = postgresql.check(connector, postgresql.database.integration())
+    names = ("add", "remove", "clear", "segment_upsert", "segment_delete")
+    assert marked(found.findings) == [("mistake", name) for name in names]
+    assert all("permission denied for table" in each.what for each in found.findings)
+    postgresql.database.run(f"GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {PASSWORD_USER}")
+    (found,) = postgresql.check(connector, postgresql.database.integration())
+    assert found.findings == []
+
+
+def test_refusals_at_the_door_are_told(
+    postgresql: Place, postgresql_server: PostgresqlServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_PASSWORD", "planted-secret")
+    url = postgresql_server.url(namespace, PASSWORD_USER)
+    found = postgresql.check(
+        f'[connectors.a]\nurl = "{url}"\npassword = "${{CRM_PASSWORD}}"\n',
+        f'[connectors.b]\nurl = "{postgresql_server.url(namespace, REFUSED_USER)}"\n',
+        f'[connectors.c]\nurl = "{postgresql_server.url("no_such_database")}"\n',
+        '[connectors.d]\nurl = "postgresql://x@no-such-host.invalid/x"\n',
+    )
+    assert [each.steps[-1].name for each in found] == ["session", "session", "session", "reach"]
+    words = ("refuses this user or password", "accepts no connections", "does not exist", "cannot be resolved")
+    assert all(word in each.steps[-1].what for word, each in zip(words, found, strict=True))
+    assert "planted-secret" not in repr(found)
+
+
+def test_a_user_whose_transactions_may_only_read_is_told(
+    postgresql: Place, postgresql_server: PostgresqlServer, namespace: str
+) -> None:
+    make(postgresql)
+    postgresql_server.run("ALTER DATABASE {} SET default_transaction_read_only = on", namespace)
+    (found,) = postgresql.check(postgresql.database.connector(), postgresql.database.integration())
+    assert [step.name for step in found.steps if step.mark == "mistake"] == ["writes"]
+    assert found.findings == []
+
+
+def test_a_call_is_neither_run_nor_refused(postgresql: Place) -> None:
+    make(postgresql)
+    postgresql.database.run("CREATE PROCEDURE gone() LANGUAGE sql AS 'DELETE FROM member'")
+    connector = postgresql.database.connector(allow='["call"]')
+    (found,) = postgresql.check(connector, postgresql.database.integration(clear="CALL gone({segment_id})"))
+    assert found.findings == []
+    assert [line.partition(":")[0] for line in found.unread] == ["integrations.members.queries.clear"]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "mark", "what"),
+    [
+        ([1, 2], "mistake", "a pooler in transaction mode"),  # the session is another one beside a second link
+        ([1, 1], "warning", "in session mode"),  # it stays, and is not the one that answered the login
+    ],
+)
+def test_a_pooler_is_told_by_its_sessions(
+    postgresql: Place, monkeypatch: pytest.MonkeyPatch, sessions: list[int], mark: str, what: str
+) -> None:
+    """As PgBouncer 1.18 was seen to behave."""
+    monkeypatch.setattr(PostgresqlExamined, "_session", lambda _: sessions.pop(0))
+    (found,) = postgresql.check(postgresql.database.connector())
+    (told,) = [each for each in found.steps if each.mark != "fine"]
+    assert (told.name, told.mark, what in told.what) == ("direct", mark, True)

@@ -1,0 +1,1 @@
+"""The whole system in one process, one seed, one history: see docs/reliability.md."""

@@ -1,0 +1,282 @@
+"""What a seed means: the configuration, the events, which misfortunes may come and how often, and what people do.
+
+Each seed allows only some kinds of misfortune (swarm testing): with all of them at once, the frequent hide the rare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEDGER_URL = "sqlite:////{folder}/ledger.db"
+NAMESPACE = "sim"
+
+GROUPS: dict[str, tuple[str, ...]] = {
+    "answers": ("redis:unanswered", "redis:lost"),
+    "repeats": ("redis:twice",),
+    "stalls": ("redis:stalled", "redis:stalled after", "target:stalled", "target:stalled after"),
+    "deaths": ("redis:dies", "redis:dies after", "target:dies", "target:dies after"),
+    "deadlocks": ("target:deadlock",),
+    "commits": ("target:commit unanswered", "target:commit cut"),
+    "links": ("target:cut", "target:refused"),
+    "slowness": ("target:slow",),
+    "broker": ("broker:lost", "broker:twice"),
+    "ledger": ("ledger:lost", "ledger:unanswered", "ledger:slow", "ledger:dies", "ledger:dies after"),
+}
+RATES = (0.003, 0.01, 0.03, 0.08)
+INCIDENTS = (
+    *("apply", "move", "pause", "retry", "drop entries", "mend", "drop integration"),
+    *("clock back", "clock ahead", "busy hour", "full", "fail over", "password", "away", "missing", "kill"),
+)
+STORM_SECONDS = (20.0, 60.0, 150.0)
+MOST = 0.85
+"""Of the operations, where most are refused."""
+STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What a seed is about: where one is drawn, everything else gives way to it.
+
+    groups, incidents  those that there are; None: any
+    style              which operations are refused, endless, or kill
+    """
+
+    groups: tuple[str, ...] | None = None
+    incidents: tuple[str, ...] | None = None
+    style: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    workers: int | None = None
+    amount: int | None = None
+
+
+THEMES: dict[str, Theme] = {
+    "anything": Theme(),
+    "most are refused": Theme(("answers", "commits", "deaths"), ("mend",), "most", {"exactly_once": True}, amount=60),
+    "halves": Theme(("commits", "deadlocks", "deaths"), ("apply",), settings={"exactly_once": True}),
+    "one is refused": Theme(("commits", "deaths"), ("retry",), "some", {"exactly_once": True}),
+    "logins": Theme(("links", "deadlocks"), ("password", "away")),
+    "moves": Theme(("stalls", "links"), ("move", "password")),
+    "retries": Theme(("answers", "deadlocks"), ("retry", "mend"), "clears", {"backlog": 0}),
+    "keyless killers": Theme((), (), "keyless killers", {"size": 4}),
+    "endless": Theme(("deadlocks",), (), "endless", {"size": 2}, amount=15),
+    "drops": Theme(("stalls", "slowness"), ("drop integration",), settings={"backlog": 10, "other": True}),
+    "repeats": Theme(("repeats",), ()),
+    "slow ledger": Theme(("ledger",), (), workers=4),
+    "revisions": Theme(("stalls", "repeats"), ("apply", "pause")),
+    "router": Theme(("answers",), ("kill",)),
+    "late releases": Theme(("answers",), (), settings={"size": 1, "parallelism": 3}, workers=4),
+    "clocks": Theme(("deadlocks",), ("clock back", "busy hour", "clock ahead")),
+    "full": Theme(("answers",), ("full", "away")),
+    "fail over": Theme(("stalls",), ("fail over",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that somebody does, or that happens to a server, at a time."""
+
+    at: float
+    what: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the configuration varies in."""
+
+    size: int = 4
+    timeout_s: float = 1.0
+    connector: str = "a"
+    clear: bool = True
+    parallelism: int = 2
+    exactly_once: bool = False
+    backlog: int = 0
+    other: bool = False
+
+    def text(self, folder: str) -> str:
+        """As in segsync.toml."""
+        parts = [
+            f'namespace = "{NAMESPACE}"\n[redis]\nurl = "redis://localhost:1/0"\n[ledger]\n',
+            f'url = "{LEDGER_URL.format(folder=folder.lstrip("/"))}"\n',
+            *(
+                f'[connectors.{key}]\nurl = "sqlite:////tmp/{key}.db"\nparallelism = {self.parallelism}\n'
+                for key in "ab"
+            ),
+            self._integration("main", self.connector),
+        ]
+        if self.other:
+            parts.append(self._integration("other", "a"))
+        return "".join(parts)
+
+    def _integration(self, key: str, connector: str) -> str:
+        lines = [
+            f'[integrations.{key}]\nconnector = "{connector}"\nkey = "CustomID"',
+            'scope = { database = "main", segments = "all" }',
+        ]
+        if self.size > 1:
+            lines.append(f'batch = {{ size = {self.size}, timeout = "{round(self.timeout_s * 1000)}ms" }}')
+        lines.append(f"exactly_once = {str(self.exactly_once).lower()}")
+        if self.backlog:
+            lines.append(f"max_backlog = {self.backlog}")
+        return "\n".join([*lines, f"[integrations.{key}.queries]", *self._queries(key)]) + "\n"
+
+    def _queries(self, key: str) -> list[str]:
+        loop = "{for $i, $lead = $batch}({segment_id}, '{$lead.CustomID}', '{$lead.op}'){autocomma}{end}"
+        one = "({segment_id}, '{lead.CustomID}', '{lead.op}')"
+        profiles = loop if self.size > 1 else one
+        event = "({segment_id}, '', {event_time})"
+        queries = {"add": f"ADD_OF_{key}", "remove": f"REMOVE_OF_{key}"}
+        lines = [f'{name} = "INSERT INTO {table} VALUES {profiles}"' for name, table in queries.items()]
+        events = {"segment_upsert": f"NAME_OF_{key}", "segment_delete": f"END_OF_{key}"}
+        if self.clear:
+            events["clear"] = f"CLEAR_OF_{key}"
+        return lines + [f'{name} = "INSERT INTO {table} VALUES {event}"' for name, table in events.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One seed.
+
+    events     (producer, seconds, event), in the order in which each producer pushes them
+    rates      as `fates.Fates` takes them
+    refused    operations that the target refuses until it is mended
+    endless    operations that take longer than any time-out
+    killers    operations that end each process that renders them
+    without    events, incidents and misfortunes that are left out
+    """
+
+    seed: int
+    theme: str
+    settings: Settings
+    workers: int
+    storm_s: float
+    groups: tuple[str, ...]
+    rates: dict[str, float]
+    events: list[tuple[str, float, dict[str, Any]]]
+    incidents: list[Incident]
+    refused: frozenset[str] = frozenset()
+    endless: frozenset[str] = frozenset()
+    killers: frozenset[str] = frozenset()
+    retries_at_end: bool = True
+    without: frozenset[str] = field(default_factory=frozenset)
+
+    def leaving_out(self, without: Iterable[str]) -> Plan:
+        """The same without these events, incidents and misfortunes, too."""
+        return replace(self, without=self.without | frozenset(without))
+
+    def is_spared(self, actor: str) -> bool:
+        """Whether nothing befalls this actor's calls to Redis."""
+        return actor.startswith(("director", "nemesis", "person"))
+
+    def has(self, incident: str) -> bool:
+        """Whether such an incident is planned."""
+        return any(each.what == incident for each in self.incidents)
+
+
+def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[str] = frozenset()) -> Plan:
+    """What a seed means.
+
+    avoid  groups of misfortunes and kinds of incident that are not to be among it
+    """
+    chance = Random(seed)
+    name = chance.choice(("anything", chance.choice(tuple(THEMES))))
+    theme = THEMES[name]
+    groups = _some(chance, tuple(GROUPS), 4) if theme.groups is None else theme.groups
+    incidents = _some(chance, INCIDENTS, 4) if theme.incidents is None else theme.incidents
+    groups = tuple(group for group in groups if group not in avoid)
+    incidents = tuple(each for each in incidents if each not in avoid)
+    rates = {fate: chance.choice(RATES) for group in groups for fate in GROUPS[group]}
+    storm_s = chance.choice(STORM_SECONDS)
+    style = theme.style or chance.choice(STYLES)
+    events = _events(chance, storm_s, theme.amount or chance.choice((6, 15, 30, 60)), keyless="keyless" in style)
+    at_fault = _at_fault(chance, style, events)
+    return Plan(
+        seed=seed,
+        theme=name,
+        settings=_settings(chance, theme, incidents),
+        workers=theme.workers or chance.choice((1, 2, 2, 3, 4)),
+        storm_s=storm_s,
+        groups=groups,
+        rates=rates,
+        events=events,
+        incidents=_times(chance, incidents, storm_s),
+        refused=at_fault if style in ("some", "most", "clears") else frozenset(),
+        endless=at_fault if style == "endless" else frozenset(),
+        killers=at_fault if "killers" in style else frozenset(),
+        retries_at_end=chance.random() < 0.7,
+        without=without,
+    )
+
+
+def _settings(chance: Random, theme: Theme, incidents: tuple[str, ...]) -> Settings:
+    drawn = Settings(
+        size=chance.choice((1, 2, 4, 8, 30)),
+        timeout_s=chance.choice((0.2, 2.0, 10.0)),
+        parallelism=chance.choice((1, 2, 3)),
+        exactly_once=chance.random() < 0.5,
+        backlog=chance.choice((0, 0, 10)),
+        other=chance.random() < 0.3 or "drop integration" in incidents,
+    )
+    return replace(drawn, **theme.settings)
+
+
+def _times(chance: Random, incidents: tuple[str, ...], storm_s: float) -> list[Incident]:
+    whats = [each for each in incidents for _ in range(chance.choice((1, 1, 2, 3)))]
+    found = [Incident(round(chance.uniform(0.5, storm_s), 3), what, number) for number, what in enumerate(whats)]
+    return sorted(found, key=lambda incident: incident.at)
+
+
+def _some(chance: Random, among: tuple[str, ...], most: int) -> tuple[str, ...]:
+    return tuple(sorted(chance.sample(among, chance.randint(0, most))))
+
+
+def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[str, Any]]]) -> frozenset[str]:
+    """The operations that are not as they should be."""
+    profiles = [profile for _, _, event in events for profile in event.get("profiles", ())]
+    names = [profile["op"] for profile in profiles]
+    clears = [event["at"] for _, _, event in events if event["type"] == "clear"]
+    found = {
+        "some": lambda: chance.sample(names, min(3, len(names))),
+        "most": lambda: [name for name in names if chance.random() < MOST],
+        "clears": lambda: [*clears, *chance.sample(names, min(2, len(names)))],
+        "endless": lambda: chance.sample(names + clears, min(1, len(names + clears))),
+        "killers": lambda: chance.sample(names, min(1, len(names))),
+        "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
+    }
+    return frozenset(found[style]()) if style in found else frozenset()
+
+
+def _events(chance: Random, storm_s: float, amount: int, *, keyless: bool) -> list[tuple[str, float, dict[str, Any]]]:
+    segments = chance.choice((1, 2, 3))
+    keys = chance.choice((3, 8, 40))
+    keyless = keyless or chance.random() < 0.15
+    kinds = ("add",) * 8 + ("remove",) * 3 + ("clear",) * 2 + ("segment_upsert", "segment_delete")
+    found = []
+    for number in range(amount):
+        kind = chance.choice(kinds)
+        event: dict[str, Any] = {
+            "type": kind,
+            "segment": {"id": chance.randint(1, segments)},
+            "at": f"2020-01-01T{number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z",
+        }
+        if kind == "segment_upsert":
+            event["segment"]["name"] = f"s{number}"
+        if kind in ("add", "remove"):
+            event["profiles"] = [
+                _profile(chance, f"e{number}.{index}", keys, keyless=keyless)
+                for index in range(chance.choice((1, 1, 2, 5)))
+            ]
+        found.append((f"producer-{chance.randint(1, 2)}", round(chance.uniform(0, storm_s * 0.9), 3), event))
+    return sorted(found, key=lambda each: each[1])
+
+
+def _profile(chance: Random, name: str, keys: int, *, keyless: bool) -> dict[str, Any]:
+    profile = {"_id": name, "op": name, "CustomID": f"K{chance.randint(1, keys)}"}
+    if keyless and chance.random() < 0.2:
+        del profile["CustomID"]
+    return profile

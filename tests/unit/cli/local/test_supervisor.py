@@ -1,0 +1,122 @@
+"""What `up` and `demo` do about their children, with small stand-ins for Celery and Redis."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from workers.cli.local import embedded_redis, programs
+from workers.cli.local.children import Program
+from workers.cli.local.supervisor import Supervisor
+from workers.lanes.keys import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class FakeRedis:
+    """What `watch` asks."""
+
+    def __init__(self, used: int, limit: int, connectors: set[bytes]) -> None:
+        self.used, self.limit, self.connectors = used, limit, connectors
+
+    def info(self, _section: str) -> dict[str, int]:
+        return {"used_memory": self.used, "maxmemory": self.limit}
+
+    def smembers(self, _key: str) -> set[bytes]:
+        return self.connectors
+
+
+def shell(name: str, text: str, **more: Any) -> Program:
+    return Program(name, ["/bin/sh", "-c", text], **more)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def installation(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
+    monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exec sleep 60"))
+    monkeypatch.setattr(programs, "upkeep_worker", lambda: shell("upkeep worker", "exec sleep 60"))
+    monkeypatch.setattr(programs, "deliver_worker", lambda keys: shell(f"deliver {sorted(keys)}", "exec sleep 60"))
+    monkeypatch.setattr(programs, "beat", lambda: shell("beat", "exec sleep 60"))
+    monkeypatch.setattr(programs, "drain", lambda _config: shell("drain", "exec sleep 60", stays=False))
+    one = Supervisor(tmp_path, tmp_path / "segsync.toml", said.append)
+    yield one
+    one.children.stop(grace=0)
+
+
+def watch(installation: Supervisor, redis: FakeRedis, said: list[str], until: str) -> None:
+    """Watches until it has said something that begins like this."""
+    watching = threading.Thread(target=installation.watch, args=(redis, Keys("test")))
+    watching.start()
+    ends = time.monotonic() + 15
+    while not any(line.startswith(until) for line in said) and time.monotonic() < ends:
+        time.sleep(0.05)
+    installation.signals.count = 1
+    watching.join()
+    assert any(line.startswith(until) for line in said), said
+
+
+def test_when_workers_cannot_start_on_a_full_redis_it_is_drained_without_them(
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exit 1"))
+    installation.start_workers(["db"])
+    watch(installation, FakeRedis(99, 100, {b"db"}), said, "started drain")
+
+
+def test_workers_that_die_for_another_reason_are_only_started_again(
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exit 1"))
+    installation.start_workers(["db"])
+    watch(installation, FakeRedis(50, 100, {b"db"}), said, "route worker died (exit status 1), starts again in 4 s")
+    assert not any("drain" in line for line in said)
+
+
+def test_the_connectors_of_a_new_revision_are_served(installation: Supervisor, said: list[str]) -> None:
+    installation.start_workers(["db"])
+    watch(installation, FakeRedis(0, 0, {b"db", b"erp"}), said, "restarted deliver ['db', 'erp']")
+
+
+def test_without_connectors_nothing_is_there_to_deliver(installation: Supervisor, said: list[str]) -> None:
+    installation.start_workers([])
+    assert [line.split(" (")[0] for line in said] == ["started route worker", "started upkeep worker", "started beat"]
+
+
+def test_flower_moves_when_somebody_else_has_taken_its_port(
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = iter((5555, 6001))
+    monkeypatch.setattr(embedded_redis, "free_port", lambda _wanted: next(ports))
+    monkeypatch.setattr(programs, "flower", lambda port: shell("flower", "exit 1" if port == 5555 else "exec sleep 60"))
+    installation.start_flower()
+    assert installation.flower_url == "http://127.0.0.1:5555"
+    ends = time.monotonic() + 10
+    while not said[-1].startswith("restarted flower"):
+        assert time.monotonic() < ends, said
+        installation.tend()
+        time.sleep(0.02)
+    assert installation.flower_url == "http://127.0.0.1:6001"
+
+
+def test_routing_shares_its_process_with_nothing_and_the_others_have_two_at_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rule 27: neither a slow target nor a slow ledger can block routing."""
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    route, deliver = programs.route_worker().command, programs.deliver_worker(["erp", "crm"]).command
+    upkeep = programs.upkeep_worker().command
+    assert route[route.index("-Q") + 1] == "route"
+    assert upkeep[upkeep.index("-Q") + 1] == "upkeep"
+    assert upkeep[upkeep.index("-c") + 1] == "2"
+    assert deliver[deliver.index("-Q") + 1] == "deliver.crm,deliver.erp"
+    assert deliver[deliver.index("-c") + 1] == "2"
+    assert route[route.index("-n") + 1] != deliver[deliver.index("-n") + 1]

@@ -1,0 +1,58 @@
+"""What failures mean to whoever called a command."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from segsync import IntakeFull, PushFailed
+from workers.cli.exit_status import explain
+from workers.cli.json_lines import BadLine, PushStopped
+from workers.control.apply import ApplyRefused, WrongChoice
+from workers.control.pause import NotPausable, NotSettled, UnknownIntegration
+from workers.control.startup import UnfitRedis
+from workers.errors import Mistake, SegsyncError, SettingsError, WrongUsage
+from workers.ledger.errors import LedgerError
+from workers.quarantine.entries import UnknownEntry
+from workers.settings.revision import NothingApplied
+
+
+def stopped(cause: PushFailed) -> PushStopped:
+    error = PushStopped(3, "why", 2)
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SegsyncError("anything else"), 1),
+        (ApplyRefused("owes"), 1),
+        (NotSettled("busy"), 1),
+        (NotPausable("orphaned"), 1),
+        (NothingApplied("nothing"), 1),
+        (UnfitRedis("policy"), 1),
+        (stopped(IntakeFull("full")), 1),
+        (SettingsError("file", [Mistake("a.b", "is wrong")]), 2),
+        (WrongChoice("in the file"), 2),
+        (WrongUsage("--since"), 2),
+        (UnknownIntegration("crn"), 2),
+        (UnknownEntry("7"), 2),
+        (BadLine(1, "not JSON", 0), 2),
+        (LedgerError("sqlite", "is gone"), 3),
+        (redis.ConnectionError("refused"), 3),
+        (redis.TimeoutError("slow"), 3),
+        (redis.ResponseError("OOM command not allowed"), 3),
+        (stopped(PushFailed("gone")), 3),
+    ],
+)
+def test_every_expected_failure_has_a_message_and_a_status(error: Exception, status: int) -> None:
+    failure = explain(error)
+    assert failure is not None
+    assert failure.status == status
+    assert str(error) in failure.message
+
+
+@pytest.mark.parametrize("error", [KeyError("a"), ValueError("b"), ZeroDivisionError()])
+def test_a_mistake_of_ours_is_not_explained_away(error: Exception) -> None:
+    assert explain(error) is None

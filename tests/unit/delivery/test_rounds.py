@@ -1,0 +1,80 @@
+"""Rounds end as the operations taken one by one would, for any target that equates what it likes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.delivery.rounds import into_rounds
+from workers.integrations import Ordering
+
+SPELLINGS = ["7", "007", "7.0", "8", "08", "A", "a ", "b", "José", "Jose\u0301"]
+operations = st.lists(st.tuples(st.booleans(), st.sampled_from(SPELLINGS)), max_size=30)
+
+
+def merged(came: list[tuple[bool, str]]) -> list[tuple[bool, tuple[str, ...], int]]:
+    """The last operation of each very same key, in the order they came."""
+    last = {key: index for index, (_, key) in enumerate(came)}
+    return [(add, (key,), index) for index, (add, key) in enumerate(came) if last[key] == index]
+
+
+def run(came: list[tuple[bool, str]], order: list[int], same: dict[str, str]) -> dict[str, int]:
+    """A table whose key equates as `same` says, after these operations; the value is the operation that wrote it."""
+    table: dict[str, int] = {}
+    for index in order:
+        add, key = came[index]
+        if add:
+            table[same[key]] = index
+        else:
+            table.pop(same[key], None)
+    return table
+
+
+def order_of(came: list[tuple[bool, str]], ordering: Ordering) -> list[int]:
+    kept = merged(came) if ordering.merges else [(add, (key,), index) for index, (add, key) in enumerate(came)]
+    return [index for one in into_rounds(kept, ordering) for index in (*one.removes, *one.adds)]
+
+
+FOLDS = {
+    spelling: group for group in ("7|007|7.0", "8|08", "A|a ", "b", "José|Jose\u0301") for spelling in group.split("|")
+}
+EXACT = {spelling: spelling for spelling in SPELLINGS}
+
+
+@given(operations)
+def test_folded_ends_as_one_by_one_wherever_the_target_equates_what_folds(came: list[tuple[bool, str]]) -> None:
+    for same in (FOLDS, EXACT):
+        assert run(came, order_of(came, Ordering.FOLDED), same) == run(came, list(range(len(came))), same)
+
+
+@given(operations)
+def test_strict_runs_everything_as_it_came(came: list[tuple[bool, str]]) -> None:
+    for ordering in (Ordering.STRICT, Ordering.CATALOG):
+        assert order_of(came, ordering) == list(range(len(came)))
+
+
+@given(operations)
+def test_exact_is_one_round(came: list[tuple[bool, str]]) -> None:
+    assert len(into_rounds(merged(came), Ordering.EXACT)) <= 1
+
+
+@given(operations, st.sampled_from(Ordering))
+def test_no_round_has_two_spellings_of_one_row(came: list[tuple[bool, str]], ordering: Ordering) -> None:
+    if ordering is Ordering.EXACT:
+        return
+    kept = merged(came) if ordering.merges else [(add, (key,), index) for index, (add, key) in enumerate(came)]
+    for one in into_rounds(kept, ordering):
+        rows = [FOLDS[came[index][1]] for index in (*one.removes, *one.adds)]
+        assert len(set(rows)) == len(rows)
+
+
+def test_keys_that_fold_apart_are_one_round() -> None:
+    came = [(n % 3 != 0, (f"C-{n}",), n) for n in range(1000)]
+    assert len(into_rounds(came, Ordering.FOLDED)) == 1
+
+
+@pytest.mark.parametrize("ordering", list(Ordering))
+def test_adds_keep_their_sequence(ordering: Ordering) -> None:
+    came = [(True, (key,), key) for key in ("z", "a", "m")]
+    assert [one.adds for one in into_rounds(came, ordering)] == [["z", "a", "m"]]

@@ -1,0 +1,131 @@
+"""What a settled batch means for the entries of its lane, and how retried operations merge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from workers.delivery.batching import Batch, BatchPolicy, Buffer, Rejected
+from workers.delivery.superseding import CLEAR, SEGMENT, Change, change, slot_of_key, slots
+from workers.events.event import Kind
+from workers.lanes.chunks import Operation, Retry, pack, unpack
+
+KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
+ALL = BatchPolicy(1000, ("K",), merges=True)
+
+
+def operation(n: int, word: str) -> Operation:
+    """From words like "add A", "clear" and "retry:e1 add A"."""
+    *entry, kind = word.removesuffix(key := word.partition("add ")[2] or word.partition("remove ")[2]).split()
+    body = json.dumps({"_id": str(n), "K": "" if key == "?" else key}).encode() if key else b""
+    uid = entry[0].removeprefix("retry:") if entry else ""
+    retry = Retry(uid, f"slot-{uid}", 1) if uid else None
+    return Operation(1000 + n, 0, 0, KINDS[kind], None, body, retry)
+
+
+def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None) -> Batch:
+    operations = [operation(n, word) for n, word in enumerate(words, start=1)]
+    hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
+    hand.still_open = frozenset(still_open)
+    batch = hand.cut(ALL, limit)
+    assert batch is not None
+    return batch
+
+
+def told(batch: Batch, *rejected: Operation, idle: bool = False, has_open: bool = True) -> Change:
+    refused = [Rejected(each, "code", "why") for each in rejected]
+    opened = [(slot, f"new-{n}") for n, slot in enumerate(slots(batch, refused))]
+    return change(batch, refused, opened, idle=idle, has_open=has_open)
+
+
+def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
+    return [m.row.profile["K"] for m in batch.removes], [m.row.profile["K"] for m in batch.adds]
+
+
+@pytest.mark.parametrize("words", [("remove A", "retry:e add A"), ("retry:e add A", "remove A")])
+def test_what_is_retried_loses_every_merge(words: tuple[str, ...]) -> None:
+    batch = cut(*words, still_open=("e",))
+    assert (keys(batch), batch.merged, batch.moot) == ((["A"], []), 1, 0)
+    assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
+
+
+def test_what_something_came_after_is_not_delivered_and_ends_no_batch_elsewhere() -> None:
+    words = ("add A", "retry:e add B", "add C", "clear")
+    gone, current = cut(*words), cut(*words, still_open=("e",))
+    assert (keys(gone), gone.moot) == (([], ["A", "C"]), 1)
+    assert keys(current) == ([], ["A", "B", "C"])
+    assert (gone.taken, gone.last, gone.counted) == (current.taken, current.last, current.counted)
+
+
+def test_a_retried_segment_event_that_is_overtaken_takes_its_place_and_does_nothing() -> None:
+    batch = cut("retry:e clear", "add A")
+    assert (batch.taken, batch.event, batch.moot) == (1, None, 1)
+    batch = cut("retry:e clear", "add A", still_open=("e",))
+    assert batch.event is not None
+    assert told(batch).retried == [("slot-e", "e", "delivered", "")]
+
+
+def test_of_an_entry_retried_twice_in_a_batch_one_is_delivered() -> None:
+    batch = cut("retry:e add A", "retry:e add A", still_open=("e",))
+    assert told(batch).retried == [("slot-e", "e", "delivered", "")]
+
+
+def test_what_is_refused_again_is_replaced() -> None:
+    batch = cut("retry:e add A", still_open=("e",))
+    found = told(batch, batch.adds[0].operation)
+    assert found.retried == [("slot-e", "e", "replaced", "")]
+    assert found.opened == [(slot_of_key(("A",)), "new-0")]
+    assert found.written == []
+
+
+def test_what_was_written_is_told_only_where_entries_are_open() -> None:
+    batch = cut("add A", "remove B")
+    assert told(batch).written == [CLEAR, slot_of_key(("A",)), slot_of_key(("B",))]
+    found = told(batch, has_open=False)
+    assert not any(found)
+    assert found.packed() == b""
+
+
+def test_what_was_refused_was_not_written() -> None:
+    batch = cut("add A", "add B")
+    found = told(batch, batch.adds[0].operation)
+    assert found.written == [CLEAR, slot_of_key(("B",))]
+
+
+def test_an_operation_without_key_has_no_slot() -> None:
+    batch = cut("add ?", "add B")
+    found = told(batch, batch.rejected[0].operation)
+    assert found.opened == []
+
+
+def test_segment_events_have_slots_of_their_own() -> None:
+    upsert, clear = cut("upsert"), cut("clear")
+    assert (upsert.event, clear.event) != (None, None)
+    assert told(upsert).written == [SEGMENT]
+    assert clear.event is not None
+    assert upsert.event is not None
+    assert told(clear).cleared == clear.event.sequence
+    assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0")]
+    assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0")])
+    assert not any(told(clear, idle=True)), "without a query nothing was cleared"
+
+
+def test_slots_keep_keys_apart_and_hide_them() -> None:
+    found = {slot_of_key(key) for key in [("a", "b"), ("ab",), ("a", "", "b"), ("A", "b"), ("a", "b ")]}
+    assert len(found) == 5
+    assert all(len(slot) == 20 for slot in found)
+
+
+def test_chunks_of_before_can_be_read() -> None:
+    old = (1, 2, 3, 1, None, b"{}")
+    header = operation(1, "add A").sequence * 2 + "000001"
+    name, (read,) = unpack(header.encode() + msgspec.msgpack.encode(("VIP", [old])))
+    assert (name, read) == ("VIP", Operation(1, 2, 3, 1, None, b"{}", None))
+
+
+def test_a_retry_travels_in_a_chunk() -> None:
+    sent = operation(1, "retry:e add A")
+    assert unpack(pack(None, [sent]))[1] == [sent]

@@ -1,0 +1,107 @@
+"""What is said of a query's rows: "plain" only where no two keys that fold apart could meet in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.templates import QueryKind
+from workers.templates.parser import parse
+from workers.templates.row_naming import RowNaming, row_naming
+from workers.templates.scanner import Source
+
+KEY = ("K",)
+
+
+def naming(text: str, *, batch: bool = True, key: tuple[str, ...] = KEY) -> RowNaming:
+    source = Source(text, "query")
+    parsed = parse(source, QueryKind.ADD, batch=batch)
+    assert not source.mistakes
+    return row_naming(parsed.nodes, key)
+
+
+def rows(row: str, table: str = "t (s, k)") -> str:
+    return f"INSERT INTO {table} VALUES {{for $l = $batch}}{row}{{autocomma}}{{end}}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DELETE FROM t WHERE s = {segment_id} AND k IN ({batch_in "K"})',
+        'DELETE FROM t WHERE s = {segment_id} AND t.k IN ({batch_in number "K"})',
+        "DELETE FROM t WHERE k IN ({for $l = $batch}'{$l.K}'{autocomma}{end})",
+        rows("({segment_id}, '{$l.K}')"),
+        rows('({segment_id}, "{$l.K}", NOW())', "t (s, k, at)") + " ON DUPLICATE KEY UPDATE at = NOW()",
+        rows("('{$l.K}', {segment_id})") + " ON CONFLICT (s, k) DO UPDATE SET at = excluded.at",
+        rows("({segment_id}, {number $l.K})"),
+        rows("({segment_id}, '{sha256 (lower (trim $l.K))}')"),
+        rows("({segment_id}, -- the key\n '{$l.K}')"),
+    ],
+)
+def test_a_key_beside_a_column_or_in_a_row_is_plain(text: str) -> None:
+    found = naming(text)
+    assert found.plain
+    assert not found.others
+
+
+def test_one_profile_at_a_time() -> None:
+    assert naming("DELETE FROM t WHERE s = {segment_id} AND k = '{lead.K}'", batch=False).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DELETE FROM t WHERE k IN ({for $l = $batch}'{default $l.K \"x\"}'{autocomma}{end})",
+        "DELETE FROM t WHERE k IN ({for $l = $batch}left('{$l.K}', 3){autocomma}{end})",
+        'DELETE FROM t WHERE left(k, 3) IN ({batch_in "K"})',
+        'DELETE FROM t WHERE k NOT IN ({batch_in "K"})',
+        "DELETE FROM t WHERE k IN ({for $l = $batch}'{$l.K}'::int{autocomma}{end})",
+        "DELETE FROM t WHERE k IN ({for $l = $batch}'{$l.K}' || 'x'{autocomma}{end})",
+        "DELETE FROM t WHERE k IN ({for $l = $batch}'a{$l.K}'{autocomma}{end})",
+        'DELETE FROM t WHERE a + k IN ({batch_in "K"})',
+        'DELETE FROM t WHERE k = ANY(ARRAY[{batch_in "K"}])',
+        rows("({segment_id}, CAST('{$l.K}' AS date))"),
+        rows("({segment_id}, {if $l.K = 1}'x'{else}'{$l.K}'{end})"),
+    ],
+)
+def test_a_key_that_is_computed_with_is_not(text: str) -> None:
+    assert not naming(text).plain
+
+
+@pytest.mark.parametrize("compared", ["left(k, 3) = '{lead.K}'", "k LIKE '{lead.K}'", "k < '{lead.K}'"])
+def test_a_comparison_that_computes_is_not(compared: str) -> None:
+    assert not naming(f"DELETE FROM t WHERE {compared}", batch=False).plain
+
+
+def test_a_part_of_the_key_names_many_rows() -> None:
+    assert not naming('DELETE FROM t WHERE x IN ({batch_in "a"})', key=("a", "b")).plain
+
+
+def test_other_fields_are_told() -> None:
+    text = rows("({segment_id}, '{$l.K}', '{$l.email}', {if $l.vip}1{else}0{end})", "t (s, k, mail, vip)")
+    assert naming(text).plain
+    assert naming(text).others == {"email", "vip"}
+
+
+def test_a_key_of_two_fields() -> None:
+    text = rows("('{$l.a}', '{$l.b}')", "t (x, y)")
+    assert naming(text, key=("a", "b")) == RowNaming(plain=True, others=frozenset(), insert=naming(text).insert)
+
+
+def test_an_inserts_columns_and_whose_values_they_take() -> None:
+    found = naming(rows("({segment_id}, '{$l.K}', lower('{$l.email}'), 1)", 'crm."Member" (s, `k`, mail, n)')).insert
+    assert found is not None
+    assert found.table == ("crm", "Member")
+    assert found.columns == {"s": frozenset(), "k": {"K"}, "mail": {"email"}, "n": frozenset()}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT INTO t VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}",
+        "INSERT INTO t (k) SELECT '{lead.K}' WHERE NOT EXISTS (SELECT 1 FROM t WHERE k = '{lead.K}')",
+        "UPDATE t SET a = 1 WHERE k = '{lead.K}'",
+        "INSERT INTO t (k, a) VALUES ('{lead.K}')",
+    ],
+)
+def test_what_is_no_plain_insert_of_listed_columns_is_none(text: str) -> None:
+    assert naming(text, batch="$batch" in text).insert is None

@@ -1,0 +1,152 @@
+"""The house is in order: nothing is too long, named twice, or a number that says nothing.
+
+Each list of what still exceeds a bound is to shrink to nothing: a test fails, too, when something listed is mended.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tests.repository import of_the_product, only_listed, parsed, texts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_FUNCTION = 40
+"""Lines from `def` to the end, its docstring included."""
+LONGEST_FILE = 300
+"""Lines of a file of the product, in Python or Lua."""
+
+LONG_FILES = {
+    "workers/cli/app.py",
+    "workers/cli/commands/preview.py",
+    "workers/delivery/batching.py",
+    "workers/delivery/deliverer.py",
+    "workers/monitoring/status.py",
+    "workers/templates/contexts.py",
+}
+
+LONG_FUNCTIONS = {
+    "tests/acceptance/test_outages.py::test_a_minute_without_the_ledger_holds_nothing_up_and_no_count_is_missing",
+    "workers/delivery/deliverer.py::_settle",
+}
+
+NAMED_TWICE = {
+    "Reading",
+    "Address",
+    "Scope",
+    "Source",
+    "Step",
+    "Table",
+    "Target",
+    "Verdict",
+}
+
+UNEXPLAINED = {
+    "workers/celery.py::STATUS_OUT_OF_REACH",
+    "workers/celery.py::STATUS_WRONG_FILE",
+    "workers/cli/commands/quarantine.py::WHY_SHOWN",
+    "workers/cli/exit_status.py::FINE",
+    "workers/cli/exit_status.py::NEEDS_SOMEONE",
+    "workers/cli/exit_status.py::OUT_OF_REACH",
+    "workers/cli/exit_status.py::WRONG",
+    "workers/cli/local/supervisor.py::LOOK_EVERY",
+    "workers/connectors/sql/mysql/link.py::NO_SUCH_SAVEPOINT",
+    "workers/connectors/sql/mysql/link.py::NO_SUCH_SESSION",
+    "workers/connectors/sql/postgresql/catalog.py::OLDEST",
+    "workers/control/apply.py::LOOK_EVERY",
+    "workers/control/drain.py::MOST_CAUSES",
+    "workers/control/pause.py::LOOK_EVERY",
+    "workers/control/pause.py::SCAN_COUNT",
+    "workers/events/sequence.py::TEXT_LENGTH",
+    "workers/quarantine/entries.py::MOST_ATTEMPTS",
+    "workers/routing/router.py::DEATHS_AT_MOST",
+    "workers/settings/connectors.py::MOST_PARALLEL",
+    "workers/settings/integrations.py::LARGEST_BATCH",
+    "workers/settings/integrations.py::MOST_BACKLOG",
+    "workers/settings/integrations.py::MOST_QUARANTINE",
+    "workers/settings/local.py::CONNECT_TIMEOUT",
+    "workers/settings/local.py::HIGHEST_DB",
+    "workers/settings/local.py::RETRIES",
+}
+
+UNITS = ("_MS", "_US", "_S", "_SECONDS", "_DAYS", "_BYTES", "_CHARACTERS", "_PORT", "_OPERATIONS", "_TRIES")
+"""Endings of a constant's name that say what it counts."""
+
+
+def functions() -> Iterator[tuple[str, int]]:
+    """Each function's name with its file, and its lines."""
+    for path, module in parsed().items():
+        for node in ast.walk(module):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path}::{node.name}", (node.end_lineno or 0) - node.lineno + 1
+
+
+def test_no_function_is_longer_than_it_can_be_read_at_once() -> None:
+    lengths: dict[str, int] = defaultdict(int)
+    for name, lines in functions():
+        lengths[name] = max(lengths[name], lines)
+    long = {name for name, lines in lengths.items() if lines > LONGEST_FUNCTION}
+    only_listed(long, LONG_FUNCTIONS, f"more than {LONGEST_FUNCTION} lines, so make several of it")
+
+
+def test_no_file_of_the_product_is_longer_than_a_few_screens() -> None:
+    """segsync.py aside, which is one file on purpose, to be copied."""
+    lengths = {path: text.count("\n") for path, text in texts().items() if of_the_product(path)}
+    long = {path for path, lines in lengths.items() if lines > LONGEST_FILE}
+    only_listed(long, LONG_FILES, f"more than {LONGEST_FILE} lines, so make several of it")
+
+
+def test_no_two_classes_have_one_name() -> None:
+    places = defaultdict(list)
+    for path, module in parsed().items():
+        for node in module.body:
+            if isinstance(node, ast.ClassDef) and of_the_product(path):
+                places[node.name].append(path)
+    twice = {name: where for name, where in places.items() if len(where) > 1 and not name.startswith("_")}
+    new = {name: where for name, where in twice.items() if name not in NAMED_TWICE}
+    only_listed(twice, NAMED_TWICE, f"two classes, so find a second name ({new})")
+
+
+def is_number(node: ast.expr) -> bool:
+    match node:
+        case ast.Constant(value=bool()):
+            return False
+        case ast.Constant(value=int() | float()):
+            return True
+        case ast.BinOp(left=left, right=right):
+            return is_number(left) and is_number(right)
+        case ast.UnaryOp(operand=operand):
+            return is_number(operand)
+    return False
+
+
+def unexplained(path: str, module: ast.Module) -> Iterator[str]:
+    """Constants of a module that are numbers, with no unit in the name, no docstring below and no comment at hand."""
+    lines = texts()[path].splitlines()
+    for node, below in zip(module.body, [*module.body[1:], None], strict=True):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_number(value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if is_number(value):
+                pass
+            case _:
+                continue
+        documented = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if not (documented or commented(lines, node.lineno - 1) or name.endswith(UNITS) or name.startswith("_")):
+            yield f"{path}::{name}"
+
+
+def commented(lines: list[str], at: int) -> bool:
+    """Whether a comment stands in the line, or above it and its neighbours."""
+    above = at
+    while above > 0 and lines[above - 1] and lines[above - 1][0].isalpha():
+        above -= 1
+    return "#" in lines[at] or lines[above - 1].startswith("#")
+
+
+def test_every_number_says_what_it_counts_and_why() -> None:
+    found = {each for path, module in parsed().items() if of_the_product(path) for each in unexplained(path, module)}
+    only_listed(found, UNEXPLAINED, "say in a docstring below it what it counts, and why so many")

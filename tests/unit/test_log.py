@@ -1,0 +1,127 @@
+"""Every line that the product logs is one of the closed list, with its fields and no others."""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers import log
+from workers.log import FIELDS, LINES, REVISION_FOLLOWED, JsonFormatter, Without, shape, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = [path for folder in ("workers", "tasks") for path in sorted((ROOT / folder).rglob("*.py"))]
+SETS_UP = {"workers/log.py", "workers/cli/commands/drain.py", "workers/preflight/shapes.py"}
+"""Where `logging` itself is spoken to: what defines the lines, a command that says where they go, and a
+library that is silenced."""
+STILL_BY_THEMSELVES = {
+    "workers/connectors/sql/mysql/link.py",
+    "workers/connectors/sql/postgresql/link.py",
+    "workers/delivery/compaction.py",
+    "workers/delivery/deliverer.py",
+    "workers/delivery/leases.py",
+    "workers/lanes/lease.py",
+    "workers/routing/router.py",
+}
+"""Rooms whose lines are in the list already and whose calls are to follow; this set only shrinks."""
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+
+
+def calls(path: Path) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+
+
+def test_no_module_logs_by_itself() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for path in PRODUCT
+        if str(path.relative_to(ROOT)) not in SETS_UP | STILL_BY_THEMSELVES
+        for call in calls(path)
+        if isinstance(call.func, ast.Attribute)
+        and (
+            (call.func.attr == "getLogger")
+            or (call.func.attr in LEVELS and isinstance(call.func.value, ast.Name) and "log" in call.func.value.id)
+        )
+    ]
+    assert found == []
+
+
+def test_every_line_is_told_with_its_fields() -> None:
+    told = [
+        (path, call)
+        for path in PRODUCT
+        if "from workers.log import" in path.read_text()
+        for call in calls(path)
+        if isinstance(call.func, ast.Name) and call.func.id == "tell"
+    ]
+    assert len(told) > 5
+    for path, call in told:
+        (name,) = call.args
+        assert isinstance(name, ast.Name), f"{path}:{call.lineno}: expected the name of a line"
+        line = getattr(log, name.id)
+        given = {keyword.arg for keyword in call.keywords} - {"level", "traceback"}
+        assert given == line.fields, f"{path}:{call.lineno}: {line.name} has the fields {sorted(line.fields)}"
+
+
+def test_fields_are_a_closed_list() -> None:
+    used = {name for line in LINES.values() for name in line.fields}
+    assert used <= set(FIELDS)
+
+
+def test_names_are_spelled_alike() -> None:
+    assert {name.lower() for name in vars(log) if isinstance(getattr(log, name), log.Line)} == set(LINES)
+
+
+@pytest.fixture
+def record(caplog: pytest.LogCaptureFixture) -> logging.LogRecord:
+    with caplog.at_level(logging.INFO):
+        tell(REVISION_FOLLOWED, revision=3)
+    (found,) = caplog.records
+    return found
+
+
+def test_for_people_a_line_is_its_sentence(record: logging.LogRecord) -> None:
+    assert record.getMessage() == "working by revision 3 of the configuration"
+
+
+def test_as_json_it_has_its_event_and_fields(record: logging.LogRecord) -> None:
+    found = json.loads(JsonFormatter().format(record))
+    assert found.pop("at").endswith("+00:00")
+    assert found == {
+        "level": "info",
+        "event": "revision_followed",
+        "revision": 3,
+        "text": "working by revision 3 of the configuration",
+    }
+
+
+def test_a_library_s_line_with_a_traceback_is_one_line_of_json() -> None:
+    try:
+        raise ValueError("no\nsuch")  # noqa: TRY301 - a traceback is wanted
+    except ValueError as error:
+        record = logging.LogRecord("celery", logging.ERROR, "", 0, "it %s", ("fails",), (type(error), error, None))
+    text = JsonFormatter().format(record)
+    assert "\n" not in text
+    found = json.loads(text)
+    assert (found["event"], found["logger"], found["text"]) == ("library", "celery", "it fails")
+    assert "ValueError" in found["traceback"]
+
+
+def test_the_environment_decides() -> None:
+    text, as_json = logging.StreamHandler(), logging.StreamHandler()
+    shape([text], {})
+    shape([as_json], {"SEGSYNC_LOG": "JSON"})
+    assert not isinstance(text.formatter, JsonFormatter)
+    assert isinstance(as_json.formatter, JsonFormatter)
+
+
+def test_a_line_can_be_left_out(record: logging.LogRecord) -> None:
+    assert not Without([REVISION_FOLLOWED]).filter(record)
+    assert Without([]).filter(record)

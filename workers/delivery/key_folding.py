@@ -1,0 +1,108 @@
+"""Whether two different keys could be one row to some target. Pure.
+
+Databases equate far more than equal texts: 7, 007 and 7.0 in a numeric column, a UUID with and without braces, José
+composed and decomposed, letters under a collation. Which of it a target does, nobody here knows; so keys are folded as
+far as any of them does, and only keys that differ after that may pass one another. A fold that goes too far costs a
+statement; one that does not go far enough costs a row.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
+from ipaddress import ip_address
+
+Key = tuple[str, ...]
+
+MAX_FOLDED = 256
+"""Characters of a key part that are folded; longer ones that begin alike count as the same."""
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,3})?", re.ASCII)
+_ADDRESS = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*(?:/[0-9]{1,3})?", re.ASCII)
+_DAY = re.compile(
+    r"(?:[0-9]{4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,2}|[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]{2,4}|[0-9]{8}(?=[t ]))"
+    r"(?:[t ].*)?",
+    re.ASCII,
+)
+_CLOCK = re.compile(r"[0-9]{1,2}:[0-9]{2}", re.ASCII)
+_MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b", re.ASCII)
+_COMPACT_DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])", re.ASCII)
+_SPELLED_OUT = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "ħ": "h", "ŧ": "t", "þ": "th"}
+)
+_TRUTHS = dict.fromkeys(("true", "yes", "on", "t", "y"), "1") | dict.fromkeys(("false", "no", "off", "f", "n"), "0")
+_LAST_FOLDED_LETTER = "\u0590"
+"""Latin, Greek, Cyrillic and Armenian come before it. Collations equate kana, widths and much else beyond it, and some
+take all of it for one: letters from there on are left out of a fold."""
+
+TIMES = "a time"
+"""All keys that a target could read as points in time: zones and formats equate too much to be told apart."""
+
+
+def fold_key(key: Key) -> Key:
+    """A key as the most lenient target would see it: keys with different folds are different rows everywhere.
+
+    >>> fold_key(("007",)) == fold_key(("7.0",)) == fold_key((" 7 ",))
+    True
+    >>> fold_key(("A-17",)) == fold_key(("a17",)), fold_key(("A-17",)) == fold_key(("A-18",))
+    (True, False)
+    """
+    return (fold(key[0]),) if len(key) == 1 else tuple(map(fold, key))
+
+
+@lru_cache(16_384)
+def fold(text: str) -> str:
+    """One part of a key, folded."""
+    lowered = text[:MAX_FOLDED].lower()
+    if lowered.isascii():
+        plain = lowered
+    else:
+        spelled = lowered.casefold().translate(_SPELLED_OUT)
+        plain = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c)).casefold()
+    plain = plain.strip()
+    if _is_moment(plain):
+        return TIMES
+    return _number(plain) or _address(plain) or _letters(plain)
+
+
+def _is_moment(text: str) -> bool:
+    """Whether a target could read a day or a time in it. Digits alone only where they spell a day of our time."""
+    if text.isdigit():
+        return _COMPACT_DAY.fullmatch(text) is not None
+    if _MONTH.search(text) or _DAY.fullmatch(text):
+        return any(c.isdigit() for c in text)
+    return _CLOCK.match(text) is not None and not _ADDRESS.fullmatch(text)
+
+
+def _number(text: str) -> str:
+    """The whole number nearest to it, as targets round; "" where it is no number."""
+    bare = text.strip(" \t\r\n$€£+()").replace(",", "").replace("_", "")
+    if not _NUMBER.fullmatch(bare):
+        return _hexadecimal(bare)
+    try:
+        nearest = Decimal(bare).to_integral_value(ROUND_HALF_UP)
+    except InvalidOperation:
+        return "0"
+    return f"{nearest:f}".removeprefix("-").lstrip("0") or "0"
+
+
+def _hexadecimal(text: str) -> str:
+    return str(int(text, 16)) if re.fullmatch(r"0x[0-9a-f]{1,64}", text, re.ASCII) else ""
+
+
+def _address(text: str) -> str:
+    """A network address as its number; "" for others."""
+    if not _ADDRESS.fullmatch(text):
+        return ""
+    try:
+        return str(int(ip_address(text.partition("/")[0])))
+    except ValueError:
+        return ""
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone, without the zeros they begin with."""
+    kept = "".join(c for c in text if c.isalnum() and c < _LAST_FOLDED_LETTER)
+    return _TRUTHS.get(kept, kept.lstrip("0"))

@@ -1,0 +1,202 @@
+"""Every line that segsync logs: a closed list of events, each with its level, its fields and its sentence.
+
+For people a line is its sentence. With SEGSYNC_LOG=json it is one JSON object: `at`, `level`, `event`, the fields, and
+`text`, the sentence; what libraries log has the event "library". No field ever holds what came from a profile or an
+event's payload, a secret, or a vendor's text: names, numbers, codes and our own sentences only.
+
+    tell(REVISION_FOLLOWED, revision=3)
+
+Importing this loads nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import string
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+logger: Final = logging.getLogger("segsync")
+
+VARIABLE: Final = "SEGSYNC_LOG"
+"""The environment's word for how lines look: "json", or text where it is absent."""
+
+FIELDS: Final[Mapping[str, str]] = {
+    "applied": "the revision that is applied",
+    "at": "when that was applied",
+    "by": "who applied it",
+    "connector": "a connector's key",
+    "differences": "key paths of the configuration that differ",
+    "error": "our own sentence, or the name of a library's exception",
+    "integration": "an integration's key",
+    "last": "when the last try was",
+    "lock": "the name of a session lock, a hash",
+    "operations": "how many",
+    "reason": "code and our own sentence",
+    "retry_in_s": "seconds until the next try",
+    "revision": "of the configuration this process works by",
+    "seconds": "how long",
+    "segment": "a segment's id",
+    "session": "the number of a database session",
+    "since": "when it began",
+    "task": "the name of a Celery task",
+    "tries": "how many",
+}
+"""Every field that a line may have. None may hold a profile's data: think of it before you add one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One event that is worth a line.
+
+    name   stable: what programs look for
+    level  of `logging`; at Celery's default (WARNING) only what an operator should know is seen
+    text   the sentence, its fields in braces
+    """
+
+    name: str
+    level: int
+    text: str
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of its fields."""
+        return frozenset(name for _, name, _, _ in string.Formatter().parse(self.text) if name)
+
+
+LINES: Final[dict[str, Line]] = {}
+"""All of them, by name."""
+
+
+def _line(name: str, level: int, text: str) -> Line:
+    LINES[name] = Line(name, level, text)
+    return LINES[name]
+
+
+# The process and its configuration.
+REVISION_FOLLOWED = _line("revision_followed", logging.INFO, "working by revision {revision} of the configuration")
+FILE_WRONG = _line(
+    "file_wrong", logging.WARNING, "this worker's file is wrong; it works by the applied revision {applied}. {error}"
+)
+FILE_DIFFERS = _line(
+    "file_differs",
+    logging.WARNING,
+    "this worker's file differs from the applied revision {applied} ({at}, by {by}), which it works by: {differences}",
+)
+NO_MEMORY = _line("no_memory", logging.CRITICAL, "{task}: no memory left; this process ends")
+SECRET_READ_AGAIN = _line(
+    "secret_read_again", logging.WARNING, "{connector} refused the password; it was read anew, and differs"
+)
+
+# Waking and routing.
+PULSE_PAUSES = _line(
+    "pulse_pauses", logging.WARNING, "the pulse pauses for {seconds:.1f} s after {tries} tries: {error}"
+)
+PULSE_GOES_ON = _line("pulse_goes_on", logging.WARNING, "the pulse goes on, after {tries} tries in {seconds:.0f} s")
+ROUTING_LOST = _line("routing_lost", logging.WARNING, "another router took over; what was being moved is left to it")
+
+# Delivering.
+BATCH_FAILED = _line(
+    "batch_failed", logging.WARNING, "{integration}/{segment}: {reason}, next try in {retry_in_s:.1f} s"
+)
+TARGET_BACK = _line(
+    "target_back",
+    logging.WARNING,
+    "{connector} is reachable again: away since {since}, {tries} tries, the last at {last}: {reason}",
+)
+LANE_TAKEN_OVER = _line(
+    "lane_taken_over", logging.WARNING, "{integration}/{segment} was taken over before it was settled"
+)
+LEASE_NOT_RENEWED = _line("lease_not_renewed", logging.WARNING, "lease of {integration}/{segment} not renewed: {error}")
+HEARTBEAT_FAILED = _line("heartbeat_failed", logging.ERROR, "the heartbeat failed; it goes on: {error}")
+LANE_COMPACTED = _line(
+    "lane_compacted", logging.INFO, "{integration}/{segment} has waited for long: {operations} operations are merged"
+)
+SESSION_ENDED = _line(
+    "session_ended", logging.WARNING, "ending session {session} of {connector}, which did not give back lock {lock}"
+)
+SESSION_STUCK = _line(
+    "session_stuck", logging.WARNING, "session {session} of {connector} took too long and could not be ended"
+)
+
+# The ledger.
+LEDGER_AWAY = _line("ledger_away", logging.WARNING, "outcomes wait in Redis: {error}")
+LEDGER_BACK = _line(
+    "ledger_back", logging.WARNING, "outcomes are written to the ledger again, after {tries} tries in {seconds:.0f} s"
+)
+SUMS_UNREADABLE = _line(
+    "sums_unreadable", logging.ERROR, "sums of {tries} tries cannot be read and are not counted: {error}"
+)
+
+
+def tell(line: Line, *, level: int | None = None, traceback: bool = False, **fields: object) -> None:
+    """Logs it.
+
+    level      instead of the line's own, for what is said less loudly when it comes again and again
+    traceback  whether that of the exception being handled goes with it: for mistakes of our own only
+    """
+    logger.log(
+        line.level if level is None else level,
+        "%s",
+        _Sentence(line, fields),
+        exc_info=traceback,
+        extra={"segsync_line": line.name, "segsync_fields": fields},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """Spelled when it is written: most lines of a level that nobody asked for never are."""
+
+    line: Line
+    fields: Mapping[str, object]
+
+    def __str__(self) -> str:
+        return self.line.text.format(**self.fields)
+
+
+def is_json(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether lines are to be JSON."""
+    return environ.get(VARIABLE, "").strip().lower() == "json"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object for each record, ours and libraries' alike."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line."""
+        found: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": getattr(record, "segsync_line", "library"),
+        }
+        found |= getattr(record, "segsync_fields", {"logger": record.name})
+        found["text"] = record.getMessage()
+        if record.exc_info and record.exc_info[0] is not None:
+            found["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(found, default=str, ensure_ascii=False)
+
+
+class Without(logging.Filter):
+    """Lets all pass but some of our lines."""
+
+    def __init__(self, without: Collection[Line]) -> None:
+        super().__init__()
+        self._without = {line.name for line in without}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it passes."""
+        return getattr(record, "segsync_line", None) not in self._without
+
+
+def shape(handlers: Iterable[logging.Handler], environ: Mapping[str, str] = os.environ) -> None:
+    """Has these handlers write what SEGSYNC_LOG asks for; text is left as it is."""
+    if is_json(environ):
+        for handler in handlers:
+            handler.setFormatter(JsonFormatter())

@@ -1,0 +1,89 @@
+"""One entry of the intake, and what stands in it: anybody can push anything."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from workers.errors import MalformedEvent, SegsyncError
+from workers.events.event import Event
+from workers.events.parsing import parse
+from workers.events.retry_header import RetryHeader, decode
+
+EVENT, RETRY = b"event", b"retry"
+NO_EVENT = "the entry has no field 'event'; expected XADD ... event '{...}'"
+
+
+class UnreadableEvent(SegsyncError):
+    """What stands in the intake is no event; `code` and `reason` as in the quarantine."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code}: {reason}")
+
+
+class Entry(NamedTuple):
+    """One entry of the intake.
+
+    id, ms, n  its stream id, whatever numbers that has
+    parts      what it says, in order: its fields `event`; where it has none, all it has, as one
+    has_event  whether `parts` are fields `event`
+    retry      its field `retry`: it comes out of the quarantine, if that can be read
+    ignored    names of other fields
+    """
+
+    id: str
+    ms: int
+    n: int
+    parts: tuple[bytes, ...]
+    has_event: bool = True
+    retry: bytes | None = None
+    ignored: tuple[bytes, ...] = ()
+
+    @property
+    def header(self) -> RetryHeader | None:
+        """What an entry of the quarantine that is retried carries."""
+        return None if self.retry is None else decode(self.retry)
+
+
+def entry_of(entry_id: str, given: bytes | list[bytes]) -> Entry:
+    """The entry, as lanes.Reading has it."""
+    ms, _, n = entry_id.partition("-")
+    if isinstance(given, bytes):
+        return Entry(entry_id, int(ms), int(n), (given,))
+    fields = list(zip(given[::2], given[1::2], strict=True))
+    events = tuple(value for name, value in fields if name == EVENT)
+    if not events:
+        # One field alone is most likely a misspelled `event`: then a retry pushes what was meant.
+        whole = fields[0][1] if len(fields) == 1 else b"\n".join(name + b" " + value for name, value in fields)
+        return Entry(entry_id, int(ms), int(n), (whole,), has_event=False)
+    retries = [value for name, value in fields if name == RETRY]
+    ignored = tuple(name for name, _ in fields if name not in {EVENT, RETRY})
+    return Entry(entry_id, int(ms), int(n), events, True, retries[0] if retries else None, ignored)
+
+
+def read_part(entry: Entry, part: int) -> Event:
+    """The event in one of its parts. Raises UnreadableEvent, whatever was pushed."""
+    if not entry.has_event:
+        raise UnreadableEvent("malformed", NO_EVENT)
+    try:
+        event = parse(entry.parts[part])
+    except MalformedEvent as error:
+        code, _, reason = str(error).partition(": ")
+        raise UnreadableEvent(code, reason) from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        # A mistake of ours: it must not stop all that comes after, nor take the process for dead.
+        raise UnreadableEvent("unreadable", f"reading it raised {type(error).__name__}") from error
+    return event if entry.retry is None else _dated(entry, event)
+
+
+def _dated(entry: Entry, event: Event) -> Event:
+    """A retried event with the time when it happened."""
+    header = entry.header
+    if header is None or len(entry.parts) > 1:
+        raise UnreadableEvent("malformed", "the field 'retry' is none of ours; expected the field 'event' alone")
+    if header.at_us is None:
+        return event
+    return Event(event.kind, event.segment, header.at_us, event.profiles, event.bad)
