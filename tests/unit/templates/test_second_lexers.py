@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.templates.lexers import LEXERS, Token, tokens
+from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
 from tests.unit.templates.rendering import compiled, rows
 from workers.templates import BadRows, Query, SegmentView, TemplateErrors
-from workers.templates.dialects import ORACLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,97 +25,8 @@ TEMPLATES = 170_000 if PROOF else 1_500
 
 VALUES = 100_000 if PROOF else 500
 
-MARK = "zqz"
-"""A harmless value that nothing else holds."""
-
 JOINT = [token.text for token in tokens("+CAST(N'' AS nvarchar(max))+", "mssql")]
 """What parts a backslash from a line's end in SQL Server: an expression, and no token of the value."""
-
-QUOTES = [
-    "'",
-    '"',
-    "`",
-    "[",
-    "]",
-    "''",
-    '""',
-    "\\",
-    "\\'",
-    "$$",
-    "$t$",
-    "$",
-    "q'[",
-    "]'",
-    "q'!",
-    "!'",
-    "\u2019",
-    "\u201c",
-]
-COMMENTS = ["--", "-- ", "-", "/*", "*/", "/", "*", "/*!", "/*+", "#", "# ", "#!", "//", "/**/", "\n", "-- \n"]
-BLANKS = [" ", " ", " ", "\n", "\t", "\xa0", "\u3000", "\u200b", "\u2003"]
-PREFIXES = [
-    "N",
-    "E",
-    "x",
-    "b",
-    "U&",
-    "&",
-    "_utf8",
-    "q",
-    "n",
-    "e",
-    "u",
-    "é",
-    "a",
-    "0",
-    "1e",
-    "@",
-    ":",
-    "?",
-    "DATE ",
-    "B",
-]
-SIGNS = [",", ", ", "(", ")", "=", ".", "||", "+", " AND ", " LIKE ", "::", "!", "<", ";", "{literal}{{end}", "{* ' *}"]
-TAGS = [
-    *("{lead.F}", "'{lead.F}'", "'a{lead.F}b'", "'{lead.F}{lead.F}'", '"{lead.F}"', "N'{lead.F}'", "{$x}", "'{$x}'"),
-    *(" {lead.F} ", ", {lead.F}", ", '{lead.F}'", "'-{lead.F}'", "{segment_name}", "'{segment_name}'", "{autocomma}"),
-]
-OPENINGS = ["{if lead.G}", "{for $x = lead.L}"]
-SOUP = [QUOTES, COMMENTS, BLANKS, PREFIXES, SIGNS, TAGS, TAGS]
-
-HOSTILE = "'\"\\`\0\x1a\n\r\t%_-*/#;$:?@[](){}=aN0éß\u2018\u2019\u201c\u02bc\u00a0\u3000😀"
-ATTACKS = ["' OR 1=1 -- ", "\\", "\\'", "x', 1), ('y", "*/", "$$", "]]", "/*", "'+'", "''", "\\\n'", "{lead.F}", ""]
-
-
-def piece(dice: random.Random, depth: int) -> str:
-    if depth and dice.random() < 0.15:
-        inside = soup(dice, depth - 1)
-        opening = dice.choice(OPENINGS)
-        other = f"{{else}}{soup(dice, depth - 1)}" if opening.startswith("{if") and dice.random() < 0.4 else ""
-        return f"{opening}{inside}{other}{{end}}"
-    return dice.choice(dice.choice(SOUP))
-
-
-def soup(dice: random.Random, depth: int) -> str:
-    return "".join(piece(dice, depth) for _ in range(dice.randint(1, 4)))
-
-
-def template(dice: random.Random) -> str:
-    """A statement with one certain place for a value at its end, which anything before it may have moved inside out."""
-    return f"SELECT 1, {soup(dice, 2)} , '{{lead.F}}', {{lead.F}}"
-
-
-def value(dice: random.Random) -> str:
-    if dice.random() < 0.3:
-        return dice.choice(ATTACKS)
-    return "".join(dice.choice(HOSTILE) for _ in range(dice.randint(1, 6)))
-
-
-def storable(text: str, dialect: str) -> str:
-    """Without what the database cannot hold, and what Oracle gets by its number."""
-    if dialect == "oracle":
-        text = "".join(one for one in text if one not in ORACLE.lookalikes)
-    return text if dialect in ("mysql", "clickhouse") else text.replace("\0", "")
 
 
 def seen(query: Query, text: str, given: object, items: int, dialect: str) -> list[Token] | None:
@@ -158,7 +69,7 @@ def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None
     seed = random.randrange(2**32) if PROOF else 7
     dice, safe = random.Random(seed), 0
     for number in range(TEMPLATES):
-        source, text = template(dice), storable(value(dice), dialect)
+        source, text = odd_template(dice), storable(odd_value(dice), dialect)
         try:
             query = compiled(source, dialect, batch=False)
         except TemplateErrors:
@@ -180,7 +91,7 @@ def test_the_second_lexer_reads_the_values_that_went_in(dialect: str) -> None:
         "SELECT {lead.F}, '{lead.F}', 'a-{lead.F}-{lead.F}', 'it''s {lead.F}''' FROM t", dialect, batch=False
     )
     for number in range(VALUES):
-        text = storable(value(dice) + value(dice), dialect)
+        text = storable(odd_value(dice) + odd_value(dice), dialect)
         (statement,) = query.render(rows({"F": text}), SegmentView("s", None, 0, 1))
         literals = [token.text for token in read(statement, dialect) if token.kind == "literal"]
         assert literals == [text, text, f"a-{text}-{text}", f"it's {text}'"], (number, seed, statement)
