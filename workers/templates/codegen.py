@@ -20,6 +20,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from workers.templates.commas import always_writes, comma_tail, may_be_blank
 from workers.templates.expression_code import Expressions, Names, Part, Placeholders, Target, Variables
 from workers.templates.literals import number_list, text_list
 from workers.templates.nodes import AutoComma, BatchIn, Expression, Field, For, If, Node, Out, Text, fields_of, walk
@@ -191,10 +192,10 @@ class _Generator:
 
     def _for(self, node: For) -> None:
         self._flush()
-        start, tail = self._names.new("n"), None if _may_be_blank(node) else _comma_tail(node.body)
+        start, tail = self._names.new("n"), None if may_be_blank(node) else comma_tail(node.body)
         self._line(f"{start} = len(out)")
         self._commas.append("" if tail is not None else self._names.new("a"))
-        self._items.append(self._names.new("i") if _may_be_blank(node) else "")
+        self._items.append(self._names.new("i") if may_be_blank(node) else "")
         if self._commas[-1]:
             self._line(f"{self._commas[-1]} = -1")
         if self._items[-1]:
@@ -205,7 +206,7 @@ class _Generator:
         if tail:
             self._line(f"if len(out) > {start}: out[-1] = out[-1][:-{len(tail)}] + {self._names.constant(tail[1:])}")
         if not self._commas and node.is_needed:
-            filled = f"len(out) > {start}" if _always_writes(node.body) else f"''.join(out[{start}:]).strip()"
+            filled = f"len(out) > {start}" if always_writes(node.body) else f"''.join(out[{start}:]).strip()"
             self._line(f"if not {filled}: skip = True")
 
     def _loop(self, node: For) -> None:
@@ -253,38 +254,6 @@ def _joined(codes: list[str]) -> str:
     if len(codes) == 1:
         return codes[0]
     return 'f"' + "".join(f"{{{code}}}" for code in codes) + '"'
-
-
-def _comma_tail(body: list[Node]) -> str | None:
-    """The comma and what follows it, where the loop is simple: one {autocomma}, in every round, then only text.
-
-    "" for a loop without, None for one that is not so simple.
-    """
-    commas = [node for node in walk(body, into_loops=False) if isinstance(node, AutoComma)]
-    if not commas:
-        return ""
-    if commas[0] not in body:
-        return None
-    rest = body[body.index(commas[0]) + 1 :]
-    texts = [node.sql() for node in rest if isinstance(node, Text)]
-    return "," + "".join(texts) if len(texts) == len(rest) else None
-
-
-def _may_be_blank(node: For) -> bool:
-    """Whether an item of the loop can come out empty, and so needs no comma: its last part is the {autocomma}."""
-    if node.in_literal:
-        return False
-    commas = [index for index, part in enumerate(node.body) if isinstance(part, AutoComma)]
-    if len(commas) != 1 or _always_writes(node.body[: commas[0]]):
-        return False
-    rest = node.body[commas[0] + 1 :]
-    return not any(isinstance(part, Out) for part in node.body) and all(
-        isinstance(part, Text) and not part.sql().strip() for part in rest
-    )
-
-
-def _always_writes(body: list[Node]) -> bool:
-    return any(isinstance(node, Text) and node.sql().strip() for node in body)
 
 
 def _written_in(nodes: list[Node]) -> Iterator[Expression]:

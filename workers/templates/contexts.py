@@ -9,15 +9,16 @@ the template's own text holds for every statement that is rendered from it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.templates.forbidden_names import name_mistake
-from workers.templates.lexer import QUOTE, WORD, Lexer, State
+from workers.templates.layout import Layout
+from workers.templates.lexer import QUOTE, Lexer, State
 from workers.templates.lists import is_list
+from workers.templates.neighbours import AFTER, JOINING, STRUCTURE, is_structured, settled
 from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
 from workers.templates.progress import after_name, after_sign, after_word, names_columns
-from workers.templates.statements import inner_mistake, verb_mistake
+from workers.templates.statements import EXECUTES, inner_mistake, verb_mistake
 from workers.templates.whitespace import tidy
 
 if TYPE_CHECKING:
@@ -34,42 +35,9 @@ BARE, VALUE, TEXT = "bare", "value", "text"
 MAX_STEPS = 200_000
 """Nodes walked in all, those of a loop's body once for each walk."""
 
-_JOINING = {
-    WORD: "a word",
-    QUOTE: "a literal or a placeholder",
-    ".": "a `.`",
-    "@": "an `@`",
-    "#": "a `#`",
-    "$": "a `$`",
-    ":": "a `:`",
-    "\\": "a backslash",
-    "&": "an `&`",
-}
-_AFTER = {
-    "literal": "a literal, which it would join; put a comma or an operator between",
-    "holds": "a literal or a placeholder, which it would join; put a comma or an operator between",
-    "escape": "a literal with a prefix, whose rules would hold for it; put a comma or an operator between",
-    "typed": "a type's name: a missing value would break the statement; write CAST(… AS type)",
-    "introducer": "a `_charset` prefix: leave the prefix out",
-}
-
 
 class _TooMuchError(Exception):
     """The walk has taken MAX_STEPS."""
-
-
-@dataclass
-class Layout:
-    """Where the statements end, and which of them have something in them.
-
-    ends    place of each `;` -> whether anything stands before it: on all ways, on none, or (both) on some
-    last    the same for what stands after the last `;`
-    cuts    id of a text node -> the indexes of its `;`
-    """
-
-    ends: dict[int, set[bool]] = field(default_factory=dict)
-    last: set[bool] = field(default_factory=set)
-    cuts: dict[int, set[int]] = field(default_factory=dict)
 
 
 def place_all(nodes: list[Node], dialect: Dialect, source: Source, allow: frozenset[str]) -> Layout:
@@ -190,9 +158,10 @@ class _Walk:
 
     def _out(self, node: Out, states: States, previous: Node | None, following: Node | None) -> States:
         region = next(iter(states)).region
+        node.constant = self._dialect.one_batch and any(state.progress.verb in EXECUTES for state in states)
         if region is None:
             node.context = BARE
-            return self._bare(node, states, "a placeholder")
+            return self._bare(node, states, "a placeholder", following)
         if region.refuse:
             what = region.refuse.format(dialect=self._dialect.name)
             self._source.mistake(node.place, f"a placeholder inside {region.name}: {what}")
@@ -203,11 +172,12 @@ class _Walk:
             node.context = VALUE
         else:
             node.context = TEXT
-            before.discard("typed")
+            before -= {"typed", "interval"}
             self._prefix(node, states)
         if (node.context == VALUE or self._dialect.prefix) and any(state.touched for state in states):
             self._source.mistake(node.place, "a literal directly after a word: put a blank before its quote")
-        self._check_neighbours(node, before, "a placeholder")
+        self._check_neighbours(node, before - settled(following), "a placeholder")
+        self._warn_of_contents(node, states)
         return frozenset(state._replace(fresh=False, holds=True) for state in states)
 
     def _fills(self, node: Out, states: States, previous: Node | None, following: Node | None) -> bool:
@@ -228,24 +198,38 @@ class _Walk:
             if self._texts[stretch].text[index] == node.quote:
                 self._texts[stretch].inserts[index] = prefix
 
-    def _bare(self, node: Out | BatchIn, states: States, what: str) -> States:
+    def _bare(self, node: Out | BatchIn, states: States, what: str, following: Node | None = None) -> States:
         for state in states:
-            if state.tail in _JOINING:
+            if state.tail in JOINING:
                 self._source.mistake(
-                    node.place, f"{what} directly after {_JOINING[state.tail]}: put a blank between them"
+                    node.place, f"{what} directly after {JOINING[state.tail]}: put a blank between them"
                 )
             if state.start:
                 self._source.mistake(node.place, f"{what} cannot begin a statement")
-        self._check_neighbours(node, {state.last for state in states}, what)
+        self._check_neighbours(node, {state.last for state in states} - settled(following), what)
+        self._warn_of_contents(node, states)
         written = (self.sign(QUOTE, state) for state in states)
         return frozenset(state._replace(tail=QUOTE, last="holds", start=False, fresh=False) for state in written)
 
     def _check_neighbours(self, node: Out | BatchIn, last: set[str], what: str) -> None:
         for kind in sorted(last):
-            if kind in _AFTER:
-                self._source.mistake(node.place, f"{what} after {_AFTER[kind]}")
+            if kind in AFTER:
+                self._source.mistake(node.place, f"{what} after {AFTER[kind]}")
             elif kind == "pattern":
-                self._source.warn(node.place, f"{what} in a pattern: `%`, `_` and the like in the data match anything")
+                self._warn_of_pattern(node, what)
+
+    def _warn_of_pattern(self, node: Out | BatchIn, what: str) -> None:
+        self._source.warn(node.place, f"{what} in a pattern: `%`, `_` and the like in the data match anything")
+
+    def _warn_of_contents(self, node: Out | BatchIn, states: States) -> None:
+        """What the text itself means to the function or the type that reads it."""
+        if any(state.progress.pattern for state in states):
+            self._warn_of_pattern(node, "a placeholder")
+        if not isinstance(node, Out) or node.context != TEXT:
+            return
+        for stretch, index in {state.opened for state in states}:
+            if is_structured(node, self._texts[stretch].text[index + 1 :]):
+                self._source.warn(node.place, STRUCTURE)
 
     def _list(self, node: BatchIn, states: States) -> States:
         region = next(iter(states)).region

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -20,7 +20,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_TIMES = 4096
 """Times whose text is remembered: the profiles of an event share theirs."""
 
+_LARGEST_SECONDS = 253_402_300_800
+"""Unix time of the year 10000. What is larger is no time in seconds, and probably one in milliseconds."""
+
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+/-]{1,64}", re.ASCII)
+_YEARS = "expected a time between the years 1 and 9999, in the zone it is moved to, too"
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 
 DIRECTIVES: dict[str, Callable[[datetime], str]] = {
@@ -75,7 +79,7 @@ def _local(us: int, timezone: tzinfo, field: str) -> datetime:
     try:
         return (_EPOCH + timedelta(microseconds=us)).astimezone(timezone)
     except (OverflowError, ValueError):
-        raise RowProblem(field, BAD_VALUE, "expected a time between the years 1 and 9999") from None
+        raise RowProblem(field, BAD_VALUE, _YEARS) from None
 
 
 def format_mistake(pattern: str) -> str | None:
@@ -100,15 +104,27 @@ def _moment(value: object, timezone: tzinfo, field: str) -> datetime:
     if isinstance(value, Instant):
         return _local(value.us, timezone, field)
     if is_number(value):
-        return _local(int(Decimal(digits_of(value, field)) * 1_000_000), timezone, field)
+        return _from_seconds(Decimal(digits_of(value, field)), timezone, field)
     if isinstance(value, str):
         return _parsed(value, timezone, field)
     raise RowProblem(field, BAD_VALUE, f"expected a time as ISO 8601 text or Unix seconds, got {type_name(value)}")
 
 
+def _from_seconds(seconds: Decimal, timezone: tzinfo, field: str) -> datetime:
+    if not -_LARGEST_SECONDS <= seconds <= _LARGEST_SECONDS:
+        raise RowProblem(
+            field, BAD_VALUE, "expected Unix seconds between the years 1 and 9999; of milliseconds the last three go"
+        )
+    # Down to the microsecond before, so that times before 1970 are cut like those after it.
+    return _local(int((seconds * 1_000_000).to_integral_value(ROUND_FLOOR)), timezone, field)
+
+
 def _parsed(text: str, timezone: tzinfo, field: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise RowProblem(field, BAD_VALUE, "expected a time as ISO 8601, like 2026-11-21T10:00:00Z") from None
+    try:
         return moment if moment.tzinfo is None else moment.astimezone(timezone)
     except (ValueError, OverflowError):
-        raise RowProblem(field, BAD_VALUE, "expected a time as ISO 8601, like 2026-11-21T10:00:00Z") from None
+        raise RowProblem(field, BAD_VALUE, _YEARS) from None

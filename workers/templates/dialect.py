@@ -28,7 +28,10 @@ class Dialect:
     word            pattern of a name or number outside of all regions
     ascii_words     whether letters beyond ASCII are none to it
     introducers     whether `_utf8mb4 '…'` names a literal's character set
+    plain           words after which a literal is a value by itself, where any other word makes a type's name: `citext
+                    '…'`; empty where only `typed` do
     typed           words after which a literal is part of a type: `DATE '…'`
+    units           whether INTERVAL takes any value before its unit, NULL included
     verbs           words that a statement may begin with
     nowhere         words that may stand nowhere in a statement -> why
     uncalled        words that may stand in a statement only as a function's name -> why
@@ -36,7 +39,8 @@ class Dialect:
     negative        how a bare negative number is written
     joint           what ends a literal and goes on with it, where a backslash and a line's end must not meet in one
     longest         characters of the longest text in one literal; longer ones are put together of pieces
-    piece           pattern of such a piece
+    piece           pattern of such a piece; "" where there can be none
+    bytes           bytes of the longest literal, whatever it is put together of
     lookalikes      characters that the server may make a quote of, before it reads the statement
     unlike          pattern of a literal in which they are written by their numbers in Unicode
     prefix          what stands before a literal's quote
@@ -63,6 +67,8 @@ class Dialect:
     ascii_words: bool = False
     introducers: bool = False
     typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
+    plain: frozenset[str] = frozenset()
+    units: bool = False
     verbs: frozenset[str] = _VERBS
     nowhere: Mapping[str, str] = field(default_factory=dict)
     uncalled: Mapping[str, str] = field(default_factory=dict)
@@ -71,6 +77,7 @@ class Dialect:
     negative: str = "({})"
     longest: int = sys.maxsize
     piece: str = ""
+    bytes: int = sys.maxsize
     lookalikes: str = ""
     unlike: str = ""
     prefix: str = ""

@@ -70,11 +70,14 @@ MYSQL = Dialect(
     nul="\\0",
 )
 
-_TYPES = (
-    *("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb", "uuid", "inet"),
-    *("cidr", "macaddr", "xml", "bytea", "bit", "int", "int2", "int4", "int8", "integer"),
-    *("bigint", "smallint", "numeric", "decimal", "real", "float4", "float8", "text", "varchar", "bool", "boolean"),
+_PLAIN = (
+    *("select", "distinct", "all", "any", "some", "where", "and", "or", "not", "on", "having", "by", "when", "then"),
+    *("else", "case", "in", "like", "ilike", "to", "escape", "uescape", "between", "symmetric", "is", "from", "both"),
+    *("leading", "trailing", "for", "placing", "limit", "offset", "fetch", "first", "next", "rows", "range", "groups"),
+    *("returning", "values", "row", "using", "union", "except", "intersect", "key", "value", "passing", "content"),
+    *("document", "set", "default", "return", "overlaps", "null", "true", "false"),
 )
+"""PostgreSQL's words before an expression. Any other word before a literal names its type, a user's own included."""
 
 POSTGRESQL = Dialect(
     name="postgresql",
@@ -91,7 +94,8 @@ POSTGRESQL = Dialect(
         (r'(?:[uU]&)?"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES)),
         _LITERAL,
     ),
-    typed=frozenset(_TYPES),
+    plain=frozenset(_PLAIN),
+    typed=frozenset({"date", "time", "timestamp", "interval"}),
     offset=True,
 )
 
@@ -163,6 +167,7 @@ ORACLE = Dialect(
     typed=frozenset({"date", "timestamp", "interval"}),
     longest=800,  # 4,000 bytes, of which a character takes up to five (see `unlike`)
     piece="TO_CLOB({literal})",
+    bytes=4000,
     # A database in an older character set turns the statement into it first, and best fits become quotes.
     lookalikes="\u02b9\u02bb\u02bc\u02c8\u2018\u2019\u201b\u2032\uff07",
     unlike="TO_CHAR(UNISTR('{text}'))",
@@ -189,7 +194,8 @@ CLICKHOUSE = Dialect(
         ('"', quoted(IDENTIFIER, '"', escapes=True, refuse=IN_DOUBLE_QUOTES)),
         ("`", quoted(IDENTIFIER, "`", escapes=True, refuse=IN_IDENTIFIER)),
     ),
-    typed=frozenset({"date", "timestamp", "interval"}),
+    typed=frozenset({"date", "timestamp"}),
+    units=True,
     verbs=frozenset({"insert", "update", "delete", "alter", "with", "select"}),
     uncalled={"format": "what follows would be data that is not read as SQL; write VALUES"},
     escapes={"'": {"\\": "\\\\", "'": "\\'"}},

@@ -15,7 +15,16 @@ from workers.templates import functions, values
 from workers.templates.contexts import BARE, TEXT, VALUE
 from workers.templates.dates import MAX_TIMES, clock, zone
 from workers.templates.lexer import Lexer
-from workers.templates.literals import bare_writer, finisher, moment, segment_id, text_writer, value_writer
+from workers.templates.literals import (
+    bare_writer,
+    constant_writer,
+    constants_only,
+    finisher,
+    moment,
+    segment_id,
+    text_writer,
+    value_writer,
+)
 from workers.templates.nodes import (
     Builtin,
     Call,
@@ -227,12 +236,13 @@ class Placeholders:
 
     def _meta(self, node: Out, value: Meta) -> list[Part]:
         """Times and sequences hold nothing that needs escaping; only the place decides on quotes."""
-        code = self._expressions.value(value)
+        code, quotes = self._expressions.value(value), node.context == VALUE
         if value.name == "_event_time":
             time = self._expressions.time()
-            code = f"moment({time})" if node.context == BARE else f"instant({time}).text"
+            quotes = quotes or (node.context == BARE and node.constant)
+            code = f"moment({time})" if node.context == BARE and not quotes else f"instant({time}).text"
         part = Part(code, fixed=not value.row)
-        return list(self._between_quotes(node, part)) if node.context == VALUE else [part]
+        return list(self._between_quotes(node, part)) if quotes else [part]
 
     def _between_quotes(self, node: Out, part: Part) -> tuple[Part, ...]:
         quote = node.quote or "'"
@@ -241,7 +251,7 @@ class Placeholders:
 
     def _quick(self, node: Out, value: Expression, code: str) -> Part:
         """A text in which nothing is special is copied; so is a key, if it is a text and not empty."""
-        if self._dialect.joint and node.context == TEXT:
+        if node.constant or (self._dialect.joint and node.context == TEXT):
             return Part(code)
         name = self._expressions.value(value)
         tests = [f"type({name}) is str", *self._plain(name, node)]
@@ -264,8 +274,18 @@ class Placeholders:
 
     def _writer(self, node: Out, value: Expression) -> Writer:
         key = self._expressions.is_key(value)
+        if node.constant:
+            return self._constant_writer(node, key=key)
         if node.context == BARE:
             return bare_writer(self._dialect, self._target.timezone, key=key)
         if node.context == TEXT:
             return text_writer(self._dialect, node.quote, key=key)
         return value_writer(self._dialect, node.quote, key=key)
+
+    def _constant_writer(self, node: Out, *, key: bool) -> Writer:
+        dialect = constants_only(self._dialect)
+        if node.context == BARE:
+            return constant_writer(bare_writer(dialect, self._target.timezone, key=key))
+        if node.context == TEXT:
+            return constant_writer(text_writer(dialect, node.quote, key=key), part=True)
+        return constant_writer(value_writer(dialect, node.quote, key=key))

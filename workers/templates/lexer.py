@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from workers.templates.progress import Progress
 from workers.templates.regions import BLOCK_COMMENT, IDENTIFIER, LINE_COMMENT, Region
-from workers.templates.words import is_called, odd_character
+from workers.templates.words import is_called, names_type, odd_character, odd_mistake
 
 if TYPE_CHECKING:
     import re
@@ -135,14 +135,15 @@ class Lexer:
             return self._word(state, match, listener)
         sign = match[0]
         if not sign.isascii():
-            listener.mistake(match.start(), _odd(sign))
+            listener.mistake(match.start(), odd_mistake(sign))
         state = listener.sign(sign, state)
-        return state._replace(tail="" if sign in "(),[]{}" else sign, last="", start=state.start and sign == "(")
+        last = "typed" if sign == ")" and self._dialect.plain else ""  # numeric(10, 2) '…'
+        return state._replace(tail="" if sign in "(),[]{}" else sign, last=last, start=state.start and sign == "(")
 
     def _word(self, state: State, match: re.Match[str], listener: Listener) -> State:
         word = match[0].lower()
         if odd := odd_character(match[0], ascii_only=self._dialect.ascii_words):
-            listener.mistake(match.start() + match[0].index(odd), _odd(odd))
+            listener.mistake(match.start() + match[0].index(odd), odd_mistake(odd))
         called = is_called(match.string, match.end())
         state = listener.word(match.start(), word, state, called=called)
         return state._replace(tail=WORD, last=self._last(word, state), start=False)
@@ -152,6 +153,10 @@ class Lexer:
             return "introducer"
         if word in _PATTERNS or (word == "to" and state.last == "pattern"):  # SIMILAR TO
             return "pattern"
+        if word == "interval" and self._dialect.units:
+            return word
+        if self._dialect.plain:
+            return names_type(word, state.last, self._dialect.plain)
         return "typed" if word in self._dialect.typed else ""
 
     def _open(self, state: State, match: re.Match[str], stretch: int, listener: Listener) -> State:
@@ -259,13 +264,6 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
-
-
-def _odd(character: str) -> str:
-    return (
-        f"U+{ord(character):04X} outside of literals and comments: databases differ on whether it is a blank, a quote "
-        "or a letter; write what it stands for in ASCII, or the name in quotes"
-    )
 
 
 def _closed(state: State, region: Region) -> State:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 from typing import TYPE_CHECKING
@@ -41,6 +42,11 @@ GROUP = 9
 """Digits in a word of MySQL's decimals; the point stands between two."""
 
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
+_ORACLE_LITERAL = re.compile(
+    r"""--[^\n]*+|/\*(?:(?!\*/).)*+\*/|"[^"]*+"|[qQ]'(?:\[.*?\]|\{.*?\}|\(.*?\)|<.*?>|(?P<mark>.).*?(?P=mark))'"""
+    r"""|'(?P<text>(?:[^']|'')*+)'""",
+    re.DOTALL,
+)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,19}", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
@@ -73,18 +79,19 @@ class Quoting:
         self._opening = dialect.prefix + quote
         self._quote = quote
 
-    def literal(self, text: str) -> str:
+    def literal(self, text: str, field: str = "") -> str:
         """A whole literal with its quotes."""
-        if len(text) > self._dialect.longest:
-            return f"({self._pieces(text)})"
+        if self._is_too_long(text):
+            return f"({self._pieces(text, field)})"
         if self._is_unlike(text):
             return self._unlike(text)
         return f"{self._opening}{self._escape(text)}{self._quote}"
 
-    def part(self, text: str) -> str:
+    def part(self, text: str, field: str = "") -> str:
         """What stands inside a literal that the template has opened and will close."""
-        if len(text) > self._dialect.longest:
-            return f"{self._quote}||{self._pieces(text)}||{self._quote}"
+        # Where it can, a long part stands apart, since all parts together must fit in one literal.
+        if len(text) > self._dialect.longest and (self._dialect.piece or self._is_too_long(text)):
+            return f"{self._quote}||{self._pieces(text, field)}||{self._quote}"
         if self._is_unlike(text):
             return f"{self._quote}||{self._unlike(text)}||{self._quote}"
         written = self._escape(text)
@@ -92,6 +99,11 @@ class Quoting:
         if joint and text[:1] in ("\n", "\r"):
             written = joint + written
         return written + joint if text.endswith("\\") else written
+
+    def _is_too_long(self, text: str) -> bool:
+        if len(text) <= self._dialect.longest:
+            return False
+        return self._is_unlike(text) or len(self._escape(text).encode("utf-8", "replace")) > self._dialect.bytes
 
     def _is_unlike(self, text: str) -> bool:
         return not text.isascii() and any(character in text for character in self._dialect.lookalikes)
@@ -103,8 +115,12 @@ class Quoting:
             text = text.replace(character, f"\\{ord(character):04X}")
         return self._dialect.unlike.format(text=text)
 
-    def _pieces(self, text: str) -> str:
+    def _pieces(self, text: str, field: str) -> str:
         longest = self._dialect.longest
+        if not self._dialect.piece:
+            raise RowProblem(
+                field, BAD_VALUE, f"expected at most {self._dialect.bytes:,} bytes: rows of a UNION are alike"
+            )
         cut = [text[at : at + longest] for at in range(0, len(text), longest)]
         return "||".join([self._dialect.piece.format(literal=self.literal(piece)) for piece in cut])
 
@@ -126,7 +142,7 @@ def text_writer(dialect: Dialect, quote: str, *, key: bool) -> Writer:
     """A part of a literal. A key is never missing."""
     part = Quoting(dialect, quote).part
     read = key_reader(dialect) if key else text_of
-    return lambda value, field: part(read(value, field))
+    return lambda value, field: part(read(value, field), field)
 
 
 def value_writer(dialect: Dialect, quote: str, *, key: bool) -> Writer:
@@ -134,8 +150,8 @@ def value_writer(dialect: Dialect, quote: str, *, key: bool) -> Writer:
     literal = Quoting(dialect, quote).literal
     if key:
         read = key_reader(dialect)
-        return lambda value, field: literal(read(value, field))
-    return lambda value, field: "NULL" if value is None else literal(text_of(value, field))
+        return lambda value, field: literal(read(value, field), field)
+    return lambda value, field: "NULL" if value is None else literal(text_of(value, field), field)
 
 
 def bare_writer(dialect: Dialect, timezone: tzinfo, *, key: bool) -> Writer:
@@ -156,6 +172,25 @@ def bare_writer(dialect: Dialect, timezone: tzinfo, *, key: bool) -> Writer:
         return literal(value, field)
 
     return bare
+
+
+def constants_only(dialect: Dialect) -> Dialect:
+    """The dialect where it takes constants and no expressions: after SQL Server's EXEC."""
+    return replace(dialect, negative="{}", moment=dialect.prefix + "'{text}'", joint="", escapes={"'": {"'": "''"}})
+
+
+def constant_writer(write: Writer, *, part: bool = False) -> Writer:
+    """The writer, which refuses a text that no constant can carry: a backslash and a line's end go together."""
+
+    def written(value: object, field: str) -> str:
+        text = write(value, field)
+        if "\\\n" in text or "\\\r" in text or (part and (text.endswith("\\") or text[:1] in ("\n", "\r"))):
+            raise RowProblem(
+                field, BAD_VALUE, "expected no backslash before a line's end, which EXEC's values cannot hold"
+            )
+        return text
+
+    return written
 
 
 def moment(dialect: Dialect, timezone: tzinfo, instant: Instant) -> str:
@@ -233,9 +268,11 @@ def number_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
 
 def finisher(dialect: Dialect) -> Callable[[str], str]:
     """The last look at a statement: characters that no text can carry to this database."""
-    nul = dialect.nul
+    nul, most = dialect.nul, dialect.bytes
 
     def finish(statement: str) -> str:
+        if len(statement) * 4 > most and len(statement.encode("utf-8", "replace")) > most:
+            _check_literals(statement, most)
         if "\0" in statement:
             if nul is None:
                 raise RowProblem("", BAD_VALUE, f"the character U+0000 cannot be stored in {dialect.name}")
@@ -246,6 +283,13 @@ def finisher(dialect: Dialect) -> Callable[[str], str]:
         return statement
 
     return finish
+
+
+def _check_literals(statement: str, most: int) -> None:
+    """Literals are put together of parts, each of which may be short enough."""
+    for match in _ORACLE_LITERAL.finditer(statement):
+        if match["text"] and len(match["text"].encode("utf-8", "replace")) > most:
+            raise RowProblem("", BAD_VALUE, f"expected texts that make a literal of at most {most:,} bytes")
 
 
 def _check_encodable(statement: str) -> None:

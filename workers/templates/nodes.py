@@ -113,14 +113,16 @@ class Text:
 class Out:
     """A placeholder. Its context is found by contexts.py.
 
-    context  "bare", "value" (fills a whole literal) or "text" (a part of one); "" before it is known
-    quote    the literal's quote character
+    context   "bare", "value" (fills a whole literal) or "text" (a part of one); "" before it is known
+    quote     the literal's quote character
+    constant  whether only a constant may stand there, and no expression, as in SQL Server's EXEC
     """
 
     expression: Expression
     place: int
     context: str = ""
     quote: str = ""
+    constant: bool = False
 
 
 @dataclass(slots=True)

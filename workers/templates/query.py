@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from workers.templates.codegen import Statement, generate
-from workers.templates.contexts import Layout, place_all
+from workers.templates.contexts import place_all
 from workers.templates.dates import zone
 from workers.templates.dialects import DIALECTS
 from workers.templates.expression_code import Target
@@ -21,7 +23,7 @@ from workers.templates.model import (
     SegmentView,
     TemplateErrors,
 )
-from workers.templates.nodes import Field, Node, Steps, Text
+from workers.templates.nodes import Field, Node, Steps, Text, walk
 from workers.templates.parser import parse
 from workers.templates.row_naming import RowNaming, row_naming
 from workers.templates.scanner import Source
@@ -36,7 +38,11 @@ if TYPE_CHECKING:
     from workers.errors import Mistake
     from workers.templates.codegen import Render
     from workers.templates.dialect import Dialect
+    from workers.templates.layout import Layout
     from workers.templates.model import QueryKind, Row, SegmentView
+
+_UNION = re.compile(r"\bunion\b", re.IGNORECASE)
+"""What makes rows of several SELECTs, whose columns must be of one type: no text may become a CLOB among others."""
 
 MAX_STATEMENTS = 100
 """Statements of one query: they run in one transaction, and hold its locks."""
@@ -154,6 +160,7 @@ def compile_query(
     parsed = parse(text, kind, batch=batch)
     if target is None:
         raise TemplateErrors(text.mistakes)
+    target = _without_pieces(target, parsed.nodes)
     naming = row_naming(parsed.nodes, key)  # before the walk, which takes literals' quotes off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
@@ -181,6 +188,12 @@ def _target(
     if rules is None or clock is None:
         return None
     return Target(rules, clock, key, kind.has_profiles, kind.has_profiles and not batch)
+
+
+def _without_pieces(target: Target, nodes: list[Node]) -> Target:
+    """The target, with no literals put together of pieces where rows of several SELECTs must be alike."""
+    united = any(isinstance(node, Text) and _UNION.search(node.text) for node in walk(nodes))
+    return replace(target, dialect=replace(target.dialect, piece="")) if target.dialect.piece and united else target
 
 
 def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -> None:

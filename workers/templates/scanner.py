@@ -22,6 +22,9 @@ MAX_MISTAKES = 50
 """Mistakes that are told of one query."""
 
 _TAG = re.compile(r"\{[ \t\n]*(?=[$*]|[^\W\d_])")
+_SIGNED = re.compile(r"\{[ \t\n]*(?P<sign>[!?&|+~^=<>@%(.:-]{1,3})[ \t\n]*(?:\$[^\W\d]|lead[ \t\n]*[.\[])")
+"""What looks like a tag that begins with a sign: to the database it would be text, without anyone's word."""
+
 _END_LITERAL = re.compile(r"\{[ \t\n]*end[ \t\n]*\}")
 _LITERAL = re.compile(r"literal[ \t\n]*\}")
 _TOKEN = re.compile(
@@ -123,9 +126,12 @@ class _Scanner:
         self._add_text(at, len(self._text))
         return self._pieces
 
-    def _add_text(self, start: int, end: int) -> None:
+    def _add_text(self, start: int, end: int, *, literal: bool = False) -> None:
         if start >= end:
             return
+        for match in () if literal else _SIGNED.finditer(self._text, start, end):
+            remedy = _WORDS_FOR_SIGNS if match["sign"][0] in "&|!" else _NO_SIGNS
+            self._source.mistake(match.start(), f"no tag begins with {match['sign']!r}; {remedy}")
         if self._pieces and isinstance(last := self._pieces[-1], Text):
             last.starts.append((len(last.text), start))
             last.text += self._text[start:end]
@@ -151,7 +157,7 @@ class _Scanner:
         if match is None:
             self._source.mistake(place, "this {literal} is not closed; end it with {end}")
             return len(self._text)
-        self._add_text(start, match.start())
+        self._add_text(start, match.start(), literal=True)
         return match.end()
 
     def _tokens(self, match: re.Match[str]) -> int:

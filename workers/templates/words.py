@@ -40,3 +40,18 @@ def named(text: str) -> str:
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.translate(_DOTLESS))
     return "".join(one for one in plain if not unicodedata.combining(one)).casefold()
+
+
+def odd_mistake(character: str) -> str:
+    """What is wrong with such a character."""
+    return (
+        f"U+{ord(character):04X} outside of literals and comments: databases differ on whether it is a blank, a quote "
+        "or a letter; write what it stands for in ASCII, or the name in quotes"
+    )
+
+
+def names_type(word: str, last: str, plain: frozenset[str]) -> str:
+    """What a word is before a literal: "typed" for a type's name, which AT TIME ZONE's last word is none of."""
+    if word == "at" or (word == "time" and last == "at"):
+        return word if word == "at" else "at time"
+    return "" if word in plain or (word == "zone" and last == "at time") else "typed"

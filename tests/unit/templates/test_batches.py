@@ -213,8 +213,8 @@ def test_a_loop_that_makes_a_value_may_be_empty(template: str, none: str) -> Non
     """A profile whose list is empty is told like any other."""
     query = compiled(template, "postgresql", batch=False)
 
-    profiles: list[dict[str, object]] = [{}, {"l": []}, {"l": {}}]
-    for profile in profiles:
+    nothing: list[dict[str, object]] = [{}, {"l": []}, {"l": {}}]
+    for profile in nothing:
         (statement,) = query.render(rows(profile), SEGMENT)
         assert none in statement
 
@@ -253,7 +253,8 @@ def test_an_item_that_came_out_empty_leaves_no_comma(tags: list[object], expecte
     """Two commas in a row are no SQL, and one profile without tags would stop all others."""
     body = f"{{for $t = $lead.tags}}('{{$i}}', '{{$t}}'){{autocomma}}{{end}}{between}{{autocomma}}{between}"
 
-    (statement,) = each(body, *({"tags": one} for one in tags))
+    profiles: list[dict[str, object]] = [{"tags": one} for one in tags]
+    (statement,) = each(body, *profiles)
 
     assert "".join(statement.split("\n")).replace(" ", "") == expected.replace(" ", "")
 

@@ -82,16 +82,16 @@ def test_a_number_that_the_server_cannot_read_is_the_profiles_fault(dialect: str
 )
 def test_oracle_gets_long_texts_in_pieces(template: str, expected: str) -> None:
     """A literal of Oracle holds 4,000 bytes."""
-    value = "😀" * 799 + "'" + "b" * 300
+    value = "😀" * 799 + "'" + "é" * 500
 
-    assert one(template, {"F": value}, "oracle") == expected.format(a="😀" * 799 + "''", b="b" * 300)
+    assert one(template, {"F": value}, "oracle") == expected.format(a="😀" * 799 + "''", b="é" * 500)
     assert one(template, {"F": "é" * 800}, "oracle").count("TO_CLOB") == 0
 
 
 def test_oracle_gets_them_in_pieces_in_batches_too() -> None:
-    (statement,) = each("({$lead.F}, '-{$lead.F}')", {"F": "x" * 801}, dialect="oracle")
+    (statement,) = each("({$lead.F}, '-{$lead.F}')", {"F": "x" * 4001}, dialect="oracle")
 
-    assert statement.count("TO_CLOB") == 4
+    assert statement.count("TO_CLOB") == 12
 
 
 def test_oracle_compares_no_long_keys() -> None:
@@ -220,3 +220,92 @@ def test_sql_server_gets_national_literals_behind_a_semicolon(before: str) -> No
 
     assert "SET a = N'x-é', b = 'y';" in statement
     assert "c = N'é!';" in statement
+
+
+ROWS = (
+    "MERGE INTO t USING ({for $i, $x = $batch}{if $i > 0}UNION ALL {end}SELECT '{$x.F}' AS f FROM dual {end}) s"
+    " ON (1 = 1)"
+)
+
+
+def test_rows_of_a_union_in_oracle_are_of_one_type() -> None:
+    """One text as CLOB among others as VARCHAR2 would be ORA-01790 for all; one that fits in no literal is refused."""
+    query = compiled(ROWS, "oracle")
+
+    (statement,) = query.render(rows({"F": "a"}, {"F": "b" * 4000}, {"F": "é" * 2000}), SEGMENT)
+    (error,) = bad_rows(query, {"F": "a"}, {"F": "b" * 4001})
+
+    assert "CLOB" not in statement
+    assert (error.index, error.field) == (1, "F")
+    assert error.reason == "expected at most 4,000 bytes: rows of a UNION are alike"
+
+
+def test_what_makes_a_literal_of_oracles_too_long_is_a_data_error() -> None:
+    """ORA-01704 would be the query's fault, and stop all others."""
+    query = compiled(
+        "INSERT INTO t VALUES ({for $x = $batch}'{$x.a}-{$x.b}-{$x.c}-{$x.d}-{$x.e}-{$x.f}'{autocomma}{end})", "oracle"
+    )
+    long = dict.fromkeys("abcdef", "x" * 700)
+
+    (error,) = bad_rows(query, {"a": "it's" * 100}, long, {"a": "q'["})
+
+    assert (error.index, error.reason) == (1, "expected texts that make a literal of at most 4,000 bytes")
+
+
+@pytest.mark.parametrize(
+    ("value", "argument"),
+    [(5, "5"), (-5, "-5"), ("O'é", "N'O''é'"), (None, "NULL"), (True, "1"), ("a\\b", "N'a\\b'")],
+)
+def test_sql_servers_exec_gets_constants(value: object, argument: str) -> None:
+    """It takes no expression: neither brackets nor CAST."""
+    query = compiled(
+        "EXEC p {lead.F}, '{lead.F}', 'x{lead.F}', {event_time}", "mssql", batch=False, allow=frozenset({"call"})
+    )
+
+    (statement,) = query.render(rows({"F": value}), SEGMENT)
+
+    assert statement.startswith(f"EXEC p {argument}, ")
+    assert statement.endswith("N'2026-11-21 12:00:00.000000';")
+    assert "(" not in statement
+
+
+def test_sql_servers_exec_gets_no_backslash_before_a_line_break() -> None:
+    query = compiled("EXEC p '{lead.F}', 'C:\\{lead.G}'", "mssql", batch=False, allow=frozenset({"call"}))
+
+    assert bad_rows(query, {"F": "a\\\nb"})[0].field == "F"
+    assert bad_rows(query, {"F": "a", "G": "\nb"})[0].field == "G"
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        *("timestamp with time zone", "timestamp(3) with time zone", "numeric(10,2)", "numeric (10, 2)", "jsonpath"),
+        *("citext", "hstore", "double precision", "my_schema.my_type", "varchar(5)", "date", "uuid", "interval"),
+    ],
+)
+@pytest.mark.parametrize("literal", ["'{lead.F}'", "{lead.F}"])
+def test_in_postgresql_any_name_before_a_literal_is_its_type(typed: str, literal: str) -> None:
+    """A missing value would leave `numeric(10,2) NULL`, which is no SQL and stops the integration."""
+    assert any("after a type's name" in one for one in mistakes(f"SELECT {typed} {literal}", "postgresql", batch=False))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        *("now() AT TIME ZONE {}", "a LIKE {}", "a NOT LIKE {}", "a SIMILAR TO {}", "CASE WHEN {} THEN {} ELSE {} END"),
+        *("a IN ({}, {})", "a BETWEEN {} AND {}", "trim(BOTH {} FROM {})", "overlay({} PLACING {} FROM 1 FOR 2)"),
+        *("substring({} FROM 1)", "position({} IN {})", "DISTINCT {}", "ARRAY[{}, {}]", "JSON_OBJECT(KEY {} VALUE {})"),
+        *("(a) || {}", "f(a) = {}", "a IS NOT DISTINCT FROM {}", "a LIKE 'x' ESCAPE {}", "1 LIMIT {}", "NOT {}"),
+    ],
+)
+@pytest.mark.parametrize("literal", ["'{lead.F}'", "{lead.F}"])
+def test_what_is_no_type_to_postgresql_may_stand_before_a_value(place: str, literal: str) -> None:
+    compiled(f"SELECT {place.replace('{}', literal)}", "postgresql", batch=False)
+
+
+@pytest.mark.parametrize("literal", ["'{lead.F}'", "{lead.F}"])
+def test_clickhouses_interval_takes_a_value_before_its_unit(literal: str) -> None:
+    query = compiled(f"SELECT now() + INTERVAL {literal} DAY", "clickhouse", batch=False)
+
+    assert query.render(rows({}), SEGMENT) == ["SELECT now() + INTERVAL NULL DAY"]
+    assert "INTERVAL without a unit" in mistakes(f"SELECT INTERVAL {literal}", "clickhouse", batch=False)[0]

@@ -177,3 +177,26 @@ def test_a_path_does_not_run_away_in_a_wide_value() -> None:
     (error,) = bad_rows(query, {"d": wide})
 
     assert (error.field, error.reason) == ("d", "expected a value with at most 100,000 parts for this path")
+
+
+@pytest.mark.parametrize("milliseconds", [NOON // 1000, -NOON // 1000, Numeral(f"{NOON // 1000}.5")])
+def test_unix_milliseconds_are_no_seconds_and_the_reason_says_so(milliseconds: object) -> None:
+    query = compiled('SELECT {date lead.a "%Y"}', batch=False)
+
+    assert "of milliseconds the last three go" in bad_rows(query, {"a": milliseconds})[0].reason
+
+
+def test_a_time_before_1970_is_cut_to_the_microsecond_before_it_like_any_other() -> None:
+    call = '{date lead.a "%F %T.%f"}'
+
+    assert one(call, {"a": Numeral("-0.0000015")}) == "'1969-12-31 23:59:59.999998'"
+    assert one(call, {"a": Numeral("0.0000015")}) == "'1970-01-01 00:00:00.000001'"
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"), [("0001-01-01T00:00Z", "America/New_York"), ("9999-12-31T23:00Z", "Asia/Tokyo")]
+)
+def test_a_time_that_its_zone_takes_out_of_the_calendar_is_told_as_that(text: str, zone: str) -> None:
+    query = compiled(f'SELECT {{date lead.a "%Y" "{zone}"}}', batch=False)
+
+    assert "between the years 1 and 9999" in bad_rows(query, {"a": text})[0].reason

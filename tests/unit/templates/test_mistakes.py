@@ -294,6 +294,16 @@ def test_signs_for_words_are_one_mistake_and_no_more(wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "tag", ["{!$lead.x}", "{ ! $lead.x}", "{!lead.x}", "{-lead.x}", "{($lead.x)}", "{?lead.x}", "{=lead['x']}"]
+)
+def test_a_tag_that_begins_with_a_sign_is_no_text(tag: str) -> None:
+    """It would go to the database as it stands, and be stored."""
+    (what,) = mistakes(f"SELECT '{tag}', {{segment_id}}", batch=False)
+    assert "1:9: no tag begins with" in what
+    assert compiled(f"SELECT '{{literal}}{tag}{{end}}', '{{-1}}', '{{\"lead.x\": 1}}', '{{!}}'", batch=False)
+
+
+@pytest.mark.parametrize(
     ("listed", "what"),
     [
         ("$lead.k", "expected a field's name in quotes, without `$lead.`, as in {batch_in \"CustomID\"}, got '$lead'"),

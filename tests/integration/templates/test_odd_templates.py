@@ -1,0 +1,93 @@
+"""What real servers make of random templates: each that they run with a harmless value they run with any other.
+
+Where a server stands on the same side of a quote as the compiler, the value comes back in its column, and
+a statement that was no syntax error is none. The templates are those that the second lexers judge, too.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Any
+
+
+from tests.servers.clickhouse import ClickhouseEngine
+from tests.servers.rows import Database
+from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
+from workers.templates import BadRows, Query, QueryKind, Row, SegmentView, TemplateErrors, compile_query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.connectors.contract import Target
+
+    Run = Callable[[str], list[Any]]
+
+PROOF = os.environ.get("SEGSYNC_PROOF") == "1"
+TEMPLATES = 100_000 if PROOF else 800
+
+
+def query(source: str, dialect: str) -> Query | None:
+    try:
+        return compile_query(source, dialect=dialect, kind=QueryKind.ADD, batch=False)
+    except TemplateErrors:
+        return None
+
+
+def statement(found: Query, text: str) -> str | None:
+    """The one SELECT for a profile with that text everywhere; None where there is another."""
+    profile = {"F": text, "G": 1, "L": [text]}
+    try:
+        statements = found.render([Row(profile, 0, 1)], SegmentView("s", text, 0, 1))
+    except BadRows:
+        return None
+    return statements[0] if len(statements) == 1 else None
+
+
+def cells(answer: list[Any], text: str, mark: str) -> list[str]:
+    """The cells with a value in them, and the last two, which hold nothing else."""
+    return [str(cell).replace(mark, text) for row in answer for cell in row if mark in str(cell)]
+
+
+def judged(run: Run, dialect: str) -> int:
+    """How many templates the server ran, each of them with the value that went in."""
+    seed = random.randrange(2**32) if PROOF else 11
+    dice, ran = random.Random(seed), 0
+    for _ in range(TEMPLATES):
+        source, text = odd_template(dice), storable(odd_value(dice), dialect)
+        found = query(source, dialect)
+        harmless = found and statement(found, MARK)
+        hostile = found and statement(found, text + MARK)
+        if not harmless or not hostile:
+            continue
+        try:
+            expected = run(harmless)
+        except Exception:  # noqa: BLE001, S112 - most of the soup is no SQL
+            continue
+        ran += 1
+        answer = run(hostile)
+        assert cells(answer, text + MARK, text + MARK) == cells(expected, text + MARK, MARK), (seed, source, text)
+    return ran
+
+
+def test_sqlite_runs_what_it_would_run_anyway(sqlite_target: Target) -> None:
+    with Database(sqlite_target) as database:
+        assert judged(database.rows, "sqlite") > TEMPLATES / 100
+
+
+def test_mariadb_runs_what_it_would_run_anyway(mariadb_target: Target) -> None:
+    with Database(mariadb_target) as database:
+        assert judged(database.rows, "mysql") > TEMPLATES / 100
+
+
+def test_postgresql_runs_what_it_would_run_anyway(postgresql_target: Target) -> None:
+    with Database(postgresql_target) as database:
+        assert judged(database.rows, "postgresql") > TEMPLATES / 100
+
+
+def test_clickhouse_runs_what_it_would_run_anyway() -> None:
+    engine = ClickhouseEngine()
+    try:
+        assert judged(engine.rows, "clickhouse") > TEMPLATES / 100
+    finally:
+        engine.close()

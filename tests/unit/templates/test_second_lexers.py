@@ -1,0 +1,112 @@
+"""Random templates and data: a lexer written a second time sees each value whole, in a literal and nowhere else.
+
+A few thousand templates by default; with SEGSYNC_PROOF=1 a million. A failure says its template, data and seed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.templates.lexers import LEXERS, Token, tokens
+from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
+from tests.unit.templates.rendering import compiled, rows
+from workers.templates import BadRows, Query, SegmentView, TemplateErrors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROOF = os.environ.get("SEGSYNC_PROOF") == "1"
+TEMPLATES = 170_000 if PROOF else 1_500
+"""For each of six dialects."""
+
+VALUES = 100_000 if PROOF else 500
+
+JOINT = [token.text for token in tokens("+CAST(N'' AS nvarchar(max))+", "mssql")]
+"""What parts a backslash from a line's end in SQL Server: an expression, and no token of the value."""
+
+
+def seen(query: Query, text: str, given: object, items: int, dialect: str) -> list[Token] | None:
+    """The tokens of the statement for a profile with that text everywhere; None where there is no statement."""
+    profile = {"F": text, "G": given, "L": [text] * items}
+    try:
+        statements = query.render(rows(profile), SegmentView("s", text, 0, 1))
+    except BadRows:
+        return None
+    return [token for statement in statements for token in read(statement, dialect)]
+
+
+def read(statement: str, dialect: str) -> list[Token]:
+    """The statement's tokens; the parts of a literal that SQL Server gets in several are one."""
+    found: list[Token] = []
+    for token in tokens(statement, dialect):
+        found.append(token)
+        texts = [one.text for one in found[-len(JOINT) - 1 : -1]]
+        if dialect == "mssql" and token.kind == "literal" and texts == JOINT:
+            first = found[-len(JOINT) - 2]
+            del found[-len(JOINT) - 2 :]
+            found.append(Token(first.kind, first.text + token.text))
+    return found
+
+
+def check(query: Query, text: str, dialect: str) -> None:
+    """Only literals hold data, each of them what the template says, and all else is the same whatever the data."""
+    for given, items in ((None, 0), (1, 1), (1, 3)):
+        harmless, hostile = (seen(query, one, given, items, dialect) for one in (MARK, text))
+        if harmless is None:
+            continue
+        assert not [token for token in harmless if MARK in token.text and token.kind != "literal"], harmless
+        expected = [Token(kind, what.replace(MARK, text)) for kind, what in harmless]
+        assert hostile == expected
+
+
+@pytest.mark.parametrize("dialect", LEXERS)
+def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None:
+    """Whatever stands around a tag and whatever is in the data."""
+    seed = random.randrange(2**32) if PROOF else 7
+    dice, safe = random.Random(seed), 0
+    for number in range(TEMPLATES):
+        source, text = odd_template(dice), storable(odd_value(dice), dialect)
+        try:
+            query = compiled(source, dialect, batch=False)
+        except TemplateErrors:
+            continue
+        safe += 1
+        try:
+            check(query, text, dialect)
+        except AssertionError as error:
+            raise AssertionError(f"{source!r} with {text!r} ({number} of seed {seed}): {error}") from None
+
+    assert safe > TEMPLATES / 100, "too few templates compile to show anything"
+
+
+@pytest.mark.parametrize("dialect", LEXERS)
+def test_the_second_lexer_reads_the_values_that_went_in(dialect: str) -> None:
+    seed = random.randrange(2**32) if PROOF else 7
+    dice = random.Random(seed)
+    query = compiled(
+        "SELECT {lead.F}, '{lead.F}', 'a-{lead.F}-{lead.F}', 'it''s {lead.F}''' FROM t", dialect, batch=False
+    )
+    for number in range(VALUES):
+        text = storable(odd_value(dice) + odd_value(dice), dialect)
+        (statement,) = query.render(rows({"F": text}), SegmentView("s", None, 0, 1))
+        literals = [token.text for token in read(statement, dialect) if token.kind == "literal"]
+        assert literals == [text, text, f"a-{text}-{text}", f"it's {text}'"], (number, seed, statement)
+
+
+def unsafe(source: str, dialect: str, change: Callable[[str], str]) -> None:
+    """What the judge says to a compiler that writes values with `change` and no more."""
+    harmless = tokens(source.replace("{}", MARK), dialect)
+    expected = [Token(kind, what.replace(MARK, "a'b\\")) for kind, what in harmless]
+    assert tokens(source.replace("{}", change("a'b\\")), dialect) != expected
+
+
+@pytest.mark.parametrize("dialect", LEXERS)
+def test_the_judge_finds_what_is_not_escaped(dialect: str) -> None:
+    prefix = "N" if dialect == "mssql" else ""
+    unsafe(f"SELECT {prefix}'{{}}', 1", dialect, lambda text: text)
+    unsafe(f"SELECT {prefix}'{{}}', 1", dialect, lambda text: text.replace("'", "\\'") if prefix else text + "'")
+    unsafe("SELECT /* {} */ 1", dialect, lambda _: "*/")
