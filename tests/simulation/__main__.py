@@ -23,7 +23,7 @@ def main() -> int:
     begun, failed = time.monotonic(), Counter[str]()
     seeds: dict[str, list[int]] = {}
     done = 0
-    for seed, wrong, kinds in outcomes(range(options.first, options.first + options.seeds), options.jobs, avoid):
+    for seed, wrong, kinds in outcomes(_seeds(options), options.jobs, avoid):
         done += 1
         for kind in kinds:
             failed[kind] += 1
@@ -45,9 +45,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--without", nargs="*", default=[], help="what is left out of it")
     parser.add_argument("--avoid", nargs="*", default=[], help="groups of misfortunes and kinds of incident")
     parser.add_argument("--kind", default="", help="shrink towards violations whose kind holds this text")
+    parser.add_argument("--theme", default="", help="only seeds of this theme")
     parser.add_argument("--tries", type=int, default=150, help="histories that shrinking may take")
     parser.add_argument("--verbose", action="store_true", help="say each seed that fails")
     return parser.parse_args()
+
+
+def _seeds(options: argparse.Namespace) -> list[int]:
+    seeds = range(options.first, options.first + options.seeds)
+    return [seed for seed in seeds if options.theme in ("", plan(seed).theme)]
 
 
 def _one(planned: Plan, options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +94,7 @@ def shrink(
         size = -(-len(atoms) // parts)
         for first in range(0, len(atoms), size):
             tries -= 1
-            without = best.plan.without | frozenset(atoms[first : first + size])
-            found = run(replace(best.plan, without=without), place)
+            found = run(best.plan.leaving_out(atoms[first : first + size]), place)
             if found.kinds & wanted:
                 best, parts = found, max(2, parts - 1)
                 tell(f"{len(best.met)} left")

@@ -43,6 +43,15 @@ class Operation:
     times: list[int] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        entries = ", ".join(f"{entry.code} {entry.state} {entry.note}" for entry in self.entries)
+        return f"{self.kind} {self.name} committed {self.times} [{entries}]"
+
+    @property
+    def was_pushed_again(self) -> bool:
+        """Whether it came out of the quarantine as a part of its event, and has another place in the order since."""
+        return any(entry.integration is None for entry in self.entries)
+
     @property
     def is_set_aside(self) -> bool:
         """Whether it is in the quarantine, and was not delivered from there."""
@@ -52,6 +61,8 @@ class Operation:
 def judge(world: World, cast: Cast) -> list[str]:
     """Everything that is wrong with how a history ended; [] for nothing."""
     wrong = [*world.wrong, *(f"an actor ended: {crash}" for crash in world.baton.crashes)]
+    if wrong:
+        return wrong
     if cast.unsettled is not None:
         return [*wrong, *_unsettled(world, cast)]
     entries = readings.quarantine(cast.place.folder)
@@ -97,8 +108,10 @@ class _Verdict:
         for number, each in enumerate(self._journal):
             self._by_name[each.what].times.append(number)
         for entry in entries:
-            if entry.integration in (None, integration) and (name := _entry_name(entry)) in self._by_name:
-                self._by_name[name].entries.append(entry)
+            if entry.integration in (None, integration):
+                for name in _entry_names(entry):
+                    if name in self._by_name:
+                        self._by_name[name].entries.append(entry)
 
     def wrong(self) -> Iterator[str]:
         yield from self._fates()
@@ -119,6 +132,12 @@ class _Verdict:
     @property
     def _may_lack_clear(self) -> bool:
         return self._world.plan.has("apply")
+
+    def _touched(self, each: Operation) -> set[tuple[str, str]]:
+        """The rows that an operation may change, or may have changed."""
+        if each.kind != "CLEAR":
+            return {(each.segment, each.key or "")}
+        return {(each.segment, other.key or "") for other in self._operations if other.segment == each.segment}
 
     def _later(self, of: Operation) -> Iterator[Operation]:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
@@ -177,10 +196,8 @@ class _Verdict:
         unsure: set[tuple[str, str]] = set()
         for each in self._operations:
             key = each.key or ""
-            if each.name in self._lost:
-                unsure |= {(each.segment, key)} if each.kind != "CLEAR" else set()
-                if each.kind == "CLEAR":
-                    unsure |= {place for place in expected if place[0] == each.segment}
+            if each.name in self._lost or each.was_pushed_again:
+                unsure |= self._touched(each)
             elif each.is_set_aside or each.key is None:
                 if each.is_set_aside and (each.times or len(each.entries) > 1):
                     unsure.add((each.segment, key))
@@ -189,7 +206,10 @@ class _Verdict:
         found = {(row[1], row[2]): what for row, what in self._target.rows.items() if row[0] == self._integration}
         for place in sorted(expected.keys() | found.keys()):
             if expected.get(place) != found.get(place) and place not in unsure:
-                yield f"row {place}: expected {expected.get(place)}, found {found.get(place)}"
+                yield (
+                    f"row {place}: expected {expected.get(place)}, found {found.get(place)}: "
+                    + "; ".join(str(each) for each in self._operations if (each.segment, each.key or "") == place)
+                )
 
 
 def _apply(rows: dict[tuple[str, str], str], each: Operation) -> None:
@@ -220,19 +240,15 @@ def _names(event: dict[str, Any]) -> list[str]:
     return [profile["op"] for profile in event["profiles"]] if "profiles" in event else [event["at"]]
 
 
-def _entry_name(entry: Entry) -> str:
-    """The operation that an entry is about; an event that never reached an integration: its first."""
-    if entry.event_type in ("clear", "segment_upsert", "segment_delete"):
-        seconds = (entry.event_us or 0) // 1_000_000
-        return _at(seconds)
+def _entry_names(entry: Entry) -> list[str]:
+    """The operations that an entry is about: several of an event that never reached an integration."""
+    if entry.integration is not None and entry.event_type in ("clear", "segment_upsert", "segment_delete"):
+        return [_at((entry.event_us or 0) // 1_000_000)]
     try:
         found = json.loads(entry.payload)
     except ValueError:
-        return ""
-    if "op" in found:
-        return str(found["op"])
-    names = _names(found) if "type" in found else [""]
-    return names[0] if names else ""
+        return []
+    return [str(found["op"])] if "op" in found else _names(found)
 
 
 def _at(seconds: int) -> str:
@@ -241,5 +257,5 @@ def _at(seconds: int) -> str:
 
 def first_words(what: str) -> str:
     """What kind of violation it is: for counting, and for knowing it again while shrinking."""
-    head = what.partition(" of segment")[0]
+    head = what.partition(" of segment")[0].partition(", found")[0]
     return " ".join(word for word in head.split() if not any(letter.isdigit() for letter in word))[:90]

@@ -11,7 +11,7 @@ from tests.simulation.histories import a_place, run
 from tests.simulation.plans import plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 PART = 25
 """Seeds that one process runs with one Redis."""
@@ -25,9 +25,9 @@ class Outcome(NamedTuple):
     kinds: set[str]
 
 
-def outcomes(seeds: range, jobs: int, avoid: frozenset[str] = frozenset()) -> Iterator[Outcome]:
+def outcomes(seeds: Sequence[int], jobs: int, avoid: frozenset[str] = frozenset()) -> Iterator[Outcome]:
     """How each seed goes, in order; `avoid` as in `plans.plan`."""
-    parts = [range(first, min(first + PART, seeds.stop)) for first in range(seeds.start, seeds.stop, PART)]
+    parts = [seeds[first : first + PART] for first in range(0, len(seeds), PART)]
     if jobs == 1:
         for part in parts:
             yield from _some(part, avoid)
@@ -37,7 +37,7 @@ def outcomes(seeds: range, jobs: int, avoid: frozenset[str] = frozenset()) -> It
             yield from found
 
 
-def _some(seeds: range, avoid: frozenset[str]) -> list[Outcome]:
+def _some(seeds: Sequence[int], avoid: frozenset[str]) -> list[Outcome]:
     logging.disable(logging.CRITICAL)  # what the product says of failures is what is looked for here
     found = []
     with a_place() as place:

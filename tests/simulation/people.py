@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PULSE_SECONDS = 5.0
 BEAT_SECONDS = 5.0
-SETTLE_SECONDS = 900.0
+SETTLE_SECONDS = 700.0
 """Within which everything must be delivered once nothing goes wrong any more; a connector that is held probes itself
 every 300 s."""
 LOOK_SECONDS = 1.0
@@ -48,12 +48,12 @@ class Cast:
             self._begin(name, partial(self._produce, name))
         for incident in plan.incidents:
             self._begin(f"person-{incident.number}", partial(self._incident, incident))
-        self.baton.sleep(plan.storm_s)
-        self._heal()
-        self.baton.wait(lambda: self._going_on == 0, SETTLE_SECONDS)
-        if not self._settle():
+        # What is wrong already need not be waited for.
+        if self.baton.wait(lambda: bool(self.world.wrong), plan.storm_s):
             return
-        if plan.retries_at_end:
+        self._heal()
+        self.baton.wait(lambda: self._going_on == 0 or bool(self.world.wrong), SETTLE_SECONDS)
+        if self._settle() and plan.retries_at_end:
             self._retry_everything()
 
     def _retry_everything(self) -> None:
@@ -78,7 +78,7 @@ class Cast:
     def _settle(self) -> bool:
         """Waits until nothing waits any more; whether it came to that."""
         ends = self.baton.now + SETTLE_SECONDS
-        while self.baton.now < ends:
+        while self.baton.now < ends and not self.world.wrong:
             found = readings.waiting(self.world.real.peek())
             if found.is_nothing or self._only_endless(found):
                 return True

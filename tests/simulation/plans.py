@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LEDGER_URL = "sqlite:////{folder}/ledger.db"
 NAMESPACE = "sim"
@@ -162,6 +165,10 @@ class Plan:
     retries_at_end: bool = True
     without: frozenset[str] = field(default_factory=frozenset)
 
+    def leaving_out(self, without: Iterable[str]) -> Plan:
+        """The same without these events, incidents and misfortunes, too."""
+        return replace(self, without=self.without | frozenset(without))
+
     def is_spared(self, actor: str) -> bool:
         """Whether nothing befalls this actor's calls to Redis."""
         return actor.startswith(("director", "nemesis", "person"))
@@ -237,8 +244,8 @@ def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[st
         "some": lambda: chance.sample(names, min(3, len(names))),
         "most": lambda: [name for name in names if chance.random() < MOST],
         "clears": lambda: [*clears, *chance.sample(names, min(2, len(names)))],
-        "endless": lambda: chance.sample(names + clears, 1),
-        "killers": lambda: chance.sample(names, 1),
+        "endless": lambda: chance.sample(names + clears, min(1, len(names + clears))),
+        "killers": lambda: chance.sample(names, min(1, len(names))),
         "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
     }
     return frozenset(found[style]()) if style in found else frozenset()

@@ -133,7 +133,7 @@ class World:
         except redis.RedisError as error:
             self.tell(f"redis {what} -> {type(error).__name__}: {error}")
             raise
-        if self._tracing:
+        if self._tracing and what != "INFO":
             self.tell(f"redis {what} -> {_short(reply)}")
         if what == "push" and reply and reply[0] != b"full":
             self.accepted.append(([each.decode() for each in reply], self.pushing[self.baton.current.name]))

@@ -72,6 +72,21 @@ class Keys:
         return f"{self.namespace}:seen"
 
     @property
+    def ledger(self) -> str:
+        """Hash: the ledger that outcomes are written to, and whether this Redis is another than it knew."""
+        return f"{self.namespace}:ledger"
+
+    @property
+    def ledger_trouble(self) -> str:
+        """Hash: since when the ledger cannot be written to, and why; absent while it can."""
+        return f"{self.namespace}:ledger:trouble"
+
+    @property
+    def lacking(self) -> str:
+        """Hash: what workers lack that they would need to serve a connector, per connector and host."""
+        return f"{self.namespace}:lacking"
+
+    @property
     def full_marks(self) -> str:
         """Hash: integrations that have reached their limit, so that producers wait."""
         return f"{self.namespace}:full"
