@@ -32,7 +32,8 @@ def target(sqlite_url: str) -> TargetDatabase:
 def restricted(
     own_redis: RedisServer, tmp_path: Path, namespace: str, target: TargetDatabase
 ) -> Iterator[Installation]:
-    own_redis.client().execute_command(*CONFIGURE, f"~{namespace}:*")
+    client: Any = own_redis.client()
+    client.execute_command(*CONFIGURE, f"~{namespace}:*")
     where = urlsplit(own_redis.url)
     installation = Installation(tmp_path, f"redis://segsync:secret@{where.hostname}:{where.port}/0", namespace)
     installation.configure(target.connector() + target.integration())
@@ -55,7 +56,7 @@ def test_a_user_with_a_right_to_the_prefix_alone_delivers(
     restricted.producer.add(7, profiles(*range(10)))
     restricted.settle()
     assert len(target.members()) == 10
-    admin = own_redis.client()
+    admin: Any = own_redis.client()
     assert {key.split(b":")[0] for key in admin.scan_iter()} == {restricted.namespace.encode()}
     log: Any = admin.execute_command("ACL", "LOG")
     assert [entry for entry in log if b"segsync" in str(entry).encode()] == []

@@ -13,7 +13,8 @@ from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.delivery import compaction
 from workers.lanes.lease import UPKEEP
-from workers.ledger.database import Ledger, LedgerError
+from workers.ledger.database import Ledger
+from workers.ledger.errors import LedgerError
 from workers.runtime import Runtime
 
 if TYPE_CHECKING:
