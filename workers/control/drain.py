@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workers.delivery.turn import Failed, NothingDue
+from workers.lanes.answers import first_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE
 from workers.ledger.errors import LedgerError
@@ -136,8 +137,8 @@ class _Drain:
     def _set_is_due(self, integration: str, now: int) -> bool:
         keys = self.runtime.keys
         for name in (keys.full(integration), keys.timed(integration)):
-            heads: Any = self.runtime.redis.zrangebyscore(name, "-inf", now, start=0, num=HEADS)
-            if any((integration, segment.decode()) not in self.failed_lanes for segment in heads):
+            heads = first_of(self.runtime.redis, name, HEADS, up_to=now)
+            if any((integration, segment) not in self.failed_lanes for segment in heads):
                 return True
         return False
 

@@ -126,7 +126,7 @@ class Compactor:
         less = 0
         while time.monotonic() < ends and (walk := self._next()) is not None:
             less += walk.go(self._lanes, ends)
-            self._walk = None if walk.is_over else walk
+            self._walk = None if walk.is_over or walk.is_lost else walk
             if not walk.is_over:
                 self._lanes.note_waiting(walk.waiting)  # for whoever has the next slice
         return less
@@ -154,6 +154,8 @@ class _Walk:
     def __init__(self, integration: Integration, waiting: Waiting) -> None:
         self.waiting = waiting
         self.is_over = False
+        self.is_lost = False  # where it paused the lane has changed since: it must be walked from its end once more
+        self._paused = False
         self._integration = integration
         self._thinner = Thinner(integration.key_fields)
         self._started = time.time()
@@ -163,12 +165,17 @@ class _Walk:
 
     def go(self, lanes: Lanes, ends: float) -> int:
         """Goes on until `ends`, a time.monotonic(); returns operations taken away."""
-        before = self._merged
+        before, resumed = self._merged, self._paused
         while self._after > 1:
             if time.monotonic() >= ends:
+                self._paused = True
                 return self._merged - before
             if not self._thin_next(lanes):
+                self.is_lost = resumed
                 break
+            resumed = False
+        if self.is_lost:
+            return self._merged - before
         self.is_over = True
         lanes.compact(Compaction(self.waiting.integration, self.waiting.segment))
         where = f"{self.waiting.integration}/{self.waiting.segment}"

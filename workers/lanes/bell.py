@@ -18,4 +18,4 @@ redis.call('XADD', KEYS[1], 'MAXLEN', 1, '*', 'r', '1')
 
 def ring(redis: Redis, keys: Keys) -> None:
     """Makes every pulse look at all due times now; for commands that make something due. Raises redis.RedisError."""
-    redis.eval(_RING, 2, keys.bell, f"{keys.namespace}:nothing")
+    redis.eval(_RING, 2, keys.bell, keys.nothing)

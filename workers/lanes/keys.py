@@ -99,6 +99,16 @@ class Keys:
         return f"{self.namespace}:lease:{name}"
 
     @property
+    def nothing(self) -> str:
+        """Nothing stands there: deleting it lets a full Redis run what follows (rule 5)."""
+        return f"{self.namespace}:nothing"
+
+    @property
+    def long(self) -> str:
+        """Set: lanes, as integration:segment, that are long and old, for compaction."""
+        return f"{self.namespace}:long"
+
+    @property
     def rescore(self) -> str:
         """Hash: integrations whose due times are to be put right, and how far that has come."""
         return f"{self.namespace}:rescore"
@@ -139,6 +149,10 @@ class Keys:
     def chunks(self, integration: str, segment: str) -> str:
         """List: a lane's operations, packed."""
         return f"{self.namespace}:chunks:{integration}:{segment}"
+
+    def open(self, integration: str, segment: str) -> str:
+        """Hash: a lane's open entries of the quarantine, by slot."""
+        return f"{self.namespace}:open:{integration}:{segment}"
 
     def permits(self, queue: str) -> str:
         """Sorted set: outstanding wake-ups of a queue, by expiry."""

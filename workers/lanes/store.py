@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
+from workers.lanes.keys import Keys
 from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Systemic, Tick, Waiting, Wake
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Lanes:
     def __init__(self, redis: Redis, namespace: str, revision: int, owner: str) -> None:
         self.redis = redis
         self.namespace = namespace
+        self.keys = Keys(namespace)
         self.revision = revision
         self.owner = owner
         folder = Path(__file__).parent / "scripts"
@@ -79,7 +81,7 @@ class Lanes:
 
     def rests(self, name: str) -> bool:
         """Whether nobody is woken for it, although nobody is at it: see `leave_lease`."""
-        return bool(self.redis.hexists(f"{self.namespace}:lease:{name}", "rest"))
+        return bool(self.redis.hexists(self.keys.lease(name), "rest"))
 
     def read(self, most: int, budget: int | None = None) -> Reading:
         """The first entries of the intake, at most so many, and about so many bytes of them."""
@@ -89,7 +91,7 @@ class Lanes:
 
     def segments(self, ids: Sequence[str]) -> list[bytes | None]:
         """What is kept of these segments; None for one never seen, or forgotten."""
-        return cast("list[bytes | None]", self.redis.hmget(f"{self.namespace}:segments", list(ids)))
+        return cast("list[bytes | None]", self.redis.hmget(self.keys.segments, list(ids)))
 
     def memory(self) -> tuple[int, int]:
         """Bytes that Redis uses of its maxmemory, and that; 0 where it has none."""
@@ -196,7 +198,7 @@ class Lanes:
         """
         if not retries:
             return {}
-        key = f"{self.namespace}:open:{integration}:{segment}"
+        key = self.keys.open(integration, segment)
         found: Any = self.redis.hmget(key, [retry.slot for retry in retries])
         opened = dict((value or b"").decode().partition(" ")[::2] for value in found)
         return {retry.entry: opened[retry.entry] for retry in retries if retry.entry in opened}
@@ -236,7 +238,7 @@ class Lanes:
 
     def next_waiting(self) -> Waiting | None:
         """A lane that `append` has noted as long and old, once; None where there is none (any more)."""
-        while (noted := cast("bytes | None", self.redis.spop(f"{self.namespace}:long"))) is not None:
+        while (noted := cast("bytes | None", self.redis.spop(self.keys.long))) is not None:
             integration, _, segment = noted.decode().partition(":")
             if waiting := self._waiting(integration, segment):
                 return waiting
@@ -244,25 +246,25 @@ class Lanes:
 
     def note_waiting(self, waiting: Waiting) -> None:
         """Notes a lane as `append` does."""
-        nothing, noted = f"{self.namespace}:nothing", f"{self.namespace}:long"
+        nothing, noted = self.keys.nothing, self.keys.long
         self.redis.eval(NOTE, 2, nothing, noted, f"{waiting.integration}:{waiting.segment}")
 
     def take_waiting(self, waiting: Waiting) -> bool:
         """Takes a lane that is noted; False if it is not, or not any more."""
-        return bool(self.redis.srem(f"{self.namespace}:long", f"{waiting.integration}:{waiting.segment}"))
+        return bool(self.redis.srem(self.keys.long, f"{waiting.integration}:{waiting.segment}"))
 
     def _waiting(self, integration: str, segment: str) -> Waiting | None:
         # No MULTI: a full Redis refuses all within it. The number of chunks first: what changes after it is noticed.
         pipe = self.redis.pipeline(transaction=False)
-        pipe.llen(f"{self.namespace}:chunks:{integration}:{segment}")
-        pipe.hmget(f"{self.namespace}:lane:{integration}:{segment}", "done", "to")
+        pipe.llen(self.keys.chunks(integration, segment))
+        pipe.hmget(self.keys.lane(integration, segment), "done", "to")
         chunks, lane = pipe.execute()
         untouchable = max(part.decode() if part else "" for part in lane)
         return Waiting(integration, segment, chunks, untouchable) if chunks else None
 
     def chunks(self, waiting: Waiting, first: int, end: int) -> list[bytes]:
         """Its chunks from index `first` up to, not including, `end`."""
-        key = f"{self.namespace}:chunks:{waiting.integration}:{waiting.segment}"
+        key = self.keys.chunks(waiting.integration, waiting.segment)
         return cast("list[bytes]", self.redis.lrange(key, first, end - 1))
 
     def compact(self, done: Compaction) -> bool:
@@ -277,7 +279,7 @@ class Lanes:
 
     def give_back(self, queue: str, token: str) -> None:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""
-        self.redis.zrem(f"{self.namespace}:permits:{queue}", token)
+        self.redis.zrem(self.keys.permits(queue), token)
 
     def tick(self, prefix: str, who: str) -> Tick:
         """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""

@@ -63,6 +63,7 @@ def test_a_look_costs_the_same_however_many_integrations_wait(own_redis: Any, na
         many.append_to(many.all[:-1], ms=far)  # due in a minute
         many.append_to(many.all[-1:])  # due
         many.lanes().tick("warm", "task")
+        many.lanes().claim("other", "warm", 4)
         many.redis.delete(many.keys.permits("deliver.db"))
         ticking = commands_of(many, lambda m=many: m.lanes().tick("p", "task"))
         claiming = commands_of(many, lambda m=many: m.claim("one"))

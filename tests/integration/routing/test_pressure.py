@@ -96,3 +96,17 @@ def test_a_full_redis_grows_no_more_and_goes_on_as_lanes_drain(own_redis: Any, n
         assert client.info("memory")["used_memory"] < 1.1 * limit
     assert desk.redis.xlen(desk.keys.events) == 0
     client.close()
+
+
+def test_what_nobody_wants_is_counted_without_a_field_for_each_segment_for_ever(desk: Desk) -> None:
+    """A hundred thousand have one of their own; the others are counted together."""
+    pipe = desk.redis.pipeline(transaction=False)
+    for n in range(100):
+        pipe.hset(desk.keys.unwanted, mapping={f"s{n}-{m}": 1 for m in range(1000)})
+    pipe.execute()
+    desk.push(add("1", "2", segment=1, database="elsewhere"), add("3", segment=2, database="elsewhere"))
+    desk.push({"type": "add", "segment": {"id": "s7-7", "database": "elsewhere"}, "profiles": [{"_id": "1"}]})
+    desk.route()
+    assert desk.redis.hlen(desk.keys.unwanted) == 100_001
+    assert desk.redis.hget(desk.keys.unwanted, "\1 others") == b"3"
+    assert desk.redis.hget(desk.keys.unwanted, "s7-7") == b"2"

@@ -150,7 +150,13 @@ for _, pair in ipairs(segments) do
     redis.call('HSET', ns .. ':segments', pair[1], pair[2])
   end
 end
-for _, pair in ipairs(unwanted) do redis.call('HINCRBY', ns .. ':unwanted', pair[1], pair[2]) end
+-- Segments that nobody wants are counted each, up to so many: beyond that together, under a name that none can have.
+local MOST_UNWANTED, OTHERS = 100000, '\1 others'
+for _, pair in ipairs(unwanted) do
+  local key = ns .. ':unwanted'
+  local known = redis.call('HLEN', key) < MOST_UNWANTED or redis.call('HEXISTS', key, pair[1]) == 1
+  redis.call('HINCRBY', key, known and pair[1] or OTHERS, pair[2])
+end
 for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)
 redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)

@@ -1,0 +1,45 @@
+"""Redis's answers, read once: redis-py types each as one, or a promise of one, in bytes or text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+Text = dict[str, str]
+
+
+def text_of(answer: object) -> str | None:
+    """A value as text; None where there is none."""
+    return None if answer is None else cast("bytes", answer).decode()
+
+
+def number_of(answer: object) -> int | None:
+    """A value as an integer, which Lua may have written with a fraction; None where there is none."""
+    return None if answer is None else int(float(cast("bytes", answer)))
+
+
+def fields_of(redis: Redis, key: str) -> Text:
+    """All fields of a hash; empty where there is none. Raises redis.RedisError."""
+    found = cast("dict[bytes, bytes]", redis.hgetall(key))
+    return {name.decode(): value.decode() for name, value in found.items()}
+
+
+def some_fields_of(redis: Redis, key: str, names: Sequence[str]) -> list[str | None]:
+    """These fields of a hash, None for each that is not there. Raises redis.RedisError."""
+    return [text_of(value) for value in cast("list[bytes | None]", redis.hmget(key, list(names)))]
+
+
+def members_of(redis: Redis, key: str) -> set[str]:
+    """The members of a set. Raises redis.RedisError."""
+    return {member.decode() for member in cast("set[bytes]", redis.smembers(key))}
+
+
+def first_of(redis: Redis, key: str, most: int, *, up_to: float | None = None) -> list[str]:
+    """The first members of a sorted set, of a score up to one if it is given. Raises redis.RedisError."""
+    high = "+inf" if up_to is None else up_to
+    found = cast("list[bytes]", redis.zrangebyscore(key, "-inf", high, start=0, num=most))
+    return [member.decode() for member in found]
