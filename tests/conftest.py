@@ -68,7 +68,7 @@ def running(server: Server) -> Iterator[Server]:
 def redis_server() -> Iterator[RedisServer]:
     """One Redis for all tests of this process; a test that kills, fills or reconfigures one takes `own_redis`.
 
-    Not shared with other processes of the run, as databases are: Celery's workers would see each other there.
+    Not shared with other processes of the run, as PostgreSQL is: Celery's workers would see each other there.
     """
     yield from running(RedisServer())
 
@@ -122,9 +122,12 @@ def postgresql_target(postgresql_url: str) -> Target:
 
 
 @pytest.fixture(scope="session")
-def mariadb_server(shared_servers: SharedServers, run_folder: Path) -> MariadbServer:
-    """One MariaDB for the whole run; a test that kills or pauses one takes `own_mariadb`."""
-    return shared_servers.get(run_folder, "mariadb", MariadbServer, MariadbServer.attach)
+def mariadb_server() -> Iterator[MariadbServer]:
+    """One MariaDB for all tests of this process; a test that kills or pauses one takes `own_mariadb`.
+
+    Not shared with other processes of the run, as PostgreSQL is: its session locks are the whole server's.
+    """
+    yield from running(MariadbServer())
 
 
 @pytest.fixture
