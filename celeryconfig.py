@@ -11,7 +11,8 @@ from workers.settings import load_local
 _local = load_local()
 
 # Where the wake-ups travel: [broker] of segsync.toml, else the same Redis as the data.
-broker_url = _local.broker.celery_url()
+# No secret in it, nor in the options: workers tell both to whoever asks (workers/celery_broker.py).
+broker_url = _local.broker.celery_place()
 broker_transport_options = {
     **_local.broker.celery_transport_options(),
     # Staging and production may share a Redis: every queue begins with the namespace.
@@ -28,6 +29,9 @@ broker_transport_options = {
 broker_connection_retry_on_startup = True
 # No limit: the broker may be away for a night.
 broker_connection_max_retries = None
+# An error answer of Redis (READONLY after a failover, MISCONF on a full disk) ends no worker: it connects anew, and
+# meets the node that the name leads to by then.
+broker_channel_error_retry = True
 
 # The ledger is the truth; results would cost a fifth of the throughput and say nothing more.
 task_ignore_result = True

@@ -1,7 +1,7 @@
 """The Celery application. `celery -A workers worker|beat|flower` finds it here, by Celery's own convention.
 
-Only this file and `tasks/` know that Celery exists. Here stand the worker's start and the bootstep that runs the
-pulse; what is said to Celery itself is in celeryconfig.py.
+Only the files `celery*.py` and `tasks/` know that Celery exists. Here stand the worker's start and the bootstep that
+runs the pulse; what is said to Celery itself is in celeryconfig.py, what must not be started in celery_guards.py.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, Task, bootsteps
-from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_init
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    celeryd_init,
+    import_modules,
+    worker_process_init,
+)
 from kombu.entity import Queue
 from kombu.exceptions import ChannelError
 from redis import RedisError
 
+from workers import celery_guards as guards
+from workers.celery_broker import amqp_for
 from workers.control.startup import settle_configuration
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, shape, tell
@@ -42,7 +50,11 @@ def _exit(message: object, status: int) -> None:
 
 def _local() -> LocalSettings:
     try:
+        guards.check_modules()
         return load_local()
+    except guards.NotStarted as error:
+        _exit(f"segsync: {error}", STATUS_WRONG_FILE)
+        raise
     except SettingsError as error:
         _exit(error, STATUS_WRONG_FILE)
         raise
@@ -69,8 +81,12 @@ class MortalTask(Task):  # type: ignore[misc]
             raise
 
 
-app = Celery("segsync", task_cls=MortalTask)
-app.config_from_object("celeryconfig")
+app = Celery("segsync", task_cls=MortalTask, amqp=amqp_for(local.broker))
+# An object, and not a name: in a folder of another project the name may lead to that project's broker.
+app.config_from_object(guards.load_own("celeryconfig"))
+guards.load_own("tasks")
+for variable, value in guards.FLOWER_DEFAULTS.items():
+    os.environ.setdefault(variable, value)
 
 
 def queues(process: Runtime) -> list[Queue]:
@@ -89,13 +105,25 @@ def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) 
     """Before anything of the worker: its configuration, or an end with a message and no traceback."""
     gc.set_threshold(*GC_THRESHOLDS)  # children inherit it
     try:
+        guards.check_pool(options or {}, conf.worker_pool)
         settle_configuration(runtime)
         conf.task_queues = queues(runtime)
+    except guards.NotStarted as error:
+        _exit(f"segsync: {error}", STATUS_WRONG_FILE)
     except SettingsError as error:
         _exit(error, STATUS_WRONG_FILE)
     except (RedisError, SegsyncError) as error:
         _exit(f"segsync: cannot start: {error}", STATUS_OUT_OF_REACH)
     PulseStep.serves_all = not (options or {}).get("queues")
+
+
+@import_modules.connect  # type: ignore[untyped-decorator]
+def check_flower(**_: object) -> None:
+    """Flower imports our tasks once it knows where it is to listen."""
+    try:
+        guards.check_running_flower()
+    except guards.NotStarted as error:
+        _exit(f"segsync: {error}", STATUS_WRONG_FILE)
 
 
 @worker_process_init.connect  # type: ignore[untyped-decorator]

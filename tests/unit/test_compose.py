@@ -31,7 +31,7 @@ def example_environ() -> dict[str, str]:
 
 
 def test_everything_that_was_asked_for_is_there() -> None:
-    assert set(SERVICES) == {"redis", "postgres", "route", "deliver", "beat", "flower"}
+    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "flower"}
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
 

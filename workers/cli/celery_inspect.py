@@ -17,6 +17,8 @@ SECONDS: Final = 1.0
 
 def ask() -> Consumers:
     """Who serves what at this moment. Raises whatever the broker's client does."""
-    found: dict[str, Iterable[Any]] = app.control.inspect(timeout=SECONDS).active_queues() or {}
-    served = Counter(queue["name"] for queues in found.values() for queue in queues)
-    return Consumers(len(found), dict(served))
+    # Not `inspect`: it knows workers by name, and two that were given the same one would count as one.
+    found: Iterable[dict[str, Any]] = app.control.broadcast("active_queues", reply=True, timeout=SECONDS) or []
+    answers = [queues for answer in found for queues in answer.values()]
+    served = Counter(queue["name"] for queues in answers if isinstance(queues, list) for queue in queues)
+    return Consumers(len(answers), dict(served))

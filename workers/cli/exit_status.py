@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from redis import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from segsync import IntakeFull, PushFailed
 from workers.cli.json_lines import BadLine, PushStopped
@@ -58,4 +59,13 @@ def explain(error: Exception) -> Failure | None:
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), None)
     if status is None:
         return None
-    return Failure(f"Redis is out of reach: {error}" if isinstance(error, RedisError) else str(error), status)
+    return Failure(_of_redis(error) if isinstance(error, RedisError) else str(error), status)
+
+
+def _of_redis(error: RedisError) -> str:
+    """An answer that refuses is not silence: who mends it looks elsewhere."""
+    if isinstance(error, (NoPermissionError, AuthenticationError)):
+        return f"Redis refused us: {error}; docs/redis.md has the rights that are needed"
+    if isinstance(error, ResponseError):
+        return f"Redis refused a command: {error}"
+    return f"Redis is out of reach: {error}"

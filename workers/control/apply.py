@@ -10,12 +10,17 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from redis import ResponseError
+
+from workers.control.entering import flag_entering
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.bell import ring
+from workers.ledger import identity
 from workers.settings import from_published, revision
 from workers.settings.differences import differences
 
@@ -45,7 +50,7 @@ class WrongChoice(SegsyncError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ApplyPlan:
     """What `carry_out` would do, after every refusal.
 
     before       what is applied now; None where nothing is
@@ -85,7 +90,9 @@ class Report:
     left: Mapping[str, int]
 
 
-def plan(redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = (), drop: Collection[str] = ()) -> Plan:
+def plan(
+    redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = (), drop: Collection[str] = ()
+) -> ApplyPlan:
     """What applying these settings means. Changes nothing.
 
     drain, drop  integrations that the file names no longer
@@ -103,32 +110,37 @@ def plan(redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = 
     if owing:
         raise ApplyRefused(_refusal(owing))
     found = differences(before.text, settings.published()) if before else []
-    return Plan(settings, before, found, removed, [*drain], [*drop])
+    return ApplyPlan(settings, before, found, removed, [*drain], [*drop])
 
 
 def carry_out(
     redis: Redis,
     keys: Keys,
-    plan: Plan,
+    plan: ApplyPlan,
     *,
     environ: Mapping[str, str] = os.environ,
     progress: Callable[[str, int], None] = lambda *_: None,
     patience: float = PATIENCE_SECONDS,
+    accept: bool = False,
 ) -> Report:
     """Publishes, after draining and before dropping; all workers follow within seconds.
 
     progress  told a draining integration and what it still owes, a few times a second
     patience  seconds to wait for a delivery in flight before its lanes are dropped
+    accept    another ledger than the one that is known, or a Redis that was emptied, is meant to be so
 
     May be interrupted at any point and called again with the same plan: what is drained or dropped stays so.
     Raises SettingsError where an integration to drain cannot go on beside the new file, NotSettled, redis.RedisError.
     """
+    flag_entering(redis, keys, plan.before, plan.settings)
+    if accept or _has_another_ledger(plan):
+        identity.accept(redis, keys)
     if plan.drain:
         revision.publish(redis, keys, _with_draining(plan, environ))
-        ring(redis, keys)
+        _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
     number = revision.publish(redis, keys, plan.settings)
-    ring(redis, keys)
+    _wake(redis, keys)
     dropped = []
     for key in plan.drop:
         wait_until_unserved(redis, keys, key, patience)
@@ -136,6 +148,19 @@ def carry_out(
     gone = sorted({*plan.removed, *plan.drain})
     left = {key: owed for key in gone if key not in plan.drop and (owed := _forget_if_empty(redis, keys, key))}
     return Report(number, plan.before is None or plan.before.revision != number, dropped, left)
+
+
+def _wake(redis: Redis, keys: Keys) -> None:
+    """Published it is, whoever may be woken: the pulses look by themselves within seconds."""
+    with suppress(ResponseError):
+        ring(redis, keys)
+
+
+def _has_another_ledger(plan: Plan) -> bool:
+    """Whether the file names another ledger than the applied one did: then it is meant."""
+    if plan.before is None:
+        return False
+    return bool(json.loads(plan.before.text).get("ledger") != json.loads(plan.settings.published()).get("ledger"))
 
 
 def _integrations_of(before: Published | None) -> set[str]:
@@ -177,7 +202,7 @@ def _refusal(owing: Mapping[str, int]) -> str:
     return "\n".join([*lines, "nothing was published"])
 
 
-def _with_draining(plan: Plan, environ: Mapping[str, str]) -> Settings:
+def _with_draining(plan: ApplyPlan, environ: Mapping[str, str]) -> Settings:
     """The file's settings, and beside them the integrations that are being drained, as they were applied."""
     assert plan.before is not None  # noqa: S101 - `plan` has found them in it
     document, before = json.loads(plan.settings.published()), json.loads(plan.before.text)
@@ -245,6 +270,7 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         pipe.multi()
         if orphaned is not None and not owed:
             pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key))
+            pipe.hdel(keys.rescore, key)
             pipe.srem(keys.integrations, key)
         return owed
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import NullPool, create_engine, event
@@ -62,6 +65,7 @@ def engine_of(url: URL) -> Engine:
     driver = url.set(drivername=_DRIVERS[dialect])
     if dialect == "sqlite":
         engine = create_engine(driver, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT})
+        event.listen(engine, "do_connect", partial(_make_private, url.database or ""))
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -82,6 +86,12 @@ _LIBPQ: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+
+
+def _make_private(path: str, *_: object) -> None:
+    # The quarantine holds people's data: a new file is its owner's alone. One that is there stays as somebody set it.
+    with suppress(OSError):  # SQLite says what is wrong with the place
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _record: object) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from workers.settings.files import FileError, read_secret
+from workers.settings.secret import Secret, credentials
 from workers.settings.table import Table
 from workers.settings.urls import UrlError, check_redis, split, with_password
 
@@ -26,6 +27,7 @@ HEALTH_CHECK_INTERVAL = 25
 """Seconds of idleness after which a connection is tried before it is used."""
 RETRIES = 3
 HIGHEST_DB = 99_999
+ONLY_SENTINELS = ("sentinels", "master", "username", "db", "sentinel_password", "sentinel_password_file")
 _SENTINEL = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
 
 
@@ -36,6 +38,7 @@ class RedisSettings:
     url        without a password; "" where sentinels are given
     sentinels  "host:port" each
     db         the database's number, with sentinels; a URL names its own
+    password, sentinel_password  as they were when the file was read, also where they stand in a file of their own
     named      whether the file or SEGSYNC_REDIS_URL names it: where not, `segsync up` starts one
     """
 
@@ -47,6 +50,8 @@ class RedisSettings:
     password: str | None = field(default=None, repr=False)
     sentinel_password: str | None = field(default=None, repr=False)
     named: bool = True
+    password_file: Path | None = None
+    sentinel_password_file: Path | None = None
 
     def client(self, **options: Any) -> redis.Redis:  # noqa: ANN401 - redis-py's own options, whatever they are
         """A client that speaks bytes, not connected yet; `options` override those set here.
@@ -57,10 +62,15 @@ class RedisSettings:
         """
         import redis as redis_py  # noqa: PLC0415 - 0.25 s, which commands that need no Redis shall not wait for
 
+        from workers.settings.reconnecting import leave_replicas  # noqa: PLC0415 - as above
+
         settings = self._options() | options
         if self.sentinels:
-            return self._through_sentinels({"db": self.db} | settings)
-        return redis_py.Redis.from_url(self.url, **settings)
+            client = self._through_sentinels({"db": self.db} | settings)
+        else:
+            client = redis_py.Redis.from_url(_without_user(self.url), **settings)
+        leave_replicas(client.connection_pool)
+        return client
 
     def _options(self) -> dict[str, Any]:
         """What `client` sets; redis-py refuses TCP's options for a Unix socket."""
@@ -71,8 +81,13 @@ class RedisSettings:
             "retry": _retry(),
         }
         tcp = {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_keepalive": True}
-        who = {"username": self.username, "password": self.password}
-        return common | ({} if self.url.startswith("unix:") else tcp) | {key: who[key] for key in who if who[key]}
+        who = self.credentials()
+        return common | ({} if self.url.startswith("unix:") else tcp) | ({"credential_provider": who} if who else {})
+
+    def credentials(self) -> redis.CredentialProvider | None:
+        """Who we are, asked before each connection, so that a password that rotates is met; None without any."""
+        named = split(self.url).user if self.url else self.username
+        return credentials(unquote(named) if named else None, Secret(self.password, self.password_file))
 
     def _through_sentinels(self, settings: dict[str, Any]) -> redis.Redis:
         from redis import sentinel  # noqa: PLC0415 - as above
@@ -84,10 +99,16 @@ class RedisSettings:
 
     def _sentinel_options(self) -> dict[str, Any]:
         options: dict[str, Any] = {"socket_timeout": CONNECT_TIMEOUT, "socket_connect_timeout": CONNECT_TIMEOUT}
-        return options | ({"password": self.sentinel_password} if self.sentinel_password else {})
+        who = credentials(None, Secret(self.sentinel_password, self.sentinel_password_file))
+        return options | ({"credential_provider": who} if who else {})
+
+    def celery_place(self) -> str:
+        """The same Redis as Celery's `broker_url`, without user and password: workers tell it to whoever asks."""
+        url = self.url and _without_user(self.url)
+        return replace(self, url=url, username=None, password=None, password_file=None).celery_url()
 
     def celery_url(self) -> str:
-        """The same Redis as Celery's `broker_url`, the password in it percent-encoded: never to be logged."""
+        """The same, user and password in it, percent-encoded: never to be logged."""
         if self.sentinels:
             return ";".join(f"sentinel://{self._userinfo()}{each}/{self.db}" for each in self.sentinels)
         url = split(self.url)
@@ -97,11 +118,12 @@ class RedisSettings:
         if url.scheme == "rediss" and "ssl_cert_reqs" not in dict(url.options):
             # Celery refuses rediss:// without it; redis-py's default is the same.
             url = split(f"{self.url}{'&' if url.options else '?'}ssl_cert_reqs=required")
-        return with_password(url, self.password)
+        return with_password(url, Secret(self.password, self.password_file).read())
 
     def _userinfo(self, user: str = "") -> str:
         name = user or quote(self.username or "", safe="")
-        secret = f":{quote(self.password, safe='')}" if self.password else ""
+        password = Secret(self.password, self.password_file).read()
+        secret = f":{quote(password, safe='')}" if password else ""
         return f"{name}{secret}@" if name or secret else ""
 
     def celery_transport_options(self) -> dict[str, Any]:
@@ -109,6 +131,12 @@ class RedisSettings:
         if not self.sentinels:
             return {}
         return {"master_name": self.master, "sentinel_kwargs": self._sentinel_options()}
+
+
+def _without_user(url: str) -> str:
+    scheme, mark, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _retry() -> Any:  # noqa: ANN401 - redis-py's Retry cannot be named without importing it
@@ -144,18 +172,18 @@ def read_local(source: Source) -> LocalSettings:
 
 
 def _redis(source: Source, table: Table) -> RedisSettings:
-    password = _password(table, source.folder)
+    password, password_file = _password(table, "password", source.folder)
     by_name = "sentinels" in table
-    found = _by_sentinels(table, password) if by_name else _by_url(source, table, password)
-    for key in ("url",) if by_name else ("sentinels", "master", "username", "db", "sentinel_password"):
+    found = _by_sentinels(source, table) if by_name else _by_url(source, table)
+    for key in ("url",) if by_name else ONLY_SENTINELS:
         table.take(key)
         if key in table:
             table.wrong(key, "expected either url or sentinels, not both" if by_name else "is for sentinels only")
     table.close()
-    return found
+    return replace(found, password=password, password_file=password_file)
 
 
-def _by_sentinels(table: Table, password: str | None) -> RedisSettings:
+def _by_sentinels(source: Source, table: Table) -> RedisSettings:
     expected = 'a list of sentinels, as in ["host:26379"]'
     addresses = table.list_of("sentinels", expected)
     if table.values["sentinels"] == []:
@@ -163,18 +191,19 @@ def _by_sentinels(table: Table, password: str | None) -> RedisSettings:
     for index, address in enumerate(addresses):
         if not _SENTINEL.fullmatch(address):
             table.wrong(f"sentinels[{index}]", "is no address; expected host:port")
+    password, file = _password(table, "sentinel_password", source.folder)
     return RedisSettings(
         url="",
         sentinels=tuple(addresses),
         master=table.text("master", "the name that the sentinels know the master by"),
         db=table.whole("db", 0, 0, HIGHEST_DB),
         username=table.optional_text("username"),
-        password=password,
-        sentinel_password=table.optional_text("sentinel_password", hidden=True),
+        sentinel_password=password,
+        sentinel_password_file=file,
     )
 
 
-def _by_url(source: Source, table: Table, password: str | None) -> RedisSettings:
+def _by_url(source: Source, table: Table) -> RedisSettings:
     url = table.optional_text("url", "redis://host:6379/0", hidden=True)
     if "url" not in table:
         url = str(source.fill(DEFAULT_REDIS, (table.at("url"),)))
@@ -184,19 +213,20 @@ def _by_url(source: Source, table: Table, password: str | None) -> RedisSettings
     except UrlError as error:
         table.wrong("url", str(error))
     named = "url" in table or bool(source.environ.get("SEGSYNC_REDIS_URL"))
-    return RedisSettings(url or "", password=password, named=named)
+    return RedisSettings(url or "", named=named)
 
 
-def _password(table: Table, folder: Path) -> str | None:
-    """`password`, or what `password_file` (relative to `folder`) holds; "" is none; no message shows it."""
-    if "password" in table and "password_file" in table:
-        table.wrong("password_file", "expected either password or password_file, not both")
-    password = table.optional_text("password", hidden=True) if table.take("password") != "" else None
-    path = table.optional_text("password_file", "the path of a file")
-    if path is None or "password" in table:
-        return password
+def _password(table: Table, key: str, folder: Path) -> tuple[str | None, Path | None]:
+    """A password, or what its file (relative to `folder`) holds, and that file; "" is none; no message shows it."""
+    file = f"{key}_file"
+    if key in table and file in table:
+        table.wrong(file, f"expected either {key} or {file}, not both")
+    password = table.optional_text(key, hidden=True) if table.take(key) != "" else None
+    path = table.optional_text(file, "the path of a file")
+    if path is None or key in table:
+        return password, None
     try:
-        return read_secret(folder / path)
+        return read_secret(folder / path), folder / path
     except FileError as error:
-        table.wrong("password_file", f"{path}: {error}")
-        return None
+        table.wrong(file, f"{path}: {error}")
+        return None, None

@@ -61,7 +61,7 @@ def test_all_keys_are_read(tmp_path: Path) -> None:
 
     assert found.namespace == "prod"
     assert found.redis == RedisSettings("redis://r:6379/0", password=PASSWORD)
-    assert found.broker == RedisSettings("rediss://me@b", password="secret")
+    assert found.broker == RedisSettings("rediss://me@b", password="secret", password_file=tmp_path / "pw")
     assert "secret" not in repr(found)
 
 
@@ -132,7 +132,8 @@ def test_a_password_that_the_environment_puts_into_the_url_is_refused(tmp_path: 
 def test_a_client_has_timeouts_and_speaks_bytes() -> None:
     found = options(RedisSettings("redis://h:7/3", password=PASSWORD))
 
-    assert (found["host"], found["port"], found["db"], found["password"]) == ("h", 7, 3, PASSWORD)
+    assert (found["host"], found["port"], found["db"]) == ("h", 7, 3)
+    assert found["credential_provider"].get_credentials() == (PASSWORD,)
     assert (found["socket_timeout"], found["socket_connect_timeout"], found["socket_keepalive"]) == (15.0, 5.0, True)
     assert found["health_check_interval"] == 25
     assert not found.get("decode_responses")
@@ -178,12 +179,12 @@ def test_a_client_through_sentinels_asks_for_the_master() -> None:
     pool: Any = settings.client().connection_pool
 
     assert pool.service_name == "main"
-    assert (pool.connection_kwargs["db"], pool.connection_kwargs["username"]) == (2, "me")
-    assert pool.connection_kwargs["password"] == PASSWORD
+    assert pool.connection_kwargs["db"] == 2
+    assert pool.connection_kwargs["credential_provider"].get_credentials() == ("me", PASSWORD)
     asked = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
-    assert [(each["host"], each["port"], each["password"]) for each in asked] == [
-        ("s1", 26379, "sp"),
-        ("::1", 26380, "sp"),
+    assert [(each["host"], each["port"], each["credential_provider"].get_credentials()) for each in asked] == [
+        ("s1", 26379, ("sp",)),
+        ("::1", 26380, ("sp",)),
     ]
 
 
@@ -216,5 +217,44 @@ def test_celery_gets_the_masters_name_where_there_are_sentinels() -> None:
     options = RedisSettings("", ("a:1",), "main", sentinel_password="sp").celery_transport_options()
 
     assert options["master_name"] == "main"
-    assert options["sentinel_kwargs"]["password"] == "sp"
+    assert options["sentinel_kwargs"]["credential_provider"].get_credentials() == ("sp",)
+    assert "sp" not in repr(options).replace("provider", "")
     assert RedisSettings().celery_transport_options() == {}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        RedisSettings("redis://me@h:7/3", password="hunter2"),
+        RedisSettings("unix:///run/r.sock", password="hunter2"),
+        RedisSettings("", ("a:1", "b:2"), "m", 3, "me", "hunter2", "hunter3"),
+    ],
+)
+def test_what_workers_tell_of_their_broker_names_nobody(settings: RedisSettings) -> None:
+    place = settings.celery_place()
+
+    assert "hunter" not in place
+    assert "me" not in place
+
+
+def test_a_password_file_is_read_anew_for_each_connection(tmp_path: Path) -> None:
+    file = tmp_path / "pw"
+    file.write_text("old\n")
+    found = local(tmp_path, '[redis]\nurl = "redis://me@h"\npassword_file = "pw"')
+    who = found.redis.credentials()
+    assert who is not None
+    assert who.get_credentials() == ("me", "old")
+
+    file.write_text("new\n")
+    assert who.get_credentials() == ("me", "new")
+    assert found.redis.celery_url() == "redis://me:new@h"
+
+    file.unlink()
+    assert who.get_credentials() == ("me", "old")
+
+
+def test_the_sentinels_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    write(tmp_path, "secret\n", "pw")
+    found = local(tmp_path, SENTINELS + '\nsentinel_password_file = "pw"')
+
+    assert (found.redis.sentinel_password, found.redis.sentinel_password_file) == ("secret", tmp_path / "pw")
