@@ -29,13 +29,14 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Half a minute: no servers.
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n 2 tests/unit
 
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else.
-test: lint
+test: lint unit
 	$(BIN)/python -m tests.servers.mariadb
-	$(BIN)/pytest -n 4 --dist loadfile
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 EXAMPLES ?= 1000
 SEEDS ?= 2000

@@ -31,6 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SHARED] = SharedServers()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, or one process would be left alone with them in the end."""
+    items.sort(key=lambda item: "acceptance" not in item.path.parts)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Not a fixture's affair: to wait for the run's other processes would count as the last test's time."""
     session.config.stash[SHARED].leave()

@@ -59,6 +59,18 @@ def times(told: list[tuple[datetime, str]], wanted: str) -> list[datetime]:
     return [when for when, what in told if what == wanted]
 
 
+def all_is_counted(ledger: Ledger, batches: int) -> None:
+    """The ledger's sums are those of so many batches of adds."""
+    day = timedelta(days=1)
+    rows = statistics.stats(ledger, datetime.now(UTC) - day, datetime.now(UTC) + day)
+    assert {row.event_type for row in rows} == {"add"}
+    counted = [(row.queries, row.statements, row.profiles, row.rows) for row in rows]
+    assert tuple(map(sum, zip(*counted, strict=True))) == (batches, batches, batches * BATCH, batches * BATCH)
+    with ledger.reading() as connection:
+        operations = connection.exec_driver_sql("SELECT sum(operations) FROM deliveries WHERE outcome = 'delivered'")
+        assert operations.scalar() == batches * BATCH
+
+
 def test_without_the_ledger_everything_goes_on_and_no_count_is_missing(
     installation: Installation, maria: TargetDatabase, own_postgresql: PostgresqlServer, namespace: str
 ) -> None:
@@ -71,7 +83,6 @@ def test_without_the_ledger_everything_goes_on_and_no_count_is_missing(
     worker = installation.worker()
     installation.beat()
     installation.ready()
-    began = datetime.now(UTC)
     batches = 0
 
     def deliver() -> None:
@@ -98,13 +109,7 @@ def test_without_the_ledger_everything_goes_on_and_no_count_is_missing(
     # Upkeep looks every ten seconds, also while it fails; a slow machine only makes that longer.
     received = times(looks, "received")
     assert all(later - earlier > timedelta(seconds=5) for earlier, later in pairwise(received))
-    rows = statistics.stats(Ledger(ledger), began - timedelta(hours=1), datetime.now(UTC) + timedelta(hours=1))
-    assert {row.event_type for row in rows} == {"add"}
-    counted = [(row.queries, row.statements, row.profiles, row.rows) for row in rows]
-    assert tuple(map(sum, zip(*counted, strict=True))) == (batches, batches, batches * BATCH, batches * BATCH)
-    with Ledger(ledger).reading() as connection:
-        operations = connection.exec_driver_sql("SELECT sum(operations) FROM deliveries WHERE outcome = 'delivered'")
-        assert operations.scalar() == batches * BATCH
+    all_is_counted(Ledger(ledger), batches)
 
 
 def test_a_target_that_was_away_is_tried_ever_more_seldom_and_gets_its_backlog_in_order(
