@@ -29,14 +29,14 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Half a minute: no servers.
 unit: $(VENV)/.installed-dev
-	$(BIN)/pytest tests/unit
+	$(BIN)/pytest -n 2 tests/unit
 
-# Side by side what does not measure time, four at once because much of it waits; then what does, alone.
-test: lint
+# Four at once, because much of it waits. No test is about time, so the machine may be busy with something else.
+test: lint unit
 	$(BIN)/python -m tests.servers.mariadb
-	$(BIN)/pytest -n 4 --dist loadfile -m "not alone"
-	$(BIN)/pytest -m "alone and not long" tests/acceptance
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 EXAMPLES ?= 1000
 SEEDS ?= 2000
@@ -58,10 +58,11 @@ chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
-# What takes time, alone on the machine: throughput, timing, 50,000 lanes, a full Redis.
+# How long things take, as ratios within one run: beside a bare driver, beside a quiet installation (tests/bench).
+# BENCH names parts: make bench BENCH="rendering drain".
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
-	$(BIN)/pytest -m "alone" -s tests/acceptance
+	$(BIN)/python -m tests.bench $(BENCH)
 
 clean:
 	rm -rf $(VENV) .servers

@@ -31,6 +31,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SHARED] = SharedServers()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, or one process would be left alone with them in the end."""
+    items.sort(key=lambda item: "acceptance" not in item.path.parts)
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Not a fixture's affair: to wait for the run's other processes would count as the last test's time."""
     session.config.stash[SHARED].leave()
@@ -68,7 +73,7 @@ def running(server: Server) -> Iterator[Server]:
 def redis_server() -> Iterator[RedisServer]:
     """One Redis for all tests of this process; a test that kills, fills or reconfigures one takes `own_redis`.
 
-    Not shared with other processes of the run, as databases are: Celery's workers would see each other there.
+    Not shared with other processes of the run, as PostgreSQL is: Celery's workers would see each other there.
     """
     yield from running(RedisServer())
 
@@ -122,9 +127,12 @@ def postgresql_target(postgresql_url: str) -> Target:
 
 
 @pytest.fixture(scope="session")
-def mariadb_server(shared_servers: SharedServers, run_folder: Path) -> MariadbServer:
-    """One MariaDB for the whole run; a test that kills or pauses one takes `own_mariadb`."""
-    return shared_servers.get(run_folder, "mariadb", MariadbServer, MariadbServer.attach)
+def mariadb_server() -> Iterator[MariadbServer]:
+    """One MariaDB for all tests of this process; a test that kills or pauses one takes `own_mariadb`.
+
+    Not shared with other processes of the run, as PostgreSQL is: its session locks are the whole server's.
+    """
+    yield from running(MariadbServer())
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
 from segsync import Producer
+from tests.waiting import PATIENCE, until
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
@@ -21,10 +21,6 @@ from workers.settings import load_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-class TimedOut(AssertionError):
-    """What was waited for did not come; the processes' logs stand in the message."""
 
 
 class Process:
@@ -149,19 +145,15 @@ class Installation:
         """All that the processes wrote."""
         return "\n".join(f"== {p.log.name}\n{p.log.read_text(errors='replace')}" for p in self.processes)
 
-    def wait(self, done: Callable[[], object], seconds: float, what: str) -> None:
+    def wait(self, done: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
         """Waits until `done()`; TimedOut with the logs' end otherwise."""
-        deadline = time.monotonic() + seconds
-        while not done():
-            if time.monotonic() > deadline:
-                raise TimedOut(f"not within {seconds} s: {what}\n{self.logs()[-6000:]}")
-            time.sleep(0.01)
+        until(done, lambda: f"{what}\n{self.logs()[-6000:]}", seconds)
 
-    def ready(self, seconds: float = 30) -> None:
+    def ready(self) -> None:
         """Waits until every worker takes tasks and a pulse beats."""
         workers = [p for p in self.processes if p.log.name.startswith("worker") and p.running]
-        self.wait(lambda: all(" ready." in p.log.read_text() for p in workers), seconds, "all workers ready")
-        self.wait(lambda: self.redis.hexists(self.keys.seen, "pulse"), seconds, "a worker's first pulse")
+        self.wait(lambda: all(" ready." in p.log.read_text() for p in workers), "all workers ready")
+        self.wait(lambda: self.redis.hexists(self.keys.seen, "pulse"), "a worker's first pulse")
 
     def backlog(self) -> int:
         """Operations that the lanes owe."""
@@ -172,6 +164,6 @@ class Installation:
         """Whether nothing is waiting: intake, lanes and outcomes are empty."""
         return not (self.redis.xlen(self.keys.events) or self.backlog() or self.redis.xlen(self.keys.outcomes))
 
-    def settle(self, seconds: float = 60) -> None:
+    def settle(self) -> None:
         """Waits until nothing is waiting."""
-        self.wait(self.settled, seconds, "everything delivered and written down")
+        self.wait(self.settled, "everything delivered and written down")

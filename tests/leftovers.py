@@ -6,13 +6,15 @@ import os
 import time
 from pathlib import Path
 
+from tests.waiting import PATIENCE
+
 
 def processes_of(folder: Path) -> list[int]:
     """Pids of running processes whose working directory, or whose SEGSYNC_CONFIG, is in the folder."""
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _belongs(entry, folder)]
 
 
-def wait_until_gone(folder: Path, seconds: float = 15.0) -> list[int]:
+def wait_until_gone(folder: Path, seconds: float = PATIENCE) -> list[int]:
     """What still runs after so long: [] as soon as nothing does."""
     ends = time.monotonic() + seconds
     while (left := processes_of(folder)) and time.monotonic() < ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable
 
 
@@ -34,6 +35,18 @@ class Model:
                 self.names[segment] = event["segment"].get("name", self.names.get(segment, ""))
             case "segment_delete":
                 self.names.pop(segment, None)
+
+
+def mixed(count: int, chance: random.Random, segments: int = 50) -> list[dict[str, Any]]:
+    """So many events of one profile each, adds and removes mixed, over some segments and a quarter as many keys."""
+    return [
+        {
+            "type": "add" if chance.random() < 0.7 else "remove",
+            "segment": {"id": chance.randrange(segments)},
+            "profiles": profiles(f"C-{chance.randrange(count // 4)}"),
+        }
+        for _ in range(count)
+    ]
 
 
 def profiles(*keys: object) -> list[dict[str, Any]]:

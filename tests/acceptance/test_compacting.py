@@ -45,14 +45,14 @@ def test_what_waited_for_an_hour_is_compacted_by_a_worker_and_ends_right(
     installation.worker()
     installation.ready()
     most = 2 * (MAX_OPERATIONS + MEMBERS + 1)
-    installation.wait(lambda: not installation.redis.xlen(installation.keys.events), 20, "a routed intake")
-    installation.wait(lambda: 0 < installation.backlog() <= most, 20, f"a backlog of at most {most:,}")
+    installation.wait(lambda: not installation.redis.xlen(installation.keys.events), "a routed intake")
+    installation.wait(lambda: 0 < installation.backlog() <= most, f"a backlog of at most {most:,}")
     late = [{"type": "remove", "segment": {"id": 7}, "profiles": profiles(*range(100))}]
     installation.producer.push(late)
     assert target.members() == set()
 
     assert installation.segsync("resume", "members").returncode == 0
-    installation.settle(30)
+    installation.settle()
     model = Model()
     model.apply([*events, *late])
     assert target.members() == model.members

@@ -8,6 +8,7 @@ import pytest
 
 from tests.model import profiles
 from tests.targets import TargetDatabase
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.installation import Installation
@@ -28,7 +29,7 @@ def broken(target: TargetDatabase) -> str:
 def test_a_wrong_file_and_nothing_applied_starts_nothing(installation: Installation, target: TargetDatabase) -> None:
     installation.configure(broken(target))
     worker = installation.worker()
-    assert worker.wait(30) == 2
+    assert worker.wait(PATIENCE) == 2
     text = worker.log.read_text()
     assert "Traceback" not in text
     assert "cmr" in text
@@ -40,7 +41,7 @@ def test_a_wrong_file_and_nothing_applied_starts_nothing(installation: Installat
 def test_a_file_that_cannot_be_read_ends_every_command(installation: Installation, command: str) -> None:
     installation.file.write_text('namespace = "Wrong Name"\n[redis]\nurl = 5\n')
     process = installation.celery(command)
-    assert process.wait(30) == 2
+    assert process.wait(PATIENCE) == 2
     text = process.log.read_text()
     assert "Traceback" not in text
     assert "namespace" in text
@@ -56,7 +57,7 @@ def test_workers_restart_on_the_applied_revision(installation: Installation, tar
     installation.configure(broken(target))
     second = installation.worker()
     installation.producer.add(7, profiles("A"))
-    installation.wait(lambda: target.members() == {("7", "A")}, 30, "a delivery by the applied revision")
+    installation.wait(lambda: target.members() == {("7", "A")}, "a delivery by the applied revision")
     assert "works by the applied revision 1" in second.log.read_text()
     assert second.running
 
@@ -72,7 +73,7 @@ def test_workers_follow_a_new_revision_without_restart(installation: Installatio
     applied = installation.segsync("apply", "--yes")
     assert applied.returncode == 0, applied.stderr
     installation.producer.add(7, profiles("A"))
-    installation.wait(lambda: target.members() == {("7", "A"), ("1000", "A")}, 30, "both integrations")
+    installation.wait(lambda: target.members() == {("7", "A"), ("1000", "A")}, "both integrations")
 
 
 def test_apply_refuses_a_wrong_file_and_leaves_the_applied_one(
@@ -93,7 +94,7 @@ def test_an_eviction_policy_that_drops_events_is_refused(installation: Installat
     installation.redis.config_set("maxmemory-policy", "allkeys-lru")
     try:
         worker = installation.worker()
-        assert worker.wait(30) == 3
+        assert worker.wait(PATIENCE) == 3
     finally:
         installation.redis.config_set("maxmemory-policy", "noeviction")
     assert "noeviction" in worker.log.read_text()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.acceptance.test_throughput import mixed
-from tests.model import Model, profiles
+from tests.model import Model, mixed, profiles
 from tests.targets import TargetDatabase
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.installation import Installation
@@ -34,6 +33,12 @@ def short_lease(installation: Installation) -> None:
     installation.environ["SEGSYNC_LEASE_MS"] = "6000"
 
 
+def under_way(installation: Installation, chance: random.Random) -> None:
+    """Waits until part of what was pushed is delivered, and part is still owed."""
+    owed = chance.randrange(1_000, 4_500)
+    installation.wait(lambda: installation.redis.xlen(installation.keys.events) + installation.backlog() < owed, "load")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_worker_ends_under_load_and_another_goes_on(
     installation: Installation, target: TargetDatabase, number: signal.Signals
@@ -46,14 +51,14 @@ def test_a_worker_ends_under_load_and_another_goes_on(
         events = mixed(5_000, chance)
         model.apply(events)
         installation.producer.push(events)
-        time.sleep(chance.uniform(0.1, 0.5))
+        under_way(installation, chance)
         if number == signal.SIGKILL:
             worker.kill()
         else:
             worker.send(number)
-            worker.wait(30)
+            worker.wait(PATIENCE)
         worker = installation.worker()
-    installation.settle(60)
+    installation.settle()
     assert target.members() == model.members
 
 
@@ -66,10 +71,10 @@ def test_children_are_killed_under_load(installation: Installation, target: Targ
         events = mixed(5_000, chance)
         model.apply(events)
         installation.producer.push(events)
-        time.sleep(chance.uniform(0.05, 0.3))
+        under_way(installation, chance)
         for pid in worker.children()[:2]:
             os.kill(pid, signal.SIGKILL)
-    installation.settle(60)
+    installation.settle()
     assert target.members() == model.members
 
 
@@ -85,16 +90,22 @@ def test_a_deliverer_frozen_past_its_lease_changes_nothing_when_it_wakes(
     installation.ready()
     installation.producer.add(7, profiles("A"))
     lane = installation.keys.lane("members", "7")
-    installation.wait(lambda: installation.redis.hexists(lane, "owner"), 10, "the claim")
-    time.sleep(0.4)
+    installation.wait(lambda: installation.redis.hexists(lane, "owner"), "the claim")
+    busy = {
+        "postgresql": "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()",
+        "mysql": "SELECT count(*) FROM information_schema.processlist WHERE db = database() AND state = 'User sleep'",
+    }[target.dialect]
+    installation.wait(lambda: target.run(busy) == [(1,)], "the slow statement")
     os.killpg(frozen.pid, signal.SIGSTOP)
 
     installation.producer.clear(7)
     installation.producer.add(7, profiles("B"))
     installation.worker("-Q", "deliver.crm", name="next", concurrency=1)
-    installation.wait(lambda: target.members() == {("7", "B")}, 40, "the successor's deliveries")
+    installation.wait(lambda: target.members() == {("7", "B")}, "the successor's deliveries")
     os.killpg(frozen.pid, signal.SIGCONT)
-    time.sleep(3)
+    told = "was taken over", "lease"
+    installation.wait(lambda: any(word in frozen.log.read_text() for word in told), "what became of it")
     assert target.members() == {("7", "B")}
-    installation.settle(20)
-    assert "was taken over" in frozen.log.read_text() or "lease" in frozen.log.read_text()
+    installation.settle()
+    assert target.members() == {("7", "B")}

@@ -57,7 +57,7 @@ def test_ten_thousand_malformed_events(installation: Installation, postgresql_ur
     installation.worker()
     installation.beat()
     installation.ready()
-    installation.settle(60)
+    installation.settle()
 
     assert len(target.members()) == 11
     assert sum(quarantine.count_open(installation.ledger).values()) == COUNT

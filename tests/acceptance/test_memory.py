@@ -97,7 +97,7 @@ def test_a_profile_that_the_kernel_kills_for_costs_itself(installation: Installa
     worker = installation.worker()
     installation.ready()
     installation.producer.add(1, with_note(1, "first"))
-    installation.wait(lambda: noted(target) == {(1, "first", TIMES)}, 20, "the first delivery")
+    installation.wait(lambda: noted(target) == {(1, "first", TIMES)}, "the first delivery")
     usual = max(memory(pid, 1) for pid in worker.children())
 
     with OomKiller(worker, usual + 60 * MIB) as oom:
@@ -105,7 +105,7 @@ def test_a_profile_that_the_kernel_kills_for_costs_itself(installation: Installa
         installation.producer.remove(7, with_note(1, "A"))
         installation.producer.add(7, with_note(2, "B", "D"))
         others = goes_on(installation, target, until=lambda: (7, "C", TIMES) in noted(target))
-        installation.settle(20)
+        installation.settle()
 
     lane = {row for row in noted(target) if row[0] == 7}
     assert lane == {(7, "B", 2 * TIMES), (7, "C", TIMES), (7, "D", 2 * TIMES)}
@@ -119,14 +119,13 @@ def test_a_profile_that_the_kernel_kills_for_costs_itself(installation: Installa
 
 def goes_on(installation: Installation, target: TargetDatabase, until: Callable[[], bool]) -> int:
     """Pushes to other lanes until it is over; each is delivered meanwhile. How many."""
-    pushed, deadline = 0, time.monotonic() + 60
+    pushed = 0
     while not until():
-        assert time.monotonic() < deadline, installation.logs()[-4000:]
+        assert pushed < 20_000, installation.logs()[-4000:]
         pushed += 1
         installation.producer.add(1000 + pushed, with_note(1, "other"))
         row = (1000 + pushed, "other", TIMES)
-        installation.wait(lambda row=row: row in noted(target), 10, "another lane's delivery meanwhile")  # type: ignore[misc]
-        time.sleep(0.3)
+        installation.wait(lambda row=row: row in noted(target), "another lane's delivery meanwhile")  # type: ignore[misc]
     return pushed
 
 
@@ -137,7 +136,7 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved(installation: Instal
     worker = installation.worker(concurrency=1)
     installation.ready()
     installation.producer.add(1, with_note(1, "first"))
-    installation.wait(lambda: noted(target) == {(1, "first", TIMES)}, 20, "the first delivery")
+    installation.wait(lambda: noted(target) == {(1, "first", TIMES)}, "the first delivery")
     for pid in (worker.pid, *worker.children()):  # a child that takes its place has the same limit
         limit = memory(pid, 0) + 60 * MIB
         resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
@@ -146,7 +145,7 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved(installation: Instal
     installation.producer.add(7, with_note(8 * 1024, *keys))
     installation.producer.remove(7, with_note(1, "K5"))
     installation.producer.add(8, [*with_note(1, "A"), *with_note(MIB, "huge"), *with_note(1, "B")])
-    installation.settle(60)
+    installation.settle()
     lanes = {(segment, key) for segment, key, _ in noted(target)}
     assert lanes == {(1, "first"), (8, "A"), (8, "B"), *((7, key) for key in keys if key != "K5")}
     (entry,) = quarantine.list_entries(installation.ledger)

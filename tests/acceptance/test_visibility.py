@@ -30,7 +30,7 @@ def test_failures_are_seen_and_people_are_not(installation: Installation, target
     _configure(installation, target)
     port = free_port()
     installation.flower(port)
-    installation.wait(lambda: _flower(port, "/api/workers") is not None, 30, "Flower")
+    installation.wait(lambda: _flower(port, "/api/workers") is not None, "Flower")
     blocker = target.connect()
     blocker.autocommit(False)
     blocker.cursor().execute(f"INSERT INTO member (segment_id, client_id) VALUES (7, '{PLANTED}')")
@@ -45,12 +45,12 @@ def test_failures_are_seen_and_people_are_not(installation: Installation, target
         text = json.dumps([(t["state"], t.get("exception")) for t in tasks.values()])
         return all(word in text for word in ("RETRY", "FAILURE", "waits/7", "wrong/7"))
 
-    installation.wait(told, 40, "RETRY and FAILURE in Flower")
+    installation.wait(told, "RETRY and FAILURE in Flower")
     tasks = json.dumps(_flower(port, "/api/tasks?limit=1000"))
     blocker.rollback()
     blocker.close()
-    installation.wait(lambda: ("7", PLANTED) in target.members(), 30, "the retried row")
-    installation.wait(lambda: not installation.redis.xlen(installation.keys.outcomes), 30, "the ledger")
+    installation.wait(lambda: ("7", PLANTED) in target.members(), "the retried row")
+    installation.wait(lambda: not installation.redis.xlen(installation.keys.outcomes), "the ledger")
 
     assert PLANTED not in tasks
     assert PLANTED not in installation.logs()

@@ -143,7 +143,7 @@ class Session:
             new.append(self._start_worker(armed))
         while len(self.beats) < self.wanted_beats:
             self.beats.append(self.installation.beat())
-        self.installation.wait(lambda: all(_is_ready(worker) for worker in new), patience, "all workers ready")
+        self.installation.wait(lambda: all(_is_ready(worker) for worker in new), "all workers ready", patience)
 
     def _start_worker(self, armed: Armed | None) -> Process:
         installation, before = self.installation, self.installation.environ

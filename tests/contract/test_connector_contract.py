@@ -282,10 +282,13 @@ def test_a_statement_of_a_megabyte_passes(rig: Rig) -> None:
 
 
 def test_a_free_lock_is_taken_at_once(rig: Rig) -> None:
-    rig.write("ann")
-    started = time.monotonic()
-    rig.write("bob")
-    assert time.monotonic() - started < 1.0
+    """Nobody is waited for, and whoever had it before is left alone."""
+    one, other = rig.open(), rig.open()
+    for session, name in ((one, "ann"), (other, "bob"), (one, "cid")):
+        session.begin("lane", 0)
+        session.execute(rig.insert(name))
+        session.commit()
+    assert rig.fetch() == ["ann", "bob", "cid"]
 
 
 def test_a_lock_is_waited_for_and_had_when_its_holder_ends(rig: Rig) -> None:
@@ -314,12 +317,10 @@ def test_a_lock_that_is_not_given_back_ends_its_holder_whose_commit_then_fails(r
     holder, successor = rig.open(), rig.open()
     holder.begin("lane", PATIENCE)
     holder.execute(rig.insert("stale"))
-    started = time.monotonic()
     if not rig.locks_lanes:  # a file's lock cannot be taken from another process
         assert refused(lambda: successor.begin("lane", 0.5)).error_class is ErrorClass.RETRY
         return
     successor.begin("lane", 1.0)
-    assert 0.8 < time.monotonic() - started < 4
     successor.execute(rig.insert("fresh"))
     successor.commit()
     assert refused(holder.commit).error_class in {ErrorClass.RETRY, ErrorClass.AMBIGUOUS}

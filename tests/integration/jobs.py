@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.integration.timeouts import let_timeouts_pass
 from tests.model import Model, profiles
 from workers import outcomes
 from workers.control.drain import drain
@@ -42,6 +43,10 @@ class Job:
         while self.installation.backlog() and not report.failed:
             report = drain(self.runtime, seconds)
         return report
+
+    def let_timeouts_pass(self) -> None:
+        """Waits until what is pushed or routed waits for a batch's timeout no longer."""
+        let_timeouts_pass(self.installation.redis, self.installation.keys)
 
     def ends_right(self) -> None:
         """The tables are what the events describe."""

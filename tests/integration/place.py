@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from segsync import Producer
+from tests.integration.timeouts import let_timeouts_pass
 from workers.lanes.keys import Keys
 from workers.runtime import Runtime
 from workers.settings import load, revision
@@ -83,6 +84,10 @@ class Place:
         """Pushes an add of so many profiles."""
         with Producer(self.url, namespace=self.keys.namespace) as producer:
             producer.add(segment, [{"_id": str(n), "id": str(n)} for n in range(start, start + count)])
+
+    def let_timeouts_pass(self) -> None:
+        """Waits until what is pushed or routed waits for a batch's timeout no longer."""
+        let_timeouts_pass(self.redis, self.keys)
 
     def rows(self) -> set[tuple[str, str]]:
         """The target's rows."""

@@ -11,9 +11,9 @@ import secrets
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
@@ -105,19 +105,6 @@ class MariadbServer:
         self._own = None if external else _own_process(self._root.port, durable=durable)
         # Without a password here, so that a URL is all that a test needs; never so on somebody else's server.
         self.password = secrets.token_urlsafe(24) if external else None
-
-    @classmethod
-    def attach(cls, address: dict[str, Any]) -> Self:
-        """The server that another process of this run has started: it can be used, but not stopped or killed."""
-        server = cls.__new__(cls)
-        server._root, server.password = Account(**address["root"]), address["password"]
-        server._own = None
-        return server
-
-    @property
-    def address(self) -> dict[str, Any]:
-        """What `attach` takes."""
-        return {"root": asdict(self._root), "password": self.password}
 
     @property
     def answers(self) -> bool:
@@ -215,9 +202,7 @@ class MariadbServer:
     @property
     def _process(self) -> ServerProcess:
         if self._own is None:
-            raise ServerError(
-                f"this MariaDB is the whole run's, or that of {ENVIRONMENT}: it is not for one test to stop"
-            )
+            raise ServerError(f"the server of {ENVIRONMENT} is not ours to stop: run this test without it")
         return self._own
 
     def _end(self, session: int) -> None:
@@ -244,7 +229,6 @@ def _settings(*, durable: bool) -> list[str]:
         "--bind-address=127.0.0.1",
         "--skip-name-resolve",
         "--innodb-buffer-pool-size=128M",
-        "--max-connections=300",  # room for every process of a run that shares it
         f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
         f"--innodb-doublewrite={'ON' if durable else 'OFF'}",
     ]

@@ -80,7 +80,7 @@ def _end(server: Shareable, folder: Path, kind: str, users: IO[str]) -> None:
     while True:
         with _locked(folder / f"{kind}.lock"):  # nobody can join meanwhile
             if _last(users) or time.monotonic() > ends:
-                (folder / f"{kind}.json").unlink()
+                (folder / f"{kind}.json").unlink(missing_ok=True)  # gone with a server that died and was replaced
                 users.close()
                 server.remove()
                 return

@@ -26,7 +26,6 @@ LONG_FILES = {
 }
 
 LONG_FUNCTIONS = {
-    "tests/acceptance/test_outages.py::test_a_minute_without_the_ledger_holds_nothing_up_and_no_count_is_missing",
 }
 
 NAMED_TWICE = {

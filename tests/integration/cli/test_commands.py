@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -303,7 +302,7 @@ def test_nothing_is_wider_than_80_columns(place: Place, call: Call) -> None:
     place.add("7", 10)
     runtime.route("t", 5)
     place.run("drain")
-    time.sleep(0.1)
+    place.let_timeouts_pass()
     for command in (["stats"], ["errors"], ["quarantine", "list"]):
         assert all(len(line) <= 80 for line in call(*command).stdout.splitlines()), command
     table = place.run("status").stdout.partition("integration  ")[2].partition("\n\n")[0]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.targets import TargetDatabase
+from tests.waiting import PATIENCE, until
 from workers.cli.commands import preview
 from workers.errors import WrongUsage
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 HEAD = '[redis]\nurl = "redis://127.0.0.1:1/0"\n'
 PLAIN_ADD = "INSERT INTO member (segment_id, client_id) VALUES ({segment_id}, '{lead.CustomID}')"
 SLOW = {
-    "mysql": "SELECT SLEEP(60) FROM member WHERE segment_id = {segment_id}",
-    "postgresql": "SELECT pg_sleep(60)",
+    "mysql": "SELECT SLEEP(3600) FROM member WHERE segment_id = {segment_id}",
+    "postgresql": "SELECT pg_sleep(3600)",
     "sqlite": "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 9e9) SELECT max(x) FROM c",
 }
 
@@ -155,7 +156,7 @@ def test_what_follows_a_failure_in_its_transaction_is_not_run(trial: Trial) -> N
 
 
 def test_ctrl_c_in_a_slow_statement_leaves_nothing_and_holds_nothing(trial: Trial) -> None:
-    """The server would go on with the statement for a minute, with the rows before it locked."""
+    """The server would go on with the statement for an hour, with the rows before it locked."""
     touched = "UPDATE member SET updated = NULL WHERE segment_id = {segment_id}"
     trial.write(clear=f"{touched}; {SLOW[trial.database.dialect]}")
     path = trial.events(event("clear"))
@@ -165,9 +166,8 @@ def test_ctrl_c_in_a_slow_statement_leaves_nothing_and_holds_nothing(trial: Tria
     )  # fmt: skip
     try:
         until(lambda: busy(trial.database))
-        started = time.monotonic()
         os.kill(process.pid, signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
         process.communicate()
@@ -177,12 +177,11 @@ def test_ctrl_c_in_a_slow_statement_leaves_nothing_and_holds_nothing(trial: Tria
     assert "-- failed: " not in out
     assert trial.rows() == trial.before
     trial.database.run("DELETE FROM member WHERE segment_id = 7")
-    assert time.monotonic() - started < 8
 
 
 def test_ctrl_c_in_a_procedure_does_not_promise_a_rollback(in_mysql: Trial, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever was broken off cannot be asked whether it has committed."""
-    in_mysql.database.run("CREATE PROCEDURE slow() BEGIN COMMIT; SELECT SLEEP(60); END")
+    in_mysql.database.run("CREATE PROCEDURE slow() BEGIN COMMIT; SELECT SLEEP(3600); END")
     in_mysql.write(allow='["call"]', clear="DELETE FROM member WHERE segment_id = {segment_id}; CALL slow()")
     waiting = threading.Thread(target=break_off, args=(in_mysql.database,))
     waiting.start()
@@ -201,9 +200,9 @@ def break_off(database: TargetDatabase) -> None:
 def busy(database: TargetDatabase) -> bool:
     """The slow statement runs."""
     if database.dialect == "mysql":
-        return bool(database.run("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(60)%'"))
+        return bool(database.run("SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP(3600)%'"))
     if database.dialect == "postgresql":
-        asked = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(60)'"
+        asked = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(3600)'"
         return bool(database.run(asked))
     with closing(sqlite3.connect(database.url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)) as other:
         try:
@@ -212,13 +211,6 @@ def busy(database: TargetDatabase) -> bool:
             time.sleep(0.3)  # the file is locked, and the UPDATE before takes no time
             return True
     return False
-
-
-def until(holds: Any) -> None:
-    ends = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(

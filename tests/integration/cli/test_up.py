@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ import redis
 
 from tests.integration.place import Place, integration
 from tests.leftovers import processes_of, wait_until_gone
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,14 +38,16 @@ class Up:
                 stderr=out,
             )
 
-    def wait_for(self, pattern: str, seconds: float = 40) -> re.Match[str]:
+    def wait_for(self, pattern: str) -> re.Match[str]:
         """Until it has said something like it."""
-        ends = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.output.read_text())):
-            assert time.monotonic() < ends, self.output.read_text()
+
+        def found() -> re.Match[str] | None:
             assert self.process.poll() is None, self.output.read_text()
-            time.sleep(0.05)
-        return found
+            return re.search(pattern, self.output.read_text())
+
+        match = until(found, lambda: f"{pattern}\n{self.output.read_text()}")
+        assert match
+        return match
 
 
 @pytest.fixture
@@ -63,11 +65,13 @@ def up(place: Place) -> Iterator[Up]:
         assert wait_until_gone(place.folder) == []
 
 
-def wait_for_rows(place: Place, count: int, seconds: float = 40) -> None:
-    ends = time.monotonic() + seconds
-    while len(place.rows()) < count:
-        assert time.monotonic() < ends, [log.read_text()[-2000:] for log in (place.folder / ".segsync").rglob("*.log")]
-        time.sleep(0.1)
+def logs(place: Place) -> dict[str, str]:
+    """What its children wrote, by the name of the log."""
+    return {log.name: log.read_text() for log in (place.folder / ".segsync").rglob("*.log")}
+
+
+def wait_for_rows(place: Place, count: int) -> None:
+    until(lambda: len(place.rows()) >= count, lambda: [log[-2000:] for log in logs(place).values()])
 
 
 def test_it_delivers_starts_again_what_dies_follows_apply_and_ends_in_good_order(up: Up) -> None:
@@ -80,7 +84,7 @@ def test_it_delivers_starts_again_what_dies_follows_apply_and_ends_in_good_order
         env=up.environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert second.returncode == 1
@@ -103,8 +107,10 @@ def test_it_delivers_starts_again_what_dies_follows_apply_and_ends_in_good_order
     wait_for_rows(place, 30)
 
     up.process.send_signal(signal.SIGTERM)
-    assert up.process.wait(60) == 0
-    assert "killed" not in up.output.read_text()
+    assert up.process.wait(PATIENCE) == 0
+    ended = {name: log for name, log in logs(place).items() if "worker" in name}
+    assert ended
+    assert all("Warm shutdown" in log for log in ended.values()), "told to end, and not only killed"
     assert wait_until_gone(place.folder) == []
 
 
@@ -114,7 +120,7 @@ def test_what_was_accepted_is_there_after_the_next_start(up: Up) -> None:
     with redis.Redis.from_url(place.url) as client:
         client.set("kept", "1")
     up.process.send_signal(signal.SIGINT)
-    assert up.process.wait(60) == 0
+    assert up.process.wait(PATIENCE) == 0
 
     again = Up(place)
     try:
@@ -146,14 +152,15 @@ class Flood:
         self._sent = 0
         self.rows: set[tuple[str, str]] = set()
 
-    def until(self, enough: Callable[[], bool], seconds: float = 40) -> None:
+    def go_on(self, enough: Callable[[], bool]) -> None:
         """Goes on and on, whether or not it is refused."""
-        ends = time.monotonic() + seconds
         with redis.Redis.from_url(self._place.url) as client:
-            while not enough():
-                assert time.monotonic() < ends
-                if not self._push(client):
-                    time.sleep(0.05)
+
+            def pushed_enough() -> bool:
+                self._push(client)
+                return enough()
+
+            until(pushed_enough, "enough of a flood")
 
     def _push(self, client: redis.Redis) -> bool:
         events = range(self._sent, self._sent + 50)
@@ -179,7 +186,7 @@ def test_a_redis_that_is_full_is_drained_without_anybody(up: Up) -> None:
     with redis.Redis.from_url(place.url) as client:
         client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 6_000_000)
     flood = Flood(place)
-    flood.until(lambda: "Redis is full, and workers" in up.output.read_text())
+    flood.go_on(lambda: "Redis is full, and workers" in up.output.read_text())
 
     wait_for_rows(place, len(flood.rows) + 10)
     assert {row for row in place.rows() if row[0] != "99"} == flood.rows
@@ -201,14 +208,14 @@ def test_without_a_redis_server_it_says_what_helps(place: Place, tmp_path: Path)
     """Beside our Python, or on PATH: neither has one."""
     place.write(integration())
     place.file.write_text(re.sub(r'\[redis\]\nurl = ".*"\n', "", place.file.read_text()))
-    text = "from workers.cli import embedded_redis; embedded_redis.sys.executable = '/nowhere/python'; "
+    text = "from workers.cli.local import embedded_redis; embedded_redis.sys.executable = '/nowhere/python'; "
     text += "import sys; sys.argv = ['segsync', 'up']; from workers.cli import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", text],
         env={"PATH": str(tmp_path), "SEGSYNC_CONFIG": str(place.file), "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1

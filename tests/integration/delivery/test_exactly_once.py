@@ -6,7 +6,6 @@ The journal is what shows it: its add query is a plain INSERT that a repeated ba
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,7 +39,7 @@ def journal(job: Job) -> list[str]:
 
 def serve(job: Job) -> Any:
     job.runtime.route("t", 10)
-    time.sleep(0.12)
+    job.let_timeouts_pass()
     return job.runtime.deliver("crm", "t", 30)
 
 

@@ -9,6 +9,7 @@ import pytest
 from redis import ConnectionError  # noqa: A004 - Redis's own, as it would be raised
 
 from tests.integration.jobs import add, clear, remove
+from workers.lanes import store
 
 if TYPE_CHECKING:
     from tests.integration.jobs import Job
@@ -50,7 +51,8 @@ def test_a_stalled_deliverer_whose_claim_was_forgotten_commits_nothing(
 def test_a_lane_whose_settlement_was_not_heard_is_served_again_at_once(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis was away for a moment: its lease would otherwise keep the lane for another half minute."""
+    """Redis was away for a moment: its lease would otherwise keep the lane for another hour."""
+    monkeypatch.setattr(store, "LEASE_MS", 3_600_000)
     job.push(clear(7), add(7, "A"))
     job.runtime.route("t", 10)
     deliverer: Any = job.runtime._deliverer("crm")
@@ -62,9 +64,7 @@ def test_a_lane_whose_settlement_was_not_heard_is_served_again_at_once(
         away.setattr(deliverer._lanes, "settle", unheard)
         with pytest.raises(ConnectionError):
             deliverer.work("one", 5)
-    started = time.monotonic()
 
     job.ends_right()
 
-    assert time.monotonic() - started < 5
     assert job.installation.backlog() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -71,7 +70,7 @@ def test_every_transaction_holds_its_lanes_own_lock(job: Job, monkeypatch: pytes
         return noted
 
     monkeypatch.setattr(deliverer._attempts, "_open_session", noting)
-    time.sleep(0.12)
+    job.let_timeouts_pass()
     deliverer.work("t", 5)
 
     assert job.target.members() == {("7", "A"), ("8", "B")}

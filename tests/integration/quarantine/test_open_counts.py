@@ -50,7 +50,7 @@ def push(job: Job, *events: dict[str, Any]) -> None:
 def run(job: Job) -> DrainReport:
     """Routes, waits for the timeout of what is in the lanes now, and delivers what is due then."""
     first = drain(job.runtime, 10)
-    time.sleep(0.12)
+    job.let_timeouts_pass()
     second = drain(job.runtime, 10)
     return replace(second, causes=(*first.causes, *second.causes))
 
@@ -158,7 +158,7 @@ def test_what_nobody_has_counted_is_set_right_by_the_ledger(job: Job) -> None:
 def test_it_is_not_set_right_by_a_ledger_that_lacks_something(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     push(job, bad(1, "p1", "p2"))
     job.runtime.route("t", 5)
-    time.sleep(0.12)
+    job.let_timeouts_pass()
     for wake in job.runtime.tick("task").wakes:
         if wake.queue == "deliver.crm":
             assert not isinstance(job.runtime.deliver("crm", wake.token, 5), Failed)

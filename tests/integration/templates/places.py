@@ -59,7 +59,7 @@ AROUND = st.text(st.sampled_from("'\"\\`%_-*/#;$:?@[]()=aN0é \n"), max_size=6)
 """A template's own text around a placeholder. No braces: they would be tags."""
 
 
-class Place(NamedTuple):
+class Spot(NamedTuple):
     """An expression of a template, and what it comes to for a profile (and the segment's name)."""
 
     sql: str
@@ -88,50 +88,50 @@ def compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def places(quote: str) -> list[Place]:
+def places(quote: str) -> list[Spot]:
     """Every kind of place in which `quote` opens a literal: whole, bare, partial, through functions and blocks."""
     q = quote
     return [
-        Place("{$x.K}", key),
-        Place(f"{q}{{$x.K}}{q}", key),
-        Place(f"{q}k{{$x.K}}k{q}", lambda p, _: f"k{p['K']}k"),
-        Place("{$x.F}", field),
-        Place(f"{q}{{$x.F}}{q}", field),
-        Place(f"{q}p-{{$x.F}}-s{q}", lambda p, _: f"p-{p.get('F') or ''}-s"),
-        Place(f"{q}it{q}{q}s {{$x.F}}{{$x.F}}{q}", lambda p, _: f"it{q}s " + (p.get("F") or "") * 2),
-        Place("{upper $x.F}", of(str.upper)),
-        Place(f"{q}{{lower $x.F}}{q}", of(str.lower)),
-        Place("{trim $x.F}", of(str.strip)),
-        Place("{json $x.F}", of(compact)),
-        Place(f"{q}{{json $x.O}}{q}", lambda p, _: compact(p["O"])),
-        Place("{$x.O}", lambda p, _: compact(p["O"])),
-        Place(f"{q}{{$x.O.a[0]}}{q}", first),
-        Place('{jsonpath $x.L "$[0]" "item"}', first),
-        Place(f'{q}all {{jsonpath $x.L "$[*]" "array"}}{q}', lambda p, _: f"all {compact(p['L'])}"),
-        Place('{default $x.F "it\'s"}', lambda p, _: "it's" if p.get("F") is None else p["F"]),
-        Place("{sha256 $x.F}", of(lambda text: hashlib.sha256(text.encode()).hexdigest())),
-        Place(f"{{if $x.F}}{q}{{$x.F}}{q}{{else}}{q}none{q}{{end}}", lambda p, _: p.get("F") or "none"),
-        Place(f"{q}{{if $x.F}}<{{$x.F}}>{{else}}none{{end}}{q}", lambda p, _: f"<{p['F']}>" if p.get("F") else "none"),
-        Place(f"{q}{{for $y = $x.L}}{{$y}}{{autocomma}}{{end}}{q}", lambda p, _: ",".join(p["L"])),
-        Place("COALESCE({$x.F}, 'none')", lambda p, _: "none" if p.get("F") is None else p["F"]),
-        Place(f"CASE WHEN {{$x.K}} = {{$x.K}} THEN {q}{{$x.F}}{q} END", field),
-        Place("{segment_name}", lambda _, name: name),
-        Place(f"{q}{{segment_name}}{q}", lambda _, name: name),
-        Place(f"{q}in {{segment_name}}!{q}", lambda _, name: f"in {name}!"),
-        Place(f"{q}{{segment_id}}{q}", lambda _, name: f"s{name}"),
+        Spot("{$x.K}", key),
+        Spot(f"{q}{{$x.K}}{q}", key),
+        Spot(f"{q}k{{$x.K}}k{q}", lambda p, _: f"k{p['K']}k"),
+        Spot("{$x.F}", field),
+        Spot(f"{q}{{$x.F}}{q}", field),
+        Spot(f"{q}p-{{$x.F}}-s{q}", lambda p, _: f"p-{p.get('F') or ''}-s"),
+        Spot(f"{q}it{q}{q}s {{$x.F}}{{$x.F}}{q}", lambda p, _: f"it{q}s " + (p.get("F") or "") * 2),
+        Spot("{upper $x.F}", of(str.upper)),
+        Spot(f"{q}{{lower $x.F}}{q}", of(str.lower)),
+        Spot("{trim $x.F}", of(str.strip)),
+        Spot("{json $x.F}", of(compact)),
+        Spot(f"{q}{{json $x.O}}{q}", lambda p, _: compact(p["O"])),
+        Spot("{$x.O}", lambda p, _: compact(p["O"])),
+        Spot(f"{q}{{$x.O.a[0]}}{q}", first),
+        Spot('{jsonpath $x.L "$[0]" "item"}', first),
+        Spot(f'{q}all {{jsonpath $x.L "$[*]" "array"}}{q}', lambda p, _: f"all {compact(p['L'])}"),
+        Spot('{default $x.F "it\'s"}', lambda p, _: "it's" if p.get("F") is None else p["F"]),
+        Spot("{sha256 $x.F}", of(lambda text: hashlib.sha256(text.encode()).hexdigest())),
+        Spot(f"{{if $x.F}}{q}{{$x.F}}{q}{{else}}{q}none{q}{{end}}", lambda p, _: p.get("F") or "none"),
+        Spot(f"{q}{{if $x.F}}<{{$x.F}}>{{else}}none{{end}}{q}", lambda p, _: f"<{p['F']}>" if p.get("F") else "none"),
+        Spot(f"{q}{{for $y = $x.L}}{{$y}}{{autocomma}}{{end}}{q}", lambda p, _: ",".join(p["L"])),
+        Spot("COALESCE({$x.F}, 'none')", lambda p, _: "none" if p.get("F") is None else p["F"]),
+        Spot(f"CASE WHEN {{$x.K}} = {{$x.K}} THEN {q}{{$x.F}}{q} END", field),
+        Spot("{segment_name}", lambda _, name: name),
+        Spot(f"{q}{{segment_name}}{q}", lambda _, name: name),
+        Spot(f"{q}in {{segment_name}}!{q}", lambda _, name: f"in {name}!"),
+        Spot(f"{q}{{segment_id}}{q}", lambda _, name: f"s{name}"),
     ]
 
 
-def partial(before: str, after: str, quote: str, *, backslash: bool) -> Place:
+def partial(before: str, after: str, quote: str, *, backslash: bool) -> Spot:
     """A literal with any text of the template's own around the field and the key."""
     texts = [text.replace("\\", "\\\\") if backslash else text for text in (before, after)]
     left, right = [text.replace(quote, quote * 2) for text in texts]
-    return Place(
+    return Spot(
         f"{quote}{left}{{$x.F}}{right}{{$x.K}}{quote}", lambda p, _: before + (p.get("F") or "") + after + p["K"]
     )
 
 
-def any_places(quotes: str, *, backslash: bool) -> st.SearchStrategy[list[Place]]:
+def any_places(quotes: str, *, backslash: bool) -> st.SearchStrategy[list[Spot]]:
     """Some of the places in any order, the key's first: rows are found by it."""
     fixed = [place for quote in quotes for place in places(quote)]
     free = st.builds(partial, AROUND, AROUND, st.sampled_from(quotes), backslash=st.just(backslash))
@@ -161,7 +161,7 @@ def columns(number: int) -> list[str]:
     return [f"c{each}" for each in range(number)]
 
 
-def insert(found: list[Place]) -> str:
+def insert(found: list[Spot]) -> str:
     """One statement that writes a row for each profile, with what could confuse a lexer around it."""
     names = ", ".join(["n", *columns(len(found))])
     cells = ", ".join(["{$i}", *(place.sql for place in found)])
@@ -179,7 +179,7 @@ def rendered(query: Query, profiles: list[Profile], name: str = "n", at: int = 0
     return query.render([Row(profile, at, 1) for profile in profiles], SegmentView(f"s{name}", name, at, 1))
 
 
-def expected(found: list[Place], profiles: list[Profile], name: str) -> list[tuple[str | None, ...]]:
+def expected(found: list[Spot], profiles: list[Profile], name: str) -> list[tuple[str | None, ...]]:
     """What the rows must hold, in order."""
     return [tuple(place.stored(profile, name) for place in found) for profile in profiles]
 

@@ -16,8 +16,8 @@ from tests.integration.templates.places import (
     ATTACKS,
     COLUMNS,
     COUNT,
-    Place,
     Profile,
+    Spot,
     any_batch,
     any_places,
     attackers,
@@ -53,7 +53,7 @@ def engine() -> Iterator[ClickhouseEngine]:
 
 @given(found=any_places("'", backslash=True), batch=any_batch(ANY_TEXT), name=ANY_TEXT)
 @example(found=places("'"), batch=attackers([*ATTACKS, "\0", "\\\0'"]), name="' OR 1=1 -- \\")
-def test_values_come_back(engine: ClickhouseEngine, found: list[Place], batch: list[Profile], name: str) -> None:
+def test_values_come_back(engine: ClickhouseEngine, found: list[Spot], batch: list[Profile], name: str) -> None:
     engine.run("TRUNCATE TABLE t", *rendered(compiled(insert(found), "clickhouse"), batch, name))
     assert engine.texts("t", columns(len(found))) == expected(found, batch, name)
 
@@ -65,7 +65,7 @@ def test_values_come_back(engine: ClickhouseEngine, found: list[Place], batch: l
 @given(found=any_places("'", backslash=True), batch=any_batch(ANY_TEXT), name=ANY_TEXT)
 @example(found=places("'"), batch=attackers([*ATTACKS, "\0", "\\\0'"]), name="' OR 1=1 -- \\")
 def test_values_come_back_where_the_statements_parser_reads_them(
-    engine: ClickhouseEngine, found: list[Place], batch: list[Profile], name: str
+    engine: ClickhouseEngine, found: list[Spot], batch: list[Profile], name: str
 ) -> None:
     """What follows VALUES is read by another parser than the rest of the language."""
     cells = ", ".join(["toInt64({$i})", *(f"CAST({place.sql} AS Nullable(String))" for place in found)])

@@ -12,7 +12,7 @@ from tests.integration.templates.places import (
     ATTACKS,
     COLUMNS,
     FIND,
-    Place,
+    Spot,
     attackers,
     columns,
     compiled,
@@ -89,7 +89,7 @@ AT = datetime(2026, 2, 3, 4, 5, 6, 7, tzinfo=UTC)
 TIME = "INSERT INTO t (n, w) VALUES {for $i, $x = $batch}({$i}, {$x._event_time}){autocomma}{end}"
 
 
-def attacked(server: Server, found: list[Place], values: list[str]) -> None:
+def attacked(server: Server, found: list[Spot], values: list[str]) -> None:
     """All places, all attacks, by sessions of ours: what is there, and what a list of keys finds."""
     batch = attackers(values)
     server.transact("DELETE FROM t", *rendered(compiled(insert(found), server.dialect), batch, NAME))
@@ -100,7 +100,7 @@ def attacked(server: Server, found: list[Place], values: list[str]) -> None:
     server.transact("DELETE FROM t", *rendered(compiled(TIME, server.dialect), [{"K": "k"}], at=us))
 
 
-def on_mariadb(server: MariadbServer, found: list[Place]) -> None:
+def on_mariadb(server: MariadbServer, found: list[Spot]) -> None:
     target = mariadb(server)
     connector = connect(target)
     session = connector.open()
@@ -118,7 +118,7 @@ def on_mariadb(server: MariadbServer, found: list[Place]) -> None:
 
 @pytest.mark.parametrize("found", [places("'"), places('"')], ids=["single", "double"])
 @pytest.mark.parametrize("mode", MODES)
-def test_no_sql_mode_of_the_server_reaches_the_session(server: MariadbServer, mode: str, found: list[Place]) -> None:
+def test_no_sql_mode_of_the_server_reaches_the_session(server: MariadbServer, mode: str, found: list[Spot]) -> None:
     server.run(f"SET GLOBAL sql_mode = '{mode}'")
     try:
         on_mariadb(server, found)

@@ -18,8 +18,8 @@ from tests.integration.templates.places import (
     COLUMNS,
     FIND,
     WITHOUT_NUL,
-    Place,
     Profile,
+    Spot,
     any_batch,
     any_places,
     attackers,
@@ -66,7 +66,7 @@ def sqlite(sqlite_target: Target) -> Iterator[Server]:
     yield from serving(sqlite_target, table("sqlite"))
 
 
-def round_trip(server: Server, found: list[Place], batch: list[Profile], name: str) -> None:
+def round_trip(server: Server, found: list[Spot], batch: list[Profile], name: str) -> None:
     """What is written is what is read; a list of keys finds these rows and no others."""
     writing = rendered(compiled(insert(found), server.dialect), batch, name)
     server.transact("DELETE FROM t", *writing)
@@ -84,21 +84,21 @@ SINGLE, BOTH = places("'"), places('"')
 @given(found=any_places("'", backslash=False), batch=any_batch(WITHOUT_NUL), name=WITHOUT_NUL)
 @example(found=SINGLE, batch=attackers(ATTACKS), name="' OR 1=1 -- \\")
 def test_postgresql_gives_back_what_it_got(
-    postgresql: Server, found: list[Place], batch: list[Profile], name: str
+    postgresql: Server, found: list[Spot], batch: list[Profile], name: str
 ) -> None:
     round_trip(postgresql, found, batch, name)
 
 
 @given(found=any_places("'", backslash=False), batch=any_batch(WITHOUT_NUL), name=WITHOUT_NUL)
 @example(found=SINGLE, batch=attackers(ATTACKS), name="' OR 1=1 -- \\")
-def test_sqlite_gives_back_what_it_got(sqlite: Server, found: list[Place], batch: list[Profile], name: str) -> None:
+def test_sqlite_gives_back_what_it_got(sqlite: Server, found: list[Spot], batch: list[Profile], name: str) -> None:
     round_trip(sqlite, found, batch, name)
 
 
 @given(found=any_places("'\"", backslash=True), batch=any_batch(ANY_TEXT), name=ANY_TEXT)
 @example(found=SINGLE, batch=attackers([*ATTACKS, "\0", "\\\0'"]), name="' OR 1=1 -- \\")
 @example(found=BOTH, batch=attackers([*ATTACKS, "\0", '\\\0"']), name='" OR 1=1 -- \\')
-def test_mariadb_gives_back_what_it_got(mariadb: Server, found: list[Place], batch: list[Profile], name: str) -> None:
+def test_mariadb_gives_back_what_it_got(mariadb: Server, found: list[Spot], batch: list[Profile], name: str) -> None:
     round_trip(mariadb, found, batch, name)
 
 

@@ -1,0 +1,123 @@
+"""Events to rows beside a bare driver's changes: in one process, and by Celery's workers."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tests.bench import bare
+from tests.bench.measuring import Ratio, compare, timed
+from tests.installation import Installation
+from tests.model import mixed, profiles
+from workers.control.drain import drain
+from workers.settings import load, revision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.servers import Servers
+    from tests.targets import TargetDatabase
+
+EVENTS = 20_000
+MANY = 200_000
+SIZE = 1_000
+ROUNDS = 5
+USUAL = f'{{ size = {SIZE}, timeout = "100ms" }}'
+
+
+def loads() -> dict[str, list[dict[str, Any]]]:
+    """Events of one profile each, and large ones."""
+    chance = random.Random(7)
+    adds = [event | {"type": "add"} for event in mixed(EVENTS, chance)]
+    large = [
+        {"type": "add", "segment": {"id": n % 10}, "profiles": profiles(*range(n * 500, n * 500 + 500))}
+        for n in range(EVENTS // 500)
+    ]
+    return {
+        "20,000 adds of one profile": adds,
+        "20,000 adds and removes of one profile": mixed(EVENTS, chance),
+        "20,000 profiles in adds of 500": large,
+    }
+
+
+def ratios(servers: Servers) -> Iterator[Ratio]:
+    """By `segsync drain`'s way, in this process, on each database; routing, and the ledger, included."""
+    for dialect in ("sqlite", "postgresql", "mysql"):
+        for name, events in loads().items():
+            wanted = bare.transactions(events, dialect, SIZE)
+            yield compare(
+                f"{dialect}: {name}, beside a bare driver",
+                lambda dialect=dialect, events=events: _ours(servers, dialect, events),  # type: ignore[misc]
+                lambda dialect=dialect, wanted=wanted: _bare(servers, dialect, wanted),  # type: ignore[misc]
+                ROUNDS,
+            )
+
+
+def by_workers(servers: Servers) -> Iterator[Ratio]:
+    """200,000 events, adds and removes mixed, by one worker with two processes, beside one bare link."""
+    events = mixed(MANY, random.Random(7))
+    for dialect in ("postgresql", "mysql"):
+        wanted = bare.transactions(events, dialect, SIZE)
+        yield compare(
+            f"{dialect}: 200,000 adds and removes, a worker with two processes, beside a driver",
+            lambda dialect=dialect: _by_worker(servers, dialect, events),  # type: ignore[misc]
+            lambda dialect=dialect, wanted=wanted: _bare(servers, dialect, wanted),  # type: ignore[misc]
+            1,
+        )
+
+
+def _bare(servers: Servers, dialect: str, wanted: list[bare.Transaction]) -> float:
+    with servers.target(dialect) as target:
+        return bare.seconds(target, wanted)
+
+
+def _ours(servers: Servers, dialect: str, events: list[dict[str, Any]]) -> float:
+    with installed(servers, dialect) as installation:
+        installation.producer.push(events)
+        runtime = installation.runtime()
+
+        def run() -> None:
+            drain(runtime, 60)
+            while installation.backlog():
+                drain(runtime, 60)
+
+        return timed(run)
+
+
+def _by_worker(servers: Servers, dialect: str, events: list[dict[str, Any]]) -> float:
+    with installed(servers, dialect) as installation:
+        installation.worker(concurrency=2)
+        installation.ready()
+        installation.producer.push(events[:1])
+        installation.settle()
+        pushing = timed(lambda: installation.producer.push(events))  # they deliver meanwhile: pushing is part of it
+        return pushing + timed(lambda: installation.wait(lambda: not _owed(installation), "all", 600))
+
+
+def _owed(installation: Installation) -> int:
+    return int(installation.redis.xlen(installation.keys.events)) + installation.backlog()
+
+
+class BenchInstallation(Installation):
+    """One with a target."""
+
+    def __init__(self, folder: Path, redis_url: str, namespace: str, target: TargetDatabase) -> None:
+        super().__init__(folder, redis_url, namespace)
+        self.target = target
+
+
+@contextmanager
+def installed(servers: Servers, dialect: str, batch: str = USUAL) -> Iterator[BenchInstallation]:
+    """An installation with one integration, `members`, applied; its target is `installation.target`."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        target = stack.enter_context(servers.target(dialect))
+        installation = BenchInstallation(folder, servers.redis.url, f"bench_{secrets.token_hex(4)}", target)
+        stack.callback(installation.stop)
+        installation.configure(target.connector() + target.integration(batch=batch))
+        revision.publish(installation.redis, installation.keys, load(installation.file))
+        yield installation

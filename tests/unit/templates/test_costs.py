@@ -1,0 +1,43 @@
+"""Rendering runs a little code for each profile, and no more for the last than for the first."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.templates.rendering import ADD, REMOVE, SEGMENT, compiled, rows
+from workers.templates import QueryKind
+
+if TYPE_CHECKING:
+    from workers.templates import Query
+
+
+def calls(query: Query, count: int) -> int:
+    """How many functions, ours and Python's own, are called to render so many profiles."""
+    batch = rows(*({"CustomID": f"A-{i:06d}"} for i in range(count)))
+    called = 0
+
+    def profile(_frame: object, what: str, _argument: object) -> None:
+        nonlocal called
+        called += what in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(profile)
+    try:
+        query.render(batch, SEGMENT)
+    finally:
+        sys.setprofile(before)
+    return called
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "postgresql"])
+@pytest.mark.parametrize("kind", [QueryKind.ADD, QueryKind.REMOVE])
+def test_each_profile_of_the_documented_queries_costs_few_calls(dialect: str, kind: QueryKind) -> None:
+    text = ADD.replace('"', "'") if kind is QueryKind.ADD else REMOVE
+    query = compiled(text, dialect, kind=kind)
+    few, more, many = (calls(query, count) for count in (100, 200, 1000))
+
+    assert more - few <= 100 * 3
+    assert many - more == 8 * (more - few)
