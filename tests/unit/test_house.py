@@ -24,7 +24,7 @@ LONG_FILES = {
     "workers/cli/commands/preview.py",
     "workers/delivery/batching.py",
     "workers/delivery/deliverer.py",
-    "workers/monitoring/status.py",
+    "workers/templates/codegen.py",
     "workers/templates/contexts.py",
 }
 
@@ -34,6 +34,8 @@ LONG_FUNCTIONS = {
 }
 
 NAMED_TWICE = {
+    "Known",
+    "State",
     "Reading",
     "Address",
     "Scope",
