@@ -156,7 +156,7 @@ def _wake(redis: Redis, keys: Keys) -> None:
         ring(redis, keys)
 
 
-def _has_another_ledger(plan: Plan) -> bool:
+def _has_another_ledger(plan: ApplyPlan) -> bool:
     """Whether the file names another ledger than the applied one did: then it is meant."""
     if plan.before is None:
         return False

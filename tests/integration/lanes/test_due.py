@@ -26,7 +26,7 @@ class Many(Bench):
         client.hset(self.keys.seen, "placed", 1)
         self.all = [f"i{n:04d}" for n in range(count)]
         for key in self.all:
-            mapping = {"connector": "db", "size": 10, "timeout": 60_000, "clear": 1, "active": 1}
+            mapping: dict[Any, Any] = {"connector": "db", "size": 10, "timeout": 60_000, "clear": 1, "active": 1}
             client.hset(self.keys.integration(key), mapping=mapping)
             client.sadd(self.keys.integrations, key)
 
@@ -148,14 +148,15 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_as_long_as_it_jumped(bench
     rescored(bench)
 
     now = int(client.time()[0] + 1) * 1000
-    scores = dict(client.zrange(keys.full("crm"), 0, -1, withscores=True))
-    scores |= dict(client.zrange(keys.timed("crm"), 0, -1, withscores=True))
+    full: Any = client.zrange(keys.full("crm"), 0, -1, withscores=True)
+    timed: Any = client.zrange(keys.timed("crm"), 0, -1, withscores=True)
+    scores = dict(full) | dict(timed)
     assert scores[b"waits"] <= now + 1000
     assert scores[b"retries"] <= now + 300_000
     assert scores[b"dead"] <= now + 30_000
     assert float(client.hget(keys.integration("crm"), "hold_until") or 0) <= now + 300_000
     assert float(client.hget(keys.connector("db"), "open_until") or 0) <= now + 60_000
-    assert client.zscore(keys.next("db"), "crm") <= now + 1000
+    assert (client.zscore(keys.next("db"), "crm") or 0) <= now + 1000
     assert client.exists(keys.rescore) == 0
 
 

@@ -213,7 +213,8 @@ def test_a_loop_that_makes_a_value_may_be_empty(template: str, none: str) -> Non
     """A profile whose list is empty is told like any other."""
     query = compiled(template, "postgresql", batch=False)
 
-    for profile in ({}, {"l": []}, {"l": {}}):
+    profiles: list[dict[str, object]] = [{}, {"l": []}, {"l": {}}]
+    for profile in profiles:
         (statement,) = query.render(rows(profile), SEGMENT)
         assert none in statement
 
@@ -248,7 +249,7 @@ def test_a_list_that_is_all_of_values_or_in_takes_its_statement_with_it(template
     ],
 )
 @pytest.mark.parametrize("between", ["", " ", "\n"])
-def test_an_item_that_came_out_empty_leaves_no_comma(tags: list[list[str]], expected: str, between: str) -> None:
+def test_an_item_that_came_out_empty_leaves_no_comma(tags: list[object], expected: str, between: str) -> None:
     """Two commas in a row are no SQL, and one profile without tags would stop all others."""
     body = f"{{for $t = $lead.tags}}('{{$i}}', '{{$t}}'){{autocomma}}{{end}}{between}{{autocomma}}{between}"
 
