@@ -99,6 +99,23 @@ class Matter(str, Enum):
     """Types do not fit: a number may stand where a text is wanted, or the other way round."""
 
 
+class Phase(Enum):
+    """What was going on when a target failed: what follows from an error depends on it as much as on its code."""
+
+    CONNECT = "connect"
+    """Reaching the target and setting the session up; nothing of the user's was sent."""
+    LOCK = "lock"
+    """Opening a transaction, taking the lane's lock, reading its position: nothing can have been committed."""
+    RENDER = "render"
+    """Making statements of a batch; nothing was sent."""
+    EXECUTE = "execute"
+    """A query of the user's was running."""
+    COMMIT = "commit"
+    """COMMIT was sent, or whatever else cannot be taken back."""
+    PROBE = "probe"
+    """A look whether a target that was away, or held, is back."""
+
+
 class TargetError(SegsyncError):
     """A target refused or failed.
 
@@ -108,6 +125,9 @@ class TargetError(SegsyncError):
     level         how much is held, where `error_class` is HOLD
     detail        the vendor's text; may hold people's data: only for a quarantine entry
     matter        what it is about
+
+    phase         what was going on; None until the connector has said it
+    event_type    of the query that was running; "" outside of queries
     """
 
     def __init__(
@@ -119,6 +139,7 @@ class TargetError(SegsyncError):
         level: HoldLevel = HoldLevel.LANE,
         detail: str = "",
         matter: Matter = Matter.OTHER,
+        phase: Phase | None = None,
     ) -> None:
         self.error_class = error_class
         self.code = code
@@ -126,4 +147,11 @@ class TargetError(SegsyncError):
         self.level = level
         self.detail = detail
         self.matter = matter
+        self.phase = phase
+        self.event_type = ""
         super().__init__(f"{code}: {reason}")
+
+    @property
+    def already_there(self) -> bool:
+        """A unique key was violated: in a batch that was tried before, most likely by that very batch."""
+        return self.matter is Matter.UNIQUE_KEY

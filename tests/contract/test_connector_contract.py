@@ -13,12 +13,15 @@ import pytest
 from tests.servers.rows import Database
 from workers.connectors import connect
 from workers.connectors.memory import MemoryConnector
+from workers.connectors.sql.connector import PooledSession
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.memory import MemorySession
+    from workers.connectors.sql.connector import SqlConnector
 
 PATIENCE = 30.0
 """Seconds; more than any test needs, since a busy machine serves SQLite's waiting writers in no order."""
@@ -29,13 +32,13 @@ HOSTILE = "100% %s %(x)s :name ? {curly} $1 \U0001f600 é ' \" \\"
 class Rig:
     """A connector with a table `people (name)` behind it, whose names are at most 60 characters and unique."""
 
-    connector: Connector
+    connector: SqlConnector | MemoryConnector
     fetch: Callable[[], list[str]]
     literal: Callable[[str], str]
     locks_lanes: bool = True
-    opened: list[Session] = field(default_factory=list)
+    opened: list[PooledSession | MemorySession] = field(default_factory=list)
 
-    def open(self) -> Session:
+    def open(self) -> PooledSession | MemorySession:
         session = self.connector.open()
         self.opened.append(session)
         return session
@@ -396,19 +399,20 @@ def test_a_fork_leaves_the_parents_pooled_links_alone(rig: Rig) -> None:
     if isinstance(rig.connector, MemoryConnector):
         return
     session = rig.connector.open()
-    link = session._link  # type: ignore[attr-defined]
+    link = session._link
     session.close()
 
     def child() -> None:
         other = rig.connector.open()
-        assert other._link is not link  # type: ignore[attr-defined]
+        assert isinstance(other, PooledSession)
+        assert other._link is not link
         other.begin("child", PATIENCE)
         other.discard()
         rig.connector.dispose()
 
     assert child_status(child) == 0
     session = rig.connector.open()
-    assert session._link is link  # type: ignore[attr-defined]
+    assert session._link is link
     session.begin("parent", PATIENCE)
     session.execute(rig.insert("ann"))
     session.commit()

@@ -28,7 +28,7 @@ from tests.simulation.target import SimulatedConnector
 from workers import connectors
 from workers import runtime as runtime_module
 from workers.control import apply, pause
-from workers.delivery import rendering
+from workers.delivery import shipping
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError, Stale
 from workers.lanes import bell
@@ -112,7 +112,7 @@ def simulated(world: World) -> Iterator[None]:
         id(threading): SimulatedThreading(world.baton),
     }
     before: list[tuple[Any, str, Any]] = []
-    connect, render = connectors.connect, rendering.render
+    connect, shipment = connectors.connect, shipping.shipment
 
     def put(owner: Any, name: str, value: Any) -> None:
         before.append((owner, name, getattr(owner, name)))
@@ -122,7 +122,7 @@ def simulated(world: World) -> Iterator[None]:
         for name, value in list(vars(module).items()):
             if id(value) in instead:
                 put(module, name, instead[id(value)])
-            elif value is render:
+            elif value is shipment:
                 put(module, name, _deadly(world, value))
             elif value is connect:
                 put(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
@@ -136,19 +136,18 @@ def simulated(world: World) -> Iterator[None]:
             setattr(owner, name, value)
 
 
-def _deadly(world: World, render: Any) -> Any:
-    """Some operations end whichever process renders them."""
+def _deadly(world: World, ship: Any) -> Any:
+    """Some operations end whichever process ships them."""
 
-    def rendered(integration: Any, segment: str, batch: Any) -> Any:
-        bodies = [m.operation.body for m in (*batch.removes, *batch.adds)]
-        bodies += [each.operation.body for each in batch.rejected]
+    def shipped(integration: Any, segment: str, batch: Any, **more: Any) -> Any:
+        bodies = [each.operation.body for each in (*batch.members, *batch.rejected)]
         for name in world.plan.killers:
             if any(f'"op":"{name}"'.encode() in body for body in bodies):
                 world.tell(f"renders {name}")
                 world.die()
-        return render(integration, segment, batch)
+        return ship(integration, segment, batch, **more)
 
-    return rendered
+    return shipped
 
 
 def _refused(world: World, what: str) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.vendors import VENDORS, vendor_of
 
 if TYPE_CHECKING:
-    from workers.connectors.contract import Connector, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import SqlConnector
 
 DIALECTS = tuple(VENDORS)
 
 
-def connect(target: Target) -> Connector:
+def connect(target: Target) -> SqlConnector:
     """The connector of a target. Nothing is sent before its `open` or `probe`, which also check the URL.
 
     Raises TargetError (HOLD, CONNECTOR) for a dialect that there is no connector for.

@@ -1,21 +1,29 @@
-"""What a target must be able to do. Implementations know their vendor, and nothing of Celery, lanes or retries.
+"""The one door for all targets. Implementations know their target, and nothing of Celery, lanes or retries.
 
-A deliverer's use of it, in order:
+A deliverer's use of it:
 
-    session = connector.open()                     # a pooled session, set up and asserted
-    session.begin(lock, patience)                  # transaction open, lane's lock held
-    rows = session.execute(statement)              # as often as there are statements
-    session.commit()                               # its own round trip (rule 18)
+    session = connector.open()                     # set up and asserted, perhaps out of a pool
+    receipt = session.deliver(shipment, fence)     # as often as there are batches
     session.close()                                # back to the pool
 
-Every method raises only `TargetError`. After any error the caller calls `session.discard()`, which
-rolls back, drops the link for good and never raises: a broken session is never used again.
+How a shipment becomes statements or requests, what locks it needs, and what makes it one step is behind the door.
+Every method raises only `TargetError`, which says in its `phase` what was going on. After any error but `Unfit` the
+caller calls `session.discard()`: a broken session is never used again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from workers.errors import ErrorClass, Phase, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from workers.outcomes import QueryRun
+    from workers.templates import Query, QueryKind, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,42 +50,145 @@ class Target:
     timezone: str = "UTC"
 
 
+class Member(NamedTuple):
+    """A profile that is added or removed.
+
+    sequence  its operation's, as text: 27 digits, which compare as they are ordered
+    """
+
+    sequence: str
+    row: Row
+
+
+class Group(NamedTuple):
+    """Members that one query is told of together; `kind` is ADD or REMOVE."""
+
+    kind: QueryKind
+    members: tuple[Member, ...]
+
+
+class SegmentEvent(NamedTuple):
+    """A clear, segment_upsert or segment_delete.
+
+    event_time_us, number  as the query sees them: `{event_time}`, `{sequence}`
+    """
+
+    kind: QueryKind
+    sequence: str
+    event_time_us: int
+    number: int
+
+
+class Positions(NamedTuple):
+    """What the target's own position of a lane may be, where it is kept (`exactly_once`).
+
+    settled     the last sequence that is known to be in the target, or ""
+    handed_out  the last sequence that any deliverer can have delivered
+    """
+
+    settled: str
+    handed_out: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """A batch as a target sees it: what is to be there, all of it or nothing.
+
+    integration  its key
+    segment      the segment's id
+    name         the segment's name at this point of the lane, None if nobody has said
+    lane         names the lane over all installations: for locks and positions
+    first, last  sequences of the batch's first and last operation, whatever of them is left to be told
+    queries      the integration's, by event; what is absent does nothing
+    groups       the profiles, told one group after the other
+    event        the segment event that the batch is, and then there are no groups
+    positions    set where the target keeps the lane's position: what it has already is left out, and a position that
+                 no deliverer can have written holds the lane
+    patience     seconds to wait for the lane's lock
+    trial        taken back at its end, whatever comes of it: only to see whether the target would take it
+    """
+
+    integration: str
+    segment: str
+    name: str | None
+    lane: str
+    first: str
+    last: str
+    queries: Mapping[QueryKind, Query]
+    groups: tuple[Group, ...] = ()
+    event: SegmentEvent | None = None
+    positions: Positions | None = None
+    patience: float = 30.0
+    trial: bool = False
+
+    def without(self, sequences: AbstractSet[str]) -> Shipment:
+        """The same without some members, or without its event."""
+        groups = (
+            Group(kind, tuple(m for m in members if m.sequence not in sequences)) for kind, members in self.groups
+        )
+        event = None if self.event is not None and self.event.sequence in sequences else self.event
+        return replace(self, groups=tuple(group for group in groups if group.members), event=event)
+
+
+class Rejection(NamedTuple):
+    """A member, or a segment event, that the target cannot take.
+
+    code    short and stable, for the quarantine
+    reason  our sentence; never a value
+    detail  the target's own text; may hold people's data
+    """
+
+    sequence: str
+    code: str
+    reason: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What came of a shipment that is in the target.
+
+    queries   what was run, in order, with rows and durations
+    rejected  what the target has left out, where it takes the rest without it
+    idle      operations for which no query is configured
+    """
+
+    queries: tuple[QueryRun, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    idle: int = 0
+
+
+class Unfit(TargetError):
+    """Some of a shipment can be given to no target as it is (a NUL, a text where a number is wanted).
+
+    Nothing was sent, and the session stays usable: without `rejected` the rest may pass.
+    """
+
+    def __init__(self, rejected: Sequence[Rejection]) -> None:
+        first = rejected[0]
+        super().__init__(ErrorClass.ISOLATE, first.code, first.reason, detail=first.detail, phase=Phase.RENDER)
+        self.rejected = tuple(rejected)
+
+
+class Fence(Protocol):
+    """Asks whether the lane is still ours."""
+
+    def __call__(self, seconds: float = 0.0) -> None:
+        """Raises TargetError where it may be another's by now: then nothing may be committed.
+
+        seconds  what is to come before it is asked again may take so long; 0: no longer than was said before
+        """
+
+
 class Session(Protocol):
     """One session with a target, used by one thread."""
 
-    def begin(self, lock: str | None, patience: float) -> None:
-        """Opens a transaction at READ COMMITTED and holds the session lock named `lock`.
+    def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
+        """Brings all of a shipment into the target in one step, or nothing of it.
 
-        lock      any text, hashed by the connector to what its vendor allows; None takes no lock.
-                  Once taken it may stay held until `release_lock`, `close` or `discard`, or end with the
-                  transaction: the next `begin` with the same name makes sure that it is held.
-        patience  seconds to wait for it; then the session that holds it is ended (rule 19)
+        `fence` is asked with the lane's lock in hand and again before what cannot be taken back. Raises `Unfit`, and
+        TargetError with its phase; after a lost answer to what cannot be taken back it is AMBIGUOUS.
         """
-
-    def execute(self, statement: str) -> int:
-        """Runs one statement as it stands (no parameters) and returns the affected rows; -1 is never returned.
-
-        Checks the driver's own report afterwards: a statement that ended the transaction or changed what
-        escaping relies on raises HOLD (rule 21). Errors here may be the data's fault (ISOLATE).
-        """
-
-    def position(self, lane: str, integration: str) -> str:
-        """The sequence up to which this lane is in the target, '' if none, its row locked until the transaction ends.
-
-        For `exactly_once`, the first thing in a transaction (rule 22). Makes the row where there is none.
-        The table `segsync_position` is the user's to make: without it this raises HOLD for the INTEGRATION.
-
-        lane  any text that names the lane; kept as a hash
-        """
-
-    def move_position(self, lane: str, to: str) -> None:
-        """Writes the sequence that the lane will have reached when this transaction is committed."""
-
-    def commit(self) -> None:
-        """Sends COMMIT and waits for the answer. A lost answer is AMBIGUOUS."""
-
-    def rollback(self) -> None:
-        """Sends ROLLBACK; the session stays usable."""
 
     def close(self) -> None:
         """Gives the session, its lock released, back to the pool; never raises."""
@@ -90,13 +201,12 @@ class Connector(Protocol):
     """One target. Safe to share between threads; survives a fork (the child starts with an empty pool)."""
 
     key: str
-    dialect: str
 
     def open(self) -> Session:
-        """A session ready for `begin`. Whatever is raised holds the CONNECTOR or is RETRY, never ISOLATE."""
+        """A session ready for `deliver`. Whatever is raised holds the CONNECTOR or is RETRY, never ISOLATE."""
 
     def probe(self) -> None:
-        """Connects and runs the smallest query; TargetError says why it cannot."""
+        """Connects anew and asks the smallest question; TargetError says why it cannot."""
 
     def dispose(self) -> None:
         """Closes every pooled session."""

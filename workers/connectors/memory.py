@@ -1,7 +1,7 @@
 """A target that only remembers: for tests of what stands above connectors, and for dry runs.
 
-It keeps the contract (transactions, the lane's lock and its eviction, misuse) but executes nothing: what a statement
-does is said by `respond`.
+It delivers as a database does (transactions, the lane's lock and its eviction, misuse) but executes nothing: what a
+statement does is said by `respond`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql import delivery
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from workers.connectors.contract import Fence, Receipt, Shipment
 
 Step = Literal["open", "begin", "execute", "commit", "rollback"]
 
@@ -60,15 +63,22 @@ class MemoryConnector:
 
     def open(self) -> MemorySession:
         """As `contract.Connector.open`."""
-        self.step("open")
+        self._reach(Phase.CONNECT)
         return MemorySession(self)
 
     def probe(self) -> None:
         """As `contract.Connector.probe`; fails as `open` would."""
-        self.step("open")
+        self._reach(Phase.PROBE)
 
     def dispose(self) -> None:
         """Nothing is pooled."""
+
+    def _reach(self, phase: Phase) -> None:
+        try:
+            self.step("open")
+        except TargetError as error:
+            error.phase = phase
+            raise
 
     def step(self, name: Step) -> None:
         """Notes a step, and raises what was arranged for it."""
@@ -104,8 +114,12 @@ class MemorySession:
         self._closed = False
         self.ended = False
 
+    def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
+        """As `contract.Session.deliver`."""
+        return delivery.deliver(self, shipment, fence)
+
     def begin(self, lock: str | None, patience: float) -> None:
-        """As `contract.Session.begin`."""
+        """As `sql.connector.PooledSession.begin`."""
         self._take("begin", inside=False)
         if lock != self._lock:
             self._connector.unlock(self)
@@ -114,7 +128,7 @@ class MemorySession:
         self._lock, self._open = lock, True
 
     def execute(self, statement: str) -> int:
-        """As `contract.Session.execute`."""
+        """As `sql.connector.PooledSession.execute`."""
         self._take("execute", inside=True)
         if not statement or statement.isspace():
             raise TargetError(
@@ -124,25 +138,25 @@ class MemorySession:
         self._statements.append(statement)
         return rows
 
-    def position(self, lane: str, integration: str) -> str:  # noqa: ARG002 - the contract's
-        """As `contract.Session.position`."""
+    def position(self, lane: str, integration: str) -> str:  # noqa: ARG002 - a session's
+        """As `sql.connector.PooledSession.position`."""
         self._take("execute", inside=True)
         return self._connector.positions.get(lane, "")
 
     def move_position(self, lane: str, to: str) -> None:
-        """As `contract.Session.move_position`."""
+        """As `sql.connector.PooledSession.move_position`."""
         self._take("execute", inside=True)
         self._moves[lane] = to
 
     def commit(self) -> None:
-        """As `contract.Session.commit`."""
+        """As `sql.connector.PooledSession.commit`."""
         self._take("commit", inside=True)
         self._connector.committed.append(Transaction(self._lock, tuple(self._statements)))
         self._connector.positions.update(self._moves)
         self._open, self._statements, self._moves = False, [], {}
 
     def rollback(self) -> None:
-        """As `contract.Session.rollback`."""
+        """As `sql.connector.PooledSession.rollback`."""
         self._take("rollback", inside=True)
         self._open, self._statements, self._moves = False, [], {}
 

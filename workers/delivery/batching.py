@@ -1,123 +1,38 @@
 """Cuts batches from what a lane handed out (rules 10, 14, 15, 17). Pure.
 
-The cut depends on nothing but the operations handed out, the size, the key and the limit, so every retry cuts the
-same batch. What a later `clear` makes moot is decided here, when it is looked at, and never by changing the lane.
+The cut depends on nothing but the operations handed out, the size, the key, the limit and what is set aside, so every
+retry cuts the same batch. What a later `clear` makes moot is decided here, when it is looked at, and never by changing
+the lane.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypedDict
 
+from workers.delivery.batch import Batch, Keyed, Rejected
 from workers.events.event import Kind
 from workers.events.profiles import profile
-from workers.lanes.chunks import Operation, Retry, unpack
+from workers.lanes.chunks import unpack
 from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from workers.templates import RowError
-
-Key = tuple[str, ...]
+    from workers.connectors.contract import Rejection
+    from workers.delivery.batch import BatchPolicy, Key
+    from workers.lanes.chunks import Operation, Retry
 
 # Looked up once: an enum's members are slow to look up, and this is done for every operation.
-_REMOVE, _ADD = int(Kind.REMOVE), int(Kind.ADD)
+_REMOVE = int(Kind.REMOVE)
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """An operation that no target can take, and why; for the quarantine."""
+class Beyond(TypedDict):
+    """What a settlement is told of what its deliverer still holds; see messages.Settlement."""
 
-    operation: Operation
-    code: str
-    reason: str
-    detail: str = ""
-
-    @classmethod
-    def unusable(cls, operation: Operation, problem: RowProblem | RowError) -> Rejected:
-        """For what no literal, or no key, can be made of; the reason names the field and never its value."""
-        field = f"{problem.field}: " if problem.field else ""
-        return cls(operation, problem.code, field + problem.reason)
-
-
-class Member(NamedTuple):
-    """An operation of a batch with its row, as templates see it."""
-
-    operation: Operation
-    row: Row
-
-
-@dataclass(slots=True)
-class Batch:
-    """What is delivered in one transaction.
-
-    taken        operations it takes from the lane, everything below included
-    counted      of these: count towards the size
-    first, last  sequences of the first and last of them
-    head_ms      stream time of the first
-    name         the segment's name as the lane knew it
-    event        the segment event that this batch is, if it is one
-    removes      in the order of their keys; run first
-    adds         in the order of their keys; run second
-    rejected     operations without a usable key
-    merged       operations superseded within the batch by a later one of their key
-    moot         operations that the clear which the batch ends with makes pointless, and retried ones that something
-                 came after
-    live         the surviving add or remove of each key
-    retried      what it takes that comes out of the quarantine, whatever came of it
-    """
-
-    first: str
-    last: str
-    head_ms: int
-    name: str | None
-    taken: int = 0
-    counted: int = 0
-    event: Operation | None = None
-    removes: list[Member] = field(default_factory=list)
-    adds: list[Member] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    merged: int = 0
-    moot: int = 0
-    live: dict[Key, Member] = field(default_factory=dict)
-    retried: list[Operation] = field(default_factory=list)
-
-    def after(self, sequence: str) -> Batch:
-        """What is left of it once everything up to `sequence` is in the target already (rule 22)."""
-        return replace(
-            self,
-            removes=[member for member in self.removes if member.operation.sequence > sequence],
-            adds=[member for member in self.adds if member.operation.sequence > sequence],
-        )
-
-    @property
-    def clears(self) -> bool:
-        """Whether operations are moot on the word of the clear that it ends with."""
-        return self.event is not None and self.moot > 0
-
-    @property
-    def alone(self) -> Operation | None:
-        """The one operation that the targets are to be told of, if it is only one."""
-        if self.event is not None:
-            return self.event
-        members = (*self.removes, *self.adds) if len(self.removes) + len(self.adds) == 1 else ()
-        return members[0].operation if members else None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchPolicy:
-    """How an integration's batches are cut.
-
-    size    operations in a batch, counted before merging
-    key     profile fields that identify the row
-    merges  False in one-at-a-time mode, where nothing is merged
-    """
-
-    size: int
-    key: Key
-    merges: bool
+    next_ms: int | None
+    held_operations: int
+    held_chunks: int
 
 
 class Buffer:
@@ -127,22 +42,25 @@ class Buffer:
     to     last sequence handed out: what lies behind it in a chunk was not
     clear  sequence of the last clear that makes what is before it moot, or ''
 
-    still_open  entries of retried operations that nothing came after, as looked up before each cut: the others are
-                not delivered. They change what a batch delivers, and never where it ends
+    still_open  entries of retried operations that nothing came after, as looked up before each cut, with the sequence
+                that each had first: the others are not delivered. They change what a batch delivers, and never where
+                it ends
+    aside       operations that the lane says are to go to the quarantine, by sequence: nobody is told of them
     """
 
     def __init__(self, done: str, to: str, clear: str, chunks: Sequence[bytes]) -> None:
         self.settled = done
         self.to = to
         self.clear = clear
-        self.still_open: frozenset[str] = frozenset()
+        self.still_open: Mapping[str, str] = {}
+        self.aside: Mapping[str, Rejection] = {}
         self._moot_after: str | None = None
         self._operations: deque[tuple[Operation, str | None]] = deque()
         self._chunk_ends: deque[str] = deque()
         self.receive(to, clear, chunks)
 
     def receive(self, to: str, clear: str, chunks: Sequence[bytes]) -> None:
-        """Takes more of the lane into the hand."""
+        """Takes more of the lane into the buffer. Raises UnreadableChunk."""
         self.to = to
         self.clear = clear
         for chunk in chunks:
@@ -167,47 +85,48 @@ class Buffer:
                 last = operation.sequence
         return None
 
-    def deliver_all(self) -> None:
-        """Nothing that is held is moot any more: the clear cannot be run."""
-        self._moot_after = None
-
     def __len__(self) -> int:
         return len(self._operations)
-
-    @property
-    def chunks(self) -> int:
-        """Chunks of the lane that hold something of the hand."""
-        while self._chunk_ends and self._chunk_ends[0] <= self.settled:
-            self._chunk_ends.popleft()
-        return len(self._chunk_ends)
-
-    @property
-    def next_ms(self) -> int | None:
-        """Stream time of the next operation held."""
-        return self._operations[0][0].ms if self._operations else None
 
     def settle(self, batch: Batch) -> None:
         """The batch at the head is done with."""
         for _ in range(batch.taken):
             self._operations.popleft()
         self.settled = batch.last
+        while self._chunk_ends and self._chunk_ends[0] <= self.settled:
+            self._chunk_ends.popleft()
 
     def cut(self, how: BatchPolicy, limit: int | None = None) -> Batch | None:
-        """The next batch, of at most `limit` operations; None when the hand is empty. Does not change the hand."""
+        """The next batch, of at most `limit` operations; None when the buffer is empty. Does not change it."""
         if not self._operations:
             return None
         size = how.size if limit is None else min(limit, how.size)
-        moot = (self._moot_after, self.clear) if self._moot_after is not None else ("", "")
-        return _Cutter(self._operations, how, size, moot, self.still_open).batch()
+        # A clear that is set aside will not run, and so nothing is moot on its word.
+        runs = self._moot_after is not None and self.clear not in self.aside
+        moot = (self._moot_after or "", self.clear) if runs else ("", "")
+        return _Cutter(self._operations, how, size, moot, self.still_open, self.aside).batch()
 
     @property
     def retries(self) -> list[Retry]:
         """What the operations held carry that come out of the quarantine."""
         return [operation.retry for operation, _ in self._operations if operation.retry is not None]
 
-    def up_to(self, sequence: str) -> int:
-        """Operations held up to a sequence."""
-        return sum(operation.sequence <= sequence for operation, _ in self._operations) if sequence else 0
+    def profiles_after(self, sequence: str, kind: Kind) -> list[Operation]:
+        """Profiles of one kind behind a sequence, whatever becomes of them."""
+        return [o for o, _ in self._operations if o.sequence > sequence and o.kind == kind]
+
+    def between(self, after: str, up_to: str) -> int:
+        """Operations held behind a sequence up to another."""
+        return sum(after < operation.sequence <= up_to for operation, _ in self._operations) if up_to else 0
+
+    def beyond(self, batch: Batch) -> Beyond:
+        """What will be held when the batch is settled."""
+        left = len(self._operations) - batch.taken
+        return {
+            "next_ms": self._operations[batch.taken][0].ms if left else None,
+            "held_operations": left,
+            "held_chunks": sum(end > batch.last for end in self._chunk_ends),
+        }
 
 
 class _Cutter:
@@ -219,88 +138,106 @@ class _Cutter:
         how: BatchPolicy,
         size: int,
         moot: tuple[str, str],
-        still_open: frozenset[str],
+        still_open: Mapping[str, str],
+        aside: Mapping[str, Rejection],
     ) -> None:
         self._operations = operations
         self._how = how
         self._room = size
         self._moot_after, self._clear = moot
         self._still_open = still_open
-        self._spellings: dict[Key, Key] = {}
+        self._aside = aside
+        self._refused = _entries(operations, aside) if aside else frozenset()
         first, name = operations[0]
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
-        self._live = self._batch.live
+        self._members: dict[Key | str, Keyed] = {}
 
     def batch(self) -> Batch:
         last = None
         for operation, name in self._operations:
-            if not self._takes(operation, name):
+            if not (self._takes_event if operation.kind > _REMOVE else self._takes)(operation, name):
                 break
             self._batch.taken += 1
             last = operation
             if operation.retry is not None:
                 self._batch.retried.append(operation)
-            if not operation.is_profile:
+            if operation.kind > _REMOVE:
                 break
         if last is not None:
             self._batch.last = last.sequence
-        self._sort()
+        self._batch.members = list(self._members.values())
         return self._batch
 
-    def _takes(self, operation: Operation, name: str | None) -> bool:
-        """Puts one operation into the batch; False if the batch ends before it."""
+    def _takes_event(self, event: Operation, name: str | None) -> bool:
+        """With a clear goes what it makes moot, and nothing else with any event."""
         batch = self._batch
-        if not operation.is_profile:
-            # With a clear goes what it makes moot, and nothing else with any event.
-            if batch.taken > (batch.moot if operation.sequence == self._clear else 0):
-                return False
-            batch.counted = 1
-            batch.name = name
-            if self._is_gone(operation):
-                batch.moot += 1
-            else:
-                batch.event = operation
-            return True
+        if batch.taken > (batch.moot if event.sequence == self._clear else 0):
+            return False
+        batch.counted = 1
+        batch.name = name
+        if self._is_gone(event):
+            batch.moot += 1
+        elif event.sequence in self._aside:
+            batch.aside.append(Rejected.of(event, self._aside[event.sequence], None))
+        else:
+            batch.event = event
+        return True
+
+    def _takes(self, operation: Operation, name: str | None) -> bool:
+        """Puts one profile's operation into the batch; False if the batch ends before it."""
+        batch = self._batch
         if self._moot_after < operation.sequence < self._clear:
             batch.moot += 1
             return True
         if self._room == 0 or (name != batch.name and batch.taken > batch.moot):
             return False
         batch.name = name
+        self._room -= 1
+        batch.counted += 1
         row = Row(profile(operation.body), operation.event_time_us, operation.number)
+        refused = self._aside.get(operation.sequence)
         try:
             key = key_of(row.profile, self._how.key)
         except RowProblem as problem:
-            batch.rejected.append(Rejected.unusable(operation, problem))
+            if refused is None:
+                batch.rejected.append(Rejected.unusable(operation, problem))
+            else:
+                batch.aside.append(Rejected.of(operation, refused, None))
+            return True
+        if refused is not None and not self._is_gone(operation):
+            batch.aside.append(Rejected.of(operation, refused, key))
         else:
-            if not self._admits(key, Member(operation, row)):
-                return False
-        self._room -= 1
-        batch.counted += 1
+            self._keep(Keyed(operation, key, row))
         return True
 
-    def _admits(self, key: Key, member: Member) -> bool:
-        """A key that differs from an earlier one only in case or trailing blanks may be the same to the target."""
-        folded = (key[0].rstrip().casefold(),) if len(key) == 1 else tuple(part.rstrip().casefold() for part in key)
-        if self._spellings.setdefault(folded, key) != key:
-            return False
+    def _keep(self, member: Keyed) -> None:
+        """The last operation of the very same key is the one that counts, where anything is merged."""
         if self._is_gone(member.operation):
             self._batch.moot += 1
-            return True
-        before = self._live.get(key)
+            return
+        if not self._how.ordering.merges:
+            self._members[member.operation.sequence] = member
+            return
+        before = self._members.get(member.key)
         if before is not None:
             self._batch.merged += 1
             # What is retried is older than all that the lane still holds (rule 30).
             if member.operation.retry is not None and before.operation.retry is None:
-                return True
-        self._live[key] = member
-        return True
+                return
+            # It takes its place in the order, too.
+            del self._members[member.key]
+        self._members[member.key] = member
 
     def _is_gone(self, operation: Operation) -> bool:
-        return operation.retry is not None and operation.retry.entry not in self._still_open
+        """Whether something came after what it was retried for, or the same entry has been refused once more."""
+        retry = operation.retry
+        if retry is None:
+            return False
+        return retry.entry not in self._still_open or (
+            retry.entry in self._refused and operation.sequence not in self._aside
+        )
 
-    def _sort(self) -> None:
-        """Removes before adds, each by key: two deliverers on one table then lock rows in one order."""
-        for _, member in sorted(self._live.items(), key=lambda item: item[0]):
-            rows = self._batch.adds if member.operation.kind == _ADD else self._batch.removes
-            rows.append(member)
+
+def _entries(operations: Iterable[tuple[Operation, str | None]], aside: Mapping[str, Rejection]) -> frozenset[str]:
+    """The entries of the quarantine that are set aside again."""
+    return frozenset(each.retry.entry for each, _ in operations if each.retry is not None and each.sequence in aside)

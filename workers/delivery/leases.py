@@ -6,7 +6,6 @@ the claim was sent, on a clock that goes on while the machine sleeps: a COMMIT i
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from redis import RedisError
 
 from workers.lanes.store import LEASE_MS
+from workers.log import HEARTBEAT_FAILED, LEASE_NOT_RENEWED, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from workers.lanes import Lanes
     from workers.lanes.messages import Release
 
-log = logging.getLogger(__name__)
-
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 RENEW_EVERY = LEASE_MS / 10_000
 """Seconds between renewals, 3: a permit lives 10 s, a lease 30 s."""
+
+
+MOST_LEFT = 1_000
+"""Lanes to give back that are remembered while Redis is away; those beyond wait for the end of their lease."""
 
 
 def now() -> float:
@@ -36,13 +38,15 @@ def now() -> float:
 class Lease:
     """One lane, held by one deliverer.
 
+    claim     id of the claim that owns the lane
     sent      `now()` from before the claim was sent
     deadline  `now()` beyond which nothing renews it, however alive the process looks (rule 12)
     """
 
-    def __init__(self, integration: str, segment: str, queue: str, token: str, sent: float) -> None:
+    def __init__(self, integration: str, segment: str, claim: str, queue: str, token: str, sent: float) -> None:
         self.integration = integration
         self.segment = segment
+        self.claim = claim
         self.queue = queue
         self.token = token
         self.renewed = sent
@@ -71,35 +75,31 @@ class Heartbeat:
     def __init__(self, lanes: Callable[[], Lanes]) -> None:
         self._lanes = lanes
         self._leases: set[Lease] = set()
-        self._left: dict[tuple[str, str], tuple[Lease, Release]] = {}
+        self._left: dict[str, Release] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-
-    def forget(self) -> None:
-        """In a forked child: the parent's leases are the parent's."""
-        self._leases = set()
-        self._left = {}
-        self._lock = threading.Lock()
-        self._thread = None
 
     def watch(self, lease: Lease) -> None:
         """Renews this lease from now on."""
         with self._lock:
             self._leases.add(lease)
-            self._left.pop((lease.integration, lease.segment), None)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="segsync-heartbeat", daemon=True)
-                self._thread.start()
+            self._start()
 
     def drop(self, lease: Lease) -> None:
         """The lane was given back."""
         with self._lock:
             self._leases.discard(lease)
 
-    def give_back(self, lease: Lease, release: Release) -> None:
-        """Releases a lane as soon as Redis can be told, so that nobody waits for the lease of who has let go."""
+    def give_back(self, release: Release) -> None:
+        """Releases a lane as soon as Redis can be told, so that nobody waits for the lease of who has let go.
+
+        However late that is: it names its claim, and so frees nobody else's lane.
+        """
         with self._lock:
-            self._left[lease.integration, lease.segment] = lease, release
+            self._left[release.claim] = release
+            while len(self._left) > MOST_LEFT:
+                del self._left[next(iter(self._left))]
+            self._start()
 
     def _run(self) -> None:
         while True:
@@ -110,29 +110,35 @@ class Heartbeat:
                 for lease in leases:
                     self._renew(lease)
                 self._release_what_was_left()
-            except Exception:  # a thread that ends would renew nothing any more, without a word
-                log.exception("the heartbeat failed; it goes on")
+            except Exception as error:  # noqa: BLE001 - a thread that ends would renew nothing any more, without a word
+                tell(HEARTBEAT_FAILED, error=type(error).__name__)
 
     def _release_what_was_left(self) -> None:
-        # Under the lock: nothing of ours may claim such a lane and lose it to this.
         with self._lock:
-            for lane, (lease, release) in list(self._left.items()):
-                try:
-                    if lease.left() > RENEW_EVERY:  # else it is about to be anybody's
-                        self._lanes().release(release)
-                except RedisError:
-                    return
-                del self._left[lane]
+            left = list(self._left.values())
+        for release in left:
+            try:
+                self._lanes().release(release)
+            except RedisError:
+                return
+            with self._lock:
+                self._left.pop(release.claim, None)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="segsync-heartbeat", daemon=True)
+            self._thread.start()
 
     def _renew(self, lease: Lease) -> None:
         sent = now()
         if sent - lease.renewed < RENEW_EVERY or sent > lease.deadline:
             return
         try:
-            if self._lanes().renew(lease.integration, lease.segment, lease.queue, lease.token):
+            if self._lanes().renew(lease.integration, lease.segment, lease.claim, lease.queue, lease.token):
                 lease.extend(sent)
             else:
                 lease.lost = True
         except RedisError as error:
             # The lease runs on; if Redis stays away, the deliverer will not commit (Lease.left).
-            log.warning("lease of %s/%s not renewed: %s", lease.integration, lease.segment, type(error).__name__)
+            name = type(error).__name__
+            tell(LEASE_NOT_RENEWED, integration=lease.integration, segment=lease.segment, error=name)

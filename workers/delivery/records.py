@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from workers.delivery.superseding import Change, change, slots
+from workers.delivery.superseding import Change, change, first_sequence, slots
 from workers.events.event import Kind, raw_excerpt
 from workers.events.profiles import profile
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 
 if TYPE_CHECKING:
-    from workers.delivery.batching import Batch, Rejected
+    from collections.abc import Mapping
+
+    from workers.delivery.batch import Batch, Rejected
     from workers.delivery.leases import Lease
     from workers.errors import TargetError
 
@@ -55,16 +57,15 @@ def failed(
     attempts: int,
     started: float,
     error: TargetError,
-    event_type: str,
     *,
     held: bool,
 ) -> Delivery:
-    """A batch that was not committed, as far as we know; `event_type` is that of the query that failed, or ""."""
+    """A batch that was not committed, as far as we know."""
     outcome = "held" if held else "retry"
     record = _delivery(
         connector, lease, batch, attempts, started, outcome=outcome, code=error.code, reason=error.reason
     )
-    return structs.replace(record, event_type=event_type)
+    return structs.replace(record, event_type=error.event_type)
 
 
 def _delivery(
@@ -105,12 +106,13 @@ def _delivery(
 
 
 def set_aside(
-    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool
+    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool, since: Mapping[str, str]
 ) -> tuple[list[Quarantined], Change]:
     """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there."""
     entries = [quarantined(lease, each, slot) for each, slot in zip(rejected, slots(batch, rejected), strict=True)]
-    opened = [(entry.slot, entry.uid) for entry in entries]
-    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open)
+    firsts = [first_sequence(each.operation, since) for each in rejected]
+    opened = [(entry.slot, entry.uid, first) for entry, first in zip(entries, firsts, strict=True)]
+    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open, since=since)
 
 
 def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:

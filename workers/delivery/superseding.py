@@ -16,9 +16,10 @@ import msgspec
 from workers.events.event import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from workers.delivery.batching import Batch, Key, Rejected
+    from workers.delivery.batch import Batch, Key, Rejected
+    from workers.lanes import Operation
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -34,14 +35,15 @@ class Change(NamedTuple):
 
     retried  (slot, entry, state, code) of each operation that came out of the quarantine
     written  slots of what was committed
-    cleared  sequence of the clear that was committed, or ""
-    opened   (slot, entry) of what goes to the quarantine
+    cleared  sequence of the clear that was committed, or "": the one it had first, if it was retried. It supersedes
+             what is older, and nothing that came after it
+    opened   (slot, entry, first sequence) of what goes to the quarantine
     """
 
     retried: list[tuple[str, str, str, str]]
     written: list[str]
     cleared: str
-    opened: list[tuple[str, str]]
+    opened: list[tuple[str, str, str]]
 
     def packed(self) -> bytes:
         """For settle.lua; b"" where there is nothing to do."""
@@ -57,7 +59,7 @@ def slots(batch: Batch, rejected: Sequence[Rejected]) -> list[str]:
     """The slot of each rejected operation."""
     if not rejected:
         return []
-    keys = {member.operation.sequence: key for key, member in batch.live.items()}
+    keys = batch.keys()
     return [_slot(each, keys) for each in rejected]
 
 
@@ -70,39 +72,52 @@ def _slot(rejected: Rejected, keys: dict[str, Key]) -> str:
 
 
 def change(
-    batch: Batch, rejected: Sequence[Rejected], opened: list[tuple[str, str]], *, idle: bool, has_open: bool
+    batch: Batch,
+    rejected: Sequence[Rejected],
+    opened: list[tuple[str, str, str]],
+    *,
+    idle: bool,
+    has_open: bool,
+    since: Mapping[str, str],
 ) -> Change:
     """What a settled batch means.
 
-    opened    (slot, entry) of what was rejected
+    opened    (slot, entry, first sequence) of what was rejected
     idle      whether no query is configured for the segment event that it is
     has_open  whether the lane has open entries: without any, what was written need not be told
+    since     of each entry that is retried: the sequence that it had first
     """
     refused = {each.operation.sequence for each in rejected}
     retried = _retried(batch, refused, idle=idle) if batch.retried else []
     event = None if batch.event is None or idle or refused else batch.event
-    cleared = event.sequence if event is not None and event.kind == Kind.CLEAR else ""
+    cleared = first_sequence(event, since) if event is not None and event.kind == Kind.CLEAR else ""
     written = list(_written(batch, refused)) if has_open else []
     if has_open and event is not None and not cleared:
         written.append(SEGMENT)
-    return Change(retried, written, cleared, [pair for pair in opened if pair[0]])
+    return Change(retried, written, cleared, [each for each in opened if each[0]])
+
+
+def first_sequence(operation: Operation, since: Mapping[str, str]) -> str:
+    """When it came in, however often it was retried."""
+    first = since.get(operation.retry.entry, "") if operation.retry is not None else ""
+    return first or operation.sequence
 
 
 def _written(batch: Batch, refused: set[str]) -> Iterator[str]:
     """What is retried supersedes nothing: it was the entry of its slot, or had none."""
     normal = [
-        key
-        for key, member in batch.live.items()
+        member.key
+        for member in batch.members
         if member.operation.retry is None and member.operation.sequence not in refused
     ]
     if normal:
         yield CLEAR
-    yield from map(slot_of_key, normal)
+    yield from map(slot_of_key, dict.fromkeys(normal))
 
 
 def _retried(batch: Batch, refused: set[str], *, idle: bool) -> list[tuple[str, str, str, str]]:
     """What came of each entry; of an entry that was retried twice, what came of the one that was not merged."""
-    delivered = {member.operation.sequence for member in batch.live.values()}
+    delivered = {member.operation.sequence for member in batch.members}
     if batch.event is not None and not idle:
         delivered.add(batch.event.sequence)
     found: dict[str, tuple[str, str, str, str]] = {}

@@ -1,19 +1,17 @@
-"""What a turn is made of: the lane while it is served, how it can end, and what a target refuses."""
+"""A lane while it is served, and how that can end."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workers.delivery.batching import Rejected
-from workers.errors import ErrorClass, HoldLevel, Matter, TargetError
-
 if TYPE_CHECKING:
+    from workers.connectors.contract import Rejection
+    from workers.delivery.batch import Batch
     from workers.delivery.batching import Buffer
     from workers.delivery.leases import Lease
     from workers.integrations import Integration
-    from workers.lanes import Operation
+    from workers.lanes import More
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,94 +49,73 @@ class Failed:
         return f"{self.integration}/{self.segment}: {self.code}: {self.reason}"
 
 
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The lane is not ours any more; `failure` where a try failed."""
+
+    failure: Failed | None = None
+
+
 Result = NothingDue | TimeOver | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What shapes the batch after one that is settled; as in Turn."""
+
+    limit: int | None
+    suspect: str
+    passed: frozenset[str]
+    aside: dict[str, Rejection]
 
 
 @dataclass(slots=True)
 class Turn:
     """One lane while it is served.
 
-    tried_to last sequence that somebody may have tried before this turn, or ""
-    open     its entries in the quarantine
-    no_room  whether the quarantine has no room for more of the integration's
-    running  event type of the query that runs, or that failed; "" outside of queries
+    attempts  failed tries of the batch at the head
+    limit     the most operations the next batch may have; None: as many as configured
+    suspect   end of the batch in which the one at fault is looked for, or ""
+    passed    event types of which something passed since it began to fail
+    tried_to  last sequence that somebody may have tried before this turn, or ""
+    deadly    whether the head of the lane has ended every process that touched it
+    probing   id of the integration's hold that this turn is the probe of, or ""
+    ends      time.monotonic() at which others get their turn
+    aside     what the lane says is to go to the quarantine, by sequence
+    open      its entries in the quarantine
+    no_room   whether the quarantine has no room for more of the integration's
     """
 
     integration: Integration
     lease: Lease
-    hand: Buffer
-    attempts: int
-    limit: int | None
-    suspect: str
-    tried_to: str
-    deadly: bool
+    buffer: Buffer
     ends: float
+    attempts: int = 0
+    limit: int | None = None
+    suspect: str = ""
+    passed: frozenset[str] = frozenset()
+    tried_to: str = ""
+    deadly: bool = False
+    probing: str = ""
+    aside: dict[str, Rejection] = field(default_factory=dict)
     open: int = 0
     no_room: bool = False
-    running: str = ""
 
+    def set_aside(self, aside: dict[str, Rejection]) -> None:
+        """The lane says so now."""
+        self.aside, self.buffer.aside = aside, aside
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The one operation a target refused, and the error that it refused it with.
+    def halve(self, batch: Batch, limit: int) -> None:
+        """A shorter head of the batch is next."""
+        self.suspect, self.limit = batch.last, limit
+        self.attempts += 1
 
-    may_be_ours  whether the batch may have been committed by an earlier try
-    """
-
-    operation: Operation
-    error: TargetError
-    may_be_ours: bool
-
-    @property
-    def already_there(self) -> bool:
-        """Then it is no one's fault: what the error complains of is most likely our own earlier try."""
-        return self.may_be_ours and self.error.matter is Matter.UNIQUE_KEY
-
-    @property
-    def rejected(self) -> Rejected:
-        """For the quarantine."""
-        code = "already there" if self.already_there else self.error.code
-        return Rejected(self.operation, code, self.error.reason, self.error.detail)
-
-    @property
-    def counts_as(self) -> str:
-        """The profile, hashed, as it counts towards the query's being at fault; '' if it does not (rule 23)."""
-        return "" if self.already_there else hashlib.sha256(self.operation.body).hexdigest()[:16]
-
-    def as_query_fault(self) -> TargetError:
-        """What it is when most profiles are refused."""
-        reason = f"most profiles are refused, so the query must be at fault: {self.error.reason}"
-        return TargetError(ErrorClass.HOLD, self.error.code, reason, level=HoldLevel.INTEGRATION)
-
-
-class LeaseOver(TargetError):
-    """The lease has not enough time left for a COMMIT: another may take the lane, so nothing was committed."""
-
-    def __init__(self) -> None:
-        super().__init__(ErrorClass.RETRY, "segsync lease", "the lease ran out before COMMIT; nothing was committed")
-
-
-class NoRoom(TargetError):
-    """The quarantine has as many entries of the integration as it may have, and this batch would add to them.
-
-    Only its lane is held: what is good in the others goes on.
-    """
-
-    def __init__(self, most: int) -> None:
-        reason = f"{most:,} of its entries are open, which is its max_quarantine: retry or drop them, or raise it"
-        super().__init__(ErrorClass.HOLD, "segsync quarantine", reason, level=HoldLevel.LANE)
-
-
-class PositionAlarm(TargetError):
-    """What `segsync_position` says does not fit what was delivered; the lane is held until a person decides."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(ErrorClass.HOLD, "segsync position", what, level=HoldLevel.LANE)
-
-
-class NoMemory(TargetError):
-    """The process may not have the memory that the batch needs: tried three times, then halved (rule 13)."""
-
-    def __init__(self, attempts: int) -> None:
-        error_class = ErrorClass.SPLIT if attempts >= 2 else ErrorClass.RETRY  # noqa: PLR2004 - rule 13
-        super().__init__(error_class, "segsync memory", "the batch needs more memory than the process may have")
+    def goes_on_after(self, batch: Batch, more: More, following: Following, *, lifted: bool) -> None:
+        """The batch is settled, and the lane still ours; `lifted`: what it was the probe of is held no longer."""
+        self.buffer.settle(batch)
+        self.buffer.receive(more.to, more.clear, more.chunks)
+        self.attempts, self.deadly = 0, False
+        self.limit, self.suspect, self.passed = following.limit, following.suspect, following.passed
+        self.set_aside(following.aside)
+        self.probing = "" if lifted else self.probing
+        self.open, self.no_room = more.open, more.no_room

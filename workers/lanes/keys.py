@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+HOLD_FIELDS = ("hold", "hold_code", "hold_until", "hold_id", "hold_since", "hold_segment")
+"""What an integration's or connector's hash says of its being held; scripts write it (lanes/common.lua)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:

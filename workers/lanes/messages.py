@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +72,23 @@ class Move:
 class Claimed:
     """A lane that is ours until its lease ends, with the operations handed out.
 
+    claim     id of the claim that owns it: every later call of the turn names it
     done      last settled sequence, '' if none since the lane was last empty
     to        last sequence handed out
     clear     sequence of the last clear in the lane that makes what is before it moot, or ''
     attempts  failed tries of the batch at the head
     limit     the most operations a batch may have after a failure; None: as many as configured
-    suspect   end of the batch in which a bad profile is looked for, or ''
+    suspect   end of the batch in which the one at fault is looked for, or ''
+    passed    event types of which something passed since it began to fail
     tried_to  last sequence that somebody may have tried before, or ''
     deadly    whether its first operation has ended every process that touched it
-    hold      why the lane is held, or ''
+    probing   id of the integration's hold that this is the probe of, or ''
     open      entries of the lane in the quarantine
     no_room   whether the quarantine has as many entries of the integration as it may have
+    aside     what is to go to the quarantine, packed by who has found it
     """
 
+    claim: str
     integration: str
     segment: str
     done: str
@@ -92,11 +97,13 @@ class Claimed:
     attempts: int
     limit: int | None
     suspect: str
+    passed: frozenset[str]
     tried_to: str
     deadly: bool
-    hold: str
+    probing: str
     open: int
     no_room: bool
+    aside: bytes = field(repr=False)
     chunks: list[bytes] = field(repr=False)
 
 
@@ -107,7 +114,12 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The connector's circuit is open: connect, and say with `circuit` what came of it."""
+    """The connector is held, or its circuit is open: connect, and say with `circuit` what came of it.
+
+    hold  id of the hold that this is the probe of, or ''
+    """
+
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +140,21 @@ class Rest:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Another owner has the lane by now: nothing was changed."""
+    """Another claim has the lane by now: nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Systemic:
-    """So many profiles are refused that the query must be at fault; nothing was settled."""
+    """So many profiles are refused that the query must be at fault; nothing was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a deliverer says when it has committed a batch, and what it still holds; see settle.lua."""
+    """What a deliverer says when it is done with a batch, and what it still holds; see settle.lua."""
 
     integration: str
     segment: str
+    claim: str
     settled_before: str
     settled: str
     operations: int
@@ -151,7 +164,10 @@ class Settlement:
     go_on: bool
     limit: int | None = None
     suspect: str = ""
-    bad: str = ""
+    passed: AbstractSet[str] = frozenset()
+    lifts: str = ""
+    good: int = 0
+    aside: bytes = b""
     change: bytes = b""
     entries: int = 0
     tried_to: str = ""
@@ -160,15 +176,21 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Why a lane is given back unsettled; see release.lua."""
+    """Why a lane is given back unsettled; see release.lua. Without a lane: whatever the claim got."""
 
     integration: str
     segment: str
+    claim: str
     how: str = "untried"
     delay_ms: int = 0
+    attempts: int = 0
     limit: int | None = None
     suspect: str = ""
+    passed: AbstractSet[str] = frozenset()
+    bad: str = ""
+    aside: bytes = b""
     level: str = ""
+    connector: str = ""
     code: str = ""
     reason: str = ""
     records: Sequence[bytes] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -112,15 +113,22 @@ class Lanes:
         arguments += (move.events, move.operations, move.ignored, move.quarantined, *move.records)
         return bool(self._call("append", *arguments)[0] == b"ok")
 
-    def claim(self, connector: str, token: str, parallelism: int) -> Claimed | Idle | Probe:
-        """The connector's next due lane, with operations to deliver."""
-        reply = self._call("claim", connector, self.owner, LEASE_MS, token, PERMIT_MS, parallelism, BUDGET_BYTES)
+    def new_claim(self) -> str:
+        """A claim's id, which is sent with every later call of its turn."""
+        return f"{self.owner}/{secrets.token_hex(8)}"
+
+    def claim(self, connector: str, token: str, parallelism: int, claim: str | None = None) -> Claimed | Idle | Probe:
+        """The connector's next due lane, with operations to deliver; `claim` is a new id unless given."""
+        claim = claim or self.new_claim()
+        reply = self._call("claim", connector, claim, LEASE_MS, token, PERMIT_MS, parallelism, BUDGET_BYTES)
         if reply[0] == b"idle":
             return Idle()
         if reply[0] == b"probe":
-            return Probe()
+            return Probe(reply[1].decode())
         integration, segment, done, to, clear = (part.decode() for part in reply[1:6])
+        suspect, passed, tried_to = (part.decode() for part in reply[8:11])
         return Claimed(
+            claim,
             integration,
             segment,
             done,
@@ -128,32 +136,35 @@ class Lanes:
             clear,
             attempts=int(reply[6]),
             limit=int(reply[7]) or None,
-            suspect=reply[8].decode(),
-            tried_to=reply[9].decode(),
-            deadly=bool(reply[10]),
-            hold=reply[11].decode(),
-            open=reply[12],
-            no_room=bool(reply[13]),
-            chunks=reply[14:],
+            suspect=suspect,
+            passed=frozenset(passed.split()),
+            tried_to=tried_to,
+            deadly=bool(reply[11]),
+            probing=reply[12].decode(),
+            open=reply[13],
+            no_room=bool(reply[14]),
+            aside=reply[15],
+            chunks=reply[16:],
         )
 
     def rescore(self) -> bool:
         """Puts some due times right, after the clock or the settings have changed; False where none is left."""
         return bool(self._call("rescore", RESCORE_LANES, LEASE_MS)[0] == b"more")
 
-    def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
-        """Opens a connector's circuit, or closes it where no code is given; ms until the next probe."""
-        how = "open" if code else "close"
-        delay: Any = self._call("circuit", connector, how, code, reason)
+    def circuit(
+        self, connector: str, how: str, *, delay_ms: int = 0, code: str = "", reason: str = "", hold: str = ""
+    ) -> int:
+        """What came of connecting: `how` is "open", "hold" or "close"; ms until the next probe. See circuit.lua."""
+        delay: Any = self._call("circuit", connector, how, code, reason, delay_ms, hold)
         return int(delay)
 
-    def settle(self, done: Settlement) -> More | Rest | Lost | Systemic:
-        """Trims what was committed, records it, and says how the turn goes on."""
+    def settle(self, done: Settlement) -> More | Rest | Lost:
+        """Trims what is done with, records it, and says how the turn goes on."""
         reply = self._call(
             "settle",
             done.integration,
             done.segment,
-            self.owner,
+            done.claim,
             done.settled_before,
             done.settled,
             done.operations,
@@ -165,7 +176,10 @@ class Lanes:
             BUDGET_BYTES,
             "" if done.limit is None else done.limit,
             done.suspect,
-            done.bad,
+            " ".join(sorted(done.passed)),
+            done.lifts,
+            done.good,
+            done.aside,
             done.change,
             done.entries,
             done.tried_to,
@@ -173,18 +187,19 @@ class Lanes:
         )
         if reply[0] == b"more":
             return More(reply[1].decode(), reply[2].decode(), reply[3], bool(reply[4]), reply[5:])
-        if reply[0] == b"systemic":
-            return Systemic()
         return Lost() if reply[0] == b"lost" else Rest()
 
-    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> frozenset[str]:
-        """Those of these entries of the quarantine that nothing came after, and nobody dropped."""
+    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> dict[str, str]:
+        """Those of these entries of the quarantine that nothing came after, and nobody dropped.
+
+        Each with the sequence that it had when it first came in; "" where it was opened by a segsync that kept none.
+        """
         if not retries:
-            return frozenset()
+            return {}
         key = f"{self.namespace}:open:{integration}:{segment}"
         found: Any = self.redis.hmget(key, [retry.slot for retry in retries])
-        pairs = zip(retries, found, strict=True)
-        return frozenset(retry.entry for retry, entry in pairs if entry == retry.entry.encode())
+        opened = dict((value or b"").decode().partition(" ")[::2] for value in found)
+        return {retry.entry: opened[retry.entry] for retry in retries if retry.entry in opened}
 
     def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
         """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""
@@ -195,24 +210,29 @@ class Lanes:
         """Marks entries of the quarantine dropped, so that a retry on its way leads nowhere."""
         self._call("entries", "drop", by, *(part for each in entries for part in each.where))
 
-    def release(self, release: Release) -> bool:
-        """Gives a lane back unsettled; False if it was another's already."""
+    def release(self, release: Release) -> bool | Systemic:
+        """Gives a lane back unsettled, or keeps it for a shorter batch; False if it was another claim's already."""
         reply = self._call(
             "release",
             release.integration,
             release.segment,
-            self.owner,
+            release.claim,
             release.how,
             release.delay_ms,
+            release.attempts,
             "" if release.limit is None else release.limit,
             release.suspect,
+            " ".join(sorted(release.passed)),
             release.level,
+            release.connector,
             release.code,
             release.reason,
             LEASE_MS,
+            release.bad,
+            release.aside,
             *release.records,
         )
-        return bool(reply[0] == b"ok")
+        return Systemic() if reply[0] == b"systemic" else bool(reply[0] == b"ok")
 
     def next_waiting(self) -> Waiting | None:
         """A lane that `append` has noted as long and old, once; None where there is none (any more)."""
@@ -251,9 +271,9 @@ class Lanes:
         reply = self._call("compact", done.integration, done.segment, done.first, *lists, done.less, *done.records)
         return bool(reply[0] == b"ok")
 
-    def renew(self, integration: str, segment: str, queue: str, token: str) -> bool:
-        """Keeps a lane and a permit; False if the lane is another's by now."""
-        return bool(self._call("renew", integration, segment, self.owner, LEASE_MS, queue, token, PERMIT_MS))
+    def renew(self, integration: str, segment: str, claim: str, queue: str, token: str) -> bool:
+        """Keeps a lane and a permit; False if the lane is another claim's by now."""
+        return bool(self._call("renew", integration, segment, claim, LEASE_MS, queue, token, PERMIT_MS))
 
     def give_back(self, queue: str, token: str) -> None:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""

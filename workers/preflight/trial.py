@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import FrameType
 
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import PooledSession, SqlConnector
 
 SAVEPOINT = "segsync_try"
 SURPRISE = "surprise"
@@ -154,7 +155,7 @@ class _Trial:
     def __init__(self, target: Target, interrupt: _Interrupt, outcome: Outcome) -> None:
         self._target = target
         self._vendor = VENDORS[target.dialect]
-        self._connector: Connector = connect(target)
+        self._connector: SqlConnector = connect(target)
         self._interrupt = interrupt
         self._outcome = outcome
         # Marks the session as ours; of a new name for each try, so that nobody waits for it.
@@ -171,7 +172,7 @@ class _Trial:
             self._connector.dispose()
 
     def _batch(self, batch: Sequence[TriedQuery]) -> None:
-        session: Session | None = None
+        session: PooledSession | None = None
         error: TargetError | None = None
         try:
             session = self._connector.open()
@@ -200,7 +201,7 @@ class _Trial:
             self._outcome.failed = True
             next(query for query in batch if len(query.tried) < len(query.statements)).tried.append(error)
 
-    def _undo(self, session: Session, error: TargetError | None) -> None:
+    def _undo(self, session: PooledSession, error: TargetError | None) -> None:
         """Ends the transaction, whatever state it is in."""
         if not self._interrupt.asked and self._outcome.unreachable is None:
             self._outcome.committed = self._committed(session, error)
@@ -210,7 +211,7 @@ class _Trial:
         if self._interrupt.asked:
             self._end_ours()
 
-    def _committed(self, session: Session, error: TargetError | None) -> bool:
+    def _committed(self, session: PooledSession, error: TargetError | None) -> bool:
         """Whether something was, or may have been, committed in this transaction."""
         surprised = error is not None and error.code.endswith(SURPRISE)
         if not self._vendor.lost_savepoint:
@@ -241,7 +242,7 @@ class _Trial:
             logging.disable(logging.NOTSET)
 
 
-def _run(session: Session, batch: Sequence[TriedQuery]) -> TargetError | None:
+def _run(session: PooledSession, batch: Sequence[TriedQuery]) -> TargetError | None:
     """Runs a batch's statements in order, up to the first that fails; returns why."""
     for query in batch:
         for statement in query.statements:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
+from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published
 from workers.templates import QueryKind
 
@@ -158,7 +159,7 @@ def _write_integrations(pipe: Pipeline, keys: Keys, settings: Settings, known: s
     for integration in settings.integrations.values():
         pipe.hset(keys.integration(integration.key), mapping=_for_scripts(integration))
         # A changed file is the cure for most holds: what was held is tried at once.
-        pipe.hdel(keys.integration(integration.key), "orphaned", "hold", "hold_code", "hold_until")
+        pipe.hdel(keys.integration(integration.key), "orphaned", *HOLD_FIELDS)
         pipe.sadd(keys.integrations, integration.key)
     for key in known - set(settings.integrations):
         pipe.hset(keys.integration(key), mapping={"active": 0, "orphaned": 1})
@@ -186,7 +187,7 @@ def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iter
     for connector in settings.connectors.values():
         pipe.sadd(keys.connectors, connector.key)
         pipe.hset(keys.connector(connector.key), mapping={"parallelism": connector.parallelism})
-        pipe.hdel(keys.connector(connector.key), "hold", "hold_code", "hold_until")
+        pipe.hdel(keys.connector(connector.key), *HOLD_FIELDS)
         pipe.delete(keys.next(connector.key))
         mine = [i.key for i in settings.integrations.values() if i.connector == connector.key]
         if mine:  # each is worth a look at once

@@ -65,7 +65,7 @@ def test_a_pause_returns_when_the_delivery_in_flight_is_over(place: Place) -> No
     waiting.join(0.5)
     assert waiting.is_alive()
 
-    lanes.release(Release("crm", claimed.segment))
+    lanes.release(Release("crm", claimed.segment, claimed.claim))
     waiting.join(5)
     assert not waiting.is_alive()
 

@@ -11,7 +11,7 @@ from tests.integration.jobs import add, clear, remove, upsert
 from tests.servers.postgresql import PostgresqlServer
 from tests.targets import TargetDatabase
 from workers import outcomes
-from workers.errors import ErrorClass, TargetError
+from workers.errors import ErrorClass, Phase, TargetError
 from workers.lanes import Lost
 
 if TYPE_CHECKING:
@@ -278,12 +278,12 @@ def test_what_an_earlier_try_has_written_is_already_there(one: Job, monkeypatch:
 def test_a_lane_that_found_no_connection_was_not_tried(one: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is no fault of the lane's: nothing is counted against it, and it goes as soon as the target is back."""
     one.push(add(7, "A"))
-    deliverer: Any = one.runtime._deliverer("crm")
+    attempts: Any = one.runtime._deliverer("crm")._attempts
 
     def refuses() -> None:
-        raise TargetError(ErrorClass.RETRY, "crm away", "nobody answers")
+        raise TargetError(ErrorClass.RETRY, "crm away", "nobody answers", phase=Phase.CONNECT)
 
-    monkeypatch.setattr(deliverer, "_open_session", refuses)
+    monkeypatch.setattr(attempts, "_open_session", refuses)
     serve(one)
 
     keys, redis = one.installation.keys, one.installation.redis

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 from tests.integration.jobs import add
-from workers.delivery import deliverer as delivery
+from workers.connectors.sql import delivery
 
 if TYPE_CHECKING:
     import pytest
@@ -56,20 +56,21 @@ def test_every_transaction_holds_its_lanes_own_lock(job: Job, monkeypatch: pytes
     job.push(add(7, "A"), add(8, "B"))
     job.runtime.route("t", 10)
     deliverer: Any = job.runtime._deliverer("crm")
-    opens, locks = deliverer._open_session, []
+    opens, locks = deliverer._attempts._open_session, []
 
     def noting() -> Any:
         session = opens()
-        noted = Mock(wraps=session)
+        begin = session.begin
 
         def begins(lock: str, patience: float) -> None:
             locks.append(lock)
-            session.begin(lock, patience)
+            begin(lock, patience)
 
-        noted.begin = begins
+        noted = Mock(wraps=session, begin=begins)
+        noted.deliver = lambda *told: delivery.deliver(noted, *told)
         return noted
 
-    monkeypatch.setattr(deliverer, "_open_session", noting)
+    monkeypatch.setattr(deliverer._attempts, "_open_session", noting)
     time.sleep(0.12)
     deliverer.work("t", 5)
 

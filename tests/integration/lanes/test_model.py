@@ -20,7 +20,7 @@ from workers.delivery.batching import Buffer
 from workers.delivery.compaction import compact_waiting
 from workers.events.event import Kind
 from workers.integrations import Integration, Scope
-from workers.lanes import Claimed, Idle, Lost, More, Rest
+from workers.lanes import Claimed, Idle, Lost, More
 from workers.lanes.chunks import unpack
 from workers.lanes.messages import Release, Settlement
 
@@ -35,6 +35,7 @@ class Held:
     """What a deliverer believes to hold."""
 
     def __init__(self, claimed: Claimed) -> None:
+        self.claim = claimed.claim
         self.hand = Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks)
 
 
@@ -54,7 +55,8 @@ class LaneMachine(RuleBasedStateMachine):
         self.owner: str | None = None
         self.held: dict[str, Held] = {}
         self.last: tuple[str, list[str], Settlement] | None = None
-        self.snapshot: tuple[dict[bytes, bytes], list[str], str, str | None] | None = None
+        self.answered: dict[str, tuple[str, str]] = {}
+        self.snapshot: Any = None
 
     def teardown(self) -> None:
         for key in self.client.scan_iter(match=f"{self.bench.keys.namespace}*"):
@@ -78,7 +80,8 @@ class LaneMachine(RuleBasedStateMachine):
             return
         assert isinstance(answer, Claimed)
         assert self.owed, "an empty lane was handed out"
-        self.owner, self.held[owner] = owner, Held(answer)
+        self.owner, self.held[owner] = answer.claim, Held(answer)
+        self.answered.pop(owner, None)
         hand = self.held[owner].hand
         assert [o.sequence for o, _ in hand._operations] == self.owed[: len(hand)]
         assert answer.done == self.settled_up_to
@@ -94,7 +97,7 @@ class LaneMachine(RuleBasedStateMachine):
         for _ in taken:
             hand._operations.popleft()
         hand.settled = taken[-1]
-        self.last = (owner, taken, self._settlement(hand, before, taken, go_on=go_on))
+        self.last = (owner, taken, self._settlement(held, before, taken, go_on=go_on))
         answer = self._send(*self.last)
         if isinstance(answer, Lost):
             del self.held[owner]
@@ -108,36 +111,51 @@ class LaneMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.last is not None)
     @rule()
     def settle_again(self) -> None:
-        """The answer was lost, so the client sends the same again: once more is nothing."""
+        """The answer was lost, so the client sends the same again: once more is nothing, and answered as it was."""
         assert self.last is not None
-        if isinstance(self._send(*self.last), More | Rest):
-            self.held.pop(self.last[0], None)  # after a failover it may count; who sent it does not go on
+        before = self.owner
+        answer = self._send(*self.last)
+        if isinstance(answer, More) and before == self.owner:
+            assert answer.to == self.bench.lane()["to"]
+        if not isinstance(answer, Lost):
+            self.held.pop(self.last[0], None)  # who has sent it twice does not go on here
 
     @staticmethod
-    def _settlement(hand: Buffer, before: str, taken: list[str], *, go_on: bool) -> Settlement:
-        held = (hand.next_ms, len(hand), hand.chunks)
-        return Settlement("crm", "7", before, taken[-1], len(taken), *held, go_on=go_on, records=[b"r"])
+    def _settlement(held: Held, before: str, taken: list[str], *, go_on: bool) -> Settlement:
+        hand = held.hand
+        while hand._chunk_ends and hand._chunk_ends[0] <= hand.settled:
+            hand._chunk_ends.popleft()
+        next_ms = hand._operations[0][0].ms if len(hand) else None
+        left = (next_ms, len(hand), len(hand._chunk_ends))
+        return Settlement("crm", "7", held.claim, before, taken[-1], len(taken), *left, go_on=go_on, records=[b"r"])
 
     def _send(self, owner: str, taken: list[str], settlement: Settlement) -> Any:
         answer = self.bench.lanes(owner).settle(settlement)
-        mine = (
-            self.owner == owner and settlement.settled_before == self.settled_up_to and self.owed[: len(taken)] == taken
-        )
-        assert isinstance(answer, Lost) != mine, "somebody else's lane was trimmed, or the owner's was not"
+        claim = settlement.claim
+        owns = self.owner == claim
+        mine = owns and settlement.settled_before == self.settled_up_to and self.owed[: len(taken)] == taken
+        done = (owns and self.settled_up_to == taken[-1]) or self.answered.get(owner) == (claim, taken[-1])
+        assert isinstance(answer, Lost) != (mine or done), "somebody else's lane was trimmed, or the owner's was not"
         if mine:
             del self.owed[: len(taken)]
             self.settled_up_to = taken[-1] if self.owed else ""
-            self.owner = owner if isinstance(answer, More) else None
+            self.owner = claim if isinstance(answer, More) else None
+            if self.owner is None:
+                self.answered[owner] = (claim, taken[-1])
         return answer
 
     @rule(
         owner=st.sampled_from(OWNERS), how=st.sampled_from(["untried", "failed"]), limit=st.sampled_from([None, 1, 2])
     )
     def release(self, owner: str, how: str, limit: int | None) -> None:
-        given_back = self.bench.lanes(owner).release(Release("crm", "7", how, limit=limit))
-        assert given_back == (self.owner == owner)
+        if owner not in self.held:
+            return
+        claim = self.held[owner].claim
+        given_back = self.bench.lanes(owner).release(Release("crm", "7", claim, how, limit=limit))
+        assert given_back == (self.owner == claim)
         if given_back:
             self.owner = None
+            self.answered.pop(owner, None)
             self.held.pop(owner, None)
 
     @rule()
@@ -153,7 +171,7 @@ class LaneMachine(RuleBasedStateMachine):
         missing = set(self.owed) - set(left)
         assert left == [each for each in self.owed if each not in missing]
         assert len(missing) == gone
-        holders = [held.hand.to for owner, held in self.held.items() if owner == self.owner]
+        holders = [held.hand.to for held in self.held.values() if held.claim == self.owner]
         assert all(sequence > to for sequence in missing for to in holders)
         assert all(self._comes_again(sequence) for sequence in missing)
         self.owed = left
@@ -181,19 +199,19 @@ class LaneMachine(RuleBasedStateMachine):
         """The replica has come so far."""
         keys = list(self.client.scan_iter(match=f"{self.bench.keys.namespace}*"))
         dumped = {key: self.client.dump(key) for key in keys}
-        self.snapshot = (dumped, list(self.owed), self.settled_up_to, self.owner)
+        self.snapshot = (dumped, list(self.owed), self.settled_up_to, self.owner, dict(self.answered))
 
     @precondition(lambda self: self.snapshot is not None)
     @rule()
     def fail_over(self) -> None:
         """The replica is promoted without its tail: deliverers go on with what they believed before."""
         assert self.snapshot is not None
-        dumped, owed, settled, owner = self.snapshot
+        dumped, owed, settled, owner, answered = self.snapshot
         for key in self.client.scan_iter(match=f"{self.bench.keys.namespace}*"):
             self.client.delete(key)
         for key, data in dumped.items():
             self.client.restore(key, 0, data)
-        self.owed, self.settled_up_to, self.owner = list(owed), settled, owner
+        self.owed, self.settled_up_to, self.owner, self.answered = list(owed), settled, owner, dict(answered)
 
     @invariant()
     def what_is_owed_is_there(self) -> None:

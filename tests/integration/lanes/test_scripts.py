@@ -38,6 +38,7 @@ class Bench:
         client.sadd(self.keys.integrations, "crm")
         self.count = 0
         self.keys_apart: int | None = None
+        self.claims: dict[str, str] = {}
 
     def lanes(self, owner: str = "one", revision: int = 1) -> Lanes:
         return Lanes(self.redis, self.keys.namespace, revision, owner)
@@ -70,7 +71,13 @@ class Bench:
     def claim(self, owner: str = "one") -> Claimed:
         claimed = self.lanes(owner).claim("db", f"token-{owner}", 4)
         assert isinstance(claimed, Claimed)
+        self.claims[owner] = claimed.claim
         return claimed
+
+    def release(self, how: str, *, owner: str = "one", **more: Any) -> bool:
+        claim = self.claims[owner]
+        more.setdefault("attempts", int(how == "failed"))
+        return self.lanes(owner).release(Release("crm", "7", claim, how, **more)) is True
 
     def settle(
         self, claimed: Claimed, to: str, operations: int, *, owner: str = "one", held: int = 0, **more: object
@@ -78,7 +85,7 @@ class Bench:
         fields = {"next_ms": None, "held_chunks": int(held > 0), "go_on": True, "records": [b"r"]} | more
         before = str(fields.pop("before", claimed.done))
         return self.lanes(owner).settle(
-            Settlement("crm", claimed.segment, before, to, operations, held_operations=held, **fields)  # type: ignore[arg-type]
+            Settlement("crm", claimed.segment, claimed.claim, before, to, operations, held_operations=held, **fields)  # type: ignore[arg-type]
         )
 
     def lane(self, segment: str = "7") -> dict[str, str]:
@@ -139,7 +146,7 @@ def test_a_retry_gets_the_same_operations_though_more_have_come(bench: Bench) ->
     """The end of what was handed out is written before the first try (rule 10)."""
     bench.append(6)
     first = bench.claim()
-    bench.lanes().release(Release("crm", "7", "failed", delay_ms=0))
+    bench.release("failed", delay_ms=0)
     bench.append(8)
     second = bench.claim()
 
@@ -168,7 +175,7 @@ def test_an_append_does_not_wake_a_lane_that_is_being_served(bench: Bench) -> No
 def test_an_append_does_not_wake_a_lane_that_is_backing_off(bench: Bench) -> None:
     bench.append(10)
     bench.claim()
-    bench.lanes().release(Release("crm", "7", "failed", delay_ms=5000))
+    bench.release("failed", delay_ms=5000)
     before = bench.score()
     bench.append(10)
     assert bench.score() == before
@@ -200,7 +207,7 @@ def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: 
     first = bench.claim("one")
     bench.redis.zadd(bench.keys.timed("crm"), {"7": 0})
     bench.claim("two")
-    bench.lanes("two").release(Release("crm", "7", "untried"))
+    bench.release("untried", owner="two")
     bench.append(8)
     third = bench.claim("three")
     assert (third.to, third.chunks, third.tried_to) == (first.to, first.chunks, first.to)
@@ -217,18 +224,18 @@ def test_what_is_due_soon_rings_the_bell(bench: Bench) -> None:
     appended = rung()
     assert appended
     bench.claim()
-    bench.lanes().release(Release("crm", "7", "failed", delay_ms=60_000))
+    bench.release("failed", delay_ms=60_000)
     assert rung() == appended
     bench.redis.zadd(bench.keys.full("crm"), {"7": 0})
     bench.claim()
-    bench.lanes().release(Release("crm", "7", "failed", delay_ms=1_000))
+    bench.release("failed", delay_ms=1_000)
     assert rung() != appended
 
 
 def test_a_clear_gives_a_held_lane_one_try_at_once(bench: Bench) -> None:
     bench.append(10)
     bench.claim()
-    bench.lanes().release(Release("crm", "7", "failed", delay_ms=60_000, level="lane", code="c", reason="r"))
+    bench.release("failed", delay_ms=60_000, level="lane", code="c", reason="r")
     assert bench.lane()["hold"] == "c: r"
     clear = bench.append(1, kind=Kind.CLEAR)
     claimed = bench.claim()
@@ -323,9 +330,9 @@ def test_a_deliverer_that_was_replaced_changes_nothing(bench: Bench) -> None:
     before = bench.lane()
 
     assert isinstance(bench.settle(claimed, last, 10, owner="one"), Lost)
-    assert not bench.lanes("one").release(Release("crm", "7", "failed"))
-    assert not bench.lanes("one").renew("crm", "7", "deliver.db", "t")
-    assert bench.lane() == before
+    assert not bench.release("failed")
+    assert not bench.lanes("one").renew("crm", "7", bench.claims["one"], "deliver.db", "t")
+    assert bench.lane() == before | {"starts": "1"}, "and it has said that it lives: its start was no death"
     assert bench.redis.xlen(bench.keys.outcomes) == 0
 
 
@@ -336,13 +343,64 @@ def test_a_deliverer_that_is_late_but_not_replaced_still_settles(bench: Bench) -
     assert isinstance(bench.settle(claimed, last, 10), Rest)
 
 
-def test_a_settlement_sent_twice_counts_once(bench: Bench) -> None:
-    bench.append(20, chunk=10)
+def test_a_settlement_sent_twice_counts_once_and_is_answered_as_it_was(bench: Bench) -> None:
+    """The client library sends again by itself where an answer is lost: the lane is still ours, with all it got."""
+    bench.append(10, chunk=10)
     claimed = bench.claim()
-    settled = f"{NOW:013d}{10:07d}{0:07d}"
-    bench.settle(claimed, settled, 10, held=10, next_ms=NOW)
-    assert isinstance(bench.settle(claimed, settled, 10, held=10, next_ms=NOW), Lost)
-    assert bench.lane()["count"] == "10"
+    bench.append(200, chunk=10)
+    settled = f"{NOW:013d}{5:07d}{0:07d}"
+    first = bench.settle(claimed, settled, 5, held=5, next_ms=NOW)
+    again = bench.settle(claimed, settled, 5, held=5, next_ms=NOW)
+    assert isinstance(first, More)
+    assert first.chunks
+    assert again == first
+    assert bench.lane()["count"] == "205"
+    assert bench.redis.xlen(bench.keys.outcomes) == 1
+
+
+@pytest.mark.parametrize("go_on", [True, False])
+def test_the_last_settlement_of_a_turn_sent_twice_is_answered_as_it_was(bench: Bench, go_on: bool) -> None:
+    """Empty, or left to rest: the claim is gone from the lane, and yet it is not another's."""
+    last = bench.append(10 if go_on else 20)
+    claimed = bench.claim()
+    settled = last if go_on else f"{NOW:013d}{10:07d}{0:07d}"
+    answers = [bench.settle(claimed, settled, 10, go_on=go_on) for _ in range(2)]
+    assert [type(answer) for answer in answers] == [Rest, Rest]
+    assert bench.redis.hget(bench.keys.integration("crm"), "backlog") == (b"0" if go_on else b"10")
+
+
+def test_a_claim_sent_twice_gets_the_same_lane(bench: Bench) -> None:
+    """And is no second start; else each lost answer would leave a lane to its lease (rule 12)."""
+    for n in range(3):
+        bench.append(10, f"{n}")
+    lanes = bench.lanes()
+    claim = lanes.new_claim()
+    first = lanes.claim("db", "t", 4, claim)
+    assert lanes.claim("db", "t", 4, claim) == first
+    assert isinstance(first, Claimed)
+    assert bench.lane(first.segment)["starts"] == "1"
+    other = lanes.claim("db", "t2", 4)
+    assert isinstance(other, Claimed)
+    assert other.segment != first.segment
+
+
+def test_a_late_release_frees_nobody_elses_lane(bench: Bench) -> None:
+    """The same process has claimed the lane again meanwhile: it is the claim that owns it, and not the process."""
+    bench.append(20)
+    claimed = bench.claim()
+    bench.settle(claimed, f"{NOW:013d}{10:07d}{0:07d}", 10, go_on=False)
+    again = bench.claim()
+    assert again.segment == claimed.segment
+    assert bench.lanes().release(Release("crm", "7", claimed.claim, "failed", attempts=1)) is False
+    assert bench.lane()["owner"] == again.claim
+
+
+def test_a_claim_whose_answer_never_came_is_given_back_by_its_name(bench: Bench) -> None:
+    bench.append(10)
+    claimed = bench.claim()
+    assert bench.lanes().release(Release("", "", claimed.claim)) is True
+    assert "owner" not in bench.lane()
+    assert bench.claim().segment == "7"
 
 
 @pytest.mark.parametrize("state", [{"paused": 1}, {"active": 0}, {"hold_until": 9 * 10**15}])
@@ -356,13 +414,56 @@ def test_a_paused_or_held_integration_is_not_looked_at(bench: Bench, state: Any)
 def test_a_held_integration_sends_one_probe_at_a_time(bench: Bench) -> None:
     bench.append(10, "1")
     bench.append(10, "2")
-    bench.redis.hset(bench.keys.integration("crm"), mapping={"hold": "why", "hold_until": 1})
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"hold": "why", "hold_until": 1, "hold_id": "h"})
     claimed = bench.claim()
+    assert claimed.probing == "h"
     assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
 
     # The probe that works lets all others go on.
-    bench.settle(claimed, claimed.to, 10)
+    bench.settle(claimed, claimed.to, 10, lifts="h")
     assert isinstance(bench.claim("two"), Claimed)
+
+
+@pytest.mark.parametrize("lifts", ["", "an older one"])
+def test_only_the_probe_of_a_hold_lifts_it(bench: Bench, lifts: str) -> None:
+    """A batch that was in flight, or had nothing to run, or the probe of what was held before, says nothing of it."""
+    bench.append(10)
+    claimed = bench.claim()
+    hold: dict[Any, Any] = {"hold": "why", "hold_until": 9 * 10**15, "hold_id": "h"}
+    bench.redis.hset(bench.keys.integration("crm"), mapping=hold)
+    bench.redis.hset(bench.keys.connector("db"), mapping=hold)
+    bench.settle(claimed, claimed.to, 10, lifts=lifts)
+    assert bench.redis.hexists(bench.keys.integration("crm"), "hold_until")
+    assert bench.redis.hexists(bench.keys.connector("db"), "hold_until")
+
+
+@pytest.mark.parametrize("stale", ["revision", "connector"])
+@pytest.mark.parametrize("level", ["integration", "connector", "lane"])
+def test_a_try_by_what_is_no_longer_applied_holds_nothing(bench: Bench, stale: str, level: str) -> None:
+    """The integration has been moved to another connector, or its query mended, while the old one was tried."""
+    bench.append(10)
+    bench.claim()
+    if stale == "revision":
+        bench.redis.hset(bench.keys.config, "revision", 2)
+    else:
+        bench.redis.hset(bench.keys.integration("crm"), "connector", "other")
+    bench.release("failed", delay_ms=60_000, level=level, connector="db", code="c", reason="r")
+    for key in (bench.keys.integration("crm"), bench.keys.connector("db"), bench.keys.connector("other")):
+        assert not bench.redis.hexists(key, "hold_until")
+    assert "hold" not in bench.lane()
+    assert "retry" not in bench.lane(), "and what is applied now is tried at once"
+
+
+def test_a_lane_whose_hold_another_lifts_learns_that_others_pass(bench: Bench) -> None:
+    bench.append(10, "7")
+    bench.append(10, "8")
+    bench.claim()
+    bench.release("failed", delay_ms=1, level="integration", connector="db", code="c", reason="r")
+    bench.redis.hset(bench.keys.integration("crm"), "hold_until", 1)
+    probe = bench.claim()
+    assert (probe.segment, probe.passed) == ("8", frozenset())
+    bench.settle(probe, probe.to, 10, lifts=probe.probing)
+    assert bench.claim().passed == {"add", "remove"}
 
 
 def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: Bench) -> None:
@@ -373,10 +474,13 @@ def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: 
     assert isinstance(bench.lanes().claim("db", "t", 4), Idle)
     assert bench.lanes().tick("x:", "task").wakes == []
 
-    bench.redis.hset(bench.keys.connector("db"), "hold_until", 1)
-    claimed = bench.claim()
+    bench.redis.hset(bench.keys.connector("db"), mapping={"hold_until": 1, "hold_id": "h"})
+    probe = bench.lanes().claim("db", "t", 4)
+    assert probe == Probe("h")
     assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
-    bench.settle(claimed, claimed.to, 10)
+    bench.lanes().circuit("db", "close", hold="another")
+    assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
+    bench.lanes().circuit("db", "close", hold="h")
     assert isinstance(bench.claim("two"), Claimed)
 
 
@@ -530,8 +634,8 @@ def test_everything_works_on_a_full_redis(bench: Bench) -> None:
         assert isinstance(bench.settle(claimed, claimed.to, 20), Rest)
         bench.append(10)
         claimed = bench.claim()
-        bench.lanes().renew("crm", "7", "deliver.db", "t")
-        bench.lanes().release(Release("crm", "7", "failed", delay_ms=1))
+        bench.lanes().renew("crm", "7", bench.claims["one"], "deliver.db", "t")
+        bench.release("failed", delay_ms=1)
         bench.lanes().tick("a:", "beat")
     finally:
         bench.redis.config_set("maxmemory", 0)
@@ -597,7 +701,7 @@ def test_a_clear_comes_with_all_that_stands_before_it(bench: Bench) -> None:
     bench.append(300, chunk=5)
     first = bench.claim()
     assert (len(first.chunks), first.clear) == (20, "")
-    bench.lanes("one").release(Release("crm", "7", "failed", delay_ms=60_000))
+    bench.release("failed", delay_ms=60_000)
     clear = bench.append(1, kind=Kind.CLEAR)
 
     claimed = bench.claim("two")

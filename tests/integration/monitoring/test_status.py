@@ -46,7 +46,9 @@ def fail(place: Place, runtime: Runtime, level: str = "", delay_ms: int = 5_000)
     assert isinstance(claimed, Claimed)
     how = "held" if level else "failed"
     reason = "the table is missing"
-    lanes.release(Release("crm", claimed.segment, how, delay_ms, level=level, code="sqlite 1", reason=reason))
+    lanes.release(
+        Release("crm", claimed.segment, claimed.claim, how, delay_ms, 1, level=level, code="sqlite 1", reason=reason)
+    )
 
 
 def test_json_has_the_shape_of_the_contract(place: Place) -> None:
@@ -157,7 +159,9 @@ def test_held_at_each_level_needs_someone(place: Place, level: str, reason: str)
 
 def test_a_target_that_cannot_be_reached_is_retried(place: Place) -> None:
     runtime = owe(place)
-    Lanes(place.redis, place.keys.namespace, 1, "one").circuit("db", code="sqlite 14", reason="it cannot be opened")
+    Lanes(place.redis, place.keys.namespace, 1, "one").circuit(
+        "db", "open", code="sqlite 14", reason="it cannot be opened"
+    )
     assert (only(read(runtime)).state, only(read(runtime)).reason) == (
         "retrying",
         "connector db: sqlite 14: it cannot be opened",

@@ -85,8 +85,9 @@ def only(job: Job) -> EntryDetail:
 
 
 def open_slots(job: Job, segment: str = "7") -> dict[bytes, bytes]:
-    found: dict[bytes, bytes] = job.installation.redis.hgetall(f"{job.installation.namespace}:open:members:{segment}")
-    return found
+    """Slot to entry; the sequence that the entry had first stands behind it."""
+    found: Any = job.installation.redis.hgetall(f"{job.installation.namespace}:open:members:{segment}")
+    return {slot: value.split(b" ")[0] for slot, value in found.items()}
 
 
 def raw(job: Job, data: bytes, **more: bytes) -> None:
@@ -543,7 +544,8 @@ def test_whenever_the_process_ends_an_entry_is_in_one_state(
 
     with monkeypatch.context() as patched:
         patched.setattr("workers.routing.router.reach", reach)
-        patched.setattr("workers.delivery.deliverer.reach", reach)
+        for module in ("delivery.deliverer", "delivery.settlement", "connectors.sql.delivery"):
+            patched.setattr(f"workers.{module}.reach", reach)
         if fixed or point != "after-commit":
             with pytest.raises(Ended):
                 lite.drain()

@@ -10,14 +10,15 @@ from workers.connectors import connect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.connectors.contract import Connector, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import SqlConnector
 
 
 class Server(NamedTuple):
     """A target with a table `t`."""
 
     dialect: str
-    connector: Connector
+    connector: SqlConnector
     database: Database
 
     def transact(self, *statements: str) -> list[int]:

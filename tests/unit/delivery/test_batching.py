@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
-from workers.delivery.batching import Batch, BatchPolicy, Buffer
+from workers.connectors.contract import Rejection
+from workers.delivery.batch import Batch, BatchPolicy
+from workers.delivery.batching import Buffer
 from workers.events.event import Kind
+from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, pack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
-BATCHED = BatchPolicy(size=1000, key=("K",), merges=True)
+BATCHED = BatchPolicy(size=1000, key=("K",), ordering=Ordering.FOLDED)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -41,10 +42,10 @@ def cut(held: Buffer, how: BatchPolicy = BATCHED, limit: int | None = None) -> B
 
 
 def keys(batch: Batch) -> tuple[list[str], list[str]]:
-    return (
-        [str(m.row.profile["K"]) for m in batch.removes],
-        [str(m.row.profile["K"]) for m in batch.adds],
-    )
+    """Of the removes, and of the adds, each in the order they came."""
+    found = {kind: [m for m in batch.members if m.operation.kind == kind] for kind in (Kind.REMOVE, Kind.ADD)}
+    removes, adds = ([str(m.row.profile["K"]) for m in members] for members in found.values())
+    return removes, adds
 
 
 def all_cuts(held: Buffer, how: BatchPolicy = BATCHED) -> list[tuple[int, Any]]:
@@ -55,9 +56,10 @@ def all_cuts(held: Buffer, how: BatchPolicy = BATCHED) -> list[tuple[int, Any]]:
     return found
 
 
-def test_the_last_operation_of_a_key_wins_and_keys_are_sorted() -> None:
+def test_the_last_operation_of_a_key_wins_and_takes_its_place() -> None:
     batch = cut(hand("add C", "add B", "remove A", "remove B", "add A"))
-    assert keys(batch) == (["B"], ["A", "C"])
+    assert [m.key for m in batch.members] == [("C",), ("B",), ("A",)]
+    assert keys(batch) == (["B"], ["C", "A"])
     assert (batch.taken, batch.merged) == (5, 2)
 
 
@@ -72,11 +74,6 @@ def test_61_and_the_text_61_are_one_key() -> None:
     second = Operation(2, 0, 0, Kind.REMOVE, None, b'{"_id":"b","K":"61"}')
     batch = cut(Buffer("", second.sequence, "", [pack(None, [first, second])]))
     assert keys(batch) == (["61"], [])
-
-
-@pytest.mark.parametrize("other", ["ann", "ANN ", "Ann  "])
-def test_keys_that_a_target_may_take_for_one_do_not_share_a_batch(other: str) -> None:
-    assert [taken for taken, _ in all_cuts(hand("add Ann", "add X", f"add {other}", "add Y"))] == [2, 2]
 
 
 def test_a_segment_event_is_a_batch_of_its_own() -> None:
@@ -100,9 +97,36 @@ def test_what_a_clear_makes_moot_goes_with_it_or_not_at_all() -> None:
     parted = hand("add A", "upsert", "remove B", "clear", clear=4)
     assert all_cuts(parted) == [(1, ([], ["A"])), (1, "SEGMENT_UPSERT"), (2, "CLEAR")]
 
-    given_up = hand("add A", "clear", "add B", clear=2)
-    given_up.deliver_all()
-    assert all_cuts(given_up) == [(1, ([], ["A"])), (1, "CLEAR"), (1, ([], ["B"]))]
+
+def test_nothing_is_moot_on_the_word_of_a_clear_that_is_set_aside() -> None:
+    refused = hand("add A", "clear", "add B", clear=2)
+    sequence = operation(2, "clear").sequence
+    refused.aside = {sequence: Rejection(sequence, "code", "why")}
+    assert all_cuts(refused) == [(1, ([], ["A"])), (1, ([], [])), (1, ([], ["B"]))]
+
+
+def aside(held: Buffer, *numbers: int) -> None:
+    sequences = [operation(n, "add A").sequence for n in numbers]
+    held.aside = {sequence: Rejection(sequence, "code", "why") for sequence in sequences}
+
+
+def test_what_is_set_aside_is_taken_and_nobody_is_told_of_it() -> None:
+    held = hand("add A", "add B", "add ?", "add D")
+    aside(held, 2, 3)
+    batch = cut(held)
+    assert (batch.taken, batch.counted, keys(batch)) == (4, 4, ([], ["A", "D"]))
+    assert [(each.operation.ms, each.key) for each in batch.aside] == [(1002, ("B",)), (1003, None)]
+    assert batch.rejected == []
+
+
+def test_where_the_last_operation_of_a_key_is_set_aside_the_one_before_it_counts() -> None:
+    """A good operation that was merged into one that is then refused is not lost with it."""
+    held = hand("add A", "remove A", "add A")
+    aside(held, 3)
+    batch = cut(held)
+    assert (keys(batch), batch.merged) == ((["A"], []), 1)
+    aside(held, 2, 3)
+    assert keys(cut(held)) == ([], ["A"])
 
 
 def test_a_clear_that_is_not_in_the_hand_makes_nothing_moot() -> None:
@@ -122,12 +146,12 @@ def test_without_a_clear_query_nothing_is_moot() -> None:
 
 def test_the_size_counts_operations_before_merging() -> None:
     held = hand("add A", "add A", "add A", "add B")
-    assert [taken for taken, _ in all_cuts(held, BatchPolicy(2, ("K",), merges=True))] == [2, 2]
+    assert [taken for taken, _ in all_cuts(held, BatchPolicy(2, ("K",), Ordering.FOLDED))] == [2, 2]
 
 
 def test_one_at_a_time_merges_nothing() -> None:
     held = hand("add A", "remove A", "add A")
-    one_by_one = BatchPolicy(1, ("K",), merges=False)
+    one_by_one = BatchPolicy(1, ("K",), Ordering.STRICT)
     assert all_cuts(held, one_by_one) == [
         (1, ([], ["A"])),
         (1, (["A"], [])),
@@ -137,7 +161,12 @@ def test_one_at_a_time_merges_nothing() -> None:
 
 def test_a_limit_takes_a_shorter_prefix() -> None:
     held = hand(*(f"add K{n}" for n in range(10)))
-    assert [cut(held, BatchPolicy(8, ("K",), merges=True), limit).taken for limit in (None, 9, 4, 1)] == [8, 8, 4, 1]
+    assert [cut(held, BatchPolicy(8, ("K",), Ordering.FOLDED), limit).taken for limit in (None, 9, 4, 1)] == [
+        8,
+        8,
+        4,
+        1,
+    ]
 
 
 def test_a_batch_knows_when_it_has_come_down_to_one() -> None:
@@ -167,11 +196,11 @@ def test_a_batch_ends_where_the_name_changes() -> None:
 def test_what_was_settled_within_a_chunk_is_not_taken_again() -> None:
     held = hand("add A", "add B", "add C", "add D", done=1)
     assert len(held) == 3
-    assert held.chunks == 2
-    batch = cut(held, BatchPolicy(1, ("K",), merges=True))
+    batch = cut(held, BatchPolicy(1, ("K",), Ordering.FOLDED))
     assert keys(batch) == ([], ["B"])
+    assert held.beyond(batch) == {"next_ms": 1003, "held_operations": 2, "held_chunks": 1}
     held.settle(batch)
-    assert (held.chunks, held.next_ms) == (1, 1003)
+    assert len(held) == 2
 
 
 def test_what_was_not_handed_out_is_not_taken() -> None:

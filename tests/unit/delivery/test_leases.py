@@ -37,7 +37,7 @@ def beat(lease: Lease, answer: bool | RedisError = True) -> Lanes:
 def lease(monkeypatch: pytest.MonkeyPatch) -> Lease:
     """A lane claimed at 1,000 s, looked at when it is time to renew it."""
     monkeypatch.setattr(leases, "now", lambda: 1000.0 + RENEW_EVERY)
-    return Lease("crm", "7", "deliver.db", "token", 1000.0)
+    return Lease("crm", "7", "claim", "deliver.db", "token", 1000.0)
 
 
 def test_a_step_that_takes_no_longer_than_allowed_keeps_its_lane(lease: Lease) -> None:

@@ -8,13 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from workers.delivery.batching import Batch, BatchPolicy, Buffer, Rejected
+from workers.delivery.batch import Batch, BatchPolicy, Rejected
+from workers.delivery.batching import Buffer
 from workers.delivery.superseding import CLEAR, SEGMENT, Change, change, slot_of_key, slots
 from workers.events.event import Kind
+from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
-ALL = BatchPolicy(1000, ("K",), merges=True)
+SINCE = {"old": "1" * 27}
+"""When the entry first came in that is retried as "old"."""
+ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -29,7 +33,7 @@ def operation(n: int, word: str) -> Operation:
 def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None) -> Batch:
     operations = [operation(n, word) for n, word in enumerate(words, start=1)]
     hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
-    hand.still_open = frozenset(still_open)
+    hand.still_open = dict.fromkeys(still_open, "")
     batch = hand.cut(ALL, limit)
     assert batch is not None
     return batch
@@ -37,12 +41,14 @@ def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None)
 
 def told(batch: Batch, *rejected: Operation, idle: bool = False, has_open: bool = True) -> Change:
     refused = [Rejected(each, "code", "why") for each in rejected]
-    opened = [(slot, f"new-{n}") for n, slot in enumerate(slots(batch, refused))]
-    return change(batch, refused, opened, idle=idle, has_open=has_open)
+    opened = [(slot, f"new-{n}", "since") for n, slot in enumerate(slots(batch, refused))]
+    return change(batch, refused, opened, idle=idle, has_open=has_open, since=SINCE)
 
 
 def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
-    return [m.row.profile["K"] for m in batch.removes], [m.row.profile["K"] for m in batch.adds]
+    found = {kind: [m for m in batch.members if m.operation.kind == kind] for kind in (Kind.REMOVE, Kind.ADD)}
+    removes, adds = ([m.row.profile["K"] for m in members] for members in found.values())
+    return removes, adds
 
 
 @pytest.mark.parametrize("words", [("remove A", "retry:e add A"), ("retry:e add A", "remove A")])
@@ -75,9 +81,9 @@ def test_of_an_entry_retried_twice_in_a_batch_one_is_delivered() -> None:
 
 def test_what_is_refused_again_is_replaced() -> None:
     batch = cut("retry:e add A", still_open=("e",))
-    found = told(batch, batch.adds[0].operation)
+    found = told(batch, batch.members[0].operation)
     assert found.retried == [("slot-e", "e", "replaced", "")]
-    assert found.opened == [(slot_of_key(("A",)), "new-0")]
+    assert found.opened == [(slot_of_key(("A",)), "new-0", "since")]
     assert found.written == []
 
 
@@ -91,7 +97,7 @@ def test_what_was_written_is_told_only_where_entries_are_open() -> None:
 
 def test_what_was_refused_was_not_written() -> None:
     batch = cut("add A", "add B")
-    found = told(batch, batch.adds[0].operation)
+    found = told(batch, batch.members[0].operation)
     assert found.written == [CLEAR, slot_of_key(("B",))]
 
 
@@ -108,9 +114,20 @@ def test_segment_events_have_slots_of_their_own() -> None:
     assert clear.event is not None
     assert upsert.event is not None
     assert told(clear).cleared == clear.event.sequence
-    assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0")]
-    assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0")])
+    assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0", "since")]
+    assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0", "since")])
     assert not any(told(clear, idle=True)), "without a query nothing was cleared"
+
+
+def test_a_retried_clear_is_as_old_as_when_it_first_came() -> None:
+    """Else it would supersede, for good, what was refused after it and before it was retried."""
+    later = operation(9, "clear")
+    retried = Operation(later.ms, 0, 0, later.kind, None, b"", Retry("old", "clear", 1))
+    held = Buffer("", retried.sequence, "", [pack(None, [retried])])
+    held.still_open = SINCE
+    batch = held.cut(ALL)
+    assert batch is not None
+    assert told(batch).cleared == SINCE["old"]
 
 
 def test_slots_keep_keys_apart_and_hide_them() -> None:

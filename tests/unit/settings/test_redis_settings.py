@@ -171,7 +171,7 @@ def test_a_client_tries_again_when_the_link_is_lost_and_not_when_redis_is_slow()
 )
 def test_redis_py_takes_the_options_for_every_kind_of_link(settings: RedisSettings, kind: type) -> None:
     """It refuses TCP's options for a Unix socket, and only when it connects."""
-    assert type(settings.client().connection_pool.make_connection()) is kind
+    assert isinstance(settings.client().connection_pool.make_connection(), kind)
 
 
 def test_a_client_through_sentinels_asks_for_the_master() -> None:

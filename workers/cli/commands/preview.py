@@ -19,11 +19,15 @@ import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.output import plain, print_json
-from workers.delivery.batching import Batch, BatchPolicy, Buffer
-from workers.delivery.rendering import render
+from workers.connectors.contract import Unfit
+from workers.connectors.sql.rendering import is_idle, render
+from workers.delivery.batch import Batch, BatchPolicy
+from workers.delivery.batching import Buffer
+from workers.delivery.shipping import shipment
 from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError, TargetError, WrongUsage
 from workers.events.event import Event, Kind
 from workers.events.parsing import parse
+from workers.events.sequence import Sequence
 from workers.lanes.chunks import Operation, pack
 from workers.preflight import trial
 from workers.routing.routes import Known, Routes
@@ -133,7 +137,7 @@ class Previewer:
     def __init__(self, integration: Integration, default_database: str) -> None:
         self._integration = integration
         self._routes = Routes({integration.key: integration}, default_database)
-        self._how = BatchPolicy(integration.batch_size, integration.key_fields, integration.batched)
+        self._how = BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
 
     def file(self, path: Path) -> Preview:
         """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
@@ -169,13 +173,19 @@ class Previewer:
         return Buffer("", last, clear, chunks)
 
     def _batch(self, segment: str, batch: Batch, preview: Preview) -> Previewed:
-        rendered = render(self._integration, segment, batch)
-        for each in rendered.rejected:
-            event = each.operation.n + 1
-            preview.rejected.append(_rejection(event, each.operation.index, each.code, each.reason))
-        queries = [trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered.queries]
-        idle = rendered.idle and batch.event is not None
-        return Previewed(queries, Kind(batch.event.kind).label if idle and batch.event is not None else "")
+        for each in batch.rejected:
+            operation = each.operation
+            preview.rejected.append(_rejection(operation.n + 1, operation.index, each.code, each.reason))
+        shipped = shipment(self._integration, segment, batch)
+        try:
+            rendered = render(shipped)
+        except Unfit as unfit:
+            for one in unfit.rejected:
+                place = Sequence.from_text(one.sequence)
+                preview.rejected.append(_rejection(place.n + 1, place.index, one.code, one.reason))
+            rendered = render(shipped.without({one.sequence for one in unfit.rejected}))
+        queries = [trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered]
+        return Previewed(queries, shipped.event.kind.value if shipped.event and is_idle(shipped) else "")
 
 
 def _operations(n: int, event: Event) -> list[Operation]:

@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
-from workers.connectors.sql import positions
+from workers.connectors.sql import delivery, positions
 from workers.connectors.sql.link import Link, calls, surprise
-from workers.connectors.sql.verdicts import Phase
-from workers.errors import ErrorClass, TargetError
+from workers.errors import ErrorClass, Phase, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy.pool import PoolProxiedConnection
 
-    from workers.connectors.contract import Target
+    from workers.connectors.contract import Fence, Receipt, Shipment, Target
 
 KEPT = 8
 """Idle links kept per process and connector; more are made when they are needed, and closed afterwards."""
@@ -60,7 +59,11 @@ class SqlConnector:
 
     def probe(self) -> None:
         """As `contract.Connector.probe`: by a new link, since a pooled one proves nothing of the password."""
-        self._connect().close()
+        try:
+            self._connect().close()
+        except TargetError as error:
+            error.phase = Phase.PROBE
+            raise
 
     def dispose(self) -> None:
         """As `contract.Connector.dispose`."""
@@ -84,7 +87,11 @@ class SqlConnector:
         self._pool = self._pool.recreate()
 
     def _new(self) -> Link:
-        link = self._connect()
+        try:
+            link = self._connect()
+        except TargetError as error:
+            error.phase = Phase.CONNECT
+            raise
         self._live.add(link)
         return link
 
@@ -114,7 +121,12 @@ def link_of(held: PoolProxiedConnection) -> Link:
 
 
 class PooledSession:
-    """`contract.Session` over a pooled link."""
+    """`contract.Session` over a pooled link, and what it is made of: statements in transactions.
+
+    session.begin(lock, patience)                  # transaction open, lane's lock held
+    rows = session.execute(statement)              # as often as there are statements
+    session.commit()                               # its own round trip (rule 18)
+    """
 
     __slots__ = ("_connector", "_held", "_link")
 
@@ -123,8 +135,20 @@ class PooledSession:
         self._held: PoolProxiedConnection | None = None
         self._take()
 
+    def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
+        """As `contract.Session.deliver`."""
+        return delivery.deliver(self, shipment, fence)
+
     def begin(self, lock: str | None, patience: float) -> None:
-        """As `contract.Session.begin`. A link that turns out dead is replaced once: nothing was sent on it yet."""
+        """Opens a transaction at READ COMMITTED and holds the session lock named `lock`.
+
+        lock      any text, hashed by the link to what its vendor allows; None takes no lock.
+                  Once taken it may stay held until `close` or `discard`, or end with the
+                  transaction: the next `begin` with the same name makes sure that it is held.
+        patience  seconds to wait for it; then the session that holds it is ended (rule 19)
+
+        A link that turns out dead is replaced once: nothing was sent on it yet.
+        """
         self._expect(clean=True)
         if self._link.tainted:
             self.discard()
@@ -139,7 +163,11 @@ class PooledSession:
             self._begin(lock, patience)
 
     def execute(self, statement: str) -> int:
-        """As `contract.Session.execute`."""
+        """Runs one statement as it stands (no parameters) and returns the affected rows; -1 is never returned.
+
+        Checks the driver's own report afterwards: a statement that ended the transaction or changed what
+        escaping relies on raises HOLD (rule 21). Errors here may be the data's fault (ISOLATE).
+        """
         self._expect(clean=False)
         if not statement or statement.isspace():
             raise surprise(self._connector.dialect, "the query came out empty")
@@ -152,18 +180,24 @@ class PooledSession:
             raise
 
     def position(self, lane: str, integration: str) -> str:
-        """As `contract.Session.position`."""
+        """The sequence up to which this lane is in the target, '' if none, its row locked until the transaction ends.
+
+        For `exactly_once`, the first thing in a transaction (rule 22). Makes the row where there is none.
+        The table `segsync_position` is the user's to make: without it this raises HOLD for the INTEGRATION.
+
+        lane  any text that names the lane; kept as a hash
+        """
         self._expect(clean=False)
         dialect = self._connector.dialect
         with self._judging(Phase.EXECUTE):
             return self._link.value(positions.make(dialect, lane, integration), positions.read(dialect, lane))
 
     def move_position(self, lane: str, to: str) -> None:
-        """As `contract.Session.move_position`."""
+        """Writes the sequence that the lane will have reached when this transaction is committed."""
         self.execute(positions.move(lane, to))
 
     def commit(self) -> None:
-        """As `contract.Session.commit`."""
+        """Sends COMMIT and waits for the answer. A lost answer is AMBIGUOUS."""
         self._expect(clean=False)
         with self._judging(Phase.COMMIT):
             self._link.commit()
@@ -171,9 +205,9 @@ class PooledSession:
         self._link.used = True
 
     def rollback(self) -> None:
-        """As `contract.Session.rollback`."""
+        """Sends ROLLBACK; the session stays usable."""
         self._expect(clean=False)
-        with self._judging(Phase.BEGIN):
+        with self._judging(Phase.LOCK):
             self._link.rollback()
         self._link.clean = True
 
@@ -205,7 +239,7 @@ class PooledSession:
 
     def _begin(self, lock: str | None, patience: float) -> None:
         self._link.clean = False
-        with self._judging(Phase.BEGIN):
+        with self._judging(Phase.LOCK):
             self._link.begin(lock, patience)
 
     def _expect(self, *, clean: bool) -> None:

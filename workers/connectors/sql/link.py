@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from workers.connectors.sql.verdicts import Phase
+    from workers.errors import Phase
 
 IDLE_LIMIT = 60.0
 """Seconds after which a pooled link is replaced unasked: a firewall may have forgotten it without a word to
@@ -40,11 +40,11 @@ class Link(ABC):
 
     @abstractmethod
     def begin(self, lock: str | None, patience: float) -> None:
-        """As `contract.Session.begin`."""
+        """As `connector.PooledSession.begin`."""
 
     @abstractmethod
     def execute(self, statement: str) -> int:
-        """As `contract.Session.execute`."""
+        """As `connector.PooledSession.execute`."""
 
     @abstractmethod
     def value(self, *statements: str) -> str:
@@ -52,11 +52,11 @@ class Link(ABC):
 
     @abstractmethod
     def commit(self) -> None:
-        """As `contract.Session.commit`."""
+        """As `connector.PooledSession.commit`."""
 
     @abstractmethod
     def rollback(self) -> None:
-        """As `contract.Session.rollback`."""
+        """As `connector.PooledSession.rollback`."""
 
     @abstractmethod
     def release(self) -> None:

@@ -7,23 +7,11 @@ depends on the statement that met the error: only the user's queries can have a 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, auto
 
-from workers.errors import ErrorClass, HoldLevel, Matter, TargetError
+from workers.errors import ErrorClass, HoldLevel, Matter, Phase, TargetError
 
 LONGEST_DETAIL = 2000
 """Characters kept of a vendor's text: enough for its sentence; a whole statement may be quoted in it."""
-
-
-class Phase(Enum):
-    """What was going on when the error was met."""
-
-    CONNECT = auto()
-    """Connecting and setting up; nothing of the user's was sent."""
-    BEGIN = auto()
-    """Opening a transaction, taking the lock, rolling back: nothing can have been committed."""
-    EXECUTE = auto()
-    COMMIT = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +75,7 @@ def unknown(reason: str) -> Verdict:
 
 UNLISTED = unknown("an error that segsync has no rule for")
 REFUSED = data("a trigger or function refused the row")
-DEFERRED = "a deferred constraint refused the data at COMMIT: make it immediate, so that the bad profile can be found"
+DEFERRED = "a constraint that is checked at COMMIT refused the data"
 
 
 def judge(verdict: Verdict, phase: Phase, code: str, *, where: str = "", detail: str = "") -> TargetError:
@@ -101,19 +89,19 @@ def judge(verdict: Verdict, phase: Phase, code: str, *, where: str = "", detail:
     reason = DEFERRED if deferred else verdict.reason
     place = f" ({where})" if where else ""
     kept = detail[:LONGEST_DETAIL]
-    return TargetError(error_class, code, reason + place, level=level, detail=kept, matter=verdict.matter)
+    return TargetError(error_class, code, reason + place, level=level, detail=kept, matter=verdict.matter, phase=phase)
 
 
 def _weigh(verdict: Verdict, phase: Phase) -> tuple[ErrorClass, HoldLevel]:
     match phase:
-        case Phase.CONNECT:
+        case Phase.CONNECT | Phase.PROBE:
             return _while_connecting(verdict)
-        case Phase.BEGIN:
+        case Phase.LOCK:
             return _while_beginning(verdict)
-        case Phase.EXECUTE:
-            return verdict.error_class, verdict.level
         case Phase.COMMIT:
             return _while_committing(verdict)
+        case _:
+            return verdict.error_class, verdict.level
 
 
 def _while_connecting(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
@@ -137,7 +125,6 @@ def _while_committing(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
     match verdict.error_class:
         case ErrorClass.RETRY | ErrorClass.AMBIGUOUS:
             return ErrorClass.RETRY if verdict.undone else ErrorClass.AMBIGUOUS, HoldLevel.LANE
-        case ErrorClass.ISOLATE:
-            return ErrorClass.HOLD, HoldLevel.INTEGRATION
         case _:
+            # A constraint that is checked at COMMIT, too, is a sure rollback: nothing of the batch is there.
             return verdict.error_class, verdict.level

@@ -1,12 +1,13 @@
 -- Gives a deliverer the next due lane of a connector, or takes its permit back (rules 9, 10, 26a).
 --
--- ARGV  3 connector  4 owner  5 lease ms  6 permit's token  7 permit's ms  8 parallelism  9 budget in bytes
--- Returns {'stale'}, {'idle'} (the permit is given back), {'probe'} (the circuit is open: try to connect, and say
--- what came of it), or
---   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, the last sequence that somebody
---   may have tried or '', 1 if its head kills whoever touches it, hold, entries in the quarantine, 1 if it has no room for more, chunks...}
+-- ARGV  3 connector  4 claim  5 lease ms  6 permit's token  7 permit's ms  8 parallelism  9 budget in bytes
+-- Returns {'stale'}, {'idle'} (the permit is given back), {'probe', id of the hold or ''} (the connector is held, or its
+-- circuit open: try to connect, and say what came of it), or
+--   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, passed, the last sequence that somebody
+--   may have tried or '', 1 if its head kills whoever touches it, id of the integration's hold that it is the probe of
+--   or '', entries in the quarantine, 1 if it has no room for more, what is to be set aside, packed, or '', chunks...}
 
-local connector, owner, lease, token = ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6]
+local connector, claim, lease_ms, token, permit_ms, parallelism, budget = unpack(ARGV, 3, 9)
 local permits = permits_key('deliver.' .. connector)
 
 local function idle()
@@ -14,38 +15,92 @@ local function idle()
   return { 'idle' }
 end
 
+local function keep_permit() redis.call('ZADD', permits, now + tonumber(permit_ms), token) end
+
 if current_revision() ~= ARGV[2] then
   redis.call('ZREM', permits, token)
   return { 'stale' }
 end
 
+local DEATHS = 3
+
+-- Counted before the head is touched. Every settlement and release takes it back, so these starts ended with their
+-- process: what kills it is closed in on (rule 13). 1 where the batch is down to one, and that kills, too.
+local function count_start(key, lane, size)
+  redis.call('HSET', key, 'starts', lane.starts + 1)
+  if lane.starts < DEATHS then return 0 end
+  lane.limit = math.max(1, math.floor((lane.limit > 0 and lane.limit or size) / 2))
+  redis.call('HSET', key, 'limit', lane.limit)
+  local halvings = math.ceil(math.log(size) / math.log(2))
+  return lane.limit == 1 and lane.starts >= 2 * DEATHS + halvings and 1 or 0
+end
+
+local function hand_out(integration, segment, settings, tried_to, deadly, probing)
+  local key = lane_key(integration, segment)
+  local lane = read_lane(key)
+  local list, clear = chunks_key(integration, segment), clear_that_runs(lane, settings)
+  local chunks, to = first_chunks(key, list, lane, settings, tonumber(budget), tried_to, clear)
+  local till = now + tonumber(lease_ms)
+  redis.call('HSET', key, 'owner', claim, 'until', till, 'to', to)
+  put_leased(integration, segment, till)
+  keep_permit()
+  local entries = redis.call('HLEN', open_key(integration, segment))
+  local aside = redis.call('HGET', key, 'aside') or ''
+  local reply = { 'lane', integration, segment, lane.done, to, clear, lane.attempts, lane.limit, lane.suspect,
+    lane.passed, tried_to, deadly, probing, entries, settings.no_room and 1 or 0, aside }
+  for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
+  return reply
+end
+
+local function begin(integration, segment, settings, probing)
+  local key = lane_key(integration, segment)
+  local lane = read_lane(key)
+  local deadly = count_start(key, lane, settings.size)
+  remember(claim, 'lane', integration, segment, lane.to, deadly, probing)
+  return hand_out(integration, segment, settings, lane.to, deadly, probing)
+end
+
+-- Sent twice: the same lane, and nothing is counted again.
+local before = answered(claim)
+if before and before[2] == 'probe' then return { 'probe', before[3] } end
+if before and before[2] == 'lane' then
+  local _, _, integration, segment, tried_to, deadly, probing = unpack(before)
+  if redis.call('HGET', lane_key(integration, segment), 'owner') == claim then
+    return hand_out(integration, segment, read_integration(integration), tried_to, deadly, probing)
+  end
+end
+
 redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
 -- A wake-up that came late finds its permit expired: it may go on if there is room for one.
-if not redis.call('ZSCORE', permits, token) and redis.call('ZCARD', permits) >= tonumber(ARGV[8]) then
+if not redis.call('ZSCORE', permits, token) and redis.call('ZCARD', permits) >= tonumber(parallelism) then
   return { 'idle' }
 end
 
--- A held level probes itself: one lane goes when the time has come, and that moves the time on (rule 25).
+-- A connector that is held, or whose circuit is open, is probed by connecting, and by nothing else: no lane is tried
+-- meanwhile, and none that works on an old session, or has nothing to tell, lifts anything (rule 25). One probes at a
+-- time; its right to do so expires.
+local function probe_connector()
+  local v = redis.call('HMGET', connector_key(connector), 'open_until', 'hold_until', 'hold_id')
+  local open_until, hold_until = tonumber(v[1] or nil), tonumber(v[2] or nil)
+  if not open_until and not hold_until then return nil end
+  if math.max(open_until or 0, hold_until or 0) > now then return idle() end
+  if open_until then redis.call('HSET', connector_key(connector), 'open_until', now + tonumber(permit_ms)) end
+  if hold_until then redis.call('HSET', connector_key(connector), 'hold_until', now + tonumber(permit_ms)) end
+  keep_permit()
+  local id = hold_until and (v[3] or 'unnamed') or ''
+  remember(claim, 'probe', id)
+  return { 'probe', id }
+end
+local probe = probe_connector()
+if probe then return probe end
+
+-- A held integration probes itself: one lane goes when the time has come, and that moves the time on (rule 25).
 local PROBE_MS = 60000
-local function may_probe(key, field_until)
-  if not field_until then return true end
-  if field_until > now then return false end
+local function probes(key, hold_until)
+  if not hold_until then return '' end
   redis.call('HSET', key, 'hold_until', now + PROBE_MS)
-  return true
+  return redis.call('HGET', key, 'hold_id') or 'unnamed'
 end
-
--- Only connection errors open a circuit, and only a connection closes it: no lane is tried meanwhile (rule 25).
--- One probes at a time; its right to do so expires.
-local open_until = tonumber(redis.call('HGET', connector_key(connector), 'open_until') or nil)
-if open_until then
-  if open_until > now then return idle() end
-  redis.call('HSET', connector_key(connector), 'open_until', now + tonumber(ARGV[7]))
-  redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
-  return { 'probe' }
-end
-
-local connector_hold = tonumber(redis.call('HGET', connector_key(connector), 'hold_until') or nil)
-if connector_hold and connector_hold > now then return idle() end
 
 -- The set's first due lane; what an emptied lane left behind is removed on the way.
 local function first_due(integration, set)
@@ -68,43 +123,6 @@ local function pick(integration, settings)
   return found
 end
 
-local DEATHS = 3
-
-local function hand_out(integration, segment, settings)
-  local key = lane_key(integration, segment)
-  local lane = read_lane(key)
-  local list, budget, clear = chunks_key(integration, segment), tonumber(ARGV[9]), clear_that_runs(lane, settings)
-  local want, tried_to = hand_out_size(settings.size) + lane.off, lane.to
-  local chunks, to
-  if clear > tried_to then chunks, to = chunks_to_clear(list, 0, want, budget, clear) end
-  if not chunks and tried_to ~= '' then
-    chunks, to = same_chunks(list, tried_to)
-    to = tried_to
-  elseif not chunks then
-    chunks, to = next_chunks(list, 0, want, budget)
-  end
-  lane.to = to
-  if tried_to == '' then redis.call('HSET', key, 'digest', settings.digest) end
-  local deadly = 0
-  local till = now + lease
-  redis.call('HSET', key, 'owner', owner, 'until', till, 'to', lane.to, 'starts', lane.starts + 1)
-  -- Counted before the head is touched. Every settlement and release takes it back, so these starts ended with
-  -- their process: what kills it is closed in on (rule 13).
-  if lane.starts >= DEATHS then
-    lane.limit = math.max(1, math.floor((lane.limit > 0 and lane.limit or settings.size) / 2))
-    redis.call('HSET', key, 'limit', lane.limit)
-    -- Down to one, and three more: this one is not touched again.
-    local halvings = math.ceil(math.log(settings.size) / math.log(2))
-    if lane.limit == 1 and lane.starts >= 2 * DEATHS + halvings then deadly = 1 end
-  end
-  put_leased(integration, segment, till)
-  redis.call('ZADD', permits, now + tonumber(ARGV[7]), token)
-  local reply = { 'lane', integration, segment, lane.done, lane.to, clear, lane.attempts,
-    lane.limit, lane.suspect, tried_to, deadly, lane.hold, redis.call('HLEN', open_key(integration, segment)), settings.no_room and 1 or 0 }
-  for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
-  return reply
-end
-
 -- A connector's integrations take turns. Most looks find a lane; those that do not put a place right (lanes/due.lua).
 local LOOKS = 100
 for _ = 1, LOOKS do
@@ -114,9 +132,8 @@ for _ = 1, LOOKS do
   local at = look_at(connector, integration, settings)
   local segment = at and at <= now and pick(integration, settings)
   if segment then
-    may_probe(integration_key(integration), settings.hold_until)
-    may_probe(connector_key(connector), connector_hold)
-    local answer = hand_out(integration, segment, settings)
+    local probing = probes(integration_key(integration), settings.hold_until)
+    local answer = begin(integration, segment, settings, probing)
     to_the_end(connector, integration)
     return answer
   end

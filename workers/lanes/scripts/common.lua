@@ -104,7 +104,7 @@ local function read_integration(integration)
 end
 
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'limit', 'off', 'digest', 'hold', 'starts', 'suspect' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
@@ -113,7 +113,7 @@ local function read_lane(key)
     head = tonumber(v[5]) or 0, bar = v[6] or '', clear = v[7] or '', to = v[8] or '',
     attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
-    suspect = v[16] or '',
+    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]),
   }
 end
 
@@ -180,11 +180,48 @@ local function same_chunks(key, to)
   return read_chunks(key, 0, 64, function(last) return last >= to end)
 end
 
--- How the next batch is cut after a failure: at most `limit` operations ('' for a whole batch), and where a bad
--- profile is looked for, the end of the batch it was in (rules 23, 24).
-local function narrow(key, limit, suspect)
-  if limit == '' then redis.call('HDEL', key, 'limit') else redis.call('HSET', key, 'limit', limit) end
-  if suspect == '' then redis.call('HDEL', key, 'suspect') else redis.call('HSET', key, 'suspect', suspect) end
+-- A field that is absent at its default.
+local function put_field(key, field, value)
+  if value == '' then redis.call('HDEL', key, field) else redis.call('HSET', key, field, value) end
+end
+
+-- How the next batch is cut after a failure: at most `limit` operations ('' for a whole batch), and where the one at
+-- fault is looked for, the end of the batch it was in, and the event types that passed since (rules 23, 24).
+local function narrow(key, limit, suspect, passed)
+  put_field(key, 'limit', limit)
+  put_field(key, 'suspect', suspect)
+  put_field(key, 'passed', passed)
+end
+
+-- A claim is named <process>/<nonce>, and what its process was answered last is kept for as long as a lease: a command
+-- that the client library sends twice, since the first answer was lost, is answered again as it was.
+local ANSWER_MS = 30000
+local function answer_key(claim) return ns .. ':answer:' .. (string.match(claim, '^(.*)/') or claim) end
+local function remember(claim, ...)
+  redis.call('SET', answer_key(claim), cmsgpack.pack({ claim, ... }), 'PX', ANSWER_MS)
+end
+local function answered(claim)
+  local packed = redis.call('GET', answer_key(claim))
+  local answer = packed and cmsgpack.unpack(packed)
+  if answer and answer[1] == claim then return answer end
+end
+
+-- An open entry of the quarantine stands in its lane's hash as its uid and the sequence that it had first, as in
+-- 'uid sequence'; without a sequence in hashes of segsync before it was kept.
+local function entry_of(value) return value and string.match(value, '^%S+') end
+local function entry_since(value) return string.match(value, ' (%d+)$') or '' end
+
+-- What a hold is called: only the probe that was sent for it may lift it.
+local HOLD_FIELDS = { 'hold', 'hold_code', 'hold_until', 'hold_id', 'hold_since', 'hold_segment' }
+local function hold(key, id, segment, code, reason, ms)
+  local since = redis.call('HGET', key, 'hold_until') and redis.call('HGET', key, 'hold_since') or now
+  redis.call('HSET', key, 'hold', reason, 'hold_code', code, 'hold_until', now + ms, 'hold_id', id,
+    'hold_since', since, 'hold_segment', segment)
+end
+local function lift(key, id)
+  if (redis.call('HGET', key, 'hold_id') or 'unnamed') ~= id then return false end
+  redis.call('HDEL', key, unpack(HOLD_FIELDS))
+  return true
 end
 
 -- The clear that makes what is before it moot, if it would run: a revision may have taken its query away since it
@@ -193,3 +230,45 @@ local function clear_that_runs(lane, settings) return settings.clear and lane.cl
 
 -- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.
 local function hand_out_size(size) return math.max(size, 100) end
+
+-- Chunks from an index on, up to a sequence that a chunk ends with.
+local function chunks_up_to(list, start, to)
+  local first = redis.call('LINDEX', list, start)
+  if not first or chunk_first(first) > to then return {} end
+  local chunks = read_chunks(list, start, 64, function(last) return last >= to end)
+  return chunks
+end
+
+-- A clear that is further away than the budget is not looked for again before half of what stood before it is done:
+-- each look reads as much as the budget.
+local function to_clear(key, list, lane, start, want, budget, clear)
+  if clear == '' or (lane.far and lane.count > lane.far) then return nil end
+  local chunks, last = chunks_to_clear(list, start, want, budget, clear)
+  if chunks then
+    redis.call('HDEL', key, 'far')
+  else
+    redis.call('HSET', key, 'far', math.floor(lane.count / 2))
+  end
+  return chunks, last
+end
+
+-- What whoever claims a lane is handed out: what was handed out before, so that every try cuts the same batch, or what
+-- comes first. `tried_to` is '' where nobody can have tried any of it.
+local function first_chunks(key, list, lane, set, budget, tried_to, clear)
+  local want = hand_out_size(set.size) + lane.off
+  local chunks, to
+  if clear > tried_to then chunks, to = to_clear(key, list, lane, 0, want, budget, clear) end
+  if chunks then return chunks, to end
+  if tried_to ~= '' then return same_chunks(list, tried_to), tried_to end
+  return next_chunks(list, 0, want, budget)
+end
+
+-- What comes after what a deliverer holds, if that is less than a batch, or up to a clear; moves lane.to.
+local function next_for(key, list, lane, set, held, chunks_held, budget)
+  local want, clear = hand_out_size(set.size) - held, clear_that_runs(lane, set)
+  local fresh, last
+  if clear > lane.to then fresh, last = to_clear(key, list, lane, chunks_held, want, budget, clear) end
+  if not fresh and held < set.size then fresh, last = next_chunks(list, chunks_held, want, budget) end
+  if last and last ~= '' then lane.to = last end
+  return fresh or {}
+end

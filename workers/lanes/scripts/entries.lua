@@ -21,8 +21,8 @@ local function retry(uid, integration, segment, slot, unkeyed_since, event, retr
         resolve(uid, 'superseded', 'clear', by)
         return 'cleared'
       end
-      redis.call('HSET', open, slot, uid)
-    elseif redis.call('HGET', open, slot) ~= uid then
+      redis.call('HSET', open, slot, uid .. ' ' .. unkeyed_since)
+    elseif entry_of(redis.call('HGET', open, slot)) ~= uid then
       return 'gone'
     end
   end
@@ -34,7 +34,7 @@ end
 local function drop(uid, integration, segment, slot)
   if integration ~= '' then
     local open = open_key(integration, segment)
-    if redis.call('HGET', open, slot) == uid then redis.call('HDEL', open, slot) end
+    if entry_of(redis.call('HGET', open, slot)) == uid then redis.call('HDEL', open, slot) end
   end
   resolve(uid, 'dropped', '', by)
 end

@@ -1,52 +1,96 @@
--- Gives a lane back unsettled: because the turn is over, or because a try failed (rules 10, 25, 26).
+-- Gives a lane back unsettled, because a try failed, or keeps it for a shorter one (rules 10, 25, 26).
 --
--- ARGV  3 integration  4 segment  5 owner
---       6 'untried' (what was handed out was not touched), 'failed', 'again' (failed, and tried again at once: the lane
---         stays its owner's), or 'deadly' (not touched, since its head kills: its deaths stay counted)
---       7 ms until the next try  8 limit and 9 suspect of the next batch, or ''
---       10 hold level ('lane', 'integration', 'connector') or ''  11 code  12 our sentence  13 lease ms
+-- ARGV  3 integration and 4 segment, both '' where the deliverer never learned what its claim got  5 claim
+--       6 'untried' (what was handed out was not touched), 'failed', or 'again' (tried again at once: the lane stays
+--         its claim's)
+--       7 ms until the next try  8 failed tries by now  9 limit, 10 suspect and 11 passed of the next batch, or ''
+--       12 hold level ('lane', 'integration', 'connector') or ''  13 connector that was tried  14 code  15 our sentence
+--       16 lease ms  17 a profile that the target refused and that is to go to the quarantine, hashed, or ''
+--       18 what is to go to the quarantine when it is settled, packed, or '' where nothing more is
 --       then records for the outcomes stream
--- Returns {'lost'} if the lane is another's by now, else {'ok'}.
+-- Returns {'lost'} if the lane is another claim's by now, {'systemic'} if so many profiles are refused that the query
+-- must be at fault (nothing was changed then), else {'ok'}.
 
-local integration, segment = ARGV[3], ARGV[4]
+local integration, segment, claim, how, delay_ms, attempts, limit, suspect, passed, level, connector, code, reason,
+  lease_ms, bad, aside = unpack(ARGV, 3, 18)
+
+if integration == '' then
+  local answer = answered(claim)
+  if not answer or answer[2] ~= 'lane' then return { 'lost' } end
+  integration, segment = answer[3], answer[4]
+end
 local key = lane_key(integration, segment)
 local lane = read_lane(key)
-if lane.owner ~= ARGV[5] then return { 'lost' } end
 
+-- An overtaken deliverer that still lives was counted as a death when it started: it was none.
+local function take_back_death()
+  local answer = answered(claim)
+  if not answer or answer[2] ~= 'lane' then return end
+  remember(claim, 'given back')
+  if lane.starts > 1 then redis.call('HINCRBY', key, 'starts', -1) end
+end
+
+if lane.owner ~= claim then
+  take_back_death()
+  return { 'lost' }
+end
 local set = read_integration(integration)
-record(ARGV, 14)
 
-if ARGV[6] == 'again' then
-  local till = now + tonumber(ARGV[13])
-  redis.call('HSET', key, 'attempts', lane.attempts + 1, 'until', till, 'starts', 1)
-  narrow(key, ARGV[8], ARGV[9])
+-- More than half of at least twenty distinct profiles refused by the target is the query's fault, and none of the
+-- profiles' (rule 23). Counted over ten minutes from the first; good ones are counted only while there are bad.
+local SYSTEMIC, WINDOW_MS = 20, 600000
+local function is_systemic()
+  local key_of_bad = ns .. ':bad:' .. integration
+  if redis.call('EXISTS', key_of_bad) == 0 then redis.call('HDEL', integration_key(integration), 'good') end
+  redis.call('PFADD', key_of_bad, bad)
+  redis.call('PEXPIRE', key_of_bad, WINDOW_MS)
+  local refused = redis.call('PFCOUNT', key_of_bad)
+  local good = tonumber(redis.call('HGET', integration_key(integration), 'good') or 0)
+  return refused + good >= SYSTEMIC and refused > good
+end
+if bad ~= '' and is_systemic() then return { 'systemic' } end
+
+record(ARGV, 19)
+
+if how == 'again' then
+  local till = now + tonumber(lease_ms)
+  redis.call('HSET', key, 'attempts', attempts, 'until', till, 'starts', 1)
+  narrow(key, limit, suspect, passed)
+  if aside ~= '' then redis.call('HSET', key, 'aside', aside) end
   put_leased(integration, segment, till)
   return { 'ok' }
 end
 redis.call('HDEL', key, 'owner', 'until')
+remember(claim, 'given back')
 
-if ARGV[6] == 'untried' then
+local function untried()
   -- Unless an earlier deliverer tried it, or died over it: then the batch's end, and that start, stay written.
-  if lane.attempts == 0 and lane.starts <= 1 then redis.call('HDEL', key, 'to', 'digest') end
-  if lane.starts > 1 then
-    redis.call('HSET', key, 'starts', lane.starts - 1)
-  else
-    redis.call('HDEL', key, 'starts')
+  if lane.attempts == 0 and lane.starts <= 1 and redis.call('HEXISTS', key, 'aside') == 0 then
+    redis.call('HDEL', key, 'to')
   end
-else
-  if ARGV[6] ~= 'deadly' then redis.call('HDEL', key, 'starts') end
-  lane.retry = now + tonumber(ARGV[7])
-  redis.call('HSET', key, 'attempts', lane.attempts + 1, 'retry', lane.retry)
-  narrow(key, ARGV[8], ARGV[9])
-  redis.call('HDEL', key, 'hold')
+  put_field(key, 'starts', lane.starts > 1 and lane.starts - 1 or '')
 end
 
-local level = ARGV[10]
-if level == 'lane' then
-  redis.call('HSET', key, 'hold', ARGV[11] .. ': ' .. ARGV[12])
+local function failed()
+  lane.retry = now + tonumber(delay_ms)
+  redis.call('HSET', key, 'attempts', attempts, 'retry', lane.retry)
+  narrow(key, limit, suspect, passed)
+  redis.call('HDEL', key, 'hold', 'starts')
+end
+
+if how == 'untried' then untried() else failed() end
+
+-- A try by an old revision says nothing of the applied one: not of its queries, nor of the connector it names.
+local tried_now = current_revision() == ARGV[2] and (connector == '' or set.connector == connector)
+
+if level == 'lane' and tried_now then
+  redis.call('HSET', key, 'hold', code .. ': ' .. reason)
 elseif level ~= '' then
-  local holder = level == 'integration' and integration_key(integration) or connector_key(set.connector)
-  redis.call('HSET', holder, 'hold', ARGV[12], 'hold_code', ARGV[11], 'hold_until', now + tonumber(ARGV[7]))
+  if tried_now then
+    local holder = level == 'integration' and integration_key(integration) or connector_key(set.connector)
+    hold(holder, claim, segment, code, reason, tonumber(delay_ms))
+    if level == 'integration' then redis.call('DEL', ns .. ':bad:' .. integration) end
+  end
   -- The level waits, not the lane: whichever lane probes first, all go on with it.
   lane.retry = 0
   redis.call('HDEL', key, 'retry')

@@ -17,7 +17,8 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import PooledSession, SqlConnector
 
 PATIENCE = 5.0
 
@@ -28,7 +29,7 @@ class Rig:
     def __init__(self, target: Target, *create: str) -> None:
         self.database = Database(target)
         self.database.run("CREATE TABLE t (id int)", *create)
-        self.connector: Connector = connect(target)
+        self.connector: SqlConnector = connect(target)
 
     def surprised(self, statement: str) -> TargetError:
         """The error of a statement that follows an INSERT; the session is discarded, as after any error."""
@@ -59,9 +60,9 @@ def held(error: TargetError) -> bool:
     return error.error_class is ErrorClass.HOLD and error.level is HoldLevel.INTEGRATION
 
 
-def setting(session: Session, name: str) -> str:
-    link = session._link  # type: ignore[attr-defined]
-    return str(link.value(f"SHOW {name}" if session._connector.dialect == "postgresql" else f"SELECT @@{name}"))  # type: ignore[attr-defined]
+def setting(session: PooledSession, name: str) -> str:
+    link = session._link
+    return str(link.value(f"SHOW {name}" if session._connector.dialect == "postgresql" else f"SELECT @@{name}"))
 
 
 @pytest.fixture
@@ -132,7 +133,7 @@ def test_mariadb_what_escaping_relies_on_outlives_every_routine(mariadb: Rig, st
 
 def test_mariadb_what_a_procedure_has_set_is_no_other_transactions(mariadb: Rig) -> None:
     session = mariadb.connector.open()
-    link = session._link  # type: ignore[attr-defined]
+    link = session._link
     session.begin("lane", PATIENCE)
     session.execute("CALL isolates()")
     session.commit()
@@ -141,7 +142,7 @@ def test_mariadb_what_a_procedure_has_set_is_no_other_transactions(mariadb: Rig)
     session.rollback()
     session.close()
     other = mariadb.connector.open()
-    assert other._link is not link  # type: ignore[attr-defined]
+    assert other._link is not link
     assert setting(other, "tx_isolation") == "READ-COMMITTED"
     other.discard()
 
@@ -149,14 +150,14 @@ def test_mariadb_what_a_procedure_has_set_is_no_other_transactions(mariadb: Rig)
 def test_mariadb_a_session_in_which_a_statement_failed_is_not_used_again(mariadb: Rig) -> None:
     """Even if it was rolled back: what it did before it failed may have changed the session."""
     session = mariadb.connector.open()
-    link = session._link  # type: ignore[attr-defined]
+    link = session._link
     session.begin(None, PATIENCE)
     with pytest.raises(TargetError):
         session.execute("INSERT INTO no_such_table VALUES (1)")
     session.rollback()
     session.close()
     other = mariadb.connector.open()
-    assert other._link is not link  # type: ignore[attr-defined]
+    assert other._link is not link
     other.close()
 
 
@@ -287,14 +288,14 @@ def test_postgresql_a_default_that_a_function_changed_is_not_the_next_transactio
 def test_a_session_that_was_surprised_is_a_new_one_the_next_time(mariadb: Rig, postgresql: Rig) -> None:
     for rig, statement in ((mariadb, "CALL modes()"), (postgresql, "SELECT strings()")):
         session = rig.connector.open()
-        link = session._link  # type: ignore[attr-defined]
+        link = session._link
         session.begin(None, PATIENCE)
         with pytest.raises(TargetError, match="surprise"):
             session.execute(statement)
         session.close()
         other = rig.connector.open()
         assert link.lost
-        assert link is not other._link  # type: ignore[attr-defined]
+        assert link is not other._link
         other.discard()
 
 
@@ -321,6 +322,6 @@ def test_sqlite_foreign_keys_stay_checked(sqlite_target: Target) -> None:
     session = rig.connector.open()
     session.begin("lane", PATIENCE)
     session.execute("PRAGMA foreign_keys = OFF")
-    assert session._link.value("PRAGMA foreign_keys") == "1"  # type: ignore[attr-defined]
+    assert session._link.value("PRAGMA foreign_keys") == "1"
     session.discard()
     rig.close()

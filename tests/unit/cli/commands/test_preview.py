@@ -92,8 +92,8 @@ def test_statements_have_a_heading_and_end_in_a_semicolon(show: Callable[..., An
     lines = [
         "-- add, 2 profiles",
         "INSERT INTO m VALUES",
-        f"(7, 'A', NULL, '2026-01-01 00:00:00.000000', {SEQUENCE}),",
-        f"(7, 'value''s', NULL, '2026-01-01 00:00:00.000000', {SEQUENCE});",
+        f"(7, 'value''s', NULL, '2026-01-01 00:00:00.000000', {SEQUENCE}),",
+        f"(7, 'A', NULL, '2026-01-01 00:00:00.000000', {SEQUENCE});",
         "",
     ]
     assert show(event("add", "value's", "A")) == (0, "\n".join(lines), "")

@@ -11,8 +11,8 @@ from workers.connectors.sql.mysql import errors as mysql_errors
 from workers.connectors.sql.mysql.codes import VERDICTS
 from workers.connectors.sql.postgresql import errors as postgresql_errors
 from workers.connectors.sql.sqlite import errors as sqlite_errors
-from workers.connectors.sql.verdicts import DEFERRED, LONGEST_DETAIL, UNLISTED, Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel
+from workers.connectors.sql.verdicts import DEFERRED, LONGEST_DETAIL, UNLISTED, Verdict, judge
+from workers.errors import ErrorClass, HoldLevel, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +46,7 @@ def test_whatever_is_met_while_connecting_holds_the_connector_or_is_retried(erro
 def test_before_the_users_queries_nothing_is_the_datas_fault(
     error_class: ErrorClass, expected: tuple[ErrorClass, HoldLevel | None]
 ) -> None:
-    assert come_to(error_class, Phase.BEGIN) == expected
+    assert come_to(error_class, Phase.LOCK) == expected
 
 
 @pytest.mark.parametrize("error_class", ErrorClass)
@@ -61,7 +61,7 @@ def test_the_table_holds_for_the_users_queries(error_class: ErrorClass) -> None:
         (ErrorClass.RETRY, (ErrorClass.AMBIGUOUS, None)),
         (ErrorClass.AMBIGUOUS, (ErrorClass.AMBIGUOUS, None)),
         (ErrorClass.SPLIT, (ErrorClass.SPLIT, None)),
-        (ErrorClass.ISOLATE, (ErrorClass.HOLD, INTEGRATION)),
+        (ErrorClass.ISOLATE, (ErrorClass.ISOLATE, None)),
         (ErrorClass.HOLD, (ErrorClass.HOLD, INTEGRATION)),
         (ErrorClass.UNKNOWN, (ErrorClass.UNKNOWN, None)),
     ],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.connectors.inspection import Column, Refusal, Step, Table, failed, grouped, taken
 from workers.connectors.sql.mysql.link import connect, lock_name
-from workers.connectors.sql.verdicts import Phase
+from workers.errors import Phase
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
@@ -98,7 +98,7 @@ class MysqlExamined:
             self._link.rollback()
             self._link.release()
         except Exception as error:  # noqa: BLE001 - as in `explain`
-            return failed("lock", self._link.judge(error, Phase.BEGIN))
+            return failed("lock", self._link.judge(error, Phase.LOCK))
         if self._variable("wsrep_on") == "ON":
             what = (
                 "this is a Galera cluster (wsrep_on): a session lock holds on one node only, so let the URL name one "
@@ -205,7 +205,7 @@ class MysqlExamined:
         try:
             self._connection.run(statement.encode())
         except Exception as error:  # noqa: BLE001 - as in `explain`
-            raise self._link.judge(error, Phase.BEGIN) from None
+            raise self._link.judge(error, Phase.LOCK) from None
         result = self._connection._result  # noqa: SLF001 - as above
         return list(result.rows or ())
 

@@ -9,7 +9,8 @@ import pymysql
 
 from workers.connectors.sql.mysql.codes import TIMEOUT, VERDICTS
 from workers.connectors.sql.mysql.errors import verdict, where
-from workers.connectors.sql.verdicts import Phase, judge, query, unknown
+from workers.connectors.sql.verdicts import judge, query, unknown
+from workers.errors import Phase
 
 if TYPE_CHECKING:
     from workers.connectors.sql.verdicts import Verdict

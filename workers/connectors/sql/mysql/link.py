@@ -18,8 +18,8 @@ from workers.connectors.sql.mysql.codes import VERDICTS
 from workers.connectors.sql.mysql.connection import open_connection
 from workers.connectors.sql.mysql.judging import code_of, judged, timed_out
 from workers.connectors.sql.mysql.session import set_up
-from workers.connectors.sql.verdicts import Phase, judge
-from workers.errors import ErrorClass, TargetError
+from workers.connectors.sql.verdicts import judge
+from workers.errors import ErrorClass, Phase, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workers.connectors.sql.mysql.link import connect
-from workers.connectors.sql.verdicts import Phase
+from workers.errors import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,8 +14,7 @@ import psycopg
 
 from workers.connectors.inspection import Column, Refusal, Step, Table, failed, grouped, taken
 from workers.connectors.sql.postgresql.link import connect, lock_number
-from workers.connectors.sql.verdicts import Phase
-from workers.errors import TargetError
+from workers.errors import Phase, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
@@ -87,7 +86,7 @@ class PostgresqlExamined:
             self._link.begin(f"check {secrets.token_hex(8)}", PATIENCE)
             self._link.rollback()
         except Exception as error:  # noqa: BLE001 - as in `explain`
-            return failed("lock", self._link.judge(error, Phase.BEGIN))
+            return failed("lock", self._link.judge(error, Phase.LOCK))
         return Step("lock", "fine", "a lock can be taken (pg_advisory_xact_lock)")
 
     def _ending(self) -> Step:
@@ -206,7 +205,7 @@ class PostgresqlExamined:
         try:
             result = self._link.run(statement)[-1]
         except Exception as error:  # noqa: BLE001 - as in `explain`
-            raise self._link.judge(error, Phase.BEGIN) from None
+            raise self._link.judge(error, Phase.LOCK) from None
         columns = range(result.nfields)
         return [tuple(_text(result.get_value(row, column)) for column in columns) for row in range(result.ntuples)]
 

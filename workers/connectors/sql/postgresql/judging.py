@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from workers.connectors.sql.postgresql import errors as postgresql_errors
-from workers.connectors.sql.verdicts import UNLISTED, Phase, Verdict, judge, query, unknown
+from workers.connectors.sql.verdicts import UNLISTED, Verdict, judge, query, unknown
+from workers.errors import Phase
 
 if TYPE_CHECKING:
     from workers.errors import TargetError

@@ -22,13 +22,12 @@ from workers.connectors.sql.link import MARGIN, Link, encoded, surprise, without
 from workers.connectors.sql.postgresql.connection import parameters
 from workers.connectors.sql.postgresql.judging import Silent, judged, judged_connecting
 from workers.connectors.sql.postgresql.session import held, lock_limit, milliseconds, set_up, statement_limit
-from workers.errors import ErrorClass, TargetError
+from workers.errors import ErrorClass, Phase, TargetError
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from workers.connectors.contract import Target
-    from workers.connectors.sql.verdicts import Phase
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from workers.connectors.inspection import Column, Refusal, Step, Table, UniqueKe
 from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
-from workers.connectors.sql.verdicts import UNLISTED, Phase, judge
+from workers.connectors.sql.verdicts import UNLISTED, judge
+from workers.errors import Phase
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
@@ -111,7 +112,7 @@ class SqliteExamined:
         try:
             return self._connection.execute(statement).fetchall()
         except sqlite3.Error as error:
-            raise _judged(error, Phase.BEGIN) from None
+            raise _judged(error, Phase.LOCK) from None
 
 
 def _version() -> Step:

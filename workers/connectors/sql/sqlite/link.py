@@ -17,8 +17,8 @@ from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.sqlite.session import set_up
 from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
-from workers.connectors.sql.verdicts import Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.verdicts import Verdict, judge
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target

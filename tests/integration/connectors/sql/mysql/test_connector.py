@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.mariadb import MariadbServer
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import PooledSession, SqlConnector
 
 PATIENCE = 5.0
 
@@ -33,32 +34,32 @@ def target(mariadb_target: Target) -> Target:
 
 
 @pytest.fixture
-def connector(target: Target) -> Iterator[Connector]:
+def connector(target: Target) -> Iterator[SqlConnector]:
     connector = connect(target)
     yield connector
     connector.dispose()
 
 
 @pytest.fixture
-def session(connector: Connector) -> Iterator[Session]:
+def session(connector: SqlConnector) -> Iterator[PooledSession]:
     session = connector.open()
     yield session
     session.discard()
 
 
-def link(session: Session) -> mysql.MysqlLink:
-    return session._link  # type: ignore[attr-defined, no-any-return]
+def link(session: PooledSession) -> mysql.MysqlLink:
+    return cast("mysql.MysqlLink", session._link)
 
 
-def number(session: Session) -> int:
+def number(session: PooledSession) -> int:
     return link(session)._id
 
 
-def variable(session: Session, name: str) -> object:
+def variable(session: PooledSession, name: str) -> object:
     return link(session)._connection.row(f"SELECT @@{name}")[0]
 
 
-def refused(session: Session, statement: str) -> TargetError:
+def refused(session: PooledSession, statement: str) -> TargetError:
     with pytest.raises(TargetError) as caught:
         session.execute(statement)
     return caught.value
@@ -116,13 +117,13 @@ def test_a_server_set_against_our_escaping_does_not_reach_the_session(
         "ALTER TABLE t COMMENT = 'x'",
     ],
 )
-def test_a_statement_that_none_of_ours_may_be_holds_the_integration(session: Session, statement: str) -> None:
+def test_a_statement_that_none_of_ours_may_be_holds_the_integration(session: PooledSession, statement: str) -> None:
     session.begin("lane", PATIENCE)
     error = refused(session, statement)
     assert (error.code, error.error_class, error.level) == ("mysql surprise", ErrorClass.HOLD, HoldLevel.INTEGRATION)
 
 
-def test_the_server_refuses_a_second_statement_in_one(session: Session, target: Target) -> None:
+def test_the_server_refuses_a_second_statement_in_one(session: PooledSession, target: Target) -> None:
     session.begin("lane", PATIENCE)
     assert refused(session, "INSERT INTO t VALUES (1); COMMIT").code == "mysql 1064"
     session.discard()
@@ -130,7 +131,7 @@ def test_the_server_refuses_a_second_statement_in_one(session: Session, target: 
         assert database.rows("SELECT * FROM t") == []
 
 
-def test_half_a_surrogate_pair_is_isolated(session: Session) -> None:
+def test_half_a_surrogate_pair_is_isolated(session: PooledSession) -> None:
     session.begin(None, 0)
     error = refused(session, "SELECT '\udc27'")
     assert (error.code, error.error_class) == ("mysql text", ErrorClass.ISOLATE)
@@ -150,7 +151,7 @@ def test_half_a_surrogate_pair_is_isolated(session: Session) -> None:
         (0, "DO 1"),
     ],
 )
-def test_rows_are_counted_as_the_server_does(session: Session, target: Target, rows: int, statement: str) -> None:
+def test_rows_are_counted_as_the_server_does(session: PooledSession, target: Target, rows: int, statement: str) -> None:
     with Database(target) as database:
         database.run(
             "INSERT INTO t VALUES (9)",
@@ -163,7 +164,7 @@ def test_rows_are_counted_as_the_server_does(session: Session, target: Target, r
     assert session.execute("INSERT INTO t VALUES (100)") == 1
 
 
-def test_too_large_a_statement_is_split_before_it_is_sent(session: Session) -> None:
+def test_too_large_a_statement_is_split_before_it_is_sent(session: PooledSession) -> None:
     session.begin("lane", PATIENCE)
     largest = int(str(variable(session, "max_allowed_packet")))
     fitting = "SELECT LENGTH('" + "x" * (largest - 19) + "')"
@@ -174,14 +175,14 @@ def test_too_large_a_statement_is_split_before_it_is_sent(session: Session) -> N
     assert session.execute("INSERT INTO t VALUES (1)") == 1
 
 
-def test_size_is_counted_in_bytes(session: Session) -> None:
+def test_size_is_counted_in_bytes(session: PooledSession) -> None:
     session.begin("lane", PATIENCE)
     largest = int(str(variable(session, "max_allowed_packet")))
     assert refused(session, f"SELECT '{'é' * (largest // 2)}'").error_class is ErrorClass.SPLIT
 
 
 def test_the_lock_is_kept_over_transactions_and_given_back_with_the_session(
-    connector: Connector, mariadb_server: MariadbServer
+    connector: SqlConnector, mariadb_server: MariadbServer
 ) -> None:
     session = connector.open()
     session.begin("lane", PATIENCE)
@@ -202,7 +203,7 @@ def holder(server: MariadbServer, lock: str) -> object:
         return cursor.fetchone()[0]
 
 
-def test_begin_with_a_held_lock_is_one_round_trip(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_begin_with_a_held_lock_is_one_round_trip(session: PooledSession, monkeypatch: pytest.MonkeyPatch) -> None:
     session.begin("lane", PATIENCE)
     session.commit()
     sent: list[bytes] = []
@@ -246,7 +247,9 @@ def test_waiting_for_the_lock_is_bounded_by_patience_and_not_by_the_statements_t
     connector.dispose()
 
 
-def test_a_lock_held_by_another_user_is_left_alone_and_retried(session: Session, mariadb_server: MariadbServer) -> None:
+def test_a_lock_held_by_another_user_is_left_alone_and_retried(
+    session: PooledSession, mariadb_server: MariadbServer
+) -> None:
     admin = mariadb_server.admin()
     with admin, admin.cursor() as cursor:
         cursor.execute(f"SELECT GET_LOCK('{mysql.lock_name('lane')}', 0)")
@@ -257,7 +260,7 @@ def test_a_lock_held_by_another_user_is_left_alone_and_retried(session: Session,
 
 
 def test_a_link_that_the_server_closed_in_the_pool_is_replaced(
-    connector: Connector, mariadb_server: MariadbServer
+    connector: SqlConnector, mariadb_server: MariadbServer
 ) -> None:
     session = connector.open()
     first = number(session)
@@ -270,7 +273,7 @@ def test_a_link_that_the_server_closed_in_the_pool_is_replaced(
 
 
 def test_a_link_that_dies_between_open_and_begin_is_replaced_at_once(
-    connector: Connector, mariadb_server: MariadbServer
+    connector: SqlConnector, mariadb_server: MariadbServer
 ) -> None:
     connector.open().close()
     session = connector.open()
@@ -284,7 +287,7 @@ def test_a_link_that_dies_between_open_and_begin_is_replaced_at_once(
     session.close()
 
 
-def test_a_link_that_rested_for_long_is_replaced(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_rested_for_long_is_replaced(connector: SqlConnector, monkeypatch: pytest.MonkeyPatch) -> None:
     session = connector.open()
     first = number(session)
     session.close()
@@ -298,7 +301,7 @@ def test_a_link_that_rested_for_long_is_replaced(connector: Connector, monkeypat
 
 
 @pytest.mark.parametrize("step", ["execute", "commit"])
-def test_a_session_that_is_ended_is_ambiguous(session: Session, mariadb_server: MariadbServer, step: str) -> None:
+def test_a_session_that_is_ended_is_ambiguous(session: PooledSession, mariadb_server: MariadbServer, step: str) -> None:
     session.begin("lane", PATIENCE)
     session.execute("INSERT INTO t VALUES (1)")
     mariadb_server.run(f"KILL {number(session)}")
@@ -309,7 +312,7 @@ def test_a_session_that_is_ended_is_ambiguous(session: Session, mariadb_server: 
 
 
 def test_a_statement_that_the_server_does_not_stop_is_given_up_and_ended(
-    session: Session, mariadb_server: MariadbServer
+    session: PooledSession, mariadb_server: MariadbServer
 ) -> None:
     """As on MySQL, which has no timeout for changes (rule 20)."""
     session.begin("lane", PATIENCE)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.mariadb import MariadbServer
-    from workers.connectors.contract import Connector, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import SqlConnector
 
 ISOLATE, SPLIT, RETRY, AMBIGUOUS = ErrorClass.ISOLATE, ErrorClass.SPLIT, ErrorClass.RETRY, ErrorClass.AMBIGUOUS
 HOLD = ErrorClass.HOLD
@@ -74,13 +75,13 @@ def target(mariadb_target: Target) -> Target:
 
 
 @pytest.fixture
-def connector(target: Target) -> Iterator[Connector]:
+def connector(target: Target) -> Iterator[SqlConnector]:
     connector = connect(target)
     yield connector
     connector.dispose()
 
 
-def run(connector: Connector, statement: str) -> TargetError:
+def run(connector: SqlConnector, statement: str) -> TargetError:
     session = connector.open()
     session.begin(None, 0)
     try:
@@ -160,7 +161,7 @@ def run(connector: Connector, statement: str) -> TargetError:
         (1969, AMBIGUOUS, "SELECT SLEEP(20)"),
     ],
 )
-def test_a_query_that_fails(connector: Connector, code: int, error_class: ErrorClass, statement: str) -> None:
+def test_a_query_that_fails(connector: SqlConnector, code: int, error_class: ErrorClass, statement: str) -> None:
     error = run(connector, statement)
     assert (error.code, error.error_class) == (f"mysql {code}", error_class)
     if error_class is HOLD:
@@ -179,16 +180,16 @@ def test_a_query_that_fails(connector: Connector, code: int, error_class: ErrorC
         ("(table 'mysql.user')", "DELETE FROM mysql.user"),
     ],
 )
-def test_names_are_told_where_no_value_can_be(connector: Connector, end: str, statement: str) -> None:
+def test_names_are_told_where_no_value_can_be(connector: SqlConnector, end: str, statement: str) -> None:
     assert run(connector, statement).reason.endswith(end)
 
 
-def test_a_value_that_looks_like_a_name_is_not_told(connector: Connector) -> None:
+def test_a_value_that_looks_like_a_name_is_not_told(connector: SqlConnector) -> None:
     error = run(connector, r"INSERT INTO t (id) VALUES ('x for column \'secret\' at row 1')")
     assert "secret" not in str(error)
 
 
-def test_a_lock_of_another_transaction_is_waited_for_and_then_retried(connector: Connector) -> None:
+def test_a_lock_of_another_transaction_is_waited_for_and_then_retried(connector: SqlConnector) -> None:
     holder = connector.open()
     holder.begin(None, 0)
     holder.execute("UPDATE t SET n = 2 WHERE id = 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.postgresql import PostgresqlServer
-    from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import PooledSession, SqlConnector
 
 PATIENCE = 5.0
 
@@ -32,14 +33,14 @@ def target(postgresql_target: Target) -> Target:
 
 
 @pytest.fixture
-def connector(target: Target) -> Iterator[Connector]:
+def connector(target: Target) -> Iterator[SqlConnector]:
     connector = connect(target)
     yield connector
     connector.dispose()
 
 
 @pytest.fixture
-def session(connector: Connector) -> Iterator[Session]:
+def session(connector: SqlConnector) -> Iterator[PooledSession]:
     session = connector.open()
     yield session
     session.discard()
@@ -52,15 +53,15 @@ def admin(postgresql_server: PostgresqlServer, target: Target) -> Iterator[Datab
         yield database
 
 
-def pid(session: Session) -> int:
+def pid(session: PooledSession) -> int:
     return int(session._link._libpq.backend_pid)  # type: ignore[attr-defined]
 
 
-def show(session: Session, name: str) -> str:
+def show(session: PooledSession, name: str) -> str:
     return str(session._link.run(f"SHOW {name}")[-1].get_value(0, 0).decode())  # type: ignore[attr-defined]
 
 
-def refused(session: Session, statement: str) -> TargetError:
+def refused(session: PooledSession, statement: str) -> TargetError:
     with pytest.raises(TargetError) as caught:
         session.execute(statement)
     return caught.value
@@ -114,7 +115,7 @@ def test_a_setting_of_the_database_against_our_escaping_does_not_reach_the_sessi
         "-- nothing",
     ],
 )
-def test_a_statement_that_none_of_ours_may_be_holds_the_integration(session: Session, statement: str) -> None:
+def test_a_statement_that_none_of_ours_may_be_holds_the_integration(session: PooledSession, statement: str) -> None:
     session.begin("lane", PATIENCE)
     error = refused(session, statement)
     assert (error.code, error.error_class, error.level) == (
@@ -124,7 +125,7 @@ def test_a_statement_that_none_of_ours_may_be_holds_the_integration(session: Ses
     )
 
 
-def test_the_server_refuses_a_second_statement_in_one(session: Session, target: Target) -> None:
+def test_the_server_refuses_a_second_statement_in_one(session: PooledSession, target: Target) -> None:
     session.begin("lane", PATIENCE)
     assert refused(session, "INSERT INTO t VALUES (1); COMMIT").code == "postgresql 42601"
     session.discard()
@@ -133,7 +134,7 @@ def test_the_server_refuses_a_second_statement_in_one(session: Session, target: 
 
 
 @pytest.mark.parametrize(("statement", "code"), [("SELECT '\0'", "text"), ("SELECT '\ud800'", "text")])
-def test_what_the_driver_would_cut_off_is_isolated(session: Session, statement: str, code: str) -> None:
+def test_what_the_driver_would_cut_off_is_isolated(session: PooledSession, statement: str, code: str) -> None:
     session.begin(None, 0)
     error = refused(session, statement)
     assert (error.code, error.error_class) == (f"postgresql {code}", ErrorClass.ISOLATE)
@@ -151,16 +152,16 @@ def test_what_the_driver_would_cut_off_is_isolated(session: Session, statement: 
         (1, "MERGE INTO t USING (SELECT 1 AS n) x ON id = n WHEN NOT MATCHED THEN INSERT VALUES (n)"),
     ],
 )
-def test_rows_are_counted_as_the_server_does(session: Session, target: Target, rows: int, statement: str) -> None:
+def test_rows_are_counted_as_the_server_does(session: PooledSession, target: Target, rows: int, statement: str) -> None:
     with Database(target) as database:
         database.run("CREATE PROCEDURE nothing() LANGUAGE plpgsql AS $$ BEGIN END $$")
     session.begin(None, 0)
     assert session.execute(statement) == rows
 
 
-def test_begin_and_lock_are_one_round_trip(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_begin_and_lock_are_one_round_trip(session: PooledSession, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[str] = []
-    link = session._link  # type: ignore[attr-defined]
+    link: Any = session._link
     run = link.run
 
     def noted(text: str, seconds: float | None = None) -> object:
@@ -188,7 +189,7 @@ def test_waiting_for_the_lock_is_bounded_by_patience_and_not_by_the_statements_t
 
 
 def test_a_lock_held_by_another_user_is_left_alone_and_retried(
-    session: Session, admin: Database, monkeypatch: pytest.MonkeyPatch
+    session: PooledSession, admin: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgresql, "GRACE", 0.2)
     admin.run("BEGIN", f"SELECT pg_advisory_xact_lock({postgresql.lock_number('lane')})")
@@ -198,7 +199,7 @@ def test_a_lock_held_by_another_user_is_left_alone_and_retried(
     assert admin.rows("SELECT 1") == [(1,)]
 
 
-def test_a_link_that_the_server_closed_in_the_pool_is_replaced(connector: Connector, admin: Database) -> None:
+def test_a_link_that_the_server_closed_in_the_pool_is_replaced(connector: SqlConnector, admin: Database) -> None:
     session = connector.open()
     first = pid(session)
     session.close()
@@ -209,7 +210,7 @@ def test_a_link_that_the_server_closed_in_the_pool_is_replaced(connector: Connec
     session.discard()
 
 
-def test_a_link_that_dies_between_open_and_begin_is_replaced_at_once(connector: Connector, admin: Database) -> None:
+def test_a_link_that_dies_between_open_and_begin_is_replaced_at_once(connector: SqlConnector, admin: Database) -> None:
     connector.open().close()
     session = connector.open()
     first = pid(session)
@@ -221,7 +222,7 @@ def test_a_link_that_dies_between_open_and_begin_is_replaced_at_once(connector: 
     session.close()
 
 
-def test_a_link_that_rested_for_long_is_replaced(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_that_rested_for_long_is_replaced(connector: SqlConnector, monkeypatch: pytest.MonkeyPatch) -> None:
     session = connector.open()
     first = pid(session)
     session.close()
@@ -231,7 +232,7 @@ def test_a_link_that_rested_for_long_is_replaced(connector: Connector, monkeypat
     session.discard()
 
 
-def test_a_pooled_link_is_used_again(connector: Connector) -> None:
+def test_a_pooled_link_is_used_again(connector: SqlConnector) -> None:
     session = connector.open()
     first = pid(session)
     session.close()
@@ -240,7 +241,7 @@ def test_a_pooled_link_is_used_again(connector: Connector) -> None:
     session.close()
 
 
-def test_a_session_that_is_ended_in_a_statement_is_retried(session: Session, admin: Database) -> None:
+def test_a_session_that_is_ended_in_a_statement_is_retried(session: PooledSession, admin: Database) -> None:
     session.begin("lane", PATIENCE)
     ending = threading.Timer(0.3, admin.run, [f"SELECT pg_terminate_backend({pid(session)})"])
     ending.start()
@@ -249,7 +250,7 @@ def test_a_session_that_is_ended_in_a_statement_is_retried(session: Session, adm
     assert (error.code, error.error_class) == ("postgresql 57P01", ErrorClass.RETRY)
 
 
-def test_a_session_that_is_ended_in_commit_is_ambiguous(session: Session, target: Target) -> None:
+def test_a_session_that_is_ended_in_commit_is_ambiguous(session: PooledSession, target: Target) -> None:
     with Database(target) as database:
         database.run(
             "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS"

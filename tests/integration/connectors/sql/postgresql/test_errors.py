@@ -12,13 +12,14 @@ from tests.servers.postgresql import PASSWORD, PASSWORD_USER, REFUSED_USER
 from tests.servers.process import free_port
 from tests.servers.rows import Database
 from workers.connectors import connect
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.servers.postgresql import PostgresqlServer
-    from workers.connectors.contract import Connector, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import SqlConnector
 
 ISOLATE, SPLIT, RETRY, AMBIGUOUS = ErrorClass.ISOLATE, ErrorClass.SPLIT, ErrorClass.RETRY, ErrorClass.AMBIGUOUS
 HOLD = ErrorClass.HOLD
@@ -64,13 +65,13 @@ def target(postgresql_target: Target) -> Target:
 
 
 @pytest.fixture
-def connector(target: Target) -> Iterator[Connector]:
+def connector(target: Target) -> Iterator[SqlConnector]:
     connector = connect(target)
     yield connector
     connector.dispose()
 
 
-def run(connector: Connector, statement: str) -> TargetError:
+def run(connector: SqlConnector, statement: str) -> TargetError:
     session = connector.open()
     session.begin(None, 0)
     try:
@@ -145,7 +146,7 @@ def run(connector: Connector, statement: str) -> TargetError:
         ("57014", AMBIGUOUS, "SELECT pg_sleep(20)"),
     ],
 )
-def test_a_query_that_fails(connector: Connector, code: str, error_class: ErrorClass, statement: str) -> None:
+def test_a_query_that_fails(connector: SqlConnector, code: str, error_class: ErrorClass, statement: str) -> None:
     error = run(connector, statement)
     assert (error.code, error.error_class) == (f"postgresql {code}", error_class)
     if error_class is HOLD:
@@ -167,16 +168,18 @@ def test_a_query_that_fails(connector: Connector, code: str, error_class: ErrorC
         ("stands without quotes", "INSERT INTO t (id) VALUES (true)"),
     ],
 )
-def test_a_code_that_stands_for_several_things_is_told_apart(connector: Connector, part: str, statement: str) -> None:
+def test_a_code_that_stands_for_several_things_is_told_apart(
+    connector: SqlConnector, part: str, statement: str
+) -> None:
     assert part in run(connector, statement).reason
 
 
-def test_names_from_the_schema_are_told(connector: Connector) -> None:
+def test_names_from_the_schema_are_told(connector: SqlConnector) -> None:
     assert run(connector, "INSERT INTO t (id, needed) VALUES (2, NULL)").reason.endswith("(table 't', column 'needed')")
     assert run(connector, "INSERT INTO t (id) VALUES (1)").reason.endswith("(table 't', constraint 't_pkey')")
 
 
-def test_a_lock_of_another_transaction_is_waited_for_and_then_retried(connector: Connector) -> None:
+def test_a_lock_of_another_transaction_is_waited_for_and_then_retried(connector: SqlConnector) -> None:
     holder = connector.open()
     holder.begin(None, 0)
     holder.execute("UPDATE t SET n = 2 WHERE id = 1")
@@ -224,14 +227,14 @@ def test_a_read_only_server_is_retried(postgresql_server: PostgresqlServer, targ
     assert (error.code, error.error_class) == ("postgresql 25006", RETRY)
 
 
-def test_a_deferred_constraint_at_commit_holds_the_integration(connector: Connector) -> None:
+def test_a_deferred_constraint_at_commit_is_the_datas_fault_and_a_sure_rollback(connector: SqlConnector) -> None:
     session = connector.open()
     session.begin(None, 0)
     session.execute("INSERT INTO later VALUES (1), (1)")
-    with pytest.raises(TargetError, match="deferred") as caught:
+    with pytest.raises(TargetError, match="checked at COMMIT") as caught:
         session.commit()
     session.discard()
-    assert (caught.value.error_class, caught.value.level) == (HOLD, HoldLevel.INTEGRATION)
+    assert (caught.value.error_class, caught.value.phase) == (ISOLATE, Phase.COMMIT)
 
 
 def refused(target: Target) -> TargetError:

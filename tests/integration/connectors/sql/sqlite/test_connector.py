@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,8 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.connectors.contract import Connector, Target
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.connector import SqlConnector
 
 ISOLATE, SPLIT, HOLD, AMBIGUOUS = ErrorClass.ISOLATE, ErrorClass.SPLIT, ErrorClass.HOLD, ErrorClass.AMBIGUOUS
 
@@ -46,7 +47,7 @@ def target(sqlite_target: Target) -> Target:
 
 
 @pytest.fixture
-def connector(target: Target) -> Iterator[Connector]:
+def connector(target: Target) -> Iterator[SqlConnector]:
     connector = connect(target)
     yield connector
     connector.dispose()
@@ -56,7 +57,7 @@ def path_of(target: Target) -> Path:
     return Path(target.url.removeprefix("sqlite:///"))
 
 
-def run(connector: Connector, statement: str) -> TargetError:
+def run(connector: SqlConnector, statement: str) -> TargetError:
     session = connector.open()
     session.begin(None, 0)
     try:
@@ -95,7 +96,7 @@ def run(connector: Connector, statement: str) -> TargetError:
         ("text", ISOLATE, "INSERT INTO t (name) VALUES ('\0')"),
     ],
 )
-def test_a_query_that_fails(connector: Connector, code: str, error_class: ErrorClass, statement: str) -> None:
+def test_a_query_that_fails(connector: SqlConnector, code: str, error_class: ErrorClass, statement: str) -> None:
     error = run(connector, statement)
     # A newer Python may know a longer name.
     assert error.code.startswith(f"sqlite {code}")
@@ -114,12 +115,12 @@ def test_a_query_that_fails(connector: Connector, code: str, error_class: ErrorC
         ("(column 't.name')", "INSERT INTO t (name) VALUES ('ann')"),
     ],
 )
-def test_names_are_told(connector: Connector, end: str, statement: str) -> None:
+def test_names_are_told(connector: SqlConnector, end: str, statement: str) -> None:
     assert run(connector, statement).reason.endswith(end)
 
 
 @pytest.mark.parametrize("statement", ["COMMIT", "ROLLBACK", "END"])
-def test_a_query_that_ends_the_transaction_holds_the_integration(connector: Connector, statement: str) -> None:
+def test_a_query_that_ends_the_transaction_holds_the_integration(connector: SqlConnector, statement: str) -> None:
     error = run(connector, statement)
     assert (error.code, error.error_class, error.level) == ("sqlite surprise", HOLD, HoldLevel.INTEGRATION)
 
@@ -136,7 +137,7 @@ def test_a_query_that_ends_the_transaction_holds_the_integration(connector: Conn
     ],
 )
 def test_rows_are_counted_as_python_does_or_never_less_than_zero(
-    connector: Connector, rows: int, statement: str
+    connector: SqlConnector, rows: int, statement: str
 ) -> None:
     session = connector.open()
     session.begin(None, 0)
@@ -144,14 +145,14 @@ def test_rows_are_counted_as_python_does_or_never_less_than_zero(
     session.discard()
 
 
-def test_the_session_is_durable_and_checks_foreign_keys(connector: Connector) -> None:
-    link = connector.open()._link  # type: ignore[attr-defined]
+def test_the_session_is_durable_and_checks_foreign_keys(connector: SqlConnector) -> None:
+    link: Any = connector.open()._link
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema")
     values = [link._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in pragmas]
     assert values == ["wal", 2, 1, 0]
 
 
-def test_patience_bounds_the_wait_for_the_file(connector: Connector, target: Target) -> None:
+def test_patience_bounds_the_wait_for_the_file(connector: SqlConnector, target: Target) -> None:
     session = connector.open()
     with Database(target) as database:
         database.run("BEGIN IMMEDIATE")
@@ -163,7 +164,7 @@ def test_patience_bounds_the_wait_for_the_file(connector: Connector, target: Tar
     assert (caught.value.code, caught.value.error_class) == ("sqlite SQLITE_BUSY", ErrorClass.RETRY)
 
 
-def test_the_files_lock_is_waited_for(connector: Connector, target: Target) -> None:
+def test_the_files_lock_is_waited_for(connector: SqlConnector, target: Target) -> None:
     session = connector.open()
     with Database(target) as database:
         database.run("BEGIN IMMEDIATE")
@@ -181,7 +182,7 @@ def test_a_first_connection_to_a_busy_file_is_retried(target: Target) -> None:
         assert refused(replace(target, connect_timeout=0.2)).error_class is ErrorClass.RETRY
 
 
-def test_a_file_that_was_replaced_is_opened_anew(connector: Connector, target: Target) -> None:
+def test_a_file_that_was_replaced_is_opened_anew(connector: SqlConnector, target: Target) -> None:
     connector.open().close()
     path = path_of(target)
     other = path.with_name("other.db")

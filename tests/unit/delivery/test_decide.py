@@ -1,0 +1,154 @@
+"""The table of failures: what an error leads to, and when the next try comes."""
+
+from __future__ import annotations
+
+import doctest
+from dataclasses import replace
+
+import pytest
+
+from workers.delivery import decide as table
+from workers.delivery.decide import (
+    AskOthers,
+    FailedTry,
+    Halve,
+    Hold,
+    Later,
+    OpenCircuit,
+    Outcome,
+    SetAside,
+    backoff_ms,
+    decide,
+    next_limit,
+)
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+
+LANE, INTEGRATION, CONNECTOR = HoldLevel.LANE, HoldLevel.INTEGRATION, HoldLevel.CONNECTOR
+RETRY, AMBIGUOUS, SPLIT = ErrorClass.RETRY, ErrorClass.AMBIGUOUS, ErrorClass.SPLIT
+ISOLATE, HOLD, UNKNOWN = ErrorClass.ISOLATE, ErrorClass.HOLD, ErrorClass.UNKNOWN
+
+MANY = FailedTry(operations=10, alone=False, others=True)
+ONE = FailedTry(others=True)
+LONE = FailedTry()
+EVENT = FailedTry(is_profile=False)
+
+
+def error(kind: ErrorClass, phase: Phase | None = Phase.EXECUTE, level: HoldLevel = LANE) -> TargetError:
+    return TargetError(kind, "code", "reason", level=level, phase=phase)
+
+
+def after(tried: FailedTry, attempts: int) -> FailedTry:
+    return replace(tried, attempts=attempts)
+
+
+def passed(tried: FailedTry) -> FailedTry:
+    return replace(tried, passed=True, searching=True)
+
+
+def intolerant(tried: FailedTry) -> FailedTry:
+    return replace(tried, tolerant=False)
+
+
+@pytest.mark.parametrize(
+    ("failed", "tried", "outcome"),
+    [
+        # It passes by itself.
+        (error(RETRY), MANY, Later(500)),
+        (error(RETRY), after(ONE, 100), Later(10_000)),
+        # Perhaps it came through; the second time it may be the size, or one profile's doing.
+        (error(AMBIGUOUS), MANY, Later(500)),
+        (error(AMBIGUOUS), after(MANY, 1), Later(1000, 5, searching=True)),
+        (error(AMBIGUOUS), after(ONE, 3), Later(4000)),
+        (error(AMBIGUOUS), after(ONE, 4), Hold(LANE)),
+        (error(AMBIGUOUS), after(passed(ONE), 4), SetAside()),
+        (error(AMBIGUOUS, Phase.COMMIT), after(passed(ONE), 4), Hold(LANE)),
+        (error(AMBIGUOUS), after(intolerant(passed(ONE)), 4), Hold(LANE)),
+        (error(AMBIGUOUS), after(EVENT, 4), Hold(LANE)),
+        # Too large.
+        (error(SPLIT), MANY, Later(500, 5)),
+        (error(SPLIT), ONE, SetAside()),
+        (error(SPLIT), intolerant(ONE), Hold(LANE)),
+        # The data's fault, if others pass.
+        (error(ISOLATE), MANY, AskOthers(Hold(INTEGRATION))),
+        (error(ISOLATE), passed(MANY), Halve(5)),
+        (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION))),
+        (error(ISOLATE), passed(ONE), SetAside()),
+        (error(ISOLATE), LONE, SetAside()),
+        (error(ISOLATE), EVENT, SetAside()),
+        (error(ISOLATE), intolerant(MANY), Hold(LANE)),
+        (error(ISOLATE, Phase.RENDER), MANY, SetAside()),
+        # A constraint that is checked at COMMIT is a sure rollback, and no trial ever meets it.
+        (error(ISOLATE, Phase.COMMIT), MANY, Halve(5)),
+        (error(ISOLATE, Phase.COMMIT), ONE, SetAside()),
+        # The query's fault, says the code; one profile's, if others pass.
+        (error(HOLD, level=INTEGRATION), MANY, AskOthers(Hold(INTEGRATION))),
+        (error(HOLD, level=INTEGRATION), passed(MANY), Halve(5)),
+        (error(HOLD, level=INTEGRATION), passed(ONE), SetAside()),
+        (error(HOLD, level=INTEGRATION), LONE, Hold(INTEGRATION)),
+        (error(HOLD, level=INTEGRATION), EVENT, Hold(INTEGRATION)),
+        (error(HOLD, level=INTEGRATION), intolerant(MANY), Hold(INTEGRATION)),
+        (error(HOLD, Phase.LOCK, INTEGRATION), MANY, Hold(INTEGRATION)),
+        (error(HOLD, level=LANE), MANY, Hold(LANE)),
+        # Nobody knows; in five tries it may pass by itself.
+        (error(UNKNOWN), after(MANY, 3), Later(4000)),
+        (error(UNKNOWN), after(MANY, 4), AskOthers(Hold(LANE))),
+        (error(UNKNOWN), after(passed(MANY), 0), Halve(5)),
+        (error(UNKNOWN), after(passed(ONE), 1), Later(1000)),
+        (error(UNKNOWN), after(passed(ONE), 4), SetAside()),
+        (error(UNKNOWN), after(LONE, 4), Hold(LANE)),
+        (error(UNKNOWN, Phase.LOCK), after(MANY, 4), Hold(LANE)),
+        # Connecting is nobody's fault but the target's.
+        (error(RETRY, Phase.CONNECT), MANY, OpenCircuit()),
+        (error(UNKNOWN, Phase.CONNECT), MANY, OpenCircuit()),
+        (error(RETRY, Phase.PROBE), LONE, OpenCircuit()),
+        (error(HOLD, Phase.CONNECT, CONNECTOR), MANY, Hold(CONNECTOR, 300_000)),
+        (error(HOLD, Phase.PROBE, CONNECTOR), LONE, Hold(CONNECTOR, 300_000)),
+    ],
+)
+def test_what_follows_from_an_error(failed: TargetError, tried: FailedTry, outcome: Outcome) -> None:
+    assert decide(failed, tried) == outcome
+
+
+@pytest.mark.parametrize("kind", list(ErrorClass))
+@pytest.mark.parametrize("phase", [*Phase, None])
+@pytest.mark.parametrize("tried", [MANY, ONE, LONE, EVENT])
+def test_nothing_is_tried_for_ever_at_once_and_nothing_is_left_undecided(
+    kind: ErrorClass, phase: Phase | None, tried: FailedTry
+) -> None:
+    """Every error of every phase leads somewhere; what is tried again at once is shorter than before."""
+    for attempts in range(8):
+        for level in HoldLevel:
+            outcome = decide(error(kind, phase, level), after(tried, attempts))
+            assert not isinstance(outcome, Halve) or outcome.limit < tried.operations
+            assert not isinstance(outcome, SetAside) or tried.alone or phase is Phase.RENDER
+            assert not isinstance(outcome, Later) or outcome.delay_ms > 0
+
+
+@pytest.mark.parametrize("kind", [RETRY, AMBIGUOUS, UNKNOWN, SPLIT, ISOLATE])
+def test_only_connecting_opens_the_circuit(kind: ErrorClass) -> None:
+    opening = [phase for phase in Phase if decide(error(kind, phase), MANY) == OpenCircuit()]
+    assert opening == [Phase.CONNECT, Phase.PROBE]
+
+
+def test_the_examples_in_the_docstrings() -> None:
+    assert doctest.testmod(table).failed == 0
+
+
+@pytest.mark.parametrize("attempts", [0, 1, 5, 50, 10_000])
+def test_a_delay_is_never_below_a_quarter_second_nor_above_ten(attempts: int) -> None:
+    assert 250 <= backoff_ms(attempts, 0.0) <= backoff_ms(attempts, 1.0) <= 10_000
+
+
+def test_the_search_for_a_bad_profile_ends() -> None:
+    """Every step halves what is suspected; the bad one stands alone after at most twice the logarithm."""
+    for bad in (0, 1, 499, 500, 998, 999):
+        suspects, limit, start, steps = 1000, 500, 0, 0
+        while suspects > 1:
+            steps += 1
+            if start <= bad < start + limit:
+                suspects, limit = limit, max(1, limit // 2)
+            else:
+                start, suspects = start + limit, suspects - limit
+                limit = next_limit(limit, 1000, suspects) or 1000
+        assert start == bad
+        assert steps <= 20

@@ -1,0 +1,143 @@
+"""How a shipment gets into a database: one transaction, its lock first, its COMMIT a round trip of its own (rule 18).
+
+    render, begin with the lane's lock, ask the fence, see what is there already, execute, ask the fence, COMMIT
+
+Used by every session that can run statements in transactions, whatever runs them.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from workers import failpoints
+from workers.connectors.contract import Group, Receipt
+from workers.connectors.sql.rendering import is_idle, render
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.failpoints import reach
+from workers.outcomes import QueryRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.connectors.contract import Fence, Positions, Shipment
+    from workers.connectors.sql.rendering import RenderedQuery
+
+OVERHEAD_SECONDS = 10.0
+"""What connecting anew, BEGIN and COMMIT may take beside the statements."""
+
+
+class Transactions(Protocol):
+    """What runs statements in transactions; see `connector.PooledSession`."""
+
+    def begin(self, lock: str | None, patience: float) -> None:
+        """Opens a transaction and holds the lane's lock."""
+
+    def execute(self, statement: str) -> int:
+        """Runs one statement; the affected rows."""
+
+    def position(self, lane: str, integration: str) -> str:
+        """How far the lane is, its row locked; "" where nothing was delivered."""
+
+    def move_position(self, lane: str, to: str) -> None:
+        """Writes it."""
+
+    def commit(self) -> None:
+        """Sends COMMIT."""
+
+    def rollback(self) -> None:
+        """Sends ROLLBACK."""
+
+
+class PositionAlarm(TargetError):
+    """What `segsync_position` says does not fit what was delivered; the lane is held until a person decides."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(ErrorClass.HOLD, "segsync position", what, level=HoldLevel.LANE, phase=Phase.LOCK)
+
+
+def deliver(session: Transactions, shipment: Shipment, fence: Fence) -> Receipt:
+    """As `contract.Session.deliver`."""
+    with _during(Phase.RENDER):
+        queries = render(shipment)
+    idle = int(is_idle(shipment))
+    if not queries and shipment.positions is None:
+        return Receipt(idle=idle)
+    fence(shipment.patience * (sum(len(query.statements) for query in queries) + 2) + OVERHEAD_SECONDS)
+    with _during(Phase.LOCK):
+        session.begin(shipment.lane, shipment.patience)
+        fence()
+        position = _position(session, shipment)
+    left = _not_yet_there(shipment, queries, position)
+    runs = tuple(_run(session, query) for query in left)
+    if shipment.trial:
+        with _during(Phase.EXECUTE):
+            session.rollback()
+        return Receipt(runs, idle=idle)
+    if shipment.positions is not None and shipment.last > position:
+        # It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that
+        # was committed unheard must not take that back.
+        with _during(Phase.EXECUTE):
+            session.move_position(shipment.lane, shipment.last)
+    reach(failpoints.AFTER_EXECUTE)
+    fence()
+    with _during(Phase.COMMIT):
+        session.commit()
+    reach(failpoints.AFTER_COMMIT)
+    return Receipt(runs, idle=idle)
+
+
+def _position(session: Transactions, shipment: Shipment) -> str:
+    if shipment.positions is None:
+        return ""
+    position = session.position(shipment.lane, shipment.integration)
+    _check(position, shipment.positions)
+    return position
+
+
+def _check(position: str, positions: Positions) -> None:
+    """A position that no try of ours can have written means that Redis or the target lost something (rule 22).
+
+    It never trims and never ends by itself: a person decides.
+    """
+    if position > positions.handed_out:
+        raise PositionAlarm("the target's position is ahead of everything that was handed out to deliverers")
+    if position and position < positions.settled:
+        raise PositionAlarm("the target's position is behind what was delivered: has it been restored?")
+
+
+def _not_yet_there(shipment: Shipment, queries: list[RenderedQuery], position: str) -> list[RenderedQuery]:
+    """What the target does not have yet, by its own word."""
+    if position < shipment.first or not queries:
+        return queries
+    if position >= shipment.last:
+        return []
+    with _during(Phase.RENDER):
+        return render(replace(shipment, groups=tuple(_after(group, position) for group in shipment.groups)))
+
+
+def _after(group: Group, position: str) -> Group:
+    return Group(group.kind, tuple(member for member in group.members if member.sequence > position))
+
+
+def _run(session: Transactions, query: RenderedQuery) -> QueryRun:
+    started = time.perf_counter()
+    with _during(Phase.EXECUTE, query.event_type):
+        rows = sum(session.execute(statement) for statement in query.statements)
+    duration_us = round((time.perf_counter() - started) * 1e6)
+    return QueryRun(query.event_type, query.profiles, len(query.statements), rows, duration_us)
+
+
+@contextmanager
+def _during(phase: Phase, event_type: str = "") -> Iterator[None]:
+    """Says in an error what was going on, where who raised it has not."""
+    try:
+        yield
+    except TargetError as error:
+        if error.phase is None:
+            error.phase = phase
+        if event_type:
+            error.event_type = event_type
+        raise

@@ -1,0 +1,222 @@
+"""The table of failures: what a target's error leads to (rules 23 to 26). Pure.
+
+    decide(error, tried) -> Later | Halve | SetAside | AskOthers | Hold | OpenCircuit
+
+Whatever fails, anywhere on the way to a target, comes here: a probe's error as well as a batch's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+
+FIRST_DELAY_MS = 500
+"""Milliseconds before the second try."""
+LONGEST_DELAY_MS = 10_000
+"""Milliseconds between two tries, however many have failed."""
+PROBE_MS = 60_000
+"""Milliseconds between two tries of something held."""
+PROBE_CONNECTOR_MS = 300_000
+"""Milliseconds between two tries of a connector held for its password or TLS: what tries too often gets locked out."""
+UNSURE_TRIES = 5
+"""Tries after which an error that may be anybody's fault is no longer taken for one that passes by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The lane waits for its retry time.
+
+    delay_ms   milliseconds until the next try
+    limit      the most operations the next batch may have; None: as many as configured
+    searching  whether the one at fault is looked for in this batch from now on
+    """
+
+    delay_ms: int
+    limit: int | None = None
+    searching: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Halve:
+    """A shorter batch is tried at once: the one at fault is being closed in on."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What the batch has come down to is written down as refused; the quarantine gets it when the batch is settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskOthers:
+    """Whose fault it is cannot be told yet: some other profiles are tried, each by itself, and taken back.
+
+    fault  what it is if none of them passes
+    """
+
+    fault: Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Someone is needed; it probes itself until then."""
+
+    level: HoldLevel
+    delay_ms: int = PROBE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCircuit:
+    """The target is out of reach: no lane is at fault, and none is tried until it is back."""
+
+
+Outcome = Later | Halve | SetAside | AskOthers | Hold | OpenCircuit
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTry:
+    """What was tried.
+
+    operations  operations that count towards the batch's size
+    alone       whether the target was told of one operation only
+    is_profile  whether that one, or all of them, are profiles and no segment event
+    attempts    failed tries before this one, of this batch or of those it is half of
+    limit       the limit that this batch was cut with
+    searching   whether the one at fault is looked for already
+    passed      whether others of the same kind passed since it began to fail
+    others      whether there are others of the same kind that could be asked
+    tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
+    """
+
+    operations: int = 1
+    alone: bool = True
+    is_profile: bool = True
+    attempts: int = 0
+    limit: int | None = None
+    searching: bool = False
+    passed: bool = False
+    others: bool = False
+    tolerant: bool = True
+
+
+NOTHING_TRIED = FailedTry()
+
+
+def decide(error: TargetError, tried: FailedTry = NOTHING_TRIED, *, chance: float = 1.0) -> Outcome:
+    """What follows from an error; `chance` in 0..1 is the jitter of what is tried later."""
+    later = Later(backoff_ms(tried.attempts, chance), tried.limit)
+    if error.error_class is not ErrorClass.HOLD and error.phase in {Phase.CONNECT, Phase.PROBE}:
+        return OpenCircuit()
+    return _TABLE[error.error_class](error, tried, later)
+
+
+def _passes_by_itself(_error: TargetError, _tried: FailedTry, later: Later) -> Outcome:
+    return later
+
+
+def _someone_is_needed(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
+    """What a running query meets may be one profile's fault, however much it looks like the query's."""
+    if error.phase in {Phase.EXECUTE, Phase.COMMIT} and error.level is HoldLevel.INTEGRATION:
+        return _whose_fault(error, tried, Hold(HoldLevel.INTEGRATION))
+    return Hold(error.level, PROBE_CONNECTOR_MS if error.level is HoldLevel.CONNECTOR else PROBE_MS)
+
+
+def _unknown(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
+    """It may pass by itself; where it did not in five tries, it may be one profile's fault."""
+    if tried.attempts + 1 < UNSURE_TRIES and (tried.alone or not tried.searching):
+        return later
+    if error.phase in {Phase.EXECUTE, Phase.COMMIT}:
+        return _whose_fault(error, tried, Hold(HoldLevel.LANE))
+    return Hold(HoldLevel.LANE)
+
+
+def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
+    """The data's fault, says the code; where all are refused alike, it is the target's (a sequence that is used up)."""
+    if error.phase is Phase.RENDER:
+        return SetAside()
+    if not tried.tolerant:
+        return Hold(HoldLevel.LANE)
+    if error.phase is Phase.COMMIT or not (tried.is_profile and tried.others):
+        # What a trial takes back is never checked at COMMIT: the others would tell nothing.
+        return SetAside() if tried.alone else Halve(_half(tried))
+    return _whose_fault(error, tried, Hold(HoldLevel.INTEGRATION))
+
+
+def _whose_fault(error: TargetError, tried: FailedTry, fault: Hold) -> Outcome:
+    """One profile's fault, if others pass; `fault` if none does, or if nobody can be asked."""
+    if not tried.tolerant or not tried.is_profile:
+        return fault
+    if tried.passed:
+        return SetAside() if tried.alone else Halve(_half(tried))
+    if not tried.others or error.phase is Phase.COMMIT:
+        return fault
+    return AskOthers(fault)
+
+
+def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
+    """Rule 24. By itself nothing can make it smaller, so it is this profile that cannot be stored."""
+    if not tried.alone:
+        return Later(later.delay_ms, _half(tried))
+    return SetAside() if tried.tolerant else Hold(HoldLevel.LANE)
+
+
+def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
+    """The second time-out or lost link on one batch may be its size, or one profile's doing (rule 24).
+
+    One that always times out ends in the quarantine where others pass, and held where that is not known.
+    """
+    if tried.attempts == 0:
+        return later
+    if not tried.alone:
+        return Later(later.delay_ms, _half(tried), searching=tried.is_profile)
+    if tried.attempts + 1 < UNSURE_TRIES:
+        return later
+    its_fault = tried.passed and tried.tolerant and tried.is_profile and error.phase is not Phase.COMMIT
+    return SetAside() if its_fault else Hold(HoldLevel.LANE)
+
+
+_TABLE = {
+    ErrorClass.RETRY: _passes_by_itself,
+    ErrorClass.AMBIGUOUS: _ambiguous,
+    ErrorClass.SPLIT: _too_large,
+    ErrorClass.ISOLATE: _data,
+    ErrorClass.HOLD: _someone_is_needed,
+    ErrorClass.UNKNOWN: _unknown,
+}
+
+
+def _half(tried: FailedTry) -> int:
+    return max(1, tried.operations // 2)
+
+
+def backoff_ms(attempts: int, chance: float) -> int:
+    """Milliseconds before the next try after `attempts` failed ones; `chance` in 0..1 is the jitter.
+
+    >>> [backoff_ms(n, 1.0) for n in range(7)]
+    [500, 1000, 2000, 4000, 8000, 10000, 10000]
+    >>> backoff_ms(0, 0.0)
+    250
+    """
+    longest = min(LONGEST_DELAY_MS, FIRST_DELAY_MS << min(attempts, 10))
+    return round(longest * (0.5 + 0.5 * chance))
+
+
+def next_limit(limit: int | None, size: int, suspects: int) -> int | None:
+    """The next batch's limit after one was committed; None for a whole batch.
+
+    suspects  operations still to come of the batch in which the one at fault is looked for: half of them are next, so
+              that every step halves what is left. Otherwise what was halved grows slowly (rule 24).
+
+    >>> next_limit(250, 1000, 500), next_limit(1, 1000, 1)
+    (250, 1)
+    >>> next_limit(500, 1000, 0), next_limit(700, 1000, 0), next_limit(1, 1000, 0)
+    (750, None, 2)
+    """
+    if suspects:
+        return max(1, suspects // 2)
+    if limit is None:
+        return None
+    grown = limit + max(1, limit // 2)
+    return grown if grown < size else None

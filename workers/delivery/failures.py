@@ -1,0 +1,88 @@
+"""What fails on our own side of the door, as errors of the same kind as a target's."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from workers.connectors.contract import Rejection
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+
+if TYPE_CHECKING:
+    from workers.delivery.batch import Batch
+    from workers.lanes import Operation
+
+TRIES_BEFORE_HALVING = 2
+"""Failed tries for want of memory after which the batch is halved (rule 13)."""
+POISON = "delivering it ended the deliverer's process again and again"
+"""What the quarantine says of what nobody may touch any more."""
+ALREADY_THERE = "already there"
+"""What the quarantine calls a refusal that is most likely our own earlier try (rule 23)."""
+
+
+class LeaseOver(TargetError):
+    """The lease has not enough time left for a COMMIT: another may take the lane, so nothing was committed."""
+
+    def __init__(self) -> None:
+        reason = "the lease ran out before COMMIT; nothing was committed"
+        super().__init__(ErrorClass.RETRY, "segsync lease", reason, phase=Phase.LOCK)
+
+
+class NoRoom(TargetError):
+    """The quarantine has as many entries of the integration as it may have, and this batch would add to them.
+
+    Only its lane is held: what is good in the others goes on.
+    """
+
+    def __init__(self, most: int) -> None:
+        reason = f"{most:,} of its entries are open, which is its max_quarantine: retry or drop them, or raise it"
+        super().__init__(ErrorClass.HOLD, "segsync quarantine", reason, level=HoldLevel.LANE)
+
+
+class NoMemory(TargetError):
+    """The process may not have the memory that the batch needs: tried three times, then halved (rule 13)."""
+
+    def __init__(self, attempts: int) -> None:
+        error_class = ErrorClass.SPLIT if attempts >= TRIES_BEFORE_HALVING else ErrorClass.RETRY
+        super().__init__(error_class, "segsync memory", "the batch needs more memory than the process may have")
+
+
+class UnreadableLane(TargetError):
+    """The lane holds bytes that no version of segsync wrote: it is held, and told, until someone has looked at it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(ErrorClass.HOLD, "segsync chunk", what, level=HoldLevel.LANE)
+
+
+def as_query_fault(code: str, reason: str, why: str, event_type: str = "") -> TargetError:
+    """What it is when others are refused alike: the query's fault, or the target's, and none of the profiles'."""
+    told = f"{why}, so the query must be at fault: {reason}"
+    fault = TargetError(ErrorClass.HOLD, code, told, level=HoldLevel.INTEGRATION, phase=Phase.EXECUTE)
+    fault.event_type = event_type
+    return fault
+
+
+def with_what_was_tried(error: TargetError, tried: str) -> TargetError:
+    """The same error, telling what else was tried before it was taken for more than one profile's."""
+    told = TargetError(error.error_class, error.code, f"{error.reason}; {tried}", level=error.level, phase=error.phase)
+    told.event_type = error.event_type
+    return told
+
+
+def may_be_ours(operation: Operation, error: TargetError, tried_to: str) -> bool:
+    """Whether what the error complains of is most likely our own earlier try: then it is no one's fault."""
+    return error.already_there and operation.sequence <= tried_to
+
+
+def counted_as(operation: Operation) -> str:
+    """A refused profile as it counts towards the query's being at fault: hashed (rule 23)."""
+    return hashlib.sha256(operation.body).hexdigest()[:16]
+
+
+def unusable(batch: Batch, *, deadly: bool) -> list[Rejection]:
+    """What can be given to no target: it has no key, or it has ended every process that touched it."""
+    if not deadly:
+        return [Rejection(each.operation.sequence, each.code, each.reason, each.detail) for each in batch.rejected]
+    operations = [*(each.operation for each in batch.members), *(each.operation for each in batch.rejected)]
+    operations += [batch.event] if batch.event is not None else []
+    return [Rejection(each.sequence, "poison", POISON) for each in operations]

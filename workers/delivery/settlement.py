@@ -1,0 +1,213 @@
+"""What becomes of a batch, said to its lane: settled, set aside, or given back.
+
+Intentions come before effects: what is to go to the quarantine is written into the lane first, and done by the next
+settlement, whatever the target says by then. Nothing here decides; see decide.py.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workers import failpoints
+from workers.connectors.contract import Rejection
+from workers.delivery.batch import Rejected
+from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
+from workers.delivery.failures import as_query_fault
+from workers.delivery.leases import now
+from workers.delivery.records import Done, delivered, failed, set_aside
+from workers.delivery.turn import Failed, Following, Over
+from workers.errors import HoldLevel
+from workers.failpoints import reach
+from workers.lanes import Lost, More
+from workers.lanes.messages import Release, Settlement, Systemic
+from workers.log import BATCH_FAILED, LANE_TAKEN_OVER, tell
+from workers.outcomes import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from workers.connectors.contract import Receipt
+    from workers.delivery.batch import Batch
+    from workers.delivery.turn import Turn
+    from workers.errors import TargetError
+    from workers.lanes import Lanes
+
+SYSTEMIC = "most profiles are refused"
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[tuple[str, str, str, str]]).decode
+
+
+def unpack_aside(data: bytes) -> dict[str, Rejection]:
+    """What a lane says is to be set aside, by sequence."""
+    return {each[0]: Rejection(*each) for each in (_decode(data) if data else ())}
+
+
+def pack_aside(rejections: Iterable[Rejection]) -> bytes:
+    """As it stands in the lane; b"" for nothing."""
+    found = list(rejections)
+    return _encode(found) if found else b""
+
+
+class Settlements:
+    """Tells the lanes of one connector what came of their batches."""
+
+    def __init__(self, connector: str, lanes: Lanes) -> None:
+        self._connector = connector
+        self._lanes = lanes
+        self.settled = 0
+
+    def settle(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> Over | None:
+        """Trims the lane up to the batch and records it; None where the turn goes on."""
+        rejected = [*batch.aside, *_left_out(batch, receipt)]
+        entries, change = set_aside(
+            turn.lease, batch, rejected, idle=receipt.idle > 0, has_open=turn.open > 0, since=turn.buffer.still_open
+        )
+        done = Done(started, receipt.idle, list(receipt.queries))
+        record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
+        following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
+        ran = bool(receipt.queries)
+        sent = now()
+        answer = self._lanes.settle(
+            Settlement(
+                turn.lease.integration,
+                turn.lease.segment,
+                turn.lease.claim,
+                settled_before=turn.buffer.settled,
+                settled=batch.last,
+                operations=batch.taken,
+                **turn.buffer.beyond(batch),
+                go_on=time.monotonic() < turn.ends,
+                limit=following.limit,
+                suspect=following.suspect,
+                passed=following.passed,
+                lifts=turn.probing if ran else "",
+                good=len(batch.members) if ran else 0,
+                aside=pack_aside(following.aside.values()),
+                change=change.packed(),
+                entries=len(entries),
+                tried_to=turn.tried_to,
+                records=[encode(record), *map(encode, entries)],
+            )
+        )
+        reach(failpoints.AFTER_SETTLE)
+        self.settled += 1
+        if isinstance(answer, Lost):
+            tell(LANE_TAKEN_OVER, integration=turn.lease.integration, segment=turn.lease.segment)
+        if not isinstance(answer, More):
+            return Over()
+        turn.lease.extend(sent)
+        turn.goes_on_after(batch, answer, following, lifted=ran)
+        return None
+
+    def set_aside(
+        self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, *, counted_as: str = ""
+    ) -> Over | None:
+        """Writes into the lane what is to go to the quarantine; None where its batch is next.
+
+        counted_as  the profile, hashed, if it counts towards the query's being at fault (rule 23)
+        """
+        aside = turn.aside | {each.sequence: each for each in rejections}
+        sent = now()
+        answer = self._lanes.release(
+            Release(
+                turn.lease.integration,
+                turn.lease.segment,
+                turn.lease.claim,
+                "again",
+                attempts=turn.attempts,
+                limit=turn.limit,
+                suspect=turn.suspect,
+                passed=turn.passed,
+                bad=counted_as,
+                aside=pack_aside(aside.values()),
+            )
+        )
+        if isinstance(answer, Systemic):
+            first = rejections[0]
+            error = as_query_fault(first.code, first.reason, SYSTEMIC)
+            return self.give_back(turn, batch, started, error, Hold(HoldLevel.INTEGRATION))
+        if not answer:
+            return Over()
+        turn.lease.extend(sent)
+        turn.set_aside(aside)
+        turn.deadly = False
+        return None
+
+    def give_back(
+        self, turn: Turn, batch: Batch, started: float, error: TargetError, outcome: Later | Halve | Hold | OpenCircuit
+    ) -> Over | None:
+        """Writes a failure into the lane; None where a shorter batch is tried at once."""
+        level = outcome.level.value if isinstance(outcome, Hold) else ""
+        searching = isinstance(outcome, Halve) or (isinstance(outcome, Later) and outcome.searching)
+        limit = outcome.limit if isinstance(outcome, Later | Halve) else turn.limit
+        record = failed(self._connector, turn.lease, batch, turn.attempts, started, error, held=bool(level))
+        delay = self._delay(error, outcome)
+        sent = now()
+        kept = self._lanes.release(
+            Release(
+                turn.lease.integration,
+                turn.lease.segment,
+                turn.lease.claim,
+                _how(outcome),
+                delay_ms=delay,
+                attempts=turn.attempts + 1,
+                limit=limit,
+                suspect=batch.last if searching else turn.suspect,
+                passed=turn.passed,
+                level=level,
+                connector=self._connector,
+                code=error.code,
+                reason=error.reason,
+                records=[encode(record)],
+            )
+        )
+        if isinstance(outcome, Halve) and kept:
+            reach(failpoints.BETWEEN_HALVES)
+            turn.lease.extend(sent)
+            turn.halve(batch, outcome.limit)
+            return None
+        lease = turn.lease
+        failure = Failed(lease.integration, lease.segment, error.code, error.reason, delay / 1000, bool(level))
+        reason = f"{error.code}: {error.reason}"
+        wait = failure.retry_in_s
+        tell(BATCH_FAILED, integration=lease.integration, segment=lease.segment, reason=reason, retry_in_s=wait)
+        return Over(failure)
+
+    def _delay(self, error: TargetError, outcome: Later | Halve | Hold | OpenCircuit) -> int:
+        if isinstance(outcome, OpenCircuit):
+            return self._lanes.circuit(self._connector, "open", code=error.code, reason=error.reason)
+        return 0 if isinstance(outcome, Halve) else outcome.delay_ms
+
+
+def _following(turn: Turn, batch: Batch, ran: frozenset[str]) -> Following:
+    """What shapes the batch after one that is settled."""
+    suspects = turn.buffer.between(batch.last, turn.suspect)
+    limit = next_limit(turn.limit, turn.integration.batch_size, suspects)
+    if batch.aside and turn.suspect and not suspects:
+        limit = None  # the one at fault is found, and the search is over
+    return Following(
+        limit=limit,
+        suspect=turn.suspect if suspects else "",
+        passed=turn.passed | ran if suspects else frozenset(),
+        aside={sequence: each for sequence, each in turn.aside.items() if sequence > batch.last},
+    )
+
+
+def _how(outcome: Later | Halve | Hold | OpenCircuit) -> str:
+    """How a lane is given back; see release.lua."""
+    if isinstance(outcome, OpenCircuit):
+        return "untried"
+    return "again" if isinstance(outcome, Halve) else "failed"
+
+
+def _left_out(batch: Batch, receipt: Receipt) -> list[Rejected]:
+    """What a target that takes part of a batch has left out of it."""
+    if not receipt.rejected:
+        return []
+    members = {member.operation.sequence: member for member in batch.members}
+    found = ((members[each.sequence], each) for each in receipt.rejected)
+    return [Rejected.of(member.operation, each, member.key) for member, each in found]
