@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVENTS = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 PREVIEW = (ROOT / "docs" / "preview.md").read_text(encoding="utf-8")
 
 
@@ -82,3 +83,34 @@ def test_the_first_preview_shows_what_is_printed(
     assert preview.run("crm-segments", tmp_path / "add.json") == 0
     printed = PREVIEW.partition("$ segsync preview crm-segments events/add.json\n")[2].partition("```")[0]
     assert capsys.readouterr().out == printed
+
+
+def test_the_page_of_all_keys_is_a_configuration(tmp_path: Path) -> None:
+    for folder in ("crm", "integrations"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "integrations" / "none.toml").write_text("[integrations]\n", encoding="utf-8")
+    (tmp_path / "crm" / "delete.sql").write_text("DELETE FROM mysegment WHERE segId = {segment_id}", encoding="utf-8")
+    file = tmp_path / "segsync.toml"
+    file.write_text(blocks(CONFIGURATION, "toml")[0], encoding="utf-8")
+    secrets = ("CRM_PASSWORD", "REDIS_PASSWORD", "BROKER_PASSWORD", "SENTINEL_PASSWORD")
+    settings = load(file, dict.fromkeys(secrets, "x"))
+    assert settings.warnings == []
+    assert set(settings.integrations["crm-segments"].queries) == set(QueryKind) - {QueryKind.SEGMENT_UPSERT}
+
+
+FOR_TESTS = {"SEGSYNC_LEASE_MS", "SEGSYNC_CRASH_AT", "SEGSYNC_CRASH_FILE"}
+ASKED = "optional_text|text|flag|whole|choice|seconds|list_of|table|tables|name|_password"
+READS = re.compile(rf"\b(?:{ASKED})\(\s*(?:table, )?\"(\w+)\"")
+
+
+def test_the_page_of_all_keys_has_every_key_that_is_read() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "workers" / "settings").glob("*.py"))
+    read = set(READS.findall(code))
+    assert read > {"namespace", "parallelism", "batch", "size", "max_quarantine", "sentinels"}
+    assert {key for key in read if not re.search(rf"\b{key}\b", CONFIGURATION)} == set()
+
+
+def test_the_page_of_all_keys_has_every_variable() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "workers").rglob("*.py"))
+    read = set(re.findall(r"\"(SEGSYNC_[A-Z_]+)\"", code)) - FOR_TESTS
+    assert {name for name in read if name not in CONFIGURATION} == set()

@@ -31,6 +31,7 @@ FORMAT = 1
 DEFAULT_LEDGER = "${SEGSYNC_LEDGER_URL:-sqlite:///segsync.db}"
 DEFAULT_DATABASE = "main"
 MOST_EVENTS = 1_000_000_000
+"""Events that `[intake] max` may be: more than any Redis holds is a slip of the pen."""
 _RESERVED = {
     "alerts": "is reserved, not built yet; leave it out",
     "source": "is reserved, not built yet; leave it out",
