@@ -39,11 +39,15 @@ test: lint
 	$(BIN)/pytest -m "alone and not long" tests/acceptance
 
 EXAMPLES ?= 1000
+SEEDS ?= 2000
+FIRST ?= 1
 
 # What Hypothesis looks for, with many examples, others in each run (tests/proof.py); a failure prints how to repeat it.
+# Then histories of the whole system in one process (tests/simulation): `--only N` tells a failing one line by line.
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m hypothesis tests/unit tests/integration
+	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
 
 ROUNDS ?= 50
 SEED ?= 1

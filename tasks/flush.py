@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers import failpoints as crashpoints
+from workers import failpoints
 from workers.celery import app, wake_all
 from workers.failpoints import reach
 
@@ -11,5 +11,5 @@ from workers.failpoints import reach
 @app.task(name="segsync.flush", send_events=False)  # type: ignore[untyped-decorator]
 def flush(**_: object) -> None:
     """The same look at all due times that the pulse takes."""
-    reach(crashpoints.WITHIN_FLUSH)
+    reach(failpoints.WITHIN_FLUSH)
     wake_all("beat")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.proof import load_profile
 from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.redis import RedisServer
+from tests.servers.shared import SharedServers
 from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
@@ -21,6 +22,32 @@ if TYPE_CHECKING:
 
 load_profile()
 
+Server = TypeVar("Server", RedisServer, PostgresqlServer, MariadbServer)
+SHARED = pytest.StashKey[SharedServers]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing is shared yet."""
+    config.stash[SHARED] = SharedServers()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Not a fixture's affair: to wait for the run's other processes would count as the last test's time."""
+    session.config.stash[SHARED].leave()
+
+
+@pytest.fixture(scope="session")
+def shared_servers(request: pytest.FixtureRequest) -> SharedServers:
+    """This process's share in the run's servers."""
+    return request.config.stash[SHARED]
+
+
+@pytest.fixture(scope="session")
+def run_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of this run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
+
 
 @pytest.fixture
 def namespace() -> str:
@@ -28,26 +55,28 @@ def namespace() -> str:
     return f"test_{secrets.token_hex(5)}"
 
 
-@pytest.fixture(scope="session")
-def redis_server() -> Iterator[RedisServer]:
-    """One Redis for the whole run; a test that kills, fills or reconfigures one takes `own_redis`."""
-    server = RedisServer()
+def running(server: Server) -> Iterator[Server]:
+    """The server, started; it is gone with the fixture."""
     try:
         server.start()
         yield server
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """One Redis for all tests of this process; a test that kills, fills or reconfigures one takes `own_redis`.
+
+    Not shared with other processes of the run, as databases are: Celery's workers would see each other there.
+    """
+    yield from running(RedisServer())
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
     """A Redis that this test may kill, restart, pause or fill."""
-    server = RedisServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
+    yield from running(RedisServer())
 
 
 @pytest.fixture
@@ -65,25 +94,15 @@ def redis_client(redis_server: RedisServer, namespace: str) -> Iterator[redis.Re
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
+def postgresql_server(shared_servers: SharedServers, run_folder: Path) -> PostgresqlServer:
     """One PostgreSQL for the whole run; a test that kills or pauses one takes `own_postgresql`."""
-    server = PostgresqlServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
+    return shared_servers.get(run_folder, "postgresql", PostgresqlServer, PostgresqlServer.attach)
 
 
 @pytest.fixture
 def own_postgresql() -> Iterator[PostgresqlServer]:
     """A PostgreSQL that this test may kill, restart or pause (0.5 s)."""
-    server = PostgresqlServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
+    yield from running(PostgresqlServer())
 
 
 @pytest.fixture
@@ -103,25 +122,15 @@ def postgresql_target(postgresql_url: str) -> Target:
 
 
 @pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[MariadbServer]:
+def mariadb_server(shared_servers: SharedServers, run_folder: Path) -> MariadbServer:
     """One MariaDB for the whole run; a test that kills or pauses one takes `own_mariadb`."""
-    server = MariadbServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
+    return shared_servers.get(run_folder, "mariadb", MariadbServer, MariadbServer.attach)
 
 
 @pytest.fixture
 def own_mariadb() -> Iterator[MariadbServer]:
     """A MariaDB that this test may kill, restart or pause (1 s)."""
-    server = MariadbServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
+    yield from running(MariadbServer())
 
 
 @pytest.fixture

@@ -89,6 +89,16 @@ class HoldLevel(str, Enum):
     CONNECTOR = "connector"
 
 
+class Matter(str, Enum):
+    """What a target's error is about, where somebody asks for more than what to do about it."""
+
+    OTHER = "other"
+    UNIQUE_KEY = "unique key"
+    """A row with this unique key is there already: in a batch that was tried before, most likely by that very batch."""
+    TYPES = "types"
+    """Types do not fit: a number may stand where a text is wanted, or the other way round."""
+
+
 class TargetError(SegsyncError):
     """A target refused or failed.
 
@@ -97,6 +107,7 @@ class TargetError(SegsyncError):
     reason        our own sentence; never the vendor's text, never a value
     level         how much is held, where `error_class` is HOLD
     detail        the vendor's text; may hold people's data: only for a quarantine entry
+    matter        what it is about
     """
 
     def __init__(
@@ -107,10 +118,12 @@ class TargetError(SegsyncError):
         *,
         level: HoldLevel = HoldLevel.LANE,
         detail: str = "",
+        matter: Matter = Matter.OTHER,
     ) -> None:
         self.error_class = error_class
         self.code = code
         self.reason = reason
         self.level = level
         self.detail = detail
+        self.matter = matter
         super().__init__(f"{code}: {reason}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -191,6 +192,7 @@ class Runtime:
         with self.leases.hold(UPKEEP, token) as held:
             if held is None:
                 return
+            self.rescore(seconds)
             self.compact(seconds)
             try:
                 if self._ingest(seconds).empty:
@@ -221,6 +223,15 @@ class Runtime:
         report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
         self._room.after()
         return report
+
+    def rescore(self, seconds: float) -> None:
+        """Puts due times right after the clock or the settings have changed, for so long."""
+        ends = time.monotonic() + seconds
+        while self._rescored() and time.monotonic() < ends:
+            pass
+
+    def _rescored(self) -> bool:
+        return self._following(lambda: self.lanes.rescore())  # noqa: PLW0108 - by the revision that is followed then
 
     def compact(self, seconds: float) -> int:
         """Compacts lanes that have waited for long; returns the operations that were merged."""

@@ -18,7 +18,7 @@ import pytest
 
 from tests.model import profiles
 from tests.targets import TargetDatabase
-from workers import failpoints as crashpoints
+from workers import failpoints
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def stopped(process: Process) -> int:
     return sum(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
-@pytest.mark.parametrize("point", [crashpoints.AFTER_EXECUTE, crashpoints.AFTER_COMMIT])
+@pytest.mark.parametrize("point", [failpoints.AFTER_EXECUTE, failpoints.AFTER_COMMIT])
 def test_with_exactly_once_nothing_is_repeated(
     installation: Installation, targets: dict[str, TargetDatabase], point: str
 ) -> None:
@@ -82,7 +82,7 @@ def test_with_exactly_once_nothing_is_repeated(
     installation.producer.add(7, profiles("A", "B"))
     installation.wait(lambda: stopped(frozen) == 2, 20, "the stopped deliverers")
     os.killpg(frozen.pid, signal.SIGSTOP)  # their parent too: a machine sleeps as a whole
-    assert journals() == ({""} if point == crashpoints.AFTER_EXECUTE else {"AB"})
+    assert journals() == ({""} if point == failpoints.AFTER_EXECUTE else {"AB"})
 
     installation.producer.add(7, profiles("C"))
     installation.worker("-Q", "deliver.pg,deliver.maria", name="next")
@@ -94,5 +94,5 @@ def test_with_exactly_once_nothing_is_repeated(
     installation.producer.add(7, profiles("D"))
     installation.settle(20)
     assert journals() == {"ABCD"}
-    told = "the lease ran out before COMMIT" if point == crashpoints.AFTER_EXECUTE else "was taken over"
+    told = "the lease ran out before COMMIT" if point == failpoints.AFTER_EXECUTE else "was taken over"
     assert frozen.log.read_text().count(told) >= 2

@@ -17,7 +17,7 @@ import pymysql
 from tests.chaos import failover
 from tests.chaos.servers import wait
 from tests.chaos.session import LEASE_MS
-from workers import failpoints as crashpoints
+from workers import failpoints
 
 if TYPE_CHECKING:
     import random
@@ -426,8 +426,8 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "compact": (compact, 1.0),
     "shrink-packets": (shrink_packets, 1.0),
     "commit-by-procedure": (commit_by_procedure, 0.7),
-    **{f"crash-{point}": (nothing, 0.5) for point in crashpoints.POINTS},
-    **{f"halt-{point}": (halt, 0.5) for point in crashpoints.POINTS},
+    **{f"crash-{point}": (nothing, 0.5) for point in failpoints.POINTS},
+    **{f"halt-{point}": (halt, 0.5) for point in failpoints.POINTS},
 }
 """Each with how often it is chosen, in proportion."""
 REDIS_TROUBLE = frozenset({"kill-redis", "fail-over", "pause-redis", "fill-redis", "cut-redis-links"})

@@ -13,12 +13,12 @@ from typing import Any
 
 from celery.__main__ import main
 
-from workers import failpoints as crashpoints
+from workers import failpoints
 
 
 def arm() -> None:
     """From here on a crash point sends SIGSTOP."""
-    crash: Any = crashpoints
+    crash: Any = failpoints
     crash.signal = SimpleNamespace(SIGKILL=signal.SIGSTOP)
 
 

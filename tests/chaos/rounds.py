@@ -14,7 +14,7 @@ from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
 from tests.chaos.session import Armed
-from workers import failpoints as crashpoints
+from workers import failpoints
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 60.0
 PUSH_PATIENCE = 10.0
 RARE = frozenset(
-    {crashpoints.BEFORE_APPEND, crashpoints.AFTER_APPEND, crashpoints.WITHIN_DRAINER}
-    | {crashpoints.BETWEEN_HALVES, crashpoints.WITHIN_FLUSH}
+    {failpoints.BEFORE_APPEND, failpoints.AFTER_APPEND, failpoints.WITHIN_DRAINER}
+    | {failpoints.BETWEEN_HALVES, failpoints.WITHIN_FLUSH}
 )
 """Crash points that a round reaches only a few times."""
 
@@ -150,7 +150,7 @@ class Round:
             file = self.session.installation.folder / f"reached-{self.number}"
             times = self.chance.choice((1, 1, 2) if point in RARE else (1, 1, 2, 3, 5))
             self.scene.armed = Armed(point, times, file, halts=kind == "halt")
-            self.session.wanted_beats = max(self.session.wanted_beats, int(point == crashpoints.WITHIN_FLUSH))
+            self.session.wanted_beats = max(self.session.wanted_beats, int(point == failpoints.WITHIN_FLUSH))
             self.scene.tell(str(self.scene.armed))
         self.session.staff(self.scene.armed)
         if self.fault == "fail-over":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.installation import Installation
+from tests.integration.desk import Desk
 from tests.integration.jobs import Job
 from tests.integration.place import Place
 from tests.targets import TargetDatabase
@@ -56,3 +57,9 @@ def place(tmp_path: Path, redis_server: RedisServer, redis_client: redis.Redis, 
 def full_place(tmp_path: Path, own_redis: RedisServer, namespace: str) -> Place:
     """The same on a Redis that this test may fill."""
     return Place(tmp_path, own_redis.client(), own_redis.url, namespace)
+
+
+@pytest.fixture
+def desk(redis_client: redis.Redis, namespace: str) -> Desk:
+    """A router, and what it needs."""
+    return Desk(redis_client, namespace)

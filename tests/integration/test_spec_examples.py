@@ -17,7 +17,7 @@ from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.errors import SettingsError
 from workers.quarantine import entries as quarantine
-from workers.quarantine.entries import Wanted
+from workers.quarantine.entries import Selection
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class Example:
 
     def quarantined(self) -> list[str]:
         """The codes of the profiles that were set aside."""
-        pages = quarantine.pages(self.installation.ledger, Wanted(state=None))
+        pages = quarantine.pages(self.installation.ledger, Selection(state=None))
         return [entry.code for page in pages for entry in page]
 
 

@@ -11,9 +11,9 @@ import secrets
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
 import pymysql
@@ -106,6 +106,28 @@ class MariadbServer:
         # Without a password here, so that a URL is all that a test needs; never so on somebody else's server.
         self.password = secrets.token_urlsafe(24) if external else None
 
+    @classmethod
+    def attach(cls, address: dict[str, Any]) -> Self:
+        """The server that another process of this run has started: it can be used, but not stopped or killed."""
+        server = cls.__new__(cls)
+        server._root, server.password = Account(**address["root"]), address["password"]
+        server._own = None
+        return server
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """What `attach` takes."""
+        return {"root": asdict(self._root), "password": self.password}
+
+    @property
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            self.admin().close()
+        except pymysql.err.OperationalError:  # not listening yet, still recovering, or gone
+            return False
+        return True
+
     @property
     def pid(self) -> int:
         """The server's process id."""
@@ -140,7 +162,7 @@ class MariadbServer:
     def start(self) -> None:
         """Starts it, or does nothing while it runs; makes the accounts."""
         if self._own is not None and not self._own.running:
-            self._own.start(self._ready)
+            self._own.start(lambda: self.answers)
         word = f" IDENTIFIED BY '{self.password}'" if self.password else ""
         quoted = PASSWORD.replace("'", "''")
         self.run(
@@ -181,7 +203,7 @@ class MariadbServer:
     def restart(self) -> None:
         """Stops it in good order, if it runs, and starts it on the same port with the same data."""
         self._process.stop()
-        self._process.start(self._ready)
+        self._process.start(lambda: self.answers)
 
     def remove(self) -> None:
         """Ends it for good, its data with it; on a server by URL: drops the accounts."""
@@ -193,7 +215,9 @@ class MariadbServer:
     @property
     def _process(self) -> ServerProcess:
         if self._own is None:
-            raise ServerError(f"the server of {ENVIRONMENT} is not ours to stop: run this test without it")
+            raise ServerError(
+                f"this MariaDB is the whole run's, or that of {ENVIRONMENT}: it is not for one test to stop"
+            )
         return self._own
 
     def _end(self, session: int) -> None:
@@ -202,13 +226,6 @@ class MariadbServer:
         except pymysql.err.OperationalError as error:
             if error.args[0] != 1094:  # it ended by itself in the meantime
                 raise
-
-    def _ready(self) -> bool:
-        try:
-            self.admin().close()
-        except pymysql.err.OperationalError:  # not listening yet, or still recovering
-            return False
-        return True
 
 
 def _own_process(port: int, *, durable: bool) -> ServerProcess:
@@ -227,6 +244,7 @@ def _settings(*, durable: bool) -> list[str]:
         "--bind-address=127.0.0.1",
         "--skip-name-resolve",
         "--innodb-buffer-pool-size=128M",
+        "--max-connections=300",  # room for every process of a run that shares it
         f"--innodb-flush-log-at-trx-commit={1 if durable else 2}",
         f"--innodb-doublewrite={'ON' if durable else 'OFF'}",
     ]

@@ -13,7 +13,7 @@ import signal
 import stat
 import subprocess
 from pathlib import Path
-from typing import LiteralString
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
@@ -64,14 +64,37 @@ class PostgresqlServer:
         self._user = unprivileged_user()
         self._programs = self._readable(programs())
         self._data = self.folder / "data"
-        settings = ["max_connections=60", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
+        # Room for every process of a run that shares it.
+        settings = ["max_connections=200", "listen_addresses=127.0.0.1", f"unix_socket_directories={self.folder}"]
         settings += [] if durable else HASTE
         arguments = [part for setting in settings for part in ("-c", setting)]
         command = [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *arguments]
         # SIGINT is PostgreSQL's fast shutdown; SIGQUIT, at once, but its shared memory is given back.
-        self._process = ServerProcess(
+        self._own: ServerProcess | None = ServerProcess(
             self.folder, command, user=self._user, stop_signal=signal.SIGINT, orphan_signal="QUIT"
         )
+
+    @classmethod
+    def attach(cls, address: dict[str, Any]) -> Self:
+        """The server that another process of this run has started: it can be used, but not stopped or killed."""
+        server = cls.__new__(cls)
+        server.port, server.folder = address["port"], Path(address["folder"])
+        server._own = None
+        return server
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """What `attach` takes."""
+        return {"port": self.port, "folder": str(self.folder)}
+
+    @property
+    def answers(self) -> bool:
+        """Whether it takes connections."""
+        try:
+            self.admin().close()
+        except psycopg.OperationalError:  # not listening yet, still recovering, or gone
+            return False
+        return True
 
     @property
     def pid(self) -> int:
@@ -100,7 +123,7 @@ class PostgresqlServer:
         fresh = not self._data.exists()
         if fresh:
             self._initialise()
-        self._process.start(self._ready)
+        self._process.start(lambda: self.answers)
         if fresh:
             self.run("CREATE ROLE {} LOGIN", USER)
             self.run("CREATE ROLE {} LOGIN", REFUSED_USER)
@@ -142,7 +165,7 @@ class PostgresqlServer:
     def restart(self) -> None:
         """Stops it in good order, if it runs, and starts it on the same port with the same data."""
         self._process.stop()
-        self._process.start(self._ready)
+        self._process.start(lambda: self.answers)
 
     def remove(self) -> None:
         """Ends it for good, its data with it; not by SIGKILL, which would leave its shared memory behind."""
@@ -169,9 +192,8 @@ class PostgresqlServer:
             raise ServerError(f"initdb failed with status {done.returncode}:\n{done.stdout}\n{done.stderr}")
         (self._data / "pg_hba.conf").write_text(HBA)
 
-    def _ready(self) -> bool:
-        try:
-            self.admin().close()
-        except psycopg.OperationalError:  # not listening yet, or still recovering
-            return False
-        return True
+    @property
+    def _process(self) -> ServerProcess:
+        if self._own is None:
+            raise ServerError("this PostgreSQL is the whole run's: take `own_postgresql` to stop one")
+        return self._own

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
+import logging
 import sys
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from tests.simulation.histories import History, a_place, run, shrink
-from tests.simulation.plans import plan
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.simulation.many import outcomes
+from tests.simulation.plans import Plan, plan
 
 
 def main() -> int:
     """Exit status 1 where a seed has failed."""
     options = _options()
+    logging.disable(logging.CRITICAL)
+    avoid = frozenset(options.avoid)
     if options.only is not None:
-        return _one(options.only, set(options.without), tries=options.tries)
+        return _one(plan(options.only, frozenset(options.without), avoid=avoid), options)
     begun, failed = time.monotonic(), Counter[str]()
     seeds: dict[str, list[int]] = {}
     done = 0
-    for seed, wrong, kinds in _all(options):
+    for seed, wrong, kinds in outcomes(_seeds(options), options.jobs, avoid):
         done += 1
         for kind in kinds:
             failed[kind] += 1
@@ -44,46 +43,31 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes at work")
     parser.add_argument("--only", type=int, help="one seed, shrunk and told line by line if it fails")
     parser.add_argument("--without", nargs="*", default=[], help="what is left out of it")
+    parser.add_argument("--avoid", nargs="*", default=[], help="groups of misfortunes and kinds of incident")
+    parser.add_argument("--kind", default="", help="shrink towards violations whose kind holds this text")
+    parser.add_argument("--theme", default="", help="only seeds of this theme")
     parser.add_argument("--tries", type=int, default=150, help="histories that shrinking may take")
     parser.add_argument("--verbose", action="store_true", help="say each seed that fails")
     return parser.parse_args()
 
 
-def _all(options: argparse.Namespace) -> Iterator[tuple[int, list[str], set[str]]]:
+def _seeds(options: argparse.Namespace) -> list[int]:
     seeds = range(options.first, options.first + options.seeds)
-    if options.jobs == 1:
-        yield from _some(seeds)
-        return
-    size = 50
-    parts = [range(first, min(first + size, seeds.stop)) for first in range(seeds.start, seeds.stop, size)]
-    with multiprocessing.get_context("spawn").Pool(options.jobs) as pool:
-        for part in pool.imap(_listed, parts):
-            yield from part
+    return [seed for seed in seeds if options.theme in ("", plan(seed).theme)]
 
 
-def _listed(seeds: range) -> list[tuple[int, list[str], set[str]]]:
-    return list(_some(seeds))
-
-
-def _some(seeds: range) -> Iterator[tuple[int, list[str], set[str]]]:
+def _one(planned: Plan, options: argparse.Namespace) -> int:
     with a_place() as place:
-        for seed in seeds:
-            history = run(plan(seed), place)
-            yield seed, history.wrong, history.kinds
-
-
-def _one(seed: int, without: set[str], tries: int) -> int:
-    with a_place() as place:
-        history = run(plan(seed, frozenset(without)), place)
+        history = run(planned, place)
         if history.wrong:
-            history = shrink(history, place, tries, lambda text: print(text, file=sys.stderr))
+            history = shrink(history, place, options.tries, options.kind, lambda text: print(text, file=sys.stderr))
             history = run(history.plan, place, tracing=True)
         _tell(history)
     return 1 if history.wrong else 0
 
 
 def _tell(history: History) -> None:
-    print("\n".join(history.told))
+    print("\n".join(line for line in history.told if "redis tick -> [" not in line))
     print(f"seed {history.plan.seed}: {history.steps} steps, {history.seconds:.1f} s")
     print(f"{history.plan.settings}\n{len(history.met)} things happened:")
     print("\n".join(f"  {each}" for each in history.met))

@@ -1,6 +1,6 @@
 """The only file of the simulation that knows the product's classes: when they change, this changes.
 
-Processes, commands, and what is read of the product's state are told here in the simulation's words.
+Processes and commands are told here in the simulation's words; what is read of their state stands in readings.py.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
 
-import workers.ledger.database as ledger_module
 from segsync import Producer, PushFailed
 from tests.simulation import store
 from tests.simulation.clocks import SimulatedSecrets, SimulatedThreading, SimulatedTime
 from tests.simulation.plans import NAMESPACE
+from tests.simulation.readings import KEYS
 from tests.simulation.target import SimulatedConnector
+from workers import connectors
 from workers import runtime as runtime_module
 from workers.control import apply, pause
 from workers.delivery import rendering
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError, Stale
 from workers.lanes import bell
-from workers.lanes.keys import Keys
-from workers.ledger.database import Ledger, LedgerError, Writer
+from workers.ledger.database import Ledger, Writer
+from workers.ledger.errors import LedgerError
 from workers.quarantine import entries, requeue
 from workers.runtime import Runtime
 from workers.settings import Settings, from_published, load, revision
@@ -44,10 +45,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 TASK_SECONDS = 2.0
-UPKEEP_SECONDS = 5.0
-COMPACT_SECONDS = 20.0
+UPKEEP_SECONDS = 1.0
+REST_SECONDS = 1.0
 LEDGER_REST_SECONDS = 10.0
-KEYS = Keys(NAMESPACE)
 EXPECTED = (redis.RedisError, SegsyncError)
 """What a task may end with: Celery notes it, and the next wake-up goes on."""
 
@@ -56,7 +56,8 @@ def name_scripts() -> None:
     """Lets histories call the lanes' scripts by their names."""
     folder = Path(runtime_module.__file__).parent / "lanes" / "scripts"
     for path in folder.glob("*.lua"):
-        store.NAMES[path.read_text()] = path.stem
+        if path.stem != "common":
+            store.NAMES[path.read_text()] = path.stem
 
 
 @cache
@@ -66,7 +67,17 @@ def _settings(text: str, folder: str) -> Settings:
     return load(path)
 
 
-_from_published = cache(lambda text, local: from_published(text, local))
+_from_published = cache(from_published)
+
+
+def queues(worker: int, workers: int) -> tuple[str, ...]:
+    """What a worker serves, by the beginnings of queues' names, as `segsync up` and compose have it.
+
+    Where there are few of them each serves everything.
+    """
+    if workers <= 2:
+        return ("",)
+    return ("route", "upkeep") if worker < 2 else ("deliver.",)
 
 
 class Place:
@@ -101,22 +112,23 @@ def simulated(world: World) -> Iterator[None]:
         id(threading): SimulatedThreading(world.baton),
     }
     before: list[tuple[Any, str, Any]] = []
+    connect, render = connectors.connect, rendering.render
 
-    def replace(owner: Any, name: str, value: Any) -> None:
+    def put(owner: Any, name: str, value: Any) -> None:
         before.append((owner, name, getattr(owner, name)))
         setattr(owner, name, value)
 
     for module in [each for name, each in sys.modules.items() if name.startswith("workers.")]:
         for name, value in list(vars(module).items()):
             if id(value) in instead:
-                replace(module, name, instead[id(value)])
-            elif value is rendering.render:
-                replace(module, name, _deadly(world, value))
-            elif value is runtime_module.connect:
-                replace(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
-    replace(revision, "from_published", lambda text, local: _from_published(text, local))
-    replace(Ledger, "upgrade", lambda _: world.before(_refused(world, "look")))
-    replace(Writer, "write", _written(world, Writer.write))
+                put(module, name, instead[id(value)])
+            elif value is render:
+                put(module, name, _deadly(world, value))
+            elif value is connect:
+                put(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
+    put(revision, "from_published", _from_published)
+    put(Ledger, "upgrade", lambda _: world.before(_refused(world, "look")))
+    put(Writer, "write", _written(world, Writer.write))
     try:
         yield
     finally:
@@ -192,16 +204,12 @@ class Process:
         self.wake("task")
 
     def _upkeep(self, token: str) -> None:
-        self.runtime.compact(COMPACT_SECONDS)
-        try:
-            self.runtime.drain_outcomes(UPKEEP_SECONDS)
-        except LedgerError:
-            self.runtime.lanes.keep_permit("upkeep", token, LEDGER_REST_SECONDS)
-            raise
+        self.runtime.upkeep(token, UPKEEP_SECONDS, rest=REST_SECONDS, rest_of_ledger=LEDGER_REST_SECONDS)
+        self.wake("task")
 
     def _count_stale(self, error: Exception) -> None:
         self.stale = self.stale + 1 if isinstance(error, Stale) else 0
-        if self.stale > 5:  # noqa: PLR2004 - once or twice a revision may overtake it
+        if self.stale > 5:
             self.world.violation("a process is stale for good: it follows no revision any more")
 
     def wake(self, who: str) -> float:
@@ -233,12 +241,12 @@ class Process:
     def retry(self) -> None:
         """`segsync quarantine retry` of all that is open."""
         self._try_to_write_outcomes()
-        requeue.retry(self.runtime.ledger, self.runtime.lanes, KEYS, entries.Wanted(), "person")
+        requeue.retry(self.runtime.ledger, self.runtime.lanes, KEYS, entries.Selection(), "person")
 
     def drop_entries(self) -> None:
         """`segsync quarantine drop` of all that is open."""
         self._try_to_write_outcomes()
-        requeue.drop(self.runtime.ledger, self.runtime.lanes, entries.Wanted(), "person")
+        requeue.drop(self.runtime.ledger, self.runtime.lanes, entries.Selection(), "person")
 
     def _try_to_write_outcomes(self) -> None:
         self.runtime.drain_outcomes(60.0)
@@ -257,8 +265,6 @@ def start(world: World, place: Place) -> Process:
 
 def settings_of(world: World, place: Place, **changes: Any) -> Settings:
     """The plan's configuration, with changes."""
-    from dataclasses import replace  # noqa: PLC0415 - shadowed above
-
     return _settings(replace(world.plan.settings, **changes).text(str(place.folder)), str(place.folder))
 
 
@@ -268,83 +274,3 @@ def producer(world: World) -> Producer:
 
 
 PUSH_FAILED = PushFailed
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of the quarantine as the ledger has it."""
-
-    integration: str | None
-    segment: str | None
-    event_type: str | None
-    code: str
-    state: str
-    note: str
-    payload: bytes
-    event_us: int | None
-
-
-def quarantine(place: Place) -> list[Entry]:
-    """All entries."""
-    with sqlite3.connect(place.folder / "ledger.db") as connection:
-        rows = connection.execute(
-            "SELECT integration, segment, event_type, code, state, note, payload, event_us FROM quarantine ORDER BY id"
-        ).fetchall()
-    connection.close()
-    return [Entry(*row) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits in Redis.
-
-    lanes  why each lane still owes something: its fields
-    """
-
-    intake: int
-    outcomes: int
-    backlogs: dict[str, int]
-    full: dict[str, str]
-    lanes: dict[str, str]
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether all is done."""
-        return not (self.intake or self.outcomes or self.lanes)
-
-
-def waiting(client: Any) -> Waiting:
-    """A look at what waits; no step."""
-    backlogs = {}
-    for key in client.smembers(KEYS.integrations):
-        backlogs[key.decode()] = int(client.hget(KEYS.integration(key.decode()), "backlog") or 0)
-    lanes = {}
-    for name in client.keys(f"{NAMESPACE}:lane:*"):
-        fields = {k.decode(): v.decode() for k, v in client.hgetall(name).items()}
-        if int(fields.get("count", 0)) > 0:
-            lanes[name.decode().removeprefix(f"{NAMESPACE}:lane:")] = str(fields)
-    full = {k.decode(): v.decode() for k, v in client.hgetall(KEYS.full_marks).items()}
-    return Waiting(client.xlen(KEYS.events), client.xlen(KEYS.outcomes), backlogs, full, lanes)
-
-
-def holds(client: Any) -> dict[str, bool]:
-    """Which connectors and integrations are held."""
-    places = {f"connector {key}": KEYS.connector(key) for key in "ab"} | {"integration main": KEYS.integration("main")}
-    pipe = client.pipeline(transaction=False)
-    for key in places.values():
-        pipe.hexists(key, "hold_until")
-    return dict(zip(places, pipe.execute(), strict=True))
-
-
-def busy_hour(client: Any) -> None:
-    """As if a busy hour had passed on a clock that was set back: the intake's counter is nearly used up."""
-    script = """
-    if redis.call('EXISTS', KEYS[1]) == 0 then return end
-    local info = redis.call('XINFO', 'STREAM', KEYS[1])
-    for i = 1, #info, 2 do
-      if info[i] == 'last-generated-id' then
-        redis.call('XSETID', KEYS[1], string.match(info[i + 1], '%d+') .. '-1048570')
-      end
-    end
-    """
-    client.eval(script, 1, KEYS.events)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import traceback
+from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -38,15 +39,12 @@ class Actor:
     def __init__(self, name: str, process: str) -> None:
         self.name = name
         self.process = process
-        self.gate = threading.Semaphore(0)
+        self.gate = threading.Lock()
+        self.gate.acquire()
         self.ready_at = 0.0
         self.waits_for: Callable[[], bool] | None = None
         self.dead = False
         self.calls = 0
-
-    def is_ready(self, now: float) -> bool:
-        """Whether it could go on now."""
-        return self.dead or self.ready_at <= now or (self.waits_for is not None and self.waits_for())
 
 
 class Baton:
@@ -63,6 +61,7 @@ class Baton:
         self.crashes: list[str] = []
         self._most_steps = most_steps
         self._actors: list[Actor] = []
+        self._alive: Counter[str] = Counter()
         self._current: Actor | None = None
         self._finished = threading.Semaphore(0)
         self._failure: Stuck | None = None
@@ -78,6 +77,7 @@ class Baton:
         actor = Actor(name, process)
         actor.ready_at = self.now
         self._actors.append(actor)
+        self._alive[process] += 1
         threading.Thread(target=self._live, args=(actor, work), name=name, daemon=True).start()
         return actor
 
@@ -115,15 +115,16 @@ class Baton:
         for actor in self._actors:
             if actor.process == process:
                 actor.dead = True
+        self._alive[process] = 0
 
     @property
     def processes(self) -> list[str]:
         """Those with an actor that is alive."""
-        return list(dict.fromkeys(actor.process for actor in self._actors if not actor.dead))
+        return [process for process, actors in self._alive.items() if actors > 0]
 
     def alive(self, process: str) -> bool:
         """Whether any of its actors is."""
-        return any(actor.process == process and not actor.dead for actor in self._actors)
+        return self._alive[process] > 0
 
     def _rest(self, until: float, condition: Callable[[], bool] | None) -> None:
         me = self.current
@@ -152,10 +153,10 @@ class Baton:
             return None
         self.steps += 1
         self.now += self.random.choice(STEP_SECONDS)
-        ready = [actor for actor in self._actors if actor.is_ready(self.now)]
+        ready = self._ready()
         if not ready:
             self.now = max(self.now, min(actor.ready_at for actor in self._actors))
-            ready = [actor for actor in self._actors if actor.is_ready(self.now)]
+            ready = self._ready()
         if not ready or self.now == FOREVER:
             self._failure = Stuck("nobody will ever be ready again")
         elif self.steps > self._most_steps:
@@ -163,6 +164,14 @@ class Baton:
         else:
             return ready[0] if len(ready) == 1 else self.random.choice(ready)
         return None
+
+    def _ready(self) -> list[Actor]:
+        now = self.now
+        return [
+            actor
+            for actor in self._actors
+            if actor.ready_at <= now or actor.dead or (actor.waits_for is not None and actor.waits_for())
+        ]
 
     def _live(self, actor: Actor, work: Callable[[], None]) -> None:
         actor.gate.acquire()
@@ -174,6 +183,7 @@ class Baton:
         except BaseException:  # noqa: BLE001 - a thread that ends without a word would hang the history
             self.crashes.append(f"{actor.name}: {traceback.format_exc()}")
         self._actors.remove(actor)
+        self._alive[actor.process] -= 1
         if actor.name == "director" or (actor.dead and self._is_over):
             self._is_over = True
             self._finished.release()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from tests.simulation.baton import Baton
@@ -41,7 +42,7 @@ class SimulatedTime:
     def clock_gettime(self, _clock: int) -> float:
         return self.monotonic()
 
-    def gmtime(self, seconds: float | None = None) -> time.struct_time:
+    def gmtime(self, seconds: float | None = None) -> Any:
         return time.gmtime(self.time() if seconds is None else seconds)
 
     def sleep(self, seconds: float) -> None:
@@ -89,7 +90,7 @@ class Thread:
 
     def __init__(self, baton: Baton, target: Callable[..., None], name: str, args: tuple[Any, ...]) -> None:
         self._baton = baton
-        self._work = lambda: target(*args)
+        self._work = partial(target, *args)
         self._name = name
         self._done = False
 

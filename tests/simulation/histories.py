@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.servers.process import new_folder
 from tests.servers.redis import RedisServer
 from tests.simulation.adapter import Place, simulated
 from tests.simulation.baton import Stuck
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.simulation.plans import Plan
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
+"""Where a ledger is written to the disk for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class History:
 def a_place() -> Iterator[Place]:
     """A Redis and a folder for histories, one after the other."""
     server = RedisServer({"appendonly": "no"})
-    folder = new_folder("sim")
+    folder = Path(tempfile.mkdtemp(prefix="segsync-sim-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
         server.start()
         yield Place(folder, RealRedis(server.port))
@@ -74,17 +79,22 @@ def run(plan: Plan, place: Place, *, tracing: bool = False) -> History:
     return History(plan, wrong, world.fates.met, world.told, world.baton.steps, world.baton.now)
 
 
-def shrink(failed: History, place: Place, tries: int, tell: Callable[[str], None] = lambda _: None) -> History:
-    """A history with fewer misfortunes, incidents and events that fails in one of the same ways."""
-    best, wanted = failed, failed.kinds
+def shrink(
+    failed: History, place: Place, tries: int, kind: str = "", tell: Callable[[str], None] = lambda _: None
+) -> History:
+    """A history with fewer misfortunes, incidents and events that fails in one of the same ways.
+
+    tries  histories that it may take
+    kind   text in the kinds of violation that are meant; "" for all
+    """
+    best, wanted = failed, {each for each in failed.kinds if kind in each}
     parts = 2
     while parts <= max(2, len(best.met)) and tries > 0:
         atoms = best.met
         size = -(-len(atoms) // parts)
         for first in range(0, len(atoms), size):
             tries -= 1
-            without = best.plan.without | frozenset(atoms[first : first + size])
-            found = run(replace(best.plan, without=without), place)
+            found = run(best.plan.leaving_out(atoms[first : first + size]), place)
             if found.kinds & wanted:
                 best, parts = found, max(2, parts - 1)
                 tell(f"{len(best.met)} left")

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import adapter
+from tests.simulation import readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.simulation.adapter import Entry
     from tests.simulation.people import Cast
-    from tests.simulation.target import Applied
+    from tests.simulation.readings import Entry
     from tests.simulation.world import World
 
 KINDS = {"add": "ADD", "remove": "REMOVE", "clear": "CLEAR", "segment_upsert": "NAME", "segment_delete": "END"}
-GONE = ("superseded", "dropped", "replaced", "delivered")
+DEATHS = 3
+"""Processes that end over one head before it is taken for their killer."""
 
 
 @dataclass(slots=True)
@@ -42,18 +43,29 @@ class Operation:
     times: list[int] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        entries = ", ".join(f"{entry.code} {entry.state} {entry.note}" for entry in self.entries)
+        return f"{self.kind} {self.name} committed {self.times} [{entries}]"
+
+    @property
+    def was_pushed_again(self) -> bool:
+        """Whether it came out of the quarantine as a part of its event, and has another place in the order since."""
+        return any(entry.integration is None for entry in self.entries)
+
     @property
     def is_set_aside(self) -> bool:
         """Whether it is in the quarantine, and was not delivered from there."""
-        return bool(self.entries) and self.entries[-1].state not in ("delivered",)
+        return bool(self.entries) and self.entries[-1].state != "delivered"
 
 
 def judge(world: World, cast: Cast) -> list[str]:
     """Everything that is wrong with how a history ended; [] for nothing."""
     wrong = [*world.wrong, *(f"an actor ended: {crash}" for crash in world.baton.crashes)]
+    if wrong:
+        return wrong
     if cast.unsettled is not None:
         return [*wrong, *_unsettled(world, cast)]
-    entries = adapter.quarantine(cast.place)
+    entries = readings.quarantine(cast.place.folder)
     for integration in ("main", "other"):
         if integration == "other" and (cast.dropped or not world.plan.settings.other):
             continue
@@ -72,11 +84,11 @@ def _unsettled(world: World, cast: Cast) -> Iterator[str]:
         yield f"stalled: {found.outcomes} outcomes are not written down"
     now = world.clock_us() // 1000
     for lane, fields in found.lanes.items():
-        yield f"stalled: lane {lane} at {now}: {fields}"
+        yield f"stalled: a lane of segment {lane} at {now}: {fields}"
 
 
 def _full(world: World, cast: Cast) -> Iterator[str]:
-    found = adapter.waiting(world.real.peek())
+    found = readings.waiting(world.real.peek())
     for key, reason in found.full.items():
         if not any(found.backlogs.values()):
             yield f"producers are refused for ever: {key}: {reason}"
@@ -96,8 +108,10 @@ class _Verdict:
         for number, each in enumerate(self._journal):
             self._by_name[each.what].times.append(number)
         for entry in entries:
-            if entry.integration in (None, integration) and (name := _entry_name(entry)) in self._by_name:
-                self._by_name[name].entries.append(entry)
+            if entry.integration in (None, integration):
+                for name in _entry_names(entry):
+                    if name in self._by_name:
+                        self._by_name[name].entries.append(entry)
 
     def wrong(self) -> Iterator[str]:
         yield from self._fates()
@@ -117,13 +131,21 @@ class _Verdict:
 
     @property
     def _may_lack_clear(self) -> bool:
-        return self._integration == "main" and self._world.plan.has("apply")
+        return self._world.plan.has("apply")
+
+    def _touched(self, each: Operation) -> set[tuple[str, str]]:
+        """The rows that an operation may change, or may have changed."""
+        if each.kind != "CLEAR":
+            return {(each.segment, each.key or "")}
+        return {(each.segment, other.key or "") for other in self._operations if other.segment == each.segment}
 
     def _later(self, of: Operation) -> Iterator[Operation]:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
 
     def _is_merged(self, of: Operation) -> bool:
-        return of.key is not None and any(each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of))
+        return of.key is not None and any(
+            each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of)
+        )
 
     def _is_moot(self, of: Operation) -> bool:
         return any(each.kind == "CLEAR" and each.times for each in self._later(of))
@@ -142,7 +164,7 @@ class _Verdict:
             "sim timeout": of.name in plan.endless,
             "missing key": of.key is None,
             "missing": of.key is None,
-            "poison": of.name in plan.killers or self._world.deaths >= 3,  # noqa: PLR2004 - three deaths
+            "poison": of.name in plan.killers or self._world.deaths >= DEATHS,
         }
         if not fine.get(entry.code, False):
             return f"set aside as {entry.code!r} for no fault of its own"
@@ -174,10 +196,8 @@ class _Verdict:
         unsure: set[tuple[str, str]] = set()
         for each in self._operations:
             key = each.key or ""
-            if each.name in self._lost:
-                unsure |= {(each.segment, key)} if each.kind != "CLEAR" else set()
-                if each.kind == "CLEAR":
-                    unsure |= {place for place in expected if place[0] == each.segment}
+            if each.name in self._lost or each.was_pushed_again:
+                unsure |= self._touched(each)
             elif each.is_set_aside or each.key is None:
                 if each.is_set_aside and (each.times or len(each.entries) > 1):
                     unsure.add((each.segment, key))
@@ -186,7 +206,10 @@ class _Verdict:
         found = {(row[1], row[2]): what for row, what in self._target.rows.items() if row[0] == self._integration}
         for place in sorted(expected.keys() | found.keys()):
             if expected.get(place) != found.get(place) and place not in unsure:
-                yield f"row {place}: expected {expected.get(place)}, found {found.get(place)}"
+                yield (
+                    f"row {place}: expected {expected.get(place)}, found {found.get(place)}: "
+                    + "; ".join(str(each) for each in self._operations if (each.segment, each.key or "") == place)
+                )
 
 
 def _apply(rows: dict[tuple[str, str], str], each: Operation) -> None:
@@ -217,31 +240,22 @@ def _names(event: dict[str, Any]) -> list[str]:
     return [profile["op"] for profile in event["profiles"]] if "profiles" in event else [event["at"]]
 
 
-def _entry_name(entry: Entry) -> str:
-    """The operation that an entry is about; an event that never reached an integration: its first."""
-    if entry.event_type in ("clear", "segment_upsert", "segment_delete"):
-        seconds = (entry.event_us or 0) // 1_000_000
-        return _at(seconds)
+def _entry_names(entry: Entry) -> list[str]:
+    """The operations that an entry is about: several of an event that never reached an integration."""
+    if entry.integration is not None and entry.event_type in ("clear", "segment_upsert", "segment_delete"):
+        return [_at((entry.event_us or 0) // 1_000_000)]
     try:
         found = json.loads(entry.payload)
     except ValueError:
-        return ""
-    if "op" in found:
-        return str(found["op"])
-    names = _names(found) if "type" in found else [""]
-    return names[0] if names else ""
+        return []
+    return [str(found["op"])] if "op" in found else _names(found)
 
 
 def _at(seconds: int) -> str:
-    from datetime import datetime, timezone  # noqa: PLC0415
-
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def first_words(what: str) -> str:
     """What kind of violation it is: for counting, and for knowing it again while shrinking."""
-    head = what.partition(" of segment")[0]
+    head = what.partition(" of segment")[0].partition(", found")[0]
     return " ".join(word for word in head.split() if not any(letter.isdigit() for letter in word))[:90]
-
-
-_ = Applied if TYPE_CHECKING else None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import adapter
-from tests.simulation.baton import FOREVER
-from tests.simulation.plans import Incident
+from tests.simulation import adapter, readings
 
 if TYPE_CHECKING:
     from tests.simulation.adapter import Place, Process
+    from tests.simulation.plans import Incident
     from tests.simulation.world import World
 
-PULSE_SECONDS = 0.5
+PULSE_SECONDS = 5.0
 BEAT_SECONDS = 5.0
-SETTLE_SECONDS = 900.0
+SETTLE_SECONDS = 700.0
 """Within which everything must be delivered once nothing goes wrong any more; a connector that is held probes itself
 every 300 s."""
 LOOK_SECONDS = 1.0
@@ -33,26 +33,27 @@ class Cast:
         self.dropped = False
         self._going_on = 0
         self._stopped = False
-        self.unsettled: adapter.Waiting | None = None
+        self.unsettled: readings.Waiting | None = None
 
     def direct(self) -> None:
         """The whole history: a storm, then quiet until everything has settled, or should have."""
         plan = self.world.plan
         self._process().publish(adapter.settings_of(self.world, self.place))
         for number in range(plan.workers):
-            self._host(f"worker-{number}", self._work)
+            serves = adapter.queues(number, plan.workers)
+            self._host(f"worker-{number}", partial(self._work, serves))
         self._host("pulse", self._pulse)
         self._host("beat", self._beat)
         for name in sorted({producer for producer, _, _ in plan.events}):
-            self._begin(name, lambda name=name: self._produce(name))
+            self._begin(name, partial(self._produce, name))
         for incident in plan.incidents:
-            self._begin(f"person-{incident.number}", lambda incident=incident: self._incident(incident))
-        self.baton.sleep(plan.storm_s)
-        self._heal()
-        self.baton.wait(lambda: self._going_on == 0, SETTLE_SECONDS)
-        if not self._settle():
+            self._begin(f"person-{incident.number}", partial(self._incident, incident))
+        # What is wrong already need not be waited for.
+        if self.baton.wait(lambda: bool(self.world.wrong), plan.storm_s):
             return
-        if plan.retries_at_end:
+        self._heal()
+        self.baton.wait(lambda: self._going_on == 0 or bool(self.world.wrong), SETTLE_SECONDS)
+        if self._settle() and plan.retries_at_end:
             self._retry_everything()
 
     def _retry_everything(self) -> None:
@@ -72,24 +73,20 @@ class Cast:
                 process.resume(key)
 
     def _known(self) -> set[str]:
-        members: Any = self.world.real.peek().smembers(adapter.KEYS.integrations)
-        orphaned = {
-            key for key in members if self.world.real.peek().hexists(adapter.KEYS.integration(key.decode()), "orphaned")
-        }
-        return {key.decode() for key in members - orphaned}
+        return readings.integrations(self.world.real.peek())
 
     def _settle(self) -> bool:
         """Waits until nothing waits any more; whether it came to that."""
         ends = self.baton.now + SETTLE_SECONDS
-        while self.baton.now < ends:
-            found = adapter.waiting(self.world.real.peek())
+        while self.baton.now < ends and not self.world.wrong:
+            found = readings.waiting(self.world.real.peek())
             if found.is_nothing or self._only_endless(found):
                 return True
             self.baton.sleep(LOOK_SECONDS)
-        self.unsettled = adapter.waiting(self.world.real.peek())
+        self.unsettled = readings.waiting(self.world.real.peek())
         return False
 
-    def _only_endless(self, found: adapter.Waiting) -> bool:
+    def _only_endless(self, found: readings.Waiting) -> bool:
         """Whether what waits is held behind an operation that no time-out lets through."""
         held = all("'hold'" in lane for lane in found.lanes.values())
         return bool(self.world.plan.endless) and held and not (found.intake or found.outcomes)
@@ -115,17 +112,23 @@ class Cast:
                 life += 1
                 process = f"{name}.{life}"
                 self.baton.spawn(process, work, process)
-                self.baton.wait(lambda process=process: not self.baton.alive(process))
+                self.baton.wait(partial(self._is_dead, process))
                 self.baton.sleep(1.0)
 
         self.baton.spawn(f"host-{name}", live, f"host-{name}")
 
-    def _work(self) -> None:
+    def _is_dead(self, process: str) -> bool:
+        return not self.baton.alive(process)
+
+    def _work(self, serves: tuple[str, ...]) -> None:
         process, messages = self._process(), self.world.messages
+
+        def mine() -> list[str]:
+            return [queue for queue, waiting in messages.items() if waiting and queue.startswith(serves)]
+
         while True:
-            self.baton.wait(lambda: any(messages.values()))
-            full = sorted(queue for queue, waiting in messages.items() if waiting)
-            if full:
+            self.baton.wait(lambda: bool(mine()))
+            if full := sorted(mine()):
                 queue = self.baton.random.choice(full)
                 process.serve(queue, messages[queue].pop(0))
 
@@ -143,7 +146,12 @@ class Cast:
             except adapter.EXPECTED as error:
                 self.world.tell(f"{who}: {error}")
                 process, pause = self._process(), longest
-            self.baton.sleep(max(0.02, min(pause, longest)) if who == "pulse" else longest)
+            if who == "pulse":
+                self.world.stirred = False
+                self.baton.sleep(0.02)
+                self.baton.wait(lambda: self.world.stirred, min(pause, longest))
+            else:
+                self.baton.sleep(longest)
 
     def _produce(self, name: str) -> None:
         producer = adapter.producer(self.world)
@@ -215,7 +223,7 @@ class Cast:
 
     def _do_busy_hour(self) -> None:
         self.world.offset -= 3600.0
-        adapter.busy_hour(self.world.real.peek())
+        readings.busy_hour(self.world.real.peek())
 
     def _do_full(self) -> None:
         self.world.real.has_room(yes=False)
@@ -255,11 +263,7 @@ class Cast:
 
 def _renamed(event: dict[str, Any], number: int) -> dict[str, Any]:
     """The same event under other names."""
-    day = 1 + number
-    named = event | {"at": event["at"].replace("2020-01-01", f"2020-01-{day:02d}" if day < 32 else f"2020-02-{day - 31:02d}")}  # noqa: PLR2004
+    named = event | {"at": event["at"].replace("2020-", f"{2020 + number}-")}
     if "profiles" in event:
         named["profiles"] = [profile | {"op": f"{profile['op']}t{number}"} for profile in event["profiles"]]
     return named
-
-
-_ = FOREVER

@@ -5,9 +5,12 @@ Each seed allows only some kinds of misfortune (swarm testing): with all of them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LEDGER_URL = "sqlite:////{folder}/ledger.db"
 NAMESPACE = "sim"
@@ -30,6 +33,47 @@ INCIDENTS = (
     *("clock back", "clock ahead", "busy hour", "full", "fail over", "password", "away", "missing", "kill"),
 )
 STORM_SECONDS = (20.0, 60.0, 150.0)
+MOST = 0.85
+"""Of the operations, where most are refused."""
+STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What a seed is about: where one is drawn, everything else gives way to it.
+
+    groups, incidents  those that there are; None: any
+    style              which operations are refused, endless, or kill
+    """
+
+    groups: tuple[str, ...] | None = None
+    incidents: tuple[str, ...] | None = None
+    style: str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    workers: int | None = None
+    amount: int | None = None
+
+
+THEMES: dict[str, Theme] = {
+    "anything": Theme(),
+    "most are refused": Theme(("answers", "commits", "deaths"), ("mend",), "most", {"exactly_once": True}, amount=60),
+    "halves": Theme(("commits", "deadlocks", "deaths"), ("apply",), settings={"exactly_once": True}),
+    "one is refused": Theme(("commits", "deaths"), ("retry",), "some", {"exactly_once": True}),
+    "logins": Theme(("links", "deadlocks"), ("password", "away")),
+    "moves": Theme(("stalls", "links"), ("move", "password")),
+    "retries": Theme(("answers", "deadlocks"), ("retry", "mend"), "clears", {"backlog": 0}),
+    "keyless killers": Theme((), (), "keyless killers", {"size": 4}),
+    "endless": Theme(("deadlocks",), (), "endless", {"size": 2}, amount=15),
+    "drops": Theme(("stalls", "slowness"), ("drop integration",), settings={"backlog": 10, "other": True}),
+    "repeats": Theme(("repeats",), ()),
+    "slow ledger": Theme(("ledger",), (), workers=4),
+    "revisions": Theme(("stalls", "repeats"), ("apply", "pause")),
+    "router": Theme(("answers",), ("kill",)),
+    "late releases": Theme(("answers",), (), settings={"size": 1, "parallelism": 3}, workers=4),
+    "clocks": Theme(("deadlocks",), ("clock back", "busy hour", "clock ahead")),
+    "full": Theme(("answers",), ("full", "away")),
+    "fail over": Theme(("stalls",), ("fail over",)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +151,7 @@ class Plan:
     """
 
     seed: int
+    theme: str
     settings: Settings
     workers: int
     storm_s: float
@@ -120,6 +165,10 @@ class Plan:
     retries_at_end: bool = True
     without: frozenset[str] = field(default_factory=frozenset)
 
+    def leaving_out(self, without: Iterable[str]) -> Plan:
+        """The same without these events, incidents and misfortunes, too."""
+        return replace(self, without=self.without | frozenset(without))
+
     def is_spared(self, actor: str) -> bool:
         """Whether nothing befalls this actor's calls to Redis."""
         return actor.startswith(("director", "nemesis", "person"))
@@ -129,20 +178,43 @@ class Plan:
         return any(each.what == incident for each in self.incidents)
 
 
-def plan(seed: int, without: frozenset[str] = frozenset(), *, only: frozenset[str] | None = None) -> Plan:
+def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[str] = frozenset()) -> Plan:
     """What a seed means.
 
-    only  kinds of misfortune and incident that may be among it; None: all
+    avoid  groups of misfortunes and kinds of incident that are not to be among it
     """
     chance = Random(seed)
-    groups = _some(chance, tuple(GROUPS), 4)
-    incidents = _some(chance, INCIDENTS, 4)
-    if only is not None:
-        groups = tuple(group for group in groups if group in only)
-        incidents = tuple(each for each in incidents if each in only)
+    name = chance.choice(("anything", chance.choice(tuple(THEMES))))
+    theme = THEMES[name]
+    groups = _some(chance, tuple(GROUPS), 4) if theme.groups is None else theme.groups
+    incidents = _some(chance, INCIDENTS, 4) if theme.incidents is None else theme.incidents
+    groups = tuple(group for group in groups if group not in avoid)
+    incidents = tuple(each for each in incidents if each not in avoid)
     rates = {fate: chance.choice(RATES) for group in groups for fate in GROUPS[group]}
     storm_s = chance.choice(STORM_SECONDS)
-    settings = Settings(
+    style = theme.style or chance.choice(STYLES)
+    events = _events(chance, storm_s, theme.amount or chance.choice((6, 15, 30, 60)), keyless="keyless" in style)
+    at_fault = _at_fault(chance, style, events)
+    return Plan(
+        seed=seed,
+        theme=name,
+        settings=_settings(chance, theme, incidents),
+        workers=theme.workers or chance.choice((1, 2, 2, 3, 4)),
+        storm_s=storm_s,
+        groups=groups,
+        rates=rates,
+        events=events,
+        incidents=_times(chance, incidents, storm_s),
+        refused=at_fault if style in ("some", "most", "clears") else frozenset(),
+        endless=at_fault if style == "endless" else frozenset(),
+        killers=at_fault if "killers" in style else frozenset(),
+        retries_at_end=chance.random() < 0.7,
+        without=without,
+    )
+
+
+def _settings(chance: Random, theme: Theme, incidents: tuple[str, ...]) -> Settings:
+    drawn = Settings(
         size=chance.choice((1, 2, 4, 8, 30)),
         timeout_s=chance.choice((0.2, 2.0, 10.0)),
         parallelism=chance.choice((1, 2, 3)),
@@ -150,50 +222,39 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, only: frozenset[st
         backlog=chance.choice((0, 0, 10)),
         other=chance.random() < 0.3 or "drop integration" in incidents,
     )
-    times = [
-        Incident(round(chance.uniform(0.5, storm_s), 3), what, number)
-        for number, what in enumerate(each for each in incidents for _ in range(chance.choice((1, 1, 2, 3))))
-    ]
-    events = _events(chance, storm_s)
-    names = [profile["op"] for _, _, event in events for profile in event.get("profiles", ())]
-    clears = [event["at"] for _, _, event in events if event["type"] == "clear"]
-    style = chance.choice(("good", "good", "some", "most", "endless", "killers", "clears"))
-    return Plan(
-        seed=seed,
-        settings=settings,
-        workers=chance.choice((1, 2, 2, 3, 4)),
-        storm_s=storm_s,
-        groups=groups,
-        rates=rates,
-        events=events,
-        incidents=sorted(times, key=lambda incident: incident.at),
-        refused=_refused(chance, style, names, clears),
-        endless=frozenset(chance.sample(names + clears, 1)) if style == "endless" else frozenset(),
-        killers=frozenset(chance.sample(names, 1)) if style == "killers" else frozenset(),
-        retries_at_end=chance.random() < 0.7,
-        without=without,
-    )
+    return replace(drawn, **theme.settings)
+
+
+def _times(chance: Random, incidents: tuple[str, ...], storm_s: float) -> list[Incident]:
+    whats = [each for each in incidents for _ in range(chance.choice((1, 1, 2, 3)))]
+    found = [Incident(round(chance.uniform(0.5, storm_s), 3), what, number) for number, what in enumerate(whats)]
+    return sorted(found, key=lambda incident: incident.at)
 
 
 def _some(chance: Random, among: tuple[str, ...], most: int) -> tuple[str, ...]:
     return tuple(sorted(chance.sample(among, chance.randint(0, most))))
 
 
-def _refused(chance: Random, style: str, names: list[str], clears: list[str]) -> frozenset[str]:
-    if style == "some":
-        return frozenset(chance.sample(names, min(3, len(names))))
-    if style == "most":
-        return frozenset(name for name in names if chance.random() < 0.85)
-    if style == "clears" and clears:
-        return frozenset([*clears, *chance.sample(names, min(2, len(names)))])
-    return frozenset()
+def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[str, Any]]]) -> frozenset[str]:
+    """The operations that are not as they should be."""
+    profiles = [profile for _, _, event in events for profile in event.get("profiles", ())]
+    names = [profile["op"] for profile in profiles]
+    clears = [event["at"] for _, _, event in events if event["type"] == "clear"]
+    found = {
+        "some": lambda: chance.sample(names, min(3, len(names))),
+        "most": lambda: [name for name in names if chance.random() < MOST],
+        "clears": lambda: [*clears, *chance.sample(names, min(2, len(names)))],
+        "endless": lambda: chance.sample(names + clears, min(1, len(names + clears))),
+        "killers": lambda: chance.sample(names, min(1, len(names))),
+        "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
+    }
+    return frozenset(found[style]()) if style in found else frozenset()
 
 
-def _events(chance: Random, storm_s: float) -> list[tuple[str, float, dict[str, Any]]]:
-    amount = chance.choice((6, 15, 30, 60))
+def _events(chance: Random, storm_s: float, amount: int, *, keyless: bool) -> list[tuple[str, float, dict[str, Any]]]:
     segments = chance.choice((1, 2, 3))
     keys = chance.choice((3, 8, 40))
-    keyless = chance.random() < 0.2
+    keyless = keyless or chance.random() < 0.15
     kinds = ("add",) * 8 + ("remove",) * 3 + ("clear",) * 2 + ("segment_upsert", "segment_delete")
     found = []
     for number in range(amount):

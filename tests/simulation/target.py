@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _STATEMENT = re.compile(r"(?P<verb>ADD|REMOVE|CLEAR|NAME|END)_OF_(?P<table>\w+)")
 _ROW = re.compile(r"\(([^()]*)\)")
+_TIME = re.compile(r"20\d\d-\d\d-\d\d")
 STATEMENT_SECONDS = 30.0
 
 
@@ -240,7 +241,6 @@ class SimulatedSession:
         return [Applied(0.0, table, segment, kind, key, _named(what), 0) for segment, key, what in rows]
 
 
-
 def _named(what: str) -> str:
     """Segment events are named by their time, as the event has it."""
-    return f"{what[:10]}T{what[11:19]}Z" if what.startswith("2020-") else what
+    return f"{what[:10]}T{what[11:19]}Z" if _TIME.match(what) else what

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.simulation import adapter
+from tests.simulation import readings
 
 if TYPE_CHECKING:
     from tests.simulation.people import Cast
@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 LOGINS = 6
 LOGINS_SECONDS = 50.0
 """A wrong password is tried every five minutes, by each of the few processes that try at once."""
-TURNS = 120
-TURNS_SECONDS = 5.0
-"""Takings of the route: more than this is a process that spins."""
+REFUSALS = 100
+REFUSALS_SECONDS = 5.0
+"""Askings for a lease that is another's: more than these is a process that spins."""
+LATE_LOOK_SECONDS = 1.0
+LATE_INTAKE_MS = 4_000
+LATE_LANE_MS = 15_000
 
 
 def watch(world: World, cast: Cast) -> None:
     """Looks after calls from now on."""
     del cast
-    world.watchers += [_Holds(world).look, _Spins(world).look, _Logins(world).look]
+    world.watchers += [_Holds(world).look, _Spins(world).look, _Logins(world).look, _Late(world).look]
 
 
 class _Holds:
@@ -34,12 +37,12 @@ class _Holds:
         self._world = world
         self._held: dict[str, bool] = {}
 
-    def look(self, what: str) -> None:
+    def look(self, what: str, _: Any) -> None:
         if what not in self.LOOKS:
             if what == "PIPELINE":
                 self._held = {}
             return
-        held = adapter.holds(self._world.real.peek())
+        held = readings.holds(self._world.real.peek())
         for place, now in held.items():
             before = self._held.get(place, now)
             if now and not before:
@@ -60,29 +63,56 @@ class _Holds:
 
 
 class _Spins:
+    """While another has a lease, or seems to, nobody asks for it more often than a few times a second."""
+
     def __init__(self, world: World) -> None:
         self._world = world
-        self._taken: deque[float] = deque(maxlen=TURNS)
+        self._refused: deque[float] = deque(maxlen=REFUSALS)
 
-    def look(self, what: str) -> None:
-        if what == "route":
+    def look(self, what: str, reply: Any) -> None:
+        if what == "lease" and reply[0] == b"busy":
             now = self._world.baton.now
-            self._taken.append(now)
-            if len(self._taken) == TURNS and now - self._taken[0] < TURNS_SECONDS and self._is_idle():
-                self._world.violation("the route is taken and left again and again, and nothing is moved")
-
-    def _is_idle(self) -> bool:
-        return adapter.waiting(self._world.real.peek()).intake > 0
+            self._refused.append(now)
+            if len(self._refused) == REFUSALS and now - self._refused[0] < REFUSALS_SECONDS:
+                self._world.violation("a lease is asked for again and again while it is another's")
 
 
 class _Logins:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def look(self, what: str) -> None:
+    def look(self, what: str, _: Any) -> None:
         if what != "circuit":
             return
         for key, target in self._world.targets.items():
             recent = target.refused_logins[-LOGINS:]
             if len(recent) == LOGINS and recent[-1] - recent[0] < LOGINS_SECONDS:
                 self._world.violation(f"a refused password is tried again and again: connector {key}")
+
+
+class _Late:
+    """What nothing is wrong with but a slow ledger, or a command that was sent twice, is done in time."""
+
+    HARMLESS = frozenset({"repeats", "ledger"})
+
+    def __init__(self, world: World) -> None:
+        plan = world.plan
+        self._world = world
+        self._next = 0.0
+        self._looks = (
+            set(plan.groups) <= self.HARMLESS
+            and not plan.incidents
+            and plan.workers > 2
+            and not (plan.endless or plan.killers or plan.refused or plan.settings.backlog)
+        )
+
+    def look(self, what: str, _: Any) -> None:
+        if not self._looks or what != "tick" or self._world.baton.now < self._next or self._world.is_calm:
+            return
+        self._next = self._world.baton.now + LATE_LOOK_SECONDS
+        now_ms = self._world.clock_us() // 1000
+        intake, lanes = readings.oldest(self._world.real.peek())
+        if intake is not None and now_ms - intake > LATE_INTAKE_MS:
+            self._world.violation("an event waits to be routed though nobody but the ledger is slow")
+        if lanes is not None and now_ms - lanes > LATE_LANE_MS + self._world.plan.settings.timeout_s * 1000:
+            self._world.violation("an operation waits long after its time though commands were only repeated")

@@ -24,6 +24,8 @@ TIMEOUT_SECONDS = (0.3, 5.0, 15.0)
 STALL_SECONDS = (0.02, 0.2, 3.0, 12.0, 31.0, 45.0)
 SLOW_SECONDS = (5.0, 20.0, 35.0)
 EXPIRE_EVERY = 5.0
+QUIET = ("tick", "renew", "read", "TIME")
+"""Calls that make nothing due: after any other, the pulse looks again."""
 
 
 class World:
@@ -45,13 +47,14 @@ class World:
         self.accepted: list[tuple[list[str], list[dict[str, Any]]]] = []
         self.pushing: dict[str, list[dict[str, Any]]] = {}
         self.messages: dict[str, list[Any]] = {}
-        self.watchers: list[Callable[[str], None]] = []
+        self.watchers: list[Callable[[str, Any], None]] = []
         self.wrong: list[str] = []
         self.told: list[str] = []
         self.deaths = 0
         self.targets = self._targets()
         self.lost: list[dict[str, Any]] = []
         self.failovers = 0
+        self.stirred = False
         self._replicated = 0
         self._tracing = tracing
         self._expired = 0.0
@@ -93,7 +96,7 @@ class World:
             self.wrong.append(text)
             self.tell(f"VIOLATION {text}")
 
-    def befall(self, what: str, call: Callable[[], Any], repeatable: bool) -> Any:  # noqa: FBT001 - a callback
+    def befall(self, what: str, call: Callable[[], Any], repeatable: bool) -> Any:
         """A call to Redis, or what befalls it."""
         actor = self.baton.current
         actor.calls += 1
@@ -130,12 +133,14 @@ class World:
         except redis.RedisError as error:
             self.tell(f"redis {what} -> {type(error).__name__}: {error}")
             raise
-        if self._tracing:
+        if self._tracing and what != "INFO":
             self.tell(f"redis {what} -> {_short(reply)}")
         if what == "push" and reply and reply[0] != b"full":
             self.accepted.append(([each.decode() for each in reply], self.pushing[self.baton.current.name]))
+        if what not in QUIET:
+            self.stirred = True
         for watcher in self.watchers:
-            watcher(what)
+            watcher(what, reply)
         return reply
 
     def target_fate(self, what: str) -> str:

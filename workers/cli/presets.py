@@ -7,118 +7,17 @@ accent or in a trailing blank are two for segsync (rule 15), and so they must be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from string import Template
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from workers.connectors.sql.positions import CREATE as POSITION
+from workers.connectors.sql.vendors import VENDORS
 
-
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """What differs between databases.
-
-    connector      lines of [connectors.crm]
-    why            why the tables are as they are
-    members        CREATE TABLE of the members, without a `;`
-    segments       CREATE TABLE of the segments, likewise
-    member_upsert  what `add` says of a member that is there
-    name_upsert    what `segment_upsert` says of a segment that is there
-    """
-
-    connector: str
-    why: str
-    members: str
-    segments: str
-    member_upsert: str
-    name_upsert: str
+if TYPE_CHECKING:
+    from workers.connectors.sql.vendor import Preset
 
 
-_WHY: Final = """\
-The primary keys are not optional: without them every repeated delivery adds the same rows again.
-Where a segment's id may be a text, give segment_id the type of client_id and write '{segment_id}' in the queries."""
-
-_MYSQL: Final = Preset(
-    connector="""\
-url = "mysql://segsync@${CRM_HOST:-localhost}:${CRM_PORT:-3306}/${CRM_DATABASE:-crm}"
-password = "${CRM_PASSWORD}"        # or password_file = "/run/secrets/crm"; never inside the URL
-parallelism = 4                     # segments served at once, over all workers
-statement_timeout = "30s\"""",
-    why=f"""\
-{_WHY}
-client_id is varbinary, which compares byte by byte: the usual collations take "a", "A" and "á" for one client, and
-even utf8mb4_bin takes "a" and "a " for one, since it pads with blanks. The text collations that do not pad have no
-name in common: utf8mb4_0900_bin (MySQL from 8.0.17), utf8mb4_nopad_bin (MariaDB); on one of them alone, varchar(255)
-CHARACTER SET utf8mb4 with its collation does as well. 1020 bytes are 255 characters in UTF-8 of any kind. To read it
-as text: SELECT CONVERT(client_id USING utf8mb4).""",
-    members="""\
-CREATE TABLE segment_member (
-    segment_id bigint          NOT NULL,
-    client_id  varbinary(1020) NOT NULL,
-    updated    datetime(6)     NOT NULL,
-    PRIMARY KEY (segment_id, client_id)
-) ENGINE=InnoDB""",
-    segments="""\
-CREATE TABLE segment (
-    segment_id bigint        NOT NULL PRIMARY KEY,
-    name       varchar(4096) CHARACTER SET utf8mb4 NULL,
-    updated    datetime(6)   NOT NULL
-) ENGINE=InnoDB""",
-    member_upsert="ON DUPLICATE KEY UPDATE updated = VALUES(updated)",
-    name_upsert="ON DUPLICATE KEY UPDATE name = VALUES(name), updated = VALUES(updated)",
-)
-_POSTGRESQL: Final = Preset(
-    connector="""\
-url = "postgresql://segsync@${CRM_HOST:-localhost}:${CRM_PORT:-5432}/${CRM_DATABASE:-crm}"
-password = "${CRM_PASSWORD}"        # or password_file = "/run/secrets/crm"; never inside the URL
-parallelism = 4                     # segments served at once, over all workers
-statement_timeout = "30s\"""",
-    why=f"""\
-{_WHY}
-COLLATE "C" compares byte by byte, trailing blanks included, and its index survives an upgrade of the system's
-collations. Not char(n), which ignores trailing blanks, nor citext, which ignores case.""",
-    members="""\
-CREATE TABLE segment_member (
-    segment_id bigint                   NOT NULL,
-    client_id  varchar(255) COLLATE "C" NOT NULL,
-    updated    timestamptz              NOT NULL,
-    PRIMARY KEY (segment_id, client_id)
-)""",
-    segments="""\
-CREATE TABLE segment (
-    segment_id bigint      NOT NULL PRIMARY KEY,
-    name       text        NULL,
-    updated    timestamptz NOT NULL
-)""",
-    member_upsert="ON CONFLICT (segment_id, client_id) DO UPDATE SET updated = excluded.updated",
-    name_upsert="ON CONFLICT (segment_id) DO UPDATE SET name = excluded.name, updated = excluded.updated",
-)
-_SQLITE: Final = Preset(
-    connector="""\
-url = "sqlite:///${CRM_FILE:-crm.db}"     # relative to this file; the database must be there already
-statement_timeout = "30s\"""",
-    why=f"""\
-{_WHY}
-COLLATE BINARY, which is SQLite's own choice, compares byte by byte, trailing blanks included.""",
-    members="""\
-CREATE TABLE segment_member (
-    segment_id integer NOT NULL,
-    client_id  text    NOT NULL COLLATE BINARY,
-    updated    text    NOT NULL,
-    PRIMARY KEY (segment_id, client_id)
-)""",
-    segments="""\
-CREATE TABLE segment (
-    segment_id integer NOT NULL PRIMARY KEY,
-    name       text    NULL,
-    updated    text    NOT NULL
-)""",
-    member_upsert="ON CONFLICT (segment_id, client_id) DO UPDATE SET updated = excluded.updated",
-    name_upsert="ON CONFLICT (segment_id) DO UPDATE SET name = excluded.name, updated = excluded.updated",
-)
-
-PRESETS: Final = {"mysql": _MYSQL, "postgresql": _POSTGRESQL, "sqlite": _SQLITE}
-"""By dialect; MariaDB is "mysql"."""
+PRESETS: Final = {scheme: vendor.preset for scheme, vendor in VENDORS.items()}
+"""By dialect."""
 
 
 class _Text(Template):
@@ -210,7 +109,7 @@ def _tables(preset: Preset) -> str:
 
 
 def _position(dialect: str) -> str:
-    return f"Only for exactly_once = true:\n{POSITION[dialect]};"
+    return f"Only for exactly_once = true:\n{VENDORS[dialect].position.create};"
 
 
 def _commented(text: str, empty: str, mark: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.vendors import VENDORS, vendor_of
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Connector, Target
 
-DIALECTS = ("mysql", "postgresql", "sqlite")
+DIALECTS = tuple(VENDORS)
 
 
 def connect(target: Target) -> Connector:
@@ -17,18 +17,8 @@ def connect(target: Target) -> Connector:
 
     Raises TargetError (HOLD, CONNECTOR) for a dialect that there is no connector for.
     """
-    # Imported when asked for: a driver takes up to 0.15 s to load (psycopg), SQLAlchemy's pool 0.2 s, and a command
-    # like `segsync status`, or a worker of another connector, needs none of them.
-    match target.dialect:
-        case "mysql":
-            from workers.connectors.sql.mysql.link import connect as link  # noqa: PLC0415
-        case "postgresql":
-            from workers.connectors.sql.postgresql.link import connect as link  # type: ignore[assignment]  # noqa: PLC0415
-        case "sqlite":
-            from workers.connectors.sql.sqlite.link import connect as link  # type: ignore[assignment]  # noqa: PLC0415
-        case _:
-            reason = f"there is no connector for {target.dialect!r}; expected one of {', '.join(DIALECTS)}"
-            raise TargetError(ErrorClass.HOLD, "segsync dialect", reason, level=HoldLevel.CONNECTOR)
+    vendor = vendor_of(target.dialect)
+    # Imported when asked for: SQLAlchemy's pool takes 0.2 s to load, a driver up to 0.15 s.
     from workers.connectors.sql.connector import SqlConnector  # noqa: PLC0415
 
-    return SqlConnector(target, lambda: link(target))
+    return SqlConnector(target, lambda: vendor.link(target))

@@ -23,12 +23,13 @@ class Target:
     """Where a connector goes, its secrets resolved.
 
     key                connector's key in the configuration
-    dialect            "mysql", "postgresql" or "sqlite"
+    dialect            the vendor's, as in "mysql"
     url                as configured, without a password
     password           apart from the URL, so that no character of it can be misread; never shown
     statement_timeout  seconds a statement may take
     connect_timeout    seconds a connection may take
     session_name       what the database shows its administrator: "segsync:<connector>"
+    timezone           IANA name of the session's zone
     """
 
     key: str
@@ -38,6 +39,7 @@ class Target:
     statement_timeout: float = 30.0
     connect_timeout: float = 10.0
     session_name: str = "segsync"
+    timezone: str = "UTC"
 
 
 class Session(Protocol):

@@ -50,7 +50,7 @@ class WrongChoice(SegsyncError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ApplyPlan:
     """What `carry_out` would do, after every refusal.
 
     before       what is applied now; None where nothing is
@@ -90,7 +90,9 @@ class Report:
     left: Mapping[str, int]
 
 
-def plan(redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = (), drop: Collection[str] = ()) -> Plan:
+def plan(
+    redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = (), drop: Collection[str] = ()
+) -> ApplyPlan:
     """What applying these settings means. Changes nothing.
 
     drain, drop  integrations that the file names no longer
@@ -108,13 +110,13 @@ def plan(redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = 
     if owing:
         raise ApplyRefused(_refusal(owing))
     found = differences(before.text, settings.published()) if before else []
-    return Plan(settings, before, found, removed, [*drain], [*drop])
+    return ApplyPlan(settings, before, found, removed, [*drain], [*drop])
 
 
 def carry_out(
     redis: Redis,
     keys: Keys,
-    plan: Plan,
+    plan: ApplyPlan,
     *,
     environ: Mapping[str, str] = os.environ,
     progress: Callable[[str, int], None] = lambda *_: None,
@@ -154,7 +156,7 @@ def _wake(redis: Redis, keys: Keys) -> None:
         ring(redis, keys)
 
 
-def _has_another_ledger(plan: Plan) -> bool:
+def _has_another_ledger(plan: ApplyPlan) -> bool:
     """Whether the file names another ledger than the applied one did: then it is meant."""
     if plan.before is None:
         return False
@@ -200,7 +202,7 @@ def _refusal(owing: Mapping[str, int]) -> str:
     return "\n".join([*lines, "nothing was published"])
 
 
-def _with_draining(plan: Plan, environ: Mapping[str, str]) -> Settings:
+def _with_draining(plan: ApplyPlan, environ: Mapping[str, str]) -> Settings:
     """The file's settings, and beside them the integrations that are being drained, as they were applied."""
     assert plan.before is not None  # noqa: S101 - `plan` has found them in it
     document, before = json.loads(plan.settings.published()), json.loads(plan.before.text)
@@ -268,6 +270,7 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         pipe.multi()
         if orphaned is not None and not owed:
             pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key))
+            pipe.hdel(keys.rescore, key)
             pipe.srem(keys.integrations, key)
         return owed
 

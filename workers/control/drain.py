@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.delivery.turn import Failed, NothingDue
 from workers.lanes.clock import redis_ms
+from workers.lanes.lease import ROUTE
 from workers.ledger.errors import LedgerError
 from workers.log import ROUTING_LOST, tell
 from workers.routing.router import RoutingLost
@@ -28,6 +29,7 @@ HEADS = 1_000
 """Due lanes of one set that are looked at for one that has not failed here."""
 MOST_CAUSES = 20
 COMPACT_SECONDS = 60.0
+RESCORE_SECONDS = 60.0
 LAST_OUTCOMES_SECONDS = 600.0
 
 
@@ -72,6 +74,7 @@ class _Drain:
 
     def run(self) -> DrainReport:
         ends = None if self.seconds is None else time.monotonic() + self.seconds
+        self.runtime.rescore(RESCORE_SECONDS)
         while ends is None or time.monotonic() < ends:
             wakes = self.runtime.tick("task").wakes
             for wake in wakes:
@@ -125,7 +128,7 @@ class _Drain:
     def _more_is_due(self) -> bool:
         """Whether anything is due, besides what has failed here and has come round again."""
         redis, keys = self.runtime.redis, self.runtime.keys
-        if redis.xlen(keys.events):
+        if redis.xlen(keys.events) and not self.runtime.lanes.rests(ROUTE):
             return True
         now = redis_ms(redis)
         return any(self._set_is_due(integration, now) for integration in _open_integrations(self.runtime, now))

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 WINDOW_BYTES = 2**20
 """What is replaced at once, about, and read at once: a script that handles more keeps others waiting."""
 MOST_CHUNKS = 1_000
+"""Chunks that are replaced at once, however small they are: a script touches each of them."""
 PAGE = 32
 """Chunks that are read at once, of up to 256 KB each."""
 MOST_KEYS = 1_000_000

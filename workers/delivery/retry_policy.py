@@ -16,11 +16,6 @@ PROBE_CONNECTOR_MS = 300_000
 """How often a connector held for its password or TLS does: an account that is tried too often gets locked."""
 UNKNOWN_TRIES = 5
 
-ALREADY_THERE = frozenset(
-    {"mysql 1062", "postgresql 23505", "sqlite SQLITE_CONSTRAINT_PRIMARYKEY", "sqlite SQLITE_CONSTRAINT_UNIQUE"}
-)
-"""A unique key was violated: in a batch that was tried before, most likely by that very batch."""
-
 
 class ConnectFailed(TargetError):
     """No session could be had: nothing is wrong with the lane that wanted one."""

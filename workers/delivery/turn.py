@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.delivery.batching import Rejected
-from workers.delivery.retry_policy import ALREADY_THERE
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.errors import ErrorClass, HoldLevel, Matter, TargetError
 
 if TYPE_CHECKING:
     from workers.delivery.batching import Buffer
@@ -93,7 +92,7 @@ class Refused:
     @property
     def already_there(self) -> bool:
         """Then it is no one's fault: what the error complains of is most likely our own earlier try."""
-        return self.may_be_ours and self.error.code in ALREADY_THERE
+        return self.may_be_ours and self.error.matter is Matter.UNIQUE_KEY
 
     @property
     def rejected(self) -> Rejected:

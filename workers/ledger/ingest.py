@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 import msgspec
 from redis import RedisError, ResponseError
 
-from workers import failpoints as crashpoints
-from workers import outcomes
+from workers import failpoints, outcomes
 from workers.failpoints import reach
 from workers.lanes.keys import Keys
 from workers.lanes.store import LEASE_MS
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     _Entry = tuple[bytes, dict[bytes, bytes]]
 
 MOST_RECORDS: Final = 500
+"""Records that one transaction writes: as few round trips as are worth it, and no long transaction."""
 MOST_BYTES: Final = 4 * 2**20
 """What one batch holds, about: reading stops at the first page that reaches either."""
 
@@ -159,7 +159,7 @@ class Ingest:
 
     def _move(self, batch: _Batch, writer: Writer, report: IngestReport) -> IngestReport:
         written = writer.write(batch.records)
-        reach(crashpoints.WITHIN_DRAINER)
+        reach(failpoints.WITHIN_DRAINER)
         # By id, not up to an id: even a stream that was made anew meanwhile loses nothing unwritten.
         self._redis.xdel(self._stream, *batch.ids)
         return replace(

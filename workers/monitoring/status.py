@@ -196,7 +196,8 @@ def _ask(consumers: Callable[[], Consumers] | None, unread: list[str]) -> Consum
 
 def _served_connectors(redis: Redis, keys: Keys) -> list[str]:
     """Connectors that an integration uses: nobody need serve the others."""
-    return [key for key in sorted(_members(redis, keys.connectors)) if redis.llen(keys.turn(key))]
+    used: list[Any] = [redis.hget(keys.integration(key), "connector") for key in _members(redis, keys.integrations)]
+    return sorted({key.decode() for key in used if key})
 
 
 def _queues(connectors: list[str], asked: Consumers | None) -> list[QueueStatus]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
 from workers.connectors.sql import positions
-from workers.errors import TargetError
+from workers.errors import Matter, TargetError
 from workers.preflight.findings import Finding, Seen, judge
 from workers.preflight.places import place
 from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
@@ -263,8 +263,8 @@ class _Trial:
 
 
 def _may_be_the_segment(refused: tuple[str, Refusal]) -> bool:
-    """Types do not fit (PostgreSQL's 42804 and 42883): a number may stand where a text is wanted."""
-    return refused[1].error.code in {"postgresql 42804", "postgresql 42883"}
+    """Types do not fit: a number may stand where a text is wanted."""
+    return refused[1].error.matter is Matter.TYPES
 
 
 def _is_call(statement: str) -> bool:

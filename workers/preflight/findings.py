@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.preflight.samples import SEGMENT, fields_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from workers.connectors.inspection import Column, Table, UniqueKey
+    from workers.connectors.sql.vendor import Reading
     from workers.integrations import Integration
     from workers.preflight.shapes import Shape, Value
     from workers.templates import QueryKind
@@ -58,6 +60,11 @@ class Seen:
     def where(self) -> str:
         """The query's key path."""
         return f"integrations.{self.integration.key}.queries.{self.kind}"
+
+    @property
+    def reading(self) -> Reading:
+        """How the target's dialect is read."""
+        return VENDORS[self.dialect].reading
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -115,10 +122,10 @@ def _plain_insert(seen: Seen, at: int, shape: Shape) -> Iterator[Remark]:
         for before, _ in seen.changes[:at]
     )
     if not cleared:
-        clause = "ON DUPLICATE KEY UPDATE" if seen.dialect == "mysql" else "ON CONFLICT (…) DO UPDATE"
         yield _warning(
             f"inserts into {shape.table!r} and does not say what happens to a row that is there already: "
-            f"{_REPEATED}, and a member added again is inserted again; expected {clause}, or exactly_once"
+            f"{_REPEATED}, and a member added again is inserted again; expected {seen.reading.upsert_whole}, or "
+            "exactly_once"
         )
 
 
@@ -132,7 +139,7 @@ def _required(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
     if not missing:
         return
     what = f"gives no value for {_spelled(table, missing)} of {table.name!r}, which may not be null and has no default"
-    if seen.dialect == "mysql":  # who may not make triggers cannot see them there
+    if seen.reading.triggers_may_be_hidden:
         yield _warning(f"{what}: every insert would fail, unless a trigger fills it in")
     else:
         yield _mistake(f"{what}: every insert would fail")
@@ -149,7 +156,7 @@ def _unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         if not useful:
             return  # a partial one, or the target itself says that there is none
     named = _spelled(table, wanted or listed)
-    clause = _UPSERTS[seen.dialect] if shape.conflict == "update" else _CLAUSES[shape.conflict]
+    clause = seen.reading.upsert if shape.conflict == "update" else _CLAUSES[shape.conflict]
     if not useful:
         yield _warning(
             f"{clause} never meets a row that is there: {table.name!r} has no unique key within "
@@ -163,7 +170,6 @@ def _unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         )
 
 
-_UPSERTS = {"mysql": "ON DUPLICATE KEY UPDATE", "postgresql": "ON CONFLICT", "sqlite": "ON CONFLICT"}
 _CLAUSES = {"nothing": "DO NOTHING", "replace": "REPLACE", "ignore": "IGNORE"}
 
 
@@ -208,12 +214,12 @@ def _transactions(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
 
 
 def _quoted_names(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
-    """SQLite takes a quoted name that is no column for a text, without a word."""
+    """Where a quoted name that is no column is taken for a text, without a word."""
     unknown = [name for name in dict.fromkeys(shape.named) if name not in table.columns]
-    if seen.dialect == "sqlite" and unknown:
+    if seen.reading.names_may_be_texts and unknown:
         yield _mistake(
-            f'"{unknown[0]}" is no column of {table.name!r}, and SQLite silently takes it for a text; '
-            f"expected one of {_names([each.name for each in table.columns.values()])}"
+            f'"{unknown[0]}" is no column of {table.name!r}, and {VENDORS[seen.dialect].name} silently takes it for a '
+            f"text; expected one of {_names([each.name for each in table.columns.values()])}"
         )
 
 
@@ -229,20 +235,13 @@ def _merging(seen: Seen, shape: Shape, column: Column, values: Sequence[Value]) 
     yield _warning(
         f"column {column.name!r} of {shape.table!r}, which takes the key {keys[0]!r}, ignores "
         f"{_and(column.merges)} ({kept}), while segsync keeps such keys apart: two profiles would "
-        f"share one row, and removing one removes both; expected {_EXACT[seen.dialect]}"
+        f"share one row, and removing one removes both; expected {seen.reading.exact_text}"
     )
-
-
-_EXACT = {
-    "mysql": "varbinary(1020), or the collation utf8mb4_0900_bin (MySQL from 8.0.17) or utf8mb4_nopad_bin (MariaDB)",
-    "postgresql": 'varchar or text with COLLATE "C"',
-    "sqlite": "text with COLLATE BINARY",
-}
 
 
 def _types(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
     """MySQL compares a number and a text as numbers; other databases refuse, or convert the literal."""
-    if seen.dialect != "mysql":
+    if not seen.reading.texts_may_be_numbers:
         return
     for column, value in ((column, value) for column, values in shape.compared.items() for value in values):
         if column in table.columns:

@@ -39,8 +39,9 @@ KINDS: Final[tuple[Callable[[int], object], ...]] = (
 )
 """Kinds of values, the likeliest first; text alone, since what stands in quotes fits most columns."""
 PLAIN: Final = 2
+"""Kinds before it are plain text and digits, which may be too long for a column."""
 DIGIT: Final = 9
-"""The first kinds are plain text and digits; the one digit fits whatever they fit, and columns that are short."""
+"""The kind that is one digit: it fits whatever those fit, and columns that are short."""
 SHORTEST: Final = 4
 """Characters by which a value is told within a longer text."""
 SEGMENTS: Final = ("7007", "segment-7007", "00000000-0000-4000-9000-000000007007")

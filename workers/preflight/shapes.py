@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import sqlglot
 from sqlglot import exp
 
+from workers.connectors.sql.vendors import VENDORS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -59,7 +61,6 @@ class Shape:
     named: tuple[str, ...] = ()
 
 
-_READERS = {"mysql": "mysql", "postgresql": "postgres", "sqlite": "sqlite"}
 # sqlglot reads no REPLACE; it is an INSERT that does away with the row that is there.
 _REPLACE = re.compile(r"\s*REPLACE\s+(?:(?:LOW_PRIORITY|DELAYED)\s+)?(?:INTO\s+)?", re.IGNORECASE)
 
@@ -71,8 +72,11 @@ def read(statement: str, dialect: str) -> list[Shape]:
     replaces = _REPLACE.match(statement)
     text = "INSERT INTO " + statement[replaces.end() :] if replaces else statement
     try:
-        tree = sqlglot.parse_one(text, dialect=_READERS[dialect])
-        shapes = [_shape(node, _Names(dialect), replaces=bool(replaces)) for node in _changes(tree)]
+        tree = sqlglot.parse_one(text, dialect=VENDORS[dialect].reading.reader)
+        shapes = [
+            _shape(node, _Names(keeps_case=VENDORS[dialect].reading.quoted_names_keep_case), replaces=bool(replaces))
+            for node in _changes(tree)
+        ]
     except Exception as error:  # noqa: BLE001 - a parser of many dialects may trip over anything; the target judges
         raise Unreadable(type(error).__name__) from None
     found = [shape for shape in shapes if shape is not None]
@@ -85,20 +89,20 @@ def read(statement: str, dialect: str) -> list[Shape]:
 class _Names:
     """How a dialect compares names."""
 
-    dialect: str
+    keeps_case: bool
 
     def of(self, node: exp.Expr | None) -> str:
         """A name as the catalogue keeps it."""
         if node is None:
             return ""
         name, quoted = str(node.name), bool(node.args.get("quoted"))
-        return name if self.dialect == "postgresql" and quoted else name.lower()
+        return name if self.keeps_case and quoted else name.lower()
 
     def table(self, node: exp.Expr | None) -> str:
         """A table's name: MySQL may tell upper and lower case apart there."""
         if node is None:
             return ""
-        return str(node.name) if self.dialect != "postgresql" else self.of(node)
+        return self.of(node) if self.keeps_case else str(node.name)
 
 
 def _changes(tree: exp.Expr) -> Iterator[exp.Expr]:

@@ -10,9 +10,8 @@ Each batch has a transaction of its own, begun and set up as a delivery's is, an
   statement, the server would go on with it long after the link is gone; whoever asks for that lock next ends the
   session that holds it (rule 19), and with it the transaction.
 - `exactly_once` keeps no position: nothing is delivered.
-- In MySQL a savepoint tells afterwards whether the transaction is still the one that was begun: a procedure that
-  commits and begins another one leaves no other trace. PostgreSQL refuses a procedure's COMMIT within a transaction
-  (2D000), and SQLite has no procedures.
+- Where a procedure may commit and begin another transaction (MySQL), a savepoint tells afterwards whether it is still
+  the one that was begun: nothing else would.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.connectors import DIALECTS, connect
+from workers.connectors.sql.vendors import VENDORS, vendor_of
 from workers.errors import ErrorClass, SegsyncError, TargetError
-from workers.preflight.rollback import what_would_stay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Connector, Session, Target
 
 SAVEPOINT = "segsync_try"
-NO_SUCH_SAVEPOINT = "mysql 1305"
 SURPRISE = "surprise"
 """What the codes of statements end in that did what none may do (rule 21)."""
 _CALL = re.compile(r"\bcall\b", re.IGNORECASE)
@@ -50,7 +48,7 @@ class Ran:
 
 
 @dataclass(slots=True)
-class Query:
+class TriedQuery:
     """One query of a batch, and what became of its statements.
 
     tried  for each statement, in order: what it did, or why it failed. Shorter than `statements` where the
@@ -97,8 +95,8 @@ class Untryable(SegsyncError):
     """Nothing was run: it could not have been rolled back."""
 
 
-def attempt(target: Target, batches: Sequence[Sequence[Query]]) -> Outcome:
-    """Runs each batch's statements in a transaction of its own and rolls it back; fills in `Query.tried`.
+def attempt(target: Target, batches: Sequence[Sequence[TriedQuery]]) -> Outcome:
+    """Runs each batch's statements in a transaction of its own and rolls it back; fills in `TriedQuery.tried`.
 
     A batch does not see what the one before it did. One that fails does not stop the next one; a lost target does,
     and so does a statement that has ended its transaction. Untryable for what no rollback would undo.
@@ -119,9 +117,9 @@ def attempt(target: Target, batches: Sequence[Sequence[Query]]) -> Outcome:
     return outcome
 
 
-def _refuse_what_stays(target: Target, batches: Sequence[Sequence[Query]]) -> None:
+def _refuse_what_stays(target: Target, batches: Sequence[Sequence[TriedQuery]]) -> None:
     statements = [statement for batch in batches for query in batch for statement in query.statements]
-    if reason := what_would_stay(target, statements):
+    if reason := vendor_of(target.dialect).what_stays(target, statements):
         raise Untryable(f"--try: nothing was run, since a rollback would not undo it: {reason}")
 
 
@@ -155,13 +153,14 @@ class _Trial:
 
     def __init__(self, target: Target, interrupt: _Interrupt, outcome: Outcome) -> None:
         self._target = target
+        self._vendor = VENDORS[target.dialect]
         self._connector: Connector = connect(target)
         self._interrupt = interrupt
         self._outcome = outcome
         # Marks the session as ours; of a new name for each try, so that nobody waits for it.
         self._lock = f"segsync try {secrets.token_hex(16)}"
 
-    def run(self, batches: Sequence[Sequence[Query]]) -> None:
+    def run(self, batches: Sequence[Sequence[TriedQuery]]) -> None:
         """Fills in the outcome; raises nothing but KeyboardInterrupt between two batches."""
         try:
             for batch in filter(None, batches):
@@ -171,13 +170,13 @@ class _Trial:
             self._interrupt.shielded = True
             self._connector.dispose()
 
-    def _batch(self, batch: Sequence[Query]) -> None:
+    def _batch(self, batch: Sequence[TriedQuery]) -> None:
         session: Session | None = None
         error: TargetError | None = None
         try:
             session = self._connector.open()
             session.begin(self._lock, self._target.statement_timeout)
-            if self._target.dialect == "mysql":
+            if self._vendor.lost_savepoint:
                 session.execute(f"SAVEPOINT {SAVEPOINT}")
             error = _run(session, batch)
         except TargetError as missing:
@@ -191,12 +190,12 @@ class _Trial:
             self._note(batch, error)
             self._interrupt.shielded = self._interrupt.asked
 
-    def _note(self, batch: Sequence[Query], error: TargetError | None) -> None:
+    def _note(self, batch: Sequence[TriedQuery], error: TargetError | None) -> None:
         if self._interrupt.asked:
             # In SQLite's own code an interrupt fails the statement, which is not at fault.
             self._outcome.interrupted = True
             calls = any(_CALL.search(statement) for query in batch for statement in query.statements)
-            self._outcome.unsure = calls and self._target.dialect == "mysql"
+            self._outcome.unsure = calls and bool(self._vendor.lost_savepoint)
         elif error is not None:
             self._outcome.failed = True
             next(query for query in batch if len(query.tried) < len(query.statements)).tried.append(error)
@@ -214,12 +213,12 @@ class _Trial:
     def _committed(self, session: Session, error: TargetError | None) -> bool:
         """Whether something was, or may have been, committed in this transaction."""
         surprised = error is not None and error.code.endswith(SURPRISE)
-        if self._target.dialect != "mysql":
+        if not self._vendor.lost_savepoint:
             return surprised
         try:
             session.execute(f"ROLLBACK TO SAVEPOINT {SAVEPOINT}")
         except TargetError as missing:
-            if missing.code != NO_SUCH_SAVEPOINT:
+            if missing.code != self._vendor.lost_savepoint:
                 return surprised
             # A deadlock: the server itself has rolled back.
             return error is None or error.error_class is not ErrorClass.RETRY
@@ -227,8 +226,8 @@ class _Trial:
 
     def _end_ours(self) -> None:
         """Ends the session that a statement was broken off in: its server may not see for long that we are gone."""
-        if self._target.dialect == "sqlite":
-            return  # it has no server
+        if not self._vendor.has_server:
+            return
         # What a deliverer logs of a session that it ends would be a riddle to who has pressed Ctrl-C.
         logging.disable(logging.WARNING)
         try:
@@ -242,7 +241,7 @@ class _Trial:
             logging.disable(logging.NOTSET)
 
 
-def _run(session: Session, batch: Sequence[Query]) -> TargetError | None:
+def _run(session: Session, batch: Sequence[TriedQuery]) -> TargetError | None:
     """Runs a batch's statements in order, up to the first that fails; returns why."""
     for query in batch:
         for statement in query.statements:

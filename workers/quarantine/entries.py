@@ -46,7 +46,7 @@ class UnknownEntry(SegsyncError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class QuarantineEntry:
     """One entry, without its data.
 
     id           what people type; never used again for another entry
@@ -57,7 +57,7 @@ class Entry:
     reason       our sentence
     size         bytes of the whole payload
     source       "lane", "intake" or "outcomes"
-    state        one of ledger_tables.STATES
+    state        one of ledger.tables.STATES
     retries      how often it was retried before, under the entries that this one replaces
     """
 
@@ -76,7 +76,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntryDetail(Entry):
+class EntryDetail(QuarantineEntry):
     """One entry with everything that is known of it.
 
     uid      of the record it came from
@@ -106,7 +106,7 @@ class EntryDetail(Entry):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class PastTry:
     """One try of a batch that the entry's operation was in, as the ledger has it.
 
     at          when it began
@@ -124,10 +124,10 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Selection:
     """Which entries a command is about: those of these ids whatever their state, or all that fit the rest.
 
-    state  one of ledger_tables.STATES; None: any
+    state  one of ledger.tables.STATES; None: any
     """
 
     ids: tuple[int, ...] = ()
@@ -138,20 +138,20 @@ class Wanted:
 
 def list_entries(
     ledger: Ledger, integration: str | None = None, limit: int = 50, state: str | None = "open"
-) -> list[Entry]:
+) -> list[QuarantineEntry]:
     """The newest entries, of one integration or of all, the newest first; open ones unless said.
 
     ValueError unless 1 <= limit <= 10,000 and for an unknown state; LedgerError.
     """
     if not 1 <= limit <= MOST_ENTRIES:
         raise ValueError(f"limit {limit!r}: expected 1 to {MOST_ENTRIES}")
-    fits = _fits(Wanted(integration=integration, state=state))
-    wanted = select(*_columns(Entry)).where(fits).order_by(quarantine.c.id.desc()).limit(limit)
+    fits = _fits(Selection(integration=integration, state=state))
+    wanted = select(*_columns(QuarantineEntry)).where(fits).order_by(quarantine.c.id.desc()).limit(limit)
     with ledger.reading() as connection:
-        return [Entry(**_fields(row, Entry)) for row in connection.execute(wanted).mappings()]
+        return [QuarantineEntry(**_fields(row, QuarantineEntry)) for row in connection.execute(wanted).mappings()]
 
 
-def pages(ledger: Ledger, wanted: Wanted) -> Iterator[list[EntryDetail]]:
+def pages(ledger: Ledger, wanted: Selection) -> Iterator[list[EntryDetail]]:
     """The wanted entries with their data, the oldest first, a page at a time; none that comes meanwhile.
 
     UnknownEntry for an id that is none, ValueError for an unknown state, LedgerError.
@@ -181,7 +181,7 @@ def purge(ledger: Ledger, before: datetime) -> int:
     return deleted
 
 
-def _fits(wanted: Wanted) -> ColumnElement[bool]:
+def _fits(wanted: Selection) -> ColumnElement[bool]:
     if wanted.ids:
         return quarantine.c.id.in_(wanted.ids)
     fits: ColumnElement[bool] = true()
@@ -218,7 +218,7 @@ def show(ledger: Ledger, entry_id: int) -> EntryDetail:
     return EntryDetail(**_fields(row, EntryDetail))
 
 
-def history(ledger: Ledger, entry: EntryDetail) -> list[Attempt]:
+def history(ledger: Ledger, entry: EntryDetail) -> list[PastTry]:
     """The tries of its batches, and of those of the entries that it replaces, in order of time; at most the newest 100.
 
     [] for what never reached an integration. LedgerError.
@@ -226,7 +226,7 @@ def history(ledger: Ledger, entry: EntryDetail) -> list[Attempt]:
     with ledger.reading() as connection:
         found = [row for each in _line(connection, entry) for row in connection.execute(_tries(each)).mappings()]
     newest = sorted(found, key=lambda row: row["started_ms"])[-MOST_ATTEMPTS:]
-    return [Attempt(at=cast("datetime", time_of(row["started_ms"])), **_without(row, "started_ms")) for row in newest]
+    return [PastTry(at=cast("datetime", time_of(row["started_ms"])), **_without(row, "started_ms")) for row in newest]
 
 
 def _without(row: RowMapping, name: str) -> dict[str, Any]:
@@ -267,10 +267,10 @@ def count_open(ledger: Ledger) -> dict[str | None, int]:
         return dict(connection.execute(select(key, func.count()).where(OPEN).group_by(key)).all())
 
 
-def _columns(shape: type[Entry]) -> list[Column[Any]]:
+def _columns(shape: type[QuarantineEntry]) -> list[Column[Any]]:
     return [quarantine.c[_TIMES.get(field.name, field.name)] for field in fields(shape)]
 
 
-def _fields(row: RowMapping, shape: type[Entry]) -> dict[str, Any]:
+def _fields(row: RowMapping, shape: type[QuarantineEntry]) -> dict[str, Any]:
     found = {field.name: row[_TIMES.get(field.name, field.name)] for field in fields(shape)}
     return found | {name: time_of(found[name]) for name in _TIMES.keys() & found.keys()}

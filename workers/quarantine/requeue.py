@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from workers.lanes import Lanes
     from workers.lanes.keys import Keys
     from workers.ledger.database import Ledger
-    from workers.quarantine.entries import EntryDetail, Wanted
+    from workers.quarantine.entries import EntryDetail, Selection
 
 UNFINISHED: Final = ("open", "retried")
 MOST_SKIPPED: Final = 1_000
@@ -35,7 +35,7 @@ class RetryStopped(SegsyncError):
 
 
 @dataclass(slots=True)
-class Done:
+class Requeued:
     """What a command did.
 
     entries  retried or dropped
@@ -54,13 +54,13 @@ class Done:
             self.left.append((entry.id, why))
 
 
-def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Wanted, by: str) -> Done:
+def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Selection, by: str) -> Requeued:
     """Puts entries back into the intake; they are "retried" until it is known what came of them.
 
     The ledger should be up to date (Runtime.drain_outcomes). Open entries; by their ids also those on their way, for
     which it is their way that counts that arrives first. UnknownEntry, RetryStopped, LedgerError, redis.RedisError.
     """
-    done = Done()
+    done = Requeued()
     for page in quarantine.pages(ledger, wanted):
         _refuse_full(lanes, keys, done)
         fit = [entry for entry in page if _fits(done, entry, why_not_retried(entry))]
@@ -72,9 +72,9 @@ def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Wanted, by: str) -> 
     return done
 
 
-def drop(ledger: Ledger, lanes: Lanes, wanted: Wanted, by: str) -> Done:
+def drop(ledger: Ledger, lanes: Lanes, wanted: Selection, by: str) -> Requeued:
     """Marks entries dropped; a retry that is on its way leads nowhere. UnknownEntry, LedgerError, redis.RedisError."""
-    done = Done()
+    done = Requeued()
     for page in quarantine.pages(ledger, wanted):
         fit = [entry for entry in page if _fits(done, entry, _why_final(entry))]
         lanes.drop(by, [_placed(entry) for entry in fit])
@@ -82,7 +82,7 @@ def drop(ledger: Ledger, lanes: Lanes, wanted: Wanted, by: str) -> Done:
     return done
 
 
-def _fits(done: Done, entry: EntryDetail, why_not: str) -> bool:
+def _fits(done: Requeued, entry: EntryDetail, why_not: str) -> bool:
     if why_not:
         done.skip(entry, why_not)
     return not why_not
@@ -105,7 +105,7 @@ def why_not_retried(entry: EntryDetail) -> str:
     return ""
 
 
-def _refuse_full(lanes: Lanes, keys: Keys, done: Done) -> None:
+def _refuse_full(lanes: Lanes, keys: Keys, done: Requeued) -> None:
     reason: Any = lanes.redis.hget(keys.full_marks, "reason")
     if reason is not None:
         raise RetryStopped(f"{reason.decode()}; {done.entries:,} entries were retried, the others are as they were")

@@ -30,7 +30,7 @@ class ConnectorSettings:
     parallelism        lanes served at once, over all workers
     statement_timeout  seconds
     connect_timeout    seconds
-    timezone           IANA name: in which {event_time} is written
+    timezone           IANA name: in which {event_time} is written, and the session's zone
     allow              what its queries may do beyond the usual: "call"
     """
 
@@ -44,7 +44,7 @@ class ConnectorSettings:
 
     @property
     def dialect(self) -> str:
-        """One of "mysql", "postgresql" and "sqlite"; the same in every environment."""
+        """The vendor's, as in "mysql"; the same in every environment."""
         return self.address.dialect
 
     def resolve(self, environ: Mapping[str, str] = os.environ) -> Target:
@@ -58,6 +58,7 @@ class ConnectorSettings:
             statement_timeout=self.statement_timeout,
             connect_timeout=self.connect_timeout,
             session_name=f"segsync:{self.key}",
+            timezone=self.timezone,
         )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake, SettingsError
 from workers.settings import variables
 from workers.settings.files import FileError, read_secret
-from workers.settings.urls import UrlError, anchored, check_database, dialect_of, split
+from workers.settings.urls import UrlError, anchored, check_database, check_options, dialect_of, split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
     from workers.settings.table import Table
 
-_STAND_IN = "1"
-"""Takes the place of a variable while a URL's shape is looked at: right as a user, a host, a port and a name."""
+_STAND_IN, _OTHER_STAND_IN = "1", "2"
+"""Each takes the place of a variable while a URL's shape is looked at: right as a user, a host, a port and a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Address:
         try:
             url = variables.fill(self.url, environ)
             _check_parts(url, self.dialect)
+            if self.dialect:
+                check_options(split(url))
         except (variables.VariableError, UrlError) as error:
             mistakes.append(Mistake(f"{self.where}.url", str(error)))
             return ""
@@ -85,8 +88,9 @@ def read_address(table: Table, folder: Path, default_url: str = "", *, fixed: bo
     )
     if password is not None and file is not None:
         table.wrong("password_file", "expected either password or password_file, not both")
-    if dialect == "sqlite" and fixed and (password or file):
-        table.wrong("password" if password else "password_file", "an SQLite file has no password")
+    vendor = VENDORS.get(dialect) if fixed else None
+    if vendor is not None and not vendor.has_server and (password or file):
+        table.wrong("password" if password else "password_file", f"an {vendor.name} file has no password")
     elif password is not None:
         _check_password(table, password)
     return Address(table.where, folder, url, password, file, dialect if fixed else "")
@@ -104,19 +108,27 @@ def _check_url(table: Table, text: str, *, fixed: bool) -> str:
             if fixed:
                 table.wrong("url", _SCHEME_IN_FILE)
             return ""
-        return _check_parts(shape)
+        # What differs between two stand-ins is a variable's, and known where it is set.
+        other = split(variables.sketch(text, _OTHER_STAND_IN))
+        dialect = _check_parts(shape, known=other == split(shape))
+        if fixed:
+            check_options(split(shape), known=other.options == split(shape).options)
     except (variables.VariableError, UrlError) as error:
         table.wrong("url", str(error))
-    return ""
+        return ""
+    return dialect
 
 
-def _check_parts(url: str, expected: str = "") -> str:
-    """The dialect of a URL that can lead somewhere, and to what is expected; UrlError for others."""
+def _check_parts(url: str, expected: str = "", *, known: bool = True) -> str:
+    """The dialect of a URL that can lead somewhere, and to what is expected; UrlError for others.
+
+    known  False while variables stand in for parts of it
+    """
     parts = split(url)
     dialect = dialect_of(parts.scheme)
     if dialect != (expected or dialect):
         raise UrlError(f"leads to {dialect} in this environment, but its queries are written for {expected}")
-    check_database(parts)
+    check_database(parts, known=known)
     return dialect
 
 

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_FILE = 16 * 1024 * 1024
+"""Bytes of a configuration or a query file: what is larger is another file, and is not read."""
 LARGEST_SECRET = 64 * 1024
+"""Bytes of a file that holds one password."""
 DEEPEST = 16
+"""Tables within one another: dotted keys nest as deep as a line is long, which nobody means."""
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 

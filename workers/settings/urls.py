@@ -11,23 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-BUILT = ("mysql", "postgresql", "sqlite")
+BUILT = tuple(VENDORS)
 PLANNED = ("clickhouse", "mssql", "oracle")
-_ALIASES = {
-    "mariadb": "mysql",
-    "postgres": "postgresql",
-    "pgsql": "postgresql",
-    "psql": "postgresql",
-    "psycopg": "postgresql",
-    "sqlite3": "sqlite",
-    "sqlserver": "mssql",
-    "clickhousedb": "clickhouse",
+_ALIASES = {"sqlserver": "mssql", "clickhousedb": "clickhouse"} | {
+    alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases
 }
+_FILES = tuple(scheme for scheme, vendor in VENDORS.items() if not vendor.has_server)
+"""Schemes of databases that are files."""
 REDIS_SCHEMES = ("redis", "rediss", "unix")
 REDIS_TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 
@@ -65,7 +61,7 @@ def split(text: str) -> Url:
         raise UrlError("is no URL; expected scheme://user@host:port/database")
     place, _, query = rest.partition("?")
     options = tuple(parse_qsl(query, keep_blank_values=True))
-    if scheme != "sqlite" and place.rpartition("@")[0].partition(":")[2]:
+    if scheme not in _FILES and place.rpartition("@")[0].partition(":")[2]:
         raise UrlError(_NOT_INSIDE)
     if any(name.lower() in _SECRET_OPTIONS for name, _ in options):
         raise UrlError(_NOT_INSIDE)
@@ -101,31 +97,57 @@ def dialect_of(scheme: str) -> str:
     raise UrlError(f"{scheme[:40]!r} is no scheme here{nearest(base, BUILT + PLANNED)}")
 
 
-def check_database(url: Url) -> None:
-    """UrlError for a database URL whose scheme is right and whose rest cannot lead anywhere."""
-    if url.scheme == "sqlite":
-        _check_sqlite(url)
-    elif not url.host and not {"host", "unix_socket"} & {name for name, _ in url.options}:
+def check_database(url: Url, *, known: bool = True) -> None:
+    """UrlError for a database URL whose scheme is right and whose rest cannot lead anywhere.
+
+    known  as for `check_options`: a variable that stands in for a host may hold the database, too
+    """
+    if url.scheme in _FILES:
+        _check_file(url)
+        return
+    if not url.host and not {"host", "unix_socket"} & {name for name, _ in url.options}:
         raise UrlError(f"no host; expected {url.scheme}://user@host:port/database")
+    if known and not url.path.strip("/"):
+        raise UrlError(f"no database; expected {url.scheme}://user@host:port/database")
 
 
-def _check_sqlite(url: Url) -> None:
+def _check_file(url: Url) -> None:
+    scheme = url.scheme
     if url.user or url.host or url.port:
-        raise UrlError("sqlite has no host; expected sqlite:///relative.db or sqlite:////absolute.db")
+        raise UrlError(f"{scheme} has no host; expected {scheme}:///relative.db or {scheme}:////absolute.db")
     if url.path in {"", "/", "/:memory:"}:
         raise UrlError(
-            "a database in memory is gone with its process, and no other sees it; expected sqlite:///file.db"
+            f"a database in memory is gone with its process, and no other sees it; expected {scheme}:///file.db"
         )
     if url.path.endswith("/"):
-        raise UrlError("a folder is no database; expected sqlite:///file.db")
+        raise UrlError(f"a folder is no database; expected {scheme}:///file.db")
+
+
+def check_options(url: Url, *, known: bool = True) -> None:
+    """UrlError for parameters that the connector would refuse, once it connects.
+
+    known  whether the values are those that will be used; False while variables stand in for some of them
+    """
+    vendor = VENDORS.get(url.scheme)
+    allowed = vendor.options if vendor else {}
+    for name, value in url.options:
+        if name not in allowed:
+            what = nearest(name, allowed) if allowed else "; expected none"
+            raise UrlError(f"parameter {name[:40]!r} is not known{what}")
+        if known and allowed[name] and value not in allowed[name]:
+            raise UrlError(f"parameter {name!r} is {value[:40]!r}{nearest(value, allowed[name])}")
+    names = [name for name, _ in url.options]
+    if twice := next((name for name in names if names.count(name) > 1), ""):
+        raise UrlError(f"parameter {twice!r} stands in it {names.count(twice)} times")
 
 
 def anchored(text: str, folder: Path) -> str:
-    """A database URL with the relative path of an SQLite file made absolute, from `folder`; others as they are."""
-    if not text.startswith("sqlite:///") or text.startswith("sqlite:////"):
+    """A database URL with the relative path of a file made absolute, from `folder`; others as they are."""
+    scheme, slashes, place = text.partition(":///")
+    if scheme not in _FILES or not slashes or place.startswith("/"):
         return text
-    path, mark, query = text.removeprefix("sqlite:///").partition("?")
-    return f"sqlite:///{(folder / path).resolve()}{mark}{query}"
+    path, mark, query = place.partition("?")
+    return f"{scheme}:///{(folder / path).resolve()}{mark}{query}"
 
 
 def with_password(url: Url, password: str | None) -> str:

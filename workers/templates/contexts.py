@@ -12,9 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from workers.templates.forbidden_names import name_mistake
 from workers.templates.lexer import QUOTE, WORD, Lexer, State
+from workers.templates.lists import is_list
 from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
-from workers.templates.statements import after, inner_mistake, verb_mistake
+from workers.templates.progress import after_name, after_sign, after_word, names_columns
+from workers.templates.statements import inner_mistake, verb_mistake
 from workers.templates.whitespace import tidy
 
 if TYPE_CHECKING:
@@ -125,7 +128,7 @@ class _Walk:
             else:
                 if all(state.region is None for state in states):
                     tidy(node, previous, following)
-                states = self._if(node, states) if isinstance(node, If) else self._for(node, states)
+                states = self._if(node, states) if isinstance(node, If) else self._for(node, states, following)
         return states
 
     # Text
@@ -151,13 +154,30 @@ class _Walk:
         """The lexer's mistakes, at their place in the source."""
         self._source.mistake(self._text.place(at), what)
 
-    def word(self, at: int, word: str, state: State, *, called: bool) -> State:
+    def word(self, at: int, word: str, state: State, *, called: bool | None) -> State:
         """Checks what statements may hold."""
         wrong = verb_mistake(word, self._dialect, self._allow) if state.start else None
         wrong = wrong or inner_mistake(word, self._dialect, self._allow, state.progress, called=called)
+        wrong = wrong or self._name_mistake(word, state, called=called)
         if wrong:
             self.mistake(at, wrong)
-        return state._replace(progress=after(word, state.progress, called=called))
+        return state._replace(progress=after_word(word, state.progress, first=state.start, called=called))
+
+    def name(self, at: int, name: str, state: State, *, called: bool | None) -> State:
+        """Checks what a name in quotes may be: the database looks it up as it does the bare word."""
+        if wrong := self._name_mistake(name, state, called=called):
+            self.mistake(at, wrong)
+        elif called is not False and self._dialect.ascii_words and "\\" in name:
+            self.mistake(at, "a backslash in a function's name: write the name itself")
+        return state._replace(progress=after_name(state.progress))
+
+    def _name_mistake(self, name: str, state: State, *, called: bool | None) -> str | None:
+        called = False if names_columns(state.progress) else called
+        return name_mistake(name, self._dialect.name, called=called)
+
+    def sign(self, sign: str, state: State) -> State:
+        """Notes how far the statement has come."""
+        return state._replace(progress=after_sign(sign, state.progress))
 
     def semicolon(self, at: int, state: State) -> None:
         """Notes a statement's end."""
@@ -217,7 +237,8 @@ class _Walk:
             if state.start:
                 self._source.mistake(node.place, f"{what} cannot begin a statement")
         self._check_neighbours(node, {state.last for state in states}, what)
-        return frozenset(state._replace(tail=QUOTE, last="holds", start=False, fresh=False) for state in states)
+        written = (self.sign(QUOTE, state) for state in states)
+        return frozenset(state._replace(tail=QUOTE, last="holds", start=False, fresh=False) for state in written)
 
     def _check_neighbours(self, node: Out | BatchIn, last: set[str], what: str) -> None:
         for kind in sorted(last):
@@ -240,7 +261,9 @@ class _Walk:
         if region is not None and region.refuse:
             self._source.mistake(node.place, f"{{autocomma}} inside {region.name}")
             return states
-        comma = frozenset(s._replace(tail="", last="", fresh=False) if s.region is None else s for s in states)
+        comma = frozenset(
+            self.sign(",", s)._replace(tail="", last="", fresh=False) if s.region is None else s for s in states
+        )
         return comma | states if last_round else comma
 
     # Blocks
@@ -254,7 +277,7 @@ class _Walk:
         self._depth -= 1
         return self._join(node, ways, "{if}")
 
-    def _for(self, node: For, states: States) -> States:
+    def _for(self, node: For, states: States, following: Node | None) -> States:
         if any(state.start for state in states):
             self._source.mistake(
                 node.place,
@@ -262,6 +285,8 @@ class _Walk:
             )
         self._depth += 1
         node.in_literal = next(iter(states)).region is not None
+        before = {state.progress.previous for state in states}
+        node.is_list = not node.in_literal and is_list(before, following)
         entry = _edge(states)
         for _ in range(MAX_ROUNDS):
             again = self._join(node, [entry, self._sequence(node.body, entry, last_round=False)], "{for}")

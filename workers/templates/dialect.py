@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from workers.templates.regions import Region
 
-# U+2018, U+2019, U+201C and U+201D are quotes to ClickHouse and to nobody else.
-_WORD = "[A-Za-z0-9_$\x80-\u2017\u201a\u201b\u201e-\U0010ffff]+"
+WORD = "[A-Za-z0-9_$\x80-\U0010ffff]+"
+"""What most databases take for one word: every byte above 0x7F is a letter to their lexers (see `Lexer`)."""
+
 _VERBS = frozenset({"insert", "update", "delete", "merge", "replace", "with", "select"})
 
 
@@ -24,6 +25,8 @@ class Dialect:
     line_comments   pattern of what opens a comment up to the line's end
     regions         pattern of what opens a region -> the region, or what makes it of that text; the first counts
     refused         pattern -> why it cannot stand in a query
+    word            pattern of a name or number outside of all regions
+    ascii_words     whether letters beyond ASCII are none to it
     introducers     whether `_utf8mb4 '…'` names a literal's character set
     typed           words after which a literal is part of a type: `DATE '…'`
     verbs           words that a statement may begin with
@@ -42,6 +45,9 @@ class Dialect:
     offset          whether a time's text carries its zone's offset
     digits          characters of the longest number
     whole           the least and the greatest whole number that is read as it is written; None where all are
+    groups          groups of nine digits in the longest number, before and after its point each for itself
+    significant     digits of the longest number; more are cut off
+    doubles         whether a number with a fraction is read as a double
     expanded        characters up to which a number is written without its exponent, with which it would be read as
                     a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
@@ -53,6 +59,8 @@ class Dialect:
     line_comments: str
     regions: tuple[tuple[str, Region | Callable[[str], Region]], ...]
     refused: tuple[tuple[str, str], ...] = ()
+    word: str = WORD
+    ascii_words: bool = False
     introducers: bool = False
     typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
     verbs: frozenset[str] = _VERBS
@@ -72,6 +80,9 @@ class Dialect:
     offset: bool = False
     digits: int = 1000
     whole: tuple[int, int] | None = None
+    groups: int = sys.maxsize
+    significant: int = sys.maxsize
+    doubles: bool = False
     expanded: int = 0
     nul: str | None = None
     one_batch: bool = False
@@ -84,5 +95,5 @@ class Dialect:
         parts = [f"(?P<refused{i}>{pattern})" for i, (pattern, _) in enumerate(self.refused)]
         parts += [rf"(?P<line>{self.line_comments})", r"(?P<block>/\*)"]
         parts += [f"(?P<region{i}>{pattern})" for i, (pattern, _) in enumerate(self.regions)]
-        parts += [rf"(?P<blank>[ \t\n]+)|(?P<word>{_WORD})|(?P<semicolon>;)|(?P<sign>.)"]
+        parts += [rf"(?P<blank>[ \t\n]+)|(?P<word>{self.word})|(?P<semicolon>;)|(?P<sign>.)"]
         object.__setattr__(self, "top", re.compile("|".join(parts), re.DOTALL))

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from workers.templates.dialect import Dialect
+from workers.templates.dialect import WORD, Dialect
 from workers.templates.regions import (
-    DYNAMIC,
     IDENTIFIER,
     IN_DOUBLE_QUOTES,
     IN_IDENTIFIER,
+    VARIABLE,
     WRITE_PLAIN,
     q_quoted,
     quoted,
@@ -25,7 +25,6 @@ _TAG = "(?:[A-Za-z_\x80-\U0010ffff][A-Za-z0-9_\x80-\U0010ffff]*)?\\$"
 _TAGGED = "\\$" + _TAG
 
 _SESSION = "it changes the session that escaping relies on; settings belong to the database user"
-_LANES_LOCK = "it would give back the lane's lock, which keeps a second deliverer out"
 
 
 _SLASHES = (
@@ -35,6 +34,10 @@ _SLASHES = (
 _TAGGED_QUOTE = (_TAGGED, "`$…$` quotes are not known to {dialect}; write a literal in single quotes")
 _LONE_DOLLAR = ("\\$(?!" + _TAG + ")", "a lone `$`: in {dialect} it opens a $…$ literal, which ends in the same $…$")
 _GLUED_DOLLAR = (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them")
+_PARAMETER = (
+    r"\?|[:@#](?=[A-Za-z0-9_$:(\x80-\U0010ffff])|\$",
+    "a parameter of {dialect}, which takes what follows in brackets for a part of its name; write the value itself",
+)
 _LITERAL = ("'", quoted("a literal", "'"))
 _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
@@ -53,14 +56,17 @@ MYSQL = Dialect(
     regions=(
         ("[nNxXbB]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
         ('[nNxXbB]"', quoted("a literal with a prefix", '"', escapes=True, refuse=WRITE_PLAIN)),
+        ("@'", quoted(VARIABLE, "'", escapes=True, refuse=IN_IDENTIFIER)),
+        ('@"', quoted(VARIABLE, '"', escapes=True, refuse=IN_IDENTIFIER)),
+        ("@`", quoted(VARIABLE, "`", refuse=IN_IDENTIFIER)),
         ("'", quoted("a literal", "'", escapes=True)),
         ('"', quoted("a literal", '"', escapes=True)),
         ("`", quoted(IDENTIFIER, "`", refuse=IN_IDENTIFIER)),
     ),
     escapes={"'": {"'": "''", "\\": "\\\\"}, '"': {'"': '""', "\\": "\\\\"}},
     introducers=True,
-    nowhere=dict.fromkeys(("release_lock", "release_all_locks"), _LANES_LOCK),
     expanded=67,  # 65 digits, a sign and a point
+    groups=9,  # of a longer one MySQL makes 65 nines, or drops what is behind its point
     nul="\\0",
 )
 
@@ -86,14 +92,13 @@ POSTGRESQL = Dialect(
         _LITERAL,
     ),
     typed=frozenset(_TYPES),
-    nowhere={"set_config": _SESSION},
     offset=True,
 )
 
 SQLITE = Dialect(
     name="sqlite",
     line_comments=r"--",
-    refused=(_SLASHES, _TAGGED_QUOTE),
+    refused=(_SLASHES, _TAGGED_QUOTE, _PARAMETER),
     regions=(
         (r"[xX]'", quoted("an x'…' literal", "'", refuse=WRITE_PLAIN)),
         _LITERAL,
@@ -105,6 +110,7 @@ SQLITE = Dialect(
     true="1",
     false="0",
     whole=(-(2**63), 2**63 - 1),  # a greater one becomes a double
+    doubles=True,
 )
 
 _BATCH = "SQL Server would run it as a statement of its own"
@@ -112,12 +118,13 @@ _BATCH_WORDS = (
     *("commit", "rollback", "begin", "save", "truncate", "drop", "create", "alter", "grant", "revoke", "deny"),
     *("use", "exec", "execute", "declare", "while", "if", "goto", "return", "print", "raiserror", "waitfor"),
     *("kill", "shutdown", "dbcc", "backup", "restore", "checkpoint", "reconfigure", "setuser", "revert"),
-    *("open", "close", "deallocate"),
+    *("open", "close", "deallocate", "bulk", "readtext", "writetext", "updatetext"),
 )
 
 MSSQL = Dialect(
     name="mssql",
     line_comments=r"--",
+    word=WORD.replace("$", "$@#"),
     refused=(_SLASHES, _TAGGED_QUOTE),
     regions=(
         (r"[nN]?'", quoted("a literal", "'")),
@@ -127,7 +134,6 @@ MSSQL = Dialect(
     typed=frozenset(),
     nowhere={
         **dict.fromkeys(_BATCH_WORDS, _BATCH),
-        "sp_executesql": DYNAMIC,
         "go": "it is a word of SQL Server's tools, not of the server; statements are parted by `;`",
     },
     # A backslash at a line's end continues the literal on the next line, and both are gone.
@@ -146,6 +152,7 @@ MSSQL = Dialect(
 ORACLE = Dialect(
     name="oracle",
     line_comments=r"--",
+    word=WORD.replace("$", "$#"),
     refused=(_SLASHES, _TAGGED_QUOTE, (r"[nN]?[qQ]'\Z", f"a q'…' literal cannot hold a tag; {WRITE_PLAIN}")),
     regions=(
         (r"[nN]?[qQ]'.", q_quoted),
@@ -162,16 +169,17 @@ ORACLE = Dialect(
     true="1",
     false="0",
     moment="TIMESTAMP '{text}'",
+    significant=38,
 )
 
 CLICKHOUSE = Dialect(
     name="clickhouse",
     line_comments=r"--|//|\#[ !]",
+    ascii_words=True,
     refused=(
         _LONE_DOLLAR,
         _GLUED_DOLLAR,
         (r"\#(?![ !])", "a lone `#`: some versions begin a comment with it; use {{* … *}} for one of the template"),
-        ("[\u2018\u2019\u201c\u201d]", "typographic quotes open a literal in some versions; write straight ones"),
         (r"//[^\n]*['\"`]", "a quote in a `//` comment: older versions do not know these comments; use {{* … *}}"),
     ),
     regions=(

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from workers.templates.scanner import Token
 
 MAX_DEPTH = 30
+"""Brackets and calls within one another, so that no text exhausts the reader's stack."""
 MAX_PARTS = 200
+"""Parts of a chain of `and` or `or`; nobody needs as many, and each becomes code."""
 MAX_DIGITS = 100
+"""Characters of a number that is written in a template."""
 
 _OPERATORS = {
     "=": "=",

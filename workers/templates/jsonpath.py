@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_STEPS = 20
+"""Steps of a path."""
 MAX_VISITED = 100_000
+"""Values that one search looks at, so that a wide profile costs milliseconds at the most."""
 MAX_LEVELS = 100
+"""Levels of lists and objects that a search goes down, so that it needs no deep stack."""
 
 KNOWN = (
     "expected .name, ['name'], [0], [-1], .*, [*] or ..name; filters [?…], slices [0:2], lists [0,1] and scripts (…) "

@@ -7,23 +7,29 @@ will really stand in the statement is not yet known.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from workers.templates.progress import Progress
 from workers.templates.regions import BLOCK_COMMENT, IDENTIFIER, LINE_COMMENT, Region
-from workers.templates.statements import Progress
+from workers.templates.words import is_called, odd_character
 
 if TYPE_CHECKING:
+    import re
+
     from workers.templates.dialect import Dialect
 
 WORD = "w"
 QUOTE = "'"
 
-_CALLED = re.compile(r"[ \t\n]*\(")
-_PATTERNS = frozenset({"like", "ilike", "rlike", "regexp", "glob"})
+_PATTERNS = frozenset({"like", "ilike", "rlike", "regexp", "glob", "similar"})
 _QUOTES = "'\"`"
-_GLUE = {"-": "-", "/": "*/", "&": _QUOTES, "#": "! ", "]": "]"}
+_GLUE = {"-": "-", "/": "*/", "&": _QUOTES, "@": _QUOTES, "#": "! ", "]": "]"}
 """Signs -> what would make another token of them."""
+
+_DOUBLE_LOOKALIKES = "\u201c\u201d\u201e\u2033\uff02"
+
+_BEFORE_NAMES = ".@#"
+"""Signs behind which databases read a name, and no literal's prefix."""
 
 
 class State(NamedTuple):
@@ -60,8 +66,17 @@ class Listener(Protocol):
     def mistake(self, at: int, what: str) -> None:
         """Something that cannot stand here."""
 
-    def word(self, at: int, word: str, state: State, *, called: bool) -> State:
-        """A word outside of all regions, in small letters; `called`: a bracket follows. Gives the state after it."""
+    def word(self, at: int, word: str, state: State, *, called: bool | None) -> State:
+        """A word outside of all regions, in small letters. Gives the state after it.
+
+        called  whether a bracket follows, behind blanks and comments; None where a tag or the end does
+        """
+
+    def name(self, at: int, name: str, state: State, *, called: bool | None) -> State:
+        """An identifier in quotes, without them. Gives the state after it."""
+
+    def sign(self, sign: str, state: State) -> State:
+        """Any other sign outside of all regions. Gives the state after it."""
 
     def semicolon(self, at: int, state: State) -> None:
         """A `;` outside of all regions."""
@@ -81,7 +96,7 @@ class Lexer:
             if state.region is None:
                 at, state = self._outside(state, text, at, stretch, listener)
             else:
-                at, state = self._inside(state, text, at, listener)
+                at, state = self._inside(state, text, at, stretch, listener)
         return state
 
     def _border(self, state: State, text: str, listener: Listener) -> None:
@@ -90,7 +105,7 @@ class Lexer:
         first = text[0]
         if state.tail == QUOTE and (_is_word(first) or first in _QUOTES + ".\\"):
             listener.mistake(0, f"{first!r} directly after a tag: put a blank or an operator between them")
-        elif state.tail == WORD and (_is_word(first) or first in _QUOTES):
+        elif state.tail == WORD and (_is_word(first) or first in _QUOTES + "&@#"):
             listener.mistake(0, f"{first!r} here and the word before the tag would join: put a blank between them")
         elif first in _GLUE.get(state.tail, ""):
             listener.mistake(0, f"{state.tail!r} before the tag and {first!r} would join: put a blank between them")
@@ -119,28 +134,43 @@ class Lexer:
         if kind == "word":
             return self._word(state, match, listener)
         sign = match[0]
+        if not sign.isascii():
+            listener.mistake(match.start(), _odd(sign))
+        state = listener.sign(sign, state)
         return state._replace(tail="" if sign in "(),[]{}" else sign, last="", start=state.start and sign == "(")
 
     def _word(self, state: State, match: re.Match[str], listener: Listener) -> State:
         word = match[0].lower()
-        last = "typed" if word in self._dialect.typed else "pattern" if word in _PATTERNS else ""
-        if self._dialect.introducers and word.startswith("_"):
-            last = "introducer"
-        called = _CALLED.match(match.string, match.end()) is not None
+        if odd := odd_character(match[0], ascii_only=self._dialect.ascii_words):
+            listener.mistake(match.start() + match[0].index(odd), _odd(odd))
+        called = is_called(match.string, match.end())
         state = listener.word(match.start(), word, state, called=called)
-        return state._replace(tail=WORD, last=last, start=False)
+        return state._replace(tail=WORD, last=self._last(word, state), start=False)
+
+    def _last(self, word: str, state: State) -> str:
+        if self._dialect.introducers and word.startswith("_"):
+            return "introducer"
+        if word in _PATTERNS or (word == "to" and state.last == "pattern"):  # SIMILAR TO
+            return "pattern"
+        return "typed" if word in self._dialect.typed else ""
 
     def _open(self, state: State, match: re.Match[str], stretch: int, listener: Listener) -> State:
         kind = (match.lastgroup or "").removeprefix("region")
         region = self._dialect.regions[int(kind)][1]
         if not isinstance(region, Region):
             region = region(match[0])
+        if state.tail and state.tail in _BEFORE_NAMES and match[0][0].isalpha():
+            listener.mistake(
+                match.start(), f"a literal with a prefix directly after a `{state.tail}`: put a blank between"
+            )
         if state.last == "escape" and not region.refuse:
             listener.mistake(match.start(), "a literal directly after a prefixed one would join it; write one literal")
         if state.last == "holds" and not region.refuse:
             listener.mistake(
                 match.start(), "a literal directly after a placeholder; put a comma or an operator between"
             )
+        if region.name != IDENTIFIER:
+            state = listener.sign(QUOTE, state)
         return state._replace(
             region=region,
             fresh=match.end() == len(match.string),
@@ -158,16 +188,20 @@ class Lexer:
             if state.region is None:
                 at, state = self._outside(state, text, at, 0, _NOBODY)
             else:
-                at, state = self._inside(state, text, at, _NOBODY)
+                at, state = self._inside(state, text, at, 0, _NOBODY)
         return not state.start
 
-    def _inside(self, state: State, text: str, at: int, listener: Listener) -> tuple[int, State]:
+    def _inside(self, state: State, text: str, at: int, stretch: int, listener: Listener) -> tuple[int, State]:
         region = state.region
         assert region is not None  # noqa: S101 - the caller has looked
         match = region.body.match(text, at)
         end = match.end() if match else at
         if region.comment and region.close and "/*" in text[at:end]:
             listener.mistake(at, "a comment inside a comment: databases differ in where it ends")
+        if not region.comment:
+            self._check_lookalikes(text, at, end, listener)
+        if region.name == IDENTIFIER and state.opened[0] == stretch and end < len(text):
+            state = self._named(state, text, end, listener)
         if end == len(text):
             self._check_end(region, text, listener)
             return end, state._replace(fresh=False)
@@ -176,9 +210,30 @@ class Lexer:
             return end + 1, state._replace(fresh=False)
         return end + len(region.close or ""), _closed(state, region)
 
+    def _check_lookalikes(self, text: str, at: int, end: int, listener: Listener) -> None:
+        for index, character in enumerate(text[at:end] if self._dialect.lookalikes else "", at):
+            if character in self._dialect.lookalikes or character in _DOUBLE_LOOKALIKES:
+                what = (
+                    f"U+{ord(character):04X} in a literal or a name: a server in an older character set makes a quote "
+                )
+                listener.mistake(index, what + "of it; write it by its number, as in UNISTR('\\2019')")
+
+    def _named(self, state: State, text: str, end: int, listener: Listener) -> State:
+        """Tells of an identifier that has ended: what it is called, without its quotes."""
+        close = (state.region.close if state.region else "") or ""
+        start = state.opened[1]
+        if text[start] in "uU":
+            listener.mistake(start, 'a name in U&"…" spells characters by their numbers; write the name itself')
+        name = text[start:end].lstrip("uU&")[1:].replace(close * 2, close)
+        return listener.name(start, name, state, called=is_called(text, end + len(close)))
+
     def _check_end(self, region: Region, text: str, listener: Listener) -> None:
-        """What ends a region must not be cut in two either: `*` before a tag and `/` after it would be its end."""
+        """What ends or nests a region must not be cut in two either: `*` before a tag and `/` after it would end it."""
+        if region.name == IDENTIFIER:
+            listener.mistake(len(text) - 1, "a tag inside a name: names stand whole on each side of a tag")
         close = region.close or ""
+        if close == "*/" and text.endswith("/"):
+            listener.mistake(len(text) - 1, "'/' directly before a tag could begin a comment in it")
         begun = next((close[:length] for length in range(1, len(close)) if text.endswith(close[:length])), "")
         if begun:
             listener.mistake(len(text) - len(begun), f"{begun!r} directly before a tag could end {region.name} with it")
@@ -190,7 +245,13 @@ class _Nobody:
     def mistake(self, at: int, what: str) -> None:
         pass
 
-    def word(self, at: int, word: str, state: State, *, called: bool) -> State:  # noqa: ARG002 - the protocol's names
+    def word(self, at: int, word: str, state: State, *, called: bool | None) -> State:  # noqa: ARG002 - the protocol's
+        return state
+
+    def name(self, at: int, name: str, state: State, *, called: bool | None) -> State:  # noqa: ARG002 - the protocol's
+        return state
+
+    def sign(self, sign: str, state: State) -> State:  # noqa: ARG002 - the protocol's names
         return state
 
     def semicolon(self, at: int, state: State) -> None:
@@ -198,6 +259,13 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
+
+
+def _odd(character: str) -> str:
+    return (
+        f"U+{ord(character):04X} outside of literals and comments: databases differ on whether it is a blank, a quote "
+        "or a letter; write what it stands for in ASCII, or the name in quotes"
+    )
 
 
 def _closed(state: State, region: Region) -> State:

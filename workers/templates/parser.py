@@ -19,7 +19,9 @@ MAX_NESTING = 12
 """Blocks in blocks. Python itself takes 20 loops in one another, and nobody reads more than three."""
 
 MAX_LOOPS = 4
+"""Loops within one another: each multiplies what is rendered."""
 MAX_BRANCHES = 50
+"""Branches of one {if}."""
 
 
 @dataclass

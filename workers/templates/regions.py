@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 
 IDENTIFIER = "an identifier"
+VARIABLE = "a variable's name"
 
 IN_COMMENT = "the database would never see it; leave it out, or write {{* … *}}"
-IN_IDENTIFIER = "a profile's data cannot be a name of a table or column; write the name itself"
+IN_IDENTIFIER = "a profile's data cannot be a name of a table, a column or a variable; write the name itself"
 IN_DOUBLE_QUOTES = 'in {dialect} "…" is an identifier; use single quotes for a value'
 DYNAMIC = "it runs a text as SQL, in which data would be code; call a procedure that takes values"
 WRITE_PLAIN = "write an ordinary literal in single quotes instead"

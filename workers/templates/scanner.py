@@ -15,8 +15,11 @@ from workers.errors import Mistake
 from workers.templates.nodes import Text
 
 MAX_LENGTH = 100_000
+"""Characters of a query; what is longer is no query, and would take long to read."""
 MAX_TAGS = 5_000
+"""Tags of a query: each becomes code."""
 MAX_MISTAKES = 50
+"""Mistakes that are told of one query."""
 
 _TAG = re.compile(r"\{[ \t\n]*(?=[$*]|[^\W\d_])")
 _END_LITERAL = re.compile(r"\{[ \t\n]*end[ \t\n]*\}")

@@ -6,12 +6,13 @@ relies on; what they would do silently is found here instead.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from workers.templates.regions import DYNAMIC
 
 if TYPE_CHECKING:
     from workers.templates.dialect import Dialect
+    from workers.templates.progress import Progress
 
 _TRANSACTION = "segsync opens and ends the transaction around all statements of a batch"
 _SESSION = "it changes the session that later statements use; settings belong to the connector or the database user"
@@ -28,8 +29,7 @@ _REASONS = {
 }
 
 _CALLS = frozenset({"call", "exec", "execute"})
-_EXECUTES = frozenset({"exec", "execute"})
-_WRITERS = frozenset({"insert", "merge", "replace"})
+EXECUTES = frozenset({"exec", "execute"})
 
 # What ALTER TABLE does in ClickHouse beside changing rows.
 _ALTERATIONS = frozenset(
@@ -38,26 +38,6 @@ _ALTERATIONS = frozenset(
         *("clear", "move", "replace", "fetch", "order", "sample", "reset", "remove", "apply"),
     )
 )
-
-
-class Progress(NamedTuple):
-    """How far a statement has been read, as far as the rules below need it.
-
-    alter   "" outside of an ALTER; "alter" directly after the word, then "table"
-    into    whether INTO may follow: the last verb was INSERT, MERGE or REPLACE and not SELECT
-    set     whether SET may follow: it belongs to an UPDATE
-    """
-
-    alter: str = ""
-    into: bool = False
-    set: bool = False
-
-
-def after(word: str, progress: Progress, *, called: bool) -> Progress:
-    """The progress after a word; `called` if a bracket follows it, as after REPLACE(…), the function."""
-    alter = word if word == "alter" or progress.alter == "alter" else progress.alter
-    into = (word in _WRITERS and not called) or (progress.into and word != "select")
-    return Progress(alter, into, word == "update" or (progress.set and word != "set"))
 
 
 def verb_mistake(word: str, dialect: Dialect, allow: frozenset[str]) -> str | None:
@@ -74,24 +54,35 @@ def verb_mistake(word: str, dialect: Dialect, allow: frozenset[str]) -> str | No
 
 
 def inner_mistake(
-    word: str, dialect: Dialect, allow: frozenset[str], progress: Progress, *, called: bool
+    word: str, dialect: Dialect, allow: frozenset[str], progress: Progress, *, called: bool | None
 ) -> str | None:
     """Why this word may not stand inside a statement; None if it may."""
     reason = dialect.nowhere.get(word) or (None if called else dialect.uncalled.get(word))
     if reason and not (word in _calls(dialect) and "call" in allow):
         return f"{word.upper()} cannot stand in a query: {reason}"
-    if word in _EXECUTES and called and dialect.one_batch:
-        return f"{word.upper()} (…) cannot stand in a query: {DYNAMIC}"
     if word == "into" and not progress.into:
         return "SELECT … INTO makes a table, a file or a variable; write INSERT INTO … SELECT"
-    if word == "set" and dialect.one_batch and not progress.set:
-        return f"SET without an UPDATE before it cannot stand in a query: {_SESSION}"
+    if word == "function" and progress.previous == "into":
+        return "INSERT INTO FUNCTION writes outside of the connector's database; write the table's name"
+    if dialect.one_batch:
+        return _batch_mistake(word, progress, called=called)
     return None if called else _alter_mistake(word, progress.alter)
+
+
+def _batch_mistake(word: str, progress: Progress, *, called: bool | None) -> str | None:
+    """What SQL Server would run as a statement of its own, or as another than it looks like."""
+    if word in EXECUTES and called is not False:
+        return f"{word.upper()} (…) cannot stand in a query: {DYNAMIC}"
+    if word == "set" and not progress.set:
+        return f"SET without an UPDATE before it cannot stand in a query: {_SESSION}"
+    if word == "statistics" and progress.previous == "update":
+        return f"UPDATE STATISTICS cannot stand in a query: {_DDL}"
+    return None
 
 
 def _calls(dialect: Dialect) -> frozenset[str]:
     """What calls a procedure; EXECUTE of other databases runs a prepared statement, or a text, which can do all."""
-    return _EXECUTES if dialect.one_batch else _CALLS - _EXECUTES
+    return EXECUTES if dialect.one_batch else _CALLS - EXECUTES
 
 
 def _alter_mistake(word: str, alter: str) -> str | None:

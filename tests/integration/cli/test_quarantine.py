@@ -16,7 +16,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.control.drain import drain
 from workers.errors import WrongUsage
 from workers.quarantine import entries
-from workers.quarantine.entries import Wanted
+from workers.quarantine.entries import Selection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def states(runtime: Runtime) -> list[str]:
-    return [entry.state for page in entries.pages(runtime.ledger, Wanted(state=None)) for entry in page]
+    return [entry.state for page in entries.pages(runtime.ledger, Selection(state=None)) for entry in page]
 
 
 def test_show_tells_the_tries(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -15,7 +16,7 @@ from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.ledger.statistics import ErrorRow, StatsRow, errors, stats
 from workers.outcomes import QueryRun
-from workers.quarantine.entries import Entry, UnknownEntry, count_open, list_entries, show
+from workers.quarantine.entries import QuarantineEntry, UnknownEntry, count_open, list_entries, show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 NOON_TIME = datetime(2023, 11, 15, 12, tzinfo=UTC)
+ONE_TIME = NOON_TIME + timedelta(hours=1)
 DAY = NOON_TIME - timedelta(hours=12), NOON_TIME + timedelta(hours=12)
+
+
+def row(integration: str, event_type: str, hour: datetime, latencies: tuple[int, int, int], **counts: Any) -> StatsRow:
+    """What came of an hour; `latencies` are the median, the 95th percentile and the longest, in milliseconds."""
+    p50, p95, longest = latencies
+    told = StatsRow(integration=integration, event_type=event_type, hour=hour)
+    return replace(told, latency_p50_ms=p50, latency_p95_ms=p95, latency_max_ms=longest, **counts)
 
 
 def test_stats_per_integration_event_type_and_hour(ledger: Ledger) -> None:
@@ -40,54 +49,10 @@ def test_stats_per_integration_event_type_and_hour(ledger: Ledger) -> None:
     found = stats(ledger, *DAY)
 
     assert found == [
-        StatsRow(
-            integration="crm",
-            event_type="add",
-            hour=NOON_TIME,
-            queries=2,
-            statements=2,
-            rows=16,
-            profiles=16,
-            latency_p50_ms=100,
-            latency_p95_ms=300,
-            latency_max_ms=300,
-        ),
-        StatsRow(
-            integration="crm",
-            event_type="remove",
-            hour=NOON_TIME,
-            queries=1,
-            statements=2,
-            rows=3,
-            profiles=1,
-            latency_p50_ms=100,
-            latency_p95_ms=100,
-            latency_max_ms=100,
-        ),
-        StatsRow(
-            integration="erp",
-            event_type="add",
-            hour=NOON_TIME,
-            queries=1,
-            statements=1,
-            rows=8,
-            profiles=8,
-            latency_p50_ms=50,
-            latency_p95_ms=50,
-            latency_max_ms=50,
-        ),
-        StatsRow(
-            integration="crm",
-            event_type="add",
-            hour=NOON_TIME + timedelta(hours=1),
-            queries=1,
-            statements=1,
-            rows=8,
-            profiles=8,
-            latency_p50_ms=7,
-            latency_p95_ms=7,
-            latency_max_ms=7,
-        ),
+        row("crm", "add", NOON_TIME, queries=2, statements=2, rows=16, profiles=16, latencies=(100, 300, 300)),
+        row("crm", "remove", NOON_TIME, queries=1, statements=2, rows=3, profiles=1, latencies=(100, 100, 100)),
+        row("erp", "add", NOON_TIME, queries=1, statements=1, rows=8, profiles=8, latencies=(50, 50, 50)),
+        row("crm", "add", ONE_TIME, queries=1, statements=1, rows=8, profiles=8, latencies=(7, 7, 7)),
     ]
 
 
@@ -231,7 +196,7 @@ def test_a_listed_entry_has_no_data_of_its_profile(ledger: Ledger) -> None:
 
     (found,) = list_entries(ledger)
 
-    assert found == Entry(
+    assert found == QuarantineEntry(
         id=1,
         integration="crm",
         segment="7",

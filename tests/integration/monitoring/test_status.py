@@ -18,7 +18,8 @@ from workers.monitoring.status import Consumers
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
-    from workers.monitoring.status import IntegrationStatus, Status
+    from workers.monitoring.states import IntegrationStatus
+    from workers.monitoring.status import Status
     from workers.runtime import Runtime
 
 

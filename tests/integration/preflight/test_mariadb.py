@@ -10,7 +10,7 @@ from tests.integration.preflight.checking import marked
 from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
 from tests.servers.mariadb import PASSWORD, PASSWORD_USER
 from workers.connectors.sql.mysql.catalog import MysqlExamined
-from workers.connectors.sql.mysql.link import Connection
+from workers.connectors.sql.mysql.connection import Connection
 from workers.connectors.sql.positions import CREATE
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.delivery.turn import Failed
 from workers.quarantine import entries as quarantine
-from workers.quarantine import open_counts as quarantine_room
+from workers.quarantine import open_counts
 from workers.quarantine import requeue as requeueing
-from workers.quarantine.entries import Wanted
+from workers.quarantine.entries import Selection
 from workers.quarantine.open_counts import OpenCounts
 from workers.routing import router as intake
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def job(make_job: Callable[[TargetDatabase], Job], sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> Job:
     """A job whose integration may have two open entries; the number is set right at each look."""
-    monkeypatch.setattr(quarantine_room, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(open_counts, "EVERY_SECONDS", 0.0)
     target = TargetDatabase("sqlite", sqlite_url)
     target.create()
     job = make_job(target)
@@ -122,7 +122,7 @@ def test_dropping_entries_makes_room(job: Job) -> None:
     fill(job)
     push(job, bad(2, "p3"))
     run(job)
-    requeueing.drop(job.runtime.ledger, job.runtime.lanes, Wanted(), "ann@host")
+    requeueing.drop(job.runtime.ledger, job.runtime.lanes, Selection(), "ann@host")
     job.runtime.drain_outcomes(10)
     assert counted(job) == 0
 
@@ -230,6 +230,6 @@ def test_of_what_never_reached_an_integration_only_the_beginning_is_kept_beyond_
         job.installation.redis.xadd(job.installation.keys.events, {"event": b"%d" % n + b"x" * 1000})
         run(job)
 
-    pages = list(quarantine.pages(job.runtime.ledger, Wanted()))
+    pages = list(quarantine.pages(job.runtime.ledger, Selection()))
     kept = [(entry.is_whole, len(entry.payload), entry.size) for page in pages for entry in page]
     assert kept == [(True, 1001, 1001), (False, 256, 1001), (False, 256, 1001)]

@@ -13,7 +13,7 @@ from workers import outcomes
 from workers.errors import MalformedEvent
 from workers.quarantine import entries as quarantine
 from workers.quarantine import requeue as requeueing
-from workers.quarantine.entries import Wanted
+from workers.quarantine.entries import Selection
 from workers.runtime import Runtime
 from workers.settings import load, load_local, revision
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from workers.quarantine.entries import EntryDetail
-    from workers.quarantine.requeue import Done
+    from workers.quarantine.requeue import Requeued
 
 BAD = "x" * 300
 """Too long for client_id in MariaDB and PostgreSQL."""
@@ -57,22 +57,22 @@ def widen(job: Job) -> None:
     job.target.run(WIDEN[job.target.dialect])
 
 
-def retry(job: Job, *ids: int, **wanted: Any) -> Done:
+def retry(job: Job, *ids: int, **wanted: Any) -> Requeued:
     runtime = job.runtime
-    which = Wanted(ids, **wanted)
+    which = Selection(ids, **wanted)
     done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, "ann@host")
     runtime.drain_outcomes(10)
     return done
 
 
-def drop(job: Job, *ids: int) -> Done:
-    done = requeueing.drop(job.runtime.ledger, job.runtime.lanes, Wanted(ids), "ann@host")
+def drop(job: Job, *ids: int) -> Requeued:
+    done = requeueing.drop(job.runtime.ledger, job.runtime.lanes, Selection(ids), "ann@host")
     job.runtime.drain_outcomes(10)
     return done
 
 
 def entries(job: Job) -> list[EntryDetail]:
-    return [entry for page in quarantine.pages(job.runtime.ledger, Wanted(state=None)) for entry in page]
+    return [entry for page in quarantine.pages(job.runtime.ledger, Selection(state=None)) for entry in page]
 
 
 def states(job: Job) -> list[str]:

@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from workers import outcomes
+from tests.integration.desk import Desk, add
 from workers.errors import Stale
-from workers.integrations import Scope
-from workers.lanes import Lanes, Operation, store, unpack
-from workers.lanes.keys import Keys
-from workers.lanes.lease import ROUTE, Leases
-from workers.routing.router import Router, RoutingLost
-from workers.routing.routes import Routes
-
-if TYPE_CHECKING:
-    import redis
-
-
-class Desk:
-    """A router for two integrations that want everything and one that wants group `sales`."""
-
-    def __init__(self, client: redis.Redis, namespace: str) -> None:
-        self.redis: Any = client
-        self.keys = Keys(namespace)
-        client.hset(self.keys.config, "revision", 1)
-        scopes = {"a": Scope("main"), "b": Scope("main"), "sales": Scope("main", "groups", frozenset({"sales"}))}
-        self.integrations: dict[str, Any] = {k: SimpleNamespace(key=k, scope=s) for k, s in scopes.items()}
-        for key in scopes:
-            client.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "clear": 1, "active": 1})
-
-    def router(self, owner: str = "router") -> Router:
-        lanes = Lanes(self.redis, self.keys.namespace, 1, owner)
-        return Router(lanes, Routes(self.integrations, "main"), Leases(lambda: lanes))
-
-    def push(self, *events: dict[str, Any] | bytes) -> None:
-        with self.redis.pipeline(transaction=False) as pipe:
-            for event in events:
-                data = event if isinstance(event, bytes) else json.dumps(event).encode()
-                pipe.xadd(self.keys.events, {"event": data})
-            pipe.execute()
-
-    def route(self) -> int:
-        return self.router().turn("t", 30)
-
-    def operations(self, integration: str, segment: str) -> list[Operation]:
-        chunks = self.redis.lrange(self.keys.chunks(integration, segment), 0, -1)
-        return [operation for chunk in chunks for operation in unpack(chunk)[1]]
-
-    def ids(self, integration: str = "a", segment: str = "7") -> list[str]:
-        return [json.loads(o.body)["_id"] if o.body else str(o.kind) for o in self.operations(integration, segment)]
-
-    def records(self) -> list[Any]:
-        return [outcomes.decode(fields[b"r"]) for _, fields in self.redis.xrange(self.keys.outcomes)]
-
-
-@pytest.fixture
-def desk(redis_client: redis.Redis, namespace: str) -> Desk:
-    return Desk(redis_client, namespace)
-
-
-def add(*ids: str, segment: int = 7, kind: str = "add", **more: Any) -> dict[str, Any]:
-    return {"type": kind, "segment": {"id": segment, **more}, "profiles": [{"_id": i} for i in ids]}
+from workers.lanes import Lanes, store, unpack
+from workers.lanes.lease import ROUTE
+from workers.routing.router import RoutingLost
 
 
 def test_events_arrive_in_order_in_every_lane_that_wants_them(desk: Desk) -> None:
@@ -146,16 +92,6 @@ def test_a_bad_profile_costs_itself_alone(desk: Desk) -> None:
     assert (record.segment, record.event_type) == ("7", "add")
 
 
-@pytest.mark.parametrize("stream_id", ["9000000000000-0", "1-1048576"])
-def test_an_id_that_is_no_sequence_is_set_aside(desk: Desk, stream_id: str) -> None:
-    if stream_id.startswith("1-"):
-        desk.redis.xadd(desk.keys.events, {"event": json.dumps(add("0"))}, id="1-5")
-    desk.redis.xadd(desk.keys.events, {"event": json.dumps(add("1"))}, id=stream_id)
-    desk.route()
-    assert "1" not in desk.ids()
-    assert [r.code for r in desk.records()] == ["id out of range"]
-
-
 def test_a_giant_event_moves_in_parts(desk: Desk) -> None:
     """No step is larger than its budget, and a router that dies between two goes on in the middle."""
     desk.push(
@@ -181,18 +117,6 @@ def test_a_giant_event_moves_in_parts(desk: Desk) -> None:
     assert desk.redis.xlen(desk.keys.events) == 1
     assert desk.route() == 1
     assert desk.ids() == [str(i) for i in range(60_000)]
-
-
-def test_an_event_that_kills_its_router_three_times_is_set_aside(desk: Desk) -> None:
-    desk.push(add("1"), add("2"))
-    for n in range(3):
-        dead = Lanes(desk.redis, desk.keys.namespace, 1, "dead")
-        assert dead.take_lease(ROUTE, f"dead {n}", "t") == n
-        desk.redis.hset(desk.keys.lease(ROUTE), "until", 0)
-    desk.route()
-    assert desk.ids() == ["2"]
-    (record,) = desk.records()
-    assert record.code == "poison"
 
 
 def test_many_small_segments_move_in_bounded_steps(desk: Desk) -> None:

@@ -27,7 +27,7 @@ from tests.servers.postgresql import USER
 from tests.servers.rows import Database
 from workers.connectors import connect
 from workers.connectors.contract import Target
-from workers.connectors.sql.mysql import link as mysql
+from workers.connectors.sql.mysql import session as mysql
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from workers.connectors.contract import Target
-from workers.preflight import rollback as lasting
-from workers.preflight.rollback import _Object
+from workers.connectors.sql.mysql import rollback as lasting
+from workers.connectors.sql.mysql.rollback import _Object
+from workers.connectors.sql.vendors import VENDORS
 
 TARGET = Target("crm", "mysql", "mysql://u@h/d")
 KEPT = "table d.Kept`Rows keeps what is written to it (MyISAM has no transactions)"
@@ -48,4 +49,4 @@ def test_what_cannot_be_listed_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
 def test_other_databases_are_not_asked(dialect: str) -> None:
-    assert lasting.what_would_stay(Target("crm", dialect, f"{dialect}://nowhere"), ["DELETE FROM m"]) == ""
+    assert VENDORS[dialect].what_stays(Target("crm", dialect, f"{dialect}://nowhere"), ["DELETE FROM m"]) == ""

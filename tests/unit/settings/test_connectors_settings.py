@@ -43,7 +43,7 @@ def test_a_connector_has_the_documented_defaults(tmp_path: Path) -> None:
 
 def test_a_connector_reads_all_its_keys_and_resolves_to_a_target(tmp_path: Path) -> None:
     lines = (
-        'url = "mysql://sync@${CRM_HOST:-db}:3306/crm?charset=utf8mb4"',
+        'url = "mysql://sync@${CRM_HOST:-db}:3306/crm?ssl_ca=/ca.pem"',
         'password = "${CRM_PASSWORD}"',
         "parallelism = 256",
         'statement_timeout = "2m"',
@@ -58,7 +58,7 @@ def test_a_connector_reads_all_its_keys_and_resolves_to_a_target(tmp_path: Path)
     target = crm.resolve({"CRM_PASSWORD": "p@ss:/?#%41", "CRM_HOST": "db2"})
 
     assert (target.key, target.dialect, target.session_name) == ("crm", "mysql", "segsync:crm")
-    assert target.url == "mysql://sync@db2:3306/crm?charset=utf8mb4"
+    assert target.url == "mysql://sync@db2:3306/crm?ssl_ca=/ca.pem"
     assert target.password == "p@ss:/?#%41"
     assert (target.statement_timeout, target.connect_timeout) == (120.0, 2.5)
     assert "p@ss" not in repr(target)
@@ -68,6 +68,17 @@ def test_a_connector_reads_all_its_keys_and_resolves_to_a_target(tmp_path: Path)
 def test_the_scheme_names_the_dialect_even_where_the_rest_is_a_variable(tmp_path: Path, scheme: str) -> None:
     assert loaded(tmp_path, connector(f'url = "{scheme}://${{WHERE}}"')).connectors["crm"].dialect == scheme
     assert loaded(tmp_path, connector(f'url = "${{URL:-{scheme}://h/d}}"')).connectors["crm"].dialect == scheme
+
+
+def test_the_value_of_a_parameter_is_checked_where_it_is_known(tmp_path: Path) -> None:
+    url = 'url = "postgresql://h/d?sslmode=${MODE}"'
+    assert loaded(tmp_path, connector(url)).connectors["crm"].dialect == "postgresql"
+    assert resolved(tmp_path, url, MODE="require").url == "postgresql://h/d?sslmode=require"
+    assert "'sslmode' is 'on'; expected one of" in unresolved(tmp_path, url, MODE="on")[0]
+
+
+def test_a_url_that_is_known_in_part_must_name_a_database_in_the_end(tmp_path: Path) -> None:
+    assert "no database" in unresolved(tmp_path, 'url = "mysql://${WHERE}"', WHERE="h")[0]
 
 
 @pytest.mark.parametrize(
@@ -87,6 +98,14 @@ def test_the_scheme_names_the_dialect_even_where_the_rest_is_a_variable(tmp_path
         ("https://h/d", "'https' is no scheme here; expected one of clickhouse, mssql, mysql, oracle"),
         ("db.example.com/crm", "is no URL; expected scheme://user@host:port/database"),
         ("mysql://", "no host; expected mysql://user@host:port/database"),
+        ("mysql://u@h", "no database; expected mysql://user@host:port/database"),
+        ("postgresql://u@h/", "no database; expected postgresql://user@host:port/database"),
+        ("mysql://u@h/d?charset=utf8", "parameter 'charset' is not known; expected one of ssl_ca, "),
+        ("postgresql://u@h/d?sslmod=require", "parameter 'sslmod' is not known; did you mean 'sslmode'?"),
+        ("postgresql://u@h/d?sslmode=required", "parameter 'sslmode' is 'required'; did you mean 'require'?"),
+        ("mysql://u@h/d?ssl_disabled=1", "parameter 'ssl_disabled' is '1'; expected one of "),
+        ("mysql://u@h/d?ssl_ca=a&ssl_ca=b", "parameter 'ssl_ca' stands in it 2 times"),
+        ("sqlite:///a.db?mode=ro", "parameter 'mode' is not known; expected none"),
         ("mysql:///crm", "no host; expected mysql://user@host:port/database"),
         ("mysql://u@h:0/crm", "the port is no number from 1 to 65535"),
         ("mysql://u@h:65536/crm", "the port is no number from 1 to 65535"),
@@ -116,7 +135,8 @@ def test_a_url_that_leads_nowhere_is_refused_with_what_was_expected(tmp_path: Pa
         "postgresql://postgres:@/postgres?host=/tmp/server",
         "mysql://u@[::1]:3306/crm",
         "mysql://u@/crm?unix_socket=/run/mysqld.sock",
-        "postgresql://h",
+        "postgresql://u:@h/crm?sslmode=verify-full",
+        "postgresql://u@/crm?host=/run/postgresql",
         "mysql://user%40corp@h/crm",
     ],
 )
@@ -197,9 +217,7 @@ def test_a_url_that_leads_to_another_database_than_its_queries_are_written_for_i
 def test_relative_paths_start_at_the_file(tmp_path: Path) -> None:
     write(tmp_path, "s3cret\n", "secrets/crm")
 
-    assert (
-        resolved(tmp_path, 'url = "sqlite:///data/crm.db?mode=rw"').url == f"sqlite:///{tmp_path}/data/crm.db?mode=rw"
-    )
+    assert resolved(tmp_path, 'url = "sqlite:///data/crm.db"').url == f"sqlite:///{tmp_path}/data/crm.db"
     assert resolved(tmp_path, 'url = "sqlite:////var/crm.db"').url == "sqlite:////var/crm.db"
     assert resolved(tmp_path, 'url = "mysql://h/d"', 'password_file = "secrets/${N}"', N="crm").password == "s3cret"
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.control.apply import Plan, Report
+    from workers.control.apply import ApplyPlan, Report
     from workers.settings import Settings
 
 MOST_SHOWN: Final = 40
+"""Differences that are listed; of the others only how many there are: more than a screen is not read."""
 
 
 def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = False) -> int:
@@ -43,7 +44,7 @@ def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = 
     return _carry_out(redis, keys, plan, accept=accept)
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: ApplyPlan) -> None:
     if plan.before is None:
         typer.echo("nothing is applied yet: this is the first revision")
     for line in plan.differences[:MOST_SHOWN]:
@@ -57,7 +58,7 @@ def _warn(settings: Settings) -> None:
         typer.echo(f"! {plain(str(warning))}", err=True)
 
 
-def _carry_out(redis: Redis, keys: Keys, plan: Plan, *, accept: bool) -> int:
+def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> int:
     try:
         report = applying.carry_out(redis, keys, plan, progress=_Progress(), accept=accept)
     except KeyboardInterrupt:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 60.0
 START_SECONDS: Final = 30.0
 LOOK_EVERY: Final = 0.1
+"""Seconds between two looks at what the demo waits for."""
 GRACE_SECONDS: Final = 2.0
 """Nothing is under way when the demo ends, so that whoever takes longer is killed: what it is made for."""
 

@@ -25,7 +25,7 @@ from workers.errors import ErrorClass, HoldLevel, MalformedEvent, SettingsError,
 from workers.events.event import Event, Kind
 from workers.events.parsing import parse
 from workers.lanes.chunks import Operation, pack
-from workers.preflight import trial as trying
+from workers.preflight import trial
 from workers.routing.routes import Known, Routes
 from workers.settings import load
 from workers.settings.files import FileError, read_text
@@ -56,7 +56,7 @@ class Previewed:
     absent   the event type that there is no query for; "" otherwise
     """
 
-    queries: list[trying.Query]
+    queries: list[trial.TriedQuery]
     absent: str = ""
 
 
@@ -75,7 +75,7 @@ class Preview:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def queries(self) -> list[list[trying.Query]]:
+    def queries(self) -> list[list[trial.TriedQuery]]:
         """Each batch's queries."""
         return [batch.queries for batch in self.batches]
 
@@ -173,7 +173,7 @@ class Previewer:
         for each in rendered.rejected:
             event = each.operation.n + 1
             preview.rejected.append(_rejection(event, each.operation.index, each.code, each.reason))
-        queries = [trying.Query(each.event_type, each.profiles, each.statements) for each in rendered.queries]
+        queries = [trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered.queries]
         idle = rendered.idle and batch.event is not None
         return Previewed(queries, Kind(batch.event.kind).label if idle and batch.event is not None else "")
 
@@ -203,14 +203,14 @@ def _parts(batch: Previewed) -> Iterator[str]:
         yield f"-- {query.event_type}{profiles}\n" + "\n\n".join(_statements(query))
 
 
-def _statements(query: trying.Query) -> Iterator[str]:
+def _statements(query: trial.TriedQuery) -> Iterator[str]:
     """Each with its `;` and, where it was tried, what came of it."""
     for statement, came in zip_longest(query.statements, query.tried):
         yield "\n".join([terminated(statement), *(_came(came) if came is not None else ())])
 
 
-def _came(came: trying.Ran | TargetError) -> list[str]:
-    if isinstance(came, trying.Ran):
+def _came(came: trial.Ran | TargetError) -> list[str]:
+    if isinstance(came, trial.Ran):
         return [f"-- tried: {came.rows:,} row{'s' * (came.rows != 1)} affected"]
     first, *others = _failure(came)
     return [f"-- failed: {plain(first)}", *(f"-- {plain(line)}" for line in others)]
@@ -225,7 +225,7 @@ def _failure(error: TargetError) -> list[str]:
 # --- Trying ------------------------------------------------------------------------------------------------------
 
 
-def _try(connector: ConnectorSettings, preview: Preview) -> trying.Outcome:
+def _try(connector: ConnectorSettings, preview: Preview) -> trial.Outcome:
     """Runs a preview's statements and rolls back."""
     try:
         target = connector.resolve()
@@ -233,16 +233,16 @@ def _try(connector: ConnectorSettings, preview: Preview) -> trying.Outcome:
         # As for a deliverer: what only the target needs is no mistake of the file's.
         reason = "; ".join(map(str, error.mistakes))
         missing = TargetError(ErrorClass.HOLD, "segsync settings", reason, level=HoldLevel.CONNECTOR)
-        return trying.Outcome(unreachable=missing)
+        return trial.Outcome(unreachable=missing)
     if sum(map(bool, preview.queries)) > 1:
         preview.notes.append("each batch is tried by itself: what an earlier one did, a later one does not see")
     try:
-        return trying.attempt(target, preview.queries)
-    except trying.Untryable as error:
+        return trial.attempt(target, preview.queries)
+    except trial.Untryable as error:
         raise WrongUsage(str(error)) from None
 
 
-def _told(outcome: trying.Outcome, preview: Preview) -> Iterator[str]:
+def _told(outcome: trial.Outcome, preview: Preview) -> Iterator[str]:
     if outcome.unreachable is not None:
         first, *others = _failure(outcome.unreachable)
         yield from (f"cannot try: {first}", *others)
@@ -259,7 +259,7 @@ def _told(outcome: trying.Outcome, preview: Preview) -> Iterator[str]:
         yield "tried, and rolled back" if any(preview.queries) else "there is nothing to try"
 
 
-def _as_json(key: str, preview: Preview, outcome: trying.Outcome | None) -> dict[str, object]:
+def _as_json(key: str, preview: Preview, outcome: trial.Outcome | None) -> dict[str, object]:
     absent = [f"{batch.absent}: {NO_QUERY}" for batch in preview.batches if batch.absent]
     tried: dict[str, object] = {}
     if outcome is not None:
@@ -287,8 +287,8 @@ def _as_json(key: str, preview: Preview, outcome: trying.Outcome | None) -> dict
     }
 
 
-def _came_json(came: trying.Ran | TargetError) -> dict[str, object]:
-    if isinstance(came, trying.Ran):
+def _came_json(came: trial.Ran | TargetError) -> dict[str, object]:
+    if isinstance(came, trial.Ran):
         return {"rows": came.rows}
     return {"code": came.code, "class": came.error_class.value, "reason": came.reason, "detail": came.detail}
 

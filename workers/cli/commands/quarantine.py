@@ -26,8 +26,8 @@ from workers.quarantine import requeue as requeueing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine.entries import Attempt, Entry, EntryDetail, Wanted
-    from workers.quarantine.requeue import Done
+    from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Selection
+    from workers.quarantine.requeue import Requeued
 
 UP_TO_DATE_SECONDS: Final = 60.0
 """How long a command writes down outcomes first, so that it does not decide by what is past."""
@@ -43,7 +43,7 @@ class Listed:
     """
 
     open: int
-    entries: list[Entry]
+    entries: list[QuarantineEntry]
 
 
 def listed(integration: str | None, limit: int, *, state: str = "open", as_json: bool) -> int:
@@ -76,13 +76,13 @@ def _print(found: Listed, state: str) -> None:
         typer.echo(f"\n{len(found.entries):,} of {found.open:,}")
 
 
-def _what(entry: Entry) -> str:
+def _what(entry: QuarantineEntry) -> str:
     if entry.profile is not None:
         return f"{entry.event_type} of profile {entry.profile}"
     return entry.event_type or "event"
 
 
-def _why(entry: Entry, state: str) -> str:
+def _why(entry: QuarantineEntry, state: str) -> str:
     told = "" if state == entry.state else f"{entry.state}; "
     again = f" (retried {entry.retries} x)" if entry.retries else ""
     return f"{told}{entry.code}: {entry.reason}{again}"
@@ -107,7 +107,7 @@ def show(entry_id: int, *, as_json: bool) -> int:
     return FINE
 
 
-def _try(attempt: Attempt) -> str:
+def _try(attempt: PastTry) -> str:
     what = f"{attempt.event_type} " if attempt.event_type else ""
     came = f"{attempt.code}: {attempt.reason}" if attempt.code else "delivered, without it"
     many = f"{attempt.operations:,} operation{'s' * (attempt.operations != 1)}"
@@ -124,21 +124,21 @@ def _with_text(entry: EntryDetail) -> dict[str, Any]:
     return found
 
 
-def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Wanted:
+def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Selection:
     """Which entries a command is about; WrongUsage where nobody said, or said two things."""
     if ids and (integration or code or every):
         raise WrongUsage("expected either IDs, or --integration, --code or --all")
     if not (ids or integration or code or every):
         raise WrongUsage("which entries? expected IDs, --integration K or --code C (for a retry: or --all)")
-    return quarantine.Wanted(tuple(ids), integration, code)
+    return quarantine.Selection(tuple(ids), integration, code)
 
 
-def fitting(integration: str | None, code: str | None, state: str) -> Wanted:
+def fitting(integration: str | None, code: str | None, state: str) -> Selection:
     """All entries of a state, perhaps only of an integration or with a code."""
-    return quarantine.Wanted((), integration, code, _state(state))
+    return quarantine.Selection((), integration, code, _state(state))
 
 
-def retry(which: Wanted, *, as_json: bool) -> int:
+def retry(which: Selection, *, as_json: bool) -> int:
     """Sends entries back through the intake; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
@@ -147,7 +147,7 @@ def retry(which: Wanted, *, as_json: bool) -> int:
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
 
-def drop(which: Wanted, *, as_json: bool) -> int:
+def drop(which: Selection, *, as_json: bool) -> int:
     """Marks entries dropped; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
@@ -156,7 +156,7 @@ def drop(which: Wanted, *, as_json: bool) -> int:
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
 
-def _tell(done: Done, one: str, many: str, *, as_json: bool) -> int:
+def _tell(done: Requeued, one: str, many: str, *, as_json: bool) -> int:
     if as_json:
         print_json(done)
     else:
@@ -168,7 +168,7 @@ def _tell(done: Done, one: str, many: str, *, as_json: bool) -> int:
     return NEEDS_SOMEONE if done.skipped else FINE
 
 
-def export(which: Wanted, file: str) -> int:
+def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
     if file == "-":
         _write(which, sys.stdout.buffer)
@@ -183,7 +183,7 @@ def export(which: Wanted, file: str) -> int:
     return FINE
 
 
-def _write(which: Wanted, out: IO[bytes]) -> int:
+def _write(which: Selection, out: IO[bytes]) -> int:
     count = 0
     for page in quarantine.pages(open_ledger(), which):
         for entry in page:

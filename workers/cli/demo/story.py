@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from workers.ledger.database import Ledger
     from workers.ledger.statistics import StatsRow
-    from workers.quarantine.entries import Entry
+    from workers.quarantine.entries import QuarantineEntry
 
 KINDS: Final = ("segment_upsert", "add", "remove", "clear", "segment_delete")
 
@@ -53,7 +53,7 @@ class Found:
     members: events.Rows
     segments: dict[int, str]
     stats: list[StatsRow]
-    entries: list[Entry]
+    entries: list[QuarantineEntry]
     accounts: Accounts
 
     def differences(self) -> list[str]:

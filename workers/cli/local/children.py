@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 GRACE_SECONDS: Final = 25.0
 """What a worker gets to finish what it is doing; its own soft shutdown takes 20 s at most (celeryconfig.py)."""
 FIRST_PAUSE: Final = 1.0
+"""Seconds before a child that died starts again; each further death in a row doubles them."""
 LONGEST_PAUSE: Final = 30.0
+"""Seconds at the most: what was mended should not be waited for."""
 STEADY_SECONDS: Final = 60.0
 """A child that ran for so long has died for the first time when it dies."""
 LOOK_EVERY: Final = 0.05
+"""Seconds between two looks whether the children have ended."""
 
 PR_SET_PDEATHSIG: Final = 1
+"""Linux: the signal that a process gets when its parent has died."""
 # Loaded here, since nothing may be imported between fork and exec.
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 

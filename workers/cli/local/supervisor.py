@@ -88,6 +88,7 @@ class Supervisor:
     def start_workers(self, connectors: Collection[str]) -> None:
         """Starts the workers and beat."""
         self.children.start(self._child(programs.route_worker()))
+        self.children.start(self._child(programs.upkeep_worker()))
         self._serve(frozenset(connectors))
         self.children.start(self._child(programs.beat()))
 

@@ -7,54 +7,30 @@ from typing import TYPE_CHECKING
 from workers.connectors.inspection import Opened, Step, failed
 from workers.connectors.sql.reachability import reach
 from workers.connectors.sql.url import address
+from workers.connectors.sql.vendors import vendor_of
 from workers.errors import TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from workers.connectors.contract import Target
-    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.vendor import Vendor
 
 
 def open_examined(target: Target) -> Opened:
     """Address, port, login, then whatever the session can tell. Never raises: what fails is a step's mistake."""
     try:
-        first = _reach(target)
+        vendor = vendor_of(target.dialect)
+        first = reach(address(target, vendor.options), vendor.port, target.connect_timeout)
     except TargetError as error:
         return Opened([failed("reach", error)])
     if first.mark == "mistake":
         return Opened([first])
-    return _log_in(target, _vendor(target.dialect), [first])
+    return _log_in(target, vendor, [first])
 
 
-def _reach(target: Target) -> Step:
-    if target.dialect == "sqlite":
-        return reach(address(target, frozenset()), target.dialect, target.connect_timeout)
-    if target.dialect == "mysql":
-        from workers.connectors.sql.mysql.link import OPTIONS  # noqa: PLC0415 - a driver takes long to load
-    else:
-        from workers.connectors.sql.postgresql.link import OPTIONS  # noqa: PLC0415 - likewise
-    return reach(address(target, OPTIONS), target.dialect, target.connect_timeout)
-
-
-def _vendor(dialect: str) -> Callable[[Target], Examined]:
-    if dialect == "sqlite":
-        from workers.connectors.sql.sqlite.catalog import SqliteExamined  # noqa: PLC0415 - only the driver asked for
-
-        return SqliteExamined
-    if dialect == "mysql":
-        from workers.connectors.sql.mysql.catalog import MysqlExamined  # noqa: PLC0415 - a driver takes long to load
-
-        return MysqlExamined
-    from workers.connectors.sql.postgresql.catalog import PostgresqlExamined  # noqa: PLC0415 - likewise
-
-    return PostgresqlExamined
-
-
-def _log_in(target: Target, vendor: Callable[[Target], Examined], before: list[Step]) -> Opened:
+def _log_in(target: Target, vendor: Vendor, before: list[Step]) -> Opened:
     try:
-        session = vendor(target)
+        session = vendor.examine(target)
     except TargetError as error:
         return Opened([*before, failed("session", error)])
-    what = "the file is a database" if target.dialect == "sqlite" else "logged in, and the session's settings are kept"
+    what = "logged in, and the session's settings are kept" if vendor.has_server else "the file is a database"
     return Opened([*before, Step("session", "fine", what), *session.steps()], session)

@@ -1,30 +1,17 @@
 """The table `segsync_position`: how far each lane is in the target, moved in the batch's own transaction (rule 22).
 
-It belongs to the user, who makes it once: `CREATE` is what `segsync init` prints. A lane's name is kept as a hash of
-fixed length, since a segment's id may be any text.
+It belongs to the user, who makes it once, as `segsync init` prints it; each vendor has its own words for it. A lane's
+name is kept as a hash of fixed length, since a segment's id may be any text.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-CREATE = {
-    "mysql": "CREATE TABLE segsync_position (lane char(32) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,"
-    " integration varchar(63) CHARACTER SET ascii NOT NULL, position varchar(27) CHARACTER SET ascii NOT NULL)"
-    " ENGINE=InnoDB",
-    "postgresql": "CREATE TABLE segsync_position (lane char(32) PRIMARY KEY, integration varchar(63) NOT NULL,"
-    " position varchar(27) NOT NULL)",
-    "sqlite": "CREATE TABLE segsync_position (lane text PRIMARY KEY, integration text NOT NULL,"
-    " position text NOT NULL)",
-}
+from workers.connectors.sql.vendors import VENDORS
 
-_MAKE = {
-    "mysql": "INSERT IGNORE INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')",
-    "postgresql": "INSERT INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')"
-    " ON CONFLICT DO NOTHING",
-    "sqlite": "INSERT INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')"
-    " ON CONFLICT DO NOTHING",
-}
+CREATE = {scheme: vendor.position.create for scheme, vendor in VENDORS.items()}
+"""By dialect."""
 
 
 def lane_hash(lane: str) -> str:
@@ -34,13 +21,13 @@ def lane_hash(lane: str) -> str:
 
 def make(dialect: str, lane: str, integration: str) -> str:
     """Makes the lane's row where there is none; settings see to it that a key has nothing to escape."""
-    return _MAKE[dialect].format(lane=lane_hash(lane), integration=integration)
+    return VENDORS[dialect].position.make.format(lane=lane_hash(lane), integration=integration)
 
 
 def read(dialect: str, lane: str) -> str:
-    """Reads and locks the lane's row; SQLite's transaction has the whole file already."""
-    locked = "" if dialect == "sqlite" else " FOR UPDATE"
-    return f"SELECT position FROM segsync_position WHERE lane = '{lane_hash(lane)}'{locked}"
+    """Reads and locks the lane's row."""
+    lock = VENDORS[dialect].position.lock
+    return f"SELECT position FROM segsync_position WHERE lane = '{lane_hash(lane)}'{lock}"
 
 
 def move(lane: str, to: str) -> str:

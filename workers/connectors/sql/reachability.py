@@ -11,17 +11,18 @@ from workers.connectors.inspection import Step
 if TYPE_CHECKING:
     from workers.connectors.sql.url import Address
 
-PORTS = {"mysql": 3306, "postgresql": 5432}
 
+def reach(place: Address, default_port: int | None, seconds: float) -> Step:
+    """The step "reach": DNS and TCP told apart, or whether the Unix socket or the file is there.
 
-def reach(place: Address, dialect: str, seconds: float) -> Step:
-    """The step "reach": DNS and TCP told apart, or whether the Unix socket or SQLite's file is there."""
-    if dialect == "sqlite":
+    default_port  None for a database that is a file
+    """
+    if default_port is None:
         return _file(Path(place.database or "").absolute(), "a database that was made before")
     path = place.options.get("unix_socket") or _folder(place)
     if path:
         return _file(Path(path), "the server's Unix socket, or a host in the URL")
-    host, port = _host(place), place.options.get("port") or place.port or PORTS[dialect]
+    host, port = _host(place), place.options.get("port") or place.port or default_port
     if not host or "," in host or not str(port).isdigit():
         return Step("reach", "fine", "left to the driver, which chooses among addresses")
     return _tcp(host, int(port), seconds)

@@ -1,6 +1,6 @@
 """From a vendor's error to what follows from it.
 
-Each vendor has one table of verdicts (`mysql_errors`, `postgresql_errors`, `sqlite_errors`). What a verdict comes to
+Each vendor has one table of verdicts, `errors.py` in its folder. What a verdict comes to
 depends on the statement that met the error: only the user's queries can have a data error (docs/architecture.md).
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.errors import ErrorClass, HoldLevel, Matter, TargetError
 
 LONGEST_DETAIL = 2000
 """Characters kept of a vendor's text: enough for its sentence; a whole statement may be quoted in it."""
@@ -35,15 +35,58 @@ class Verdict:
     reason       our sentence; it follows the code and a colon
     level        how much is held, where the class is HOLD
     undone       the server says that it has rolled back: even COMMIT can be tried again without doubt
+    matter       what it is about, for those who must tell it from others of its class
     """
 
     error_class: ErrorClass
     reason: str
     level: HoldLevel = HoldLevel.INTEGRATION
     undone: bool = False
+    matter: Matter = Matter.OTHER
 
 
-UNLISTED = Verdict(ErrorClass.UNKNOWN, "an error that segsync has no rule for")
+def retry(reason: str) -> Verdict:
+    """It passes by itself."""
+    return Verdict(ErrorClass.RETRY, reason)
+
+
+def undone(reason: str) -> Verdict:
+    """It passes by itself, and the server has rolled back."""
+    return Verdict(ErrorClass.RETRY, reason, undone=True)
+
+
+def ambiguous(reason: str) -> Verdict:
+    """It may have been done, or not."""
+    return Verdict(ErrorClass.AMBIGUOUS, reason)
+
+
+def split(reason: str) -> Verdict:
+    """A smaller batch can pass."""
+    return Verdict(ErrorClass.SPLIT, reason)
+
+
+def data(reason: str, matter: Matter = Matter.OTHER) -> Verdict:
+    """One profile cannot be stored."""
+    return Verdict(ErrorClass.ISOLATE, reason, matter=matter)
+
+
+def query(reason: str, matter: Matter = Matter.OTHER) -> Verdict:
+    """The query, its table or a right is wrong: the integration is held."""
+    return Verdict(ErrorClass.HOLD, reason, matter=matter)
+
+
+def target(reason: str) -> Verdict:
+    """Nobody can deliver there: the connector is held."""
+    return Verdict(ErrorClass.HOLD, reason, HoldLevel.CONNECTOR)
+
+
+def unknown(reason: str) -> Verdict:
+    """Nobody can say whose fault it is."""
+    return Verdict(ErrorClass.UNKNOWN, reason)
+
+
+UNLISTED = unknown("an error that segsync has no rule for")
+REFUSED = data("a trigger or function refused the row")
 DEFERRED = "a deferred constraint refused the data at COMMIT: make it immediate, so that the bad profile can be found"
 
 
@@ -57,7 +100,8 @@ def judge(verdict: Verdict, phase: Phase, code: str, *, where: str = "", detail:
     deferred = phase is Phase.COMMIT and verdict.error_class is ErrorClass.ISOLATE
     reason = DEFERRED if deferred else verdict.reason
     place = f" ({where})" if where else ""
-    return TargetError(error_class, code, reason + place, level=level, detail=detail[:LONGEST_DETAIL])
+    kept = detail[:LONGEST_DETAIL]
+    return TargetError(error_class, code, reason + place, level=level, detail=kept, matter=verdict.matter)
 
 
 def _weigh(verdict: Verdict, phase: Phase) -> tuple[ErrorClass, HoldLevel]:

@@ -21,7 +21,7 @@ local function take()
   redis.call('ZREM', permits_key(name), ARGV[7])
   if current_revision() ~= ARGV[2] then return { 'stale' } end
   if at[1] and at[1] ~= owner then
-    if leased_until(at[2], lease_ms) > now then return { 'busy' } end
+    if time_in(key, 'until', at[2], lease_ms) > now then return { 'busy' } end
     -- A lease is left whatever happens, but by a process that has ended (rule 13).
     redis.call('HINCRBY', key, 'deaths', 1)
     redis.call('HSET', key, 'died', at[1])

@@ -10,8 +10,9 @@ import pytest
 
 from workers.cli.commands import preview
 from workers.connectors.contract import Target
+from workers.connectors.sql.mysql import rollback
 from workers.errors import ErrorClass, TargetError, WrongUsage
-from workers.preflight import trial as trying
+from workers.preflight import trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -302,8 +303,8 @@ def test_a_target_out_of_reach_is_told_in_its_drivers_words(
 
 
 def test_what_has_no_connector_yet_cannot_be_tried() -> None:
-    with pytest.raises(trying.Untryable, match="no connector for oracle yet; expected one of mysql"):
-        trying.attempt(Target("crm", "oracle", "oracle://u@h/d"), [[trying.Query("clear", 0, ["DELETE FROM m"])]])
+    with pytest.raises(trial.Untryable, match="no connector for oracle yet; expected one of mysql"):
+        trial.attempt(Target("crm", "oracle", "oracle://u@h/d"), [[trial.TriedQuery("clear", 0, ["DELETE FROM m"])]])
 
 
 class Deadlocked:
@@ -337,19 +338,19 @@ class Deadlocked:
 )
 def test_a_deadlock_is_no_commit(monkeypatch: pytest.MonkeyPatch, error_class: ErrorClass, *, committed: bool) -> None:
     session = Deadlocked(TargetError(error_class, "mysql 1213", "a deadlock"))
-    monkeypatch.setattr(trying, "connect", lambda _: session)
-    monkeypatch.setattr(trying, "what_would_stay", lambda *_: "")
-    query = trying.Query("clear", 0, ["DELETE FROM m"])
-    outcome = trying.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query]])
+    monkeypatch.setattr(trial, "connect", lambda _: session)
+    monkeypatch.setattr(rollback, "what_would_stay", lambda *_: "")
+    query = trial.TriedQuery("clear", 0, ["DELETE FROM m"])
+    outcome = trial.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query]])
     assert (outcome.failed, outcome.committed, query.tried) == (True, committed, [session.error])
 
 
 def test_what_could_not_begin_has_committed_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     busy = TargetError(ErrorClass.RETRY, "mysql 1040", "too many connections")
-    monkeypatch.setattr(trying, "connect", lambda _: Deadlocked(busy, busy))
-    monkeypatch.setattr(trying, "what_would_stay", lambda *_: "")
-    query = trying.Query("clear", 0, ["DELETE FROM m"])
-    outcome = trying.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query], [query]])
+    monkeypatch.setattr(trial, "connect", lambda _: Deadlocked(busy, busy))
+    monkeypatch.setattr(rollback, "what_would_stay", lambda *_: "")
+    query = trial.TriedQuery("clear", 0, ["DELETE FROM m"])
+    outcome = trial.attempt(Target("crm", "mysql", "mysql://u@h/d"), [[query], [query]])
     assert (outcome.failed, outcome.committed, outcome.unreachable, query.tried) == (False, False, busy, [])
 
 
@@ -369,9 +370,9 @@ class Impatient(Deadlocked):
 
 def test_ctrl_c_does_not_break_into_a_rollback(monkeypatch: pytest.MonkeyPatch) -> None:
     session = Impatient(TargetError(ErrorClass.HOLD, "", ""))
-    monkeypatch.setattr(trying, "connect", lambda _: session)
-    first, second = (trying.Query("clear", 0, ["DELETE FROM m"]) for _ in range(2))
+    monkeypatch.setattr(trial, "connect", lambda _: session)
+    first, second = (trial.TriedQuery("clear", 0, ["DELETE FROM m"]) for _ in range(2))
     before = signal.getsignal(signal.SIGINT)
-    outcome = trying.attempt(Target("crm", "postgresql", "postgresql://u@h/d"), [[first], [second]])
-    assert (outcome.interrupted, session.undone, first.tried, second.tried) == (True, 1, [trying.Ran(1)], [])
+    outcome = trial.attempt(Target("crm", "postgresql", "postgresql://u@h/d"), [[first], [second]])
+    assert (outcome.interrupted, session.undone, first.tried, second.tried) == (True, 1, [trial.Ran(1)], [])
     assert signal.getsignal(signal.SIGINT) is before

@@ -43,6 +43,7 @@ def said() -> list[str]:
 @pytest.fixture
 def installation(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
     monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exec sleep 60"))
+    monkeypatch.setattr(programs, "upkeep_worker", lambda: shell("upkeep worker", "exec sleep 60"))
     monkeypatch.setattr(programs, "deliver_worker", lambda keys: shell(f"deliver {sorted(keys)}", "exec sleep 60"))
     monkeypatch.setattr(programs, "beat", lambda: shell("beat", "exec sleep 60"))
     monkeypatch.setattr(programs, "drain", lambda _config: shell("drain", "exec sleep 60", stays=False))
@@ -87,7 +88,7 @@ def test_the_connectors_of_a_new_revision_are_served(installation: Supervisor, s
 
 def test_without_connectors_nothing_is_there_to_deliver(installation: Supervisor, said: list[str]) -> None:
     installation.start_workers([])
-    assert [line.split(" (")[0] for line in said] == ["started route worker", "started beat"]
+    assert [line.split(" (")[0] for line in said] == ["started route worker", "started upkeep worker", "started beat"]
 
 
 def test_flower_moves_when_somebody_else_has_taken_its_port(
@@ -106,11 +107,16 @@ def test_flower_moves_when_somebody_else_has_taken_its_port(
     assert installation.flower_url == "http://127.0.0.1:6001"
 
 
-def test_each_worker_has_its_queues_and_two_processes_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule 27: slow targets cannot block routing."""
+def test_routing_shares_its_process_with_nothing_and_the_others_have_two_at_least(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rule 27: neither a slow target nor a slow ledger can block routing."""
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     route, deliver = programs.route_worker().command, programs.deliver_worker(["erp", "crm"]).command
-    assert route[route.index("-Q") + 1] == "route,upkeep"
+    upkeep = programs.upkeep_worker().command
+    assert route[route.index("-Q") + 1] == "route"
+    assert upkeep[upkeep.index("-Q") + 1] == "upkeep"
+    assert upkeep[upkeep.index("-c") + 1] == "2"
     assert deliver[deliver.index("-Q") + 1] == "deliver.crm,deliver.erp"
     assert deliver[deliver.index("-c") + 1] == "2"
     assert route[route.index("-n") + 1] != deliver[deliver.index("-n") + 1]

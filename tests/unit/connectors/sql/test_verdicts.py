@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workers.connectors.sql.mysql import errors as mysql_errors
+from workers.connectors.sql.mysql.codes import VERDICTS
 from workers.connectors.sql.postgresql import errors as postgresql_errors
 from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.verdicts import DEFERRED, LONGEST_DETAIL, UNLISTED, Phase, Verdict, judge
@@ -86,7 +87,7 @@ def test_the_vendors_text_is_kept_apart_and_bounded() -> None:
 
 def all_verdicts() -> Iterable[Verdict]:
     yield UNLISTED
-    yield from mysql_errors.VERDICTS.values()
+    yield from VERDICTS.values()
     yield from postgresql_errors.VERDICTS.values()
     yield from (verdict for _, verdict in postgresql_errors.CONNECTING)
     yield from sqlite_errors.VERDICTS.values()
@@ -102,7 +103,8 @@ def test_every_reason_is_a_sentence_of_ours() -> None:
 
 def test_codes_that_no_table_names_are_unknown() -> None:
     assert mysql_errors.verdict(9999) is UNLISTED
-    assert postgresql_errors.verdict("ZZ999") is UNLISTED
+    assert postgresql_errors.verdict("26000") is UNLISTED
+    assert postgresql_errors.verdict("ZZ999").error_class is ErrorClass.ISOLATE, "a user's own class"
     assert sqlite_errors.verdict("SQLITE_NEW", "") is UNLISTED
     assert postgresql_errors.connecting("etwas ging schief") is UNLISTED
 

@@ -18,7 +18,7 @@ from workers.connectors.sql.verdicts import Phase
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Family, UniqueKey
-    from workers.connectors.sql.mysql.link import Connection
+    from workers.connectors.sql.mysql.connection import Connection
     from workers.errors import TargetError
 
 NUMBERS = frozenset(("tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "bit", "year"))
@@ -168,7 +168,9 @@ class MysqlExamined:
         if data_type == "char" and "trailing blanks" not in merges:
             merges = (*merges, "trailing blanks")
         filled = any(word in extra.lower() for word in FILLED)
-        return Column(name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled)
+        computed = filled and "auto_increment" not in extra.lower()
+        required = bool(bare) and not filled
+        return Column(name, column_type, _family(data_type), collation or "", merges, required, computed)
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:
         """What a collation takes for equal: asked, since names do not tell (utf8mb4_bin pads with blanks)."""

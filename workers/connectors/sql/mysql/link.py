@@ -8,68 +8,27 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
-import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pymysql
 from pymysql.constants import SERVER_STATUS
 
 from workers.connectors.sql.link import MARGIN, Link, calls, encoded, surprise
-from workers.connectors.sql.mysql import errors as mysql_errors
-from workers.connectors.sql.url import Address, address
-from workers.connectors.sql.verdicts import Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.mysql.codes import VERDICTS
+from workers.connectors.sql.mysql.connection import open_connection
+from workers.connectors.sql.mysql.judging import code_of, judged, timed_out
+from workers.connectors.sql.mysql.session import set_up
+from workers.connectors.sql.verdicts import Phase, judge
+from workers.errors import ErrorClass, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
+    from workers.connectors.sql.mysql.connection import Connection
 
 log = logging.getLogger(__name__)
 
-OPTIONS = frozenset(
-    {"unix_socket", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_disabled"}
-)
-SWITCHES = frozenset({"ssl_verify_cert", "ssl_verify_identity", "ssl_disabled"})
-
-# Exactly these, whatever the server's default: strict, so that a value that does not fit is refused and not bent
-# (STRICT_ALL_TABLES for tables without transactions); ANSI_QUOTES and NO_BACKSLASH_ESCAPES, which would make
-# our escaping wrong, are not among them.
-SQL_MODES = ("STRICT_TRANS_TABLES", "STRICT_ALL_TABLES", "ERROR_FOR_DIVISION_BY_ZERO", "NO_ENGINE_SUBSTITUTION")
-UNSAFE_MODES = frozenset({"ANSI_QUOTES", "NO_BACKSLASH_ESCAPES"})
-
-# A transaction that waits for another one's row says so (RETRY) before the statement's timeout says less (AMBIGUOUS).
-LOCK_SHARE = 0.8
 GRACE = 5.0
 """Seconds that an ended session gets to let go of its lock."""
-
-
-class Connection(pymysql.Connection):  # type: ignore[misc]  # PyMySQL has no type hints
-    """PyMySQL's connection, with the parts of its inside that we cannot do without."""
-
-    def limit(self, seconds: float) -> None:
-        """Seconds that one read or write may take from now on."""
-        self._read_timeout = self._write_timeout = seconds
-
-    def run(self, statement: bytes) -> int:
-        """Sends one statement as it stands and drains all its results; returns the affected rows of the last."""
-        rows: int = self.query(statement)
-        while self._result is not None and self._result.has_next:
-            rows = self.next_result()
-        return rows
-
-    def row(self, statement: str) -> tuple[Any, ...]:
-        """The first row of a statement's only result."""
-        self.run(statement.encode())
-        row: tuple[Any, ...] = self._result.rows[0]
-        return row
-
-    @property
-    def socket_number(self) -> int | None:
-        """The socket's file descriptor; None where it is closed."""
-        return None if self._sock is None else int(self._sock.fileno())
-
-    def hang_up(self) -> None:
-        """Closes the socket without the goodbye that `close` sends."""
-        self._force_close()
 
 
 class MysqlLink(Link):
@@ -81,7 +40,7 @@ class MysqlLink(Link):
         self._target = target
         self._mariadb = "mariadb" in connection.get_server_info().lower()
         self._lock: str | None = None
-        self._id, self._largest = _set_up(connection, target, mariadb=self._mariadb)
+        self._id, self._largest = set_up(connection, target, mariadb=self._mariadb)
 
     def begin(self, lock: str | None, patience: float) -> None:
         """As `Link.begin`."""
@@ -95,11 +54,11 @@ class MysqlLink(Link):
         data = encoded("mysql", statement)
         # One byte goes before the statement. The server would cut the link, which looks like an outage.
         if len(data) + 1 >= self._largest:
-            raise judge(mysql_errors.VERDICTS[1153], Phase.EXECUTE, "mysql 1153")
+            raise judge(VERDICTS[1153], Phase.EXECUTE, "mysql 1153")
         try:
             rows = self._call(data) if calls(statement) else self._connection.run(data)
         except pymysql.Error as error:
-            if _timed_out(error):
+            if timed_out(error):
                 self._kill()
             raise
         self._check()
@@ -127,7 +86,7 @@ class MysqlLink(Link):
 
     def judge(self, error: Exception, phase: Phase) -> TargetError:
         """As `Link.judge`."""
-        return _judge(error, phase)
+        return judged(error, phase)
 
     @property
     def lost(self) -> bool:
@@ -157,7 +116,7 @@ class MysqlLink(Link):
         try:
             self._connection.run(f"RELEASE SAVEPOINT {SAVEPOINT}".encode())
         except pymysql.Error as error:
-            if _code(error) != NO_SUCH_SAVEPOINT:
+            if code_of(error) != NO_SUCH_SAVEPOINT:
                 raise
             raise surprise("mysql", "the query ended the transaction that it ran in") from None
         return rows
@@ -195,15 +154,15 @@ class MysqlLink(Link):
         try:
             self._connection.run(f"KILL {int(holder)}".encode())
         except pymysql.Error as error:
-            if _code(error) == NO_SUCH_SESSION:
+            if code_of(error) == NO_SUCH_SESSION:
                 return
             reason = "the lane's lock is held by a session that this user may not end"
-            raise TargetError(ErrorClass.RETRY, f"mysql {_code(error)}", reason) from None
+            raise TargetError(ErrorClass.RETRY, f"mysql {code_of(error)}", reason) from None
 
     def _kill(self) -> None:
         """Ends the statement that we no longer wait for: MySQL itself has no timeout for changes (rule 20)."""
         try:
-            connection = _connect(self._target)
+            connection = open_connection(self._target)
             try:
                 connection.run(f"KILL {self._id}".encode())
             finally:
@@ -230,112 +189,11 @@ def connect(target: Target) -> MysqlLink:
     """A new link, set up and asserted. Raises only TargetError: HOLD for the CONNECTOR, or RETRY."""
     connection = None
     try:
-        connection = _connect(target)
+        connection = open_connection(target)
         return MysqlLink(connection, target)
     except Exception as error:
         if connection is not None:
             connection.hang_up()
         if isinstance(error, TargetError):
             raise
-        raise _judge(error, Phase.CONNECT) from None
-
-
-def _connect(target: Target) -> Connection:
-    place = address(target, OPTIONS)
-    return Connection(
-        host=place.host,
-        port=place.port or 0,
-        user=place.user,
-        # As bytes: PyMySQL would take text for Latin-1.
-        password=(target.password or "").encode(),
-        database=place.database,
-        charset="utf8mb4",
-        # Transactions are opened by START TRANSACTION; after anything that ends one the server's report then says so,
-        # while without autocommit the next one would have begun unseen.
-        autocommit=True,
-        program_name=target.session_name,
-        connect_timeout=target.connect_timeout,
-        # Until the session is set up; then `limit` says what a statement may take.
-        read_timeout=target.connect_timeout,
-        write_timeout=target.connect_timeout,
-        **_options(place),
-    )
-
-
-def _options(place: Address) -> dict[str, str | bool]:
-    return {name: _switch(name, text) if name in SWITCHES else text for name, text in place.options.items()}
-
-
-def _switch(name: str, text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        reason = f"parameter {name!r} of the URL is {text!r}; expected 'true' or 'false'"
-        raise TargetError(ErrorClass.HOLD, "mysql url", reason, level=HoldLevel.CONNECTOR)
-    return text.lower() == "true"
-
-
-def _set_up(connection: Connection, target: Target, *, mariadb: bool) -> tuple[int, int]:
-    """Sets what must hold in the session and asserts it; returns its id and the largest packet."""
-    wait = max(1, int(target.statement_timeout * LOCK_SHARE))
-    # Else a server's init_connect could have taken it away without the driver's noticing.
-    limits = f"autocommit = 1, innodb_lock_wait_timeout = {wait}, lock_wait_timeout = {wait}"
-    if mariadb:  # MySQL has a timeout for SELECT only
-        limits += f", max_statement_time = {target.statement_timeout:.3f}"
-    connection.run(f"SET SESSION sql_mode = '{','.join(SQL_MODES)}', {limits}".encode())
-    # The isolation level cannot share a SET with other variables.
-    connection.run(b"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    isolation = "@@tx_isolation" if mariadb else "@@transaction_isolation"
-    session, largest, modes, charset, autocommit, level = connection.row(
-        f"SELECT CONNECTION_ID(), @@max_allowed_packet, @@sql_mode, @@character_set_client, @@autocommit, {isolation}"
-    )
-    _expect(set(modes.split(",")) >= set(SQL_MODES), "sql_mode", modes)
-    _expect(UNSAFE_MODES.isdisjoint(modes.split(",")), "sql_mode", modes)
-    _expect(charset == "utf8mb4", "character_set_client", charset)
-    _expect(int(autocommit) == 1, "autocommit", str(autocommit))
-    _expect(level == "READ-COMMITTED", "the isolation level", level)
-    connection.limit(target.statement_timeout + MARGIN)
-    return int(session), int(largest)
-
-
-def _expect(holds: bool, name: str, found: str) -> None:
-    if not holds:
-        reason = f"{name} is {found!r} although the session has set it; is there a proxy that changes sessions?"
-        raise TargetError(ErrorClass.HOLD, "mysql session", reason, level=HoldLevel.CONNECTOR)
-
-
-def _judge(error: Exception, phase: Phase) -> TargetError:
-    if not isinstance(error, pymysql.Error):
-        return _judge_foreign(error, phase)
-    code = _code(error)
-    message = str(error.args[1]) if len(error.args) > 1 else ""
-    place = mysql_errors.where(code, message)
-    return judge(_verdict(error, code, phase), phase, f"mysql {code}", where=place, detail=message)
-
-
-def _verdict(error: pymysql.Error, code: int, phase: Phase) -> Verdict:
-    cause = getattr(error, "original_exception", None) or error.__context__
-    if isinstance(cause, ssl.SSLError) and phase is Phase.CONNECT:
-        return mysql_errors.VERDICTS[2026]
-    if _timed_out(error) and phase is Phase.EXECUTE:
-        return mysql_errors.TIMEOUT
-    return mysql_errors.verdict(code)
-
-
-def _judge_foreign(error: Exception, phase: Phase) -> TargetError:
-    # PyMySQL raises RuntimeError where a login needs the package `cryptography`, OSError for TLS files, and more.
-    detail = f"{type(error).__name__}: {error}"
-    if isinstance(error, RuntimeError) and "cryptography" in str(error):
-        missing = "this account's login without TLS needs the Python package 'cryptography'"
-        return judge(Verdict(ErrorClass.HOLD, missing), phase, "mysql login", detail=detail)
-    if isinstance(error, OSError) and phase is Phase.CONNECT:
-        unreadable = "a file that the URL names for TLS cannot be used"
-        return judge(Verdict(ErrorClass.HOLD, unreadable), phase, "mysql tls", detail=detail)
-    unknown = Verdict(ErrorClass.UNKNOWN, "the driver failed in an unknown way")
-    return judge(unknown, phase, f"mysql {type(error).__name__}", detail=detail)
-
-
-def _code(error: pymysql.Error) -> int:
-    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
-
-
-def _timed_out(error: pymysql.Error) -> bool:
-    return isinstance(error.__context__, TimeoutError)
+        raise judged(error, Phase.CONNECT) from None

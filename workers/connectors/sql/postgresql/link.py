@@ -8,51 +8,37 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import select
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from workers.connectors.sql.link import MARGIN, Link, encoded, surprise, without_nul
-from workers.connectors.sql.postgresql import errors as postgresql_errors
-from workers.connectors.sql.url import address
-from workers.connectors.sql.verdicts import UNLISTED, Phase, Verdict, judge
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql.postgresql.connection import parameters
+from workers.connectors.sql.postgresql.judging import Silent, judged, judged_connecting
+from workers.connectors.sql.postgresql.session import held, lock_limit, milliseconds, set_up, statement_limit
+from workers.errors import ErrorClass, TargetError
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from workers.connectors.contract import Target
+    from workers.connectors.sql.verdicts import Phase
 
 log = logging.getLogger(__name__)
 
-OPTIONS = frozenset(
-    {"host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "channel_binding", "gssencmode"}
-    | {"target_session_attrs", "require_auth"}
-)
-
-# A transaction that waits for another one's row says so (RETRY) before the statement's timeout says less (AMBIGUOUS).
-LOCK_SHARE = 0.8
 GRACE = 5.0
 """Seconds that an ended session gets to let go of its lock."""
-IDLE_IN_TRANSACTION = 60.0
-"""Seconds beyond the statement's timeout after which the server ends a transaction that nobody goes on with."""
-
 FINE = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
 FAILED = frozenset({pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.BAD_RESPONSE})
 # What the server may say that it has done (rule 21).
 TAGS = frozenset({b"INSERT", b"UPDATE", b"DELETE", b"MERGE", b"SELECT", b"CALL"})
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
-
-
-class Silent(Exception):
-    """The server did not answer in time."""
 
 
 class PostgresqlLink(Link):
@@ -67,7 +53,7 @@ class PostgresqlLink(Link):
         self._silent = False
         self._answers = select.poll()
         self._answers.register(self._libpq.socket, select.POLLIN)
-        _set_up(self)
+        set_up(self, target)
 
     def begin(self, lock: str | None, patience: float) -> None:
         """As `Link.begin`."""
@@ -104,7 +90,7 @@ class PostgresqlLink(Link):
 
     def judge(self, error: Exception, phase: Phase) -> TargetError:
         """As `Link.judge`."""
-        return _judge(error, phase)
+        return judged(error, phase)
 
     @property
     def lost(self) -> bool:
@@ -181,8 +167,8 @@ class PostgresqlLink(Link):
             raise surprise("postgresql", "the query ended the transaction that it ran in")
         if tag not in TAGS:
             raise surprise("postgresql", f"the query is a {tag.decode(errors='replace')}, which no query may be")
-        if not _escaping_holds(self):
-            raise surprise("postgresql", "the query changed a setting that escaping relies on")
+        if not held(self, self._target):
+            raise surprise("postgresql", "the query changed a setting that gives literals their meaning")
 
     def _begin_with(self, lock: int) -> bool:
         answer = self.run(f"{BEGIN}; SELECT pg_try_advisory_xact_lock({lock})")[-1]
@@ -200,9 +186,9 @@ class PostgresqlLink(Link):
     def _locked_within(self, lock: int, patience: float) -> bool:
         """Waits within the open transaction; where it was in vain the transaction is rolled back."""
         # Waiting for a lock is no statement of the user's: its timeout does not count here.
-        waiting = f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {_milliseconds(patience)}"
-        usual = f"SET LOCAL statement_timeout = {_statement(self._target)}; SET LOCAL lock_timeout = "
-        usual += str(_lock_wait(self._target))
+        waiting = f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {milliseconds(patience)}"
+        usual = f"SET LOCAL statement_timeout = {statement_limit(self._target)}; SET LOCAL lock_timeout = "
+        usual += str(lock_limit(self._target))
         try:
             self.run(f"{waiting}; SELECT pg_advisory_xact_lock({lock}); {usual}", patience)
         except psycopg.errors.LockNotAvailable:
@@ -231,92 +217,14 @@ def lock_number(lock: str) -> int:
 
 def connect(target: Target) -> PostgresqlLink:
     """A new link, set up and asserted. Raises only TargetError: HOLD for the CONNECTOR, or RETRY."""
-    parameters = _parameters(target)
+    words = parameters(target)
     connection = None
     try:
-        connection = psycopg.connect(make_conninfo(**parameters), autocommit=True)
+        connection = psycopg.connect(make_conninfo(**words), autocommit=True)
         return PostgresqlLink(connection, target)
     except Exception as error:
         if connection is not None:
             connection.close()
         if isinstance(error, TargetError):
             raise
-        raise _judge_connecting(error) from None
-
-
-def _parameters(target: Target) -> dict[str, Any]:
-    place = address(target, OPTIONS)
-    return {
-        "host": place.host,
-        "port": place.port,
-        "user": place.user,
-        "dbname": place.database,
-        "password": target.password,
-        "connect_timeout": max(1, math.ceil(target.connect_timeout)),
-        "application_name": target.session_name,
-        "client_encoding": "UTF8",
-        # A link that died without a word is found out while it waits (half a minute) and while it sends.
-        "keepalives": 1,
-        "keepalives_idle": 15,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": _milliseconds(target.statement_timeout + MARGIN),
-        **place.options,
-    }
-
-
-def _set_up(link: PostgresqlLink) -> None:
-    """Sets what must hold in the session and asserts it, in one round trip."""
-    target = link._target  # noqa: SLF001 - a part of the link that reads better outside of it
-    settings = {
-        "standard_conforming_strings": "on",
-        "backslash_quote": "safe_encoding",
-        "statement_timeout": f"{_statement(target)}ms",
-        "lock_timeout": f"{_lock_wait(target)}ms",
-        "idle_in_transaction_session_timeout": f"{_milliseconds(target.statement_timeout + IDLE_IN_TRANSACTION)}ms",
-    }
-    calls = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in settings.items())
-    answer = link.run(f"SELECT {calls}", target.connect_timeout)[-1]
-    if answer.get_value(0, 1) != b"safe_encoding" or not _escaping_holds(link):
-        reason = "the server did not keep the settings that escaping relies on; is there a pooler between?"
-        raise TargetError(ErrorClass.HOLD, "postgresql session", reason, level=HoldLevel.CONNECTOR)
-
-
-def _escaping_holds(link: PostgresqlLink) -> bool:
-    return link.parameter(b"standard_conforming_strings") == b"on" and link.parameter(b"client_encoding") == b"UTF8"
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
-
-
-def _statement(target: Target) -> int:
-    return _milliseconds(target.statement_timeout)
-
-
-def _lock_wait(target: Target) -> int:
-    return _milliseconds(target.statement_timeout * LOCK_SHARE)
-
-
-def _judge(error: Exception, phase: Phase) -> TargetError:
-    if isinstance(error, Silent):
-        return judge(postgresql_errors.SILENT, phase, "postgresql silent")
-    if isinstance(error, psycopg.Error):
-        code = f"postgresql {error.sqlstate or 'link'}"
-        return judge(postgresql_errors.verdict(error.sqlstate), phase, code, where=_where(error), detail=str(error))
-    unknown = Verdict(ErrorClass.UNKNOWN, "the driver failed in an unknown way")
-    return judge(unknown, phase, f"postgresql {type(error).__name__}", detail=f"{type(error).__name__}: {error}")
-
-
-def _judge_connecting(error: Exception) -> TargetError:
-    if not isinstance(error, psycopg.OperationalError) or error.sqlstate is not None:
-        return _judge(error, Phase.CONNECT)
-    verdict = postgresql_errors.connecting(str(error))
-    reason = UNLISTED.reason if verdict is UNLISTED else verdict.reason
-    return judge(Verdict(verdict.error_class, reason), Phase.CONNECT, "postgresql connect", detail=str(error))
-
-
-def _where(error: psycopg.Error) -> str:
-    # Fields of their own in the protocol, which hold names from the schema and nothing else.
-    names = {"table": error.diag.table_name, "column": error.diag.column_name, "constraint": error.diag.constraint_name}
-    return ", ".join(f"{kind} {name!r}" for kind, name in names.items() if name)
+        raise judged_connecting(error) from None

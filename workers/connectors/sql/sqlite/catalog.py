@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.connectors.inspection import Column, Refusal, Step, Table, UniqueKey, taken
 from workers.connectors.sql.sqlite import errors as sqlite_errors
+from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
 from workers.connectors.sql.verdicts import UNLISTED, Phase, judge
 
@@ -31,7 +32,7 @@ class SqliteExamined:
     dialect = "sqlite"
 
     def __init__(self, target: Target) -> None:
-        path = Path(address(target, frozenset()).database or "")
+        path = Path(address(target, OPTIONS).database or "")
         place = f"{path.absolute().as_uri()}?mode=rw"
         try:
             self._connection = sqlite3.connect(place, uri=True, timeout=target.connect_timeout, isolation_level=None)
@@ -85,7 +86,8 @@ class SqliteExamined:
         merges = self._merges(table, str(name)) if not hidden else ()
         required = bool(needed) and default is None and not rowid and not hidden
         collation = "NOCASE" if "case" in merges else "RTRIM" if merges else ""
-        return Column(str(name), str(declared), _affinity(str(declared)), collation, merges, required)
+        computed = bool(hidden)
+        return Column(str(name), str(declared), _affinity(str(declared)), collation, merges, required, computed)
 
     def _merges(self, table: str, name: str) -> tuple[str, ...]:
         """What the column's collation takes for equal: the first SELECT of a UNION lends it to the second's value."""

@@ -10,78 +10,63 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.verdicts import UNLISTED, Verdict
-from workers.errors import ErrorClass, HoldLevel
+from workers.connectors.sql.verdicts import UNLISTED, Verdict, ambiguous, data, query, split, target, undone
+from workers.errors import Matter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-
-def _retry(reason: str) -> Verdict:
-    return Verdict(ErrorClass.RETRY, reason, undone=True)
-
-
-def _data(reason: str) -> Verdict:
-    return Verdict(ErrorClass.ISOLATE, reason)
-
-
-def _query(reason: str) -> Verdict:
-    return Verdict(ErrorClass.HOLD, reason)
-
-
-def _target(reason: str) -> Verdict:
-    return Verdict(ErrorClass.HOLD, reason, HoldLevel.CONNECTOR)
-
-
-TOO_LARGE = Verdict(ErrorClass.SPLIT, "the statement is beyond one of SQLite's limits")
-SEVERAL = _query("the query is more than one statement")
-REPEATED = _data("a row with this unique key is already there")
+TOO_LARGE = split("the statement is beyond one of SQLite's limits")
+SEVERAL = query("the query is more than one statement")
+REPEATED = data("a row with this unique key is already there", Matter.UNIQUE_KEY)
 
 VERDICTS: Mapping[str, Verdict] = {
-    "SQLITE_BUSY": _retry("another process holds the database's lock"),
-    "SQLITE_LOCKED": _retry("another session holds a table's lock"),
-    "SQLITE_PROTOCOL": _retry("the database's lock could not be had"),
-    "SQLITE_NOMEM": _retry("there is no memory left"),
-    "SQLITE_INTERRUPT": Verdict(
-        ErrorClass.AMBIGUOUS, "the statement took longer than the connector's statement timeout"
-    ),
-    "SQLITE_IOERR": Verdict(ErrorClass.AMBIGUOUS, "the file system failed"),
+    "SQLITE_BUSY": undone("another process holds the database's lock"),
+    "SQLITE_LOCKED": undone("another session holds a table's lock"),
+    "SQLITE_PROTOCOL": undone("the database's lock could not be had"),
+    "SQLITE_NOMEM": undone("there is no memory left"),
+    "SQLITE_INTERRUPT": ambiguous("the statement took longer than the connector's statement timeout"),
+    "SQLITE_IOERR": ambiguous("the file system failed"),
     "SQLITE_TOOBIG": TOO_LARGE,
-    "SQLITE_CONSTRAINT": _data("a row breaks a constraint"),
-    "SQLITE_CONSTRAINT_CHECK": _data("a row breaks a check constraint"),
-    "SQLITE_CONSTRAINT_FOREIGNKEY": _data("a foreign key points at a row that is not there, or others at this row"),
-    "SQLITE_CONSTRAINT_NOTNULL": _data("a value is missing that its column needs"),
+    "SQLITE_CONSTRAINT": data("a row breaks a constraint"),
+    "SQLITE_CONSTRAINT_CHECK": data("a row breaks a check constraint"),
+    "SQLITE_CONSTRAINT_FOREIGNKEY": data("a foreign key points at a row that is not there, or others at this row"),
+    "SQLITE_CONSTRAINT_NOTNULL": data("a value is missing that its column needs"),
     "SQLITE_CONSTRAINT_PRIMARYKEY": REPEATED,
     "SQLITE_CONSTRAINT_ROWID": REPEATED,
     "SQLITE_CONSTRAINT_UNIQUE": REPEATED,
-    "SQLITE_CONSTRAINT_TRIGGER": _data("a trigger refused the row"),
-    "SQLITE_CONSTRAINT_DATATYPE": _data("a value does not fit its column's type"),
-    "SQLITE_MISMATCH": _data("a value does not fit its column's type"),
-    "SQLITE_AUTH": _query("the query does what no query may do"),
-    "SQLITE_READONLY": _target("the file or its folder cannot be written"),
-    "SQLITE_PERM": _target("the file cannot be read or written"),
-    "SQLITE_CANTOPEN": _target("the file does not exist or cannot be opened"),
-    "SQLITE_FULL": _target("the disk is full"),
-    "SQLITE_CORRUPT": _target("the file is damaged"),
-    "SQLITE_NOTADB": _target("the file is no SQLite database"),
+    "SQLITE_CONSTRAINT_TRIGGER": data("a trigger refused the row"),
+    "SQLITE_CONSTRAINT_DATATYPE": data("a value does not fit its column's type"),
+    "SQLITE_MISMATCH": data("a value does not fit its column's type"),
+    "SQLITE_AUTH": query("the query does what no query may do"),
+    "SQLITE_READONLY": target("the file or its folder cannot be written"),
+    "SQLITE_PERM": target("the file cannot be read or written"),
+    "SQLITE_CANTOPEN": target("the file does not exist or cannot be opened"),
+    "SQLITE_FULL": target("the disk is full"),
+    "SQLITE_CORRUPT": target("the file is damaged"),
+    "SQLITE_NOTADB": target("the file is no SQLite database"),
 }
 
 # SQLITE_ERROR, in this order. What is found while the query is read is its own fault; the rest is found in a row.
 TEXTS = (
-    (re.compile(r"no such table"), _query("a table does not exist")),
-    (re.compile(r"has no column named|no such column"), _query("a column does not exist")),
-    (re.compile(r"no such function"), _query("a function does not exist")),
-    (re.compile(r"syntax error|incomplete input|unrecognized token"), _query("the query is no valid SQL")),
+    (re.compile(r"no such table"), query("a table does not exist")),
+    (re.compile(r"has no column named|no such column"), query("a column does not exist")),
+    (re.compile(r"no such function"), query("a function does not exist")),
+    (
+        re.compile(r"syntax error|incomplete input|unrecognized token"),
+        query("the statement is no valid SQL: the query is wrong, or the values leave a part of it empty"),
+    ),
     (
         re.compile(r"values for \d+ columns|has \d+ columns but"),
-        _query("there are more or fewer values than columns"),
+        query("there are more or fewer values than columns"),
     ),
-    (re.compile(r"ON CONFLICT clause does not match"), _query("ON CONFLICT names columns that have no unique key")),
+    (re.compile(r"ON CONFLICT clause does not match"), query("ON CONFLICT names columns that have no unique key")),
     (re.compile(r"too many|too large|too deep|maximum depth"), TOO_LARGE),
-    (re.compile(r"malformed JSON|bad JSON path"), _data("a value is no valid JSON")),
-    (re.compile(r"integer overflow"), _data("a number is out of range")),
+    (re.compile(r"pattern too complex|ESCAPE expression"), data("a pattern is wrong or too long")),
+    (re.compile(r"malformed JSON|JSON path|JSON cannot hold"), data("a value is no valid JSON")),
+    (re.compile(r"integer overflow"), data("a number is out of range")),
 )
-OTHER = _query("the query is wrong for this database")
+OTHER = query("the query is wrong for this database")
 
 
 # Python knows the names of most codes; an extended one that it does not know is told by its primary one.

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.sql.link import Link, surprise, without_nul
 from workers.connectors.sql.sqlite import errors as sqlite_errors
+from workers.connectors.sql.sqlite.session import set_up
+from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
 from workers.connectors.sql.verdicts import Phase, Verdict, judge
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -37,7 +39,7 @@ class SqliteLink(Link):
         self._deadline = float("inf")
         connection.set_progress_handler(self._late, INSTRUCTIONS)
         self._busy: float | None = None
-        _set_up(connection)
+        set_up(connection)
 
     def begin(self, lock: str | None, patience: float) -> None:  # noqa: ARG002 - the file has one lock for all lanes
         """As `Link.begin`."""
@@ -121,25 +123,20 @@ def connect(target: Target) -> SqliteLink:
             check_same_thread=False,  # the pool hands a link to one thread at a time
         )
         return SqliteLink(connection, path, target)
-    except Exception as error:  # noqa: BLE001 - the module raises more than its own errors; callers know only ours
+    except Exception as error:
         if connection is not None:
             connection.close()
+        if isinstance(error, TargetError):
+            raise
         raise _judge(error, Phase.CONNECT) from None
 
 
 def _path(target: Target) -> Path:
-    place = address(target, frozenset())
+    place = address(target, OPTIONS)
     if place.host or not place.database or place.database == ":memory:":
         reason = f"the URL of connector {target.key!r} names no file; expected sqlite:///path or sqlite:////path"
         raise TargetError(ErrorClass.HOLD, "sqlite url", reason, level=HoldLevel.CONNECTOR)
     return Path(place.database)
-
-
-def _set_up(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")  # readers do not stop the writer, nor it them
-    connection.execute("PRAGMA synchronous = FULL")  # a lane is trimmed after COMMIT: it must be on the disk
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

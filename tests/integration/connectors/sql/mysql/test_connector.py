@@ -13,6 +13,7 @@ from tests.servers.rows import Database
 from workers.connectors import connect
 from workers.connectors.sql import link as links
 from workers.connectors.sql.mysql import link as mysql
+from workers.connectors.sql.mysql.session import SQL_MODES
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def test_the_session_is_what_the_rules_ask_for(target: Target) -> None:
     names = ("tx_isolation", "character_set_client", "character_set_connection", "max_statement_time")
     assert [variable(session, name) for name in names] == ["READ-COMMITTED", "utf8mb4", "utf8mb4", 4.0]
     assert [variable(session, name) for name in ("innodb_lock_wait_timeout", "lock_wait_timeout")] == [3, 3]
-    assert set(str(variable(session, "sql_mode")).split(",")) == set(mysql.SQL_MODES)
+    assert set(str(variable(session, "sql_mode")).split(",")) == set(SQL_MODES)
     session.discard()
 
 

@@ -38,6 +38,22 @@ SCHEMA = (
     "CREATE TABLE parts (id INT) PARTITION BY RANGE (id) (PARTITION p VALUES LESS THAN (10))",
     "CREATE TABLE watched (id INT)",
     "CREATE TRIGGER refuse BEFORE INSERT ON watched FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'",
+    "CREATE TABLE signals (state CHAR(5), errno INT, v VARCHAR(9))",
+    (
+        "CREATE TRIGGER say BEFORE INSERT ON signals FOR EACH ROW BEGIN"
+        " IF NEW.v = 'own' THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 5001; END IF;"
+        " IF NEW.v = 'server' THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1290; END IF;"
+        " IF NEW.v = 'lost' THEN SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 2013; END IF;"
+        " IF NEW.v = 'high' THEN SIGNAL SQLSTATE '45999' SET MYSQL_ERRNO = 60000; END IF;"
+        " IF NEW.v = 'named' THEN SIGNAL SQLSTATE 'CRM01' SET MYSQL_ERRNO = 1045; END IF;"
+        " IF NEW.v = 'none' THEN SIGNAL SQLSTATE '02000'; END IF;"
+        " IF NEW.v = 'case' THEN CASE NEW.errno WHEN 1 THEN SET @x = 1; END CASE; END IF; END"
+    ),
+    "CREATE TABLE full_up (id TINYINT AUTO_INCREMENT PRIMARY KEY, v INT)",
+    "INSERT INTO full_up VALUES (127, 1)",
+    "CREATE SEQUENCE few START 2 MAXVALUE 2 MINVALUE 1",
+    "SELECT NEXTVAL(few)",
+    "CREATE VIEW european AS SELECT id, name FROM t WHERE name = 'eu' WITH CHECK OPTION",
     "CREATE TABLE looping (id INT)",
     "CREATE TRIGGER again AFTER INSERT ON looping FOR EACH ROW INSERT INTO looping VALUES (2)",
     "CREATE VIEW both_of AS SELECT t.id AS a, parents.id AS b FROM t JOIN parents",
@@ -99,6 +115,20 @@ def run(connector: Connector, statement: str) -> TargetError:
         (4025, ISOLATE, "INSERT INTO t (id, data) VALUES (2, '{')"),
         (1526, ISOLATE, "INSERT INTO parts VALUES (11)"),
         (1644, ISOLATE, "INSERT INTO watched VALUES (1)"),
+        (5001, ISOLATE, "INSERT INTO signals (v) VALUES ('own')"),
+        (1290, ISOLATE, "INSERT INTO signals (v) VALUES ('server')"),
+        (2013, ISOLATE, "INSERT INTO signals (v) VALUES ('lost')"),
+        (60000, ISOLATE, "INSERT INTO signals (v) VALUES ('high')"),
+        (1045, ISOLATE, "INSERT INTO signals (v) VALUES ('named')"),
+        (1643, ISOLATE, "INSERT INTO signals (v) VALUES ('none')"),
+        (1339, ISOLATE, "INSERT INTO signals (v, errno) VALUES ('case', 2)"),
+        (1139, ISOLATE, "INSERT INTO t (id) VALUES ('x' REGEXP '(')"),
+        (1242, ISOLATE, "INSERT INTO t (id) VALUES ((SELECT 2 UNION SELECT 3))"),
+        (1369, ISOLATE, "INSERT INTO european VALUES (2, 'us')"),
+        (1267, ISOLATE, "DELETE FROM t WHERE latin = 'Жанна'"),
+        (1270, ISOLATE, "DELETE FROM t WHERE latin IN ('ann', '😀')"),
+        (167, HOLD, "INSERT INTO full_up (v) VALUES (2)"),
+        (4084, HOLD, "INSERT INTO t (id) VALUES (NEXTVAL(few))"),
         (1146, HOLD, "INSERT INTO nowhere VALUES (1)"),
         (1054, HOLD, "INSERT INTO t (nothing) VALUES (1)"),
         (1064, HOLD, "INSERT INTO"),

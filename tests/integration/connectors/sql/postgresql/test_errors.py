@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ISOLATE, SPLIT, RETRY, AMBIGUOUS = ErrorClass.ISOLATE, ErrorClass.SPLIT, ErrorClass.RETRY, ErrorClass.AMBIGUOUS
 HOLD = ErrorClass.HOLD
 
+LARGE = "INSERT INTO guarded (region) SELECT string_agg(md5(i::text), '') FROM generate_series(1, 400) i"
 SCHEMA = """
 CREATE TABLE parents (id int PRIMARY KEY);
 INSERT INTO parents VALUES (1);
@@ -37,6 +38,20 @@ CREATE VIEW positive AS SELECT id, n FROM t WHERE id > 0 WITH CHECK OPTION;
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no: %', NEW.id; END $$;
 CREATE TABLE watched (id int);
 CREATE TRIGGER refuse BEFORE INSERT ON watched FOR EACH ROW EXECUTE FUNCTION refuse();
+CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.code = 'assert' THEN ASSERT false; END IF;
+    IF NEW.code = 'case' THEN CASE 1 WHEN 2 THEN NULL; END CASE; END IF;
+    IF NEW.code = 'strict' THEN SELECT id INTO STRICT NEW.n FROM parents WHERE id = 99; END IF;
+    RAISE EXCEPTION 'no' USING ERRCODE = NEW.code; END $$;
+CREATE TABLE said (code text, n int);
+CREATE TRIGGER say BEFORE INSERT ON said FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TABLE guarded (id int, region text, q tsquery, path jsonpath);
+CREATE INDEX ON guarded (region);
+CREATE POLICY eu ON guarded USING (true) WITH CHECK (region IS NULL OR region <> 'us');
+ALTER TABLE guarded ENABLE ROW LEVEL SECURITY;
+ALTER TABLE guarded FORCE ROW LEVEL SECURITY;
+CREATE TABLE used_up (id smallint GENERATED ALWAYS AS IDENTITY (START 32767), v int);
+INSERT INTO used_up (v) VALUES (1);
 CREATE PROCEDURE committing() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$;
 """
 
@@ -87,6 +102,30 @@ def run(connector: Connector, statement: str) -> TargetError:
         ("21000", ISOLATE, "INSERT INTO t (id) VALUES (5), (5) ON CONFLICT (id) DO UPDATE SET n = 1"),
         ("44000", ISOLATE, "INSERT INTO positive (id) VALUES (-1)"),
         ("P0001", ISOLATE, "INSERT INTO watched VALUES (1)"),
+        ("CRM01", ISOLATE, "INSERT INTO said VALUES ('CRM01')"),
+        ("45000", ISOLATE, "INSERT INTO said VALUES ('45000')"),
+        ("57P01", ISOLATE, "INSERT INTO said VALUES ('57P01')"),
+        ("42501", ISOLATE, "INSERT INTO said VALUES ('42501')"),
+        ("XX000", ISOLATE, "INSERT INTO said VALUES ('XX000')"),
+        ("HV000", ISOLATE, "INSERT INTO said VALUES ('HV000')"),
+        ("38000", ISOLATE, "INSERT INTO said VALUES ('38000')"),
+        ("39000", ISOLATE, "INSERT INTO said VALUES ('39000')"),
+        ("40001", RETRY, "INSERT INTO said VALUES ('40001')"),
+        ("P0004", ISOLATE, "INSERT INTO said VALUES ('assert')"),
+        ("20000", ISOLATE, "INSERT INTO said VALUES ('case')"),
+        ("P0002", ISOLATE, "INSERT INTO said VALUES ('strict')"),
+        ("42501", ISOLATE, "INSERT INTO guarded (region) VALUES ('us')"),
+        ("42601", ISOLATE, "INSERT INTO guarded (q) VALUES ('a b')"),
+        ("42601", ISOLATE, "INSERT INTO guarded (q) VALUES (to_tsquery('simple', 'a b'))"),
+        ("42601", ISOLATE, "INSERT INTO guarded (path) VALUES ('$..[')"),
+        ("21000", ISOLATE, "INSERT INTO guarded (id) VALUES ((SELECT 1 UNION SELECT 2))"),
+        (
+            "54000",
+            ISOLATE,
+            LARGE,
+        ),
+        ("2200H", HOLD, "INSERT INTO used_up (v) VALUES (2)"),
+        ("42P18", HOLD, "SELECT ARRAY[]"),
         ("54001", SPLIT, f"SELECT {'+'.join('1' * 60_000)}"),
         ("54011", SPLIT, f"SELECT {','.join('1' * 1700)}"),
         ("42P01", HOLD, "INSERT INTO nowhere VALUES (1)"),
@@ -112,6 +151,24 @@ def test_a_query_that_fails(connector: Connector, code: str, error_class: ErrorC
     if error_class is HOLD:
         assert error.level is HoldLevel.INTEGRATION
     assert "no rule" not in error.reason
+
+
+@pytest.mark.parametrize(
+    ("part", "statement"),
+    [
+        ("row security", "INSERT INTO guarded (region) VALUES ('us')"),
+        ("a subquery gives several rows", "INSERT INTO guarded (id) VALUES ((SELECT 1 UNION SELECT 2))"),
+        ("the same row twice", "INSERT INTO t (id) VALUES (5), (5) ON CONFLICT (id) DO UPDATE SET n = 1"),
+        (
+            "larger than an index",
+            LARGE,
+        ),
+        ("no numbers left", "INSERT INTO used_up (v) VALUES (2)"),
+        ("stands without quotes", "INSERT INTO t (id) VALUES (true)"),
+    ],
+)
+def test_a_code_that_stands_for_several_things_is_told_apart(connector: Connector, part: str, statement: str) -> None:
+    assert part in run(connector, statement).reason
 
 
 def test_names_from_the_schema_are_told(connector: Connector) -> None:

@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from workers.connectors.sql.mysql.link import connect
+from workers.connectors.sql.verdicts import Phase
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -49,8 +52,6 @@ class _Object(NamedTuple):
 
 def what_would_stay(target: Target, statements: Iterable[str]) -> str:
     """Why a rollback would not undo these statements, as a sentence; "" where it would. TargetError."""
-    if target.dialect != "mysql":
-        return ""
     objects = _look(target)
     return (
         "this database has too many objects to be looked through" if objects is None else _reached(objects, statements)
@@ -59,10 +60,6 @@ def what_would_stay(target: Target, statements: Iterable[str]) -> str:
 
 def _look(target: Target) -> list[_Object] | None:
     """None where the server's packet could not hold them all."""
-    # The driver takes 50 ms to load, and no other dialect needs it.
-    from workers.connectors.sql.mysql.link import connect  # noqa: PLC0415
-    from workers.connectors.sql.verdicts import Phase  # noqa: PLC0415
-
     link = connect(target)
     try:
         count, _, listed = link.value(_UNCUT, _LOOK).partition(";")

@@ -1,0 +1,81 @@
+"""One vendor is one folder, one record and one line: nobody else knows which databases there are."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from workers.connectors.contract import Target
+from workers.connectors.sql.url import address
+from workers.connectors.sql.vendors import VENDORS, vendor_of
+from workers.errors import TargetError
+from workers.settings.urls import UrlError, check_database, check_options, dialect_of, split
+
+WORKERS = Path(__file__).resolve().parents[3] / "workers"
+OWN_DATABASES = ("templates", "ledger", "cli/demo")
+"""Rooms that have dialects of their own: the compiler's, those of the ledger, and the demonstration's one database."""
+
+
+def test_nobody_else_names_a_vendor() -> None:
+    """A comparison with a dialect's name is a place that another database would fall through."""
+    vendors = [WORKERS / "connectors/sql" / scheme for scheme in VENDORS]
+    rooms = [*vendors, *(WORKERS / name for name in OWN_DATABASES)]
+    found = [
+        f"{path.relative_to(WORKERS)}:{node.lineno}: {node.value!r}"
+        for path in sorted(WORKERS.rglob("*.py"))
+        if not any(path.is_relative_to(room) for room in rooms)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in VENDORS
+    ]
+    assert [each for each in found if "memory.py" not in each] == []
+
+
+@pytest.mark.parametrize("scheme", VENDORS)
+def test_a_vendor_is_whole(scheme: str) -> None:
+    vendor = vendor_of(scheme)
+    assert vendor.scheme == scheme
+    assert vendor.position.create.startswith("CREATE TABLE segsync_position ")
+    assert "{lane}" in vendor.position.make
+    assert f'url = "{scheme}://' in vendor.preset.connector
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u@h/d",
+        "mysql://u:@h/d",
+        "mysql://u@[::1]:3306/d",
+        "mysql://u@/d?unix_socket=/run/s",
+        "mysql://u@h/d?ssl_disabled=true",
+        "mysql://u@h/d?ssl_disabled=1",
+        "mysql://u@h/d?charset=latin1",
+        "mysql://u@h/d?ssl_ca=a&ssl_ca=b",
+        "mysql://user%40corp@h/d",
+        "postgresql://u:@h/d",
+        "postgresql://u@/d?host=/tmp/s",
+        "postgresql://u@h/d?sslmode=verify-full",
+        "postgresql://u@h/d?sslmode=maybe",
+        "postgresql://u@h/d?sslcompression=1",
+        "postgresql://u:secret@h/d",
+        "postgresql://u@h:0/d",
+        "sqlite:///x.db",
+        "sqlite:///x.db?mode=ro",
+    ],
+)
+def test_a_url_that_check_takes_is_taken_when_it_connects(url: str) -> None:
+    try:
+        parts = split(url)
+        dialect = dialect_of(parts.scheme)
+        check_database(parts)
+        check_options(parts)
+        checked = True
+    except UrlError:
+        checked, dialect = False, url.partition(":")[0]
+    try:
+        address(Target("crm", dialect, url), VENDORS[dialect].options)
+        connects = True
+    except TargetError:
+        connects = False
+    assert checked == connects

@@ -1,0 +1,80 @@
+"""What a tag may cut in two: no pair of characters that means something together, from whichever side one looks."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.templates.rendering import SEGMENT, compiled, mistakes, rows
+
+ALL = ("mysql", "postgresql", "sqlite", "mssql", "oracle", "clickhouse")
+PAIRS = ["--", "/*", "//", "@'", '@"', "@`", "&'", "a'", "N'", "aa", "u&", "a@", "a#"]
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_no_tag_parts_what_means_something_together(dialect: str, pair: str) -> None:
+    """The second character begins a branch, or what follows one."""
+    left, right = pair[0], pair[1]
+    opened = f"SELECT 1 + {left}"
+    for cut in (f"{{if lead.a}}{right}x{{end}}", f"{{if lead.a}}{{end}}{right}x"):
+        assert mistakes(opened + cut, dialect, batch=False), cut
+
+
+@pytest.mark.parametrize(
+    ("dialect", "quotes"),
+    [
+        *((dialect, quotes) for dialect in ALL for quotes in ("''", '""')),
+        *((dialect, "``") for dialect in ("mysql", "sqlite", "clickhouse")),
+        ("mssql", "[]"),
+        ("sqlite", "[]"),
+    ],
+)
+def test_no_tag_parts_two_quotes(dialect: str, quotes: str) -> None:
+    """Two of them are one inside, be it of a literal or of a name."""
+    opening, closing = quotes[0], quotes[1]
+    template = f"SELECT {opening}a{closing}{{if lead.a}}{closing}b{closing}{{end}}"
+
+    assert mistakes(template, dialect, batch=False)
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize(
+    "inside", ["/{if lead.a}*{end}", "*{if lead.a}/{end}", "/{if lead.a}{end}* x", "/ /{if 1}*{end}"]
+)
+def test_in_a_comment_no_tag_parts_what_begins_or_ends_one(dialect: str, inside: str) -> None:
+    """PostgreSQL, ClickHouse and SQL Server count comments in comments: the text after them would change sides."""
+    found = mistakes(f"SELECT 1 /* {inside} */ , '{{lead.x}}' /* */", dialect, batch=False)
+
+    assert "directly before a tag could" in found[0]
+
+
+def test_a_comment_may_hold_tags_and_slashes() -> None:
+    query = compiled("SELECT 1 /* a / b {if lead.a}see x/y {else}* {end}*/", "postgresql", batch=False)
+
+    assert query.render(rows({"a": 1}), SEGMENT) == ["SELECT 1 /* a / b see x/y */"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "template"),
+    [
+        ("mysql", "SELECT `a{if lead.x}b{end}`"),
+        ("postgresql", 'SELECT "set_{if lead.x}config{end}"(1)'),
+        ("mssql", "SELECT [a{if lead.x}b{end}]"),
+        ("sqlite", 'SELECT "{for $x = lead.y}a{end}"'),
+    ],
+)
+def test_a_name_in_quotes_stands_whole(dialect: str, template: str) -> None:
+    """A name of two halves could be any name."""
+    assert "a tag inside a name" in mistakes(template, dialect, batch=False)[0]
+
+
+@pytest.mark.parametrize("variable", ["@'{lead.x}'", '@"{lead.x}"', "@`{lead.x}`"])
+def test_no_data_names_a_variable(variable: str) -> None:
+    assert "inside a variable's name" in mistakes(f"SELECT {variable}", "mysql", batch=False)[0]
+    assert compiled("SELECT @'a', @`b`, '{lead.x}'", "mysql", batch=False)
+
+
+@pytest.mark.parametrize("parameter", ["?", "?1", ":a", "@a", "$a", "#a", "$a::b", "@a('{lead.x}')"])
+def test_sqlite_gets_no_parameters(parameter: str) -> None:
+    """SQLite takes `@a(…)` for one name up to the bracket, a literal in it and what stands in that included."""
+    assert "a parameter of sqlite" in mistakes(f"SELECT {parameter}", "sqlite", batch=False)[0]

@@ -1,0 +1,134 @@
+"""Names that no query may hold, in every spelling that the database looks them up by, and INTO in its places only."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.templates.rendering import compiled, mistakes
+from workers.templates import QueryKind
+
+CALL = frozenset({"call"})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("postgresql", "SELECT \"set_config\"('a', 'b', false)"),
+        ("postgresql", "SELECT pg_catalog.\"set_config\" ('a', 'b', false)"),
+        ("postgresql", "SELECT U&\"set\\005Fconfig\"('a', 'b', false)"),
+        ("postgresql", "SELECT set_config/* */('a', 'b', false)"),
+        ("postgresql", "UPDATE pg_settings SET setting = 'off' WHERE name = 'x'"),
+        ("postgresql", 'UPDATE pg_catalog."pg_settings" SET setting = 1'),
+        ("postgresql", "SELECT query_to_xml('DELETE FROM t', true, true, '')"),
+        ("postgresql", "SELECT * FROM dblink('x', 'DELETE FROM t') AS a (b int)"),
+        ("postgresql", "SELECT dblink_exec('x', 'DELETE FROM t')"),
+        ("postgresql", "SELECT * FROM crosstab('SELECT {segment_id}') AS a (b int)"),
+        ("postgresql", "SELECT * FROM crosstab3('SELECT 1')"),
+        ("postgresql", "SELECT ts_stat('SELECT 1')"),
+        ("postgresql", "SELECT pg_terminate_backend(1)"),
+        ("postgresql", "SELECT pg_advisory_unlock_all -- \n ()"),
+        ("postgresql", "SELECT lo_import('/x')"),
+        ("postgresql", "SELECT pg_reload_conf{if segment_id}(){end}"),
+        ("mysql", "SELECT `release_lock`('x')"),
+        ("mysql", "SELECT `RELEASE_lock` ('x')"),
+        ("mysql", "SELECT rélease_löck('x')"),
+        ("mysql", "SELECT `rélease_lock`('x')"),
+        ("mysql", "SELECT load_file/**/('x')"),
+        ("sqlite", "SELECT \"load_extension\"('x')"),
+        ("sqlite", "SELECT [load_extension]('x')"),
+        ("sqlite", "SELECT eval('x')"),
+        ("mssql", "EXEC [sp_executesql] N'COMMIT'"),
+        ("mssql", "EXEC sys.\"SP_ExecuteSQL\" N'COMMIT'"),
+        ("mssql", "EXEC/* */('DELETE FROM t WHERE a = {segment_id}')"),
+        ("mssql", "EXEC -- a\n ('DELETE FROM t')"),
+        ("mssql", "EXEC{if segment_id} ('DELETE FROM t'){end}"),
+        ("mssql", "EXEC [xp_cmdshell] 'x'"),
+        ("mssql", "SELECT * FROM OPENQUERY(s, 'DELETE FROM t')"),
+        ("mssql", "SELECT * FROM [openrowset] (BULK 'x', SINGLE_CLOB) AS a"),
+        ("mssql", "UPDATE STATISTICS t"),
+        ("mssql", "UPDATE /* x */ statistics t"),
+        ("mssql", "DELETE FROM t BULK INSERT u FROM 'x'"),
+        ("oracle", "SELECT DBMS_XMLGEN.getxml('SELECT 1 FROM dual') FROM dual"),
+        ("oracle", 'SELECT "DBMS_SQL".execute(1) FROM dual'),
+        ("clickhouse", "INSERT INTO FUNCTION file('x') SELECT 1"),
+        ("clickhouse", "INSERT INTO TABLE FUNCTION remote('x', a.b) SELECT 1"),
+        ("clickhouse", "SELECT * FROM jdbc('x', 'DELETE FROM t')"),
+        ("clickhouse", "SELECT * FROM `exec\\u0075table`('x')"),
+    ],
+)
+def test_a_name_is_compared_as_the_database_compares_it(dialect: str, statement: str) -> None:
+    """In quotes or not, in any case, with accents that MySQL does not see, behind comments, before a tag."""
+    assert mistakes(statement, dialect, QueryKind.CLEAR, allow=CALL)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("postgresql", "SELECT pg_typeof(1), \"pg_column_size\"('a'), pg_sleep(1)"),
+        ("postgresql", "INSERT INTO pg_members (pg_id, url, file, eval) VALUES ({segment_id}, 1, 2, 3)"),
+        ("mysql", "UPDATE t SET get_lock = {segment_id}, load_file = 'x', `lock` = 1, sleep = SLEEP(0)"),
+        ("sqlite", 'UPDATE t SET eval = {segment_id}, "edit" = 1'),
+        ("mssql", "EXEC dbo.sync_member {segment_id}"),
+        ("mssql", "INSERT INTO t (openquery) VALUES ({segment_id})"),
+        ("oracle", "SELECT DBMS_LOB.SUBSTR(a, 10), UTL_RAW.CAST_TO_RAW('a') FROM t"),
+        ("clickhouse", "INSERT INTO t (url, file) SELECT url, file FROM u WHERE remote = {segment_id}"),
+    ],
+)
+def test_what_only_looks_like_one_may_stand(dialect: str, statement: str) -> None:
+    compiled(statement, dialect, QueryKind.CLEAR, allow=CALL)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("mysql", "SELECT {segment_id} AS merge INTO OUTFILE 'x'"),
+        ("mysql", "SELECT {segment_id} merge INTO OUTFILE 'x'"),
+        ("mysql", "SELECT f(1) `merge` INTO @a"),
+        ("mysql", "SELECT replace/**/('a', 'b', 'c') INTO @a"),
+        ("mysql", "SELECT replace{if segment_id}('a', 'b', 'c'){end} INTO @a"),
+        ("mysql", "INSERT IGNORE INTO t SELECT 1 INTO @a"),
+        ("postgresql", "SELECT {segment_id} AS merge INTO newt"),
+        ("postgresql", "SELECT f(1) merge INTO newt"),
+        ("postgresql", "WITH a AS (SELECT 1) SELECT f(1) merge INTO newt FROM a"),
+        ("postgresql", "WITH merge AS (SELECT 1) SELECT 1 INTO newt"),
+        ("postgresql", "WITH a AS (SELECT 1), merge AS (SELECT 1) SELECT 1 INTO newt"),
+        ("postgresql", "WITH a AS (SELECT 1) SELECT 1 merge INTO newt"),
+        ("postgresql", "SELECT (merge) INTO newt FROM merge"),
+        ("mssql", "SELECT 1 AS output INTO newt"),
+        ("mssql", "WITH a AS (SELECT 1 AS x) SELECT x output INTO newt FROM a"),
+        ("mssql", "INSERT INTO t SELECT 1 AS output INTO newt"),
+        ("mssql", "SELECT TOP (1) a INTO newt FROM t"),
+        ("oracle", "SELECT 1 AS log errors INTO newt FROM dual"),
+        ("oracle", "INSERT ALL INTO t VALUES (1) SELECT 1 INTO newt FROM dual"),
+        ("sqlite", "INSERT OR IGNORE INTO t SELECT 1 OR INTO newt"),
+    ],
+)
+def test_into_stands_where_rows_are_written_and_nowhere_else(dialect: str, statement: str) -> None:
+    found = mistakes(statement, dialect, QueryKind.CLEAR)
+
+    assert any("SELECT … INTO makes a table, a file or a variable" in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statement"),
+    [
+        ("mysql", "INSERT LOW_PRIORITY IGNORE INTO t VALUES ({segment_id})"),
+        ("mysql", "REPLACE INTO t SELECT merge FROM u"),
+        (
+            "postgresql",
+            "WITH a AS (INSERT INTO t VALUES (1) RETURNING x), b AS (SELECT 1) INSERT INTO u SELECT x FROM a",
+        ),
+        ("postgresql", "WITH a (x, y) AS (SELECT 1, 2) MERGE INTO t USING a ON true WHEN MATCHED THEN DELETE"),
+        ("sqlite", "INSERT OR REPLACE INTO t VALUES ({segment_id})"),
+        ("sqlite", "WITH a AS (SELECT 1) REPLACE INTO t SELECT * FROM a"),
+        ("mssql", "INSERT TOP ({segment_id}) PERCENT INTO t SELECT 1"),
+        ("mssql", "DELETE FROM t OUTPUT deleted.a, deleted.b INTO log WHERE a = {segment_id}"),
+        ("mssql", "UPDATE t SET a = 1 OUTPUT inserted.a AS b INTO @log (b) WHERE c = {segment_id}"),
+        ("mssql", "INSERT INTO t (a) OUTPUT inserted.a INTO log VALUES ({segment_id})"),
+        ("oracle", "INSERT INTO t SELECT {segment_id} FROM dual LOG ERRORS INTO bad ('x') REJECT LIMIT UNLIMITED"),
+        ("oracle", "INSERT FIRST WHEN a = 1 THEN INTO t VALUES (1) ELSE INTO u VALUES (2) SELECT 1 a FROM dual"),
+        ("clickhouse", "INSERT INTO TABLE t VALUES ({segment_id})"),
+    ],
+)
+def test_into_may_stand_where_rows_are_written(dialect: str, statement: str) -> None:
+    compiled(statement, dialect, QueryKind.CLEAR)

@@ -1,0 +1,89 @@
+"""PyMySQL's connection: the parts of its inside that we cannot do without, and how one is opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+from pymysql.protocol import MysqlPacket
+
+from workers.connectors.sql.mysql.vendor import OPTIONS, SWITCH
+from workers.connectors.sql.url import Address, address
+
+if TYPE_CHECKING:
+    from workers.connectors.contract import Target
+
+
+class Packet(MysqlPacket):  # type: ignore[misc]  # PyMySQL has no type hints
+    """A packet whose error keeps all that the server says of it."""
+
+    def raise_for_error(self) -> None:
+        """As PyMySQL's, which drops the SQLSTATE in some versions, and reads codes from 32768 on as negative."""
+        try:
+            super().raise_for_error()
+        except pymysql.Error as error:
+            data = bytes(self.get_all_data())
+            error.args = (int.from_bytes(data[1:3], "little"), *error.args[1:])
+            error.sqlstate = data[4:9].decode(errors="replace") if data[3:4] == b"#" else ""
+            raise
+
+
+class Connection(pymysql.Connection):  # type: ignore[misc]  # PyMySQL has no type hints
+    """PyMySQL's connection, as far as we use it."""
+
+    def _read_packet(self, packet_type: type[MysqlPacket] | None = None) -> MysqlPacket:
+        # The default must be ours: only so does an error keep its SQLSTATE whatever the driver's version.
+        return super()._read_packet(packet_type or Packet)
+
+    def limit(self, seconds: float) -> None:
+        """Seconds that one read or write may take from now on."""
+        self._read_timeout = self._write_timeout = seconds
+
+    def run(self, statement: bytes) -> int:
+        """Sends one statement as it stands and drains all its results; returns the affected rows of the last."""
+        rows: int = self.query(statement)
+        while self._result is not None and self._result.has_next:
+            rows = self.next_result()
+        return rows
+
+    def row(self, statement: str) -> tuple[Any, ...]:
+        """The first row of a statement's only result."""
+        self.run(statement.encode())
+        row: tuple[Any, ...] = self._result.rows[0]
+        return row
+
+    @property
+    def socket_number(self) -> int | None:
+        """The socket's file descriptor; None where it is closed."""
+        return None if self._sock is None else int(self._sock.fileno())
+
+    def hang_up(self) -> None:
+        """Closes the socket without the goodbye that `close` sends."""
+        self._force_close()
+
+
+def open_connection(target: Target) -> Connection:
+    """A new connection, logged in and not set up; raises whatever PyMySQL raises, and TargetError for a wrong URL."""
+    place = address(target, OPTIONS)
+    return Connection(
+        host=place.host,
+        port=place.port or 0,
+        user=place.user,
+        # As bytes: PyMySQL would take text for Latin-1.
+        password=(target.password or "").encode(),
+        database=place.database,
+        charset="utf8mb4",
+        # Transactions are opened by START TRANSACTION; after anything that ends one the server's report then says so,
+        # while without autocommit the next one would have begun unseen.
+        autocommit=True,
+        program_name=target.session_name,
+        connect_timeout=target.connect_timeout,
+        # Until the session is set up; then `limit` says what a statement may take.
+        read_timeout=target.connect_timeout,
+        write_timeout=target.connect_timeout,
+        **_options(place),
+    )
+
+
+def _options(place: Address) -> dict[str, str | bool]:
+    return {name: text == "true" if OPTIONS[name] == SWITCH else text for name, text in place.options.items()}

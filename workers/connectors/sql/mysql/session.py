@@ -1,0 +1,102 @@
+"""What gives a literal its meaning in MySQL and MariaDB: set in every session, and asserted.
+
+The server's, the database's and the account's own settings count for nothing here. The connection's character set is
+set by `SET NAMES` as it is opened; its collation is the server's own for utf8mb4, because a fixed one would fit the
+columns of some versions and not of others (1267).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from workers.connectors.sql.link import MARGIN
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.mysql.connection import Connection
+
+SQL_MODES = (
+    # What does not fit is refused, not bent; in tables without transactions, too.
+    "STRICT_TRANS_TABLES",
+    "STRICT_ALL_TABLES",
+    "ERROR_FOR_DIVISION_BY_ZERO",
+    # 0000-00-00 and 2026-00-10 are no dates, and neither is the time 24:00:00 in a datetime.
+    "NO_ZERO_DATE",
+    "NO_ZERO_IN_DATE",
+    # The key 0 is 0, and not the next number.
+    "NO_AUTO_VALUE_ON_ZERO",
+    # With those above, no laxer than MySQL's own default.
+    "ONLY_FULL_GROUP_BY",
+    "NO_ENGINE_SUBSTITUTION",
+)
+"""Exactly these. Not among them are ANSI_QUOTES and NO_BACKSLASH_ESCAPES, which would make our escaping wrong, and
+PIPES_AS_CONCAT, HIGH_NOT_PRECEDENCE and the like, with which a query would mean something else."""
+
+# A transaction that waits for another one's row says so (RETRY) before the statement's timeout says less (AMBIGUOUS).
+LOCK_SHARE = 0.8
+ALTERED = "although the session has set it; is there a proxy that changes sessions?"
+
+
+def pinned(target: Target) -> Mapping[str, str]:
+    """The session's variables, with the values that `SELECT @@name` then has."""
+    return {
+        "sql_mode": ",".join(sorted(SQL_MODES)),
+        "time_zone": zone(target.timezone),
+        "lc_time_names": "en_US",  # the months and days of STR_TO_DATE
+        "sql_auto_is_null": "0",  # else `WHERE id IS NULL` finds the row inserted last
+        "foreign_key_checks": "1",
+        "unique_checks": "1",
+        # A server's init_connect could have taken it away without the driver's noticing.
+        "autocommit": "1",
+    }
+
+
+def zone(name: str) -> str:
+    """A time zone as the server takes it: one that never changes needs no tables of time zones there.
+
+    >>> zone("UTC"), zone("Etc/GMT+5"), zone("Europe/Berlin")
+    ('+00:00', '-05:00', 'Europe/Berlin')
+    """
+    offset = timedelta(0) if name == "UTC" else ZoneInfo(name).utcoffset(None)
+    if offset is None:
+        return name
+    minutes = round(offset.total_seconds()) // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def set_up(connection: Connection, target: Target, *, mariadb: bool) -> tuple[int, int]:
+    """Sets what must hold in the session and asserts it; returns its id and the largest packet in bytes."""
+    expected = dict(pinned(target))
+    values = [f"{name} = {value if value.isdigit() else repr(value)}" for name, value in expected.items()]
+    connection.run(f"SET SESSION {', '.join([*values, *_limits(target, mariadb=mariadb)])}".encode())
+    # The isolation level cannot share a SET with other variables.
+    connection.run(b"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    expected["tx_isolation" if mariadb else "transaction_isolation"] = "READ-COMMITTED"
+    expected["character_set_client"] = expected["character_set_connection"] = "utf8mb4"
+    asked = ", ".join(f"@@{name}" for name in expected)
+    session, largest, *found = connection.row(f"SELECT CONNECTION_ID(), @@max_allowed_packet, {asked}")
+    for (name, value), kept in zip(expected.items(), found, strict=True):
+        _expect(name, value, str(kept))
+    connection.limit(target.statement_timeout + MARGIN)
+    return int(session), int(largest)
+
+
+def _limits(target: Target, *, mariadb: bool) -> list[str]:
+    wait = max(1, int(target.statement_timeout * LOCK_SHARE))
+    limits = [f"innodb_lock_wait_timeout = {wait}", f"lock_wait_timeout = {wait}"]
+    if mariadb:  # MySQL has a timeout for SELECT only
+        limits.append(f"max_statement_time = {target.statement_timeout:.3f}")
+    return limits
+
+
+def _expect(name: str, value: str, kept: str) -> None:
+    if name == "sql_mode":  # the server has an order of its own
+        kept = ",".join(sorted(kept.split(",")))
+    if kept != value:
+        reason = f"{name} is {kept!r} instead of {value!r} {ALTERED}"
+        raise TargetError(ErrorClass.HOLD, "mysql session", reason, level=HoldLevel.CONNECTOR)

@@ -1,0 +1,74 @@
+"""MySQL and MariaDB, as others see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.mysql.preset import PRESET
+from workers.connectors.sql.vendor import PositionTable, Reading, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+SWITCH = ("true", "false")
+OPTIONS = {
+    "unix_socket": (),
+    "ssl_ca": (),
+    "ssl_cert": (),
+    "ssl_key": (),
+    "ssl_verify_cert": SWITCH,
+    "ssl_verify_identity": SWITCH,
+    "ssl_disabled": SWITCH,
+}
+
+
+def _link(target: Target) -> Link:
+    from workers.connectors.sql.mysql.link import connect  # noqa: PLC0415 - see `vendor`
+
+    return connect(target)
+
+
+def _examine(target: Target) -> Examined:
+    from workers.connectors.sql.mysql.catalog import MysqlExamined  # noqa: PLC0415 - see `vendor`
+
+    return MysqlExamined(target)
+
+
+def _what_stays(target: Target, statements: Iterable[str]) -> str:
+    from workers.connectors.sql.mysql.rollback import what_would_stay  # noqa: PLC0415 - see `vendor`
+
+    return what_would_stay(target, statements)
+
+
+MYSQL = Vendor(
+    name="MySQL",
+    scheme="mysql",
+    aliases=("mariadb",),
+    port=3306,
+    options=OPTIONS,
+    link=_link,
+    examine=_examine,
+    what_stays=_what_stays,
+    position=PositionTable(
+        create="CREATE TABLE segsync_position (lane char(32) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,"
+        " integration varchar(63) CHARACTER SET ascii NOT NULL, position varchar(27) CHARACTER SET ascii NOT NULL)"
+        " ENGINE=InnoDB",
+        make="INSERT IGNORE INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')",
+        lock=" FOR UPDATE",
+    ),
+    reading=Reading(
+        reader="mysql",
+        upsert="ON DUPLICATE KEY UPDATE",
+        upsert_whole="ON DUPLICATE KEY UPDATE",
+        exact_text="varbinary(1020), or the collation utf8mb4_0900_bin (MySQL from 8.0.17) or utf8mb4_nopad_bin"
+        " (MariaDB)",
+        triggers_may_be_hidden=True,
+        texts_may_be_numbers=True,
+    ),
+    preset=PRESET,
+    lost_savepoint="mysql 1305",
+)

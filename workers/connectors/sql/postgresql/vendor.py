@@ -1,0 +1,65 @@
+"""PostgreSQL, as others see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.postgresql.preset import PRESET
+from workers.connectors.sql.vendor import PositionTable, Reading, Vendor
+
+if TYPE_CHECKING:
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+OPTIONS = {
+    "host": (),
+    "port": (),
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "sslrootcert": (),
+    "sslcert": (),
+    "sslkey": (),
+    "sslcrl": (),
+    "channel_binding": ("disable", "prefer", "require"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    "require_auth": (),
+}
+
+
+def _link(target: Target) -> Link:
+    from workers.connectors.sql.postgresql.link import connect  # noqa: PLC0415 - see `vendor`
+
+    return connect(target)
+
+
+def _examine(target: Target) -> Examined:
+    from workers.connectors.sql.postgresql.catalog import PostgresqlExamined  # noqa: PLC0415 - see `vendor`
+
+    return PostgresqlExamined(target)
+
+
+POSTGRESQL = Vendor(
+    name="PostgreSQL",
+    scheme="postgresql",
+    aliases=("postgres", "pgsql", "psql", "psycopg"),
+    port=5432,
+    options=OPTIONS,
+    link=_link,
+    examine=_examine,
+    position=PositionTable(
+        create="CREATE TABLE segsync_position (lane char(32) PRIMARY KEY, integration varchar(63) NOT NULL,"
+        " position varchar(27) NOT NULL)",
+        make="INSERT INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')"
+        " ON CONFLICT DO NOTHING",
+        lock=" FOR UPDATE",
+    ),
+    reading=Reading(
+        reader="postgres",
+        upsert="ON CONFLICT",
+        upsert_whole="ON CONFLICT (…) DO UPDATE",
+        exact_text='varchar or text with COLLATE "C"',
+        quoted_names_keep_case=True,
+    ),
+    preset=PRESET,
+)

@@ -1,0 +1,53 @@
+"""SQLite, as others see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.sqlite.preset import PRESET
+from workers.connectors.sql.vendor import PositionTable, Reading, Vendor
+
+if TYPE_CHECKING:
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+OPTIONS: dict[str, tuple[str, ...]] = {}
+
+
+def _link(target: Target) -> Link:
+    from workers.connectors.sql.sqlite.link import connect  # noqa: PLC0415 - see `vendor`
+
+    return connect(target)
+
+
+def _examine(target: Target) -> Examined:
+    from workers.connectors.sql.sqlite.catalog import SqliteExamined  # noqa: PLC0415 - see `vendor`
+
+    return SqliteExamined(target)
+
+
+SQLITE = Vendor(
+    name="SQLite",
+    scheme="sqlite",
+    aliases=("sqlite3",),
+    port=None,
+    options=OPTIONS,
+    link=_link,
+    examine=_examine,
+    position=PositionTable(
+        create="CREATE TABLE segsync_position (lane text PRIMARY KEY, integration text NOT NULL,"
+        " position text NOT NULL)",
+        make="INSERT INTO segsync_position (lane, integration, position) VALUES ('{lane}', '{integration}', '')"
+        " ON CONFLICT DO NOTHING",
+        lock="",  # the transaction has the whole file
+    ),
+    reading=Reading(
+        reader="sqlite",
+        upsert="ON CONFLICT",
+        upsert_whole="ON CONFLICT (…) DO UPDATE",
+        exact_text="text with COLLATE BINARY",
+        names_may_be_texts=True,
+    ),
+    preset=PRESET,
+)

@@ -1,0 +1,124 @@
+"""What a database is to segsync, in one record: all that others ask of it, so that none of them asks which one it is.
+
+A vendor is a folder; `vendor.py` in it has the record, and `vendors.py` lists it. Its functions load the driver when
+they are called: that takes up to 0.15 s, and a command like `segsync status` needs none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class PositionTable:
+    """The table `segsync_position` in the vendor's words.
+
+    create  makes it, without a `;`
+    make    makes a lane's row where there is none; has {lane} and {integration}
+    lock    follows a SELECT that locks the row; "" where the transaction has locked all
+    """
+
+    create: str
+    make: str
+    lock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What `check` must know to read queries and to judge them.
+
+    reader                   sqlglot's name of the dialect
+    upsert                   the clause by which an INSERT changes the row that is there
+    upsert_whole             the same as it is advised, with what belongs to it
+    exact_text               types of columns that compare texts byte by byte
+    quoted_names_keep_case   a name in quotes is not the same in small letters
+    triggers_may_be_hidden   who may not make triggers does not see them
+    texts_may_be_numbers     a text beside a number is compared as a number, however much of it is none
+    names_may_be_texts       a name in quotes that is no column is taken for a text
+    """
+
+    reader: str
+    upsert: str
+    upsert_whole: str
+    exact_text: str
+    quoted_names_keep_case: bool = False
+    triggers_may_be_hidden: bool = False
+    texts_may_be_numbers: bool = False
+    names_may_be_texts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What differs between databases in what `segsync init` writes.
+
+    connector      lines of [connectors.crm]
+    why            why the tables are as they are
+    members        CREATE TABLE of the members, without a `;`
+    segments       CREATE TABLE of the segments, likewise
+    member_upsert  what `add` says of a member that is there
+    name_upsert    what `segment_upsert` says of a segment that is there
+    """
+
+    connector: str
+    why: str
+    members: str
+    segments: str
+    member_upsert: str
+    name_upsert: str
+
+
+def stays_nothing(_target: Target, _statements: Iterable[str]) -> str:
+    """For a vendor that rolls everything back: there is never a reason."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One database.
+
+    name            as people write it
+    scheme          of its URLs, and the dialect that its queries are written in
+    aliases         schemes that are written for it by mistake
+    port            where its servers listen unless told otherwise; None for a file
+    options         parameters that may follow a URL's question mark, with the values they may have; () for any
+    link            a new link, set up and asserted; raises only TargetError
+    examine         a session that the target can be asked about in; raises only TargetError
+    what_stays      why a rollback would not undo some statements, "" where it would; raises only TargetError
+    position        `exactly_once`'s table
+    reading         how `check` reads queries
+    preset          what `init` writes
+    lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
+                    "" where the server lets no procedure do that
+    """
+
+    name: str
+    scheme: str
+    port: int | None
+    options: Mapping[str, tuple[str, ...]]
+    link: Callable[[Target], Link]
+    examine: Callable[[Target], Examined]
+    position: PositionTable
+    reading: Reading
+    preset: Preset
+    aliases: tuple[str, ...] = ()
+    what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
+    lost_savepoint: str = ""
+
+    @property
+    def has_server(self) -> bool:
+        """Whether it is reached over a network or a socket, with a user and a password."""
+        return self.port is not None
+
+
+PRESET_WHY = """\
+The primary keys are not optional: without them every repeated delivery adds the same rows again.
+Where a segment's id may be a text, give segment_id the type of client_id and write '{segment_id}' in the queries."""
+"""Holds for every vendor's preset."""

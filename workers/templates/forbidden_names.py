@@ -1,0 +1,107 @@
+"""Functions, procedures and tables that no query may name: they change the session, run a text as SQL, or reach out.
+
+A list of what is known, and no proof: a function of the customer's own can do all of it, and so can a trigger. What
+holds the rest back are the rights of the database user.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import NamedTuple
+
+from workers.templates.regions import DYNAMIC
+from workers.templates.words import named
+
+_SESSION = "it changes the session that escaping relies on; settings belong to the database user"
+_LANES_LOCK = "it would give back the lane's lock, which keeps a second deliverer out"
+_OUTSIDE = "it reaches files, programs or other servers, which no transaction takes back"
+_SERVERS_OWN = "of PostgreSQL's own functions only those are known to segsync that change nothing"
+
+
+class _Names(NamedTuple):
+    """One database's names.
+
+    anywhere  pattern -> why it may stand nowhere, be it called or not
+    called    pattern -> why it may not be called; as a column's name it may stand
+    harmless  pattern of what these would meet and need not
+    """
+
+    anywhere: tuple[tuple[str, str], ...] = ()
+    called: tuple[tuple[str, str], ...] = ()
+    harmless: str = r"(?!)"
+
+
+_PG_HARMLESS = (
+    "pg_(?:typeof|column_size|column_compression|size_pretty|size_bytes|get_serial_sequence|sleep(?:_for|_until)?"
+    "|backend_pid|trigger_depth|is_in_recovery|input_is_valid|input_error_info|client_encoding|current_snapshot"
+    "|current_xact_id(?:_if_assigned)?|snapshot_\\w+|xact_commit_timestamp|postmaster_start_time|has_role)"
+)
+_RUNS_TEXT = (
+    "query_to_xml\\w*|cursor_to_xml\\w*|dblink\\w*|crosstab\\w*|connectby|xpath_table|ts_stat|ts_rewrite|"
+    "database_to_xml\\w*|schema_to_xml\\w*|query_to_json"
+)
+
+_PROCEDURES = (
+    "sp_executesql|sp_(?:prep)?exec(?:rpc)?|sp_prepare|sp_execute|sp_execute_external_script|sp_sqlexec"
+    "|sp_cursor\\w*|sp_msforeach\\w+|sp_oa\\w+"
+)
+
+_FORBIDDEN = MappingProxyType(
+    {
+        "mysql": _Names(
+            (("release_lock|release_all_locks", _LANES_LOCK),),
+            (("get_lock", _LANES_LOCK), ("load_file|sys_exec|sys_eval|sys_set", _OUTSIDE)),
+        ),
+        "postgresql": _Names(
+            (
+                ("set_config|pg_settings|pg_file_settings", _SESSION),
+                ("query_to_xml\\w*|dblink\\w*|crosstab\\w*|xpath_table", DYNAMIC),
+            ),
+            ((_RUNS_TEXT, DYNAMIC), ("lo_(?:im|ex)port", _OUTSIDE), ("pg_\\w+", _SERVERS_OWN)),
+            _PG_HARMLESS,
+        ),
+        "sqlite": _Names(
+            (), (("load_extension|fts3_tokenizer", _SESSION), ("eval", DYNAMIC), ("writefile|edit|readfile", _OUTSIDE))
+        ),
+        "mssql": _Names(
+            (
+                (_PROCEDURES, DYNAMIC),
+                ("sp_set_session_context|sp_setapprole|sp_configure|sp_dboption|sp_settriggerorder", _SESSION),
+                ("sp_releaseapplock|sp_unsetapprole", _LANES_LOCK),
+                ("xp_\\w+", _OUTSIDE),
+            ),
+            (("openquery|openrowset|opendatasource", DYNAMIC),),
+        ),
+        "oracle": _Names(
+            (("dbms_(?:sql|xmlgen|xmlquery|xmlstore|xmlsave|ddl|job|scheduler|sys_sql|hs_passthrough)", DYNAMIC),),
+            (
+                ("dbms_\\w+", _SESSION),
+                ("utl_\\w+|httpuritype|dburitype|xdburitype", _OUTSIDE),
+                ("exec_ddl_statement|getxml\\w*|execute", DYNAMIC),
+            ),
+            "dbms_(?:lob|random|crypto|assert)|utl_(?:raw|i18n|encode|match)",
+        ),
+        "clickhouse": _Names(
+            (),
+            (
+                ("jdbc|odbc|mysql|postgresql|sqlite", DYNAMIC),
+                ("executable|file|url|remote|remotesecure|s3\\w*|gcs|hdfs\\w*|azureblobstorage\\w*|mongodb", _OUTSIDE),
+            ),
+        ),
+    }
+)
+
+
+def name_mistake(name: str, dialect: str, *, called: bool | None) -> str | None:
+    """Why no query of this dialect may name this; None if it may.
+
+    name    as it is written, without quotes around it
+    called  whether a bracket follows; None where a tag does, behind which one may
+    """
+    names, plain = _FORBIDDEN[dialect], named(name).strip()
+    if re.fullmatch(names.harmless, plain):
+        return None
+    rules = names.anywhere if called is False else (*names.anywhere, *names.called)
+    reason = next((why for pattern, why in rules if re.fullmatch(pattern, plain)), None)
+    return f"{name.upper()} cannot stand in a query: {reason}" if reason else None

@@ -1,0 +1,127 @@
+"""How far a statement has been read, as far as the rules about statements need it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+_WRITERS = frozenset({"insert", "merge", "replace"})
+_MAIN = frozenset({*_WRITERS, "update", "delete", "select"})
+_LISTED = frozenset({"with", "recursive", ","})
+"""What stands before a name in the list of WITH, and before no verb."""
+
+_MODIFIERS = frozenset(
+    (
+        *("low_priority", "delayed", "high_priority", "ignore"),  # MySQL
+        *("or", "replace", "rollback", "abort", "fail"),  # SQLite
+        *("percent", "overwrite"),  # SQL Server, ClickHouse
+    )
+)
+"""Words between INSERT, MERGE or REPLACE and its INTO."""
+
+_MATCHERS = ("regexp", "regex", "match", "multimatch", "like", "ilike", "notlike", "notilike")
+"""How functions begin whose later values are patterns."""
+
+_KEPT = frozenset({*_LISTED, "update", "log", "values", "in"})
+_BECOMES = {("in", "("): "in(", ("target", "."): "into"}
+MOST_DEPTH = 12
+"""Brackets that are counted; more in one another are taken for as many, so that a loop that opens some has an end."""
+
+
+class Progress(NamedTuple):
+    """What has been read of a statement.
+
+    alter     "" outside of an ALTER; "alter" directly after the word, then "table"
+    verb      what the statement does, "with" before that is known
+    previous  the last word or sign, where it matters; "in(" for a bracket behind IN, "into" where a table's name comes
+              next, "target" behind it
+    depth     how many brackets are open
+    into      why INTO may follow: "verb" (INSERT, MERGE, REPLACE), "top" (in INSERT TOP (…)), "many" (Oracle's INSERT
+              ALL), "output" (SQL Server's OUTPUT … INTO), "errors" (Oracle's LOG ERRORS INTO); "" where it may not
+    set       whether SET may follow: it belongs to an UPDATE
+    selects   whether the statement's own SELECT has begun
+    matcher   depth of the brackets in which a pattern is matched, 0 outside of all
+    pattern   whether its first value is over, so that a pattern follows
+    """
+
+    alter: str = ""
+    verb: str = ""
+    previous: str = ""
+    depth: int = 0
+    into: str = ""
+    set: bool = False
+    selects: bool = False
+    matcher: int = 0
+    pattern: bool = False
+
+
+def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -> Progress:
+    """The progress after a word; `first` if it begins the statement, `called` if a bracket follows, as in REPLACE(…).
+
+    Only a word in a verb's place is one: MERGE in `SELECT 1 AS merge` is a name, and so is OUTPUT behind a SELECT.
+    """
+    is_verb = first or read.previous in ("(", "in(") or _begins_main(word, read)
+    verb = word if first or (read.depth == 0 and is_verb and read.verb == "with") else read.verb
+    return read._replace(
+        alter=word if word == "alter" or read.alter == "alter" else read.alter,
+        verb=verb,
+        previous=_previous(word, read, called=called),
+        into=_into(word, read, is_verb=is_verb, called=called),
+        set=word == "update" or (read.set and word != "set"),
+        selects=read.selects or (word == "select" and verb != "with" and read.depth == 0),
+    )
+
+
+def after_sign(sign: str, read: Progress) -> Progress:
+    """The progress after a sign, a literal or a placeholder."""
+    previous = _BECOMES.get((read.previous, sign), sign if sign in ("(", ",") else "")
+    into = read.into if read.into in ("top", "many", "output") else ""
+    depth, matcher, pattern = read.depth, read.matcher, read.pattern
+    if sign == "(":
+        depth = min(depth + 1, MOST_DEPTH)
+        if read.previous == "match" and not matcher:
+            matcher = depth
+    elif sign == ")":
+        depth = max(depth - 1, 0)
+        if depth < matcher:
+            matcher, pattern = 0, False
+        into = "verb" if into == "top" else into
+    elif sign == "," and depth == matcher and matcher:
+        pattern = True
+    return read._replace(previous=previous, into=into, depth=depth, matcher=matcher, pattern=pattern)
+
+
+def _begins_main(word: str, read: Progress) -> bool:
+    """Whether a word is what the list of WITH was written for."""
+    return read.verb == "with" and read.depth == 0 and word in _MAIN and read.previous not in _LISTED
+
+
+def after_name(read: Progress) -> Progress:
+    """The progress after a name in quotes."""
+    return after_sign("name", read)._replace(previous="target" if read.previous == "into" else "")
+
+
+def names_columns(read: Progress) -> bool:
+    """Whether a name here is followed by its columns' names and is no call: INSERT INTO t (…), WITH t (…) AS."""
+    return read.previous == "into" or (read.verb == "with" and read.depth == 0 and read.previous in _LISTED)
+
+
+def _previous(word: str, read: Progress, *, called: bool | None) -> str:
+    if word == "into" or read.previous == "into":
+        return "into" if word in ("into", "table") else "target"
+    if called is not False and word.startswith(_MATCHERS):
+        return "match"
+    return word if word in _KEPT else ""
+
+
+def _into(word: str, read: Progress, *, is_verb: bool, called: bool | None) -> str:
+    if word in _WRITERS and is_verb and called is False:
+        return "verb"
+    if read.into == "verb":
+        return {"top": "top", "all": "many", "first": "many"}.get(word, "verb" if word in _MODIFIERS else "")
+    if read.into in ("top", "many"):
+        return "" if word == "select" else read.into
+    if read.into == "output":
+        return "" if word in ("into", "values", "select", "from", "where") else "output"
+    if word == "output" and read.depth == 0 and not read.selects and read.verb not in ("select", "with"):
+        return "output"
+    return "errors" if word == "errors" and read.previous == "log" and read.verb not in ("select", "with") else ""

@@ -1,0 +1,42 @@
+"""Words outside of literals and comments: which characters databases agree on, and what a name comes to.
+
+To the lexers of PostgreSQL, MySQL and SQLite every byte above 0x7F is a letter: a typographic quote, an NBSP. To
+ClickHouse U+00A0 and U+3000 are blanks and typographic quotes open literals; SQL Server and Oracle go by Unicode. So
+only what Unicode calls a letter, a mark or a digit may stand there, and nothing that could be taken for ASCII.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_CALLED = re.compile(r"(?:[ \t\n]|/\*(?:(?!\*/).)*+\*/|(?:--|#)[^\n]*+\n)*+(?:(?P<opened>\()|(?P<end>\Z))", re.DOTALL)
+_DOTLESS = str.maketrans("\u0131", "i")
+
+
+def is_called(text: str, at: int) -> bool | None:
+    """Whether a bracket follows at `at`, behind blanks and comments; None where only what follows the text knows."""
+    match = _CALLED.match(text, at)
+    if match is None:
+        return False
+    return True if match["opened"] else None
+
+
+def odd_character(word: str, *, ascii_only: bool) -> str:
+    """The first character of a word that databases read differently; "" where all agree."""
+    return next((one for one in word if not one.isascii() and (ascii_only or _is_odd(one))), "")
+
+
+def _is_odd(character: str) -> bool:
+    if unicodedata.normalize("NFKC", character).isascii():
+        return True
+    category = unicodedata.category(character)
+    return not (category[0] in "LM" or category == "Nd")
+
+
+def named(text: str) -> str:
+    """What a name is looked up by: without case, and without accents, which not every collation tells apart."""
+    if text.isascii():
+        return text.lower()
+    plain = unicodedata.normalize("NFKD", text.translate(_DOTLESS))
+    return "".join(one for one in plain if not unicodedata.combining(one)).casefold()
