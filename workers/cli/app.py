@@ -1,14 +1,19 @@
-"""The whole command line on one page: each command's name, options and help, and the function behind it."""
+"""The command line on one page: each command's name, options and help, and the function behind it.
+
+The commands of `segsync quarantine` are in quarantine_app.py.
+"""
 
 # ruff: noqa: PLC0415 - a command's module is imported when it runs: SQLAlchemy, Celery and the compiler take up to a
 # second, and `segsync --help` shall not wait for any of them.
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from workers.cli.options import Json, Key, OfKey, Since
+from workers.cli.quarantine_app import quarantine
 
 app = typer.Typer(
     name="segsync",
@@ -19,19 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
-
-Json = Annotated[bool, typer.Option("--json", help="JSON instead of text for people.")]
-Key = Annotated[str, typer.Argument(metavar="K", help="An integration's key.")]
-OfKey = Annotated[str | None, typer.Option("--integration", metavar="K", help="Only of this integration.")]
-OfCode = Annotated[str | None, typer.Option("--code", metavar="C", help="Only with this code.")]
-Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="As `quarantine list` shows them.")]
-Every = Annotated[bool, typer.Option("--all", help="All open entries.")]
-State = Annotated[
-    str, typer.Option(metavar="S", help="open, retried, delivered, superseded, replaced, dropped or all.")
-]
-Since = Annotated[str, typer.Option(metavar="T", help="From when on: an age (24h, 30m, 7d) or a time (ISO 8601).")]
 
 
 @app.callback()
@@ -222,6 +215,16 @@ def resume(integration: Key) -> None:
 
 
 @app.command()
+def retry(
+    name: Annotated[str, typer.Argument(metavar="K|CONNECTOR", help="An integration's or connector's key.")],
+) -> None:
+    """Try at once what waits for its next try: holds, open circuits, failed lanes."""
+    from workers.cli.commands import retry as command
+
+    raise typer.Exit(command.run(name))
+
+
+@app.command()
 def drain() -> None:
     """Route and deliver in this process until nothing is due.
 
@@ -232,83 +235,19 @@ def drain() -> None:
     raise typer.Exit(command.run())
 
 
-@quarantine.command("list")
-def quarantine_list(
-    *,
-    integration: OfKey = None,
-    state: State = "open",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
-    as_json: Json = False,
-) -> None:
-    """The open entries, the newest first."""
-    from workers.cli.commands import quarantine as command
-
-    raise typer.Exit(command.listed(integration, limit, state=state, as_json=as_json))
-
-
-@quarantine.command("show")
-def quarantine_show(
-    entry: Annotated[int, typer.Argument(metavar="ID", help="As `quarantine list` shows it.")], *, as_json: Json = False
-) -> None:
-    """One entry with all that is known of it, its data too."""
-    from workers.cli.commands import quarantine as command
-
-    raise typer.Exit(command.show(entry, as_json=as_json))
-
-
-@quarantine.command("retry")
-def quarantine_retry(
-    ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, every: Every = False, as_json: Json = False
-) -> None:
-    """Send entries back through the intake.
-
-    Nothing that came later is overwritten: such an entry becomes superseded.
-    """
-    from workers.cli.commands import quarantine as command
-
-    which = command.wanted(ids or [], integration, code, every=every)
-    raise typer.Exit(command.retry(which, as_json=as_json))
-
-
-@quarantine.command("drop")
-def quarantine_drop(ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, as_json: Json = False) -> None:
-    """Give entries up; they stay readable until they are purged."""
-    from workers.cli.commands import quarantine as command
-
-    raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json))
-
-
-@quarantine.command("export")
-def quarantine_export(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A new file; - is standard output.")],
-    *,
-    integration: OfKey = None,
-    code: OfCode = None,
-    state: State = "open",
-) -> None:
-    """Write entries with their data as JSON lines."""
-    from workers.cli.commands import quarantine as command
-
-    raise typer.Exit(command.export(command.fitting(integration, code, state), file))
-
-
-@quarantine.command("purge")
-def quarantine_purge(
-    older_than: Annotated[str, typer.Option(metavar="T", help="An age (30d) or a time (ISO 8601).")],
-) -> None:
-    """Delete entries that were resolved before then."""
-    from workers.cli.commands import quarantine as command
-
-    raise typer.Exit(command.purge(older_than))
-
-
 def main() -> None:
     """Runs the command line and ends the process; every failure that can be expected is a message and a status."""
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal cannot show must not end a command.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    from workers.cli import streams
+
+    streams.prepare()
     try:
         app()
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        # Whoever read our output (`| head`) has gone, and has had enough.
+        streams.give_up()
+        raise SystemExit(0) from None
     except Exception as error:
         from workers.cli.exit_status import explain
 
@@ -316,5 +255,5 @@ def main() -> None:
         if failure is None:
             raise
         if failure.message:
-            typer.echo(f"segsync: {failure.message}", err=True)
+            streams.say(f"segsync: {failure.message}", err=True)
         raise SystemExit(failure.status) from None

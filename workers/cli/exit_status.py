@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import errno
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +11,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 
 from segsync import IntakeFull, PushFailed
 from workers.cli.json_lines import BadLine, PushStopped
+from workers.cli.streams import give_up
 from workers.control.apply import WrongChoice
 from workers.control.pause import UnknownIntegration
 from workers.errors import SegsyncError, SettingsError, WrongUsage
@@ -48,10 +48,8 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 
 def explain(error: Exception) -> Failure | None:
     """What an expected failure means; None for one that is a mistake of ours."""
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output (`| head`) has gone; Python would complain once more when it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Failure("", FINE)
+    if isinstance(error, OSError) and not isinstance(error, RedisError):
+        return _of_system(error)
     if isinstance(error, PushStopped) and isinstance(error.__cause__, PushFailed):
         # Full is no failure of Redis: someone is needed there, or patience.
         full = isinstance(error.__cause__, IntakeFull)
@@ -60,6 +58,18 @@ def explain(error: Exception) -> Failure | None:
     if status is None:
         return None
     return Failure(_of_redis(error) if isinstance(error, RedisError) else str(error), status)
+
+
+def _of_system(error: OSError) -> Failure:
+    if isinstance(error, BrokenPipeError):
+        give_up()
+        return Failure("", FINE)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
+        give_up()
+    if isinstance(error, FileNotFoundError) and error.filename is None:
+        return Failure("the current folder is gone; expected to be started in one that is there", WRONG)
+    place = f"{error.filename}: " if error.filename else "the output: "
+    return Failure(f"{place}{error.strerror or type(error).__name__}", NEEDS_SOMEONE)
 
 
 def _of_redis(error: RedisError) -> str:

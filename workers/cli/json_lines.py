@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 MAX_LINE_BYTES = 64 * 1024 * 1024
 """The client splits events over 8 MiB; what is longer than this is no line of events, and would fill memory."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MARKS = {
+    b"\x1f\x8b": "this is gzip; expected JSON lines: `zcat FILE | segsync push -`",
+    b"\x28\xb5\x2f\xfd": "this is zstandard; expected JSON lines: `zstdcat FILE | segsync push -`",
+    b"PK\x03\x04": "this is a zip archive; expected JSON lines: `unzip -p FILE | segsync push -`",
+    b"\xff\xfe": "this is UTF-16; expected UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | segsync push -`",
+    b"\xfe\xff": "this is UTF-16; expected UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | segsync push -`",
+}
+"""How files begin that are no JSON lines, and what helps."""
 BLANKS = b" \t\r\n"
 
 
@@ -84,7 +92,8 @@ class _Numbered:
 
     def __iter__(self) -> Iterator[_Line]:
         for line in self._source:
-            event = (line if self.lines else line.removeprefix(BYTE_ORDER_MARK)).strip(BLANKS)
+            # Files that were put one behind the other have a mark each.
+            event = line.removeprefix(BYTE_ORDER_MARK).strip(BLANKS)
             self.lines += 1
             if event:
                 yield _Line(self.lines, event)
@@ -125,5 +134,8 @@ def _reason(failure: PushFailed) -> str:
 def _problem(invalid: InvalidEvent, bad: _Line) -> str:
     if len(bad.event) > MAX_LINE_BYTES:
         return f"longer than {MAX_LINE_BYTES:,} bytes; expected one event per line"
+    for mark, hint in MARKS.items():
+        if bad.number == 1 and bad.event.startswith(mark):
+            return hint
     place = invalid.place.partition(".")[2]  # without "events[3]", which counts from the chunk's beginning
     return f"{place}: {invalid.problem}" if place else invalid.problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,27 @@ def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_fine() -> None:
 
     assert push_lines(producer_to(intake), lines) == PushReport(accepted=3, lines=6)
     assert intake.events == [clear(1), clear(2), clear(3)]
+
+
+def test_files_put_one_behind_the_other_have_a_mark_each() -> None:
+    redis = FakeRedis()
+    report = push_lines(producer_to(redis), [b"\xef\xbb\xbf" + clear(1) + b"\n", b"\xef\xbb\xbf" + clear(2) + b"\n"])
+    assert report == PushReport(accepted=2, lines=2)
+
+
+@pytest.mark.parametrize(
+    ("beginning", "hint"),
+    [
+        (b"\x1f\x8b\x08\x00", "this is gzip; expected JSON lines: `zcat FILE | segsync push -`"),
+        ("\ufeff{}".encode("utf-16-le"), "this is UTF-16; expected UTF-8"),
+        ("\ufeff{}".encode("utf-16-be"), "this is UTF-16; expected UTF-8"),
+        (b"PK\x03\x04", "this is a zip archive"),
+        (b"\x28\xb5\x2f\xfd", "this is zstandard"),
+    ],
+)
+def test_what_is_no_text_gets_a_hint(beginning: bytes, hint: str) -> None:
+    with pytest.raises(BadLine, match=re.escape(hint)):
+        push_lines(producer_to(FakeRedis()), [beginning])
 
 
 @pytest.mark.parametrize("lines", [[], [b"\n", b"\r\n"], [b"\xef\xbb\xbf"]])

@@ -35,6 +35,7 @@ def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = 
     if (
         (plan.differences or drop)
         and not yes
+        and sys.stdin is not None
         and sys.stdin.isatty()
         and not typer.confirm("Publish this?", default=True)
     ):

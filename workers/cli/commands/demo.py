@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from segsync import Producer
+from workers.cli import streams
 from workers.cli.demo import events as demo_events
 from workers.cli.demo.config import SCHEMA, write_config
 from workers.cli.demo.flower import describe
@@ -154,4 +155,4 @@ Ctrl-C ends it and removes all of it.""")
 def _whisper(line: str) -> None:
     """Only what is wrong is worth a line in a story."""
     if line.split(maxsplit=1)[0] not in ("started", "restarted", "killed", "Flower"):
-        typer.echo(f"! {plain(line)}", err=True)
+        streams.say(f"! {plain(line)}", err=True)

@@ -36,6 +36,8 @@ def run(file: str) -> int:
 
 def _opened(file: str) -> AbstractContextManager[BinaryIO]:
     if file == "-":
+        if sys.stdin is None:
+            raise WrongUsage("-: standard input is closed; expected events on it, one JSON object per line")
         return nullcontext(sys.stdin.buffer)
     try:
         return Path(file).open("rb")

@@ -8,8 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-import typer
-
+from workers.cli import streams
 from workers.cli.exit_status import FINE
 from workers.cli.local import embedded_redis
 from workers.cli.local.supervisor import Supervisor
@@ -37,9 +36,13 @@ class AlreadyUp(SegsyncError):
     """Another `segsync up` works in this folder."""
 
 
+class NoFolder(SegsyncError):
+    """There is nowhere to keep data and logs."""
+
+
 def say(line: str) -> None:
     """One line for each event."""
-    typer.echo(f"{time.strftime('%H:%M:%S')}  {plain(line)}")
+    streams.say(f"{time.strftime('%H:%M:%S')}  {plain(line)}")
 
 
 def run() -> int:
@@ -61,8 +64,14 @@ def run() -> int:
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     """Keeps a second one out: two Redis servers on one set of files would ruin them."""
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise NoFolder(
+            f"{folder} cannot be written: {error.strerror}; `segsync up` keeps data and logs there"
+        ) from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

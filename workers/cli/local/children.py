@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
 
@@ -91,8 +91,7 @@ class Child:
 
     def start(self) -> None:
         """Starts it."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with _opened(self.log) as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own commands
                 self.program.command,
                 cwd=self.folder,
@@ -143,6 +142,15 @@ class Child:
         steady = time.monotonic() - self.started > STEADY_SECONDS
         self.deaths = 1 if steady else self.deaths + 1
         return float(min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self.deaths - 1)))
+
+
+def _opened(log: Path) -> IO[bytes]:
+    """Where a child writes; nowhere, rather than no child, where that cannot be."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("ab")
+    except OSError:
+        return open(os.devnull, "ab")  # noqa: PTH123 - no path of ours
 
 
 def _bound_to_us(number: signal.Signals, parent: int) -> Callable[[], None] | None:

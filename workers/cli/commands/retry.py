@@ -1,0 +1,21 @@
+"""`segsync retry`: tries at once what waits for its next try."""
+
+from __future__ import annotations
+
+import typer
+
+from workers.cli.exit_status import FINE
+from workers.control.retry import retry
+from workers.lanes.keys import Keys
+from workers.settings import load_local
+
+
+def run(name: str) -> int:
+    """Of an integration, or of a connector."""
+    local = load_local()
+    sooner = retry(local.redis.client(), Keys(local.namespace), name)
+    if sooner.holds or sooner.lanes:
+        typer.echo(f"{name} is tried at once: {sooner.holds:,} holds or circuits, {sooner.lanes:,} lanes")
+    else:
+        typer.echo(f"nothing of {name} was waiting for its next try")
+    return FINE

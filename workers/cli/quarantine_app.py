@@ -1,0 +1,81 @@
+"""The commands of `segsync quarantine`: names, options and help, and the functions behind them."""
+
+# ruff: noqa: PLC0415 - a command's module is imported when it runs, as in app.py.
+
+from typing import Annotated
+
+import typer
+
+from workers.cli.options import Every, Ids, Json, OfCode, OfKey, State
+
+quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@quarantine.command("list")
+def quarantine_list(
+    *,
+    integration: OfKey = None,
+    state: State = "open",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """The open entries, the newest first."""
+    from workers.cli.commands import quarantine as command
+
+    raise typer.Exit(command.listed(integration, limit, state=state, as_json=as_json))
+
+
+@quarantine.command("show")
+def quarantine_show(
+    entry: Annotated[int, typer.Argument(metavar="ID", help="As `quarantine list` shows it.")], *, as_json: Json = False
+) -> None:
+    """One entry with all that is known of it, its data too."""
+    from workers.cli.commands import quarantine as command
+
+    raise typer.Exit(command.show(entry, as_json=as_json))
+
+
+@quarantine.command("retry")
+def quarantine_retry(
+    ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, every: Every = False, as_json: Json = False
+) -> None:
+    """Send entries back through the intake.
+
+    Nothing that came later is overwritten: such an entry becomes superseded.
+    """
+    from workers.cli.commands import quarantine as command
+
+    which = command.wanted(ids or [], integration, code, every=every)
+    raise typer.Exit(command.retry(which, as_json=as_json))
+
+
+@quarantine.command("drop")
+def quarantine_drop(ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, as_json: Json = False) -> None:
+    """Give entries up; they stay readable until they are purged."""
+    from workers.cli.commands import quarantine as command
+
+    raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json))
+
+
+@quarantine.command("export")
+def quarantine_export(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A new file; - is standard output.")],
+    *,
+    integration: OfKey = None,
+    code: OfCode = None,
+    state: State = "open",
+) -> None:
+    """Write entries with their data as JSON lines."""
+    from workers.cli.commands import quarantine as command
+
+    raise typer.Exit(command.export(command.fitting(integration, code, state), file))
+
+
+@quarantine.command("purge")
+def quarantine_purge(
+    older_than: Annotated[str, typer.Option(metavar="T", help="An age (30d) or a time (ISO 8601).")],
+) -> None:
+    """Delete entries that were resolved before then."""
+    from workers.cli.commands import quarantine as command
+
+    raise typer.Exit(command.purge(older_than))
