@@ -213,7 +213,14 @@ class Cast:
     def _do_drop_integration(self) -> None:
         self.dropped = True
         self.settings["other"] = False
-        self._process().drop_integration(adapter.settings_of(self.world, self.place, **self.settings), "other")
+        process = self._process()
+        for _ in range(PATIENCE):
+            try:
+                process.drop_integration(adapter.settings_of(self.world, self.place, **self.settings), "other")
+            except adapter.EXPECTED as error:  # it says what is still being delivered, and to run it again
+                self.world.tell(f"{type(error).__name__}: {error}")
+            else:
+                return
 
     def _do_clock_back(self) -> None:
         self.world.offset -= self.baton.random.choice((2.0, 60.0, 3600.0))
