@@ -127,7 +127,9 @@ SESSION_STUCK = _line(
 
 # The ledger.
 LEDGER_AWAY = _line("ledger_away", logging.WARNING, "outcomes wait in Redis: {error}")
-LEDGER_BACK = _line("ledger_back", logging.WARNING, "outcomes are written to the ledger again, after {seconds:.0f} s")
+LEDGER_BACK = _line(
+    "ledger_back", logging.WARNING, "outcomes are written to the ledger again, after {tries} tries in {seconds:.0f} s"
+)
 SUMS_UNREADABLE = _line(
     "sums_unreadable", logging.ERROR, "sums of {tries} tries cannot be read and are not counted: {error}"
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetEr
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
+from workers.ledger import health, identity
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.ledger.ingest import Ingest, IngestReport
@@ -116,8 +118,10 @@ class Runtime:
     def ledger(self) -> Ledger:
         """The ledger, its schema brought up to date."""
         if self._ledger is None:
-            ledger = Ledger(self.applied.settings.ledger_url)
+            # Read anew: its password may have changed with the file that it stands in.
+            ledger = Ledger(revision.read(self.redis, self.keys, self.local).settings.ledger_url)
             ledger.upgrade()
+            identity.recognise(self.redis, self.keys, ledger)
             self._ledger = ledger
         return self._ledger
 
@@ -188,6 +192,7 @@ class Runtime:
         with self.leases.hold(UPKEEP, token) as held:
             if held is None:
                 return
+            self.rescore(seconds)
             self.compact(seconds)
             try:
                 if self._ingest(seconds).empty:
@@ -201,12 +206,32 @@ class Runtime:
         return self._ingest(seconds).written
 
     def _ingest(self, seconds: float) -> IngestReport:
+        try:
+            report = self._write_outcomes(seconds)
+        except LedgerError as error:
+            self._ledger, self._room = None, None
+            health.failed(self.redis, self.keys, error)
+            raise
+        health.worked(self.redis, self.keys)
+        return report
+
+    def _write_outcomes(self, seconds: float) -> IngestReport:
         if self._room is None:
+            identity.claim(self.redis, self.keys, self.ledger, self.applied.installation)
             self._room = OpenCounts(self.redis, self.keys, self.ledger)
         self._room.before()
         report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
         self._room.after()
         return report
+
+    def rescore(self, seconds: float) -> None:
+        """Puts due times right after the clock or the settings have changed, for so long."""
+        ends = time.monotonic() + seconds
+        while self._rescored() and time.monotonic() < ends:
+            pass
+
+    def _rescored(self) -> bool:
+        return self._following(lambda: self.lanes.rescore())  # noqa: PLW0108 - by the revision that is followed then
 
     def compact(self, seconds: float) -> int:
         """Compacts lanes that have waited for long; returns the operations that were merged."""

@@ -30,6 +30,12 @@ class Desk:
         for key in scopes:
             client.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "clear": 1, "active": 1})
 
+    def follow(self, count: int) -> None:
+        """In their place, so many integrations that want everything: i0, i1, ..."""
+        self.integrations = {f"i{n}": SimpleNamespace(key=f"i{n}", scope=Scope("main")) for n in range(count)}
+        for key in self.integrations:
+            self.redis.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "active": 1})
+
     def router(self, owner: str = "router") -> Router:
         lanes = Lanes(self.redis, self.keys.namespace, 1, owner)
         return Router(lanes, Routes(self.integrations, "main"), Leases(lambda: lanes))

@@ -107,6 +107,9 @@ def apply(
         typer.Option(metavar="K", help="Throw away what this removed integration still owes."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Another ledger, or an emptied Redis, as `status` tells of, is meant so.")
+    ] = False,
 ) -> None:
     """Check the file, show what differs, and publish it.
 
@@ -114,7 +117,7 @@ def apply(
     """
     from workers.cli.commands import apply as command
 
-    raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes))
+    raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes, accept=accept))
 
 
 @app.command()
@@ -158,14 +161,20 @@ def push(
 
 
 @app.command()
-def status(*, as_json: Json = False) -> None:
+def status(
+    *,
+    quarantine_limit: Annotated[
+        int, typer.Option("--quarantine", metavar="N", min=1, help="Open entries of one integration that are too many.")
+    ] = 10_000,
+    as_json: Json = False,
+) -> None:
     """Where everything stands.
 
     The exit status is 1 where someone is needed, 3 where Redis or the ledger is out of reach.
     """
     from workers.cli.commands import status as command
 
-    raise typer.Exit(command.run(as_json=as_json))
+    raise typer.Exit(command.run(as_json=as_json, many=quarantine_limit))
 
 
 @app.command()

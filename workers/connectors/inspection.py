@@ -66,6 +66,7 @@ class Column:
     collation  its name; "" for what has none
     merges     what it takes for equal and segsync does not, as in ("case", "trailing blanks")
     required   a row cannot be inserted without a value for it
+    computed   the target computes it from other columns
     """
 
     name: str
@@ -74,6 +75,7 @@ class Column:
     collation: str = ""
     merges: tuple[str, ...] = ()
     required: bool = False
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

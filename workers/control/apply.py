@@ -10,12 +10,17 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from redis import ResponseError
+
+from workers.control.entering import flag_entering
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.bell import ring
+from workers.ledger import identity
 from workers.settings import from_published, revision
 from workers.settings.differences import differences
 
@@ -116,21 +121,26 @@ def carry_out(
     environ: Mapping[str, str] = os.environ,
     progress: Callable[[str, int], None] = lambda *_: None,
     patience: float = PATIENCE_SECONDS,
+    accept: bool = False,
 ) -> Report:
     """Publishes, after draining and before dropping; all workers follow within seconds.
 
     progress  told a draining integration and what it still owes, a few times a second
     patience  seconds to wait for a delivery in flight before its lanes are dropped
+    accept    another ledger than the one that is known, or a Redis that was emptied, is meant to be so
 
     May be interrupted at any point and called again with the same plan: what is drained or dropped stays so.
     Raises SettingsError where an integration to drain cannot go on beside the new file, NotSettled, redis.RedisError.
     """
+    flag_entering(redis, keys, plan.before, plan.settings)
+    if accept or _has_another_ledger(plan):
+        identity.accept(redis, keys)
     if plan.drain:
         revision.publish(redis, keys, _with_draining(plan, environ))
-        ring(redis, keys)
+        _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
     number = revision.publish(redis, keys, plan.settings)
-    ring(redis, keys)
+    _wake(redis, keys)
     dropped = []
     for key in plan.drop:
         wait_until_unserved(redis, keys, key, patience)
@@ -138,6 +148,19 @@ def carry_out(
     gone = sorted({*plan.removed, *plan.drain})
     left = {key: owed for key in gone if key not in plan.drop and (owed := _forget_if_empty(redis, keys, key))}
     return Report(number, plan.before is None or plan.before.revision != number, dropped, left)
+
+
+def _wake(redis: Redis, keys: Keys) -> None:
+    """Published it is, whoever may be woken: the pulses look by themselves within seconds."""
+    with suppress(ResponseError):
+        ring(redis, keys)
+
+
+def _has_another_ledger(plan: ApplyPlan) -> bool:
+    """Whether the file names another ledger than the applied one did: then it is meant."""
+    if plan.before is None:
+        return False
+    return bool(json.loads(plan.before.text).get("ledger") != json.loads(plan.settings.published()).get("ledger"))
 
 
 def _integrations_of(before: Published | None) -> set[str]:
@@ -247,6 +270,7 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         pipe.multi()
         if orphaned is not None and not owed:
             pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key))
+            pipe.hdel(keys.rescore, key)
             pipe.srem(keys.integrations, key)
         return owed
 

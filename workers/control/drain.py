@@ -29,6 +29,7 @@ HEADS = 1_000
 """Due lanes of one set that are looked at for one that has not failed here."""
 MOST_CAUSES = 20
 COMPACT_SECONDS = 60.0
+RESCORE_SECONDS = 60.0
 LAST_OUTCOMES_SECONDS = 600.0
 
 
@@ -73,6 +74,7 @@ class _Drain:
 
     def run(self) -> DrainReport:
         ends = None if self.seconds is None else time.monotonic() + self.seconds
+        self.runtime.rescore(RESCORE_SECONDS)
         while ends is None or time.monotonic() < ends:
             wakes = self.runtime.tick("task").wakes
             for wake in wakes:

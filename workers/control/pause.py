@@ -105,8 +105,16 @@ def resume(redis: Redis, keys: Keys, integration: str) -> bool:
             f"{integration} is paused by `active = false` in the file; expected `active = true`, then `segsync apply`"
         )
     removed = redis.hdel(keys.integration(integration), *PAUSE_FIELDS)
+    _make_due(redis, keys, integration)
     ring(redis, keys)
     return bool(removed)
+
+
+def _make_due(redis: Redis, keys: Keys, integration: str) -> None:
+    """Whoever looks for work looks at it now, and need not wait until it is looked at again anyhow."""
+    connector: Any = redis.hget(keys.integration(integration), "connector")
+    if connector is not None:
+        redis.zadd(keys.next(connector.decode()), {integration: 0}, xx=True)
 
 
 def wait_until_unserved(redis: Redis, keys: Keys, integration: str, patience: float) -> None:

@@ -72,6 +72,21 @@ class Keys:
         return f"{self.namespace}:seen"
 
     @property
+    def ledger(self) -> str:
+        """Hash: the ledger that outcomes are written to, and whether this Redis is another than it knew."""
+        return f"{self.namespace}:ledger"
+
+    @property
+    def ledger_trouble(self) -> str:
+        """Hash: since when the ledger cannot be written to, and why; absent while it can."""
+        return f"{self.namespace}:ledger:trouble"
+
+    @property
+    def lacking(self) -> str:
+        """Hash: what workers lack that they would need to serve a connector, per connector and host."""
+        return f"{self.namespace}:lacking"
+
+    @property
     def full_marks(self) -> str:
         """Hash: integrations that have reached their limit, so that producers wait."""
         return f"{self.namespace}:full"
@@ -80,9 +95,19 @@ class Keys:
         """Hash: who routes, or does upkeep, until when, and who has died over it (lanes/lease.py)."""
         return f"{self.namespace}:lease:{name}"
 
-    def turn(self, connector: str) -> str:
-        """List: the connector's integrations, in the order of their turns."""
-        return f"{self.namespace}:turn:{connector}"
+    @property
+    def rescore(self) -> str:
+        """Hash: integrations whose due times are to be put right, and how far that has come."""
+        return f"{self.namespace}:rescore"
+
+    @property
+    def limits(self) -> str:
+        """Hash: `intake`, how many events may wait there; producers look at it."""
+        return f"{self.namespace}:limits"
+
+    def next(self, connector: str) -> str:
+        """Sorted set: the connector's integrations, by the time from which each is worth a look (lanes/due.lua)."""
+        return f"{self.namespace}:next:{connector}"
 
     def integration(self, key: str) -> str:
         """Hash: settings that scripts need, state and backlog of an integration."""

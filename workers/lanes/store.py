@@ -26,13 +26,15 @@ PERMIT_MS = LEASE_MS // 3
 """How long a wake-up stays outstanding if nothing comes of it (rule 26a)."""
 BUDGET_BYTES = 4 * 1024 * 1024
 """How much one script hands out or moves at the most (rule 5)."""
+RESCORE_LANES = 200
+"""Lanes whose due times one script puts right, about."""
 LONGEST_SLEEP_MS = 5_000
 """How long the pulse sleeps at the most (rule 26b)."""
 NOTE = "redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[2], ARGV[1])"
 """A full Redis refuses a bare SADD."""
 SCRIPTS = (
     *("append", "claim", "settle", "release", "renew", "compact"),
-    *("lease", "read", "circuit", "tick", "entries"),
+    *("lease", "read", "circuit", "tick", "entries", "rescore"),
 )
 
 
@@ -48,7 +50,7 @@ class Lanes:
         self.revision = revision
         self.owner = owner
         folder = Path(__file__).parent / "scripts"
-        common = (folder / "common.lua").read_text()
+        common = (folder / "common.lua").read_text() + (folder / "due.lua").read_text()
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -78,9 +80,9 @@ class Lanes:
         """Whether nobody is woken for it, although nobody is at it: see `leave_lease`."""
         return bool(self.redis.hexists(f"{self.namespace}:lease:{name}", "rest"))
 
-    def read(self, most: int) -> Reading:
-        """The first entries of the intake, at most so many."""
-        reply = self._call("read", BUDGET_BYTES, most)
+    def read(self, most: int, budget: int | None = None) -> Reading:
+        """The first entries of the intake, at most so many, and about so many bytes of them."""
+        reply = self._call("read", BUDGET_BYTES if budget is None else budget, most)
         entries = [(entry_id.decode(), given) for entry_id, given in zip(reply[3::2], reply[4::2], strict=True)]
         return Reading(reply[0].decode(), int(reply[1]), int(reply[2]), entries)
 
@@ -89,9 +91,10 @@ class Lanes:
         return cast("list[bytes | None]", self.redis.hmget(f"{self.namespace}:segments", list(ids)))
 
     def memory(self) -> tuple[int, int]:
-        """Bytes that Redis uses, and its maxmemory; 0 where it has none."""
+        """Bytes that Redis uses of its maxmemory, and that; 0 where it has none."""
         found: Any = self.redis.info("memory")
-        return int(found.get("used_memory", 0)), int(found.get("maxmemory", 0))
+        used = int(found.get("used_memory", 0)) - int(found.get("mem_not_counted_for_evict", 0))
+        return used, int(found.get("maxmemory", 0))
 
     def append(self, move: Move) -> bool:
         """Moves a part of the intake into the lanes; False if another router has taken over."""
@@ -133,6 +136,10 @@ class Lanes:
             no_room=bool(reply[13]),
             chunks=reply[14:],
         )
+
+    def rescore(self) -> bool:
+        """Puts some due times right, after the clock or the settings have changed; False where none is left."""
+        return bool(self._call("rescore", RESCORE_LANES, LEASE_MS)[0] == b"more")
 
     def circuit(self, connector: str, *, code: str = "", reason: str = "") -> int:
         """Opens a connector's circuit, or closes it where no code is given; ms until the next probe."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workers.ledger.rows import Row
     from workers.outcomes import Record
 
-SCHEMA: Final = "0002"
+SCHEMA: Final = "0003"
 """The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_E2
@@ -94,6 +94,12 @@ class Ledger:
     def reading(self) -> Iterator[Connection]:
         """A connection for reading; errors of what is done with it come out as LedgerError."""
         with told(self.place), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Iterator[Connection]:
+        """A connection for a change that is no record, in a transaction of its own; LedgerError."""
+        with told(self.place), self._engine.execution_options(segsync_begin="BEGIN IMMEDIATE").begin() as connection:
             yield connection
 
     def _migrate(self, connection: Connection) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or_, select, update
 
 from workers.ledger.rows import change_row, stored_moment, stored_text
-from workers.ledger.tables import UNRESOLVED, quarantine
+from workers.ledger.tables import UNRESOLVED, purged, quarantine
 from workers.outcomes import Cleared, Resolved
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from workers.outcomes import Record
 
 UNFINISHED: Final = ("open", "retried")
+MINUTE_MS: Final = 60_000
+"""What is purged is added up by the minute it was quarantined in: fine enough for statistics by the hour."""
 PROFILE_EVENTS: Final = ("add", "remove", "clear")
 """What a clear supersedes; it says nothing of a segment's name and end."""
 
@@ -66,10 +68,17 @@ def _clear(connection: Connection, record: Cleared) -> None:
 
 
 def purge(connection: Connection, before_ms: int, most: int) -> int:
-    """Deletes entries that were resolved before that, at most so many; returns how many.
+    """Deletes entries that were resolved before that, at most so many; returns how many. Their sums stay.
 
     An event that never reached an integration is done with once it was retried: nothing of it is on its way.
     """
     resolved = or_(~UNRESOLVED, and_(quarantine.c.state == "retried", quarantine.c.source == "intake"))
-    old = select(quarantine.c.id).where(quarantine.c.changed_ms < before_ms, resolved).limit(most)
-    return connection.execute(delete(quarantine).where(quarantine.c.id.in_(old))).rowcount
+    wanted = select(quarantine.c.id).where(quarantine.c.changed_ms < before_ms, resolved).limit(most)
+    old = quarantine.c.id.in_(list(connection.execute(wanted).scalars()))
+    column = quarantine.c
+    minute = column.at_ms - column.at_ms % literal_column(str(MINUTE_MS))
+    causes = (column.integration, column.event_type, column.code, column.reason, minute)
+    sums = select(*causes, func.count()).where(old).group_by(*causes)
+    names = ("integration", "event_type", "code", "reason", "at_ms", "many")
+    connection.execute(insert(purged).from_select(names, sums))
+    return connection.execute(delete(quarantine).where(old)).rowcount

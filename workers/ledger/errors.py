@@ -53,6 +53,10 @@ _REASONS: Final = (
 """What a driver's code means; the first that the code begins with."""
 
 
+class OtherLedger(LedgerError):
+    """This is another ledger than the one that the installation writes to."""
+
+
 @contextmanager
 def told(place: str) -> Iterator[None]:
     """Turns a driver's error into a LedgerError; `from None`, since tracebacks would show the driver's text."""

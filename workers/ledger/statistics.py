@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, case, cast, func, literal, literal_column, select, union_all
+from sqlalchemy import BigInteger, Text, case, cast, func, literal, literal_column, null, select, union_all
 
 from workers.ledger.rows import milliseconds_of, stored_text, time_of
-from workers.ledger.tables import FAILED, deliveries, quarantine, queries
+from workers.ledger.tables import FAILED, deliveries, purged, quarantine, queries
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -140,7 +140,7 @@ class _Wanted:
 
 
 def _time(table: FromClause) -> ColumnElement[int]:
-    column: ColumnElement[int] = table.c.at_ms if table is quarantine else table.c.started_ms
+    column: ColumnElement[int] = table.c.at_ms if "at_ms" in table.c else table.c.started_ms
     return column
 
 
@@ -196,14 +196,16 @@ def _failed(wanted: _Wanted) -> Select[Any]:
 
 
 def _quarantined(wanted: _Wanted) -> Select[Any]:
-    column = quarantine.c
-    hour = _hour(quarantine)
-    return (
-        select(column.integration, column.event_type, hour.label("hour"))
-        .add_columns(func.count().label("quarantined"))
-        .where(*wanted(quarantine))
-        .group_by(column.integration, column.event_type, hour)
-    )
+    """What was quarantined, whatever became of it since: what was purged counts on."""
+    parts = [
+        select(table.c.integration, table.c.event_type, _hour(table).label("hour"), many.label("many")).where(
+            *wanted(table)
+        )
+        for table, many in ((quarantine, literal_column("1")), (purged, purged.c.many))
+    ]
+    each = union_all(*parts).subquery()
+    key = [each.c[name] for name in _KEY]
+    return select(*key, _sum(each.c.many).label("quarantined")).group_by(*key)
 
 
 def _causes(wanted: _Wanted) -> Select[Any]:
@@ -211,6 +213,7 @@ def _causes(wanted: _Wanted) -> Select[Any]:
     each = union_all(
         _each(deliveries, deliveries.c.outcome, deliveries.c.tries).where(FAILED, *wanted(deliveries)),
         _each(quarantine, literal("quarantined"), literal(1)).where(*wanted(quarantine)),
+        _each(purged, literal("quarantined"), purged.c.many).where(*wanted(purged)),
     ).subquery()
     cause = [each.c[name] for name in ("integration", "code", "reason")]
     newest = func.row_number().over(partition_by=cause, order_by=each.c.at_ms.desc())
@@ -231,7 +234,8 @@ def _causes(wanted: _Wanted) -> Select[Any]:
 def _each(table: FromClause, kind: ColumnElement[str], many: ColumnElement[int]) -> Select[Any]:
     column = table.c
     facts = _time(table).label("at_ms"), kind.label("kind"), many.label("many")
-    return select(column.integration, column.code, column.reason, column.segment, *facts)
+    segment = column.segment if "segment" in column else cast(null(), Text).label("segment")
+    return select(column.integration, column.code, column.reason, segment, *facts)
 
 
 def _sum(column: ColumnElement[int], over: dict[str, Any] | None = None) -> ColumnElement[int]:

@@ -3,6 +3,8 @@
     deliveries   one row for each try of each batch, or for `tries` of them
     queries      one row for each committed query of a delivery, or for `runs` of them
     quarantine   what could not be delivered: the only place that holds people's data
+    purged       sums of what was deleted from the quarantine
+    ledger_identity, ledger_installations  which ledger this is, and whose
 
 The schema is made by `workers/migrations`; a test keeps both alike.
 """
@@ -107,10 +109,42 @@ class QuarantineColumns(TypedColumns):
     replaces: Named[str] = Column(Text)
 
 
+class PurgedColumns(TypedColumns):
+    """Sums of entries that were purged from the quarantine, so that statistics of the past stay as they were.
+
+    at_ms  the minute in which they were quarantined, as Unix milliseconds of its beginning
+    many   how many
+    """
+
+    id: Named[int] = Column(SERIAL, primary_key=True)
+    integration: Named[str | None] = Column(Text)
+    event_type: Named[str | None] = Column(Text)
+    code: Named[str] = Column(Text)
+    reason: Named[str] = Column(Text)
+    at_ms: Named[int] = Column(BigInteger)
+    many: Named[int] = Column(BigInteger)
+
+
+class IdentityColumns(TypedColumns):
+    """The ledger's own id, random, in one row: what an installation knows it by."""
+
+    id: Named[str] = Column(Text, primary_key=True)
+
+
+class InstallationColumns(TypedColumns):
+    """The installation that writes here, by its namespace: another id under it means that its Redis is another."""
+
+    namespace: Named[str] = Column(Text, primary_key=True)
+    installation: Named[str] = Column(Text)
+
+
 deliveries = Table("deliveries", metadata, DeliveryColumns)
 queries = Table("queries", metadata, QueryColumns)
 # AUTOINCREMENT: an id that was dropped never names another entry.
 quarantine = Table("quarantine", metadata, QuarantineColumns, sqlite_autoincrement=True)
+purged = Table("purged", metadata, PurgedColumns)
+identity = Table("ledger_identity", metadata, IdentityColumns)
+installations = Table("ledger_installations", metadata, InstallationColumns)
 
 # Literals, not parameters: SQLite uses a partial index only where it sees the index's own condition.
 FAILED: Final = deliveries.c.outcome != literal_column("'delivered'")
@@ -128,6 +162,7 @@ Index("deliveries_once", deliveries.c.started_ms, deliveries.c.uid, unique=True)
 Index("deliveries_failed", deliveries.c.started_ms, sqlite_where=FAILED, postgresql_where=FAILED)
 Index("queries_started", queries.c.started_ms)
 Index("quarantine_at", quarantine.c.at_ms)
+Index("purged_at", purged.c.at_ms)
 Index("quarantine_open", quarantine.c.integration, quarantine.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
 Index(
     "quarantine_unresolved",

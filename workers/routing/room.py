@@ -38,7 +38,8 @@ class Room:
         """Asks anew. Raises redis.RedisError."""
         used, self._limit = self._lanes.memory()
         self._free = round(self._limit * BEYOND) - used if self._limit else LOOK_EVERY_BYTES
-        self._left = min(LOOK_EVERY_BYTES, self._free)
+        # What is written takes more room than its bytes, so that is looked at after each step of this size.
+        self._left = min(self.step_bytes(LOOK_EVERY_BYTES), self._free)
 
     def take(self, size: int) -> bool:
         """Takes so many bytes of it; False if there is not as much. Raises redis.RedisError."""

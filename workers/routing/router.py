@@ -16,15 +16,14 @@ from workers.errors import SegsyncError
 from workers.events.event import Event
 from workers.failpoints import reach
 from workers.integrations import Segment
-from workers.lanes import Operation
+from workers.lanes import Operation, store
 from workers.lanes.chunks import Retry
 from workers.lanes.lease import ROUTE
-from workers.lanes.store import BUDGET_BYTES
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
-from workers.routing.routes import Known, Routes, Verdict, restore, store
+from workers.routing.routes import Known, Routes, Verdict, kept_bytes, restore
 from workers.routing.transfer import Transfer, Wanted
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Router:
         self._room.look()
         moved, deaths = 0, held.deaths
         try:
-            while (reading := self._lanes.read(READ_AT_MOST)).entries:
+            while (reading := self._lanes.read(READ_AT_MOST, self._room.step_bytes(store.BUDGET_BYTES))).entries:
                 self._move(reading, deaths)
                 deaths = 0
                 moved += len(reading.entries)
@@ -117,7 +116,7 @@ class Router:
         self._send(load)
 
     def _load(self, position: Position, text: str) -> Transfer:
-        return Transfer(position, text, self._room.step_bytes(BUDGET_BYTES))
+        return Transfer(position, text, self._room.step_bytes(store.BUDGET_BYTES))
 
     def _send(self, load: Transfer) -> Transfer:
         if load.is_empty:
@@ -208,7 +207,7 @@ class Router:
         verdict = self._routes.judge(event.kind, event.segment, before)
         self._known[segment_id] = verdict.known
         if verdict.changed:
-            load.learn(segment_id, b"" if verdict.known is None else store(verdict.known.segment))
+            load.learn(segment_id, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
         for integration in verdict.entered:
             load.entered(integration, segment_id)
         return verdict

@@ -118,7 +118,7 @@ class _Stored(msgspec.Struct, omit_defaults=True):
 _stored = msgspec.json.Decoder(_Stored)
 
 
-def store(segment: Segment) -> bytes:
+def kept_bytes(segment: Segment) -> bytes:
     """What is kept of a segment; groups and tags sorted, so that equal facts are equal bytes."""
     return msgspec.json.encode(
         _Stored(

@@ -30,6 +30,7 @@ FORMAT = 1
 """Of what is published; raised when older workers could not read it."""
 DEFAULT_LEDGER = "${SEGSYNC_LEDGER_URL:-sqlite:///segsync.db}"
 DEFAULT_DATABASE = "main"
+MOST_EVENTS = 1_000_000_000
 _RESERVED = {
     "alerts": "is reserved, not built yet; leave it out",
     "source": "is reserved, not built yet; leave it out",
@@ -43,6 +44,7 @@ class Settings:
 
     ledger_url        with its password, for SQLAlchemy's create_engine; never to be logged
     default_database  where a segment is that nobody has described
+    max_intake        events that may wait in the intake; None: as many as Redis holds
     warnings          what is not wrong and deserves a word
     digest            SHA-256 of `published()`, in hexadecimal: equal for equal configurations
     """
@@ -50,6 +52,7 @@ class Settings:
     local: LocalSettings
     ledger_url: str = field(repr=False)
     default_database: str
+    max_intake: int | None
     connectors: Mapping[str, ConnectorSettings]
     integrations: Mapping[str, Integration]
     warnings: list[Mistake]
@@ -115,7 +118,7 @@ def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] =
 def _build(source: Source, document: dict[str, object], local: LocalSettings) -> Settings:
     table = Table(document, "", source.mistakes)
     ledger_url = _ledger(source, table.table("ledger"))
-    default_database = _intake(table.table("intake"))
+    default_database, max_intake = _intake(table.table("intake"))
     connectors = read_connectors(table, source.folder)
     compiler = Compiler(source.mistakes, source.warnings)
     integrations = read_integrations(table, connectors, default_database, compiler)
@@ -129,7 +132,15 @@ def _build(source: Source, document: dict[str, object], local: LocalSettings) ->
     digest = hashlib.sha256(published.encode()).hexdigest()
     warnings = source.placed(source.warnings)
     return Settings(
-        local, ledger_url, default_database, connectors, integrations, warnings, digest, _published=published
+        local,
+        ledger_url,
+        default_database,
+        max_intake,
+        connectors,
+        integrations,
+        warnings,
+        digest,
+        _published=published,
     )
 
 
@@ -137,10 +148,11 @@ def _canonical(document: dict[str, object]) -> str:
     return json.dumps(document | {"format": FORMAT}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _intake(table: Table) -> str:
+def _intake(table: Table) -> tuple[str, int | None]:
     database = table.optional_text("default_database", "the name of a profile database") or DEFAULT_DATABASE
+    limit = table.whole("max", 0, 1, MOST_EVENTS)
     table.close()
-    return database
+    return database, limit or None
 
 
 def _ledger(source: Source, table: Table) -> str:

@@ -11,7 +11,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
 from workers.settings import LocalSettings, Settings, from_published
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
+
+
+RESCORE_FROM: Final = "timed 0"
+"""Where lanes/rescore.lua begins."""
+INTAKE_LIMIT: Final = "intake"
+"""The field of the limits that producers look at."""
 
 
 class NothingApplied(SegsyncError):
@@ -89,15 +95,37 @@ def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = 
         revision = 1 if found is None else found.revision + 1
         known = _members(pipe, keys.integrations)
         gone = _members(pipe, keys.connectors) - set(settings.connectors)
+        waits = _waits_differently(pipe, keys, settings)
         pipe.multi()
         _write_config(pipe, keys, settings, revision, found)
         _write_integrations(pipe, keys, settings, known)
         _write_connectors(pipe, keys, settings, gone)
-        pipe.delete(keys.full_marks)  # limits may have changed; the next append notes what is full
+        _write_limits(pipe, keys, settings)
+        if waits:  # what waits by the old size or timeout is due at another time
+            pipe.hset(keys.rescore, mapping=dict.fromkeys(waits, RESCORE_FROM))
         return revision
 
     watching: Any = redis.transaction  # typed for functions that return nothing
     return int(watching(transaction, keys.config, keys.integrations, value_from_callable=True))
+
+
+def _waits_differently(pipe: Pipeline, keys: Keys, settings: Settings) -> list[str]:
+    """Integrations whose batches are cut at another size, or wait for another time, than before."""
+    found = []
+    for key, integration in settings.integrations.items():
+        wanted = _for_scripts(integration)
+        before: Any = pipe.hmget(keys.integration(key), "size", "timeout")  # a watching pipeline answers at once
+        if None not in before and [int(each) for each in before] != [wanted["size"], wanted["timeout"]]:
+            found.append(key)
+    return found
+
+
+def _write_limits(pipe: Pipeline, keys: Keys, settings: Settings) -> None:
+    pipe.delete(keys.full_marks)  # limits may have changed; the next append notes what is full
+    if settings.max_intake is None:
+        pipe.hdel(keys.limits, INTAKE_LIMIT)
+    else:
+        pipe.hset(keys.limits, INTAKE_LIMIT, settings.max_intake)
 
 
 def _members(pipe: Pipeline, key: str) -> set[str]:
@@ -154,12 +182,12 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
 def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iterable[str]) -> None:
     for key in gone:
         pipe.srem(keys.connectors, key)
-        pipe.delete(keys.turn(key))
+        pipe.delete(keys.next(key))
     for connector in settings.connectors.values():
         pipe.sadd(keys.connectors, connector.key)
         pipe.hset(keys.connector(connector.key), mapping={"parallelism": connector.parallelism})
         pipe.hdel(keys.connector(connector.key), "hold", "hold_code", "hold_until")
-        pipe.delete(keys.turn(connector.key))
+        pipe.delete(keys.next(connector.key))
         mine = [i.key for i in settings.integrations.values() if i.connector == connector.key]
-        if mine:
-            pipe.rpush(keys.turn(connector.key), *mine)
+        if mine:  # each is worth a look at once
+            pipe.zadd(keys.next(connector.key), dict.fromkeys(mine, 0))

@@ -61,6 +61,7 @@ class _Generator:
         self._indent = 1
         self._parts: list[Part] = []
         self._commas: list[str] = []
+        self._items: list[str] = []
 
     def function(self, statements: list[Statement]) -> Render:
         if self._target.one_row:
@@ -160,9 +161,16 @@ class _Generator:
             self._text(",")
             return
         self._flush()
+        item = self._items[-1]
+        if item:
+            self._line(f"if ''.join(out[{item}:]).strip():")
+            self._indent += 1
         self._line(f"if {last} >= 0: out[{last}] = ','")
         self._line(f"{last} = len(out)")
         self._line("out.append('')")
+        if item:
+            self._indent -= 1
+            self._line(f"{item} = len(out)")
 
     def _if(self, node: If) -> None:
         self._flush()
@@ -183,16 +191,20 @@ class _Generator:
 
     def _for(self, node: For) -> None:
         self._flush()
-        start, tail = self._names.new("n"), _comma_tail(node.body)
+        start, tail = self._names.new("n"), None if _may_be_blank(node) else _comma_tail(node.body)
         self._line(f"{start} = len(out)")
         self._commas.append("" if tail is not None else self._names.new("a"))
+        self._items.append(self._names.new("i") if _may_be_blank(node) else "")
         if self._commas[-1]:
             self._line(f"{self._commas[-1]} = -1")
+        if self._items[-1]:
+            self._line(f"{self._items[-1]} = {start}")
         self._loop(node)
         self._commas.pop()
+        self._items.pop()
         if tail:
             self._line(f"if len(out) > {start}: out[-1] = out[-1][:-{len(tail)}] + {self._names.constant(tail[1:])}")
-        if not self._commas and not node.in_literal:
+        if not self._commas and node.is_needed:
             filled = f"len(out) > {start}" if _always_writes(node.body) else f"''.join(out[{start}:]).strip()"
             self._line(f"if not {filled}: skip = True")
 
@@ -256,6 +268,19 @@ def _comma_tail(body: list[Node]) -> str | None:
     rest = body[body.index(commas[0]) + 1 :]
     texts = [node.sql() for node in rest if isinstance(node, Text)]
     return "," + "".join(texts) if len(texts) == len(rest) else None
+
+
+def _may_be_blank(node: For) -> bool:
+    """Whether an item of the loop can come out empty, and so needs no comma: its last part is the {autocomma}."""
+    if node.in_literal:
+        return False
+    commas = [index for index, part in enumerate(node.body) if isinstance(part, AutoComma)]
+    if len(commas) != 1 or _always_writes(node.body[: commas[0]]):
+        return False
+    rest = node.body[commas[0] + 1 :]
+    return not any(isinstance(part, Out) for part in node.body) and all(
+        isinstance(part, Text) and not part.sql().strip() for part in rest
+    )
 
 
 def _always_writes(body: list[Node]) -> bool:

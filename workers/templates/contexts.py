@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from workers.templates.forbidden_names import name_mistake
 from workers.templates.lexer import QUOTE, WORD, Lexer, State
+from workers.templates.lists import is_list
 from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
 from workers.templates.progress import after_name, after_sign, after_word, names_columns
 from workers.templates.statements import inner_mistake, verb_mistake
@@ -127,7 +128,7 @@ class _Walk:
             else:
                 if all(state.region is None for state in states):
                     tidy(node, previous, following)
-                states = self._if(node, states) if isinstance(node, If) else self._for(node, states)
+                states = self._if(node, states) if isinstance(node, If) else self._for(node, states, following)
         return states
 
     # Text
@@ -276,7 +277,7 @@ class _Walk:
         self._depth -= 1
         return self._join(node, ways, "{if}")
 
-    def _for(self, node: For, states: States) -> States:
+    def _for(self, node: For, states: States, following: Node | None) -> States:
         if any(state.start for state in states):
             self._source.mistake(
                 node.place,
@@ -284,6 +285,8 @@ class _Walk:
             )
         self._depth += 1
         node.in_literal = next(iter(states)).region is not None
+        before = {state.progress.previous for state in states}
+        node.is_list = not node.in_literal and is_list(before, following)
         entry = _edge(states)
         for _ in range(MAX_ROUNDS):
             again = self._join(node, [entry, self._sequence(node.body, entry, last_round=False)], "{for}")

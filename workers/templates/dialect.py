@@ -45,6 +45,9 @@ class Dialect:
     offset          whether a time's text carries its zone's offset
     digits          characters of the longest number
     whole           the least and the greatest whole number that is read as it is written; None where all are
+    groups          groups of nine digits in the longest number, before and after its point each for itself
+    significant     digits of the longest number; more are cut off
+    doubles         whether a number with a fraction is read as a double
     expanded        characters up to which a number is written without its exponent, with which it would be read as
                     a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
@@ -77,6 +80,9 @@ class Dialect:
     offset: bool = False
     digits: int = 1000
     whole: tuple[int, int] | None = None
+    groups: int = sys.maxsize
+    significant: int = sys.maxsize
+    doubles: bool = False
     expanded: int = 0
     nul: str | None = None
     one_batch: bool = False

@@ -66,6 +66,7 @@ MYSQL = Dialect(
     escapes={"'": {"'": "''", "\\": "\\\\"}, '"': {'"': '""', "\\": "\\\\"}},
     introducers=True,
     expanded=67,  # 65 digits, a sign and a point
+    groups=9,  # of a longer one MySQL makes 65 nines, or drops what is behind its point
     nul="\\0",
 )
 
@@ -109,6 +110,7 @@ SQLITE = Dialect(
     true="1",
     false="0",
     whole=(-(2**63), 2**63 - 1),  # a greater one becomes a double
+    doubles=True,
 )
 
 _BATCH = "SQL Server would run it as a statement of its own"
@@ -167,6 +169,7 @@ ORACLE = Dialect(
     true="1",
     false="0",
     moment="TIMESTAMP '{text}'",
+    significant=38,
 )
 
 CLICKHOUSE = Dialect(

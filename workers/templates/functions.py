@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Bound = Callable[[object, str], object]
 """A function whose constants are settled: it takes a value and the name of its field."""
 
-_NUMBER = re.compile(r"([+-]?)0*((?:[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)", re.ASCII)
+_NUMBER = re.compile(r"([+-]?+)0*+([0-9]*+)(\.[0-9]++)?+([eE][+-]?+[0-9]++)?+", re.ASCII)
+"""Nothing in it is tried twice, so that no text takes longer than its length."""
 
 
 class Function(NamedTuple):
@@ -155,11 +156,14 @@ def number(value: object, field: str) -> int | Numeral | None:
         return None
     if is_number(value) or isinstance(value, float):
         return Numeral(digits_of(value, field))
-    match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        what = "a text that spells none" if isinstance(value, str) else type_name(value)
-        raise RowProblem(field, BAD_VALUE, f"expected a number, got {what}")
-    return Numeral(digits_of(Numeral(match[1].replace("+", "") + match[2]), field))
+    if not isinstance(value, str):
+        raise RowProblem(field, BAD_VALUE, f"expected a number, got {type_name(value)}")
+    text = value.strip()
+    match = _NUMBER.fullmatch(text)
+    if match is None or not text.lstrip("+-")[:1].isdigit():
+        raise RowProblem(field, BAD_VALUE, "expected a number, got a text that spells none")
+    spelled = [match[1].replace("+", ""), match[2] or "0", match[3] or "", match[4] or ""]
+    return Numeral(digits_of(Numeral("".join(spelled)), field))
 
 
 PLAIN: dict[str, Callable[..., object]] = {

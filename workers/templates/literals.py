@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING
 
 from workers.templates.functions import number
@@ -35,6 +36,9 @@ DOUBLES_DIGITS = 15
 
 MOST_DECIMALS = 30
 """What MySQL reads of a decimal literal after the point."""
+
+GROUP = 9
+"""Digits in a word of MySQL's decimals; the point stands between two."""
 
 _WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,19}", re.ASCII)
@@ -164,11 +168,30 @@ def _number(dialect: Dialect, value: object, field: str) -> str:
     digits = digits_of(value, field)
     if dialect.expanded and not digits.isdigit():
         digits = _expanded(digits, dialect)
-    if len(digits) > dialect.digits:
-        raise RowProblem(field, BAD_VALUE, f"expected a number of at most {dialect.digits} characters")
-    if dialect.whole and _WHOLE.fullmatch(digits) and not dialect.whole[0] <= int(digits) <= dialect.whole[1]:
-        raise RowProblem(field, BAD_VALUE, "expected a whole number of 64 bits (in quotes it may be greater)")
+    if wrong := _bent(digits, dialect):
+        raise RowProblem(field, BAD_VALUE, wrong)
     return dialect.negative.format(digits) if digits.startswith("-") else digits
+
+
+def _bent(digits: str, dialect: Dialect) -> str:
+    """What the server would silently make another number of, as what was expected instead; "" where it would not."""
+    if len(digits) > dialect.digits:
+        return f"expected a number of at most {dialect.digits} characters"
+    whole = _WHOLE.fullmatch(digits) is not None
+    if whole and dialect.whole and not dialect.whole[0] <= int(digits) <= dialect.whole[1]:
+        return "expected a whole number of 64 bits (in quotes it may be greater)"
+    if "e" not in digits.lower() and _groups(digits) > dialect.groups:
+        return f"expected at most {GROUP * dialect.groups} digits (in quotes there may be more)"
+    if not whole and dialect.doubles and Decimal(repr(float(digits))) != Decimal(digits):
+        return "expected a number that a double holds exactly enough to give it back (in quotes any may stand)"
+    if len(digits) > dialect.significant and len(Decimal(digits).as_tuple().digits) > dialect.significant:
+        return f"expected a number of at most {dialect.significant} digits (in quotes there may be more)"
+    return ""
+
+
+def _groups(digits: str) -> int:
+    before, _, after = digits.lstrip("-").partition(".")
+    return ceil(len(before) / GROUP) + ceil(len(after) / GROUP)
 
 
 def _expanded(digits: str, dialect: Dialect) -> str:

@@ -150,7 +150,11 @@ class If:
 
 @dataclass(slots=True)
 class For:
-    """`{for $index, $variable = items}` … `{end}`; `items` is None for `$batch`."""
+    """`{for $index, $variable = items}` … `{end}`; `items` is None for `$batch`.
+
+    in_literal  whether it stands inside a literal
+    is_list     whether it is all that VALUES or IN (…) has: empty, it leaves nothing that could be run
+    """
 
     index: str | None
     variable: str
@@ -158,6 +162,12 @@ class For:
     body: list[Node]
     place: int
     in_literal: bool = False
+    is_list: bool = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether its statement is not sent where it came out empty. A loop that makes a value may be empty."""
+        return not self.in_literal and (self.items is None or self.is_list)
 
 
 Node = Text | Out | AutoComma | BatchIn | If | For

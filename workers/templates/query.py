@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_STATEMENTS = 100
 """Statements of one query: they run in one transaction, and hold its locks."""
 
-REVISION = "2"
+REVISION = "3"
 """Raised when the same text renders otherwise than before, so that digests differ."""
 
 
@@ -236,7 +236,12 @@ def _start(nodes: list[Node]) -> int:
 def _cut(node: Text, places: list[int]) -> list[Node]:
     text = node.text[: len(node.text) - node.cut_right]
     bounds = [node.cut_left - 1, *places, len(text)]
-    return [Text(text[start + 1 : end], [(0, node.place(start + 1))]) for start, end in pairwise(bounds)]
+    return [_piece(node, text, start + 1, end) for start, end in pairwise(bounds)]
+
+
+def _piece(node: Text, text: str, start: int, end: int) -> Text:
+    inserts = {index - start: more for index, more in node.inserts.items() if start <= index < end}
+    return Text(text[start:end], [(0, node.place(start))], inserts=inserts)
 
 
 def _digest(*parts: str) -> str:

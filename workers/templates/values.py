@@ -15,7 +15,7 @@ from workers.events.numerals import Numeral
 from workers.templates.model import BAD_KEY, BAD_VALUE, MISSING_KEY, RowProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 type_names = {
     type(None): "null",
@@ -36,6 +36,9 @@ _SMALL = (-(10**100), 10**100)
 
 MAX_EXPONENT = 308
 """The largest power of ten of a double: 1e400 is no number to MySQL and infinity to others."""
+
+_LONGEST_EXPONENT = len("-00000000000000000308")
+"""Characters of an exponent; Python reads no longer ones as decimals, whatever they come to."""
 
 
 class Instant(NamedTuple):
@@ -75,12 +78,12 @@ def digits_of(value: object, field: str = "") -> str:
     if type(value) is int and _SMALL[0] < value < _SMALL[1]:
         return str(value)
     text = _digits(value, field)
-    if not JSON_NUMBER.fullmatch(text):
-        raise RowProblem(field, BAD_VALUE, "expected a finite number")
     if len(text) > MAX_NUMBER_LENGTH:
         raise RowProblem(field, BAD_VALUE, f"expected a number of at most {MAX_NUMBER_LENGTH} characters")
-    if not isinstance(value, int) and _too_large(text):
-        raise RowProblem(field, BAD_VALUE, "expected a number below 1e308")
+    if not JSON_NUMBER.fullmatch(text):
+        raise RowProblem(field, BAD_VALUE, "expected a finite number")
+    if not isinstance(value, int):
+        _check_size(text, field)
     return text
 
 
@@ -97,9 +100,18 @@ def _digits(value: object, field: str) -> str:
     raise RowProblem(field, BAD_VALUE, f"expected a number, got {type_name(value)}")
 
 
-def _too_large(text: str) -> bool:
+def _check_size(text: str, field: str) -> None:
+    """Refuses what is infinite to a double, and what is nothing to it without being 0.
+
+    Both before any work is done on it: `1e-1000000000` written out has a billion digits.
+    """
+    if len(text.lower().partition("e")[2]) > _LONGEST_EXPONENT:
+        raise RowProblem(field, BAD_VALUE, "expected a number with a shorter exponent")
     number = _decimal(text)
-    return number is None or number.adjusted() > MAX_EXPONENT
+    if number is None or number.adjusted() > MAX_EXPONENT:
+        raise RowProblem(field, BAD_VALUE, "expected a number below 1e308")
+    if number and number.adjusted() < -MAX_EXPONENT:
+        raise RowProblem(field, BAD_VALUE, "expected a number that is 0 or above 1e-308 without its sign")
 
 
 def _decimal(text: str) -> Decimal | None:
@@ -113,23 +125,37 @@ def _decimal(text: str) -> Decimal | None:
 
 def json_of(value: object, field: str = "") -> str:
     """A value as compact JSON, object keys in their order, numbers with the digits they came with."""
+    parts: list[str] = []
     try:
-        return _json(value, field)
+        _write_json(value, field, parts.append)
     except RecursionError:
         raise RowProblem(field, BAD_VALUE, "expected fewer levels of lists and objects") from None
+    return "".join(parts)
 
 
-def _json(value: object, field: str) -> str:
+def _write_json(value: object, field: str, write: Callable[[str], None]) -> None:
+    """Each text is written once, however deep it lies: joined level by level it would be copied at each."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            write("," if index else "[")
+            _write_json(item, field, write)
+        write("]" if value else "[]")
+    elif isinstance(value, dict):
+        for index, (key, item) in enumerate(value.items()):
+            write(("," if index else "{") + _json_string(key) + ":")
+            _write_json(item, field, write)
+        write("}" if value else "{}")
+    else:
+        write(_json_scalar(value, field))
+
+
+def _json_scalar(value: object, field: str) -> str:
     if isinstance(value, str):
         return _json_string(value)
     if value is None or isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, (int, Numeral, float)):
         return digits_of(value, field)
-    if isinstance(value, list):
-        return "[" + ",".join([_json(item, field) for item in value]) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join([f"{_json_string(k)}:{_json(v, field)}" for k, v in value.items()]) + "}"
     if isinstance(value, Instant):
         return json.dumps(value.text)
     raise RowProblem(field, BAD_VALUE, f"expected a JSON value, got {type_name(value)}")
@@ -202,12 +228,20 @@ def contains(holder: object, item: object, field: str = "") -> bool:
     if holder is None or item is None:
         return False
     if isinstance(holder, list):
-        return any(equal(one, item) for one in holder)
+        return _is_among(holder, item)
     if isinstance(holder, dict):
         return text_of(item) in holder
     if isinstance(holder, str):
         return text_of(item) in holder
     raise RowProblem(field, BAD_VALUE, f"expected a list, an object or a text, got {type_name(holder)}")
+
+
+def _is_among(holder: list[object], item: object) -> bool:
+    """Whether one of a list equals the item, whose text is made once: it may be as long as the list."""
+    if is_number(item):
+        return any(equal(one, item) for one in holder)
+    text = text_of(item)
+    return any(one is not None and text_of(one) == text for one in holder)
 
 
 def pick(value: object, steps: Iterable[str | int]) -> object:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from workers.templates.parser import Parsed
     from workers.templates.scanner import Source
 
+_NOT_SENT = "where this {for} has nothing to go over, the statement is not sent, and the event counts as delivered"
+
 _HARM = {
     QueryKind.ADD: "profiles that differ in nothing else would be one row",
     QueryKind.REMOVE: "it may take other rows away than add wrote",
@@ -24,6 +26,9 @@ def warn(
     source: Source, parsed: Parsed, statements: list[Statement], kind: QueryKind, key: tuple[str, ...], *, batch: bool
 ) -> None:
     """Adds warnings to `source`."""
+    for node in (node for one in statements for node in walk(one.nodes, into_loops=False)):
+        if isinstance(node, For) and node.items is not None and node.is_needed:
+            source.warn(node.place, _NOT_SENT)
     if not kind.has_profiles:
         return
     if not any(part == Builtin("segment_id") for part in _values(parsed.nodes)):
@@ -31,6 +36,8 @@ def warn(
             0, "nothing in it depends on {segment_id}: segments would share rows, and order holds per segment only"
         )
     used = [one.name for one in parsed.fields]
+    if "" in used:  # the whole profile, its key included
+        used += key
     if not used:
         source.warn(0, f"it uses no profile field: every {kind} of any profile does the same")
     unused = [name for name in key if name not in used]

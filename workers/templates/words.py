@@ -35,7 +35,7 @@ def _is_odd(character: str) -> bool:
 
 
 def named(text: str) -> str:
-    """What a name is looked up by: without case and accents, which MySQL's tables of functions do not tell apart."""
+    """What a name is looked up by: without case, and without accents, which not every collation tells apart."""
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.translate(_DOTLESS))

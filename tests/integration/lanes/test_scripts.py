@@ -35,7 +35,7 @@ class Bench:
         )
         client.sadd(self.keys.connectors, "db")
         client.hset(self.keys.connector("db"), mapping={"parallelism": 4})
-        client.rpush(self.keys.turn("db"), "crm")
+        client.sadd(self.keys.integrations, "crm")
         self.count = 0
         self.keys_apart: int | None = None
 
@@ -429,7 +429,7 @@ def test_integrations_of_a_connector_take_turns(bench: Bench) -> None:
         bench.append(10, f"{n}")
     key = bench.keys.integration("erp")
     bench.redis.hset(key, mapping={"connector": "db", "size": 10, "timeout": 0, "active": 1})
-    bench.redis.rpush(bench.keys.turn("db"), "erp")
+    bench.redis.zadd(bench.keys.next("db"), {"erp": 0})
     for n in range(3):
         bench.redis.copy(bench.keys.lane("crm", f"{n}"), bench.keys.lane("erp", f"{n}"))
         bench.redis.copy(bench.keys.chunks("crm", f"{n}"), bench.keys.chunks("erp", f"{n}"))

@@ -18,7 +18,8 @@ from workers.monitoring.status import Consumers
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
-    from workers.monitoring.status import IntegrationStatus, Status
+    from workers.monitoring.states import IntegrationStatus
+    from workers.monitoring.status import Status
     from workers.runtime import Runtime
 
 
@@ -51,10 +52,12 @@ def fail(place: Place, runtime: Runtime, level: str = "", delay_ms: int = 5_000)
 def test_json_has_the_shape_of_the_contract(place: Place) -> None:
     place.publish(integration())
     answer = json.loads(place.run("status", "--json").stdout)
+    assert any("no worker is running" in sentence for sentence in answer.pop("needs"))
     assert answer == {
         "backlog": 0,
         "quarantine": 0,
-        "intake": {"events": 0, "oldest_age_s": None},
+        "intake": {"events": 0, "oldest_age_s": None, "why": ""},
+        "outcomes": {"events": 0, "oldest_age_s": None, "why": ""},
         "integrations": [
             {
                 "key": "crm",
@@ -67,6 +70,11 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
                 "needs_resync": 0,
                 "dropped": 0,
                 "max_backlog": None,
+                "since": None,
+                "tries": None,
+                "next_try_s": None,
+                "late_s": 0.0,
+                "resync_segments": [],
             }
         ],
         "workers": 0,
@@ -76,7 +84,7 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
         "revision": 1,
         "unwanted": 0,
         "unwanted_segments": {},
-        "needs": [],
+        "notes": [],
         "unread": [],
         "ledger_is_dead": False,
     }
@@ -92,7 +100,7 @@ def test_before_anything_is_applied_the_intake_is_shown_and_what_to_do(place: Pl
     assert found.intake.events == 1
     assert found.intake.oldest_age_s is not None
     assert 0 <= found.intake.oldest_age_s < 30
-    assert (found.revision, found.integrations, found.quarantine) == (None, [], None)
+    assert (found.revision, found.integrations, found.quarantine) == (None, [], 0)
     assert any("segsync apply" in sentence for sentence in found.needs)
     assert not found.ledger_is_dead
 
@@ -244,7 +252,7 @@ def test_a_dead_ledger_leaves_only_its_numbers_out(place: Place) -> None:
     (place.folder / "ledger").mkdir()
     runtime = place.publish(integration(), ledger="ledger")
     found = read(runtime)
-    assert (found.quarantine, only(found).quarantine, found.ledger_is_dead) == (None, None, True)
+    assert (found.quarantine, only(found).quarantine, found.ledger_is_dead) == (0, 0, True)
     assert found.unread[0].startswith("quarantine: ledger sqlite")
     assert only(found).state == "active"
 
@@ -264,7 +272,7 @@ def test_work_that_nobody_does_needs_someone(place: Place) -> None:
     runtime = owe(place)
     assert any("no worker is running" in sentence for sentence in read(runtime, 0).needs)
     idle = read(runtime, 1, route=1, upkeep=1).needs
-    assert any(sentence == "no worker serves deliver.db" for sentence in idle)
+    assert any(sentence == "no worker serves deliver.db; start one with -Q" for sentence in idle)
     assert any("pulse" in sentence for sentence in idle)
 
 

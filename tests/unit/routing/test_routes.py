@@ -9,7 +9,7 @@ import pytest
 
 from workers.events.event import Kind, SegmentFacts
 from workers.integrations import Scope, Segment
-from workers.routing.routes import Known, Routes, restore, store
+from workers.routing.routes import Known, Routes, kept_bytes, restore
 
 
 def routes(**scopes: Scope) -> Routes:
@@ -88,4 +88,4 @@ def test_a_delete_is_told_and_then_forgotten() -> None:
     [Segment("7"), Segment("7", "", "db", frozenset(), frozenset({"b", "a"})), Segment("7", "naïve \U0001f600")],
 )
 def test_what_is_kept_of_a_segment_comes_back(segment: Segment) -> None:
-    assert restore("7", store(segment)) == segment
+    assert restore("7", kept_bytes(segment)) == segment

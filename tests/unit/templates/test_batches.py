@@ -195,3 +195,74 @@ def test_canonical_keys_do_not_know_types() -> None:
 def test_a_profile_without_a_usable_key_has_none(value: object) -> None:
     with pytest.raises(RowProblem, match=r"K: (missing|bad) key"):
         key_of({"K": value}, ("K",))
+
+
+@pytest.mark.parametrize(
+    ("template", "none"),
+    [
+        ("INSERT INTO t VALUES ({segment_id}, ARRAY[{for $x = lead.l}'{$x}'{autocomma}{end}]::text[])", "ARRAY[]"),
+        ("INSERT INTO t VALUES (1{for $x = lead.l}, {$x}{end})", "(1)"),
+        ("UPDATE t SET a = CONCAT('x'{for $x = lead.l}, {$x}{end})", "('x')"),
+        ("DELETE FROM t WHERE a IN (0{for $x = lead.l}, {$x}{end})", "(0)"),
+        ("DELETE FROM t WHERE a IN ({for $x = lead.l}{$x}, {end}0)", "(0)"),
+        ("INSERT INTO t VALUES {for $x = lead.l}({$x}), {end}(0)", "VALUES (0)"),
+        ("SELECT a{for $x = lead.l}, {$x}{end} FROM t", "SELECT a FROM t"),
+    ],
+)
+def test_a_loop_that_makes_a_value_may_be_empty(template: str, none: str) -> None:
+    """A profile whose list is empty is told like any other."""
+    query = compiled(template, "postgresql", batch=False)
+
+    profiles: list[dict[str, object]] = [{}, {"l": []}, {"l": {}}]
+    for profile in profiles:
+        (statement,) = query.render(rows(profile), SEGMENT)
+        assert none in statement
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "INSERT INTO t VALUES {for $x = lead.l}({segment_id}, {$x}){autocomma}{end} ON CONFLICT DO NOTHING",
+        "INSERT INTO t VALUES /* all */ {for $x = lead.l}({segment_id}, {$x}){autocomma}{end}",
+        "DELETE FROM t WHERE s = {segment_id} AND a IN ({for $x = lead.l}{$x}{autocomma}{end} /* of his */ )",
+        "DELETE FROM t WHERE s = {segment_id} AND a NOT IN (\n{for $x = lead.l}\n{$x}{autocomma}\n{end}\n)",
+    ],
+)
+def test_a_list_that_is_all_of_values_or_in_takes_its_statement_with_it(template: str) -> None:
+    """There would be nothing left to run; and it is said when the query is checked."""
+    query = compiled(template, "postgresql", batch=False)
+
+    assert query.render(rows({"l": []}), SEGMENT) == []
+    assert len(query.render(rows({"l": [1, 2]}), SEGMENT)) == 1
+    assert [warning.what for warning in query.warnings] == [
+        "where this {for} has nothing to go over, the statement is not sent, and the event counts as delivered"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ([["x"], [], ["y", "z"]], "('0', 'x'),('2', 'y'),('2', 'z')"),
+        ([[], [], ["x"], []], "('2', 'x')"),
+        ([["x"]], "('0', 'x')"),
+        ([["x"], ["y"]], "('0', 'x'),('1', 'y')"),
+    ],
+)
+@pytest.mark.parametrize("between", ["", " ", "\n"])
+def test_an_item_that_came_out_empty_leaves_no_comma(tags: list[object], expected: str, between: str) -> None:
+    """Two commas in a row are no SQL, and one profile without tags would stop all others."""
+    body = f"{{for $t = $lead.tags}}('{{$i}}', '{{$t}}'){{autocomma}}{{end}}{between}{{autocomma}}{between}"
+
+    (statement,) = each(body, *({"tags": one} for one in tags))
+
+    assert "".join(statement.split("\n")).replace(" ", "") == expected.replace(" ", "")
+
+
+def test_a_comma_in_a_literal_is_text_and_stays() -> None:
+    assert one("'{for $t = lead.tags}{$t}{autocomma}{end}'", {"tags": ["a", "", "b"]}) == "'a,,b'"
+
+
+def test_each_profile_without_any_item_leaves_nothing_to_send() -> None:
+    body = "{for $t = $lead.tags}({segment_id}, {$t}){autocomma}{end}{autocomma}"
+
+    assert each(body, {"tags": []}, {}) == []

@@ -63,7 +63,7 @@ def test_sql_server_takes_the_time_without_regard_to_its_language() -> None:
     assert one("{event_time}", {}, "mssql") == "CAST(N'2026-11-21 12:00:00.000000' AS datetime2(6));"
 
 
-@pytest.mark.parametrize(("dialect", "longest"), [("mssql", 38), ("mysql", 1000)])
+@pytest.mark.parametrize(("dialect", "longest"), [("mssql", 38), ("postgresql", 1000)])
 def test_a_number_that_the_server_cannot_read_is_the_profiles_fault(dialect: str, longest: int) -> None:
     query = compiled("INSERT INTO t VALUES {for $x = $batch}({$x.a}){autocomma}{end}", dialect)
 
@@ -206,3 +206,17 @@ def test_a_preset_of_each_dialect_renders() -> None:
         "(7, '1', toDateTime64('2026-11-21 12:00:00.000000', 6, 'UTC'), 100, 0),"
         "(7, 'b', toDateTime64('2026-11-21 12:00:01.000000', 6, 'UTC'), 101, 0)"
     )
+
+
+@pytest.mark.parametrize(
+    "before", ["DELETE FROM u;", "DELETE FROM u WHERE a = ';'; ;\n", "-- ;\nDELETE FROM u /* ; */; "]
+)
+def test_sql_server_gets_national_literals_behind_a_semicolon(before: str) -> None:
+    query = compiled(
+        f"{before}UPDATE t SET a = 'x-{{lead.F}}', b = 'y'; DELETE FROM v WHERE c = '{{lead.F}}!'", "mssql", batch=False
+    )
+
+    (statement,) = query.render(rows({"F": "é"}), SEGMENT)
+
+    assert "SET a = N'x-é', b = 'y';" in statement
+    assert "c = N'é!';" in statement

@@ -263,6 +263,8 @@ def test_what_is_probably_not_meant_is_warned_of(template: str, warning: str) ->
 
 
 def test_a_good_query_has_no_warnings() -> None:
+    whole = "INSERT INTO t VALUES {for $x = $batch}({segment_id}, '{json $x}'){autocomma}{end}"
+    assert compiled(whole, key=("CustomID",)).warnings == []
     assert compiled(ADD, key=("CustomID",)).warnings == []
     assert compiled(REMOVE, kind=QueryKind.REMOVE, key=("CustomID",)).warnings == []
 

@@ -25,7 +25,7 @@ MOST_SHOWN: Final = 40
 """Differences that are listed; of the others only how many there are: more than a screen is not read."""
 
 
-def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool) -> int:
+def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = False) -> int:
     """Publishes the file, after asking on a terminal; needs someone where it was refused or not brought to its end."""
     settings = load()
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
@@ -40,7 +40,7 @@ def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool) -> int:
     ):
         typer.echo("nothing was published")
         return NEEDS_SOMEONE
-    return _carry_out(redis, keys, plan)
+    return _carry_out(redis, keys, plan, accept=accept)
 
 
 def _show(plan: ApplyPlan) -> None:
@@ -57,9 +57,9 @@ def _warn(settings: Settings) -> None:
         typer.echo(f"! {plain(str(warning))}", err=True)
 
 
-def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan) -> int:
+def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> int:
     try:
-        report = applying.carry_out(redis, keys, plan, progress=_Progress())
+        report = applying.carry_out(redis, keys, plan, progress=_Progress(), accept=accept)
     except KeyboardInterrupt:
         again = " ".join(f"--drain {key}" for key in plan.drain)
         typer.echo(

@@ -54,7 +54,7 @@ def stats(since: str, until: str, integration: str | None, *, as_json: bool) -> 
 
 
 def _print_stats(rows: list[StatsRow]) -> None:
-    columns = ("integration", "event", ">queries", ">rows", ">retries", ">failed", ">p50", ">p95")
+    columns = ("integration", "event", ">queries", ">rows", ">retries", ">failed", ">quarantined", ">p50", ">p95")
     for hour, of_hour in groupby(rows, key=lambda row: row.hour):
         typer.echo(f"{hour:%Y-%m-%d %H:%M} UTC\n")
         print_table(columns, map(_stats_cells, of_hour))
@@ -63,20 +63,21 @@ def _print_stats(rows: list[StatsRow]) -> None:
     failures = sum(row.failures for row in rows)
     retries, quarantined = sum(row.retries for row in rows), sum(row.quarantined for row in rows)
     typer.echo(
-        f"{queries:,} successful queries, {affected:,} rows; {retries:,} retries, {failures:,} failures, "
+        f"{queries:,} successful queries, {affected:,} rows; {retries:,} retries, {failures:,} failed, "
         f"{quarantined:,} quarantined"
     )
 
 
 def _stats_cells(row: StatsRow) -> tuple[object, ...]:
-    """Tries that failed belong to no event type: they have run no query to its end."""
+    """What failed before any query ran belongs to no event type."""
     return (
         row.integration or "(intake)",
-        row.event_type or "(tries)",
+        row.event_type,
         row.queries,
         row.rows,
         row.retries,
-        row.failures + row.quarantined,
+        row.failures,
+        row.quarantined,
         _seconds(row.latency_p50_ms),
         _seconds(row.latency_p95_ms),
     )

@@ -10,14 +10,18 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.installation import open_runtime
 from workers.cli.output import age, plain, print_json, print_table, shown
 from workers.monitoring import status
+from workers.monitoring.needs import facts_of
 
 if TYPE_CHECKING:
     from workers.monitoring.status import Consumers, Status
 
 
-def run(*, as_json: bool) -> int:
-    """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is."""
-    found = status.read(open_runtime(), _ask)
+def run(*, as_json: bool, many: int) -> int:
+    """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is.
+
+    many  open entries of the quarantine of one integration from which on someone is needed
+    """
+    found = status.read(open_runtime(), _ask, many=many)
     if as_json:
         print_json(found)
     else:
@@ -40,6 +44,8 @@ def _print(found: Status) -> None:
     typer.echo(f"intake      {shown(intake.events)} events wait{waiting}")
     typer.echo(f"backlog     {shown(found.backlog)} operations")
     typer.echo(f"quarantine  {shown(found.quarantine)} open entries")
+    if found.outcomes.events:
+        typer.echo(f"outcomes    {shown(found.outcomes.events)} wait for the ledger")
     pulse, beat = age(found.pulse_age_s), age(found.beat_age_s)
     typer.echo(f"workers     {shown(found.workers)}; the pulse looked {_ago(pulse)}, beat {_ago(beat)}")
     queues = ", ".join(f"{queue.name} {shown(queue.consumers)}" for queue in found.queues)
@@ -50,7 +56,7 @@ def _print(found: Status) -> None:
     if found.integrations:
         typer.echo()
         _print_integrations(found)
-    for sentence in (*found.needs, *found.unread):
+    for sentence in (*found.needs, *found.notes, *found.unread):
         typer.echo(f"\n! {plain(sentence)}")
 
 
@@ -75,4 +81,4 @@ def _print_integrations(found: Status) -> None:
     )
     for each in found.integrations:
         if each.state in ("paused", "retrying"):
-            typer.echo(plain(f"\n{each.key} is {each.state}: {each.reason}"))
+            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}"))

@@ -74,8 +74,6 @@ local function trim_intake(last_id)
   end
 end
 
-local rung = false
-
 -- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8).
 local function lower_due(integration, segment, full, score)
   local key = timed_key(integration)
@@ -85,11 +83,9 @@ local function lower_due(integration, segment, full, score)
   elseif redis.call('ZSCORE', full_key(integration), segment) then
     key = full_key(integration)
   end
-  local changed = redis.call('ZADD', key, 'LT', 'CH', score, segment)
-  if changed > 0 and score < now + BELL_AHEAD_MS and not rung then
-    rung = true
-    ring()
-  end
+  if redis.call('ZADD', key, 'LT', 'CH', score, segment) == 0 then return end
+  note_due(integration, score)
+  if score < now + BELL_AHEAD_MS then ring() end
 end
 
 -- A lane that has waited for long is compacted, and again each time it has doubled (workers/delivery/compaction.py). Where

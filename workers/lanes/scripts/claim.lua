@@ -105,18 +105,20 @@ local function hand_out(integration, segment, settings)
   return reply
 end
 
--- A connector's integrations take turns: the list goes round by one at each look.
-local turn = ns .. ':turn:' .. connector
-for _ = 1, redis.call('LLEN', turn) do
-  local integration = redis.call('RPOPLPUSH', turn, turn)
+-- A connector's integrations take turns. Most looks find a lane; those that do not put a place right (lanes/due.lua).
+local LOOKS = 100
+for _ = 1, LOOKS do
+  local integration = next_to_look_at(connector)
+  if not integration then return idle() end
   local settings = read_integration(integration)
-  if settings.open and not (settings.hold_until and settings.hold_until > now) then
-    local segment = pick(integration, settings)
-    if segment then
-      may_probe(integration_key(integration), settings.hold_until)
-      may_probe(connector_key(connector), connector_hold)
-      return hand_out(integration, segment, settings)
-    end
+  local at = look_at(connector, integration, settings)
+  local segment = at and at <= now and pick(integration, settings)
+  if segment then
+    may_probe(integration_key(integration), settings.hold_until)
+    may_probe(connector_key(connector), connector_hold)
+    local answer = hand_out(integration, segment, settings)
+    to_the_end(connector, integration)
+    return answer
   end
 end
 return idle()

@@ -37,8 +37,10 @@ local function time_in(key, field, written, longest_ms)
   return now + longest_ms
 end
 
+local rung = false
 local function ring()
-  redis.call('XADD', ns .. ':bell', 'MAXLEN', 1, '*', 'r', '1')
+  if not rung then redis.call('XADD', ns .. ':bell', 'MAXLEN', 1, '*', 'r', '1') end
+  rung = true
 end
 
 -- Beyond this many records a ledger that is away must not fill Redis: tries become sums, per integration, hour and
@@ -91,11 +93,11 @@ end
 -- An integration's settings that scripts need stand in its hash, written by `apply`.
 local function read_integration(integration)
   local v = redis.call('HMGET', integration_key(integration), 'size', 'timeout', 'clear', 'active', 'paused',
-    'hold_until', 'flip', 'connector', 'digest', 'max_backlog', 'when_full', 'max_quarantine', 'quarantined')
+    'hold_until', 'flip', 'connector', 'digest', 'max_backlog', 'when_full', 'max_quarantine', 'quarantined', 'orphaned')
   return {
     size = tonumber(v[1]) or 1, timeout = tonumber(v[2]) or 60000, clear = v[3] == '1',
     open = v[4] == '1' and not v[5], hold_until = tonumber(v[6]), flip = v[7], connector = v[8] or '',
-    digest = v[9] or '', max_backlog = tonumber(v[10]), drops = v[11] == 'drop',
+    digest = v[9] or '', max_backlog = tonumber(v[10]), drops = v[11] == 'drop', orphaned = v[14] ~= false,
     -- As many open entries as the quarantine may have of it: what would add to them is not tried (rule 31).
     no_room = (tonumber(v[13]) or 0) >= (tonumber(v[12]) or math.huge),
   }
@@ -115,40 +117,12 @@ local function read_lane(key)
   }
 end
 
--- Due (rule 8): a full lane, or one with a segment event inside, is due at once; another when its timeout
--- since the first owed event has passed. A stream id of the future must not postpone that for ever, and nothing
--- is due before its retry time.
-local function is_full(lane, size) return lane.count >= size or lane.bar > lane.done end
-
-local function due_at(lane, size, timeout)
-  local base = now
-  if not is_full(lane, size) then base = math.min(lane.head, now) + timeout end
-  return math.max(base, lane.retry)
-end
-
-local function put_due(integration, segment, full, score)
-  if full then
-    redis.call('ZREM', timed_key(integration), segment)
-    redis.call('ZADD', full_key(integration), score, segment)
-  else
-    redis.call('ZREM', full_key(integration), segment)
-    redis.call('ZADD', timed_key(integration), score, segment)
-  end
-  if score < now + BELL_AHEAD_MS then ring() end
-end
-
--- A claimed lane comes due again when its lease ends, in whichever set it stands: if the deliverer dies,
--- nobody has to notice (rule 8).
-local function put_leased(integration, segment, till)
-  redis.call('ZADD', full_key(integration), 'XX', till, segment)
-  redis.call('ZADD', timed_key(integration), 'XX', till, segment)
-end
-
 -- Producers look at `full` before they push: a field for each integration that has reached its limit, and `reason`
--- (rule 31). It is taken back when a tenth of the limit is free again.
+-- (rule 31). It is taken back when a tenth of the limit is free again. One that is orphaned is sent nothing any more:
+-- what it owes holds up nobody.
 local function note_backlog(integration, settings, backlog)
   local limit, key = settings.max_backlog, ns .. ':full'
-  if not limit or settings.drops then return end
+  if not limit or settings.drops or settings.orphaned then return end
   if backlog >= limit then
     local reason = 'integration ' .. integration .. ' has reached its max_backlog of ' .. limit .. ' operations'
     redis.call('HSET', key, integration, reason, 'reason', reason)

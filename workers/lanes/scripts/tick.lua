@@ -9,6 +9,24 @@
 -- Who only looks would never learn of a new revision otherwise.
 if current_revision() ~= ARGV[2] then return { 'stale' } end
 
+-- Times in Redis are compared with a clock that somebody may set back. Then, and where an older segsync has left no
+-- place for integrations, every due time is looked at (lanes/rescore.lua).
+local CLOCK_SLACK_MS = 1000
+local function note_clock()
+  local at = redis.call('HMGET', ns .. ':seen', 'clock', 'placed')
+  local last = tonumber(at[1] or nil) or now
+  local fell = now < last - CLOCK_SLACK_MS
+  if fell or not at[2] then
+    for _, integration in ipairs(redis.call('SMEMBERS', ns .. ':integrations')) do
+      note_due(integration, now)
+      if fell then redis.call('HSET', ns .. ':rescore', integration, 'timed 0') end
+    end
+    redis.call('HSET', ns .. ':seen', 'placed', 1)
+  end
+  if fell or not at[1] or now > last + CLOCK_SLACK_MS then redis.call('HSET', ns .. ':seen', 'clock', now) end
+end
+note_clock()
+
 local prefix, ttl, longest = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local wake_at = now + longest
 local reply = { 0, '0-0', '0-0' }
@@ -64,33 +82,35 @@ if redis.call('XLEN', ns .. ':outcomes') > 0
   wake_one('upkeep')
 end
 
--- The number of due lanes in a set, at most as many as could be served; the next one's time counts as well.
-local function due_in(set, limit)
-  local due = redis.call('ZCOUNT', set, '-inf', now)
-  local coming = redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  sooner(tonumber(coming[2]))
-  return math.min(due, limit)
-end
-
+-- The number of a connector's due lanes, at most as many as could be served; the next one's time counts as well. Looks
+-- at no more integrations than that, and some whose place is put right.
+local LOOKS_BESIDE = 16
 local function due_for(connector, parallelism)
-  local total = 0
-  for _, integration in ipairs(redis.call('LRANGE', ns .. ':turn:' .. connector, 0, -1)) do
-    local settings = read_integration(integration)
-    if settings.open then
-      if settings.hold_until and settings.hold_until > now then
-        sooner(settings.hold_until)
-      else
-        total = total + due_in(full_key(integration), parallelism) + due_in(timed_key(integration), parallelism)
-      end
+  local total, looks, key = 0, parallelism + LOOKS_BESIDE, next_key(connector)
+  local found = redis.call('ZRANGEBYSCORE', key, '-inf', exactly_now, 'LIMIT', 0, looks)
+  for _, integration in ipairs(found) do
+    local at = look_at(connector, integration, read_integration(integration))
+    if at and at <= now then
+      total = total + redis.call('ZCOUNT', full_key(integration), '-inf', now)
+        + redis.call('ZCOUNT', timed_key(integration), '-inf', now)
     end
+    if total >= parallelism then return parallelism end
   end
+  if #found == looks then sooner(now) end
+  local coming = redis.call('ZRANGEBYSCORE', key, '(' .. exactly_now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+  sooner(tonumber(coming[2]))
   return total
 end
 
 for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
   local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until')
   -- Held, or its circuit open: nothing until the time of the next probe, and then one.
-  local parallelism, hold = tonumber(v[1]) or 1, tonumber(v[3]) or tonumber(v[2])
+  local parallelism, hold, key = tonumber(v[1]) or 1, nil, connector_key(connector)
+  if v[3] then
+    hold = time_in(key, 'open_until', v[3], LONGEST_REST_MS)
+  elseif v[2] then
+    hold = time_in(key, 'hold_until', v[2], LONGEST_HOLD_MS)
+  end
   if hold and hold > now then
     sooner(hold)
   else

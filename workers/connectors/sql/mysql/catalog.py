@@ -168,7 +168,9 @@ class MysqlExamined:
         if data_type == "char" and "trailing blanks" not in merges:
             merges = (*merges, "trailing blanks")
         filled = any(word in extra.lower() for word in FILLED)
-        return Column(name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled)
+        computed = filled and "auto_increment" not in extra.lower()
+        required = bool(bare) and not filled
+        return Column(name, column_type, _family(data_type), collation or "", merges, required, computed)
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:
         """What a collation takes for equal: asked, since names do not tell (utf8mb4_bin pads with blanks)."""

@@ -159,7 +159,8 @@ class PostgresqlExamined:
             " quote_ident(n.nspname) || '.' || quote_ident(l.collname), l.collisdeterministic,"
             " a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL"
             # A trigger before the insert (1: each row, 2: before, 4: insert) may fill it in.
-            " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = a.attrelid AND g.tgtype & 7 = 7)"
+            " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = a.attrelid AND g.tgtype & 7 = 7),"
+            " a.attgenerated <> ''"
             " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
             " LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace"
             f" WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
@@ -167,7 +168,7 @@ class PostgresqlExamined:
         return {str(row[0]): self._column(row) for row in rows}
 
     def _column(self, row: Row) -> Column:
-        name, spelled, kind, category, collation, exact, required = row
+        name, spelled, kind, category, collation, exact, required, computed = row
         merges: tuple[str, ...] = ()
         if kind == "citext":
             merges = ("case",)
@@ -176,7 +177,8 @@ class PostgresqlExamined:
         elif exact == "f":
             merges = self._collation(str(collation))
         shown = (collation or "").removeprefix("pg_catalog.")
-        return Column(str(name), str(spelled), FAMILIES.get(category, "other"), shown, merges, required == "t")
+        family = FAMILIES.get(category, "other")
+        return Column(str(name), str(spelled), family, shown, merges, required == "t", computed == "t")
 
     def _collation(self, collation: str) -> tuple[str, ...]:
         """What a collation that is not deterministic takes for equal: asked, since names do not tell."""
@@ -187,10 +189,11 @@ class PostgresqlExamined:
 
     def _unique(self, oid: str) -> tuple[UniqueKey, ...]:
         rows = self._ask(
-            "SELECT i.relname, a.attname, x.indpred IS NOT NULL OR x.indexprs IS NOT NULL"
+            # An expression has no column of its own, and still makes the key one that holds for parts only.
+            "SELECT i.relname, coalesce(a.attname, ''), x.indpred IS NOT NULL OR x.indexprs IS NOT NULL"
             " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
             " CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY k (number, place)"
-            " JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number"
+            " LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number"
             f" WHERE x.indrelid = {oid} AND x.indisunique AND x.indisvalid AND k.place <= x.indnkeyatts"
             " ORDER BY i.relname, k.place"
         )

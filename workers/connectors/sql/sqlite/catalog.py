@@ -86,7 +86,8 @@ class SqliteExamined:
         merges = self._merges(table, str(name)) if not hidden else ()
         required = bool(needed) and default is None and not rowid and not hidden
         collation = "NOCASE" if "case" in merges else "RTRIM" if merges else ""
-        return Column(str(name), str(declared), _affinity(str(declared)), collation, merges, required)
+        computed = bool(hidden)
+        return Column(str(name), str(declared), _affinity(str(declared)), collation, merges, required, computed)
 
     def _merges(self, table: str, name: str) -> tuple[str, ...]:
         """What the column's collation takes for equal: the first SELECT of a UNION lends it to the second's value."""

@@ -1,0 +1,62 @@
+"""What real databases say of their tables, and what follows for the order within a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.connectors.contract import Target
+from workers.connectors.sql.inspecting import open_examined
+from workers.connectors.sql.unique_keys import named_by_key_alone
+from workers.templates.row_naming import Insert
+
+if TYPE_CHECKING:
+    from tests.targets import TargetDatabase
+
+INSERT = Insert(("member",), {"seg": frozenset(), "k": frozenset({"CustomID"}), "mail": frozenset({"email"})})
+COLUMNS = "seg bigint NOT NULL, k varchar(50) NOT NULL, mail varchar(50)"
+OWN_NUMBER = {
+    "mysql": ", id bigint AUTO_INCREMENT UNIQUE",
+    "postgresql": ", id bigint GENERATED ALWAYS AS IDENTITY UNIQUE",
+    "sqlite": "",
+}
+COMPUTED = {
+    "mysql": ", low varchar(50) AS (lower(mail)) STORED UNIQUE",
+    "postgresql": ", low text GENERATED ALWAYS AS (lower(mail)) STORED UNIQUE",
+    "sqlite": ", low text AS (lower(mail)) UNIQUE",
+}
+EXPRESSION = dict.fromkeys(("postgresql", "sqlite"), "CREATE UNIQUE INDEX low ON member (lower(mail))")
+
+
+def key_alone(target: TargetDatabase, *more: str, columns: str = "", key: str = ", PRIMARY KEY (seg, k)") -> bool:
+    target.run("DROP TABLE member", f"CREATE TABLE member ({COLUMNS}{columns}{key})", *more)
+    opened = open_examined(Target("crm", target.dialect, target.url, target.password))
+    assert opened.session is not None
+    try:
+        return named_by_key_alone(opened.session.table("", "member"), INSERT, ("CustomID",))
+    finally:
+        opened.session.close()
+
+
+def test_a_key_of_the_key_names_the_row(target: TargetDatabase) -> None:
+    assert key_alone(target)
+
+
+def test_a_number_of_the_tables_own_changes_nothing(target: TargetDatabase) -> None:
+    assert key_alone(target, columns=OWN_NUMBER[target.dialect])
+
+
+@pytest.mark.parametrize("columns", ["mail", "seg, mail"])
+def test_a_second_unique_key_may_name_another_row(target: TargetDatabase, columns: str) -> None:
+    assert not key_alone(target, f"CREATE UNIQUE INDEX second ON member ({columns})")
+
+
+def test_a_unique_key_that_is_computed_may_name_another_row(target: TargetDatabase) -> None:
+    assert not key_alone(target, columns=COMPUTED[target.dialect])
+    if target.dialect in EXPRESSION:
+        assert not key_alone(target, EXPRESSION[target.dialect])
+
+
+def test_without_a_unique_key_nothing_is_known(target: TargetDatabase) -> None:
+    assert not key_alone(target, key="")

@@ -1,0 +1,98 @@
+"""What many integrations, and a full Redis, cost the router (rules 3, 31)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from redis import OutOfMemoryError
+
+from tests.integration.desk import Desk, add
+
+if TYPE_CHECKING:
+    from workers.lanes.messages import Move
+
+MB = 1024 * 1024
+
+
+def steps_of(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[Move]:
+    router = desk.router()
+    append, moves = router._lanes.append, []
+
+    def noted(move: Move) -> bool:
+        moves.append(move)
+        return append(move)
+
+    monkeypatch.setattr(router._lanes, "append", noted)
+    router.turn("t", 30)
+    return moves
+
+
+@pytest.mark.parametrize("integrations", [399, 400, 1000])
+def test_one_event_that_many_integrations_want_is_one_step_and_one_chunk_each(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, integrations: int
+) -> None:
+    """From 400 on each profile was a step of its own, and a chunk of its own in every lane."""
+    desk.follow(integrations)
+    desk.push(add(*map(str, range(300))))
+    moves = steps_of(desk, monkeypatch)
+    assert len(moves) == 1
+    assert [len(run.integrations) for run in moves[0].runs] == [integrations]
+    assert desk.redis.llen(desk.keys.chunks("i0", "7")) == 1
+    assert len(desk.ids(f"i{integrations - 1}")) == 300
+
+
+def test_more_events_that_many_want_are_more_steps(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.follow(300)
+    desk.push(*(add("1", segment=segment) for segment in range(4)))
+    assert [len(move.runs) for move in steps_of(desk, monkeypatch)] == [1, 1, 1, 1]
+
+
+def test_a_bad_profile_is_told_once_though_its_event_waits_for_the_next_step(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The router ends between the step before the event and the event's own."""
+    desk.follow(300)
+    event = add("1", segment=8)
+    event["profiles"].insert(0, {"no": "id"})
+    desk.push(add("1"), event)
+    router = desk.router()
+    append = router._lanes.append
+    monkeypatch.setattr(router._lanes, "append", lambda move: append(move) if not move.records else 1 / 0)
+    monkeypatch.setattr("workers.routing.transfer.LANES_AT_MOST", 300)
+    with pytest.raises(ZeroDivisionError):
+        router.turn("t", 30)
+    desk.route()
+    assert len(desk.records()) == 1
+    assert desk.ids("i0", "8") == ["1"]
+
+
+def fill(desk: Desk) -> None:
+    for number in range(20_000):
+        desk.push(add(*(f"{number}-{n}" for n in range(50)), segment=number % 50, name="x" * 1000))
+
+
+def test_a_full_redis_grows_no_more_and_goes_on_as_lanes_drain(own_redis: Any, namespace: str) -> None:
+    """Ten integrations whose targets are away, and an intake that has filled all there is."""
+    client = own_redis.client()
+    client.config_set("appendonly", "no")  # rewriting it takes 10 MB at once
+    desk = Desk(client, namespace)
+    desk.follow(10)
+    limit = client.info("memory")["used_memory"] + 24 * MB
+    client.config_set("maxmemory", limit)
+    with pytest.raises(OutOfMemoryError):
+        fill(desk)
+    for _ in range(5):
+        desk.route()
+    assert desk.redis.xlen(desk.keys.events) > 0
+    assert client.info("memory")["used_memory"] < 1.1 * limit
+    assert client.hget(desk.keys.lease("route"), "why") is not None
+    for _ in range(1000):
+        if not desk.redis.xlen(desk.keys.events):
+            break
+        for n in range(10):  # as deliverers do, all at once
+            client.unlink(*client.keys(f"{namespace}:chunks:i{n}:*"), *client.keys(f"{namespace}:lane:i{n}:*"), "none")
+        desk.route()
+        assert client.info("memory")["used_memory"] < 1.1 * limit
+    assert desk.redis.xlen(desk.keys.events) == 0
+    client.close()

@@ -1,0 +1,217 @@
+"""No value takes more work than its length, however it is written, and none makes more of itself than that.
+
+Two measures: lines of Python run, which are counted; and processor time, of which only the growth is looked at, for
+what is done in C. Four times the length may take four times as long; what is quadratic takes sixteen times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, rows
+from workers.events.numerals import Numeral
+from workers.templates import BadRows, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+ALL = ("mysql", "postgresql", "sqlite", "mssql", "oracle", "clickhouse")
+MEGABYTE = 2**20
+
+ALLOWED = 9
+"""Times as much for four times the length: twice what is linear, and far below sixteen."""
+
+EVERYTHING = (
+    "SELECT {lead.v}, '{lead.v}', '-{lead.v}-', {lower lead.v}, {upper lead.v}, {trim lead.v}, {md5 lead.v},"
+    " {sha256 lead.v}, {json lead.v}, {default lead.v 1}, {jsonpath lead.v '$.a' 'item'}, {lead.v = 5},"
+    " {lead.v contains 'b'}, {segment_name}"
+)
+PLACES = [
+    EVERYTHING,
+    "SELECT {number lead.v}",
+    "SELECT {date lead.v '%Y'}",
+    "SELECT {lead.v < 'x'}",
+    "SELECT {lead.v < 5}",
+    "SELECT '{for $x = lead.v}{$x}{autocomma}{end}'",
+    "SELECT {lead.v in lead.v}",
+    "SELECT {jsonpath lead.v '$..a' 'array'}",
+]
+TEXTS: list[Callable[[int], object]] = [
+    lambda n: "0" * n + "x",
+    lambda n: "1" * n + "x",
+    lambda n: "0" * n + "." + "0" * n + "x",
+    lambda n: "1e" + "0" * n + "x",
+    lambda n: " " * n + "x",
+    lambda n: "'" * n,
+    lambda n: "\\" * n,
+    lambda n: "\\\n" * n,
+    lambda n: "\u2019" * n,
+    lambda n: "-" * n,
+    lambda n: "\0" * n,
+    lambda n: "2026-01-01T" * n,
+    lambda n: ["a"] * (n // 20),
+    lambda n: {str(i): "a" for i in range(n // 20)},
+    lambda n: [["x" * n]],
+]
+
+
+def rendered(template: str, dialect: str, value: object) -> None:
+    """Renders it, or refuses to."""
+    with contextlib.suppress(BadRows):
+        compiled(template, dialect, batch=False).render(rows({"v": value}), SEGMENT)
+
+
+def lines(work: Callable[[], None]) -> int:
+    """How many lines of Python run."""
+    count = 0
+
+    def traced(_frame: FrameType, event: str, _argument: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)  # type: ignore[arg-type]
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """The shortest of some runs, in processor time."""
+    best = float("inf")
+    for _ in range(3):
+        started = time.process_time()
+        work()
+        best = min(best, time.process_time() - started)
+    return best
+
+
+def work(query: Query, value: object) -> Callable[[], None]:
+    batch = rows({"v": value})
+
+    def run() -> None:
+        with contextlib.suppress(BadRows):
+            query.render(batch, SEGMENT)
+
+    return run
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place[:28])
+@pytest.mark.parametrize("text", range(len(TEXTS)))
+@pytest.mark.parametrize("dialect", ["mysql", "oracle", "mssql"])
+def test_four_times_the_length_takes_at_most_about_four_times_the_work(dialect: str, text: int, place: str) -> None:
+    query = compiled(place, dialect, batch=False)
+    short, long = (work(query, TEXTS[text](length)) for length in (4_000, 16_000))
+
+    assert lines(long) <= ALLOWED * lines(short) + 1000
+    # What takes a millisecond at most is too short to tell.
+    assert seconds(long) <= ALLOWED * max(seconds(short), 0.001)
+
+
+NUMBERS = [
+    "1.2e-1000000000",
+    "1.2e1000000000",
+    "1e-9999999999999999999999",
+    "0e1000000000",
+    "1." + "1" * 900 + "e-300",
+    "1.2345678901234567890e-1000000000",
+]
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:16] + number[-5:])
+@pytest.mark.parametrize("place", [*PLACES, "SELECT {lead.v = 5}", "SELECT {lead.v < 5}", "SELECT {lead.v = lead.v}"])
+def test_no_number_is_written_out_at_length(dialect: str, number: str, place: str) -> None:
+    """Of `1.2e-1000000000`, written without its exponent, come two gigabytes."""
+    rendered(place, dialect, Numeral("1"))
+    tracemalloc.start()
+    try:
+        rendered(place, dialect, Numeral(number))
+        rendered(place, dialect, number)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 4 * MEGABYTE
+
+
+def test_json_copies_no_text_for_each_level_around_it() -> None:
+    def nested(levels: int) -> object:
+        value: object = "x" * 4 * MEGABYTE
+        for level in range(levels):
+            value = [value] if level % 2 else {"a": value}
+        return value
+
+    query = compiled("SELECT {json lead.v}", "postgresql", batch=False)
+
+    assert seconds(work(query, nested(90))) <= 3 * seconds(work(query, nested(1)))
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("number", ["1e-400", "-1.5e-309", "1e400", "1e-99999999999999999999999"])
+def test_what_no_double_holds_is_a_data_error(dialect: str, number: str) -> None:
+    query = compiled("INSERT INTO t VALUES ({lead.a}, '{lead.a}')", dialect, batch=False)
+
+    (error,) = bad_rows(query, {"a": Numeral(number)})
+
+    assert (error.field, error.code) == ("a", "bad value")
+    assert error.reason.startswith("expected a number ")
+
+
+@pytest.mark.parametrize(
+    ("spelled", "number"),
+    [
+        ("0", "0"),
+        ("000", "0"),
+        ("-000", "(-0)"),
+        ("+007", "7"),
+        ("00.50", "0.50"),
+        ("-0010e5", "(-10e5)"),
+        ("0" * 900 + "7", "7"),
+    ],
+)
+def test_number_reads_what_spells_one(spelled: str, number: str) -> None:
+    query = compiled("SELECT {number lead.a}", "postgresql", batch=False)
+
+    assert query.render(rows({"a": spelled}), SEGMENT) == [f"SELECT {number}"]
+
+
+@pytest.mark.parametrize("spelled", ["", " ", "-", "+", ".", ".5", "5.", "e5", "-e5", "5e", "--5", "0x7", "1_000", "٣"])
+def test_number_reads_nothing_else(spelled: str) -> None:
+    query = compiled("SELECT {number lead.a}", "postgresql", batch=False)
+
+    assert bad_rows(query, {"a": spelled})[0].reason == "expected a number, got a text that spells none"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "fine", "bent"),
+    [
+        ("mysql", "9" * 81, "9" * 82),
+        ("mysql", "-" + "9" * 81, "-" + "9" * 82),
+        ("mysql", "9" * 72 + ".5", "9" * 73 + ".5"),
+        ("mysql", "1" * 82 + "e0", "1" * 82 + ".5"),
+        ("oracle", "9" * 38, "9" * 39),
+        ("oracle", "0." + "0" * 20 + "9" * 30, "1." + "9" * 38),
+        ("oracle", "1." + "9" * 37 + "e20", "1." + "9" * 38 + "e20"),
+        ("sqlite", "0.10", "0.1234567890123456789"),
+        ("sqlite", "1e300", "123456789012345678.5"),
+    ],
+)
+def test_a_number_that_the_server_would_bend_is_a_data_error(dialect: str, fine: str, bent: str) -> None:
+    query = compiled("INSERT INTO t VALUES ({lead.a})", dialect, batch=False)
+    values = [int(text) if text.lstrip("-").isdigit() else Numeral(text) for text in (fine, bent)]
+
+    assert query.render(rows({"a": values[0]}), SEGMENT)
+    assert "in quotes" in bad_rows(query, {"a": values[1]})[0].reason
+    quoted = compiled("INSERT INTO t VALUES ('{lead.a}')", dialect, batch=False)
+    assert bent in quoted.render(rows({"a": values[1]}), SEGMENT)[0]

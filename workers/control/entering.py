@@ -1,0 +1,67 @@
+"""Segments that come into an integration's scope because the configuration changed (rule 4).
+
+An integration that is new, that comes back, or whose scope is wider than before is told of what happens from now on,
+and not of the members that its segments have already: they are flagged, as by an event that brings a segment in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.errors import SettingsError
+from workers.routing.routes import Routes, restore
+from workers.settings import from_published
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.integrations import Scope
+    from workers.lanes.keys import Keys
+    from workers.settings import Settings
+    from workers.settings.revision import Published
+
+PAGE: Final = 1_000
+"""Segments that are looked at between two answers of Redis."""
+
+
+def flag_entering(redis: Redis, keys: Keys, before: Published | None, settings: Settings) -> int:
+    """Flags what enters by these settings; returns how many (integration, segment). redis.RedisError."""
+    if before is None:
+        return 0
+    old = _settings_of(before, settings)
+    if old is not None and _scopes(old) == _scopes(settings):
+        return 0
+    then = Routes(old.integrations if old else {}, old.default_database if old else settings.default_database)
+    now = Routes(settings.integrations, settings.default_database)
+    flagged, cursor = 0, 0
+    while True:
+        answer: Any = redis.hscan(keys.segments, cursor, count=PAGE)
+        cursor, page = answer
+        flagged += _flag(redis, keys, page, then, now)
+        if cursor == 0:
+            return flagged
+
+
+def _settings_of(before: Published, settings: Settings) -> Settings | None:
+    try:
+        return from_published(before.text, settings.local)
+    except SettingsError:  # this version cannot read it: nobody knows what was followed
+        return None
+
+
+def _scopes(settings: Settings) -> tuple[str, dict[str, Scope]]:
+    return settings.default_database, {each.key: each.scope for each in settings.integrations.values()}
+
+
+def _flag(redis: Redis, keys: Keys, page: dict[bytes, bytes], then: Routes, now: Routes) -> int:
+    flagged = 0
+    pipe = redis.pipeline(transaction=False)
+    for name, facts in page.items():
+        segment = restore(name.decode(), facts)
+        followed = then.known(segment).targets
+        for key in now.known(segment).targets:
+            if key not in followed:
+                pipe.sadd(keys.resync(key), segment.id)
+                flagged += 1
+    pipe.execute()
+    return flagged

@@ -1,0 +1,165 @@
+"""What someone must do something about: a sentence each, with since when, why, what to do and what comes by itself.
+
+The judge looks at what moves and at what is late, not at who is there.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from workers.monitoring.states import moment_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.monitoring.states import IntegrationStatus
+    from workers.monitoring.status import Background, ServerStatus, Status
+
+WARN_AT: Final = 0.8
+"""The part of a limit that is worth a word."""
+STALE_SECONDS: Final = 30.0
+"""An age of the pulse or of beat that means it is dead: they look every 5 s."""
+LATE_SECONDS: Final = 60.0
+"""What may be late by so much without a word: a deploy, a restart and a failed try or two take that long."""
+STREAM_SECONDS: Final = 30.0
+"""How long an event may wait to be routed, or an outcome to be written down: both take well below a second."""
+NAMED: Final = 3
+"""Segments that are named in a sentence."""
+
+
+def needs(status: Status, background: Background, many: int, now: int) -> Iterator[str]:
+    """What needs someone; `many` open entries of the quarantine do, `now` in Redis milliseconds."""
+    yield from _of_redis(background.server)
+    if background.emptied is not None:
+        yield (
+            f"this Redis was emptied or replaced, which was found at {spelled(moment_of(background.emptied * 1000))}: "
+            "what was known of segments is gone, and scopes by groups or tags want nothing until each segment has had "
+            "a segment_upsert; push those, and then `segsync apply --accept`"
+        )
+    if status.revision is None:
+        yield "no configuration is applied; run `segsync apply`, or start a worker"
+    else:
+        yield from _unserved(status, background)
+    for each in status.integrations:
+        yield from _of_integration(each)
+    yield from _of_streams(status, background, now)
+    yield from _of_quarantine(status, many)
+
+
+def notes(status: Status, many: int) -> Iterator[str]:
+    """What is worth a word and no alarm."""
+    if status.quarantine and not any(True for _ in _of_quarantine(status, many)):
+        yield f"{status.quarantine:,} open entries in the quarantine; `segsync errors` groups them by cause"
+    for each in status.integrations:
+        if each.needs_resync:
+            named = ", ".join(each.resync_segments[:NAMED])
+            more = f" and {each.needs_resync - NAMED:,} more" if each.needs_resync > NAMED else ""
+            yield f"{each.key} was never told of all members of segment {named}{more}: push them again"
+
+
+def spelled(time: datetime | None) -> str:
+    """A time for people, in UTC."""
+    return "some time" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def facts_of(each: IntegrationStatus) -> str:
+    """Since when, how often it was tried, and when it is next, as far as it is known: " since …, 3 tries"."""
+    since = f" since {spelled(each.since)}" if each.since else ""
+    tries = "" if not each.tries else ", 1 failed try" if each.tries == 1 else f", {each.tries:,} failed tries"
+    return since + tries
+
+
+def _next(each: IntegrationStatus) -> str:
+    if each.next_try_s is None:
+        return f"`segsync retry {each.key}` tries at once"
+    return f"it is tried again in {each.next_try_s:.0f} s, or at once with `segsync retry {each.key}`"
+
+
+def _of_integration(each: IntegrationStatus) -> Iterator[str]:
+    if each.state == "held":
+        yield f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}"
+    elif each.state == "orphaned" and each.backlog:
+        yield (
+            f"{each.key} is orphaned and owes {each.backlog:,} operations; "
+            f"put it back into the file, or drop it with `segsync apply --drop {each.key}`"
+        )
+    elif each.state in ("active", "retrying") and each.late_s > LATE_SECONDS:
+        why = f"; it is retrying{facts_of(each)}: {each.reason}; {_next(each)}" if each.reason else ""
+        yield f"{each.key} is late: its oldest operation should have gone {_duration(each.late_s)} ago{why}"
+    if each.max_backlog and WARN_AT * each.max_backlog <= each.backlog < each.max_backlog:
+        part = each.backlog / each.max_backlog
+        yield f"{each.key} owes {each.backlog:,} operations, {part:.0%} of its max_backlog"
+
+
+def _of_streams(status: Status, background: Background, now: int) -> Iterator[str]:
+    intake, outcomes, trouble = status.intake, status.outcomes, background.trouble
+    if intake.oldest_age_s is not None and intake.oldest_age_s > STREAM_SECONDS:
+        why = f": {intake.why}" if intake.why else "; a worker must serve the queue `route`"
+        yield f"events have waited for {_duration(intake.oldest_age_s)} to be routed{why}"
+    if trouble is not None:
+        yield (
+            f"the ledger cannot be written to since {spelled(moment_of(trouble.since))}, {trouble.tries:,} tries, the "
+            f"last {_duration(max(0, now - trouble.last) / 1000)} ago: {trouble.why}; {outcomes.events:,} outcomes "
+            "wait in Redis and are tried again every 10 s, and `stats` and the quarantine are as old as that"
+        )
+    elif outcomes.oldest_age_s is not None and outcomes.oldest_age_s > STREAM_SECONDS:
+        yield (
+            f"outcomes have waited for {_duration(outcomes.oldest_age_s)} to be written to the ledger"
+            + (f": {outcomes.why}" if outcomes.why else "; a worker must serve the queue `upkeep`")
+        )
+
+
+def _of_quarantine(status: Status, many: int) -> Iterator[str]:
+    for each in status.integrations:
+        if (each.quarantine or 0) >= many:
+            yield f"{each.key} has {each.quarantine:,} entries in the quarantine; `segsync errors` groups them by cause"
+    of_intake = (status.quarantine or 0) - sum(each.quarantine or 0 for each in status.integrations)
+    if of_intake >= many:
+        yield f"{of_intake:,} events could not be read; `segsync quarantine list` has them"
+
+
+def _of_redis(server: ServerStatus) -> Iterator[str]:
+    if server.is_replica:
+        yield "this Redis is a replica and may only be read: nothing moves; expected the master in [redis] of the file"
+    if server.refuses:
+        yield f"Redis cannot write to its disk ({server.refuses}) and refuses what comes; look at its log and disk"
+    if server.policy != "noeviction":
+        yield (
+            f"Redis has maxmemory-policy {server.policy}, which drops events when memory is short; "
+            "expected noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration file)"
+        )
+    if server.full:
+        yield f"producers are refused: {server.full}"
+    if server.limit and server.used >= WARN_AT * server.limit:
+        part = server.used / server.limit
+        yield f"Redis uses {part:.0%} of its maxmemory: when it is full, producers are refused until it drains"
+
+
+def _unserved(status: Status, background: Background) -> Iterator[str]:
+    """Whether anybody is there to do what comes."""
+    idle = [queue.name for queue in status.queues if queue.consumers == 0]
+    if status.workers == 0:
+        yield "no worker is running; start them with `segsync up` or `celery -A workers worker`"
+    elif idle:
+        yield f"no worker serves {', '.join(idle)}; start one with -Q"
+    for where, what in sorted(background.lacking.items()):
+        yield f"connector {where} cannot be served: {what}"
+    if status.pulse_age_s is None or status.pulse_age_s > STALE_SECONDS:
+        yield f"no worker's pulse has looked for work {_ago(status.pulse_age_s)}: they are hanging, or none is running"
+    if status.beat_age_s is None or status.beat_age_s > STALE_SECONDS:
+        yield (
+            f"beat has not looked {_ago(status.beat_age_s)}: start one with `celery -A workers beat`; until then "
+            "nobody notices when all pulses hang"
+        )
+
+
+def _ago(seconds: float | None) -> str:
+    return "yet" if seconds is None else f"for {_duration(seconds)}"
+
+
+def _duration(seconds: float) -> str:
+    for limit, divisor, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"

@@ -1,0 +1,221 @@
+"""The state of one integration: what stops most of it first, since when, how often it was tried, and what comes next.
+
+Read without walking through lanes: sizes come from counters and ZCARD, ages and states from a sample of lanes. The
+sample is both ends of each due set, SAMPLE lanes of each: at the front stand those that have been due for longest or
+come due next, at the back those that were put off furthest, by a failure, a hold or a lease. Up to 2 x SAMPLE lanes per
+set it is all of them and the answer exact; beyond that an age is at least so much, and a lane that is retrying in the
+middle may go unseen until it comes to the front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+
+SAMPLE: Final = 50
+"""Lanes that are read at each end of a due set: enough to see what stops an integration, and soon read."""
+RESYNC_SHOWN: Final = 10
+"""Segments in need of a resync that are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an integration does at this moment.
+
+    name        "active", "paused", "held", "retrying" or "orphaned"
+    reason      why it is not active; "" where it is
+    since       when that began; None where it is not known
+    tries       failed tries since then; None where they are not counted
+    next_try_s  seconds until it is tried again by itself; None where it is not, 0 where it is about to be
+    """
+
+    name: str
+    reason: str = ""
+    since: datetime | None = None
+    tries: int | None = None
+    next_try_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntegrationStatus:
+    """One integration.
+
+    state         "active", "paused" (at run time or in the file), "held" (someone is needed; it probes itself),
+                  "retrying" (goes on by itself; also while the target cannot be reached) or "orphaned" (not in
+                  the applied configuration any more)
+    reason        why it is not active; "" where it is
+    backlog       operations that it still owes
+    oldest_age_s  seconds since the oldest of them came into the intake; None where there is none
+    quarantine    open entries, as the ledger has them; as scripts counted them where it does not say
+    lanes         segments that it owes something
+    needs_resync  segments that came into its scope with members it was never told of, or lost operations
+    dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
+    max_backlog   operations that it may owe; None without a limit
+    since, tries, next_try_s  as in `State`
+    late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
+                  has passed; 0 where nothing is late
+    resync_segments  some of those in need of a resync
+    """
+
+    key: str
+    state: str
+    reason: str
+    backlog: int
+    oldest_age_s: float | None
+    quarantine: int | None
+    lanes: int
+    needs_resync: int
+    dropped: int
+    max_backlog: int | None = None
+    since: datetime | None = None
+    tries: int | None = None
+    next_try_s: float | None = None
+    late_s: float = 0.0
+    resync_segments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What a sampled lane says: the first owed operation's stream time, failed tries, next try, why it is held."""
+
+    segment: str
+    head: int | None
+    attempts: int
+    retry: int
+    hold: str
+
+
+def read_integration(
+    redis: Redis, keys: Keys, key: str, now: int, counts: Mapping[str | None, int] | None
+) -> IntegrationStatus:
+    """One integration at `now` (Redis milliseconds); `counts` are the ledger's open entries, None where it is silent.
+
+    Raises redis.RedisError.
+    """
+    pipe = redis.pipeline(transaction=False)
+    pipe.hgetall(keys.integration(key))
+    pipe.scard(keys.resync(key))
+    pipe.srandmember(keys.resync(key), RESYNC_SHOWN)
+    for name in (keys.full(key), keys.timed(key)):
+        pipe.zcard(name)
+        pipe.zrange(name, 0, SAMPLE - 1)
+        pipe.zrange(name, -SAMPLE, -1)
+    fields, resync, some, full, full_front, full_back, timed, timed_front, timed_back = pipe.execute()
+    facts = decoded(fields)
+    connector = decoded(redis.hgetall(keys.connector(facts.get("connector", ""))))
+    ends = (*full_front, *full_back, *timed_front, *timed_back)
+    lanes = _sample(redis, keys, key, list(dict.fromkeys(segment.decode() for segment in ends)))
+    state = _state(facts, connector, lanes, now)
+    oldest = min((lane.head for lane in lanes if lane.head is not None), default=None)
+    return IntegrationStatus(
+        key=key,
+        state=state.name,
+        reason=state.reason,
+        backlog=int(facts.get("backlog", 0)),
+        oldest_age_s=age_s(now, oldest),
+        quarantine=int(facts.get("quarantined", 0)) if counts is None else counts.get(key, 0),
+        lanes=full + timed,
+        needs_resync=resync,
+        dropped=int(facts.get("dropped", 0)),
+        max_backlog=int(facts["max_backlog"]) if facts.get("max_backlog") else None,
+        since=state.since,
+        tries=state.tries,
+        next_try_s=state.next_try_s,
+        late_s=max(0.0, (age_s(now, oldest) or 0.0) - float(facts.get("timeout") or 0) / 1000),
+        resync_segments=tuple(sorted(segment.decode() for segment in some)),
+    )
+
+
+def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
+    """A hash as text."""
+    return {name.decode(): value.decode() for name, value in fields.items()}
+
+
+def age_s(now: int, at: int | None) -> float | None:
+    """Seconds between two times in milliseconds; a clock that was set back makes no negative age."""
+    return None if at is None else max(0, now - at) / 1000
+
+
+def moment_of(milliseconds: str | int | None) -> datetime | None:
+    """Unix milliseconds, as scripts write them, as a time; None for none."""
+    return None if not milliseconds else datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
+
+
+def _sample(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> list[_Lane]:
+    pipe = redis.pipeline(transaction=False)
+    for segment in segments:
+        pipe.hmget(keys.lane(integration, segment), "head", "attempts", "retry", "hold")
+    return [
+        _Lane(segment, _number(head), _number(attempts) or 0, _number(retry) or 0, (hold or b"").decode())
+        for segment, (head, attempts, retry, hold) in zip(segments, pipe.execute(), strict=True)
+    ]
+
+
+def _number(value: bytes | None) -> int | None:
+    # Lua may have written it with a fraction.
+    return None if value is None else int(float(value))
+
+
+def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[_Lane], now: int) -> State:
+    """What stops most of it first."""
+    where = f"connector {facts.get('connector')}: "
+    if "orphaned" in facts:
+        return State("orphaned", "not in the applied configuration any more")
+    if "paused" in facts or facts.get("active") != "1":
+        return _paused(facts)
+    if "hold" in connector:
+        return _held(connector, where, now)
+    if "hold" in facts:
+        return _held(facts, "", now)
+    if "open_until" in connector:
+        reason = f"{where}{connector.get('open_code', '')}: {connector.get('open_reason', '')}"
+        since, tries = moment_of(connector.get("open_since")), int(connector.get("failures", 0)) or None
+        return State("retrying", reason, since, tries, _until(connector["open_until"], now))
+    return _state_of_lanes(lanes, now)
+
+
+def _held(fields: dict[str, str], where: str, now: int) -> State:
+    reason = f"{where}{fields.get('hold_code', '')}: {fields['hold']}"
+    tries = int(fields["hold_tries"]) if "hold_tries" in fields else None
+    return State("held", reason, moment_of(fields.get("hold_since")), tries, _until(fields.get("hold_until", 0), now))
+
+
+def _until(at: str | float, now: int) -> float:
+    return max(0.0, float(at) - now) / 1000
+
+
+def _paused(facts: dict[str, str]) -> State:
+    if "paused" not in facts:
+        return State("paused", "active = false in the file")
+    why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
+    at = facts.get("paused_at")
+    since = datetime.fromisoformat(at) if at else None
+    return State("paused", f"by {facts.get('paused_by') or 'somebody'} at {at or 'some time'}{why}", since)
+
+
+def _state_of_lanes(lanes: list[_Lane], now: int) -> State:
+    held = [lane for lane in lanes if lane.hold]
+    if held:
+        first = held[0]
+        reason = f"segment {first.segment}{_more(held)}: {first.hold}"
+        return State("held", reason, tries=first.attempts or None, next_try_s=_until(first.retry, now))
+    failing = [lane for lane in lanes if lane.attempts]
+    if failing:
+        lane = max(failing, key=lambda each: each.attempts)
+        tries = "1 failed try" if lane.attempts == 1 else f"{lane.attempts} failed tries"
+        seconds = _until(lane.retry, now)
+        reason = f"segment {lane.segment}{_more(failing)}: {tries}, the next in {seconds:.1f} s"
+        return State("retrying", reason, tries=lane.attempts, next_try_s=seconds)
+    return State("active")
+
+
+def _more(lanes: list[_Lane]) -> str:
+    return f" and {len(lanes) - 1} more" if len(lanes) > 1 else ""
