@@ -58,7 +58,14 @@ class Cast:
 
     def _retry_everything(self) -> None:
         self.world.targets["a"].refuses.clear()
-        self._process().retry()
+        for _ in range(PATIENCE):
+            try:
+                self._process().retry()
+            except adapter.EXPECTED as error:  # a limit is reached: the others later
+                self.world.tell(f"{type(error).__name__}: {error}")
+                self.baton.sleep(LOOK_SECONDS)
+            else:
+                break
         self._settle()
 
     def _heal(self) -> None:
