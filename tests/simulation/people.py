@@ -252,7 +252,15 @@ class Cast:
         self.world.failed_over()
 
     def _do_password(self) -> None:
-        self._for_a_while("wrong_password", (40.0, 70.0))
+        """Also as after an outage: a target that comes back with another password."""
+        target = self.world.targets[self.baton.random.choice("aaab")]
+        target.wrong_password = True
+        if self.baton.random.random() < 0.5:
+            target.away = True
+            self.baton.sleep(15.0)
+            target.away = False
+        self.baton.sleep(self.baton.random.choice((40.0, 70.0)))
+        target.wrong_password = False
 
     def _do_away(self) -> None:
         self._for_a_while("away", (1.0, 10.0, 40.0))

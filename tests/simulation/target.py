@@ -81,16 +81,24 @@ class SimulatedConnector:
     def __init__(self, target: SimulatedTarget) -> None:
         self.key = target.key
         self._target = target
+        self._idle: list[SimulatedSession] = []
 
     def open(self) -> SimulatedSession:
+        """A session that is left from before, which logs in no more, or a new one."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.is_usable:
+                return session
         self._connect()
-        return SimulatedSession(self._target)
+        return SimulatedSession(self._target, self._idle)
 
     def probe(self) -> None:
         self._connect()
 
     def dispose(self) -> None:
-        pass
+        for session in self._idle:
+            session.discard()
+        self._idle.clear()
 
     def _connect(self) -> None:
         target = self._target
@@ -106,8 +114,9 @@ class SimulatedConnector:
 class SimulatedSession:
     """`contract.Session`; what it has executed takes effect with COMMIT."""
 
-    def __init__(self, target: SimulatedTarget) -> None:
+    def __init__(self, target: SimulatedTarget, idle: list[SimulatedSession]) -> None:
         self._target = target
+        self._pool = idle
         self._world = target.world
         self._pending: list[Applied] = []
         self._moves: dict[str, str] = {}
@@ -175,11 +184,19 @@ class SimulatedSession:
         self._target.unlock(self)
         self._lock = None
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the server still has it."""
+        return not self._ended and not self._target.away
+
     def close(self) -> None:
+        self.release_lock()
+        if not self._ended:
+            self._pool.append(self)
+
+    def discard(self) -> None:
         self._target.unlock(self)
         self._ended = self._ended or "the session was closed"
-
-    discard = close
 
     def end(self, why: str) -> None:
         """The server ends the session."""
