@@ -63,7 +63,8 @@ class World:
 
     def _targets(self) -> dict[str, SimulatedTarget]:
         """Two connectors to one database."""
-        first = SimulatedTarget(self, "a", transactions=count(1))
+        refused, endless = set(self.plan.refused), set(self.plan.endless)
+        first = SimulatedTarget(self, "a", refuses=refused, endless=endless, transactions=count(1))
         second = SimulatedTarget(self, "b", first.rows, first.journal, first.positions, first.locks, first.refuses,
                                  first.endless, transactions=first.transactions)  # fmt: skip
         return {"a": first, "b": second}
