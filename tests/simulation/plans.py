@@ -243,7 +243,7 @@ def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[st
     found = {
         "some": lambda: chance.sample(names, min(3, len(names))),
         "most": lambda: [name for name in names if chance.random() < MOST],
-        "clears": lambda: [*clears, *chance.sample(names, len(names) // 2)],
+        "clears": lambda: [*clears, *(name for name in names if chance.random() < MOST)],
         "endless": lambda: chance.sample(names + clears, min(1, len(names + clears))),
         "killers": lambda: chance.sample(names, min(1, len(names))),
         "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
