@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 
-from tests.chaos import failover
+from tests.chaos import clock, failover, lost_answers, revisions
 from tests.chaos.servers import wait
 from tests.chaos.session import LEASE_MS
 from workers import failpoints
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tests.chaos.session import Armed, Session
 
 LEASE = LEASE_MS / 1000
+HELD_SECONDS = 3.0
+"""So long a ledger is locked before everything else must be done: by then two processes have tried to write to it."""
 
 
 @dataclass(slots=True)
@@ -219,6 +221,25 @@ def lock_ledger(scene: Scene) -> None:
         ledger.close()
 
     scene.heal.append(unlock)
+
+
+def hold_ledger(scene: Scene) -> None:
+    """The ledger is locked for longer than its writers wait: everything is delivered meanwhile all the same."""
+    session = scene.session
+    ledger = sqlite3.connect(session.installation.folder / "ledger.db", isolation_level=None, check_same_thread=False)
+    ledger.execute("PRAGMA busy_timeout = 10000")
+    ledger.execute("BEGIN IMMEDIATE")
+    scene.tell("ledger locked")
+
+    def let_go() -> None:
+        try:
+            time.sleep(HELD_SECONDS)
+            delivered = wait(lambda: not (session.redis.xlen(session.keys.events) or session.backlog()), LEASE * 5)
+            assert delivered, "a ledger that is locked keeps events from being delivered"
+        finally:
+            ledger.close()
+
+    scene.heal.append(let_go)
 
 
 def kill_target(scene: Scene) -> None:
@@ -415,13 +436,19 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "fill-redis": (fill_redis, 1.0),
     "fail-over": (failover.fail_over, 1.0),
     "cut-redis-links": (cut_redis_links, 1.0),
+    "cut-redis-answers": (lost_answers.cut_redis_answers, 1.5),
+    "cut-target-answers": (lost_answers.cut_target_answers, 1.5),
+    "clock-set-back": (clock.set_back, 1.0),
     "lock-ledger": (lock_ledger, 0.5),
+    "hold-ledger": (hold_ledger, 0.3),
     "kill-target": (kill_target, 1.5),
     "end-sessions": (end_sessions, 1.5),
     "cut-links": (cut_links, 1.0),
     "freeze-links": (freeze_links, 1.5),
     "block-rows": (block_rows, 1.0),
     "reconfigure": (reconfigure, 1.5),
+    "revise": (revisions.revise, 1.5),
+    "crowd": (revisions.crowd, 0.5),
     "pause-integration": (pause_integration, 0.5),
     "compact": (compact, 1.0),
     "shrink-packets": (shrink_packets, 1.0),
@@ -430,6 +457,8 @@ FAULTS: dict[str, tuple[Any, float]] = {
     **{f"halt-{point}": (halt, 0.5) for point in failpoints.POINTS},
 }
 """Each with how often it is chosen, in proportion."""
-REDIS_TROUBLE = frozenset({"kill-redis", "fail-over", "pause-redis", "fill-redis", "cut-redis-links"})
+REDIS_TROUBLE = frozenset(
+    {"kill-redis", "fail-over", "pause-redis", "fill-redis", "cut-redis-links", "cut-redis-answers"}
+)
 ONE_TRY_ONLY = frozenset({"nothing", "kill-children", "kill-worker", "kill-beat", "end-worker", "stop-worker"})
 """Faults after which a batch is repeated whole or not at all."""

@@ -40,6 +40,7 @@ class Proxy:
         self.port = 0
         self._pairs: set[_Pair] = set()
         self._frozen = False
+        self._doomed = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{upstream}", daemon=True)
         self._thread.start()
@@ -48,6 +49,15 @@ class Proxy:
     def cut(self) -> int:
         """Resets every link; how many there were."""
         return self._do(self._cut())
+
+    def cut_answers(self, count: int) -> None:
+        """The next so many answers do not arrive: what was asked for is done, and the link is reset."""
+        self._do(self._doom(count))
+
+    @property
+    def answers_to_cut(self) -> int:
+        """Those of `cut_answers` that have not come yet."""
+        return self._doomed
 
     def freeze(self, *, newcomers: bool) -> None:
         """Nothing is forwarded any more, in either direction, on the links there are; nor on new ones."""
@@ -107,12 +117,30 @@ class Proxy:
             pair.open.clear()
         self._pairs.add(pair)
         try:
-            await asyncio.gather(_pump(reader, far_writer, pair.open), _pump(far_reader, writer, pair.open))
+            await asyncio.gather(_pump(reader, far_writer, pair.open), self._answer(far_reader, pair))
         except asyncio.CancelledError:
             pass  # the proxy is being closed; asyncio would print it if it went further
         finally:
             self._pairs.discard(pair)
             pair.cut()
+
+    async def _doom(self, count: int) -> None:
+        self._doomed = count
+
+    async def _answer(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
+        """Forwards what the server says, but for the answers that are to be lost."""
+        writer = pair.writers[0]
+        with contextlib.suppress(OSError):
+            while data := await reader.read(CHUNK):
+                await pair.open.wait()
+                if self._doomed > 0:
+                    self._doomed -= 1
+                    pair.cut()
+                    return
+                writer.write(data)
+                await writer.drain()
+            await pair.open.wait()
+        writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_open: asyncio.Event) -> None:

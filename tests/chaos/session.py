@@ -58,6 +58,9 @@ class Session:
     models    what each target must hold, over all rounds so far
     entries   what the intake must have set aside so far
     once      whether a round had `exactly_once`
+    variant   in which words the queries are written; they mean the same
+    strangers integrations that follow nothing, beside those of the rounds
+    second_connector  whether the integrations go by another connector to the same target
     doubts    what may stand in more than one way after a failover
     """
 
@@ -83,6 +86,8 @@ class Session:
         self.beats: list[Process] = []
         self.wanted_workers, self.wanted_beats = chance.randint(1, 2), chance.choice((0, 1, 1, 2))
         self.log_offsets: dict[str, int] = {}
+        self.variant = self.strangers = 0
+        self.second_connector = False
 
     def _target(self, key: str) -> ChaosTarget:
         server = self.servers.targets[key]
@@ -105,23 +110,28 @@ class Session:
         text = ""
         for key, target in self.targets.items():
             proxied = ChaosTarget(target.dialect, self.servers.proxied(key, self.namespace), target.password)
-            text += proxied.connector(
-                key,
-                statement_timeout=f'"{statement_timeout}s"',
-                connect_timeout='"2s"',
-                parallelism=parallelism,
-                allow='["call"]',
-            )
+            for name in (key, f"{key}-second"):
+                text += proxied.connector(
+                    name,
+                    statement_timeout=f'"{statement_timeout}s"',
+                    connect_timeout='"2s"',
+                    parallelism=parallelism,
+                    allow='["call"]',
+                )
             if key in settings:
                 single = bool(settings[key].get("single"))
                 queries = proxied.single_queries() if single else proxied.queries()
+                queries = {name: f"{query} {{* {self.variant} *}}" for name, query in queries.items()}
                 if settings[key].get("commits"):
                     queries["add"] += ";\nCALL commits()"
                 batch = {} if single else {"batch": settings[key]["batch"]}
                 leave_out = settings[key].get("leave_out", ()) + (("batch",) if single else ())
                 once = {"exactly_once": "true"} if settings[key]["once"] else {}
                 self.once = self.once or settings[key]["once"]
-                text += proxied.integration(f"i-{key}", key, leave_out=leave_out, **queries, **batch, **once)
+                connector = f"{key}-second" if self.second_connector else key
+                text += proxied.integration(f"i-{key}", connector, leave_out=leave_out, **queries, **batch, **once)
+        stranger = self.targets["pg"].integration("stranger", "pg").replace('database = "main"', 'database = "nowhere"')
+        text += "".join(stranger.replace("stranger", f"stranger-{number}") for number in range(self.strangers))
         self.installation.configure(text)
         revision.publish(self.redis, self.keys, load(self.installation.file))
 
@@ -174,12 +184,14 @@ class Session:
             worker.kill()
         self.workers = []
 
+    def backlog(self) -> int:
+        """Operations that are owed."""
+        return sum(int(self.redis.hget(self.keys.integration(f"i-{key}"), "backlog") or 0) for key in DIALECTS)
+
     def drained(self) -> bool:
         """Whether nothing is owed and all is written down."""
         try:
-            if self.redis.xlen(self.keys.events):
-                return False
-            if any(int(self.redis.hget(self.keys.integration(f"i-{k}"), "backlog") or 0) for k in DIALECTS):
+            if self.redis.xlen(self.keys.events) or self.backlog():
                 return False
             if self.redis.xlen(self.keys.outcomes):
                 return False

@@ -75,9 +75,8 @@ def queues(worker: int, workers: int) -> tuple[str, ...]:
 
     Where there are few of them each serves everything.
     """
-    if workers <= 2:
-        return ("",)
-    return ("route", "upkeep") if worker < 2 else ("deliver.",)
+    kinds = ("route", "upkeep", "deliver.")
+    return (kinds[min(worker, 2)],) if workers >= len(kinds) else kinds
 
 
 class Place:

@@ -139,6 +139,9 @@ class _Verdict:
             return {(each.segment, each.key or "")}
         return {(each.segment, other.key or "") for other in self._operations if other.segment == each.segment}
 
+    def _earlier(self, of: Operation) -> Iterator[Operation]:
+        return (each for each in self._operations if each.order < of.order and each.segment == of.segment)
+
     def _later(self, of: Operation) -> Iterator[Operation]:
         return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
 
@@ -199,7 +202,9 @@ class _Verdict:
             if each.name in self._lost or each.was_pushed_again:
                 unsure |= self._touched(each)
             elif each.is_set_aside or each.key is None:
-                if each.is_set_aside and (each.times or len(each.entries) > 1):
+                # What was merged into it before it was refused went with it.
+                merged = any(other.key == each.key and not other.times for other in self._earlier(each))
+                if each.is_set_aside and (each.times or len(each.entries) > 1 or merged):
                     unsure.add((each.segment, key))
             else:
                 _apply(expected, each)

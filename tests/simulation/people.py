@@ -58,7 +58,14 @@ class Cast:
 
     def _retry_everything(self) -> None:
         self.world.targets["a"].refuses.clear()
-        self._process().retry()
+        for _ in range(PATIENCE):
+            try:
+                self._process().retry()
+            except adapter.EXPECTED as error:  # a limit is reached: the others later
+                self.world.tell(f"{type(error).__name__}: {error}")
+                self.baton.sleep(LOOK_SECONDS)
+            else:
+                break
         self._settle()
 
     def _heal(self) -> None:
@@ -213,7 +220,14 @@ class Cast:
     def _do_drop_integration(self) -> None:
         self.dropped = True
         self.settings["other"] = False
-        self._process().drop_integration(adapter.settings_of(self.world, self.place, **self.settings), "other")
+        process = self._process()
+        for _ in range(PATIENCE):
+            try:
+                process.drop_integration(adapter.settings_of(self.world, self.place, **self.settings), "other")
+            except adapter.EXPECTED as error:  # it says what is still being delivered, and to run it again
+                self.world.tell(f"{type(error).__name__}: {error}")
+            else:
+                return
 
     def _do_clock_back(self) -> None:
         self.world.offset -= self.baton.random.choice((2.0, 60.0, 3600.0))
@@ -238,7 +252,15 @@ class Cast:
         self.world.failed_over()
 
     def _do_password(self) -> None:
-        self._for_a_while("wrong_password", (40.0, 70.0))
+        """Also as after an outage: a target that comes back with another password."""
+        target = self.world.targets[self.baton.random.choice("aaab")]
+        target.wrong_password = True
+        if self.baton.random.random() < 0.5:
+            target.away = True
+            self.baton.sleep(15.0)
+            target.away = False
+        self.baton.sleep(self.baton.random.choice((40.0, 70.0)))
+        target.wrong_password = False
 
     def _do_away(self) -> None:
         self._for_a_while("away", (1.0, 10.0, 40.0))

@@ -12,14 +12,12 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tests.simulation.baton import Died
-from workers.connectors.sql import delivery
-from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.simulation.world import World
-    from workers.connectors.contract import Fence, Receipt, Shipment
 
 _STATEMENT = re.compile(r"(?P<verb>ADD|REMOVE|CLEAR|NAME|END)_OF_(?P<table>\w+)")
 _ROW = re.compile(r"\(([^()]*)\)")
@@ -83,34 +81,42 @@ class SimulatedConnector:
     def __init__(self, target: SimulatedTarget) -> None:
         self.key = target.key
         self._target = target
+        self._idle: list[SimulatedSession] = []
 
     def open(self) -> SimulatedSession:
-        self._connect(Phase.CONNECT)
-        return SimulatedSession(self._target)
+        """A session that is left from before, which logs in no more, or a new one."""
+        while self._idle:
+            session = self._idle.pop()
+            if session.is_usable:
+                return session
+        self._connect()
+        return SimulatedSession(self._target, self._idle)
 
     def probe(self) -> None:
-        self._connect(Phase.PROBE)
+        self._connect()
 
     def dispose(self) -> None:
-        pass
+        for session in self._idle:
+            session.discard()
+        self._idle.clear()
 
-    def _connect(self, phase: Phase) -> None:
+    def _connect(self) -> None:
         target = self._target
         fate = target.world.target_fate(f"{target.key}.open")
         if target.away or fate == "refused":
-            raise TargetError(ErrorClass.RETRY, "sim away", "the target is out of reach", phase=phase)
+            raise TargetError(ErrorClass.RETRY, "sim away", "the target is out of reach", level=HoldLevel.CONNECTOR)
         if target.wrong_password:
             target.refused_logins.append(target.world.baton.now)
-            wrong = "the password is wrong"
-            raise TargetError(ErrorClass.HOLD, "sim password", wrong, level=HoldLevel.CONNECTOR, phase=phase)
+            raise TargetError(ErrorClass.HOLD, "sim password", "the password is wrong", level=HoldLevel.CONNECTOR)
         target.connected.append(target.world.baton.now)
 
 
 class SimulatedSession:
     """`contract.Session`; what it has executed takes effect with COMMIT."""
 
-    def __init__(self, target: SimulatedTarget) -> None:
+    def __init__(self, target: SimulatedTarget, idle: list[SimulatedSession]) -> None:
         self._target = target
+        self._pool = idle
         self._world = target.world
         self._pending: list[Applied] = []
         self._moves: dict[str, str] = {}
@@ -118,9 +124,6 @@ class SimulatedSession:
         self._lock: str | None = None
         self._open = False
         self._ended = ""
-
-    def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
-        return delivery.deliver(self, shipment, fence)
 
     def begin(self, lock: str | None, patience: float) -> None:
         self._call("begin", inside=False)
@@ -181,11 +184,19 @@ class SimulatedSession:
         self._target.unlock(self)
         self._lock = None
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether the server still has it."""
+        return not self._ended and not self._target.away
+
     def close(self) -> None:
+        self.release_lock()
+        if not self._ended:
+            self._pool.append(self)
+
+    def discard(self) -> None:
         self._target.unlock(self)
         self._ended = self._ended or "the session was closed"
-
-    discard = close
 
     def end(self, why: str) -> None:
         """The server ends the session."""

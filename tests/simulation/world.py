@@ -24,6 +24,8 @@ TIMEOUT_SECONDS = (0.3, 5.0, 15.0)
 STALL_SECONDS = (0.02, 0.2, 3.0, 12.0, 31.0, 45.0)
 SLOW_SECONDS = (5.0, 20.0, 35.0)
 EXPIRE_EVERY = 5.0
+ON_ITS_WAY = 0.2
+"""How often others act between what a command did and the moment in which its caller has the answer."""
 QUIET = ("tick", "renew", "read", "TIME")
 """Calls that make nothing due: after any other, the pulse looks again."""
 
@@ -61,7 +63,8 @@ class World:
 
     def _targets(self) -> dict[str, SimulatedTarget]:
         """Two connectors to one database."""
-        first = SimulatedTarget(self, "a", transactions=count(1))
+        refused, endless = set(self.plan.refused), set(self.plan.endless)
+        first = SimulatedTarget(self, "a", refuses=refused, endless=endless, transactions=count(1))
         second = SimulatedTarget(self, "b", first.rows, first.journal, first.positions, first.locks, first.refuses,
                                  first.endless, transactions=first.transactions)  # fmt: skip
         return {"a": first, "b": second}
@@ -109,6 +112,8 @@ class World:
             self.baton.sleep(self._draw(TIMEOUT_SECONDS))
             raise redis.TimeoutError("simulated: not sent")
         reply = self._send(what, call)
+        if self.baton.random.random() < ON_ITS_WAY:
+            self.baton.step()
         if fate == "twice" and repeatable:
             self.baton.sleep(self._draw(STALL_SECONDS[:3]))
             reply = self._send(what, call)
