@@ -52,7 +52,7 @@ def test_a_user_with_a_right_to_the_prefix_alone_delivers(
 ) -> None:
     restricted.worker()
     restricted.beat()
-    restricted.ready(60)
+    restricted.ready()
     restricted.producer.add(7, profiles(*range(10)))
     restricted.settle()
     assert len(target.members()) == 10
@@ -71,14 +71,14 @@ def test_wake_ups_that_nobody_takes_are_as_many_as_could_be_served(
     client: Any = Redis.from_url(own_redis.url)
     try:
         installation.worker("-Q", "nobody")
-        installation.ready(60)
+        installation.ready()
         installation.producer.add(7, profiles(1))
         queue, permits = f"{namespace}:route", installation.keys.permits("route")
-        installation.wait(lambda: client.llen(queue), 30, "the first wake-up")
+        installation.wait(lambda: client.llen(queue), "the first wake-up")
         for _ in range(3):
             client.delete(permits)  # as if it had run out
             client.xadd(installation.keys.bell, {"r": "1"})
-            installation.wait(lambda: client.zcard(permits), 30, "the next permit")
+            installation.wait(lambda: client.zcard(permits), "the next permit")
         assert client.llen(queue) == 1
         assert b'"expires": null' not in client.lindex(queue, 0)
     finally:

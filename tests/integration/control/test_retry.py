@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,7 +30,12 @@ def owing(place: Place) -> Runtime:
 
 def hold(place: Place, key: str) -> None:
     until = redis_ms(place.redis) + FAR_MS
-    fields = {"hold": "the table is missing", "hold_code": "sqlite 1", "hold_until": until, "hold_id": "x"}
+    fields: dict[Any, Any] = {
+        "hold": "the table is missing",
+        "hold_code": "sqlite 1",
+        "hold_until": until,
+        "hold_id": "x",
+    }
     place.redis.hset(key, mapping=fields)
 
 

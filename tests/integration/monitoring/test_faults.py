@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -98,8 +98,13 @@ def test_a_target_that_refuses_or_is_down(
     owe_for_long(place)
     idle.route("t", 5)
     now = redis_ms(place.redis)
-    reason = {"hold": "the table is missing", "hold_code": "sqlite 1", "hold_since": now - LONG_MS, "hold_tries": 7}
-    circuit = {
+    reason: dict[Any, Any] = {
+        "hold": "the table is missing",
+        "hold_code": "sqlite 1",
+        "hold_since": now - LONG_MS,
+        "hold_tries": 7,
+    }
+    circuit: dict[Any, Any] = {
         "open_until": now + 5_000,
         "open_code": "sqlite 14",
         "open_reason": "it cannot be opened",

@@ -10,7 +10,6 @@ import os
 import random
 from typing import TYPE_CHECKING, Any
 
-
 from tests.servers.clickhouse import ClickhouseEngine
 from tests.servers.rows import Database
 from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
