@@ -32,6 +32,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "at": "when that was applied",
     "by": "who applied it",
     "connector": "a connector's key",
+    "entry": "the id of an entry of the intake",
+    "fields": "how many",
     "differences": "key paths of the configuration that differ",
     "error": "our own sentence, or the name of a library's exception",
     "integration": "an integration's key",
@@ -100,6 +102,10 @@ PULSE_PAUSES = _line(
 )
 PULSE_GOES_ON = _line("pulse_goes_on", logging.WARNING, "the pulse goes on, after {tries} tries in {seconds:.0f} s")
 ROUTING_LOST = _line("routing_lost", logging.WARNING, "another router took over; what was being moved is left to it")
+ROUTER_RESTS = _line("router_rests", logging.WARNING, "the router rests: {reason}")
+FIELDS_IGNORED = _line("fields_ignored", logging.WARNING, "{entry}: {fields} fields beside 'event' mean nothing")
+LEASES_NOT_KEPT = _line("leases_not_kept", logging.DEBUG, "leases are not kept: {error}")
+LEASE_KEEPER_FAILED = _line("lease_keeper_failed", logging.ERROR, "keeping the leases failed; it goes on: {error}")
 
 # Delivering.
 BATCH_FAILED = _line(

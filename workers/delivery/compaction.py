@@ -10,7 +10,6 @@ Nothing up to a written batch end is touched, nor the first chunk, nor what come
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from workers.events.profiles import profile
 from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
 from workers.lanes.messages import Compaction, Waiting
+from workers.log import LANE_COMPACTED, tell
 from workers.outcomes import Delivery, encode, new_uid
 from workers.templates import RowProblem, key_of
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from workers.integrations import Integration
     from workers.lanes.store import Lanes
-
-log = logging.getLogger(__name__)
 
 WINDOW_BYTES = 2**20
 """What is replaced at once, about, and read at once: a script that handles more keeps others waiting."""
@@ -178,8 +176,8 @@ class _Walk:
             return self._merged - before
         self.is_over = True
         lanes.compact(Compaction(self.waiting.integration, self.waiting.segment))
-        where = f"{self.waiting.integration}/{self.waiting.segment}"
-        log.info("%s has waited for long: %s operations are merged", where, self._merged)
+        integration, segment = self.waiting.integration, self.waiting.segment
+        tell(LANE_COMPACTED, integration=integration, segment=segment, operations=self._merged)
         return self._merged - before
 
     def _thin_next(self, lanes: Lanes) -> bool:

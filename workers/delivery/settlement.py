@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Receipt
     from workers.delivery.batch import Batch
+    from workers.delivery.superseding import Change
     from workers.delivery.turn import Turn
     from workers.errors import TargetError
     from workers.lanes import Lanes
+    from workers.outcomes import Record
 
 SYSTEMIC = "most profiles are refused"
 
@@ -71,28 +73,7 @@ class Settlements:
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
         ran = bool(receipt.queries)
         sent = now()
-        answer = self._lanes.settle(
-            Settlement(
-                turn.lease.integration,
-                turn.lease.segment,
-                turn.lease.claim,
-                settled_before=turn.buffer.settled,
-                settled=batch.last,
-                operations=batch.taken,
-                **turn.buffer.beyond(batch),
-                go_on=time.monotonic() < turn.ends,
-                limit=following.limit,
-                suspect=following.suspect,
-                passed=following.passed,
-                lifts=turn.probing if ran else "",
-                good=len(batch.members) if ran else 0,
-                aside=pack_aside(following.aside.values()),
-                change=change.packed(),
-                entries=len(entries),
-                tried_to=turn.tried_to,
-                records=[encode(record), *map(encode, entries)],
-            )
-        )
+        answer = self._lanes.settle(_settlement(turn, batch, following, [record, *entries], change, ran=ran))
         reach(failpoints.AFTER_SETTLE)
         self.settled += 1
         if isinstance(answer, Lost):
@@ -181,6 +162,32 @@ class Settlements:
         if isinstance(outcome, OpenCircuit):
             return self._lanes.circuit(self._connector, "open", code=error.code, reason=error.reason)
         return 0 if isinstance(outcome, Halve) else outcome.delay_ms
+
+
+def _settlement(
+    turn: Turn, batch: Batch, following: Following, records: list[Record], change: Change, *, ran: bool
+) -> Settlement:
+    """The message that trims a lane; `records` are the delivery's own and, after it, one for each entry."""
+    return Settlement(
+        turn.lease.integration,
+        turn.lease.segment,
+        turn.lease.claim,
+        settled_before=turn.buffer.settled,
+        settled=batch.last,
+        operations=batch.taken,
+        **turn.buffer.beyond(batch),
+        go_on=time.monotonic() < turn.ends,
+        limit=following.limit,
+        suspect=following.suspect,
+        passed=following.passed,
+        lifts=turn.probing if ran else "",
+        good=len(batch.members) if ran else 0,
+        aside=pack_aside(following.aside.values()),
+        change=change.packed(),
+        entries=len(records) - 1,
+        tried_to=turn.tried_to,
+        records=[encode(record) for record in records],
+    )
 
 
 def _following(turn: Turn, batch: Batch, ran: frozenset[str]) -> Following:

@@ -6,7 +6,6 @@ told is told as soon as it answers. So only a process that has ended leaves one 
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -18,13 +17,12 @@ from redis import RedisError
 
 from workers.errors import SegsyncError
 from workers.lanes.store import LEASE_MS
+from workers.log import LEASE_KEEPER_FAILED, LEASES_NOT_KEPT, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workers.lanes.store import Lanes
-
-log = logging.getLogger(__name__)
 
 ROUTE: Final = "route"
 UPKEEP: Final = "upkeep"
@@ -129,9 +127,9 @@ class Leases:
                 self.keep_all()
                 self.tell_what_was_left()
             except (RedisError, SegsyncError) as error:
-                log.debug("leases are not kept: %s", type(error).__name__)
-            except Exception:  # a thread that ends would keep nothing any more, without a word
-                log.exception("keeping the leases failed; it goes on")
+                tell(LEASES_NOT_KEPT, error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - a thread that ends would keep nothing any more, without a word
+                tell(LEASE_KEEPER_FAILED, error=type(error).__name__, traceback=True)
 
     def keep_all(self) -> None:
         """Keeps what is held, but for what has taken so long that it must be hanging. Raises redis.RedisError."""

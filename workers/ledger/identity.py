@@ -34,7 +34,7 @@ if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'emptied', redis.call('TIME')
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownLedger:
     """The ledger that an installation knows.
 
     place, host  of whoever wrote to it first
@@ -47,14 +47,14 @@ class Known:
     emptied: int | None
 
 
-def known(redis: Redis, keys: Keys) -> Known | None:
+def known(redis: Redis, keys: Keys) -> KnownLedger | None:
     """The ledger that was written to; None before the first. redis.RedisError."""
     fields: Any = redis.hgetall(keys.ledger)
     if b"id" not in fields:
         return None
     text = {name.decode(): value.decode() for name, value in fields.items()}
     emptied = int(text["emptied"]) if "emptied" in text else None
-    return Known(text["id"], text.get("place", ""), text.get("host", ""), emptied)
+    return KnownLedger(text["id"], text.get("place", ""), text.get("host", ""), emptied)
 
 
 def recognise(redis: Redis, keys: Keys, ledger: Ledger) -> None:

@@ -27,7 +27,7 @@ RESYNC_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class IntegrationState:
     """What an integration does at this moment.
 
     name        "active", "paused", "held", "retrying" or "orphaned"
@@ -59,7 +59,7 @@ class IntegrationStatus:
     needs_resync  segments that came into its scope with members it was never told of, or lost operations
     dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
     max_backlog   operations that it may owe; None without a limit
-    since, tries, next_try_s  as in `State`
+    since, tries, next_try_s  as in `IntegrationState`
     late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
                   has passed; 0 where nothing is late
     resync_segments  some of those in need of a resync
@@ -164,11 +164,11 @@ def _number(value: bytes | None) -> int | None:
     return None if value is None else int(float(value))
 
 
-def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[_Lane], now: int) -> State:
+def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[_Lane], now: int) -> IntegrationState:
     """What stops most of it first."""
     where = f"connector {facts.get('connector')}: "
     if "orphaned" in facts:
-        return State("orphaned", "not in the applied configuration any more")
+        return IntegrationState("orphaned", "not in the applied configuration any more")
     if "paused" in facts or facts.get("active") != "1":
         return _paused(facts)
     if "hold" in connector:
@@ -178,43 +178,45 @@ def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[_Lane],
     if "open_until" in connector:
         reason = f"{where}{connector.get('open_code', '')}: {connector.get('open_reason', '')}"
         since, tries = moment_of(connector.get("open_since")), int(connector.get("failures", 0)) or None
-        return State("retrying", reason, since, tries, _until(connector["open_until"], now))
+        return IntegrationState("retrying", reason, since, tries, _until(connector["open_until"], now))
     return _state_of_lanes(lanes, now)
 
 
-def _held(fields: dict[str, str], where: str, now: int) -> State:
+def _held(fields: dict[str, str], where: str, now: int) -> IntegrationState:
     reason = f"{where}{fields.get('hold_code', '')}: {fields['hold']}"
     tries = int(fields["hold_tries"]) if "hold_tries" in fields else None
-    return State("held", reason, moment_of(fields.get("hold_since")), tries, _until(fields.get("hold_until", 0), now))
+    return IntegrationState(
+        "held", reason, moment_of(fields.get("hold_since")), tries, _until(fields.get("hold_until", 0), now)
+    )
 
 
 def _until(at: str | float, now: int) -> float:
     return max(0.0, float(at) - now) / 1000
 
 
-def _paused(facts: dict[str, str]) -> State:
+def _paused(facts: dict[str, str]) -> IntegrationState:
     if "paused" not in facts:
-        return State("paused", "active = false in the file")
+        return IntegrationState("paused", "active = false in the file")
     why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
     at = facts.get("paused_at")
     since = datetime.fromisoformat(at) if at else None
-    return State("paused", f"by {facts.get('paused_by') or 'somebody'} at {at or 'some time'}{why}", since)
+    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'} at {at or 'some time'}{why}", since)
 
 
-def _state_of_lanes(lanes: list[_Lane], now: int) -> State:
+def _state_of_lanes(lanes: list[_Lane], now: int) -> IntegrationState:
     held = [lane for lane in lanes if lane.hold]
     if held:
         first = held[0]
         reason = f"segment {first.segment}{_more(held)}: {first.hold}"
-        return State("held", reason, tries=first.attempts or None, next_try_s=_until(first.retry, now))
+        return IntegrationState("held", reason, tries=first.attempts or None, next_try_s=_until(first.retry, now))
     failing = [lane for lane in lanes if lane.attempts]
     if failing:
         lane = max(failing, key=lambda each: each.attempts)
         tries = "1 failed try" if lane.attempts == 1 else f"{lane.attempts} failed tries"
         seconds = _until(lane.retry, now)
         reason = f"segment {lane.segment}{_more(failing)}: {tries}, the next in {seconds:.1f} s"
-        return State("retrying", reason, tries=lane.attempts, next_try_s=seconds)
-    return State("active")
+        return IntegrationState("retrying", reason, tries=lane.attempts, next_try_s=seconds)
+    return IntegrationState("active")
 
 
 def _more(lanes: list[_Lane]) -> str:

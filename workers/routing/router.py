@@ -7,7 +7,6 @@ and the next one goes on at the position.
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from workers.integrations import Segment
 from workers.lanes import Operation, store
 from workers.lanes.chunks import Retry
 from workers.lanes.lease import ROUTE
+from workers.log import FIELDS_IGNORED, ROUTER_RESTS, tell
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from workers.lanes.lease import Held, Leases
     from workers.lanes.messages import Reading
     from workers.outcomes import Quarantined
-
-log = logging.getLogger(__name__)
 
 READ_AT_MOST = 4_000
 """Entries that are read at once; their bytes are bounded besides."""
@@ -90,7 +88,7 @@ class Router:
                 if time.monotonic() >= ends:
                     break
         except NoRoomLeft as error:
-            log.warning("the router rests: %s", error)
+            tell(ROUTER_RESTS, reason=error)
             held.rest(REST_SECONDS, str(error))
         return moved
 
@@ -199,7 +197,7 @@ class Router:
     def _tell_ignored(load: Transfer, entry: Entry) -> None:
         if entry.ignored:
             load.ignore(len(entry.ignored))
-            log.warning("%s: fields beside 'event' mean nothing: %.40r", entry.id, entry.ignored[0])
+            tell(FIELDS_IGNORED, entry=entry.id, fields=len(entry.ignored))
 
     def _judge(self, load: Transfer, event: Event) -> Verdict:
         segment_id = event.segment.id

@@ -19,7 +19,6 @@ def run() -> int:
     """Until nothing is due; needs someone where a delivery failed."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     # Each failed try is told once, at the end.
-    logging.getLogger("workers.delivery.deliverer").setLevel(logging.ERROR)
     for handler in logging.getLogger().handlers:
         handler.addFilter(Without([BATCH_FAILED]))
     shape(logging.getLogger().handlers)

@@ -6,7 +6,6 @@ The lane's lock is GET_LOCK: held by the session over its transactions until ano
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,11 @@ from workers.connectors.sql.mysql.judging import code_of, judged, timed_out
 from workers.connectors.sql.mysql.session import set_up
 from workers.connectors.sql.verdicts import judge
 from workers.errors import ErrorClass, Phase, TargetError
+from workers.log import SESSION_ENDED, SESSION_STUCK, tell
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.sql.mysql.connection import Connection
-
-log = logging.getLogger(__name__)
 
 GRACE = 5.0
 """Seconds that an ended session gets to let go of its lock."""
@@ -150,7 +148,7 @@ class MysqlLink(Link):
         (holder,) = self._connection.row(f"SELECT IS_USED_LOCK('{lock}')")
         if holder is None:
             return
-        log.warning("ending session %s of %s, which did not give back lock %s", holder, self._target.key, lock)
+        tell(SESSION_ENDED, session=holder, connector=self._target.key, lock=lock)
         try:
             self._connection.run(f"KILL {int(holder)}".encode())
         except pymysql.Error as error:
@@ -168,7 +166,7 @@ class MysqlLink(Link):
             finally:
                 connection.close()
         except Exception:  # noqa: BLE001 - it may be out of reach altogether; the timeout is what is reported
-            log.warning("session %s of %s took too long and could not be ended", self._id, self._target.key)
+            tell(SESSION_STUCK, session=self._id, connector=self._target.key)
 
 
 NO_SUCH_SESSION = 1094

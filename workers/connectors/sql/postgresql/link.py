@@ -7,7 +7,6 @@ statement goes by the extended protocol, without parameters: the server itself t
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import select
 import time
@@ -23,13 +22,12 @@ from workers.connectors.sql.postgresql.connection import parameters
 from workers.connectors.sql.postgresql.judging import Silent, judged, judged_connecting
 from workers.connectors.sql.postgresql.session import held, lock_limit, milliseconds, set_up, statement_limit
 from workers.errors import ErrorClass, Phase, TargetError
+from workers.log import SESSION_ENDED, tell
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from workers.connectors.contract import Target
-
-log = logging.getLogger(__name__)
 
 GRACE = 5.0
 """Seconds that an ended session gets to let go of its lock."""
@@ -197,7 +195,7 @@ class PostgresqlLink(Link):
 
     def _end_holders(self, lock: int) -> None:
         high, low = (lock >> 32) & 0xFFFFFFFF, lock & 0xFFFFFFFF
-        log.warning("ending the session of %s that did not give back lock %s", self._target.key, lock)
+        tell(SESSION_ENDED, session="of another worker", connector=self._target.key, lock=lock)
         try:
             self.run(
                 "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
