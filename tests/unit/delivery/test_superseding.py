@@ -18,7 +18,7 @@ from workers.lanes.chunks import Operation, Retry, pack, unpack
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
-ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
+ALL = BatchPolicy(1000, ("K",), Ordering.EXACT)
 
 
 def operation(n: int, word: str) -> Operation:
