@@ -89,6 +89,8 @@ class Cast:
             found = readings.waiting(self.world.real.peek())
             if found.is_nothing or self._only_endless(found):
                 return True
+            if "sim refused" in found.holds:
+                self._do_mend()
             self.baton.sleep(LOOK_SECONDS)
         self.unsettled = readings.waiting(self.world.real.peek())
         return False
