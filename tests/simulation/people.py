@@ -228,6 +228,7 @@ class Cast:
                 process.drop_integration(adapter.settings_of(self.world, self.place, **self.settings), "other")
             except adapter.EXPECTED as error:  # it says what is still being delivered, and to run it again
                 self.world.tell(f"{type(error).__name__}: {error}")
+                self.baton.sleep(LOOK_SECONDS)
             else:
                 return
 
