@@ -42,9 +42,13 @@ MOST_BYTES: Final = 4 * 2**20
 PAGE: Final = 100
 """Records per read: an entry of the quarantine can hold 64 KiB of an event."""
 
-# Redis refuses SET when it is full, except after another write in the same script: DEL, which it allows.
+# Redis refuses SET when it is full, except after another write in the same script: DEL, which it allows. What expires
+# does so by the host's clock: where that was set back, a lease of the dead would last as long as it jumped.
 ACQUIRE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return 0
+end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1

@@ -151,6 +151,14 @@ def test_a_killed_drainer_is_followed_when_its_lease_has_run_out(
     assert (stream.written(), stream.left()) == ([1, 1, 1], 0)
 
 
+def test_a_lease_from_the_future_lasts_no_longer_than_one_from_now(stream: Stream) -> None:
+    """The host's clock was set back by an hour after its drainer had died."""
+    stream.append(delivery())
+    stream.client.set(stream.lease, "dead", px=3_600_000)
+    assert stream.drain().busy
+    assert 0 < stream.client.pttl(stream.lease) <= LEASE_MS
+
+
 def test_two_drainers_at_once_write_each_record_once(stream: Stream) -> None:
     stream.append(*[delivery() for _ in range(1_200)], *[entry() for _ in range(100)])
     reports: list[IngestReport] = []

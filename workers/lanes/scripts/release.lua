@@ -41,9 +41,11 @@ local set = read_integration(integration)
 local SYSTEMIC, WINDOW_MS = 20, 600000
 local function is_systemic()
   local key_of_bad = ns .. ':bad:' .. integration
-  if redis.call('EXISTS', key_of_bad) == 0 then redis.call('HDEL', integration_key(integration), 'good') end
+  local is_first = redis.call('EXISTS', key_of_bad) == 0
+  if is_first then redis.call('HDEL', integration_key(integration), 'good') end
   redis.call('PFADD', key_of_bad, bad)
-  redis.call('PEXPIRE', key_of_bad, WINDOW_MS)
+  -- From the first: what is refused now and then in the course of a day must not add up.
+  if is_first then redis.call('PEXPIRE', key_of_bad, WINDOW_MS) end
   local refused = redis.call('PFCOUNT', key_of_bad)
   local good = tonumber(redis.call('HGET', integration_key(integration), 'good') or 0)
   return refused + good >= SYSTEMIC and refused > good
