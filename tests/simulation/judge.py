@@ -189,7 +189,7 @@ class _Verdict:
         if self._world.failovers:
             return True
         if of.kind in ("ADD", "REMOVE"):
-            return self._is_merged(of) or any(each.kind == "CLEAR" for each in self._later(of))
+            return self._is_merged(of) or any(each.kind in ("CLEAR", "END") for each in self._later(of))
         return any(True for _ in self._later(of)) or self._may_lack_clear
 
     def _repeats(self) -> Iterator[str]:

@@ -16,6 +16,7 @@ from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
+KINDS["delete"] = Kind.SEGMENT_DELETE
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
 ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
@@ -117,6 +118,14 @@ def test_segment_events_have_slots_of_their_own() -> None:
     assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0", "since")]
     assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0", "since")])
     assert not any(told(clear, idle=True)), "without a query nothing was cleared"
+
+
+def test_the_end_of_a_segment_supersedes_what_is_older_of_its_profiles_and_its_names() -> None:
+    batch = cut("delete")
+    assert batch.event is not None
+    found = told(batch)
+    assert (found.cleared, found.written) == (batch.event.sequence, [SEGMENT])
+    assert not any(told(batch, idle=True)), "without a query the target was told of no end"
 
 
 def test_a_retried_clear_is_as_old_as_when_it_first_came() -> None:
