@@ -19,7 +19,7 @@ KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": 
 KINDS["delete"] = Kind.SEGMENT_DELETE
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
-ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
+ALL = BatchPolicy(1000, ("K",), Ordering.EXACT)
 
 
 def operation(n: int, word: str) -> Operation:
