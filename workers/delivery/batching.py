@@ -154,6 +154,7 @@ class _Cutter:
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
         self._members: dict[Key | str, Keyed] = {}
         self._spelled: dict[Key, Key] = {}
+        self._of_now: set[Key] = set()
 
     def batch(self) -> Batch:
         last = None
@@ -218,6 +219,9 @@ class _Cutter:
         if self._is_gone(member.operation):
             self._batch.moot += 1
             return
+        if self._still_open and self._loses(member):
+            self._batch.merged += 1
+            return
         if not self._how.ordering.merges:
             self._members[member.operation.sequence] = member
             return
@@ -229,12 +233,16 @@ class _Cutter:
             self._members[before.operation.sequence] = self._members.pop(member.key)
         elif before is not None:
             self._batch.merged += 1
-            # What is retried is older than all that the lane still holds (rule 30).
-            if member.operation.retry is not None and before.operation.retry is None:
-                return
             # It takes its place in the order, too.
             del self._members[member.key]
         self._members[member.key] = member
+
+    def _loses(self, member: Keyed) -> bool:
+        """Whether the batch has a later word for the key: what is retried is older than all that the lane holds."""
+        if member.operation.retry is not None:
+            return member.key in self._of_now
+        self._of_now.add(member.key)
+        return False
 
     def _has_other_spelling(self, member: Keyed) -> bool:
         """Whether the batch has had a key that may be the same row: which of them is stored depends on each of them."""

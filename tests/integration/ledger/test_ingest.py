@@ -161,7 +161,11 @@ def test_a_lease_from_the_future_lasts_no_longer_than_one_from_now(stream: Strea
 
 def test_what_became_of_an_entry_is_dated_by_the_stream(stream: Stream) -> None:
     """Its ids never fall; the clock that the record tells may have been set back."""
-    records: list[Record] = [entry(uid="a"), Resolved("a", "retried", 9_000, "", "", "ann"), Resolved("a", "open", 5, "why")]
+    records: list[Record] = [
+        entry(uid="a"),
+        Resolved("a", "retried", 9_000, "", "", "ann"),
+        Resolved("a", "open", 5, "why"),
+    ]
     for ms, record in enumerate(records, start=8_999):
         stream.client.xadd(stream.key, {"r": encode(record)}, id=f"{ms}-1")
     stream.drain()

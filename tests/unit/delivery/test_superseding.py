@@ -59,6 +59,18 @@ def test_what_is_retried_loses_every_merge(words: tuple[str, ...]) -> None:
     assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
 
 
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED, Ordering.STRICT])
+def test_what_is_retried_passes_no_later_word_for_its_key_whatever_else_is_merged(ordering: Ordering) -> None:
+    """Where a removal before an add is no merge, and where nothing is, the retry ran after it and undid it."""
+    operations = [operation(n, word) for n, word in enumerate(("remove A", "retry:e add A", "add B"), start=1)]
+    hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
+    hand.still_open = {"e": ""}
+    batch = hand.cut(BatchPolicy(1000, ("K",), ordering))
+    assert batch is not None
+    assert keys(batch) == (["A"], ["B"])
+    assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
+
+
 def test_what_something_came_after_is_not_delivered_and_ends_no_batch_elsewhere() -> None:
     words = ("add A", "retry:e add B", "add C", "clear")
     gone, current = cut(*words), cut(*words, still_open=("e",))
