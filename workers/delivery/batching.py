@@ -155,6 +155,7 @@ class _Cutter:
         self._members: dict[Key | str, Keyed] = {}
         self._spelled: dict[Key, Key] = {}
         self._of_now: set[Key] = set()
+        self._again: set[str] = set()
 
     def batch(self) -> Batch:
         last = None
@@ -238,11 +239,17 @@ class _Cutter:
         self._members[member.key] = member
 
     def _loses(self, member: Keyed) -> bool:
-        """Whether the batch has a later word for the key: what is retried is older than all that the lane holds."""
-        if member.operation.retry is not None:
-            return member.key in self._of_now
-        self._of_now.add(member.key)
-        return False
+        """Whether the batch has a later word for the key, or the same entry already.
+
+        What is retried is older than all that the lane holds; and who retries twice wants it once.
+        """
+        retry = member.operation.retry
+        if retry is None:
+            self._of_now.add(member.key)
+            return False
+        loses = member.key in self._of_now or retry.entry in self._again
+        self._again.add(retry.entry)
+        return loses
 
     def _has_other_spelling(self, member: Keyed) -> bool:
         """Whether the batch has had a key that may be the same row: which of them is stored depends on each of them."""
