@@ -13,6 +13,7 @@ from tests.targets import TargetDatabase
 if TYPE_CHECKING:
     from tests.installation import Installation
 
+
 @pytest.fixture
 def target(postgresql_url: str) -> TargetDatabase:
     database = TargetDatabase("postgresql", postgresql_url)
