@@ -155,6 +155,8 @@ class _Cutter:
         self._found: list[Keyed] = []
         self._members: dict[Key | str, Keyed] = {}
         self._spelled: dict[Key, Key] = {}
+        self._of_now: set[Key] = set()
+        self._again: set[str] = set()
 
     def batch(self) -> Batch:
         last = None
@@ -170,6 +172,7 @@ class _Cutter:
         if last is not None:
             self._batch.last = last.sequence
         # What is retried is older than all that the lane still holds (rule 30).
+        self._of_now = {each.key for each in self._found if _is_no_retry(each)}
         for member in sorted(self._found, key=_is_no_retry):
             self._keep(member)
         self._batch.members = list(self._members.values())
@@ -222,6 +225,9 @@ class _Cutter:
         if self._is_gone(member.operation):
             self._batch.moot += 1
             return
+        if self._still_open and self._loses(member):
+            self._batch.merged += 1
+            return
         if not self._how.ordering.merges:
             self._members[member.operation.sequence] = member
             return
@@ -236,6 +242,18 @@ class _Cutter:
             # It takes its place in the order, too.
             del self._members[member.key]
         self._members[member.key] = member
+
+    def _loses(self, member: Keyed) -> bool:
+        """Whether the batch has a later word for the key, or the same entry already.
+
+        What is retried is older than all that the lane holds; and who retries twice wants it once.
+        """
+        retry = member.operation.retry
+        if retry is None:
+            return False
+        loses = member.key in self._of_now or retry.entry in self._again
+        self._again.add(retry.entry)
+        return loses
 
     def _has_other_spelling(self, member: Keyed) -> bool:
         """Whether the batch has had a key that may be the same row: which of them is stored depends on each of them."""
