@@ -110,7 +110,7 @@ class Keys:
 
     @property
     def corrections(self) -> str:
-        """Hash: how often the count of each integration's quarantine was set right by the ledger."""
+        """Number: how often a count of open entries was set right by the ledger."""
         return f"{self.namespace}:corrections"
 
     @property
