@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.targets import TargetDatabase
+from workers.connectors.sql.connector import PooledSession
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.lanes.chunks import HEADER
@@ -77,3 +78,30 @@ def test_a_lane_that_cannot_be_read_is_held_and_told_and_the_others_go_on(job: J
         redis.zadd(name, {"7": 0}, xx=True)
     redis.zadd(keys.next("crm"), {"members": 0})
     job.ends_right()
+
+
+@pytest.mark.parametrize("outage", [True, False])
+def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
+    job: Job, monkeypatch: pytest.MonkeyPatch, outage: bool
+) -> None:
+    """Others had passed earlier, and then the target hung for a while: an innocent profile was set aside."""
+    job.push(add(7, "A", "B", "C"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    chunk: Any = redis.lindex(keys.chunks("members", "7"), 0)
+    end = chunk[27:54].decode()
+    search: dict[Any, Any] = {"attempts": 4, "limit": 1, "suspect": end, "to": end, "passed": "add"}
+    redis.hset(keys.lane("members", "7"), mapping=search)
+    execute = PooledSession.execute
+
+    def hangs(self: PooledSession, statement: str) -> int:
+        if outage or "'A'" in statement:
+            raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
+        return execute(self, statement)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "execute", hangs)
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    assert [entry.code for entry in job.quarantined()] == ([] if outage else ["sqlite timeout"])
+    assert job.installation.backlog() == (3 if outage else 0)
