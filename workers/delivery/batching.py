@@ -152,6 +152,7 @@ class _Cutter:
         self._refused = _entries(operations, aside) if aside else frozenset()
         first, name = operations[0]
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
+        self._found: list[Keyed] = []
         self._members: dict[Key | str, Keyed] = {}
         self._spelled: dict[Key, Key] = {}
         self._of_now: set[Key] = set()
@@ -170,6 +171,10 @@ class _Cutter:
                 break
         if last is not None:
             self._batch.last = last.sequence
+        # What is retried is older than all that the lane still holds (rule 30).
+        self._of_now = {each.key for each in self._found if _is_no_retry(each)}
+        for member in sorted(self._found, key=_is_no_retry):
+            self._keep(member)
         self._batch.members = list(self._members.values())
         return self._batch
 
@@ -212,7 +217,7 @@ class _Cutter:
         if refused is not None and not self._is_gone(operation):
             batch.aside.append(Rejected.of(operation, refused, key))
         else:
-            self._keep(Keyed(operation, key, row))
+            self._found.append(Keyed(operation, key, row))
         return True
 
     def _keep(self, member: Keyed) -> None:
@@ -245,7 +250,6 @@ class _Cutter:
         """
         retry = member.operation.retry
         if retry is None:
-            self._of_now.add(member.key)
             return False
         loses = member.key in self._of_now or retry.entry in self._again
         self._again.add(retry.entry)
@@ -273,6 +277,10 @@ class _Cutter:
         return retry.entry not in self._still_open or (
             retry.entry in self._refused and operation.sequence not in self._aside
         )
+
+
+def _is_no_retry(member: Keyed) -> bool:
+    return member.operation.retry is None
 
 
 def _entries(operations: Iterable[tuple[Operation, str | None]], aside: Mapping[str, Rejection]) -> frozenset[str]:
