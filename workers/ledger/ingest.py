@@ -111,10 +111,9 @@ class Ingest:
         owner: str | None = None,
     ) -> None:
         self._redis = redis
-        self._stream = Keys(namespace).outcomes
-        self._folded = Keys(namespace).folded
+        keys = Keys(namespace)
+        self._stream, self._folded, self._lease = keys.outcomes, keys.folded, keys.drainer
         self._unfolding = f"{self._folded}:unfolding"
-        self._lease = f"{namespace}:drainer"
         self._ledger = ledger
         self._clock = clock
         self._owner = owner or secrets.token_hex(12)
