@@ -171,8 +171,7 @@ class _Verdict:
         fine = {
             "sim refused": of.name in plan.refused,
             "sim timeout": of.name in plan.endless,
-            # Five links lost in a row over one profile, while others pass: that is what a profile looks like that breaks
-            # links.
+            # Five links lost in a row over one profile, while others pass: so looks a profile that breaks links.
             "sim cut": "links" in plan.groups,
             "missing key": of.key is None,
             "missing": of.key is None,
