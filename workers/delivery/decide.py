@@ -87,6 +87,7 @@ class FailedTry:
     searching   whether the one at fault is looked for already
     passed      whether others of the same kind passed since it began to fail
     others      whether there are others of the same kind that could be asked
+    asked       whether some were just now, and passed
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -98,6 +99,7 @@ class FailedTry:
     searching: bool = False
     passed: bool = False
     others: bool = False
+    asked: bool = False
     tolerant: bool = True
 
 
@@ -165,7 +167,8 @@ def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
 def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """The second time-out or lost link on one batch may be its size, or one profile's doing (rule 24).
 
-    One that always times out ends in the quarantine where others pass, and held where that is not known.
+    One that always times out ends in the quarantine where others pass at that very time, and held where that is not
+    known: an outage that begins while the one at fault is looked for is nobody's.
     """
     if tried.attempts == 0:
         return later
@@ -173,8 +176,10 @@ def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
         return Later(later.delay_ms, _half(tried), searching=tried.is_profile)
     if tried.attempts + 1 < UNSURE_TRIES:
         return later
-    its_fault = tried.passed and tried.tolerant and tried.is_profile and error.phase is not Phase.COMMIT
-    return SetAside() if its_fault else Hold(HoldLevel.LANE)
+    may_be_its_own = tried.passed and tried.tolerant and tried.is_profile and error.phase is not Phase.COMMIT
+    if not may_be_its_own or not tried.others:
+        return Hold(HoldLevel.LANE)
+    return SetAside() if tried.asked else AskOthers(Hold(HoldLevel.LANE))
 
 
 _TABLE = {

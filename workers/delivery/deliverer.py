@@ -201,7 +201,7 @@ class Deliverer:
                 return self._failed_asking(turn, batch, started, unanswered)
             if passed:
                 turn.passed |= {kind.label}
-                outcome = decide(error, replace(tried, passed=True))
+                outcome = decide(error, replace(tried, passed=True, asked=True))
             else:
                 error, outcome = _nobody_passes(error, asked), outcome.fault
         if isinstance(outcome, SetAside):

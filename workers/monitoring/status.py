@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.errors import SegsyncError
 from workers.lanes.clock import redis_ms
 from workers.ledger import health, identity
+from workers.monitoring.intake import needs_of_intake
 from workers.monitoring.needs import needs, notes
 from workers.monitoring.states import IntegrationStatus, age_s, decoded, read_integration
 from workers.quarantine import entries as quarantine
@@ -162,6 +163,7 @@ def read(runtime: Runtime, consumers: Callable[[], Consumers] | None = None, *, 
     )
     background = _background(redis, keys)
     status.needs.extend(needs(status, background, many, now))
+    status.needs.extend(needs_of_intake(redis, keys, status.intake.events))
     status.notes.extend(notes(status, many))
     return status
 
