@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, Task, bootsteps
@@ -161,8 +162,9 @@ class Waker:
         app.send_task(name, arguments, queue=Queue(wake.queue), expires=EXPIRES_SECONDS, **self._how)
 
     def close(self) -> None:
-        """Gives the connection back."""
-        self._connection.release()
+        """Gives the connection back, also to a Redis that refuses whatever kombu says in farewell."""
+        with suppress(Exception):
+            self._connection.release()
 
     def _waiting(self, queue: str) -> int:
         # Not by declaring it: kombu asks then whether a key exists that its prefix is missing from, so that none ever
@@ -211,7 +213,11 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
     def _wake(self, wake: Wake) -> None:
         waker = self._waker or Waker()
         self._waker = None  # a waker that failed is not used again
-        waker(wake)
+        try:
+            waker(wake)
+        except BaseException:
+            waker.close()
+            raise
         self._waker = waker
 
     def _follow(self, process: Runtime) -> None:

@@ -87,7 +87,7 @@ class Pulse:
                     tell(PULSE_GOES_ON, tries=failures, seconds=time.monotonic() - since)
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: the pulse must go on
-                self._runtime = None
+                self._forget()
                 since = since if failures else time.monotonic()
                 failures += 1
                 pause = min(LONGEST_BACKOFF_SECONDS, 0.25 * 2**failures)
@@ -105,6 +105,12 @@ class Pulse:
             if self._changed is not None and runtime.applied.revision != before:
                 self._changed(runtime)
         self._wait(runtime, tick)
+
+    def _forget(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            with suppress(Exception):  # whatever it is: nobody needs that link any more
+                runtime.redis.close()
 
     def _connect(self) -> Runtime:
         runtime = self._make_runtime()
