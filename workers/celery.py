@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
-from workers.settings import LocalSettings, load_local
+from workers.settings import LocalSettings, lacking, load_local
 
 if TYPE_CHECKING:
     import logging
@@ -139,6 +140,8 @@ def shape_log(logger: logging.Logger, **_: object) -> None:
     shape(logger.handlers)
 
 
+SECRETS_SECONDS = 5.0
+"""Between two looks whether the secrets of the connectors that a worker serves are there."""
 EXPIRES_SECONDS = 600.0
 """After so long a wake-up that nobody took is thrown away unrun. Long enough for hosts whose clocks differ by minutes:
 the worker's own says when it is over."""
@@ -182,6 +185,8 @@ def wake_all(who: str) -> None:
                 waker(wake)
         finally:
             waker.close()
+        if who != "task":
+            runtime.looked(who)
 
 
 class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -194,7 +199,10 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(worker, **kwargs)
         self._worker = worker
         self._waker: Waker | None = None
-        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow)
+        self._served = frozenset(app.amqp.queues.consume_from)
+        self._lacking: frozenset[str] = frozenset()
+        self._looked_for_secrets = 0.0
+        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow, self._look_for_secrets)
 
     def start(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
         """With the worker."""
@@ -225,6 +233,22 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         if self.serves_all:
             for queue in queues(process):
                 app.control.add_consumer(queue.name, destination=[self._worker.hostname])
+            self._lacking = frozenset()
+
+    def _look_for_secrets(self, process: Runtime) -> None:
+        """Serves no connector whose secrets this worker lacks, and serves it once they are there."""
+        if time.monotonic() - self._looked_for_secrets < SECRETS_SECONDS:
+            return
+        self._looked_for_secrets = time.monotonic()
+        connectors = process.applied.settings.connectors
+        served = [key for key in connectors if self.serves_all or f"deliver.{key}" in self._served]
+        reasons = process.lacks(served)
+        lacks = frozenset(key for key, why in reasons.items() if why)
+        lacking.note(process.redis, process.keys, self._worker.hostname, reasons, served)
+        for key in lacks ^ self._lacking:
+            turn = app.control.cancel_consumer if key in lacks else app.control.add_consumer
+            turn(f"deliver.{key}", destination=[self._worker.hostname])
+        self._lacking = lacks
 
 
 app.steps["worker"].add(PulseStep)

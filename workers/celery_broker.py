@@ -58,7 +58,7 @@ class BrokerConnection(Connection):
         super().__init__(*args, **{"credential_provider": self.settings.credentials()} | options)
 
     def get_transport_cls(self) -> type[Transport]:
-        """kombu's for this scheme, which leaves nothing behind."""
+        """The class for this scheme, which leaves nothing behind."""
         return _tidy(super().get_transport_cls())
 
     def as_uri(self, include_password: Any = False, mask: Any = "**", getfields: Any = None) -> str:  # noqa: ARG002

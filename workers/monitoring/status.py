@@ -5,16 +5,18 @@ Read without stopping anything. What it means, and what someone must do, is in n
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
 from workers.lanes.clock import redis_ms
 from workers.ledger import health, identity
-from workers.monitoring.needs import needs, notes
+from workers.monitoring.needs import STALE_SECONDS, needs, notes
+from workers.monitoring.server import read_server
 from workers.monitoring.states import IntegrationStatus, age_s, decoded, read_integration
 from workers.quarantine import entries as quarantine
-from workers.settings import revision
+from workers.settings import lacking, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,10 +25,19 @@ if TYPE_CHECKING:
 
     from workers.lanes.keys import Keys
     from workers.ledger.health import Trouble
+    from workers.monitoring.server import ServerStatus
     from workers.runtime import Runtime
 
+CLOCK_SLACK_MS: Final = 5_000
+"""How far ahead a time may be that was written a moment ago: clocks are set right now and then."""
 UNWANTED_AT_MOST: Final = 100_000
 """Segments whose unwanted events are counted: some 0.1 s."""
+PATIENCE_SECONDS: Final = 6.0
+"""How long a queue that nobody seems to serve is asked for again: a worker that starts anew, or has much to do."""
+STUCK_SECONDS: Final = 15.0
+"""How long an event may wait to be routed, or an outcome to be written down: both take well below a second."""
+TAKEN_SECONDS: Final = 45.0
+"""The same while somebody has the lease of it, who may have been killed: it runs out after 30 s."""
 UNWANTED_SHOWN: Final = 10
 """Segments with most unwanted events that are named."""
 
@@ -43,12 +54,14 @@ class Consumers:
 class StreamStatus:
     """What waits in the intake to be routed, or in the outcomes to be written down; and the oldest one's age.
 
-    why  what whoever moved it last says of it; "" where nothing is to be said
+    why       what whoever moved it last says of it; "" where nothing is to be said
+    is_stuck  whether the oldest has waited for longer than it may, and nothing moved while `status` looked
     """
 
     events: int
     oldest_age_s: float | None
     why: str = ""
+    is_stuck: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +70,6 @@ class QueueStatus:
 
     name: str
     consumers: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerStatus:
-    """What Redis says of itself.
-
-    is_replica    it may only be read
-    refuses       why it refuses writes, as it says itself; "" while it does not
-    policy        its eviction policy; anything but noeviction may drop events
-    used, limit   bytes; no limit is 0
-    full          why producers are refused; "" while they are not
-    """
-
-    is_replica: bool
-    refuses: str
-    policy: str
-    used: int
-    limit: int
-    full: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,52 +109,66 @@ class Status:
 class Background:
     """What stands behind the sentences and is not shown by itself.
 
-    lacking  what workers lack to serve a connector, as "connector on host" and why
+    lacking  what workers lack to serve a connector, as "connector on worker" and why
     emptied  when this Redis was found to be another than before, in Unix seconds; None where it was not
+    broker   why Celery's workers cannot be asked; "" where they can
     """
 
     server: ServerStatus
     trouble: Trouble | None
     lacking: Mapping[str, str]
     emptied: int | None
+    broker: str
 
 
-def read(runtime: Runtime, consumers: Callable[[], Consumers] | None = None, *, many: int = quarantine.MANY) -> Status:
+def read(
+    runtime: Runtime,
+    consumers: Callable[[], Consumers] | None = None,
+    *,
+    many: int = quarantine.MANY,
+    patience: float = PATIENCE_SECONDS,
+) -> Status:
     """Where everything stands. A dead ledger, a wrong secret or a silent broker only leave their numbers out.
 
     consumers  asks Celery's workers; may raise anything when the broker is out of reach; None does not ask
     many       open entries of the quarantine from which on someone is needed
+    patience   seconds for which queues that nobody seems to serve are asked for again
 
     Raises redis.RedisError.
     """
     unread: list[str] = []
     counts = _open_entries(runtime, unread)
-    asked = _ask(consumers, unread)
     redis, keys = runtime.redis, runtime.keys
+    heads = {key: _head(redis, key) for key in (keys.events, keys.outcomes)}
+    seen = decoded(redis.hgetall(keys.seen))
+    names = ["route", "upkeep", *(f"deliver.{key}" for key in _served_connectors(redis, keys))]
+    pulse = _looked_s(redis_ms(redis), seen.get("pulse"))
+    asked = _ask(consumers, names, 0.0 if pulse is None or pulse > STALE_SECONDS else patience, unread)
     now = redis_ms(redis)
+    seen = decoded(redis.hgetall(keys.seen))
     integrations = [
         read_integration(redis, keys, key, now, counts) for key in sorted(_members(redis, keys.integrations))
     ]
     unwanted = _unwanted(redis, keys, unread)
-    seen = decoded(redis.hgetall(keys.seen))
     found = revision.published(redis, keys)
     status = Status(
         backlog=sum(each.backlog for each in integrations),
         quarantine=_quarantine(redis, keys, integrations, counts),
-        intake=_stream(redis, keys.events, now, _why(redis, keys, "route")),
+        intake=_stream(redis, keys, keys.events, "route", heads, now),
         integrations=integrations,
         workers=asked.workers if asked else None,
-        queues=_queues(_served_connectors(redis, keys), asked),
-        beat_age_s=age_s(now, int(seen["beat"]) if "beat" in seen else None),
-        pulse_age_s=age_s(now, int(seen["pulse"]) if "pulse" in seen else None),
+        queues=[QueueStatus(name, asked.queues.get(name, 0) if asked else None) for name in names],
+        beat_age_s=_looked_s(now, seen.get("beat")),
+        pulse_age_s=_looked_s(now, seen.get("pulse")),
         revision=found.revision if found else None,
         unwanted=sum(unwanted.values()),
         unwanted_segments=dict(sorted(unwanted.items(), key=lambda pair: -pair[1])[:UNWANTED_SHOWN]),
-        outcomes=_stream(redis, keys.outcomes, now, _why(redis, keys, "upkeep")),
+        outcomes=_stream(redis, keys, keys.outcomes, "upkeep", heads, now),
         unread=unread,
         ledger_is_dead=counts is None and found is not None,
     )
-    background = _background(redis, keys)
+    broker = "" if asked or consumers is None else unread[-1]
+    background = _background(redis, keys, now, broker)
     status.needs.extend(needs(status, background, many, now))
     status.notes.extend(notes(status, many))
     return status
@@ -184,14 +192,23 @@ def _quarantine(
     return int(of_intake or 0) + sum(each.quarantine or 0 for each in integrations)
 
 
-def _ask(consumers: Callable[[], Consumers] | None, unread: list[str]) -> Consumers | None:
+def _ask(
+    consumers: Callable[[], Consumers] | None, queues: list[str], patience: float, unread: list[str]
+) -> Consumers | None:
+    """Who answers; asked again where a queue seems to be served by nobody, since whoever is busy answers late."""
     if consumers is None:
         return None
-    try:
-        return consumers()
-    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; its text may show a URL
-        unread.append(f"workers and queues: the broker cannot be asked ({type(error).__name__})")
-        return None
+    found, ends = Consumers(0, {}), time.monotonic() + patience
+    while True:
+        try:
+            again = consumers()
+        except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; its text may show a URL
+            unread.append(f"workers and queues: the broker cannot be asked ({type(error).__name__})")
+            return None
+        most = {name: max(found.queues.get(name, 0), again.queues.get(name, 0)) for name in queues}
+        found = Consumers(max(found.workers, again.workers), most)
+        if all(found.queues.values()) or time.monotonic() >= ends:
+            return found
 
 
 def _served_connectors(redis: Redis, keys: Keys) -> list[str]:
@@ -200,16 +217,26 @@ def _served_connectors(redis: Redis, keys: Keys) -> list[str]:
     return sorted({key.decode() for key in used if key})
 
 
-def _queues(connectors: list[str], asked: Consumers | None) -> list[QueueStatus]:
-    names = ["route", "upkeep", *(f"deliver.{key}" for key in connectors)]
-    return [QueueStatus(name, asked.queues.get(name, 0) if asked else None) for name in names]
+def _looked_s(now: int, at: str | None) -> float | None:
+    """Seconds since somebody looked; None for never, and for a time to come: the clock was set back since."""
+    return None if at is None or int(at) > now + CLOCK_SLACK_MS else age_s(now, int(at))
 
 
-def _stream(redis: Redis, key: str, now: int, why: str) -> StreamStatus:
+def _head(redis: Redis, key: str) -> bytes | None:
     oldest: Any = redis.xrange(key, count=1)
-    at = int(oldest[0][0].partition(b"-")[0]) if oldest else None
+    return oldest[0][0] if oldest else None
+
+
+def _stream(
+    redis: Redis, keys: Keys, key: str, lease: str, before: Mapping[str, bytes | None], now: int
+) -> StreamStatus:
+    head = _head(redis, key)
+    age = age_s(now, int(head.partition(b"-")[0])) if head else None
+    until: Any = redis.hget(keys.lease(lease), "until")
+    patience = TAKEN_SECONDS if float(until or 0) > now else STUCK_SECONDS
+    stuck = age is not None and age > patience and head == before[key]
     length: Any = redis.xlen(key)
-    return StreamStatus(length, age_s(now, at), why)
+    return StreamStatus(length, age, _why(redis, keys, lease), stuck)
 
 
 def _why(redis: Redis, keys: Keys, name: str) -> str:
@@ -234,34 +261,15 @@ def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
             return found
 
 
-def _background(redis: Redis, keys: Keys) -> Background:
+def _background(redis: Redis, keys: Keys, now: int, broker: str) -> Background:
     ledger = identity.known(redis, keys)
     return Background(
-        server=_server(redis, keys),
+        server=read_server(redis, keys),
         trouble=health.trouble(redis, keys),
-        lacking=decoded(redis.hgetall(keys.lacking)),
+        lacking=lacking.noted(redis, keys, now),
         emptied=ledger.emptied if ledger else None,
+        broker=broker,
     )
-
-
-def _server(redis: Redis, keys: Keys) -> ServerStatus:
-    told: Any = redis.info()
-    marks = decoded(redis.hgetall(keys.full_marks))
-    return ServerStatus(
-        is_replica=told.get("role") == "slave",
-        refuses=_refuses(told),
-        policy=told.get("maxmemory_policy", "noeviction"),
-        used=told.get("used_memory", 0),
-        limit=told.get("maxmemory", 0),
-        full=marks.get("reason", "an integration is full") if marks else "",
-    )
-
-
-def _refuses(told: Mapping[str, Any]) -> str:
-    for name in ("aof_last_write_status", "rdb_last_bgsave_status", "aof_last_bgrewrite_status"):
-        if told.get(name, "ok") != "ok":
-            return f"{name} is {told[name]}"
-    return ""
 
 
 def _members(redis: Redis, key: str) -> set[str]:

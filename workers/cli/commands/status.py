@@ -81,4 +81,6 @@ def _print_integrations(found: Status) -> None:
     )
     for each in found.integrations:
         if each.state in ("paused", "retrying"):
-            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}"))
+            seconds = each.next_try_s
+            again = "" if seconds is None else f"; tried again in {seconds:.0f} s"
+            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}{again}"))
