@@ -15,9 +15,10 @@ from workers.connectors.sql import delivery
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from workers.connectors.contract import Fence, Receipt, Shipment
+    from workers.templates.row_naming import Insert
 
 Step = Literal["open", "begin", "execute", "commit", "rollback"]
 
@@ -69,6 +70,10 @@ class MemoryConnector:
     def probe(self) -> None:
         """As `contract.Connector.probe`; fails as `open` would."""
         self._reach(Phase.PROBE)
+
+    def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:  # noqa: ARG002 - the contract's
+        """Never: there are no tables to look at."""
+        return False
 
     def dispose(self) -> None:
         """Nothing is pooled."""

@@ -271,6 +271,7 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         if orphaned is not None and not owed:
             pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key))
             pipe.hdel(keys.rescore, key)
+            pipe.hdel(keys.orderings, key)
             pipe.srem(keys.integrations, key)
         return owed
 

@@ -109,6 +109,11 @@ class Keys:
         return f"{self.namespace}:long"
 
     @property
+    def orderings(self) -> str:
+        """Hash: per integration, the order within a batch that its target's tables told."""
+        return f"{self.namespace}:orderings"
+
+    @property
     def rescore(self) -> str:
         """Hash: integrations whose due times are to be put right, and how far that has come."""
         return f"{self.namespace}:rescore"

@@ -459,7 +459,7 @@ def test_an_event_that_can_be_read_by_now_goes_to_all_that_want_it(lite: Job, mo
         raise MalformedEvent("malformed: not yet")
 
     with monkeypatch.context() as patched:
-        patched.setattr("workers.routing.router.parse", cannot)
+        patched.setattr("workers.routing.entry.parse", cannot)
         lite.push(add(7, "A"))
         lite.drain()
     assert lite.target.members() == set()

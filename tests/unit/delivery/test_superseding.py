@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from workers.lanes.chunks import Operation, Retry, pack, unpack
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
-ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
+ALL = BatchPolicy(1000, ("K",), Ordering.EXACT)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -30,11 +31,13 @@ def operation(n: int, word: str) -> Operation:
     return Operation(1000 + n, 0, 0, KINDS[kind], None, body, retry)
 
 
-def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None) -> Batch:
+def cut(
+    *words: str, still_open: tuple[str, ...] = (), limit: int | None = None, ordering: Ordering = Ordering.EXACT
+) -> Batch:
     operations = [operation(n, word) for n, word in enumerate(words, start=1)]
     hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
     hand.still_open = dict.fromkeys(still_open, "")
-    batch = hand.cut(ALL, limit)
+    batch = hand.cut(replace(ALL, ordering=ordering), limit)
     assert batch is not None
     return batch
 
@@ -51,18 +54,26 @@ def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
     return removes, adds
 
 
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED])
 @pytest.mark.parametrize("words", [("remove A", "retry:e add A"), ("retry:e add A", "remove A")])
-def test_what_is_retried_loses_every_merge(words: tuple[str, ...]) -> None:
-    batch = cut(*words, still_open=("e",))
+def test_what_is_retried_loses_every_merge(words: tuple[str, ...], ordering: Ordering) -> None:
+    batch = cut(*words, still_open=("e",), ordering=ordering)
     assert (keys(batch), batch.merged, batch.moot) == ((["A"], []), 1, 0)
     assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
+
+
+@pytest.mark.parametrize("words", [("remove A", "retry:e add a"), ("retry:e add a", "remove A")])
+@pytest.mark.parametrize("ordering", [Ordering.FOLDED, Ordering.STRICT])
+def test_what_is_retried_comes_before_what_may_be_its_row(words: tuple[str, ...], ordering: Ordering) -> None:
+    batch = cut(*words, still_open=("e",), ordering=ordering)
+    assert [member.key for member in batch.members] == [("a",), ("A",)]
 
 
 def test_what_something_came_after_is_not_delivered_and_ends_no_batch_elsewhere() -> None:
     words = ("add A", "retry:e add B", "add C", "clear")
     gone, current = cut(*words), cut(*words, still_open=("e",))
     assert (keys(gone), gone.moot) == (([], ["A", "C"]), 1)
-    assert keys(current) == ([], ["A", "B", "C"])
+    assert keys(current) == ([], ["B", "A", "C"])
     assert (gone.taken, gone.last, gone.counted) == (current.taken, current.last, current.counted)
 
 

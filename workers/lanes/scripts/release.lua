@@ -1,8 +1,8 @@
 -- Gives a lane back unsettled, because a try failed, or keeps it for a shorter one (rules 10, 25, 26).
 --
 -- ARGV  3 integration and 4 segment, both '' where the deliverer never learned what its claim got  5 claim
---       6 'untried' (what was handed out was not touched), 'failed', or 'again' (tried again at once: the lane stays
---         its claim's)
+--       6 'untried' (what was handed out was not touched), 'failed', 'kept off' (failed before anything was touched), or
+--         'again' (tried again at once: the lane stays its claim's)
 --       7 ms until the next try  8 failed tries by now  9 limit, 10 suspect and 11 passed of the next batch, or ''
 --       12 hold level ('lane', 'integration', 'connector') or ''  13 connector that was tried  14 code  15 our sentence
 --       16 lease ms  17 a profile that the target refused and that is to go to the quarantine, hashed, or ''
@@ -71,12 +71,15 @@ end
 redis.call('HDEL', key, 'owner', 'until')
 remember(claim, 'given back')
 
+-- What was not touched ended nobody: earlier starts that did stay counted.
+local function take_back_start() put_field(key, 'starts', lane.starts > 1 and lane.starts - 1 or '') end
+
 local function untried()
   -- Unless an earlier deliverer tried it, or died over it: then the batch's end, and that start, stay written.
   if lane.attempts == 0 and lane.starts <= 1 and redis.call('HEXISTS', key, 'aside') == 0 then
     redis.call('HDEL', key, 'to')
   end
-  put_field(key, 'starts', lane.starts > 1 and lane.starts - 1 or '')
+  take_back_start()
 end
 
 local function failed()
@@ -84,7 +87,8 @@ local function failed()
   lane.retry = now + tonumber(delay_ms)
   redis.call('HSET', key, 'attempts', attempts, 'retry', lane.retry)
   narrow(key, limit, suspect, passed)
-  redis.call('HDEL', key, 'hold', 'starts')
+  redis.call('HDEL', key, 'hold')
+  if how == 'kept off' then take_back_start() else redis.call('HDEL', key, 'starts') end
 end
 
 if how == 'untried' then untried() else failed() end
