@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from workers.monitoring.states import moment_of
+from workers.monitoring.ages import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,8 @@ def needs(status: Status, background: Background, many: int, now: int) -> Iterat
 def notes(status: Status, many: int) -> Iterator[str]:
     """What is worth a word and no alarm."""
     if status.quarantine and not any(True for _ in _of_quarantine(status, many)):
-        yield f"{status.quarantine:,} open entries in the quarantine; `segsync errors` groups them by cause"
+        entries = "1 open entry" if status.quarantine == 1 else f"{status.quarantine:,} open entries"
+        yield f"{entries} in the quarantine; `segsync errors` groups them by cause"
     for each in status.integrations:
         if each.needs_resync:
             named = ", ".join(each.resync_segments[:NAMED])

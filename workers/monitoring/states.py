@@ -10,8 +10,10 @@ middle may go unseen until it comes to the front.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from workers.monitoring.ages import age_s, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -153,16 +155,6 @@ def _late_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
 def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
     """A hash as text."""
     return {name.decode(): value.decode() for name, value in fields.items()}
-
-
-def age_s(now: int, at: int | None) -> float | None:
-    """Seconds between two times in milliseconds; a clock that was set back makes no negative age."""
-    return None if at is None else max(0, now - at) / 1000
-
-
-def moment_of(milliseconds: str | int | None) -> datetime | None:
-    """Unix milliseconds, as scripts write them, as a time; None for none."""
-    return None if not milliseconds else datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
 def _sample(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> list[_Lane]:

@@ -13,7 +13,8 @@ from workers.monitoring import status
 from workers.monitoring.needs import facts_of
 
 if TYPE_CHECKING:
-    from workers.monitoring.status import Consumers, Status
+    from workers.monitoring.consumers import Consumers
+    from workers.monitoring.status import Status
 
 
 def run(*, as_json: bool, many: int) -> int:
@@ -26,6 +27,11 @@ def run(*, as_json: bool, many: int) -> int:
         print_json(found)
     else:
         _print(found)
+    return exit_status(found)
+
+
+def exit_status(found: Status) -> int:
+    """What it ends with."""
     if found.ledger_is_dead:
         return OUT_OF_REACH
     return NEEDS_SOMEONE if found.needs else FINE
