@@ -12,8 +12,6 @@ from tests.model import profiles
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.installation import Installation, Process
     from tests.servers.redis import RedisServer
 
@@ -74,7 +72,7 @@ def test_who_is_missing_is_told_until_it_is_there(watched: Installation) -> None
 
 
 @pytest.fixture
-def secretive(installation: Installation, target: TargetDatabase) -> Iterator[Installation]:
+def secretive(installation: Installation, target: TargetDatabase) -> Installation:
     """A connector whose URL stands in a variable."""
     scheme, path = target.url.split("///", 1)
     text = (target.connector() + target.integration()).replace(target.url, f"{scheme}///${{TARGET_PATH}}")

@@ -306,11 +306,13 @@ def mend_disk(scene: Scene) -> None:
 
 
 def forbid(scene: Scene) -> None:
-    scene.place.redis.execute_command("ACL", "SETUSER", "default", "-del")
+    redis: Any = scene.place.redis
+    redis.execute_command("ACL", "SETUSER", "default", "-del")
 
 
 def allow(scene: Scene) -> None:
-    scene.place.redis.execute_command("ACL", "SETUSER", "default", "+del")
+    redis: Any = scene.place.redis
+    redis.execute_command("ACL", "SETUSER", "default", "+del")
 
 
 def lack_replicas(scene: Scene) -> None:
