@@ -88,6 +88,15 @@ def test_a_segment_id_is_a_number_where_it_is_one(id_: str, bare: str) -> None:
     assert statement == f"DELETE FROM t WHERE a = {bare} AND b = '{id_.replace(chr(39), chr(39) * 2)}'"
 
 
+@pytest.mark.parametrize(
+    ("id_", "bare"), [("9223372036854775807", "9223372036854775807"), ("9223372036854775808", "'9223372036854775808'")]
+)
+def test_a_segment_id_is_a_text_where_the_database_keeps_no_such_number(id_: str, bare: str) -> None:
+    query = compiled("DELETE FROM t WHERE a = {segment_id}", "sqlite", QueryKind.CLEAR)
+
+    assert query.render([], SEGMENT._replace(id=id_)) == [f"DELETE FROM t WHERE a = {bare}"]
+
+
 def test_a_segment_without_a_name_is_null() -> None:
     query = compiled("UPDATE s SET name = '{segment_name}', x = {segment_name}", "mysql", QueryKind.SEGMENT_UPSERT)
 
