@@ -43,6 +43,8 @@ _PARAMETER = (
     "a parameter of {dialect}, which takes what follows in brackets for a part of its name; write the value itself",
 )
 _LITERAL = ("'", quoted("a literal", "'"))
+_DIGITS = ("[xXbB]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN, doubles=False))
+"""It ends at the first quote, doubled or not, for only digits stand in it."""
 _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
 MYSQL = Dialect(
@@ -60,7 +62,8 @@ MYSQL = Dialect(
         _GLUED_QUOTE,
     ),
     regions=(
-        ("[nNxXbB]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
+        ("[nN]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
+        _DIGITS,
         ('[nNxXbB]"', quoted("a literal with a prefix", '"', escapes=True, refuse=WRITE_PLAIN)),
         ("@'", quoted(VARIABLE, "'", escapes=True, refuse=IN_IDENTIFIER)),
         ('@"', quoted(VARIABLE, '"', escapes=True, refuse=IN_IDENTIFIER)),
@@ -99,7 +102,8 @@ POSTGRESQL = Dialect(
     regions=(
         (_TAGGED, tagged),
         (r"[eE]'", quoted("an E'…' literal", "'", escapes=True, refuse=WRITE_PLAIN)),
-        (r"(?:[nNbBxX]|[uU]&)'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        (r"(?:[nN]|[uU]&)'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        _DIGITS,
         (r'(?:[uU]&)?"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES)),
         _LITERAL,
     ),
@@ -114,7 +118,7 @@ SQLITE = Dialect(
     line_comments=r"--",
     refused=(_SLASHES, _TAGGED_QUOTE, _GLUED_QUOTE, _PARAMETER),
     regions=(
-        (r"[xX]'", quoted("an x'…' literal", "'", refuse=WRITE_PLAIN)),
+        _DIGITS,
         _LITERAL,
         _DOUBLE_QUOTED,
         ("`", quoted(IDENTIFIER, "`", refuse=IN_IDENTIFIER)),
@@ -211,7 +215,7 @@ CLICKHOUSE = Dialect(
     ),
     regions=(
         (_TAGGED, tagged),
-        (r"[xXbB]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        _DIGITS,
         ("'", quoted("a literal", "'", escapes=True)),
         ('"', quoted(IDENTIFIER, '"', escapes=True, refuse=IN_DOUBLE_QUOTES)),
         ("`", quoted(IDENTIFIER, "`", escapes=True, refuse=IN_IDENTIFIER)),

@@ -157,7 +157,7 @@ def test_a_segment_event_has_the_time_and_sequence_of_its_segment() -> None:
         ("postgresql", "SELECT DATE '{lead.F}'", "1:14: a placeholder after a type's name"),
         ("postgresql", "SELECT U&{lead.F}", "1:10: a placeholder directly after an `&`"),
         ("sqlite", "SELECT [{lead.F}]", "1:9: a placeholder inside an identifier"),
-        ("sqlite", "SELECT x'{lead.F}'", "1:10: a placeholder inside an x'…' literal"),
+        ("sqlite", "SELECT x'{lead.F}'", "1:10: a placeholder inside a literal with a prefix"),
         ("mysql", "SELECT seg_{segment_id}", "1:12: a placeholder directly after a word"),
         ("mysql", "SELECT {lead.F}0", "1:16: '0' directly after a tag"),
         ("mysql", "SELECT {lead.F}'a'", '1:16: "\'" directly after a tag'),
