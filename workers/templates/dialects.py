@@ -39,7 +39,7 @@ _GLUED_QUOTE = (
 )
 _GLUED_DOLLAR = (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them")
 _PARAMETER = (
-    r"\?|[:@#](?=[A-Za-z0-9_$:(\x80-\U0010ffff])|\$",
+    r"\?|[:@#](?=[A-Za-z0-9_$:(\x80-\U0010ffff]|\Z)|\$",
     "a parameter of {dialect}, which takes what follows in brackets for a part of its name; write the value itself",
 )
 _LITERAL = ("'", quoted("a literal", "'"))

@@ -167,7 +167,7 @@ class Lexer:
             )
         if state.last == "escape" and not region.refuse:
             listener.mistake(match.start(), "a literal directly after a prefixed one would join it; write one literal")
-        if state.last == "holds" and not region.refuse:
+        if state.last == "holds" and region.name != IDENTIFIER:
             listener.mistake(
                 match.start(), "a literal directly after a placeholder; put a comma or an operator between"
             )

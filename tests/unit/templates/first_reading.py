@@ -81,6 +81,7 @@ class FirstReading:
         self._state = State()
         self._at = 0
         self._start = 0
+        self._stretch = 0
         self._holds = False
         self.spans: list[Span] = []
         for match in _PIECE.finditer(statement):
@@ -93,14 +94,15 @@ class FirstReading:
 
     def _piece(self, text: str) -> None:
         at, state, listener = 0, self._state._replace(fresh=False), _Listener()
+        self._stretch += 1
         while at < len(text):
             before, began = state, at
             if state.region is None:
-                at, state = self._lexer._outside(state, text, at, 0, listener)
+                at, state = self._lexer._outside(state, text, at, self._stretch, listener)
                 if state.region is not None:
                     self._start, self._holds = self._at + began, False
             else:
-                at, state = self._lexer._inside(state, text, at, 0, listener)
+                at, state = self._lexer._inside(state, text, at, self._stretch, listener)
                 if state.region is None:
                     self._close(before, self._at + at)
         self._state = state

@@ -78,6 +78,8 @@ def test_no_data_names_a_variable(variable: str) -> None:
 def test_sqlite_gets_no_parameters(parameter: str) -> None:
     """SQLite takes `@a(…)` for one name up to the bracket, a literal in it and what stands in that included."""
     assert "a parameter of sqlite" in mistakes(f"SELECT {parameter}", "sqlite", batch=False)[0]
+    cut = f"{parameter[0]}{{if lead.y}}{{end}}{parameter[1:]}"
+    assert "a parameter of sqlite" in mistakes(f"SELECT {cut}", "sqlite", batch=False)[0]
 
 
 GLUED = ["1e'a'", "1.5E'a'", ".5e'a'", "1dq'[a]'", "1q'[it''s]'", "1e5n'a'", "0x'a'", "1a'b'"]

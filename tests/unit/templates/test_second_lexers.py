@@ -1,17 +1,16 @@
 """Random templates and data: a lexer written a second time sees each value whole, in a literal and nowhere else.
 
-A few thousand templates by default; with SEGSYNC_PROOF=1 a million. A failure says its template, data and seed.
+A few thousand templates by default, a million in `make proof`. A failure says its template, data and seed.
 """
 
 from __future__ import annotations
 
-import os
-import random
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.proof import draws, seeded
 from tests.unit.templates.first_reading import FirstReading, Span, marking, unmarked
 from tests.unit.templates.lexers import LEXERS, Token, tokens
 from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
@@ -21,11 +20,10 @@ from workers.templates import BadRows, Query, SegmentView, TemplateErrors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROOF = os.environ.get("SEGSYNC_PROOF") == "1"
-TEMPLATES = 170_000 if PROOF else 1_500
+TEMPLATES = draws(1_000, 170_000)
 """For each of six dialects."""
 
-VALUES = 100_000 if PROOF else 500
+VALUES = draws(500, 100_000)
 
 JOINT = [token.text for token in tokens("+CAST(N'' AS nvarchar(max))+", "mssql")]
 """What parts a backslash from a line's end in SQL Server: an expression, and no token of the value."""
@@ -97,11 +95,11 @@ def check(query: Query, text: str, dialect: str) -> None:
         assert [token for one in hostile for token in read(unmarked(one), dialect)] == expected
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("dialect", LEXERS)
 def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None:
     """Whatever stands around a tag and whatever is in the data."""
-    seed = random.randrange(2**32) if PROOF else 7
-    dice, safe = random.Random(seed), 0
+    (dice, seed), safe = seeded(7), 0
     for number in range(TEMPLATES):
         source, text = odd_template(dice), storable(odd_value(dice), dialect)
         try:
@@ -118,10 +116,10 @@ def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None
     assert safe > TEMPLATES / 100, "too few templates compile to show anything"
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("dialect", LEXERS)
 def test_the_second_lexer_reads_the_values_that_went_in(dialect: str) -> None:
-    seed = random.randrange(2**32) if PROOF else 7
-    dice = random.Random(seed)
+    dice, seed = seeded(7)
     query = compiled(
         "SELECT {lead.F}, '{lead.F}', 'a-{lead.F}-{lead.F}', 'it''s {lead.F}''' FROM t", dialect, batch=False
     )
