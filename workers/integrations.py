@@ -28,7 +28,7 @@ class Ordering(StrEnum):
     FOLDED = "folded"
     """The queries name rows by the key alone: keys that differ however far they are folded may pass one another."""
     CATALOG = "catalog"
-    """As folded where the table has no unique key of other fields than the key's, as strict elsewhere."""
+    """As folded where the table's unique keys are the key's alone, as strict elsewhere (delivery/orderings.py)."""
 
     @property
     def merges(self) -> bool:
@@ -42,9 +42,9 @@ def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
     add, remove = naming.get("add"), naming.get("remove")
     if add is None or remove is None or not add.plain or not remove.plain or remove.others:
         return Ordering.STRICT
-    if not add.others:
-        return Ordering.FOLDED
-    return Ordering.CATALOG if add.insert else Ordering.STRICT
+    if add.insert:
+        return Ordering.CATALOG
+    return Ordering.STRICT if add.others else Ordering.FOLDED
 
 
 Tolerance = Literal["data", "none"]

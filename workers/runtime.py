@@ -16,6 +16,7 @@ from workers.connectors import connect
 from workers.delivery.compaction import Compactor
 from workers.delivery.deliverer import Deliverer
 from workers.delivery.leases import Heartbeat
+from workers.delivery.orderings import OrderingNotes, Orderings
 from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
 from workers.lanes import Lanes
@@ -70,6 +71,7 @@ class Runtime:
         self._compactor: Compactor | None = None
         self._connectors: dict[str, Connector] = {}
         self._deliverers: dict[str, Deliverer] = {}
+        self._orderings: dict[str, Orderings] = {}
         self._ledger: Ledger | None = None
         self._room: OpenCounts | None = None
         self._heartbeat = Heartbeat(lambda: self.lanes)
@@ -102,7 +104,7 @@ class Runtime:
         tell(REVISION_FOLLOWED, revision=fresh.revision)
         for connector in self._connectors.values():
             connector.dispose()
-        self._connectors, self._deliverers = {}, {}
+        self._connectors, self._deliverers, self._orderings = {}, {}, {}
         # Before what is made from it: another thread may ask for that in between (the heartbeat does).
         self._applied = fresh
         self._lanes, self._router, self._ledger, self._room, self._compactor = None, None, None, None, None
@@ -158,6 +160,7 @@ class Runtime:
                 key,
                 lambda: self._connector(key).open(),
                 lambda: self._connector(key).probe(),
+                self._orderings_of(key),
                 applied.settings.integrations,
                 self.lanes,
                 self._heartbeat,
@@ -166,6 +169,15 @@ class Runtime:
                 lock_prefix=f"{applied.installation}",
             )
         return self._deliverers[key]
+
+    def _orderings_of(self, connector: str) -> Orderings:
+        if connector not in self._orderings:
+            self._orderings[connector] = Orderings(
+                lambda insert, fields: self._connector(connector).names_rows_by_key(insert, fields),
+                OrderingNotes(self.redis, self.keys),
+                self.applied.settings.connectors[connector].statement_timeout,
+            )
+        return self._orderings[connector]
 
     def _connector(self, key: str) -> Connector:
         """The connector, its secrets resolved when it is first needed."""
@@ -195,8 +207,9 @@ class Runtime:
             self.rescore(seconds)
             self.compact(seconds)
             try:
-                if self._ingest(seconds).empty:
-                    held.rest(rest, "all is done")
+                report = self._ingest(seconds)
+                if report.empty or report.busy:
+                    held.rest(rest, "another writes outcomes" if report.busy else "all is done")
             except LedgerError as error:
                 held.rest(rest_of_ledger, str(error))
                 raise
@@ -239,7 +252,10 @@ class Runtime:
 
     def _compacting(self) -> Compactor:
         if self._compactor is None:
-            self._compactor = Compactor(self.lanes, self.applied.settings.integrations)
+            integrations = self.applied.settings.integrations
+            self._compactor = Compactor(
+                self.lanes, integrations, lambda each: self._orderings_of(each.connector).remembered(each)
+            )
         return self._compactor
 
     def tick(self, who: str) -> Tick:

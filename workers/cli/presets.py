@@ -54,6 +54,7 @@ connector = "crm"
 key = "CustomID"                    # the profile's field that names the row; if another, change add and remove, too
 scope = { database = "main", segments = "all" }
 batch = { size = 1000, timeout = "60s" }    # goes when 1,000 profiles are there, or the first has waited so long
+ordering = "exact"                  # different texts of the key are different rows, as the tables above have it
 exactly_once = false                # true needs the table segsync_position, above
 
 # Each may be delivered again after a crash, and leaves the same rows then. `updated` is when it happened on the

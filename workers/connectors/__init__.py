@@ -22,4 +22,4 @@ def connect(target: Target) -> SqlConnector:
     # Imported when asked for: SQLAlchemy's pool takes 0.2 s to load, a driver up to 0.15 s.
     from workers.connectors.sql.connector import SqlConnector  # noqa: PLC0415
 
-    return SqlConnector(target, lambda: vendor.link(target))
+    return SqlConnector(target, lambda: vendor.link(target), lambda: vendor.examine(target))

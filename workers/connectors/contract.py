@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from workers.outcomes import QueryRun
     from workers.templates import Query, QueryKind, Row
+    from workers.templates.row_naming import Insert
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,14 @@ class Connector(Protocol):
 
     def probe(self) -> None:
         """Connects anew and asks the smallest question; TargetError says why it cannot."""
+
+    def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:
+        """Whether two profiles with different keys are always two rows of the table that `insert` fills.
+
+        By the unique keys that the target has now; False where it cannot tell.
+
+        key  the profile's fields that identify the row
+        """
 
     def dispose(self) -> None:
         """Closes every pooled session."""

@@ -15,9 +15,10 @@ from workers.connectors.sql import delivery
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from workers.connectors.contract import Fence, Receipt, Shipment
+    from workers.templates.row_naming import Insert
 
 Step = Literal["open", "begin", "execute", "commit", "rollback"]
 
@@ -69,6 +70,10 @@ class MemoryConnector:
     def probe(self) -> None:
         """As `contract.Connector.probe`; fails as `open` would."""
         self._reach(Phase.PROBE)
+
+    def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:  # noqa: ARG002 - the contract's
+        """Never: there are no tables to look at."""
+        return False
 
     def dispose(self) -> None:
         """Nothing is pooled."""
@@ -153,12 +158,12 @@ class MemorySession:
         self._take("commit", inside=True)
         self._connector.committed.append(Transaction(self._lock, tuple(self._statements)))
         self._connector.positions.update(self._moves)
-        self._open, self._statements, self._moves = False, [], {}
+        self._end()
 
     def rollback(self) -> None:
         """As `sql.connector.PooledSession.rollback`."""
         self._take("rollback", inside=True)
-        self._open, self._statements, self._moves = False, [], {}
+        self._end()
 
     def close(self) -> None:
         """As `contract.Session.close`."""
@@ -167,6 +172,10 @@ class MemorySession:
     def discard(self) -> None:
         """As `contract.Session.discard`."""
         self._closed = True
+        self._connector.unlock(self)
+
+    def _end(self) -> None:
+        self._open, self._lock, self._statements, self._moves = False, None, [], {}
         self._connector.unlock(self)
 
     def _take(self, step: Step, *, inside: bool) -> None:

@@ -45,12 +45,14 @@ redis.call('DEL', KEYS[1])
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local sooner = 0
-for i, segment in ipairs(ARGV) do
-  local at = redis.call('HMGET', KEYS[i + 3], 'retry', 'owner')
+for i = 2, #ARGV do
+  local lane, segment = KEYS[i + 3], ARGV[i]
+  local at = redis.call('HMGET', lane, 'retry', 'owner')
   if at[1] and not at[2] then
-    redis.call('HDEL', KEYS[i + 3], 'retry')
+    redis.call('HDEL', lane, 'retry')
     redis.call('ZADD', KEYS[2], 'XX', 'CH', now, segment)
     redis.call('ZADD', KEYS[3], 'XX', 'CH', now, segment)
+    redis.call('ZADD', KEYS[4], 'LT', now, ARGV[1])
     sooner = sooner + 1
   end
 end
@@ -78,7 +80,7 @@ def retry(redis: Redis, keys: Keys, name: str) -> Sooner:
     tried = [key for key in sorted(integrations) if key == name or _connector_of(redis, keys, key) == name]
     through = {_connector_of(redis, keys, key) for key in tried} | ({name} & connectors)
     held = [*map(keys.integration, tried), *map(keys.connector, sorted(through - {""}))]
-    holds: Any = redis.eval(_SOONER, len(held) + 1, f"{keys.namespace}:nothing", *held)
+    holds: Any = redis.eval(_SOONER, len(held) + 1, keys.nothing, *held)
     lanes = sum(_hurry_lanes(redis, keys, key) for key in tried)
     ring(redis, keys)
     return Sooner(holds, lanes)
@@ -96,11 +98,13 @@ def _connector_of(redis: Redis, keys: Keys, integration: str) -> str:
 
 def _hurry_lanes(redis: Redis, keys: Keys, integration: str) -> int:
     sets = (keys.full(integration), keys.timed(integration))
+    looks = keys.next(_connector_of(redis, keys, integration))
     now, hurried = redis_ms(redis), 0
     for name in sets:
         waiting: Any = redis.zrangebyscore(name, f"({now}", "+inf")
         for start in range(0, len(waiting), STEP):
             segments = [segment.decode() for segment in waiting[start : start + STEP]]
-            names = (f"{keys.namespace}:nothing", *sets, *(keys.lane(integration, segment) for segment in segments))
-            hurried += int(redis.eval(_LANES, len(names), *names, *segments))
+            lanes = (keys.lane(integration, segment) for segment in segments)
+            names = (keys.nothing, *sets, looks, *lanes)
+            hurried += int(redis.eval(_LANES, len(names), *names, integration, *segments))
     return hurried

@@ -11,8 +11,10 @@ from collections import deque
 from typing import TYPE_CHECKING, TypedDict
 
 from workers.delivery.batch import Batch, Keyed, Rejected
+from workers.delivery.key_folding import fold_key
 from workers.events.event import Kind
 from workers.events.profiles import profile
+from workers.integrations import Ordering
 from workers.lanes.chunks import unpack
 from workers.templates import Row, RowProblem, key_of
 
@@ -150,7 +152,11 @@ class _Cutter:
         self._refused = _entries(operations, aside) if aside else frozenset()
         first, name = operations[0]
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
+        self._found: list[Keyed] = []
         self._members: dict[Key | str, Keyed] = {}
+        self._spelled: dict[Key, Key] = {}
+        self._of_now: set[Key] = set()
+        self._again: set[str] = set()
 
     def batch(self) -> Batch:
         last = None
@@ -165,6 +171,10 @@ class _Cutter:
                 break
         if last is not None:
             self._batch.last = last.sequence
+        # What is retried is older than all that the lane still holds (rule 30).
+        self._of_now = {each.key for each in self._found if _is_no_retry(each)}
+        for member in sorted(self._found, key=_is_no_retry):
+            self._keep(member)
         self._batch.members = list(self._members.values())
         return self._batch
 
@@ -207,7 +217,7 @@ class _Cutter:
         if refused is not None and not self._is_gone(operation):
             batch.aside.append(Rejected.of(operation, refused, key))
         else:
-            self._keep(Keyed(operation, key, row))
+            self._found.append(Keyed(operation, key, row))
         return True
 
     def _keep(self, member: Keyed) -> None:
@@ -215,18 +225,49 @@ class _Cutter:
         if self._is_gone(member.operation):
             self._batch.moot += 1
             return
+        if self._still_open and self._loses(member):
+            self._batch.merged += 1
+            return
         if not self._how.ordering.merges:
             self._members[member.operation.sequence] = member
             return
+        if self._how.ordering is Ordering.FOLDED and self._has_other_spelling(member):
+            self._members[member.operation.sequence] = member
+            return
         before = self._members.get(member.key)
-        if before is not None:
+        if before is not None and self._is_taken_back(before, member):
+            self._members[before.operation.sequence] = self._members.pop(member.key)
+        elif before is not None:
             self._batch.merged += 1
-            # What is retried is older than all that the lane still holds (rule 30).
-            if member.operation.retry is not None and before.operation.retry is None:
-                return
             # It takes its place in the order, too.
             del self._members[member.key]
         self._members[member.key] = member
+
+    def _loses(self, member: Keyed) -> bool:
+        """Whether the batch has a later word for the key, or the same entry already.
+
+        What is retried is older than all that the lane holds; and who retries twice wants it once.
+        """
+        retry = member.operation.retry
+        if retry is None:
+            return False
+        loses = member.key in self._of_now or retry.entry in self._again
+        self._again.add(retry.entry)
+        return loses
+
+    def _has_other_spelling(self, member: Keyed) -> bool:
+        """Whether the batch has had a key that may be the same row: which of them is stored depends on each of them."""
+        spelled = self._spelled.setdefault(fold_key(member.key), member.key)
+        if spelled == member.key:
+            return False
+        self._spelled[fold_key(member.key)] = ()
+        return True
+
+    def _is_taken_back(self, before: Keyed, member: Keyed) -> bool:
+        """Whether a row that is removed comes anew: what nobody says of it begins at its defaults then."""
+        if self._how.ordering is Ordering.EXACT:
+            return False
+        return before.operation.kind == _REMOVE and member.operation.kind != _REMOVE
 
     def _is_gone(self, operation: Operation) -> bool:
         """Whether something came after what it was retried for, or the same entry has been refused once more."""
@@ -236,6 +277,10 @@ class _Cutter:
         return retry.entry not in self._still_open or (
             retry.entry in self._refused and operation.sequence not in self._aside
         )
+
+
+def _is_no_retry(member: Keyed) -> bool:
+    return member.operation.retry is None
 
 
 def _entries(operations: Iterable[tuple[Operation, str | None]], aside: Mapping[str, Rejection]) -> frozenset[str]:

@@ -3,8 +3,9 @@
 An integration that is paused, held or whose target is away for days would otherwise owe every change of those days,
 although a batch merges them anyhow (rules 15, 31). `append` notes lanes that have grown long and old; upkeep takes
 them from there. Walked from the end to the head: an operation whose key comes again before the next segment event is
-merged, and counted in the ledger as delivery counts it. What a clear would make moot stays, since it may never run.
-Nothing up to a written batch end is touched, nor the first chunk, nor what comes out of the quarantine.
+merged, as far as the integration's order allows (rule 15), and counted in the ledger as delivery counts it. What a
+clear would make moot stays, since it may never run. Nothing up to a written batch end is touched, nor the first
+chunk, nor what comes out of the quarantine.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers.delivery.key_folding import fold_key
+from workers.events.event import Kind
 from workers.events.profiles import profile
+from workers.integrations import Ordering
 from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
 from workers.lanes.messages import Compaction, Waiting
 from workers.log import LANE_COMPACTED, tell
@@ -22,7 +26,7 @@ from workers.outcomes import Delivery, encode, new_uid
 from workers.templates import RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from workers.integrations import Integration
     from workers.lanes.store import Lanes
@@ -34,8 +38,9 @@ MOST_CHUNKS = 1_000
 PAGE = 32
 """Chunks that are read at once, of up to 256 KB each."""
 MOST_KEYS = 1_000_000
-"""Keys that are remembered, at about 100 bytes each; of a larger segment some operations stay that could go."""
+"""Keys that are remembered, at about 200 bytes each; of a larger segment some operations stay that could go."""
 
+_KINDS = {int(kind): bytes([kind]) for kind in Kind}
 _Named = tuple[str | None, Operation]
 
 
@@ -53,12 +58,14 @@ class Thinned:
 class Thinner:
     """Thins a lane that it is given window by window, from the end to the head. Pure.
 
-    key  the fields that identify the row
+    key       the fields that identify the row
+    ordering  EXACT or FOLDED: the others merge nothing
     """
 
-    def __init__(self, key: tuple[str, ...]) -> None:
+    def __init__(self, key: tuple[str, ...], ordering: Ordering) -> None:
         self._key = key
-        self._later: set[bytes] = set()
+        self._folds = ordering is Ordering.FOLDED
+        self._later: dict[bytes, bytes] = {}
 
     def thin(self, chunks: Sequence[bytes]) -> Thinned:
         """The same operations without those that need not be delivered, in chunks as full as they may be."""
@@ -84,12 +91,30 @@ class Thinner:
             key = key_of(profile(operation.body), self._key)
         except RowProblem:
             return False  # it goes to the quarantine in its turn
-        mark = hashlib.blake2b("\0".join(f"{len(part)}:{part}" for part in key).encode(), digest_size=16).digest()
-        if mark in self._later:
+        row = _mark(fold_key(key) if self._folds else key)
+        spelled = _mark(key)[:8] if self._folds else b""
+        later = self._later.get(row)
+        if later is None:
+            if len(self._later) < MOST_KEYS:
+                self._later[row] = spelled + _KINDS[operation.kind]
+            return False
+        return self._is_needless(row, spelled, later, operation.kind)
+
+    def _is_needless(self, row: bytes, spelled: bytes, later: bytes, kind: int) -> bool:
+        """As a batch merges (delivery/batching.py): by the very same spelling, and no removal before an add."""
+        if not self._folds:
             return True
-        if len(self._later) < MOST_KEYS:
-            self._later.add(mark)
-        return False
+        if later[:-1] != spelled:
+            self._later[row] = b"" + later[-1:]  # two spellings: which of them is stored depends on each operation
+            return False
+        if later[-1:] == _KINDS[Kind.ADD] and kind == Kind.REMOVE:
+            self._later[row] = spelled + _KINDS[kind]
+            return False
+        return True
+
+
+def _mark(key: tuple[str, ...]) -> bytes:
+    return hashlib.blake2b("\0".join(f"{len(part)}:{part}" for part in key).encode(), digest_size=16).digest()
 
 
 def _groups(kept: Sequence[_Named]) -> Iterator[tuple[str | None, list[Operation]]]:
@@ -111,11 +136,16 @@ class Compactor:
     """Compacts lanes that were noted, in slices of time; remembers the lane that it has not come to the end of.
 
     Any number of processes may do it at once. What is not done is noted again when the lane has grown.
+
+    ordering_of  what may pass what within a batch; CATALOG counts as STRICT
     """
 
-    def __init__(self, lanes: Lanes, integrations: Mapping[str, Integration]) -> None:
+    def __init__(
+        self, lanes: Lanes, integrations: Mapping[str, Integration], ordering_of: Callable[[Integration], Ordering]
+    ) -> None:
         self._lanes = lanes
         self._integrations = integrations
+        self._ordering_of = ordering_of
         self._walk: _Walk | None = None
 
     def run(self, seconds: float) -> int:
@@ -136,26 +166,24 @@ class Compactor:
             return walk
         while (waiting := self._lanes.next_waiting()) is not None:
             integration = self._integrations.get(waiting.integration)
-            if integration is not None and integration.batched:
-                return _Walk(integration, waiting)
+            if integration is None or not integration.batched:
+                continue
+            ordering = self._ordering_of(integration)
+            if ordering.merges:
+                return _Walk(integration, ordering, waiting)
         return None
-
-
-def compact_waiting(lanes: Lanes, integrations: Mapping[str, Integration], seconds: float) -> int:
-    """Compacts lanes that were noted; returns operations taken away. Raises Stale and redis.RedisError."""
-    return Compactor(lanes, integrations).run(seconds)
 
 
 class _Walk:
     """One lane's, from its end to its head; stops where its deliverer has come to what was read."""
 
-    def __init__(self, integration: Integration, waiting: Waiting) -> None:
+    def __init__(self, integration: Integration, ordering: Ordering, waiting: Waiting) -> None:
         self.waiting = waiting
         self.is_over = False
         self.is_lost = False  # where it paused the lane has changed since: it must be walked from its end once more
         self._paused = False
         self._integration = integration
-        self._thinner = Thinner(integration.key_fields)
+        self._thinner = Thinner(integration.key_fields, ordering)
         self._started = time.time()
         self._after = waiting.chunks
         self._behind = ""  # first sequence of what is thinned already

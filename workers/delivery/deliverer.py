@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Session
     from workers.delivery.leases import Heartbeat
+    from workers.delivery.orderings import Orderings
     from workers.integrations import Integration
     from workers.lanes import Lanes
 
@@ -62,6 +63,7 @@ class Deliverer:
     connector    its key
     open_session gives a session with it, or raises TargetError
     try_to_connect connects anew and asks the smallest question, or raises TargetError
+    orderings    what may pass what within a batch, where the target's tables tell
     parallelism  lanes of it served at once, over all workers
     patience     seconds to wait for a lane's session lock; also what a statement may take
     lock_prefix  names the installation in session locks, which a whole server shares (rule 19)
@@ -72,6 +74,7 @@ class Deliverer:
         connector: str,
         open_session: Callable[[], Session],
         try_to_connect: Callable[[], None],
+        orderings: Orderings,
         integrations: Mapping[str, Integration],
         lanes: Lanes,
         heartbeat: Heartbeat,
@@ -88,6 +91,7 @@ class Deliverer:
         self._parallelism = parallelism
         self._attempts = Attempts(open_session, lanes, patience=patience, lock_prefix=lock_prefix)
         self._settlements = Settlements(connector, lanes)
+        self._orderings = orderings
 
     def work(self, token: str, seconds: float) -> Result:
         """Serves due lanes until none is left, the time is over or a try fails. Raises Stale and redis.RedisError."""
@@ -137,7 +141,7 @@ class Deliverer:
     def _begin_turn(self, claimed: Claimed, lease: Lease) -> Turn:
         buffer = Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks)
         turn = Turn(
-            self._integrations[claimed.integration],
+            self._orderings.settled(self._integrations[claimed.integration], lease),
             lease,
             buffer,
             ends=time.monotonic() + TURN_SECONDS,

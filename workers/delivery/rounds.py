@@ -9,7 +9,7 @@ batches fast; so removes run before adds wherever no remove can meet an add that
     strict       nothing passes anything, and nothing is merged: what names a row is not known, or a user says so
 
 Within a round adds keep their sequence: where a second unique key frees a value for a later profile, the order counts.
-Two spellings of one row never share a round: PostgreSQL refuses to touch a row twice in one statement.
+What may be one row never stands twice in one statement: PostgreSQL refuses to touch a row twice in one.
 """
 
 from __future__ import annotations
@@ -46,15 +46,18 @@ def into_rounds(operations: Iterable[tuple[bool, Key, Item]], ordering: Ordering
     [(['remove 8'], ['add 7']), (['remove 007'], [])]
     """
     rounds: list[Round[Item]] = []
-    seen: set[Key] = set()
+    removed: set[Key] = set()
+    added: set[Key] = set()
     for is_add, key, item in operations:
         folded = key if ordering is Ordering.EXACT else fold_key(key)
         current = rounds[-1] if rounds else None
-        if current is None or folded in seen or not _may_join(current, ordering, is_add=is_add):
+        meets = folded in added or (not is_add and folded in removed)
+        if current is None or meets or not _may_join(current, ordering, is_add=is_add):
             current = Round()
             rounds.append(current)
-            seen.clear()
-        seen.add(folded)
+            removed.clear()
+            added.clear()
+        (added if is_add else removed).add(folded)
         (current.adds if is_add else current.removes).append(item)
     return rounds
 

@@ -109,6 +109,21 @@ class Keys:
         return f"{self.namespace}:long"
 
     @property
+    def corrections(self) -> str:
+        """Hash: how often the count of each integration's quarantine was set right by the ledger."""
+        return f"{self.namespace}:corrections"
+
+    @property
+    def drainer(self) -> str:
+        """String: who writes outcomes to the ledger, with an expiry."""
+        return f"{self.namespace}:drainer"
+
+    @property
+    def orderings(self) -> str:
+        """Hash: per integration, the order within a batch that its target's tables told."""
+        return f"{self.namespace}:orderings"
+
+    @property
     def rescore(self) -> str:
         """Hash: integrations whose due times are to be put right, and how far that has come."""
         return f"{self.namespace}:rescore"

@@ -17,15 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 
+class Name(NamedTuple):
+    """A part of a table's name as written, its quotes taken off."""
+
+    text: str
+    quoted: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Insert:
     """The one INSERT of plain values that a query is.
 
-    table    its name as written, in parts: ("crm", "member"); quotes taken off
+    table    its name in parts, as in crm.member
     columns  each column listed -> the profile fields whose values it takes
     """
 
-    table: tuple[str, ...]
+    table: tuple[Name, ...]
     columns: Mapping[str, frozenset[str]]
 
 
@@ -51,6 +58,7 @@ class _Token(NamedTuple):
     text: str = ""
     fields: frozenset[str] = frozenset()
     computed: bool = False
+    written: str = ""
 
 
 _PIECE = re.compile(
@@ -138,7 +146,7 @@ def _tokens(text: str, holes: list[_Token]) -> Iterator[_Token]:
         elif found["quoted"]:
             yield _quoted(piece, holes)
         elif found["word"]:
-            yield _Token("word", piece.lower())
+            yield _Token("word", piece.lower(), written=piece)
         elif found["sign"]:
             yield _Token(piece)
 
@@ -207,10 +215,10 @@ def _insert(tokens: list[_Token]) -> Insert | None:
         return None
     if words.count("into") != 1 or words.count("values") + words.count("value") < 1:
         return None
-    at = next(i for i, token in enumerate(tokens) if token == _Token("word", "into")) + 1
-    table: list[str] = []
+    at = next(i for i, token in enumerate(tokens) if token.kind == "word" and token.text == "into") + 1
+    table: list[Name] = []
     while at < len(tokens) and tokens[at].kind in ("word", "name"):
-        table.append(tokens[at].text)
+        table.append(Name(tokens[at].written or tokens[at].text, tokens[at].kind == "name"))
         if _sign(tokens, at + 1) != ".":
             break
         at += 2

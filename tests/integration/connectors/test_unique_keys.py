@@ -9,12 +9,12 @@ import pytest
 from workers.connectors.contract import Target
 from workers.connectors.sql.inspecting import open_examined
 from workers.connectors.sql.unique_keys import named_by_key_alone
-from workers.templates.row_naming import Insert
+from workers.templates.row_naming import Insert, Name
 
 if TYPE_CHECKING:
     from tests.targets import TargetDatabase
 
-INSERT = Insert(("member",), {"seg": frozenset(), "k": frozenset({"CustomID"}), "mail": frozenset({"email"})})
+INSERT = Insert((Name("member"),), {"seg": frozenset(), "k": frozenset({"CustomID"}), "mail": frozenset({"email"})})
 COLUMNS = "seg bigint NOT NULL, k varchar(50) NOT NULL, mail varchar(50)"
 OWN_NUMBER = {
     "mysql": ", id bigint AUTO_INCREMENT UNIQUE",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from workers.ledger.statistics import stats
 from workers.templates import QueryKind, Row, SegmentView, compile_query
 
 if TYPE_CHECKING:
@@ -62,15 +64,15 @@ def table(kind: Kind, dialect: str, name: str) -> str:
 
 
 def queries(kind: Kind, dialect: str) -> dict[str, str]:
-    """An upsert that a second unique key hits, too, where the dialect has one."""
-    conflict = "ON DUPLICATE KEY UPDATE mail = VALUES(mail)"
+    """An upsert, or what a second unique key decides without refusing anyone."""
+    verb, conflict = "INSERT", "ON DUPLICATE KEY UPDATE mail = VALUES(mail)"
     if dialect != "mysql":
         conflict = "ON CONFLICT (segment_id, client_id) DO UPDATE SET mail = excluded.mail"
     if kind.unique:
-        conflict = conflict if dialect == "mysql" else "ON CONFLICT DO NOTHING"
+        verb, conflict = ("REPLACE", "") if dialect == "mysql" else ("INSERT", "ON CONFLICT DO NOTHING")
     row = "({segment_id}, " + kind.key_in_query + ", '{$l.mail}')"
     return {
-        "add": "INSERT INTO member (segment_id, client_id, mail) VALUES\n"
+        "add": f"{verb} INTO member (segment_id, client_id, mail) VALUES\n"
         f"{{for $l = $batch}}{row}{{autocomma}}{{end}}\n" + conflict,
         "remove": "DELETE FROM member WHERE segment_id = {segment_id} AND client_id IN"
         f" ({{for $l = $batch}}{kind.key_in_query}{{autocomma}}{{end}})",
@@ -122,3 +124,23 @@ def test_a_batch_ends_as_one_by_one(job: Job, name: str) -> None:
         return sorted(job.target.run(f"SELECT segment_id, client_id, mail FROM {of}"))
 
     assert rows("member") == rows("expected")
+
+
+def mixed(number: int) -> list[dict[str, Any]]:
+    """Adds and removes by turns, of keys that fold apart."""
+    adds = (event(1, "add", {"CustomID": f"a{n}", "mail": f"m{n}"}) for n in range(number))
+    removes = (event(1, "remove", {"CustomID": f"r{n}"}) for n in range(number))
+    return [each for pair in zip(adds, removes, strict=True) for each in pair]
+
+
+@pytest.mark.parametrize(("name", "statements"), [("letters", 2), ("second unique key", 20)])
+def test_removes_pass_adds_only_where_the_table_says_so(job: Job, name: str, statements: int) -> None:
+    kind, dialect = KINDS[name], job.target.dialect
+    job.target.run("DROP TABLE member", table(kind, dialect, "member"))
+    job.configure(**queries(kind, dialect))
+    job.installation.producer.push(mixed(10))
+    job.drain()
+    now = datetime.now(UTC)
+    rows = stats(job.runtime.ledger, now - timedelta(hours=3), now + timedelta(hours=1))
+    assert sum(row.statements for row in rows) == statements
+    assert len(job.target.run("SELECT client_id FROM member")) == 10

@@ -17,9 +17,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.delivery.batching import Buffer
-from workers.delivery.compaction import compact_waiting
+from workers.delivery.compaction import Compactor
 from workers.events.event import Kind
-from workers.integrations import Integration, Scope
+from workers.integrations import Integration, Ordering, Scope
 from workers.lanes import Claimed, Idle, Lost, More
 from workers.lanes.chunks import unpack
 from workers.lanes.messages import Release, Settlement
@@ -165,7 +165,7 @@ class LaneMachine(RuleBasedStateMachine):
             key="crm", connector="db", scope=Scope("main"), key_fields=("_id",), queries={}, batched=True
         )
         self.client.sadd(f"{self.bench.keys.namespace}:long", "crm:7")
-        gone = compact_waiting(self.bench.lanes("compactor"), {"crm": integration}, 5)
+        gone = Compactor(self.bench.lanes("compactor"), {"crm": integration}, lambda _: Ordering.EXACT).run(5)
         chunks = self.client.lrange(self.bench.keys.chunks("crm", "7"), 0, -1)
         left = [o.sequence for chunk in chunks for o in unpack(chunk)[1] if o.sequence > self.settled_up_to]
         missing = set(self.owed) - set(left)

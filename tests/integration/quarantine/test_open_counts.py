@@ -67,8 +67,10 @@ def codes(job: Job) -> list[str]:
 
 def let_it_probe(job: Job) -> None:
     """As if its minute were over."""
-    job.installation.redis.hset(job.installation.keys.lane("members", "2"), "retry", 0)
-    job.installation.redis.zadd(job.installation.keys.timed("members"), {"2": 0})
+    redis, keys = job.installation.redis, job.installation.keys
+    redis.hset(keys.lane("members", "2"), "retry", 0)
+    redis.zadd(keys.timed("members"), {"2": 0})
+    redis.zadd(keys.next("crm"), {"members": 0})
 
 
 def fill(job: Job) -> None:

@@ -13,7 +13,7 @@ from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, pack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
-BATCHED = BatchPolicy(size=1000, key=("K",), ordering=Ordering.FOLDED)
+BATCHED = BatchPolicy(size=1000, key=("K",), ordering=Ordering.EXACT)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -146,7 +146,7 @@ def test_without_a_clear_query_nothing_is_moot() -> None:
 
 def test_the_size_counts_operations_before_merging() -> None:
     held = hand("add A", "add A", "add A", "add B")
-    assert [taken for taken, _ in all_cuts(held, BatchPolicy(2, ("K",), Ordering.FOLDED))] == [2, 2]
+    assert [taken for taken, _ in all_cuts(held, BatchPolicy(2, ("K",), Ordering.EXACT))] == [2, 2]
 
 
 def test_one_at_a_time_merges_nothing() -> None:
@@ -161,7 +161,7 @@ def test_one_at_a_time_merges_nothing() -> None:
 
 def test_a_limit_takes_a_shorter_prefix() -> None:
     held = hand(*(f"add K{n}" for n in range(10)))
-    assert [cut(held, BatchPolicy(8, ("K",), Ordering.FOLDED), limit).taken for limit in (None, 9, 4, 1)] == [
+    assert [cut(held, BatchPolicy(8, ("K",), Ordering.EXACT), limit).taken for limit in (None, 9, 4, 1)] == [
         8,
         8,
         4,
@@ -196,7 +196,7 @@ def test_a_batch_ends_where_the_name_changes() -> None:
 def test_what_was_settled_within_a_chunk_is_not_taken_again() -> None:
     held = hand("add A", "add B", "add C", "add D", done=1)
     assert len(held) == 3
-    batch = cut(held, BatchPolicy(1, ("K",), Ordering.FOLDED))
+    batch = cut(held, BatchPolicy(1, ("K",), Ordering.EXACT))
     assert keys(batch) == ([], ["B"])
     assert held.beyond(batch) == {"next_ms": 1003, "held_operations": 2, "held_chunks": 1}
     held.settle(batch)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from workers.delivery.compaction import Thinner
 from workers.events.event import Kind
+from workers.integrations import Ordering
 from workers.lanes.chunks import MAX_OPERATIONS, Operation, Retry, pack, unpack
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def _body(kind: Kind, key: str | None) -> bytes:
 
 def thin(given: list[Operation], *, windows: int = 1, chunk: int = 3) -> tuple[list[Operation], int]:
     """What is left, and how many were counted as gone; in as many windows as asked for, from the end."""
-    thinner, less = Thinner(("K",)), 0
+    thinner, less = Thinner(("K",), Ordering.EXACT), 0
     left: list[Operation] = []
     chunks = [pack("name", given[i : i + chunk]) for i in range(0, len(given), chunk)]
     size = -(-len(chunks) // windows) or 1
@@ -120,7 +121,7 @@ def test_what_a_clear_would_make_moot_stays() -> None:
 
 
 def test_keys_of_several_fields_are_not_confused() -> None:
-    thinner = Thinner(("a", "b"))
+    thinner = Thinner(("a", "b"), Ordering.EXACT)
     bodies = [b'{"_id":"1","a":"x","b":"yz"}', b'{"_id":"2","a":"xy","b":"z"}']
 
     thinned = thinner.thin([pack("n", [Operation(1, n, 0, Kind.ADD, None, body) for n, body in enumerate(bodies)])])
@@ -132,7 +133,7 @@ def test_many_small_chunks_become_few_under_one_name_each() -> None:
     given = operations([(Kind.ADD, str(n)) for n in range(MAX_OPERATIONS + 10)])
     chunks = [pack("old" if each.n < 5 else "new", [each]) for each in given]
 
-    thinned = Thinner(("K",)).thin(chunks)
+    thinned = Thinner(("K",), Ordering.EXACT).thin(chunks)
 
     assert [(unpack(one)[0], len(unpack(one)[1])) for one in thinned.chunks] == [
         ("old", 5),

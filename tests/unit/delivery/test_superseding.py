@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,9 +17,10 @@ from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
+KINDS["delete"] = Kind.SEGMENT_DELETE
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
-ALL = BatchPolicy(1000, ("K",), Ordering.FOLDED)
+ALL = BatchPolicy(1000, ("K",), Ordering.EXACT)
 
 
 def operation(n: int, word: str) -> Operation:
@@ -30,11 +32,13 @@ def operation(n: int, word: str) -> Operation:
     return Operation(1000 + n, 0, 0, KINDS[kind], None, body, retry)
 
 
-def cut(*words: str, still_open: tuple[str, ...] = (), limit: int | None = None) -> Batch:
+def cut(
+    *words: str, still_open: tuple[str, ...] = (), limit: int | None = None, ordering: Ordering = Ordering.EXACT
+) -> Batch:
     operations = [operation(n, word) for n, word in enumerate(words, start=1)]
     hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
     hand.still_open = dict.fromkeys(still_open, "")
-    batch = hand.cut(ALL, limit)
+    batch = hand.cut(replace(ALL, ordering=ordering), limit)
     assert batch is not None
     return batch
 
@@ -51,10 +55,26 @@ def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
     return removes, adds
 
 
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED])
 @pytest.mark.parametrize("words", [("remove A", "retry:e add A"), ("retry:e add A", "remove A")])
-def test_what_is_retried_loses_every_merge(words: tuple[str, ...]) -> None:
-    batch = cut(*words, still_open=("e",))
+def test_what_is_retried_loses_every_merge(words: tuple[str, ...], ordering: Ordering) -> None:
+    batch = cut(*words, still_open=("e",), ordering=ordering)
     assert (keys(batch), batch.merged, batch.moot) == ((["A"], []), 1, 0)
+    assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
+
+
+@pytest.mark.parametrize("words", [("remove A", "retry:e add a"), ("retry:e add a", "remove A")])
+@pytest.mark.parametrize("ordering", [Ordering.FOLDED, Ordering.STRICT])
+def test_what_is_retried_comes_before_what_may_be_its_row(words: tuple[str, ...], ordering: Ordering) -> None:
+    batch = cut(*words, still_open=("e",), ordering=ordering)
+    assert [member.key for member in batch.members] == [("a",), ("A",)]
+
+
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED, Ordering.STRICT])
+def test_what_is_retried_passes_no_later_word_for_its_key_whatever_else_is_merged(ordering: Ordering) -> None:
+    """Where a removal before an add is no merge, and where nothing is, the retry ran after it and undid it."""
+    batch = cut("remove A", "retry:e add A", "add B", still_open=("e",), ordering=ordering)
+    assert keys(batch) == (["A"], ["B"])
     assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
 
 
@@ -62,7 +82,7 @@ def test_what_something_came_after_is_not_delivered_and_ends_no_batch_elsewhere(
     words = ("add A", "retry:e add B", "add C", "clear")
     gone, current = cut(*words), cut(*words, still_open=("e",))
     assert (keys(gone), gone.moot) == (([], ["A", "C"]), 1)
-    assert keys(current) == ([], ["A", "B", "C"])
+    assert keys(current) == ([], ["B", "A", "C"])
     assert (gone.taken, gone.last, gone.counted) == (current.taken, current.last, current.counted)
 
 
@@ -74,8 +94,10 @@ def test_a_retried_segment_event_that_is_overtaken_takes_its_place_and_does_noth
     assert told(batch).retried == [("slot-e", "e", "delivered", "")]
 
 
-def test_of_an_entry_retried_twice_in_a_batch_one_is_delivered() -> None:
-    batch = cut("retry:e add A", "retry:e add A", still_open=("e",))
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED, Ordering.STRICT])
+def test_of_an_entry_retried_twice_in_a_batch_one_is_delivered(ordering: Ordering) -> None:
+    batch = cut("retry:e add A", "retry:e add A", still_open=("e",), ordering=ordering)
+    assert keys(batch) == ([], ["A"])
     assert told(batch).retried == [("slot-e", "e", "delivered", "")]
 
 
@@ -117,6 +139,14 @@ def test_segment_events_have_slots_of_their_own() -> None:
     assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0", "since")]
     assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0", "since")])
     assert not any(told(clear, idle=True)), "without a query nothing was cleared"
+
+
+def test_the_end_of_a_segment_supersedes_what_is_older_of_its_profiles_and_its_names() -> None:
+    batch = cut("delete")
+    assert batch.event is not None
+    found = told(batch)
+    assert (found.cleared, found.written) == (batch.event.sequence, [SEGMENT])
+    assert not any(told(batch, idle=True)), "without a query the target was told of no end"
 
 
 def test_a_retried_clear_is_as_old_as_when_it_first_came() -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 REMOVE = """DELETE FROM t WHERE s = {segment_id} AND k IN ({batch_in "K"})"""
 KEY_ALONE = "INSERT INTO t (s, k) VALUES {for $l = $batch}({segment_id}, '{$l.K}'){autocomma}{end}"
 MORE = "INSERT INTO t (s, k, mail) VALUES {for $l = $batch}({segment_id}, '{$l.K}', '{$l.mail}'){autocomma}{end}"
+UPDATED = """UPDATE t SET member = 1 WHERE s = {segment_id} AND k IN ({batch_in "K"})"""
 COMPUTED = (
     'INSERT INTO t (s, k) VALUES {for $l = $batch}({segment_id}, \'{jsonpath $l.K "$.id" "item"}\'){autocomma}{end}'
 )
@@ -31,14 +32,15 @@ def ordering(folder: Path, add: str, remove: str, *lines: str) -> Ordering:
 @pytest.mark.parametrize(
     ("add", "remove", "expected"),
     [
-        (KEY_ALONE, REMOVE, Ordering.FOLDED),
+        (KEY_ALONE, REMOVE, Ordering.CATALOG),
+        (UPDATED, REMOVE, Ordering.FOLDED),
         (MORE, REMOVE, Ordering.CATALOG),
-        (HASHED, REMOVE, Ordering.FOLDED),
+        (HASHED, REMOVE, Ordering.CATALOG),
         (COMPUTED, REMOVE, Ordering.STRICT),
         (SELECTED, REMOVE, Ordering.STRICT),
         (KEY_ALONE, BY_MAIL, Ordering.STRICT),
     ],
-    ids=["key alone", "other fields", "hashed", "computed", "no plain insert", "removed by another field"],
+    ids=["key alone", "updated", "other fields", "hashed", "computed", "no plain insert", "removed by another field"],
 )
 def test_left_out_the_queries_tell(tmp_path: Path, add: str, remove: str, expected: Ordering) -> None:
     assert ordering(tmp_path, add, remove) is expected

@@ -6,7 +6,7 @@ import pytest
 
 from workers.templates import QueryKind
 from workers.templates.parser import parse
-from workers.templates.row_naming import RowNaming, row_naming
+from workers.templates.row_naming import Name, RowNaming, row_naming
 from workers.templates.scanner import Source
 
 KEY = ("K",)
@@ -88,9 +88,9 @@ def test_a_key_of_two_fields() -> None:
 
 
 def test_an_inserts_columns_and_whose_values_they_take() -> None:
-    found = naming(rows("({segment_id}, '{$l.K}', lower('{$l.email}'), 1)", 'crm."Member" (s, `k`, mail, n)')).insert
+    found = naming(rows("({segment_id}, '{$l.K}', lower('{$l.email}'), 1)", 'Crm."Member" (s, `k`, mail, n)')).insert
     assert found is not None
-    assert found.table == ("crm", "Member")
+    assert found.table == (Name("Crm"), Name("Member", quoted=True))
     assert found.columns == {"s": frozenset(), "k": {"K"}, "mail": {"email"}, "n": frozenset()}
 
 

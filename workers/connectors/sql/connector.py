@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
-from workers.connectors.sql import delivery, positions
+from workers.connectors.sql import delivery, positions, unique_keys
 from workers.connectors.sql.link import Link, calls, surprise
 from workers.errors import ErrorClass, Phase, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy.pool import PoolProxiedConnection
 
     from workers.connectors.contract import Fence, Receipt, Shipment, Target
+    from workers.connectors.inspection import Examined
+    from workers.templates.row_naming import Insert
 
 KEPT = 8
 """Idle links kept per process and connector; more are made when they are needed, and closed afterwards."""
@@ -34,12 +36,14 @@ class SqlConnector:
     """`contract.Connector` over links.
 
     connect  gives a new link, set up and asserted; raises only TargetError
+    examine  gives a session that the target can be asked about in, likewise
     """
 
-    def __init__(self, target: Target, connect: Callable[[], Link]) -> None:
+    def __init__(self, target: Target, connect: Callable[[], Link], examine: Callable[[], Examined]) -> None:
         self.key = target.key
         self.dialect = target.dialect
         self._connect = connect
+        self._examine = examine
         self._live: weakref.WeakSet[Link] = weakref.WeakSet()
         self._of_parents: list[object] = []
         self._pool = QueuePool(
@@ -64,6 +68,14 @@ class SqlConnector:
         except TargetError as error:
             error.phase = Phase.PROBE
             raise
+
+    def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:
+        """As `contract.Connector.names_rows_by_key`."""
+        session = self._examine()
+        try:
+            return unique_keys.names_rows_by_key(session, insert, key)
+        finally:
+            session.close()
 
     def dispose(self) -> None:
         """As `contract.Connector.dispose`."""

@@ -8,11 +8,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.vendors import VENDORS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workers.connectors.inspection import Table, UniqueKey
+    from workers.connectors.inspection import Examined, Table, UniqueKey
     from workers.templates.row_naming import Insert
+
+
+def names_rows_by_key(session: Examined, insert: Insert, key: Iterable[str]) -> bool:
+    """As `contract.Connector.names_rows_by_key`, by what the target says of the table now."""
+    schema, name = place_of(insert, session.dialect)
+    return bool(name) and named_by_key_alone(session.table(schema, name), insert, key)
+
+
+def place_of(insert: Insert, dialect: str) -> tuple[str, str]:
+    """Schema ("" where none is written) and name of the table as the target keeps them; ("", "") for longer names."""
+    lowers = VENDORS[dialect].traits.quoted_names_keep_case
+    parts = [part.text if part.quoted or not lowers else part.text.lower() for part in insert.table]
+    match parts:
+        case [name]:
+            return "", name
+        case [schema, name]:
+            return schema, name
+    return "", ""
 
 
 def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) -> bool:
@@ -38,7 +58,15 @@ def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], k
     if all(taken is None for taken in written):
         # The target makes it by itself: a number of its own is nobody else's, what is computed may be.
         return not any(_is_computed(table, column) for column in unique.columns)
+    if any(_is_rounded(table, column) for column in unique.columns):
+        return False
     return all(taken is not None and taken <= key for taken in written)
+
+
+def _is_rounded(table: Table, column: str) -> bool:
+    """Whether it keeps a few digits of a number: then keys that differ in the others are one row."""
+    found = table.columns.get(column) or table.columns.get(column.lower())
+    return found is not None and found.type.lower().startswith(("float", "double", "real"))
 
 
 def _is_computed(table: Table, column: str) -> bool:

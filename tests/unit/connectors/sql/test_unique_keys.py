@@ -5,15 +5,19 @@ from __future__ import annotations
 import pytest
 
 from workers.connectors.inspection import Column, Table, UniqueKey
-from workers.connectors.sql.unique_keys import named_by_key_alone
-from workers.templates.row_naming import Insert
+from workers.connectors.sql.unique_keys import named_by_key_alone, place_of
+from workers.templates.row_naming import Insert, Name
 
-INSERT = Insert(("t",), {"seg": frozenset(), "K": frozenset({"CustomID"}), "mail": frozenset({"email"})})
+INSERT = Insert(
+    (Name("t"),),
+    {"seg": frozenset(), "K": frozenset({"CustomID"}), "mail": frozenset({"email"}), "rough": frozenset({"CustomID"})},
+)
 PRIMARY = UniqueKey("PRIMARY", ("seg", "k"))
 
 
 def table(*unique: UniqueKey, computed: bool = False) -> Table:
     columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "id")}
+    columns["rough"] = Column("rough", "real", "number")
     columns["low"] = Column("low", "text", "text", computed="lower(mail)" if computed else "")
     return Table("t", columns, unique)
 
@@ -30,6 +34,7 @@ def table(*unique: UniqueKey, computed: bool = False) -> Table:
         (table(UniqueKey("prefix", ("seg", "k"), beginnings=("k",))), False),
         (table(UniqueKey("expression", ("seg", "k"), computed=True)), False),
         (table(UniqueKey("number", ("id",))), False),
+        (table(UniqueKey("rough", ("seg", "rough"))), False),
         (table(), False),
         (None, False),
     ],
@@ -43,9 +48,26 @@ def table(*unique: UniqueKey, computed: bool = False) -> Table:
         "prefix",
         "expression",
         "no key of ours",
+        "rounded",
         "none",
         "untold",
     ],
 )
 def test_only_keys_of_the_key_alone(found: Table | None, expected: bool) -> None:
     assert named_by_key_alone(found, INSERT, ("CustomID",)) is expected
+
+
+@pytest.mark.parametrize(
+    ("names", "dialect", "expected"),
+    [
+        ([Name("Member")], "mysql", ("", "Member")),
+        ([Name("Member")], "postgresql", ("", "member")),
+        ([Name("Member", quoted=True)], "postgresql", ("", "Member")),
+        ([Name("crm"), Name("member")], "mysql", ("crm", "member")),
+        ([Name("a"), Name("crm"), Name("member")], "postgresql", ("", "")),
+    ],
+)
+def test_a_table_is_looked_up_as_its_database_keeps_its_name(
+    names: list[Name], dialect: str, expected: tuple[str, str]
+) -> None:
+    assert place_of(Insert(tuple(names), {}), dialect) == expected
