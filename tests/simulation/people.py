@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 PULSE_SECONDS = 5.0
 BEAT_SECONDS = 5.0
-SETTLE_SECONDS = 700.0
+SETTLE_SECONDS = 1100.0
 """Within which everything must be delivered once nothing goes wrong any more; a connector that is held probes itself
-every 300 s."""
+every 300 s, and what kills its process is closed in on by a dozen deaths of 30 s each."""
 LOOK_SECONDS = 1.0
 PATIENCE = 40
 """Times that a producer whose push was refused pushes again."""

@@ -86,7 +86,7 @@ class Keys:
 
     @property
     def lacking(self) -> str:
-        """Hash: what workers lack that they would need to serve a connector, per connector and host."""
+        """Hash: secrets that workers lack, per connector and worker (settings/lacking.py)."""
         return f"{self.namespace}:lacking"
 
     @property
