@@ -1,4 +1,4 @@
-"""A Redis that raw XADDs have filled, and ten integrations whose target is away: it grows no more, and drains (rule 32)."""
+"""A Redis that raw XADDs have filled, and ten integrations whose target is away: it grows no more, and drains."""
 
 from __future__ import annotations
 
