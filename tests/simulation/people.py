@@ -96,8 +96,11 @@ class Cast:
         return False
 
     def _needs_a_person(self, found: readings.Waiting) -> bool:
-        """Whether what waits is held, and says so, as is promised: behind an operation that no time-out lets through,
-        or at a position that a Redis without its tail has lost the way to."""
+        """Whether what waits is held, and says so, as is promised.
+
+        Behind an operation that no time-out lets through, or at a position that a Redis without its tail has lost the
+        way to.
+        """
         held = all("'hold'" in lane for lane in found.lanes.values())
         lost_its_way = self.world.failovers and self.world.plan.settings.exactly_once
         return bool(self.world.plan.endless or lost_its_way) and held and not (found.intake or found.outcomes)

@@ -99,7 +99,7 @@ def test_a_full_redis_grows_no_more_and_goes_on_as_lanes_drain(own_redis: Any, n
 
 
 def test_what_fills_redis_and_is_not_owed_stops_no_event(own_redis: Any, namespace: str) -> None:
-    """Outcomes of a ledger that is away, or another's data: the router waited for lanes to drain, and there were none."""
+    """As outcomes of a ledger that is away: the router waited for lanes to drain, and there were none."""
     client = own_redis.client()
     desk = Desk(client, namespace)
     for number in range(200):
