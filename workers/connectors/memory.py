@@ -153,6 +153,10 @@ class MemorySession:
         self._take("execute", inside=True)
         self._moves[lane] = to
 
+    def check_deferred(self) -> bool:
+        """As `sql.connector.PooledSession.check_deferred`."""
+        return False
+
     def commit(self) -> None:
         """As `sql.connector.PooledSession.commit`."""
         self._take("commit", inside=True)

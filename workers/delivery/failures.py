@@ -69,6 +69,13 @@ def with_what_was_tried(error: TargetError, tried: str) -> TargetError:
     return told
 
 
+def told_of_one(error: TargetError) -> str:
+    """Our sentence for the quarantine: a code that blames the query or the server says why it is the profile's."""
+    if error.error_class in {ErrorClass.ISOLATE, ErrorClass.SPLIT}:
+        return error.reason
+    return f"{error.reason}; other profiles pass, so what this one holds is at fault"
+
+
 def may_be_ours(operation: Operation, error: TargetError, tried_to: str) -> bool:
     """Whether what the error complains of is most likely our own earlier try: then it is no one's fault."""
     return error.already_there and operation.sequence <= tried_to

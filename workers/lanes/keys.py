@@ -86,7 +86,7 @@ class Keys:
 
     @property
     def lacking(self) -> str:
-        """Hash: what workers lack that they would need to serve a connector, per connector and host."""
+        """Hash: secrets that workers lack, per connector and worker (settings/lacking.py)."""
         return f"{self.namespace}:lacking"
 
     @property
@@ -110,7 +110,7 @@ class Keys:
 
     @property
     def corrections(self) -> str:
-        """Hash: how often the count of each integration's quarantine was set right by the ledger."""
+        """Number: how often a count of open entries was set right by the ledger."""
         return f"{self.namespace}:corrections"
 
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
 from workers.preflight.findings import Finding, judge
+from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
 from workers.preflight.position_table import unfit
 from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
@@ -119,8 +120,12 @@ class _Look:
         if not trial.refused and not self._sparse(kind, samples, trial.statements):
             self._mixed(kind, samples)
             self._bare(kind, samples)
-        alike = {} if trial.refused else samples.alike()
-        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike))
+        alike, moving = (
+            ({}, {})
+            if trial.refused
+            else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
+        )
+        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving))
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]
 

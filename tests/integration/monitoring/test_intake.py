@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.place import integration
 from workers.monitoring import status
-from workers.monitoring.status import Consumers
+from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from tests.integration.place import Place

@@ -164,6 +164,56 @@ def test_a_nested_list_that_may_be_empty_is_no_mistake(anywhere: Place) -> None:
     assert [each for each in anywhere.findings(add=add) if each.level == "mistake"] == []
 
 
+TAGGED = "CREATE TABLE tagged (segment_id integer, client_id varchar(20), tag varchar(20), {key})"
+
+
+def test_a_poor_profile_is_tried_in_a_batch(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, client_id)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}"
+        "({segment_id}, '{$l.CustomID}', '{$l.tag}'){if $l.tag}{autocomma}{end}{end}"
+    )
+    found = [each for each in anywhere.findings(add=add) if each.level == "mistake"]
+    assert [each.what.startswith("in a batch with a profile ") for each in found] == [True]
+
+
+def test_a_row_for_each_element_of_a_list_is_named_by_the_element_too(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, client_id, tag)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}{for $x = $l.tags}"
+        "({segment_id}, '{$l.CustomID}', '{$x}'){autocomma}{end}{autocomma}{end} "
+    )
+    add += (
+        "ON DUPLICATE KEY UPDATE tag = VALUES(tag)"
+        if anywhere.database.dialect == "mysql"
+        else "ON CONFLICT DO NOTHING"
+    )
+    assert [each.what for each in anywhere.findings(add=add) if "key" not in each.where.split(".")[-1]] == []
+
+
+def test_a_row_that_a_hash_of_the_key_names_is_met(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, tag)").replace("varchar(20)", "varchar(99)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}"
+        "({segment_id}, '{$l.CustomID}', '{sha256 $l.CustomID}'){autocomma}{end} "
+    )
+    add += (
+        "ON DUPLICATE KEY UPDATE tag = VALUES(tag)"
+        if anywhere.database.dialect == "mysql"
+        else "ON CONFLICT (segment_id, tag) DO NOTHING"
+    )
+    assert [each.what for each in anywhere.findings(add=add) if "unique key" in each.what] == []
+
+
+def test_the_unique_keys_of_a_view_are_not_guessed(anywhere: Place) -> None:
+    anywhere.database.run("CREATE VIEW shown AS SELECT * FROM member")
+    add = anywhere.database.queries()["add"].replace("INTO member", "INTO shown")
+    if anywhere.database.dialect == "sqlite":
+        add = add.partition("ON CONFLICT")[0].replace("INSERT INTO", "INSERT OR IGNORE INTO")
+        anywhere.database.run("CREATE TRIGGER i INSTEAD OF INSERT ON shown BEGIN SELECT 1; END")
+    assert not any("never meets" in each.what for each in anywhere.findings(add=add))
+
+
 def test_exact_ordering_is_contradicted_by_a_column_that_folds(anywhere: Place) -> None:
     anywhere.database.run(
         "DROP TABLE member",
