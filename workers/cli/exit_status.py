@@ -18,6 +18,7 @@ from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
 
+# The statuses that every command may end with, as the README lists them.
 FINE: Final = 0
 NEEDS_SOMEONE: Final = 1
 WRONG: Final = 2

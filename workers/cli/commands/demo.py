@@ -76,7 +76,7 @@ class Demo:
 
     def run(self, *, keep: bool) -> int:
         """Starts everything, pushes, waits, tells."""
-        typer.echo(f"Starting Redis, two Celery workers and beat in {self.folder}")
+        typer.echo(f"Starting Redis, three Celery workers and beat in {self.folder}")
         settings, redis, ledger = self._prepare()
         keys = Keys(settings.local.namespace)
         self.installation.start_workers(settings.connectors)
