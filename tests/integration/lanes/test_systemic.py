@@ -15,7 +15,8 @@ MOST_MS = 600_000
 
 
 def refuse(bench: Bench, claim: str, *profiles: int) -> list[bool | Systemic]:
-    return [bench.lanes().release(Release("crm", "7", claim, "again", bad=f"p{n}", code=f"code {n % 3}", aside=b"x")) for n in profiles]
+    releases = (Release("crm", "7", claim, "again", bad=f"p{n}", code=f"code {n % 3}", aside=b"x") for n in profiles)
+    return [bench.lanes().release(each) for each in releases]
 
 
 def test_ten_minutes_count_from_the_first_and_not_from_the_last(redis_client: redis.Redis, namespace: str) -> None:
