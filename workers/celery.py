@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from workers.lanes.messages import Wake
 
+# As the command `segsync` ends (cli/exit_status.py).
 STATUS_WRONG_FILE = 2
 STATUS_OUT_OF_REACH = 3
 TASK_OF_QUEUE = {"route": "segsync.route", "upkeep": "segsync.upkeep"}

@@ -212,8 +212,9 @@ class Runtime:
             self.rescore(seconds)
             self.compact(seconds)
             try:
-                if self._ingest(seconds).empty:
-                    held.rest(rest, "all is done")
+                report = self._ingest(seconds)
+                if report.empty or report.busy:
+                    held.rest(rest, "another writes outcomes" if report.busy else "all is done")
             except LedgerError as error:
                 held.rest(rest_of_ledger, str(error))
                 raise

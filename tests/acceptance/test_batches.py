@@ -13,9 +13,6 @@ from tests.targets import TargetDatabase
 if TYPE_CHECKING:
     from tests.installation import Installation
 
-LOCK = 4711
-"""An advisory lock that the slow connector's statements wait for."""
-
 
 @pytest.fixture
 def target(postgresql_url: str) -> TargetDatabase:
@@ -67,10 +64,9 @@ def test_a_partial_batch_goes_after_its_timeout_by_itself(installation: Installa
 
 def test_a_slow_connector_does_not_hold_up_another(installation: Installation, target: TargetDatabase) -> None:
     """All that one connector may run at once waits, and the other's batches come through."""
-    keys = "{for $i, $lead = $batch}('{$lead.CustomID}'){autocomma}{end}"
-    slow = target.integration(
-        "slow", "slow", add=f"SELECT pg_advisory_xact_lock({LOCK}), {{segment_id}} FROM (VALUES {keys}) AS v LIMIT 1"
-    )
+    target.run("CREATE TABLE locked (client_id varchar(100))")
+    rows = "{for $i, $lead = $batch}('{$lead.CustomID}'){autocomma}{end}"
+    slow = target.integration("slow", "slow", add=f"INSERT INTO locked (client_id) VALUES {rows}")
     waits = (
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'segsync:slow'"
         " AND datname = current_database()"
@@ -78,7 +74,7 @@ def test_a_slow_connector_does_not_hold_up_another(installation: Installation, t
     text = target.connector(parallelism=2) + target.connector("slow", parallelism=2) + target.integration() + slow
     start(installation, text)
     with target.connect() as holder:
-        holder.execute(f"SELECT pg_advisory_lock({LOCK})")
+        holder.execute("BEGIN; LOCK TABLE locked")
         for segment in range(4):
             installation.producer.add(segment, profiles("first"))
         installation.wait(lambda: target.run(waits) == [(2,)], "two statements that wait")

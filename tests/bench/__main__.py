@@ -1,4 +1,4 @@
-"""`python -m tests.bench [rendering recording drain workers batches]`: ratios, medians of several rounds."""
+"""`python -m tests.bench [rendering recording drain ordering workers batches]`: ratios, medians of several rounds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Servers], Iterator[Ratio]]] = {
     "rendering": lambda _: rendering.ratios(),
     "recording": lambda _: recording.ratios(),
     "drain": delivering.ratios,
+    "ordering": delivering.by_ordering,
     "workers": delivering.by_workers,
     "batches": waiting.ratios,
 }

@@ -57,6 +57,19 @@ def ratios(servers: Servers) -> Iterator[Ratio]:
             )
 
 
+def by_ordering(servers: Servers) -> Iterator[Ratio]:
+    """What order costs on adds and removes of one profile each, mixed: with `ordering` left out, and "strict"."""
+    events = mixed(EVENTS, random.Random(7))
+    for dialect in ("sqlite", "postgresql", "mysql"):
+        for name, line in (("ordering left out", ""), ('ordering = "strict"', '"strict"')):
+            yield compare(
+                f'{dialect}: 20,000 adds and removes, {name}, beside "exact"',
+                lambda dialect=dialect, line=line: _ours(servers, dialect, events, line),  # type: ignore[misc]
+                lambda dialect=dialect: _ours(servers, dialect, events, '"exact"'),  # type: ignore[misc]
+                ROUNDS,
+            )
+
+
 def by_workers(servers: Servers) -> Iterator[Ratio]:
     """200,000 events, adds and removes mixed, by one worker with two processes, beside one bare link."""
     events = mixed(MANY, random.Random(7))
@@ -75,8 +88,8 @@ def _bare(servers: Servers, dialect: str, wanted: list[bare.Transaction]) -> flo
         return bare.seconds(target, wanted)
 
 
-def _ours(servers: Servers, dialect: str, events: list[dict[str, Any]]) -> float:
-    with installed(servers, dialect) as installation:
+def _ours(servers: Servers, dialect: str, events: list[dict[str, Any]], ordering: str = "") -> float:
+    with installed(servers, dialect, ordering=ordering) as installation:
         installation.producer.push(events)
         runtime = installation.runtime()
 
@@ -111,13 +124,14 @@ class BenchInstallation(Installation):
 
 
 @contextmanager
-def installed(servers: Servers, dialect: str, batch: str = USUAL) -> Iterator[BenchInstallation]:
+def installed(servers: Servers, dialect: str, batch: str = USUAL, ordering: str = "") -> Iterator[BenchInstallation]:
     """An installation with one integration, `members`, applied; its target is `installation.target`."""
+    more: dict[str, Any] = {"ordering": ordering} if ordering else {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         target = stack.enter_context(servers.target(dialect))
         installation = BenchInstallation(folder, servers.redis.url, f"bench_{secrets.token_hex(4)}", target)
         stack.callback(installation.stop)
-        installation.configure(target.connector() + target.integration(batch=batch))
+        installation.configure(target.connector() + target.integration(batch=batch, **more))
         revision.publish(installation.redis, installation.keys, load(installation.file))
         yield installation

@@ -32,6 +32,7 @@ from workers.delivery import shipping
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError, Stale
 from workers.lanes import bell
+from workers.lanes.store import SCRIPTS
 from workers.ledger.database import Ledger, Writer
 from workers.ledger.errors import LedgerError
 from workers.quarantine import entries, requeue
@@ -56,7 +57,7 @@ def name_scripts() -> None:
     """Lets histories call the lanes' scripts by their names."""
     folder = Path(runtime_module.__file__).parent / "lanes" / "scripts"
     for path in folder.glob("*.lua"):
-        if path.stem != "common":
+        if path.stem in SCRIPTS:
             store.NAMES[path.read_text()] = path.stem
 
 

@@ -104,6 +104,8 @@ class _Verdict:
         self._integration = integration
         self._operations = list(_operations(world))
         self._by_name = {each.name: each for each in self._operations}
+        # Behind what no time-out lets through, and nothing else waits when a history is over.
+        self._held = readings.waiting(world.real.peek()).lanes
         self._lost = {name for event in world.lost for name in _names(event)}
         for number, each in enumerate(self._journal):
             self._by_name[each.what].times.append(number)
@@ -121,13 +123,17 @@ class _Verdict:
 
     def _fates(self) -> Iterator[str]:
         for each in self._operations:
-            if each.times or each.entries or each.name in self._lost:
+            if each.times or each.entries or each.name in self._lost or self._waits(each):
                 continue
             if each.kind == "CLEAR" and self._may_lack_clear:
                 continue
             if each.kind in ("ADD", "REMOVE") and (self._is_merged(each) or self._is_moot(each)):
                 continue
             yield f"lost: {each.kind} {each.name} of segment {each.segment}"
+
+    def _waits(self, each: Operation) -> bool:
+        """Whether it is still owed: its lane is held, and says so."""
+        return not each.times and f"{self._integration}:{each.segment}" in self._held
 
     @property
     def _may_lack_clear(self) -> bool:
@@ -171,7 +177,7 @@ class _Verdict:
         }
         if not fine.get(entry.code, False):
             return f"set aside as {entry.code!r} for no fault of its own"
-        if entry.state == "retried" and entry.integration is not None:
+        if entry.state == "retried" and entry.integration is not None and not self._waits(of):
             return "its retry led nowhere"
         if entry.state == "dropped" and not plan.has("drop entries"):
             return "dropped by nobody"
@@ -183,7 +189,7 @@ class _Verdict:
         if self._world.failovers:
             return True
         if of.kind in ("ADD", "REMOVE"):
-            return self._is_merged(of) or any(each.kind == "CLEAR" for each in self._later(of))
+            return self._is_merged(of) or any(each.kind in ("CLEAR", "END") for each in self._later(of))
         return any(True for _ in self._later(of)) or self._may_lack_clear
 
     def _repeats(self) -> Iterator[str]:
@@ -199,7 +205,7 @@ class _Verdict:
         unsure: set[tuple[str, str]] = set()
         for each in self._operations:
             key = each.key or ""
-            if each.name in self._lost or each.was_pushed_again:
+            if each.name in self._lost or each.was_pushed_again or self._waits(each):
                 unsure |= self._touched(each)
             elif each.is_set_aside or each.key is None:
                 # What was merged into it before it was refused went with it.

@@ -89,6 +89,8 @@ class Cast:
             found = readings.waiting(self.world.real.peek())
             if found.is_nothing or self._only_endless(found):
                 return True
+            if "sim refused" in found.holds:
+                self._do_mend()
             self.baton.sleep(LOOK_SECONDS)
         self.unsettled = readings.waiting(self.world.real.peek())
         return False
@@ -226,6 +228,7 @@ class Cast:
                 process.drop_integration(adapter.settings_of(self.world, self.place, **self.settings), "other")
             except adapter.EXPECTED as error:  # it says what is still being delivered, and to run it again
                 self.world.tell(f"{type(error).__name__}: {error}")
+                self.baton.sleep(LOOK_SECONDS)
             else:
                 return
 

@@ -44,6 +44,7 @@ class Waiting:
     """What waits in Redis.
 
     lanes  why each lane still owes something: its fields
+    holds  why integrations are held: codes of what they wait for someone to mend
     """
 
     intake: int
@@ -51,6 +52,7 @@ class Waiting:
     backlogs: dict[str, int]
     full: dict[str, str]
     lanes: dict[str, str]
+    holds: set[str]
 
     @property
     def is_nothing(self) -> bool:
@@ -60,16 +62,19 @@ class Waiting:
 
 def waiting(client: Any) -> Waiting:
     """A look at what waits; no step."""
-    backlogs = {}
+    backlogs, holds = {}, set()
     for key in client.smembers(KEYS.integrations):
-        backlogs[key.decode()] = int(client.hget(KEYS.integration(key.decode()), "backlog") or 0)
+        backlog, code = client.hmget(KEYS.integration(key.decode()), "backlog", "hold_code")
+        backlogs[key.decode()] = int(backlog or 0)
+        holds |= {code.decode()} if code else set()
     lanes = {}
     for name in client.keys(f"{NAMESPACE}:lane:*"):
-        fields = {k.decode(): v.decode() for k, v in client.hgetall(name).items()}
+        # What is set aside is packed: no text.
+        fields = {k.decode(): v.decode(errors="replace") for k, v in client.hgetall(name).items()}
         if int(fields.get("count", 0)) > 0:
             lanes[name.decode().removeprefix(f"{NAMESPACE}:lane:")] = str(fields)
     full = {k.decode(): v.decode() for k, v in client.hgetall(KEYS.full_marks).items()}
-    return Waiting(client.xlen(KEYS.events), client.xlen(KEYS.outcomes), backlogs, full, lanes)
+    return Waiting(client.xlen(KEYS.events), client.xlen(KEYS.outcomes), backlogs, full, lanes, holds)
 
 
 def integrations(client: Any) -> set[str]:

@@ -46,6 +46,9 @@ local redis = (function()
       local at = given[2] == 'MAXLEN' and 4 or 2
       if given[at] == '*' then given[at] = next_id(given[1]) end
       return server.call(name, unpack(given))
+    elseif name == 'PTTL' then
+      local left, time = server.call('PTTL', given[1]), server.call('TIME')
+      return left < 0 and left or left + math.floor(time[1] * 1000 + time[2] / 1000) - FAR - now_ms
     elseif name == 'PEXPIRE' then
       return expire(given[1], tonumber(given[2]))
     elseif name == 'SET' and given[3] == 'PX' then

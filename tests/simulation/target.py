@@ -12,12 +12,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from tests.simulation.baton import Died
-from workers.errors import ErrorClass, HoldLevel, TargetError
+from workers.connectors.sql import delivery
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.simulation.world import World
+    from workers.connectors.contract import Fence, Receipt, Shipment
 
 _STATEMENT = re.compile(r"(?P<verb>ADD|REMOVE|CLEAR|NAME|END)_OF_(?P<table>\w+)")
 _ROW = re.compile(r"\(([^()]*)\)")
@@ -89,30 +91,32 @@ class SimulatedConnector:
             session = self._idle.pop()
             if session.is_usable:
                 return session
-        self._connect()
+        self._connect(Phase.CONNECT)
         return SimulatedSession(self._target, self._idle)
 
     def probe(self) -> None:
-        self._connect()
+        self._connect(Phase.PROBE)
 
     def dispose(self) -> None:
         for session in self._idle:
             session.discard()
         self._idle.clear()
 
-    def _connect(self) -> None:
+    def _connect(self, phase: Phase) -> None:
         target = self._target
         fate = target.world.target_fate(f"{target.key}.open")
         if target.away or fate == "refused":
-            raise TargetError(ErrorClass.RETRY, "sim away", "the target is out of reach", level=HoldLevel.CONNECTOR)
+            away = "the target is out of reach"
+            raise TargetError(ErrorClass.RETRY, "sim away", away, level=HoldLevel.CONNECTOR, phase=phase)
         if target.wrong_password:
             target.refused_logins.append(target.world.baton.now)
-            raise TargetError(ErrorClass.HOLD, "sim password", "the password is wrong", level=HoldLevel.CONNECTOR)
+            wrong = "the password is wrong"
+            raise TargetError(ErrorClass.HOLD, "sim password", wrong, level=HoldLevel.CONNECTOR, phase=phase)
         target.connected.append(target.world.baton.now)
 
 
 class SimulatedSession:
-    """`contract.Session`; what it has executed takes effect with COMMIT."""
+    """`contract.Session`, by the same steps as a database's; what it has executed takes effect with COMMIT."""
 
     def __init__(self, target: SimulatedTarget, idle: list[SimulatedSession]) -> None:
         self._target = target
@@ -124,6 +128,9 @@ class SimulatedSession:
         self._lock: str | None = None
         self._open = False
         self._ended = ""
+
+    def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
+        return delivery.deliver(self, shipment, fence)
 
     def begin(self, lock: str | None, patience: float) -> None:
         self._call("begin", inside=False)

@@ -33,33 +33,7 @@ NAMED_TWICE = {
     "Verdict",
 }
 
-UNEXPLAINED = {
-    "workers/celery.py::STATUS_OUT_OF_REACH",
-    "workers/celery.py::STATUS_WRONG_FILE",
-    "workers/cli/commands/quarantine.py::WHY_SHOWN",
-    "workers/cli/exit_status.py::FINE",
-    "workers/cli/exit_status.py::NEEDS_SOMEONE",
-    "workers/cli/exit_status.py::OUT_OF_REACH",
-    "workers/cli/exit_status.py::WRONG",
-    "workers/cli/local/supervisor.py::LOOK_EVERY",
-    "workers/connectors/sql/mysql/link.py::NO_SUCH_SAVEPOINT",
-    "workers/connectors/sql/mysql/link.py::NO_SUCH_SESSION",
-    "workers/connectors/sql/postgresql/catalog.py::OLDEST",
-    "workers/control/apply.py::LOOK_EVERY",
-    "workers/control/drain.py::MOST_CAUSES",
-    "workers/control/pause.py::LOOK_EVERY",
-    "workers/control/pause.py::SCAN_COUNT",
-    "workers/events/sequence.py::TEXT_LENGTH",
-    "workers/quarantine/entries.py::MOST_ATTEMPTS",
-    "workers/routing/router.py::DEATHS_AT_MOST",
-    "workers/settings/connectors.py::MOST_PARALLEL",
-    "workers/settings/integrations.py::LARGEST_BATCH",
-    "workers/settings/integrations.py::MOST_BACKLOG",
-    "workers/settings/integrations.py::MOST_QUARANTINE",
-    "workers/settings/local.py::CONNECT_TIMEOUT",
-    "workers/settings/local.py::HIGHEST_DB",
-    "workers/settings/local.py::RETRIES",
-}
+UNEXPLAINED: set[str] = set()
 
 UNITS = ("_MS", "_US", "_S", "_SECONDS", "_DAYS", "_BYTES", "_CHARACTERS", "_PORT", "_OPERATIONS", "_TRIES")
 """Endings of a constant's name that say what it counts."""

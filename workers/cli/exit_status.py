@@ -21,6 +21,7 @@ from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
 from workers.settings.reconnecting import ReadOnly
 
+# The statuses that every command may end with, as the README lists them.
 FINE: Final = 0
 NEEDS_SOMEONE: Final = 1
 WRONG: Final = 2

@@ -158,12 +158,12 @@ class MemorySession:
         self._take("commit", inside=True)
         self._connector.committed.append(Transaction(self._lock, tuple(self._statements)))
         self._connector.positions.update(self._moves)
-        self._open, self._statements, self._moves = False, [], {}
+        self._end()
 
     def rollback(self) -> None:
         """As `sql.connector.PooledSession.rollback`."""
         self._take("rollback", inside=True)
-        self._open, self._statements, self._moves = False, [], {}
+        self._end()
 
     def close(self) -> None:
         """As `contract.Session.close`."""
@@ -172,6 +172,10 @@ class MemorySession:
     def discard(self) -> None:
         """As `contract.Session.discard`."""
         self._closed = True
+        self._connector.unlock(self)
+
+    def _end(self) -> None:
+        self._open, self._lock, self._statements, self._moves = False, None, [], {}
         self._connector.unlock(self)
 
     def _take(self, step: Step, *, inside: bool) -> None:

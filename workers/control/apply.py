@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 STEP: Final = 500
 """Lanes that are removed at once, so that Redis is never kept busy for long."""
-LOOK_EVERY: Final = 0.25
+LOOK_EVERY_SECONDS: Final = 0.25
 NOBODY: Final = {"segments": ["\x01 draining"]}
 """A scope that no segment is in: an id never holds a control character."""
 
@@ -222,7 +222,7 @@ def _wait_until_empty(redis: Redis, keys: Keys, drain: Sequence[str], progress: 
     for key in drain:
         while owed := _backlog(redis, keys, key):
             progress(key, owed)
-            time.sleep(LOOK_EVERY)
+            time.sleep(LOOK_EVERY_SECONDS)
         progress(key, 0)
 
 

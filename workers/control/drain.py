@@ -31,6 +31,7 @@ PAUSE_SECONDS = 0.1
 HEADS = 1_000
 """Due lanes of one set that are looked at for one that has not failed here."""
 MOST_CAUSES = 20
+"""Different causes that are told; each further one is counted alone."""
 COMPACT_SECONDS = 60.0
 RESCORE_SECONDS = 60.0
 LAST_OUTCOMES_SECONDS = 600.0

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS: Final = 120.0
 """How long `pause` waits for what is being delivered: a statement's timeout is 30 s unless said."""
-LOOK_EVERY: Final = 0.05
+LOOK_EVERY_SECONDS: Final = 0.05
 SCAN_COUNT: Final = 1_000
+"""Fields that Redis looks at in one go, so that nobody else waits for long."""
 PAUSE_FIELDS: Final = ("paused", "paused_reason", "paused_by", "paused_at")
 
 # The DEL lets a full Redis run what follows (rule 5): that may be just when somebody wants to pause.
@@ -85,7 +86,7 @@ def pause(
         raise NotPausable(f"{integration} is not in the applied configuration any more: nothing of it is delivered")
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     fields = (part for pair in zip(PAUSE_FIELDS, ("1", reason, by, at), strict=True) for part in pair)
-    redis.eval(_SET_FIELDS, 2, keys.integration(integration), f"{keys.namespace}:nothing", *fields)
+    redis.eval(_SET_FIELDS, 2, keys.integration(integration), keys.nothing, *fields)
     wait_until_unserved(redis, keys, integration, patience)
 
 
@@ -136,7 +137,7 @@ def wait_until_unserved(redis: Redis, keys: Keys, integration: str, patience: fl
                 f"{integration}: nothing new is begun, but after {patience:g} s segment {first.segment!r}{more} is "
                 f"still being delivered by {first.owner}; run the command again to go on waiting"
             )
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOOK_EVERY_SECONDS)
         served = _look(redis, keys, integration, [lane.segment for lane in served])
 
 

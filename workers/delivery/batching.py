@@ -155,6 +155,8 @@ class _Cutter:
         self._found: list[Keyed] = []
         self._members: dict[Key | str, Keyed] = {}
         self._spelled: dict[Key, Key] = {}
+        self._of_now: set[Key] = set()
+        self._again: set[str] = set()
 
     def batch(self) -> Batch:
         last = None
@@ -169,11 +171,17 @@ class _Cutter:
                 break
         if last is not None:
             self._batch.last = last.sequence
-        # What is retried is older than all that the lane still holds (rule 30).
-        for member in sorted(self._found, key=_is_no_retry):
+        for member in self._oldest_first():
             self._keep(member)
         self._batch.members = list(self._members.values())
         return self._batch
+
+    def _oldest_first(self) -> list[Keyed]:
+        """What is retried is older than all that the lane still holds (rule 30)."""
+        if not self._batch.retried:
+            return self._found
+        self._of_now = {each.key for each in self._found if _is_no_retry(each)}
+        return sorted(self._found, key=_is_no_retry)
 
     def _takes_event(self, event: Operation, name: str | None) -> bool:
         """With a clear goes what it makes moot, and nothing else with any event."""
@@ -193,7 +201,7 @@ class _Cutter:
     def _takes(self, operation: Operation, name: str | None) -> bool:
         """Puts one profile's operation into the batch; False if the batch ends before it."""
         batch = self._batch
-        if self._moot_after < operation.sequence < self._clear:
+        if self._clear and self._moot_after < operation.sequence < self._clear:
             batch.moot += 1
             return True
         if self._room == 0 or (name != batch.name and batch.taken > batch.moot):
@@ -202,7 +210,7 @@ class _Cutter:
         self._room -= 1
         batch.counted += 1
         row = Row(profile(operation.body), operation.event_time_us, operation.number)
-        refused = self._aside.get(operation.sequence)
+        refused = self._aside.get(operation.sequence) if self._aside else None
         try:
             key = key_of(row.profile, self._how.key)
         except RowProblem as problem:
@@ -222,6 +230,9 @@ class _Cutter:
         if self._is_gone(member.operation):
             self._batch.moot += 1
             return
+        if self._still_open and self._loses(member):
+            self._batch.merged += 1
+            return
         if not self._how.ordering.merges:
             self._members[member.operation.sequence] = member
             return
@@ -236,6 +247,18 @@ class _Cutter:
             # It takes its place in the order, too.
             del self._members[member.key]
         self._members[member.key] = member
+
+    def _loses(self, member: Keyed) -> bool:
+        """Whether the batch has a later word for the key, or the same entry already.
+
+        What is retried is older than all that the lane holds; and who retries twice wants it once.
+        """
+        retry = member.operation.retry
+        if retry is None:
+            return False
+        loses = member.key in self._of_now or retry.entry in self._again
+        self._again.add(retry.entry)
+        return loses
 
     def _has_other_spelling(self, member: Keyed) -> bool:
         """Whether the batch has had a key that may be the same row: which of them is stored depends on each of them."""

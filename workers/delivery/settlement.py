@@ -133,7 +133,7 @@ class Settlements:
                 turn.lease.integration,
                 turn.lease.segment,
                 turn.lease.claim,
-                "kept off" if turn.deadly else _how(outcome),
+                "untouched" if turn.deadly else _how(outcome),
                 delay_ms=delay,
                 attempts=turn.attempts + 1,
                 limit=limit,

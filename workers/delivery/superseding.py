@@ -35,8 +35,9 @@ class Change(NamedTuple):
 
     retried  (slot, entry, state, code) of each operation that came out of the quarantine
     written  slots of what was committed
-    cleared  sequence of the clear that was committed, or "": the one it had first, if it was retried. It supersedes
-             what is older, and nothing that came after it
+    cleared  sequence of the clear or segment_delete that was committed, or "": the one it had first, if it was
+             retried. It supersedes what is older, and nothing that came after it: a profile that was refused before
+             its segment's end must not come back into what has ended
     opened   (slot, entry, first sequence) of what goes to the quarantine
     """
 
@@ -90,9 +91,10 @@ def change(
     refused = {each.operation.sequence for each in rejected}
     retried = _retried(batch, refused, idle=idle) if batch.retried else []
     event = None if batch.event is None or idle or refused else batch.event
-    cleared = first_sequence(event, since) if event is not None and event.kind == Kind.CLEAR else ""
+    ends = event is not None and event.kind in (Kind.CLEAR, Kind.SEGMENT_DELETE)
+    cleared = first_sequence(event, since) if event is not None and ends else ""
     written = list(_written(batch, refused)) if has_open else []
-    if has_open and event is not None and not cleared:
+    if has_open and event is not None and event.kind != Kind.CLEAR:
         written.append(SEGMENT)
     return Change(retried, written, cleared, [each for each in opened if each[0]])
 

@@ -13,6 +13,7 @@ MAX_MS = 2**43 - 1
 MAX_N = 2**20 - 1
 """Events within one millisecond that a sequence can hold: `number` keeps to 63 bits, and never falls."""
 TEXT_LENGTH = 27
+"""Digits: 13 of milliseconds, 7 of the stream id's second part, 7 of the place in the event."""
 
 
 def text_of(ms: int, n: int, index: int) -> str:

@@ -109,6 +109,16 @@ class Keys:
         return f"{self.namespace}:long"
 
     @property
+    def corrections(self) -> str:
+        """Number: how often a count of open entries was set right by the ledger."""
+        return f"{self.namespace}:corrections"
+
+    @property
+    def drainer(self) -> str:
+        """String: who writes outcomes to the ledger, with an expiry."""
+        return f"{self.namespace}:drainer"
+
+    @property
     def orderings(self) -> str:
         """Hash: per integration, the order within a batch that its target's tables told."""
         return f"{self.namespace}:orderings"

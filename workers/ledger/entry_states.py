@@ -1,7 +1,9 @@
 """What becomes of the quarantine's entries, in the ledger (rule 30).
 
 Only the drainer changes states, from the records of the outcomes stream, in its order. Writing them twice is writing
-them once: "delivered", "superseded", "replaced" and "dropped" are final, and until then the last one counts.
+them once: "delivered", "superseded", "replaced" and "dropped" are final, and until then the last one counts. A drainer
+that was overtaken may still write what another has long gone beyond: that changes nothing, since times in the stream
+never fall.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ _CHANGE = (
     .where(quarantine.c.uid == bindparam("of"), UNRESOLVED)
     .values({name: bindparam(name) for name in ("state", "changed_ms", "changed_by", "note")})
 )
+_CHANGE_UNFINISHED = _CHANGE.where(func.coalesce(quarantine.c.changed_ms, 0) <= bindparam("changed_ms"))
 
 
 def apply_changes(connection: Connection, records: Iterable[Record]) -> None:
@@ -50,9 +53,12 @@ def apply_changes(connection: Connection, records: Iterable[Record]) -> None:
 
 
 def _resolve(connection: Connection, pending: dict[str, Resolved]) -> None:
-    rows: list[Row] = [change_row(record) for record in pending.values()]
-    if rows:
-        connection.execute(_CHANGE, rows)
+    final: list[Row] = [change_row(record) for record in pending.values() if record.state not in UNFINISHED]
+    others: list[Row] = [change_row(record) for record in pending.values() if record.state in UNFINISHED]
+    if final:
+        connection.execute(_CHANGE, final)
+    if others:
+        connection.execute(_CHANGE_UNFINISHED, others)
     pending.clear()
 
 

@@ -43,7 +43,7 @@ def trouble(redis: Redis, keys: Keys) -> Trouble | None:
 
 def failed(redis: Redis, keys: Keys, error: Exception) -> None:
     """Notes a failure; the first of an outage is a line in the log. redis.RedisError."""
-    names = (keys.ledger_trouble, f"{keys.namespace}:nothing")
+    names = (keys.ledger_trouble, keys.nothing)
     if redis.eval(_FAILED, 2, *names, redis_ms(redis), str(error)) == 1:
         tell(LEDGER_AWAY, error=error)
 

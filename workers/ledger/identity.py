@@ -73,7 +73,7 @@ def claim(redis: Redis, keys: Keys, ledger: Ledger, installation: str) -> None:
     """Before the first write of a process: from now on this is the ledger. As `recognise`."""
     recognise(redis, keys, ledger)
     emptied = _note_installation(ledger, keys.namespace, installation)
-    names = (keys.ledger, f"{keys.namespace}:nothing")
+    names = (keys.ledger, keys.nothing)
     redis.eval(_CLAIM, 2, *names, id_of(ledger), ledger.place, socket.gethostname(), int(emptied))
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
+from msgspec import structs
 from redis import RedisError, ResponseError
 
 from workers import failpoints, outcomes
@@ -22,7 +23,7 @@ from workers.lanes.keys import Keys
 from workers.lanes.store import LEASE_MS
 from workers.ledger.rollups import unfold
 from workers.ledger.tables import UNREADABLE
-from workers.outcomes import Quarantined
+from workers.outcomes import Quarantined, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,9 +43,13 @@ MOST_BYTES: Final = 4 * 2**20
 PAGE: Final = 100
 """Records per read: an entry of the quarantine can hold 64 KiB of an event."""
 
-# Redis refuses SET when it is full, except after another write in the same script: DEL, which it allows.
+# Redis refuses SET when it is full, except after another write in the same script: DEL, which it allows. What expires
+# does so by the host's clock: where that was set back, a lease of the dead would last as long as it jumped.
 ACQUIRE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  if redis.call('PTTL', KEYS[1]) > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+  return 0
+end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
@@ -106,10 +111,9 @@ class Ingest:
         owner: str | None = None,
     ) -> None:
         self._redis = redis
-        self._stream = Keys(namespace).outcomes
-        self._folded = Keys(namespace).folded
+        keys = Keys(namespace)
+        self._stream, self._folded, self._lease = keys.outcomes, keys.folded, keys.drainer
         self._unfolding = f"{self._folded}:unfolding"
-        self._lease = f"{namespace}:drainer"
         self._ledger = ledger
         self._clock = clock
         self._owner = owner or secrets.token_hex(12)
@@ -189,7 +193,10 @@ class Ingest:
 
 def _record(stream_id: bytes, fields: dict[bytes, bytes]) -> Record:
     try:
-        return outcomes.decode(fields[b"r"])
+        record = outcomes.decode(fields[b"r"])
+        # Ids never fall, whoever sets a clock back: by them it is known what came later.
+        at_ms = int(stream_id.partition(b"-")[0])
+        return structs.replace(record, at_ms=at_ms) if isinstance(record, Resolved) else record
     # msgspec raises DecodeError, but UnicodeDecodeError for text that is no UTF-8: both are ValueErrors.
     except (KeyError, ValueError, RecursionError):
         return _unreadable(stream_id, fields.get(b"r") or msgspec.msgpack.encode(fields))

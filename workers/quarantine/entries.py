@@ -31,6 +31,7 @@ MANY: Final = 10_000
 ledger, and some 100 bytes each in Redis."""
 
 MOST_ATTEMPTS: Final = 100
+"""Tries that are shown of one entry, the latest."""
 CLOCKS_MS: Final = 600_000
 
 PAGE: Final = 100

@@ -63,7 +63,7 @@ class OpenCounts:
         self._redis = redis
         self._keys = keys
         self._ledger = ledger
-        self._corrections = f"{keys.namespace}:corrections"
+        self._corrections = keys.corrections
         self._next = 0.0
         self._look: _Look | None = None
 
@@ -93,7 +93,7 @@ class OpenCounts:
         deltas = {name: in_ledger.get(look.owners[name], 0) - count for name, count in look.counts.items()}
         wrong = {name: delta for name, delta in deltas.items() if delta}
         if wrong:
-            keys = (f"{self._keys.namespace}:nothing", self._corrections, *wrong)
+            keys = (self._keys.nothing, self._corrections, *wrong)
             self._redis.eval(CORRECT, len(keys), *keys, look.corrections, *wrong.values())
 
     def _is_pending(self, last_id: bytes) -> bool:

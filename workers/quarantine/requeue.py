@@ -27,7 +27,7 @@ UNFINISHED: Final = ("open", "retried")
 MOST_SKIPPED: Final = 1_000
 """Of so many at the most it is said why."""
 GONE: Final = "something has come after it meanwhile; or Redis has lost what did: then export it, and push it yourself"
-_WHY: Final = {"gone": GONE, "cleared": "its segment was cleared after it; it is superseded"}
+_WHY: Final = {"gone": GONE, "cleared": "its segment was cleared or deleted after it; it is superseded"}
 
 
 class RetryStopped(SegsyncError):

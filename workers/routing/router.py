@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 READ_AT_MOST = 4_000
 """Entries that are read at once; their bytes are bounded besides."""
 DEATHS_AT_MOST = 3
+"""Processes that may end over one event before it goes to the quarantine unread."""
 QUARANTINE_AT_MOST = 100_000
 """Open entries of what never reached an integration that keep their bytes; of more only the beginning is kept."""
 KNOWN_AT_MOST = 200_000

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 0.1, 24 * 3600.0
 """Seconds: the range of every timeout."""
 MOST_PARALLEL = 256
+"""Lanes of one connector served at once: each needs a session, and servers allow some hundreds."""
 ALLOWED = ("call",)
 
 

@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from workers.settings.table import Table
 
 LARGEST_BATCH = 10_000
+"""Profiles in a batch: larger ones gain nothing, and their statements outgrow what servers take."""
 LONGEST_ID = 255
 """Bytes of a segment's id (rule 6)."""
 MOST_BACKLOG = 10**12
+"""Operations; far beyond what a Redis can hold."""
 MOST_QUARANTINE = 10**9
+"""Entries; far beyond what anybody would read."""
 MOST_NAMED = 5
 """Integrations that one warning names."""
 _RESERVED = {

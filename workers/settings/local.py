@@ -23,10 +23,13 @@ DEFAULT_REDIS = "${SEGSYNC_REDIS_URL:-redis://localhost:6379/0}"
 SOCKET_TIMEOUT = 15.0
 """Seconds; longer than any blocking read, which waits 5 s at most (rule 26b)."""
 CONNECT_TIMEOUT = 5.0
+"""Seconds; a Redis that needs longer is away."""
 HEALTH_CHECK_INTERVAL = 25
 """Seconds of idleness after which a connection is tried before it is used."""
 RETRIES = 3
+"""Of a command whose connection broke, before the caller is told."""
 HIGHEST_DB = 99_999
+"""Redis numbers its databases from 0; how many there are is its own setting."""
 ONLY_SENTINELS = ("sentinels", "master", "username", "db", "sentinel_password", "sentinel_password_file")
 _SENTINEL = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})", re.ASCII)
 

@@ -55,6 +55,16 @@ def test_nobody_is_woken_for_upkeep_while_its_ledger_does_not_answer(job: Job, m
     assert job.installation.redis.hget(job.installation.keys.lease(UPKEEP), "why").endswith(b"it does not answer")
 
 
+def test_while_another_writes_outcomes_upkeep_rests(job: Job) -> None:
+    """A drainer that has died keeps others out until its lease has run out: they spun."""
+    redis, keys = job.installation.redis, job.installation.keys
+    redis.xadd(keys.outcomes, {"r": "waits"})
+    redis.set(f"{keys.namespace}:drainer", "somebody else", px=30_000)
+    slice_of(job.runtime)
+    assert UPKEEP not in [wake.queue for wake in job.runtime.tick("task").wakes]
+    assert redis.hget(keys.lease(UPKEEP), "why") == b"another writes outcomes"
+
+
 def test_an_outcome_is_written_in_a_slice(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.installation.redis.xadd(job.installation.keys.events, {"event": "{"})  # goes to the quarantine
     with monkeypatch.context() as patched:

@@ -156,9 +156,23 @@ def test_a_clock_that_was_set_back_makes_nothing_wait_as_long_as_it_jumped(bench
     assert scores[b"retries"] <= now + 300_000
     assert scores[b"dead"] <= now + 30_000
     assert float(client.hget(keys.integration("crm"), "hold_until") or 0) <= now + 300_000
-    assert float(client.hget(keys.connector("db"), "open_until") or 0) <= now + 60_000
+    assert float(client.hget(keys.connector("db"), "open_until") or 0) <= now + 10_000
     assert (client.zscore(keys.next("db"), "crm") or 0) <= now + 1000
     assert client.exists(keys.rescore) == 0
+
+
+def test_whose_only_lane_is_held_by_the_dead_of_another_clock_is_looked_at_in_time(bench: Bench) -> None:
+    """Its lease was put right, and the time from which its integration is worth a look was not."""
+    ahead = int(bench.redis.time()[0]) * 1000 + HOUR_MS
+    bench.append(10, ms=ahead)
+    keys, client = bench.keys, bench.redis
+    client.hset(keys.lane("crm", "7"), mapping={"owner": "dead", "until": ahead + 30_000, "to": "x"})
+    client.zadd(keys.full("crm"), {"7": ahead + 30_000})
+    client.zadd(keys.next("db"), {"crm": ahead + 30_000})
+    client.hset(keys.rescore, "crm", "timed 0")
+    rescored(bench)
+    now = int(client.time()[0] + 1) * 1000
+    assert (client.zscore(keys.next("db"), "crm") or 0) <= now + 30_000
 
 
 def test_the_clock_is_not_taken_for_set_back_while_it_goes_on(bench: Bench) -> None:

@@ -53,6 +53,15 @@ def test_what_came_back_is_open_and_can_go_again(ledger: Ledger) -> None:
     assert states(ledger) == {"a": "delivered"}
 
 
+def test_a_drainer_that_was_overtaken_brings_nothing_back(ledger: Ledger) -> None:
+    """It stood still with a retry in its hand, and another has written since that it led nowhere."""
+    retried, opened = resolved("a", "retried", "open")
+    ledger.write([entry(uid="a"), retried])
+    ledger.write([opened])
+    ledger.write([retried])
+    assert states(ledger) == {"a": "open"}
+
+
 def test_a_clear_supersedes_what_is_older_in_its_lane(ledger: Ledger) -> None:
     sequence = entry().sequence
     later = str(int(sequence) + 2).zfill(27)

@@ -20,7 +20,7 @@ from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.ledger.ingest import MOST_RECORDS, Ingest, IngestReport
 from workers.ledger.tables import deliveries, quarantine, queries
-from workers.outcomes import encode
+from workers.outcomes import Resolved, encode
 from workers.quarantine.entries import list_entries, show
 
 if TYPE_CHECKING:
@@ -149,6 +149,28 @@ def test_a_killed_drainer_is_followed_when_its_lease_has_run_out(
     stream.client.delete(stream.lease)  # as Redis does when it has run out
     assert stream.drain() == IngestReport(records=2, written=0, empty=True)
     assert (stream.written(), stream.left()) == ([1, 1, 1], 0)
+
+
+def test_a_lease_from_the_future_lasts_no_longer_than_one_from_now(stream: Stream) -> None:
+    """The host's clock was set back by an hour after its drainer had died."""
+    stream.append(delivery())
+    stream.client.set(stream.lease, "dead", px=3_600_000)
+    assert stream.drain().busy
+    assert 0 < stream.client.pttl(stream.lease) <= LEASE_MS
+
+
+def test_what_became_of_an_entry_is_dated_by_the_stream(stream: Stream) -> None:
+    """Its ids never fall; the clock that the record tells may have been set back."""
+    records: list[Record] = [
+        entry(uid="a"),
+        Resolved("a", "retried", 9_000, "", "", "ann"),
+        Resolved("a", "open", 5, "why"),
+    ]
+    for ms, record in enumerate(records, start=8_999):
+        stream.client.xadd(stream.key, {"r": encode(record)}, id=f"{ms}-1")
+    stream.drain()
+    (found,) = rows(stream.ledger, quarantine)
+    assert (found["state"], found["changed_ms"]) == ("open", 9_001)
 
 
 def test_two_drainers_at_once_write_each_record_once(stream: Stream) -> None:

@@ -200,3 +200,14 @@ def test_an_expression_in_a_unique_key_is_named(postgresql: Place) -> None:
     make(postgresql)
     postgresql.database.run("ALTER TABLE member ADD email text", "CREATE UNIQUE INDEX mail ON member (lower(email))")
     assert postgresql.findings() == []
+
+
+def test_a_batch_with_a_poor_profile_is_tried(postgresql: Place) -> None:
+    """PostgreSQL takes a short row alone, and no rows of different lengths."""
+    make(postgresql, more=", note text")
+    add = (
+        "INSERT INTO member VALUES {for $x = $batch}"
+        "({segment_id}, '{$x.CustomID}', now(){if $x.note}, '{$x.note}'{end}){autocomma}{end}"
+    )
+    found = [each.what for each in postgresql.findings(add=add) if each.level == "mistake"]
+    assert [what.startswith("in a batch with a profile that has only its key: ") for what in found] == [True], found

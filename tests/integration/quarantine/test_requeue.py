@@ -162,7 +162,31 @@ def test_a_later_operation_of_the_key_supersedes_the_entry(job: Job, later: Any)
 def test_a_later_operation_of_another_key_or_segment_does_not(lite: Job) -> None:
     lite.push(add(7, BAD))
     lite.drain()
-    lite.push(add(7, "B"), remove(8, BAD), upsert(7, "n"), delete(7))
+    lite.push(add(7, "B"), remove(8, BAD), upsert(7, "n"), delete(8))
+    lite.drain()
+    assert states(lite) == ["open"]
+
+
+def test_what_was_refused_before_its_segment_was_deleted_does_not_come_back(lite: Job) -> None:
+    """Nor where the segment is in use again: it is another one."""
+    lite.push(upsert(7, "old"), add(7, BAD))
+    lite.drain()
+    lite.push(delete(7), upsert(7, "new"), add(7, "B"))
+    lite.drain()
+    widen(lite)
+    retry(lite)
+    lite.drain()
+    assert states(lite) == ["superseded"]
+    assert open_slots(lite) == {}
+    assert ("7", BAD) not in lite.target.members()
+
+
+def test_a_delete_without_a_query_supersedes_nothing(lite: Job) -> None:
+    """The target was not told of it, and keeps what it has."""
+    lite.configure(leave_out=("segment_delete",))
+    lite.push(add(7, BAD))
+    lite.drain()
+    lite.installation.producer.push([delete(7)])
     lite.drain()
     assert states(lite) == ["open"]
 
@@ -292,7 +316,7 @@ def test_a_clear_that_the_ledger_does_not_know_yet_supersedes_what_had_no_key(
         lite.push(clear(7))
         lite.drain()
         done = retry(lite)
-    assert done.left == [(1, "its segment was cleared after it; it is superseded")]
+    assert done.left == [(1, "its segment was cleared or deleted after it; it is superseded")]
     lite.drain()
     assert states(lite) == ["superseded"]
 

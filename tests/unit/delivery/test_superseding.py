@@ -17,6 +17,7 @@ from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, Retry, pack, unpack
 
 KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": Kind.SEGMENT_UPSERT}
+KINDS["delete"] = Kind.SEGMENT_DELETE
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
 ALL = BatchPolicy(1000, ("K",), Ordering.EXACT)
@@ -69,6 +70,14 @@ def test_what_is_retried_comes_before_what_may_be_its_row(words: tuple[str, ...]
     assert [member.key for member in batch.members] == [("a",), ("A",)]
 
 
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED, Ordering.STRICT])
+def test_what_is_retried_passes_no_later_word_for_its_key_whatever_else_is_merged(ordering: Ordering) -> None:
+    """Where a removal before an add is no merge, and where nothing is, the retry ran after it and undid it."""
+    batch = cut("remove A", "retry:e add A", "add B", still_open=("e",), ordering=ordering)
+    assert keys(batch) == (["A"], ["B"])
+    assert told(batch).retried == [("slot-e", "e", "superseded", "later operation")]
+
+
 def test_what_something_came_after_is_not_delivered_and_ends_no_batch_elsewhere() -> None:
     words = ("add A", "retry:e add B", "add C", "clear")
     gone, current = cut(*words), cut(*words, still_open=("e",))
@@ -85,8 +94,10 @@ def test_a_retried_segment_event_that_is_overtaken_takes_its_place_and_does_noth
     assert told(batch).retried == [("slot-e", "e", "delivered", "")]
 
 
-def test_of_an_entry_retried_twice_in_a_batch_one_is_delivered() -> None:
-    batch = cut("retry:e add A", "retry:e add A", still_open=("e",))
+@pytest.mark.parametrize("ordering", [Ordering.EXACT, Ordering.FOLDED, Ordering.STRICT])
+def test_of_an_entry_retried_twice_in_a_batch_one_is_delivered(ordering: Ordering) -> None:
+    batch = cut("retry:e add A", "retry:e add A", still_open=("e",), ordering=ordering)
+    assert keys(batch) == ([], ["A"])
     assert told(batch).retried == [("slot-e", "e", "delivered", "")]
 
 
@@ -128,6 +139,14 @@ def test_segment_events_have_slots_of_their_own() -> None:
     assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0", "since")]
     assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0", "since")])
     assert not any(told(clear, idle=True)), "without a query nothing was cleared"
+
+
+def test_the_end_of_a_segment_supersedes_what_is_older_of_its_profiles_and_its_names() -> None:
+    batch = cut("delete")
+    assert batch.event is not None
+    found = told(batch)
+    assert (found.cleared, found.written) == (batch.event.sequence, [SEGMENT])
+    assert not any(told(batch, idle=True)), "without a query the target was told of no end"
 
 
 def test_a_retried_clear_is_as_old_as_when_it_first_came() -> None:

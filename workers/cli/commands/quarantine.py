@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 UP_TO_DATE_SECONDS: Final = 60.0
 """How long a command writes down outcomes first, so that it does not decide by what is past."""
 WHY_SHOWN: Final = 10
+"""Reasons that are shown of entries that cannot be retried; more would scroll the first away."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from workers.cli.local.supervisor import Supervisor
 
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 60.0
+WORKERS: Final = 3
+"""Those that `up` starts: for delivery, for routing, for upkeep."""
 _ONLINE = re.compile(r'^flower_worker_online\{worker="([^"]+)"\} 1', re.MULTILINE)
 
 
 def describe(installation: Supervisor) -> str:
-    """A sentence with Flower's address and the workers it sees; waits until it sees both, for some seconds."""
+    """A sentence with Flower's address and the workers it sees; waits until it sees all, for some seconds."""
     ends = time.monotonic() + PATIENCE_SECONDS
     workers: list[str] | None = None
     while time.monotonic() < ends and not installation.signals.count:
         workers = _workers(installation.flower_url)
-        if workers is not None and len(workers) > 1:
+        if workers is not None and len(workers) >= WORKERS:
             break
         installation.tend()
         time.sleep(0.2)

@@ -30,7 +30,7 @@ LONGEST_PAUSE: Final = 30.0
 """Seconds at the most: what was mended should not be waited for."""
 STEADY_SECONDS: Final = 60.0
 """A child that ran for so long has died for the first time when it dies."""
-LOOK_EVERY: Final = 0.05
+LOOK_EVERY_SECONDS: Final = 0.05
 """Seconds between two looks whether the children have ended."""
 
 PR_SET_PDEATHSIG: Final = 1
@@ -234,7 +234,7 @@ def _wait_for(children: list[Child], hurry: Callable[[], bool], grace: float) ->
             child.ended()
         if not any(child.pid for child in children):
             return
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOOK_EVERY_SECONDS)
 
 
 def spell_status(status: int) -> str:

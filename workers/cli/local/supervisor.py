@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
 
 FLOWER_PORT: Final = 5555
-LOOK_EVERY: Final = 0.1
+LOOK_EVERY_SECONDS: Final = 0.1
 FOLLOW_EVERY: Final = 2.0
 """Seconds between two looks at the applied connectors, as workers take a new revision within seconds."""
 FULL: Final = 0.98
@@ -114,7 +114,7 @@ class Supervisor:
             # Ours is being started again; another is somebody else's, and the workers wait for it.
             with suppress(RedisError):
                 self._follow(redis, keys)
-            time.sleep(LOOK_EVERY)
+            time.sleep(LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
         """Ends all of them in good order; at once after a second signal."""

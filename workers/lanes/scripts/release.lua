@@ -1,8 +1,8 @@
 -- Gives a lane back unsettled, because a try failed, or keeps it for a shorter one (rules 10, 25, 26).
 --
 -- ARGV  3 integration and 4 segment, both '' where the deliverer never learned what its claim got  5 claim
---       6 'untried' (what was handed out was not touched), 'failed', 'kept off' (failed before anything was touched), or
---         'again' (tried again at once: the lane stays its claim's)
+--       6 'untried' (what was handed out was not touched), 'failed', 'untouched' (failed, and what ends every process
+--         that touches it still does), or 'again' (tried again at once: the lane stays its claim's)
 --       7 ms until the next try  8 failed tries by now  9 limit, 10 suspect and 11 passed of the next batch, or ''
 --       12 hold level ('lane', 'integration', 'connector') or ''  13 connector that was tried  14 code  15 our sentence
 --       16 lease ms  17 a profile that the target refused and that is to go to the quarantine, hashed, or ''
@@ -41,9 +41,11 @@ local set = read_integration(integration)
 local SYSTEMIC, WINDOW_MS = 20, 600000
 local function is_systemic()
   local key_of_bad = ns .. ':bad:' .. integration
-  if redis.call('EXISTS', key_of_bad) == 0 then redis.call('HDEL', integration_key(integration), 'good') end
+  local is_first = redis.call('EXISTS', key_of_bad) == 0
+  if is_first then redis.call('HDEL', integration_key(integration), 'good') end
   redis.call('PFADD', key_of_bad, bad)
-  redis.call('PEXPIRE', key_of_bad, WINDOW_MS)
+  -- From the first: what is refused now and then in the course of a day must not add up.
+  if is_first then redis.call('PEXPIRE', key_of_bad, WINDOW_MS) end
   local refused = redis.call('PFCOUNT', key_of_bad)
   local good = tonumber(redis.call('HGET', integration_key(integration), 'good') or 0)
   return refused + good >= SYSTEMIC and refused > good
@@ -71,15 +73,12 @@ end
 redis.call('HDEL', key, 'owner', 'until')
 remember(claim, 'given back')
 
--- What was not touched ended nobody: earlier starts that did stay counted.
-local function take_back_start() put_field(key, 'starts', lane.starts > 1 and lane.starts - 1 or '') end
-
 local function untried()
   -- Unless an earlier deliverer tried it, or died over it: then the batch's end, and that start, stay written.
   if lane.attempts == 0 and lane.starts <= 1 and redis.call('HEXISTS', key, 'aside') == 0 then
     redis.call('HDEL', key, 'to')
   end
-  take_back_start()
+  put_field(key, 'starts', lane.starts > 1 and lane.starts - 1 or '')
 end
 
 local function failed()
@@ -88,7 +87,7 @@ local function failed()
   redis.call('HSET', key, 'attempts', attempts, 'retry', lane.retry)
   narrow(key, limit, suspect, passed)
   redis.call('HDEL', key, 'hold')
-  if how == 'kept off' then take_back_start() else redis.call('HDEL', key, 'starts') end
+  put_field(key, 'starts', how == 'untouched' and lane.starts > 1 and lane.starts - 1 or '')
 end
 
 if how == 'untried' then untried() else failed() end

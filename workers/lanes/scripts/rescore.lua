@@ -20,8 +20,9 @@ local function put_right(segment)
     redis.call('ZREM', full_key(integration), segment)
     redis.call('ZREM', timed_key(integration), segment)
   elseif lane.owner then
-    put_leased(integration, segment, time_in(at, 'until', lane.till, tonumber(ARGV[4])))
-    note_due(integration, lane.till)
+    local till = time_in(at, 'until', lane.till, tonumber(ARGV[4]))
+    put_leased(integration, segment, till)
+    note_due(integration, till)
   else
     lane.retry = time_in(at, 'retry', lane.retry, LONGEST_RETRY_MS)
     put_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))

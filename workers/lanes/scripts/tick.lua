@@ -67,7 +67,8 @@ end
 
 -- What one process at a time does: nobody is woken for it while somebody has its lease, or left it to rest. (Who leaves
 -- it rings, or ticks.)
-local LONGEST_REST_MS, LOOK_AGAIN_MS = 60000, 1000
+-- Nothing is left alone for longer than a ledger that is away (tasks/upkeep.py), nor is a circuit.
+local LONGEST_REST_MS, LOOK_AGAIN_MS = 10000, 1000
 local function wake_one(name)
   local key = lease_key(name)
   local at = redis.call('HMGET', key, 'owner', 'until', 'rest')

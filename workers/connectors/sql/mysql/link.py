@@ -169,6 +169,7 @@ class MysqlLink(Link):
             tell(SESSION_STUCK, session=self._id, connector=self._target.key)
 
 
+# Codes of https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html that mean nothing is lost here.
 NO_SUCH_SESSION = 1094
 NO_SUCH_SAVEPOINT = 1305
 SAVEPOINT = "segsync_call"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Row = tuple[str | None, ...]
 
 OLDEST = 120000
+"""As `server_version_num` has it: 12, the oldest that segsync was tried on."""
 PATIENCE = 2.0
 """Seconds for a lock that nobody can hold: its name was made up a moment ago."""
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
