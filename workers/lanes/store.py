@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
-from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
 
@@ -281,10 +280,6 @@ class Lanes:
     def give_back(self, queue: str, token: str) -> None:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""
         self.redis.zrem(self.keys.permits(queue), token)
-
-    def looked(self, who: str) -> None:
-        """Says that all wake-ups of a tick are sent; without any the tick says so. `who` is "pulse" or "beat"."""
-        self.redis.hset(self.keys.seen, who, redis_ms(self.redis))
 
     def tick(self, prefix: str, who: str) -> Tick:
         """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""
