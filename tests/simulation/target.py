@@ -186,9 +186,6 @@ class SimulatedSession:
         if fate:
             self._world.after(fate)
 
-    def check_deferred(self) -> bool:
-        return False
-
     def rollback(self) -> None:
         self._call("rollback", inside=True)
         self.undo()
