@@ -53,7 +53,7 @@ def owe_a_million(installation: Installation) -> None:
 
 
 def test_a_million_is_compacted_and_no_other_event_waits_for_it(apart: Installation, sqlite_url: str) -> None:
-    """Each event is in its table while there is much left to compact, by the same process, of which there is one."""
+    """Each is in its table while there is much left to compact, and one process does both."""
     target = TargetDatabase("sqlite", sqlite_url)
     target.create()
     members = target.integration(ordering='"exact"').replace('"all"', '["7"]')
