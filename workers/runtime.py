@@ -22,6 +22,7 @@ from workers.errors import ErrorClass, SettingsError, Stale, TargetError
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
+from workers.lanes.seen import looked
 from workers.ledger import health, identity
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
@@ -264,7 +265,7 @@ class Runtime:
 
     def looked(self, who: str) -> None:
         """Says that the wake-ups of a tick are sent. redis.RedisError."""
-        self.lanes.looked(who)
+        looked(self.redis, self.keys, who)
 
     def lacks(self, connectors: Iterable[str]) -> dict[str, str]:
         """Why this process cannot serve each of these connectors, for want of a secret; "" where it can."""

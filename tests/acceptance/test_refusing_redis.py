@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,14 +43,13 @@ def demote(admin: Any) -> Callable[[], None]:
 
 def break_disk(admin: Any) -> Callable[[], None]:
     """It cannot save, and refuses writes (MISCONF), until the answer is called."""
-    folder = Path(admin.config_get("dir")["dir"])
-    shutil.rmtree(folder)
+    dump = Path(admin.config_get("dir")["dir"]) / "dump.rdb"
+    dump.mkdir()  # what it saves cannot get its name
     admin.config_set("save", "1 1")
     admin.bgsave()
 
     def mend() -> None:
-        folder.mkdir()
-        admin.config_set("dir", str(folder))
+        dump.rmdir()
         admin.bgsave()
 
     return mend

@@ -1,7 +1,7 @@
 """Whose fault is it? Some other profiles are tried, each by itself, and taken back: if one passes, not the target's.
 
-Others are those of other keys, since the same profile once more would tell nothing: of the batch itself, of what comes
-behind it, and of the integration's other lanes, so that a batch in which nothing passes is judged by another one.
+Others are some of the batch itself, of what comes behind it, and of the integration's other lanes, so that a batch in
+which nothing passes is judged by another one. That the same profile is refused in another segment tells nothing.
 """
 
 from __future__ import annotations
@@ -34,11 +34,16 @@ _NO_ANSWER = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
 
 
 class Candidate(NamedTuple):
-    """A profile that may be asked; `name` is its segment's."""
+    """A profile that may be asked.
+
+    name   its segment's
+    again  its key is the batch's, or was asked before: that it is refused tells nothing, but that it passes does
+    """
 
     segment: str
     name: str | None
     operation: Operation
+    again: bool = False
 
 
 class Answers(NamedTuple):
@@ -88,7 +93,7 @@ class Inquiries:
                 if refusal.phase in {Phase.CONNECT, Phase.LOCK}:
                     raise
                 if refusal.error_class not in _NO_ANSWER:
-                    answered += 1
+                    answered += not candidate.again
                     continue
                 unanswered = refusal
                 if time.monotonic() > ends:
@@ -112,10 +117,10 @@ class Inquiries:
         room = ASKED_AT_MOST
         for candidate in self._elsewhere(turn, batch, kind):
             key = _key(turn, candidate.operation)
-            if key is None or key in met:
+            if key is None:
                 continue
+            yield candidate._replace(again=key in met)
             met.add(key)
-            yield candidate
             room -= 1
             if not room:
                 return

@@ -9,9 +9,13 @@ from workers.connectors.contract import Rejection
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.delivery.batch import Batch
     from workers.lanes import Operation
 
+MOST_CAUSES = 5
+"""Codes that are named where most profiles are refused."""
 TRIES_BEFORE_HALVING = 2
 """Failed tries for want of memory after which the batch is halved (rule 13)."""
 POISON = "delivering it ended the deliverer's process again and again"
@@ -60,6 +64,18 @@ def as_query_fault(code: str, reason: str, why: str, event_type: str = "") -> Ta
     fault = TargetError(ErrorClass.HOLD, code, told, level=HoldLevel.INTEGRATION, phase=Phase.EXECUTE)
     fault.event_type = event_type
     return fault
+
+
+def most_are_refused(causes: Sequence[tuple[str, int]]) -> str:
+    """What is said where most profiles are refused, for one cause or for several.
+
+    >>> most_are_refused([("mysql 1406", 12), ("mysql 1264", 8)])
+    'most profiles are refused (mysql 1406 12 times, mysql 1264 8 times; the last is told here)'
+    """
+    counted = ", ".join(f"{code} {count} times" for code, count in causes[:MOST_CAUSES])
+    more = f" and {len(causes) - MOST_CAUSES} other codes" if len(causes) > MOST_CAUSES else ""
+    last = "; the last is told here" if len(causes) > 1 else ""
+    return f"most profiles are refused ({counted}{more}{last})"
 
 
 def with_what_was_tried(error: TargetError, tried: str) -> TargetError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HOLD_FIELDS = ("hold", "hold_code", "hold_until", "hold_id", "hold_since", "hold_segment")
+HOLD_FIELDS = ("hold", "hold_code", "hold_until", "hold_id", "hold_since", "hold_segment", "hold_tries")
 """What an integration's or connector's hash says of its being held; scripts write it (lanes/common.lua)."""
 
 

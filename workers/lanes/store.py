@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
-from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
-from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Systemic, Tick, Waiting, Wake
+from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.lanes.chunks import Retry
-    from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement
+    from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement, Systemic
 
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
 """How long a deliverer or router may be silent before another takes over (rule 12).
@@ -235,7 +234,7 @@ class Lanes:
             release.aside,
             *release.records,
         )
-        return Systemic() if reply[0] == b"systemic" else bool(reply[0] == b"ok")
+        return systemic(reply[1:]) if reply[0] == b"systemic" else bool(reply[0] == b"ok")
 
     def next_waiting(self) -> Waiting | None:
         """A lane that `append` has noted as long and old, once; None where there is none (any more)."""
@@ -281,10 +280,6 @@ class Lanes:
     def give_back(self, queue: str, token: str) -> None:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""
         self.redis.zrem(self.keys.permits(queue), token)
-
-    def looked(self, who: str) -> None:
-        """Says that all wake-ups of a tick are sent; without any the tick says so. `who` is "pulse" or "beat"."""
-        self.redis.hset(self.keys.seen, who, redis_ms(self.redis))
 
     def tick(self, prefix: str, who: str) -> Tick:
         """What must be woken now: `who` is "pulse", "beat" or "task"; `prefix` makes tokens unique."""

@@ -209,7 +209,7 @@ def _paused(facts: dict[str, str]) -> IntegrationState:
     why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
     at = facts.get("paused_at")
     since = datetime.fromisoformat(at) if at else None
-    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'} at {at or 'some time'}{why}", since)
+    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since)
 
 
 def _state_of_lanes(lanes: list[_Lane], now: int) -> IntegrationState:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 FRESH_MS: Final = 30_000
 """A worker says again every few seconds what it lacks; what is older was said by one that has ended."""
 
+# The DEL lets a full Redis run what follows (rule 5).
+_SAY: Final = """
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+"""
+
 
 def reason(connector: ConnectorSettings, environ: Mapping[str, str] = os.environ) -> str:
     """Why this process cannot connect to it: every secret that is missing, no value shown; "" where none is."""
@@ -38,16 +45,13 @@ def note(redis: Redis, keys: Keys, who: str, reasons: Mapping[str, str], served:
     who      the worker's name
     reasons  by connector, as `reason` tells them
     """
-    now = redis_ms(redis)
-    pipe = redis.pipeline(transaction=False)
     fine = [f"{connector} on {who}" for connector in served if not reasons.get(connector)]
     if fine:
-        pipe.hdel(keys.lacking, *fine)
+        redis.hdel(keys.lacking, *fine)
     for connector, why in reasons.items():
         if why:
-            pipe.hset(keys.lacking, f"{connector} on {who}", f"{now} {why}")
-    pipe.pexpire(keys.lacking, FRESH_MS)
-    pipe.execute()
+            said = f"{redis_ms(redis)} {why}"
+            redis.eval(_SAY, 2, keys.nothing, keys.lacking, f"{connector} on {who}", said, FRESH_MS)
 
 
 def noted(redis: Redis, keys: Keys, now: int) -> dict[str, str]:

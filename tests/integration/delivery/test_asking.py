@@ -81,6 +81,15 @@ def test_the_same_profile_in_many_lanes_says_nothing_of_the_target(job: Job) -> 
     assert job.installation.backlog() == 0
 
 
+def test_the_same_profile_that_passes_elsewhere_says_that_it_is_the_segments_fault(make_job: Any, mariadb: Any) -> None:
+    """Segment ids beyond the column's range; the profile itself is fine."""
+    job = make_job(mariadb)
+    job.push(*(add(10**19 + n, "A") for n in range(3)), add(7, "A"))
+    tries(job, 1)
+    assert hold(job) is None
+    assert job.target.members() == {("7", "A")}
+
+
 def test_what_passes_at_last_lets_the_others_go(job: Job) -> None:
     refuses_bad(job)
     job.push(add(7, *bad(0, 3)))
@@ -135,10 +144,15 @@ def signalling(target: TargetDatabase, signal: str) -> None:
 
 
 @pytest.fixture
-def on_mariadb(make_job: Callable[[TargetDatabase], Job], mariadb_url: str, mariadb_server: Any) -> Job:
+def mariadb(mariadb_url: str, mariadb_server: Any) -> TargetDatabase:
     target = TargetDatabase("mysql", mariadb_url, mariadb_server.password)
     target.create()
-    return make_job(target)
+    return target
+
+
+@pytest.fixture
+def on_mariadb(make_job: Callable[[TargetDatabase], Job], mariadb: TargetDatabase) -> Job:
+    return make_job(mariadb)
 
 
 def test_a_code_that_asks_for_patience_is_not_believed_for_ever(on_mariadb: Job) -> None:
@@ -158,3 +172,12 @@ def test_a_conflict_that_does_not_end_holds_its_lane_and_sets_nothing_aside(on_m
     assert b"deadlock" in lane
     assert on_mariadb.target.members() == {("8", "A"), *(("7", str(n)) for n in range(5))}
     assert on_mariadb.installation.backlog() == 6
+
+
+def test_where_most_are_refused_all_causes_are_told(on_mariadb: Job) -> None:
+    signalling(on_mariadb.target, "SQLSTATE '45000'")
+    on_mariadb.push(add(7, *(key for n in range(15) for key in (f"bad{n}", f"{BAD}{n}"))), add(8, "A"))
+    tries(on_mariadb, 1)
+    told = hold(on_mariadb).decode()
+    assert told.startswith("most profiles are refused (mysql 1644 ")
+    assert "mysql 1406 " in told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,8 +224,12 @@ def put_back(scene: Scene) -> None:
 
 FAULTS = {
     "all is well": Fault(delivering, status=0),
-    "wrong column": Fault(rename_column, rf"crm is held{SINCE}.*sqlite SQLITE_ERROR: .*column.*{AGAIN}", name_it_back),
-    "missing table": Fault(drop_table, rf"crm is held{SINCE}.*sqlite SQLITE_ERROR: .*table.*{AGAIN}", make_table),
+    "wrong column": Fault(
+        rename_column, rf"crm is held{SINCE}, 1 failed try: sqlite SQLITE_ERROR: .*column.*{AGAIN}", name_it_back
+    ),
+    "missing table": Fault(
+        drop_table, rf"crm is held{SINCE}, 1 failed try: sqlite SQLITE_ERROR: .*table.*{AGAIN}", make_table
+    ),
     "target locked": Fault(
         lock, rf"crm is retrying{SINCE}, 1 failed try: connector db: sqlite SQLITE_BUSY: .*{AGAIN}", unlock
     ),
@@ -273,7 +276,7 @@ def promote(scene: Scene) -> None:
 
 def fill(scene: Scene) -> None:
     used = int(scene.place.redis.info("memory")["used_memory"])
-    scene.place.redis.config_set("maxmemory", used)
+    scene.place.redis.config_set("maxmemory", used * 9 // 10)
 
 
 def empty(scene: Scene) -> None:
@@ -289,8 +292,9 @@ def keep(scene: Scene) -> None:
 
 
 def break_disk(scene: Scene) -> None:
+    """What it saves cannot get its name: as a full disk, to those who write."""
     redis: Any = scene.place.redis
-    shutil.rmtree(redis.config_get("dir")["dir"])
+    (Path(redis.config_get("dir")["dir"]) / "dump.rdb").mkdir()
     redis.config_set("save", "1 1")
     redis.bgsave()
     until(lambda: redis.info()["rdb_last_bgsave_status"] == "err", "a save that fails")
@@ -298,9 +302,7 @@ def break_disk(scene: Scene) -> None:
 
 def mend_disk(scene: Scene) -> None:
     redis: Any = scene.place.redis
-    folder = Path(scene.place.folder / "redis")
-    folder.mkdir()
-    redis.config_set("dir", str(folder))
+    (Path(redis.config_get("dir")["dir"]) / "dump.rdb").rmdir()
     redis.bgsave()
     until(lambda: redis.info()["rdb_last_bgsave_status"] == "ok", "a save that works")
 
@@ -325,7 +327,7 @@ def need_none(scene: Scene) -> None:
 
 FAULTS_OF_REDIS = {
     "read-only": Fault(demote, r"this Redis is a replica .*expected the master in \[redis\]", promote),
-    "full": Fault(fill, r"Redis uses 1\d\d% of its maxmemory: .*raise maxmemory", empty),
+    "full": Fault(fill, r"Redis uses \d+% of its maxmemory: .*raise maxmemory", empty),
     "evicts": Fault(evict, r"Redis has maxmemory-policy allkeys-lru, .*expected noeviction", keep),
     "disk full": Fault(
         break_disk, r"Redis cannot write to its disk \(rdb_last_bgsave_status is err\) .*MISCONF.*make room", mend_disk

@@ -217,6 +217,7 @@ def quarantine_two(fine: Runtime, place: Place) -> None:
     place.redis.xadd(place.keys.events, {"event": json.dumps(event)})
     place.redis.xadd(place.keys.events, {"event": json.dumps({"type": "clear", "segment": {"id": 99}})})
     drain(fine)
+    place.let_timeouts_pass()
     drain(fine)
 
 

@@ -155,15 +155,6 @@ def test_a_key_that_a_tag_folds_is_named(anywhere: Place) -> None:
     assert any("differ only in case, leading blanks and trailing blanks come out as one" in what for what in told)
 
 
-def test_a_nested_list_that_may_be_empty_is_no_mistake(anywhere: Place) -> None:
-    anywhere.database.run("CREATE TABLE tagged (segment_id integer, client_id varchar(20), tag varchar(20))")
-    add = (
-        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}{for $x = $l.tags}"
-        "({segment_id}, '{$l.CustomID}', '{$x}'){autocomma}{end}{autocomma}{end}"
-    )
-    assert [each for each in anywhere.findings(add=add) if each.level == "mistake"] == []
-
-
 TAGGED = "CREATE TABLE tagged (segment_id integer, client_id varchar(20), tag varchar(20), {key})"
 
 
@@ -175,6 +166,15 @@ def test_a_poor_profile_is_tried_in_a_batch(anywhere: Place) -> None:
     )
     found = [each for each in anywhere.findings(add=add) if each.level == "mistake"]
     assert [each.what.startswith("in a batch with a profile ") for each in found] == [True]
+
+
+def test_a_nested_list_that_may_be_empty_is_no_mistake(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, client_id, tag)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}{for $x = $l.tags}"
+        "({segment_id}, '{$l.CustomID}', '{$x}'){autocomma}{end}{autocomma}{end}"
+    )
+    assert [each for each in anywhere.findings(add=add) if each.level == "mistake"] == []
 
 
 def test_a_row_for_each_element_of_a_list_is_named_by_the_element_too(anywhere: Place) -> None:

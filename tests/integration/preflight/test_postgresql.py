@@ -209,17 +209,6 @@ def test_an_expression_in_a_unique_key_is_named(postgresql: Place) -> None:
     assert postgresql.findings() == []
 
 
-def test_a_batch_with_a_poor_profile_is_tried(postgresql: Place) -> None:
-    """PostgreSQL takes a short row alone, and no rows of different lengths."""
-    make(postgresql, more=", note text")
-    add = (
-        "INSERT INTO member VALUES {for $x = $batch}"
-        "({segment_id}, '{$x.CustomID}', now(){if $x.note}, '{$x.note}'{end}){autocomma}{end}"
-    )
-    found = [each.what for each in postgresql.findings(add=add) if each.level == "mistake"]
-    assert [what.startswith("in a batch with a profile that has only its key: ") for what in found] == [True], found
-
-
 def test_an_expression_in_the_unique_key_that_names_the_row_is_told(postgresql: Place) -> None:
     make(postgresql)
     postgresql.database.run(
@@ -231,3 +220,14 @@ def test_an_expression_in_the_unique_key_that_names_the_row_is_told(postgresql: 
     )
     (finding,) = postgresql.findings(add=add)
     assert "the unique key folded (segment_id) of 'member' is computed by lower" in finding.what
+
+
+def test_a_batch_with_a_poor_profile_is_tried(postgresql: Place) -> None:
+    """PostgreSQL takes a short row alone, and no rows of different lengths."""
+    make(postgresql, more=", note text")
+    add = (
+        "INSERT INTO member VALUES {for $x = $batch}"
+        "({segment_id}, '{$x.CustomID}', now(){if $x.note}, '{$x.note}'{end}){autocomma}{end}"
+    )
+    found = [each.what for each in postgresql.findings(add=add) if each.level == "mistake"]
+    assert [what.startswith("in a batch with a profile that has only its key: ") for what in found] == [True], found

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from workers.delivery import decide as table
+from workers.delivery import failures
 from workers.delivery.decide import (
     AskOthers,
     FailedTry,
@@ -143,6 +144,7 @@ def test_only_connecting_opens_the_circuit(kind: ErrorClass) -> None:
 
 def test_the_examples_in_the_docstrings() -> None:
     assert doctest.testmod(table).failed == 0
+    assert doctest.testmod(failures).failed == 0
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 5, 50, 10_000])
