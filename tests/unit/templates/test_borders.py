@@ -127,3 +127,9 @@ def test_a_type_s_name_in_quotes_is_one_too(type_: str) -> None:
 
     assert "after a type's name" in found[0]
     assert compiled(f"SELECT {type_}, '{{lead.x}}', CAST('{{lead.x}}' AS {type_})", "postgresql", batch=False)
+
+
+@pytest.mark.parametrize("literal", ["x'41'", "N'a'", "b'1'", " N'a'", " /* a */ x'41'"])
+def test_a_literal_with_a_prefix_does_not_stand_behind_a_placeholder_either(literal: str) -> None:
+    for place in ("'{lead.x}'", "'a{lead.x}'", "{lead.x} "):
+        assert "directly after a placeholder" in mistakes(f"SELECT {place}{literal}", "mysql", batch=False)[0]
