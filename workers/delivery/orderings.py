@@ -85,7 +85,7 @@ class Orderings:
 
         Raises redis.RedisError.
         """
-        if integration.ordering is not Ordering.CATALOG:
+        if integration.ordering is not Ordering.CATALOG or not integration.batched:
             return integration
         known = self._known.get(integration.key)
         if known is None or known.until <= time.monotonic():
