@@ -171,6 +171,9 @@ class SimulatedSession:
         self._call("move", inside=True)
         self._moves[lane] = to
 
+    def check_deferred(self) -> bool:
+        return False
+
     def commit(self) -> None:
         fate = self._call("commit", inside=True)
         if fate == "commit cut":
@@ -182,9 +185,6 @@ class SimulatedSession:
             raise TargetError(ErrorClass.AMBIGUOUS, "sim unanswered", "the link was lost at COMMIT")
         if fate:
             self._world.after(fate)
-
-    def check_deferred(self) -> bool:
-        return False
 
     def rollback(self) -> None:
         self._call("rollback", inside=True)

@@ -46,7 +46,7 @@ class Candidate(NamedTuple):
     again: bool = False
 
 
-class Asked(NamedTuple):
+class Answers(NamedTuple):
     """What came of it: whether one passed, and how many have answered."""
 
     passed: bool
@@ -74,13 +74,13 @@ class Inquiries:
             self._attempts.discard()
             return (*_unanswered(error, unanswered, turn, ask), False)
         if asked.passed:
-            decided = decide(error, replace(tried, passed=True))
+            decided = decide(error, replace(tried, passed=True, asked=True))
             return error, ask.fault if isinstance(decided, AskOthers) else decided, True
         if not asked.answered:
             return error, ask.unasked, False
         return _nobody_passes(error, asked.answered), ask.fault, False
 
-    def ask(self, turn: Turn, batch: Batch, kind: Kind, error: TargetError) -> Asked:
+    def ask(self, turn: Turn, batch: Batch, kind: Kind, error: TargetError) -> Answers:
         """Whether another profile of the kind passes by itself. Raises TargetError where the target cannot answer."""
         answered, unanswered, ends = 0, None, time.monotonic() + self._patience
         for candidate in self._candidates(turn, batch, kind):
@@ -103,10 +103,10 @@ class Inquiries:
                     continue  # its query came out empty
                 # A target that checks at COMMIT and at no other time has not checked this one.
                 tells = receipt.checked or error.phase is not Phase.COMMIT
-                return Asked(tells, answered + tells)
+                return Answers(tells, answered + tells)
         if unanswered is not None:
             raise unanswered
-        return Asked(passed=False, answered=answered)
+        return Answers(passed=False, answered=answered)
 
     def _candidates(self, turn: Turn, batch: Batch, kind: Kind) -> Iterator[Candidate]:
         lane = turn.lease.segment

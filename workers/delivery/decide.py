@@ -89,6 +89,7 @@ class FailedTry:
     limit       the limit that this batch was cut with
     searching   whether the one at fault is looked for already
     passed      whether others of the same kind passed since it began to fail
+    asked       whether some were just now, and passed
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -99,6 +100,7 @@ class FailedTry:
     limit: int | None = None
     searching: bool = False
     passed: bool = False
+    asked: bool = False
     tolerant: bool = True
 
 
@@ -177,7 +179,8 @@ def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
 def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """The second time-out or lost link on one batch may be its size, or one profile's doing (rule 24).
 
-    One that always times out ends in the quarantine where others pass, and held where that is not known.
+    One that always times out ends in the quarantine where others pass at that very time, and held where that is not
+    known: an outage that begins while the one at fault is looked for is nobody's.
     """
     if tried.attempts == 0:
         return later
@@ -185,7 +188,11 @@ def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
         return Later(later.delay_ms, _half(tried), searching=tried.is_profile)
     if tried.attempts + 1 < UNSURE_TRIES:
         return later
-    return Hold(HoldLevel.LANE) if error.phase is Phase.COMMIT else _whose_fault(tried, Hold(HoldLevel.LANE))
+    fault = Hold(HoldLevel.LANE)
+    if error.phase is Phase.COMMIT or not tried.tolerant or not tried.is_profile:
+        return fault
+    # What passed earlier says little of a target that is slow by now.
+    return SetAside() if tried.asked else AskOthers(fault, fault)
 
 
 _TABLE = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
+from workers.preflight.batch_order import takes_turns
 from workers.preflight.findings import Finding, judge
 from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
@@ -37,6 +38,7 @@ class Examination:
     looked    integrations whose queries were tried
     findings  of all of them
     unread    what could not be looked at, and why
+    notes     what is fine, and good to know
     """
 
     connector: str
@@ -45,6 +47,7 @@ class Examination:
     looked: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> bool:
@@ -99,6 +102,8 @@ class _Look:
     def all(self) -> None:
         for kind, query in self.integration.queries.items():
             self._query(kind, query)
+        if turns := takes_turns(self.session, self.integration):
+            self.into.notes.append(f"integrations.{self.integration.key}: {turns}")
         if self.integration.exactly_once:
             where = f"integrations.{self.integration.key}.exactly_once"
             whats = unfit(self.session, self.integration.key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.integration.preflight.checking import marked
 from workers.connectors.sql.positions import CREATE
@@ -221,3 +221,15 @@ def test_exact_ordering_is_contradicted_by_a_column_that_folds(anywhere: Place) 
     )
     found = anywhere.findings(ordering='"exact"')
     assert ("mistake", "key") in marked(found)
+
+
+def test_that_adds_and_removes_take_turns_is_told_where_the_table_makes_them(anywhere: Place) -> None:
+    def notes(**more: Any) -> list[str]:
+        (found,) = anywhere.check(anywhere.database.connector(), anywhere.database.integration(**more))
+        return found.notes
+
+    assert notes() == []
+    anywhere.database.run("CREATE UNIQUE INDEX second ON member (segment_id, updated)")
+    (told,) = notes()
+    assert told.startswith("integrations.members: a batch's adds and removes run by turns")
+    assert notes(ordering='"exact"') == []

@@ -58,7 +58,15 @@ if bad ~= '' and is_systemic() then return { 'systemic', unpack(redis.call('HGET
 
 record(ARGV, 19)
 
+-- Why it fails and since when, for people: until something of the lane is settled.
+local function note_why()
+  if reason == '' then return end
+  redis.call('HSETNX', key, 'failing', now)
+  redis.call('HSET', key, 'why', code .. ': ' .. reason)
+end
+
 if how == 'again' then
+  note_why()
   local till = now + tonumber(lease_ms)
   redis.call('HSET', key, 'attempts', attempts, 'until', till, 'starts', 1)
   narrow(key, limit, suspect, passed)
@@ -78,6 +86,7 @@ local function untried()
 end
 
 local function failed()
+  note_why()
   lane.retry = now + tonumber(delay_ms)
   redis.call('HSET', key, 'attempts', attempts, 'retry', lane.retry)
   narrow(key, limit, suspect, passed)
