@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import random
 
 from hypothesis import HealthCheck, settings
 
@@ -22,6 +23,19 @@ def examples(wanted: str) -> int:
     if not wanted:
         return FEW
     return int(wanted) if wanted.isdecimal() and int(wanted) > 1 else MANY
+
+
+def draws(few: int, many: int) -> int:
+    """How many random cases a test that draws its own takes: `few`, or with the variable `many` for 1,000 examples."""
+    wanted = os.environ.get(ENVIRONMENT, "")
+    return many * examples(wanted) // MANY if wanted else few
+
+
+def seeded(seed: int) -> tuple[random.Random, int]:
+    """Dice, and the number that makes them again: `seed`, or with the variable another one in each run."""
+    if os.environ.get(ENVIRONMENT, ""):
+        seed = random.randrange(2**32)
+    return random.Random(seed), seed
 
 
 def load_profile() -> None:

@@ -171,6 +171,9 @@ class SimulatedSession:
         self._call("move", inside=True)
         self._moves[lane] = to
 
+    def check_deferred(self) -> bool:
+        return False
+
     def commit(self) -> None:
         fate = self._call("commit", inside=True)
         if fate == "commit cut":

@@ -113,10 +113,6 @@ class Buffer:
         """What the operations held carry that come out of the quarantine."""
         return [operation.retry for operation, _ in self._operations if operation.retry is not None]
 
-    def profiles_after(self, sequence: str, kind: Kind) -> list[Operation]:
-        """Profiles of one kind behind a sequence, whatever becomes of them."""
-        return [o for o, _ in self._operations if o.sequence > sequence and o.kind == kind]
-
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""
         return sum(after < operation.sequence <= up_to for operation, _ in self._operations) if up_to else 0

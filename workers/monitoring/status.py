@@ -14,6 +14,7 @@ from workers.lanes.lease import ROUTE, UPKEEP
 from workers.ledger import health, identity
 from workers.monitoring.ages import looked_s
 from workers.monitoring.consumers import PATIENCE_SECONDS, Asked, Consumers, QueueStatus, ask
+from workers.monitoring.intake import needs_of_intake
 from workers.monitoring.needs import needs, notes
 from workers.monitoring.server import read_server
 from workers.monitoring.states import IntegrationStatus, read_integration
@@ -110,6 +111,7 @@ def read(
     status = _read(redis, keys, now, asked, counts, unread, before)
     background = _background(redis, keys, now, asked.trouble)
     status.needs.extend(needs(status, background, many, now))
+    status.needs.extend(needs_of_intake(redis, keys, status.intake.events))
     status.notes.extend(notes(status, many))
     return status
 

@@ -20,10 +20,24 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from workers.templates.allowance import is_counted
 from workers.templates.commas import always_writes, comma_tail, may_be_blank
 from workers.templates.expression_code import Expressions, Names, Part, Placeholders, Target, Variables
 from workers.templates.literals import number_list, text_list
-from workers.templates.nodes import AutoComma, BatchIn, Expression, Field, For, If, Node, Out, Text, fields_of, walk
+from workers.templates.nodes import (
+    AutoComma,
+    BatchIn,
+    Expression,
+    Field,
+    For,
+    If,
+    Node,
+    Out,
+    Text,
+    expressions_in,
+    fields_of,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +48,8 @@ if TYPE_CHECKING:
 
 MAX_JOINED = 100
 """Parts of one f-string; more go in several."""
+MAX_COUNTED = 8
+"""The same where what is written is counted after each."""
 
 
 @dataclass
@@ -47,15 +63,17 @@ class Statement:
 
 def generate(statements: list[Statement], target: Target) -> Render:
     """The function that renders rows and hands each finished statement to its third argument."""
-    return _Generator(target).function(statements)
+    counted = is_counted([node for statement in statements for node in statement.nodes])
+    return _Generator(target, counted=counted).function(statements)
 
 
 class _Generator:
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, *, counted: bool) -> None:
         self._target = target
+        self._counted = counted
         self._names = Names(target)
         self._variables = Variables()
-        self._expressions = Expressions(target, self._names, self._variables)
+        self._expressions = Expressions(target, self._names, self._variables, counted=counted)
         self._placeholders = Placeholders(target, self._names, self._expressions)
         self._head: list[str] = []
         self._lines: list[str] = []
@@ -65,9 +83,11 @@ class _Generator:
         self._items: list[str] = []
 
     def function(self, statements: list[Statement]) -> Render:
+        if self._counted:
+            self._head = ["    spent = Allowance([])"]
         if self._target.one_row:
             nodes = [node for statement in statements for node in statement.nodes]
-            self._head = ["    row = rows[0]", *(f"    {line}" for line in self._row("", nodes))]
+            self._head += ["    row = rows[0]", *(f"    {line}" for line in self._row("", nodes))]
         for statement in statements:
             self._statement(statement)
         source = "\n".join(["def render(rows, segment, send):", *self._head, *self._lines])
@@ -81,6 +101,8 @@ class _Generator:
     def _statement(self, statement: Statement) -> None:
         self._line("out = []")
         self._line("skip = False")
+        if self._counted:
+            self._line("spent.wrote(out)")
         self._nodes(statement.nodes)
         self._flush()
         self._line('text = "" if skip else finish("".join(out)).strip()')
@@ -124,8 +146,11 @@ class _Generator:
 
     def _append(self, parts: list[Part]) -> None:
         codes = list(self._merged(parts))
-        for at in range(0, len(codes), MAX_JOINED):
-            self._line(f"out.append({_joined(codes[at : at + MAX_JOINED])})")
+        most = MAX_COUNTED if self._counted else MAX_JOINED
+        for at in range(0, len(codes), most):
+            self._line(f"out.append({_joined(codes[at : at + most])})")
+            if self._counted:
+                self._line("spent.wrote(out)")
 
     def _merged(self, parts: list[Part]) -> Iterator[str]:
         """Neighbours that are the same for every row are joined once, before all loops."""
@@ -211,18 +236,22 @@ class _Generator:
 
     def _loop(self, node: For) -> None:
         outside = dict(self._variables.local)
-        items = "" if node.items is None else f"pairs({self._expressions.value(node.items)}, {self._field_name(node)})"
+        items = "" if node.items is None else self._items_of(node, node.items)
         index = self._local(node.index) if node.index is not None else "_"
         if node.items is not None:
             self._line(f"for {index}, {self._local(node.variable)} in {items}:")
             self._block(node.body)
         else:
             self._line("for row in rows:" if node.index is None else f"for {index}, row in enumerate(rows):")
-            self._block(node.body, *self._row(node.variable, node.body))
+            self._block(node.body, *self._row(node.variable, node.body), *self._allowance())
         self._variables.local = outside
 
-    def _field_name(self, node: For) -> str:
-        return self._names.constant("") if node.items is None else self._expressions.field_name(node.items)
+    def _items_of(self, node: For, items: Expression) -> str:
+        nodes = 1 + sum(1 for _ in walk(node.body, into_loops=False))
+        return f"spent.rounds({self._expressions.value(items)}, {self._expressions.field_name(items)}, {nodes})"
+
+    def _allowance(self) -> list[str]:
+        return ["spent = Allowance(out)"] if self._counted else []
 
     def _local(self, variable: str) -> str:
         name = self._variables.local[variable] = self._names.new("x")
@@ -230,7 +259,7 @@ class _Generator:
 
     def _row(self, variable: str, nodes: list[Node]) -> list[str]:
         """Reads a row's fields once, however often they are used, and checks the keys that are not just written."""
-        used = Counter(one for value in _expressions_in(nodes) for one in fields_of(value) if one.row == variable)
+        used = Counter(one for value in expressions_in(nodes) for one in fields_of(value) if one.row == variable)
         written = Counter(value for value in _written_in(nodes) if isinstance(value, Field))
         lines = ["p = row[0]"]
         for one in used:
@@ -258,13 +287,3 @@ def _joined(codes: list[str]) -> str:
 
 def _written_in(nodes: list[Node]) -> Iterator[Expression]:
     return (node.expression for node in walk(nodes) if isinstance(node, Out))
-
-
-def _expressions_in(nodes: list[Node]) -> Iterator[Expression]:
-    for node in walk(nodes):
-        if isinstance(node, Out):
-            yield node.expression
-        elif isinstance(node, If):
-            yield from (condition for condition, _ in node.branches)
-        elif isinstance(node, For) and node.items is not None:
-            yield node.items

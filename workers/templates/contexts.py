@@ -15,9 +15,9 @@ from workers.templates.forbidden_names import name_mistake
 from workers.templates.layout import Layout
 from workers.templates.lexer import QUOTE, Lexer, State
 from workers.templates.lists import is_list
-from workers.templates.neighbours import AFTER, JOINING, STRUCTURE, is_structured, settled
+from workers.templates.neighbours import AFTER, AFTER_MINUS, JOINING, PATTERN, STRUCTURE, is_structured, settled
 from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
-from workers.templates.progress import after_name, after_sign, after_word, names_columns
+from workers.templates.progress import after_name, after_sign, after_word, before_pattern, names_columns
 from workers.templates.statements import EXECUTES, inner_mistake, verb_mistake
 from workers.templates.whitespace import tidy
 
@@ -32,8 +32,14 @@ MAX_ROUNDS = 20
 
 BARE, VALUE, TEXT = "bare", "value", "text"
 
-MAX_STEPS = 200_000
-"""Nodes walked in all, those of a loop's body once for each walk."""
+MAX_STEPS = 100_000
+"""Nodes walked in all, those of a loop's body once for each walk and for each state that it is walked in."""
+
+MAX_STATES = 100
+"""States that can hold at one place; conditions that follow one another in odd ways would multiply them."""
+
+
+_TOO_MUCH = "too many ways through its loops and conditions; make several queries or fewer conditions"
 
 
 class _TooMuchError(Exception):
@@ -63,7 +69,7 @@ class _Walk:
         try:
             states = self._sequence(nodes, frozenset({State()}), last_round=True)
         except _TooMuchError:
-            self._source.mistake(0, "too many tags in loops in one another; make several queries or fewer conditions")
+            self._source.mistake(0, _TOO_MUCH)
             return self._layout
         for state in states:
             self._check_closed(state)
@@ -79,10 +85,10 @@ class _Walk:
         return self._texts[stretch].place(index) if self._texts else 0
 
     def _sequence(self, nodes: list[Node], states: States, *, last_round: bool) -> States:
-        self._steps += len(nodes)
-        if self._steps > MAX_STEPS:
-            raise _TooMuchError
         for index, node in enumerate(nodes):
+            self._steps += len(states)
+            if self._steps > MAX_STEPS or len(states) > MAX_STATES:
+                raise _TooMuchError
             following = nodes[index + 1] if index + 1 < len(nodes) else None
             previous = nodes[index - 1] if index else None
             if isinstance(node, Text):
@@ -105,7 +111,7 @@ class _Walk:
         return frozenset(self._read_once(node, state) for state in states)
 
     def _read_once(self, node: Text, state: State) -> State:
-        """A loop in a loop is walked many times, mostly in states that were seen before."""
+        # A loop in a loop is walked many times, mostly in states that were seen before.
         known = self._known.get((id(node), state))
         if known is None:
             self._text = node
@@ -145,7 +151,8 @@ class _Walk:
 
     def sign(self, sign: str, state: State) -> State:
         """Notes how far the statement has come."""
-        return state._replace(progress=after_sign(sign, state.progress))
+        progress = after_sign(sign, state.progress)
+        return state._replace(progress=before_pattern(progress) if sign in self._dialect.matching else progress)
 
     def semicolon(self, at: int, state: State) -> None:
         """Notes a statement's end."""
@@ -185,7 +192,7 @@ class _Walk:
             return False
         quote = node.quote
         closed = following.text.startswith(quote) and not following.text.startswith(quote * 2)
-        if not closed or not all(state.fresh for state in states):
+        if not (closed and all(state.fresh for state in states)):
             return False
         previous.cut_right = len(previous.text) - next(iter(states)).opened[1]
         following.cut_left = len(quote)
@@ -201,42 +208,36 @@ class _Walk:
     def _bare(self, node: Out | BatchIn, states: States, what: str, following: Node | None = None) -> States:
         for state in states:
             if state.tail in JOINING:
-                self._source.mistake(
-                    node.place, f"{what} directly after {JOINING[state.tail]}: put a blank between them"
-                )
+                joined = f"{what} directly after {JOINING[state.tail]}: put a blank between them"
+                self._source.mistake(node.place, joined)
             if state.start:
                 self._source.mistake(node.place, f"{what} cannot begin a statement")
+            if state.tail == "-" and isinstance(node, Out) and node.constant:
+                self._source.mistake(node.place, f"{what} {AFTER_MINUS}")
         self._check_neighbours(node, {state.last for state in states} - settled(following), what)
         self._warn_of_contents(node, states)
         written = (self.sign(QUOTE, state) for state in states)
         return frozenset(state._replace(tail=QUOTE, last="holds", start=False, fresh=False) for state in written)
 
     def _check_neighbours(self, node: Out | BatchIn, last: set[str], what: str) -> None:
-        for kind in sorted(last):
-            if kind in AFTER:
-                self._source.mistake(node.place, f"{what} after {AFTER[kind]}")
-            elif kind == "pattern":
-                self._warn_of_pattern(node, what)
-
-    def _warn_of_pattern(self, node: Out | BatchIn, what: str) -> None:
-        self._source.warn(node.place, f"{what} in a pattern: `%`, `_` and the like in the data match anything")
+        for kind in sorted(last & AFTER.keys()):
+            self._source.mistake(node.place, f"{what} after {AFTER[kind]}")
 
     def _warn_of_contents(self, node: Out | BatchIn, states: States) -> None:
         """What the text itself means to the function or the type that reads it."""
-        if any(state.progress.pattern for state in states):
-            self._warn_of_pattern(node, "a placeholder")
+        if any(state.progress.in_pattern for state in states):
+            self._source.warn(node.place, PATTERN)
         if not isinstance(node, Out) or node.context != TEXT:
             return
-        for stretch, index in {state.opened for state in states}:
-            if is_structured(node, self._texts[stretch].text[index + 1 :]):
-                self._source.warn(node.place, STRUCTURE)
+        opened = {state.opened for state in states}
+        if any(is_structured(node, self._texts[stretch].text[index + 1 :]) for stretch, index in opened):
+            self._source.warn(node.place, STRUCTURE)
 
     def _list(self, node: BatchIn, states: States) -> States:
         region = next(iter(states)).region
         if region is not None:
-            self._source.mistake(
-                node.place, f"{{batch_in}} writes literals of its own and cannot stand inside {region.name}"
-            )
+            what = f"{{batch_in}} writes literals of its own and cannot stand inside {region.name}"
+            self._source.mistake(node.place, what)
             return states
         return self._bare(node, states, "{batch_in}")
 

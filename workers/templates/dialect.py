@@ -31,6 +31,7 @@ class Dialect:
     plain           words after which a literal is a value by itself, where any other word makes a type's name: `citext
                     '…'`; empty where only `typed` do
     typed           words after which a literal is part of a type: `DATE '…'`
+    matching        signs before a pattern, beside LIKE
     units           whether INTERVAL takes any value before its unit, NULL included
     verbs           words that a statement may begin with
     nowhere         words that may stand nowhere in a statement -> why
@@ -51,7 +52,10 @@ class Dialect:
     whole           the least and the greatest whole number that is read as it is written; None where all are
     groups          groups of nine digits in the longest number, before and after its point each for itself
     significant     digits of the longest number; more are cut off
+    decimals        digits behind the point of the longest number; more are cut off
+    smallest, largest  the powers of ten of the least and the greatest number with a fraction
     doubles         whether a number with a fraction is read as a double
+    exponents       whether a number with an exponent is read as a double
     expanded        characters up to which a number is written without its exponent, with which it would be read as
                     a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
@@ -68,6 +72,7 @@ class Dialect:
     introducers: bool = False
     typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
     plain: frozenset[str] = frozenset()
+    matching: str = ""
     units: bool = False
     verbs: frozenset[str] = _VERBS
     nowhere: Mapping[str, str] = field(default_factory=dict)
@@ -89,7 +94,11 @@ class Dialect:
     whole: tuple[int, int] | None = None
     groups: int = sys.maxsize
     significant: int = sys.maxsize
+    decimals: int = sys.maxsize
+    smallest: int = -sys.maxsize
+    largest: int = sys.maxsize
     doubles: bool = False
+    exponents: bool = False
     expanded: int = 0
     nul: str | None = None
     one_batch: bool = False

@@ -33,12 +33,18 @@ _SLASHES = (
 )
 _TAGGED_QUOTE = (_TAGGED, "`$…$` quotes are not known to {dialect}; write a literal in single quotes")
 _LONE_DOLLAR = ("\\$(?!" + _TAG + ")", "a lone `$`: in {dialect} it opens a $…$ literal, which ends in the same $…$")
+_GLUED_QUOTE = (
+    "[0-9][A-Za-z0-9_$\x80-\U0010ffff]*(?=['\"`])",
+    "a quote directly after a number and its letters: databases differ in where the number ends; put a blank between",
+)
 _GLUED_DOLLAR = (r"[0-9][A-Za-z0-9_]*\$", "`$` directly after a number: put a blank between them")
 _PARAMETER = (
-    r"\?|[:@#](?=[A-Za-z0-9_$:(\x80-\U0010ffff])|\$",
+    r"\?|[:@#](?=[A-Za-z0-9_$:(\x80-\U0010ffff]|\Z)|\$",
     "a parameter of {dialect}, which takes what follows in brackets for a part of its name; write the value itself",
 )
 _LITERAL = ("'", quoted("a literal", "'"))
+_DIGITS = ("[xXbB]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN, doubles=False))
+"""It ends at the first quote, doubled or not, for only digits stand in it."""
 _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
 MYSQL = Dialect(
@@ -50,11 +56,14 @@ MYSQL = Dialect(
         (r"--\Z", "`--` directly before a tag or the end is no comment in mysql: put a blank after it"),
         (r"/\*\+(?!(?:(?!\*/).)*\*/)", "a hint is closed before the next tag: what is in it must be known"),
         (r"/\*\+(?=(?:(?!\*/).)*(?i:set_var))", f"SET_VAR cannot stand in a query: {_SESSION}"),
+        (r"/\*\+(?=(?:(?!\*/).)*['\"`])", "a quote in a hint: versions differ in whether `*/` between quotes ends it"),
         _SLASHES,
         _TAGGED_QUOTE,
+        _GLUED_QUOTE,
     ),
     regions=(
-        ("[nNxXbB]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
+        ("[nN]'", quoted("a literal with a prefix", "'", escapes=True, refuse=WRITE_PLAIN)),
+        _DIGITS,
         ('[nNxXbB]"', quoted("a literal with a prefix", '"', escapes=True, refuse=WRITE_PLAIN)),
         ("@'", quoted(VARIABLE, "'", escapes=True, refuse=IN_IDENTIFIER)),
         ('@"', quoted(VARIABLE, '"', escapes=True, refuse=IN_IDENTIFIER)),
@@ -67,6 +76,8 @@ MYSQL = Dialect(
     introducers=True,
     expanded=67,  # 65 digits, a sign and a point
     groups=9,  # of a longer one MySQL makes 65 nines, or drops what is behind its point
+    decimals=30,
+    exponents=True,
     nul="\\0",
 )
 
@@ -86,15 +97,18 @@ POSTGRESQL = Dialect(
         _SLASHES,
         _LONE_DOLLAR,
         _GLUED_DOLLAR,
+        _GLUED_QUOTE,
     ),
     regions=(
         (_TAGGED, tagged),
         (r"[eE]'", quoted("an E'…' literal", "'", escapes=True, refuse=WRITE_PLAIN)),
-        (r"(?:[nNbBxX]|[uU]&)'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        (r"(?:[nN]|[uU]&)'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        _DIGITS,
         (r'(?:[uU]&)?"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES)),
         _LITERAL,
     ),
     plain=frozenset(_PLAIN),
+    matching="~",
     typed=frozenset({"date", "time", "timestamp", "interval"}),
     offset=True,
 )
@@ -102,9 +116,9 @@ POSTGRESQL = Dialect(
 SQLITE = Dialect(
     name="sqlite",
     line_comments=r"--",
-    refused=(_SLASHES, _TAGGED_QUOTE, _PARAMETER),
+    refused=(_SLASHES, _TAGGED_QUOTE, _GLUED_QUOTE, _PARAMETER),
     regions=(
-        (r"[xX]'", quoted("an x'…' literal", "'", refuse=WRITE_PLAIN)),
+        _DIGITS,
         _LITERAL,
         _DOUBLE_QUOTED,
         ("`", quoted(IDENTIFIER, "`", refuse=IN_IDENTIFIER)),
@@ -129,7 +143,7 @@ MSSQL = Dialect(
     name="mssql",
     line_comments=r"--",
     word=WORD.replace("$", "$@#"),
-    refused=(_SLASHES, _TAGGED_QUOTE),
+    refused=(_SLASHES, _TAGGED_QUOTE, _GLUED_QUOTE),
     regions=(
         (r"[nN]?'", quoted("a literal", "'")),
         _DOUBLE_QUOTED,
@@ -150,6 +164,7 @@ MSSQL = Dialect(
     false="0",
     moment="CAST(N'{text}' AS datetime2(6))",
     digits=38,
+    exponents=True,
     one_batch=True,
 )
 
@@ -157,7 +172,12 @@ ORACLE = Dialect(
     name="oracle",
     line_comments=r"--",
     word=WORD.replace("$", "$#"),
-    refused=(_SLASHES, _TAGGED_QUOTE, (r"[nN]?[qQ]'\Z", f"a q'…' literal cannot hold a tag; {WRITE_PLAIN}")),
+    refused=(
+        _SLASHES,
+        _TAGGED_QUOTE,
+        _GLUED_QUOTE,
+        (r"[nN]?[qQ]'\Z", f"a q'…' literal cannot hold a tag; {WRITE_PLAIN}"),
+    ),
     regions=(
         (r"[nN]?[qQ]'.", q_quoted),
         (r"[nNuU]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
@@ -175,6 +195,8 @@ ORACLE = Dialect(
     false="0",
     moment="TIMESTAMP '{text}'",
     significant=38,
+    smallest=-130,
+    largest=125,
 )
 
 CLICKHOUSE = Dialect(
@@ -185,11 +207,15 @@ CLICKHOUSE = Dialect(
         _LONE_DOLLAR,
         _GLUED_DOLLAR,
         (r"\#(?![ !])", "a lone `#`: some versions begin a comment with it; use {{* … *}} for one of the template"),
-        (r"//[^\n]*['\"`]", "a quote in a `//` comment: older versions do not know these comments; use {{* … *}}"),
+        _GLUED_QUOTE,
+        (
+            r"//(?=\*|[^\n]*(?:['\"`]|/\*|\Z))",
+            "a quote, a `/*` or a tag in a `//` comment: older versions do not know these comments; use {{* … *}}",
+        ),
     ),
     regions=(
         (_TAGGED, tagged),
-        (r"[xXbB]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
+        _DIGITS,
         ("'", quoted("a literal", "'", escapes=True)),
         ('"', quoted(IDENTIFIER, '"', escapes=True, refuse=IN_DOUBLE_QUOTES)),
         ("`", quoted(IDENTIFIER, "`", escapes=True, refuse=IN_IDENTIFIER)),

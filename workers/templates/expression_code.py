@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.templates import functions, values
+from workers.templates.allowance import Allowance
 from workers.templates.contexts import BARE, TEXT, VALUE
 from workers.templates.dates import MAX_TIMES, clock, zone
 from workers.templates.lexer import Lexer
@@ -99,9 +100,9 @@ class Names:
             "at_most": values.at_most,
             "contains": values.contains,
             "pick": values.pick,
-            "pairs": values.pairs,
+            "Allowance": Allowance,
             "key_text": values.key_text,
-            "segment_id": segment_id,
+            "segment_id": lambda text: segment_id(text, dialect),
             "instant": instant,
             "moment": lru_cache(MAX_TIMES)(lambda us: moment(dialect, target.timezone, instant(us))),
             "finish": finisher(dialect),
@@ -140,10 +141,18 @@ class Variables:
 class Expressions:
     """Makes code of expressions."""
 
-    def __init__(self, target: Target, names: Names, variables: Variables) -> None:
+    def __init__(self, target: Target, names: Names, variables: Variables, *, counted: bool) -> None:
         self._target = target
         self._names = names
         self._variables = variables
+        self._counted = counted
+
+    def read(self, value: Expression) -> str:
+        """Code that gives the expression's value, all of which is going to be read."""
+        code = self.value(value)
+        if not self._counted or isinstance(value, (Const, Meta)):
+            return code
+        return f"spent.reading({code}, {self.field_name(value)})"
 
     def value(self, value: Expression) -> str:
         """Code that gives the expression's value."""
@@ -163,7 +172,7 @@ class Expressions:
     def condition(self, value: Expression) -> str:
         """Code that gives True or False."""
         if isinstance(value, Compare):
-            left, right = self.value(value.left), self.value(value.right)
+            left, right = self.read(value.left), self.read(value.right)
             return f"({_COMPARISONS[value.operator].format(left, right, self.field_name(value))})"
         if isinstance(value, Logic):
             return "(" + f" {value.operator} ".join(self.condition(part) for part in value.parts) + ")"
@@ -195,10 +204,10 @@ class Expressions:
 
     def _call(self, value: Call) -> str:
         if value.name in functions.PLAIN:
-            arguments = ", ".join(self.value(argument) for argument in value.arguments)
+            arguments = ", ".join(self.read(argument) for argument in value.arguments)
             return f"{value.name}({arguments}, {self.field_name(value)})"
         made = self._date(value) if value.name == "date" else self._jsonpath(value)
-        return f"{self._names.bind('f', made)}({self.value(value.arguments[0])}, {self.field_name(value)})"
+        return f"{self._names.bind('f', made)}({self.read(value.arguments[0])}, {self.field_name(value)})"
 
     def _date(self, value: Call) -> functions.Bound:
         pattern, *named = _texts(value)
@@ -269,7 +278,7 @@ class Placeholders:
         return [*tests, f"{name}.isascii()"] if self._dialect.lookalikes else tests
 
     def _written(self, node: Out, value: Expression) -> str:
-        code, name = self._expressions.value(value), self._expressions.field_name(value)
+        code, name = self._expressions.read(value), self._expressions.field_name(value)
         return f"{self._names.bind('w', self._writer(node, value))}({code}, {name})"
 
     def _writer(self, node: Out, value: Expression) -> Writer:

@@ -44,7 +44,7 @@ _RUNS_TEXT = (
 
 _PROCEDURES = (
     "sp_executesql|sp_(?:prep)?exec(?:rpc)?|sp_prepare|sp_execute|sp_execute_external_script|sp_sqlexec"
-    "|sp_cursor\\w*|sp_msforeach\\w+|sp_oa\\w+"
+    "|sp_cursor\\w*|sp_msforeach\\w+|sp_oa\\w+|sp_send_dbmail|sp_(?:add|update)_job\\w*|sp_start_job"
 )
 
 _FORBIDDEN = MappingProxyType(

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 WORD = "w"
 QUOTE = "'"
 
-_PATTERNS = frozenset({"like", "ilike", "rlike", "regexp", "glob", "similar"})
 _QUOTES = "'\"`"
 _GLUE = {"-": "-", "/": "*/", "&": _QUOTES, "@": _QUOTES, "#": "! ", "]": "]"}
 """Signs -> what would make another token of them."""
@@ -38,7 +37,7 @@ class State(NamedTuple):
     region   the literal, identifier or comment it is in; None outside of all
     tail     what the text ends in: WORD, QUOTE (a literal's end), a sign, or "" (a blank, bracket or comma)
     last     the last token, where it matters: "literal", "holds" (a literal with a placeholder), "escape" (a
-             prefixed literal), "typed" (DATE, TIMESTAMP, …), "introducer" (_utf8mb4), "pattern" (LIKE), else ""
+             prefixed literal), "typed" (DATE, TIMESTAMP, …), "introducer" (_utf8mb4), else ""
     start    whether the statement has not begun yet: only blanks and comments so far
     fresh    whether the region was opened by the very last character
     touched  whether the region's quote stood directly after a word
@@ -151,8 +150,6 @@ class Lexer:
     def _last(self, word: str, state: State) -> str:
         if self._dialect.introducers and word.startswith("_"):
             return "introducer"
-        if word in _PATTERNS or (word == "to" and state.last == "pattern"):  # SIMILAR TO
-            return "pattern"
         if word == "interval" and self._dialect.units:
             return word
         if self._dialect.plain:
@@ -170,7 +167,7 @@ class Lexer:
             )
         if state.last == "escape" and not region.refuse:
             listener.mistake(match.start(), "a literal directly after a prefixed one would join it; write one literal")
-        if state.last == "holds" and not region.refuse:
+        if state.last == "holds" and region.name != IDENTIFIER:
             listener.mistake(
                 match.start(), "a literal directly after a placeholder; put a comma or an operator between"
             )
@@ -213,7 +210,7 @@ class Lexer:
         if region.escapes and text[end] == "\\":
             listener.mistake(end, "a backslash directly before a tag would escape what the tag writes; write it twice")
             return end + 1, state._replace(fresh=False)
-        return end + len(region.close or ""), _closed(state, region)
+        return end + len(region.close or ""), _closed(state, region, names_types=bool(self._dialect.plain))
 
     def _check_lookalikes(self, text: str, at: int, end: int, listener: Listener) -> None:
         for index, character in enumerate(text[at:end] if self._dialect.lookalikes else "", at):
@@ -266,12 +263,12 @@ class _Nobody:
 _NOBODY = _Nobody()
 
 
-def _closed(state: State, region: Region) -> State:
+def _closed(state: State, region: Region, *, names_types: bool) -> State:
     if region.comment:
         return state._replace(region=None, tail="", fresh=False, opened=(0, 0))
     last = "holds" if state.holds else "escape" if region.refuse else "literal"
     if region.name == IDENTIFIER:
-        last = ""
+        last = "typed" if names_types else ""  # "my type" '…'
     return State(None, "]" if region.close == "]" else QUOTE, last, start=False, progress=state.progress)
 
 

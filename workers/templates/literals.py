@@ -12,13 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
-from math import ceil
 from typing import TYPE_CHECKING
 
+from workers.templates.bare_numbers import bare_number
 from workers.templates.functions import number
 from workers.templates.model import BAD_KEY, BAD_VALUE, RowProblem
-from workers.templates.values import Instant, digits_of, is_number, key_text, key_value, text_of
+from workers.templates.values import Instant, is_number, key_text, key_value, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,16 +31,6 @@ Writer = Callable[[object, str], str]
 QUICK = 10**18
 """Integers below are written without further ado."""
 
-DOUBLES_DIGITS = 15
-"""Every double holds as many, and not every one more."""
-
-MOST_DECIMALS = 30
-"""What MySQL reads of a decimal literal after the point."""
-
-GROUP = 9
-"""Digits in a word of MySQL's decimals; the point stands between two."""
-
-_WHOLE = re.compile(r"-?[0-9]+", re.ASCII)
 _ORACLE_LITERAL = re.compile(
     r"""--[^\n]*+|/\*(?:(?!\*/).)*+\*/|"[^"]*+"|[qQ]'(?:\[.*?\]|\{.*?\}|\(.*?\)|<.*?>|(?P<mark>.).*?(?P=mark))'"""
     r"""|'(?P<text>(?:[^']|'')*+)'""",
@@ -51,9 +40,13 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,19}", re.ASCII)
 _LEAST, _MOST = -(2**63), 2**64 - 1
 
 
-def segment_id(text: str) -> int | str:
-    """A segment's id: a number where it is one of 64 bits in its plain spelling, else the text."""
-    if _INTEGER.fullmatch(text) and _LEAST <= int(text) <= _MOST:
+def segment_id(text: str, dialect: Dialect) -> int | str:
+    """A segment's id: a number where it is one of 64 bits in its plain spelling, else the text.
+
+    Where the database keeps fewer numbers whole, so are those beyond.
+    """
+    least, most = dialect.whole or (_LEAST, _MOST)
+    if _INTEGER.fullmatch(text) and least <= int(text) <= most:
         return int(text)
     return text
 
@@ -166,7 +159,7 @@ def bare_writer(dialect: Dialect, timezone: tzinfo, *, key: bool) -> Writer:
         if isinstance(value, bool):
             return dialect.true if value else dialect.false
         if is_number(value) or isinstance(value, float):
-            return _number(dialect, value, field)
+            return bare_number(dialect, value, field)
         if isinstance(value, Instant):
             return moment(dialect, timezone, value)
         return literal(value, field)
@@ -198,47 +191,6 @@ def moment(dialect: Dialect, timezone: tzinfo, instant: Instant) -> str:
     return dialect.moment.format(text=instant.text, zone=timezone)
 
 
-def _number(dialect: Dialect, value: object, field: str) -> str:
-    """Negative numbers in brackets, or behind a blank: `1-{$lead.n}` with -5 would begin a comment."""
-    digits = digits_of(value, field)
-    if dialect.expanded and not digits.isdigit():
-        digits = _expanded(digits, dialect)
-    if wrong := _bent(digits, dialect):
-        raise RowProblem(field, BAD_VALUE, wrong)
-    return dialect.negative.format(digits) if digits.startswith("-") else digits
-
-
-def _bent(digits: str, dialect: Dialect) -> str:
-    """What the server would silently make another number of, as what was expected instead; "" where it would not."""
-    if len(digits) > dialect.digits:
-        return f"expected a number of at most {dialect.digits} characters"
-    whole = _WHOLE.fullmatch(digits) is not None
-    if whole and dialect.whole and not dialect.whole[0] <= int(digits) <= dialect.whole[1]:
-        return "expected a whole number of 64 bits (in quotes it may be greater)"
-    if "e" not in digits.lower() and _groups(digits) > dialect.groups:
-        return f"expected at most {GROUP * dialect.groups} digits (in quotes there may be more)"
-    if not whole and dialect.doubles and Decimal(repr(float(digits))) != Decimal(digits):
-        return "expected a number that a double holds exactly enough to give it back (in quotes any may stand)"
-    if len(digits) > dialect.significant and len(Decimal(digits).as_tuple().digits) > dialect.significant:
-        return f"expected a number of at most {dialect.significant} digits (in quotes there may be more)"
-    return ""
-
-
-def _groups(digits: str) -> int:
-    before, _, after = digits.lstrip("-").partition(".")
-    return ceil(len(before) / GROUP) + ceil(len(after) / GROUP)
-
-
-def _expanded(digits: str, dialect: Dialect) -> str:
-    """Without its exponent, where a double would lose digits and the server's decimals hold them all."""
-    number = Decimal(digits)
-    if len(number.as_tuple().digits) <= DOUBLES_DIGITS:
-        return digits
-    plain = format(number, "f")
-    fits = len(plain) <= dialect.expanded and len(plain.partition(".")[2]) <= MOST_DECIMALS
-    return plain if fits else digits
-
-
 def text_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
     """Distinct text literals for IN, in the order of the batch."""
     literal, read = Quoting(dialect, "'").literal, key_reader(dialect)
@@ -261,7 +213,9 @@ def number_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
     """Distinct numbers for IN, in the order of the batch."""
 
     def numbers(values: Iterable[object], field: str) -> str:
-        return ",".join(dict.fromkeys([_number(dialect, number(key_value(v, field), field), field) for v in values]))
+        return ",".join(
+            dict.fromkeys([bare_number(dialect, number(key_value(v, field), field), field) for v in values])
+        )
 
     return numbers
 

@@ -30,15 +30,19 @@ AFTER = {
 _UNIT = re.compile(
     r"'?[ \t\n]+(?:(?:nano|micro|milli)?second|minute|hour|day|week|month|quarter|year)s?\b", re.IGNORECASE
 )
-_STRUCTURE = re.compile(r"\s*(?:\{|\[\s*(?:[\[{\"]|\Z))")
-"""How JSON begins, and PostgreSQL's arrays; `[VIP] …` is a text."""
+_STRUCTURE = re.compile(
+    r"""\s*(?:\{|\[\s*(?:[\[{"]|\Z)|<[A-Za-z?!]|(?:strict\s+|lax\s+)?\$(?:\.[A-Za-z"*.]|\.\Z|\[|\s*\?))"""
+)
+"""How JSON begins, PostgreSQL's arrays, XML and a path into JSON; `[VIP] …` and `$5` are texts."""
 
 _HARMLESS = frozenset({"json", "number", "md5", "sha256", "date"})
 """Functions whose result holds no quote and no brace, or is JSON already."""
 
+PATTERN = "a placeholder in a pattern: `%`, `_` and the like in the data match anything"
+AFTER_MINUS = "directly after a `-`: a negative number would begin a comment"
 STRUCTURE = (
-    "a part of JSON or of an array: quotes, commas and braces in the data change what it says; write {json …} without "
-    "quotes around it, or put it together with the database's own functions"
+    "a part of JSON, of XML, of an array or of a path: quotes, commas, brackets and braces in the data change what it "
+    "says; write {json …} without quotes around it, or put it together with the database's own functions"
 )
 
 

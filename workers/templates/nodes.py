@@ -207,3 +207,14 @@ def walk(nodes: list[Node], *, into_loops: bool = True) -> Iterator[Node]:
                 yield from walk(body, into_loops=into_loops)
         elif isinstance(node, For) and into_loops:
             yield from walk(node.body)
+
+
+def expressions_in(nodes: list[Node]) -> Iterator[Expression]:
+    """The expressions of all tags: what is written, asked for and gone over."""
+    for node in walk(nodes):
+        if isinstance(node, Out):
+            yield node.expression
+        elif isinstance(node, If):
+            yield from (condition for condition, _ in node.branches)
+        elif isinstance(node, For) and node.items is not None:
+            yield node.items

@@ -18,8 +18,25 @@ _MODIFIERS = frozenset(
 )
 """Words between INSERT, MERGE or REPLACE and its INTO."""
 
-_MATCHERS = ("regexp", "regex", "match", "multimatch", "like", "ilike", "notlike", "notilike")
+_MATCHERS = (
+    *("regexp", "regex", "match", "multimatch", "like", "ilike", "notlike", "notilike"),
+    *("replaceregexp", "extract", "countmatches"),
+)
 """How functions begin whose later values are patterns."""
+
+_PATTERNS = frozenset({"like", "ilike", "rlike", "regexp", "glob", "similar", "against"})
+"""Words before a pattern, be it in brackets or not."""
+_PATTERNS_FIRST = frozenset({"patindex", "splitbyregexp"})
+"""Functions whose first value is a pattern."""
+
+_ENDS_PATTERN = frozenset(
+    (
+        *("and", "or", "xor", "then", "when", "else", "end", "escape", "is", "in", "between", "as", "do", "on", "for"),
+        *("where", "group", "having", "order", "limit", "offset", "fetch", "returning", "window", "set", "values"),
+        *("union", "except", "intersect", "minus", "select", "from", "into", "join", "left", "inner", "cross"),
+    )
+)
+"""Words that stand behind a pattern, and in none."""
 
 _KEPT = frozenset({*_LISTED, "update", "log", "values", "in"})
 _BECOMES = {("in", "("): "in(", ("target", "."): "into"}
@@ -41,6 +58,7 @@ class Progress(NamedTuple):
     selects   whether the statement's own SELECT has begun
     matcher   depth of the brackets in which a pattern is matched, 0 outside of all
     pattern   whether its first value is over, so that a pattern follows
+    operand   1 more than the depth of the brackets in which what stands behind LIKE or its like is read, 0 outside
     """
 
     alter: str = ""
@@ -52,6 +70,12 @@ class Progress(NamedTuple):
     selects: bool = False
     matcher: int = 0
     pattern: bool = False
+    operand: int = 0
+
+    @property
+    def in_pattern(self) -> bool:
+        """Whether what is read here is a part of a pattern."""
+        return self.pattern or self.operand > 0
 
 
 def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -> Progress:
@@ -68,6 +92,7 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
         into=_into(word, read, is_verb=is_verb, called=called),
         set=word == "update" or (read.set and word != "set"),
         selects=read.selects or (word == "select" and verb != "with" and read.depth == 0),
+        operand=_operand(word, read, called=called),
     )
 
 
@@ -75,7 +100,7 @@ def after_sign(sign: str, read: Progress) -> Progress:
     """The progress after a sign, a literal or a placeholder."""
     previous = _BECOMES.get((read.previous, sign), sign if sign in ("(", ",") else "")
     into = read.into if read.into in ("top", "many", "output") else ""
-    depth, matcher, pattern = read.depth, read.matcher, read.pattern
+    depth, matcher, pattern, operand = read.depth, read.matcher, read.pattern, read.operand
     if sign == "(":
         depth = min(depth + 1, MOST_DEPTH)
         if read.previous == "match" and not matcher:
@@ -84,10 +109,17 @@ def after_sign(sign: str, read: Progress) -> Progress:
         depth = max(depth - 1, 0)
         if depth < matcher:
             matcher, pattern = 0, False
+        operand = operand if depth + 1 >= operand else 0
         into = "verb" if into == "top" else into
-    elif sign == "," and depth == matcher and matcher:
-        pattern = True
-    return read._replace(previous=previous, into=into, depth=depth, matcher=matcher, pattern=pattern)
+    elif sign == ",":
+        pattern = pattern or (depth == matcher and matcher > 0)
+        operand = operand if depth + 1 > operand else 0
+    return read._replace(previous=previous, into=into, depth=depth, matcher=matcher, pattern=pattern, operand=operand)
+
+
+def before_pattern(read: Progress) -> Progress:
+    """The progress before what is a pattern."""
+    return read._replace(operand=read.depth + 1)
 
 
 def _begins_main(word: str, read: Progress) -> bool:
@@ -111,6 +143,13 @@ def _previous(word: str, read: Progress, *, called: bool | None) -> str:
     if called is not False and word.startswith(_MATCHERS):
         return "match"
     return word if word in _KEPT else ""
+
+
+def _operand(word: str, read: Progress, *, called: bool | None) -> int:
+    in_brackets = called is True
+    if word in _PATTERNS or (word == "match" and not in_brackets) or (word in _PATTERNS_FIRST and in_brackets):
+        return read.depth + 1 + in_brackets
+    return 0 if word in _ENDS_PATTERN and read.depth < read.operand else read.operand
 
 
 def _into(word: str, read: Progress, *, is_verb: bool, called: bool | None) -> str:

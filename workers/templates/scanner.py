@@ -22,7 +22,11 @@ MAX_MISTAKES = 50
 """Mistakes that are told of one query."""
 
 _TAG = re.compile(r"\{[ \t\n]*(?=[$*]|[^\W\d_])")
-_SIGNED = re.compile(r"\{[ \t\n]*(?P<sign>[!?&|+~^=<>@%(.:-]{1,3})[ \t\n]*(?:\$[^\W\d]|lead[ \t\n]*[.\[])")
+_SIGNED = re.compile(
+    r"\{[ \t\n]*(?P<sign>(?:[!?&|+~^=<>@%(.:;/#`-]|[^\w\x00-\x7f]){1,9})[ \t\n]*"
+    r"(?:\$[^\W\d]|lead[ \t\n]*[.\[]|(?:segment_id|segment_name|event_time|sequence|for|if|elseif|else|end|autocomma"
+    r"|batch_in)\b)"
+)
 """What looks like a tag that begins with a sign: to the database it would be text, without anyone's word."""
 
 _END_LITERAL = re.compile(r"\{[ \t\n]*end[ \t\n]*\}")

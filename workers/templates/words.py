@@ -10,13 +10,21 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_CALLED = re.compile(r"(?:[ \t\n]|/\*(?:(?!\*/).)*+\*/|(?:--|#)[^\n]*+\n)*+(?:(?P<opened>\()|(?P<end>\Z))", re.DOTALL)
+_CALLED = re.compile(
+    r"(?:[ \t\n]|/\*(?:(?!\*/).)*+(?:\*/|\Z)|(?:--|#)[^\n]*+(?:\n|\Z))*+(?:(?P<opened>\()|(?P<end>\Z))", re.DOTALL
+)
+_AHEAD = 1_000
+"""Characters that are looked at behind a word, so that many words cost no more than their length."""
+
 _DOTLESS = str.maketrans("\u0131", "i")
 
 
 def is_called(text: str, at: int) -> bool | None:
-    """Whether a bracket follows at `at`, behind blanks and comments; None where only what follows the text knows."""
-    match = _CALLED.match(text, at)
+    """Whether a bracket follows at `at`, behind blanks and comments; None where only what follows the text knows.
+
+    Where it ends in a comment, too, in which a tag may stand.
+    """
+    match = _CALLED.match(text, at, at + _AHEAD)
     if match is None:
         return False
     return True if match["opened"] else None
@@ -35,11 +43,11 @@ def _is_odd(character: str) -> bool:
 
 
 def named(text: str) -> str:
-    """What a name is looked up by: without case, and without accents, which not every collation tells apart."""
+    """What a name is looked up by: without case, accents and what does not show, which some collations pass over."""
     if text.isascii():
         return text.lower()
     plain = unicodedata.normalize("NFKD", text.translate(_DOTLESS))
-    return "".join(one for one in plain if not unicodedata.combining(one)).casefold()
+    return "".join(one for one in plain if unicodedata.category(one)[0] not in "MC").casefold()
 
 
 def odd_mistake(character: str) -> str:

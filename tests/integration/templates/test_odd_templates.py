@@ -6,10 +6,11 @@ a statement that was no syntax error is none. The templates are those that the s
 
 from __future__ import annotations
 
-import os
-import random
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from tests.proof import draws, seeded
 from tests.servers.clickhouse import ClickhouseEngine
 from tests.servers.rows import Database
 from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     Run = Callable[[str], list[Any]]
 
-PROOF = os.environ.get("SEGSYNC_PROOF") == "1"
-TEMPLATES = 100_000 if PROOF else 800
+TEMPLATES = draws(800, 100_000)
+
+pytestmark = pytest.mark.proof
 
 
 def query(source: str, dialect: str) -> Query | None:
@@ -50,8 +52,7 @@ def cells(answer: list[Any], text: str, mark: str) -> list[str]:
 
 def judged(run: Run, dialect: str) -> int:
     """How many templates the server ran, each of them with the value that went in."""
-    seed = random.randrange(2**32) if PROOF else 11
-    dice, ran = random.Random(seed), 0
+    (dice, seed), ran = seeded(11), 0
     for _ in range(TEMPLATES):
         source, text = odd_template(dice), storable(odd_value(dice), dialect)
         found = query(source, dialect)

@@ -78,3 +78,52 @@ def test_no_data_names_a_variable(variable: str) -> None:
 def test_sqlite_gets_no_parameters(parameter: str) -> None:
     """SQLite takes `@a(…)` for one name up to the bracket, a literal in it and what stands in that included."""
     assert "a parameter of sqlite" in mistakes(f"SELECT {parameter}", "sqlite", batch=False)[0]
+    cut = f"{parameter[0]}{{if lead.y}}{{end}}{parameter[1:]}"
+    assert "a parameter of sqlite" in mistakes(f"SELECT {cut}", "sqlite", batch=False)[0]
+
+
+GLUED = ["1e'a'", "1.5E'a'", ".5e'a'", "1dq'[a]'", "1q'[it''s]'", "1e5n'a'", "0x'a'", "1a'b'"]
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("glued", GLUED)
+def test_no_quote_stands_behind_a_number_and_letters(dialect: str, glued: str) -> None:
+    """Older PostgreSQL and Oracle read `1E'…'` as 1 and a literal with a prefix, others as a word and a plain one."""
+    found = mistakes(f"SELECT {glued}, '{{lead.x}}'", dialect, batch=False)
+
+    assert any("a quote directly after a number" in one for one in found), found
+
+
+@pytest.mark.parametrize("hint", ['/*+ QB_NAME("*/") */', "/*+ x '*/' */", "/*+ BKA(`a*/`) */", "/*+ a '*/ /* ' */"])
+def test_no_quote_stands_in_a_hint(hint: str) -> None:
+    """MySQL reads names in quotes there, and so does not see what ends the comment to others."""
+    found = mistakes(f"SELECT {hint} '{{lead.x}}'", "mysql", batch=False)
+
+    assert "a quote in a hint" in found[0]
+    assert compiled("SELECT /*+ BKA(t1) NO_INDEX(a) */ '{lead.x}'", "mysql", batch=False)
+
+
+@pytest.mark.parametrize(
+    "comment", ["//* \n", "// /* \n", "// it's \n", "//{if lead.x}*{end}\n", "// {if lead.x}'{end}\n"]
+)
+def test_what_older_clickhouse_takes_for_no_comment_holds_nothing_that_opens_one(comment: str) -> None:
+    found = mistakes(f"SELECT 1 {comment}, '{{lead.x}}' /* */", "clickhouse", batch=False)
+
+    assert "in a `//` comment" in found[0]
+    assert compiled("SELECT 1 // one\n, '{lead.x}' // two\n", "clickhouse", batch=False)
+
+
+@pytest.mark.parametrize("place", ["p -{lead.n}", "p @a=-{lead.n}", "p 'a', -{number lead.n}"])
+def test_exec_gets_no_number_directly_behind_a_minus(place: str) -> None:
+    """Its values are constants, so that a negative one stands in no brackets: `--5` begins a comment."""
+    found = mistakes(f"EXEC {place}", "mssql", batch=False, allow=frozenset({"call"}))
+
+    assert "directly after a `-`" in found[0]
+
+
+@pytest.mark.parametrize("type_", ['"MyType"', 'a."MyType"', '"a" . b', "bit varying(3)", "interval(3)"])
+def test_a_type_s_name_in_quotes_is_one_too(type_: str) -> None:
+    found = mistakes(f"SELECT {type_} '{{lead.x}}'", "postgresql", batch=False)
+
+    assert "after a type's name" in found[0]
+    assert compiled(f"SELECT {type_}, '{{lead.x}}', CAST('{{lead.x}}' AS {type_})", "postgresql", batch=False)

@@ -23,6 +23,11 @@ def warnings(expression: str, dialect: str = "postgresql") -> list[str]:
         '\'{"a": 1, "b": {lead.x}}\'',
         "' [\"{lead.x}\"]'",
         "'[{lead.x}]'",
+        "'<a b=\"1\">{lead.x}</a>'",
+        "'<?xml version=\"1.0\"?><a>{lead.x}</a>'",
+        "'$.a ? (@.b == \"{lead.x}\")'",
+        "'$.{lead.x}'",
+        "'lax $[*].\"{lead.x}\"'",
         '\'{"a": "{lower lead.x}", "b": 1}\'',
         '\'{"a": "{segment_name}"}\'',
         '\'{"a": {if lead.y}"{lead.x}"{else}null{end}}\'',
@@ -41,6 +46,7 @@ def test_data_in_json_is_warned_of_with_the_remedy(dialect: str, expression: str
         '\'{json lead}\', \'{"a": {json lead.x}, "b": {number lead.n}, "c": "{sha256 lead.x}"}\'',
         '\'{"a": {segment_id}, "at": "{event_time}"}\', \'{lead.x}\'',
         "'[VIP] {lead.x}', '(a) {lead.x}', 'see \"{lead.x}\"', '{lead.x} {}'",
+        "'$5 {lead.x}', '$.50 {lead.x}', '$ {lead.x}', '< {lead.x}', '<{lead.x}>'",
     ],
 )
 def test_what_cannot_change_json_and_what_is_none_is_not_warned_of(expression: str) -> None:
@@ -60,6 +66,25 @@ def test_what_cannot_change_json_and_what_is_none_is_not_warned_of(expression: s
         ("clickhouse", "match(a, {})"),
         ("clickhouse", "notILike(a, {})"),
         ("sqlite", "like(a, {})"),
+        ("sqlite", "like({}, a)"),
+        ("sqlite", "glob({}, a)"),
+        ("sqlite", "a MATCH {}"),
+        ("sqlite", "a GLOB ({})"),
+        ("mysql", "a LIKE concat('%', {}, '%') AND b"),
+        ("mysql", "a LIKE BINARY {}"),
+        ("mysql", "a RLIKE {} OR b"),
+        ("mysql", "MATCH (a, b) AGAINST ({} IN BOOLEAN MODE)"),
+        ("postgresql", "a LIKE '%' || {} ESCAPE '!'"),
+        ("postgresql", "a ILIKE ANY (ARRAY[{}, 'b'])"),
+        ("postgresql", "a ~ {}"),
+        ("postgresql", "a !~* {}"),
+        ("postgresql", "(a ~~ lower({}))"),
+        ("mssql", "PATINDEX({}, a)"),
+        ("mssql", "a NOT LIKE N'%' + {} + '%'"),
+        ("clickhouse", "replaceRegexpAll(a, {}, 'b')"),
+        ("clickhouse", "extractAll(a, {})"),
+        ("clickhouse", "countMatches(a, {})"),
+        ("clickhouse", "splitByRegexp({}, a)"),
     ],
 )
 def test_a_pattern_is_warned_of(dialect: str, pattern: str, place: str) -> None:
@@ -70,7 +95,12 @@ def test_a_pattern_is_warned_of(dialect: str, pattern: str, place: str) -> None:
 
 @pytest.mark.parametrize(
     "expression",
-    ["REGEXP_LIKE({lead.x}, '^a')", "f(REGEXP_LIKE(a, 'b'), {lead.x})", "(a), {lead.x}", "to_char(a, {lead.x})"],
+    [
+        *("REGEXP_LIKE({lead.x}, '^a')", "f(REGEXP_LIKE(a, 'b'), {lead.x})", "(a), {lead.x}", "to_char(a, {lead.x})"),
+        *("a LIKE 'b', {lead.x}", "a LIKE 'b' AND c = {lead.x}", "CASE WHEN a LIKE 'b' THEN {lead.x} END"),
+        *("(a LIKE ('b')) = {lead.x}", "f(a LIKE concat('b', 'c'), {lead.x})", "a ~ 'b' OR c = {lead.x}"),
+        *("1 WHERE a LIKE 'b' ORDER BY {lead.x}", "EXTRACT(day FROM date_trunc('day', {lead.x}))"),
+    ],
 )
 def test_a_text_that_is_matched_is_no_pattern(expression: str) -> None:
     assert warnings(expression) == []

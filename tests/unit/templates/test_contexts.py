@@ -88,6 +88,15 @@ def test_a_segment_id_is_a_number_where_it_is_one(id_: str, bare: str) -> None:
     assert statement == f"DELETE FROM t WHERE a = {bare} AND b = '{id_.replace(chr(39), chr(39) * 2)}'"
 
 
+@pytest.mark.parametrize(
+    ("id_", "bare"), [("9223372036854775807", "9223372036854775807"), ("9223372036854775808", "'9223372036854775808'")]
+)
+def test_a_segment_id_is_a_text_where_the_database_keeps_no_such_number(id_: str, bare: str) -> None:
+    query = compiled("DELETE FROM t WHERE a = {segment_id}", "sqlite", QueryKind.CLEAR)
+
+    assert query.render([], SEGMENT._replace(id=id_)) == [f"DELETE FROM t WHERE a = {bare}"]
+
+
 def test_a_segment_without_a_name_is_null() -> None:
     query = compiled("UPDATE s SET name = '{segment_name}', x = {segment_name}", "mysql", QueryKind.SEGMENT_UPSERT)
 
@@ -148,7 +157,7 @@ def test_a_segment_event_has_the_time_and_sequence_of_its_segment() -> None:
         ("postgresql", "SELECT DATE '{lead.F}'", "1:14: a placeholder after a type's name"),
         ("postgresql", "SELECT U&{lead.F}", "1:10: a placeholder directly after an `&`"),
         ("sqlite", "SELECT [{lead.F}]", "1:9: a placeholder inside an identifier"),
-        ("sqlite", "SELECT x'{lead.F}'", "1:10: a placeholder inside an x'…' literal"),
+        ("sqlite", "SELECT x'{lead.F}'", "1:10: a placeholder inside a literal with a prefix"),
         ("mysql", "SELECT seg_{segment_id}", "1:12: a placeholder directly after a word"),
         ("mysql", "SELECT {lead.F}0", "1:16: '0' directly after a tag"),
         ("mysql", "SELECT {lead.F}'a'", '1:16: "\'" directly after a tag'),

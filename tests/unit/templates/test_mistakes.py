@@ -294,7 +294,12 @@ def test_signs_for_words_are_one_mistake_and_no_more(wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "tag", ["{!$lead.x}", "{ ! $lead.x}", "{!lead.x}", "{-lead.x}", "{($lead.x)}", "{?lead.x}", "{=lead['x']}"]
+    "tag",
+    [
+        *("{!$lead.x}", "{ ! $lead.x}", "{!lead.x}", "{-lead.x}", "{($lead.x)}", "{?lead.x}", "{=lead['x']}"),
+        *("{#$lead.x}", "{/$lead.x}", "{;$lead.x}", "{`$lead.x`}", "{!!!!$lead.x}", "{!segment_id}", "{!if $x}"),
+        *("{/if}", "{#if $lead.x}", "{% for $x = lead.y %}", "{\xa0$lead.x}", "{\u200b$lead.x}", "{-end}"),
+    ],
 )
 def test_a_tag_that_begins_with_a_sign_is_no_text(tag: str) -> None:
     """It would go to the database as it stands, and be stored."""

@@ -1,16 +1,17 @@
 """Random templates and data: a lexer written a second time sees each value whole, in a literal and nowhere else.
 
-A few thousand templates by default; with SEGSYNC_PROOF=1 a million. A failure says its template, data and seed.
+A few thousand templates by default, a million in `make proof`. A failure says its template, data and seed.
 """
 
 from __future__ import annotations
 
-import os
-import random
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.proof import draws, seeded
+from tests.unit.templates.first_reading import FirstReading, Span, marking, unmarked
 from tests.unit.templates.lexers import LEXERS, Token, tokens
 from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
 from tests.unit.templates.rendering import compiled, rows
@@ -19,24 +20,22 @@ from workers.templates import BadRows, Query, SegmentView, TemplateErrors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROOF = os.environ.get("SEGSYNC_PROOF") == "1"
-TEMPLATES = 170_000 if PROOF else 1_500
+TEMPLATES = draws(1_000, 170_000)
 """For each of six dialects."""
 
-VALUES = 100_000 if PROOF else 500
+VALUES = draws(500, 100_000)
 
 JOINT = [token.text for token in tokens("+CAST(N'' AS nvarchar(max))+", "mssql")]
 """What parts a backslash from a line's end in SQL Server: an expression, and no token of the value."""
 
 
-def seen(query: Query, text: str, given: object, items: int, dialect: str) -> list[Token] | None:
-    """The tokens of the statement for a profile with that text everywhere; None where there is no statement."""
-    profile = {"F": text, "G": given, "L": [text] * items}
+def rendered(query: Query, text: str, given: object, items: int) -> list[str] | None:
+    """The statements for a profile with that text everywhere; None where there is none."""
+    profile = {"F": text, "G": given, "L": [text] * items, "N": -5}
     try:
-        statements = query.render(rows(profile), SegmentView("s", text, 0, 1))
+        return query.render(rows(profile), SegmentView("s", text, 0, 1))
     except BadRows:
         return None
-    return [token for statement in statements for token in read(statement, dialect)]
 
 
 def read(statement: str, dialect: str) -> list[Token]:
@@ -52,26 +51,60 @@ def read(statement: str, dialect: str) -> list[Token]:
     return found
 
 
+KINDS = {"name": "name", "variable": "name", "comment": "comment", "broken": "broken", "parameter": "broken"}
+"""What the second lexer calls a token -> what the first does; all others are literals."""
+
+
+def trimmed(kind: str, start: int, end: int, statement: str) -> Span:
+    """Without a prefix and without the line's end, which one of the two counts in and the other does not."""
+    while kind != "comment" and (statement[start].isalnum() or statement[start] in "&@"):
+        start += 1
+    return Span(kind, start, start + len(statement[start:end].rstrip("\n")))
+
+
+def compare(marked: str, dialect: str) -> None:
+    """Both see the same literals, names and comments, and no literal with a value in it is joined to another."""
+    statement, first = unmarked(marked), FirstReading(marked, dialect).spans
+    second = LEXERS[dialect](statement, whole=False)
+    second.tokens()
+    seen = [
+        trimmed(KINDS.get(kind, "literal"), start, end, statement)
+        for kind, start, end in second.spans
+        if kind not in ("word", "sign")
+    ]
+    assert [trimmed(*one[:3], statement) for one in first] == seen
+    kinds = [(KINDS.get(one.kind, one.kind), MARK in one.text) for one in second.found if one.kind != "comment"]
+    for (kind, holds), (next_kind, next_holds) in pairwise(kinds):
+        apart = {kind, next_kind} & {"name", "word", "sign"} or not (holds or next_holds)
+        assert apart, "a literal beside one that holds a value"
+
+
 def check(query: Query, text: str, dialect: str) -> None:
     """Only literals hold data, each of them what the template says, and all else is the same whatever the data."""
     for given, items in ((None, 0), (1, 1), (1, 3)):
-        harmless, hostile = (seen(query, one, given, items, dialect) for one in (MARK, text))
-        if harmless is None:
+        statements = rendered(query, MARK, given, items)
+        if statements is None:
             continue
+        for statement in statements:
+            compare(statement, dialect)
+        harmless = [token for one in statements for token in read(unmarked(one), dialect)]
         assert not [token for token in harmless if MARK in token.text and token.kind != "literal"], harmless
         expected = [Token(kind, what.replace(MARK, text)) for kind, what in harmless]
-        assert hostile == expected
+        hostile = rendered(query, text, given, items)
+        assert hostile is not None
+        assert [token for one in hostile for token in read(unmarked(one), dialect)] == expected
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("dialect", LEXERS)
 def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None:
     """Whatever stands around a tag and whatever is in the data."""
-    seed = random.randrange(2**32) if PROOF else 7
-    dice, safe = random.Random(seed), 0
+    (dice, seed), safe = seeded(7), 0
     for number in range(TEMPLATES):
         source, text = odd_template(dice), storable(odd_value(dice), dialect)
         try:
-            query = compiled(source, dialect, batch=False)
+            with marking():
+                query = compiled(source, dialect, batch=False)
         except TemplateErrors:
             continue
         safe += 1
@@ -83,10 +116,10 @@ def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None
     assert safe > TEMPLATES / 100, "too few templates compile to show anything"
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("dialect", LEXERS)
 def test_the_second_lexer_reads_the_values_that_went_in(dialect: str) -> None:
-    seed = random.randrange(2**32) if PROOF else 7
-    dice = random.Random(seed)
+    dice, seed = seeded(7)
     query = compiled(
         "SELECT {lead.F}, '{lead.F}', 'a-{lead.F}-{lead.F}', 'it''s {lead.F}''' FROM t", dialect, batch=False
     )

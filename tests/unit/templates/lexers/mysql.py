@@ -26,16 +26,30 @@ class Mysql(Reading):
         return self._word() if is_letter(one) or one == "$" else self.sign()
 
     def _word(self) -> Token:
-        if self.here().lower() in "nxb" and self.here(1) == "'":
-            self.take()
-            return self.quoted("prefixed", escapes="\\")
+        behind_dot = self.at > 0 and self.text[self.at - 1] == "."  # where a name stands
+        if self.here().lower() in "nxb" and self.here(1) == "'" and not behind_dot:
+            has_digits = self.take() in "xXbB"
+            return self.quoted("prefixed", escapes="" if has_digits else "\\", doubles=not has_digits)
         return self.word("$")
 
     def _comment(self) -> Token:
-        """`/*! … */` and `/*M! … */` are run."""
+        """`/*! … */` and `/*M! … */` are run. A hint is read by a lexer of its own, which knows names in quotes."""
         if self.sees("/*!") or self.sees("/*M!"):
             return Token("broken", self.take(len(self.text)))
+        if self.sees("/*+"):
+            return self._hint()
         return self.block_comment(nested=False)
+
+    def _hint(self) -> Token:
+        start = self.at
+        self.take(3)
+        while self.at < len(self.text) and not self.sees("*/"):
+            if self.here() in "'\"`":
+                self.quoted("name")
+            else:
+                self.take()
+        ended = self.take(2) == "*/"
+        return Token("comment" if ended else "broken", self.text[start : self.at])
 
     def escaped(self, character: str) -> str:
         return _ESCAPED.get(character, character)

@@ -26,7 +26,24 @@ class Oracle(Reading):
         if prefix in ("n", "u") and self.here(1) == "'":
             self.take()
             return self.quoted("prefixed")
+        if one.isascii() and one.isdigit():
+            return self._number()
         return self.word("$#") if is_letter(one) else self.sign()
+
+    def _number(self) -> Token:
+        """Digits, an exponent and a suffix; letters behind it begin a token of their own, as in `1from`."""
+        start = self.at
+        self._digits()
+        if self.here().lower() == "e" and self.here(1).isdigit():
+            self.take()
+            self._digits()
+        if self.here() != "" and self.here() in "dDfF":
+            self.take()
+        return Token("word", self.text[start : self.at])
+
+    def _digits(self) -> None:
+        while self.here().isascii() and self.here().isdigit():
+            self.take()
 
     def _alternative(self, opening: int) -> Token:
         start = self.at

@@ -32,7 +32,7 @@ class Postgresql(Reading):
             return self._continued(self.quoted("escaped", escapes="\\"), escapes="\\")
         if prefix in "nbx" and self.here(1) == "'":
             self.take()
-            return self._continued(self.quoted("prefixed"))
+            return self._continued(self.quoted("prefixed", doubles=prefix == "n"))
         if prefix == "u" and self.here(1) == "&" and self.here(2) in ("'", '"'):
             self.take(2)
             return self.quoted("prefixed") if self.here() == "'" else self.quoted("name")
@@ -57,7 +57,7 @@ class Postgresql(Reading):
 
     def _continued(self, first: Token, escapes: str = "") -> Token:
         """Literals parted by white space with at least one line's end in it are one."""
-        while first.kind != "broken":
+        while first.kind != "broken" and self.whole:
             ahead = self.at
             while self.text[ahead : ahead + 1] in BLANKS and ahead < len(self.text):
                 ahead += 1

@@ -20,10 +20,13 @@ class Reading:
 
     blanks = BLANKS
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, whole: bool = True) -> None:
+        """Whole  whether literals that the server joins are one token."""
         self.text = text
+        self.whole = whole
         self.at = 0
         self.found: list[Token] = []
+        self.spans: list[tuple[str, int, int]] = []
 
     def tokens(self) -> list[Token]:
         """All tokens."""
@@ -33,6 +36,7 @@ class Reading:
                 continue
             before = self.at
             self.found.append(self.token())
+            self.spans.append((self.found[-1].kind, before, self.at))
             assert self.at > before, "a lexer that does not go on"
         return self.found
 

@@ -23,7 +23,7 @@ class Sqlite(Reading):
             return self.quoted("name", close="]", doubles=False)
         if one in "xX" and self.here(1) == "'":
             self.take()
-            return self.quoted("prefixed")
+            return self.quoted("prefixed", doubles=False)
         if one == "?" or (one in "$@:#" and (is_letter(self.here(1)) or self.here(1) in ("$", ":"))):
             return self._parameter()
         return self.word("$") if is_letter(one) or one == "$" else self.sign()
