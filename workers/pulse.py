@@ -118,6 +118,7 @@ class Pulse:
         if runtime is not None:
             with suppress(Exception):  # whatever it is: nobody needs that link any more
                 runtime.redis.close()
+                runtime.redis.connection_pool.disconnect()
 
     def _connect(self) -> Runtime:
         runtime = self._make_runtime()

@@ -73,7 +73,7 @@ THEMES: dict[str, Theme] = {
     "repeats": Theme(("repeats",), ()),
     "slow ledger": Theme(("ledger",), (), workers=4),
     "revisions": Theme(("stalls", "repeats"), ("apply", "pause")),
-    "router": Theme(("answers",), ("kill",)),
+    "router": Theme(("answers",), ("kill",), rates=OFTEN),
     "late releases": Theme(("answers",), (), settings={"size": 1, "parallelism": 3}, workers=4),
     "clocks": Theme(("deadlocks",), ("clock back", "busy hour", "clock ahead")),
     "full": Theme(("answers",), ("full", "away")),

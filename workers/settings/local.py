@@ -68,12 +68,14 @@ class RedisSettings:
         from workers.settings.reconnecting import leave_replicas  # noqa: PLC0415 - as above
 
         settings = self._options() | options
+        alone = settings.pop("single_connection_client", False)  # Sentinel's pool knows no such option
         if self.sentinels:
             client = self._through_sentinels({"db": self.db} | settings)
         else:
             client = redis_py.Redis.from_url(_without_user(self.url), **settings)
         leave_replicas(client.connection_pool)
-        return client
+        one: redis.Redis = client.client() if alone else client  # type: ignore[no-untyped-call]
+        return one
 
     def _options(self) -> dict[str, Any]:
         """What `client` sets; redis-py refuses TCP's options for a Unix socket."""

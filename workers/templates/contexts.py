@@ -33,10 +33,8 @@ MAX_ROUNDS = 20
 BARE, VALUE, TEXT = "bare", "value", "text"
 
 MAX_STEPS = 100_000
-"""Nodes walked in all, those of a loop's body once for each walk and for each state that it is walked in."""
-
-MAX_STATES = 100
-"""States that can hold at one place; conditions that follow one another in odd ways would multiply them."""
+"""Nodes walked in all, once for each state that they are walked in: conditions that follow one another in odd ways
+multiply those, and each loop walks its body until there are no more of them."""
 
 
 _TOO_MUCH = "too many ways through its loops and conditions; make several queries or fewer conditions"
@@ -87,7 +85,7 @@ class _Walk:
     def _sequence(self, nodes: list[Node], states: States, *, last_round: bool) -> States:
         for index, node in enumerate(nodes):
             self._steps += len(states)
-            if self._steps > MAX_STEPS or len(states) > MAX_STATES:
+            if self._steps > MAX_STEPS:
                 raise _TooMuchError
             following = nodes[index + 1] if index + 1 < len(nodes) else None
             previous = nodes[index - 1] if index else None

@@ -181,7 +181,7 @@ ORACLE = Dialect(
     regions=(
         (r"[nN]?[qQ]'.", q_quoted),
         (r"[nNuU]'", quoted("a literal with a prefix", "'", refuse=WRITE_PLAIN)),
-        _DOUBLE_QUOTED,
+        ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES, doubles=False)),  # no name holds a quote
         _LITERAL,
     ),
     typed=frozenset({"date", "timestamp", "interval"}),

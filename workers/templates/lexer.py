@@ -198,7 +198,7 @@ class Lexer:
         assert region is not None  # noqa: S101 - the caller has looked
         match = region.body.match(text, at)
         end = match.end() if match else at
-        if region.comment and region.close and "/*" in text[at:end]:
+        if region.comment and region.close and "/*" in text[at : end + 1]:  # with the end's `*`: `/*/` is both
             listener.mistake(at, "a comment inside a comment: databases differ in where it ends")
         if not region.comment:
             self._check_lookalikes(text, at, end, listener)

@@ -48,6 +48,15 @@ def test_in_a_comment_no_tag_parts_what_begins_or_ends_one(dialect: str, inside:
     assert "directly before a tag could" in found[0]
 
 
+@pytest.mark.parametrize("dialect", ALL)
+@pytest.mark.parametrize("comment", ["/* a /*/", "/* /*/ ' */", "/*/*/", "/* a /* b */", "/* {if lead.a}/*/{end}"])
+def test_no_comment_begins_in_a_comment(dialect: str, comment: str) -> None:
+    """Not even with the star of what ends it."""
+    found = mistakes(f"SELECT 1 {comment} , '{{lead.x}}'", dialect, batch=False)
+
+    assert any("a comment inside a comment" in one for one in found), found
+
+
 def test_a_comment_may_hold_tags_and_slashes() -> None:
     query = compiled("SELECT 1 /* a / b {if lead.a}see x/y {else}* {end}*/", "postgresql", batch=False)
 
@@ -127,3 +136,9 @@ def test_a_type_s_name_in_quotes_is_one_too(type_: str) -> None:
 
     assert "after a type's name" in found[0]
     assert compiled(f"SELECT {type_}, '{{lead.x}}', CAST('{{lead.x}}' AS {type_})", "postgresql", batch=False)
+
+
+@pytest.mark.parametrize("literal", ["x'41'", "N'a'", "b'1'", " N'a'", " /* a */ x'41'"])
+def test_a_literal_with_a_prefix_does_not_stand_behind_a_placeholder_either(literal: str) -> None:
+    for place in ("'{lead.x}'", "'a{lead.x}'", "{lead.x} "):
+        assert "directly after a placeholder" in mistakes(f"SELECT {place}{literal}", "mysql", batch=False)[0]

@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from tests.unit.templates.rendering import SEGMENT, compiled, mistakes, one, rows
+from workers.templates.words import is_called
 
 ALL = ("mysql", "postgresql", "sqlite", "mssql", "oracle", "clickhouse")
 QUOTES = "\u2018\u2019\u201c\u201d"
@@ -42,6 +43,24 @@ def test_letters_of_any_language_make_names_where_the_database_lets_them(dialect
         assert "U+00F6 outside" in mistakes(template, dialect, batch=False)[0]
     else:
         assert compiled(template, dialect, batch=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("f (", True),
+        ("f /* a */ -- b\n (", True),
+        ("f a(", False),
+        ("f", None),
+        ("f /* a", None),
+        ("f -- a", None),
+        ("f" + " " * 2_000 + "(", None),
+        ("f" + " /**/" * 500 + "x", None),
+    ],
+)
+def test_whether_a_name_is_called_is_known_where_what_follows_is(text: str, called: bool | None) -> None:
+    """In a comment a tag may stand, and behind a long blank anything: who looks no further knows nothing."""
+    assert is_called(text, 1) is called
 
 
 def test_sqlite_takes_a_typographic_quote_and_a_wide_blank_for_letters() -> None:
