@@ -47,10 +47,15 @@ _PROCEDURES = (
     "|sp_cursor\\w*|sp_msforeach\\w+|sp_oa\\w+|sp_send_dbmail|sp_(?:add|update)_job\\w*|sp_start_job"
 )
 
+_CLICKHOUSE_OUTSIDE = (
+    "executable|file(?:cluster)?|url(?:cluster)?|remote(?:secure)?|cluster|clusterallreplicas|s3\\w*|gcs|hdfs\\w*"
+    "|azureblobstorage\\w*|mongodb|redis|iceberg\\w*|deltalake\\w*|hudi\\w*|ytsaurus"
+)
+
 _FORBIDDEN = MappingProxyType(
     {
         "mysql": _Names(
-            (("release_lock|release_all_locks", _LANES_LOCK),),
+            (("release_lock|release_all_locks", _LANES_LOCK), ("execute_prepared_stmt", DYNAMIC)),
             (("get_lock", _LANES_LOCK), ("load_file|sys_exec|sys_eval|sys_set", _OUTSIDE)),
         ),
         "postgresql": _Names(
@@ -86,7 +91,7 @@ _FORBIDDEN = MappingProxyType(
             (),
             (
                 ("jdbc|odbc|mysql|postgresql|sqlite", DYNAMIC),
-                ("executable|file|url|remote|remotesecure|s3\\w*|gcs|hdfs\\w*|azureblobstorage\\w*|mongodb", _OUTSIDE),
+                (_CLICKHOUSE_OUTSIDE, _OUTSIDE),
             ),
         ),
     }

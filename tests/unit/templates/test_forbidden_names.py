@@ -41,6 +41,7 @@ CALL = frozenset({"call"})
         ("mysql", "SELECT get_lock /*" + " " * 3000 + "*/ ('x', 1)"),
         ("postgresql", "SELECT lo_import /* {if segment_id}x{end} */ ('x')"),
         ("postgresql", 'SELECT "ts_stat" /* {if segment_id}x{end} */ (1)'),
+        ("mysql", "CALL sys.execute_prepared_stmt('DELETE FROM t')"),
         ("sqlite", "SELECT \"load_extension\"('x')"),
         ("sqlite", "SELECT [load_extension]('x')"),
         ("sqlite", "SELECT eval('x')"),
@@ -66,6 +67,8 @@ CALL = frozenset({"call"})
         ("clickhouse", "INSERT INTO FUNCTION file('x') SELECT 1"),
         ("clickhouse", "INSERT INTO TABLE FUNCTION remote('x', a.b) SELECT 1"),
         ("clickhouse", "SELECT * FROM jdbc('x', 'DELETE FROM t')"),
+        ("clickhouse", "INSERT INTO t SELECT * FROM clusterAllReplicas('x', a.b)"),
+        ("clickhouse", "INSERT INTO t SELECT * FROM redis('x:1', 'k', 'k String')"),
         ("clickhouse", "SELECT * FROM `exec\\u0075table`('x')"),
     ],
 )
