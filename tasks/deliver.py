@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery.exceptions import Retry
 
 from workers.celery import app, runtime, wake_all
-from workers.delivery.turn import Failed, NothingDue
+from workers.delivery.turn import Failed, Lacking, NothingDue
 from workers.errors import SegsyncError
 
 SECONDS = 2.0
@@ -28,6 +28,8 @@ def deliver(connector: str, token: str, **_: object) -> None:
     its own retry time, and whichever wake-up comes then serves it (rule 26).
     """
     result = runtime.deliver(connector, token, SECONDS)
+    if isinstance(result, Lacking):
+        raise NeedsSomeone(str(result))
     if not isinstance(result, NothingDue):
         runtime.lanes.give_back(f"deliver.{connector}", token)
     wake_all("task")

@@ -10,6 +10,8 @@ import gc
 import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery, Task, bootsteps
@@ -30,7 +32,7 @@ from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
-from workers.settings import LocalSettings, load_local
+from workers.settings import LocalSettings, lacking, load_local
 
 if TYPE_CHECKING:
     import logging
@@ -139,6 +141,8 @@ def shape_log(logger: logging.Logger, **_: object) -> None:
     shape(logger.handlers)
 
 
+SECRETS_SECONDS = 5.0
+"""Between two looks whether the secrets of the connectors that a worker serves are there."""
 EXPIRES_SECONDS = 600.0
 """After so long a wake-up that nobody took is thrown away unrun. Long enough for hosts whose clocks differ by minutes:
 the worker's own says when it is over."""
@@ -162,8 +166,9 @@ class Waker:
         app.send_task(name, arguments, queue=Queue(wake.queue), expires=EXPIRES_SECONDS, **self._how)
 
     def close(self) -> None:
-        """Gives the connection back."""
-        self._connection.release()
+        """Gives the connection back, also to a Redis that refuses whatever kombu says in farewell."""
+        with suppress(Exception):
+            self._connection.release()
 
     def _waiting(self, queue: str) -> int:
         # Not by declaring it: kombu asks then whether a key exists that its prefix is missing from, so that none ever
@@ -181,6 +186,8 @@ def wake_all(who: str) -> None:
                 waker(wake)
         finally:
             waker.close()
+        if who != "task":
+            runtime.looked(who)
 
 
 class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -193,7 +200,10 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         super().__init__(worker, **kwargs)
         self._worker = worker
         self._waker: Waker | None = None
-        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow)
+        self._served = frozenset(app.amqp.queues.consume_from)
+        self._lacking: frozenset[str] = frozenset()
+        self._looked_for_secrets = 0.0
+        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow, self._look_for_secrets)
 
     def start(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
         """With the worker."""
@@ -212,7 +222,11 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
     def _wake(self, wake: Wake) -> None:
         waker = self._waker or Waker()
         self._waker = None  # a waker that failed is not used again
-        waker(wake)
+        try:
+            waker(wake)
+        except BaseException:
+            waker.close()
+            raise
         self._waker = waker
 
     def _follow(self, process: Runtime) -> None:
@@ -220,6 +234,22 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         if self.serves_all:
             for queue in queues(process):
                 app.control.add_consumer(queue.name, destination=[self._worker.hostname])
+            self._lacking = frozenset()
+
+    def _look_for_secrets(self, process: Runtime) -> None:
+        """Serves no connector whose secrets this worker lacks, and serves it once they are there."""
+        if time.monotonic() - self._looked_for_secrets < SECRETS_SECONDS:
+            return
+        self._looked_for_secrets = time.monotonic()
+        connectors = process.applied.settings.connectors
+        served = [key for key in connectors if self.serves_all or f"deliver.{key}" in self._served]
+        reasons = process.lacks(served)
+        lacks = frozenset(key for key, why in reasons.items() if why)
+        lacking.note(process.redis, process.keys, self._worker.hostname, reasons, served)
+        for key in lacks ^ self._lacking:
+            turn = app.control.cancel_consumer if key in lacks else app.control.add_consumer
+            turn(f"deliver.{key}", destination=[self._worker.hostname])
+        self._lacking = lacks
 
 
 app.steps["worker"].add(PulseStep)

@@ -2,17 +2,50 @@
 
 A worker tells whoever asks (`celery inspect stats`, Flower) all about its connection: address, transport options,
 alternates. So no secret is in any of them; redis-py asks for it before each connection.
+
+And they leave nothing behind. While Redis refuses writes, a worker begins anew again and again; kombu forgets the links
+of what fails at its beginning or its end, and within minutes the worker would have no file left to open.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 
 if TYPE_CHECKING:
+    from kombu.transport.redis import Transport
+
     from workers.settings import RedisSettings
+
+
+@cache
+def _tidy(kind: type[Transport]) -> type[Transport]:
+    """This transport, but it closes its links even where Redis refuses what is said in farewell."""
+
+    class Tidy(kind):  # type: ignore[misc,valid-type]
+        def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+            try:
+                super().register_with_event_loop(connection, loop)
+            except Exception:  # Celery has no hold of the connection yet, and could not close it
+                with suppress(Exception):
+                    self.close_connection(connection)
+                raise
+
+        def close_connection(self, connection: Any) -> None:
+            channels = {id(each): each for each in (*self.channels, *self._avail_channels)}
+            try:
+                super().close_connection(connection)
+            finally:
+                for channel in channels.values():
+                    with suppress(Exception):  # whatever it is: the next one has links, too
+                        channel._disconnect_pools()  # noqa: SLF001 - kombu's own way, which it did not get to
+
+    Tidy.__name__ = kind.__name__
+    return Tidy
 
 
 class BrokerConnection(Connection):
@@ -23,6 +56,10 @@ class BrokerConnection(Connection):
     def __init__(self, *args: Any, **options: Any) -> None:
         # A clone brings its own.
         super().__init__(*args, **{"credential_provider": self.settings.credentials()} | options)
+
+    def get_transport_cls(self) -> type[Transport]:
+        """The class for this scheme, which leaves nothing behind."""
+        return _tidy(super().get_transport_cls())
 
     def as_uri(self, include_password: Any = False, mask: Any = "**", getfields: Any = None) -> str:  # noqa: ARG002
         """The address; with the password only for Flower's own client, which takes it from here."""

@@ -97,6 +97,8 @@ class Matter(str, Enum):
     """A row with this unique key is there already: in a batch that was tried before, most likely by that very batch."""
     TYPES = "types"
     """Types do not fit: a number may stand where a text is wanted, or the other way round."""
+    CONFLICT = "conflict"
+    """Another transaction is in the way."""
 
 
 class Phase(Enum):

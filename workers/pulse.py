@@ -36,6 +36,7 @@ class Pulse:
     runtime  made in the thread, with a connection of its own
     wake     sends one wake-up; may raise anything when the broker is out of reach
     changed  called with the runtime when another revision is followed
+    looked   called with the runtime after each look, however often that is
     """
 
     def __init__(
@@ -43,10 +44,12 @@ class Pulse:
         runtime: Callable[[], Runtime],
         wake: Callable[[Wake], None],
         changed: Callable[[Runtime], None] | None = None,
+        looked: Callable[[Runtime], None] | None = None,
     ) -> None:
         self._make_runtime = runtime
         self._wake = wake
         self._changed = changed
+        self._looked = looked
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._client_id: int | None = None
@@ -87,7 +90,7 @@ class Pulse:
                     tell(PULSE_GOES_ON, tries=failures, seconds=time.monotonic() - since)
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: the pulse must go on
-                self._runtime = None
+                self._forget()
                 since = since if failures else time.monotonic()
                 failures += 1
                 pause = min(LONGEST_BACKOFF_SECONDS, 0.25 * 2**failures)
@@ -102,9 +105,20 @@ class Pulse:
             tick = runtime.tick("pulse")
             for wake in tick.wakes:
                 self._wake(wake)
+            if tick.wakes:
+                runtime.looked("pulse")
             if self._changed is not None and runtime.applied.revision != before:
                 self._changed(runtime)
+            if self._looked is not None:
+                self._looked(runtime)
         self._wait(runtime, tick)
+
+    def _forget(self) -> None:
+        runtime, self._runtime = self._runtime, None
+        if runtime is not None:
+            with suppress(Exception):  # whatever it is: nobody needs that link any more
+                runtime.redis.close()
+                runtime.redis.connection_pool.disconnect()
 
     def _connect(self) -> Runtime:
         runtime = self._make_runtime()

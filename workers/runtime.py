@@ -17,11 +17,12 @@ from workers.delivery.compaction import Compactor
 from workers.delivery.deliverer import Deliverer
 from workers.delivery.leases import Heartbeat
 from workers.delivery.orderings import OrderingNotes, Orderings
-from workers.delivery.turn import NothingDue
-from workers.errors import ErrorClass, HoldLevel, SettingsError, Stale, TargetError
+from workers.delivery.turn import Lacking, NothingDue
+from workers.errors import ErrorClass, SettingsError, Stale, TargetError
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
+from workers.lanes.seen import looked
 from workers.ledger import health, identity
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
@@ -30,10 +31,10 @@ from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
 from workers.quarantine.open_counts import OpenCounts
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
-from workers.settings import revision
+from workers.settings import lacking, revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from redis import Redis
 
@@ -147,9 +148,12 @@ class Runtime:
         return self._following(lambda: self._deliver(connector, token, seconds))
 
     def _deliver(self, connector: str, token: str, seconds: float) -> Result:
-        if connector not in self.applied.settings.connectors:
+        settings = self.applied.settings.connectors.get(connector)
+        if settings is None:
             self.lanes.give_back(f"deliver.{connector}", token)
             return NothingDue(0)
+        if connector not in self._connectors and (missing := lacking.reason(settings, self._environ)):
+            return Lacking(connector, missing)
         return self._deliverer(connector).work(token, seconds)
 
     def _deliverer(self, key: str) -> Deliverer:
@@ -186,7 +190,8 @@ class Runtime:
                 target = self.applied.settings.connectors[key].resolve(self._environ)
             except SettingsError as error:
                 reason = "; ".join(str(mistake) for mistake in error.mistakes)
-                raise TargetError(ErrorClass.HOLD, "segsync settings", reason, level=HoldLevel.CONNECTOR) from None
+                # It was there a moment ago (`_deliver`): others may have it still, and nothing is held for it.
+                raise TargetError(ErrorClass.RETRY, "segsync settings", reason) from None
             self._connectors[key] = connect(target)
         return self._connectors[key]
 
@@ -257,6 +262,15 @@ class Runtime:
                 self.lanes, integrations, lambda each: self._orderings_of(each.connector).remembered(each)
             )
         return self._compactor
+
+    def looked(self, who: str) -> None:
+        """Says that the wake-ups of a tick are sent. redis.RedisError."""
+        looked(self.redis, self.keys, who)
+
+    def lacks(self, connectors: Iterable[str]) -> dict[str, str]:
+        """Why this process cannot serve each of these connectors, for want of a secret; "" where it can."""
+        settings = self.applied.settings.connectors
+        return {key: lacking.reason(settings[key], self._environ) for key in connectors if key in settings}
 
     def tick(self, who: str) -> Tick:
         """What must be woken now."""

@@ -1,4 +1,4 @@
-"""A Redis user that may touch segsync's own keys alone (docs: `~segsync:*`), and a broker that nobody serves."""
+"""A Redis user with the rights that docs/redis.md asks for, and with one less; and a broker that nobody serves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from urllib.parse import urlsplit
 import pytest
 from redis import Redis
 
+from segsync import Producer
 from tests.installation import Installation
 from tests.model import profiles
+from tests.repository import ROOT
+from tests.servers.process import free_port
 from tests.targets import TargetDatabase
+from tests.waiting import PATIENCE
+from workers.control.rights import COMMANDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +23,17 @@ if TYPE_CHECKING:
 
     from tests.servers.redis import RedisServer
 
-CONFIGURE = ("ACL", "SETUSER", "segsync", "on", ">secret", "&*", "+@all", "-@dangerous", "+info", "+client")
+PAGE = (ROOT / "docs/redis.md").read_text()
+RIGHTS = next(line for line in PAGE.splitlines() if line.startswith("ACL SETUSER segsync ")).split()[3:]
+"""The page's own line, its password and its namespace left to the test."""
+BESIDE = {"auth", "config", "hello", "psubscribe", "subscribe", "unsubscribe", "punsubscribe", "client", "ping", "acl"}
+"""Commands of a connection, and of the test itself."""
+
+
+def allow(admin: Any, namespace: str, *more: str) -> None:
+    """Makes the user as the page says, with changes."""
+    line = [part.replace("segsync:*", f"{namespace}:*").replace(">PASSWORD", ">secret") for part in RIGHTS]
+    admin.execute_command("ACL", "SETUSER", "segsync", *line, *more)
 
 
 @pytest.fixture
@@ -32,8 +47,7 @@ def target(sqlite_url: str) -> TargetDatabase:
 def restricted(
     own_redis: RedisServer, tmp_path: Path, namespace: str, target: TargetDatabase
 ) -> Iterator[Installation]:
-    client: Any = own_redis.client()
-    client.execute_command(*CONFIGURE, f"~{namespace}:*")
+    allow(own_redis.client(), namespace)
     where = urlsplit(own_redis.url)
     installation = Installation(tmp_path, f"redis://segsync:secret@{where.hostname}:{where.port}/0", namespace)
     installation.configure(target.connector() + target.integration())
@@ -47,19 +61,77 @@ def restricted(
         installation.stop()
 
 
-def test_a_user_with_a_right_to_the_prefix_alone_delivers(
+def test_a_user_with_the_rights_of_the_page_runs_everything(
     restricted: Installation, own_redis: RedisServer, target: TargetDatabase
 ) -> None:
+    """And all that is sent is among what is looked for at the start."""
+    admin: Any = own_redis.client()
+    admin.config_resetstat()
     restricted.worker()
     restricted.beat()
+    restricted.flower(free_port())
     restricted.ready()
-    restricted.producer.add(7, profiles(*range(10)))
+    client = Redis(host="127.0.0.1", port=own_redis.port, username="segsync", password="secret")
+    producer = Producer(client=client, namespace=restricted.namespace)
+    producer.add(7, profiles(*range(10)))
+    producer.push(
+        [{"type": "clear", "segment": {"id": 8}}, {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": 1}]}]
+    )
     restricted.settle()
     assert len(target.members()) == 10
-    admin: Any = own_redis.client()
+    for arguments in COMMANDS_OF_A_DAY:
+        done = restricted.segsync(*arguments)
+        assert done.returncode == 0, (arguments, done.stderr)
+    restricted.settle()
     assert {key.split(b":")[0] for key in admin.scan_iter()} == {restricted.namespace.encode()}
     log: Any = admin.execute_command("ACL", "LOG")
-    assert [entry for entry in log if b"segsync" in str(entry).encode()] == []
+    assert [entry for entry in log if b"segsync" in str(entry).encode() and b"setinfo" not in str(entry).encode()] == []
+    sent = {name.removeprefix("cmdstat_").partition("|")[0] for name in admin.info("commandstats")}
+    assert sent - BESIDE - {command[0].lower() for command in COMMANDS} == {"scan"}
+
+
+COMMANDS_OF_A_DAY = (
+    ["status"],
+    ["stats"],
+    ["errors"],
+    ["pause", "members"],
+    ["resume", "members"],
+    ["retry", "members"],
+    ["quarantine", "list"],
+    ["quarantine", "retry", "--all"],
+    ["drain"],
+    ["apply", "--yes"],
+    ["check", "--connect"],
+)
+
+
+@pytest.mark.parametrize("right", ["xadd", "evalsha", "brpop", "zadd"])
+def test_a_right_that_is_missing_is_named_with_its_key(
+    restricted: Installation, own_redis: RedisServer, right: str
+) -> None:
+    restricted.worker().kill()  # nothing was applied yet: what follows is the first start
+    allow(own_redis.client(), restricted.namespace, f"-{right}")
+    worker = restricted.worker(name="refused")
+    assert worker.wait(PATIENCE) == 3
+    told = (
+        f"segsync: cannot start: this user of Redis may not run {right.upper()} on "
+        f"{restricted.namespace}:nothing; docs/redis.md has a line with all rights that are needed"
+    )
+    assert told in worker.log.read_text()
+
+
+def test_a_command_that_is_refused_says_what_is_missing(restricted: Installation, own_redis: RedisServer) -> None:
+    allow(own_redis.client(), restricted.namespace, "-hgetall")
+    done = restricted.segsync("apply", "--yes")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"may not run HGETALL on {restricted.namespace}:nothing" in done.stderr
+
+
+def test_a_user_without_the_prefix_is_told(restricted: Installation, own_redis: RedisServer) -> None:
+    allow(own_redis.client(), restricted.namespace, "resetkeys", "~other:*")
+    worker = restricted.worker()
+    assert worker.wait(PATIENCE) == 3
+    assert f"may not run SET on {restricted.namespace}:nothing, GET on " in worker.log.read_text()
 
 
 def test_wake_ups_that_nobody_takes_are_as_many_as_could_be_served(

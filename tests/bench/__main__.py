@@ -1,11 +1,11 @@
-"""`python -m tests.bench [rendering recording drain ordering workers batches]`: ratios, medians of several rounds."""
+"""`python -m tests.bench [PART ...]`, of those that `PARTS` names: ratios, medians of several rounds."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from tests.bench import delivering, recording, rendering, waiting
+from tests.bench import delivering, looking, recording, rendering, waiting
 from tests.bench.servers import Servers
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Servers], Iterator[Ratio]]] = {
     "ordering": delivering.by_ordering,
     "workers": delivering.by_workers,
     "batches": waiting.ratios,
+    "looks": looking.ratios,
 }
 
 

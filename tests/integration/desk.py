@@ -27,12 +27,14 @@ class Desk:
         client.hset(self.keys.config, "revision", 1)
         scopes = {"a": Scope("main"), "b": Scope("main"), "sales": Scope("main", "groups", frozenset({"sales"}))}
         self.integrations: dict[str, Any] = {k: SimpleNamespace(key=k, scope=s) for k, s in scopes.items()}
+        client.sadd(self.keys.integrations, *scopes)
         for key in scopes:
             client.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "clear": 1, "active": 1})
 
     def follow(self, count: int) -> None:
         """In their place, so many integrations that want everything: i0, i1, ..."""
         self.integrations = {f"i{n}": SimpleNamespace(key=f"i{n}", scope=Scope("main")) for n in range(count)}
+        self.redis.sadd(self.keys.integrations, *self.integrations)
         for key in self.integrations:
             self.redis.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "active": 1})
 

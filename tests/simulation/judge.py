@@ -171,6 +171,8 @@ class _Verdict:
         fine = {
             "sim refused": of.name in plan.refused,
             "sim timeout": of.name in plan.endless,
+            # Five links lost in a row over one profile, while others pass: so looks a profile that breaks links.
+            "sim cut": "links" in plan.groups,
             "missing key": of.key is None,
             "missing": of.key is None,
             "poison": of.name in plan.killers or self._world.deaths >= DEATHS,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 PULSE_SECONDS = 5.0
 BEAT_SECONDS = 5.0
-SETTLE_SECONDS = 700.0
+SETTLE_SECONDS = 1100.0
 """Within which everything must be delivered once nothing goes wrong any more; a connector that is held probes itself
-every 300 s."""
+every 300 s, and what kills its process is closed in on by a dozen deaths of 30 s each."""
 LOOK_SECONDS = 1.0
 PATIENCE = 40
 """Times that a producer whose push was refused pushes again."""
@@ -87,7 +87,7 @@ class Cast:
         ends = self.baton.now + SETTLE_SECONDS
         while self.baton.now < ends and not self.world.wrong:
             found = readings.waiting(self.world.real.peek())
-            if found.is_nothing or self._only_endless(found):
+            if found.is_nothing or self._needs_a_person(found):
                 return True
             if "sim refused" in found.holds:
                 self._do_mend()
@@ -95,10 +95,15 @@ class Cast:
         self.unsettled = readings.waiting(self.world.real.peek())
         return False
 
-    def _only_endless(self, found: readings.Waiting) -> bool:
-        """Whether what waits is held behind an operation that no time-out lets through."""
+    def _needs_a_person(self, found: readings.Waiting) -> bool:
+        """Whether what waits is held, and says so, as is promised.
+
+        Behind an operation that no time-out lets through, or at a position that a Redis without its tail has lost the
+        way to.
+        """
         held = all("'hold'" in lane for lane in found.lanes.values())
-        return bool(self.world.plan.endless) and held and not (found.intake or found.outcomes)
+        lost_its_way = self.world.failovers and self.world.plan.settings.exactly_once
+        return bool(self.world.plan.endless or lost_its_way) and held and not (found.intake or found.outcomes)
 
     def _process(self) -> Process:
         return adapter.start(self.world, self.place)

@@ -28,6 +28,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "ledger": ("ledger:lost", "ledger:unanswered", "ledger:slow", "ledger:dies", "ledger:dies after"),
 }
 RATES = (0.003, 0.01, 0.03, 0.08)
+OFTEN = (0.03, 0.1, 0.25)
+"""Where a thing must go wrong several times in a row to be of interest."""
 INCIDENTS = (
     *("apply", "move", "pause", "retry", "drop entries", "mend", "drop integration"),
     *("clock back", "clock ahead", "busy hour", "full", "fail over", "password", "away", "missing", "kill"),
@@ -43,6 +45,7 @@ class Theme:
     """What a seed is about: where one is drawn, everything else gives way to it.
 
     groups, incidents  those that there are; None: any
+    rates              how often a misfortune may come
     style              which operations are refused, endless, or kill
     """
 
@@ -52,13 +55,15 @@ class Theme:
     settings: dict[str, Any] = field(default_factory=dict)
     workers: int | None = None
     amount: int | None = None
+    rates: tuple[float, ...] = RATES
 
 
 THEMES: dict[str, Theme] = {
     "anything": Theme(),
     "most are refused": Theme(("answers", "commits", "deaths"), ("mend",), "most", {"exactly_once": True}, amount=60),
-    "halves": Theme(("commits", "deadlocks", "deaths"), ("apply",), settings={"exactly_once": True}),
-    "one is refused": Theme(("commits", "deaths"), ("retry",), "some", {"exactly_once": True}),
+    "halves": Theme(("commits", "deadlocks"), ("apply",), settings={"exactly_once": True}, rates=OFTEN),
+    "deaths": Theme(("deaths",), ("apply",), settings={"exactly_once": True}),
+    "one is refused": Theme(("commits",), ("retry",), "some", {"exactly_once": True}, rates=OFTEN),
     "logins": Theme(("links", "slowness"), ("password",), settings={"parallelism": 3}, workers=4),
     "moves": Theme(("stalls", "links"), ("move", "password")),
     "retries": Theme(("answers", "deadlocks"), ("retry", "mend"), "clears", {"backlog": 0}, amount=8),
@@ -68,7 +73,7 @@ THEMES: dict[str, Theme] = {
     "repeats": Theme(("repeats",), ()),
     "slow ledger": Theme(("ledger",), (), workers=4),
     "revisions": Theme(("stalls", "repeats"), ("apply", "pause")),
-    "router": Theme(("answers",), ("kill",)),
+    "router": Theme(("answers",), ("kill",), rates=OFTEN),
     "late releases": Theme(("answers",), (), settings={"size": 1, "parallelism": 3}, workers=4),
     "clocks": Theme(("deadlocks",), ("clock back", "busy hour", "clock ahead")),
     "full": Theme(("answers",), ("full", "away")),
@@ -190,7 +195,7 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
     incidents = _some(chance, INCIDENTS, 4) if theme.incidents is None else theme.incidents
     groups = tuple(group for group in groups if group not in avoid)
     incidents = tuple(each for each in incidents if each not in avoid)
-    rates = {fate: chance.choice(RATES) for group in groups for fate in GROUPS[group]}
+    rates = {fate: chance.choice(theme.rates) for group in groups for fate in GROUPS[group]}
     storm_s = chance.choice(STORM_SECONDS)
     style = theme.style or chance.choice(STYLES)
     events = _events(chance, storm_s, theme.amount or chance.choice((6, 15, 30, 60)), keyless="keyless" in style)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.simulation.baton import Died
 from workers.connectors.sql import delivery
-from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.errors import ErrorClass, HoldLevel, Matter, Phase, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,6 +171,9 @@ class SimulatedSession:
         self._call("move", inside=True)
         self._moves[lane] = to
 
+    def check_deferred(self) -> bool:
+        return False
+
     def commit(self) -> None:
         fate = self._call("commit", inside=True)
         if fate == "commit cut":
@@ -247,7 +250,7 @@ class SimulatedSession:
             raise TargetError(ErrorClass.AMBIGUOUS, "sim cut", "the link was lost")
         if fate == "deadlock":
             self.undo()
-            raise TargetError(ErrorClass.RETRY, "sim deadlock", "a deadlock")
+            raise TargetError(ErrorClass.RETRY, "sim deadlock", "a deadlock", matter=Matter.CONFLICT)
         if what == "commit":
             return fate
         if fate in ("stalled after", "dies after"):

@@ -104,6 +104,18 @@ def test_a_pool_of_threads_ends_the_command_with_one_sentence(tmp_path: Path) ->
     assert found.stderr.strip() == "segsync: --pool thread is not supported; expected prefork or solo"
 
 
+def test_gevent_ends_the_command_with_one_sentence(tmp_path: Path) -> None:
+    """Where it is installed, as something of its name is here: else Celery itself does not get that far."""
+    (tmp_path / "gevent").mkdir()
+    (tmp_path / "gevent" / "__init__.py").write_text("version_info = (24, 0)\n")
+    (tmp_path / "gevent" / "signal.py").write_text("")
+    (tmp_path / "gevent" / "monkey.py").write_text("def patch_all(**_): pass\n")
+    found = run(tmp_path, ["-m", "celery", "-A", "workers", "worker", "-P", "gevent"])
+
+    assert found.returncode == 2
+    assert found.stderr.strip() == "segsync: --pool gevent is not supported; expected prefork or solo"
+
+
 def test_an_open_flower_ends_the_command_with_one_sentence(tmp_path: Path) -> None:
     found = run(tmp_path, ["-m", "celery", "-A", "workers", "flower", "--address=0.0.0.0"])
 

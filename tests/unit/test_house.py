@@ -24,13 +24,9 @@ LONG_FILES: set[str] = set()
 LONG_FUNCTIONS: set[str] = set()
 
 NAMED_TWICE = {
-    "Address",
     "Scope",
-    "Source",
     "Step",
-    "Table",
     "Target",
-    "Verdict",
 }
 
 UNEXPLAINED: set[str] = set()

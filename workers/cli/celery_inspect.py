@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.celery import app
-from workers.monitoring.status import Consumers
+from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

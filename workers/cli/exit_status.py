@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,11 +13,13 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 from segsync import IntakeFull, PushFailed
 from workers.cli.json_lines import BadLine, PushStopped
 from workers.cli.streams import give_up
+from workers.control import rights
 from workers.control.apply import WrongChoice
 from workers.control.pause import UnknownIntegration
 from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
+from workers.settings.reconnecting import ReadOnly
 
 # The statuses that every command may end with, as the README lists them.
 FINE: Final = 0
@@ -75,8 +78,20 @@ def _of_system(error: OSError) -> Failure:
 
 def _of_redis(error: RedisError) -> str:
     """An answer that refuses is not silence: who mends it looks elsewhere."""
-    if isinstance(error, (NoPermissionError, AuthenticationError)):
-        return f"Redis refused us: {error}; docs/redis.md has the rights that are needed"
-    if isinstance(error, ResponseError):
+    if isinstance(error, NoPermissionError) or "NOPERM" in str(error) or "can't run this command" in str(error):
+        return f"Redis refused us: {_missing_rights() or f'{error}; docs/redis.md has the rights that are needed'}"
+    if isinstance(error, AuthenticationError):
+        return f"Redis refused us: {error}; see [redis] of the file, its username, password or password_file"
+    if isinstance(error, (ResponseError, ReadOnly)):
         return f"Redis refused a command: {error}"
     return f"Redis is out of reach: {error}"
+
+
+def _missing_rights() -> str:
+    """Which command on which key: Redis itself names neither the key nor a script's command."""
+    from workers.cli.installation import open_runtime  # noqa: PLC0415 - SQLAlchemy is not worth loading before
+
+    with suppress(RedisError, SegsyncError):
+        runtime = open_runtime()
+        return rights.sentence(runtime.redis, runtime.keys)
+    return ""

@@ -17,9 +17,16 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MARKS = {
     b"\x1f\x8b": "this is gzip; expected JSON lines: `zcat FILE | segsync push -`",
     b"\x28\xb5\x2f\xfd": "this is zstandard; expected JSON lines: `zstdcat FILE | segsync push -`",
+    b"BZh": "this is bzip2; expected JSON lines: `bzcat FILE | segsync push -`",
+    b"\xfd7zXZ": "this is xz; expected JSON lines: `xzcat FILE | segsync push -`",
     b"PK\x03\x04": "this is a zip archive; expected JSON lines: `unzip -p FILE | segsync push -`",
+    # Before UTF-16, which begins alike.
+    b"\xff\xfe\x00\x00": "this is UTF-32; expected UTF-8: `iconv -f UTF-32 -t UTF-8 FILE | segsync push -`",
+    b"\x00\x00\xfe\xff": "this is UTF-32; expected UTF-8: `iconv -f UTF-32 -t UTF-8 FILE | segsync push -`",
     b"\xff\xfe": "this is UTF-16; expected UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | segsync push -`",
     b"\xfe\xff": "this is UTF-16; expected UTF-8: `iconv -f UTF-16 -t UTF-8 FILE | segsync push -`",
+    b"{\x00": "this is UTF-16; expected UTF-8: `iconv -f UTF-16LE -t UTF-8 FILE | segsync push -`",
+    b"\x00{": "this is UTF-16; expected UTF-8: `iconv -f UTF-16BE -t UTF-8 FILE | segsync push -`",
 }
 """How files begin that are no JSON lines, and what helps."""
 BLANKS = b" \t\r\n"
@@ -92,8 +99,11 @@ class _Numbered:
 
     def __iter__(self) -> Iterator[_Line]:
         for line in self._source:
-            # Files that were put one behind the other have a mark each.
-            event = line.removeprefix(BYTE_ORDER_MARK).strip(BLANKS)
+            # Files that were put one behind the other have a mark each; programs that do not know it add another.
+            event = line
+            while event.startswith(BYTE_ORDER_MARK):
+                event = event.removeprefix(BYTE_ORDER_MARK)
+            event = event.strip(BLANKS)
             self.lines += 1
             if event:
                 yield _Line(self.lines, event)

@@ -152,11 +152,13 @@ class Receipt:
     queries   what was run, in order, with rows and durations
     rejected  what the target has left out, where it takes the rest without it
     idle      operations for which no query is configured
+    checked   what would be checked at COMMIT was checked, in a trial
     """
 
     queries: tuple[QueryRun, ...] = ()
     rejected: tuple[Rejection, ...] = ()
     idle: int = 0
+    checked: bool = False
 
 
 class Unfit(TargetError):

@@ -85,7 +85,7 @@ class KeyPart(Enum):
     WHOLE = auto()
     BEGINNING = auto()
     EXPRESSION = auto()
-    """Something computed: the name that comes with it is no column's."""
+    """Something computed: what comes with it is no column's name, but the expression, or "" where it is not told."""
     SOME_ROWS = auto()
     """The whole column, of the rows that a condition chooses."""
 
@@ -98,6 +98,7 @@ class UniqueKey:
     partial     it holds for some rows only
     beginnings  columns of which only the first characters count
     computed    an expression is in it, beside the columns
+    expressions those expressions, where the target tells them
     """
 
     name: str
@@ -105,6 +106,7 @@ class UniqueKey:
     partial: bool = False
     beginnings: tuple[str, ...] = ()
     computed: bool = False
+    expressions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Table:
     engine         "" where the target has only one
     transactional  False: what is written stays, even when it is rolled back
     followers      tables whose rows are deleted or emptied together with a row of this one (foreign keys)
+    is_view        its unique keys are those of tables that are not looked at
     """
 
     name: str
@@ -122,6 +125,7 @@ class Table:
     engine: str = ""
     transactional: bool = True
     followers: tuple[str, ...] = ()
+    is_view: bool = False
 
 
 class Examined(Protocol):
@@ -178,6 +182,7 @@ def _key(name: str, parts: list[tuple[str, KeyPart]]) -> UniqueKey:
         partial=any(part is KeyPart.SOME_ROWS for _, part in parts),
         beginnings=tuple(column for column, part in parts if part is KeyPart.BEGINNING),
         computed=any(part is KeyPart.EXPRESSION for _, part in parts),
+        expressions=tuple(text for text, part in parts if part is KeyPart.EXPRESSION and text),
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Fence, Receipt, Shipment
     from workers.templates.row_naming import Insert
 
-Step = Literal["open", "begin", "execute", "commit", "rollback"]
+SessionStep = Literal["open", "begin", "execute", "commit", "rollback"]
 
 
 def no_rows(statement: str) -> int:  # noqa: ARG001 - it is what a response looks like
@@ -58,7 +58,7 @@ class MemoryConnector:
         self._locks: dict[str, MemorySession] = {}
         self._changed = threading.Condition()
 
-    def fail(self, step: Step, *errors: TargetError) -> None:
+    def fail(self, step: SessionStep, *errors: TargetError) -> None:
         """The next times that `step` is taken it raises these, one after the other; a failed step does nothing."""
         self._failures.setdefault(step, deque()).extend(errors)
 
@@ -85,7 +85,7 @@ class MemoryConnector:
             error.phase = phase
             raise
 
-    def step(self, name: Step) -> None:
+    def step(self, name: SessionStep) -> None:
         """Notes a step, and raises what was arranged for it."""
         self.calls.append(name)
         failures = self._failures.get(name)
@@ -153,6 +153,10 @@ class MemorySession:
         self._take("execute", inside=True)
         self._moves[lane] = to
 
+    def check_deferred(self) -> bool:
+        """As `sql.connector.PooledSession.check_deferred`."""
+        return False
+
     def commit(self) -> None:
         """As `sql.connector.PooledSession.commit`."""
         self._take("commit", inside=True)
@@ -178,7 +182,7 @@ class MemorySession:
         self._open, self._lock, self._statements, self._moves = False, None, [], {}
         self._connector.unlock(self)
 
-    def _take(self, step: Step, *, inside: bool) -> None:
+    def _take(self, step: SessionStep, *, inside: bool) -> None:
         if self._closed:
             raise TargetError(ErrorClass.UNKNOWN, "memory session", "the session was closed before")
         if inside != self._open:

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workers.delivery.turn import Failed, NothingDue
+from workers.delivery.turn import Failed, Lacking, NothingDue
 from workers.lanes.answers import first_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE
@@ -19,6 +19,8 @@ from workers.log import ROUTING_LOST, tell
 from workers.routing.router import RoutingLost
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from workers.lanes.messages import Wake
     from workers.runtime import Runtime
 
@@ -73,6 +75,7 @@ class _Drain:
     ledger: str = ""
     causes: dict[tuple[str, str, str], str] = field(default_factory=dict)
     failed_lanes: set[tuple[str, str]] = field(default_factory=set)
+    unserved: set[str] = field(default_factory=set)
 
     def run(self) -> DrainReport:
         ends = None if self.seconds is None else time.monotonic() + self.seconds
@@ -107,6 +110,11 @@ class _Drain:
 
     def _deliver(self, connector: str, wake: Wake) -> None:
         result = self.runtime.deliver(connector, wake.token, TURN_SECONDS)
+        if isinstance(result, Lacking):
+            self.unserved.add(connector)
+            self.failed += 1
+            self.causes.setdefault((connector, "", result.reason), str(result))
+            return
         if not isinstance(result, NothingDue):
             self.runtime.lanes.give_back(wake.queue, wake.token)
         if isinstance(result, Failed):
@@ -133,7 +141,8 @@ class _Drain:
         if redis.xlen(keys.events) and not self.runtime.lanes.rests(ROUTE):
             return True
         now = redis_ms(redis)
-        return any(self._set_is_due(integration, now) for integration in _open_integrations(self.runtime, now))
+        found = _open_integrations(self.runtime, now, self.unserved)
+        return any(self._set_is_due(integration, now) for integration in found)
 
     def _set_is_due(self, integration: str, now: int) -> bool:
         keys = self.runtime.keys
@@ -144,9 +153,13 @@ class _Drain:
         return False
 
 
-def _open_integrations(runtime: Runtime, now: int) -> list[str]:
-    """The applied integrations that are neither paused nor held, and whose connectors are neither held nor away."""
-    keys, integrations = runtime.keys, runtime.applied.settings.integrations.values()
+def _open_integrations(runtime: Runtime, now: int, without: Collection[str]) -> list[str]:
+    """The applied integrations that are neither paused nor held, and whose connectors are neither held nor away.
+
+    without  connectors that cannot be served here
+    """
+    applied = runtime.applied.settings.integrations.values()
+    keys, integrations = runtime.keys, [each for each in applied if each.connector not in without]
     pipe = runtime.redis.pipeline(transaction=False)
     for each in integrations:
         pipe.hmget(keys.integration(each.key), "active", "paused", "hold_until")

@@ -106,6 +106,10 @@ def resume(redis: Redis, keys: Keys, integration: str) -> bool:
             f"{integration} is paused by `active = false` in the file; expected `active = true`, then `segsync apply`"
         )
     removed = redis.hdel(keys.integration(integration), *PAUSE_FIELDS)
+    if removed:
+        # What a pause has kept is late only from now on.
+        fields = ("resumed", str(redis_ms(redis)))
+        redis.eval(_SET_FIELDS, 2, keys.integration(integration), f"{keys.namespace}:nothing", *fields)
     _make_due(redis, keys, integration)
     ring(redis, keys)
     return bool(removed)

@@ -8,8 +8,9 @@ applied, own file wrong or another  the applied one, with one warning that names
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from workers.control import rights
 from workers.errors import SegsyncError, SettingsError
 from workers.log import FILE_DIFFERS, FILE_WRONG, tell
 from workers.settings import Settings, load, revision
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.lanes.keys import Keys
     from workers.runtime import Runtime
     from workers.settings.revision import Applied
 
@@ -28,8 +30,17 @@ class UnfitRedis(SegsyncError):
     """The Redis server would lose what it is given."""
 
 
-def check_redis(redis: Redis) -> None:
-    """UnfitRedis for an eviction policy that may drop our keys at any time (rule 32)."""
+LOWEST: Final = (6, 2)
+"""The oldest Redis whose commands are enough. Valkey tells a version of Redis that it is as good as."""
+
+
+def check_redis(redis: Redis, keys: Keys) -> None:
+    """UnfitRedis for a user that lacks a right, for an old server, and for one that may drop our keys (rule 32)."""
+    if refused := rights.sentence(redis, keys):
+        raise UnfitRedis(refused)
+    version = str(redis.info("server").get("redis_version", ""))
+    if version and _numbers(version) < LOWEST:
+        raise UnfitRedis(f"Redis is version {version}; expected 6.2 or a later one (docs/redis.md)")
     policy = redis.info("memory").get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         raise UnfitRedis(
@@ -38,12 +49,16 @@ def check_redis(redis: Redis) -> None:
         )
 
 
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+
+
 def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:
     """The configuration that this process is to work by; applies the own file where nothing is applied yet.
 
     Raises SettingsError (nothing applied and the own file is wrong), UnfitRedis, redis.RedisError.
     """
-    check_redis(runtime.redis)
+    check_redis(runtime.redis, runtime.keys)
     own = _own(path)
     found = revision.published(runtime.redis, runtime.keys)
     if found is None:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workers.connectors.contract import Group, Member, Positions, Receipt, Unfit
+from workers.connectors.contract import Group, Member, Positions, Receipt
 from workers.delivery.failures import LeaseOver
 from workers.delivery.leases import now
 from workers.delivery.shipping import QUERY_KINDS, shipment
-from workers.errors import ErrorClass, Phase, TargetError
 from workers.events.event import Kind
 from workers.events.profiles import profile
 from workers.lanes.store import LEASE_MS
-from workers.templates import Row, RowProblem, key_of
+from workers.templates import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from workers.connectors.contract import Session, Shipment
-    from workers.delivery.batch import Batch, Key
+    from workers.delivery.batch import Batch
     from workers.delivery.leases import Lease
     from workers.delivery.turn import Turn
     from workers.lanes import Lanes, Operation
@@ -28,8 +27,6 @@ CONFIRM_AFTER = 0.05
 """Seconds after which a claim or settlement is confirmed: less is usual, and no failover gives a lane away faster."""
 COMMIT_MARGIN = LEASE_MS / 15_000
 """Seconds a lease must have left for a COMMIT to be sent: 2 of 30."""
-ASKED_AT_MOST = 8
-"""Profiles that are tried, each by itself, before all are taken to be refused alike."""
 
 
 class Attempts:
@@ -57,29 +54,15 @@ class Attempts:
             return Receipt(idle=int(idle))
         return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))
 
-    def ask_others(self, turn: Turn, batch: Batch, kind: Kind) -> tuple[bool, int]:
-        """Whether another profile of the kind passes by itself, and how many were asked; all of it is taken back.
+    def try_out(self, turn: Turn, batch: Batch, segment: str, name: str | None, operation: Operation) -> Receipt:
+        """Tries another profile by itself, and takes it back; raises TargetError, Unfit among them.
 
-        Raises TargetError where the target cannot answer.
+        segment, name  of the lane that the profile stands in; the lock taken is that of the lane that is served
         """
-        asked = 0
-        for operation in self._others(turn, batch, kind):
-            try:
-                self._opened().deliver(self._sample(turn, batch, operation), _Fence(self._lanes, turn.lease))
-            except Unfit:
-                continue
-            except TargetError as error:
-                self.discard()
-                if error.phase in {Phase.CONNECT, Phase.LOCK} or error.error_class in _NO_ANSWER:
-                    raise
-                asked += 1
-            else:
-                return True, asked + 1
-        return False, asked
-
-    def has_others(self, turn: Turn, batch: Batch, kind: Kind) -> bool:
-        """Whether there is anyone to ask."""
-        return bool(self._others(turn, batch, kind))
+        row = Row(profile(operation.body), operation.event_time_us, operation.number)
+        group = Group(QUERY_KINDS[Kind(operation.kind)], (Member(operation.sequence, row),))
+        shipped = replace(self._shipment(turn, batch), segment=segment, name=name, groups=(group,), event=None)
+        return self._opened().deliver(replace(shipped, positions=None, trial=True), _Fence(self._lanes, turn.lease))
 
     def close(self) -> None:
         """Gives the session back."""
@@ -108,43 +91,6 @@ class Attempts:
             positions=Positions(turn.buffer.settled, turn.buffer.to) if once else None,
             patience=self._patience,
         )
-
-    def _sample(self, turn: Turn, batch: Batch, operation: Operation) -> Shipment:
-        row = Row(profile(operation.body), operation.event_time_us, operation.number)
-        group = Group(QUERY_KINDS[Kind(operation.kind)], (Member(operation.sequence, row),))
-        return replace(self._shipment(turn, batch), groups=(group,), event=None, positions=None, trial=True)
-
-    @staticmethod
-    def _others(turn: Turn, batch: Batch, kind: Kind) -> Sequence[Operation]:
-        """Of the batch itself, or where it is down to one, of what comes after it; spread over all there are.
-
-        Others are those of other keys: the same profile once more would tell nothing.
-        """
-        if batch.alone is None:
-            mine = [member.operation for member in batch.members if member.operation.kind == kind]
-            return _spread(mine) if len(mine) > 1 else []
-        own = {member.key for member in batch.members}
-        others: dict[Key, Operation] = {}
-        for operation in _spread(turn.buffer.profiles_after(batch.last, kind)):
-            key = _key(turn, operation)
-            if key is not None and key not in own and operation.sequence not in turn.aside:
-                others[key] = operation
-        return list(others.values())
-
-
-_NO_ANSWER = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
-
-
-def _spread(operations: Sequence[Operation]) -> Sequence[Operation]:
-    step = max(1, len(operations) // ASKED_AT_MOST)
-    return operations[::step][:ASKED_AT_MOST]
-
-
-def _key(turn: Turn, operation: Operation) -> Key | None:
-    try:
-        return key_of(profile(operation.body), turn.integration.key_fields)
-    except RowProblem:
-        return None
 
 
 class _Fence:

@@ -113,10 +113,6 @@ class Buffer:
         """What the operations held carry that come out of the quarantine."""
         return [operation.retry for operation, _ in self._operations if operation.retry is not None]
 
-    def profiles_after(self, sequence: str, kind: Kind) -> list[Operation]:
-        """Profiles of one kind behind a sequence, whatever becomes of them."""
-        return [o for o, _ in self._operations if o.sequence > sequence and o.kind == kind]
-
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""
         return sum(after < operation.sequence <= up_to for operation, _ in self._operations) if up_to else 0
@@ -171,12 +167,17 @@ class _Cutter:
                 break
         if last is not None:
             self._batch.last = last.sequence
-        # What is retried is older than all that the lane still holds (rule 30).
-        self._of_now = {each.key for each in self._found if _is_no_retry(each)}
-        for member in sorted(self._found, key=_is_no_retry):
+        for member in self._oldest_first():
             self._keep(member)
         self._batch.members = list(self._members.values())
         return self._batch
+
+    def _oldest_first(self) -> list[Keyed]:
+        """What is retried is older than all that the lane still holds (rule 30)."""
+        if not self._batch.retried:
+            return self._found
+        self._of_now = {each.key for each in self._found if _is_no_retry(each)}
+        return sorted(self._found, key=_is_no_retry)
 
     def _takes_event(self, event: Operation, name: str | None) -> bool:
         """With a clear goes what it makes moot, and nothing else with any event."""
@@ -196,7 +197,7 @@ class _Cutter:
     def _takes(self, operation: Operation, name: str | None) -> bool:
         """Puts one profile's operation into the batch; False if the batch ends before it."""
         batch = self._batch
-        if self._moot_after < operation.sequence < self._clear:
+        if self._clear and self._moot_after < operation.sequence < self._clear:
             batch.moot += 1
             return True
         if self._room == 0 or (name != batch.name and batch.taken > batch.moot):
@@ -205,7 +206,7 @@ class _Cutter:
         self._room -= 1
         batch.counted += 1
         row = Row(profile(operation.body), operation.event_time_us, operation.number)
-        refused = self._aside.get(operation.sequence)
+        refused = self._aside.get(operation.sequence) if self._aside else None
         try:
             key = key_of(row.profile, self._how.key)
         except RowProblem as problem:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.errors import ErrorClass, HoldLevel, Matter, Phase, TargetError
 
 FIRST_DELAY_MS = 500
 """Milliseconds before the second try."""
@@ -50,16 +50,6 @@ class SetAside:
 
 
 @dataclass(frozen=True, slots=True)
-class AskOthers:
-    """Whose fault it is cannot be told yet: some other profiles are tried, each by itself, and taken back.
-
-    fault  what it is if none of them passes
-    """
-
-    fault: Hold
-
-
-@dataclass(frozen=True, slots=True)
 class Hold:
     """Someone is needed; it probes itself until then."""
 
@@ -68,11 +58,24 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class AskOthers:
+    """Whose fault it is cannot be told yet: some other profiles are tried, each by itself, and taken back.
+
+    fault    what it is if none of them passes
+    unasked  what it is if there is nobody to ask
+    """
+
+    fault: Later | Hold
+    unasked: Later | Halve | SetAside | Hold
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCircuit:
     """The target is out of reach: no lane is at fault, and none is tried until it is back."""
 
 
-Outcome = Later | Halve | SetAside | AskOthers | Hold | OpenCircuit
+Decided = Later | Halve | SetAside | Hold | OpenCircuit
+Outcome = Decided | AskOthers
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class FailedTry:
     limit       the limit that this batch was cut with
     searching   whether the one at fault is looked for already
     passed      whether others of the same kind passed since it began to fail
-    others      whether there are others of the same kind that could be asked
+    asked       whether some were just now, and passed
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -97,7 +100,7 @@ class FailedTry:
     limit: int | None = None
     searching: bool = False
     passed: bool = False
-    others: bool = False
+    asked: bool = False
     tolerant: bool = True
 
 
@@ -112,23 +115,38 @@ def decide(error: TargetError, tried: FailedTry = NOTHING_TRIED, *, chance: floa
     return _TABLE[error.error_class](error, tried, later)
 
 
-def _passes_by_itself(_error: TargetError, _tried: FailedTry, later: Later) -> Outcome:
-    return later
+_SENT = frozenset({Phase.EXECUTE, Phase.COMMIT})
+
+
+def _may_still_pass(tried: FailedTry) -> bool:
+    return tried.attempts + 1 < UNSURE_TRIES and (tried.alone or not tried.searching)
+
+
+def _passes_by_itself(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
+    """Where it did not in five tries and others pass, it is one profile's: a trigger's own code, or a locked row."""
+    theirs = error.phase not in _SENT or not tried.is_profile or not tried.tolerant
+    if theirs or _may_still_pass(tried):
+        return later
+    if not tried.passed:
+        return AskOthers(later, later)
+    if not tried.alone:
+        return Halve(_half(tried))
+    return Hold(HoldLevel.LANE) if error.matter is Matter.CONFLICT else SetAside()
 
 
 def _someone_is_needed(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
     """What a running query meets may be one profile's fault, however much it looks like the query's."""
-    if error.phase in {Phase.EXECUTE, Phase.COMMIT} and error.level is HoldLevel.INTEGRATION:
-        return _whose_fault(error, tried, Hold(HoldLevel.INTEGRATION))
+    if error.phase in _SENT and error.level is HoldLevel.INTEGRATION:
+        return _whose_fault(tried, Hold(HoldLevel.INTEGRATION))
     return Hold(error.level, PROBE_CONNECTOR_MS if error.level is HoldLevel.CONNECTOR else PROBE_MS)
 
 
 def _unknown(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """It may pass by itself; where it did not in five tries, it may be one profile's fault."""
-    if tried.attempts + 1 < UNSURE_TRIES and (tried.alone or not tried.searching):
+    if _may_still_pass(tried):
         return later
-    if error.phase in {Phase.EXECUTE, Phase.COMMIT}:
-        return _whose_fault(error, tried, Hold(HoldLevel.LANE))
+    if error.phase in _SENT:
+        return _whose_fault(tried, Hold(HoldLevel.LANE))
     return Hold(HoldLevel.LANE)
 
 
@@ -138,21 +156,17 @@ def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
         return SetAside()
     if not tried.tolerant:
         return Hold(HoldLevel.LANE)
-    if error.phase is Phase.COMMIT or not (tried.is_profile and tried.others):
-        # What a trial takes back is never checked at COMMIT: the others would tell nothing.
-        return SetAside() if tried.alone else Halve(_half(tried))
-    return _whose_fault(error, tried, Hold(HoldLevel.INTEGRATION))
+    closer = SetAside() if tried.alone else Halve(_half(tried))
+    return AskOthers(Hold(HoldLevel.INTEGRATION), closer) if tried.is_profile and not tried.passed else closer
 
 
-def _whose_fault(error: TargetError, tried: FailedTry, fault: Hold) -> Outcome:
+def _whose_fault(tried: FailedTry, fault: Hold) -> Outcome:
     """One profile's fault, if others pass; `fault` if none does, or if nobody can be asked."""
     if not tried.tolerant or not tried.is_profile:
         return fault
     if tried.passed:
         return SetAside() if tried.alone else Halve(_half(tried))
-    if not tried.others or error.phase is Phase.COMMIT:
-        return fault
-    return AskOthers(fault)
+    return AskOthers(fault, fault)
 
 
 def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
@@ -165,7 +179,8 @@ def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:
 def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """The second time-out or lost link on one batch may be its size, or one profile's doing (rule 24).
 
-    One that always times out ends in the quarantine where others pass, and held where that is not known.
+    One that always times out ends in the quarantine where others pass at that very time, and held where that is not
+    known: an outage that begins while the one at fault is looked for is nobody's.
     """
     if tried.attempts == 0:
         return later
@@ -173,8 +188,11 @@ def _ambiguous(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
         return Later(later.delay_ms, _half(tried), searching=tried.is_profile)
     if tried.attempts + 1 < UNSURE_TRIES:
         return later
-    its_fault = tried.passed and tried.tolerant and tried.is_profile and error.phase is not Phase.COMMIT
-    return SetAside() if its_fault else Hold(HoldLevel.LANE)
+    fault = Hold(HoldLevel.LANE)
+    if error.phase is Phase.COMMIT or not tried.tolerant or not tried.is_profile:
+        return fault
+    # What passed earlier says little of a target that is slow by now.
+    return SetAside() if tried.asked else AskOthers(fault, fault)
 
 
 _TABLE = {

@@ -19,25 +19,25 @@ from redis import RedisError
 
 from workers import failpoints
 from workers.connectors.contract import Rejection, Unfit
+from workers.delivery.asking import Inquiries
 from workers.delivery.attempt import Attempts
 from workers.delivery.batch import Batch, BatchPolicy
 from workers.delivery.batching import Buffer
-from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Hold, Later, OpenCircuit, SetAside, decide
+from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Hold, SetAside, decide
 from workers.delivery.failures import (
     ALREADY_THERE,
     NoMemory,
     NoRoom,
     UnreadableLane,
-    as_query_fault,
     counted_as,
     may_be_ours,
+    told_of_one,
     unusable,
-    with_what_was_tried,
 )
 from workers.delivery.leases import Lease, now
 from workers.delivery.settlement import Settlements, unpack_aside
 from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver, Turn
-from workers.errors import ErrorClass, TargetError
+from workers.errors import TargetError
 from workers.events.event import Kind
 from workers.failpoints import reach
 from workers.lanes import Claimed, Idle, Probe
@@ -90,6 +90,7 @@ class Deliverer:
         self._heartbeat = heartbeat
         self._parallelism = parallelism
         self._attempts = Attempts(open_session, lanes, patience=patience, lock_prefix=lock_prefix)
+        self._inquiries = Inquiries(self._attempts, lanes, patience=patience)
         self._settlements = Settlements(connector, lanes)
         self._orderings = orderings
 
@@ -195,40 +196,22 @@ class Deliverer:
         tried = self._tried(turn, batch, error, kind)
         outcome = decide(error, tried, chance=random.random())  # noqa: S311 - jitter, no secret
         if isinstance(outcome, AskOthers):
-            try:
-                passed, asked = self._attempts.ask_others(turn, batch, kind)
-            except TargetError as unanswered:
-                return self._failed_asking(turn, batch, started, unanswered)
-            if passed:
-                turn.passed |= {kind.label}
-                outcome = decide(error, replace(tried, passed=True))
-            else:
-                error, outcome = _nobody_passes(error, asked), outcome.fault
+            error, outcome, passes = self._inquiries.judge(turn, batch, kind, error, tried, outcome)
+            turn.passed |= {kind.label} if passes else set()
         if isinstance(outcome, SetAside):
             return self._refused(turn, batch, started, error)
-        assert not isinstance(outcome, AskOthers)  # noqa: S101 - nobody is asked twice
-        return self._settlements.give_back(turn, batch, started, error, outcome)
-
-    def _failed_asking(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> Over | None:
-        """Others could not answer: that says nothing of anybody, and all is tried again later."""
-        self._attempts.discard()
-        outcome = decide(error, FailedTry(attempts=turn.attempts, limit=turn.limit, alone=False))
-        if not isinstance(outcome, Hold | OpenCircuit):
-            outcome = Later(PROBE_MS if isinstance(outcome, SetAside) else 1000, turn.limit)
         return self._settlements.give_back(turn, batch, started, error, outcome)
 
     def _tried(self, turn: Turn, batch: Batch, error: TargetError, kind: Kind) -> FailedTry:
-        is_profile = batch.event is None
         ours = error.already_there and batch.first <= turn.tried_to
         return FailedTry(
             operations=batch.counted,
             alone=batch.alone is not None,
-            is_profile=is_profile,
+            is_profile=batch.event is None,
             attempts=turn.attempts,
             limit=turn.limit,
             searching=bool(turn.suspect),
             passed=ours or kind.label in turn.passed,
-            others=is_profile and self._attempts.has_others(turn, batch, kind),
             tolerant=turn.integration.tolerance == "data",
         )
 
@@ -238,7 +221,7 @@ class Deliverer:
         assert operation is not None  # noqa: S101 - only what is alone is set aside
         ours = may_be_ours(operation, error, turn.tried_to)
         code = ALREADY_THERE if ours else error.code
-        rejection = Rejection(operation.sequence, code, error.reason, error.detail)
+        rejection = Rejection(operation.sequence, code, told_of_one(error), error.detail)
         return self._set_aside(turn, batch, started, [rejection], "" if ours else counted_as(operation))
 
     def _set_aside(
@@ -289,9 +272,3 @@ def _kind(error: TargetError, batch: Batch) -> Kind:
     """What was told when it failed."""
     kinds = [each.operation.kind for each in batch.members] or [batch.event.kind if batch.event else Kind.ADD]
     return next((kind for kind in Kind if kind.label == error.event_type), Kind(kinds[0]))
-
-
-def _nobody_passes(error: TargetError, asked: int) -> TargetError:
-    if error.error_class is ErrorClass.ISOLATE:
-        return as_query_fault(error.code, error.reason, f"none of {asked} profiles passes by itself", error.event_type)
-    return with_what_was_tried(error, f"none of {asked} profiles passes by itself")

@@ -9,9 +9,13 @@ from workers.connectors.contract import Rejection
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.delivery.batch import Batch
     from workers.lanes import Operation
 
+MOST_CAUSES = 5
+"""Codes that are named where most profiles are refused."""
 TRIES_BEFORE_HALVING = 2
 """Failed tries for want of memory after which the batch is halved (rule 13)."""
 POISON = "delivering it ended the deliverer's process again and again"
@@ -62,11 +66,30 @@ def as_query_fault(code: str, reason: str, why: str, event_type: str = "") -> Ta
     return fault
 
 
+def most_are_refused(causes: Sequence[tuple[str, int]]) -> str:
+    """What is said where most profiles are refused, for one cause or for several.
+
+    >>> most_are_refused([("mysql 1406", 12), ("mysql 1264", 8)])
+    'most profiles are refused (mysql 1406 12 times, mysql 1264 8 times; the last is told here)'
+    """
+    counted = ", ".join(f"{code} {count} times" for code, count in causes[:MOST_CAUSES])
+    more = f" and {len(causes) - MOST_CAUSES} other codes" if len(causes) > MOST_CAUSES else ""
+    last = "; the last is told here" if len(causes) > 1 else ""
+    return f"most profiles are refused ({counted}{more}{last})"
+
+
 def with_what_was_tried(error: TargetError, tried: str) -> TargetError:
     """The same error, telling what else was tried before it was taken for more than one profile's."""
     told = TargetError(error.error_class, error.code, f"{error.reason}; {tried}", level=error.level, phase=error.phase)
     told.event_type = error.event_type
     return told
+
+
+def told_of_one(error: TargetError) -> str:
+    """Our sentence for the quarantine: a code that blames the query or the server says why it is the profile's."""
+    if error.error_class in {ErrorClass.ISOLATE, ErrorClass.SPLIT}:
+        return error.reason
+    return f"{error.reason}; other profiles pass, so what this one holds is at fault"
 
 
 def may_be_ours(operation: Operation, error: TargetError, tried_to: str) -> bool:

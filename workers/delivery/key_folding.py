@@ -37,6 +37,8 @@ _LAST_FOLDED_LETTER = "\u0590"
 """Latin, Greek, Cyrillic and Armenian come before it. Collations equate kana, widths and much else beyond it, and some
 take all of it for one: letters from there on are left out of a fold."""
 
+_SIGNS = bytes(code for code in range(128) if not chr(code).isalnum())
+
 TIMES = "a time"
 """All keys that a target could read as points in time: zones and formats equate too much to be told apart."""
 
@@ -57,7 +59,11 @@ def fold(text: str) -> str:
     """One part of a key, folded."""
     lowered = text[:MAX_FOLDED].lower()
     if lowered.isascii():
-        plain = lowered
+        plain = lowered.strip()
+        if plain.isdigit() and not _COMPACT_DAY.fullmatch(plain):
+            return plain.lstrip("0") or "0"
+        if plain[:1].isalpha() and ":" not in plain and not _MONTH.search(plain):
+            return _letters(plain)
     else:
         spelled = lowered.casefold().translate(_SPELLED_OUT)
         plain = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c)).casefold()
@@ -104,5 +110,8 @@ def _address(text: str) -> str:
 
 def _letters(text: str) -> str:
     """Letters and digits alone, without the zeros they begin with."""
-    kept = "".join(c for c in text if c.isalnum() and c < _LAST_FOLDED_LETTER)
+    if text.isascii():
+        kept = text.encode().translate(None, _SIGNS).decode()
+    else:
+        kept = "".join(c for c in text if c.isalnum() and c < _LAST_FOLDED_LETTER)
     return _TRUTHS.get(kept, kept.lstrip("0"))

@@ -31,6 +31,13 @@ ASK_AGAIN_SECONDS: Final = 10.0
 """After a target that could not answer: whatever is wrong with it, the batch itself will tell."""
 
 
+_NOTE: Final = """
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+"""
+"""A full Redis refuses a bare HSET, and no lane would be delivered any more that could drain it (rule 5)."""
+
+
 class _Known(NamedTuple):
     integration: Integration
     until: float
@@ -41,11 +48,12 @@ class OrderingNotes:
 
     def __init__(self, redis: Redis, keys: Keys) -> None:
         self._redis = redis
+        self._nothing = keys.nothing
         self._key = keys.orderings
 
     def write(self, integration: Integration, ordering: Ordering) -> None:
         """Notes it, for the queries that the integration has now."""
-        self._redis.hset(self._key, integration.key, f"{integration.digest} {ordering}")
+        self._redis.eval(_NOTE, 2, self._nothing, self._key, integration.key, f"{integration.digest} {ordering}")
 
     def read(self, integration: Integration) -> Ordering | None:
         """What its target has told last; None where it has not, or of other queries."""
@@ -77,7 +85,7 @@ class Orderings:
 
         Raises redis.RedisError.
         """
-        if integration.ordering is not Ordering.CATALOG:
+        if integration.ordering is not Ordering.CATALOG or not integration.batched:
             return integration
         known = self._known.get(integration.key)
         if known is None or known.until <= time.monotonic():

@@ -15,7 +15,7 @@ from workers import failpoints
 from workers.connectors.contract import Rejection
 from workers.delivery.batch import Rejected
 from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
-from workers.delivery.failures import as_query_fault
+from workers.delivery.failures import as_query_fault, most_are_refused
 from workers.delivery.leases import now
 from workers.delivery.records import Done, delivered, failed, set_aside
 from workers.delivery.turn import Failed, Following, Over
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from workers.errors import TargetError
     from workers.lanes import Lanes
     from workers.outcomes import Record
-
-SYSTEMIC = "most profiles are refused"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[str, str, str, str]]).decode
@@ -104,12 +102,13 @@ class Settlements:
                 suspect=turn.suspect,
                 passed=turn.passed,
                 bad=counted_as,
+                code=rejections[0].code,
                 aside=pack_aside(aside.values()),
             )
         )
         if isinstance(answer, Systemic):
             first = rejections[0]
-            error = as_query_fault(first.code, first.reason, SYSTEMIC)
+            error = as_query_fault(first.code, first.reason, most_are_refused(answer.causes))
             return self.give_back(turn, batch, started, error, Hold(HoldLevel.INTEGRATION))
         if not answer:
             return Over()

@@ -56,7 +56,21 @@ class Over:
     failure: Failed | None = None
 
 
-Result = NothingDue | TimeOver | Failed
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """This process lacks a secret of the connector, and has claimed nothing.
+
+    The permit has not been given back, and runs out by itself: given back, the next wake-up would come at once.
+    """
+
+    connector: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.connector} is not served by this process: {self.reason}"
+
+
+Result = NothingDue | TimeOver | Failed | Lacking
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ import msgspec
 
 WHOLE_EXCERPT_BYTES = 64 * 1024
 EXCERPT_BYTES = 4 * 1024
+LAST_OF_PROFILES = 2
+"""The largest number of a kind that happens to profiles."""
 
 
 class Kind(IntEnum):
@@ -19,15 +21,14 @@ class Kind(IntEnum):
     SEGMENT_UPSERT = 4
     SEGMENT_DELETE = 5
 
+    def __init__(self, number: int) -> None:
+        self.is_profile = number <= LAST_OF_PROFILES
+        """Whether it happened to profiles, and not to the segment as a whole. Asked for every event: no property."""
+
     @property
     def label(self) -> str:
         """The event's `type`, as in "segment_upsert"."""
         return self.name.lower()
-
-    @property
-    def is_profile(self) -> bool:
-        """Whether it happened to profiles, and not to the segment as a whole."""
-        return self <= Kind.REMOVE
 
 
 class SegmentFacts(msgspec.Struct, frozen=True, gc=False):

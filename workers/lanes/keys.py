@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HOLD_FIELDS = ("hold", "hold_code", "hold_until", "hold_id", "hold_since", "hold_segment")
+HOLD_FIELDS = ("hold", "hold_code", "hold_until", "hold_id", "hold_since", "hold_segment", "hold_tries")
 """What an integration's or connector's hash says of its being held; scripts write it (lanes/common.lua)."""
 
 
@@ -86,7 +86,7 @@ class Keys:
 
     @property
     def lacking(self) -> str:
-        """Hash: what workers lack that they would need to serve a connector, per connector and host."""
+        """Hash: secrets that workers lack, per connector and worker (settings/lacking.py)."""
         return f"{self.namespace}:lacking"
 
     @property
@@ -110,7 +110,7 @@ class Keys:
 
     @property
     def corrections(self) -> str:
-        """Hash: how often the count of each integration's quarantine was set right by the ledger."""
+        """Number: how often a count of open entries was set right by the ledger."""
         return f"{self.namespace}:corrections"
 
     @property

@@ -145,7 +145,18 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Systemic:
-    """So many profiles are refused that the query must be at fault; nothing was changed."""
+    """So many profiles are refused that the query must be at fault; nothing was changed.
+
+    causes  the codes they were refused with, the most frequent first, and how often each
+    """
+
+    causes: tuple[tuple[str, int], ...] = ()
+
+
+def systemic(pairs: Sequence[bytes]) -> Systemic:
+    """From a script's answer: a code, how often it came, the next code, and so on."""
+    causes = ((code.decode(), int(count)) for code, count in zip(pairs[::2], pairs[1::2], strict=True))
+    return Systemic(tuple(sorted(causes, key=lambda cause: -cause[1])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
 from workers.lanes.keys import Keys
-from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Systemic, Tick, Waiting, Wake
+from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.lanes.chunks import Retry
-    from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement
+    from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement, Systemic
 
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
 """How long a deliverer or router may be silent before another takes over (rule 12).
@@ -234,7 +234,7 @@ class Lanes:
             release.aside,
             *release.records,
         )
-        return Systemic() if reply[0] == b"systemic" else bool(reply[0] == b"ok")
+        return systemic(reply[1:]) if reply[0] == b"systemic" else bool(reply[0] == b"ok")
 
     def next_waiting(self) -> Waiting | None:
         """A lane that `append` has noted as long and old, once; None where there is none (any more)."""

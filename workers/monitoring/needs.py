@@ -8,22 +8,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from workers.monitoring.states import moment_of
+from workers.monitoring.ages import moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from workers.monitoring.server import ServerStatus
     from workers.monitoring.states import IntegrationStatus
-    from workers.monitoring.status import Background, ServerStatus, Status
+    from workers.monitoring.status import Background, Status
 
 WARN_AT: Final = 0.8
 """The part of a limit that is worth a word."""
-STALE_SECONDS: Final = 30.0
+STALE_SECONDS: Final = 15.0
 """An age of the pulse or of beat that means it is dead: they look every 5 s."""
+TROUBLE_SECONDS: Final = 8.0
+"""How long something may fail and be tried again without a word: five tries, or a target that starts anew."""
 LATE_SECONDS: Final = 60.0
 """What may be late by so much without a word: a deploy, a restart and a failed try or two take that long."""
-STREAM_SECONDS: Final = 30.0
-"""How long an event may wait to be routed, or an outcome to be written down: both take well below a second."""
 NAMED: Final = 3
 """Segments that are named in a sentence."""
 
@@ -42,7 +43,7 @@ def needs(status: Status, background: Background, many: int, now: int) -> Iterat
     else:
         yield from _unserved(status, background)
     for each in status.integrations:
-        yield from _of_integration(each)
+        yield from _of_integration(each, now)
     yield from _of_streams(status, background, now)
     yield from _of_quarantine(status, many)
 
@@ -50,7 +51,8 @@ def needs(status: Status, background: Background, many: int, now: int) -> Iterat
 def notes(status: Status, many: int) -> Iterator[str]:
     """What is worth a word and no alarm."""
     if status.quarantine and not any(True for _ in _of_quarantine(status, many)):
-        yield f"{status.quarantine:,} open entries in the quarantine; `segsync errors` groups them by cause"
+        entries = "1 open entry" if status.quarantine == 1 else f"{status.quarantine:,} open entries"
+        yield f"{entries} in the quarantine; `segsync errors` groups them by cause"
     for each in status.integrations:
         if each.needs_resync:
             named = ", ".join(each.resync_segments[:NAMED])
@@ -76,7 +78,7 @@ def _next(each: IntegrationStatus) -> str:
     return f"it is tried again in {each.next_try_s:.0f} s, or at once with `segsync retry {each.key}`"
 
 
-def _of_integration(each: IntegrationStatus) -> Iterator[str]:
+def _of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
     if each.state == "held":
         yield f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}"
     elif each.state == "orphaned" and each.backlog:
@@ -84,17 +86,29 @@ def _of_integration(each: IntegrationStatus) -> Iterator[str]:
             f"{each.key} is orphaned and owes {each.backlog:,} operations; "
             f"put it back into the file, or drop it with `segsync apply --drop {each.key}`"
         )
-    elif each.state in ("active", "retrying") and each.late_s > LATE_SECONDS:
-        why = f"; it is retrying{facts_of(each)}: {each.reason}; {_next(each)}" if each.reason else ""
-        yield f"{each.key} is late: its oldest operation should have gone {_duration(each.late_s)} ago{why}"
+    elif each.state == "retrying" and (each.late_s > LATE_SECONDS or _lasts(each, now)):
+        yield f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_late(each)}"
+    elif each.state == "active" and each.late_s > LATE_SECONDS:
+        yield (
+            f"{each.key} is late: its oldest operation should have gone {_duration(each.late_s)} ago. It goes on by "
+            "itself: the target is slow, or there are too few workers on its queue, or its `parallelism` is too low"
+        )
     if each.max_backlog and WARN_AT * each.max_backlog <= each.backlog < each.max_backlog:
         part = each.backlog / each.max_backlog
-        yield f"{each.key} owes {each.backlog:,} operations, {part:.0%} of its max_backlog"
+        yield f"{each.key} owes {each.backlog:,} operations, {part:.0%} of its max_backlog, and then producers wait"
+
+
+def _lasts(each: IntegrationStatus, now: int) -> bool:
+    return each.since is not None and now / 1000 - each.since.timestamp() > TROUBLE_SECONDS
+
+
+def _late(each: IntegrationStatus) -> str:
+    return f". Its oldest operation should have gone {_duration(each.late_s)} ago" if each.late_s >= 1 else ""
 
 
 def _of_streams(status: Status, background: Background, now: int) -> Iterator[str]:
     intake, outcomes, trouble = status.intake, status.outcomes, background.trouble
-    if intake.oldest_age_s is not None and intake.oldest_age_s > STREAM_SECONDS:
+    if intake.oldest_age_s is not None and (intake.is_stuck or intake.oldest_age_s > LATE_SECONDS):
         why = f": {intake.why}" if intake.why else "; a worker must serve the queue `route`"
         yield f"events have waited for {_duration(intake.oldest_age_s)} to be routed{why}"
     if trouble is not None:
@@ -103,7 +117,7 @@ def _of_streams(status: Status, background: Background, now: int) -> Iterator[st
             f"last {_duration(max(0, now - trouble.last) / 1000)} ago: {trouble.why}; {outcomes.events:,} outcomes "
             "wait in Redis and are tried again every 10 s, and `stats` and the quarantine are as old as that"
         )
-    elif outcomes.oldest_age_s is not None and outcomes.oldest_age_s > STREAM_SECONDS:
+    elif outcomes.oldest_age_s is not None and (outcomes.is_stuck or outcomes.oldest_age_s > LATE_SECONDS):
         yield (
             f"outcomes have waited for {_duration(outcomes.oldest_age_s)} to be written to the ledger"
             + (f": {outcomes.why}" if outcomes.why else "; a worker must serve the queue `upkeep`")
@@ -122,18 +136,31 @@ def _of_quarantine(status: Status, many: int) -> Iterator[str]:
 def _of_redis(server: ServerStatus) -> Iterator[str]:
     if server.is_replica:
         yield "this Redis is a replica and may only be read: nothing moves; expected the master in [redis] of the file"
-    if server.refuses:
-        yield f"Redis cannot write to its disk ({server.refuses}) and refuses what comes; look at its log and disk"
+    elif server.refuses and server.disk:
+        yield (
+            f"Redis cannot write to its disk ({server.disk}) and refuses what comes: {server.refuses}; make room "
+            "there, and look at its log. It goes on by itself"
+        )
+    elif server.refuses:
+        yield f"Redis refuses writes: {server.refuses}; docs/redis.md has the rights and settings that are needed"
+    elif server.disk.startswith("aof"):
+        yield f"Redis cannot write to its disk ({server.disk}); look at its log and disk before it refuses what comes"
     if server.policy != "noeviction":
         yield (
             f"Redis has maxmemory-policy {server.policy}, which drops events when memory is short; "
             "expected noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration file)"
         )
     if server.full:
-        yield f"producers are refused: {server.full}"
+        yield (
+            f"producers are refused: {server.full}. They are let in again once a tenth of it is free: see why it is "
+            "not delivered, or raise max_backlog"
+        )
     if server.limit and server.used >= WARN_AT * server.limit:
         part = server.used / server.limit
-        yield f"Redis uses {part:.0%} of its maxmemory: when it is full, producers are refused until it drains"
+        yield (
+            f"Redis uses {part:.0%} of its maxmemory: when it is full, producers are refused until it drains, which it "
+            "does by itself as lanes are delivered; see why they are not, or raise maxmemory"
+        )
 
 
 def _unserved(status: Status, background: Background) -> Iterator[str]:
@@ -144,9 +171,19 @@ def _unserved(status: Status, background: Background) -> Iterator[str]:
     elif idle:
         yield f"no worker serves {', '.join(idle)}; start one with -Q"
     for where, what in sorted(background.lacking.items()):
-        yield f"connector {where} cannot be served: {what}"
+        yield (
+            f"connector {where} cannot be served: {what}; set it there and start that worker again (a password_file is "
+            "looked for every few seconds). Workers that have it serve the connector"
+        )
+    if not background.server.writes:
+        return  # nobody can look, and it was said why
+    if background.broker:
+        yield f"{background.broker}: no wake-up reaches a worker until it answers; look at [broker], or at Redis"
     if status.pulse_age_s is None or status.pulse_age_s > STALE_SECONDS:
-        yield f"no worker's pulse has looked for work {_ago(status.pulse_age_s)}: they are hanging, or none is running"
+        yield (
+            f"no worker's pulse has looked for work {_ago(status.pulse_age_s)}: no worker runs, or they hang, or "
+            "cannot reach their broker; their logs say which"
+        )
     if status.beat_age_s is None or status.beat_age_s > STALE_SECONDS:
         yield (
             f"beat has not looked {_ago(status.beat_age_s)}: start one with `celery -A workers beat`; until then "

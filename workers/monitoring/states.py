@@ -10,8 +10,10 @@ middle may go unseen until it comes to the front.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from workers.monitoring.ages import age_s, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,12 +86,20 @@ class IntegrationStatus:
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """What a sampled lane says: the first owed operation's stream time, failed tries, next try, why it is held."""
+    """What a sampled lane says.
+
+    head     the first owed operation's stream time
+    failing  since when it fails, in Redis milliseconds; None where it does not
+    why      of the last failed try, as code and our sentence
+    hold     why it is held; "" where it is not
+    """
 
     segment: str
     head: int | None
     attempts: int
     retry: int
+    failing: int | None
+    why: str
     hold: str
 
 
@@ -129,9 +139,17 @@ def read_integration(
         since=state.since,
         tries=state.tries,
         next_try_s=state.next_try_s,
-        late_s=max(0.0, (age_s(now, oldest) or 0.0) - float(facts.get("timeout") or 0) / 1000),
+        late_s=_late_s(facts, oldest, now),
         resync_segments=tuple(sorted(segment.decode() for segment in some)),
     )
+
+
+def _late_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
+    """Seconds that the oldest operation is over its time; what was kept by a pause has had time only since."""
+    if oldest is None:
+        return 0.0
+    began = max(oldest, int(facts.get("resumed", 0)))
+    return max(0.0, (age_s(now, began) or 0.0) - float(facts.get("timeout") or 0) / 1000)
 
 
 def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
@@ -139,24 +157,15 @@ def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py give
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
-def age_s(now: int, at: int | None) -> float | None:
-    """Seconds between two times in milliseconds; a clock that was set back makes no negative age."""
-    return None if at is None else max(0, now - at) / 1000
-
-
-def moment_of(milliseconds: str | int | None) -> datetime | None:
-    """Unix milliseconds, as scripts write them, as a time; None for none."""
-    return None if not milliseconds else datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
-
-
 def _sample(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> list[_Lane]:
     pipe = redis.pipeline(transaction=False)
     for segment in segments:
-        pipe.hmget(keys.lane(integration, segment), "head", "attempts", "retry", "hold")
-    return [
-        _Lane(segment, _number(head), _number(attempts) or 0, _number(retry) or 0, (hold or b"").decode())
-        for segment, (head, attempts, retry, hold) in zip(segments, pipe.execute(), strict=True)
-    ]
+        pipe.hmget(keys.lane(integration, segment), "head", "attempts", "retry", "failing", "why", "hold")
+    found = []
+    for segment, (head, attempts, retry, failing, why, hold) in zip(segments, pipe.execute(), strict=True):
+        times = _number(head), _number(attempts) or 0, _number(retry) or 0, _number(failing)
+        found.append(_Lane(segment, *times, (why or b"").decode(), (hold or b"").decode()))
+    return found
 
 
 def _number(value: bytes | None) -> int | None:
@@ -200,23 +209,18 @@ def _paused(facts: dict[str, str]) -> IntegrationState:
     why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
     at = facts.get("paused_at")
     since = datetime.fromisoformat(at) if at else None
-    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'} at {at or 'some time'}{why}", since)
+    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since)
 
 
 def _state_of_lanes(lanes: list[_Lane], now: int) -> IntegrationState:
     held = [lane for lane in lanes if lane.hold]
-    if held:
-        first = held[0]
-        reason = f"segment {first.segment}{_more(held)}: {first.hold}"
-        return IntegrationState("held", reason, tries=first.attempts or None, next_try_s=_until(first.retry, now))
-    failing = [lane for lane in lanes if lane.attempts]
-    if failing:
-        lane = max(failing, key=lambda each: each.attempts)
-        tries = "1 failed try" if lane.attempts == 1 else f"{lane.attempts} failed tries"
-        seconds = _until(lane.retry, now)
-        reason = f"segment {lane.segment}{_more(failing)}: {tries}, the next in {seconds:.1f} s"
-        return IntegrationState("retrying", reason, tries=lane.attempts, next_try_s=seconds)
-    return IntegrationState("active")
+    failing = held or [lane for lane in lanes if lane.attempts]
+    if not failing:
+        return IntegrationState("active")
+    lane = min(failing, key=lambda each: each.failing or now)  # the one that has failed for longest
+    reason = f"segment {lane.segment}{_more(failing)}: {lane.hold or lane.why or 'a try failed'}"
+    since, seconds = moment_of(lane.failing), _until(lane.retry or 0, now)
+    return IntegrationState("held" if held else "retrying", reason, since, lane.attempts or None, seconds)
 
 
 def _more(lanes: list[_Lane]) -> str:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
+from workers.preflight.batch_order import takes_turns
 from workers.preflight.findings import Finding, judge
+from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
 from workers.preflight.position_table import unfit
 from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
@@ -36,6 +38,7 @@ class Examination:
     looked    integrations whose queries were tried
     findings  of all of them
     unread    what could not be looked at, and why
+    notes     what is fine, and good to know
     """
 
     connector: str
@@ -44,6 +47,7 @@ class Examination:
     looked: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def wrong(self) -> bool:
@@ -98,6 +102,8 @@ class _Look:
     def all(self) -> None:
         for kind, query in self.integration.queries.items():
             self._query(kind, query)
+        if turns := takes_turns(self.session, self.integration):
+            self.into.notes.append(f"integrations.{self.integration.key}: {turns}")
         if self.integration.exactly_once:
             where = f"integrations.{self.integration.key}.exactly_once"
             whats = unfit(self.session, self.integration.key)
@@ -119,8 +125,12 @@ class _Look:
         if not trial.refused and not self._sparse(kind, samples, trial.statements):
             self._mixed(kind, samples)
             self._bare(kind, samples)
-        alike = {} if trial.refused else samples.alike()
-        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike))
+        alike, moving = (
+            ({}, {})
+            if trial.refused
+            else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
+        )
+        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving))
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]
 

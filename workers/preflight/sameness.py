@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.preflight.literals import CASTS
 from workers.preflight.samples import SEGMENT, fields_in
 from workers.preflight.seen import Remark, Seen, fields, joined, warning
 
@@ -23,6 +24,8 @@ def merged(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         if column in table.columns:
             yield from _by_column(seen, shape, table.columns[column], values)
     for column, computed in shape.computed.items():
+        if computed.functions == CASTS and column in table.columns and table.columns[column].merges:
+            continue  # the column itself says so already
         yield from _by_functions(seen, shape, column, computed.functions, computed.values)
 
 

@@ -34,6 +34,8 @@ KINDS: Final[tuple[Callable[[int], object], ...]] = (
     lambda n: f"{n % 24:02}:{n % 60:02}:59",
     lambda n: f"127.0.{n // 256 % 256}.{n % 256}",
     lambda n: str(n % 10),
+    lambda n: f"08:00:2b:01:{n // 256 % 256:02x}:{n % 256:02x}",
+    lambda n: f"[{n},{1000 + n})",
     lambda _: "true",
     lambda _: True,
 )
@@ -130,6 +132,14 @@ class Samples:
                     continue
                 if statements != usual:
                     yield name, what, statements
+
+    def varied(self, name: str) -> list[str]:
+        """The statements of a profile that differs in one field; [] where it cannot be rendered."""
+        other = KINDS[self._kinds[name]](len(self.fields) + 1 + self.fields.index(name))
+        try:
+            return self._statements(self.values | {name: other})
+        except BadRows:
+            return []
 
     def alike(self) -> dict[str, list[str]]:
         """In what two keys may differ without a difference in the statements, by field of the key."""

@@ -30,6 +30,7 @@ class Seen:
     changes  its shapes in order, each with its table; None for a table that the target does not show
     values   what each field of the sample had, so that a literal tells its field
     alike    fields of the key, and in what two of them may differ without a difference in the statements
+    moving   fields of the key, and the columns whose inserted value changes with them, as a hash does
     """
 
     integration: Integration
@@ -38,6 +39,7 @@ class Seen:
     changes: Sequence[tuple[Shape, Table | None]]
     values: Mapping[str, object]
     alike: dict[str, list[str]] = field(default_factory=dict)
+    moving: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def where(self) -> str:

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.preflight.literals import Computed, Value, folding, literals, value_of
+from workers.preflight.literals import CASTS, Computed, Value, folding, literals, value_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,12 +58,17 @@ class Shape:
     named: tuple[str, ...] = ()
 
 
-# sqlglot reads IGNORE in INSERT alone.
+_BLANK = r"(?:\s|/\*.*?\*/|(?:--|\#)[^\n]*\n)"
+# sqlglot reads IGNORE in INSERT alone, and no comment before it.
 _IGNORE = re.compile(
-    r"\s*(INSERT|UPDATE|DELETE)\s+(?:(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|QUICK)\s+)*(?:OR\s+)?IGNORE\b", re.IGNORECASE
+    rf"{_BLANK}*(INSERT|UPDATE|DELETE){_BLANK}+(?:(?:LOW_PRIORITY|HIGH_PRIORITY|DELAYED|QUICK){_BLANK}+)*"
+    rf"(?:OR{_BLANK}+)?IGNORE\b",
+    re.IGNORECASE | re.DOTALL,
 )
 # sqlglot reads no REPLACE; it is an INSERT that does away with the row that is there.
-_REPLACE = re.compile(r"\s*REPLACE\s+(?:(?:LOW_PRIORITY|DELAYED)\s+)?(?:INTO\s+)?", re.IGNORECASE)
+_REPLACE = re.compile(
+    rf"{_BLANK}*REPLACE{_BLANK}+(?:(?:LOW_PRIORITY|DELAYED){_BLANK}+)?(?:INTO{_BLANK}+)?", re.IGNORECASE | re.DOTALL
+)
 
 
 def read(statement: str, dialect: str) -> list[Shape]:
@@ -191,7 +196,7 @@ def _inserted(source: exp.Expr, listed: tuple[str, ...]) -> tuple[dict[str, tupl
         for column, node in zip(listed, row.expressions, strict=False):
             if value := value_of(node):
                 found.setdefault(column, []).append(value)
-            elif functions := folding(node):
+            if functions := folding(node):
                 computed[column] = Computed(functions, literals(node))
     return {column: tuple(values) for column, values in found.items()}, computed
 
@@ -215,8 +220,8 @@ def _compared(
         functions = tuple(dict.fromkeys(name for side in sides for name in folding(side)))
         if functions:
             computed[column] = Computed(functions, tuple(value for side in sides for value in literals(side)))
-        else:
-            found.setdefault(column, []).extend(value for side in sides if (value := value_of(side)))
+        if functions in ((), CASTS):
+            found.setdefault(column, []).extend(value for side in sides for value in values_of(side))
     return {column: tuple(values) for column, values in found.items()}, computed
 
 

@@ -19,23 +19,53 @@ if TYPE_CHECKING:
 
 def unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
     """An upsert meets the row that is there only by a unique key of what names the row."""
-    if shape.verb != "insert" or not shape.conflict:
+    if shape.verb != "insert" or not shape.conflict or table.is_view:
         return
     listed, wanted = shape.listed or tuple(table.columns), _wanted(seen, shape)
     keys = [_Key(key, table) for key in table.unique if not key.partial]
-    keys = [key for key in keys if key.sources <= set(listed)]
+    keys = [key for key in keys if key.sources <= set(listed) and not key.hidden]
     useful = keys if shape.on is None else [key for key in keys if set(key.key.columns) == set(shape.on)]
     if not useful:
         if shape.on is None:  # else a partial or computed one, or the target itself says that there is none
             yield warning(_nothing_met(seen, shape, table, wanted or listed))
         return
-    naming = [key for key in useful if not wanted or key.sources == set(wanted)]
+    names = _Names(seen, shape)
+    naming = [key for key in useful if not wanted or names.row_by(key.sources)]
     if not naming:
         yield warning(_other_rows(table, useful, wanted))
         return
     yield from _blurred(seen, table, naming)
     if wanted:
-        yield from _second(seen, shape, table, [key for key in keys if not key.sources >= set(wanted)])
+        yield from _second(seen, shape, table, [key for key in keys if not names.row_within(key.sources)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Which columns name the row: those that take a field of its identity, or change with it as a hash does."""
+
+    seen: Seen
+    shape: Shape
+
+    def row_by(self, columns: set[str]) -> bool:
+        """Whether these name the row, and nothing else is among them but the elements of lists, which are rows."""
+        rest = columns - self._lists()
+        return self.row_within(columns) and all(any(each in taking for taking in self._taking()) for each in rest)
+
+    def row_within(self, columns: set[str]) -> bool:
+        """Whether all that names the row is among these."""
+        return all(taking & columns for taking in self._taking())
+
+    def _taking(self) -> list[set[str]]:
+        moving, inserted = self.seen.moving, self.shape.inserted
+        return [
+            {*moving.get(name, ()), *(column for column, values in inserted.items() if _holds(values, name, self.seen))}
+            for name in self.seen.identity
+        ]
+
+    def _lists(self) -> set[str]:
+        lists = [name for name, value in self.seen.values.items() if isinstance(value, list)]
+        inserted = self.shape.inserted.items()
+        return {column for column, values in inserted if any(_holds(values, name, self.seen) for name in lists)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +81,24 @@ class _Key:
         for name in self.key.columns:
             column = self.table.columns.get(name)
             found |= self._within(column.computed) if column is not None and column.computed else {name}
-        return found
+        return found.union(*map(self._within, self.key.expressions))
 
     @property
     def expressions(self) -> list[str]:
-        """What its columns are computed by."""
+        """What it, or its columns, are computed by."""
         columns = [self.table.columns[name] for name in self.key.columns if name in self.table.columns]
-        return [column.computed for column in columns if column.computed]
+        return [*(column.computed for column in columns if column.computed), *self.key.expressions]
+
+    @property
+    def merging(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Its generated columns that take different values for one, and in what these differ."""
+        columns = [self.table.columns[name] for name in self.key.columns if name in self.table.columns]
+        return [(column.name, column.merges) for column in columns if column.computed and column.merges]
+
+    @property
+    def hidden(self) -> bool:
+        """Whether it is computed in a way that the target does not tell."""
+        return self.key.computed and not self.key.expressions
 
     def _within(self, expression: str) -> set[str]:
         words = {word.lower() for word in _WORD.findall(expression)}
@@ -81,6 +122,11 @@ def _blurred(seen: Seen, table: Table, keys: Sequence[_Key]) -> Iterator[Remark]
                 "other; expected a unique key over the whole columns"
             )
         folding = [name for text in key.expressions for name in _CALL.findall(text) if name.lower() not in _KEEPING]
+        for column, merges in key.merging:
+            yield seen.merging(
+                f"the unique key {_keys([key])} of {table.name!r} is over {column!r}, which ignores {joined(merges)}: "
+                "two members who differ only in that are one row"
+            )
         if folding or key.key.computed:
             how = f" by {joined(folding)}" if folding else ""
             yield seen.merging(

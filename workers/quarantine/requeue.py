@@ -27,7 +27,11 @@ UNFINISHED: Final = ("open", "retried")
 MOST_SKIPPED: Final = 1_000
 """Of so many at the most it is said why."""
 GONE: Final = "something has come after it meanwhile; or Redis has lost what did: then export it, and push it yourself"
-_WHY: Final = {"gone": GONE, "cleared": "its segment was cleared or deleted after it; it is superseded"}
+_WHY: Final = {
+    "gone": GONE,
+    "cleared": "its segment was cleared or deleted after it; it is superseded",
+    "pushed": "it was pushed again already; the ledger will tell soon",
+}
 
 
 class RetryStopped(SegsyncError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from workers.lanes.answers import members_of
+
 if TYPE_CHECKING:
     from workers.lanes.store import Lanes
 
@@ -42,11 +44,21 @@ class Room:
         self._left = min(self.step_bytes(LOOK_EVERY_BYTES), self._free)
 
     def take(self, size: int) -> bool:
-        """Takes so many bytes of it; False if there is not as much. Raises redis.RedisError."""
+        """Takes so many bytes of it; False if there is not as much. Raises redis.RedisError.
+
+        Where no lane owes anything there is nothing to wait for: what fills Redis is not ours, or is the intake itself.
+        """
         if size > self._left:
             self.look()
-        if self._limit and self._free < min(size, round(self._limit * ALWAYS_PART)):
+        if self._limit and self._free < min(size, round(self._limit * ALWAYS_PART)) and self._is_owed():
             return False
         self._free -= size
         self._left -= size
         return True
+
+    def _is_owed(self) -> bool:
+        redis, keys = self._lanes.redis, self._lanes.keys
+        with redis.pipeline(transaction=False) as pipe:
+            for key in members_of(redis, keys.integrations):
+                pipe.hget(keys.integration(key), "backlog")
+            return any(int(owed or 0) > 0 for owed in pipe.execute())

@@ -23,7 +23,7 @@ from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
-from workers.routing.routes import Known, Routes, Verdict, kept_bytes, restore
+from workers.routing.routes import Judgement, Known, Routes, kept_bytes, restore
 from workers.routing.transfer import Transfer, Wanted
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ class Router:
             load.ignore(len(entry.ignored))
             tell(FIELDS_IGNORED, entry=entry.id, fields=len(entry.ignored))
 
-    def _judge(self, load: Transfer, event: Event) -> Verdict:
+    def _judge(self, load: Transfer, event: Event) -> Judgement:
         segment_id = event.segment.id
         before = self._known.get(segment_id)
         verdict = self._routes.judge(event.kind, event.segment, before)

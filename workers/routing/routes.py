@@ -27,7 +27,7 @@ class Known:
     targets: tuple[str, ...]
 
 
-class Verdict(NamedTuple):
+class Judgement(NamedTuple):
     """What follows from one event.
 
     targets   integrations to tell
@@ -56,20 +56,20 @@ class Routes:
         wanting = (i.key for i in self._integrations if i.scope.wants(segment, self._default_database))
         return Known(segment, tuple(wanting))
 
-    def judge(self, kind: Kind, facts: SegmentFacts, before: Known | None) -> Verdict:
+    def judge(self, kind: Kind, facts: SegmentFacts, before: Known | None) -> Judgement:
         """What an event means; `before` is None for a segment never seen (or forgotten since)."""
         if before is not None and kind in (Kind.ADD, Kind.REMOVE, Kind.CLEAR) and not _fills(before.segment, facts):
-            return Verdict(before.targets, before.segment.name, before, changed=False)
+            return Judgement(before.targets, before.segment.name, before, changed=False)
         after = self.known(_merged(kind, facts, before))
         name = after.segment.name
         told_before = before.targets if before is not None else ()
         if kind is Kind.SEGMENT_DELETE:
-            return Verdict(_union(told_before, after.targets), name, None, changed=before is not None)
+            return Judgement(_union(told_before, after.targets), name, None, changed=before is not None)
         # What was never seen has not been left, and has no members that anyone misses.
         entered = tuple(k for k in after.targets if k not in told_before) if before is not None else ()
         targets = _union(told_before, after.targets) if kind is Kind.SEGMENT_UPSERT else after.targets
         changed = before is None or after.segment != before.segment
-        return Verdict(targets, name, after, changed=changed, entered=entered)
+        return Judgement(targets, name, after, changed=changed, entered=entered)
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.errors import Mistake
-    from workers.settings.table import Table
+    from workers.settings.table import TomlTable
 
 MANDATORY = (QueryKind.ADD, QueryKind.REMOVE)
 _MEANT = {
@@ -26,7 +26,7 @@ _MEANT = {
 Key = tuple[str, ...]
 
 
-def read_sources(table: Table) -> dict[QueryKind, str]:
+def read_sources(table: TomlTable) -> dict[QueryKind, str]:
     """The texts of [integrations.X.queries]; add and remove must be there."""
     queries = table.table("queries")
     found = {kind: queries.optional_text(kind.value, 'a query, or { file = "…" }') for kind in QueryKind}
@@ -36,7 +36,7 @@ def read_sources(table: Table) -> dict[QueryKind, str]:
     return {kind: text for kind, text in found.items() if text}
 
 
-def read_key(table: Table) -> Key:
+def read_key(table: TomlTable) -> Key:
     """`key`, a field or a list of fields; () where it is left out (or wrong).
 
     A path is spelled as queries name it (`["city"]` is `city`): by that name the compiler knows the key, and writes it
@@ -121,7 +121,7 @@ class Draft:
     mode      without a key
     """
 
-    table: Table
+    table: TomlTable
     sources: Mapping[QueryKind, str]
     declared: Key
     mode: Mode

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from workers.connectors.contract import Target
-from workers.settings.database_url import Address, read_address
+from workers.settings.database_url import DatabaseAddress, read_address
 from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from workers.settings.table import Table
+    from workers.settings.table import TomlTable
 
 SHORTEST, LONGEST = 0.1, 24 * 3600.0
 """Seconds: the range of every timeout."""
@@ -36,7 +36,7 @@ class ConnectorSettings:
     """
 
     key: str
-    address: Address
+    address: DatabaseAddress
     parallelism: int = 4
     statement_timeout: float = 30.0
     connect_timeout: float = 10.0
@@ -63,12 +63,12 @@ class ConnectorSettings:
         )
 
 
-def read_connectors(document: Table, folder: Path) -> dict[str, ConnectorSettings]:
+def read_connectors(document: TomlTable, folder: Path) -> dict[str, ConnectorSettings]:
     """Every connector, by key."""
     return {key: _read(key, table, folder) for key, table in document.tables("connectors")}
 
 
-def _read(key: str, table: Table, folder: Path) -> ConnectorSettings:
+def _read(key: str, table: TomlTable, folder: Path) -> ConnectorSettings:
     connector = ConnectorSettings(
         key=key,
         address=read_address(table, folder, fixed=True),
@@ -82,7 +82,7 @@ def _read(key: str, table: Table, folder: Path) -> ConnectorSettings:
     return connector
 
 
-def _timezone(table: Table) -> str:
+def _timezone(table: TomlTable) -> str:
     name = table.optional_text("timezone", 'a time zone, as in "UTC" or "Europe/Berlin"') or "UTC"
     if name == "UTC":
         return name  # known even where the system has no time zones
@@ -105,7 +105,7 @@ def _like(name: str) -> str:
     return hint if "did you mean" in hint else '; expected one such as "UTC" or "Europe/Berlin"'
 
 
-def _allow(table: Table) -> frozenset[str]:
+def _allow(table: TomlTable) -> frozenset[str]:
     names = table.list_of("allow", 'a list, as in ["call"]')
     for index, name in enumerate(names):
         if name not in ALLOWED:

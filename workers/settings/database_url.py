@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from workers.settings.table import Table
+    from workers.settings.table import TomlTable
 
 _STAND_IN, _OTHER_STAND_IN = "1", "2"
 """Each takes the place of a variable while a URL's shape is looked at: right as a user, a host, a port and a name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class DatabaseAddress:
     """A database's URL and password as written, variables not filled in.
 
     where    the key path of the table they stand in
@@ -73,7 +73,7 @@ class Address:
         return None
 
 
-def read_address(table: Table, folder: Path, default_url: str = "", *, fixed: bool) -> Address:
+def read_address(table: TomlTable, folder: Path, default_url: str = "", *, fixed: bool) -> DatabaseAddress:
     """`url`, `password` and `password_file` of a table, checked as far as that needs no variable.
 
     fixed  the dialect must stand in the file, because queries are compiled for it
@@ -93,14 +93,14 @@ def read_address(table: Table, folder: Path, default_url: str = "", *, fixed: bo
         table.wrong("password" if password else "password_file", f"an {vendor.name} file has no password")
     elif password is not None:
         _check_password(table, password)
-    return Address(table.where, folder, url, password, file, dialect if fixed else "")
+    return DatabaseAddress(table.where, folder, url, password, file, dialect if fixed else "")
 
 
 _EXPECTED = "the address of a database, as in mysql://user@host:3306/database"
 _VARIABLE = 'a variable, as in "${CRM_PASSWORD}"'
 
 
-def _check_url(table: Table, text: str, *, fixed: bool) -> str:
+def _check_url(table: TomlTable, text: str, *, fixed: bool) -> str:
     """The dialect, as the words of the file have it; "" with a mistake, or where only the environment knows."""
     try:
         shape = variables.sketch(text, _STAND_IN)
@@ -138,7 +138,7 @@ _SCHEME_IN_FILE = (
 )
 
 
-def _check_password(table: Table, text: str) -> None:
+def _check_password(table: TomlTable, text: str) -> None:
     try:
         written = variables.literal(text)
     except variables.VariableError as error:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from workers.settings.files import read_toml
 from workers.settings.source import LOCAL, SHARED
 from workers.settings.spelling import kind_of, nearest, show
-from workers.settings.table import Table
+from workers.settings.table import TomlTable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workers.settings.source import Source
+    from workers.settings.source import SettingsSource
 
 _MAIN_ONLY = (*LOCAL, "include", "ledger", "intake", "source", "alerts")
 
@@ -26,7 +26,7 @@ Folders = dict[str, "Path"]
 class Merged:
     """The main file's tables with those of its included files, variables not yet filled in."""
 
-    source: Source
+    source: SettingsSource
     document: dict[str, object]
     folders: Folders
 
@@ -59,7 +59,7 @@ class Merged:
                 self.source.files[where] = label
 
 
-def merge_includes(source: Source) -> Merged:
+def merge_includes(source: SettingsSource) -> Merged:
     """One set of tables from the main file and all it includes."""
     merged = Merged(source, {key: value for key, value in source.main.items() if key != "include"}, {})
     for section in SHARED:
@@ -72,17 +72,17 @@ def merge_includes(source: Source) -> Merged:
     return merged
 
 
-def _included(source: Source) -> list[Path]:
+def _included(source: SettingsSource) -> list[Path]:
     """The files that `include` names, each once, never the main file itself."""
     raw = source.fill({key: source.main[key] for key in ("include",) if key in source.main}, ())
-    patterns = Table(raw, "", source.mistakes).list_of("include", 'a list of files, as in ["integrations/*.toml"]')
+    patterns = TomlTable(raw, "", source.mistakes).list_of("include", 'a list of files, as in ["integrations/*.toml"]')
     paths = [path for index, pattern in enumerate(patterns) for path in _matches(source, f"include[{index}]", pattern)]
     once = {path.resolve(): path for path in reversed(paths)}
     once.pop(source.path.resolve(), None)
     return list(reversed(once.values()))
 
 
-def _matches(source: Source, where: str, pattern: str) -> list[Path]:
+def _matches(source: SettingsSource, where: str, pattern: str) -> list[Path]:
     try:
         found = glob.glob(pattern, root_dir=source.folder, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
     except (OSError, ValueError):

@@ -23,7 +23,7 @@ from workers.settings.spelling import nearest, show
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from workers.settings.table import Table
+    from workers.settings.table import TomlTable
 
 LARGEST_BATCH = 10_000
 """Profiles in a batch: larger ones gain nothing, and their statements outgrow what servers take."""
@@ -47,7 +47,7 @@ _SEGMENTS = '"all" or a list of ids, as in [7, 8]'
 
 
 def read_integrations(
-    document: Table, connectors: Mapping[str, ConnectorSettings], default_database: str, compiler: Compiler
+    document: TomlTable, connectors: Mapping[str, ConnectorSettings], default_database: str, compiler: Compiler
 ) -> dict[str, Integration]:
     """Every integration, by key; one that cannot be used is left out, its mistakes noted."""
     found = {}
@@ -60,7 +60,7 @@ def read_integrations(
 
 
 def _read(
-    key: str, table: Table, connectors: Mapping[str, ConnectorSettings], default_database: str, compiler: Compiler
+    key: str, table: TomlTable, connectors: Mapping[str, ConnectorSettings], default_database: str, compiler: Compiler
 ) -> Integration | None:
     batch = _batch(table, compiler.warnings)
     connector = _connector(table, connectors)
@@ -101,7 +101,7 @@ class _Batch(NamedTuple):
     timeout_ms: int = 0
 
 
-def _batch(table: Table, warnings: list[Mistake]) -> _Batch:
+def _batch(table: TomlTable, warnings: list[Mistake]) -> _Batch:
     """`batch`; left out, profiles go one at a time."""
     if "batch" not in table:
         table.take("batch")
@@ -115,7 +115,7 @@ def _batch(table: Table, warnings: list[Mistake]) -> _Batch:
     return _Batch(batched=True, batch_size=size, timeout_ms=round(seconds * 1000))
 
 
-def _connector(table: Table, connectors: Mapping[str, ConnectorSettings]) -> ConnectorSettings | None:
+def _connector(table: TomlTable, connectors: Mapping[str, ConnectorSettings]) -> ConnectorSettings | None:
     """The connector named, if its queries can be compiled; a connector that is wrong has its own mistakes."""
     name = table.text("connector", "the key of a connector")
     if name and name not in connectors:
@@ -124,7 +124,7 @@ def _connector(table: Table, connectors: Mapping[str, ConnectorSettings]) -> Con
     return connector if connector and connector.dialect else None
 
 
-def _scope(integration: Table, default_database: str) -> Scope | None:
+def _scope(integration: TomlTable, default_database: str) -> Scope | None:
     """`scope`: exactly one of segments, groups and tags; a database, too, unless segments are hand-picked."""
     integration.missing("scope", 'as in { database = "main", segments = "all" }')
     table = integration.table("scope")
@@ -142,7 +142,7 @@ def _scope(integration: Table, default_database: str) -> Scope | None:
     return next((scope for scope in scopes if scope), None)
 
 
-def _picked(table: Table, key: str, database: str) -> Scope | None:
+def _picked(table: TomlTable, key: str, database: str) -> Scope | None:
     if table.values.get(key) == "all" and key == "segments":
         table.take(key)
         return Scope(database)
@@ -155,7 +155,7 @@ def _picked(table: Table, key: str, database: str) -> Scope | None:
     return Scope(database, _KINDS[key], frozenset(values)) if values else None
 
 
-def _description(table: Table) -> str:
+def _description(table: TomlTable) -> str:
     """Text that may be empty."""
     if table.values.get("description") == "":
         table.take("description")
@@ -171,7 +171,7 @@ class _Limits(NamedTuple):
     max_quarantine: int
 
 
-def _limits(table: Table) -> _Limits:
+def _limits(table: TomlTable) -> _Limits:
     once = table.flag("exactly_once", default=False)
     backlog = table.whole("max_backlog", 0, 1, MOST_BACKLOG)
     return _Limits(
@@ -183,7 +183,7 @@ def _limits(table: Table) -> _Limits:
     )
 
 
-def _ordering(table: Table) -> Ordering | None:
+def _ordering(table: TomlTable) -> Ordering | None:
     """`ordering`; None where it is left out (or wrong), and the queries tell."""
     if "ordering" not in table:
         return None

@@ -16,8 +16,8 @@ from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
 from workers.settings.query_sets import write_out
-from workers.settings.source import LOCAL, Source, open_source
-from workers.settings.table import Table
+from workers.settings.source import LOCAL, SettingsSource, open_source
+from workers.settings.table import TomlTable
 from workers.settings.urls import split, with_password
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def load_local(path: Path | None = None, environ: Mapping[str, str] = os.environ
 
 def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] = os.environ) -> Settings:
     """What `published` wrote, by this process's local settings and environment; SettingsError as in `load`."""
-    source = Source(local.path, environ, name="the applied configuration")
+    source = SettingsSource(local.path, environ, name="the applied configuration")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -116,8 +116,8 @@ def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] =
     return _build(source, document, local)
 
 
-def _build(source: Source, document: dict[str, object], local: LocalSettings) -> Settings:
-    table = Table(document, "", source.mistakes)
+def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings) -> Settings:
+    table = TomlTable(document, "", source.mistakes)
     ledger_url = _ledger(source, table.table("ledger"))
     default_database, max_intake = _intake(table.table("intake"))
     connectors = read_connectors(table, source.folder)
@@ -149,14 +149,14 @@ def _canonical(document: dict[str, object]) -> str:
     return json.dumps(document | {"format": FORMAT}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def _intake(table: Table) -> tuple[str, int | None]:
+def _intake(table: TomlTable) -> tuple[str, int | None]:
     database = table.optional_text("default_database", "the name of a profile database") or DEFAULT_DATABASE
     limit = table.whole("max", 0, 1, MOST_EVENTS)
     table.close()
     return database, limit or None
 
 
-def _ledger(source: Source, table: Table) -> str:
+def _ledger(source: SettingsSource, table: TomlTable) -> str:
     """The ledger's URL; its variables must be there, since every worker writes outcomes."""
     address = read_address(table, source.folder, DEFAULT_LEDGER, fixed=False)
     table.close()

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from workers.settings.files import FileError, read_secret
 from workers.settings.secret import Secret, credentials
-from workers.settings.table import Table
+from workers.settings.table import TomlTable
 from workers.settings.urls import UrlError, check_redis, split, with_password
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import redis
 
-    from workers.settings.source import Source
+    from workers.settings.source import SettingsSource
 
 DEFAULT_REDIS = "${SEGSYNC_REDIS_URL:-redis://localhost:6379/0}"
 SOCKET_TIMEOUT = 15.0
@@ -68,12 +68,14 @@ class RedisSettings:
         from workers.settings.reconnecting import leave_replicas  # noqa: PLC0415 - as above
 
         settings = self._options() | options
+        alone = settings.pop("single_connection_client", False)  # Sentinel's pool knows no such option
         if self.sentinels:
             client = self._through_sentinels({"db": self.db} | settings)
         else:
             client = redis_py.Redis.from_url(_without_user(self.url), **settings)
         leave_replicas(client.connection_pool)
-        return client
+        one: redis.Redis = client.client() if alone else client  # type: ignore[no-untyped-call]
+        return one
 
     def _options(self) -> dict[str, Any]:
         """What `client` sets; redis-py refuses TCP's options for a Unix socket."""
@@ -164,17 +166,17 @@ class LocalSettings:
     broker: RedisSettings
 
 
-def read_local(source: Source) -> LocalSettings:
+def read_local(source: SettingsSource) -> LocalSettings:
     """namespace, [redis] and [broker] of the main file; what is wrong is noted in the source."""
     present = {key: source.main[key] for key in ("namespace", "redis", "broker") if key in source.main}
-    table = Table(source.fill(present, ()), "", source.mistakes)
+    table = TomlTable(source.fill(present, ()), "", source.mistakes)
     namespace = table.name("namespace", "segsync")
     main = _redis(source, table.table("redis"))
     broker = _redis(source, table.table("broker")) if "broker" in table else main
     return LocalSettings(source.path, namespace, main, broker)
 
 
-def _redis(source: Source, table: Table) -> RedisSettings:
+def _redis(source: SettingsSource, table: TomlTable) -> RedisSettings:
     password, password_file = _password(table, "password", source.folder)
     by_name = "sentinels" in table
     found = _by_sentinels(source, table) if by_name else _by_url(source, table)
@@ -186,7 +188,7 @@ def _redis(source: Source, table: Table) -> RedisSettings:
     return replace(found, password=password, password_file=password_file)
 
 
-def _by_sentinels(source: Source, table: Table) -> RedisSettings:
+def _by_sentinels(source: SettingsSource, table: TomlTable) -> RedisSettings:
     expected = 'a list of sentinels, as in ["host:26379"]'
     addresses = table.list_of("sentinels", expected)
     if table.values["sentinels"] == []:
@@ -206,7 +208,7 @@ def _by_sentinels(source: Source, table: Table) -> RedisSettings:
     )
 
 
-def _by_url(source: Source, table: Table) -> RedisSettings:
+def _by_url(source: SettingsSource, table: TomlTable) -> RedisSettings:
     url = table.optional_text("url", "redis://host:6379/0", hidden=True)
     if "url" not in table:
         url = str(source.fill(DEFAULT_REDIS, (table.at("url"),)))
@@ -219,7 +221,7 @@ def _by_url(source: Source, table: Table) -> RedisSettings:
     return RedisSettings(url or "", named=named)
 
 
-def _password(table: Table, key: str, folder: Path) -> tuple[str | None, Path | None]:
+def _password(table: TomlTable, key: str, folder: Path) -> tuple[str | None, Path | None]:
     """A password, or what its file (relative to `folder`) holds, and that file; "" is none; no message shows it."""
     file = f"{key}_file"
     if key in table and file in table:

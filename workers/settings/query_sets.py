@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from workers.settings.files import FileError, read_text
 from workers.settings.spelling import nearest, show
-from workers.settings.table import UNKNOWN, Table
+from workers.settings.table import UNKNOWN, TomlTable
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from workers.settings.includes import Folders
-    from workers.settings.source import Source
+    from workers.settings.source import SettingsSource
 
 QUERIES = tuple(map(str, QueryKind))
 
 Holder = dict[str, object]
 
 
-def write_out(source: Source, document: dict[str, object], folders: Folders) -> None:
+def write_out(source: SettingsSource, document: dict[str, object], folders: Folders) -> None:
     """Replaces `{ file = … }` by the file's text, and `use = …` by what it names; drops [query_sets]."""
-    sets = {name: dict(table.values) for name, table in Table(document, "", source.mistakes).tables("query_sets")}
+    sets = {name: dict(table.values) for name, table in TomlTable(document, "", source.mistakes).tables("query_sets")}
     document.pop("query_sets", None)
     integrations = _named(document.get("integrations"))
     for name, holder in sets.items():
@@ -44,15 +44,15 @@ def _named(tables: object) -> dict[str, Holder]:
     return {name: table for name, table in tables.items() if isinstance(table, dict)}
 
 
-def _inline(source: Source, holder: Holder, where: str, folder: Path) -> None:
+def _inline(source: SettingsSource, holder: Holder, where: str, folder: Path) -> None:
     for kind in QUERIES:
         if isinstance(holder.get(kind), dict):
             holder[kind] = _content(source, holder[kind], f"{where}.{kind}", folder)
 
 
-def _content(source: Source, value: object, where: str, folder: Path) -> object:
+def _content(source: SettingsSource, value: object, where: str, folder: Path) -> object:
     """The text of the file that `{ file = "…" }` names."""
-    table = Table(value, where, source.mistakes)
+    table = TomlTable(value, where, source.mistakes)
     name = table.text("file", "the path of a file with the query")
     table.close()
     if not name:
@@ -67,15 +67,15 @@ def _content(source: Source, value: object, where: str, folder: Path) -> object:
     return text
 
 
-def _check_set(source: Source, holder: Holder, where: str) -> None:
+def _check_set(source: SettingsSource, holder: Holder, where: str) -> None:
     """Refuses unknown keys; the values are checked where an integration uses them."""
-    table = Table(holder, where, source.mistakes)
+    table = TomlTable(holder, where, source.mistakes)
     for key in ("key", *QUERIES):
         table.take(key)
     table.close()
 
 
-def _use(source: Source, integration: Holder, where: str, sets: dict[str, Holder]) -> str | None:
+def _use(source: SettingsSource, integration: Holder, where: str, sets: dict[str, Holder]) -> str | None:
     """Gives an integration what it has not itself of the set it uses; returns the set's name."""
     name = integration.pop("use", None)
     if name is None:

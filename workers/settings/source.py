@@ -26,7 +26,7 @@ KeyPath = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Source:
+class SettingsSource:
     """A configuration being read.
 
     path      the main file, absolute; for an applied revision the file of the process that reads it
@@ -108,13 +108,13 @@ def _is_secret(path: KeyPath) -> bool:
     return depth is not None and any(name.partition("[")[0] in SECRETS for name in path[depth:])
 
 
-def open_source(path: Path | None, environ: Mapping[str, str]) -> Source:
+def open_source(path: Path | None, environ: Mapping[str, str]) -> SettingsSource:
     """The main file, parsed: `path`, else $SEGSYNC_CONFIG, else ./segsync.toml.
 
     SettingsError at once where it cannot be read, since then nothing else can be looked at.
     """
     file = Path(path or environ.get("SEGSYNC_CONFIG") or DEFAULT_FILE).absolute()
-    source = Source(file, environ, name=str(file))
+    source = SettingsSource(file, environ, name=str(file))
     source.main = read_toml(file, file.name, source.mistakes)
     if any(mistake.what == "no such file" for mistake in source.mistakes):
         hint = "no such file; write one with `segsync init`, or name another in the variable SEGSYNC_CONFIG"

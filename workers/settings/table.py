@@ -24,7 +24,7 @@ UNKNOWN: Final = object()
 """Stands where a value could not be found out and its mistake is noted already: read in silence as absent."""
 
 
-class Table:
+class TomlTable:
     """One table of the file.
 
     values    as parsed; anything but a table is noted as a mistake and read as an empty one
@@ -162,12 +162,12 @@ class Table:
                 kept[text] = None
         return list(kept)
 
-    def table(self, key: str) -> Table:
+    def table(self, key: str) -> TomlTable:
         """The table at `key`; an empty one where it is absent."""
         self._known.add(key)
-        return Table(self.values.get(key, {}), self.at(key), self.mistakes)
+        return TomlTable(self.values.get(key, {}), self.at(key), self.mistakes)
 
-    def tables(self, key: str) -> Iterator[tuple[str, Table]]:
+    def tables(self, key: str) -> Iterator[tuple[str, TomlTable]]:
         """The named tables in the table at `key`, by name; a bad name is noted and its table read all the same."""
         outer = self.table(key)
         for name in sorted(outer.values):

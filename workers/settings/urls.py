@@ -134,11 +134,19 @@ def check_options(url: Url, *, known: bool = True) -> None:
         if name not in allowed:
             what = nearest(name, allowed) if allowed else "; expected none"
             raise UrlError(f"parameter {name[:40]!r} is not known{what}")
+        if known and not value:
+            raise UrlError(f"parameter {name!r} is empty; expected a value, or the URL without it")
+        if known and name == "port" and not all(map(_is_port, value.split(","))):
+            raise UrlError(f"parameter 'port' is {value[:40]!r}; expected a number from 1 to 65535")
         if known and allowed[name] and value not in allowed[name]:
             raise UrlError(f"parameter {name!r} is {value[:40]!r}{nearest(value, allowed[name])}")
     names = [name for name, _ in url.options]
     if twice := next((name for name in names if names.count(name) > 1), ""):
         raise UrlError(f"parameter {twice!r} stands in it {names.count(twice)} times")
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 65536  # noqa: PLR2004 - TCP's ports
 
 
 def anchored(text: str, folder: Path) -> str:

@@ -18,7 +18,7 @@ from workers.connectors.inspection import Step
 from workers.preflight.examination import Examination
 from workers.settings import load
 from workers.settings.connectors import ConnectorSettings
-from workers.settings.database_url import Address
+from workers.settings.database_url import DatabaseAddress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,7 +129,7 @@ def test_a_password_that_a_target_repeats_is_masked() -> None:
 
 def test_a_database_that_segsync_cannot_connect_to_is_said_plainly(place: Place) -> None:
     """Queries may be compiled for it before there is a connector."""
-    address = Address("connectors.w", place.folder, "mssql://u@h/d", dialect="mssql")
+    address = DatabaseAddress("connectors.w", place.folder, "mssql://u@h/d", dialect="mssql")
     found = _examine(ConnectorSettings("w", address), load(_empty(place)), {})
     assert (found.wrong, found.steps[0].what) == (True, "segsync cannot connect to mssql yet")
 

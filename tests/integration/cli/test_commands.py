@@ -113,6 +113,7 @@ def test_check_says_how_the_file_is_understood(place: Place, call: Call) -> None
     done = call("check")
     assert done.returncode == 0
     assert "mode       batches of 10 or 100ms\n" in done.stdout
+    assert "order      removes before adds, if the table's unique keys allow it\n" in done.stdout
     assert "row's key  id\n" in done.stdout
     assert "scope      segments 7\n" in done.stdout
     assert "100ms, paused" in done.stdout

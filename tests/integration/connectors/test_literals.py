@@ -94,6 +94,48 @@ def test_months_have_english_names(abroad: Target) -> None:
         assert [str(d) for (d,) in database.rows("SELECT d FROM t")] == ["2026-03-03"]
 
 
+CONTRARY = {
+    "check_constraint_checks": "0",
+    "completion_type": "'CHAIN'",
+    "default_regex_flags": "'DOTALL'",
+    "default_week_format": "3",
+    "div_precision_increment": "0",
+    "group_concat_max_len": "4",
+    "max_join_size": "1",
+    "sql_safe_updates": "1",
+}
+
+
+@pytest.fixture
+def contrary(mariadb_target: Target, mariadb_server: MariadbServer) -> Iterator[Target]:
+    """A server that computes otherwise, and refuses what others take."""
+    mariadb_server.run(*(f"SET GLOBAL {name} = {value}" for name, value in CONTRARY.items()))
+    yield mariadb_target
+    mariadb_server.run(*(f"SET GLOBAL {name} = DEFAULT" for name in CONTRARY))
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("CONCAT(1/3)", "0.3333"),
+        ("WEEK('2026-01-01')", "0"),
+        ("(SELECT GROUP_CONCAT(seq) FROM seq_1_to_9)", "1,2,3,4,5,6,7,8,9"),
+        ("'a\\nb' RLIKE 'a.b'", "0"),
+    ],
+)
+def test_what_a_query_computes_is_the_same_on_every_server(contrary: Target, expression: str, expected: str) -> None:
+    with Database(contrary) as database:
+        database.run("CREATE TABLE t (v varchar(50))", "SET sql_big_selects = 1")
+        write(contrary, f"INSERT INTO t VALUES ({expression})", "DELETE FROM t WHERE v = 'none'")
+        assert database.rows("SELECT v FROM t") == [(expected,)]
+
+
+def test_checks_are_kept_on_every_server(contrary: Target) -> None:
+    with Database(contrary) as database:
+        database.run("CREATE TABLE t (v json)")
+        assert refused(contrary, "INSERT INTO t VALUES ('{')").error_class is ErrorClass.ISOLATE
+
+
 @pytest.fixture
 def elsewhere(postgresql_target: Target) -> Target:
     """A database whose every setting differs from PostgreSQL's own."""
@@ -108,6 +150,8 @@ def elsewhere(postgresql_target: Target) -> Target:
             "xmlbinary = 'hex'",
             "array_nulls = off",
             "transform_null_equals = on",
+            "quote_all_identifiers = on",
+            "row_security = off",
         ):
             connection.execute(f'ALTER DATABASE "{name}" SET {setting}'.encode())
     return postgresql_target
@@ -123,6 +167,8 @@ def elsewhere(postgresql_target: Target) -> Target:
         ("0.1::float8::text", "0.1"),
         ("cardinality('{NULL}'::text[])::text || coalesce(('{NULL}'::text[])[1], '-')", "1-"),
         ("coalesce((NULL = NULL)::text, 'null')", "null"),
+        ("quote_ident('a')", "a"),
+        ("current_setting('row_security')", "on"),
     ],
 )
 def test_a_literal_means_what_it_means_on_an_untouched_server(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.crowd import Crowd, commands
 from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.events.event import Kind
 from workers.lanes import Claimed, Idle, Operation, pack
@@ -39,37 +40,29 @@ class Many(Bench):
         assert self.lanes("router").append(Move("router", position, fresh, f"{ms}-{self.count}", runs=[run]))
 
 
-def commands_of(bench: Bench, work: Any) -> int:
-    """How many commands Redis ran for it, those inside of scripts included."""
-    bench.redis.config_resetstat()
-    work()
-    stats: Any = bench.redis.info("commandstats")
-    return sum(each["calls"] for each in stats.values())
-
-
 @pytest.fixture
 def bench(redis_client: redis.Redis, namespace: str) -> Bench:
     return Bench(redis_client, namespace)
 
 
-def test_a_look_costs_the_same_however_many_integrations_wait(own_redis: Any, namespace: str) -> None:
+def test_a_look_costs_the_same_however_many_integrations_and_lanes_wait(own_redis: Any, namespace: str) -> None:
     """Commands, not milliseconds; with a server of its own, since they are counted there."""
     counts = []
-    for number in (10, 500):
+    for integrations, segments in ((10, 10), (1_000, 100)):
         client = own_redis.client()
         client.flushall()
-        many = Many(client, namespace, number)
-        far = int(client.time()[0]) * 1000
-        many.append_to(many.all[:-1], ms=far)  # due in a minute
-        many.append_to(many.all[-1:])  # due
-        many.lanes().tick("warm", "task")
-        many.lanes().claim("other", "warm", 4)
-        many.redis.delete(many.keys.permits("deliver.db"))
-        ticking = commands_of(many, lambda m=many: m.lanes().tick("p", "task"))
-        claiming = commands_of(many, lambda m=many: m.claim("one"))
-        counts.append((ticking, claiming))
+        client.config_set("appendfsync", "no")
+        crowd = Crowd(client, namespace, integrations, segments)
+        crowd.warm_up()
+        client.config_resetstat()
+        crowd.tick()
+        ticking = commands(client)
+        client.config_resetstat()
+        crowd.claim()
+        counts.append((ticking, commands(client)))
         client.close()
     assert counts[0] == counts[1]
+    assert all(sum(each.values()) < 50 for each in counts[0])
 
 
 def test_integrations_of_one_connector_take_turns_while_one_is_filled_again_and_again(

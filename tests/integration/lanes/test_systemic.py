@@ -15,7 +15,8 @@ MOST_MS = 600_000
 
 
 def refuse(bench: Bench, claim: str, *profiles: int) -> list[bool | Systemic]:
-    return [bench.lanes().release(Release("crm", "7", claim, "again", bad=f"p{n}", aside=b"x")) for n in profiles]
+    releases = (Release("crm", "7", claim, "again", bad=f"p{n}", code=f"code {n % 3}", aside=b"x") for n in profiles)
+    return [bench.lanes().release(each) for each in releases]
 
 
 def test_ten_minutes_count_from_the_first_and_not_from_the_last(redis_client: redis.Redis, namespace: str) -> None:
@@ -28,4 +29,6 @@ def test_ten_minutes_count_from_the_first_and_not_from_the_last(redis_client: re
     redis_client.pexpire(bad, MOST_MS // 2)
     assert refuse(bench, claim, *range(1, 19)) == [True] * 18
     assert 0 < redis_client.pttl(bad) <= MOST_MS // 2
-    assert refuse(bench, claim, 19) == [Systemic()]
+    (told,) = refuse(bench, claim, 19)
+    assert isinstance(told, Systemic)
+    assert dict(told.causes) == {"code 0": 7, "code 1": 7, "code 2": 6}

@@ -15,7 +15,7 @@ from workers.control.pause import pause
 from workers.lanes import Claimed, Lanes
 from workers.lanes.messages import Release
 from workers.monitoring import status
-from workers.monitoring.status import Consumers
+from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def read(runtime: Runtime, workers: int = 1, **queues: int) -> Status:
-    return status.read(runtime, lambda: Consumers(workers, queues))
+    return status.read(runtime, lambda: Consumers(workers, queues), patience=0)
 
 
 def redis_seconds(place: Place) -> float:
@@ -65,8 +65,8 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
     assert answer == {
         "backlog": 0,
         "quarantine": 0,
-        "intake": {"events": 0, "oldest_age_s": None, "why": ""},
-        "outcomes": {"events": 0, "oldest_age_s": None, "why": ""},
+        "intake": {"events": 0, "oldest_age_s": None, "why": "", "is_stuck": False},
+        "outcomes": {"events": 0, "oldest_age_s": None, "why": "", "is_stuck": False},
         "integrations": [
             {
                 "key": "crm",
@@ -133,8 +133,8 @@ def test_paused_with_who_when_and_why(place: Place) -> None:
     pause(place.redis, place.keys, "crm", reason="new table", by="ann@host")
     one = only(read(runtime))
     assert one.state == "paused"
-    assert one.reason.startswith("by ann@host at 20")
-    assert one.reason.endswith(": new table")
+    assert one.reason == "by ann@host: new table"
+    assert one.since is not None
 
 
 def test_paused_in_the_file(place: Place) -> None:
@@ -147,7 +147,10 @@ def test_retrying_with_tries_and_the_next(place: Place) -> None:
     fail(place, runtime)
     one = only(read(runtime))
     assert one.state == "retrying"
-    assert one.reason.startswith("segment 7: 1 failed try, the next in ")
+    assert one.reason == "segment 7: sqlite 1: the table is missing"
+    assert one.tries == 1
+    assert one.since is not None
+    assert one.next_try_s is not None
 
 
 @pytest.mark.parametrize(
@@ -180,11 +183,12 @@ def test_a_target_that_cannot_be_reached_is_retried(place: Place) -> None:
 def test_refused_producers_need_someone(place: Place) -> None:
     runtime = place.publish(integration())
     place.redis.hset(place.keys.full_marks, mapping={"crm": 1, "reason": "crm owes 10 operations"})
-    assert "producers are refused: crm owes 10 operations" in read(runtime).needs
+    assert any(each.startswith("producers are refused: crm owes 10 operations. ") for each in read(runtime).needs)
 
 
 @pytest.mark.parametrize(
-    ("most", "warned"), [(10, []), (12, ["crm owes 10 operations, 83% of its max_backlog"]), (13, [])]
+    ("most", "warned"),
+    [(10, []), (12, ["crm owes 10 operations, 83% of its max_backlog, and then producers wait"]), (13, [])],
 )
 def test_a_backlog_near_its_limit_is_told_of(place: Place, most: int, warned: list[str]) -> None:
     runtime = owe(place)
@@ -195,9 +199,7 @@ def test_a_backlog_near_its_limit_is_told_of(place: Place, most: int, warned: li
 def test_a_redis_near_its_limit_is_told_of(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = owe(place)
     monkeypatch.setattr(type(runtime.redis), "info", lambda *_: {"used_memory": 85, "maxmemory": 100})
-    assert (
-        "Redis uses 85% of its maxmemory: when it is full, producers are refused until it drains" in read(runtime).needs
-    )
+    assert any(each.startswith("Redis uses 85% of its maxmemory: when it is full, ") for each in read(runtime).needs)
 
 
 def test_what_was_held_and_works_again_is_active(place: Place) -> None:
@@ -291,8 +293,8 @@ def test_work_that_nobody_does_needs_someone(place: Place) -> None:
 
 def test_workers_that_look_and_serve_are_fine(place: Place) -> None:
     runtime = owe(place)
-    runtime.tick("pulse")
-    runtime.tick("beat")
+    runtime.looked("pulse")
+    runtime.looked("beat")
     found = status.read(runtime, lambda: Consumers(1, {"route": 1, "upkeep": 1, "deliver.db": 2}))
     assert found.needs == []
     assert [queue.consumers for queue in found.queues] == [1, 1, 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.integration.preflight.checking import marked
 from workers.connectors.sql.positions import CREATE
@@ -155,13 +155,63 @@ def test_a_key_that_a_tag_folds_is_named(anywhere: Place) -> None:
     assert any("differ only in case, leading blanks and trailing blanks come out as one" in what for what in told)
 
 
+TAGGED = "CREATE TABLE tagged (segment_id integer, client_id varchar(20), tag varchar(20), {key})"
+
+
+def test_a_poor_profile_is_tried_in_a_batch(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, client_id)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}"
+        "({segment_id}, '{$l.CustomID}', '{$l.tag}'){if $l.tag}{autocomma}{end}{end}"
+    )
+    found = [each for each in anywhere.findings(add=add) if each.level == "mistake"]
+    assert [each.what.startswith("in a batch with a profile ") for each in found] == [True]
+
+
 def test_a_nested_list_that_may_be_empty_is_no_mistake(anywhere: Place) -> None:
-    anywhere.database.run("CREATE TABLE tagged (segment_id integer, client_id varchar(20), tag varchar(20))")
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, client_id, tag)"))
     add = (
         "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}{for $x = $l.tags}"
         "({segment_id}, '{$l.CustomID}', '{$x}'){autocomma}{end}{autocomma}{end}"
     )
     assert [each for each in anywhere.findings(add=add) if each.level == "mistake"] == []
+
+
+def test_a_row_for_each_element_of_a_list_is_named_by_the_element_too(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, client_id, tag)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}{for $x = $l.tags}"
+        "({segment_id}, '{$l.CustomID}', '{$x}'){autocomma}{end}{autocomma}{end} "
+    )
+    add += (
+        "ON DUPLICATE KEY UPDATE tag = VALUES(tag)"
+        if anywhere.database.dialect == "mysql"
+        else "ON CONFLICT DO NOTHING"
+    )
+    assert [each.what for each in anywhere.findings(add=add) if "key" not in each.where.split(".")[-1]] == []
+
+
+def test_a_row_that_a_hash_of_the_key_names_is_met(anywhere: Place) -> None:
+    anywhere.database.run(TAGGED.format(key="PRIMARY KEY (segment_id, tag)").replace("varchar(20)", "varchar(99)"))
+    add = (
+        "INSERT INTO tagged (segment_id, client_id, tag) VALUES {for $l = $batch}"
+        "({segment_id}, '{$l.CustomID}', '{sha256 $l.CustomID}'){autocomma}{end} "
+    )
+    add += (
+        "ON DUPLICATE KEY UPDATE tag = VALUES(tag)"
+        if anywhere.database.dialect == "mysql"
+        else "ON CONFLICT (segment_id, tag) DO NOTHING"
+    )
+    assert [each.what for each in anywhere.findings(add=add) if "unique key" in each.what] == []
+
+
+def test_the_unique_keys_of_a_view_are_not_guessed(anywhere: Place) -> None:
+    anywhere.database.run("CREATE VIEW shown AS SELECT * FROM member")
+    add = anywhere.database.queries()["add"].replace("INTO member", "INTO shown")
+    if anywhere.database.dialect == "sqlite":
+        add = add.partition("ON CONFLICT")[0].replace("INSERT INTO", "INSERT OR IGNORE INTO")
+        anywhere.database.run("CREATE TRIGGER i INSTEAD OF INSERT ON shown BEGIN SELECT 1; END")
+    assert not any("never meets" in each.what for each in anywhere.findings(add=add))
 
 
 def test_exact_ordering_is_contradicted_by_a_column_that_folds(anywhere: Place) -> None:
@@ -171,3 +221,15 @@ def test_exact_ordering_is_contradicted_by_a_column_that_folds(anywhere: Place) 
     )
     found = anywhere.findings(ordering='"exact"')
     assert ("mistake", "key") in marked(found)
+
+
+def test_that_adds_and_removes_take_turns_is_told_where_the_table_makes_them(anywhere: Place) -> None:
+    def notes(**more: Any) -> list[str]:
+        (found,) = anywhere.check(anywhere.database.connector(), anywhere.database.integration(**more))
+        return found.notes
+
+    assert notes() == []
+    anywhere.database.run("CREATE UNIQUE INDEX second ON member (segment_id, updated)")
+    (told,) = notes()
+    assert told.startswith("integrations.members: a batch's adds and removes run by turns")
+    assert notes(ordering='"exact"') == []

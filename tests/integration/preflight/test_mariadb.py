@@ -229,3 +229,14 @@ def test_a_proxy_is_told_by_its_own_session_numbers(mariadb: Place, monkeypatch:
     monkeypatch.setattr(Connection, "thread_id", lambda _: 0)
     (examination,) = mariadb.check(mariadb.database.connector())
     assert [(each.name, each.mark) for each in examination.steps if each.mark != "fine"] == [("direct", "warning")]
+
+
+def test_a_generated_column_that_folds_is_named(mariadb: Place) -> None:
+    mariadb.database.create()
+    mariadb.database.run(
+        "ALTER TABLE member DROP PRIMARY KEY",
+        "ALTER TABLE member ADD h varchar(255) COLLATE utf8mb4_general_ci AS (client_id) STORED",
+        "ALTER TABLE member ADD UNIQUE folded (segment_id, h)",
+    )
+    (finding,) = mariadb.findings()
+    assert "the unique key folded (segment_id, h) of 'member' is over 'h', which ignores case" in finding.what

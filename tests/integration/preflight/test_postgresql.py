@@ -189,7 +189,14 @@ def test_a_bare_placeholder_is_tried_as_other_types_too(postgresql: Place) -> No
 
 @pytest.mark.parametrize(
     ("column", "ignored"),
-    [("bigint", "how a number is written"), ("numeric", "how a number is written"), ("date", "how a date")],
+    [
+        ("bigint", "how a number is written"),
+        ("numeric", "how a number is written"),
+        ("date", "how a date"),
+        ("macaddr", "how an address"),
+        ("int4range", "how a range"),
+        ("bit varying(64)", "how bits"),
+    ],
 )
 def test_a_type_that_has_several_texts_for_a_value_is_named(postgresql: Place, column: str, ignored: str) -> None:
     make(postgresql, c=column)
@@ -200,6 +207,19 @@ def test_an_expression_in_a_unique_key_is_named(postgresql: Place) -> None:
     make(postgresql)
     postgresql.database.run("ALTER TABLE member ADD email text", "CREATE UNIQUE INDEX mail ON member (lower(email))")
     assert postgresql.findings() == []
+
+
+def test_an_expression_in_the_unique_key_that_names_the_row_is_told(postgresql: Place) -> None:
+    make(postgresql)
+    postgresql.database.run(
+        "ALTER TABLE member DROP CONSTRAINT member_pkey",
+        "CREATE UNIQUE INDEX folded ON member (segment_id, lower(client_id))",
+    )
+    add = postgresql.database.queries()["add"].replace(
+        "(segment_id, client_id) DO", "(segment_id, lower(client_id)) DO"
+    )
+    (finding,) = postgresql.findings(add=add)
+    assert "the unique key folded (segment_id) of 'member' is computed by lower" in finding.what
 
 
 def test_a_batch_with_a_poor_profile_is_tried(postgresql: Place) -> None:

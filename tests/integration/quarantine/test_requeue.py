@@ -478,6 +478,19 @@ def test_a_malformed_event_is_pushed_again_as_it_came(lite: Job) -> None:
     assert second.payload == b"{not json"
 
 
+def test_what_never_reached_an_integration_is_pushed_again_once(lite: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second person, before the ledger knows of the first: it was another event then, and delivered twice."""
+    raw(lite, b"{not json")
+    lite.drain()
+    entry = only(lite)
+    with monkeypatch.context() as patched:
+        patched.setattr(lite.runtime, "drain_outcomes", lambda seconds: int(seconds * 0))
+        assert retry(lite).entries == 1
+        again = retry(lite)
+    assert (again.entries, again.left) == (0, [(entry.id, "it was pushed again already; the ledger will tell soon")])
+    assert lite.installation.redis.xlen(lite.installation.keys.events) == 1
+
+
 def test_an_event_that_can_be_read_by_now_goes_to_all_that_want_it(lite: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def cannot(_: bytes) -> None:
         raise MalformedEvent("malformed: not yet")

@@ -98,6 +98,28 @@ def test_a_full_redis_grows_no_more_and_goes_on_as_lanes_drain(own_redis: Any, n
     client.close()
 
 
+def test_what_fills_redis_and_is_not_owed_stops_no_event(own_redis: Any, namespace: str) -> None:
+    """As outcomes of a ledger that is away: the router waited for lanes to drain, and there were none."""
+    client = own_redis.client()
+    desk = Desk(client, namespace)
+    for number in range(200):
+        desk.push(add(*(f"{number}-{n}" for n in range(50)), segment=number))
+    client.set("others", "x" * MB)
+    client.config_set("maxmemory", client.info("memory")["used_memory"] - MB)
+    left = []
+    while waits := desk.redis.xlen(desk.keys.events):
+        left.append(waits)
+        assert len(left) < 300
+        desk.route()
+        owed = client.keys(f"{namespace}:chunks:*")
+        assert owed, "nothing was moved although nothing was owed"
+        client.unlink(*owed, *client.keys(f"{namespace}:lane:*"))
+        for key in ("a", "b"):
+            client.hdel(desk.keys.integration(key), "backlog")
+    assert len(left) > 1, "it was never short of room"
+    client.close()
+
+
 def test_what_nobody_wants_is_counted_without_a_field_for_each_segment_for_ever(desk: Desk) -> None:
     """A hundred thousand have one of their own; the others are counted together."""
     pipe = desk.redis.pipeline(transaction=False)

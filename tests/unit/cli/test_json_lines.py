@@ -43,7 +43,7 @@ def test_lines_are_pushed_in_order() -> None:
 
 def test_blank_lines_windows_line_ends_and_a_byte_order_mark_are_fine() -> None:
     intake = FakeRedis()
-    lines = [b"\xef\xbb\xbf" + clear(1) + b"\r\n", b"\r\n", b" \t\n", clear(2) + b"\n", b"\n", clear(3)]
+    lines = [b"\xef\xbb\xbf\xef\xbb\xbf" + clear(1) + b"\r\n", b"\r\n", b" \t\n", clear(2) + b"\n", b"\n", clear(3)]
 
     assert push_lines(producer_to(intake), lines) == PushReport(accepted=3, lines=6)
     assert intake.events == [clear(1), clear(2), clear(3)]
@@ -63,6 +63,12 @@ def test_files_put_one_behind_the_other_have_a_mark_each() -> None:
         ("\ufeff{}".encode("utf-16-be"), "this is UTF-16; expected UTF-8"),
         (b"PK\x03\x04", "this is a zip archive"),
         (b"\x28\xb5\x2f\xfd", "this is zstandard"),
+        (b"BZh91AY", "this is bzip2"),
+        (b"\xfd7zXZ\x00", "this is xz"),
+        ("\ufeff{}".encode("utf-32-le"), "this is UTF-32"),
+        ("\ufeff{}".encode("utf-32-be"), "this is UTF-32"),
+        ("{}".encode("utf-16-le"), "this is UTF-16; expected UTF-8: `iconv -f UTF-16LE"),
+        ("{}".encode("utf-16-be"), "this is UTF-16; expected UTF-8: `iconv -f UTF-16BE"),
     ],
 )
 def test_what_is_no_text_gets_a_hint(beginning: bytes, hint: str) -> None:

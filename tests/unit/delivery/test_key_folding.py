@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from workers.delivery.key_folding import fold, fold_key
 
@@ -62,3 +64,12 @@ def test_a_key_of_several_fields_folds_field_by_field() -> None:
 )
 def test_any_text_folds(hostile: str) -> None:
     assert isinstance(fold(hostile), str)
+
+
+@given(
+    st.text(st.sampled_from("aAbfjzt01 .-:_{}$%é\t"), max_size=12)
+    | st.from_regex(r"(jan|Feb)[ -]?[0-9]{0,4}|[0-9]{1,9}")
+)
+def test_what_is_folded_in_one_step_folds_as_all_else(text: str) -> None:
+    """A letter that changes nothing, and is not ASCII, takes the long way."""
+    assert fold(text) == fold(text + "\u05d0")

@@ -38,7 +38,7 @@ class Hashes:
     def __init__(self) -> None:
         self.fields: dict[tuple[str, str], bytes] = {}
 
-    def hset(self, key: str, field: str, value: str) -> None:
+    def eval(self, _script: str, _keys: int, _nothing: str, key: str, field: str, value: str) -> None:
         self.fields[key, field] = value.encode()
 
     def hget(self, key: str, field: str) -> bytes | None:

@@ -113,3 +113,26 @@ def test_what_cannot_be_read_is_said_quietly(statement: str, caplog: pytest.LogC
 
 def test_a_select_changes_nothing() -> None:
     assert read("SELECT 1", "postgresql") == []
+
+
+@pytest.mark.parametrize(
+    "verb", ["INSERT /* x */ IGNORE INTO", "-- x\nINSERT\nIGNORE INTO", "insert # x\n low_priority ignore"]
+)
+def test_a_comment_hides_no_ignore(verb: str) -> None:
+    (shape,) = read(f"{verb} t (a) VALUES (1)", "mysql")
+    assert shape.ignores
+
+
+@pytest.mark.parametrize("verb", ["/* x */ REPLACE INTO", "replace -- x\n into", "REPLACE\tDELAYED"])
+def test_a_comment_hides_no_replace(verb: str) -> None:
+    (shape,) = read(f"{verb} t (a) VALUES (1)", "mysql")
+    assert shape.conflict == "replace"
+
+
+def test_a_cast_to_a_type_of_several_spellings_folds_and_one_to_a_text_does_not() -> None:
+    (shape,) = read("DELETE FROM t WHERE a = ANY(ARRAY['x', 'y']::int[]) AND b = 'z'::text", "postgresql")
+    assert {column: [value.text for value in values] for column, values in shape.compared.items()} == {
+        "a": ["x", "y"],
+        "b": ["z"],
+    }
+    assert list(shape.computed) == ["a"]

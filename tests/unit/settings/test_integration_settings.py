@@ -20,7 +20,7 @@ from tests.unit.settings.files import (
 from workers.integrations import Scope
 from workers.settings import urls
 from workers.settings.compiling import Draft, Mode
-from workers.settings.table import Table
+from workers.settings.table import TomlTable
 from workers.templates import QueryKind, Row, SegmentView
 
 if TYPE_CHECKING:
@@ -353,7 +353,7 @@ def test_a_batch_that_one_statement_cannot_hold_is_a_mistake(
     """SQL Server: error 10738, but not for derived tables. Oracle: ORA-01795. Neither can be connected to yet."""
     noted: list[Mistake] = []
     mode = Mode(dialect, "UTC", frozenset(), batched=True)
-    table = Table({"batch": {"size": size}}, "integrations.vip", noted)
+    table = TomlTable({"batch": {"size": size}}, "integrations.vip", noted)
     Draft(table, {QueryKind(kind): text for kind, text in queries.items()}, (), mode).check_size(size)
 
     assert [str(each).startswith(f"{HERE}.batch.size: {what}") for each, what in zip(noted, found, strict=True)] == [
@@ -365,7 +365,7 @@ def test_a_batch_that_one_statement_cannot_hold_is_a_mistake(
 def test_one_profile_at_a_time_always_fits() -> None:
     noted: list[Mistake] = []
     mode = Mode("oracle", "UTC", frozenset(), batched=False)
-    Draft(Table({}, HERE, noted), {QueryKind.REMOVE: BATCH_REMOVE}, (), mode).check_size(10000)
+    Draft(TomlTable({}, HERE, noted), {QueryKind.REMOVE: BATCH_REMOVE}, (), mode).check_size(10000)
     assert noted == []
 
 

@@ -10,6 +10,7 @@ import typer
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.output import plain, print_json
 from workers.errors import SettingsError
+from workers.integrations import Ordering
 from workers.settings import load
 from workers.settings.spelling import spell_duration
 
@@ -20,11 +21,20 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 
+IN_WORDS = {
+    Ordering.EXACT: "removes before adds: different keys are different rows",
+    Ordering.STRICT: "adds and removes by turns, as they come",
+    Ordering.FOLDED: "removes before adds, of keys that no table equates",
+    Ordering.CATALOG: "removes before adds, if the table's unique keys allow it",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedIntegration:
     """One integration as segsync understands it.
 
     mode     "batch" or "one at a time"
+    ordering what may pass what within a batch
     size     operations per batch; 1 one at a time
     timeout  seconds; 0 one at a time
     key      the fields that identify the row
@@ -37,6 +47,7 @@ class CheckedIntegration:
     dialect: str
     active: bool
     mode: str
+    ordering: Ordering
     size: int
     timeout_s: float
     key_fields: list[str]
@@ -111,6 +122,7 @@ def _integration(integration: Integration, dialect: str) -> CheckedIntegration:
         dialect=dialect,
         active=integration.active,
         mode="batch" if integration.batched else "one at a time",
+        ordering=integration.ordering,
         size=integration.batch_size,
         timeout_s=integration.timeout_ms / 1000,
         key_fields=list(integration.key_fields),
@@ -131,6 +143,7 @@ def _print(checked: Checked) -> None:
         facts = {
             "connector": f"{each.connector} ({each.dialect})",
             "mode": _mode(each),
+            **({"order": IN_WORDS[each.ordering]} if each.mode == "batch" else {}),
             "row's key": ", ".join(each.key_fields),
             "scope": each.scope,
             "queries": ", ".join(each.queries),

@@ -80,6 +80,8 @@ def print_examination(examination: Examination) -> None:
         typer.echo(plain(f"  {MARKS[step.mark]} {step.name:<8} {step.what}"))
     for finding in examination.findings:
         typer.echo(plain(f"  {MARKS[finding.level]} {finding}"))
+    for line in examination.notes:
+        typer.echo(plain(f"  {MARKS['fine']} {line}"))
     for line in examination.unread:
         typer.echo(plain(f"  - {line}"))
     typer.echo(plain(f"  {_summary(examination)}"))

@@ -34,15 +34,21 @@ from workers.ledger.database import Ledger
 from workers.settings import load
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from redis import Redis
 
     from workers.cli.demo.story import Found
     from workers.settings import Settings
 
-PATIENCE_SECONDS: Final = 60.0
-START_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 900.0
+"""What starting, and then the story, may take each: seconds on an idle machine, minutes on a busy one."""
+TELL_EVERY: Final = 10.0
+"""Seconds between two words on what is still being waited for."""
+DEATHS_AT_MOST: Final = 5
+"""A process that has died so often in a row will not come up by waiting."""
 LOOK_EVERY: Final = 0.1
-"""Seconds between two looks at what the demo waits for."""
+"""Seconds between two looks at what is waited for."""
 GRACE_SECONDS: Final = 2.0
 """Nothing is under way when the demo ends, so that whoever takes longer is killed: what it is made for."""
 
@@ -66,6 +72,7 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started = time.monotonic()
         self.port = embedded_redis.free_port()
         self.url = embedded_redis.url(self.port)
         self.config = write_config(folder, self.url)
@@ -110,24 +117,35 @@ class Demo:
 
     def _wait_for_workers(self, redis: Redis, keys: Keys) -> None:
         """So that the times shown are segsync's, and not what starting takes. Without a worker the story goes on."""
-        ends = time.monotonic() + START_SECONDS
-        while not redis.hexists(keys.seen, "pulse") and time.monotonic() < ends and not self.installation.signals.count:
-            self.installation.tend()
-            time.sleep(LOOK_EVERY)
+        self._until(lambda: "" if redis.hexists(keys.seen, "pulse") else "the workers are starting")
 
     def _wait(self, ledger: Ledger) -> Found:
         """What is there once all is as it must be, or after so long, or when somebody interrupts it."""
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while True:
+        found = read_back(self.folder, ledger)
+
+        def differs() -> str:
+            nonlocal found
             found = read_back(self.folder, ledger)
-            over = time.monotonic() >= ends or self.installation.signals.count
-            if over or not found.differences():
-                return found
+            return next(iter(found.differences()), "")
+
+        self._until(differs)
+        return found
+
+    def _until(self, missing: Callable[[], str]) -> None:
+        """Waits until nothing is missing, and says now and then what is; no longer than may be, or than helps."""
+        began = told = time.monotonic()
+        while (what := missing()) and time.monotonic() - began < PATIENCE_SECONDS:
+            if self.installation.signals.count or self.installation.children.deaths() >= DEATHS_AT_MOST:
+                return
+            if time.monotonic() - told > TELL_EVERY:
+                told = time.monotonic()
+                typer.echo(f"    after {told - began:.0f} s: {plain(what)}; it goes on (Ctrl-C ends it)")
             self.installation.tend()
             time.sleep(LOOK_EVERY)
 
     def _complain(self, differences: list[str]) -> int:
-        why = "interrupted" if self.installation.signals.count else f"not as it must be after {PATIENCE_SECONDS:g} s"
+        waited = time.monotonic() - self.started
+        why = "interrupted" if self.installation.signals.count else f"not as it must be after {waited:.0f} s"
         typer.echo(f"\n{why}:", err=True)
         for difference in differences:
             typer.echo(f"    {plain(difference)}", err=True)

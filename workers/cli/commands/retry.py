@@ -15,7 +15,9 @@ def run(name: str) -> int:
     local = load_local()
     sooner = retry(local.redis.client(), Keys(local.namespace), name)
     if sooner.holds or sooner.lanes:
-        typer.echo(f"{name} is tried at once: {sooner.holds:,} holds or circuits, {sooner.lanes:,} lanes")
+        typer.echo(
+            f"{name} is tried at once: {sooner.holds:,} held or out of reach, {sooner.lanes:,} lanes that failed"
+        )
     else:
         typer.echo(f"nothing of {name} was waiting for its next try")
     return FINE

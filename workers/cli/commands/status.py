@@ -13,7 +13,8 @@ from workers.monitoring import status
 from workers.monitoring.needs import facts_of
 
 if TYPE_CHECKING:
-    from workers.monitoring.status import Consumers, Status
+    from workers.monitoring.consumers import Consumers
+    from workers.monitoring.status import Status
 
 
 def run(*, as_json: bool, many: int) -> int:
@@ -26,6 +27,11 @@ def run(*, as_json: bool, many: int) -> int:
         print_json(found)
     else:
         _print(found)
+    return exit_status(found)
+
+
+def exit_status(found: Status) -> int:
+    """What it ends with."""
     if found.ledger_is_dead:
         return OUT_OF_REACH
     return NEEDS_SOMEONE if found.needs else FINE
@@ -81,4 +87,6 @@ def _print_integrations(found: Status) -> None:
     )
     for each in found.integrations:
         if each.state in ("paused", "retrying"):
-            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}"))
+            seconds = each.next_try_s
+            again = "" if seconds is None else f"; tried again in {seconds:.0f} s"
+            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}{again}"))

@@ -84,7 +84,7 @@ def _start(up: Supervisor, settings: Settings) -> None:
         _start_redis(up)
         settings = load(settings.local.path)
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
-    check_redis(redis)
+    check_redis(redis, keys)
     _apply(redis, keys, settings)
     up.start_workers(settings.connectors)
     up.start_flower()

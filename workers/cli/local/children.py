@@ -186,6 +186,10 @@ class Children:
         child.start()
         self._say(f"started {child.program.name} (pid {child.pid})")
 
+    def deaths(self) -> int:
+        """How often in a row that child has died which has died most."""
+        return max((child.deaths for child in self._children), default=0)
+
     def look(self) -> list[Child]:
         """Starts again what has died and had its pause; returns what has died just now."""
         died = []

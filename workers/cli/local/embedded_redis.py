@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOST: Final = "127.0.0.1"
-PATIENCE_SECONDS: Final = 60.0
-"""Until it has read its files: a backlog of gigabytes takes that long."""
+PATIENCE_SECONDS: Final = 600.0
+"""Until it has read its files: a backlog of gigabytes, or a busy machine, takes minutes."""
 
 
 class NoRedisServer(SegsyncError):

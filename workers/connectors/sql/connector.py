@@ -208,6 +208,12 @@ class PooledSession:
         """Writes the sequence that the lane will have reached when this transaction is committed."""
         self.execute(positions.move(lane, to))
 
+    def check_deferred(self) -> bool:
+        """Checks now what would be checked at COMMIT; False where the vendor has no word for that."""
+        self._expect(clean=False)
+        with self._judging(Phase.EXECUTE):
+            return self._link.check_deferred()
+
     def commit(self) -> None:
         """Sends COMMIT and waits for the answer. A lost answer is AMBIGUOUS."""
         self._expect(clean=False)

@@ -44,6 +44,9 @@ class Transactions(Protocol):
     def move_position(self, lane: str, to: str) -> None:
         """Writes it."""
 
+    def check_deferred(self) -> bool:
+        """Checks now what would be checked at COMMIT; False where the target has no word for that."""
+
     def commit(self) -> None:
         """Sends COMMIT."""
 
@@ -74,8 +77,9 @@ def deliver(session: Transactions, shipment: Shipment, fence: Fence) -> Receipt:
     runs = tuple(_run(session, query) for query in left)
     if shipment.trial:
         with _during(Phase.EXECUTE):
+            checked = session.check_deferred()
             session.rollback()
-        return Receipt(runs, idle=idle)
+        return Receipt(runs, idle=idle, checked=checked)
     if shipment.positions is not None and shipment.last > position:
         # It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that
         # was committed unheard must not take that back.

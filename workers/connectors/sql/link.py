@@ -50,6 +50,10 @@ class Link(ABC):
     def value(self, *statements: str) -> str:
         """Runs statements of our own; the first column of the last one's first row."""
 
+    def check_deferred(self) -> bool:
+        """As `connector.PooledSession.check_deferred`."""
+        return False
+
     @abstractmethod
     def commit(self) -> None:
         """As `connector.PooledSession.commit`."""

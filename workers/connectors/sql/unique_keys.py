@@ -60,7 +60,8 @@ def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], k
         return not any(_is_computed(table, column) for column in unique.columns)
     if any(_is_rounded(table, column) for column in unique.columns):
         return False
-    return all(taken is not None and taken <= key for taken in written)
+    # Less than the whole key, as in (segment_id, updated), is a row that different profiles share.
+    return None not in written and frozenset[str]().union(*(taken or () for taken in written)) == key
 
 
 def _is_rounded(table: Table, column: str) -> bool:

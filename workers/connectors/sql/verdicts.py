@@ -40,7 +40,7 @@ def retry(reason: str) -> Verdict:
 
 def undone(reason: str) -> Verdict:
     """It passes by itself, and the server has rolled back."""
-    return Verdict(ErrorClass.RETRY, reason, undone=True)
+    return Verdict(ErrorClass.RETRY, reason, undone=True, matter=Matter.CONFLICT)
 
 
 def ambiguous(reason: str) -> Verdict:

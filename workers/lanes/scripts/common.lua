@@ -212,9 +212,10 @@ local function entry_of(value) return value and string.match(value, '^%S+') end
 local function entry_since(value) return string.match(value, ' (%d+)$') or '' end
 
 -- What a hold is called: only the probe that was sent for it may lift it.
-local HOLD_FIELDS = { 'hold', 'hold_code', 'hold_until', 'hold_id', 'hold_since', 'hold_segment' }
+local HOLD_FIELDS = { 'hold', 'hold_code', 'hold_until', 'hold_id', 'hold_since', 'hold_segment', 'hold_tries' }
 local function hold(key, id, segment, code, reason, ms)
   local since = redis.call('HGET', key, 'hold_until') and redis.call('HGET', key, 'hold_since') or now
+  redis.call('HINCRBY', key, 'hold_tries', 1)
   redis.call('HSET', key, 'hold', reason, 'hold_code', code, 'hold_until', now + ms, 'hold_id', id,
     'hold_since', since, 'hold_segment', segment)
 end

@@ -6,11 +6,22 @@
 --       retry: its sequence if it had no key, and so no slot, when it was quarantined, or '';
 --              the fields `event` and `retry` of the event
 -- Returns for a retry one of these for each: 'ok'; 'gone', it is not open any more (or Redis has lost what came after
--- it); 'cleared', it is superseded. For a drop {}.
+-- it); 'cleared', it is superseded; 'pushed', it was pushed again before, and the ledger does not know yet. For a
+-- drop {}.
 
 local what, by, verdicts = ARGV[3], ARGV[4], {}
 local width = what == 'retry' and 7 or 4
 assert((#ARGV - 4) % width == 0, 'entries: arguments end too early')
+
+-- What never reached an integration has no slot that tells whether it is open. So it is remembered that it went, for as
+-- long as the ledger may lag behind: it would be another event the second time.
+local PUSHED_MS = 86400000
+local function was_pushed(uid)
+  local key = ns .. ':pushed:' .. uid
+  if redis.call('EXISTS', key) == 1 then return true end
+  redis.call('SET', key, 1, 'PX', PUSHED_MS)
+  return false
+end
 
 local function retry(uid, integration, segment, slot, unkeyed_since, event, retry_field)
   if integration ~= '' then
@@ -25,6 +36,8 @@ local function retry(uid, integration, segment, slot, unkeyed_since, event, retr
     elseif entry_of(redis.call('HGET', open, slot)) ~= uid then
       return 'gone'
     end
+  elseif was_pushed(uid) then
+    return 'pushed'
   end
   redis.call('XADD', ns .. ':events', '*', 'event', event, 'retry', retry_field)
   resolve(uid, 'retried', '', by)

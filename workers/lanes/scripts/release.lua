@@ -8,8 +8,8 @@
 --       16 lease ms  17 a profile that the target refused and that is to go to the quarantine, hashed, or ''
 --       18 what is to go to the quarantine when it is settled, packed, or '' where nothing more is
 --       then records for the outcomes stream
--- Returns {'lost'} if the lane is another claim's by now, {'systemic'} if so many profiles are refused that the query
--- must be at fault (nothing was changed then), else {'ok'}.
+-- Returns {'lost'} if the lane is another claim's by now, {'systemic', code, how often, ...} if so many profiles are
+-- refused that the query must be at fault (the lane was not changed then), else {'ok'}.
 
 local integration, segment, claim, how, delay_ms, attempts, limit, suspect, passed, level, connector, code, reason,
   lease_ms, bad, aside = unpack(ARGV, 3, 18)
@@ -39,22 +39,34 @@ local set = read_integration(integration)
 -- More than half of at least twenty distinct profiles refused by the target is the query's fault, and none of the
 -- profiles' (rule 23). Counted over ten minutes from the first; good ones are counted only while there are bad.
 local SYSTEMIC, WINDOW_MS = 20, 600000
+local key_of_bad, key_of_codes = ns .. ':bad:' .. integration, ns .. ':bad_codes:' .. integration
 local function is_systemic()
-  local key_of_bad = ns .. ':bad:' .. integration
   local is_first = redis.call('EXISTS', key_of_bad) == 0
   if is_first then redis.call('HDEL', integration_key(integration), 'good') end
   redis.call('PFADD', key_of_bad, bad)
+  redis.call('HINCRBY', key_of_codes, code, 1)
   -- From the first: what is refused now and then in the course of a day must not add up.
-  if is_first then redis.call('PEXPIRE', key_of_bad, WINDOW_MS) end
+  if is_first then
+    redis.call('PEXPIRE', key_of_bad, WINDOW_MS)
+    redis.call('PEXPIRE', key_of_codes, WINDOW_MS)
+  end
   local refused = redis.call('PFCOUNT', key_of_bad)
   local good = tonumber(redis.call('HGET', integration_key(integration), 'good') or 0)
   return refused + good >= SYSTEMIC and refused > good
 end
-if bad ~= '' and is_systemic() then return { 'systemic' } end
+if bad ~= '' and is_systemic() then return { 'systemic', unpack(redis.call('HGETALL', key_of_codes)) } end
 
 record(ARGV, 19)
 
+-- Why it fails and since when, for people: until something of the lane is settled.
+local function note_why()
+  if reason == '' then return end
+  redis.call('HSETNX', key, 'failing', now)
+  redis.call('HSET', key, 'why', code .. ': ' .. reason)
+end
+
 if how == 'again' then
+  note_why()
   local till = now + tonumber(lease_ms)
   redis.call('HSET', key, 'attempts', attempts, 'until', till, 'starts', 1)
   narrow(key, limit, suspect, passed)
@@ -74,6 +86,7 @@ local function untried()
 end
 
 local function failed()
+  note_why()
   lane.retry = now + tonumber(delay_ms)
   redis.call('HSET', key, 'attempts', attempts, 'retry', lane.retry)
   narrow(key, limit, suspect, passed)
@@ -92,7 +105,7 @@ elseif level ~= '' then
   if tried_now then
     local holder = level == 'integration' and integration_key(integration) or connector_key(set.connector)
     hold(holder, claim, segment, code, reason, tonumber(delay_ms))
-    if level == 'integration' then redis.call('DEL', ns .. ':bad:' .. integration) end
+    if level == 'integration' then redis.call('DEL', key_of_bad, key_of_codes) end
   end
   -- The level waits, not the lane: whichever lane probes first, all go on with it.
   lane.retry = 0

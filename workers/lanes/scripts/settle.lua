@@ -153,7 +153,7 @@ local function empty()
 end
 
 local function keep_lane()
-  redis.call('HDEL', key, 'attempts', 'retry', 'hold', 'starts')
+  redis.call('HDEL', key, 'attempts', 'retry', 'hold', 'starts', 'failing', 'why')
   narrow(key, limit, suspect, passed)
   put_field(key, 'aside', aside)
   redis.call('HSET', key, 'done', settled, 'count', lane.count, 'head', lane.head, 'off', lane.off)

@@ -121,7 +121,8 @@ for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
   end
 end
 
-if ARGV[6] ~= 'task' then redis.call('HSET', ns .. ':seen', ARGV[6], now) end
+-- With wake-ups to send it has not looked until they are sent: whoever sends them says so (lanes/seen.py).
+if ARGV[6] ~= 'task' and made == 0 then redis.call('HSET', ns .. ':seen', ARGV[6], now) end
 reply[1] = math.max(0, math.ceil(wake_at - now))
 reply[2] = last_id(ns .. ':events')
 reply[3] = last_id(ns .. ':bell')

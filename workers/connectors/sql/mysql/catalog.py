@@ -90,14 +90,15 @@ class MysqlExamined:
         """As `Examined.table`."""
         place = f"table_schema = {_quoted(schema) if schema else 'DATABASE()'}"
         place += f" AND table_name = {_quoted(name)}"
-        kinds = self._ask(f"SELECT engine FROM information_schema.tables WHERE {place}")
+        kinds = self._ask(f"SELECT engine, table_type FROM information_schema.tables WHERE {place}")
         columns = self._columns(place) if kinds else {}
         if not columns:
             return None
         engine = kinds[0][0] or ""
         return Table(
-            name, columns, self._unique(place), engine, self._transactional(engine), self._followers(schema, name)
-        )
+            name, columns, self._unique(place), engine, self._transactional(engine), self._followers(schema, name),
+            is_view="VIEW" in kinds[0][1],
+        )  # fmt: skip
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -211,7 +212,7 @@ class MysqlExamined:
             "SELECT index_name, column_name, sub_part IS NOT NULL"
             f" FROM information_schema.statistics WHERE {place} AND non_unique = 0 ORDER BY index_name, seq_in_index"
         )
-        return grouped((name, str(column).lower(), _part(column, cut)) for name, column, cut in rows)
+        return grouped((name, (column or "").lower(), _part(column, cut)) for name, column, cut in rows)
 
     def _followers(self, schema: str, name: str) -> tuple[str, ...]:
         rows = self._ask(

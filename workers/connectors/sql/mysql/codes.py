@@ -171,6 +171,8 @@ VERDICTS: Mapping[int, Verdict] = {
     1064: query("the statement is no valid SQL: the query is wrong, or the values leave a part of it empty"),
     1065: query("the query came out empty"),
     1093: query("the query reads the table that it changes"),
+    1104: query("the query would look at more rows than the server's max_join_size allows"),
+    1175: query("the server's sql_safe_updates refuses a change without a key"),
     1100: query("the session has tables locked"),
     1103: query("a table's name is not allowed"),
     1109: query("the query names a table that it does not use"),

@@ -37,12 +37,17 @@ SQL_MODES = (
 """Exactly these. Not among them are ANSI_QUOTES and NO_BACKSLASH_ESCAPES, which would make our escaping wrong, and
 PIPES_AS_CONCAT, HIGH_NOT_PRECEDENCE and the like, with which a query would mean something else."""
 
+MARIADB_ONLY = {
+    "check_constraint_checks": "1",  # CHECK, by which JSON is JSON, too
+    "default_regex_flags": "",
+}
+
 # A transaction that waits for another one's row says so (RETRY) before the statement's timeout says less (AMBIGUOUS).
 LOCK_SHARE = 0.8
 ALTERED = "although the session has set it; is there a proxy that changes sessions?"
 
 
-def pinned(target: Target) -> Mapping[str, str]:
+def pinned(target: Target, *, mariadb: bool) -> Mapping[str, str]:
     """The session's variables, with the values that `SELECT @@name` then has."""
     return {
         "sql_mode": ",".join(sorted(SQL_MODES)),
@@ -53,6 +58,15 @@ def pinned(target: Target) -> Mapping[str, str]:
         "unique_checks": "1",
         # A server's init_connect could have taken it away without the driver's noticing.
         "autocommit": "1",
+        "completion_type": "NO_CHAIN",  # COMMIT ends the transaction, and neither begins another nor hangs up
+        # What a query computes: the digits of 1/3, the number of a week, all of a list that it joins.
+        "div_precision_increment": "4",
+        "default_week_format": "0",
+        "group_concat_max_len": "1048576",
+        # Else a DELETE without an index, or a join, is refused whatever its profile.
+        "sql_safe_updates": "0",
+        "sql_big_selects": "1",
+        **(MARIADB_ONLY if mariadb else {}),
     }
 
 
@@ -71,7 +85,7 @@ def zone(name: str) -> str:
 
 def set_up(connection: Connection, target: Target, *, mariadb: bool) -> tuple[int, int]:
     """Sets what must hold in the session and asserts it; returns its id and the largest packet in bytes."""
-    expected = dict(pinned(target))
+    expected = dict(pinned(target, mariadb=mariadb))
     values = [f"{name} = {value if value.isdigit() else repr(value)}" for name, value in expected.items()]
     connection.run(f"SET SESSION {', '.join([*values, *_limits(target, mariadb=mariadb)])}".encode())
     # The isolation level cannot share a SET with other variables.

@@ -50,6 +50,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "bytea": ("how bytes are written",),
     "jsonb": ("how JSON is written",),
     "macaddr": ("how an address is written",),
+    "macaddr8": ("how an address is written",),
 }
 """What types take for equal that have another text for the same value."""
 OF_CATEGORIES: dict[str, tuple[str, ...]] = {
@@ -58,6 +59,8 @@ OF_CATEGORIES: dict[str, tuple[str, ...]] = {
     "T": ("how a time is written",),
     "B": ("how true and false are written",),
     "I": ("how an address is written",),
+    "R": ("how a range is written",),
+    "V": ("how bits are written",),
 }
 """The same by a type's category."""
 
@@ -99,7 +102,10 @@ class PostgresqlExamined:
         path = _identifier(name) if not schema else f"{_identifier(schema)}.{_identifier(name)}"
         oid = self._ask(f"SELECT to_regclass({_quoted(path)})::oid")[0][0]
         columns = self._columns(oid) if oid else {}
-        return Table(name, columns, self._unique(oid or "0")) if columns else None
+        if not oid or not columns:
+            return None
+        kind = self._ask(f"SELECT relkind FROM pg_class WHERE oid = {oid}")[0][0]
+        return Table(name, columns, self._unique(oid), is_view=kind in ("v", "m"))
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -219,14 +225,16 @@ class PostgresqlExamined:
 
     def _unique(self, oid: str) -> tuple[UniqueKey, ...]:
         rows = self._ask(
-            "SELECT i.relname, a.attname, x.indpred IS NOT NULL"
+            "SELECT i.relname, a.attname, x.indpred IS NOT NULL, pg_get_indexdef(x.indexrelid, k.place::int, true)"
             " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
             " CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY k (number, place)"
             " LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number AND k.number > 0"
             f" WHERE x.indrelid = {oid} AND x.indisunique AND x.indisvalid AND k.place <= x.indnkeyatts"
             " ORDER BY i.relname, k.place"
         )
-        return grouped((str(name), str(column), _part(column, partial)) for name, column, partial in rows)
+        return grouped(
+            (str(name), column or told or "", _part(column, partial)) for name, column, partial, told in rows
+        )
 
     # --- The link -----------------------------------------------------------------------------------------------
 

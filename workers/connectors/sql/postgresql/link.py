@@ -71,6 +71,11 @@ class PostgresqlLink(Link):
         """As `Link.value`, in one round trip."""
         return (self.run("; ".join(statements))[-1].get_value(0, 0) or b"").decode()
 
+    def check_deferred(self) -> bool:
+        """As `Link.check_deferred`."""
+        self.run("SET CONSTRAINTS ALL IMMEDIATE")
+        return True
+
     def commit(self) -> None:
         """As `Link.commit`."""
         result = self.run("COMMIT")[-1]

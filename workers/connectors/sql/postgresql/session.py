@@ -43,6 +43,8 @@ def pinned(target: Target) -> Mapping[str, str]:
         "xmloption": "content",
         "array_nulls": "on",
         "transform_null_equals": "off",
+        "quote_all_identifiers": "off",
+        "row_security": "on",  # else a query is refused where a policy would leave out some rows
     }
 
 

@@ -83,7 +83,9 @@ class SqliteExamined:
         unique = list(self._unique(place, name))
         if keys and all(set(keys) != set(one.columns) for one in unique):
             unique.append(UniqueKey("PRIMARY KEY", tuple(keys)))  # INTEGER PRIMARY KEY has no index of its own
-        return Table(name, columns, tuple(unique), followers=self._followers(name))
+        kinds = self._ask(f"SELECT type FROM {place}sqlite_master WHERE lower(name) = lower({_literal(name)})")
+        is_view = bool(kinds) and kinds[0][0] == "view"
+        return Table(name, columns, tuple(unique), followers=self._followers(name), is_view=is_view)
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -129,7 +131,7 @@ class SqliteExamined:
             if row[2]:
                 parts = self._ask(f"PRAGMA {place}index_xinfo({_identifier(row[1])})")
                 found += grouped(
-                    (str(row[1]), str(part[2]).lower(), _part(part[2], row[4])) for part in parts if part[5]
+                    (str(row[1]), (part[2] or "").lower(), _part(part[2], row[4])) for part in parts if part[5]
                 )
         return found
 
@@ -197,6 +199,10 @@ def _affinity(declared: str) -> Family:
     if any(part in name for part in ("CHAR", "CLOB", "TEXT")):
         return "text"
     return "other" if "BLOB" in name or not name else "number"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _identifier(name: str) -> str:

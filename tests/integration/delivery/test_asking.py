@@ -1,0 +1,183 @@
+"""Whose fault is it? Nothing of a batch in which nothing passes is set aside before another one has said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.targets import TargetDatabase
+from workers.control.drain import drain
+from workers.control.retry import retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+
+BAD = "x" * 300
+"""Too long for client_id in MariaDB and PostgreSQL; `refuses_bad` makes it so in SQLite."""
+
+
+def refuses_bad(job: Job) -> None:
+    if job.target.dialect == "sqlite":
+        job.target.run(
+            "CREATE TRIGGER too_long BEFORE INSERT ON member WHEN length(NEW.client_id) > 255"
+            " BEGIN SELECT RAISE(ABORT, 'too long'); END"
+        )
+
+
+def bad(first: int, count: int) -> list[str]:
+    return [f"{BAD}{n}" for n in range(first, first + count)]
+
+
+def hold(job: Job) -> Any:
+    """Our sentence of what holds the integration, or None."""
+    return job.installation.redis.hget(job.installation.keys.integration("members"), "hold")
+
+
+def tries(job: Job, times: int) -> None:
+    """So many tries of whatever waits, none of which waits for its time."""
+    for _ in range(times):
+        job.let_timeouts_pass()
+        drain(job.runtime, 30)
+        retry(job.installation.redis, job.installation.keys, "members")
+
+
+def test_what_comes_behind_a_batch_says_whose_fault_it_is(job: Job) -> None:
+    refuses_bad(job)
+    job.configure(batch='{ size = 10, timeout = "100ms" }')
+    job.push(add(7, *bad(0, 10), *range(10)))
+    tries(job, 2)
+    assert hold(job) is None
+    assert job.target.members() == {("7", str(n)) for n in range(10)}
+    assert job.installation.backlog() == 0
+
+
+def test_another_lane_says_whose_fault_it_is(job: Job) -> None:
+    refuses_bad(job)
+    job.push(add(7, BAD))
+    job.push(add(8, *range(10)))
+    tries(job, 1)
+    assert hold(job) is None
+    assert job.installation.backlog() == 0
+    assert job.target.members() == {("8", str(n)) for n in range(10)}
+
+
+def test_profiles_that_stand_alone_in_their_lanes_and_are_refused_alike_are_not_set_aside(job: Job) -> None:
+    refuses_bad(job)
+    job.push(*(add(n, f"{BAD}{n}") for n in range(25)))
+    tries(job, 1)
+    assert b"none of 8 profiles passes by itself" in hold(job)
+    assert job.installation.backlog() == 25
+
+
+def test_the_same_profile_in_many_lanes_says_nothing_of_the_target(job: Job) -> None:
+    refuses_bad(job)
+    job.push(*(add(n, BAD) for n in range(5)))
+    tries(job, 1)
+    assert hold(job) is None
+    assert job.installation.backlog() == 0
+
+
+def test_the_same_profile_that_passes_elsewhere_says_that_it_is_the_segments_fault(make_job: Any, mariadb: Any) -> None:
+    """Segment ids beyond the column's range; the profile itself is fine."""
+    job = make_job(mariadb)
+    job.push(*(add(10**19 + n, "A") for n in range(3)), add(7, "A"))
+    tries(job, 1)
+    assert hold(job) is None
+    assert job.target.members() == {("7", "A")}
+
+
+def test_what_passes_at_last_lets_the_others_go(job: Job) -> None:
+    refuses_bad(job)
+    job.push(add(7, *bad(0, 3)))
+    tries(job, 1)
+    assert hold(job) is not None
+    job.push(add(7, "A"))
+    tries(job, 3)
+    assert hold(job) is None
+    assert job.target.members() == {("7", "A")}
+    assert job.installation.backlog() == 0
+
+
+REFUSE = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF NEW.client_id LIKE 'bad%' THEN RAISE EXCEPTION 'no'; END IF; RETURN NULL; END $$
+"""
+REFUSES_AT_COMMIT = """
+CREATE CONSTRAINT TRIGGER refuses AFTER INSERT OR UPDATE ON member DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION refuse()
+"""
+
+
+@pytest.fixture
+def deferring(make_job: Callable[[TargetDatabase], Job], postgresql_url: str) -> Job:
+    """A job whose target refuses at COMMIT."""
+    target = TargetDatabase("postgresql", postgresql_url)
+    target.create()
+    target.run(REFUSE, REFUSES_AT_COMMIT)
+    return make_job(target)
+
+
+def test_what_is_refused_at_commit_is_refused_alike_or_not(deferring: Job) -> None:
+    deferring.push(add(7, *(f"bad{n}" for n in range(30))))
+    tries(deferring, 2)
+    assert b"none of 8 profiles passes by itself" in hold(deferring)
+    assert deferring.installation.backlog() == 30
+
+
+def test_one_that_is_refused_at_commit_costs_itself(deferring: Job) -> None:
+    deferring.push(add(7, *range(30), "bad"))
+    tries(deferring, 1)
+    assert hold(deferring) is None
+    assert deferring.installation.backlog() == 0
+    assert deferring.target.members() == {("7", str(n)) for n in range(30)}
+
+
+def signalling(target: TargetDatabase, signal: str) -> None:
+    target.run(
+        "CREATE TRIGGER refuses BEFORE INSERT ON member FOR EACH ROW"
+        f" BEGIN IF NEW.client_id LIKE 'bad%' THEN SIGNAL {signal}; END IF; END"
+    )
+
+
+@pytest.fixture
+def mariadb(mariadb_url: str, mariadb_server: Any) -> TargetDatabase:
+    target = TargetDatabase("mysql", mariadb_url, mariadb_server.password)
+    target.create()
+    return target
+
+
+@pytest.fixture
+def on_mariadb(make_job: Callable[[TargetDatabase], Job], mariadb: TargetDatabase) -> Job:
+    return make_job(mariadb)
+
+
+def test_a_code_that_asks_for_patience_is_not_believed_for_ever(on_mariadb: Job) -> None:
+    """A trigger says that the server is read only; nobody else hears that."""
+    signalling(on_mariadb.target, "SQLSTATE 'HY000' SET MYSQL_ERRNO = 1290")
+    on_mariadb.push(add(7, *range(5), "bad", *range(5, 10)))
+    tries(on_mariadb, 12)
+    assert on_mariadb.target.members() == {("7", str(n)) for n in range(10)}
+    assert on_mariadb.installation.backlog() == 0
+
+
+def test_a_conflict_that_does_not_end_holds_its_lane_and_sets_nothing_aside(on_mariadb: Job) -> None:
+    signalling(on_mariadb.target, "SQLSTATE '40001' SET MYSQL_ERRNO = 1213")
+    on_mariadb.push(add(7, *range(5), "bad", *range(5, 10)), add(8, "A"))
+    tries(on_mariadb, 14)
+    lane = on_mariadb.installation.redis.hget(on_mariadb.installation.keys.lane("members", "7"), "hold")
+    assert b"deadlock" in lane
+    assert on_mariadb.target.members() == {("8", "A"), *(("7", str(n)) for n in range(5))}
+    assert on_mariadb.installation.backlog() == 6
+
+
+def test_where_most_are_refused_all_causes_are_told(on_mariadb: Job) -> None:
+    signalling(on_mariadb.target, "SQLSTATE '45000'")
+    on_mariadb.push(add(7, *(key for n in range(15) for key in (f"bad{n}", f"{BAD}{n}"))), add(8, "A"))
+    tries(on_mariadb, 1)
+    told = hold(on_mariadb).decode()
+    assert told.startswith("most profiles are refused (mysql 1644 ")
+    assert "mysql 1406 " in told

@@ -1,0 +1,107 @@
+"""What holds more than a batch: a probe that is refused, and a lane that nobody can read (rule 25)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.targets import TargetDatabase
+from workers.connectors.sql.connector import PooledSession
+from workers.delivery.turn import Failed, NothingDue
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.lanes.chunks import HEADER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+
+
+@pytest.fixture
+def job(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
+    target = TargetDatabase("sqlite", sqlite_url)
+    target.create()
+    return make_job(target)
+
+
+def test_a_probe_that_is_refused_the_password_holds_the_connector_and_closes_the_circuit(job: Job) -> None:
+    """A target that comes back with another password: it was logged in to every five seconds, for ever."""
+    job.push(add(7, "A"))
+    job.runtime.route("t", 10)
+    job.let_timeouts_pass()
+    redis, keys = job.installation.redis, job.installation.keys
+    redis.hset(keys.connector("crm"), mapping={"open_until": 1, "failures": 3, "open_since": 1})
+    deliverer: Any = job.runtime._deliverer("crm")
+    probes: list[int] = []
+
+    def refuses() -> None:
+        probes.append(1)
+        wrong = "the password is wrong"
+        raise TargetError(ErrorClass.HOLD, "crm password", wrong, level=HoldLevel.CONNECTOR, phase=Phase.PROBE)
+
+    deliverer._try_to_connect = refuses
+    result = job.runtime.deliver("crm", "t", 5)
+    assert isinstance(result, Failed)
+    assert result.needs_help
+    assert result.retry_in_s == 300
+    assert not redis.hexists(keys.connector("crm"), "open_until")
+    assert isinstance(job.runtime.deliver("crm", "t2", 5), NothingDue)
+    assert len(probes) == 1
+
+    redis.hset(keys.connector("crm"), "hold_until", 1)
+    deliverer._try_to_connect = lambda: None
+    job.ends_right()
+    assert not redis.hexists(keys.connector("crm"), "hold_until")
+
+
+def test_a_lane_that_cannot_be_read_is_held_and_told_and_the_others_go_on(job: Job) -> None:
+    """It was tried again and again, each time by a deliverer that ended with it, and nothing said so."""
+    job.push(add(7, "A"), add(8, "B"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    whole: Any = redis.lindex(keys.chunks("members", "7"), 0)
+    redis.lset(keys.chunks("members", "7"), 0, whole[:HEADER] + b"\xc1 no chunk of ours")
+    job.let_timeouts_pass()
+    results = [job.runtime.deliver("crm", f"t{n}", 5) for n in range(3)]
+    failed = [result for result in results if isinstance(result, Failed)]
+    assert [(each.segment, each.code, each.needs_help) for each in failed] == [("7", "segsync chunk", True)]
+    assert job.target.members() == {("8", "B")}
+    lane: Any = redis.hgetall(keys.lane("members", "7"))
+    assert lane[b"hold"].startswith(b"segsync chunk: ")
+    assert b"owner" not in lane
+
+    redis.lset(keys.chunks("members", "7"), 0, whole)
+    redis.hdel(keys.lane("members", "7"), "retry")
+    for name in (keys.timed("members"), keys.full("members")):
+        redis.zadd(name, {"7": 0}, xx=True)
+    redis.zadd(keys.next("crm"), {"members": 0})
+    job.ends_right()
+
+
+@pytest.mark.parametrize("outage", [True, False])
+def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
+    job: Job, monkeypatch: pytest.MonkeyPatch, outage: bool
+) -> None:
+    """Others had passed earlier, and then the target hung for a while: an innocent profile was set aside."""
+    job.push(add(7, "A", "B", "C"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    chunk: Any = redis.lindex(keys.chunks("members", "7"), 0)
+    end = chunk[27:54].decode()
+    search: dict[Any, Any] = {"attempts": 4, "limit": 1, "suspect": end, "to": end, "passed": "add"}
+    redis.hset(keys.lane("members", "7"), mapping=search)
+    execute = PooledSession.execute
+
+    def hangs(self: PooledSession, statement: str) -> int:
+        if outage or "'A'" in statement:
+            raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
+        return execute(self, statement)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "execute", hangs)
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    assert [entry.code for entry in job.quarantined()] == ([] if outage else ["sqlite timeout"])
+    assert job.installation.backlog() == (3 if outage else 0)

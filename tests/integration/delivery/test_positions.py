@@ -1,0 +1,161 @@
+"""`exactly_once` where a batch is cut anew after it was committed unheard, and where some of it is refused (rule 22).
+
+On SQLite alone: what is cut and what is written down is the same for all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.delivery.test_exactly_once import JOURNAL, dies_before_settling, journal, serve
+from tests.integration.jobs import add, clear
+from tests.targets import TargetDatabase
+from workers.connectors.sql.connector import PooledSession
+from workers.connectors.sql.positions import CREATE
+from workers.errors import ErrorClass, Phase, TargetError
+from workers.lanes import Lost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+
+BAD = "much too long"
+REFUSING = f"CREATE TRIGGER refuses BEFORE INSERT ON journal WHEN NEW.client_id LIKE '{BAD}%'"
+REFUSING += " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+CLEARS = "INSERT INTO journal (client_id) SELECT 'cleared' WHERE {segment_id} = {segment_id}"
+
+
+@pytest.fixture
+def once(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
+    target = TargetDatabase("sqlite", sqlite_url)
+    target.create()
+    job = make_job(target)
+    target.run("CREATE TABLE journal (client_id varchar(255))", CREATE["sqlite"])
+    configure(job)
+    return job
+
+
+def configure(job: Job, *, size: int = 1000, **more: str) -> None:
+    batch = f'{{ size = {size}, timeout = "100ms" }}'
+    job.configure(exactly_once="true", add=JOURNAL, clear=CLEARS, batch=batch, **more)
+
+
+def loses_answers(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """So many COMMITs come through, and their answers do not."""
+    commit = PooledSession.commit
+    left = [times]
+
+    def unheard(self: PooledSession) -> None:
+        commit(self)
+        if left[0]:
+            left[0] -= 1
+            raise TargetError(ErrorClass.AMBIGUOUS, "sqlite lost", "the link was lost", phase=Phase.COMMIT)
+
+    monkeypatch.setattr(PooledSession, "commit", unheard)
+
+
+def goes_on(job: Job) -> None:
+    """Whatever waits for its retry time, or for a lease to end, is due."""
+    redis, keys = job.installation.redis, job.installation.keys
+    for _ in range(20):
+        redis.hdel(keys.lane("members", "7"), "retry")
+        for due in (keys.full("members"), keys.timed("members")):
+            redis.zadd(due, {"7": 0}, xx=True)
+        job.runtime.deliver("crm", "t", 10)
+        if not job.installation.backlog():
+            return
+    raise AssertionError(f"it is still owed: {redis.hgetall(keys.lane('members', '7'))}")
+
+
+def test_a_half_of_what_was_committed_unheard_takes_no_position_back(
+    once: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first half is skipped, and moved the position back to its own end: the second half was delivered again."""
+    once.push(add(7, *"ABCDEFGH"))
+    loses_answers(monkeypatch, 2)
+    serve(once)
+    goes_on(once)
+    assert journal(once) == [*"ABCDEFGH"]
+    limits = [each.operations for each in once.tries() if each.outcome == "delivered"]
+    assert limits[0] == 4, "it was halved in between, or nothing was tested"
+
+
+def test_a_smaller_batch_by_a_new_revision_takes_no_position_back(once: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    once.push(add(7, *"ABCDEFGH"))
+    dies_before_settling(once, monkeypatch)
+    configure(once, size=3)
+    goes_on(once)
+    assert journal(once) == [*"ABCDEFGH"]
+
+
+def test_three_deaths_after_a_commit_repeat_nothing(once: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(once, size=8)
+    once.push(add(7, *"ABCDEFGH"))
+    dies_before_settling(once, monkeypatch)
+    once.installation.redis.hset(once.installation.keys.lane("members", "7"), "starts", 3)
+    goes_on(once)
+    assert journal(once) == [*"ABCDEFGH"]
+    assert [each.operations for each in once.tries()] == [4, 4]
+
+
+def test_a_second_clear_repeats_neither_the_first_nor_what_stood_before_it(
+    once: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It changes what is moot, and so how what was tried is cut: the first ran twice, with adds it had made moot."""
+    once.push(add(7, "A"), clear(7))
+    dies_before_settling(once, monkeypatch)
+    assert journal(once) == ["cleared"]
+    once.push(add(7, "B"), clear(7), add(7, "C"))
+    once.runtime.route("t", 10)
+    goes_on(once)
+    assert journal(once) == ["C", "cleared", "cleared"]
+
+
+def accounted_for(job: Job, *keys: str) -> None:
+    """Each is in the table or in the quarantine, and in one of them."""
+    refused = [str(entry.profile).removeprefix("p") for entry in job.quarantined()]
+    assert sorted([*journal(job), *refused]) == sorted(keys)
+
+
+@pytest.mark.parametrize("how", ["dies", "unheard"])
+def test_what_is_written_down_as_refused_is_set_aside_whatever_the_position_says(
+    once: Job, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """The position was committed past a refused profile, and nothing else told of it: it was nowhere."""
+    once.target.run(REFUSING)
+    once.push(add(7, "A", BAD, "B", "C"))
+    lanes: Any = once.runtime.lanes
+    release, settle = lanes.release, lanes.settle
+
+    def written_down(told: Any) -> Any:
+        if told.aside and how == "unheard":
+            loses_answers(monkeypatch, 1)
+        return release(told)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(lanes, "release", written_down)
+        if how == "dies":
+            patched.setattr(lanes, "settle", lambda done: Lost() if done.entries else settle(done))
+        serve(once)
+    assert once.quarantined() == []
+    once.target.run("DROP TRIGGER refuses")
+    goes_on(once)
+    assert [entry.code for entry in once.quarantined()] == ["sqlite SQLITE_CONSTRAINT_TRIGGER"]
+    accounted_for(once, "A", "B", "C", BAD)
+
+
+def test_most_are_refused_the_table_is_mended_and_nobody_is_lost(once: Job) -> None:
+    """The one with which the query is found at fault was neither in the table nor in the quarantine."""
+    once.target.run(REFUSING)
+    bad = [f"{BAD}{n}" for n in range(25)]
+    once.push(add(7, "A", *bad, "B"))
+    result: Any = serve(once)
+    assert result.needs_help
+    once.target.run("DROP TRIGGER refuses")
+    once.installation.redis.hdel(once.installation.keys.integration("members"), "hold_until", "hold", "hold_id")
+    goes_on(once)
+    accounted_for(once, "A", "B", *bad)
+    assert set(bad) & set(journal(once)), "the table was mended before all were set aside"

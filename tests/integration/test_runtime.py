@@ -1,0 +1,33 @@
+"""Which revision a process works by, while another thread of it asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tests.integration.place import integration
+from workers.runtime import Runtime
+
+if TYPE_CHECKING:
+    from tests.integration.place import Place
+
+
+def test_whoever_asks_while_another_revision_is_followed_leaves_no_older_one_behind(place: Place) -> None:
+    """The heartbeat asks for the lanes at any moment: what it made of the old revision stayed, and nothing worked."""
+    local = place.publish(integration()).local
+
+    class Asked(Runtime):
+        following = False
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if self.following:
+                assert self.lanes
+
+    runtime = Asked(local)
+    before = runtime.lanes.revision
+    place.publish(integration(timeout="200ms"))
+    runtime.following = True
+    runtime.follow()
+    runtime.following = False
+    assert runtime.lanes.revision == before + 1
+    assert runtime.tick("task").sleep_ms >= 0

@@ -1,0 +1,167 @@
+"""Whose fault is it? Some other profiles are tried, each by itself, and taken back: if one passes, not the target's.
+
+Others are some of the batch itself, of what comes behind it, and of the integration's other lanes, so that a batch in
+which nothing passes is judged by another one. That the same profile is refused in another segment tells nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.connectors.contract import Unfit
+from workers.delivery.decide import UNSURE_TRIES, AskOthers, Hold, Later, OpenCircuit, backoff_ms, decide
+from workers.delivery.failures import as_query_fault, with_what_was_tried
+from workers.errors import ErrorClass, Phase, TargetError
+from workers.events.profiles import profile
+from workers.lanes.peeking import owed
+from workers.templates import RowProblem, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.delivery.attempt import Attempts
+    from workers.delivery.batch import Batch, Key
+    from workers.delivery.decide import Decided, FailedTry
+    from workers.delivery.turn import Turn
+    from workers.events.event import Kind
+    from workers.lanes import Lanes, Operation
+
+ASKED_AT_MOST = 8
+"""Profiles of the batch that are tried, each by itself, before all are taken to be refused alike; of others as many."""
+_NO_ANSWER = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
+
+
+class Candidate(NamedTuple):
+    """A profile that may be asked.
+
+    name   its segment's
+    again  its key is the batch's, or was asked before: that it is refused tells nothing, but that it passes does
+    """
+
+    segment: str
+    name: str | None
+    operation: Operation
+    again: bool = False
+
+
+class Answers(NamedTuple):
+    """What came of it: whether one passed, and how many have answered."""
+
+    passed: bool
+    answered: int
+
+
+class Inquiries:
+    """Asks others over the session that the batch failed in; `lanes` shows those of other segments."""
+
+    def __init__(self, attempts: Attempts, lanes: Lanes, *, patience: float) -> None:
+        self._attempts = attempts
+        self._lanes = lanes
+        self._patience = patience
+
+    def judge(
+        self, turn: Turn, batch: Batch, kind: Kind, error: TargetError, tried: FailedTry, ask: AskOthers
+    ) -> tuple[TargetError, Decided, bool]:
+        """The error as it is to be told, what follows from it, and whether another profile passes.
+
+        Raises redis.RedisError.
+        """
+        try:
+            asked = self.ask(turn, batch, kind, error)
+        except TargetError as unanswered:
+            self._attempts.discard()
+            return (*_unanswered(error, unanswered, turn, ask), False)
+        if asked.passed:
+            decided = decide(error, replace(tried, passed=True, asked=True))
+            return error, ask.fault if isinstance(decided, AskOthers) else decided, True
+        if not asked.answered:
+            return error, ask.unasked, False
+        return _nobody_passes(error, asked.answered), ask.fault, False
+
+    def ask(self, turn: Turn, batch: Batch, kind: Kind, error: TargetError) -> Answers:
+        """Whether another profile of the kind passes by itself. Raises TargetError where the target cannot answer."""
+        answered, unanswered, ends = 0, None, time.monotonic() + self._patience
+        for candidate in self._candidates(turn, batch, kind):
+            try:
+                receipt = self._attempts.try_out(turn, batch, candidate.segment, candidate.name, candidate.operation)
+            except Unfit:
+                continue
+            except TargetError as refusal:
+                self._attempts.discard()
+                if refusal.phase in {Phase.CONNECT, Phase.LOCK}:
+                    raise
+                if refusal.error_class not in _NO_ANSWER:
+                    answered += not candidate.again
+                    continue
+                unanswered = refusal
+                if time.monotonic() > ends:
+                    break
+            else:
+                if not receipt.queries:
+                    continue  # its query came out empty
+                # A target that checks at COMMIT and at no other time has not checked this one.
+                tells = receipt.checked or error.phase is not Phase.COMMIT
+                return Answers(tells, answered + tells)
+        if unanswered is not None:
+            raise unanswered
+        return Answers(passed=False, answered=answered)
+
+    def _candidates(self, turn: Turn, batch: Batch, kind: Kind) -> Iterator[Candidate]:
+        lane = turn.lease.segment
+        own = [member.operation for member in batch.members if member.operation.kind == kind]
+        if len(own) > 1:
+            yield from (Candidate(lane, batch.name, each) for each in _spread(own))
+        met = {member.key for member in batch.members}
+        room = ASKED_AT_MOST
+        for candidate in self._elsewhere(turn, batch, kind):
+            key = _key(turn, candidate.operation)
+            if key is None:
+                continue
+            yield candidate._replace(again=key in met)
+            met.add(key)
+            room -= 1
+            if not room:
+                return
+
+    def _elsewhere(self, turn: Turn, batch: Batch, kind: Kind) -> Iterator[Candidate]:
+        """From behind the batch in its lane and from other lanes, by turns."""
+        redis, keys = self._lanes.redis, self._lanes.keys
+        found = owed(redis, keys, turn.integration.key, turn.lease.segment, batch.last, ASKED_AT_MOST)
+        some = [(each, _spread([o for o in each.operations if _may_be_asked(turn, o, kind)])) for each in found]
+        for at in range(ASKED_AT_MOST):
+            yield from (Candidate(each.segment, each.name, each_of[at]) for each, each_of in some if at < len(each_of))
+
+
+def _may_be_asked(turn: Turn, operation: Operation, kind: Kind) -> bool:
+    return operation.kind == kind and operation.sequence not in turn.aside
+
+
+def _spread(operations: Sequence[Operation]) -> Sequence[Operation]:
+    step = max(1, len(operations) // ASKED_AT_MOST)
+    return operations[::step][:ASKED_AT_MOST]
+
+
+def _key(turn: Turn, operation: Operation) -> Key | None:
+    try:
+        return key_of(profile(operation.body), turn.integration.key_fields)
+    except RowProblem:
+        return None
+
+
+def _unanswered(error: TargetError, unanswered: TargetError, turn: Turn, ask: AskOthers) -> tuple[TargetError, Decided]:
+    """That others could not answer says nothing of anybody: all is tried again later, but not for ever."""
+    outcome = decide(unanswered)
+    if isinstance(outcome, Hold | OpenCircuit):
+        return unanswered, outcome
+    if isinstance(ask.fault, Hold) and turn.attempts + 1 >= UNSURE_TRIES:
+        return with_what_was_tried(error, f"others cannot answer: {unanswered.code}"), ask.fault
+    return unanswered, Later(max(1000, backoff_ms(turn.attempts, 1.0)), turn.limit)
+
+
+def _nobody_passes(error: TargetError, answered: int) -> TargetError:
+    what = "the only other one that was tried does not pass" if answered == 1 else f"none of {answered} profiles passes"
+    if error.error_class is ErrorClass.ISOLATE:
+        return as_query_fault(error.code, error.reason, f"{what} by itself", error.event_type)
+    return with_what_was_tried(error, f"{what} by itself")

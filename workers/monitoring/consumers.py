@@ -1,0 +1,82 @@
+"""Who serves Celery's queues, as its workers say; asked again where nobody seems to."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.lanes.clock import redis_ms
+from workers.monitoring.ages import looked_s
+from workers.monitoring.needs import STALE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+
+PATIENCE_SECONDS: Final = 6.0
+"""How long a queue that nobody seems to serve is asked for again: a worker that starts anew, or has much to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consumers:
+    """What Celery's workers say: how many there are, and how many serve each queue."""
+
+    workers: int
+    queues: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """One of Celery's queues, and how many workers serve it; None where they cannot be asked."""
+
+    name: str
+    consumers: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of asking.
+
+    workers  how many answered; None where they cannot be asked
+    queues   all that must be served
+    trouble  why they cannot be asked; "" where they can, or were not
+    """
+
+    workers: int | None = None
+    queues: list[QueueStatus] = field(default_factory=list)
+    trouble: str = ""
+
+
+def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, patience: float) -> Asked:
+    """Who serves what must be served. redis.RedisError.
+
+    consumers  asks Celery's workers; may raise anything when the broker is out of reach; None does not ask
+    patience   seconds for which it is asked again, while a pulse looks and a queue seems to be served by nobody
+    """
+    names = ["route", "upkeep", *(f"deliver.{key}" for key in _used_connectors(redis, keys))]
+    if consumers is None:
+        return Asked(queues=[QueueStatus(name, None) for name in names])
+    pulse = looked_s(redis, keys, "pulse", redis_ms(redis))
+    ends = time.monotonic() + (0.0 if pulse is None or pulse > STALE_SECONDS else patience)
+    most, workers = dict.fromkeys(names, 0), 0
+    while True:
+        try:
+            found = consumers()
+        except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; its text may show a URL
+            trouble = f"workers and queues: the broker cannot be asked ({type(error).__name__})"
+            return Asked(queues=[QueueStatus(name, None) for name in names], trouble=trouble)
+        most = {name: max(number, found.queues.get(name, 0)) for name, number in most.items()}
+        workers = max(workers, found.workers)
+        if all(most.values()) or time.monotonic() >= ends:
+            return Asked(workers, [QueueStatus(name, number) for name, number in most.items()])
+
+
+def _used_connectors(redis: Redis, keys: Keys) -> list[str]:
+    """Connectors that an integration uses: nobody need serve the others."""
+    integrations: Any = redis.smembers(keys.integrations)
+    used: list[Any] = [redis.hget(keys.integration(each.decode()), "connector") for each in integrations]
+    return sorted({key.decode() for key in used if key})

@@ -1,0 +1,54 @@
+"""What waits in a stream of segsync's own, the intake or the outcomes, and whether it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.monitoring.ages import age_s
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+
+STUCK_SECONDS: Final = 15.0
+"""How long an event may wait to be routed, or an outcome to be written down: both take well below a second."""
+TAKEN_SECONDS: Final = 45.0
+"""The same while somebody has the lease of it, who may have been killed: it runs out after 30 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """What waits in the intake to be routed, or in the outcomes to be written down; and the oldest one's age.
+
+    why       what whoever moved it last says of it; "" where nothing is to be said
+    is_stuck  whether the oldest has waited for longer than it may, and nothing moved while `status` looked
+    """
+
+    events: int
+    oldest_age_s: float | None
+    why: str = ""
+    is_stuck: bool = False
+
+
+def oldest(redis: Redis, key: str) -> bytes | None:
+    """The id of a stream's first entry; None where there is none. redis.RedisError."""
+    first: Any = redis.xrange(key, count=1)
+    return first[0][0] if first else None
+
+
+def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | None, now: int) -> StreamStatus:
+    """The stream `key` at `now` (Redis milliseconds). redis.RedisError.
+
+    lease   of whoever moves it
+    before  its first entry a moment ago
+    """
+    first = oldest(redis, key)
+    age = age_s(now, int(first.partition(b"-")[0])) if first else None
+    fields: Any = redis.hmget(keys.lease(lease), "until", "why")
+    until, why = (each.decode() if each else "" for each in fields)
+    patience = TAKEN_SECONDS if float(until or 0) > now else STUCK_SECONDS
+    stuck = age is not None and age > patience and first == before
+    length: Any = redis.xlen(key)
+    return StreamStatus(length, age, "" if why == "all is done" else why, stuck)
