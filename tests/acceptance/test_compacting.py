@@ -44,7 +44,7 @@ def test_what_waited_for_an_hour_is_compacted_by_a_worker_and_ends_right(
 
     installation.worker()
     installation.ready()
-    most = 2 * (MAX_OPERATIONS + MEMBERS + 1)
+    most = 2 * (MAX_OPERATIONS + 2 * MEMBERS + 1)  # a remove stays before the add that follows it
     installation.wait(lambda: not installation.redis.xlen(installation.keys.events), "a routed intake")
     installation.wait(lambda: 0 < installation.backlog() <= most, f"a backlog of at most {most:,}")
     late = [{"type": "remove", "segment": {"id": 7}, "profiles": profiles(*range(100))}]

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from tests.installation import Installation, Process
 
 MIB = 2**20
-TIMES = 100
-"""How often the query writes a profile's note into its statement."""
+TIMES = 10
+"""How often the query writes a profile's note into its statement: what has more tags is bounded by itself."""
+HUGE = 7 * MIB
+"""Nearly as much as an event may have."""
 NOTED = (
     "INSERT INTO noted (segment_id, client_id, size) VALUES\n"
     "{for $index, $lead = $batch}\n({segment_id}, '{$lead.CustomID}', length('"
@@ -101,7 +103,7 @@ def test_a_profile_that_the_kernel_kills_for_costs_itself(installation: Installa
     usual = max(memory(pid, 1) for pid in worker.children())
 
     with OomKiller(worker, usual + 60 * MIB) as oom:
-        installation.producer.add(7, [*with_note(MIB, "huge"), *with_note(1, "A", "B", "C")])
+        installation.producer.add(7, [*with_note(HUGE, "huge"), *with_note(1, "A", "B", "C")])
         installation.producer.remove(7, with_note(1, "A"))
         installation.producer.add(7, with_note(2, "B", "D"))
         others = goes_on(installation, target, until=lambda: (7, "C", TIMES) in noted(target))
@@ -142,9 +144,9 @@ def test_a_batch_that_memory_does_not_suffice_for_is_halved(installation: Instal
         resource.prlimit(pid, resource.RLIMIT_AS, (limit, limit))
 
     keys = [f"K{n}" for n in range(64)]
-    installation.producer.add(7, with_note(8 * 1024, *keys))
+    installation.producer.add(7, with_note(80 * 1024, *keys))
     installation.producer.remove(7, with_note(1, "K5"))
-    installation.producer.add(8, [*with_note(1, "A"), *with_note(MIB, "huge"), *with_note(1, "B")])
+    installation.producer.add(8, [*with_note(1, "A"), *with_note(HUGE, "huge"), *with_note(1, "B")])
     installation.settle()
     lanes = {(segment, key) for segment, key, _ in noted(target)}
     assert lanes == {(1, "first"), (8, "A"), (8, "B"), *((7, key) for key in keys if key != "K5")}

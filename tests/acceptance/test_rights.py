@@ -24,16 +24,20 @@ if TYPE_CHECKING:
     from tests.servers.redis import RedisServer
 
 PAGE = (ROOT / "docs/redis.md").read_text()
-RIGHTS = next(line for line in PAGE.splitlines() if line.startswith("ACL SETUSER segsync ")).split()[3:]
-"""The page's own line, its password and its namespace left to the test."""
+RIGHTS = {line.split()[2]: line.split()[3:] for line in PAGE.splitlines() if line.startswith("ACL SETUSER ")}
+"""The page's own lines by user, the password and the namespace left to the test."""
 BESIDE = {"auth", "config", "hello", "psubscribe", "subscribe", "unsubscribe", "punsubscribe", "client", "ping", "acl"}
 """Commands of a connection, and of the test itself."""
 
 
-def allow(admin: Any, namespace: str, *more: str) -> None:
-    """Makes the user as the page says, with changes."""
-    line = [part.replace("segsync:*", f"{namespace}:*").replace(">PASSWORD", ">secret") for part in RIGHTS]
-    admin.execute_command("ACL", "SETUSER", "segsync", *line, *more)
+def allow(admin: Any, namespace: str, *more: str, user: str = "segsync") -> None:
+    """Makes a user as the page says, with changes."""
+    line = [part.replace("segsync:*", f"{namespace}:*").replace(">PASSWORD", ">secret") for part in RIGHTS[user]]
+    admin.execute_command("ACL", "SETUSER", user, *line, *more)
+
+
+def client_of(server: RedisServer, user: str) -> Redis:
+    return Redis(host="127.0.0.1", port=server.port, username=user, password="secret")
 
 
 @pytest.fixture
@@ -71,12 +75,13 @@ def test_a_user_with_the_rights_of_the_page_runs_everything(
     restricted.beat()
     restricted.flower(free_port())
     restricted.ready()
-    client = Redis(host="127.0.0.1", port=own_redis.port, username="segsync", password="secret")
-    producer = Producer(client=client, namespace=restricted.namespace)
+    allow(admin, restricted.namespace, user="producer")
+    producer = Producer(client=client_of(own_redis, "producer"), namespace=restricted.namespace)
     producer.add(7, profiles(*range(10)))
     producer.push(
         [{"type": "clear", "segment": {"id": 8}}, {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": 1}]}]
     )
+    client_of(own_redis, "producer").xadd(restricted.keys.events, {"event": '{"type":"clear","segment":{"id":9}}'})
     restricted.settle()
     assert len(target.members()) == 10
     for arguments in COMMANDS_OF_A_DAY:

@@ -19,7 +19,7 @@ KNOWN_ENDS = (
     r"billiard\.einfo\.ExceptionWithTraceback",
     r"tasks\.deliver\.(NeedsSomeone|TriesAgain)",
     r"celery\.exceptions\.Retry",
-    r"workers\.intake\.RoutingLost",
+    r"workers\.routing\.router\.RoutingLost",
     r"SystemExit",
 )
 """How tracebacks end that Celery prints for what is told in the lane as well, or for a child that was killed."""
@@ -28,6 +28,8 @@ REDIS_ENDS = (
     r"kombu\.exceptions\.(OperationalError|ConnectionError)",
     r"celery\.beat\.SchedulingError",
     r"redis\.exceptions\.ExecAbortError",
+    # Celery's workers, where they are refused five times in a second.
+    r"billiard\.exceptions\.RestartFreqExceeded",
     # Celery, while it takes a lost connection apart.
     r"AttributeError: 'NoneType' object has no attribute '(connection_errors|hostname)",
     r"(ConnectionResetError|ConnectionRefusedError|BrokenPipeError|ConnectionError|OSError|TimeoutError)",

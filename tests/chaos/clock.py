@@ -1,7 +1,8 @@
 """A clock of Redis's host that is set back: seen from its data, everything that is written is ahead of the clock.
 
 Nobody can set the clock of one process. So what Redis holds is moved into the future instead: every time in a sorted
-set or a hash, and the last ids of streams. No name of a key or field is known here.
+set or a hash, and the last ids of streams; but for the intake, whose ids the pusher gives, and takes a refused one for
+one that it has sent before. No other name of a key or field is known here.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ for _, name in ipairs(redis.call('KEYS', namespace .. ':*')) do
     for i = 1, #found, 2 do
       if is_time(found[i + 1]) then redis.call('HINCRBY', name, found[i], shift) end
     end
-  elseif kind == 'stream' then
+  elseif kind == 'stream' and name ~= ARGV[3] then
     local info = redis.call('XINFO', 'STREAM', name)
     for i = 1, #info, 2 do
       if info[i] == 'last-generated-id' then
@@ -45,8 +46,8 @@ end
 
 
 def set_back(scene: Scene) -> None:
-    """Redis's clock falls, by a minute or by an hour; for some streams by as much as the round lasts."""
+    """Redis's clock falls, by a minute or by an hour; for some by as much as the round lasts."""
     shift = scene.chance.choice((2_000, 60_000, 3_600_000))
     session = scene.session
-    session.redis.eval(SHIFT, 0, session.namespace, shift)
+    session.redis.eval(SHIFT, 0, session.namespace, shift, session.keys.events)
     scene.tell(f"the clock is set back by {shift} ms")

@@ -34,7 +34,7 @@ WITH_NOTHING: Final[tuple[Command, ...]] = (
     ("ZREVRANGEBYSCORE", K, "0", "0"), ("ZSCORE", K, "v"), ("ZSCAN", K, "0"), ("ZREM", K, "v"),
     ("ZREMRANGEBYSCORE", K, "0", "0"),
     ("XLEN", K), ("XRANGE", K, "-", "+"), ("XREVRANGE", K, "+", "-"), ("XDEL", K, "1-1"), ("XTRIM", K, "MAXLEN", "0"),
-    ("XINFO", "STREAM", K), ("RENAMENX", K, K), ("UNLINK", K),
+    ("XINFO", "STREAM", K), ("RENAMENX", K, K), ("PTTL", K), ("UNLINK", K),
     ("EVAL", "return 1", "1", K), ("EVALSHA", "0" * 40, "1", K), ("SCRIPT", "EXISTS", "0" * 40),
     ("WATCH", K), ("UNWATCH",), ("MULTI",), ("EXEC",),
     ("PUBLISH", K, ""), ("TIME",), ("INFO", "server"), ("CLIENT", "ID"),

@@ -31,11 +31,12 @@ from workers.delivery.failures import (
     UnreadableLane,
     counted_as,
     may_be_ours,
+    surely_undone,
     told_of_one,
     unusable,
 )
 from workers.delivery.leases import Lease, now
-from workers.delivery.settlement import Settlements, unpack_aside
+from workers.delivery.settlement import UNDONE, Settlements, unpack_aside
 from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver, Turn
 from workers.errors import TargetError
 from workers.events.event import Kind
@@ -149,8 +150,9 @@ class Deliverer:
             attempts=claimed.attempts,
             limit=claimed.limit,
             suspect=claimed.suspect,
-            passed=claimed.passed,
+            passed=claimed.passed - {UNDONE},
             tried_to=claimed.tried_to,
+            undone=UNDONE in claimed.passed or not claimed.tried_to,
             deadly=claimed.deadly,
             probing=claimed.probing,
             open=claimed.open,
@@ -192,6 +194,7 @@ class Deliverer:
     def _failed(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> Over | None:
         """Does what an error leads to."""
         self._attempts.discard()
+        turn.undone = turn.undone and surely_undone(error)
         kind = _kind(error, batch)
         tried = self._tried(turn, batch, error, kind)
         outcome = decide(error, tried, chance=random.random())  # noqa: S311 - jitter, no secret
@@ -203,7 +206,7 @@ class Deliverer:
         return self._settlements.give_back(turn, batch, started, error, outcome)
 
     def _tried(self, turn: Turn, batch: Batch, error: TargetError, kind: Kind) -> FailedTry:
-        ours = error.already_there and batch.first <= turn.tried_to
+        ours = error.already_there and batch.first <= turn.maybe_there_to
         return FailedTry(
             operations=batch.counted,
             alone=batch.alone is not None,
@@ -219,7 +222,7 @@ class Deliverer:
         """The batch has come down to one operation, which is the one at fault."""
         operation = batch.alone
         assert operation is not None  # noqa: S101 - only what is alone is set aside
-        ours = may_be_ours(operation, error, turn.tried_to)
+        ours = may_be_ours(operation, error, turn.maybe_there_to)
         code = ALREADY_THERE if ours else error.code
         rejection = Rejection(operation.sequence, code, told_of_one(error), error.detail)
         return self._set_aside(turn, batch, started, [rejection], "" if ours else counted_as(operation))

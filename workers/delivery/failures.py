@@ -92,9 +92,16 @@ def told_of_one(error: TargetError) -> str:
     return f"{error.reason}; other profiles pass, so what this one holds is at fault"
 
 
-def may_be_ours(operation: Operation, error: TargetError, tried_to: str) -> bool:
+def may_be_ours(operation: Operation, error: TargetError, maybe_there_to: str) -> bool:
     """Whether what the error complains of is most likely our own earlier try: then it is no one's fault."""
-    return error.already_there and operation.sequence <= tried_to
+    return error.already_there and operation.sequence <= maybe_there_to
+
+
+def surely_undone(error: TargetError) -> bool:
+    """Whether nothing of the try that failed so can be in the target."""
+    if error.phase is Phase.COMMIT and error.error_class is ErrorClass.UNKNOWN:
+        return False
+    return error.error_class is not ErrorClass.AMBIGUOUS and error.phase is not None
 
 
 def counted_as(operation: Operation) -> str:

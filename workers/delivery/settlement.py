@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from workers.lanes import Lanes
     from workers.outcomes import Record
 
+UNDONE = "undone"
+"""Beside the event types that a lane says to have passed: all tries of what stands at its head were undone."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[str, str, str, str]]).decode
 
@@ -137,7 +140,7 @@ class Settlements:
                 attempts=turn.attempts + 1,
                 limit=limit,
                 suspect=batch.last if searching else turn.suspect,
-                passed=turn.passed,
+                passed=turn.passed | ({UNDONE} if turn.undone and not isinstance(outcome, Halve) else set()),
                 level=level,
                 connector=self._connector,
                 code=error.code,

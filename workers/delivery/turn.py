@@ -92,6 +92,7 @@ class Turn:
     suspect   end of the batch in which the one at fault is looked for, or ""
     passed    event types of which something passed since it began to fail
     tried_to  last sequence that somebody may have tried before this turn, or ""
+    undone    whether all tries of what stands at the head are known to have left nothing in the target
     deadly    whether the head of the lane has ended every process that touched it
     probing   id of the integration's hold that this turn is the probe of, or ""
     ends      time.monotonic() at which others get their turn
@@ -109,11 +110,17 @@ class Turn:
     suspect: str = ""
     passed: frozenset[str] = frozenset()
     tried_to: str = ""
+    undone: bool = False
     deadly: bool = False
     probing: str = ""
     aside: dict[str, Rejection] = field(default_factory=dict)
     open: int = 0
     no_room: bool = False
+
+    @property
+    def maybe_there_to(self) -> str:
+        """The last sequence that an earlier try may have brought into the target, or ""."""
+        return "" if self.undone else self.tried_to
 
     def set_aside(self, aside: dict[str, Rejection]) -> None:
         """The lane says so now."""

@@ -181,3 +181,15 @@ def test_where_most_are_refused_all_causes_are_told(on_mariadb: Job) -> None:
     told = hold(on_mariadb).decode()
     assert told.startswith("most profiles are refused (mysql 1644 ")
     assert "mysql 1406 " in told
+
+
+def test_what_an_undone_try_met_is_not_its_own_work(job: Job) -> None:
+    """A unique key that only one row can have: every try is refused and rolled back, so nobody's row is there."""
+    at = "'2026-01-01'"
+    job.target.run("CREATE UNIQUE INDEX only_one ON member (updated)")
+    job.target.run(f"INSERT INTO member (segment_id, client_id, updated) VALUES (1, 'first', {at})")
+    job.configure(add=job.target.queries()["add"].replace("{$lead._event_time}", at).partition("ON ")[0])
+    job.push(add(7, *range(5)))
+    tries(job, 3)
+    assert b"none of 5 profiles passes by itself" in hold(job)
+    assert job.installation.backlog() == 5

@@ -51,6 +51,20 @@ def test_entering_a_scope_is_remembered(desk: Desk) -> None:
     assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}
 
 
+def test_who_was_told_of_a_clear_or_of_the_end_needs_no_resync(desk: Desk) -> None:
+    """From a clear on it is told of every member, and what is deleted has none."""
+    enters = {"type": "segment_upsert", "segment": {"id": 7, "groups": ["sales"]}}
+    for ends in ("clear", "segment_delete"):
+        desk.push(add("1"), enters, add("2"))
+        desk.route()
+        assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}
+        desk.push({"type": ends, "segment": {"id": 7}})
+        desk.route()
+        assert desk.redis.smembers(desk.keys.resync("sales")) == set()
+        desk.push({"type": "segment_upsert", "segment": {"id": 7, "groups": []}})
+        desk.route()
+
+
 def test_a_deleted_segment_is_forgotten(desk: Desk) -> None:
     desk.push({"type": "segment_upsert", "segment": {"id": 7, "name": "VIP", "groups": ["sales"]}})
     desk.push({"type": "segment_delete", "segment": {"id": 7}}, add("1"))

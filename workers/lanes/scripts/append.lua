@@ -132,6 +132,8 @@ local function append(integration, run)
     -- What it makes moot may be what the lane is held by: it gets one try at once (rule 8).
     lane.retry = 0
     put('retry', 0)
+    -- From here on it is told of every member.
+    redis.call('SREM', ns .. ':resync:' .. integration, segment)
   end
   redis.call('HSET', key, unpack(changed))
   note_long(integration, segment, key, lane, set)
@@ -143,9 +145,11 @@ end
 for _, run in ipairs(runs) do
   for _, integration in ipairs(run.integrations) do append(integration, run) end
 end
+local deleted = {}
 for _, pair in ipairs(segments) do
   if pair[2] == '' then
     redis.call('HDEL', ns .. ':segments', pair[1])
+    deleted[pair[1]] = true
   else
     redis.call('HSET', ns .. ':segments', pair[1], pair[2])
   end
@@ -156,6 +160,11 @@ for _, pair in ipairs(unwanted) do
   local key = ns .. ':unwanted'
   local known = redis.call('HLEN', key) < MOST_UNWANTED or redis.call('HEXISTS', key, pair[1]) == 1
   redis.call('HINCRBY', key, known and pair[1] or OTHERS, pair[2])
+end
+for _, run in ipairs(runs) do
+  if deleted[run.segment] then
+    for _, integration in ipairs(run.integrations) do redis.call('SREM', ns .. ':resync:' .. integration, run.segment) end
+  end
 end
 for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)

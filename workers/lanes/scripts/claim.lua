@@ -57,7 +57,11 @@ local function begin(integration, segment, settings, probing)
   local lane = read_lane(key)
   local deadly = count_start(key, lane, settings.size)
   remember(claim, 'lane', integration, segment, lane.to, deadly, probing)
-  return hand_out(integration, segment, settings, lane.to, deadly, probing)
+  local reply = hand_out(integration, segment, settings, lane.to, deadly, probing)
+  -- That all tries before were undone holds until the next one, which nobody may live to tell of.
+  local passed = string.gsub(lane.passed, '%s*undone', '')
+  if passed ~= lane.passed then put_field(key, 'passed', passed) end
+  return reply
 end
 
 -- Sent twice: the same lane, and nothing is counted again.

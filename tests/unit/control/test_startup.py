@@ -1,0 +1,53 @@
+"""Which Redis is trusted with events."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import pytest
+
+from workers.control.startup import UnfitRedis, check_redis
+from workers.lanes.keys import Keys
+
+
+class Server:
+    """Says of itself what it is given, and allows everything."""
+
+    def __init__(self, **told: str) -> None:
+        self.told = {"maxmemory_policy": "noeviction", **told}
+
+    def info(self, *_: str) -> dict[str, str]:
+        return self.told
+
+    def client(self) -> Server:
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is left to close."""
+
+    def execute_command(self, *_: str) -> int:
+        return 1
+
+
+def check(**told: str) -> None:
+    server: Any = Server(**told)
+    check_redis(server, Keys("segsync"))
+
+
+@pytest.mark.parametrize("version", ["6.2.0", "6.2.14", "7.0.15", "8.2.3", "10.0", "255.255.255", "6.3.4-rc1", ""])
+def test_a_version_that_is_enough(version: str) -> None:
+    check(redis_version=version)
+
+
+@pytest.mark.parametrize("version", ["6.0.16", "5.0.14", "6.1.240", "2.8", "4"])
+def test_a_version_that_is_too_old_is_refused(version: str) -> None:
+    with pytest.raises(UnfitRedis, match=rf"Redis is version {version}; expected 6\.2 or a later one"):
+        check(redis_version=version)
+
+
+def test_a_policy_that_drops_events_is_refused() -> None:
+    with pytest.raises(UnfitRedis, match="allkeys-lru"):
+        check(redis_version="7.0", maxmemory_policy="allkeys-lru")
