@@ -83,6 +83,7 @@ def test_a_user_with_the_rights_of_the_page_runs_everything(
     )
     client_of(own_redis, "producer").xadd(restricted.keys.events, {"event": '{"type":"clear","segment":{"id":9}}'})
     restricted.settle()
+    restricted.wait(lambda: admin.hexists(restricted.keys.seen, "beat"), "beat's first look")
     assert len(target.members()) == 10
     for arguments in COMMANDS_OF_A_DAY:
         done = restricted.segsync(*arguments)

@@ -65,6 +65,8 @@ class Baton:
         self._current: Actor | None = None
         self._finished = threading.Semaphore(0)
         self._failure: Stuck | None = None
+        self._threads: set[int] = set()
+        self._over = threading.Event()
 
     @property
     def current(self) -> Actor:
@@ -81,8 +83,22 @@ class Baton:
         threading.Thread(target=self._live, args=(actor, work), name=name, daemon=True).start()
         return actor
 
+    def knows_this_thread(self) -> bool:
+        """Whether it is an actor's; others were left by somebody who used the product in this process before."""
+        return threading.get_ident() in self._threads
+
+    def sit_out(self) -> None:
+        """Keeps a thread that is no actor's from doing anything until this history is over."""
+        self._over.wait()
+
     def run(self, director: Callable[[], None]) -> None:
         """Runs until `director` ends, and ends everybody else then. Raises Stuck."""
+        try:
+            self._run(director)
+        finally:
+            self._over.set()
+
+    def _run(self, director: Callable[[], None]) -> None:
         first = self.spawn("director", director, "director")
         self._current = first
         first.gate.release()
@@ -174,6 +190,7 @@ class Baton:
         ]
 
     def _live(self, actor: Actor, work: Callable[[], None]) -> None:
+        self._threads.add(threading.get_ident())
         actor.gate.acquire()
         try:
             if not actor.dead:
@@ -182,6 +199,7 @@ class Baton:
             pass
         except BaseException:  # noqa: BLE001 - a thread that ends without a word would hang the history
             self.crashes.append(f"{actor.name}: {traceback.format_exc()}")
+        self._threads.discard(threading.get_ident())
         self._actors.remove(actor)
         self._alive[actor.process] -= 1
         if actor.name == "director" or (actor.dead and self._is_over):

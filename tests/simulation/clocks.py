@@ -46,7 +46,10 @@ class SimulatedTime:
         return time.gmtime(self.time() if seconds is None else seconds)
 
     def sleep(self, seconds: float) -> None:
-        self._baton.sleep(seconds)
+        if self._baton.knows_this_thread():
+            self._baton.sleep(seconds)
+        else:
+            self._baton.sit_out()
 
 
 class SimulatedSecrets:

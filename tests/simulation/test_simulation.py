@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.simulation.histories import a_place, run, shrink
 from tests.simulation.plans import Plan, Settings, plan
 from tests.simulation.target import SimulatedSession
+from workers.delivery import leases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +55,25 @@ def test_a_seed_is_one_history(place: Place) -> None:
     first, second = (run(plan(7), place, tracing=True) for _ in range(2))
     assert first.told == second.told
     assert len(first.told) > 100
+
+
+def test_a_thread_that_others_left_takes_no_part(place: Place) -> None:
+    """A heartbeat of an earlier test in this process looks up the same module for its clock."""
+    ended = threading.Event()
+
+    def beats() -> None:
+        while not ended.is_set():
+            vars(leases)["time"].sleep(0.001)
+
+    thread = threading.Thread(target=beats)
+    thread.start()
+    try:
+        histories = [run(plan(7), place, tracing=True) for _ in range(2)]
+    finally:
+        ended.set()
+        thread.join()
+    assert histories[0].told == histories[1].told
+    assert histories[0].wrong == []
 
 
 def test_what_is_left_out_does_not_happen_and_the_rest_does(place: Place) -> None:

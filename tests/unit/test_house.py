@@ -23,11 +23,7 @@ LONG_FILES: set[str] = set()
 
 LONG_FUNCTIONS: set[str] = set()
 
-NAMED_TWICE = {
-    "Scope",
-    "Step",
-    "Target",
-}
+NAMED_TWICE: set[str] = set()
 
 UNEXPLAINED: set[str] = set()
 

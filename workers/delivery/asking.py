@@ -11,7 +11,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.contract import Unfit
-from workers.delivery.decide import UNSURE_TRIES, AskOthers, Hold, Later, OpenCircuit, backoff_ms, decide
+from workers.delivery.decide import (
+    UNSURE_TRIES,
+    AskOthers,
+    Halve,
+    Hold,
+    Later,
+    OpenCircuit,
+    SetAside,
+    backoff_ms,
+    decide,
+)
 from workers.delivery.failures import as_query_fault, with_what_was_tried
 from workers.errors import ErrorClass, Phase, TargetError
 from workers.events.profiles import profile
@@ -30,6 +40,7 @@ if TYPE_CHECKING:
 
 ASKED_AT_MOST = 8
 """Profiles of the batch that are tried, each by itself, before all are taken to be refused alike; of others as many."""
+_MAY_BE_OVER = frozenset({ErrorClass.HOLD, ErrorClass.UNKNOWN, ErrorClass.RETRY})
 _NO_ANSWER = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
 
 
@@ -75,6 +86,8 @@ class Inquiries:
             return (*_unanswered(error, unanswered, turn, ask), False)
         if asked.passed:
             decided = decide(error, replace(tried, passed=True, asked=True))
+            if isinstance(decided, SetAside) and error.error_class in _MAY_BE_OVER:
+                decided = Halve(1)  # what stopped them all may have ended since: once more, before anyone is blamed
             return error, ask.fault if isinstance(decided, AskOthers) else decided, True
         if not asked.answered:
             return error, ask.unasked, False

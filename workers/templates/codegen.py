@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, cast
 
 from workers.templates.allowance import is_counted
 from workers.templates.commas import always_writes, comma_tail, may_be_blank
-from workers.templates.expression_code import Expressions, Names, Part, Placeholders, Target, Variables
+from workers.templates.expression_code import CodeTarget, Expressions, Names, Part, Placeholders, Variables
 from workers.templates.literals import number_list, text_list
 from workers.templates.nodes import (
     AutoComma,
@@ -61,14 +61,14 @@ class Statement:
     place: int
 
 
-def generate(statements: list[Statement], target: Target) -> Render:
+def generate(statements: list[Statement], target: CodeTarget) -> Render:
     """The function that renders rows and hands each finished statement to its third argument."""
     counted = is_counted([node for statement in statements for node in statement.nodes])
     return _Generator(target, counted=counted).function(statements)
 
 
 class _Generator:
-    def __init__(self, target: Target, *, counted: bool) -> None:
+    def __init__(self, target: CodeTarget, *, counted: bool) -> None:
         self._target = target
         self._counted = counted
         self._names = Names(target)

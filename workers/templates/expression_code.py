@@ -61,7 +61,7 @@ _COMPARISONS = {
 
 
 @dataclass(frozen=True)
-class Target:
+class CodeTarget:
     """What the code is made for: a dialect, the query's settings, and whether rows come with the event."""
 
     dialect: Dialect
@@ -88,7 +88,7 @@ class Part(NamedTuple):
 class Names:
     """The names that generated code may use, and what is behind them."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: CodeTarget) -> None:
         dialect = target.dialect
         instant = clock(target.timezone, offset=dialect.offset)
         self.known: dict[str, object] = {
@@ -141,7 +141,7 @@ class Variables:
 class Expressions:
     """Makes code of expressions."""
 
-    def __init__(self, target: Target, names: Names, variables: Variables, *, counted: bool) -> None:
+    def __init__(self, target: CodeTarget, names: Names, variables: Variables, *, counted: bool) -> None:
         self._target = target
         self._names = names
         self._variables = variables
@@ -225,7 +225,7 @@ def _texts(value: Call) -> list[str]:
 class Placeholders:
     """Makes code of placeholders: a quick way for texts with nothing special in them, a writer for all else."""
 
-    def __init__(self, target: Target, names: Names, expressions: Expressions) -> None:
+    def __init__(self, target: CodeTarget, names: Names, expressions: Expressions) -> None:
         self._target = target
         self._dialect = target.dialect
         self._names = names

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from workers.events.numerals import Numeral
 from workers.templates.functions import FUNCTIONS, check_call
 from workers.templates.nodes import Call, Compare, Const, Expression, Logic, Not, Steps
-from workers.templates.scope import BUILTINS, FOREIGN, Scope, UnknownName, suggestion
+from workers.templates.scope import BUILTINS, FOREIGN, NamesInReach, UnknownName, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,7 +115,7 @@ def shown(token: Token) -> str:
 class Reader:
     """Reads expressions from a tag's tokens, with the names of a scope."""
 
-    def __init__(self, tokens: Tokens, scope: Scope) -> None:
+    def __init__(self, tokens: Tokens, scope: NamesInReach) -> None:
         self._tokens = tokens
         self._scope = scope
         self._depth = 0

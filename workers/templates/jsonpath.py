@@ -38,18 +38,18 @@ _STEP = re.compile(
 )
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One step: "name", "index", "all" or "deep", and its name or number."""
 
     kind: str
     of: str | int
 
 
-def parse(path: str) -> tuple[Step, ...]:
+def parse(path: str) -> tuple[PathStep, ...]:
     """The steps of a path; ValueError says what is wrong with it."""
     if not path.startswith("$"):
         raise ValueError(f"{path!r}: a JSONPath begins with `$`, as in `$.orders[0].id`")
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     at = 1
     while at < len(path):
         match = _STEP.match(path, at)
@@ -62,17 +62,17 @@ def parse(path: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _step(match: re.Match[str]) -> Step:
+def _step(match: re.Match[str]) -> PathStep:
     if match["deep"]:
-        return Step("deep", match["deep_name"])
+        return PathStep("deep", match["deep_name"])
     if match["all"]:
-        return Step("all", "")
+        return PathStep("all", "")
     if match["index"]:
-        return Step("index", int(match["index"]))
-    return Step("name", match["name"] or match["single"] or match["double"] or "")
+        return PathStep("index", int(match["index"]))
+    return PathStep("name", match["name"] or match["single"] or match["double"] or "")
 
 
-def find(value: object, steps: tuple[Step, ...], field: str) -> list[object]:
+def find(value: object, steps: tuple[PathStep, ...], field: str) -> list[object]:
     """All values at the path, in the order of the document; RowProblem where that is too much."""
     return _Search(field).find(value, steps)
 
@@ -84,13 +84,13 @@ class _Search:
         self._field = field
         self._visited = 0
 
-    def find(self, value: object, steps: tuple[Step, ...]) -> list[object]:
+    def find(self, value: object, steps: tuple[PathStep, ...]) -> list[object]:
         found = [value]
         for step in steps:
             found = [hit for one in found for hit in self._hits(one, step)]
         return found
 
-    def _hits(self, value: object, step: Step) -> Iterator[object]:
+    def _hits(self, value: object, step: PathStep) -> Iterator[object]:
         self._count()
         if step.kind == "deep":
             yield from self._deep(value, str(step.of), 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workers.templates.expressions import BadTag, Reader, Tokens, shown
 from workers.templates.nodes import AutoComma, BatchIn, Expression, Field, For, If, Node, Out, Text, fields_of
 from workers.templates.scanner import Source, Tag, scan
-from workers.templates.scope import Scope, parse_path, path_text
+from workers.templates.scope import NamesInReach, parse_path, path_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class Parsed:
 
 def parse(source: Source, kind: QueryKind, *, batch: bool) -> Parsed:
     """The tree of a query's text. Mistakes go to `source`; what could not be read is left out of the tree."""
-    return _Parser(source, Scope(kind, batch)).parse()
+    return _Parser(source, NamesInReach(kind, batch)).parse()
 
 
 @dataclass
@@ -50,7 +50,7 @@ class _Block:
 
 
 class _Parser:
-    def __init__(self, source: Source, scope: Scope) -> None:
+    def __init__(self, source: Source, scope: NamesInReach) -> None:
         self._source = source
         self._scope = scope
         self._result = Parsed()

@@ -13,7 +13,7 @@ from workers.templates.codegen import Statement, generate
 from workers.templates.contexts import place_all
 from workers.templates.dates import zone
 from workers.templates.dialects import DIALECTS
-from workers.templates.expression_code import Target
+from workers.templates.expression_code import CodeTarget
 from workers.templates.model import (
     BadRows,
     QueryKind,
@@ -66,7 +66,7 @@ class Query:
     def __init__(
         self,
         render: Render,
-        target: Target,
+        target: CodeTarget,
         used: list[Field],
         naming: RowNaming,
         digest: str,
@@ -174,7 +174,7 @@ def compile_query(
 
 def _target(
     text: Source, dialect: str, kind: QueryKind, key: tuple[str, ...], timezone: str, *, batch: bool
-) -> Target | None:
+) -> CodeTarget | None:
     rules, clock = DIALECTS.get(dialect), zone(timezone)
     if rules is None:
         text.mistake(0, f"unknown dialect {dialect!r}; {suggestion(dialect, list(DIALECTS))}")
@@ -187,10 +187,10 @@ def _target(
             text.mistake(0, f"key: {error}")
     if rules is None or clock is None:
         return None
-    return Target(rules, clock, key, kind.has_profiles, kind.has_profiles and not batch)
+    return CodeTarget(rules, clock, key, kind.has_profiles, kind.has_profiles and not batch)
 
 
-def _without_pieces(target: Target, nodes: list[Node]) -> Target:
+def _without_pieces(target: CodeTarget, nodes: list[Node]) -> CodeTarget:
     """The target, with no literals put together of pieces where rows of several SELECTs must be alike."""
     united = any(isinstance(node, Text) and _UNION.search(node.text) for node in walk(nodes))
     return replace(target, dialect=replace(target.dialect, piece="")) if target.dialect.piece and united else target

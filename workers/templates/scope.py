@@ -26,7 +26,7 @@ class UnknownName(Exception):
 
 
 @dataclass
-class Scope:
+class NamesInReach:
     """The names in reach: those that are always there, and the variables of the loops around."""
 
     kind: QueryKind

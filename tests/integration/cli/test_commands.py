@@ -130,6 +130,7 @@ def test_check_gives_programs_the_same(place: Place, call: Call) -> None:
         "dialect": "sqlite",
         "active": True,
         "mode": "batch",
+        "ordering": "catalog",
         "size": 10,
         "timeout_s": 0.1,
         "key_fields": ["id"],
