@@ -7,7 +7,7 @@ there changes it and leaves its key as it was spelled; what is not mentioned kee
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workers.delivery.batch import BatchPolicy
@@ -63,6 +63,7 @@ def test_a_batch_leaves_the_rows_of_one_at_a_time(came: Came) -> None:
     assert run([one for each in rounds for one in (*each.removes, *each.adds)]) == run(given)
 
 
+@example([(Kind.REMOVE, "ann"), (Kind.ADD, "ann")], 5)
 @given(CAME, st.integers(1, 5))
 def test_compaction_leaves_the_rows_of_one_at_a_time(came: Came, size: int) -> None:
     given = operations(came)
