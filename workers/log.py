@@ -29,7 +29,7 @@ VARIABLE: Final = "SEGSYNC_LOG"
 
 FIELDS: Final[Mapping[str, str]] = {
     "applied": "the revision that is applied",
-    "at": "when that was applied",
+    "applied_at": "when that was applied",
     "by": "who applied it",
     "connector": "a connector's key",
     "entry": "the id of an entry of the intake",
@@ -89,7 +89,7 @@ FILE_WRONG = _line(
 FILE_DIFFERS = _line(
     "file_differs",
     logging.WARNING,
-    "this worker's file differs from the applied revision {applied} ({at}, by {by}), which it works by: {differences}",
+    "this worker's file differs from the applied revision {applied} ({applied_at}, by {by}), which it works by: {differences}",
 )
 NO_MEMORY = _line("no_memory", logging.CRITICAL, "{task}: no memory left; this process ends")
 SECRET_READ_AGAIN = _line(

@@ -65,6 +65,11 @@ def test_fields_are_a_closed_list() -> None:
     assert used <= set(FIELDS)
 
 
+def test_no_field_takes_the_place_of_what_every_line_has() -> None:
+    record = logging.LogRecord("segsync", logging.INFO, "", 0, "", (), (ValueError, ValueError(), None))
+    assert set(FIELDS).isdisjoint(json.loads(JsonFormatter().format(record)))
+
+
 def test_names_are_spelled_alike() -> None:
     assert {name.lower() for name in vars(log) if isinstance(getattr(log, name), log.Line)} == set(LINES)
 
