@@ -60,9 +60,21 @@ def test_every_line_is_told_with_its_fields() -> None:
         assert given == line.fields, f"{path}:{call.lineno}: {line.name} has the fields {sorted(line.fields)}"
 
 
+def test_every_line_is_told_somewhere() -> None:
+    names = {
+        argument.id
+        for path in PRODUCT
+        for call in calls(path)
+        if isinstance(call.func, ast.Name) and call.func.id == "tell"
+        for argument in call.args
+        if isinstance(argument, ast.Name)
+    }
+    assert {name for name in vars(log) if isinstance(getattr(log, name), log.Line)} <= names
+
+
 def test_fields_are_a_closed_list() -> None:
     used = {name for line in LINES.values() for name in line.fields}
-    assert used <= set(FIELDS)
+    assert used == set(FIELDS)
 
 
 def test_no_field_takes_the_place_of_what_every_line_has() -> None:
