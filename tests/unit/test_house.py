@@ -6,6 +6,7 @@ Each list of what still exceeds a bound is to shrink to nothing: a test fails, t
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ LONGEST_FUNCTION = 40
 """Lines from `def` to the end, its docstring included."""
 LONGEST_FILE = 300
 """Lines of a file of the product, in Python or Lua."""
+
+LUA_FUNCTION = re.compile(r"^(?:local )?function ([\w.:]+)(?!.* end$).*\n(?:.*\n)*?end$", re.MULTILINE)
+"""One that stands at the line's beginning, as its `end` does."""
 
 LONG_FILES: set[str] = set()
 
@@ -37,6 +41,10 @@ def functions() -> Iterator[tuple[str, int]]:
         for node in ast.walk(module):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{path}::{node.name}", (node.end_lineno or 0) - node.lineno + 1
+    for path, text in texts().items():
+        if path.endswith(".lua"):
+            for found in LUA_FUNCTION.finditer(text):
+                yield f"{path}::{found[1]}", found[0].count("\n") + 1
 
 
 def test_no_function_is_longer_than_it_can_be_read_at_once() -> None:
