@@ -185,6 +185,29 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(found, default=str, ensure_ascii=False)
 
 
+class Early(logging.Handler):
+    """Keeps what is told before whoever runs us has set its log up; from the beginning to `hand_on`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: list[logging.LogRecord] = []
+
+    def begin(self) -> None:
+        """Keeps what is told from now on."""
+        logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps it."""
+        self._records.append(record)
+
+    def hand_on(self) -> None:
+        """Ends that, and writes all of it where lines are written by now."""
+        logger.removeHandler(self)
+        records, self._records = self._records, []
+        for record in records:
+            logger.handle(record)
+
+
 class Without(logging.Filter):
     """Lets all pass but some of our lines."""
 

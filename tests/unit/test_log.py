@@ -129,6 +129,22 @@ def test_the_environment_decides() -> None:
     assert isinstance(as_json.formatter, JsonFormatter)
 
 
+def test_what_is_told_before_the_log_is_set_up_is_written_where_it_is_then(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = log.Early()
+    early.begin()
+    monkeypatch.setattr(log.logger, "propagate", False)
+    tell(log.ROUTING_LOST)
+    assert (caplog.records, capsys.readouterr().err) == ([], "")
+    monkeypatch.setattr(log.logger, "propagate", True)
+    early.hand_on()
+    early.hand_on()
+    assert [each.segsync_line for each in caplog.records] == ["routing_lost"]  # type: ignore[attr-defined]
+    tell(log.ROUTING_LOST)
+    assert len(caplog.records) == 2
+
+
 def test_a_line_can_be_left_out(record: logging.LogRecord) -> None:
     assert not Without([REVISION_FOLLOWED]).filter(record)
     assert Without([]).filter(record)
