@@ -113,3 +113,20 @@ def commented(lines: list[str], at: int) -> bool:
 def test_every_number_says_what_it_counts_and_why() -> None:
     found = {each for path, module in parsed().items() if of_the_product(path) for each in unexplained(path, module)}
     only_listed(found, UNEXPLAINED, "say in a docstring below it what it counts, and why so many")
+
+
+KNOW_CELERY = re.compile(r"tasks/|celeryconfig\.py|workers/celery\w*\.py|workers/cli/celery_inspect\.py")
+
+
+def test_nobody_else_knows_that_celery_exists() -> None:
+    """Import-linter is told of the rooms one by one; this also sees the face, and rooms that are new."""
+    knowing = {
+        path
+        for path, module in parsed().items()
+        if of_the_product(path) and not KNOW_CELERY.match(path)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names])
+        if name.partition(".")[0] in {"celery", "kombu"} or name.startswith("workers.celery")
+    }
+    only_listed(knowing, set(), "Celery is known beside tasks/ and workers/celery*.py")
