@@ -16,12 +16,14 @@ from tests.integration.monitoring.faults import AGAIN, FAULTS, FAULTS_OF_REDIS, 
 from tests.integration.monitoring.scene import Scene
 from tests.integration.place import integration
 from tests.servers.process import free_port
+from tests.waiting import until
 from workers.control import apply as applying
 from workers.control.drain import drain
 from workers.lanes.clock import redis_ms
 from workers.ledger.errors import LedgerError
 from workers.monitoring import status
 from workers.monitoring.consumers import Consumers
+from workers.settings import load
 
 if TYPE_CHECKING:
     from tests.integration.monitoring.faults import Fault
@@ -251,3 +253,52 @@ def test_apply_that_narrows_a_scope_flags_nothing(fine: Runtime, place: Place) -
     applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, settings))
     fine.follow()
     assert look(fine).integrations[0].needs_resync == 0
+
+
+def test_a_time_to_come_hides_no_delay(place: Place) -> None:
+    """A producer's clock is twenty hours ahead, so later events get such ids, too: what is late is late."""
+    runtime = place.publish(integration())
+    event = {"type": "add", "segment": {"id": 8}, "profiles": [{"_id": 1, "id": "x"}]}
+    ahead = f"{redis_ms(place.redis) + 20 * 3_600_000}-0"
+    place.redis.xadd(place.keys.events, {"event": json.dumps(event)}, id=ahead)
+    place.add("9", 1)
+    runtime.route("t", 5)
+    for segment in ("8", "9"):
+        assert int(place.redis.hget(place.keys.lane("crm", segment), "head") or 0) <= redis_ms(place.redis)
+    until(lambda: look(running(runtime)).integrations[0].late_s > 0, "it is late", 5)
+
+
+def emptied(place: Place) -> None:
+    for key in place.redis.scan_iter(match=f"*{place.keys.namespace}*", count=1000):
+        place.redis.delete(key)
+
+
+def test_an_emptied_redis_is_told_though_nothing_is_written_to_the_ledger(place: Place) -> None:
+    """A scope by groups wants nothing then, so no outcome comes of anything."""
+    place.add("7", 10)
+    drain(place.publish(integration()))
+    emptied(place)
+    runtime = place.publish(integration().replace('segments = "all"', 'groups = ["sales"]'))
+    place.add("7", 10)
+    runtime.route("t", 5)
+    assert place.redis.xlen(place.keys.outcomes) == 0
+    assert only(look(running(runtime)).needs).startswith("this Redis was emptied or replaced")
+    settings = load(place.file)
+    plan = applying.plan(place.redis, place.keys, settings)
+    applying.carry_out(place.redis, place.keys, plan, accept=True)
+    assert look(running(runtime)).needs == []
+    runtime.drain_outcomes(5)
+    assert look(running(runtime)).needs == []
+
+
+def test_who_wrote_to_the_ledger_before_another_was_accepted_is_refused(fine: Runtime, place: Place) -> None:
+    fine.drain_outcomes(5)
+    (place.folder / "other").mkdir()
+    file = place.folder / "other" / "segsync.toml"
+    file.write_text(place.file.read_text())
+    other = type(fine)(load(file).local)
+    plan = applying.plan(place.redis, place.keys, load(file))
+    applying.carry_out(place.redis, place.keys, plan, accept=True)
+    other.drain_outcomes(5)
+    with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):
+        fine.drain_outcomes(5)
