@@ -153,6 +153,16 @@ def test_a_target_that_is_down(place: Place) -> None:
     assert scene.exit_status() == 1
 
 
+def test_an_outage_since_a_time_to_come_is_told(fine: Runtime, place: Place) -> None:
+    """The clock was set back by two hours while a target was away: nobody must wait for it to catch up."""
+    now = redis_ms(place.redis)
+    place.add("8", 10)
+    fine.route("t", 5)
+    ahead = {"open_until": now, "open_reason": "down", "open_since": now + 7_200_000}
+    place.redis.hset(place.keys.connector("db"), mapping=ahead)
+    assert only(look(fine).needs).startswith("crm is retrying since")
+
+
 def test_a_short_outage_is_no_alarm(fine: Runtime, place: Place) -> None:
     now = redis_ms(place.redis)
     place.add("8", 10)
