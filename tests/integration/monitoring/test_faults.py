@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +23,7 @@ from workers.lanes.clock import redis_ms
 from workers.ledger.errors import LedgerError
 from workers.monitoring import status
 from workers.monitoring.consumers import Consumers
-from workers.settings import load
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from tests.integration.monitoring.faults import Fault
@@ -158,7 +158,7 @@ def test_an_outage_since_a_time_to_come_is_told(fine: Runtime, place: Place) -> 
     now = redis_ms(place.redis)
     place.add("8", 10)
     fine.route("t", 5)
-    ahead = {"open_until": now, "open_reason": "down", "open_since": now + 7_200_000}
+    ahead: dict[Any, Any] = {"open_until": now, "open_reason": "down", "open_since": now + 7_200_000}
     place.redis.hset(place.keys.connector("db"), mapping=ahead)
     assert only(look(fine).needs).startswith("crm is retrying since")
 
@@ -256,6 +256,25 @@ def test_apply_that_widens_a_scope_flags_what_comes_in(fine: Runtime, place: Pla
     assert (found["crm"].needs_resync, found["crm"].resync_segments) == (1, ("8",))
     assert found["new"].resync_segments == ("8",)
     assert "crm was never told of all members of segment 8: push them again" in look(runtime).notes
+
+
+def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
+    fine: Runtime, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what is known and the publishing it was judged by the old scope."""
+    runtime = place.publish(integration(segments="[7]"))
+    fine.follow()
+    publish = revision.publish
+
+    def after_an_event(*arguments: Any) -> int:
+        place.add("8", 3)
+        runtime.route("t", 5)
+        return publish(*arguments)
+
+    settings = place.write(integration(segments="[7, 8]"))
+    monkeypatch.setattr(revision, "publish", after_an_event)
+    applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, settings))
+    assert look(running(runtime)).integrations[0].resync_segments == ("8",)
 
 
 def test_apply_that_narrows_a_scope_flags_nothing(fine: Runtime, place: Place) -> None:
