@@ -46,18 +46,19 @@ class Lanes:
     Raises redis.RedisError where Redis is out of reach, and Stale where `revision` is not the applied one.
     """
 
-    def __init__(self, redis: Redis, namespace: str, revision: int, owner: str) -> None:
+    def __init__(self, redis: Redis, namespace: str, revision: int, owner: str, installation: str = "") -> None:
         self.redis = redis
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.revision = revision
         self.owner = owner
+        self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
         common = (folder / "common.lua").read_text() + (folder / "due.lua").read_text()
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
-        given: list[Any] = [self.namespace, self.revision, *arguments]
+        given: list[Any] = [self.namespace, self._works_by, *arguments]
         reply = self._scripts[script](args=given)
         if isinstance(reply, list) and reply and reply[0] == b"stale":
             raise Stale(f"revision {self.revision} is not the applied one")

@@ -123,8 +123,9 @@ local function append(integration, run)
   local backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
   note_backlog(integration, set, backlog)
   if lane.count == 0 then
-    lane.head = run.head
-    put('head', run.head)
+    -- What came with a time to come is as old as it is here, or nobody would learn that it is late.
+    lane.head = math.min(run.head, now)
+    put('head', lane.head)
   end
   lane.count = lane.count + operations
   if bar ~= '' then
