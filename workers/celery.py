@@ -29,7 +29,7 @@ from workers import celery_guards as guards
 from workers.celery_broker import amqp_for
 from workers.control.startup import settle_configuration
 from workers.errors import SegsyncError, SettingsError
-from workers.log import NO_MEMORY, shape, tell
+from workers.log import NO_MEMORY, Early, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, lacking, load_local
@@ -45,7 +45,12 @@ STATUS_OUT_OF_REACH = 3
 TASK_OF_QUEUE = {"route": "segsync.route", "upkeep": "segsync.upkeep"}
 
 
+early = Early()
+"""What a worker tells of its file: Celery has no log by then, so it would be no JSON and in no --logfile."""
+
+
 def _exit(message: object, status: int) -> None:
+    early.hand_on()
     print(message, file=sys.stderr)  # noqa: T201 - logging is not set up yet, and this is for a person
     raise SystemExit(status)
 
@@ -106,6 +111,7 @@ processor time of routing, and a quarter of delivering, went into looking for so
 def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) -> None:
     """Before anything of the worker: its configuration, or an end with a message and no traceback."""
     gc.set_threshold(*GC_THRESHOLDS)  # children inherit it
+    early.begin()
     try:
         guards.check_pool(options or {}, conf.worker_pool)
         settle_configuration(runtime)
@@ -139,6 +145,7 @@ def start_child(**_: object) -> None:
 def shape_log(logger: logging.Logger, **_: object) -> None:
     """Celery writes our lines; SEGSYNC_LOG says how they look."""
     shape(logger.handlers)
+    early.hand_on()
 
 
 SECRETS_SECONDS = 5.0

@@ -67,7 +67,8 @@ def check_flower(address: str, unix_socket: str, logins: Iterable[object]) -> No
         return
     raise NotStarted(
         f"Flower would listen on {address or 'every address'} and ask nobody for a password; "
-        "expected --address=127.0.0.1, or a login: --basic_auth=user:password or --auth with a provider"
+        "expected --address=127.0.0.1, or a login: FLOWER_BASIC_AUTH=user:password (as --basic_auth `ps` shows it), "
+        "or --auth with a provider"
     )
 
 

@@ -42,9 +42,8 @@ def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
     add, remove = naming.get("add"), naming.get("remove")
     if add is None or remove is None or not add.plain or not remove.plain or remove.others:
         return Ordering.STRICT
-    if add.insert:
-        return Ordering.CATALOG
-    return Ordering.STRICT if add.others else Ordering.FOLDED
+    # What is no plain insert has no columns whose types and keys could be asked for.
+    return Ordering.CATALOG if add.insert else Ordering.STRICT
 
 
 Tolerance = Literal["data", "none"]

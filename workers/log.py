@@ -29,7 +29,7 @@ VARIABLE: Final = "SEGSYNC_LOG"
 
 FIELDS: Final[Mapping[str, str]] = {
     "applied": "the revision that is applied",
-    "at": "when that was applied",
+    "applied_at": "when that was applied",
     "by": "who applied it",
     "connector": "a connector's key",
     "entry": "the id of an entry of the intake",
@@ -37,7 +37,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "differences": "key paths of the configuration that differ",
     "error": "our own sentence, or the name of a library's exception",
     "integration": "an integration's key",
-    "last": "when the last try was",
     "lock": "the name of a session lock, a hash",
     "operations": "how many",
     "reason": "code and our own sentence",
@@ -46,7 +45,6 @@ FIELDS: Final[Mapping[str, str]] = {
     "seconds": "how long",
     "segment": "a segment's id",
     "session": "the number of a database session",
-    "since": "when it began",
     "task": "the name of a Celery task",
     "tries": "how many",
 }
@@ -89,12 +87,10 @@ FILE_WRONG = _line(
 FILE_DIFFERS = _line(
     "file_differs",
     logging.WARNING,
-    "this worker's file differs from the applied revision {applied} ({at}, by {by}), which it works by: {differences}",
+    "this worker's file differs from the applied revision {applied} ({applied_at}, by {by}), which it works by:"
+    " {differences}",
 )
 NO_MEMORY = _line("no_memory", logging.CRITICAL, "{task}: no memory left; this process ends")
-SECRET_READ_AGAIN = _line(
-    "secret_read_again", logging.WARNING, "{connector} refused the password; it was read anew, and differs"
-)
 
 # Waking and routing.
 PULSE_PAUSES = _line(
@@ -114,7 +110,7 @@ BATCH_FAILED = _line(
 TARGET_BACK = _line(
     "target_back",
     logging.WARNING,
-    "{connector} is reachable again: away since {since}, {tries} tries, the last at {last}: {reason}",
+    "{connector} is reachable again, after {tries} tries in {seconds:.0f} s: {reason}",
 )
 LANE_TAKEN_OVER = _line(
     "lane_taken_over", logging.WARNING, "{integration}/{segment} was taken over before it was settled"
@@ -187,6 +183,29 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info and record.exc_info[0] is not None:
             found["traceback"] = self.formatException(record.exc_info)
         return json.dumps(found, default=str, ensure_ascii=False)
+
+
+class Early(logging.Handler):
+    """Keeps what is told before whoever runs us has set its log up; from the beginning to `hand_on`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._records: list[logging.LogRecord] = []
+
+    def begin(self) -> None:
+        """Keeps what is told from now on."""
+        logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps it."""
+        self._records.append(record)
+
+    def hand_on(self) -> None:
+        """Ends that, and writes all of it where lines are written by now."""
+        logger.removeHandler(self)
+        records, self._records = self._records, []
+        for record in records:
+            logger.handle(record)
 
 
 class Without(logging.Filter):

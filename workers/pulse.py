@@ -101,13 +101,13 @@ class Pulse:
     def _beat(self) -> None:
         with self._working:
             runtime = self._runtime or self._connect()
-            before = runtime.applied.revision
+            before = runtime.applied.name
             tick = runtime.tick("pulse")
             for wake in tick.wakes:
                 self._wake(wake)
             if tick.wakes:
                 runtime.looked("pulse")
-            if self._changed is not None and runtime.applied.revision != before:
+            if self._changed is not None and runtime.applied.name != before:
                 self._changed(runtime)
             if self._looked is not None:
                 self._looked(runtime)

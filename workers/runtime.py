@@ -100,7 +100,7 @@ class Runtime:
     def follow(self) -> None:
         """Reads the applied configuration again; everything is built anew from it when it is needed."""
         fresh = revision.read(self.redis, self.keys, self.local)
-        if self._applied is not None and fresh.revision == self._applied.revision:
+        if self._applied is not None and fresh.name == self._applied.name:
             return
         tell(REVISION_FOLLOWED, revision=fresh.revision)
         for connector in self._connectors.values():
@@ -114,7 +114,8 @@ class Runtime:
     def lanes(self) -> Lanes:
         """The scripts, called with this process's owner id and revision."""
         if self._lanes is None:
-            self._lanes = Lanes(self.redis, self.keys.namespace, self.applied.revision, self.owner)
+            applied = self.applied
+            self._lanes = Lanes(self.redis, self.keys.namespace, applied.revision, self.owner, applied.installation)
         return self._lanes
 
     @property
@@ -234,9 +235,11 @@ class Runtime:
         return report
 
     def _write_outcomes(self, seconds: float) -> IngestReport:
-        if self._room is None:
+        if self._room is None or not identity.is_claimed(self.redis, self.keys):
             identity.claim(self.redis, self.keys, self.ledger, self.applied.installation)
             self._room = OpenCounts(self.redis, self.keys, self.ledger)
+        else:
+            identity.recognise(self.redis, self.keys, self.ledger)
         self._room.before()
         report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
         self._room.after()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,10 +56,12 @@ def test_workers_restart_on_the_applied_revision(installation: Installation, tar
     first.kill()
 
     installation.configure(broken(target))
+    installation.environ["SEGSYNC_LOG"] = "json"
     second = installation.worker()
     installation.producer.add(7, profiles("A"))
     installation.wait(lambda: target.members() == {("7", "A")}, "a delivery by the applied revision")
-    assert "works by the applied revision 1" in second.log.read_text()
+    (told,) = [line for line in second.log.read_text().splitlines() if "works by the applied revision 1" in line]
+    assert json.loads(told)["event"] == "file_wrong"
     assert second.running
 
 

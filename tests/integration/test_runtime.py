@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.integration.place import integration
+from workers.control.drain import drain
 from workers.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -31,3 +32,18 @@ def test_whoever_asks_while_another_revision_is_followed_leaves_no_older_one_beh
     runtime.following = False
     assert runtime.lanes.revision == before + 1
     assert runtime.tick("task").sleep_ms >= 0
+
+
+def test_a_revision_of_the_same_number_in_a_redis_that_was_emptied_is_followed(place: Place) -> None:
+    """They are counted anew there: a worker that went on by its old one threw away what the new one wants."""
+    runtime = place.publish(integration(segments="[7]"))
+    place.add("7", 10)
+    drain(runtime)
+    for key in place.redis.scan_iter(match=f"*{place.keys.namespace}*", count=1000):
+        place.redis.delete(key)
+    assert place.publish(integration(segments="[8]")).applied.revision == runtime.applied.revision
+    place.add("8", 10)
+    runtime.route("t", 5)
+    assert place.redis.exists(place.keys.unwanted) == 0
+    runtime.deliver("db", "t", 5)
+    assert ("8", "1") in place.rows()

@@ -26,7 +26,8 @@ EXAMPLE = ROOT / "examples" / "compose" / "segsync.toml"
 
 def example_environ() -> dict[str, str]:
     """The variables of our services, with compose's own defaults filled in."""
-    (environ,) = {tuple(service["environment"].items()) for service in OURS.values()}
+    common = list(OURS["route"]["environment"])
+    (environ,) = {tuple((name, service["environment"][name]) for name in common) for service in OURS.values()}
     return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in environ}
 
 
@@ -82,6 +83,12 @@ def test_the_image_copies_what_the_package_needs() -> None:
     assert copied >= {"pyproject.toml", "segsync.py", "celeryconfig.py", "workers", "tasks"}
     for name in copied:
         assert (ROOT / name).exists(), name
+
+
+def test_no_login_stands_in_a_command() -> None:
+    """`ps` shows those to everybody on the host."""
+    assert not [name for name, service in SERVICES.items() if "basic_auth" in str(service.get("command"))]
+    assert OURS["flower"]["environment"]["FLOWER_BASIC_AUTH"] == "${FLOWER_LOGIN:-segsync:segsync}"
 
 
 def test_compose_itself_reads_the_file() -> None:

@@ -6,6 +6,7 @@ Each list of what still exceeds a bound is to shrink to nothing: a test fails, t
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ LONGEST_FUNCTION = 40
 """Lines from `def` to the end, its docstring included."""
 LONGEST_FILE = 300
 """Lines of a file of the product, in Python or Lua."""
+
+LUA_FUNCTION = re.compile(r"^(?:local )?function ([\w.:]+)(?!.* end$).*\n(?:.*\n)*?end$", re.MULTILINE)
+"""One that stands at the line's beginning, as its `end` does."""
 
 LONG_FILES: set[str] = set()
 
@@ -37,6 +41,10 @@ def functions() -> Iterator[tuple[str, int]]:
         for node in ast.walk(module):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 yield f"{path}::{node.name}", (node.end_lineno or 0) - node.lineno + 1
+    for path, text in texts().items():
+        if path.endswith(".lua"):
+            for found in LUA_FUNCTION.finditer(text):
+                yield f"{path}::{found[1]}", found[0].count("\n") + 1
 
 
 def test_no_function_is_longer_than_it_can_be_read_at_once() -> None:
@@ -105,3 +113,20 @@ def commented(lines: list[str], at: int) -> bool:
 def test_every_number_says_what_it_counts_and_why() -> None:
     found = {each for path, module in parsed().items() if of_the_product(path) for each in unexplained(path, module)}
     only_listed(found, UNEXPLAINED, "say in a docstring below it what it counts, and why so many")
+
+
+KNOW_CELERY = re.compile(r"tasks/|celeryconfig\.py|workers/celery\w*\.py|workers/cli/celery_inspect\.py")
+
+
+def test_nobody_else_knows_that_celery_exists() -> None:
+    """Import-linter is told of the rooms one by one; this also sees the face, and rooms that are new."""
+    knowing = {
+        path
+        for path, module in parsed().items()
+        if of_the_product(path) and not KNOW_CELERY.match(path)
+        for node in ast.walk(module)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [each.name for each in node.names])
+        if name.partition(".")[0] in {"celery", "kombu"} or name.startswith("workers.celery")
+    }
+    only_listed(knowing, set(), "Celery is known beside tasks/ and workers/celery*.py")

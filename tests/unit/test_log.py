@@ -60,9 +60,26 @@ def test_every_line_is_told_with_its_fields() -> None:
         assert given == line.fields, f"{path}:{call.lineno}: {line.name} has the fields {sorted(line.fields)}"
 
 
+def test_every_line_is_told_somewhere() -> None:
+    names = {
+        argument.id
+        for path in PRODUCT
+        for call in calls(path)
+        if isinstance(call.func, ast.Name) and call.func.id == "tell"
+        for argument in call.args
+        if isinstance(argument, ast.Name)
+    }
+    assert {name for name in vars(log) if isinstance(getattr(log, name), log.Line)} <= names
+
+
 def test_fields_are_a_closed_list() -> None:
     used = {name for line in LINES.values() for name in line.fields}
-    assert used <= set(FIELDS)
+    assert used == set(FIELDS)
+
+
+def test_no_field_takes_the_place_of_what_every_line_has() -> None:
+    record = logging.LogRecord("segsync", logging.INFO, "", 0, "", (), (ValueError, ValueError(), None))
+    assert set(FIELDS).isdisjoint(json.loads(JsonFormatter().format(record)))
 
 
 def test_names_are_spelled_alike() -> None:
@@ -110,6 +127,22 @@ def test_the_environment_decides() -> None:
     shape([as_json], {"SEGSYNC_LOG": "JSON"})
     assert not isinstance(text.formatter, JsonFormatter)
     assert isinstance(as_json.formatter, JsonFormatter)
+
+
+def test_what_is_told_before_the_log_is_set_up_is_written_where_it_is_then(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = log.Early()
+    early.begin()
+    monkeypatch.setattr(log.logger, "propagate", False)
+    tell(log.ROUTING_LOST)
+    assert (caplog.records, capsys.readouterr().err) == ([], "")
+    monkeypatch.setattr(log.logger, "propagate", True)
+    early.hand_on()
+    early.hand_on()
+    assert [each.segsync_line for each in caplog.records] == ["routing_lost"]  # type: ignore[attr-defined]
+    tell(log.ROUTING_LOST)
+    assert len(caplog.records) == 2
 
 
 def test_a_line_can_be_left_out(record: logging.LogRecord) -> None:

@@ -14,6 +14,7 @@ import typer
 
 from workers.cli.options import Json, Key, OfKey, Since
 from workers.cli.quarantine_app import quarantine
+from workers.connectors.sql.vendors import VENDORS
 
 app = typer.Typer(
     name="segsync",
@@ -58,7 +59,7 @@ def up() -> None:
 
 @app.command()
 def init(
-    dialect: Annotated[str, typer.Option(metavar="mysql|postgresql|sqlite", help="The target; MariaDB is mysql.")],
+    dialect: Annotated[str, typer.Option(metavar="|".join(VENDORS), help="The target; MariaDB is mysql.")],
     *,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Instead of stdout; a file that is there stays as it is.")

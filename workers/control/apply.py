@@ -137,9 +137,13 @@ def carry_out(
         identity.accept(redis, keys)
     if plan.drain:
         revision.publish(redis, keys, _with_draining(plan, environ))
+        # Once more: what was first seen in between was still judged by the old scopes.
+        flag_entering(redis, keys, plan.before, plan.settings)
         _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
     number = revision.publish(redis, keys, plan.settings)
+    if not plan.drain:
+        flag_entering(redis, keys, plan.before, plan.settings)  # as above
     _wake(redis, keys)
     dropped = []
     for key in plan.drop:

@@ -71,7 +71,7 @@ def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:
         tell(
             FILE_DIFFERS,
             applied=found.revision,
-            at=found.at,
+            applied_at=found.at,
             by=found.by,
             differences="; ".join(differences(found.text, own.published())),
         )

@@ -44,6 +44,7 @@ from workers.failpoints import reach
 from workers.lanes import Claimed, Idle, Probe
 from workers.lanes.chunks import UnreadableChunk
 from workers.lanes.messages import Release
+from workers.log import TARGET_BACK, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -251,7 +252,8 @@ class Deliverer:
             how, delay = ("hold", outcome.delay_ms) if isinstance(outcome, Hold) else ("open", 0)
             wait = self._lanes.circuit(self._connector, how, delay_ms=delay, code=error.code, reason=error.reason)
             return Failed(self._connector, "*", error.code, error.reason, wait / 1000, needs_help=held)
-        self._lanes.circuit(self._connector, "close", hold=probe.hold)
+        if was := self._lanes.connected(self._connector, probe.hold):
+            tell(TARGET_BACK, connector=self._connector, tries=was.tries, seconds=was.ms / 1000, reason=was.reason)
         return None
 
 

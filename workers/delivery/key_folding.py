@@ -20,6 +20,10 @@ MAX_FOLDED = 256
 """Characters of a key part that are folded; longer ones that begin alike count as the same."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,3})?", re.ASCII)
+_UUID = re.compile(r"(?=.*e)[0-9a-f]{32}", re.ASCII)
+_MOST_WHOLE = str(2**63 - 1)
+_ROUNDED = range(len(_MOST_WHOLE), 25)
+"""How many digits numbers have that a column may round; what is longer is a text of digits, as some hashes are."""
 _ADDRESS = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*(?:/[0-9]{1,3})?", re.ASCII)
 _DAY = re.compile(
     r"(?:[0-9]{4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,2}|[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]{2,4}|[0-9]{8}(?=[t ]))"
@@ -61,7 +65,7 @@ def fold(text: str) -> str:
     if lowered.isascii():
         plain = lowered.strip()
         if plain.isdigit() and not _COMPACT_DAY.fullmatch(plain):
-            return plain.lstrip("0") or "0"
+            return _whole(plain)
         if plain[:1].isalpha() and ":" not in plain and not _MONTH.search(plain):
             return _letters(plain)
     else:
@@ -84,6 +88,8 @@ def _is_moment(text: str) -> bool:
 
 def _number(text: str) -> str:
     """The whole number nearest to it, as targets round; "" where it is no number."""
+    if _UUID.fullmatch(text):
+        return ""  # although 29 digits with an exponent could be a number
     bare = text.strip(" \t\r\n$€£+()").replace(",", "").replace("_", "")
     if not _NUMBER.fullmatch(bare):
         return _hexadecimal(bare)
@@ -91,11 +97,18 @@ def _number(text: str) -> str:
         nearest = Decimal(bare).to_integral_value(ROUND_HALF_UP)
     except InvalidOperation:
         return "0"
-    return f"{nearest:f}".removeprefix("-").lstrip("0") or "0"
+    return _whole(f"{nearest:f}".removeprefix("-"))
+
+
+def _whole(digits: str) -> str:
+    """A whole number; beyond 64 bits without what SQLite's columns of numbers lose."""
+    digits = digits.lstrip("0") or "0"
+    rounded = len(digits) in _ROUNDED and (len(digits) > len(_MOST_WHOLE) or digits > _MOST_WHOLE)
+    return f"{digits[:14]} {len(digits)}" if rounded else digits
 
 
 def _hexadecimal(text: str) -> str:
-    return str(int(text, 16)) if re.fullmatch(r"0x[0-9a-f]{1,64}", text, re.ASCII) else ""
+    return _whole(str(int(text, 16))) if re.fullmatch(r"0x[0-9a-f]{1,64}", text, re.ASCII) else ""
 
 
 def _address(text: str) -> str:

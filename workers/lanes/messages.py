@@ -123,6 +123,15 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """What has kept a connector from its target: failed tries, ms from the first to the end, code and our sentence."""
+
+    tries: int
+    ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class More:
     """The lane stays ours; `chunks` come after what was handed out before."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
 from workers.lanes.keys import Keys
-from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
+from workers.lanes.messages import Claimed, Ended, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,18 +46,19 @@ class Lanes:
     Raises redis.RedisError where Redis is out of reach, and Stale where `revision` is not the applied one.
     """
 
-    def __init__(self, redis: Redis, namespace: str, revision: int, owner: str) -> None:
+    def __init__(self, redis: Redis, namespace: str, revision: int, owner: str, installation: str = "") -> None:
         self.redis = redis
         self.namespace = namespace
         self.keys = Keys(namespace)
         self.revision = revision
         self.owner = owner
+        self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
         common = (folder / "common.lua").read_text() + (folder / "due.lua").read_text()
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
-        given: list[Any] = [self.namespace, self.revision, *arguments]
+        given: list[Any] = [self.namespace, self._works_by, *arguments]
         reply = self._scripts[script](args=given)
         if isinstance(reply, list) and reply and reply[0] == b"stale":
             raise Stale(f"revision {self.revision} is not the applied one")
@@ -153,12 +154,15 @@ class Lanes:
         """Puts some due times right, after the clock or the settings have changed; False where none is left."""
         return bool(self._call("rescore", RESCORE_LANES, LEASE_MS)[0] == b"more")
 
-    def circuit(
-        self, connector: str, how: str, *, delay_ms: int = 0, code: str = "", reason: str = "", hold: str = ""
-    ) -> int:
-        """What came of connecting: `how` is "open", "hold" or "close"; ms until the next probe. See circuit.lua."""
-        delay: Any = self._call("circuit", connector, how, code, reason, delay_ms, hold)
+    def circuit(self, connector: str, how: str, *, delay_ms: int = 0, code: str = "", reason: str = "") -> int:
+        """Connecting failed: `how` is "open" or "hold"; ms until the next probe. See circuit.lua."""
+        delay: Any = self._call("circuit", connector, how, code, reason, delay_ms, "")
         return int(delay)
+
+    def connected(self, connector: str, hold: str = "") -> Ended | None:
+        """A connection came to be: what was wrong until now, if anything; `hold` is the one that was probed."""
+        was: Any = self._call("circuit", connector, "close", "", "", 0, hold)
+        return Ended(was[0], was[1], f"{was[2].decode()}: {was[3].decode()}") if was else None
 
     def settle(self, done: Settlement) -> More | Rest | Lost:
         """Trims what is done with, records it, and says how the turn goes on."""

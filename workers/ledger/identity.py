@@ -29,7 +29,12 @@ redis.call('DEL', KEYS[2])
 if redis.call('HSETNX', KEYS[1], 'id', ARGV[1]) == 1 then
   redis.call('HSET', KEYS[1], 'place', ARGV[2], 'host', ARGV[3])
 end
-if ARGV[4] == '1' then redis.call('HSET', KEYS[1], 'emptied', redis.call('TIME')[1]) end
+local accepted = redis.call('HDEL', KEYS[1], 'accepted') == 1
+if ARGV[4] == '1' and not accepted then redis.call('HSET', KEYS[1], 'emptied', redis.call('TIME')[1]) end
+"""
+_ACCEPT: Final = """
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], 'accepted', 1)
 """
 
 
@@ -75,11 +80,27 @@ def claim(redis: Redis, keys: Keys, ledger: Ledger, installation: str) -> None:
     emptied = _note_installation(ledger, keys.namespace, installation)
     names = (keys.ledger, keys.nothing)
     redis.eval(_CLAIM, 2, *names, id_of(ledger), ledger.place, socket.gethostname(), int(emptied))
+    recognise(redis, keys, ledger)  # another may have come first
+
+
+def is_claimed(redis: Redis, keys: Keys) -> bool:
+    """Whether a ledger is known: none is any more once another was accepted. redis.RedisError."""
+    return bool(redis.hexists(keys.ledger, "id"))
+
+
+def is_unnoticed(redis: Redis, keys: Keys, ledger: Ledger, installation: str) -> bool:
+    """Whether this Redis was emptied and nothing was written to the ledger since. LedgerError, redis.RedisError."""
+    if redis.exists(keys.ledger):
+        return False
+    mine = installations.c.namespace == keys.namespace
+    with ledger.reading() as connection:
+        before = connection.execute(select(installations.c.installation).where(mine)).scalar()
+    return before not in {None, installation}
 
 
 def accept(redis: Redis, keys: Keys) -> None:
     """What is there now is meant to be so: the next ledger that is written to is taken, whatever was known."""
-    redis.delete(keys.ledger)
+    redis.eval(_ACCEPT, 2, keys.ledger, keys.nothing)
 
 
 def id_of(ledger: Ledger) -> str:

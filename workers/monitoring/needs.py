@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from workers.monitoring.ages import moment_of
+from workers.monitoring.ages import CLOCK_SLACK_MS, moment_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,7 +99,11 @@ def _of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
 
 
 def _lasts(each: IntegrationStatus, now: int) -> bool:
-    return each.since is not None and now / 1000 - each.since.timestamp() > TROUBLE_SECONDS
+    if each.since is None:
+        return False
+    seconds = now / 1000 - each.since.timestamp()
+    # A time to come: the clock was set back, and how long it has lasted is not known. It is told, rather.
+    return seconds > TROUBLE_SECONDS or seconds < -CLOCK_SLACK_MS / 1000
 
 
 def _late(each: IntegrationStatus) -> str:

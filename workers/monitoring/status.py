@@ -109,7 +109,7 @@ def read(
     now = redis_ms(redis)
     unread += [asked.trouble] if asked.trouble else []
     status = _read(redis, keys, now, asked, counts, unread, before)
-    background = _background(redis, keys, now, asked.trouble)
+    background = _background(runtime, now, asked.trouble)
     status.needs.extend(needs(status, background, many, now))
     status.needs.extend(needs_of_intake(redis, keys, status.intake.events))
     status.notes.extend(notes(status, many))
@@ -180,13 +180,25 @@ def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
             return found
 
 
-def _background(redis: Redis, keys: Keys, now: int, broker: str) -> Background:
-    ledger = identity.known(redis, keys)
+def _emptied(runtime: Runtime, now: int) -> int | None:
+    """When it was found that this Redis was emptied: by who wrote to the ledger, or now where nobody has since."""
+    redis, keys = runtime.redis, runtime.keys
+    if ledger := identity.known(redis, keys):
+        return ledger.emptied
+    try:
+        unnoticed = identity.is_unnoticed(redis, keys, runtime.ledger, runtime.applied.installation)
+    except SegsyncError:  # nothing is applied, or the ledger is silent: that was said
+        return None
+    return now // 1000 if unnoticed else None
+
+
+def _background(runtime: Runtime, now: int, broker: str) -> Background:
+    redis, keys = runtime.redis, runtime.keys
     return Background(
         server=read_server(redis, keys),
         trouble=health.trouble(redis, keys),
         lacking=lacking.noted(redis, keys, now),
-        emptied=ledger.emptied if ledger else None,
+        emptied=_emptied(runtime, now),
         broker=broker,
     )
 

@@ -50,6 +50,11 @@ class Applied:
     installation: str
     settings: Settings
 
+    @property
+    def name(self) -> tuple[str, int]:
+        """What no other has: revisions are counted anew in a Redis that was emptied."""
+        return self.installation, self.revision
+
 
 @dataclass(frozen=True, slots=True)
 class Published:

@@ -39,7 +39,7 @@ _PG_HARMLESS = (
 )
 _RUNS_TEXT = (
     "query_to_xml\\w*|cursor_to_xml\\w*|dblink\\w*|crosstab\\w*|connectby|xpath_table|ts_stat|ts_rewrite|"
-    "database_to_xml\\w*|schema_to_xml\\w*|query_to_json"
+    "database_to_xml\\w*|schema_to_xml\\w*|query_to_json|query_export_to_s3|run_command_on_\\w+|pgr_\\w+|cypher"
 )
 
 _PROCEDURES = (
@@ -56,7 +56,11 @@ _FORBIDDEN = MappingProxyType(
     {
         "mysql": _Names(
             (("release_lock|release_all_locks", _LANES_LOCK), ("execute_prepared_stmt", DYNAMIC)),
-            (("get_lock", _LANES_LOCK), ("load_file|sys_exec|sys_eval|sys_set", _OUTSIDE)),
+            (
+                ("get_lock", _LANES_LOCK),
+                ("spider_(?:bg_)?direct_sql|spider_copy_tables", DYNAMIC),
+                ("load_file|sys_exec|sys_eval|sys_set", _OUTSIDE),
+            ),
         ),
         "postgresql": _Names(
             (

@@ -7,6 +7,7 @@ the row by nothing else. What cannot be read for sure counts as unknown, which c
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -71,6 +72,10 @@ _HOLE = re.compile(r"\x00(\d+)\x01")
 _KEEP_APART = frozenset({"number", "lower", "upper", "trim", "md5", "sha256"})
 """Functions that give one value only for texts that fold alike: what they compute names the row as the field does."""
 _ENDS = frozenset({",", ")", ";", "and", "or", "on", "returning", "limit", "order", ""})
+_INSERTS = frozenset({"insert", "replace"})
+_OTHERS = frozenset({"select", "join", "using", "table"})
+_TAKEN_FROM = dict.fromkeys(_INSERTS, _OTHERS) | {"update": _OTHERS | {"from"}, "delete": _OTHERS | {"values"}}
+"""How a statement begins whose rows can be told -> words with which it takes something from elsewhere."""
 _BEFORE_NAME = frozenset({"where", "and", "or", "on", "(", ".", "set"})
 
 
@@ -85,7 +90,7 @@ def row_naming(nodes: list[Node], key: Iterable[str]) -> RowNaming:
     keys = frozenset(key)
     fields = frozenset[str]().union(*(token.fields for token in holes))
     plain = all(_is_plain(tokens, at, keys) for at, token in enumerate(tokens) if token.fields & keys)
-    return RowNaming(plain and keys <= fields, fields - keys, _insert(tokens))
+    return RowNaming(plain and keys <= fields and _in_one_table(tokens), fields - keys, _insert(tokens))
 
 
 def _skeleton(nodes: list[Node], holes: list[_Token]) -> Iterator[str]:
@@ -176,6 +181,22 @@ def _is_plain(tokens: list[_Token], at: int, keys: frozenset[str]) -> bool:
     if _sign(tokens, opened - 1) == "in":
         return _is_column(tokens, opened - 2)
     return _is_row(tokens, opened)
+
+
+def _in_one_table(tokens: list[_Token]) -> bool:
+    """Whether each statement names rows by itself: what another table, or a list of rows, gives may be anything."""
+    starts = [0, *(at + 1 for at, token in enumerate(tokens) if token.kind == ";"), len(tokens)]
+    return all(_is_by_itself(tokens[start:end]) for start, end in itertools.pairwise(starts))
+
+
+def _is_by_itself(statement: list[_Token]) -> bool:
+    words = [token.text for token in statement if token.kind == "word"]
+    if not words:
+        return True
+    if words[0] not in _TAKEN_FROM or not _TAKEN_FROM[words[0]].isdisjoint(words):
+        return False
+    until = next((at for at, one in enumerate(statement) if one.text in ("where", "set")), 0)
+    return words[0] in _INSERTS or all(token.kind != "," for token in statement[:until])
 
 
 def _sign(tokens: list[_Token], at: int) -> str:

@@ -197,7 +197,7 @@ def test_a_wrong_query_holds_the_integration_and_keeps_everything(job: Job) -> N
 
 
 def test_an_outage_opens_the_circuit_and_loses_nothing(
-    durable_postgresql: PostgresqlServer, make_job: Any, namespace: str
+    durable_postgresql: PostgresqlServer, make_job: Any, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Down under load: no quarantine, no try per lane, and everything is drained in order after its return."""
     durable_postgresql.create_database(namespace)
@@ -224,6 +224,9 @@ def test_an_outage_opens_the_circuit_and_loses_nothing(
 
     until(drained, "the backlog")
     assert target.members() == job.model.members
+    told = [record.getMessage() for record in caplog.records if "is reachable again" in record.getMessage()]
+    assert len(told) == 1, "its end is a line"
+    assert "the server does not listen" in told[0]
 
 
 def test_what_kills_its_process_is_set_aside_in_the_end(job: Job) -> None:

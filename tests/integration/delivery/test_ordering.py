@@ -144,3 +144,38 @@ def test_removes_pass_adds_only_where_the_table_says_so(job: Job, name: str, sta
     rows = stats(job.runtime.ledger, now - timedelta(hours=3), now + timedelta(hours=1))
     assert sum(row.statements for row in rows) == statements
     assert len(job.target.run("SELECT client_id FROM member")) == 10
+
+
+MAIL = "CREATE TABLE {0} (segment_id bigint, client_id text, mail text, PRIMARY KEY (segment_id, client_id)"
+HIDDEN_KEYS = {
+    "a partition's": (MAIL + ") PARTITION BY LIST (segment_id)", "CREATE TABLE {0}_1 PARTITION OF {0} DEFAULT",
+                      "CREATE UNIQUE INDEX ON {0}_1 (mail)"),
+    "exclusion": (MAIL + ", EXCLUDE USING btree (mail WITH =))",),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HIDDEN_KEYS)
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_what_else_refuses_rows_counts_as_a_unique_key(job: Job, name: str) -> None:
+    job.target.run("DROP TABLE member", *(text.format("member") for text in HIDDEN_KEYS[name]))
+    job.configure(**queries(Kind(TEXT, (), unique="of some kind"), "postgresql"))
+    came = [("add", "z"), ("add", "a"), ("remove", "z")]  # a is not inserted while z has its mail
+    job.installation.producer.push([event(1, what, {"CustomID": key, "mail": "m"}) for what, key in came])
+    job.drain()
+    assert job.target.run("SELECT client_id FROM member") == []
+
+
+def test_a_key_that_another_table_turns_into_rows_is_delivered_in_its_order(job: Job) -> None:
+    """Ann and Bob are one household: the last word on either is the last word on it."""
+    job.target.run("DROP TABLE member", "CREATE TABLE member (segment_id bigint, house int)")
+    job.target.run("CREATE TABLE people (ext varchar(20), house int)")
+    job.target.run("INSERT INTO people VALUES ('ann', 5), ('bob', 5)")
+    houses = 'SELECT house FROM people WHERE ext IN ({batch_in "CustomID"})'
+    job.configure(
+        add=f"INSERT INTO member (segment_id, house) {houses.replace('house', '{segment_id}, house', 1)}",
+        remove=f"DELETE FROM member WHERE segment_id = {{segment_id}} AND house IN ({houses})",
+    )
+    came = [("add", "ann"), ("remove", "bob")]
+    job.installation.producer.push([event(1, what, {"CustomID": key}) for what, key in came])
+    job.drain()
+    assert job.target.run("SELECT house FROM member") == []

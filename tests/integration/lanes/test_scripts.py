@@ -478,9 +478,9 @@ def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: 
     probe = bench.lanes().claim("db", "t", 4)
     assert probe == Probe("h")
     assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
-    bench.lanes().circuit("db", "close", hold="another")
+    assert bench.lanes().connected("db", "another") is None
     assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
-    bench.lanes().circuit("db", "close", hold="h")
+    assert bench.lanes().connected("db", "h") is not None
     assert isinstance(bench.claim("two"), Claimed)
 
 

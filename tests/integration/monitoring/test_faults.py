@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,12 +16,14 @@ from tests.integration.monitoring.faults import AGAIN, FAULTS, FAULTS_OF_REDIS, 
 from tests.integration.monitoring.scene import Scene
 from tests.integration.place import integration
 from tests.servers.process import free_port
+from tests.waiting import until
 from workers.control import apply as applying
 from workers.control.drain import drain
 from workers.lanes.clock import redis_ms
 from workers.ledger.errors import LedgerError
 from workers.monitoring import status
 from workers.monitoring.consumers import Consumers
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from tests.integration.monitoring.faults import Fault
@@ -151,6 +153,16 @@ def test_a_target_that_is_down(place: Place) -> None:
     assert scene.exit_status() == 1
 
 
+def test_an_outage_since_a_time_to_come_is_told(fine: Runtime, place: Place) -> None:
+    """The clock was set back by two hours while a target was away: nobody must wait for it to catch up."""
+    now = redis_ms(place.redis)
+    place.add("8", 10)
+    fine.route("t", 5)
+    ahead: dict[Any, Any] = {"open_until": now, "open_reason": "down", "open_since": now + 7_200_000}
+    place.redis.hset(place.keys.connector("db"), mapping=ahead)
+    assert only(look(fine).needs).startswith("crm is retrying since")
+
+
 def test_a_short_outage_is_no_alarm(fine: Runtime, place: Place) -> None:
     now = redis_ms(place.redis)
     place.add("8", 10)
@@ -246,8 +258,76 @@ def test_apply_that_widens_a_scope_flags_what_comes_in(fine: Runtime, place: Pla
     assert "crm was never told of all members of segment 8: push them again" in look(runtime).notes
 
 
+def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
+    fine: Runtime, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at what is known and the publishing it was judged by the old scope."""
+    runtime = place.publish(integration(segments="[7]"))
+    fine.follow()
+    publish = revision.publish
+
+    def after_an_event(*arguments: Any) -> int:
+        place.add("8", 3)
+        runtime.route("t", 5)
+        return publish(*arguments)
+
+    settings = place.write(integration(segments="[7, 8]"))
+    monkeypatch.setattr(revision, "publish", after_an_event)
+    applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, settings))
+    assert look(running(runtime)).integrations[0].resync_segments == ("8",)
+
+
 def test_apply_that_narrows_a_scope_flags_nothing(fine: Runtime, place: Place) -> None:
     settings = place.write(integration(segments="[7]"))
     applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, settings))
     fine.follow()
     assert look(fine).integrations[0].needs_resync == 0
+
+
+def test_a_time_to_come_hides_no_delay(place: Place) -> None:
+    """A producer's clock is twenty hours ahead, so later events get such ids, too: what is late is late."""
+    runtime = place.publish(integration())
+    event = {"type": "add", "segment": {"id": 8}, "profiles": [{"_id": 1, "id": "x"}]}
+    ahead = f"{redis_ms(place.redis) + 20 * 3_600_000}-0"
+    place.redis.xadd(place.keys.events, {"event": json.dumps(event)}, id=ahead)
+    place.add("9", 1)
+    runtime.route("t", 5)
+    for segment in ("8", "9"):
+        assert int(place.redis.hget(place.keys.lane("crm", segment), "head") or 0) <= redis_ms(place.redis)
+    until(lambda: look(running(runtime)).integrations[0].late_s > 0, "it is late", 5)
+
+
+def emptied(place: Place) -> None:
+    for key in place.redis.scan_iter(match=f"*{place.keys.namespace}*", count=1000):
+        place.redis.delete(key)
+
+
+def test_an_emptied_redis_is_told_though_nothing_is_written_to_the_ledger(place: Place) -> None:
+    """A scope by groups wants nothing then, so no outcome comes of anything."""
+    place.add("7", 10)
+    drain(place.publish(integration()))
+    emptied(place)
+    runtime = place.publish(integration().replace('segments = "all"', 'groups = ["sales"]'))
+    place.add("7", 10)
+    runtime.route("t", 5)
+    assert place.redis.xlen(place.keys.outcomes) == 0
+    assert only(look(running(runtime)).needs).startswith("this Redis was emptied or replaced")
+    settings = load(place.file)
+    plan = applying.plan(place.redis, place.keys, settings)
+    applying.carry_out(place.redis, place.keys, plan, accept=True)
+    assert look(running(runtime)).needs == []
+    runtime.drain_outcomes(5)
+    assert look(running(runtime)).needs == []
+
+
+def test_who_wrote_to_the_ledger_before_another_was_accepted_is_refused(fine: Runtime, place: Place) -> None:
+    fine.drain_outcomes(5)
+    (place.folder / "other").mkdir()
+    file = place.folder / "other" / "segsync.toml"
+    file.write_text(place.file.read_text())
+    other = type(fine)(load(file).local)
+    plan = applying.plan(place.redis, place.keys, load(file))
+    applying.carry_out(place.redis, place.keys, plan, accept=True)
+    other.drain_outcomes(5)
+    with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):
+        fine.drain_outcomes(5)

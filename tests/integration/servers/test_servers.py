@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from sqlalchemy.engine import make_url
 from tests.servers.debian import install
 from tests.servers.mariadb import ENVIRONMENT, Account, MariadbServer, programs
 from tests.servers.process import ServerError, ServerProcess, new_folder
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,10 +103,7 @@ def test_servers_end_and_clean_up_when_the_test_process_dies_hard() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     pid, folder = done.stdout.split()
-    deadline = time.monotonic() + 10
-    while Path(folder).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(folder).exists()
+    until(lambda: not Path(folder).exists(), "its folder to be gone")
     assert b"redis-server" not in _command_line(int(pid))
 
 

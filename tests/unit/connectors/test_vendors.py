@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def test_nobody_else_names_a_vendor() -> None:
         if isinstance(node, ast.Constant) and node.value in VENDORS
     ]
     assert [each for each in found if "memory.py" not in each] == []
+
+
+def test_no_vendor_may_import_another() -> None:
+    """The contract of import-linter names them one by one; one that it does not name would be free."""
+    linter = tomllib.loads((WORKERS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = (each for each in linter["contracts"] if each["type"] == "independence")
+    assert set(contract["modules"]) == {f"workers.connectors.sql.{scheme}" for scheme in VENDORS}
 
 
 @pytest.mark.parametrize("scheme", VENDORS)

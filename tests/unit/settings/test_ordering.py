@@ -33,7 +33,7 @@ def ordering(folder: Path, add: str, remove: str, *lines: str) -> Ordering:
     ("add", "remove", "expected"),
     [
         (KEY_ALONE, REMOVE, Ordering.CATALOG),
-        (UPDATED, REMOVE, Ordering.FOLDED),
+        (UPDATED, REMOVE, Ordering.STRICT),
         (MORE, REMOVE, Ordering.CATALOG),
         (HASHED, REMOVE, Ordering.CATALOG),
         (COMPUTED, REMOVE, Ordering.STRICT),

@@ -105,3 +105,21 @@ def test_an_inserts_columns_and_whose_values_they_take() -> None:
 )
 def test_what_is_no_plain_insert_of_listed_columns_is_none(text: str) -> None:
     assert naming(text, batch="$batch" in text).insert is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'INSERT INTO t (s, u) SELECT {segment_id}, id FROM people WHERE k IN ({batch_in "K"})',
+        'DELETE FROM t WHERE s = {segment_id} AND u IN (SELECT id FROM people WHERE k IN ({batch_in "K"}))',
+        "INSERT INTO t (s, u) SELECT 1, lower(k) FROM (VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}) v (k)",
+        'DELETE FROM t USING people p WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
+        'DELETE t FROM t JOIN people p ON t.u = p.id WHERE p.k IN ({batch_in "K"})',
+        'DELETE t FROM t, people p WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
+        'UPDATE t, people p SET t.m = 1 WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
+        'UPDATE t SET m = 1 FROM people p WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
+        "WITH v (k) AS (VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}) DELETE FROM t WHERE k = 1",
+    ],
+)
+def test_a_key_that_another_table_turns_into_rows_is_not_plain(text: str) -> None:
+    assert not naming(text).plain

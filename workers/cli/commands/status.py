@@ -9,6 +9,7 @@ import typer
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.installation import open_runtime
 from workers.cli.output import age, plain, print_json, print_table, shown
+from workers.cli.streams import give_up
 from workers.monitoring import status
 from workers.monitoring.needs import facts_of
 
@@ -23,10 +24,10 @@ def run(*, as_json: bool, many: int) -> int:
     many  open entries of the quarantine of one integration from which on someone is needed
     """
     found = status.read(open_runtime(), _ask, many=many)
-    if as_json:
-        print_json(found)
-    else:
-        _print(found)
+    try:
+        print_json(found) if as_json else _print(found)
+    except (BrokenPipeError, SystemExit):  # rich's way to say so; it ends as if all had been read
+        give_up()
     return exit_status(found)
 
 

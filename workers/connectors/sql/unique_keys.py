@@ -6,6 +6,7 @@ e-mail, a takes it. Then no remove may pass an add (delivery/rounds.py).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.vendors import VENDORS
@@ -57,22 +58,32 @@ def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], k
     written = [fields.get(column.lower()) for column in unique.columns]
     if all(taken is None for taken in written):
         # The target makes it by itself: a number of its own is nobody else's, what is computed may be.
-        return not any(_is_computed(table, column) for column in unique.columns)
-    if any(_is_rounded(table, column) for column in unique.columns):
+        return all(_is_its_own(table, column) for column in unique.columns)
+    if not all(_is_folded(table, column) for column in unique.columns):
         return False
     # Less than the whole key, as in (segment_id, updated), is a row that different profiles share.
     return None not in written and frozenset[str]().union(*(taken or () for taken in written)) == key
 
 
-def _is_rounded(table: Table, column: str) -> bool:
-    """Whether it keeps a few digits of a number: then keys that differ in the others are one row."""
-    found = table.columns.get(column) or table.columns.get(column.lower())
-    return found is not None and found.type.lower().startswith(("float", "double", "real"))
+_FOLDED = re.compile(
+    r"(?:(?:tiny|medium|long|n)?(?:text|clob)|(?:n|national )?(?:var)?char(?:acter)?(?: varying)?|n?varchar2"
+    r"|string|citext|(?:tiny|small|medium|big)?int(?:eger)?|number|numeric|decimal|uuid|uniqueidentifier|(?:var)?binary"
+    r"|date(?:time)?|timestamp(?:tz)?|time)\b(?!\(\d+, ?-)(?!\[)|\Z"
+)
+"""Types of which folding (delivery/key_folding.py) knows what they take for equal. Others know more spellings (inet,
+interval, jsonb, boolean, year), keep the beginning (name), or a few digits of a number (real)."""
 
 
-def _is_computed(table: Table, column: str) -> bool:
+def _is_folded(table: Table, column: str) -> bool:
+    """Whether keys that fold apart are surely different there."""
     found = table.columns.get(column) or table.columns.get(column.lower())
-    return found is None or bool(found.computed)
+    return found is not None and _FOLDED.match(found.type.lower()) is not None and not found.type.endswith("[]")
+
+
+def _is_its_own(table: Table, column: str) -> bool:
+    """Whether a column that nobody writes numbers its rows; a text may be what a trigger makes of another column."""
+    found = table.columns.get(column) or table.columns.get(column.lower())
+    return found is not None and not found.computed and (found.family == "number" or found.type == "uuid")
 
 
 def _uses_key(unique: UniqueKey, fields: dict[str, frozenset[str]]) -> bool:

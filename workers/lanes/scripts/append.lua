@@ -98,6 +98,16 @@ local function note_long(integration, segment, key, lane, set)
   if lane.count >= 2 * compacted then redis.call('SADD', ns .. ':long', integration .. ':' .. segment) end
 end
 
+-- The newest go, counted, so that one integration that stands still need not stop all others (rule 31).
+local function is_dropped(integration, set, run)
+  if not set.drops or not set.max_backlog or run.bar ~= '' or run.kept then return false end
+  local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
+  if backlog < set.max_backlog then return false end
+  redis.call('HINCRBY', integration_key(integration), 'dropped', run.operations)
+  redis.call('SADD', ns .. ':resync:' .. integration, run.segment)
+  return true
+end
+
 local function append(integration, run)
   local segment, operations, bar, clear = run.segment, run.operations, run.bar, run.clear
   local key = lane_key(integration, segment)
@@ -108,19 +118,14 @@ local function append(integration, run)
     changed[#changed + 1] = field
     changed[#changed + 1] = value
   end
-  local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
-  if set.drops and set.max_backlog and backlog >= set.max_backlog and bar == '' and not run.kept then
-    -- The newest go, counted, so that one integration that stands still need not stop all others (rule 31).
-    redis.call('HINCRBY', integration_key(integration), 'dropped', operations)
-    redis.call('SADD', ns .. ':resync:' .. integration, segment)
-    return
-  end
+  if is_dropped(integration, set, run) then return end
   redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
-  backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
+  local backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
   note_backlog(integration, set, backlog)
   if lane.count == 0 then
-    lane.head = run.head
-    put('head', run.head)
+    -- What came with a time to come is as old as it is here, or nobody would learn that it is late.
+    lane.head = math.min(run.head, now)
+    put('head', lane.head)
   end
   lane.count = lane.count + operations
   if bar ~= '' then

@@ -3,7 +3,8 @@
 -- ARGV  3 connector
 --       4 'open' (it is out of reach), 'hold' (it refuses us, and someone is needed) or 'close' (it worked)
 --       5 code  6 our sentence  7 ms until the next probe of a hold  8 'close': id of the hold that was probed, or ''
--- Returns ms until the next probe, 0 when closed. What was tried by another revision says nothing of this one's target.
+-- Returns ms until the next probe; 'close': {tries, ms, code, sentence} of what has ended, or 0 where nothing was wrong.
+-- What was tried by another revision says nothing of this one's target.
 
 local connector, what, code, reason, hold_ms, hold_id = unpack(ARGV, 3, 8)
 local key = connector_key(connector)
@@ -13,10 +14,13 @@ local CIRCUIT_FIELDS = { 'open_until', 'failures', 'open_code', 'open_reason', '
 if current_revision() ~= ARGV[2] then return 0 end
 
 if what == 'close' then
+  local was = redis.call('HMGET', key, 'failures', 'open_since', 'open_code', 'open_reason')
+  if not was[2] then was = redis.call('HMGET', key, 'hold_tries', 'hold_since', 'hold_code', 'hold') end
   local closed = redis.call('HDEL', key, unpack(CIRCUIT_FIELDS)) > 0
   local lifted = hold_id ~= '' and lift(key, hold_id)
-  if closed or lifted then ring() end
-  return 0
+  if not closed and not lifted then return 0 end
+  ring()
+  return { tonumber(was[1] or 0), now - tonumber(was[2] or now), was[3] or '', was[4] or '' }
 end
 if what == 'hold' then
   redis.call('HDEL', key, unpack(CIRCUIT_FIELDS))

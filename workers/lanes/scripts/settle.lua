@@ -49,6 +49,7 @@ local function trim()
     redis.call('LPOP', list)
   end
   if next_ms ~= '' then lane.head = tonumber(next_ms) end
+  lane.head = math.min(lane.head, now)
   lane.count = lane.count - operations
   lane.done = settled
   lane.retry = 0

@@ -25,6 +25,7 @@ url = "redis://127.0.0.1:1/0"
 url = "mysql://segsync@127.0.0.1:1/crm"
 password = "${NOBODY_HAS_SET_THIS}"
 [integrations.crm]
+ordering = "exact"
 connector = "crm"
 key = "id"
 scope = { database = "main", segments = "all" }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.waiting import until
 from workers.cli.local import embedded_redis, programs
 from workers.cli.local.children import Program
 from workers.cli.local.supervisor import Supervisor
@@ -52,16 +52,15 @@ def installation(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatc
     one.children.stop(grace=0)
 
 
-def watch(installation: Supervisor, redis: FakeRedis, said: list[str], until: str) -> None:
+def watch(installation: Supervisor, redis: FakeRedis, said: list[str], beginning: str) -> None:
     """Watches until it has said something that begins like this."""
     watching = threading.Thread(target=installation.watch, args=(redis, Keys("test")))
     watching.start()
-    ends = time.monotonic() + 15
-    while not any(line.startswith(until) for line in said) and time.monotonic() < ends:
-        time.sleep(0.05)
-    installation.signals.count = 1
-    watching.join()
-    assert any(line.startswith(until) for line in said), said
+    try:
+        until(lambda: any(line.startswith(beginning) for line in said), lambda: f"{beginning} in {said}")
+    finally:
+        installation.signals.count = 1
+        watching.join()
 
 
 def test_when_workers_cannot_start_on_a_full_redis_it_is_drained_without_them(
@@ -99,11 +98,12 @@ def test_flower_moves_when_somebody_else_has_taken_its_port(
     monkeypatch.setattr(programs, "flower", lambda port: shell("flower", "exit 1" if port == 5555 else "exec sleep 60"))
     installation.start_flower()
     assert installation.flower_url == "http://127.0.0.1:5555"
-    ends = time.monotonic() + 10
-    while not said[-1].startswith("restarted flower"):
-        assert time.monotonic() < ends, said
+
+    def moved() -> bool:
         installation.tend()
-        time.sleep(0.02)
+        return said[-1].startswith("restarted flower")
+
+    until(moved, said)
     assert installation.flower_url == "http://127.0.0.1:6001"
 
 

@@ -16,7 +16,8 @@ PRIMARY = UniqueKey("PRIMARY", ("seg", "k"))
 
 
 def table(*unique: UniqueKey, computed: bool = False) -> Table:
-    columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "id")}
+    columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "norm")}
+    columns["id"] = Column("id", "bigint", "number")
     columns["rough"] = Column("rough", "real", "number")
     columns["low"] = Column("low", "text", "text", computed="lower(mail)" if computed else "")
     return Table("t", columns, unique)
@@ -27,6 +28,7 @@ def table(*unique: UniqueKey, computed: bool = False) -> Table:
     [
         (table(PRIMARY), True),
         (table(PRIMARY, UniqueKey("number", ("id",))), True),
+        (table(PRIMARY, UniqueKey("norm", ("norm",))), False),
         (table(PRIMARY, UniqueKey("mail", ("mail",))), False),
         (table(PRIMARY, UniqueKey("mail", ("seg", "mail"))), False),
         (table(PRIMARY, UniqueKey("low", ("low",)), computed=True), False),
@@ -42,6 +44,7 @@ def table(*unique: UniqueKey, computed: bool = False) -> Table:
     ids=[
         "key",
         "own number",
+        "a trigger's text",
         "other",
         "with other",
         "computed",
@@ -73,3 +76,28 @@ def test_a_table_is_looked_up_as_its_database_keeps_its_name(
     names: list[Name], dialect: str, expected: tuple[str, str]
 ) -> None:
     assert place_of(Insert(tuple(names), {}), dialect) == expected
+
+
+FOLDED = (
+    *("text", "character varying(255)", "varchar(9)", "bigint(20) unsigned", "numeric(9,2)", "", "uuid", "citext"),
+    *("char(36)", "timestamp with time zone", "varbinary(16)", "int"),
+)
+OTHERS = (
+    *("inet", "cidr", "interval", "name", "jsonb", "bytea", "boolean", "numeric(9,-2)", "year(4)", "enum('a','b')"),
+    *("bit(8)", "double", "text[]", '"char"', "int4range"),
+)
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+def test_types_whose_spellings_fold_let_others_pass(kind: str) -> None:
+    assert _named_by(kind)
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_types_with_other_spellings_let_nothing_pass(kind: str) -> None:
+    assert not _named_by(kind)
+
+
+def _named_by(kind: str) -> bool:
+    columns = {"seg": Column("seg", "bigint", "number"), "k": Column("k", kind, "other")}
+    return named_by_key_alone(Table("t", columns, (PRIMARY,)), INSERT, ("CustomID",))

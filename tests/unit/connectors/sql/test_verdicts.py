@@ -150,3 +150,9 @@ def test_a_host_name_is_no_reason() -> None:
 )
 def test_names_are_taken_only_from_messages_that_hold_nothing_else(code: int, message: str, where: str) -> None:
     assert mysql_errors.where(code, message) == where
+
+
+@pytest.mark.parametrize(("code", "own"), [(1044, "42000"), (1045, "28000"), (1046, "3D000"), (1049, "42000")])
+def test_a_signal_that_borrows_a_logins_code_is_one_profiles(code: int, own: str) -> None:
+    assert mysql_errors.verdict(code, "HY000").error_class is ErrorClass.ISOLATE
+    assert mysql_errors.verdict(code, own) is mysql_errors.verdict(code) is VERDICTS[code]

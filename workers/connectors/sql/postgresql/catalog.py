@@ -225,11 +225,18 @@ class PostgresqlExamined:
 
     def _unique(self, oid: str) -> tuple[UniqueKey, ...]:
         rows = self._ask(
-            "SELECT i.relname, a.attname, x.indpred IS NOT NULL, pg_get_indexdef(x.indexrelid, k.place::int, true)"
-            " FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid"
+            "SELECT i.relname, a.attname,"
+            # What no upsert can name, and yet refuses rows: counted as a key of some rows.
+            " x.indpred IS NOT NULL OR x.indrelid <> p.relid OR NOT x.indisvalid OR NOT x.indisunique,"
+            " pg_get_indexdef(x.indexrelid, k.place::int, true)"
+            f" FROM (SELECT {oid}::oid relid) p JOIN pg_index x ON x.indrelid = p.relid"
+            # A partition's own: those of the whole table stand there once more, as children of its index.
+            " OR x.indrelid IN (SELECT relid FROM pg_partition_tree(p.relid))"
+            " AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = x.indexrelid)"
+            " JOIN pg_class i ON i.oid = x.indexrelid"
             " CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY k (number, place)"
             " LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number AND k.number > 0"
-            f" WHERE x.indrelid = {oid} AND x.indisunique AND x.indisvalid AND k.place <= x.indnkeyatts"
+            " WHERE (x.indisunique OR x.indisexclusion) AND (x.indisvalid OR x.indisready) AND k.place <= x.indnkeyatts"
             " ORDER BY i.relname, k.place"
         )
         return grouped(

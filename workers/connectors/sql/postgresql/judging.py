@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from workers.errors import TargetError
 
 
+RAISE = "exec_stmt_raise"
+"""The server's function that runs a user's own RAISE."""
+
+
 class Silent(Exception):
     """The server did not answer in time."""
 
@@ -48,6 +52,8 @@ def judged_connecting(error: Exception) -> TargetError:
 
 
 def _where(error: psycopg.Error) -> str:
-    # Fields of their own in the protocol, which hold names from the schema and nothing else.
+    # Fields of their own in the protocol, which hold names from the schema; a RAISE fills them with what it likes.
+    if error.diag.source_function == RAISE:
+        return ""
     names = {"table": error.diag.table_name, "column": error.diag.column_name, "constraint": error.diag.constraint_name}
     return ", ".join(f"{kind} {name!r}" for kind, name in names.items() if name)

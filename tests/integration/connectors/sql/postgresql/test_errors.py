@@ -46,6 +46,10 @@ CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'no' USING ERRCODE = NEW.code; END $$;
 CREATE TABLE said (code text, n int);
 CREATE TRIGGER say BEFORE INSERT ON said FOR EACH ROW EXECUTE FUNCTION say();
+CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'no' USING TABLE = NEW.email, COLUMN = NEW.email, CONSTRAINT = NEW.email; END $$;
+CREATE TABLE told (email text);
+CREATE TRIGGER tell BEFORE INSERT ON told FOR EACH ROW EXECUTE FUNCTION tell();
 CREATE TABLE guarded (id int, region text, q tsquery, path jsonpath);
 CREATE INDEX ON guarded (region);
 CREATE POLICY eu ON guarded USING (true) WITH CHECK (region IS NULL OR region <> 'us');
@@ -177,6 +181,12 @@ def test_a_code_that_stands_for_several_things_is_told_apart(
 def test_names_from_the_schema_are_told(connector: SqlConnector) -> None:
     assert run(connector, "INSERT INTO t (id, needed) VALUES (2, NULL)").reason.endswith("(table 't', column 'needed')")
     assert run(connector, "INSERT INTO t (id) VALUES (1)").reason.endswith("(table 't', constraint 't_pkey')")
+
+
+def test_what_a_trigger_calls_a_name_may_be_a_value_and_is_not_told(connector: SqlConnector) -> None:
+    error = run(connector, "INSERT INTO told VALUES ('ann@example.com')")
+    assert (error.code, error.error_class) == ("postgresql P0001", ISOLATE)
+    assert "ann" not in error.reason
 
 
 def test_a_lock_of_another_transaction_is_waited_for_and_then_retried(connector: SqlConnector) -> None:
