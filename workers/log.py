@@ -107,6 +107,11 @@ LEASE_KEEPER_FAILED = _line("lease_keeper_failed", logging.ERROR, "keeping the l
 BATCH_FAILED = _line(
     "batch_failed", logging.WARNING, "{integration}/{segment}: {reason}, next try in {retry_in_s:.1f} s"
 )
+SET_ASIDE = _line(
+    "set_aside",
+    logging.WARNING,
+    "{integration}/{segment}: {operations} set aside in the quarantine, of which the first: {reason}",
+)
 TARGET_BACK = _line(
     "target_back",
     logging.WARNING,

@@ -23,7 +23,7 @@ from workers.errors import HoldLevel
 from workers.failpoints import reach
 from workers.lanes import Lost, More
 from workers.lanes.messages import Release, Settlement, Systemic
-from workers.log import BATCH_FAILED, LANE_TAKEN_OVER, tell
+from workers.log import BATCH_FAILED, LANE_TAKEN_OVER, SET_ASIDE, tell
 from workers.outcomes import encode
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ class Settlements:
         answer = self._lanes.settle(_settlement(turn, batch, following, [record, *entries], change, ran=ran))
         reach(failpoints.AFTER_SETTLE)
         self.settled += 1
-        if isinstance(answer, Lost):
-            tell(LANE_TAKEN_OVER, integration=turn.lease.integration, segment=turn.lease.segment)
+        _tell(turn, rejected, answer)
         if not isinstance(answer, More):
             return Over()
         turn.lease.extend(sent)
@@ -164,6 +163,16 @@ class Settlements:
         if isinstance(outcome, OpenCircuit):
             return self._lanes.circuit(self._connector, "open", code=error.code, reason=error.reason)
         return 0 if isinstance(outcome, Halve) else outcome.delay_ms
+
+
+def _tell(turn: Turn, rejected: Sequence[Rejected], answer: object) -> None:
+    """What an operator should read of a settlement: nothing, usually."""
+    integration, segment = turn.lease.integration, turn.lease.segment
+    if isinstance(answer, Lost):
+        tell(LANE_TAKEN_OVER, integration=integration, segment=segment)
+    elif rejected:
+        reason = f"{rejected[0].code}: {rejected[0].reason}"
+        tell(SET_ASIDE, integration=integration, segment=segment, operations=len(rejected), reason=reason)
 
 
 def _settlement(

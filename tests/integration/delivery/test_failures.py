@@ -292,3 +292,11 @@ def test_a_lane_that_found_no_connection_was_not_tried(one: Job, monkeypatch: py
     lane: Any = redis.hgetall(keys.lane("members", "7"))
     assert set(lane) == {b"count", b"head"}
     assert redis.hexists(keys.connector("crm"), "open_until")
+
+
+def test_what_is_set_aside_is_told_in_one_line_without_its_data(job: Job, caplog: pytest.LogCaptureFixture) -> None:
+    job.installation.producer.add(7, [{"_id": "ann@example.com"}, {"_id": "bob@example.com"}])
+    job.drain()
+    (told,) = [record.getMessage() for record in caplog.records if "set aside" in record.getMessage()]
+    assert told.startswith("members/7: 2 set aside in the quarantine, of which the first: missing key: CustomID")
+    assert "example.com" not in caplog.text
