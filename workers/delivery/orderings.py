@@ -1,8 +1,9 @@
 """Settles the order within a batch for integrations where it depends on the target's tables (rule 15).
 
 Where `add` is a plain INSERT, only the target knows whether another unique key, or the type of a column, can make two
-profiles meet. It is asked when a lane is first served, and again after a while, since tables change; until it has answered, nothing
-passes anything. Its last answer stands in Redis for compaction, whose lanes wait because the target is away.
+profiles meet. It is asked when a lane is first served, and again after a while, since tables change; until it has
+answered, nothing passes anything. Its last answer stands in Redis for compaction, whose lanes wait because the target
+is away.
 """
 
 from __future__ import annotations
