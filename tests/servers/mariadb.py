@@ -216,11 +216,18 @@ class MariadbServer:
 def _own_process(port: int, *, durable: bool) -> ServerProcess:
     found = programs()
     folder = new_folder("mariadb")
-    command = [str(found.server), *found.arguments, f"--datadir={folder / 'data'}", f"--port={port}"]
+    command = [str(found.server), *found.arguments, *_places(folder), f"--port={port}"]
     command += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", *_settings(durable=durable)]
     process = ServerProcess(folder, command, env=found.environment)
     _initialise(found, folder)
     return process
+
+
+def _places(folder: Path) -> list[str]:
+    # A server that starts removes every "#sql…" in its tmpdir, also another's, which then ends in SIGSEGV (MDEV-30118).
+    scratch = folder / "tmp"
+    scratch.mkdir(exist_ok=True)
+    return [f"--datadir={folder / 'data'}", f"--tmpdir={scratch}"]
 
 
 def _settings(*, durable: bool) -> list[str]:
@@ -236,7 +243,7 @@ def _settings(*, durable: bool) -> list[str]:
 
 def _initialise(found: Programs, folder: Path) -> None:
     # 0.7 s: not worth a template to copy.
-    command = [str(found.initialiser), *found.arguments, f"--datadir={folder / 'data'}"]
+    command = [str(found.initialiser), *found.arguments, *_places(folder)]
     command += ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=96M"]
     environment = {**os.environ, **found.environment}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -75,6 +75,23 @@ def test_postgresql_keeps_what_it_committed_through_a_crash(own_postgresql: Post
         assert connection.execute("SELECT * FROM kept").fetchone() == (1,)
 
 
+def test_mariadb_keeps_its_temporary_files_to_itself(mariadb_server: MariadbServer) -> None:
+    """A server that starts removes them all where they lie: in a folder of many servers, a running one's too."""
+    other = MariadbServer()
+    try:
+        other.start()
+        assert scratch(other) != scratch(mariadb_server)
+    finally:
+        other.remove()
+
+
+def scratch(server: MariadbServer) -> str:
+    with server.admin() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT @@tmpdir")
+        ((folder,),) = cursor.fetchall()
+    return str(folder)
+
+
 def test_mariadb_gives_an_ordinary_user_a_database(mariadb_url: str, mariadb_server: MariadbServer) -> None:
     url = make_url(mariadb_url)
     connection = pymysql.connect(
