@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -356,11 +357,9 @@ def test_threads_share_a_connector(rig: Rig) -> None:
         for turn in range(5):
             rig.write(f"{number}-{turn}", lock=f"lane {number % 2}")
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(write, number) for number in range(4)]:
+            done.result()
     assert len(rig.fetch()) == 20
 
 

@@ -39,7 +39,7 @@ class SqliteLink(Link):
         self._deadline = float("inf")
         connection.set_progress_handler(self._late, INSTRUCTIONS)
         self._busy: float | None = None
-        set_up(connection)
+        set_up(connection, target.connect_timeout)
 
     def begin(self, lock: str | None, patience: float) -> None:  # noqa: ARG002 - the file has one lock for all lanes
         """As `Link.begin`."""

@@ -161,6 +161,18 @@ def test_patience_bounds_the_wait_for_the_file(connector: SqlConnector, target: 
     assert (caught.value.code, caught.value.error_class) == ("sqlite SQLITE_BUSY", ErrorClass.RETRY)
 
 
+def test_a_new_file_is_opened_while_another_writes_in_it(connector: SqlConnector, target: Target) -> None:
+    """Its journal is not yet what we need, and SQLite changes that only where nobody is in the file."""
+    with Database(target) as database:
+        assert database.rows("PRAGMA journal_mode") == [("delete",)]
+        database.run("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.3, database.run, ["COMMIT"])
+        timer.start()
+        session = connector.open()
+        timer.join()
+    session.close()
+
+
 def test_the_files_lock_is_waited_for(connector: SqlConnector, target: Target) -> None:
     session = connector.open()
     with Database(target) as database:
