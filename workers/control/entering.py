@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SettingsError
+from workers.events.sequence import text_of
+from workers.lanes.clock import redis_ms
 from workers.routing.routes import Routes, restore
 from workers.settings import from_published
 
@@ -54,7 +56,8 @@ def _scopes(settings: Settings) -> tuple[str, dict[str, Scope]]:
 
 
 def _flag(redis: Redis, keys: Keys, page: dict[bytes, bytes], then: Routes, now: Routes) -> int:
-    flagged = 0
+    # A mark of this very moment may stand before what was flagged now.
+    since, flagged = text_of(redis_ms(redis) + 1, 0, 0), 0
     pipe = redis.pipeline(transaction=False)
     for name, facts in page.items():
         segment = restore(name.decode(), facts)
@@ -62,6 +65,7 @@ def _flag(redis: Redis, keys: Keys, page: dict[bytes, bytes], then: Routes, now:
         for key in now.known(segment).targets:
             if key not in followed:
                 pipe.sadd(keys.resync(key), segment.id)
+                pipe.hset(keys.flagged(key), segment.id, since)
                 flagged += 1
     pipe.execute()
     return flagged

@@ -19,7 +19,7 @@ from workers.delivery.key_folding import fold_key
 from workers.events.event import Kind
 from workers.events.profiles import profile
 from workers.integrations import Ordering
-from workers.lanes.chunks import HEADER, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
+from workers.lanes.chunks import HEADER, MARK, MAX_BYTES, MAX_OPERATIONS, Operation, pack, unpack
 from workers.lanes.messages import Compaction, Waiting
 from workers.log import LANE_COMPACTED, tell
 from workers.outcomes import Delivery, encode, new_uid
@@ -118,11 +118,12 @@ def _mark(key: tuple[str, ...]) -> bytes:
 
 
 def _groups(kept: Sequence[_Named]) -> Iterator[tuple[str | None, list[Operation]]]:
-    """Neighbours under one name, as many as a chunk may hold (rule 3)."""
+    """Neighbours under one name, as many as a chunk may hold (rule 3); a mark stands alone (rule 45)."""
     group: list[Operation] = []
     group_name, size = None, 0
     for name, operation in kept:
-        if group and (name != group_name or len(group) == MAX_OPERATIONS or size + len(operation.body) > MAX_BYTES):
+        is_full = len(group) == MAX_OPERATIONS or size + len(operation.body) > MAX_BYTES
+        if group and (name != group_name or is_full or MARK in (operation.kind, group[-1].kind)):
             yield group_name, group
             group, size = [], 0
         group_name = name

@@ -15,6 +15,10 @@ from workers.events.event import Kind
 from workers.events.sequence import TEXT_LENGTH, Sequence, text_of
 
 MAX_OPERATIONS = 1_000
+MARK = 6
+"""The kind of a resync's mark: no event, and never handed out. It stands in a chunk of its own."""
+MARK_INDEX = 9_999_999
+"""Its index: what a run tells under its mark comes before it, with the same time and a smaller index."""
 MAX_BYTES = 256 * 1024
 HEADER = 2 * TEXT_LENGTH + 6
 

@@ -149,6 +149,28 @@ class Keys:
         """Set: segments that came into the integration's scope with members it was never told of."""
         return f"{self.namespace}:resync:{integration}"
 
+    def flagged(self, integration: str) -> str:
+        """Hash: of each segment in `resync`, the sequence of the operation since which it needs one."""
+        return f"{self.namespace}:flagged:{integration}"
+
+    @property
+    def runs(self) -> str:
+        """Sorted set: runs of resyncs that have begun, by when they are looked at next."""
+        return f"{self.namespace}:runs"
+
+    @property
+    def runs_waiting(self) -> str:
+        """Sorted set: runs that have not begun, by when they may."""
+        return f"{self.namespace}:runs:waiting"
+
+    def run(self, run: str) -> str:
+        """Hash: one run of a resync; gone some days after its end."""
+        return f"{self.namespace}:run:{run}"
+
+    def removals(self, integration: str) -> str:
+        """Hash: what runs of one day have listed and removed of an integration."""
+        return f"{self.namespace}:removals:{integration}"
+
     def full(self, integration: str) -> str:
         """Sorted set: lanes with a full batch or a segment event, by due time."""
         return f"{self.namespace}:due:{integration}:full"

@@ -1,4 +1,4 @@
-"""What one process at a time does, routing and upkeep: its lease is taken, kept and left here, and nowhere else.
+"""What one process at a time does (routing, upkeep, resyncs): its lease is taken, kept and left here, nowhere else.
 
 A lease lives as long as its task: kept by a thread meanwhile, left whatever the task ends with. What Redis cannot be
 told is told as soon as it answers. So only a process that has ended leaves one behind, and counts as a death.
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROUTE: Final = "route"
 UPKEEP: Final = "upkeep"
+RESYNC: Final = "resync"
 KEEP_EVERY_SECONDS: Final = LEASE_MS / 10_000
 LONGEST_SECONDS: Final = 600.0
 """A task that takes longer hangs: it is not kept from others for ever."""

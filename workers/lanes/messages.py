@@ -15,6 +15,7 @@ class Run:
     """Operations of one segment for the same integrations, on their way into the lanes.
 
     kept  whether they may not be dropped where the backlog is full: they come out of the quarantine
+    mark  "RUN NONCE" where it is the mark of a resync's run, which stands alone, or ""
     """
 
     segment: str
@@ -25,6 +26,7 @@ class Run:
     chunk: bytes
     integrations: Sequence[str]
     kept: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Move:
     owner      who has the lease of the routing
     read_from  the position as it was read
     last_id    the last entry that is moved as a whole: the intake is trimmed up to it
+    resync     (integration, segment, sequence) of what came into a scope
     ignored    fields that mean nothing to segsync
     """
 
@@ -60,7 +63,7 @@ class Move:
     runs: Sequence[Run] = ()
     segments: Sequence[tuple[str, bytes]] = ()
     unwanted: Sequence[tuple[str, int]] = ()
-    resync: Sequence[tuple[str, str]] = ()
+    resync: Sequence[tuple[str, str, str]] = ()
     events: int = 0
     operations: int = 0
     ignored: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from workers.lanes.answers import first_of, text_of
-from workers.lanes.chunks import UnreadableChunk, unpack
+from workers.lanes.chunks import MARK, UnreadableChunk, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,6 @@ def _chunk(redis: Redis, keys: Keys, lane: tuple[str, str], place: int, after: s
         name, operations = unpack(chunk) if chunk is not None else (None, [])
     except UnreadableChunk:
         return  # its own deliverer says so
-    left = [each for each in operations if each.sequence > after]
+    left = [each for each in operations if each.sequence > after and each.kind != MARK]
     if left:
         yield Owed(lane[1], name, left)

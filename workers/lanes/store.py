@@ -36,7 +36,7 @@ NOTE = "redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[2], ARGV[1])"
 """A full Redis refuses a bare SADD."""
 SCRIPTS = (
     *("append", "claim", "settle", "release", "renew", "compact"),
-    *("lease", "read", "circuit", "tick", "entries", "rescore"),
+    *("lease", "read", "circuit", "tick", "entries", "rescore", "run"),
 )
 
 
@@ -108,13 +108,17 @@ class Lanes:
         ]
         for run in move.runs:
             arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk, int(run.kept))
-            arguments.append(len(run.integrations))
+            arguments += (run.mark, len(run.integrations))
             arguments += run.integrations
         for pairs in (move.segments, move.unwanted, move.resync):
             arguments.append(len(pairs))
             arguments += (part for pair in pairs for part in pair)
         arguments += (move.events, move.operations, move.ignored, move.quarantined, *move.records)
         return bool(self._call("append", *arguments)[0] == b"ok")
+
+    def run(self, *arguments: object) -> list[Any]:
+        """As run.lua; lanes/runs.py alone calls this."""
+        return self._call("run", *arguments)
 
     def new_claim(self) -> str:
         """A claim's id, which is sent with every later call of its turn."""

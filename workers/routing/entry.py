@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from workers.errors import MalformedEvent, SegsyncError
 from workers.events.event import Event
+from workers.events.mark import Mark
+from workers.events.mark import decode as decode_mark
 from workers.events.parsing import parse
 from workers.events.retry_header import RetryHeader, decode
 
-EVENT, RETRY = b"event", b"retry"
+EVENT, RETRY, MARK = b"event", b"retry", b"mark"
 NO_EVENT = "the entry has no field 'event'; expected XADD ... event '{...}'"
 
 
@@ -30,6 +32,7 @@ class Entry(NamedTuple):
     has_event  whether `parts` are fields `event`
     retry      its field `retry`: it comes out of the quarantine, if that can be read
     ignored    names of other fields
+    mark       its only field `mark`, if it is no event but the mark of a resync's run
     """
 
     id: str
@@ -39,6 +42,7 @@ class Entry(NamedTuple):
     has_event: bool = True
     retry: bytes | None = None
     ignored: tuple[bytes, ...] = ()
+    mark: Mark | None = None
 
     @property
     def header(self) -> RetryHeader | None:
@@ -53,6 +57,8 @@ def entry_of(entry_id: str, given: bytes | list[bytes]) -> Entry:
         return Entry(entry_id, int(ms), int(n), (given,))
     fields = list(zip(given[::2], given[1::2], strict=True))
     events = tuple(value for name, value in fields if name == EVENT)
+    if len(fields) == 1 and fields[0][0] == MARK and (mark := decode_mark(fields[0][1])) is not None:
+        return Entry(entry_id, int(ms), int(n), (), False, mark=mark)
     if not events:
         # One field alone is most likely a misspelled `event`: then a retry pushes what was meant.
         whole = fields[0][1] if len(fields) == 1 else b"\n".join(name + b" " + value for name, value in fields)

@@ -27,6 +27,9 @@ from workers.routing.routes import Judgement, Known, Routes, kept_bytes, restore
 from workers.routing.transfer import Transfer, Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workers.events.mark import Mark
     from workers.events.retry_header import RetryHeader
     from workers.events.sequence import Sequence
     from workers.lanes import Lanes
@@ -101,13 +104,15 @@ class Router:
         load = self._load(Position.from_text(reading.position), reading.position)
         entries = [entry_of(*each) for each in reading.entries]
         events = [[_read(entry, part) for part in range(len(entry.parts))] for entry in entries]
-        self._learn({event.segment.id for each in events for event in each if isinstance(event, Event)})
+        self._learn(_segments(entries, events))
         for entry, parts in zip(entries, events, strict=True):
             first, index = load.position.start_of(entry.id)
             for part in range(first, len(parts)):
                 event: Event | UnreadableEvent | int = deaths if deaths >= DEATHS_AT_MOST else parts[part]
                 load, deaths = self._put_part(load, entry, part, index, event), 0
                 index = 0
+            if entry.mark is not None:
+                self._put_mark(load, entry, entry.mark)
             self._tell_ignored(load, entry)
             load.finish(entry.id, len(parts))
             if load.is_full:
@@ -194,6 +199,13 @@ class Router:
             operation = Operation(sequence.ms, sequence.n, 0, event.kind, event.at_us, bodies[0], retry)
             load.add(Wanted(segment_id, known.segment.name, (integration,)), operation)
 
+    def _put_mark(self, load: Transfer, entry: Entry, mark: Mark) -> None:
+        """Puts the mark of a resync's run on the load; one that no run waits for goes nowhere (append.lua)."""
+        load.begin(place(load.sequence, entry.ms, entry.n, self._now_ms))
+        known = self._known.get(mark.segment) or self._routes.known(Segment(mark.segment))
+        if mark.integration in known.targets:
+            load.mark(Wanted(mark.segment, known.segment.name, (mark.integration,)), f"{mark.run} {mark.nonce}")
+
     @staticmethod
     def _tell_ignored(load: Transfer, entry: Entry) -> None:
         if entry.ignored:
@@ -227,6 +239,12 @@ def _operations(event: Event, sequence: Sequence) -> list[Operation]:
     if not event.kind.is_profile:
         return [Operation(ms, n, 0, event.kind, event.at_us, b"")]
     return [Operation(ms, n, index, event.kind, event.at_us, body) for index, _, body in event.profiles]
+
+
+def _segments(entries: Iterable[Entry], events: Iterable[Iterable[Event | UnreadableEvent]]) -> set[str]:
+    """The segments that something is said of."""
+    found = {event.segment.id for each in events for event in each if isinstance(event, Event)}
+    return found | {entry.mark.segment for entry in entries if entry.mark is not None}
 
 
 def _read(entry: Entry, part: int) -> Event | UnreadableEvent:

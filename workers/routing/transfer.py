@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.events.event import Kind
-from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation, pack
+from workers.lanes.chunks import MARK, MARK_INDEX, MAX_BYTES, MAX_OPERATIONS, Operation, pack
 from workers.lanes.messages import Move, Run
 from workers.lanes.store import BUDGET_BYTES
 from workers.outcomes import Quarantined, Record, Resolved, encode
@@ -49,6 +49,7 @@ class _Draft:
     bar: str = ""
     clear: str = ""
     kept: bool = False
+    mark: str = ""
 
     def packed(self) -> Run:
         return Run(
@@ -60,6 +61,7 @@ class _Draft:
             chunk=pack(self.wanted.name, self.operations),
             integrations=self.wanted.targets,
             kept=self.kept,
+            mark=self.mark,
         )
 
 
@@ -81,7 +83,7 @@ class Transfer:
         self._open: dict[str, _Draft] = {}
         self._segments: dict[str, bytes] = {}
         self._unwanted: dict[str, int] = {}
-        self._resync: list[tuple[str, str]] = []
+        self._resync: list[tuple[str, str, str]] = []
         self._records: list[bytes] = []
         self._quarantined = 0
         self._events = 0
@@ -132,6 +134,17 @@ class Transfer:
                 draft.clear = draft.bar
         self._operations += 1
 
+    def mark(self, wanted: Wanted, mark: str) -> None:
+        """The mark of a resync's run ("RUN NONCE"), which is one integration's and shares its chunk with nothing."""
+        ms, n, _ = self.sequence
+        draft = self._begin(wanted, kept=True)
+        draft.mark = mark
+        draft.operations.append(Operation(ms, n, MARK_INDEX, MARK, None, b""))
+        draft.bar = draft.operations[0].sequence
+        del self._open[wanted.segment]
+        self._takes(OPERATION_OVERHEAD)
+        self._operations += 1
+
     @staticmethod
     def _fits(draft: _Draft, wanted: Wanted, operation: Operation) -> bool:
         return (
@@ -161,7 +174,7 @@ class Transfer:
 
     def entered(self, integration: str, segment: str) -> None:
         """The segment came into the integration's scope with members it was never told of."""
-        self._resync.append((integration, segment))
+        self._resync.append((integration, segment, str(self.sequence)))
 
     def quarantine(self, record: Quarantined) -> None:
         """Something that cannot be delivered, kept with its reason."""

@@ -4,10 +4,11 @@
 -- ARGV  3 owner of the lease of the routing  4 lease ms  5 position read from  6 new position
 --       7 id of the last entry that is moved as a whole: the intake is trimmed up to it, and not beyond
 --       then runs: count, each: segment, operations, head ms, last barrier's sequence or '',
---                last clear's sequence or '', chunk, '1' if it must not be dropped, number of integrations, integrations
+--                last clear's sequence or '', chunk, '1' if it must not be dropped, 'RUN NONCE' if it is a run's mark or '',
+--                number of integrations, integrations
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
---       resync   count, each: integration, segment
+--       resync   count, each: integration, segment, sequence
 --       counters events, operations, fields ignored, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
 -- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
@@ -44,11 +45,12 @@ end
 local runs = {}
 for n = 1, take_number() do
   local run = { segment = take(), operations = take_number(), head = take_number(), bar = take(), clear = take(),
-    chunk = take(), kept = take() == '1', integrations = {} }
+    chunk = take(), kept = take() == '1', mark = take(), integrations = {} }
   for m = 1, take_number() do run.integrations[m] = take() end
   runs[n] = run
 end
-local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), take_pairs(take)
+local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), {}
+for n = 1, take_number() do resync[n] = { take(), take(), take() } end
 local events, operations_routed, ignored, quarantined = take_number(), take_number(), take_number(), take_number()
 
 local known = {}
@@ -104,8 +106,21 @@ local function is_dropped(integration, set, run)
   local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
   if backlog < set.max_backlog then return false end
   redis.call('HINCRBY', integration_key(integration), 'dropped', run.operations)
-  redis.call('SADD', ns .. ':resync:' .. integration, run.segment)
+  flag(integration, run.segment, chunk_last(run.chunk))
   return true
+end
+
+-- Anybody can push a mark, and one may come when its run is over: only the one that a run waits for is a barrier.
+local function is_awaited(mark, lane)
+  local id, nonce = string.match(mark, '^(%S+) (%S+)$')
+  return id and lane.mark == '' and redis.call('HGET', ns .. ':run:' .. id, 'nonce') == nonce
+end
+
+-- What the lane owes by now stands before it.
+local function put_mark(key, lane, run)
+  lane.mark, lane.before = run.bar, lane.count - run.operations
+  redis.call('HSET', key, 'mark', lane.mark, 'before', lane.before, 'run', string.match(run.mark, '^%S+'))
+  if lane.before == 0 and wake_reader(key) then ring() end
 end
 
 local function append(integration, run)
@@ -118,7 +133,7 @@ local function append(integration, run)
     changed[#changed + 1] = field
     changed[#changed + 1] = value
   end
-  if is_dropped(integration, set, run) then return end
+  if is_dropped(integration, set, run) or (run.mark ~= '' and not is_awaited(run.mark, lane)) then return end
   redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
   local backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
   note_backlog(integration, set, backlog)
@@ -138,9 +153,10 @@ local function append(integration, run)
     lane.retry = 0
     put('retry', 0)
     -- From here on it is told of every member.
-    redis.call('SREM', ns .. ':resync:' .. integration, segment)
+    unflag(integration, segment)
   end
   redis.call('HSET', key, unpack(changed))
+  if run.mark ~= '' then put_mark(key, lane, run) end
   note_long(integration, segment, key, lane, set)
   if not lane.owner then
     lower_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
@@ -168,10 +184,10 @@ for _, pair in ipairs(unwanted) do
 end
 for _, run in ipairs(runs) do
   if deleted[run.segment] then
-    for _, integration in ipairs(run.integrations) do redis.call('SREM', ns .. ':resync:' .. integration, run.segment) end
+    for _, integration in ipairs(run.integrations) do unflag(integration, run.segment) end
   end
 end
-for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
+for _, one in ipairs(resync) do flag(unpack(one)) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)
 redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
 if ignored > 0 then redis.call('HINCRBY', ns .. ':routed', 'ignored_fields', ignored) end

@@ -111,8 +111,15 @@ local function first_due(integration, set)
   for _ = 1, 100 do
     local found = redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, 1)[1]
     if not found then return nil end
-    if redis.call('HEXISTS', lane_key(integration, found), 'count') == 1 then return found end
-    redis.call('ZREM', set, found)
+    local at = redis.call('HMGET', lane_key(integration, found), 'count', 'mark', 'before')
+    if not at[1] then
+      redis.call('ZREM', set, found)
+    elseif at[2] and tonumber(at[3]) <= 0 then
+      redis.call('ZADD', set, now + WAITING_MS, found)
+      wake_reader(lane_key(integration, found))
+    else
+      return found
+    end
   end
 end
 

@@ -106,17 +106,21 @@ local function read_integration(integration)
   }
 end
 
+-- Where a lane holds a run's mark, what stands at or behind it is not handed out (rule 45): the sequence, or ''.
+local barrier = ''
+
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'mark', 'before' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
+  barrier = v[19] or ''
   return {
     owner = v[1], till = tonumber(v[2]) or 0, done = v[3] or '', count = tonumber(v[4]) or 0,
     head = tonumber(v[5]) or 0, bar = v[6] or '', clear = v[7] or '', to = v[8] or '',
     attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
-    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]),
+    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]), mark = barrier, before = tonumber(v[20]) or 0,
   }
 end
 
@@ -150,6 +154,7 @@ local function read_chunks(key, start, want, enough)
     local part = redis.call('LRANGE', key, index, index + window - 1)
     for i = 1, #part do
       local chunk = part[i]
+      if barrier ~= '' and chunk_first(chunk) >= barrier then return out, last end
       out[#out + 1] = chunk
       got = got + chunk_count(chunk)
       bytes = bytes + #chunk
@@ -230,7 +235,10 @@ end
 
 -- The clear that makes what is before it moot, if it would run: a revision may have taken its query away since it
 -- was appended, and then what it stood behind is owed after all (rule 14).
-local function clear_that_runs(lane, settings) return settings.clear and lane.clear or '' end
+local function clear_that_runs(lane, settings)
+  if lane.mark ~= '' and lane.clear > lane.mark then return '' end
+  return settings.clear and lane.clear or ''
+end
 
 -- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.
 local function hand_out_size(size) return math.max(size, 100) end

@@ -3,9 +3,18 @@
 -- Due (rule 8): a full lane, or one with a segment event inside, is due at once; another when its timeout
 -- since the first owed event has passed. A stream id of the future must not postpone that for ever, and nothing
 -- is due before its retry time.
-local function is_full(lane, size) return lane.count >= size or lane.bar > lane.done end
+--
+-- A run's mark is a barrier: what stands before it is due at once, and with nothing before it the lane waits for the
+-- run's reader, and is looked at again after a while, should nobody be there to bring its parts (rule 45).
+local WAITING_MS = 30000
+local function waits_at_mark(lane) return lane.mark ~= '' and lane.before <= 0 end
+local function is_full(lane, size)
+  if lane.mark ~= '' then return lane.before > 0 end
+  return lane.count >= size or lane.bar > lane.done
+end
 
 local function due_at(lane, size, timeout)
+  if waits_at_mark(lane) then return math.max(now + WAITING_MS, lane.retry) end
   local base = now
   if not is_full(lane, size) then base = math.min(lane.head, now) + timeout end
   return math.max(base, lane.retry)
@@ -89,4 +98,22 @@ end
 local function put_leased(integration, segment, till)
   redis.call('ZADD', full_key(integration), 'XX', till, segment)
   redis.call('ZADD', timed_key(integration), 'XX', till, segment)
+end
+
+-- A lane whose run's mark has come to its head is the reader's next business, and so is one whose parts run short.
+local function wake_reader(key)
+  local at = redis.call('HMGET', key, 'run', 'low')
+  if not at[1] then return false end
+  redis.call('ZADD', ns .. ':runs', now, at[1])
+  return true
+end
+
+-- A segment that needs a resync, and since which operation: only a run whose mark stands behind that takes it back.
+local function flag(integration, segment, sequence)
+  redis.call('SADD', ns .. ':resync:' .. integration, segment)
+  redis.call('HSET', ns .. ':flagged:' .. integration, segment, sequence)
+end
+local function unflag(integration, segment)
+  redis.call('SREM', ns .. ':resync:' .. integration, segment)
+  redis.call('HDEL', ns .. ':flagged:' .. integration, segment)
 end

@@ -51,6 +51,7 @@ local function trim()
   if next_ms ~= '' then lane.head = tonumber(next_ms) end
   lane.head = math.min(lane.head, now)
   lane.count = lane.count - operations
+  lane.before = math.max(0, lane.before - operations)
   lane.done = settled
   lane.retry = 0
   note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', -operations))
@@ -165,6 +166,10 @@ local function keep_lane()
   if lane.bar <= settled then
     redis.call('HDEL', key, 'bar')
     lane.bar = ''
+  end
+  if lane.mark ~= '' then
+    redis.call('HSET', key, 'before', lane.before)
+    if lane.before <= (tonumber(redis.call('HGET', key, 'low')) or 0) and wake_reader(key) then ring() end
   end
 end
 

@@ -83,6 +83,19 @@ if redis.call('XLEN', ns .. ':outcomes') > 0
   wake_one('upkeep')
 end
 
+-- Runs that are due for a look, and, while fewer are open than may be, those that wait to begin (rule 45).
+local OPEN_RUNS = 8
+local function runs_in(key)
+  local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+  if not first then return false end
+  if tonumber(first) <= now then return true end
+  sooner(math.min(tonumber(first), now + longest))
+  return false
+end
+local due_runs = runs_in(ns .. ':runs')
+if not due_runs and redis.call('ZCARD', ns .. ':runs') < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
+if due_runs then wake_one('resync') end
+
 -- The number of a connector's due lanes, at most as many as could be served; the next one's time counts as well. Looks
 -- at no more integrations than that, and some whose place is put right.
 local LOOKS_BESIDE = 16

@@ -1,0 +1,192 @@
+-- Runs: what makes a target equal to the platform again, one lane each (rules 45 to 49, workers/resync/).
+--
+-- run:ID is a run's hash; runs:of names a lane's run; runs:waiting has those that have not begun, by when they may, and
+-- runs those that have, by when they are looked at next.
+--
+-- ARGV  3 'ask'   4 integration  5 segment  6 who  7 'resync' or 'verify'  then fields and values
+--         Returns {id, '1' if it is a new one}: a second request of the same is the same request.
+--       3 'cancel'  4 id  5 who: the run's reader does it. Returns 1, or 0 if it is over.
+--       All others are the reader's: 4 id  5 owner of its lease  6 ms until the next look, or ''
+--         7 number of fields, these and their values; then
+--       'look'   nothing more
+--       'mark'   the mark for the intake
+--       'part'   chunks, which stand before the mark from now on
+--       'leave'  sequence before which the quarantine's entries are superseded, or '': the lane goes on behind the mark
+--       'end'    seconds that the run is remembered; sequence up to which the segment's flag is taken back, or '';
+--                '1' to flag it; record for the outcomes stream, or ''
+--         Return {'ok'}, {'lost'} if another reads by now, {'over'} if the run is not open, {'busy'} while somebody
+--         delivers what stands before the mark, {'gone'} if the lane has no mark of this run.
+
+local what, runs, waiting, of = ARGV[3], ns .. ':runs', ns .. ':runs:waiting', ns .. ':runs:of'
+local function run_key(id) return ns .. ':run:' .. id end
+local function lane_of(id)
+  local v = redis.call('HMGET', run_key(id), 'integration', 'segment', 'state')
+  return v[1], v[2], v[3]
+end
+
+local function ask()
+  local integration, segment, by, kind = unpack(ARGV, 4, 7)
+  local lane = integration .. ':' .. segment
+  local id = redis.call('HGET', of, lane)
+  if id and redis.call('EXISTS', run_key(id)) == 1 then return { id, '0' } end
+  id = tostring(redis.call('INCR', runs .. ':last'))
+  redis.call('HSET', run_key(id), 'id', id, 'integration', integration, 'segment', segment, 'by', by, 'kind', kind,
+    'asked', now, 'state', 'waiting', unpack(ARGV, 8))
+  redis.call('HSET', of, lane, id)
+  redis.call('ZADD', waiting, now, id)
+  ring()
+  return { id, '1' }
+end
+
+local function cancel(id, by)
+  local _, _, state = lane_of(id)
+  if not state or state == 'ended' then return 0 end
+  redis.call('HSET', run_key(id), 'cancelled', by)
+  redis.call('ZADD', redis.call('ZSCORE', waiting, id) and waiting or runs, now, id)
+  ring()
+  return 1
+end
+
+if what == 'ask' then return ask() end
+if what == 'cancel' then return cancel(ARGV[4], ARGV[5]) end
+
+local id, owner, next_ms = ARGV[4], ARGV[5], ARGV[6]
+local fields, rest = tonumber(ARGV[7]) * 2, {}
+for i = 8 + fields, #ARGV do rest[#rest + 1] = ARGV[i] end
+local integration, segment, state = lane_of(id)
+if redis.call('HGET', lease_key('resync'), 'owner') ~= owner then return { 'lost' } end
+if not state or state == 'ended' then
+  redis.call('ZREM', runs, id)
+  redis.call('ZREM', waiting, id)
+  return { 'over' }
+end
+local key, list = lane_key(integration, segment), chunks_key(integration, segment)
+local lane, set = read_lane(key), read_integration(integration)
+local mine = lane.mark ~= '' and redis.call('HGET', key, 'run') == id
+
+local function note()
+  if fields > 0 then redis.call('HSET', run_key(id), unpack(ARGV, 8, 7 + fields)) end
+  if next_ms ~= '' then
+    redis.call('ZADD', redis.call('ZSCORE', waiting, id) and waiting or runs, now + tonumber(next_ms), id)
+  end
+  return { 'ok' }
+end
+
+local function put_lane_due()
+  if not lane.owner then
+    put_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
+  end
+end
+
+local function count(operations)
+  lane.count = lane.count + operations
+  note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', operations))
+end
+
+local function mark()
+  redis.call('ZREM', waiting, id)
+  redis.call('ZADD', runs, now, id)
+  redis.call('XADD', ns .. ':events', '*', 'mark', rest[1])
+  ring()
+  return note()
+end
+
+-- The chunk that the mark is; what stands before it is little.
+local function chunk_of_mark()
+  local index = 0
+  while true do
+    local chunk = redis.call('LINDEX', list, index)
+    if not chunk or chunk_first(chunk) >= lane.mark then return chunk end
+    index = index + 1
+  end
+end
+
+-- With no more than that left before its mark, the reader is to bring more.
+local LOW = 5000
+local function part()
+  if not mine then return { 'gone' } end
+  local pivot, operations = chunk_of_mark(), 0
+  if not pivot then return { 'gone' } end
+  for _, chunk in ipairs(rest) do
+    redis.call('LINSERT', list, 'BEFORE', pivot, chunk)
+    operations = operations + chunk_count(chunk)
+  end
+  if lane.before == 0 then lane.head = now end
+  lane.before = lane.before + operations
+  count(operations)
+  redis.call('HSET', key, 'before', lane.before, 'count', lane.count, 'head', lane.head, 'low', LOW)
+  put_lane_due()
+  return note()
+end
+
+-- What was refused before the run began says nothing any more: the run has told what is so now (rule 48). A segment's
+-- name and end are no members.
+local function supersede(sequence)
+  local open = open_key(integration, segment)
+  local all, gone = redis.call('HGETALL', open), {}
+  for i = 1, #all, 2 do
+    if all[i] ~= 'segment' and entry_since(all[i + 1]) < sequence then gone[#gone + 1] = all[i] end
+  end
+  for i = 1, #gone, 1000 do redis.call('HDEL', open, unpack(gone, i, math.min(i + 999, #gone))) end
+  local cleared = ns .. ':cleared:' .. integration
+  if (redis.call('HGET', cleared, segment) or '') < sequence then redis.call('HSET', cleared, segment, sequence) end
+  redis.call('XADD', ns .. ':outcomes', '*', 'r', cmsgpack.pack({ 'cleared', integration, segment, sequence, now, 'resync' }))
+end
+
+local function empty()
+  redis.call('DEL', key, list)
+  redis.call('ZREM', full_key(integration), segment)
+  redis.call('ZREM', timed_key(integration), segment)
+end
+
+local function take_mark_out()
+  redis.call('LPOP', list)
+  count(-1)
+  local left = lane.mark
+  redis.call('HDEL', key, 'mark', 'before', 'run', 'low')
+  lane.mark, lane.before, barrier = '', 0, ''
+  if lane.count <= 0 then return empty() end
+  if lane.bar == left then
+    redis.call('HDEL', key, 'bar')
+    lane.bar = ''
+  end
+  -- Nothing that is still owed was ever handed out: the mark was a barrier.
+  redis.call('HDEL', key, 'off', 'to', 'attempts', 'starts')
+  lane.head = math.min(now, tonumber(string.sub(chunk_first(redis.call('LINDEX', list, 0)), 1, 13)))
+  redis.call('HSET', key, 'count', lane.count, 'head', lane.head)
+  put_lane_due()
+end
+
+local function leave()
+  if not mine then return note() end
+  if lane.before > 0 or lane.owner then return { 'busy' } end
+  local chunk = redis.call('LINDEX', list, 0)
+  if not chunk or chunk_first(chunk) ~= lane.mark then return { 'gone' } end
+  if rest[1] ~= '' then supersede(rest[1]) end
+  take_mark_out()
+  return note()
+end
+
+local function finish()
+  note()
+  redis.call('HSET', run_key(id), 'state', 'ended', 'ended', now)
+  redis.call('EXPIRE', run_key(id), rest[1])
+  redis.call('HDEL', of, integration .. ':' .. segment)
+  redis.call('ZREM', runs, id)
+  redis.call('ZREM', waiting, id)
+  local flagged = redis.call('HGET', ns .. ':flagged:' .. integration, segment) or ''
+  if rest[3] == '1' then
+    flag(integration, segment, lane.done)
+  elseif rest[2] ~= '' and flagged < rest[2] then
+    unflag(integration, segment)
+  end
+  if rest[4] ~= '' then redis.call('XADD', ns .. ':outcomes', '*', 'r', rest[4]) end
+  return { 'ok' }
+end
+
+if what == 'look' then return note() end
+if what == 'mark' then return mark() end
+if what == 'part' then return part() end
+if what == 'leave' then return leave() end
+assert(what == 'end', 'run: ' .. what)
+return finish()
