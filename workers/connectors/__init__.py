@@ -9,6 +9,7 @@ from workers.connectors.sql.vendors import VENDORS, vendor_of
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.sql.connector import SqlConnector
+    from workers.connectors.sql.listing import Lister
 
 DIALECTS = tuple(VENDORS)
 
@@ -23,3 +24,8 @@ def connect(target: Target) -> SqlConnector:
     from workers.connectors.sql.connector import SqlConnector  # noqa: PLC0415
 
     return SqlConnector(target, lambda: vendor.link(target), lambda: vendor.examine(target))
+
+
+def open_lister(target: Target) -> Lister:
+    """A session that reads many rows of a target and changes nothing. Raises only TargetError."""
+    return vendor_of(target.dialect).lister(target)

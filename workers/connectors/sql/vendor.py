@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class Vendor:
     options         parameters that may follow a URL's question mark, with the values they may have; () for any
     link            a new link, set up and asserted; raises only TargetError
     examine         a session that the target can be asked about in; raises only TargetError
+    lister          a session that reads rows, many of them, and changes nothing; raises only TargetError
     what_stays      why a rollback would not undo some statements, "" where it would; raises only TargetError
     position        `exactly_once`'s table
     traits         how `check` reads queries
@@ -107,6 +109,7 @@ class Vendor:
     options: Mapping[str, tuple[str, ...]]
     link: Callable[[Target], Link]
     examine: Callable[[Target], Examined]
+    lister: Callable[[Target], Lister]
     position: PositionTable
     traits: Traits
     preset: Preset

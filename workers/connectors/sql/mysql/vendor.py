@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 SWITCH = ("true", "false")
 OPTIONS = {
@@ -44,6 +45,12 @@ def _what_stays(target: Target, statements: Iterable[str]) -> str:
     return what_would_stay(target, statements)
 
 
+def _lister(target: Target) -> Lister:
+    from workers.connectors.sql.mysql.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
+
+
 MYSQL = Vendor(
     name="MySQL",
     scheme="mysql",
@@ -52,6 +59,7 @@ MYSQL = Vendor(
     options=OPTIONS,
     link=_link,
     examine=_examine,
+    lister=_lister,
     what_stays=_what_stays,
     position=PositionTable(
         create="CREATE TABLE segsync_position (lane char(32) CHARACTER SET ascii COLLATE ascii_bin PRIMARY KEY,"

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 OPTIONS = {
     "host": (),
@@ -39,6 +40,12 @@ def _examine(target: Target) -> Examined:
     return PostgresqlExamined(target)
 
 
+def _lister(target: Target) -> Lister:
+    from workers.connectors.sql.postgresql.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
+
+
 POSTGRESQL = Vendor(
     name="PostgreSQL",
     scheme="postgresql",
@@ -47,6 +54,7 @@ POSTGRESQL = Vendor(
     options=OPTIONS,
     link=_link,
     examine=_examine,
+    lister=_lister,
     position=PositionTable(
         create="CREATE TABLE segsync_position (lane char(32) PRIMARY KEY, integration varchar(63) NOT NULL,"
         " position varchar(27) NOT NULL)",

@@ -81,7 +81,7 @@ class SqliteLink(Link):
 
     def judge(self, error: Exception, phase: Phase) -> TargetError:
         """As `Link.judge`."""
-        return _judge(error, phase)
+        return judged(error, phase)
 
     @property
     def lost(self) -> bool:
@@ -112,7 +112,7 @@ class SqliteLink(Link):
 
 def connect(target: Target) -> SqliteLink:
     """A new link, set up. Raises only TargetError: HOLD for the CONNECTOR, or RETRY. Never makes the file."""
-    path = _path(target)
+    path = path_of(target)
     connection = None
     try:
         connection = sqlite3.connect(
@@ -128,10 +128,11 @@ def connect(target: Target) -> SqliteLink:
             connection.close()
         if isinstance(error, TargetError):
             raise
-        raise _judge(error, Phase.CONNECT) from None
+        raise judged(error, Phase.CONNECT) from None
 
 
-def _path(target: Target) -> Path:
+def path_of(target: Target) -> Path:
+    """The file that a target is; TargetError (HOLD, CONNECTOR) where its URL names none."""
     place = address(target, OPTIONS)
     if place.host or not place.database or place.database == ":memory:":
         reason = f"the URL of connector {target.key!r} names no file; expected sqlite:///path or sqlite:////path"
@@ -147,7 +148,8 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _judge(error: Exception, phase: Phase) -> TargetError:
+def judged(error: Exception, phase: Phase) -> TargetError:
+    """Whatever Python's module raises, judged."""
     detail = f"{type(error).__name__}: {error}"
     if isinstance(error, UnicodeEncodeError):
         text = "a value holds half a surrogate pair, which is no character"

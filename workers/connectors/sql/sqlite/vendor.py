@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 OPTIONS: dict[str, tuple[str, ...]] = {}
 
@@ -27,6 +28,12 @@ def _examine(target: Target) -> Examined:
     return SqliteExamined(target)
 
 
+def _lister(target: Target) -> Lister:
+    from workers.connectors.sql.sqlite.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
+
+
 SQLITE = Vendor(
     name="SQLite",
     scheme="sqlite",
@@ -35,6 +42,7 @@ SQLITE = Vendor(
     options=OPTIONS,
     link=_link,
     examine=_examine,
+    lister=_lister,
     position=PositionTable(
         create="CREATE TABLE segsync_position (lane text PRIMARY KEY, integration text NOT NULL,"
         " position text NOT NULL)",

@@ -1,0 +1,48 @@
+"""Reading many rows of a SQLite file: opened read-only, so that nothing of it is changed, nor its journal's mode."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.link import without_nul
+from workers.connectors.sql.listing import PAGE, judging, no_rows, paged
+from workers.connectors.sql.sqlite.link import judged, path_of
+from workers.errors import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.connectors.contract import Target
+    from workers.connectors.sql.listing import Page
+
+
+class SqliteLister:
+    """`listing.Lister` on a SQLite file."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def pages(self, statement: str) -> Iterator[Page]:
+        """As `Lister.pages`."""
+        with judging(judged, Phase.EXECUTE):
+            cursor = self._connection.execute(without_nul("sqlite", statement))
+            if cursor.description is None:
+                raise no_rows("sqlite")
+            yield from paged([column[0] for column in cursor.description], lambda: cursor.fetchmany(PAGE))
+
+    def close(self) -> None:
+        """As `Lister.close`."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def open_lister(target: Target) -> SqliteLister:
+    """A new session. Raises only TargetError."""
+    path = path_of(target)
+    with judging(judged, Phase.CONNECT):
+        place = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(place, uri=True, timeout=target.statement_timeout, isolation_level=None)
+        connection.execute("PRAGMA query_only = 1")
+        return SqliteLister(connection)
