@@ -111,6 +111,7 @@ class Integration:
     ordering       what may pass what within a batch
     max_backlog    operations; None means no limit of its own
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
+    members        lists the keys that a segment has in the target, for resyncs; None where there is no such query
     digest         of what a delivery's statements depend on: queries, key, mode
     """
 
@@ -131,6 +132,7 @@ class Integration:
     max_backlog: int | None = None
     when_full: WhenFull = "block"
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
+    members: Query | None = field(default=None, hash=False)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

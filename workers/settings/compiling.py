@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from workers.errors import Mistake
 from workers.templates import Query, QueryKind, TemplateErrors, compile_query
 from workers.templates.capacity import capacity
 from workers.templates.scope import parse_path, path_text
@@ -12,10 +14,12 @@ from workers.templates.scope import parse_path, path_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.errors import Mistake
     from workers.settings.table import TomlTable
 
 MANDATORY = (QueryKind.ADD, QueryKind.REMOVE)
+MEMBERS = "members"
+"""The query that answers no event: it lists the rows that a segment has in the target."""
+_SELECT = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
 _MEANT = {
     "delete": "'remove' (profiles left the segment) or 'segment_delete' (the segment was deleted)",
     "insert": "'add'",
@@ -32,8 +36,14 @@ def read_sources(table: TomlTable) -> dict[QueryKind, str]:
     found = {kind: queries.optional_text(kind.value, 'a query, or { file = "…" }') for kind in QueryKind}
     for kind in MANDATORY:
         queries.missing(kind.value, "a query, since add and remove are mandatory")
+    queries.take(MEMBERS)
     queries.close({name: f"unknown key; did you mean {names}?" for name, names in _MEANT.items()})
     return {kind: text for kind, text in found.items() if text}
+
+
+def read_members(table: TomlTable) -> str | None:
+    """The text of `members` among the queries, which lists a segment's rows; None where it is left out."""
+    return table.table("queries").optional_text(MEMBERS, 'a SELECT of the key\'s columns, or { file = "…" }')
 
 
 def read_key(table: TomlTable) -> Key:
@@ -134,6 +144,17 @@ class Draft:
         for kind, query in compiled.items():
             compiler.warn_of(query, self._where(kind))
         return compiled, key
+
+    def compile_members(self, compiler: Compiler, text: str) -> Query | None:
+        """`members`, in which the segment's id is known and nothing else; None with its mistakes noted."""
+        where = self.table.at(f"queries.{MEMBERS}")
+        compiled = compiler.query(text, where, QueryKind.CLEAR, replace(self.mode, batched=False))
+        if compiled is not None and not _SELECT.match(text):
+            compiler.mistakes.append(
+                Mistake(where, "is no SELECT; expected one that gives the key's columns, in order")
+            )
+            return None
+        return compiled
 
     def check_size(self, size: int) -> None:
         """Notes a batch size that the database cannot take in one of the queries."""

@@ -16,7 +16,7 @@ from workers.integrations import (
     WhenFull,
     safe_ordering,
 )
-from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_sources
+from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_members, read_sources
 from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
 from workers.settings.spelling import nearest, show
 
@@ -64,7 +64,7 @@ def _read(
 ) -> Integration | None:
     batch = _batch(table, compiler.warnings)
     connector = _connector(table, connectors)
-    sources, declared = read_sources(table), read_key(table)
+    sources, declared, listed = read_sources(table), read_key(table), read_members(table)
     scope = _scope(table, default_database)
     name, description = table.optional_text("name"), _description(table)
     active = table.flag("active", default=True)
@@ -78,6 +78,7 @@ def _read(
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
     draft.check_size(batch.batch_size)
+    members = draft.compile_members(compiler, listed) if listed else None
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(
@@ -90,6 +91,7 @@ def _read(
         description=description,
         active=active,
         ordering=ordering or safe_ordering(queries),
+        members=members,
         **batch._asdict(),
         **limits._asdict(),
     )

@@ -17,6 +17,7 @@ from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
 from workers.settings.query_sets import write_out
 from workers.settings.source import LOCAL, SettingsSource, open_source
+from workers.settings.sources import SourceSettings, read_sources_of
 from workers.settings.table import TomlTable
 from workers.settings.urls import split, with_password
 
@@ -48,6 +49,7 @@ class Settings:
     max_intake        events that may wait in the intake; None: as many as Redis holds
     warnings          what is not wrong and deserves a word
     digest            SHA-256 of `published()`, in hexadecimal: equal for equal configurations
+    sources           where segments can be read from, by profile database
     """
 
     local: LocalSettings
@@ -58,6 +60,7 @@ class Settings:
     integrations: Mapping[str, Integration]
     warnings: list[Mistake]
     digest: str
+    sources: Mapping[str, SourceSettings]
     _published: str = field(repr=False)
 
     def published(self) -> str:
@@ -69,11 +72,12 @@ class Settings:
         return self._published
 
     def check_secrets(self, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
-        """What `resolve` of the connectors would miss in this environment."""
+        """What `resolve` of the connectors and sources would miss in this environment."""
         missing: list[Mistake] = []
-        for connector in self.connectors.values():
+        places: list[ConnectorSettings | SourceSettings] = [*self.connectors.values(), *self.sources.values()]
+        for place in places:
             try:
-                connector.resolve(environ)
+                place.resolve(environ)
             except SettingsError as error:
                 missing += error.mistakes
         return missing
@@ -123,6 +127,7 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     connectors = read_connectors(table, source.folder)
     compiler = Compiler(source.mistakes, source.warnings)
     integrations = read_integrations(table, connectors, default_database, compiler)
+    sources = read_sources_of(table, source.folder, compiler)
     for key in (*LOCAL, "include", "query_sets"):
         table.take(key)
     table.close(_RESERVED)
@@ -141,6 +146,7 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
         integrations,
         warnings,
         digest,
+        sources,
         _published=published,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.settings.compiling import MEMBERS
 from workers.settings.files import FileError, read_text
 from workers.settings.spelling import nearest, show
 from workers.settings.table import UNKNOWN, TomlTable
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from workers.settings.includes import Folders
     from workers.settings.source import SettingsSource
 
-QUERIES = tuple(map(str, QueryKind))
+QUERIES = (*map(str, QueryKind), MEMBERS)
 
 Holder = dict[str, object]
 

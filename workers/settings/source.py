@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 DEFAULT_FILE = "segsync.toml"
 LOCAL = ("namespace", "redis", "broker")
 """What each process reads from its own file, and nobody publishes."""
-SHARED = ("connectors", "integrations", "query_sets")
+SHARED = ("connectors", "integrations", "query_sets", "sources")
 """What included files may define."""
 SECRETS = frozenset({"url", "password", "password_file"})
-"""In [connectors.*] and [ledger]: published as written, filled in by the process that needs them."""
+"""In [connectors.*], [sources.*] and [ledger]: published as written, filled in by the process that needs them."""
 
 KeyPath = tuple[str, ...]
 
@@ -97,6 +97,8 @@ def _is_query(path: KeyPath) -> bool:
     match path:
         case ("integrations", _, "queries", _):
             return True
+        case ("sources", _, kind):
+            return kind in {"members", "fresh"}
         case ("query_sets", _, kind):
             return kind != "key"
         case _:
@@ -104,7 +106,7 @@ def _is_query(path: KeyPath) -> bool:
 
 
 def _is_secret(path: KeyPath) -> bool:
-    depth = {"connectors": 2, "ledger": 1}.get(path[0])
+    depth = {"connectors": 2, "sources": 2, "ledger": 1}.get(path[0])
     return depth is not None and any(name.partition("[")[0] in SECRETS for name in path[depth:])
 
 

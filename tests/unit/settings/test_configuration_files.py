@@ -185,7 +185,7 @@ def test_mistakes_in_included_files_name_the_file(tmp_path: Path) -> None:
         "include (teams/local.toml): belongs into segsync.toml",
         "ledger (teams/local.toml): belongs into segsync.toml",
         "namespace (teams/local.toml): belongs into segsync.toml",
-        "nonsense (teams/local.toml): unknown key; expected one of connectors, integrations, query_sets",
+        "nonsense (teams/local.toml): unknown key; expected one of connectors, integrations, query_sets, sources",
         "connectors (teams/wrong.toml): is an integer; expected a table",
         "integrations.vip.batch.size (teams/crm.toml): is missing; expected an integer from 1 to 10000",
     ]

@@ -1,0 +1,127 @@
+"""[sources.*]: where a profile database's segments can be read from, for resyncs.
+
+[sources.main]
+url = "postgresql://reader@platform-db/profiles"
+password = "${SOURCE_PASSWORD}"
+first = 0
+members = '''SELECT p.id AS _id, p.email FROM membership m JOIN profile p ON p.id = m.profile_id
+WHERE m.segment_id = {segment_id} AND p.id > {after} ORDER BY p.id LIMIT {limit}'''
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.connectors.contract import Target
+from workers.errors import Mistake
+from workers.settings.compiling import Compiler, Mode
+from workers.settings.database_url import DatabaseAddress, read_address
+from workers.settings.spelling import kind_of, show
+from workers.templates import QueryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from workers.settings.table import TomlTable
+    from workers.templates import Query
+
+ROWS = 5_000
+"""Rows of a page, which `{limit}` stands for, where the file says nothing."""
+MOST_ROWS = 100_000
+"""Rows of a page at the most: they are in memory at once."""
+DELAY = 2.0
+"""Seconds that a source is given to have what was pushed, where nothing is said of how fresh it is."""
+LONGEST_DELAY = 3_600.0
+"""Seconds: a source that needs longer is no picture of the platform."""
+
+_AFTER = re.compile(r"\{\s*after\s*\}")
+_LIMIT = re.compile(r"\{\s*limit\s*\}")
+_ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """One profile database that can be read.
+
+    key      its name, as in a scope's `database`
+    members  gives the members of a segment; in pages, where it names `{after}`
+    first    what `{after}` is on the first page; None where all members come in one statement
+    rows     rows of a page
+    fresh    how old the source's data is, as a number of seconds or an interval; "" where nothing tells
+    delay    seconds after which the source surely has what was pushed, where `fresh` is ""
+    """
+
+    key: str
+    address: DatabaseAddress
+    members: Query = field(hash=False)
+    first: int | str | None
+    rows: int
+    fresh: str
+    delay: float
+
+    def resolve(self, environ: Mapping[str, str] = os.environ) -> Target:
+        """Where to connect, secrets filled in; SettingsError with all that is missing, showing no value."""
+        url, password = self.address.resolve(environ)
+        return Target(self.key, self.address.dialect, url, password, session_name=f"segsync:source:{self.key}")
+
+
+def read_sources_of(document: TomlTable, folder: Path, compiler: Compiler) -> dict[str, SourceSettings]:
+    """Every source, by the database it is; one that cannot be used is left out, its mistakes noted."""
+    found = {}
+    for key, table in document.tables("sources"):
+        source = _read(key, table, folder, compiler)
+        if source:
+            found[key] = source
+    return found
+
+
+def _read(key: str, table: TomlTable, folder: Path, compiler: Compiler) -> SourceSettings | None:
+    address = read_address(table, folder, fixed=True)
+    text = table.text("members", "a SELECT that gives a segment's profiles, one column for each field")
+    first = _first(table, paged=_AFTER.search(text) is not None)
+    rows = table.whole("rows", ROWS, 1, MOST_ROWS)
+    delay = table.seconds("delay", DELAY, 0.0, LONGEST_DELAY)
+    fresh = table.optional_text("fresh", "a SELECT that tells how old the data is") or ""
+    table.close()
+    members = _members(table, text, rows, address.dialect, compiler) if text and address.dialect else None
+    if members is None:
+        return None
+    return SourceSettings(key, address, members, first, rows, fresh, delay)
+
+
+def _first(table: TomlTable, *, paged: bool) -> int | str | None:
+    value = table.take("first")
+    expected = 'what `{after}` is before the first `_id`: 0 where they are positive numbers, "" where they are texts'
+    if value is None:
+        if paged:
+            table.missing("first", expected)
+        return None
+    if not paged:
+        table.wrong("first", "means nothing without `{after}` in members; leave it out, or page by it")
+    if isinstance(value, str) or type(value) is int:
+        return value
+    table.wrong("first", f"{show(value)} is {kind_of(value)}; expected {expected}")
+    return None
+
+
+def _members(table: TomlTable, text: str, rows: int, dialect: str, compiler: Compiler) -> Query | None:
+    where, before = table.at("members"), len(compiler.mistakes)
+
+    def wrong(what: str) -> None:
+        compiler.mistakes.append(Mistake(where, what))
+
+    if bool(_AFTER.search(text)) != bool(_LIMIT.search(text)):
+        wrong("has only one of {after} and {limit}; expected both, or none of them")
+    elif _AFTER.search(text) and not _ORDER.search(text):
+        wrong("pages by {after} and has no ORDER BY; expected it to order by the column that is `_id`")
+    plain = _LIMIT.sub(str(rows), _AFTER.sub("{lead.after}", text))
+    query = compiler.query(plain, where, QueryKind.REMOVE, Mode(dialect, "UTC", frozenset(), batched=False))
+    if query is not None and query.fields - {"after"}:
+        wrong(
+            "names a profile's field; expected {segment_id}, {after} and {limit} alone: it is what gives the profiles"
+        )
+    return query if len(compiler.mistakes) == before else None
