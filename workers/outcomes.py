@@ -141,7 +141,43 @@ class Cleared(msgspec.Struct, frozen=True, array_like=True, tag="cleared"):
     code: str = "clear"
 
 
-Record = Delivery | Quarantined | Resolved | Cleared
+class Resynced(msgspec.Struct, frozen=True, array_like=True, tag="resynced"):
+    """A run of a resync that is over.
+
+    run          its id, as people name it
+    kind         "resync" or "verify"
+    mode         "diff", "replace" or "resend"; "" where it did not come so far
+    by           who asked for it
+    members      that the source gave; rows that the target had
+    added        members told; removed: rows; kept: rows spelled otherwise, which stay
+    unusable     members without a usable key
+    quarantined  of what was told: went to the quarantine
+    outcome      "done", "needs confirmation", "failed", "cancelled", "equal" or "differs"
+    reason       our sentence
+    """
+
+    uid: str
+    run: str
+    integration: str
+    segment: str
+    kind: str
+    mode: str
+    by: str
+    asked_ms: int
+    ended_ms: int
+    members: int
+    rows: int
+    added: int
+    removed: int
+    kept: int
+    unusable: int
+    quarantined: int
+    outcome: str
+    reason: str = ""
+    code: str = ""
+
+
+Record = Delivery | Quarantined | Resolved | Cleared | Resynced
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)

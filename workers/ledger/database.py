@@ -20,9 +20,9 @@ from sqlalchemy.exc import OperationalError
 from workers.ledger.engine import engine_of, parse, place_of, with_password
 from workers.ledger.entry_states import apply_changes, purge
 from workers.ledger.errors import BUSY_TIMEOUT, LedgerError, code_of, told
-from workers.ledger.rows import delivery_row, quarantine_row, query_rows
-from workers.ledger.tables import VERSION_TABLE, deliveries, metadata, quarantine, queries
-from workers.outcomes import Delivery, Quarantined
+from workers.ledger.rows import delivery_row, quarantine_row, query_rows, resync_row
+from workers.ledger.tables import VERSION_TABLE, deliveries, metadata, quarantine, queries, resyncs
+from workers.outcomes import Delivery, Quarantined, Resynced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workers.ledger.rows import Row
     from workers.outcomes import Record
 
-SCHEMA: Final = "0003"
+SCHEMA: Final = "0004"
 """The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_E2
@@ -147,6 +147,7 @@ class Writer:
         with told(self._place), self._connection.begin():
             new = self._write_deliveries([record for record in records if isinstance(record, Delivery)])
             new += len(self._insert(quarantine, entries, quarantine.c.id))
+            new += len(self._insert(resyncs, [resync_row(r) for r in records if isinstance(r, Resynced)], resyncs.c.id))
             # After all entries: what becomes of one stands behind it in the stream.
             apply_changes(self._connection, records)
             return new

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from workers.ledger.tables import UNREADABLE
-from workers.outcomes import Delivery, Quarantined, QueryRun, Resolved
+from workers.outcomes import Delivery, Quarantined, QueryRun, Resolved, Resynced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,11 @@ def quarantine_row(record: Quarantined) -> Row:
     }
 
 
+def resync_row(record: Resynced) -> Row:
+    """The row of `resyncs` for a run that is over."""
+    return _row(record)
+
+
 def change_row(record: Resolved) -> Row:
     """What becomes of an entry: parameters of `entry_states`' UPDATE."""
     note = ": ".join(part for part in (record.code, record.reason) if part)
@@ -90,7 +95,7 @@ def _source(record: Quarantined) -> str:
     return "intake" if record.integration is None else "lane"
 
 
-def _row(record: Delivery | QueryRun | Quarantined) -> Row:
+def _row(record: Delivery | QueryRun | Quarantined | Resynced) -> Row:
     return {name: mend(getattr(record, name)) for name, mend in _MENDERS[type(record)]}
 
 
@@ -139,6 +144,8 @@ _SPECIAL: Final[dict[str, Callable[[Any], str | int | bytes | None]]] = {
     "uid": stored_uid,
     "started_ms": stored_moment,
     "at_ms": stored_moment,
+    "asked_ms": stored_moment,
+    "ended_ms": stored_moment,
     "event_us": _micros,
     "replaces": stored_uid,
     "profile": partial(stored_text, longest=1_000),
@@ -150,7 +157,7 @@ _MENDERS: Final = {
     record: [
         (field.name, _SPECIAL.get(field.name, _count if field.type is int else stored_text))
         for field in structs.fields(record)
-        if field.name != "queries"
+        if field.name != "queries" and (record is not Resynced or field.name != "code")
     ]
-    for record in (Delivery, QueryRun, Quarantined)
+    for record in (Delivery, QueryRun, Quarantined, Resynced)
 }

@@ -4,6 +4,7 @@
     queries      one row for each committed query of a delivery, or for `runs` of them
     quarantine   what could not be delivered: the only place that holds people's data
     purged       sums of what was deleted from the quarantine
+    resyncs      runs of resyncs that are over
     ledger_identity, ledger_installations  which ledger this is, and whose
 
 The schema is made by `workers/migrations`; a test keeps both alike.
@@ -125,6 +126,30 @@ class PurgedColumns(TypedColumns):
     many: Named[int] = Column(BigInteger)
 
 
+class ResyncColumns(TypedColumns):
+    """`outcomes.Resynced`, field for field, but its `code`, which it has none of."""
+
+    id: Named[int] = Column(SERIAL, primary_key=True)
+    uid: Named[str] = Column(Text, unique=True)
+    run: Named[str] = Column(Text)
+    integration: Named[str] = Column(Text)
+    segment: Named[str] = Column(Text)
+    kind: Named[str] = Column(Text)
+    mode: Named[str] = Column(Text)
+    by: Named[str] = Column(Text)
+    asked_ms: Named[int] = Column(BigInteger)
+    ended_ms: Named[int] = Column(BigInteger)
+    members: Named[int] = Column(BigInteger)
+    rows: Named[int] = Column(BigInteger)
+    added: Named[int] = Column(BigInteger)
+    removed: Named[int] = Column(BigInteger)
+    kept: Named[int] = Column(BigInteger)
+    unusable: Named[int] = Column(BigInteger)
+    quarantined: Named[int] = Column(BigInteger)
+    outcome: Named[str] = Column(Text)
+    reason: Named[str] = Column(Text)
+
+
 class IdentityColumns(TypedColumns):
     """The ledger's own id, random, in one row: what an installation knows it by."""
 
@@ -143,6 +168,7 @@ queries = Table("queries", metadata, QueryColumns)
 # AUTOINCREMENT: an id that was dropped never names another entry.
 quarantine = Table("quarantine", metadata, QuarantineColumns, sqlite_autoincrement=True)
 purged = Table("purged", metadata, PurgedColumns)
+resyncs = Table("resyncs", metadata, ResyncColumns)
 identity = Table("ledger_identity", metadata, IdentityColumns)
 installations = Table("ledger_installations", metadata, InstallationColumns)
 
@@ -163,6 +189,7 @@ Index("deliveries_failed", deliveries.c.started_ms, sqlite_where=FAILED, postgre
 Index("queries_started", queries.c.started_ms)
 Index("quarantine_at", quarantine.c.at_ms)
 Index("purged_at", purged.c.at_ms)
+Index("resyncs_ended", resyncs.c.ended_ms)
 Index("quarantine_open", quarantine.c.integration, quarantine.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
 Index(
     "quarantine_unresolved",
