@@ -69,8 +69,8 @@ beat_schedule = {
 }
 
 # Connectors' queues come with the applied configuration (workers/celery.py).
-task_queues = [Queue("route"), Queue("upkeep")]
+task_queues = [Queue("route"), Queue("upkeep"), Queue("resync")]
 task_default_queue = "upkeep"
 task_create_missing_queues = True
 
-imports = ("tasks.route", "tasks.deliver", "tasks.flush", "tasks.upkeep")
+imports = ("tasks.route", "tasks.deliver", "tasks.flush", "tasks.upkeep", "tasks.resync")

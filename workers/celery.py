@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 # As the command `segsync` ends (cli/exit_status.py).
 STATUS_WRONG_FILE = 2
 STATUS_OUT_OF_REACH = 3
-TASK_OF_QUEUE = {"route": "segsync.route", "upkeep": "segsync.upkeep"}
+TASK_OF_QUEUE = {"route": "segsync.route", "upkeep": "segsync.upkeep", "resync": "segsync.resync"}
 
 
 early = Early()
@@ -99,7 +99,7 @@ for variable, value in guards.FLOWER_DEFAULTS.items():
 def queues(process: Runtime) -> list[Queue]:
     """What a worker without -Q serves."""
     connectors = process.applied.settings.connectors
-    return [Queue("route"), Queue("upkeep"), *(Queue(f"deliver.{key}") for key in connectors)]
+    return [Queue("route"), Queue("upkeep"), Queue("resync"), *(Queue(f"deliver.{key}") for key in connectors)]
 
 
 GC_THRESHOLDS = (50_000, 20, 100)

@@ -29,6 +29,7 @@ from workers.ledger.errors import LedgerError
 from workers.ledger.ingest import Ingest, IngestReport
 from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
 from workers.quarantine.open_counts import OpenCounts
+from workers.resync.doors import read
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 from workers.settings import lacking, revision
@@ -244,6 +245,10 @@ class Runtime:
         report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
         self._room.after()
         return report
+
+    def resync(self, token: str, seconds: float) -> None:
+        """What is due of resyncs, for about so long; a source and a target are read to their ends all the same."""
+        self._following(lambda: read(self.lanes, self.leases, self.applied.settings, self._environ, token, seconds))
 
     def rescore(self, seconds: float) -> None:
         """Puts due times right after the clock or the settings have changed, for so long."""

@@ -57,7 +57,7 @@ def test_the_workers_serve_every_queue() -> None:
         if "-Q" in words:
             served |= set(words[words.index("-Q") + 1].split(","))
     connectors = load(EXAMPLE, example_environ()).connectors
-    assert served == {"route", "upkeep", *(f"deliver.{key}" for key in connectors)}
+    assert served == {"route", "upkeep", "resync", *(f"deliver.{key}" for key in connectors)}
 
 
 def test_the_commands_are_celerys_own() -> None:

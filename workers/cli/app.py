@@ -1,6 +1,6 @@
 """The command line on one page: each command's name, options and help, and the function behind it.
 
-The commands of `segsync quarantine` are in quarantine_app.py.
+The commands of `segsync quarantine` are in quarantine_app.py, `resync` and `verify` in resync_app.py.
 """
 
 # ruff: noqa: PLC0415 - a command's module is imported when it runs: SQLAlchemy, Celery and the compiler take up to a
@@ -14,6 +14,7 @@ import typer
 
 from workers.cli.options import Json, Key, OfKey, Since
 from workers.cli.quarantine_app import quarantine
+from workers.cli.resync_app import resyncs
 from workers.connectors.sql.vendors import VENDORS
 
 app = typer.Typer(
@@ -234,6 +235,9 @@ def drain() -> None:
     from workers.cli.commands import drain as command
 
     raise typer.Exit(command.run())
+
+
+app.registered_commands += resyncs.registered_commands
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from workers.delivery.turn import Failed, Lacking, NothingDue
 from workers.lanes.answers import first_of
 from workers.lanes.clock import redis_ms
-from workers.lanes.lease import ROUTE
+from workers.lanes.lease import RESYNC, ROUTE
 from workers.ledger.errors import LedgerError
 from workers.log import ROUTING_LOST, tell
 from workers.routing.router import RoutingLost
@@ -99,6 +99,8 @@ class _Drain:
             self._deliver(connector, wake)
         elif kind == "route":
             self._route(wake)
+        elif kind == RESYNC:
+            self.runtime.resync(wake.token, TURN_SECONDS)
         else:
             self._write_outcomes(TURN_SECONDS)
 
@@ -141,6 +143,8 @@ class _Drain:
         if redis.xlen(keys.events) and not self.runtime.lanes.rests(ROUTE):
             return True
         now = redis_ms(redis)
+        if first_of(redis, keys.runs, 1, up_to=now) and not self.runtime.lanes.rests(RESYNC):
+            return True
         found = _open_integrations(self.runtime, now, self.unserved)
         return any(self._set_is_due(integration, now) for integration in found)
 

@@ -57,7 +57,8 @@ def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, pat
     consumers  asks Celery's workers; may raise anything when the broker is out of reach; None does not ask
     patience   seconds for which it is asked again, while a pulse looks and a queue seems to be served by nobody
     """
-    names = ["route", "upkeep", *(f"deliver.{key}" for key in _used_connectors(redis, keys))]
+    reads = ["resync"] if redis.exists(keys.runs, keys.runs_waiting) else []
+    names = ["route", "upkeep", *reads, *(f"deliver.{key}" for key in _used_connectors(redis, keys))]
     if consumers is None:
         return Asked(queues=[QueueStatus(name, None) for name in names])
     pulse = looked_s(redis, keys, "pulse", redis_ms(redis))

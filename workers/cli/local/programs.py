@@ -25,8 +25,8 @@ def route_worker() -> Program:
 
 
 def upkeep_worker() -> Program:
-    """Upkeep by one process, and another for beat's sweep meanwhile."""
-    command = [*CELERY, "worker", "-Q", "upkeep", "-n", "upkeep@%h", "-c", "2", "-l", "INFO", *ALONE]
+    """Upkeep by one process, reading for resyncs by one, and another for beat's sweep meanwhile."""
+    command = [*CELERY, "worker", "-Q", "upkeep,resync", "-n", "upkeep@%h", "-c", "3", "-l", "INFO", *ALONE]
     return Program("upkeep worker", command)
 
 

@@ -115,8 +115,8 @@ def test_routing_shares_its_process_with_nothing_and_the_others_have_two_at_leas
     route, deliver = programs.route_worker().command, programs.deliver_worker(["erp", "crm"]).command
     upkeep = programs.upkeep_worker().command
     assert route[route.index("-Q") + 1] == "route"
-    assert upkeep[upkeep.index("-Q") + 1] == "upkeep"
-    assert upkeep[upkeep.index("-c") + 1] == "2"
+    assert upkeep[upkeep.index("-Q") + 1] == "upkeep,resync"
+    assert upkeep[upkeep.index("-c") + 1] == "3"
     assert deliver[deliver.index("-Q") + 1] == "deliver.crm,deliver.erp"
     assert deliver[deliver.index("-c") + 1] == "2"
     assert route[route.index("-n") + 1] != deliver[deliver.index("-n") + 1]

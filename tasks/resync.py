@@ -1,0 +1,15 @@
+"""Moves resyncs on: reads sources and targets, and brings what differs to the lanes."""
+
+from __future__ import annotations
+
+from workers.celery import app, runtime, wake_all
+
+SECONDS = 2.0
+"""What one wake-up may take, beside a source and a target that are read to their ends."""
+
+
+@app.task(name="segsync.resync")  # type: ignore[untyped-decorator]
+def resync(token: str, **_: object) -> None:
+    """One turn of the reader; `token` is its permit."""
+    runtime.resync(token, SECONDS)
+    wake_all("task")

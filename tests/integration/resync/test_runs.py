@@ -1,0 +1,306 @@
+"""Runs from a source to a target, on each database, in the test's own process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add, clear, remove
+from tests.integration.resync.platform import Platform
+from workers.lanes.runs import Runs
+from workers.resync import changing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+@pytest.mark.parametrize("paged", [True, False])
+def test_a_target_is_made_equal_to_the_platform(platform: Platform, *, paged: bool) -> None:
+    """With pages and without; other segments are none of its business."""
+    platform.configure(members=platform.paged if paged else platform.whole)
+    platform.has(7, "a", "b", "c", "it's", "déjà")
+    platform.has(8, "a")
+    platform.target_has(7, "b", "x")
+    platform.target_has(8, "y")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.why) == ("done", "")
+    assert platform.rows(7) == {"a", "b", "c", "it's", "déjà"}
+    assert platform.rows(8) == {"y"}
+    assert (run.members, run.rows, run.missing, run.strays, run.removed, run.added) == (5, 2, 4, 1, 1, 5)
+    assert platform.lane(7) == {}, "nothing is left of the mark"
+
+
+def test_live_events_before_and_behind_the_mark_end_as_they_came(platform: Platform) -> None:
+    """What stands before the mark is delivered before the source is read, and what stands behind it afterwards."""
+    platform.has(7, "a", "b")
+    platform.job.push(add(7, "gone"), add(7, "a"))
+    name = platform.ask(7, **ACCEPTED)
+    platform.turn()  # the mark is in the intake
+    platform.loses(7, "a")
+    platform.has(7, "late")
+    platform.job.push(remove(7, "a"), add(7, "late"))
+    assert platform.ends(name).outcome == "done"
+    assert platform.rows(7) == {"b", "late"}
+
+
+def test_what_the_source_lost_before_the_mark_goes_though_it_is_told_later(platform: Platform) -> None:
+    """A remove that the platform pushes after the reading finds its row gone already."""
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "b")
+    name = platform.ask(7, **ACCEPTED)
+    platform.loses(7, "a")
+    assert platform.ends(name).outcome == "done"
+    platform.job.push(remove(7, "a"), add(7, "a"), remove(7, "a"))
+    platform.job.drain()
+    assert platform.rows(7) == {"b"}
+
+
+def test_members_of_a_large_segment_are_told_in_slices_with_a_mark_each(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between them the lane goes on, and each slice is read behind its own mark."""
+    monkeypatch.setattr(changing, "SMALL", 2)
+    monkeypatch.setattr(changing, "SLICE_MS", -1)
+    platform.has(7, *"abcdefg")
+    platform.target_has(7, "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "adding")
+    assert platform.rows(7) == set(), "strays went first"
+    platform.loses(7, "g")
+    platform.has(7, "h")
+    platform.job.push(remove(7, "g"), add(7, "h"))
+    assert platform.ends(name).outcome == "done"
+    assert platform.rows(7) == set("abcdefh")
+    assert platform.run(name).added >= 7
+
+
+@pytest.mark.parametrize("state", ["marked", "removing", "adding"])
+def test_a_reader_that_died_is_gone_on_for_by_another(
+    platform: Platform, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another host, where nothing of what it had read is to be found."""
+    monkeypatch.setattr(changing, "AT_ONCE", 2)
+    platform.has(7, *"abcdefg")
+    platform.target_has(7, "u", "v", "w", "x", "y")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, state)
+    platform.other_host()
+    assert platform.ends(name).outcome == "done"
+    assert platform.rows(7) == set("abcdefg")
+
+
+def test_without_members_a_segment_is_cleared_first(platform: Platform) -> None:
+    platform.configure(members_query=None)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x", "a")
+    first = platform.resync(7)
+    assert first.outcome == "needs confirmation"
+    assert platform.rows(7) == {"x", "a"}
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.mode) == ("done", "replace")
+    assert platform.rows(7) == {"a", "b"}
+
+
+def test_without_members_and_clear_strays_stay(platform: Platform) -> None:
+    platform.configure(members_query=None, leave_out=("clear",))
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x")
+    run = platform.resync(7)
+    assert (run.outcome, run.mode) == ("done", "resend")
+    assert platform.rows(7) == {"a", "b", "x"}
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        (
+            "SELECT id AS _id, custom_id AS {q}CustomID{q} FROM membership WHERE segment_id = {{segment_id}} AND 1 = 0",
+            "no members",
+        ),
+        ("SELECT id AS _id FROM membership WHERE segment_id = {{segment_id}}", "no members"),
+        ("SELECT custom_id AS {q}CustomID{q} FROM membership WHERE segment_id = {{segment_id}}", "'_id'"),
+        ("SELECT id AS _id, custom_id AS {q}CustomID{q} FROM no_such_table WHERE segment_id = {{segment_id}}", "table"),
+    ],
+    ids=["empty", "no key", "no id", "no table"],
+)
+def test_a_source_that_is_wrong_removes_nothing_and_the_lane_goes_on(
+    platform: Platform, members: str, told: str
+) -> None:
+    quoted = "`" if platform.target.dialect == "mysql" else '"'
+    platform.configure(members=members.format(q=quoted))
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "b", "c")
+    run = platform.resync(7)
+    assert run.outcome in ("needs confirmation", "failed")
+    assert told in run.why
+    platform.job.push(add(7, "d"))
+    platform.job.drain()
+    assert platform.rows(7) == {"a", "b", "c", "d"}
+
+
+def test_a_listing_with_a_column_too_many_removes_nothing(platform: Platform) -> None:
+    platform.configure(members_query="SELECT segment_id, client_id FROM member WHERE segment_id = {segment_id}")
+    platform.has(7, "a")
+    platform.target_has(7, "a", "b")
+    run = platform.resync(7, **ACCEPTED)
+    assert run.outcome == "failed"
+    assert "gives 2 columns, and the key has 1" in run.why
+    assert platform.rows(7) == {"a", "b"}
+
+
+def test_a_source_without_its_where_adds_nothing(platform: Platform) -> None:
+    """All members of all segments, for one: that is another list."""
+    quoted = "`" if platform.target.dialect == "mysql" else '"'
+    platform.configure(members=f"SELECT id AS _id, custom_id AS {quoted}CustomID{quoted} FROM membership")
+    platform.has(7, "a")
+    platform.has(8, *"bcdefg")
+    platform.target_has(7, "a")
+    run = platform.resync(7)
+    assert run.outcome == "needs confirmation"
+    assert "6 members are missing in a target of 1 rows" in run.why
+    assert platform.rows(7) == {"a"}
+
+
+def test_confirmed_is_a_number_and_no_plan(platform: Platform) -> None:
+    """What has changed since then is judged anew."""
+    many = [f"k{number}" for number in range(40)]
+    platform.has(7, *many)
+    platform.target_has(7, *many, "x")
+    assert "first time" in platform.resync(7).why
+    platform.target_has(7, "z")
+    run = platform.resync(7, accept_removals=1)
+    assert run.outcome == "needs confirmation"
+    assert "2 rows would be removed, more than the 1 that were accepted" in run.why
+    platform.has(7, "x", "z")
+    assert platform.resync(7, accept_removals=1).outcome == "done"
+    assert platform.rows(7) == {*many, "x", "z"}
+
+
+def test_a_verification_tells_what_differs_and_changes_nothing(platform: Platform) -> None:
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "a", "x")
+    run = platform.resync(7, "verify")
+    assert (run.outcome, run.missing, run.strays) == ("differs", 2, 1)
+    assert platform.shown(run) == {"missing": ["b", "c"], "strays": ["x"]}
+    assert platform.rows(7) == {"a", "x"}
+
+
+def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform) -> None:
+    """It was on its way: committed on the platform, and pushed behind the first look's mark."""
+    platform.has(7, "a")
+    platform.target_has(7, "a", "x")
+    name = platform.ask(7, "verify")
+    platform.until_state(name, "marked")
+    platform.has(7, "b")
+    platform.job.push(add(7, "b"))
+    run = platform.ends(name)
+    assert (run.outcome, run.missing, run.strays, run.looks) == ("differs", 0, 1, 1)
+    assert platform.shown(run) == {"strays": ["x"]}
+
+
+def test_a_source_that_is_behind_is_waited_for(platform: Platform) -> None:
+    """A replica that was read too early would have its missing commits taken for removals."""
+    platform.has(7, "a")
+    platform.target.run("CREATE TABLE age (seconds int)", "INSERT INTO age VALUES (3600)")
+    platform.configure(extra='fresh = "SELECT seconds FROM age"')
+    name = platform.ask(7)
+    platform.until(name, lambda run: "does not have yet" in run.why)
+    platform.target.run("UPDATE age SET seconds = 0")
+    assert platform.ends(name).outcome == "done"
+    assert platform.rows(7) == {"a"}
+
+
+def test_members_without_a_key_are_counted(platform: Platform) -> None:
+    platform.has(7, "a", None, "b")
+    run = platform.resync(7)
+    assert (run.outcome, run.why, run.unusable, run.quarantined) == ("done", "", 1, 0)
+    assert platform.rows(7) == {"a", "b"}
+
+
+def test_what_was_refused_before_the_run_is_superseded_by_it(platform: Platform) -> None:
+    """An old add, retried later, would bring back who has left since; what is refused of the run itself stays."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    name = platform.ask(7)
+    redis.hset(keys.open("members", "7"), mapping={"old": f"entry {'0' * 27}", "new": f"entry {'9' * 27}"})
+    assert platform.ends(name).outcome == "done"
+    assert redis.hkeys(keys.open("members", "7")) == [b"new"]
+    assert redis.hget(f"{keys.namespace}:cleared:members", "7") == platform.run(name).first.encode()
+
+
+def test_a_flag_is_taken_back_by_a_run_that_began_after_it(platform: Platform) -> None:
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    for sequence, left in (("0" * 27, set()), ("9" * 27, {b"7"})):
+        redis.sadd(keys.resync("members"), "7")
+        redis.hset(keys.flagged("members"), "7", sequence)
+        assert platform.resync(7).outcome == "done"
+        assert redis.smembers(keys.resync("members")) == left
+
+
+def test_a_second_request_is_the_same_request(platform: Platform) -> None:
+    platform.has(7, "a")
+    first = platform.ask(7)
+    assert platform.ask(7) == first
+    platform.ends(first)
+    assert platform.ask(7) != first
+
+
+def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
+    platform.has(7, *"abc")
+    name = platform.ask(7)
+    platform.until_state(name, "marked")
+    assert Runs(platform.job.runtime.lanes).cancel(name, "me")
+    run = platform.ends(name)
+    assert (run.outcome, run.why) == ("cancelled", "by me")
+    platform.job.push(add(7, "z"), clear(7), add(7, "y"))
+    platform.job.drain()
+    assert platform.rows(7) == {"y"}
+
+
+def test_a_paused_integration_is_not_marked(platform: Platform) -> None:
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    redis.hset(keys.integration("members"), "paused", "1")
+    name = platform.ask(7)
+    platform.turn()
+    assert (platform.run(name).state, platform.run(name).why) == ("waiting", "members is paused")
+    assert redis.xlen(keys.events) == 0
+
+
+def test_a_configuration_that_changes_under_a_run_begins_it_anew(platform: Platform) -> None:
+    platform.has(7, *"abcdef")
+    platform.target_has(7, "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "adding")
+    platform.configure(members_query="SELECT client_id FROM member WHERE segment_id = {segment_id} ORDER BY 1")
+    run = platform.ends(name)
+    assert run.outcome == "done"
+    assert platform.rows(7) == set("abcdef")
+
+
+def test_a_table_that_repeats_a_key_gets_only_what_is_missing(platform: Platform) -> None:
+    platform.without_unique_key()
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "a")
+    run = platform.resync(7)
+    assert (run.outcome, run.repeated, run.added) == ("done", 1, 1)
+    assert platform.target.run("SELECT count(*) FROM member")[0][0] == 3
+
+
+def test_a_row_that_a_member_may_be_stays(platform: Platform) -> None:
+    platform.has(7, "Ann", *"bcdefghijkl")
+    platform.target_has(7, "ann", *"bcdefghijkl")
+    run = platform.resync(7, accept_removals=0)
+    assert (run.outcome, run.spelled, run.strays) == ("done", 1, 0)
+    assert "ann" in platform.rows(7), "where the target tells them apart it has both, and the run tells of it"

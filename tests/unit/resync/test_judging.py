@@ -1,0 +1,46 @@
+"""What a run may do by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workers.resync.judging import Accepted, Today, doubts
+from workers.resync.keys_on_disk import Difference
+
+NOTHING = Accepted()
+USUAL = Today()
+
+
+def found(**numbers: Any) -> Difference:
+    return Difference(Path(), **{"members": 100, "rows": 100, **numbers})
+
+
+@pytest.mark.parametrize(
+    ("difference", "today", "shared", "told"),
+    [
+        (found(), USUAL, "", ""),
+        (found(strays=10, missing=200), USUAL, "", ""),
+        (found(rows=0, missing=100), USUAL, "", ""),
+        (found(members=0), USUAL, "", "the source gives no members at all"),
+        (found(strays=11), USUAL, "", "11 of 100 rows would be removed, more than 10%"),
+        (found(strays=2), Today(rows=100, removed=19), "", "(with 19 of today)"),
+        (found(strays=1), Today(ever=False), "", "it is the first time"),
+        (found(strays=1), USUAL, "'other'", "'other' may keep rows in the same table"),
+        (found(missing=201), USUAL, "", "more than 2 times that"),
+        (found(spelled=2), USUAL, "", "2 of 100 rows are members' spelled otherwise"),
+    ],
+)
+def test_what_looks_like_a_mistake_needs_a_word(difference: Difference, today: Today, shared: str, told: str) -> None:
+    reasons = doubts(difference, NOTHING, today, shared=shared)
+    assert len(reasons) == bool(told)
+    assert told in "".join(reasons)
+
+
+def test_a_word_is_a_number() -> None:
+    many = found(members=0, strays=100, missing=500)
+    assert doubts(many, Accepted(100, 500), Today(ever=False), shared="'other'") == []
+    assert doubts(many, Accepted(99, 500), USUAL) == ["100 rows would be removed, more than the 99 that were accepted"]
+    assert doubts(many, Accepted(100, 499), USUAL) == ["500 members are missing, more than the 499 that were accepted"]

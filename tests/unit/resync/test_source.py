@@ -1,0 +1,121 @@
+"""Reading members: what is a list, and what is none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+
+from workers.connectors.sql.listing import Page
+from workers.errors import ErrorClass, TargetError
+from workers.resync.profiles import Shaper, UnfitSource, key_in, profile_of_key
+from workers.resync.source import MemberSource
+from workers.settings.database_url import DatabaseAddress
+from workers.settings.sources import SourceSettings
+from workers.templates import QueryKind, compile_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ADDRESS = DatabaseAddress("sources.main", Path(), "sqlite:///s.db", None, None, "sqlite")
+
+
+class Listing:
+    """Gives pages, one statement after the other, and then perhaps an error."""
+
+    def __init__(self, *statements: list[Any], error: TargetError | None = None) -> None:
+        self.statements = list(statements)
+        self.asked: list[str] = []
+        self.error = error
+        self.closed = 0
+
+    def pages(self, statement: str) -> Iterator[Page]:
+        self.asked.append(statement)
+        yield Page(("_id",), [(each,) for each in self.statements.pop(0)])
+        if self.error is not None:
+            raise self.error
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def source(listing: Listing, *, first: int | str | None = 0) -> MemberSource:
+    text = "SELECT id AS _id FROM m WHERE s = {segment_id}" + (" AND id > {lead.after}" if first is not None else "")
+    members = compile_query(text, dialect="sqlite", kind=QueryKind.REMOVE, batch=False)
+    settings = SourceSettings("main", ADDRESS, members, first, 2, "SELECT age", 0.0)
+    return MemberSource(settings, "7", lambda: listing)
+
+
+def ids(found: MemberSource, after: int | str | None = None) -> list[int | str]:
+    return [each for page in found.members(after) for each in page.ids]
+
+
+def test_pages_are_read_until_one_is_not_full() -> None:
+    listing = Listing([1, 2], [3, 4], [])
+    assert ids(source(listing)) == [1, 2, 3, 4]
+    assert [asked[-1] for asked in listing.asked] == ["0", "2", "4"]
+    assert listing.closed == 1
+
+
+def test_a_reading_goes_on_behind_a_member() -> None:
+    listing = Listing([3])
+    assert ids(source(listing), 2) == [3]
+    assert listing.asked[0].endswith("id > 2")
+
+
+def test_texts_are_paged_as_texts() -> None:
+    listing = Listing(["it's", "x"], [])
+    assert ids(source(listing, first="")) == ["it's", "x"]
+    assert [asked.rpartition("> ")[2] for asked in listing.asked] == ["''", "'x'"]
+
+
+@pytest.mark.parametrize("page", [[2, 1], [1, 1], [0, 1], ["a", "b"]])
+def test_pages_that_do_not_rise_are_no_list(page: list[Any]) -> None:
+    with pytest.raises(UnfitSource):
+        ids(source(Listing(page, [])))
+
+
+def test_what_breaks_off_is_no_end() -> None:
+    listing = Listing([1, 2], error=TargetError(ErrorClass.RETRY, "sqlite gone", "the link is gone"))
+    for first in (0, None):
+        listing.statements = [[1]]
+        with pytest.raises(TargetError):
+            ids(source(listing, first=first))
+    assert listing.closed == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [(None, 0.0), (3, 3.0), (Decimal("1.5"), 1.5), (timedelta(minutes=1), 60.0), ("00:01:30.5", 90.5)],
+)
+def test_an_age_is_seconds_or_an_interval(value: object, seconds: float) -> None:
+    assert source(Listing([value])).age() == seconds
+
+
+def test_rows_become_profiles() -> None:
+    shaper = Shaper(["_id", "a.b", "a.c", "n", "t", "raw", "no"])
+    when = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    body = shaper.profile_of((UUID(int=1), {"x": [1]}, None, Decimal("1.50"), when, b"\xff", "é"))
+    assert body.decode() == (
+        '{"_id":"00000000-0000-0000-0000-000000000001","a":{"b":{"x":[1]},"c":null},"n":1.50,'
+        '"t":"2026-11-27T12:00:00Z","raw":"/w==","no":"é"}'
+    )
+
+
+def test_a_list_without_ids_is_none() -> None:
+    with pytest.raises(UnfitSource, match="expected one that is named '_id'"):
+        Shaper(["id"])
+    with pytest.raises(UnfitSource, match="two columns"):
+        Shaper(["_id", "a", "a"])
+    with pytest.raises(UnfitSource, match="NoneType"):
+        Shaper(["_id"]).id_of((None,))
+
+
+def test_a_removal_has_its_key_and_nothing_else() -> None:
+    body = profile_of_key(("A-17", "7"), ("CustomID", "ids.crm"), [("CustomID",), ("ids", "crm")])
+    assert body == b'{"_id": "A-17", "CustomID": "A-17", "ids": {"crm": "7"}}'
+    assert key_in(body, ("CustomID", "ids.crm")) == ("A-17", "7")

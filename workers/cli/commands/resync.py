@@ -1,0 +1,228 @@
+"""`segsync resync` and `segsync verify`: asking for runs, watching them, and saying yes or no."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.cli.installation import open_runtime
+from workers.cli.output import plain, print_json, print_table
+from workers.control import resync as control
+from workers.errors import WrongUsage
+from workers.lanes.runs import Runs
+from workers.ledger.errors import LedgerError
+from workers.ledger.resyncs import last_resyncs
+from workers.resync.run import ResyncRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.runtime import Runtime
+
+LOOK_EVERY_SECONDS: Final = 0.3
+SAY_EVERY_SECONDS: Final = 5.0
+"""Where no terminal is."""
+LISTED: Final = 20
+"""Runs that have ended and are shown: what fits a screen."""
+GOOD: Final = ("done", "equal")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which segments of which integration are meant, as they were typed."""
+
+    integration: str | None
+    named: Sequence[str]
+    every: bool
+    needed: bool
+
+    def segments(self, runtime: Runtime) -> tuple[str, list[str]]:
+        """The integration and its segments; WrongUsage."""
+        if self.integration is None:
+            raise WrongUsage("no integration is named; expected its key, as in `segsync resync crm --segment 7`")
+        found = control.segments_of(runtime, self.integration, self.named, every=self.every, needed=self.needed)
+        for segment in self.named:
+            control.check_followed(runtime, self.integration, segment)
+        return self.integration, found
+
+
+def resync(choice: Choice, *, watch: bool) -> int:
+    """Asks for a run of each segment."""
+    runtime = open_runtime()
+    asked = _ask(runtime, choice, "resync")
+    for integration, segment, run, fresh in asked:
+        again = "" if fresh else ", which was asked for before"
+        typer.echo(plain(f"run {run}: segment {segment} of {integration}{again}"))
+    if not asked:
+        typer.echo("there is nothing to do: no such segment")
+    return _watch(runtime, [run for *_, run, _ in asked]) if watch else FINE
+
+
+def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
+    """Asks, waits for the answers, and prints them."""
+    runtime = open_runtime()
+    asked = _ask(runtime, choice, "verify")
+    found = [_ended(runtime, run, quiet=as_json) for _, _, run, _ in asked]
+    if as_json:
+        print_json([_as_json(run) for run in found])
+    else:
+        for run in found:
+            typer.echo(plain(_verdict(run)))
+            if show:
+                _show(run)
+    return FINE if all(run.outcome == "equal" for run in found) else NEEDS_SOMEONE
+
+
+def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
+    integration, segments = choice.segments(runtime)
+    runs = Runs(runtime.lanes)
+    return [(integration, each, *runs.ask(integration, each, _somebody(), kind)) for each in segments]
+
+
+def show_runs(*, as_json: bool) -> int:
+    """What is open, and what has ended lately, as far as the ledger can be read."""
+    runtime = open_runtime()
+    runs = Runs(runtime.lanes)
+    found = [run for name in runs.open() if (run := ResyncRun.read(runs.read(name))) is not None]
+    try:
+        past = last_resyncs(runtime.ledger, LISTED)
+    except LedgerError as error:
+        past = []
+        typer.echo(f"! what has ended cannot be told: {error}", err=True)
+    if as_json:
+        print_json({"open": [_as_json(run) for run in found], "ended": past})
+        return FINE
+    columns = (">run", "integration", "segment", "by", "asked, UTC", "how far", "why")
+    opened = [(r.id, r.integration, r.segment, r.by, _time(r.asked), _progress(r), r.why) for r in found]
+    ended = [(p.run, p.integration, p.segment, p.by, _time(p.asked_ms), p.outcome, p.reason) for p in past]
+    if opened or ended:
+        print_table(columns, [*opened, *ended])
+    else:
+        typer.echo("no run is open, and none has ended")
+    return FINE
+
+
+def confirm(name: str, accept: str, *, watch: bool) -> int:
+    """Begins anew, with a person's word."""
+    runtime = open_runtime()
+    run, before = control.confirm(runtime, name, accept, _somebody())
+    typer.echo(plain(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
+    return _watch(runtime, [run]) if watch else FINE
+
+
+def cancel(name: str) -> int:
+    """Its reader ends it, when what is on its way has been delivered."""
+    runtime = open_runtime()
+    control.find(runtime, name)
+    if Runs(runtime.lanes).cancel(name, _somebody()):
+        typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
+    else:
+        typer.echo(f"run {name} was over")
+    return FINE
+
+
+def _watch(runtime: Runtime, names: Sequence[str]) -> int:
+    found = [_ended(runtime, name, quiet=False) for name in names]
+    for run in found:
+        typer.echo(plain(_verdict(run)))
+    return FINE if all(run.outcome in GOOD for run in found) else NEEDS_SOMEONE
+
+
+def _ended(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:
+    """The run when it is over; says how far it is meanwhile, on stderr."""
+    said, said_at = "", 0.0
+    terminal = sys.stderr.isatty()
+    for run in _looks(runtime, name):
+        line = plain(f"run {name}: {_progress(run)}{': ' + run.why if run.why and run.state != 'ended' else ''}")
+        due = terminal or time.monotonic() - said_at > SAY_EVERY_SECONDS
+        if line != said and due and not quiet and run.state != "ended":
+            typer.echo(f"\r\x1b[K{line}" if terminal else line, err=True, nl=not terminal)
+            said, said_at = line, time.monotonic()
+    if terminal and said:
+        typer.echo("\r\x1b[K", err=True, nl=False)
+    return run
+
+
+def _looks(runtime: Runtime, name: str) -> Iterator[ResyncRun]:
+    while True:
+        run = control.find(runtime, name)
+        yield run
+        if run.state == "ended":
+            return
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _progress(run: ResyncRun) -> str:
+    if run.state == "removing":
+        return f"removing, {run.removed:,} of {run.strays:,}"
+    if run.state == "adding" or (run.state in ("between", "marked") and run.phase == "adds"):
+        return f"adding, {run.added:,} of {run.members:,}{_bar(run)}"
+    if run.state == "marked":
+        return "reading" if run.reached else "waiting for what came before it"
+    return run.outcome if run.state == "ended" else run.state
+
+
+def _bar(run: ResyncRun) -> str:
+    if not run.members or not sys.stderr.isatty():
+        return ""
+    full = min(20, 20 * run.added // run.members)
+    return f" [{'#' * full}{'.' * (20 - full)}]"
+
+
+def _verdict(run: ResyncRun) -> str:
+    where = f"run {run.id}, segment {run.segment} of {run.integration}"
+    if run.outcome == "done":
+        stays = f"; {run.spelled:,} rows are members' spelled otherwise, and stay" if run.spelled else ""
+        refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
+        unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
+        strays = "; rows of no member stay: there is no query to find or clear them" if run.mode == "resend" else ""
+        told = f"{run.added:,} members told, {run.removed:,} rows removed"
+        return f"{where}: done; {told}{stays}{refused}{unusable}{strays}"
+    if run.outcome in ("equal", "differs"):
+        return (
+            f"{where}: {run.outcome}; {run.members:,} members, {run.rows:,} rows; {run.missing:,} members missing, "
+            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise"
+        )
+    if run.outcome == control.CONFIRMABLE:
+        accept = f"removals={run.strays},adds={run.missing}"
+        command = f"segsync resync --confirm {run.id} --accept {accept}"
+        return f"{where}: nothing was changed, since {run.why}. If that is right: {command}"
+    return f"{where}: {run.outcome}: {run.why}"
+
+
+def _show(run: ResyncRun) -> None:
+    names = {"missing": "missing", "strays": "of no member", "spelled": "spelled otherwise"}
+    for what, keys in json.loads(run.shown or "{}").items():
+        for key in keys:
+            typer.echo(plain(f"  {names[what]}: {key}"))
+
+
+def _as_json(run: ResyncRun) -> dict[str, object]:
+    counts = ("members", "rows", "missing", "strays", "spelled", "repeated", "unusable")
+    numbers = (*counts, "removed", "added", "quarantined")
+    words = ("id", "integration", "segment", "kind", "by", "state", "mode", "outcome", "why")
+    return {
+        **{name: getattr(run, name) for name in (*words, *numbers)},
+        "asked": datetime.fromtimestamp(run.asked / 1000, UTC),
+        "shown": json.loads(run.shown or "{}"),
+    }
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%m-%d %H:%M:%S}"
+
+
+def _somebody() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (KeyError, OSError):  # a container's user may have no name
+        return socket.gethostname()

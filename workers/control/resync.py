@@ -1,0 +1,97 @@
+"""Asking for resyncs, and what people do with runs (docs/resync.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.control.pause import known_integration
+from workers.errors import WrongUsage
+from workers.lanes.answers import members_of
+from workers.lanes.runs import Runs
+from workers.resync.run import ResyncRun
+from workers.routing.routes import Routes, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from workers.runtime import Runtime
+
+PAGE: Final = 1_000
+"""Segments that are looked at between two answers of Redis."""
+CONFIRMABLE: Final = "needs confirmation"
+
+
+def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, every: bool, needed: bool) -> list[str]:
+    """The segments that are meant, each once; WrongUsage where none is, UnknownIntegration, redis.RedisError.
+
+    every   all that were seen and that the integration follows
+    needed  those flagged
+    """
+    known_integration(runtime.redis, runtime.keys, integration)
+    found = [*named]
+    if every:
+        found += _followed(runtime, integration)
+    if needed:
+        found += sorted(members_of(runtime.redis, runtime.keys.resync(integration)))
+    if not found and not every and not needed:
+        raise WrongUsage("no segment is named; expected --segment ID (as often as needed), --needed or --all")
+    return list(dict.fromkeys(found))
+
+
+def _followed(runtime: Runtime, integration: str) -> Iterator[str]:
+    settings, cursor = runtime.applied.settings, 0
+    routes = Routes(settings.integrations, settings.default_database)
+    while True:
+        answer: Any = runtime.redis.hscan(runtime.keys.segments, cursor, count=PAGE)
+        cursor, page = answer
+        for name, facts in page.items():
+            segment = restore(name.decode(), facts)
+            if integration in routes.known(segment).targets:
+                yield segment.id
+        if cursor == 0:
+            return
+
+
+def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
+    """WrongUsage where a run could not begin: no source, or a segment that the integration does not follow."""
+    settings = runtime.applied.settings
+    facts: Any = runtime.redis.hget(runtime.keys.segments, segment)
+    known = restore(segment, facts or b"{}")
+    if integration not in Routes(settings.integrations, settings.default_database).known(known).targets:
+        raise WrongUsage(f"{integration} does not follow segment {segment}: there is nothing to be made equal")
+    database = known.database or settings.default_database
+    if database not in settings.sources:
+        raise WrongUsage(f"no [sources.{database}] is applied, which segment {segment} is to be read from")
+
+
+def find(runtime: Runtime, run: str) -> ResyncRun:
+    """A run by its id; WrongUsage where there is none (any more)."""
+    found = ResyncRun.read(Runs(runtime.lanes).read(run))
+    if found is None:
+        raise WrongUsage(f"there is no run {run[:40]!r}; `segsync resync --list` has those of the last 7 days")
+    return found
+
+
+def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, ResyncRun]:
+    """Says yes to a run that needs it: another one begins anew, and may do as much as was accepted.
+
+    accept  "removals=N,adds=M", both of them or one
+    """
+    found = find(runtime, run)
+    if found.outcome != CONFIRMABLE:
+        raise WrongUsage(f"run {run} waits for nobody's word: it is {found.outcome or found.state}")
+    numbers = _accepted(accept)
+    asked, fresh = Runs(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **numbers)
+    if not fresh:
+        raise WrongUsage(f"run {asked} of the same segment is open already; cancel it first, or wait for its end")
+    return asked, found
+
+
+def _accepted(accept: str) -> dict[str, int]:
+    found = {}
+    for part in accept.split(","):
+        name, _, number = part.strip().partition("=")
+        if name not in {"removals", "adds"} or not number.isdecimal():
+            raise WrongUsage(f"--accept {accept[:60]!r}: expected removals=N, adds=M, or both with a comma between")
+        found[f"accept_{name}"] = int(number)
+    return found

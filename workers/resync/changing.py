@@ -1,0 +1,172 @@
+"""A run's changes, brought before its mark as its lane takes them: strays go, then members are told (rule 48)."""
+
+from __future__ import annotations
+
+import json
+from hashlib import blake2b
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from workers.events.event import Kind
+from workers.resync.keys_on_disk import line_of, read_lines, remove
+from workers.resync.profiles import key_in, profile_of_key
+from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
+from workers.resync.work import SHORT_MS, finish, is_free
+from workers.templates.scope import parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from workers.resync.work import Work
+
+WINDOW = 20_000
+"""Operations that stand before a mark at the most, about; the reader is woken when they run short (run.lua)."""
+AT_ONCE = 5_000
+"""Operations that are brought at once."""
+SMALL = 20_000
+"""Members that are told under the first mark: with more, the lane goes on between removals and members."""
+SLICE_MS = 30_000
+"""How long a lane stands at one mark while members are told, about."""
+LONG_MS = 30_000
+"""Until the next look at what a delivery wakes the reader for."""
+
+
+def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
+    """Removes what is no member's, and goes on with the members when all of that is delivered."""
+    run = work.run
+    strays = work.folder / "strays"
+    if not strays.exists():  # another host's, or gone: what was removed is removed, and the rest is found again
+        work.runs.look(run.id, 0, {"state": "marked", "phase": "plan"})
+        return
+    if int(lane.get("before", "0")) > WINDOW:
+        work.runs.look(run.id, LONG_MS)
+        return
+    lines, place = _lines_from(strays, run.place, AT_ONCE)
+    if lines:
+        steps = [parse_path(field) for field in work.integration.key_fields]
+        keys = [tuple(json.loads(line)) for line in lines]
+        bodies = [profile_of_key(key, work.integration.key_fields, steps) for key in keys]
+        packed = list(chunks_of(mark, run.index, Kind.REMOVE, bodies, work.name))
+        said = {"place": place, "index": packed[-1][1], "removed": run.removed + len(lines)}
+        work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
+    elif not is_free(lane):
+        work.runs.look(run.id, LONG_MS)
+    elif run.members <= SMALL or not work.source.paged:
+        work.runs.look(run.id, 0, {"state": "adding", "place": 0})
+    else:
+        _leave(work, mark)
+
+
+def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
+    """Tells members, in slices of their own mark each; ends the run when the last one is delivered."""
+    run = work.run
+    if run.phase == "told":
+        _end_when_free(work, mark, lane)
+    elif int(lane.get("before", "0")) > WINDOW:
+        work.runs.look(run.id, LONG_MS)
+    elif work.source.paged and run.members > SMALL and run.index > 0 and _is_over(work):
+        if is_free(lane):
+            _leave(work, mark)
+        else:
+            work.runs.look(run.id, LONG_MS)
+    elif work.source.paged:
+        _bring_pages(work, mark, int(lane.get("before", "0")))
+    else:
+        _bring_spooled(work, mark)
+
+
+def _is_over(work: Work) -> bool:
+    return work.now - work.run.reached > SLICE_MS or work.run.index > MOST_UNDER_A_MARK
+
+
+def _bring_pages(work: Work, mark: str, before: int) -> None:
+    run, index, added, unusable = work.run, work.run.index, work.run.added, 0
+    wanted = _wanted(work)
+    for page in work.source.members(run.after):
+        work.keep()
+        bodies = list(_usable(work, page.profiles, wanted))
+        unusable += len(page.profiles) - len(bodies)
+        packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
+        index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
+        said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
+        if not work.runs.part(run.id, LONG_MS, said, [chunk for chunk, _ in packed]):
+            return
+        if before > WINDOW or _is_over(work):
+            work.runs.look(run.id, 0 if before <= WINDOW else LONG_MS)
+            return
+    work.runs.look(run.id, 0, {"phase": "told"})
+
+
+def _bring_spooled(work: Work, mark: str) -> None:
+    """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
+    run, file = work.run, work.folder / "members"
+    place, index = run.place, run.index
+    if not file.exists():
+        _spool(work, file)
+        place = 0
+    lines, place = _lines_from(file, place, AT_ONCE)
+    if not lines:
+        work.runs.look(run.id, 0, {"phase": "told"})
+        return
+    bodies = list(_usable(work, lines, _wanted(work)))
+    packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
+    index = packed[-1][1] if packed else index
+    work.runs.part(
+        run.id, 0, {"place": place, "index": index, "added": run.added + len(bodies)}, [chunk for chunk, _ in packed]
+    )
+
+
+def _spool(work: Work, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name("members-coming")
+    with draft.open("wb") as out:
+        for page in work.source.members():
+            out.writelines(body + b"\n" for body in page.profiles)
+            work.keep()
+    draft.rename(file)
+
+
+def _wanted(work: Work) -> set[int] | None:
+    """The members that are told, where a table would take what it has a second time; None for all (rule 48)."""
+    if not work.run.repeated:
+        return None
+    return {_digest(line) for line in read_lines(work.folder / "missing")}
+
+
+def _usable(work: Work, bodies: list[bytes], wanted: set[int] | None) -> Iterator[bytes]:
+    for body in bodies:
+        key = key_in(body, work.integration.key_fields)
+        if key is not None and (wanted is None or _digest(line_of(key)) in wanted):
+            yield body
+
+
+def _digest(line: bytes) -> int:
+    return int.from_bytes(blake2b(line, digest_size=8).digest())
+
+
+def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
+    if not is_free(lane):
+        work.runs.look(work.run.id, LONG_MS)
+        return
+    quarantined = work.run.quarantined + work.refused(mark)
+    if work.runs.leave(work.run.id, SHORT_MS, {}, work.run.first) != "ok":
+        return
+    remove(work.folder)
+    finish(work, "done", "", {"quarantined": quarantined}, unflag_to=work.run.first)
+
+
+def _leave(work: Work, mark: str) -> None:
+    """Lets the lane go on; the next mark comes through the intake, and the source is read behind it."""
+    quarantined = work.run.quarantined + work.refused(mark)
+    said = {"state": "between", "phase": "adds", "quarantined": quarantined}
+    if work.runs.leave(work.run.id, 0, said, work.run.first) == "busy":
+        work.runs.look(work.run.id, SHORT_MS)
+
+
+def _lines_from(path: Path, place: int, most: int) -> tuple[list[bytes], int]:
+    """Lines of a file from a byte on, and the byte that comes after them."""
+    with path.open("rb") as file:
+        file.seek(place)
+        lines = list(islice(file, most))
+    return [line.rstrip(b"\n") for line in lines], place + sum(map(len, lines))

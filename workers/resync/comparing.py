@@ -1,0 +1,145 @@
+"""At a run's first mark: compare, judge, and begin to change, or only tell (rules 46, 47)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from workers.events.event import Kind
+from workers.lanes.answers import fields_of
+from workers.resync.judging import Accepted, Today, doubts
+from workers.resync.keys_on_disk import Difference, read_lines
+from workers.resync.planning import Planner
+from workers.resync.telling import chunks_of
+from workers.resync.work import finish, is_free, shown_text, stop
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workers.resync.work import Work
+
+MOST_REMEMBERED = 1_000_000
+"""Differences of a first look that a second one is held against; what is beyond is told as it is."""
+LOOKS = 2
+"""How often a verification compares, with a mark between, before it tells what differs (rule 49)."""
+
+
+def compare_and_begin(work: Work, mark: str, shared: str) -> None:
+    """The plan of a run whose mark has been reached. TargetError and UnfitSource, and then nothing was changed.
+
+    shared  as in judging.doubts
+    """
+    planner = Planner(work.integration, work.run.segment, work.open_target, work.keep)
+    found = planner.plan(work.source, work.folder)
+    numbers = {
+        "members": found.members,
+        "rows": found.rows,
+        "missing": found.missing,
+        "strays": found.strays,
+        "spelled": found.spelled,
+        "repeated": found.repeated,
+        "unusable": planner.unusable,
+    }
+    if work.run.verifies:
+        _tell(work, found, numbers)
+        return
+    accepted = Accepted(work.run.accept_removals, work.run.accept_adds)
+    reasons = _doubts(work, found, accepted, shared)
+    if reasons:
+        stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
+        return
+    _begin(work, mark, found, numbers)
+
+
+def _doubts(work: Work, found: Difference, accepted: Accepted, shared: str) -> list[str]:
+    today = _today(work)
+    if work.run.mode == "diff":
+        return doubts(found, accepted, today, shared=shared)
+    if work.run.mode == "resend":
+        return []
+    reasons = [] if found.members or accepted.removals is not None else ["the source gives no members at all"]
+    if accepted == Accepted() and not today.ever:
+        reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
+    return reasons
+
+
+def _begin(work: Work, mark: str, found: Difference, numbers: dict[str, int]) -> None:
+    """From here on the target changes."""
+    run = work.run
+    _note_today(work, found)
+    said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "place": 0, "after": "", "told": 1}
+    if run.mode == "replace":
+        (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
+        work.runs.part(run.id, 0, {**said, "state": "adding", "index": index}, [chunk])
+        return
+    work.runs.look(run.id, 0, {**said, "state": "removing"})
+
+
+def _tell(work: Work, found: Difference, numbers: dict[str, int]) -> None:
+    """What a verification has found; where something differs, it looks once more."""
+    looks = work.run.looks + 1
+    seen = work.folder.with_name(f"{work.folder.name}-seen")
+    differs = found.missing + found.strays + found.spelled > 0
+    if differs and looks >= LOOKS and seen.exists():
+        numbers |= _again(found, seen)
+        differs = numbers["missing"] + numbers["strays"] + numbers["spelled"] > 0
+    if not differs or looks > LOOKS or (looks == LOOKS and seen.exists()):
+        outcome = "differs" if differs else "equal"
+        seen.unlink(missing_ok=True)
+        if work.runs.leave(work.run.id, None, {}) == "ok":
+            finish(work, outcome, "", {**numbers, "shown": shown_text(found.shown)})
+        return
+    _remember(found, seen)
+    if is_free(work.lane()):
+        work.runs.leave(work.run.id, 0, {"state": "between", "looks": looks})
+
+
+def _lines(found: Difference) -> list[tuple[str, Path]]:
+    return [("missing", found.missing_file), ("strays", found.strays_file), ("spelled", found.spelled_file)]
+
+
+def _digest(what: str, line: bytes) -> bytes:
+    return blake2b(what.encode() + b" " + line, digest_size=8).digest()
+
+
+def _remember(found: Difference, seen: Path) -> None:
+    digests = (_digest(what, line) for what, path in _lines(found) for line in read_lines(path))
+    with seen.open("wb") as file:
+        for _, digest in zip(range(MOST_REMEMBERED), digests, strict=False):
+            file.write(digest)
+
+
+def _again(found: Difference, seen: Path) -> dict[str, int]:
+    """What differed at the first look, too."""
+    data = seen.read_bytes()
+    before = {data[at : at + 8] for at in range(0, len(data), 8)}
+    counts = dict.fromkeys(("missing", "strays", "spelled"), 0)
+    found.shown.clear()
+    for what, path in _lines(found):
+        for line in read_lines(path):
+            if len(before) >= MOST_REMEMBERED or _digest(what, line) in before:
+                counts[what] += 1
+                found.show(what, line)
+    return counts
+
+
+def _today(work: Work) -> Today:
+    known = fields_of(work.redis, work.keys.removals(work.run.integration))
+    ever = "ever" in known
+    if known.get("day") != _day():
+        return Today(ever=ever)
+    return Today(int(known.get("rows", 0)), int(known.get("removed", 0)), ever)
+
+
+def _note_today(work: Work, found: Difference) -> None:
+    key, before = work.keys.removals(work.run.integration), _today(work)
+    removed = found.strays if work.run.mode == "diff" else 0
+    said = {"day": _day(), "rows": before.rows + found.rows, "removed": before.removed + removed}
+    if removed or work.run.mode == "replace":
+        said["ever"] = 1
+    work.redis.hset(key, mapping=said)  # type: ignore[arg-type]
+
+
+def _day() -> str:
+    return datetime.now(UTC).date().isoformat()

@@ -1,0 +1,44 @@
+"""A reader with the way to its sources and targets, and a place on this host's disk."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.connectors import open_lister
+from workers.lanes.lease import RESYNC
+from workers.lanes.runs import ReadingLost
+from workers.resync.reader import Doors, ResyncReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.lanes import Lanes
+    from workers.lanes.lease import Held, Leases
+    from workers.settings import Settings
+
+
+def read(
+    lanes: Lanes, leases: Leases, settings: Settings, environ: Mapping[str, str], token: str, seconds: float
+) -> None:
+    """One turn of the reader, unless another process has its lease; `token` is the permit that this came with.
+
+    Raises Stale and redis.RedisError.
+    """
+    with leases.hold(RESYNC, token) as held, suppress(ReadingLost):
+        if held is not None:
+            _reader(lanes, held, settings, environ).turn(seconds)
+
+
+def _reader(lanes: Lanes, held: Held, settings: Settings, environ: Mapping[str, str]) -> ResyncReader:
+    """What it keeps on disk holds keys and profiles: in a folder of this user's own, below $TMPDIR."""
+    doors = Doors(
+        lambda source: open_lister(source.resolve(environ)),
+        lambda connector: open_lister(settings.connectors[connector].resolve(environ)),
+    )
+    own = Path(tempfile.gettempdir()) / f"segsync-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    return ResyncReader(lanes, held, settings, doors, own / lanes.namespace)

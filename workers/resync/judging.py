@@ -1,0 +1,80 @@
+"""What a run may do by itself, and what a person must say yes to first (rule 47). Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from workers.resync.keys_on_disk import Difference
+
+REMOVALS = 0.10
+"""Share of an integration's rows that runs of one day may remove by themselves."""
+ADDS = 2
+"""Times as many members as a target that is not empty has: more than that is another segment's list."""
+SPELLED = 0.01
+"""Share of rows spelled otherwise that is no accident: the two sides write their keys differently."""
+
+
+class Accepted(NamedTuple):
+    """What a person has said yes to; None where nothing was said."""
+
+    removals: int | None = None
+    adds: int | None = None
+
+
+class Today(NamedTuple):
+    """What the runs of today have done before, over all segments of the integration.
+
+    ever  whether the integration has ever removed anything by a resync
+    """
+
+    rows: int = 0
+    removed: int = 0
+    ever: bool = True
+
+
+def doubts(found: Difference, accepted: Accepted, today: Today, *, shared: str = "") -> list[str]:
+    """Why nothing may be changed before a person has said yes; [] where nothing stands in the way.
+
+    shared  integrations that may write to the same table, as they are told; "" for none
+    """
+    reasons = [*_of_removals(found, accepted, today, shared), *_of_adds(found, accepted)]
+    if found.spelled > SPELLED * max(found.rows, 1) and accepted == Accepted():
+        reasons.append(
+            f"{found.spelled:,} of {found.rows:,} rows are members' spelled otherwise: "
+            "expected the source and the target to write keys alike"
+        )
+    return reasons
+
+
+def _of_removals(found: Difference, accepted: Accepted, today: Today, shared: str) -> list[str]:
+    if accepted.removals is not None and found.strays <= accepted.removals:
+        return []
+    if accepted.removals is not None:
+        return [f"{found.strays:,} rows would be removed, more than the {accepted.removals:,} that were accepted"]
+    reasons = []
+    if not found.members:
+        reasons.append("the source gives no members at all")
+    if not found.strays:
+        return reasons
+    removed, rows = today.removed + found.strays, max(today.rows + found.rows, 1)
+    if removed > REMOVALS * rows:
+        earlier = f" (with {today.removed:,} of today)" if today.removed else ""
+        reasons.append(f"{found.strays:,} of {found.rows:,} rows would be removed{earlier}, more than {REMOVALS:.0%}")
+    if not today.ever:
+        reasons.append(f"{found.strays:,} rows would be removed, and it is the first time for this integration")
+    if shared:
+        reasons.append(f"{found.strays:,} rows would be removed, and {shared} may keep rows in the same table")
+    return reasons
+
+
+def _of_adds(found: Difference, accepted: Accepted) -> list[str]:
+    if accepted.adds is not None:
+        if found.missing <= accepted.adds:
+            return []
+        return [f"{found.missing:,} members are missing, more than the {accepted.adds:,} that were accepted"]
+    if found.rows and found.missing > ADDS * found.rows:
+        return [
+            f"{found.missing:,} members are missing in a target of {found.rows:,} rows: more than {ADDS} times that"
+        ]
+    return []

@@ -1,0 +1,186 @@
+"""The keys of a source and of a target, compared on disk: ten million of them fit into no process (rule 46).
+
+Keys are spread over files by a hash, so that what is alike meets in files of one number, and each pair of files is
+compared by itself. One key is one line: its parts as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zlib
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from workers.delivery.key_folding import fold_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from workers.delivery.key_folding import Key
+
+FILES = 64
+"""Files of each side: of ten million keys each has as many as fit easily into memory."""
+BUFFERED = 20_000
+"""Lines that are held before they are written."""
+MOST_SHOWN = 20
+"""Keys that are kept of each difference, to be shown."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+class KeyFiles:
+    """One side's keys.
+
+    count  lines written
+    """
+
+    def __init__(self, folder: Path, side: str) -> None:
+        self._folder, self._side = folder, side
+        self._waiting: list[list[bytes]] = [[] for _ in range(FILES)]
+        self._held = 0
+        self.count = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(FILES):
+            self.path(number).write_bytes(b"")
+
+    def path(self, number: int) -> Path:
+        """One file of it."""
+        return self._folder / f"{self._side}-{number}"
+
+    def add(self, key: Key) -> None:
+        """One more key."""
+        line = line_of(key)
+        self._waiting[zlib.crc32(line) % FILES].append(line)
+        self.count += 1
+        self._held += 1
+        if self._held >= BUFFERED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is held."""
+        for number, lines in enumerate(self._waiting):
+            if lines:
+                with self.path(number).open("ab") as file:
+                    file.write(b"\n".join(lines) + b"\n")
+                lines.clear()
+        self._held = 0
+
+    def lines(self, number: int) -> list[bytes]:
+        """The keys in one file, as their lines."""
+        return self.path(number).read_bytes().splitlines()
+
+
+@dataclass(slots=True)
+class Difference:
+    """What distinguishes a target from its source.
+
+    members, rows  keys of the source, and rows of the target
+    missing        members that the target does not have
+    strays         rows that are no member's: each a line of the file `strays`
+    spelled        rows that are a member's, spelled otherwise: they stay
+    repeated       rows whose key the target has more than once
+    shown          some keys of each, as they are shown
+    """
+
+    folder: Path
+    members: int = 0
+    rows: int = 0
+    missing: int = 0
+    strays: int = 0
+    spelled: int = 0
+    repeated: int = 0
+    shown: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def strays_file(self) -> Path:
+        """One stray's key a line."""
+        return self.folder / "strays"
+
+    @property
+    def missing_file(self) -> Path:
+        """One missing member's key a line."""
+        return self.folder / "missing"
+
+    @property
+    def spelled_file(self) -> Path:
+        """One row's key a line, of those that are spelled otherwise."""
+        return self.folder / "spelled"
+
+    def show(self, what: str, line: bytes) -> None:
+        """Keeps a key to be shown, if there is room."""
+        found = self.shown.setdefault(what, [])
+        if len(found) < MOST_SHOWN:
+            found.append(", ".join(_decode(line)))
+
+
+def line_of(key: Key) -> bytes:
+    """A key as a line has it, without the line's end."""
+    return _encode(key)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a file, without their ends."""
+    with path.open("rb") as file:
+        for line in file:
+            yield line.rstrip(b"\n")
+
+
+def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> Difference:
+    """What differs. Keys that are one however far they are folded are one: a row that a member may be stays."""
+    source.flush()
+    target.flush()
+    found = Difference(folder, rows=target.count)
+    unknown: set[int] = set()
+    with (folder / "unmatched").open("wb") as unmatched, found.missing_file.open("wb") as missing:
+        for number in range(FILES):
+            members, rows = set(source.lines(number)), target.lines(number)
+            distinct = set(rows)
+            found.members += len(members)
+            found.repeated += len(rows) - len(distinct)
+            for line in sorted(distinct - members):
+                unmatched.write(line + b"\n")
+                unknown.add(_fold(line))
+            for line in sorted(members - distinct):
+                missing.write(line + b"\n")
+                found.missing += 1
+                found.show("missing", line)
+    known = _folds_of_members(source, unknown) if unknown else set()
+    _sort_out(found, folder / "unmatched", known)
+    return found
+
+
+def _folds_of_members(source: KeyFiles, wanted: set[int]) -> set[int]:
+    """Those of these folds that a member has."""
+    return {fold for number in range(FILES) for line in source.lines(number) if (fold := _fold(line)) in wanted}
+
+
+def _sort_out(found: Difference, unmatched: Path, known: set[int]) -> None:
+    """Strays, and rows that a member may be."""
+    strays_file, spelled_file = found.strays_file.open("wb"), found.spelled_file.open("wb")
+    with unmatched.open("rb") as lines, strays_file as strays, spelled_file as spelled:
+        for each in lines:
+            line = each.rstrip(b"\n")
+            if _fold(line) in known:
+                found.spelled += 1
+                spelled.write(each)
+                found.show("spelled", line)
+            else:
+                found.strays += 1
+                strays.write(each)
+                found.show("strays", line)
+
+
+def _fold(line: bytes) -> int:
+    folded = json.dumps(fold_key(_decode(line))).encode()
+    return int.from_bytes(blake2b(folded, digest_size=8).digest())
+
+
+def remove(folder: Path) -> None:
+    """Removes what a run has kept; whatever cannot be removed stays."""
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,90 @@
+"""The plan of a run: the source's keys, then the target's, read to their ends and closed before anything is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.resync.keys_on_disk import Difference, KeyFiles, compare, remove
+from workers.resync.profiles import key_in, key_of_row
+from workers.templates import SegmentView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from workers.connectors.sql.listing import Lister
+    from workers.integrations import Integration
+    from workers.resync.source import MemberSource
+
+
+class Planner:
+    """Compares one segment's source and target.
+
+    open_target  a new session with the target; raises only TargetError
+    keep         called now and then: says that this goes on, or raises where it must not
+    """
+
+    def __init__(
+        self, integration: Integration, segment: str, open_target: Callable[[], Lister], keep: Callable[[], None]
+    ) -> None:
+        self._integration = integration
+        self._segment = segment
+        self._open_target = open_target
+        self._keep = keep
+        self.unusable = 0
+
+    def plan(self, source: MemberSource, folder: Path) -> Difference:
+        """What differs; TargetError and UnfitSource where one side cannot be read to its end.
+
+        Without a query `members` only the source is read: all its members count as missing.
+        """
+        remove(folder)
+        members = self._read_source(source, KeyFiles(folder, "source"))
+        rows = KeyFiles(folder, "target")
+        if self._integration.members is not None:
+            self._read_target(rows)
+        return compare(members, rows, folder)
+
+    def _read_source(self, source: MemberSource, keys: KeyFiles) -> KeyFiles:
+        self.unusable = 0
+        for page in source.members():
+            for body in page.profiles:
+                key = key_in(body, self._integration.key_fields)
+                if key is None:
+                    self.unusable += 1
+                else:
+                    keys.add(key)
+            self._keep()
+        return keys
+
+    def _read_target(self, keys: KeyFiles) -> None:
+        width = len(self._integration.key_fields)
+        lister = self._open_target()
+        try:
+            for page in lister.pages(self._listing()):
+                if len(page.columns) != width:
+                    raise _wrong_columns(len(page.columns), width)
+                for row in page.rows:
+                    key = key_of_row(row)
+                    if key is not None:
+                        keys.add(key)
+                self._keep()
+        finally:
+            lister.close()
+
+    def _listing(self) -> str:
+        members = self._integration.members
+        assert members is not None  # noqa: S101 - asked for before
+        statements = members.render([], SegmentView(self._segment, None, 0, 0))
+        if len(statements) != 1:
+            raise _wrong(f"`members` is {len(statements)} statements; expected one SELECT")
+        return statements[0]
+
+
+def _wrong_columns(found: int, expected: int) -> TargetError:
+    return _wrong(f"`members` gives {found} columns, and the key has {expected}; expected the key's columns, in order")
+
+
+def _wrong(what: str) -> TargetError:
+    return TargetError(ErrorClass.HOLD, "segsync members", what, level=HoldLevel.INTEGRATION, phase=Phase.EXECUTE)

@@ -1,0 +1,119 @@
+"""From a source's rows to profiles, and from a target's rows to keys. Pure.
+
+A column is a field; `a.b` is the field `b` within `a`. Numbers keep their digits, times are ISO 8601, and what a
+driver gives as an object stays one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from workers.errors import SegsyncError
+from workers.events.profiles import id_problem, profile
+from workers.templates import RowProblem, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workers.delivery.key_folding import Key
+
+ID = "_id"
+
+
+class UnfitSource(SegsyncError):
+    """What a source gives cannot be a list of members; the message says what to write instead."""
+
+
+def _plain(value: object) -> object:
+    """What msgspec has no word for."""
+    if isinstance(value, memoryview):
+        return text_of_bytes(bytes(value))
+    return str(value)
+
+
+def text_of_bytes(data: bytes) -> str:
+    """Bytes of a column as text: UTF-8 where they are that, else Base64."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(data).decode()
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode
+
+
+class Shaper:
+    """Makes profiles of the rows of one statement.
+
+    columns  as the source spells them; UnfitSource where `_id` is not among them
+    """
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        if ID not in columns:
+            shown = ", ".join(map(repr, columns[:20]))
+            raise UnfitSource(f"its members have the columns {shown}; expected one that is named {ID!r}")
+        if len(set(columns)) != len(columns):
+            raise UnfitSource("two columns of its members have one name; expected each to be another field")
+        self._at = columns.index(ID)
+        self._paths = [column.split(".") if "." in column else [column] for column in columns]
+
+    def id_of(self, row: Sequence[Any]) -> int | str:
+        """The row's `_id`; UnfitSource where it is neither a whole number nor a text."""
+        value = row[self._at]
+        if isinstance(value, bytes):
+            value = text_of_bytes(value)
+        if type(value) is int or isinstance(value, str):
+            return value
+        if value is not None and hasattr(value, "hex") and hasattr(value, "urn"):
+            return str(value)  # a UUID
+        raise UnfitSource(f"a member's {ID!r} is {type(value).__name__}; expected a whole number or a text")
+
+    def profile_of(self, row: Sequence[Any]) -> bytes:
+        """The profile's JSON."""
+        found: dict[str, Any] = {}
+        for path, value in zip(self._paths, row, strict=True):
+            inner = found
+            for step in path[:-1]:
+                inner = inner.setdefault(step, {})
+                if not isinstance(inner, dict):
+                    raise UnfitSource(f"the column {'.'.join(path)!r} lies in one that is no object")
+            inner[path[-1]] = text_of_bytes(value) if isinstance(value, bytes) else value
+        found[ID] = self.id_of(row)
+        return _encode(found)
+
+
+def key_in(body: bytes, fields: tuple[str, ...]) -> Key | None:
+    """The key of a profile; None where it has no usable one (rule 47)."""
+    try:
+        decoded = profile(body)
+        return None if id_problem(str(decoded[ID])) else key_of(decoded, fields)
+    except (RowProblem, msgspec.DecodeError):
+        return None
+
+
+def key_of_row(row: Sequence[Any]) -> Key | None:
+    """The key that a target's row has; None where part of it is null or empty."""
+    parts = []
+    for value in row:
+        text = text_of_bytes(bytes(value)) if isinstance(value, (bytes, memoryview)) else str(value)
+        if value is None or not text:
+            return None
+        parts.append(text)
+    return tuple(parts)
+
+
+def profile_of_key(key: Key, fields: tuple[str, ...], steps: Sequence[Sequence[str | int]]) -> bytes:
+    """A profile that has nothing but its key: what is removed. `steps` are the fields' paths, without indexes."""
+    found: dict[str, Any] = {ID: key[0]}
+    for text, path, name in zip(key, steps, fields, strict=True):
+        inner = found
+        for step in path[:-1]:
+            if not isinstance(step, str):
+                raise UnfitSource(f"the key field {name!r} is an item of a list: no row's key can be told by it")
+            inner = inner.setdefault(step, {})
+        inner[str(path[-1])] = text
+    return json.dumps(found).encode()

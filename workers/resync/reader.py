@@ -1,0 +1,279 @@
+"""The reader: moves runs on, one step at a time, and never waits for a delivery (rules 45 to 49).
+
+    waiting ── mark sent ──▶ marked ── reached, source read, judged ──▶ removing ──▶ adding ──▶ ended
+                               ▲                                           │           │
+                               └───────────── between (the lane goes on) ◀─┴───────────┘
+
+A step is short, but for the reading of a source and a target. Whatever ends the process, another one goes on from what
+Redis holds of the run; what was on this one's disk is made anew.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.errors import ErrorClass, SettingsError, TargetError
+from workers.events.sequence import TEXT_LENGTH
+from workers.lanes.answers import fields_of, text_of
+from workers.lanes.clock import redis_ms
+from workers.lanes.runs import ReadingLost, Runs
+from workers.resync.changing import bring_members, bring_removals
+from workers.resync.comparing import compare_and_begin
+from workers.resync.keys_on_disk import remove
+from workers.resync.profiles import UnfitSource
+from workers.resync.run import ResyncRun
+from workers.resync.source import MemberSource
+from workers.resync.work import Work, digest_of, is_free, stop
+from workers.routing.routes import Routes, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from workers.connectors.sql.listing import Lister
+    from workers.integrations import Integration
+    from workers.lanes import Lanes
+    from workers.lanes.lease import Held
+    from workers.settings import Settings
+    from workers.settings.sources import SourceSettings
+
+MOST_TRIES = 5
+"""Failures one after the other, after which a run that has changed nothing gives up."""
+LATER_MS = 5_000
+"""Until a run that cannot begin looks again whether it may."""
+LOST_MS = 60_000
+"""After so long a mark that is neither in the intake nor in its lane was lost with Redis's last second."""
+STALE_MS = 600_000
+"""How long a lane stands at its mark for a source that is behind."""
+
+
+class Doors(NamedTuple):
+    """How sources and targets are reached: each gives a new session; TargetError, SettingsError."""
+
+    source: Callable[[SourceSettings], Lister]
+    target: Callable[[str], Lister]
+
+
+class ResyncReader:
+    """Reads for resyncs in the name of one lease.
+
+    folder  where runs keep what they have read, each in a folder of its own
+    """
+
+    def __init__(self, lanes: Lanes, held: Held, settings: Settings, doors: Doors, folder: Path) -> None:
+        self._lanes = lanes
+        self._held = held
+        self._settings = settings
+        self._doors = doors
+        self._folder = folder
+        self._runs = Runs(lanes, held.owner)
+
+    def turn(self, seconds: float) -> int:
+        """Moves on what is due, for about so long; returns the steps taken. redis.RedisError, Stale, ReadingLost."""
+        ends, steps = time.monotonic() + seconds, 0
+        while due := self._due():
+            for run in due:
+                self._step(run)
+                steps += 1
+                if time.monotonic() >= ends:
+                    return steps
+        return steps
+
+    def _due(self) -> list[str]:
+        now = redis_ms(self._lanes.redis)
+        return self._runs.due(now) or self._runs.may_begin(now)
+
+    def _step(self, name: str) -> None:
+        run = ResyncRun.read(self._runs.read(name))
+        try:
+            if run is None or run.state == "ended":
+                self._runs.look(name, None)  # which removes it
+            elif (work := self._work(run)) is not None:
+                self._move_on(work)
+        except ReadingLost as lost:
+            if "over" not in str(lost):
+                raise
+
+    def _work(self, run: ResyncRun) -> Work | None:
+        """What the run needs; None where it cannot be had, and the run was ended for it."""
+        integration = self._settings.integrations.get(run.integration)
+        known = text_of(self._lanes.redis.hget(self._lanes.keys.segments, run.segment))
+        segment = restore(run.segment, known.encode()) if known else None
+        database = (segment.database if segment else None) or self._settings.default_database
+        settings = self._settings.sources.get(database)
+        if integration is None or settings is None:
+            lacks_source = f"there is no [sources.{database}] to read the segment from"
+            self._give_up(run, lacks_source if integration else f"{run.integration!r} is not applied")
+            return None
+        source = MemberSource(settings, run.segment, lambda: self._doors.source(settings))
+        return Work(
+            run=run,
+            integration=integration,
+            settings=settings,
+            source=source,
+            open_target=lambda: self._doors.target(integration.connector),
+            runs=self._runs,
+            redis=self._lanes.redis,
+            keys=self._lanes.keys,
+            folder=self._folder / run.id,
+            keep=self._keep,
+            name=segment.name if segment else None,
+        )
+
+    def _give_up(self, run: ResyncRun, why: str) -> None:
+        lane = self._runs.lane(run.integration, run.segment)
+        if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, {"why": why}) != "ok":
+            return
+        self._runs.end(run.id, {"outcome": "failed", "why": why}, flag=run.told > 0)
+
+    def _keep(self) -> None:
+        """Something came: the lease may go on. ReadingLost where another reads by now."""
+        self._held.began = time.monotonic()
+        if not self._lanes.keep_lease(self._held.name, self._held.owner):
+            raise ReadingLost("another process reads for resyncs")
+
+    def _move_on(self, work: Work) -> None:
+        run = work.run
+        if run.cancelled and run.state != "stopping":
+            stop(work, "cancelled", f"by {run.cancelled}")
+        elif run.state == "stopping":
+            stop(work, run.outcome, run.why)
+        elif _has_changed(work):
+            self._begin_anew(work)
+        elif run.state in {"waiting", "between"}:
+            self._send_mark(work)
+        else:
+            self._at_mark(work)
+
+    def _begin_anew(self, work: Work) -> None:
+        """The configuration has changed under the run (rule 49)."""
+        lane = work.lane()
+        if work.mark_of(lane) and (not is_free(lane) or self._runs.leave(work.run.id, LATER_MS, {}) != "ok"):
+            self._runs.look(work.run.id, LATER_MS)
+            return
+        remove(work.folder)
+        self._runs.look(work.run.id, 0, {"state": "between", "phase": "plan", "first": "", "looks": 0})
+
+    def _send_mark(self, work: Work) -> None:
+        """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
+        run = work.run
+        why = _in_the_way(work, self._routes())
+        if why:
+            self._runs.look(run.id, LATER_MS, {"why": why})
+            return
+        said = {"state": "marked", "marked": work.now, "digest": digest_of(work.integration, work.settings), "why": ""}
+        said |= {"mode": work.mode(), "index": 0, "reached": 0}
+        self._runs.mark(run.id, run.integration, run.segment, said)
+
+    def _routes(self) -> Routes:
+        return Routes(self._settings.integrations, self._settings.default_database)
+
+    def _at_mark(self, work: Work) -> None:
+        lane = work.lane()
+        mark = work.mark_of(lane)
+        if not mark:
+            self._look_for_mark(work)
+            return
+        try:
+            if work.run.state == "marked":
+                self._reached(work, mark, lane)
+            elif work.run.state == "removing":
+                bring_removals(work, mark, lane)
+            else:
+                bring_members(work, mark, lane)
+        except (TargetError, UnfitSource, SettingsError, OSError) as error:
+            self._failed(work, error)
+
+    def _look_for_mark(self, work: Work) -> None:
+        """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""
+        if work.now - work.run.marked < LOST_MS or self._lanes.redis.xlen(self._lanes.keys.events):
+            self._runs.look(work.run.id, LATER_MS)
+        else:
+            self._send_mark(work)
+
+    def _reached(self, work: Work, mark: str, lane: dict[str, str]) -> None:
+        if not is_free(lane):
+            self._runs.look(work.run.id, LATER_MS, {"why": "what came in before is being delivered"})
+            return
+        behind = _behind(work, mark)
+        if behind > 0:
+            if work.now - int(mark[:13]) > STALE_MS:
+                raise UnfitSource(f"its data is still {behind / 1000:.0f} s too old; nothing was changed")
+            self._runs.look(work.run.id, min(behind, LATER_MS), {"why": "the source does not have yet what was pushed"})
+            return
+        first = work.run.first or mark[: TEXT_LENGTH - 7] + "0" * 7
+        said = {"first": first, "reached": work.now, "why": "", "mode": work.mode()}
+        self._runs.look(work.run.id, LOST_MS, {**said, "digest": digest_of(work.integration, work.settings)})
+        if work.run.phase == "plan":
+            compare_and_begin(self._reread(work), mark, self._sharing(work.integration))
+        else:
+            self._runs.look(work.run.id, 0, {"state": "adding"})
+
+    def _reread(self, work: Work) -> Work:
+        again = self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run)
+        return again or work
+
+    def _sharing(self, integration: Integration) -> str:
+        others = [
+            repr(other.key)
+            for other in self._settings.integrations.values()
+            if other.key != integration.key
+            and other.connector == integration.connector
+            and other.members is not None
+            and integration.members is not None
+            and other.members.digest == integration.members.digest
+        ]
+        return ", ".join(sorted(others)[:5])
+
+    def _failed(self, work: Work, error: Exception) -> None:
+        """Tried again, with the lane at its mark; a run that has changed nothing gives up in the end."""
+        tries, why = work.run.tries + 1, _told(error)
+        lasting = isinstance(error, (UnfitSource, SettingsError)) or (
+            isinstance(error, TargetError) and error.error_class in {ErrorClass.HOLD, ErrorClass.ISOLATE}
+        )
+        cleared = work.run.mode == "replace" and work.run.told > 0
+        if not cleared and (lasting or tries >= MOST_TRIES):
+            remove(work.folder)
+            stop(work, "failed", why)
+            return
+        self._runs.look(work.run.id, min(1000 * 2**tries, LOST_MS), {"tries": tries, "why": why})
+
+
+def _has_changed(work: Work) -> bool:
+    """Whether what the run has planned is worthless by now."""
+    planned = work.run.state in {"removing", "adding"} or work.run.phase != "plan"
+    return planned and work.run.digest != digest_of(work.integration, work.settings)
+
+
+def _in_the_way(work: Work, routes: Routes) -> str:
+    """Why a mark is not sent now; "" where it may be."""
+    run = work.run
+    known = text_of(work.redis.hget(work.keys.segments, run.segment))
+    segment = restore(run.segment, (known or "{}").encode())
+    if run.integration not in routes.known(segment).targets:
+        return f"{run.integration} does not follow segment {run.segment}"
+    state = fields_of(work.redis, work.keys.integration(run.integration))
+    if "paused" in state or state.get("active") != "1":
+        return f"{run.integration} is paused"
+    if float(state.get("hold_until", 0)) > 0:
+        return f"{run.integration} is held"
+    if "hold" in work.lane():
+        return "its lane is held"
+    limit = work.integration.max_backlog
+    if limit and int(state.get("backlog", 0)) > limit / 2:
+        return f"{run.integration} owes more than half of its max_backlog"
+    return ""
+
+
+def _behind(work: Work, mark: str) -> int:
+    """Milliseconds that the source is too old for the mark, or is to be given; 0 where it can be read."""
+    since = work.now - int(mark[:13])
+    need = work.source.age() if work.settings.fresh else work.settings.delay
+    return max(0, round(need * 1000) - since)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"the reader's own disk: {type(error).__name__}"
+    return str(error)

@@ -1,0 +1,92 @@
+"""One run, as Redis keeps it, with its words read once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from workers.lanes.runs import Fields
+    from workers.resync.source import Id
+
+State = Literal["waiting", "marked", "removing", "adding", "between", "stopping", "ended"]
+Mode = Literal["diff", "replace", "resend"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncRun:
+    """One run.
+
+    state      waiting to begin, waiting at its mark, removing, adding, between two marks, stopping, or ended
+    phase      what it does once its mark is reached: "plan" or "adds"
+    first      sequence of its first mark: what came in before that is older than the run
+    index      the next operation's, under the mark that stands
+    place      bytes of the file of strays, or of spooled members, that have been told
+    after      `_id` of the last member that was told; None for none
+    looks      how often a verification has compared
+    tries      failures one after the other
+    """
+
+    id: str
+    integration: str
+    segment: str
+    kind: str = "resync"
+    by: str = ""
+    state: str = "waiting"
+    phase: str = "plan"
+    mode: str = ""
+    digest: str = ""
+    first: str = ""
+    asked: int = 0
+    marked: int = 0
+    reached: int = 0
+    index: int = 0
+    place: int = 0
+    after: Id | None = None
+    looks: int = 0
+    tries: int = 0
+    members: int = 0
+    rows: int = 0
+    missing: int = 0
+    strays: int = 0
+    spelled: int = 0
+    repeated: int = 0
+    unusable: int = 0
+    removed: int = 0
+    added: int = 0
+    quarantined: int = 0
+    told: int = 0
+    accept_removals: int | None = None
+    accept_adds: int | None = None
+    cancelled: str = ""
+    outcome: str = ""
+    why: str = ""
+    ended: int = 0
+    shown: str = ""
+
+    @classmethod
+    def read(cls, fields: Fields) -> ResyncRun | None:
+        """From Redis; None where there is no such run."""
+        if "id" not in fields:
+            return None
+        words = {name: fields[name] for name in _WORDS if name in fields}
+        numbers = {name: int(float(fields[name])) for name in _NUMBERS if fields.get(name)}
+        after = json.loads(fields["after"]) if fields.get("after") else None
+        return cls(after=after, **words, **numbers)  # type: ignore[arg-type]
+
+    @property
+    def verifies(self) -> bool:
+        """Whether it only looks."""
+        return self.kind == "verify"
+
+
+_WORDS = (
+    *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
+    *("cancelled", "outcome", "why", "shown"),
+)
+_NUMBERS = (
+    *("asked", "marked", "reached", "index", "place", "looks", "tries", "members", "rows", "missing", "strays"),
+    *("spelled", "repeated", "unusable", "removed", "added", "quarantined", "told", "ended"),
+    *("accept_removals", "accept_adds"),
+)

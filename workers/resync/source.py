@@ -1,0 +1,121 @@
+"""Reading a segment's members from a profile database (rule 46)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from workers.resync.profiles import Shaper, UnfitSource
+from workers.templates import Row, SegmentView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from workers.connectors.sql.listing import Lister
+    from workers.settings.sources import SourceSettings
+
+Id = int | str
+
+
+class Members(NamedTuple):
+    """Some members.
+
+    ids       their `_id`s; the last one is where the next page begins
+    profiles  their JSON
+    """
+
+    ids: list[Id]
+    profiles: list[bytes]
+
+
+class MemberSource:
+    """One segment's members, as the source has them now.
+
+    open_lister  a new session with the source; raises only TargetError
+    """
+
+    def __init__(self, settings: SourceSettings, segment: str, open_lister: Callable[[], Lister]) -> None:
+        self._settings = settings
+        self._segment = SegmentView(segment, None, 0, 0)
+        self._open = open_lister
+
+    @property
+    def paged(self) -> bool:
+        """Whether a reading can go on after any member."""
+        return self._settings.first is not None
+
+    def members(self, after: Id | None = None) -> Iterator[Members]:
+        """The members behind `after`, or all of them, to the end. TargetError and UnfitSource, also after some.
+
+        The end is proven: a page that is not full, read to the driver's own end of it.
+        """
+        lister = self._open()
+        try:
+            if not self.paged:
+                yield from _shaped(lister, self._statement(None))
+                return
+            first = self._settings.first
+            place: Id = after if after is not None else first if first is not None else 0
+            while True:
+                read = list(_shaped(lister, self._statement(place)))
+                page = Members([i for each in read for i in each.ids], [p for each in read for p in each.profiles])
+                if page.ids:
+                    place = _next(place, page.ids)
+                    yield page
+                if len(page.ids) < self._settings.rows:
+                    return
+        finally:
+            lister.close()
+
+    def age(self) -> float:
+        """Seconds that the source is behind, as its query `fresh` says; TargetError and UnfitSource."""
+        lister = self._open()
+        try:
+            rows = [row for page in lister.pages(self._settings.fresh) for row in page.rows]
+        finally:
+            lister.close()
+        if len(rows) != 1 or len(rows[0]) != 1:
+            raise UnfitSource(f"`fresh` gives {len(rows)} rows; expected one with one column, the data's age")
+        return _seconds(rows[0][0])
+
+    def _statement(self, after: Id | None) -> str:
+        row = Row({} if after is None else {"after": after}, 0, 0)
+        statements = self._settings.members.render([row], self._segment)
+        if len(statements) != 1:
+            raise UnfitSource(f"its members come in {len(statements)} statements; expected one")
+        return statements[0]
+
+
+def _next(place: Id, ids: list[Id]) -> Id:
+    """Where the next page begins; UnfitSource where the query does not page by `_id`."""
+    for each in ids:
+        if type(each) is not type(place):
+            kind = "a number" if isinstance(each, int) else "a text"
+            raise UnfitSource(f"a member's `_id` is {kind}, and `first` is not; expected both to be of one kind")
+        falls = isinstance(each, int) and isinstance(place, int) and each < place
+        if each == place or falls:
+            raise UnfitSource("its pages are not in the order of `_id`; expected `> {after}`, and ORDER BY that column")
+        place = each
+    return place
+
+
+def _shaped(lister: Lister, statement: str) -> Iterator[Members]:
+    shaper = None
+    for page in lister.pages(statement):
+        shaper = shaper or Shaper(page.columns)
+        yield Members([shaper.id_of(row) for row in page.rows], [shaper.profile_of(row) for row in page.rows])
+
+
+def _seconds(value: object) -> float:
+    """An age: a number of seconds, an interval, or its text as HH:MM:SS; null is none."""
+    if value is None:
+        return 0.0
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (int, float, Decimal)):
+        return float(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
+        return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+    raise UnfitSource(f"`fresh` gives {type(value).__name__}; expected seconds, or an interval")

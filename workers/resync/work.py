@@ -1,0 +1,156 @@
+"""A run that is being moved on: what it belongs to, and how its end is said."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
+
+from workers.lanes.clock import redis_ms
+from workers.outcomes import Resynced, encode, new_uid
+from workers.templates import QueryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from redis import Redis
+
+    from workers.connectors.sql.listing import Lister
+    from workers.integrations import Integration
+    from workers.lanes.keys import Keys
+    from workers.lanes.runs import Runs
+    from workers.resync.run import ResyncRun
+    from workers.resync.source import MemberSource
+    from workers.settings.sources import SourceSettings
+
+SHORT_MS = 500
+"""Until the next look at what is expected at any moment; whoever brings it about wakes the reader, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One run, and what it needs.
+
+    settings     of its source
+    open_target  a session that lists the target; raises TargetError
+    folder       this run's own, on this host
+    keep         says that the reader goes on; raises ReadingLost
+    name         the segment's, if it is known
+    """
+
+    run: ResyncRun
+    integration: Integration
+    settings: SourceSettings
+    source: MemberSource
+    open_target: Callable[[], Lister]
+    runs: Runs
+    redis: Redis
+    keys: Keys
+    folder: Path
+    keep: Callable[[], None]
+    name: str | None
+
+    @property
+    def now(self) -> int:
+        """Redis's clock, in milliseconds."""
+        return redis_ms(self.redis)
+
+    def lane(self) -> dict[str, str]:
+        """The lane's hash."""
+        return self.runs.lane(self.run.integration, self.run.segment)
+
+    def mark_of(self, lane: dict[str, str]) -> str:
+        """The sequence of this run's mark in its lane, or ""."""
+        return lane.get("mark", "") if lane.get("run") == self.run.id else ""
+
+    def mode(self) -> str:
+        """How it makes the target equal: by difference, by clearing it first, or by telling all again."""
+        if self.integration.members is not None and names_by_key(self.integration):
+            return "diff"
+        return "replace" if QueryKind.CLEAR in self.integration.queries and not self.integration.members else "resend"
+
+    def refused(self, mark: str) -> int:
+        """Entries of the quarantine that came of what was told under a mark."""
+        key = self.keys.open(self.run.integration, self.run.segment)
+        found = cast("list[bytes]", self.redis.hvals(key))
+        return sum(value.decode().partition(" ")[2].startswith(mark[:20]) for value in found)
+
+
+def is_free(lane: dict[str, str]) -> bool:
+    """Whether nothing stands before the mark, and nobody delivers what did."""
+    return int(lane.get("before", "0")) <= 0 and "owner" not in lane
+
+
+def names_by_key(integration: Integration) -> bool:
+    """Whether a row can be removed by its key alone."""
+    return set(integration.queries[QueryKind.REMOVE].identifying) <= set(integration.key_fields)
+
+
+def digest_of(integration: Integration, settings: SourceSettings) -> str:
+    """Of all that a plan depends on: another one makes it worthless (rule 49)."""
+    members = integration.members.digest if integration.members is not None else ""
+    parts = [integration.digest, integration.connector, members, settings.members.digest, repr(settings.address.url)]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+Said = Mapping[str, int | str]
+
+
+def stop(work: Work, outcome: str, why: str, fields: Said = MappingProxyType({})) -> None:
+    """Ends a run that cannot go on, once nobody delivers under its mark; a half done one leaves its segment flagged."""
+    lane = work.lane()
+    if work.mark_of(lane):
+        said = {"state": "stopping", "outcome": outcome, "why": why, **fields}
+        if not is_free(lane) or work.runs.leave(work.run.id, SHORT_MS, said) != "ok":
+            work.runs.look(work.run.id, SHORT_MS, said)
+            return
+    finish(work, outcome, why, fields, flag=work.run.told > 0)
+
+
+def finish(
+    work: Work,
+    outcome: str,
+    why: str,
+    fields: Said = MappingProxyType({}),
+    *,
+    flag: bool = False,
+    unflag_to: str = "",
+) -> None:
+    """Writes down how a run ended.
+
+    fields  of the run that are known only now
+    flag, unflag_to  as in Runs.end
+    """
+    known: dict[str, Any] = {name: value for name, value in fields.items() if name != "shown"}
+    run = replace(work.run, **known)
+    record = Resynced(
+        uid=new_uid(),
+        run=run.id,
+        integration=run.integration,
+        segment=run.segment,
+        kind=run.kind,
+        mode=run.mode,
+        by=run.by,
+        asked_ms=run.asked,
+        ended_ms=work.now,
+        members=run.members,
+        rows=run.rows,
+        added=run.added,
+        removed=run.removed,
+        kept=run.spelled,
+        unusable=run.unusable,
+        quarantined=run.quarantined,
+        outcome=outcome,
+        reason=why,
+    )
+    said = {**fields, "outcome": outcome, "why": why}
+    work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
+
+
+def shown_text(shown: dict[str, list[str]]) -> str:
+    """Keys that differ, as a run keeps them to be shown."""
+    return json.dumps(shown)
