@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
+from workers.cli.anywhere import AnywhereGroup
 from workers.cli.options import Every, Ids, Json, OfCode, OfKey, State
 
-quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+quarantine = typer.Typer(cls=AnywhereGroup, no_args_is_help=True, rich_markup_mode=None)
+
+
+@quarantine.callback()
+def options(*, as_json: Json = False) -> None:
+    """What could not be delivered, each with its reason."""
 
 
 @quarantine.command("list")
