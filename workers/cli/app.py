@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
-from workers.cli.options import Json, Key, OfKey, Since
+from workers.cli.options import Json, Key, OfKey, Since, Yes
 from workers.cli.quarantine_app import quarantine
 from workers.connectors.sql.vendors import VENDORS
 
@@ -108,7 +108,7 @@ def apply(
         list[str] | None,
         typer.Option(metavar="K", help="Throw away what this removed integration still owes."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Another ledger, or an emptied Redis, as `status` tells of, is meant so.")
     ] = False,

@@ -152,6 +152,13 @@ def list_entries(
         return [QuarantineEntry(**_fields(row, QuarantineEntry)) for row in connection.execute(wanted).mappings()]
 
 
+def count(ledger: Ledger, wanted: Selection) -> int:
+    """How many entries are wanted. UnknownEntry, ValueError, LedgerError as `pages`."""
+    with ledger.reading() as connection:
+        _refuse_unknown(connection, wanted.ids)
+        return int(connection.execute(select(func.count()).select_from(quarantine).where(_fits(wanted))).scalar() or 0)
+
+
 def pages(ledger: Ledger, wanted: Selection) -> Iterator[list[EntryDetail]]:
     """The wanted entries with their data, the oldest first, a page at a time; none that comes meanwhile.
 

@@ -154,7 +154,7 @@ def test_apply_refuses_to_leave_a_backlog_behind_and_drops_it_when_told(place: P
 
     dropped = call("apply", "--drop", "crm")
     assert dropped.returncode == 0
-    assert "dropped 10 operations in 1 lanes of crm" in dropped.stdout
+    assert "dropped 10 operations in 1 lane of crm" in dropped.stdout
     assert call("apply", "--drop", "erq").returncode == 2
 
 

@@ -12,7 +12,7 @@ from workers.cli.output import plain, print_json
 from workers.errors import SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
-from workers.settings.spelling import spell_duration
+from workers.settings.spelling import counted, spell_duration
 
 if TYPE_CHECKING:
     from workers.errors import Mistake
@@ -174,7 +174,7 @@ def _print_tried(tried: Tried) -> None:
 
 
 def _counted(count: int, what: str) -> str:
-    return f", {count} {what}{'s' * (count > 1)}" if count else ""
+    return f", {counted(count, what)}" if count else ""
 
 
 def _mode(integration: CheckedIntegration) -> str:
