@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.looking_app import looking
 from workers.cli.options import Json, Key, OfKey, Since, Yes
 from workers.cli.quarantine_app import quarantine
 from workers.connectors.sql.vendors import VENDORS
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.registered_commands += looking.registered_commands
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
 
 
