@@ -23,7 +23,7 @@ LOOKED_AT: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class DeliveryRun:
     """One try of one batch.
 
     at           when it began
@@ -65,7 +65,7 @@ def runs(
     since: datetime | None = None,
     failed: bool = False,
     limit: int = 50,
-) -> list[Run]:
+) -> list[DeliveryRun]:
     """The newest deliveries that fit, at most `limit`, of the newest LOOKED_AT that there are.
 
     failed  only tries that failed. ValueError where `since` has no zone; LedgerError
@@ -104,10 +104,10 @@ def _queries(connection: Connection, ids: list[int]) -> dict[int, list[RowMappin
     return found
 
 
-def _run(row: RowMapping, done: list[RowMapping]) -> Run:
+def _run(row: RowMapping, done: list[RowMapping]) -> DeliveryRun:
     counts = ("operations", "merged", "moot", "quarantined", "waited_ms", "tries", "code", "reason")
     names = ("integration", "connector", "segment", "outcome", *counts)
-    return Run(
+    return DeliveryRun(
         at=cast("datetime", time_of(row["started_ms"])),
         upto=_time_in(row["last"]),
         statements=sum(int(each["statements"]) for each in done),

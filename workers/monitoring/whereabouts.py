@@ -14,7 +14,7 @@ from workers.errors import SegsyncError
 from workers.integrations import Segment
 from workers.lanes.answers import number_of
 from workers.lanes.clock import redis_ms
-from workers.ledger.runs import Run, runs
+from workers.ledger.runs import DeliveryRun, runs
 from workers.monitoring.needs import facts_of, spelled
 from workers.monitoring.states import IntegrationStatus, read_integration
 from workers.monitoring.tracing import LaneSight, Sight, Sought, in_intake, in_lane, read_lane
@@ -73,7 +73,7 @@ class Whereabouts:
     lane: LaneSight
     waiting: Sight
     entries: list[QuarantineEntry] = field(default_factory=list)
-    deliveries: list[Run] = field(default_factory=list)
+    deliveries: list[DeliveryRun] = field(default_factory=list)
     verdict: str = ""
     needs: bool = False
     unread: list[str] = field(default_factory=list)
@@ -136,7 +136,7 @@ def _entries(runtime: Runtime, key: str, sought: Sought) -> list[QuarantineEntry
     return found
 
 
-def _deliveries(runtime: Runtime, key: str, segment: str) -> list[Run]:
+def _deliveries(runtime: Runtime, key: str, segment: str) -> list[DeliveryRun]:
     return runs(runtime.ledger, integration=key, segment=segment, limit=DELIVERIES)
 
 

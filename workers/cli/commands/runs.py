@@ -17,7 +17,7 @@ from workers.ledger import runs as deliveries
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.ledger.runs import Run
+    from workers.ledger.runs import DeliveryRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Runs:
     """What `runs --json` prints: tries, the newest first."""
 
     since: datetime
-    runs: list[Run]
+    runs: list[DeliveryRun]
 
 
 def run(since: str, integration: str | None, segment: str | None, *, failed: bool, limit: int, as_json: bool) -> int:
@@ -45,7 +45,7 @@ def run(since: str, integration: str | None, segment: str | None, *, failed: boo
     return FINE
 
 
-def print_runs(found: Sequence[Run]) -> None:
+def print_runs(found: Sequence[DeliveryRun]) -> None:
     """A table of tries, and below it the reasons of those that failed."""
     columns = ("at, UTC", "integration", "segment", "outcome", "events", ">profiles", ">rows", ">took")
     print_table(columns, map(_cells, found))
@@ -53,7 +53,7 @@ def print_runs(found: Sequence[Run]) -> None:
         typer.echo(plain(f"\n! {reason}"))
 
 
-def _cells(run: Run) -> tuple[object, ...]:
+def _cells(run: DeliveryRun) -> tuple[object, ...]:
     outcome = run.outcome if run.tries == 1 else f"{run.outcome} ({run.tries:,} x)"
     kinds = ", ".join(run.event_types)
     return (
