@@ -46,3 +46,15 @@ def runs(
     from workers.cli.commands import runs as command
 
     raise typer.Exit(command.run(since, integration, segment, failed=failed, limit=limit, as_json=as_json))
+
+
+@looking.command()
+def doctor(*, as_json: Json = False) -> None:
+    """What would bite in production, before it does.
+
+    Looks at Redis, the workers, the ledger's place, Flower, files' rights and each target. The exit status is 1 where
+    something is a mistake; warnings leave it at 0.
+    """
+    from workers.cli.commands import doctor as command
+
+    raise typer.Exit(command.run(as_json=as_json))
