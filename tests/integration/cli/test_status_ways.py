@@ -15,6 +15,8 @@ from workers.control.drain import drain
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pytest
 
     from tests.integration.place import Call, Place
@@ -68,7 +70,7 @@ def test_a_monitor_gets_one_line_with_numbers(place: Place, call: Call, monkeypa
 def test_watching_goes_on_through_an_outage_and_ends_with_what_it_saw_last(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    looks = iter([0, "an outage", 1])
+    looks: Iterator[int | str] = iter([0, "an outage", 1])
     rests: list[float] = []
 
     def look() -> int:
