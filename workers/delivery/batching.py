@@ -8,6 +8,7 @@ the lane.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from workers.delivery.batch import Batch, Keyed, Rejected
@@ -116,6 +117,10 @@ class Buffer:
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""
         return sum(after < operation.sequence <= up_to for operation, _ in self._operations) if up_to else 0
+
+    def behind(self, batch: Batch) -> list[tuple[Operation, str | None]]:
+        """What is held beyond a batch, each with the segment's name there."""
+        return list(islice(self._operations, batch.taken, None))
 
     def beyond(self, batch: Batch) -> Beyond:
         """What will be held when the batch is settled."""
