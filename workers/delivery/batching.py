@@ -20,7 +20,7 @@ from workers.lanes.chunks import unpack
 from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from workers.connectors.contract import Rejection
     from workers.delivery.batch import BatchPolicy, Key
@@ -48,6 +48,7 @@ class Buffer:
     still_open  entries of retried operations that nothing came after, as looked up before each cut, with the sequence
                 that each had first: the others are not delivered. They change what a batch delivers, and never where
                 it ends
+    overtaken   entries of others: something came later that may have been for their row
     aside       operations that the lane says are to go to the quarantine, by sequence: nobody is told of them
     """
 
@@ -56,6 +57,7 @@ class Buffer:
         self.to = to
         self.clear = clear
         self.still_open: Mapping[str, str] = {}
+        self.overtaken: Collection[str] = ()
         self.aside: Mapping[str, Rejection] = {}
         self._moot_after: str | None = None
         self._operations: deque[tuple[Operation, str | None]] = deque()
