@@ -28,7 +28,7 @@ MOST_ENTRIES: Final = 10_000
 
 MANY: Final = 10_000
 """Open entries of one integration that `status` warns of. Nothing stops more: they cost no delivery, but space in the
-ledger, and some 100 bytes each in Redis."""
+ledger, and some 200 bytes each in Redis."""
 
 MOST_ATTEMPTS: Final = 100
 """Tries that are shown of one entry, the latest."""
