@@ -201,10 +201,10 @@ def deaths_over(size: int, killer: int) -> int:
 
 
 @pytest.mark.parametrize("size", [1, 2, 30, 1000])
-def test_a_killer_takes_as_many_processes_as_its_batch_can_be_halved_and_six_more(size: int) -> None:
+def test_a_killer_takes_as_many_processes_as_its_batch_can_be_halved_and_four_more(size: int) -> None:
     found = [deaths_over(size, killer) for killer in range(size)]
     halvings = (size - 1).bit_length()
-    assert max(found) <= halvings + 2 * DEATHS - 1 + (size == 1)
+    assert max(found) <= max(2 * DEATHS, halvings + DEATHS + 1)
     assert sum(found) / size <= halvings / 2 + 2 * DEATHS
 
 
