@@ -229,6 +229,16 @@ def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
     return tuple([key_text(pick(profile, steps), name) for name, steps in zip(key, _paths(key), strict=True)])
 
 
+def keys_of(profiles: Sequence[dict[str, object]], key: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """`key_of` of each profile; RowProblem where one of them has none, whichever that is."""
+    columns = []
+    for name, steps in zip(key, _paths(key), strict=True):
+        top = steps[0] if len(steps) == 1 else None
+        found = [each.get(top) for each in profiles] if isinstance(top, str) else [pick(e, steps) for e in profiles]
+        columns.append([one if type(one) is str and one else key_text(one, name) for one in found])
+    return list(zip(*columns, strict=True))
+
+
 @lru_cache(1024)
 def _paths(key: tuple[str, ...]) -> tuple[Steps, ...]:
     return tuple([parse_path(name) for name in key])
