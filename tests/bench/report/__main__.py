@@ -1,4 +1,4 @@
-"""`python -m tests.bench.report`: the whole benchmark, into docs/benchmarks.md."""
+"""`python -m tests.bench.report`: the whole benchmark, into docs/benchmarks.md and docs/scaling.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.bench.report import costs, lanes, pacing, slowness, soak, throughput
 from tests.bench.report.figures import Figures
 from tests.bench.report.machine import about
-from tests.bench.report.page import write
+from tests.bench.report.page import write_all
 from tests.bench.report.sizes import SIZES, Sizes
 from tests.bench.rivals.rsyslog import tree
 from tests.bench.rivals.venvs import FOLDER, ROOT, NotInstallableError, venv
@@ -21,7 +21,7 @@ from tests.bench.servers import Servers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+DOCS = ROOT / "docs"
 KEPT = FOLDER / "figures.json"
 
 
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--redraw", action="store_true", help="write the page from the figures of the last whole run")
     chosen = parser.parse_args(arguments)
     if chosen.redraw:
-        write(PAGE, Figures.read(KEPT))
+        write_all(DOCS, Figures.read(KEPT))
         return 0
     load = os.getloadavg()[0]
     _install()
@@ -81,8 +81,8 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(f"{figures.wrong} {figures.missing}\n")
     else:
         figures.save(KEPT)
-        write(PAGE, figures)
-        _tell(f"written: {PAGE}")
+        write_all(DOCS, figures)
+        _tell(f"written: benchmarks.md, benchmarks.svg and scaling.md in {DOCS}")
     return 0
 
 

@@ -1,15 +1,16 @@
-"""docs/benchmarks.md: what is measured stands between two marks, written anew by each run; the rest is by people."""
+"""The pages: what is measured stands between two marks, written anew by each run; the rest is by people."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.bench.report.capacity import capacity
 from tests.bench.report.goals import GOALS, told
 from tests.bench.report.picture import draw
 from tests.bench.report.throughput import CONTESTANTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from tests.bench.report.figures import Figures
@@ -27,17 +28,23 @@ class MarksMissingError(ValueError):
     """The page has no place for what was measured."""
 
 
-def write(page: Path, figures: Figures) -> None:
-    """Puts what was measured into the page, and the picture beside it (`page`.svg)."""
+def write_all(docs: Path, figures: Figures) -> None:
+    """Both pages of the folder, and the picture."""
+    picture = docs / "benchmarks.svg"
+    write(docs / "benchmarks.md", _measured(figures, picture.name))
+    write(docs / "scaling.md", capacity(figures))
+    picture.write_text(draw(figures), encoding="utf-8")
+
+
+def write(page: Path, measured: Iterable[str]) -> None:
+    """Puts lines between the marks of a page; MarksMissingError where it has none."""
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise MarksMissingError(f"{page}: expected the lines {BEGIN!r} and {END!r}, between which the figures go")
-    picture = page.with_suffix(".svg")
-    picture.write_text(draw(figures), encoding="utf-8")
-    measured = "\n".join(_measured(figures, picture.name))
-    page.write_text(f"{before}{BEGIN}\n\n{measured}\n\n{END}{after}", encoding="utf-8")
+    lines = "\n".join(measured)
+    page.write_text(f"{before}{BEGIN}\n\n{lines}\n\n{END}{after}", encoding="utf-8")
 
 
 def _measured(figures: Figures, picture: str) -> Iterator[str]:

@@ -31,10 +31,10 @@ def measured() -> Figures:
 
 
 def written(tmp_path: Path, figures: Figures) -> str:
-    where = tmp_path / "benchmarks.md"
-    where.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
-    page.write(where, figures)
-    return where.read_text()
+    for name in ("benchmarks.md", "scaling.md"):
+        (tmp_path / name).write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    page.write_all(tmp_path, figures)
+    return (tmp_path / "benchmarks.md").read_text()
 
 
 def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
@@ -55,13 +55,26 @@ def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
     where = tmp_path / "benchmarks.md"
     where.write_text("mine")
     with pytest.raises(page.MarksMissingError, match=r"benchmarks\.md: expected the lines"):
-        page.write(where, measured())
+        page.write(where, ["new"])
     assert where.read_text() == "mine"
 
 
-def test_the_page_of_the_repository_has_its_marks() -> None:
-    text = texts()["docs/benchmarks.md"]
-    assert text.index(page.BEGIN) < text.index(page.END)
+def test_the_pages_of_the_repository_have_their_marks() -> None:
+    for name in ("docs/benchmarks.md", "docs/scaling.md"):
+        assert texts()[name].index(page.BEGIN) < texts()[name].index(page.END)
+
+
+def test_what_a_core_carries_is_the_rate_by_the_cores_that_it_took(tmp_path: Path) -> None:
+    figures = measured()
+    for part, cores in {"route": 0.5, "deliver": 0.8, "redis": 0.0001, "postgresql": 0.2}.items():
+        figures.note(f"a.cores.{part}", cores)
+    written(tmp_path, figures)
+    lines = (tmp_path / "scaling.md").read_text().splitlines()
+    assert any(line.endswith("| 160 | 100 | 800,000 | 400 |") for line in lines)
+    assert any(
+        line.startswith("| 1,000 |") and line.endswith("| 6.25 | 10.00 | 0.00 | 2.50 | too much for the router |")
+        for line in lines
+    )
 
 
 def test_a_rival_that_did_not_run_and_a_table_that_is_wrong_are_said(tmp_path: Path) -> None:
