@@ -6,18 +6,20 @@ The commands of `segsync quarantine` are in quarantine_app.py.
 # ruff: noqa: PLC0415 - a command's module is imported when it runs: SQLAlchemy, Celery and the compiler take up to a
 # second, and `segsync --help` shall not wait for any of them.
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workers.cli.options import Json, Key, OfKey, Since
+from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.looking_app import looking
+from workers.cli.options import Json, Key, OfKey, Since, Yes
 from workers.cli.quarantine_app import quarantine
 from workers.connectors.sql.vendors import VENDORS
 
 app = typer.Typer(
     name="segsync",
+    cls=AnywhereGroup,
     help="Keeps customers' SQL tables up to date about static segments.",
     no_args_is_help=True,
     add_completion=False,
@@ -25,20 +27,28 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.registered_commands += looking.registered_commands
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
+
+
+def tell_version(wanted: bool) -> None:
+    """Says what runs here, and ends."""
+    if wanted:
+        from workers.cli.versions import versions
+
+        typer.echo(versions())
+        raise typer.Exit
 
 
 @app.callback()
 def options(
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="The configuration; else $SEGSYNC_CONFIG, else ./segsync.toml."),
-    ] = None,
+    *,
+    config: Annotated[Path | None, typer.Option(metavar="PATH", help=CONFIG_HELP)] = None,
+    as_json: Json = False,  # noqa: ARG001 - it is the command's (anywhere.py)
+    version: Annotated[bool, typer.Option("--version", callback=tell_version, help="Say what runs here.")] = False,  # noqa: ARG001 - the callback's
 ) -> None:
-    """Options that every command has."""
-    if config is not None:
-        # Where children and Celery look for it, too.
-        os.environ["SEGSYNC_CONFIG"] = str(config.absolute())
+    """Options that every command has; they may stand behind it, too."""
+    take_config(config)
 
 
 @app.command()
@@ -100,7 +110,7 @@ def apply(
         list[str] | None,
         typer.Option(metavar="K", help="Throw away what this removed integration still owes."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Another ledger, or an emptied Redis, as `status` tells of, is meant so.")
     ] = False,

@@ -23,6 +23,7 @@ from workers.lanes.bell import ring
 from workers.ledger import identity
 from workers.settings import from_published, revision
 from workers.settings.differences import differences
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -56,6 +57,7 @@ class ApplyPlan:
     before       what is applied now; None where nothing is
     differences  key paths with + (new), - (gone) or ~ (changed); [] where nothing changes, or nothing was applied
     removed      integrations that the file names no longer, with what they owe
+    dropped      of those to be dropped, what will be thrown away
     """
 
     settings: Settings
@@ -64,6 +66,7 @@ class ApplyPlan:
     removed: Mapping[str, int]
     drain: Sequence[str]
     drop: Sequence[str]
+    dropped: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,8 @@ def plan(
     if owing:
         raise ApplyRefused(_refusal(owing))
     found = differences(before.text, settings.published()) if before else []
-    return ApplyPlan(settings, before, found, removed, [*drain], [*drop])
+    dropped = {key: _backlog(redis, keys, key) for key in drop}
+    return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped)
 
 
 def carry_out(
@@ -199,7 +203,7 @@ def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:
 
 def _refusal(owing: Mapping[str, int]) -> str:
     lines = [
-        f"{key} is not in the file any more and still owes {owed:,} operations; "
+        f"{key} is not in the file any more and still owes {counted(owed, 'operation')}; "
         f"expected --drain {key} (deliver them first) or --drop {key} (throw them away)"
         for key, owed in owing.items()
     ]

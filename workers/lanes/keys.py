@@ -169,6 +169,10 @@ class Keys:
         """Hash: a lane's open entries of the quarantine, by slot."""
         return f"{self.namespace}:open:{integration}:{segment}"
 
+    def rows(self, integration: str, segment: str) -> str:
+        """Hash: of each row that these may be for, how many they are and what came later."""
+        return f"{self.namespace}:rows:{integration}:{segment}"
+
     def permits(self, queue: str) -> str:
         """Sorted set: outstanding wake-ups of a queue, by expiry."""
         return f"{self.namespace}:permits:{queue}"

@@ -10,6 +10,7 @@ import pytest
 from workers.delivery import decide as table
 from workers.delivery import failures
 from workers.delivery.decide import (
+    ONCE_MORE,
     AskOthers,
     FailedTry,
     Halve,
@@ -48,6 +49,10 @@ def passed(tried: FailedTry) -> FailedTry:
     return replace(tried, passed=True, searching=True)
 
 
+def asked(tried: FailedTry) -> FailedTry:
+    return replace(tried, asked=True)
+
+
 def intolerant(tried: FailedTry) -> FailedTry:
     return replace(tried, tolerant=False)
 
@@ -65,7 +70,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(RETRY), after(MANY, 4), AskOthers(Later(8000), Later(8000))),
         (error(RETRY), after(passed(MANY), 0), Halve(5)),
         (error(RETRY), after(passed(ONE), 3), Later(4000)),
-        (error(RETRY), after(passed(ONE), 4), SetAside()),
+        (error(RETRY), after(passed(ONE), 4), AskOthers(Later(8000), SetAside())),
+        (error(RETRY), after(asked(passed(ONE)), 4), SetAside()),
         (CONFLICT, after(passed(ONE), 4), Hold(LANE)),
         # Perhaps it came through; the second time it may be the size, or one profile's doing.
         (error(AMBIGUOUS), MANY, Later(500)),
@@ -73,7 +79,7 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(AMBIGUOUS), after(ONE, 3), Later(4000)),
         (error(AMBIGUOUS), after(ONE, 4), AskOthers(Hold(LANE), Hold(LANE))),
         (error(AMBIGUOUS), after(passed(ONE), 4), AskOthers(Hold(LANE), Hold(LANE))),
-        (error(AMBIGUOUS), after(replace(passed(ONE), asked=True), 4), SetAside()),
+        (error(AMBIGUOUS), after(asked(passed(ONE)), 4), SetAside()),
         (error(AMBIGUOUS, Phase.COMMIT), after(passed(ONE), 4), Hold(LANE)),
         (error(AMBIGUOUS), after(intolerant(passed(ONE)), 4), Hold(LANE)),
         (error(AMBIGUOUS), after(EVENT, 4), Hold(LANE)),
@@ -85,6 +91,7 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(ISOLATE), MANY, AskOthers(Hold(INTEGRATION), Halve(5))),
         (error(ISOLATE), passed(MANY), Halve(5)),
         (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION), SetAside())),
+        (error(ISOLATE), asked(ONE), SetAside()),
         (error(ISOLATE), passed(ONE), SetAside()),
         (error(ISOLATE), EVENT, SetAside()),
         (error(ISOLATE), intolerant(MANY), Hold(LANE)),
@@ -96,7 +103,13 @@ def intolerant(tried: FailedTry) -> FailedTry:
         # The query's fault, says the code; one profile's, if others pass.
         (error(HOLD, level=INTEGRATION), MANY, AskOthers(Hold(INTEGRATION), Hold(INTEGRATION))),
         (error(HOLD, level=INTEGRATION), passed(MANY), Halve(5)),
-        (error(HOLD, level=INTEGRATION), passed(ONE), SetAside()),
+        (error(HOLD, level=INTEGRATION), asked(MANY), Halve(5)),
+        # Alone it is blamed if others pass before and after it: what stopped them all may have ended, or begun anew.
+        (error(HOLD, level=INTEGRATION), ONE, AskOthers(Hold(INTEGRATION), Hold(INTEGRATION))),
+        (error(HOLD, level=INTEGRATION), asked(ONE), ONCE_MORE),
+        (error(HOLD, level=INTEGRATION), passed(ONE), AskOthers(Hold(INTEGRATION), Later(500))),
+        (error(HOLD, level=INTEGRATION), after(passed(ONE), 4), AskOthers(Hold(INTEGRATION), SetAside())),
+        (error(HOLD, level=INTEGRATION), asked(passed(ONE)), SetAside()),
         (error(HOLD, level=INTEGRATION), EVENT, Hold(INTEGRATION)),
         (error(HOLD, level=INTEGRATION), intolerant(MANY), Hold(INTEGRATION)),
         (error(HOLD, Phase.LOCK, INTEGRATION), MANY, Hold(INTEGRATION)),
@@ -106,7 +119,9 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(UNKNOWN), after(MANY, 4), AskOthers(Hold(LANE), Hold(LANE))),
         (error(UNKNOWN), after(passed(MANY), 0), Halve(5)),
         (error(UNKNOWN), after(passed(ONE), 1), Later(1000)),
-        (error(UNKNOWN), after(passed(ONE), 4), SetAside()),
+        (error(UNKNOWN), after(asked(ONE), 4), ONCE_MORE),
+        (error(UNKNOWN), after(passed(ONE), 4), AskOthers(Hold(LANE), SetAside())),
+        (error(UNKNOWN), after(asked(passed(ONE)), 4), SetAside()),
         (error(UNKNOWN), after(EVENT, 4), Hold(LANE)),
         (error(UNKNOWN, Phase.LOCK), after(MANY, 4), Hold(LANE)),
         # Connecting is nobody's fault but the target's.

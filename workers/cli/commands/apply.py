@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import plain
+from workers.cli.people import is_meant
 from workers.control import apply as applying
 from workers.lanes.keys import Keys
 from workers.settings import load
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,13 +33,9 @@ def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = 
     plan = applying.plan(redis, keys, settings, drain, drop)
     _show(plan)
     _warn(settings)
-    if (
-        (plan.differences or drop)
-        and not yes
-        and sys.stdin is not None
-        and sys.stdin.isatty()
-        and not typer.confirm("Publish this?", default=True)
-    ):
+    lost = sum(plan.dropped.values())
+    question = f"Throw away {counted(lost, 'operation')}, and publish this?" if lost else "Publish this?"
+    if (plan.differences or drop) and not is_meant(question, yes=yes, default=not lost):
         typer.echo("nothing was published")
         return NEEDS_SOMEONE
     return _carry_out(redis, keys, plan, accept=accept)
@@ -50,7 +47,7 @@ def _show(plan: ApplyPlan) -> None:
     for line in plan.differences[:MOST_SHOWN]:
         typer.echo(plain(line))
     if len(plan.differences) > MOST_SHOWN:
-        typer.echo(f"… and {len(plan.differences) - MOST_SHOWN:,} more differences")
+        typer.echo(f"… and {counted(len(plan.differences) - MOST_SHOWN, 'more difference')}")
 
 
 def _warn(settings: Settings) -> None:
@@ -83,17 +80,21 @@ class _Progress:
         if self._last is None and owed:
             typer.echo(f"{key} gets nothing new and is being delivered; Ctrl-C stops waiting, not delivering", err=True)
         if self._last != (key, owed):
-            typer.echo(f"{key} still owes {owed:,} operations" if owed else f"{key} owes nothing any more", err=True)
+            typer.echo(
+                f"{key} still owes {counted(owed, 'operation')}" if owed else f"{key} owes nothing any more", err=True
+            )
         self._last = (key, owed)
 
 
 def _tell(report: Report) -> None:
     for dropped in report.dropped:
-        typer.echo(f"dropped {dropped.operations:,} operations in {dropped.lanes:,} lanes of {dropped.key}")
+        typer.echo(
+            f"dropped {counted(dropped.operations, 'operation')} in {counted(dropped.lanes, 'lane')} of {dropped.key}"
+        )
     for key, owed in report.left.items():
         typer.echo(
-            f"! {key} got {owed:,} more operations while this was published: it is orphaned. Put it back into the "
-            f"file, or throw them away with --drop {key}",
+            f"! {key} got {counted(owed, 'more operation')} while this was published: it is orphaned. Put it "
+            f"back into the file, or throw them away with --drop {key}",
             err=True,
         )
     typer.echo(f"revision {report.revision} is applied" if report.changed else f"revision {report.revision}: no change")

@@ -11,10 +11,11 @@ import typer
 
 from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE
-from workers.cli.installation import open_ledger
+from workers.cli.installation import open_ledger, refuse_unknown
 from workers.cli.output import plain, print_json, print_table
 from workers.errors import WrongUsage
 from workers.ledger import statistics
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from workers.ledger.statistics import ErrorRow, StatsRow
@@ -44,6 +45,8 @@ def stats(since: str, until: str, integration: str | None, *, as_json: bool) -> 
     if start >= end:
         raise WrongUsage(f"--since {since} is not before --until {until}")
     rows = statistics.stats(open_ledger(), start, end, integration)
+    if not rows:
+        refuse_unknown(integration)
     if as_json:
         print_json(Stats(start, end, rows))
     elif rows:
@@ -54,7 +57,7 @@ def stats(since: str, until: str, integration: str | None, *, as_json: bool) -> 
 
 
 def _print_stats(rows: list[StatsRow]) -> None:
-    columns = ("integration", "event", ">queries", ">rows", ">retries", ">failed", ">quarantined", ">p50", ">p95")
+    columns = ("integration", "event", ">queries", ">rows", "?>retries", "?>failed", "?>quarantined", ">p50", ">p95")
     for hour, of_hour in groupby(rows, key=lambda row: row.hour):
         typer.echo(f"{hour:%Y-%m-%d %H:%M} UTC\n")
         print_table(columns, map(_stats_cells, of_hour))
@@ -63,8 +66,8 @@ def _print_stats(rows: list[StatsRow]) -> None:
     failures = sum(row.failures for row in rows)
     retries, quarantined = sum(row.retries for row in rows), sum(row.quarantined for row in rows)
     typer.echo(
-        f"{queries:,} successful queries, {affected:,} rows; {retries:,} retries, {failures:,} failed, "
-        f"{quarantined:,} quarantined"
+        f"{counted(queries, 'successful query', 'successful queries')}, {counted(affected, 'row')}; "
+        f"{counted(retries, 'retry', 'retries')}, {failures:,} failed, {quarantined:,} quarantined"
     )
 
 
@@ -91,6 +94,8 @@ def errors(since: str, integration: str | None, *, as_json: bool) -> int:
     """Prints what failed since then."""
     start = moment(since, "--since", datetime.now(UTC))
     rows = statistics.errors(open_ledger(), start, integration)
+    if not rows:
+        refuse_unknown(integration)
     if as_json:
         print_json(Errors(start, rows))
     elif not rows:

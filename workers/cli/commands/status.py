@@ -12,6 +12,7 @@ from workers.cli.output import age, plain, print_json, print_table, shown
 from workers.cli.streams import give_up
 from workers.monitoring import status
 from workers.monitoring.needs import facts_of
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from workers.monitoring.consumers import Consumers
@@ -48,11 +49,14 @@ def _ask() -> Consumers:
 def _print(found: Status) -> None:
     intake = found.intake
     waiting = f", the oldest for {age(intake.oldest_age_s)}" if intake.events else ""
-    typer.echo(f"intake      {shown(intake.events)} events wait{waiting}")
-    typer.echo(f"backlog     {shown(found.backlog)} operations")
-    typer.echo(f"quarantine  {shown(found.quarantine)} open entries")
+    waits = "waits" if intake.events == 1 else "wait"
+    typer.echo(f"intake      {counted(intake.events, 'event')} {waits}{waiting}")
+    typer.echo(f"backlog     {counted(found.backlog, 'operation')}")
+    entries = "not known" if found.quarantine is None else counted(found.quarantine, "open entry", "open entries")
+    typer.echo(f"quarantine  {entries}")
     if found.outcomes.events:
-        typer.echo(f"outcomes    {shown(found.outcomes.events)} wait for the ledger")
+        waits = "waits" if found.outcomes.events == 1 else "wait"
+        typer.echo(f"outcomes    {shown(found.outcomes.events)} {waits} for the ledger")
     pulse, beat = age(found.pulse_age_s), age(found.beat_age_s)
     typer.echo(f"workers     {shown(found.workers)}; the pulse looked {_ago(pulse)}, beat {_ago(beat)}")
     queues = ", ".join(f"{queue.name} {shown(queue.consumers)}" for queue in found.queues)
@@ -74,11 +78,11 @@ def _ago(text: str) -> str:
 def _unwanted(found: Status) -> str:
     top = ", ".join(f"{segment} {count:,}" for segment, count in list(found.unwanted_segments.items())[:3])
     more = ", …" if len(found.unwanted_segments) > 3 else ""  # noqa: PLR2004 - what fits a line
-    return plain(f"{found.unwanted:,} operations that no integration wanted (by segment: {top}{more})")
+    return plain(f"{counted(found.unwanted, 'operation')} that no integration wanted (by segment: {top}{more})")
 
 
 def _print_integrations(found: Status) -> None:
-    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", ">needs resync")
+    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync")
     print_table(
         columns,
         (
