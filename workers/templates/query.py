@@ -108,13 +108,12 @@ class Query:
         return statements
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-        """What one call renders: a batch whole, single profiles each, a segment event by itself."""
+        """What one call renders: as much of a batch as the database takes, a single profile, or a segment event."""
         if not self._target.has_rows:
             yield ()
-        elif self._target.one_row:
-            yield from ((row,) for row in rows)
-        elif rows:
-            yield rows
+            return
+        most = 1 if self._target.one_row else self._target.dialect.profiles
+        yield from (rows[at : at + most] for at in range(0, len(rows), most))
 
     def _bad_rows(self, rows: Sequence[Row], segment: SegmentView, problem: RowProblem) -> list[RowError]:
         """Renders row by row to find all that fail; only after a batch has failed."""
