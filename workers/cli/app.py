@@ -13,8 +13,9 @@ import typer
 
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
 from workers.cli.looking_app import looking
-from workers.cli.options import Json, Key, OfKey, Since, Yes, Zone
+from workers.cli.options import Drain, Drop, Json, Key, OfKey, Since, Yes, Zone
 from workers.cli.quarantine_app import quarantine
+from workers.cli.revisions_app import about_revisions
 from workers.connectors.sql.vendors import VENDORS
 
 app = typer.Typer(
@@ -100,14 +101,10 @@ def check(
 @app.command()
 def apply(
     *,
-    drain: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K", help="Deliver what this removed integration still owes, then remove it."),
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K", help="Throw away what this removed integration still owes."),
-    ] = None,
+    drain: Drain = None,
+    drop: Drop = None,
+    connect: Annotated[bool, typer.Option("--connect", help="Only if each target agrees, as in `check`.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs, and publish nothing.")] = False,
     yes: Yes = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Another ledger, or an emptied Redis, as `status` tells of, is meant so.")
@@ -115,11 +112,12 @@ def apply(
 ) -> None:
     """Check the file, show what differs, and publish it.
 
-    Workers follow within seconds, without restart.
+    Workers follow within seconds, without restart. `revisions`, `diff` and `rollback` know what was applied before.
     """
     from workers.cli.commands import apply as command
 
-    raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes, accept=accept))
+    how = command.Manner(connect=connect, dry_run=dry_run, yes=yes, accept=accept)
+    raise typer.Exit(command.run(drain or [], drop or [], how))
 
 
 @app.command()
@@ -228,7 +226,7 @@ def drain() -> None:
     raise typer.Exit(command.run())
 
 
-app.registered_commands += looking.registered_commands
+app.registered_commands += [*looking.registered_commands, *about_revisions.registered_commands]
 
 
 def main() -> None:

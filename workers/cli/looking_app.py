@@ -83,3 +83,16 @@ def doctor(*, as_json: Json = False) -> None:
     from workers.cli.commands import doctor as command
 
     raise typer.Exit(command.run(as_json=as_json))
+
+
+@looking.command()
+def metrics(
+    *,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve them, as on 127.0.0.1:9464; else print them once.")
+    ] = None,
+) -> None:
+    """What Prometheus reads; no profile, segment or secret is in it."""
+    from workers.cli.commands import metrics as command
+
+    raise typer.Exit(command.run(listen))

@@ -30,6 +30,13 @@ OfKey = Annotated[
 ]
 OfCode = Annotated[str | None, typer.Option("--code", metavar="C", help="Only with this code.")]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="As `quarantine list` shows them.")]
+Drain = Annotated[
+    list[str] | None,
+    typer.Option(metavar="K", help="Deliver what this removed integration still owes, then remove it."),
+]
+Drop = Annotated[
+    list[str] | None, typer.Option(metavar="K", help="Throw away what this removed integration still owes.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Every = Annotated[bool, typer.Option("--all", help="All open entries.")]
 State = Annotated[
