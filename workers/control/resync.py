@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
 from workers.lanes.answers import members_of
-from workers.lanes.runs import Runs
+from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
 
@@ -66,7 +66,7 @@ def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
 
 def find(runtime: Runtime, run: str) -> ResyncRun:
     """A run by its id; WrongUsage where there is none (any more)."""
-    found = ResyncRun.read(Runs(runtime.lanes).read(run))
+    found = ResyncRun.read(ResyncRuns(runtime.lanes).read(run))
     if found is None:
         raise WrongUsage(f"there is no run {run[:40]!r}; `segsync resync --list` has those of the last 7 days")
     return found
@@ -81,7 +81,7 @@ def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, Resy
     if found.outcome != CONFIRMABLE:
         raise WrongUsage(f"run {run} waits for nobody's word: it is {found.outcome or found.state}")
     numbers = _accepted(accept)
-    asked, fresh = Runs(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **numbers)
+    asked, fresh = ResyncRuns(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **numbers)
     if not fresh:
         raise WrongUsage(f"run {asked} of the same segment is open already; cancel it first, or wait for its end")
     return asked, found

@@ -28,7 +28,7 @@ class ReadingLost(SegsyncError):
     """Another process reads for resyncs by now, or the run is over: nothing was changed."""
 
 
-class Runs:
+class ResyncRuns:
     """The runs of one installation.
 
     owner  of the reader's lease; "" for who only asks

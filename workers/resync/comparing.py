@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workers.events.event import Kind
 from workers.lanes.answers import fields_of
 from workers.resync.judging import Accepted, Today, doubts
-from workers.resync.keys_on_disk import Difference, read_lines
+from workers.resync.keys_on_disk import KeyDifference, read_lines
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop
@@ -52,7 +52,7 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
     _begin(work, mark, found, numbers)
 
 
-def _doubts(work: Work, found: Difference, accepted: Accepted, shared: str) -> list[str]:
+def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
     today = _today(work)
     if work.run.mode == "diff":
         return doubts(found, accepted, today, shared=shared)
@@ -64,7 +64,7 @@ def _doubts(work: Work, found: Difference, accepted: Accepted, shared: str) -> l
     return reasons
 
 
-def _begin(work: Work, mark: str, found: Difference, numbers: dict[str, int]) -> None:
+def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int]) -> None:
     """From here on the target changes."""
     run = work.run
     _note_today(work, found)
@@ -76,7 +76,7 @@ def _begin(work: Work, mark: str, found: Difference, numbers: dict[str, int]) ->
     work.runs.look(run.id, 0, {**said, "state": "removing"})
 
 
-def _tell(work: Work, found: Difference, numbers: dict[str, int]) -> None:
+def _tell(work: Work, found: KeyDifference, numbers: dict[str, int]) -> None:
     """What a verification has found; where something differs, it looks once more."""
     looks = work.run.looks + 1
     seen = work.folder.with_name(f"{work.folder.name}-seen")
@@ -95,7 +95,7 @@ def _tell(work: Work, found: Difference, numbers: dict[str, int]) -> None:
         work.runs.leave(work.run.id, 0, {"state": "between", "looks": looks})
 
 
-def _lines(found: Difference) -> list[tuple[str, Path]]:
+def _lines(found: KeyDifference) -> list[tuple[str, Path]]:
     return [("missing", found.missing_file), ("strays", found.strays_file), ("spelled", found.spelled_file)]
 
 
@@ -103,14 +103,14 @@ def _digest(what: str, line: bytes) -> bytes:
     return blake2b(what.encode() + b" " + line, digest_size=8).digest()
 
 
-def _remember(found: Difference, seen: Path) -> None:
+def _remember(found: KeyDifference, seen: Path) -> None:
     digests = (_digest(what, line) for what, path in _lines(found) for line in read_lines(path))
     with seen.open("wb") as file:
         for _, digest in zip(range(MOST_REMEMBERED), digests, strict=False):
             file.write(digest)
 
 
-def _again(found: Difference, seen: Path) -> dict[str, int]:
+def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
     """What differed at the first look, too."""
     data = seen.read_bytes()
     before = {data[at : at + 8] for at in range(0, len(data), 8)}
@@ -132,7 +132,7 @@ def _today(work: Work) -> Today:
     return Today(int(known.get("rows", 0)), int(known.get("removed", 0)), ever)
 
 
-def _note_today(work: Work, found: Difference) -> None:
+def _note_today(work: Work, found: KeyDifference) -> None:
     key, before = work.keys.removals(work.run.integration), _today(work)
     removed = found.strays if work.run.mode == "diff" else 0
     said = {"day": _day(), "rows": before.rows + found.rows, "removed": before.removed + removed}

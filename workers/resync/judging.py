@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from workers.resync.keys_on_disk import Difference
+    from workers.resync.keys_on_disk import KeyDifference
 
 REMOVALS = 0.10
 """Share of an integration's rows that runs of one day may remove by themselves."""
@@ -33,7 +33,7 @@ class Today(NamedTuple):
     ever: bool = True
 
 
-def doubts(found: Difference, accepted: Accepted, today: Today, *, shared: str = "") -> list[str]:
+def doubts(found: KeyDifference, accepted: Accepted, today: Today, *, shared: str = "") -> list[str]:
     """Why nothing may be changed before a person has said yes; [] where nothing stands in the way.
 
     shared  integrations that may write to the same table, as they are told; "" for none
@@ -47,7 +47,7 @@ def doubts(found: Difference, accepted: Accepted, today: Today, *, shared: str =
     return reasons
 
 
-def _of_removals(found: Difference, accepted: Accepted, today: Today, shared: str) -> list[str]:
+def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared: str) -> list[str]:
     if accepted.removals is not None and found.strays <= accepted.removals:
         return []
     if accepted.removals is not None:
@@ -68,7 +68,7 @@ def _of_removals(found: Difference, accepted: Accepted, today: Today, shared: st
     return reasons
 
 
-def _of_adds(found: Difference, accepted: Accepted) -> list[str]:
+def _of_adds(found: KeyDifference, accepted: Accepted) -> list[str]:
     if accepted.adds is not None:
         if found.missing <= accepted.adds:
             return []

@@ -77,7 +77,7 @@ class KeyFiles:
 
 
 @dataclass(slots=True)
-class Difference:
+class KeyDifference:
     """What distinguishes a target from its source.
 
     members, rows  keys of the source, and rows of the target
@@ -131,11 +131,11 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line.rstrip(b"\n")
 
 
-def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> Difference:
+def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> KeyDifference:
     """What differs. Keys that are one however far they are folded are one: a row that a member may be stays."""
     source.flush()
     target.flush()
-    found = Difference(folder, rows=target.count)
+    found = KeyDifference(folder, rows=target.count)
     unknown: set[int] = set()
     with (folder / "unmatched").open("wb") as unmatched, found.missing_file.open("wb") as missing:
         for number in range(FILES):
@@ -160,7 +160,7 @@ def _folds_of_members(source: KeyFiles, wanted: set[int]) -> set[int]:
     return {fold for number in range(FILES) for line in source.lines(number) if (fold := _fold(line)) in wanted}
 
 
-def _sort_out(found: Difference, unmatched: Path, known: set[int]) -> None:
+def _sort_out(found: KeyDifference, unmatched: Path, known: set[int]) -> None:
     """Strays, and rows that a member may be."""
     strays_file, spelled_file = found.strays_file.open("wb"), found.spelled_file.open("wb")
     with unmatched.open("rb") as lines, strays_file as strays, spelled_file as spelled:

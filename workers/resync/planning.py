@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
-from workers.resync.keys_on_disk import Difference, KeyFiles, compare, remove
+from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
 from workers.resync.profiles import key_in, key_of_row
 from workers.templates import SegmentView
 
@@ -34,7 +34,7 @@ class Planner:
         self._keep = keep
         self.unusable = 0
 
-    def plan(self, source: MemberSource, folder: Path) -> Difference:
+    def plan(self, source: MemberSource, folder: Path) -> KeyDifference:
         """What differs; TargetError and UnfitSource where one side cannot be read to its end.
 
         Without a query `members` only the source is read: all its members count as missing.

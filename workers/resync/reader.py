@@ -17,7 +17,7 @@ from workers.errors import ErrorClass, SettingsError, TargetError
 from workers.events.sequence import TEXT_LENGTH
 from workers.lanes.answers import fields_of, text_of
 from workers.lanes.clock import redis_ms
-from workers.lanes.runs import ReadingLost, Runs
+from workers.lanes.runs import ReadingLost, ResyncRuns
 from workers.resync.changing import bring_members, bring_removals
 from workers.resync.comparing import compare_and_begin
 from workers.resync.keys_on_disk import remove
@@ -67,7 +67,7 @@ class ResyncReader:
         self._settings = settings
         self._doors = doors
         self._folder = folder
-        self._runs = Runs(lanes, held.owner)
+        self._runs = ResyncRuns(lanes, held.owner)
 
     def turn(self, seconds: float) -> int:
         """Moves on what is due, for about so long; returns the steps taken. redis.RedisError, Stale, ReadingLost."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workers.connectors.sql.listing import Lister
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
-    from workers.lanes.runs import Runs
+    from workers.lanes.runs import ResyncRuns
     from workers.resync.run import ResyncRun
     from workers.resync.source import MemberSource
     from workers.settings.sources import SourceSettings
@@ -47,7 +47,7 @@ class Work:
     settings: SourceSettings
     source: MemberSource
     open_target: Callable[[], Lister]
-    runs: Runs
+    runs: ResyncRuns
     redis: Redis
     keys: Keys
     folder: Path
@@ -123,7 +123,7 @@ def finish(
     """Writes down how a run ended.
 
     fields  of the run that are known only now
-    flag, unflag_to  as in Runs.end
+    flag, unflag_to  as in ResyncRuns.end
     """
     known: dict[str, Any] = {name: value for name, value in fields.items() if name != "shown"}
     run = replace(work.run, **known)

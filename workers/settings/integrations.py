@@ -77,7 +77,6 @@ def _read(
     mode = Mode(connector.dialect, connector.timezone, connector.allow, batch.batched)
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
-    draft.check_size(batch.batch_size)
     members = draft.compile_members(compiler, listed) if listed else None
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None

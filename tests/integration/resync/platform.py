@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.waiting import until
-from workers.lanes.runs import Runs
+from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.settings import load, revision
 
@@ -91,11 +91,11 @@ class Platform:
         return {key for of, key in self.target.members() if of == str(segment)}
 
     def ask(self, segment: int | str, kind: str = "resync", **more: Any) -> str:
-        run, _ = Runs(self.job.runtime.lanes).ask("members", str(segment), "test", kind, **more)
+        run, _ = ResyncRuns(self.job.runtime.lanes).ask("members", str(segment), "test", kind, **more)
         return run
 
     def run(self, name: str) -> ResyncRun:
-        found = ResyncRun.read(Runs(self.job.runtime.lanes).read(name))
+        found = ResyncRun.read(ResyncRuns(self.job.runtime.lanes).read(name))
         assert found is not None
         return found
 
@@ -145,7 +145,7 @@ class Platform:
             redis.zadd(keys.runs, {name: 0})
 
     def lane(self, segment: int) -> dict[str, str]:
-        return Runs(self.job.runtime.lanes).lane("members", str(segment))
+        return ResyncRuns(self.job.runtime.lanes).lane("members", str(segment))
 
     def without_unique_key(self) -> None:
         """The same table, which takes a row twice."""

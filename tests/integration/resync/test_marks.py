@@ -14,7 +14,7 @@ from workers.lanes import Claimed, Idle, Operation, pack
 from workers.lanes.chunks import MARK, MARK_INDEX, unpack
 from workers.lanes.lease import RESYNC
 from workers.lanes.messages import Move, Run
-from workers.lanes.runs import ReadingLost, Runs
+from workers.lanes.runs import ReadingLost, ResyncRuns
 from workers.resync.telling import chunks_of
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class MarkBench(Bench):
         self.runs().mark(run, "crm", "7", {"state": "marked"})
         return run
 
-    def runs(self, owner: str = "reader") -> Runs:
-        return Runs(self.lanes("reader"), owner)
+    def runs(self, owner: str = "reader") -> ResyncRuns:
+        return ResyncRuns(self.lanes("reader"), owner)
 
     def route_mark(self, run: str, nonce: str | None = None) -> str:
         """Appends the mark as a router would; its sequence."""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.jobs import add, clear, remove
 from tests.integration.resync.platform import Platform
-from workers.lanes.runs import Runs
+from workers.lanes.runs import ResyncRuns
 from workers.resync import changing
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
     platform.has(7, *"abc")
     name = platform.ask(7)
     platform.until_state(name, "marked")
-    assert Runs(platform.job.runtime.lanes).cancel(name, "me")
+    assert ResyncRuns(platform.job.runtime.lanes).cancel(name, "me")
     run = platform.ends(name)
     assert (run.outcome, run.why) == ("cancelled", "by me")
     platform.job.push(add(7, "z"), clear(7), add(7, "y"))

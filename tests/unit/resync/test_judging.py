@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from workers.resync.judging import Accepted, Today, doubts
-from workers.resync.keys_on_disk import Difference
+from workers.resync.keys_on_disk import KeyDifference
 
 NOTHING = Accepted()
 USUAL = Today()
 
 
-def found(**numbers: Any) -> Difference:
-    return Difference(Path(), **{"members": 100, "rows": 100, **numbers})
+def found(**numbers: Any) -> KeyDifference:
+    return KeyDifference(Path(), **{"members": 100, "rows": 100, **numbers})
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,9 @@ def found(**numbers: Any) -> Difference:
         (found(spelled=2), USUAL, "", "2 of 100 rows are members' spelled otherwise"),
     ],
 )
-def test_what_looks_like_a_mistake_needs_a_word(difference: Difference, today: Today, shared: str, told: str) -> None:
+def test_what_looks_like_a_mistake_needs_a_word(
+    difference: KeyDifference, today: Today, shared: str, told: str
+) -> None:
     reasons = doubts(difference, NOTHING, today, shared=shared)
     assert len(reasons) == bool(told)
     assert told in "".join(reasons)

@@ -18,7 +18,7 @@ from workers.cli.installation import open_runtime
 from workers.cli.output import plain, print_json, print_table
 from workers.control import resync as control
 from workers.errors import WrongUsage
-from workers.lanes.runs import Runs
+from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
@@ -84,14 +84,14 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
 
 def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
     integration, segments = choice.segments(runtime)
-    runs = Runs(runtime.lanes)
+    runs = ResyncRuns(runtime.lanes)
     return [(integration, each, *runs.ask(integration, each, _somebody(), kind)) for each in segments]
 
 
 def show_runs(*, as_json: bool) -> int:
     """What is open, and what has ended lately, as far as the ledger can be read."""
     runtime = open_runtime()
-    runs = Runs(runtime.lanes)
+    runs = ResyncRuns(runtime.lanes)
     found = [run for name in runs.open() if (run := ResyncRun.read(runs.read(name))) is not None]
     try:
         past = last_resyncs(runtime.ledger, LISTED)
@@ -123,7 +123,7 @@ def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
     control.find(runtime, name)
-    if Runs(runtime.lanes).cancel(name, _somebody()):
+    if ResyncRuns(runtime.lanes).cancel(name, _somebody()):
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
         typer.echo(f"run {name} was over")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -59,6 +61,42 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetQueries:
+    """The five queries of `segsync init`, each without a line break at its end."""
+
+    add: str
+    remove: str
+    clear: str
+    segment_upsert: str
+    segment_delete: str
+
+
+def usual_queries(member_upsert: str, name_upsert: str) -> PresetQueries:
+    """Those of a database whose INSERT can change the row that is there.
+
+    member_upsert  what `add` says of a member that is there
+    name_upsert    what `segment_upsert` says of a segment that is there
+    """
+    return PresetQueries(
+        add=f"""\
+INSERT INTO segment_member (segment_id, client_id, updated) VALUES
+{{for $index, $lead = $batch}}
+({{segment_id}}, '{{$lead.CustomID}}', {{$lead._event_time}}){{autocomma}}
+{{end}}
+{member_upsert}""",
+        remove="""\
+DELETE FROM segment_member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"})""",
+        clear="DELETE FROM segment_member WHERE segment_id = {segment_id}",
+        segment_upsert=f"""\
+INSERT INTO segment (segment_id, name, updated) VALUES ({{segment_id}}, '{{segment_name}}', {{event_time}})
+{name_upsert}""",
+        segment_delete="""\
+DELETE FROM segment_member WHERE segment_id = {segment_id};
+DELETE FROM segment WHERE segment_id = {segment_id}""",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """What differs between databases in what `segsync init` writes.
 
@@ -66,16 +104,20 @@ class Preset:
     why            why the tables are as they are
     members        CREATE TABLE of the members, without a `;`
     segments       CREATE TABLE of the segments, likewise
-    member_upsert  what `add` says of a member that is there
-    name_upsert    what `segment_upsert` says of a segment that is there
+    queries        what keeps them; each may be repeated
     """
 
     connector: str
     why: str
     members: str
     segments: str
-    member_upsert: str
-    name_upsert: str
+    queries: PresetQueries
+
+
+def no_lister(target: Target) -> Lister:
+    """For a vendor whose rows cannot be read for resyncs (yet)."""
+    reason = f"rows of {target.dialect} cannot be listed for a resync yet"
+    raise TargetError(ErrorClass.HOLD, f"{target.dialect} rows", reason, level=HoldLevel.CONNECTOR)
 
 
 def stays_nothing(_target: Target, _statements: Iterable[str]) -> str:
@@ -96,7 +138,7 @@ class Vendor:
     examine         a session that the target can be asked about in; raises only TargetError
     lister          a session that reads rows, many of them, and changes nothing; raises only TargetError
     what_stays      why a rollback would not undo some statements, "" where it would; raises only TargetError
-    position        `exactly_once`'s table
+    position        `exactly_once`'s table; None for a database without transactions, which can keep no position
     traits         how `check` reads queries
     preset          what `init` writes
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
@@ -109,13 +151,18 @@ class Vendor:
     options: Mapping[str, tuple[str, ...]]
     link: Callable[[Target], Link]
     examine: Callable[[Target], Examined]
-    lister: Callable[[Target], Lister]
-    position: PositionTable
+    position: PositionTable | None
     traits: Traits
     preset: Preset
+    lister: Callable[[Target], Lister] = no_lister
     aliases: tuple[str, ...] = ()
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether statements can be taken back, so that a batch is all or nothing."""
+        return self.position is not None
 
     @property
     def has_server(self) -> bool:
