@@ -168,6 +168,11 @@ class Keys:
         """Sorted set: runs that have not begun, by when they may."""
         return f"{self.namespace}:runs:waiting"
 
+    @property
+    def runs_asking(self) -> str:
+        """Hash: of lanes, as integration:segment, the run that waits for a person's word."""
+        return f"{self.namespace}:runs:asking"
+
     def run(self, run: str) -> str:
         """Hash: one run of a resync; gone some days after its end."""
         return f"{self.namespace}:run:{run}"

@@ -58,7 +58,8 @@ def notes(status: Status, many: int) -> Iterator[str]:
         if each.needs_resync:
             named = ", ".join(each.resync_segments[:NAMED])
             more = f" and {each.needs_resync - NAMED:,} more" if each.needs_resync > NAMED else ""
-            yield f"{each.key} was never told of all members of segment {named}{more}: push them again"
+            remedy = f"`segsync resync {each.key} --needed`, or push them again"
+            yield f"{each.key} was never told of all members of segment {named}{more}: {remedy}"
 
 
 def spelled(time: datetime | None) -> str:

@@ -16,6 +16,7 @@ from workers.monitoring.ages import looked_s
 from workers.monitoring.consumers import PATIENCE_SECONDS, Asked, Consumers, QueueStatus, ask
 from workers.monitoring.intake import needs_of_intake
 from workers.monitoring.needs import needs, notes
+from workers.monitoring.resyncs import needs_of_resyncs, notes_of_resyncs, read_resyncs
 from workers.monitoring.server import read_server
 from workers.monitoring.states import IntegrationStatus, read_integration
 from workers.monitoring.streams import StreamStatus, oldest, read_stream
@@ -112,7 +113,9 @@ def read(
     background = _background(runtime, now, asked.trouble)
     status.needs.extend(needs(status, background, many, now))
     status.needs.extend(needs_of_intake(redis, keys, status.intake.events))
-    status.notes.extend(notes(status, many))
+    resyncs = read_resyncs(redis, keys)
+    status.needs.extend(needs_of_resyncs(resyncs))
+    status.notes.extend([*notes(status, many), *notes_of_resyncs(resyncs)])
     return status
 
 

@@ -81,12 +81,11 @@ def _is_over(work: Work) -> bool:
 
 
 def _bring_pages(work: Work, mark: str, before: int) -> None:
-    run, index, added, unusable = work.run, work.run.index, work.run.added, 0
+    run, index, added = work.run, work.run.index, work.run.added
     wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
-        bodies = list(_usable(work, page.profiles, wanted))
-        unusable += len(page.profiles) - len(bodies)
+        bodies = list(_usable(work, page.profiles(), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
         index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
         said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
@@ -122,7 +121,7 @@ def _spool(work: Work, file: Path) -> None:
     draft = file.with_name("members-coming")
     with draft.open("wb") as out:
         for page in work.source.members():
-            out.writelines(body + b"\n" for body in page.profiles)
+            out.writelines(body + b"\n" for body in page.profiles())
             work.keep()
     draft.rename(file)
 

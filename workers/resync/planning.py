@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import key_in, key_of_row
+from workers.resync.profiles import key_of_row
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ class Planner:
     def _read_source(self, source: MemberSource, keys: KeyFiles) -> KeyFiles:
         self.unusable = 0
         for page in source.members():
-            for body in page.profiles:
-                key = key_in(body, self._integration.key_fields)
+            for key in page.keys(self._integration.key_fields):
                 if key is None:
                     self.unusable += 1
                 else:

@@ -59,6 +59,7 @@ class Shaper:
         if len(set(columns)) != len(columns):
             raise UnfitSource("two columns of its members have one name; expected each to be another field")
         self._at = columns.index(ID)
+        self._columns = list(columns)
         self._paths = [column.split(".") if "." in column else [column] for column in columns]
 
     def id_of(self, row: Sequence[Any]) -> int | str:
@@ -84,6 +85,23 @@ class Shaper:
             inner[path[-1]] = text_of_bytes(value) if isinstance(value, bytes) else value
         found[ID] = self.id_of(row)
         return _encode(found)
+
+    def keys_of(self, rows: Sequence[Sequence[Any]], fields: tuple[str, ...]) -> list[Key | None]:
+        """Keys as the profiles have them; None for each that is not usable (rule 47).
+
+        Texts and whole numbers are what they are; whatever else a driver gives is what its JSON says.
+        """
+        if any(field not in self._columns for field in fields):
+            return [key_in(self.profile_of(row), fields) for row in rows]
+        places = [self._columns.index(field) for field in fields]
+        found: list[Key | None] = []
+        for row in rows:
+            values = [row[place] for place in places]
+            if all((type(value) is str and value) or type(value) is int for value in values):
+                found.append(tuple(map(str, values)))
+            else:
+                found.append(key_in(self.profile_of(row), fields))
+        return found
 
 
 def key_in(body: bytes, fields: tuple[str, ...]) -> Key | None:

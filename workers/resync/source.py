@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workers.resync.profiles import Shaper, UnfitSource
 from workers.templates import Row, SegmentView
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workers.connectors.sql.listing import Lister
+    from workers.delivery.key_folding import Key
     from workers.settings.sources import SourceSettings
 
 Id = int | str
@@ -22,12 +23,20 @@ Id = int | str
 class Members(NamedTuple):
     """Some members.
 
-    ids       their `_id`s; the last one is where the next page begins
-    profiles  their JSON
+    ids  their `_id`s; the last one is where the next page begins
     """
 
     ids: list[Id]
-    profiles: list[bytes]
+    rows: list[tuple[Any, ...]]
+    shaper: Shaper
+
+    def profiles(self) -> list[bytes]:
+        """Their JSON."""
+        return [self.shaper.profile_of(row) for row in self.rows]
+
+    def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
+        """Their keys, None for each that is not usable."""
+        return self.shaper.keys_of(self.rows, fields)
 
 
 class MemberSource:
@@ -60,7 +69,8 @@ class MemberSource:
             place: Id = after if after is not None else first if first is not None else 0
             while True:
                 read = list(_shaped(lister, self._statement(place)))
-                page = Members([i for each in read for i in each.ids], [p for each in read for p in each.profiles])
+                rows = [row for each in read for row in each.rows]
+                page = Members([one for each in read for one in each.ids], rows, read[0].shaper)
                 if page.ids:
                     place = _next(place, page.ids)
                     yield page
@@ -105,7 +115,7 @@ def _shaped(lister: Lister, statement: str) -> Iterator[Members]:
     shaper = None
     for page in lister.pages(statement):
         shaper = shaper or Shaper(page.columns)
-        yield Members([shaper.id_of(row) for row in page.rows], [shaper.profile_of(row) for row in page.rows])
+        yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
 
 
 def _seconds(value: object) -> float:

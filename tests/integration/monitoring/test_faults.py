@@ -255,7 +255,8 @@ def test_apply_that_widens_a_scope_flags_what_comes_in(fine: Runtime, place: Pla
     found = {each.key: each for each in look(running(runtime)).integrations}
     assert (found["crm"].needs_resync, found["crm"].resync_segments) == (1, ("8",))
     assert found["new"].resync_segments == ("8",)
-    assert "crm was never told of all members of segment 8: push them again" in look(runtime).notes
+    told = "crm was never told of all members of segment 8: `segsync resync crm --needed`, or push them again"
+    assert told in look(runtime).notes
 
 
 def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(

@@ -87,6 +87,11 @@ class Platform:
         rows = ", ".join(f"({segment}, '{key}')" for key in keys)
         self.target.run(f"INSERT INTO member (segment_id, client_id) VALUES {rows}")
 
+    def empty(self, segment: int) -> None:
+        """Neither of the two has anything of it."""
+        for table in ("membership", "member"):
+            self.target.run(f"DELETE FROM {table} WHERE segment_id = {segment}")
+
     def rows(self, segment: int) -> set[str]:
         return {key for of, key in self.target.members() if of == str(segment)}
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.integration.jobs import add, clear, remove
 from tests.integration.resync.platform import Platform
+from tests.proof import draws, seeded
 from workers.resync import changing
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
 
-SEEDS = 4
 KEYS = ("k1", "k2", "k3", "k4", "k5")
 STEPS = 40
 
@@ -25,9 +25,10 @@ STEPS = 40
 class History:
     """One history; it goes on until `over`, and then quietly to its end."""
 
-    def __init__(self, platform: Platform, seed: int) -> None:
+    def __init__(self, platform: Platform, chance: random.Random) -> None:
         self.platform = platform
-        self.random = random.Random(seed)
+        self.random = chance
+        platform.empty(7)
         self.members: set[str] = set()
         self.unpushed: list[dict[str, object]] = []
         self.run = ""
@@ -83,14 +84,13 @@ class History:
         self.platform.job.drain()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("paged", [True, False])
-@pytest.mark.parametrize("seed", range(SEEDS))
 def test_whatever_happens_the_target_ends_equal(
     make_job: Callable[[TargetDatabase], Job],
     target: TargetDatabase,
     monkeypatch: pytest.MonkeyPatch,
-    seed: int,
     *,
     paged: bool,
 ) -> None:
@@ -99,9 +99,11 @@ def test_whatever_happens_the_target_ends_equal(
     monkeypatch.setattr(changing, "AT_ONCE", 1)
     platform = Platform(make_job(target))
     platform.configure(members=platform.paged if paged else platform.whole)
-    history = History(platform, seed)
-    for _ in range(STEPS):
-        history.step()
-    history.end()
-    assert platform.run(history.run).outcome == "done"
-    assert platform.rows(7) == history.members
+    for number in range(draws(3, 200)):
+        chance, seed = seeded(number)
+        history = History(platform, chance)
+        for _ in range(STEPS):
+            history.step()
+        history.end()
+        assert platform.run(history.run).outcome == "done", seed
+        assert platform.rows(7) == history.members, seed

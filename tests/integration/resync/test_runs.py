@@ -9,6 +9,7 @@ import pytest
 from tests.integration.jobs import add, clear, remove
 from tests.integration.resync.platform import Platform
 from workers.lanes.runs import ResyncRuns
+from workers.monitoring import status
 from workers.resync import changing
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from tests.targets import TargetDatabase
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
+
+
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+"""What does not depend on the database is tried on one."""
 
 
 @pytest.fixture
@@ -41,6 +46,7 @@ def test_a_target_is_made_equal_to_the_platform(platform: Platform, *, paged: bo
     assert platform.lane(7) == {}, "nothing is left of the mark"
 
 
+@on_one
 def test_live_events_before_and_behind_the_mark_end_as_they_came(platform: Platform) -> None:
     """What stands before the mark is delivered before the source is read, and what stands behind it afterwards."""
     platform.has(7, "a", "b")
@@ -54,6 +60,7 @@ def test_live_events_before_and_behind_the_mark_end_as_they_came(platform: Platf
     assert platform.rows(7) == {"b", "late"}
 
 
+@on_one
 def test_what_the_source_lost_before_the_mark_goes_though_it_is_told_later(platform: Platform) -> None:
     """A remove that the platform pushes after the reading finds its row gone already."""
     platform.has(7, "a", "b")
@@ -66,6 +73,7 @@ def test_what_the_source_lost_before_the_mark_goes_though_it_is_told_later(platf
     assert platform.rows(7) == {"b"}
 
 
+@on_one
 def test_members_of_a_large_segment_are_told_in_slices_with_a_mark_each(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +93,7 @@ def test_members_of_a_large_segment_are_told_in_slices_with_a_mark_each(
     assert platform.run(name).added >= 7
 
 
+@on_one
 @pytest.mark.parametrize("state", ["marked", "removing", "adding"])
 def test_a_reader_that_died_is_gone_on_for_by_another(
     platform: Platform, state: str, monkeypatch: pytest.MonkeyPatch
@@ -100,6 +109,7 @@ def test_a_reader_that_died_is_gone_on_for_by_another(
     assert platform.rows(7) == set("abcdefg")
 
 
+@on_one
 def test_without_members_a_segment_is_cleared_first(platform: Platform) -> None:
     platform.configure(members_query=None)
     platform.has(7, "a", "b")
@@ -112,6 +122,7 @@ def test_without_members_a_segment_is_cleared_first(platform: Platform) -> None:
     assert platform.rows(7) == {"a", "b"}
 
 
+@on_one
 def test_without_members_and_clear_strays_stay(platform: Platform) -> None:
     platform.configure(members_query=None, leave_out=("clear",))
     platform.has(7, "a", "b")
@@ -159,6 +170,7 @@ def test_a_listing_with_a_column_too_many_removes_nothing(platform: Platform) ->
     assert platform.rows(7) == {"a", "b"}
 
 
+@on_one
 def test_a_source_without_its_where_adds_nothing(platform: Platform) -> None:
     """All members of all segments, for one: that is another list."""
     quoted = "`" if platform.target.dialect == "mysql" else '"'
@@ -172,6 +184,7 @@ def test_a_source_without_its_where_adds_nothing(platform: Platform) -> None:
     assert platform.rows(7) == {"a"}
 
 
+@on_one
 def test_confirmed_is_a_number_and_no_plan(platform: Platform) -> None:
     """What has changed since then is judged anew."""
     many = [f"k{number}" for number in range(40)]
@@ -187,6 +200,7 @@ def test_confirmed_is_a_number_and_no_plan(platform: Platform) -> None:
     assert platform.rows(7) == {*many, "x", "z"}
 
 
+@on_one
 def test_a_verification_tells_what_differs_and_changes_nothing(platform: Platform) -> None:
     platform.has(7, "a", "b", "c")
     platform.target_has(7, "a", "x")
@@ -196,6 +210,7 @@ def test_a_verification_tells_what_differs_and_changes_nothing(platform: Platfor
     assert platform.rows(7) == {"a", "x"}
 
 
+@on_one
 def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform) -> None:
     """It was on its way: committed on the platform, and pushed behind the first look's mark."""
     platform.has(7, "a")
@@ -209,6 +224,7 @@ def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform
     assert platform.shown(run) == {"strays": ["x"]}
 
 
+@on_one
 def test_a_source_that_is_behind_is_waited_for(platform: Platform) -> None:
     """A replica that was read too early would have its missing commits taken for removals."""
     platform.has(7, "a")
@@ -221,6 +237,7 @@ def test_a_source_that_is_behind_is_waited_for(platform: Platform) -> None:
     assert platform.rows(7) == {"a"}
 
 
+@on_one
 def test_members_without_a_key_are_counted(platform: Platform) -> None:
     platform.has(7, "a", None, "b")
     run = platform.resync(7)
@@ -228,6 +245,7 @@ def test_members_without_a_key_are_counted(platform: Platform) -> None:
     assert platform.rows(7) == {"a", "b"}
 
 
+@on_one
 def test_what_was_refused_before_the_run_is_superseded_by_it(platform: Platform) -> None:
     """An old add, retried later, would bring back who has left since; what is refused of the run itself stays."""
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
@@ -239,6 +257,7 @@ def test_what_was_refused_before_the_run_is_superseded_by_it(platform: Platform)
     assert redis.hget(f"{keys.namespace}:cleared:members", "7") == platform.run(name).first.encode()
 
 
+@on_one
 def test_a_flag_is_taken_back_by_a_run_that_began_after_it(platform: Platform) -> None:
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     platform.has(7, "a")
@@ -249,6 +268,7 @@ def test_a_flag_is_taken_back_by_a_run_that_began_after_it(platform: Platform) -
         assert redis.smembers(keys.resync("members")) == left
 
 
+@on_one
 def test_a_second_request_is_the_same_request(platform: Platform) -> None:
     platform.has(7, "a")
     first = platform.ask(7)
@@ -257,6 +277,7 @@ def test_a_second_request_is_the_same_request(platform: Platform) -> None:
     assert platform.ask(7) != first
 
 
+@on_one
 def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
     platform.has(7, *"abc")
     name = platform.ask(7)
@@ -269,6 +290,7 @@ def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
     assert platform.rows(7) == {"y"}
 
 
+@on_one
 def test_a_paused_integration_is_not_marked(platform: Platform) -> None:
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     redis.hset(keys.integration("members"), "paused", "1")
@@ -278,6 +300,7 @@ def test_a_paused_integration_is_not_marked(platform: Platform) -> None:
     assert redis.xlen(keys.events) == 0
 
 
+@on_one
 def test_a_configuration_that_changes_under_a_run_begins_it_anew(platform: Platform) -> None:
     platform.has(7, *"abcdef")
     platform.target_has(7, "x")
@@ -304,3 +327,19 @@ def test_a_row_that_a_member_may_be_stays(platform: Platform) -> None:
     run = platform.resync(7, accept_removals=0)
     assert (run.outcome, run.spelled, run.strays) == ("done", 1, 0)
     assert "ann" in platform.rows(7), "where the target tells them apart it has both, and the run tells of it"
+
+
+@on_one
+def test_who_must_say_yes_or_no_is_told_until_then(platform: Platform) -> None:
+    platform.has(7, "a")
+    platform.target_has(7, "x")
+
+    def told() -> list[str]:
+        return [need for need in status.read(platform.job.runtime).needs if "waits for your word" in need]
+
+    name = platform.ask(7)
+    assert "resyncs that wait to begin: 1" in status.read(platform.job.runtime).notes
+    assert platform.ends(name).outcome == "needs confirmation"
+    assert [need.partition(" has")[0] for need in told()] == ["run 1 (segment 7 of members)"]
+    platform.resync(7, **ACCEPTED)
+    assert told() == []

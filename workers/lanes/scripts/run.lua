@@ -33,13 +33,17 @@ local function ask()
   redis.call('HSET', run_key(id), 'id', id, 'integration', integration, 'segment', segment, 'by', by, 'kind', kind,
     'asked', now, 'state', 'waiting', unpack(ARGV, 8))
   redis.call('HSET', of, lane, id)
+  redis.call('HDEL', runs .. ':asking', lane)
   redis.call('ZADD', waiting, now, id)
   ring()
   return { id, '1' }
 end
 
 local function cancel(id, by)
-  local _, _, state = lane_of(id)
+  local integration, segment, state = lane_of(id)
+  if state and redis.call('HGET', runs .. ':asking', integration .. ':' .. segment) == id then
+    redis.call('HDEL', runs .. ':asking', integration .. ':' .. segment)
+  end
   if not state or state == 'ended' then return 0 end
   redis.call('HSET', run_key(id), 'cancelled', by)
   redis.call('ZADD', redis.call('ZSCORE', waiting, id) and waiting or runs, now, id)
@@ -171,9 +175,14 @@ local function finish()
   note()
   redis.call('HSET', run_key(id), 'state', 'ended', 'ended', now)
   redis.call('EXPIRE', run_key(id), rest[1])
-  redis.call('HDEL', of, integration .. ':' .. segment)
+  local lane_name = integration .. ':' .. segment
+  redis.call('HDEL', of, lane_name)
   redis.call('ZREM', runs, id)
   redis.call('ZREM', waiting, id)
+  -- Told by `status` until somebody has said yes or no.
+  if redis.call('HGET', run_key(id), 'outcome') == 'needs confirmation' then
+    redis.call('HSET', runs .. ':asking', lane_name, id)
+  end
   local flagged = redis.call('HGET', ns .. ':flagged:' .. integration, segment) or ''
   if rest[3] == '1' then
     flag(integration, segment, lane.done)

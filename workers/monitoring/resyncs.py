@@ -1,0 +1,70 @@
+"""What `status` tells of resyncs: runs that are open, and those that wait for somebody's word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from workers.lanes.answers import fields_of, first_of, some_fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+
+SHOWN: Final = 3
+"""Runs of a kind that are told of by name; the others are counted."""
+TROUBLED_TRIES: Final = 2
+"""Failures one after the other after which a run is told as one that cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncState:
+    """What is known of runs, as sentences have it.
+
+    begun    runs that have begun, each as "run 3 (segment 7 of crm)", its state, why it waits, and failed tries
+    waiting  how many have not begun
+    asking   runs that wait for a person's word, by "integration:segment"
+    """
+
+    begun: tuple[tuple[str, str, str, int], ...] = ()
+    waiting: int = 0
+    asking: tuple[tuple[str, str], ...] = ()
+
+
+def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
+    """As it is now. redis.RedisError."""
+    begun = []
+    for run in first_of(redis, keys.runs, SHOWN + 1):
+        names = ("integration", "segment", "state", "why", "tries")
+        integration, segment, state, why, tries = some_fields_of(redis, keys.run(run), names)
+        begun.append((f"run {run} (segment {segment} of {integration})", state or "", why or "", int(tries or 0)))
+    asking = tuple(sorted(fields_of(redis, keys.runs_asking).items()))
+    waiting = redis.zcard(keys.runs_waiting)
+    return ResyncState(tuple(begun), int(waiting), asking)
+
+
+def needs_of_resyncs(found: ResyncState) -> Iterator[str]:
+    """What somebody must do something about."""
+    for name, _, why, tries in found.begun[:SHOWN]:
+        if tries >= TROUBLED_TRIES:
+            yield f"{name} cannot go on, and its lane waits with it: {why}; it is tried again"
+    for lane, run in found.asking[:SHOWN]:
+        integration, _, segment = lane.partition(":")
+        yield (
+            f"run {run} (segment {segment} of {integration}) has changed nothing and waits for your word: "
+            f"`segsync resync --list` says why; --confirm {run} or --cancel {run}"
+        )
+    if len(found.asking) > SHOWN:
+        yield f"{len(found.asking) - SHOWN:,} more resyncs wait for your word: `segsync resync --list`"
+
+
+def notes_of_resyncs(found: ResyncState) -> Iterator[str]:
+    """What is worth a word."""
+    for name, state, why, tries in found.begun[:SHOWN]:
+        if tries < TROUBLED_TRIES:
+            yield f"{name} is open: {state}{': ' + why if why else ''}"
+    if found.waiting:
+        yield f"resyncs that wait to begin: {found.waiting:,}"
