@@ -211,6 +211,18 @@ class Producer:
         """The segment was deleted."""
         return self._push_event(_event("segment_delete", segment_id, facts))
 
+    def resync(self, segment_id: str | int, integration: str | None = None) -> list[str]:
+        """Asks segsync to make the segment's rows equal to the platform again: see docs/resync.md.
+
+        integration  the key of the only one that is meant; None: all that follow the segment
+        """
+        event = _event("resync", segment_id, {})
+        _check_segment(event["segment"])
+        if integration is not None:
+            _check_plain(integration, "integration")
+            event["integration"] = integration
+        return self._send([_Entry(_encoder.encode(event).encode(), 1)])
+
     def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON, which is sent as it is; one too large is split, and has several ids."""
         if isinstance(events, (dict, str, bytes)):
@@ -406,8 +418,10 @@ def _no_constant(name: str) -> NoReturn:
 def _check(event: dict[str, Any]) -> None:
     """All but the profiles; what is written here stands in docs/events.md."""
     kind = event.get("type")
-    if kind == "resync" or event.get("snapshot") is not None:
-        _refuse("", "the type 'resync' and the key 'snapshot' are reserved: they mean nothing yet")
+    if kind == "resync":
+        _refuse("", "the type 'resync' is asked for by Producer.resync")
+    if event.get("snapshot") is not None:
+        _refuse("", "the key 'snapshot' is reserved: it means nothing yet")
     if not isinstance(kind, str) or kind not in KINDS:
         _refuse("type", f"expected one of {', '.join(KINDS)}, got {_shown(kind)}")
     segment = event.get("segment")

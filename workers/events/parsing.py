@@ -132,7 +132,7 @@ def _kind(wire: _Wire) -> Kind:
     kind = _KINDS.get(wire.type)
     if kind is None:
         if wire.type == "resync":
-            _refuse("the type 'resync' means nothing yet", "reserved")
+            _refuse("the type 'resync' takes segment.id, perhaps integration, and runs no statements", "reserved")
         _refuse(f"type: {_shown(wire.type)} is none; expected one of {', '.join(_KINDS)}")
     return kind
 

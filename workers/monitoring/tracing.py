@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from workers.events.event import Kind
+from workers.events.event import Event, Kind
 from workers.events.profiles import profile as decode
 from workers.lanes.answers import fields_of
 from workers.lanes.chunks import UnreadableChunk, unpack
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.events.event import Event
     from workers.lanes.keys import Keys
 
 PAGE: Final = 100
@@ -207,7 +206,7 @@ def _look_into(entry_id: str, fields: dict[bytes, bytes], sought: Sought, sight:
             event = read_part(entry, part)
         except UnreadableEvent:
             continue
-        if event.segment.id == sought.segment:
+        if isinstance(event, Event) and event.segment.id == sought.segment:
             sight.segment += 1
             _note_event(event, entry.ms, sought, sight)
 

@@ -9,6 +9,7 @@ from workers.events.event import Event
 from workers.events.mark import Mark
 from workers.events.mark import decode as decode_mark
 from workers.events.parsing import parse
+from workers.events.resync_request import ResyncRequest, request_in
 from workers.events.retry_header import RetryHeader, decode
 
 EVENT, RETRY, MARK = b"event", b"retry", b"mark"
@@ -68,13 +69,15 @@ def entry_of(entry_id: str, given: bytes | list[bytes]) -> Entry:
     return Entry(entry_id, int(ms), int(n), events, True, retries[0] if retries else None, ignored)
 
 
-def read_part(entry: Entry, part: int) -> Event:
+def read_part(entry: Entry, part: int) -> Event | ResyncRequest:
     """The event in one of its parts. Raises UnreadableEvent, whatever was pushed."""
     if not entry.has_event:
         raise UnreadableEvent("malformed", NO_EVENT)
     try:
         event = parse(entry.parts[part])
     except MalformedEvent as error:
+        if (request := request_in(entry.parts[part])) is not None:
+            return request
         code, _, reason = str(error).partition(": ")
         raise UnreadableEvent(code, reason) from None
     except MemoryError:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from workers import failpoints as crashpoints
 from workers.errors import SegsyncError
 from workers.events.event import Event
+from workers.events.resync_request import ResyncRequest
 from workers.failpoints import reach
 from workers.integrations import Segment
 from workers.lanes import Operation, store
 from workers.lanes.chunks import Retry
 from workers.lanes.lease import ROUTE
+from workers.lanes.runs import ResyncRuns
 from workers.log import FIELDS_IGNORED, ROUTER_RESTS, tell
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.routing.position import Position, place
@@ -49,6 +51,13 @@ REST_SECONDS = 0.5
 """How long the router rests before it looks again whether Redis has room."""
 
 
+ASKED_BY = "an event"
+"""Who asks for a resync that came through the intake."""
+
+Readable = Event | UnreadableEvent | ResyncRequest
+"""What stands in an entry, read."""
+
+
 class RoutingLost(SegsyncError):
     """Another router has taken over; what this one was moving is left to it."""
 
@@ -65,6 +74,7 @@ class Router:
         self._routes = routes
         self._leases = leases
         self._room = Room(lanes)
+        self._runs = ResyncRuns(lanes)
         self._known: dict[str, Known | None] = {}
         self._owner = ""
         self._now_ms = 0
@@ -135,15 +145,15 @@ class Router:
             return load
         if not self._room.take(load.size):
             raise NoRoomLeft("Redis is above its maxmemory; routing goes on as lanes are delivered")
+        for integration, segment in load.asked:
+            self._runs.ask(integration, segment, ASKED_BY)
         reach(crashpoints.BEFORE_APPEND)
         if not self._lanes.append(load.move(self._owner)):
             raise RoutingLost("another router took over")
         reach(crashpoints.AFTER_APPEND)
         return self._load(load.position, str(load.position))
 
-    def _put_part(
-        self, load: Transfer, entry: Entry, part: int, index: int, event: Event | UnreadableEvent | int
-    ) -> Transfer:
+    def _put_part(self, load: Transfer, entry: Entry, part: int, index: int, event: Readable | int) -> Transfer:
         """Puts one event of an entry on the load, sending it whenever it is full.
 
         index  of its first profile that has not been moved
@@ -157,6 +167,8 @@ class Router:
         elif isinstance(event, UnreadableEvent):
             record = refused(entry.parts[part], sequence, event.code, event.reason)
             set_aside(load, entry, self._kept(record))
+        elif isinstance(event, ResyncRequest):
+            self._put_request(load, entry, part, event)
         elif entry.retry is None:
             return self._put(load, entry, part, index, event)
         elif (header := entry.header) is not None and header.integration is not None:
@@ -212,6 +224,16 @@ class Router:
             operation = Operation(sequence.ms, sequence.n, 0, event.kind, event.at_us, bodies[0], retry)
             load.add(Wanted(segment_id, known.segment.name, (integration,)), operation)
 
+    def _put_request(self, load: Transfer, entry: Entry, part: int, request: ResyncRequest) -> None:
+        """Asks for runs; one that is asked for twice, since a step was lost, is the same run."""
+        segment_id = request.segment.id
+        known = self._known.get(segment_id) or self._routes.known(Segment(segment_id))
+        targets = [each for each in known.targets if request.integration in {None, each}]
+        if request.integration is not None and not targets:
+            reason = f"resync: {request.integration[:60]!r} is not applied, or does not follow the segment"
+            set_aside(load, entry, self._kept(refused(entry.parts[part], load.sequence, "not followed", reason)))
+        load.asked += [(integration, segment_id) for integration in targets]
+
     def _put_mark(self, load: Transfer, entry: Entry, mark: Mark) -> None:
         """Puts the mark of a resync's run on the load; one that no run waits for goes nowhere (append.lua)."""
         load.begin(place(load.sequence, entry.ms, entry.n, self._now_ms))
@@ -251,7 +273,7 @@ def _operations(event: Event, sequence: Sequence) -> list[Operation]:
     return [Operation(ms, n, index, kind, at_us, body) for index, _, body in event.profiles]
 
 
-def _read_all(entry: Entry) -> list[Event | UnreadableEvent]:
+def _read_all(entry: Entry) -> list[Readable]:
     if len(entry.parts) == 1:
         return [_read(entry, 0)]
     return [_read(entry, part) for part in range(len(entry.parts))]
@@ -259,11 +281,11 @@ def _read_all(entry: Entry) -> list[Event | UnreadableEvent]:
 
 def _segments(entries: Iterable[Entry], events: Iterable[Iterable[object]]) -> set[str]:
     """The segments that something is said of."""
-    found = {event.segment.id for each in events for event in each if isinstance(event, Event)}
+    found = {event.segment.id for each in events for event in each if isinstance(event, Event | ResyncRequest)}
     return found | {entry.mark.segment for entry in entries if entry.mark is not None}
 
 
-def _read(entry: Entry, part: int) -> Event | UnreadableEvent:
+def _read(entry: Entry, part: int) -> Readable:
     try:
         return read_part(entry, part)
     except UnreadableEvent as error:

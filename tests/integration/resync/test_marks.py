@@ -85,7 +85,7 @@ def test_what_stands_before_a_mark_is_due_at_once(bench: MarkBench, redis_client
     assert isinstance(bench.lanes().claim("db", "t", 4), Idle)
     run = bench.begin()
     bench.route_mark(run)
-    bench.runs().look(run, 10**9)
+    bench.runs().look(run, 10**14)
     claimed = bench.claim()
     bench.settle(claimed, claimed.to, 3)
     assert bench.lane()["before"] == "0"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.resync.run import ResyncRun
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
 
@@ -61,6 +62,19 @@ def test_live_events_before_and_behind_the_mark_end_as_they_came(platform: Platf
 
 
 @on_one
+def test_nothing_is_read_before_the_lane_has_come_to_the_mark(platform: Platform) -> None:
+    """What is still to be delivered would be missing in the target's rows."""
+    platform.job.push(add(7, "gone"))
+    name = platform.ask(7, **ACCEPTED)
+    platform.turn()
+    platform.job.runtime.route("token", 1)
+    platform.turn()
+    assert (platform.lane(7)["before"], platform.run(name).reached) == ("1", 0)
+    assert platform.ends(name).outcome == "done"
+    assert platform.rows(7) == set()
+
+
+@on_one
 def test_what_the_source_lost_before_the_mark_goes_though_it_is_told_later(platform: Platform) -> None:
     """A remove that the platform pushes after the reading finds its row gone already."""
     platform.has(7, "a", "b")
@@ -88,9 +102,16 @@ def test_members_of_a_large_segment_are_told_in_slices_with_a_mark_each(
     platform.loses(7, "g")
     platform.has(7, "h")
     platform.job.push(remove(7, "g"), add(7, "h"))
-    assert platform.ends(name).outcome == "done"
+    marks: set[int] = set()
+
+    def is_over(run: ResyncRun) -> bool:
+        marks.add(run.marked)
+        return run.state == "ended"
+
+    platform.until(name, is_over)
+    assert platform.run(name).outcome == "done"
     assert platform.rows(7) == set("abcdefh")
-    assert platform.run(name).added >= 7
+    assert len(marks) >= 4, "of two members each"
 
 
 @on_one
@@ -219,6 +240,8 @@ def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform
     platform.until_state(name, "marked")
     platform.has(7, "b")
     platform.job.push(add(7, "b"))
+    platform.until_state(name, "between")
+    platform.has(7, "later still")
     run = platform.ends(name)
     assert (run.outcome, run.missing, run.strays, run.looks) == ("differs", 0, 1, 1)
     assert platform.shown(run) == {"strays": ["x"]}
@@ -307,8 +330,10 @@ def test_a_configuration_that_changes_under_a_run_begins_it_anew(platform: Platf
     name = platform.ask(7, **ACCEPTED)
     platform.until_state(name, "adding")
     platform.configure(members_query="SELECT client_id FROM member WHERE segment_id = {segment_id} ORDER BY 1")
+    marked = platform.run(name).marked
     run = platform.ends(name)
     assert run.outcome == "done"
+    assert run.marked > marked, "another mark, and another look"
     assert platform.rows(7) == set("abcdef")
 
 

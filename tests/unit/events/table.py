@@ -108,7 +108,7 @@ _EVENTS = [
     _malformed("an old type", '{"type":"upsert","segment":{"id":7}}', "type: 'upsert' is none"),
     _malformed("an endless type", '{"type":"' + "x" * 9999 + '","segment":{"id":7}}', "x…' is none"),
     _malformed("a number as type", '{"type":1,"segment":{"id":7}}', "malformed: type: expected `str`, got `int`"),
-    _malformed("resync", '{"type":"resync","segment":{"id":7}}', "reserved: the type 'resync' means nothing yet"),
+    _malformed("resync", '{"type":"resync","segment":{"id":7}}', "reserved: the type 'resync' takes segment.id"),
     _malformed("snapshot", '{"type":"clear","segment":{"id":7},"snapshot":{"part":1}}', "reserved: the key 'snapshot'"),
     _malformed("add without profiles", '{"type":"add","segment":{"id":7}}', "profiles: add needs them, found none"),
     _malformed("profiles null", '{"type":"remove","segment":{"id":7},"profiles":null}', "profiles: remove needs them"),

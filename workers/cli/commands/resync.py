@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import typer
+from msgspec import structs
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
@@ -99,7 +100,7 @@ def show_runs(*, as_json: bool) -> int:
         past = []
         typer.echo(f"! what has ended cannot be told: {error}", err=True)
     if as_json:
-        print_json({"open": [_as_json(run) for run in found], "ended": past})
+        print_json({"open": [_as_json(run) for run in found], "ended": [structs.asdict(each) for each in past]})
         return FINE
     columns = (">run", "integration", "segment", "by", "asked, UTC", "how far", "why")
     opened = [(r.id, r.integration, r.segment, r.by, _time(r.asked), _progress(r), r.why) for r in found]

@@ -8,10 +8,7 @@
 -- run's reader, and is looked at again after a while, should nobody be there to bring its parts (rule 45).
 local WAITING_MS = 30000
 local function waits_at_mark(lane) return lane.mark ~= '' and lane.before <= 0 end
-local function is_full(lane, size)
-  if lane.mark ~= '' then return lane.before > 0 end
-  return lane.count >= size or lane.bar > lane.done
-end
+local function is_full(lane, size) return lane.count >= size or lane.bar > lane.done end
 
 local function due_at(lane, size, timeout)
   if waits_at_mark(lane) then return math.max(now + WAITING_MS, lane.retry) end
