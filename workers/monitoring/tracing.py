@@ -14,7 +14,7 @@ import msgspec
 from workers.events.event import Event, Kind
 from workers.events.profiles import profile as decode
 from workers.lanes.answers import fields_of
-from workers.lanes.chunks import UnreadableChunk, unpack
+from workers.lanes.chunks import MARK, UnreadableChunk, unpack
 from workers.monitoring.ages import moment_of
 from workers.routing.entry import UnreadableEvent, entry_of, read_part
 from workers.templates import RowProblem
@@ -178,7 +178,7 @@ def _owed(redis: Redis, key: str, done: str) -> Iterator[Any]:
                 _, operations = unpack(chunk)
             except UnreadableChunk:
                 return  # its deliverer says so
-            yield from (each for each in operations if each.sequence > done)
+            yield from (each for each in operations if each.sequence > done and each.kind != MARK)
         if len(page) < PAGE:
             return
         first += PAGE

@@ -15,6 +15,7 @@ from workers.lanes.chunks import MARK, MARK_INDEX, unpack
 from workers.lanes.lease import RESYNC
 from workers.lanes.messages import Move, Run
 from workers.lanes.runs import ReadingLost, ResyncRuns
+from workers.monitoring.tracing import Sought, in_lane
 from workers.resync.telling import chunks_of
 
 if TYPE_CHECKING:
@@ -137,3 +138,11 @@ def test_compaction_leaves_a_mark_alone() -> None:
     ]
     thinned = Thinner(("id",), Ordering.EXACT).thin([pack("n", [each]) for each in operations])
     assert [[each.kind for each in unpack(chunk)[1]] for chunk in thinned.chunks] == [[1], [MARK], [1]]
+
+
+def test_who_looks_for_a_profile_passes_over_a_mark(bench: MarkBench) -> None:
+    """It is nobody's event: `segsync why` tells of what stands around it."""
+    bench.append(1)
+    bench.route_mark(bench.begin())
+    bench.append(1)
+    assert in_lane(bench.redis, bench.keys, "crm", Sought("7", None, ("id",))).segment == 2

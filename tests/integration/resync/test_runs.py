@@ -68,6 +68,7 @@ def test_nothing_is_read_before_the_lane_has_come_to_the_mark(platform: Platform
     name = platform.ask(7, **ACCEPTED)
     platform.turn()
     platform.job.runtime.route("token", 1)
+    platform.job.installation.redis.zadd(platform.job.installation.keys.runs, {name: 0})
     platform.turn()
     assert (platform.lane(7)["before"], platform.run(name).reached) == ("1", 0)
     assert platform.ends(name).outcome == "done"
@@ -368,3 +369,27 @@ def test_who_must_say_yes_or_no_is_told_until_then(platform: Platform) -> None:
     assert [need.partition(" has")[0] for need in told()] == ["run 1 (segment 7 of members)"]
     platform.resync(7, **ACCEPTED)
     assert told() == []
+
+
+@pytest.mark.parametrize("target", ["mysql"], indirect=True)
+def test_a_collation_that_takes_two_keys_for_one_loses_none(platform: Platform) -> None:
+    """`ann` is no member by its spelling, and removing it would take `Ann` along; so would 42, and 00042."""
+    platform.target.run(
+        "ALTER TABLE member MODIFY client_id varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL"
+    )
+    many = [f"k{number}" for number in range(300)]
+    platform.has(7, "Ann", "José", *many)
+    platform.target_has(7, "ann", "jose", "stray", *many)
+    run = platform.resync(7, accept_removals=1)
+    assert (run.outcome, run.strays, run.spelled, run.removed) == ("done", 1, 2, 1)
+    assert {key.lower().replace("é", "e") for key in platform.rows(7)} == {"ann", "jose", *many}
+
+
+@pytest.mark.parametrize("target", ["mysql"], indirect=True)
+def test_a_column_of_numbers_loses_no_member_that_is_written_with_zeros(platform: Platform) -> None:
+    platform.target.run("ALTER TABLE member MODIFY client_id bigint NOT NULL")
+    platform.has(7, "00042", "7")
+    platform.target_has(7, "42", "8")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.strays, run.spelled) == ("done", 1, 1)
+    assert {str(key) for key in platform.rows(7)} == {"42", "7"}
