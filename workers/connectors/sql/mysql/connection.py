@@ -57,6 +57,12 @@ class Connection(pymysql.Connection):  # type: ignore[misc]  # PyMySQL has no ty
         """The socket's file descriptor; None where it is closed."""
         return None if self._sock is None else int(self._sock.fileno())
 
+    def forget_result(self) -> None:
+        """Nobody reads what is left of a result: PyMySQL would, when it collects it, over whatever link there is."""
+        if self._result is not None:
+            self._result.unbuffered_active = False
+            self._result: Any = None
+
     def hang_up(self) -> None:
         """Closes the socket without the goodbye that `close` sends."""
         self._force_close()

@@ -33,10 +33,13 @@ class MysqlLister:
         """As `Lister.pages`."""
         with judging(judged, Phase.EXECUTE):
             cursor = self._connection.cursor(SSCursor)
-            cursor.execute(statement)
-            if cursor.description is None:
-                raise no_rows("mysql")
-            yield from paged([column[0] for column in cursor.description], lambda: cursor.fetchmany(PAGE))
+            try:
+                cursor.execute(statement)
+                if cursor.description is None:
+                    raise no_rows("mysql")
+                yield from paged([column[0] for column in cursor.description], lambda: cursor.fetchmany(PAGE))
+            finally:
+                self._connection.forget_result()
 
     def close(self) -> None:
         """As `Lister.close`: without reading what is left."""

@@ -1,17 +1,18 @@
-"""Reading many rows of PostgreSQL: read only, streamed, one snapshot for each statement."""
+"""Reading many rows of PostgreSQL: read only, by a cursor of the server's, one snapshot for each statement.
+
+What libpq can do at once (a stream, a prepared statement) blocks all threads of the process while the server is silent.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 from workers.connectors.sql.link import encoded, without_nul
-from workers.connectors.sql.listing import PAGE, judging, no_rows, paged
+from workers.connectors.sql.listing import PAGE, judging, paged
 from workers.connectors.sql.postgresql.connection import parameters
 from workers.connectors.sql.postgresql.judging import judged, judged_connecting
 from workers.connectors.sql.postgresql.session import pinned
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from workers.connectors.sql.listing import Page
 
 
+WHOLE = {"cursor_tuple_fraction": "1"}
+"""All rows will be read: a plan for the first ones would be slower."""
+
+
 class PostgresqlLister:
     """`listing.Lister` on PostgreSQL."""
 
@@ -33,20 +38,11 @@ class PostgresqlLister:
     def pages(self, statement: str) -> Iterator[Page]:
         """As `Lister.pages`."""
         data = encoded("postgresql", without_nul("postgresql", statement))
-        with judging(judged, Phase.EXECUTE), self._connection.cursor() as cursor:
-            names = self._columns(data)
-            if not names:
-                raise no_rows("postgresql")
-            stream = cursor.stream(data, size=PAGE)
-            yield from paged(names, lambda: list(islice(stream, PAGE)))
-
-    def _columns(self, statement: bytes) -> list[str]:
-        """Its columns' names, which a stream without rows does not tell."""
-        libpq = self._connection.pgconn
-        for result in (libpq.prepare(b"", statement), libpq.describe_prepared(b"")):
-            if result.status == pq.ExecStatus.FATAL_ERROR:
-                raise psycopg.errors.error_from_result(result)
-        return [(result.fname(column) or b"").decode() for column in range(result.nfields)]
+        link = self._connection
+        with judging(judged, Phase.EXECUTE), link.transaction(), link.cursor(name="segsync") as cursor:
+            cursor.execute(data)
+            names = [column.name for column in cursor.description or ()]
+            yield from paged(names, lambda: cursor.fetchmany(PAGE))
 
     def close(self) -> None:
         """As `Lister.close`."""
@@ -56,7 +52,7 @@ class PostgresqlLister:
 
 def open_lister(target: Target) -> PostgresqlLister:
     """A new session. Raises only TargetError."""
-    settings = {**pinned(target), "default_transaction_read_only": "on", "statement_timeout": "0"}
+    settings = {**pinned(target), "default_transaction_read_only": "on", "statement_timeout": "0", **WHOLE}
     words = parameters(target)
     connection = None
     try:
