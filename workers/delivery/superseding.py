@@ -38,7 +38,7 @@ class Change(NamedTuple):
     cleared  sequence of the clear or segment_delete that was committed, or "": the one it had first, if it was
              retried. It supersedes what is older, and nothing that came after it: a profile that was refused before
              its segment's end must not come back into what has ended
-    opened   (slot, entry, first sequence) of what goes to the quarantine
+    opened   (slot or "", entry, first sequence) of what goes to the quarantine
     """
 
     retried: list[tuple[str, str, str, str]]
@@ -96,7 +96,7 @@ def change(
     written = list(_written(batch, refused)) if has_open else []
     if has_open and event is not None and event.kind != Kind.CLEAR:
         written.append(SEGMENT)
-    return Change(retried, written, cleared, [each for each in opened if each[0]])
+    return Change(retried, written, cleared, opened)
 
 
 def first_sequence(operation: Operation, since: Mapping[str, str]) -> str:

@@ -29,7 +29,6 @@ MOST_SKIPPED: Final = 1_000
 GONE: Final = "something has come after it meanwhile; or Redis has lost what did: then export it, and push it yourself"
 _WHY: Final = {
     "gone": GONE,
-    "cleared": "its segment was cleared or deleted after it; it is superseded",
     "pushed": "it was pushed again already; the ledger will tell soon",
 }
 
@@ -131,11 +130,10 @@ def _requeued(entry: EntryDetail) -> Requeue:
     if entry.integration is None:
         event = entry.payload if entry.event_type is None else event_of(entry)
         return Requeue(entry.uid, "", "", "", event=event, retry=encode(ticket))
-    slot, since = _slot(entry), "" if entry.slot else entry.sequence
-    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=slot)
     place = _placed(entry)
+    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=place.slot)
     return Requeue(
-        place.entry, place.integration, place.segment, slot, since, event=event_of(entry), retry=encode(ticket)
+        place.entry, place.integration, place.segment, place.slot, event=event_of(entry), retry=encode(ticket)
     )
 
 

@@ -59,7 +59,8 @@ end
 ----------------------------------------------------------------------------------------- 2. Record what came of it
 
 -- The hash slot -> entry that a lane has while entries of it are open (rule 30, workers/delivery/superseding.py). An
--- entry is resolved only where it still stands in its slot, so exactly once.
+-- entry is resolved only where it still stands in its slot, so exactly once. What has no key has no slot, and stands in
+-- a hash of its own, entry -> the sequence it had first, until a clear or a retry: no delivery looks there.
 local SLOTS_AT_ONCE = 1000
 
 local function supersede_written(written)
@@ -88,8 +89,12 @@ local function supersede_cleared(sequence)
   end
   redis.call('UNLINK', open)
   for _, pair in ipairs(kept) do redis.call('HSET', open, pair[1], pair[2]) end
-  local cleared = ns .. ':cleared:' .. integration
-  if (redis.call('HGET', cleared, segment) or '') < sequence then redis.call('HSET', cleared, segment, sequence) end
+  local unkeyed = unkeyed_key(integration, segment)
+  local later = sequence < settled and redis.call('HGETALL', unkeyed) or {}
+  redis.call('UNLINK', unkeyed)
+  for i = 1, #later, 2 do
+    if later[i + 1] > sequence then redis.call('HSET', unkeyed, later[i], later[i + 1]) end
+  end
   local told = cmsgpack.pack({ 'cleared', integration, segment, sequence, now })
   redis.call('XADD', ns .. ':outcomes', '*', 'r', told)
 end
@@ -106,9 +111,13 @@ local function keep_entries(retried, written, cleared, opened)
   if cleared ~= '' then supersede_cleared(cleared) end
   for _, one in ipairs(opened) do
     local slot, entry, since = unpack(one)
-    local replaced = entry_of(redis.call('HGET', open, slot))
-    if replaced then resolve(replaced, 'superseded', 'later operation') end
-    redis.call('HSET', open, slot, entry .. ' ' .. since)
+    if slot == '' then
+      redis.call('HSET', unkeyed_key(integration, segment), entry, since)
+    else
+      local replaced = entry_of(redis.call('HGET', open, slot))
+      if replaced then resolve(replaced, 'superseded', 'later operation') end
+      redis.call('HSET', open, slot, entry .. ' ' .. since)
+    end
   end
 end
 
