@@ -178,7 +178,8 @@ class Deliverer:
         while True:
             # Only where the lane has entries can any of what is retried still stand (rule 30).
             retries = turn.buffer.retries if turn.open else []
-            turn.buffer.still_open = self._lanes.still_open(turn.lease.integration, turn.lease.segment, retries)
+            found = self._lanes.still_open(turn.lease.integration, turn.lease.segment, retries)
+            turn.buffer.still_open, turn.buffer.overtaken = found.since, found.overtaken
             batch = turn.buffer.cut(policy, turn.limit)
             if batch is None:
                 return None

@@ -18,6 +18,7 @@ from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
 from workers.delivery.failures import as_query_fault, most_are_refused
 from workers.delivery.leases import now
 from workers.delivery.records import Done, delivered, failed, set_aside
+from workers.delivery.superseding import Past
 from workers.delivery.turn import Failed, Following, Over
 from workers.errors import HoldLevel
 from workers.failpoints import reach
@@ -68,9 +69,9 @@ class Settlements:
     def settle(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> Over | None:
         """Trims the lane up to the batch and records it; None where the turn goes on."""
         rejected = [*batch.aside, *_left_out(batch, receipt)]
-        entries, change = set_aside(
-            turn.lease, batch, rejected, idle=receipt.idle > 0, has_open=turn.open > 0, since=turn.buffer.still_open
-        )
+        past = Past(turn.open > 0, turn.buffer.still_open, turn.buffer.overtaken)
+        ordering = turn.integration.ordering
+        entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=receipt.idle > 0)
         done = Done(started, receipt.idle, list(receipt.queries))
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))

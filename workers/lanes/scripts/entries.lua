@@ -5,7 +5,8 @@
 --       uid, integration ('' if it never reached one), segment, its slot in the lane's hash of open entries
 --       retry: the fields `event` and `retry` of the event
 -- Returns for a retry one of these for each: 'ok'; 'gone', it is not open any more (or Redis has lost what came after
--- it); 'pushed', it was pushed again before, and the ledger does not know yet. For a drop {}.
+-- it); 'spelled', what came later may have been for its row; 'pushed', it was pushed again before, and the ledger does
+-- not know yet. For a drop {}.
 
 local what, by, verdicts = ARGV[3], ARGV[4], {}
 local width = what == 'retry' and 6 or 4
@@ -22,19 +23,20 @@ local function was_pushed(uid)
 end
 
 -- What had no key when it was quarantined stands apart from what has a slot, until it is retried.
-local function is_open(uid, integration, segment, slot)
-  local open, unkeyed = open_key(integration, segment), unkeyed_key(integration, segment)
+local function give_slot(uid, integration, segment, slot)
+  local unkeyed = unkeyed_key(integration, segment)
   local since = redis.call('HGET', unkeyed, uid)
-  if since then
-    redis.call('HDEL', unkeyed, uid)
-    redis.call('HSET', open, slot, uid .. ' ' .. since)
-  end
-  return entry_of(redis.call('HGET', open, slot)) == uid
+  if not since then return end
+  redis.call('HDEL', unkeyed, uid)
+  redis.call('HSET', open_key(integration, segment), slot, uid .. ' ' .. since)
 end
 
 local function retry(uid, integration, segment, slot, event, retry_field)
   if integration ~= '' then
-    if not is_open(uid, integration, segment, slot) then return 'gone' end
+    give_slot(uid, integration, segment, slot)
+    local value = redis.call('HGET', open_key(integration, segment), slot)
+    if entry_of(value) ~= uid then return 'gone' end
+    if is_overtaken(rows_key(integration, segment), value) then return 'spelled' end
   elseif was_pushed(uid) then
     return 'pushed'
   end
@@ -46,7 +48,8 @@ end
 local function drop(uid, integration, segment, slot)
   if integration ~= '' then
     local open = open_key(integration, segment)
-    if entry_of(redis.call('HGET', open, slot)) == uid then redis.call('HDEL', open, slot) end
+    local value = redis.call('HGET', open, slot)
+    if entry_of(value) == uid then close_entry(open, rows_key(integration, segment), slot, value) end
     redis.call('HDEL', unkeyed_key(integration, segment), uid)
   end
   resolve(uid, 'dropped', '', by)
