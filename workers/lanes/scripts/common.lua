@@ -24,6 +24,7 @@ end
 local function lane_key(integration, segment) return ns .. ':lane:' .. integration .. ':' .. segment end
 local function open_key(integration, segment) return ns .. ':open:' .. integration .. ':' .. segment end
 local function rows_key(integration, segment) return ns .. ':rows:' .. integration .. ':' .. segment end
+local function unkeyed_key(integration, segment) return ns .. ':unkeyed:' .. integration .. ':' .. segment end
 local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
 local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
 local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
