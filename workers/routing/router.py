@@ -99,7 +99,7 @@ class Router:
         # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
         self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
         load = self._load(Position.from_text(reading.position), reading.position)
-        entries = [entry_of(*each) for each in reading.entries]
+        entries = [entry_of(*each, self._lanes.installation) for each in reading.entries]
         events = [[_read(entry, part) for part in range(len(entry.parts))] for entry in entries]
         self._learn({event.segment.id for each in events for event in each if isinstance(event, Event)})
         for entry, parts in zip(entries, events, strict=True):
