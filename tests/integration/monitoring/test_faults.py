@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -193,6 +193,20 @@ def test_no_beat(fine: Runtime, place: Place) -> None:
 
 def test_events_that_nobody_routes(idle: Runtime, place: Place) -> None:
     owe_for_long(place)
+    assert only(look(idle).needs) == "events have waited for 10 min to be routed; a worker must serve the queue `route`"
+
+
+def test_events_whose_ids_lie_ahead_of_the_clock_and_that_nobody_routes(idle: Runtime, place: Place) -> None:
+    """Their ids tell no age; whoever looked for work first has seen them."""
+    ahead = f"{earlier(place, -LONG_MS)}-0"
+    place.redis.xadd(place.keys.events, {"event": json.dumps({"type": "clear", "segment": {"id": 7}})}, id=ahead)
+    idle.lanes.tick("t", "beat")
+    noted = cast("bytes", place.redis.hget(place.keys.seen, "ahead")).decode()
+    assert noted.startswith(f"{ahead} ")
+    idle.lanes.tick("t", "beat")
+    assert place.redis.hget(place.keys.seen, "ahead") == noted.encode(), "first seen, not last"
+    assert look(idle).intake.oldest_age_s is not None
+    place.redis.hset(place.keys.seen, "ahead", f"{ahead} {earlier(place)}")
     assert only(look(idle).needs) == "events have waited for 10 min to be routed; a worker must serve the queue `route`"
 
 
