@@ -122,13 +122,9 @@ local function append(integration, run)
   if is_dropped(integration, set, run) then return end
   local lane = read_end(key)
   -- What waits and is not full, or is full, is due when it was, unless there is something that changes that.
-  local was_full = lane.count > 0 and is_full(lane, set.size)
-  local may_be_sooner = lane.count == 0 or bar ~= ''
+  local was_empty, was_full = lane.count == 0, is_full(lane, set.size)
   local changed = { 'count', lane.count + operations }
-  local function put(field, value)
-    changed[#changed + 1] = field
-    changed[#changed + 1] = value
-  end
+  local function put(field, value) changed[#changed + 1], changed[#changed + 2] = field, value end
   redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
   set.added = set.added + operations
   if lane.count == 0 then
@@ -151,8 +147,9 @@ local function append(integration, run)
   end
   redis.call('HSET', key, unpack(changed))
   note_long(integration, segment, key, lane, set)
+  if lane.owner then return end
   local full = is_full(lane, set.size)
-  if not lane.owner and (may_be_sooner or full ~= was_full) then
+  if was_empty or bar ~= '' or full ~= was_full then
     lower_due(integration, segment, set, full, due_at(lane, set.size, set.timeout))
   end
 end
