@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Reading
     from workers.outcomes import Quarantined
 
-READ_AT_MOST = 4_000
+READ_AT_MOST = 10_000
 """Entries that are read at once; their bytes are bounded besides."""
 DEATHS_AT_MOST = 3
 """Processes that may end over one event before it goes to the quarantine unread."""
