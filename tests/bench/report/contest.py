@@ -74,11 +74,11 @@ def serve(service: Service, place: Place, load: Load, spent: Callable[[], None] 
     service.push(warm.events)
     table = Table(place.target)
     try:
-        until(lambda: table.count() == len(warm.rows()) and service.idle(), "what warms it up", LONGEST_SECONDS)
+        until(lambda: table.count() == len(warm.rows) and service.idle(), "what warms it up", LONGEST_SECONDS)
         _signal(service, signal.SIGSTOP)
         place.target.run("DELETE FROM member")
         service.push(load.events)
-        rows = len(load.rows())
+        rows = len(load.rows)
         spent()
         started = time.perf_counter()
         _signal(service, signal.SIGCONT)
