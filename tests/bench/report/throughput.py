@@ -45,8 +45,9 @@ def measure(workload: str, servers: Servers, sizes: Sizes, rounds: int, figures:
     """Notes each one's rate and what share of the bare driver's it is, and how many times faster segsync is."""
     load = MAKERS[workload](sizes.events)
     known = [key for key in CONTESTANTS if not (workload == "b" and key in ADDS_ONLY)]
-    for _ in range(rounds):
-        for key in known:
+    for turn in range(rounds):
+        first = turn % len(known)
+        for key in known[first:] + known[:first]:  # nobody always comes after the same one
             if f"{workload}.{key}" in figures.missing:
                 continue
             mine = load.first(sizes.rivals[key]) if key in sizes.rivals else load
