@@ -9,6 +9,8 @@ import psycopg
 import pymysql
 from sqlalchemy.engine import make_url
 
+from tests.servers.clickhouse import ClickhouseCursor
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -65,4 +67,8 @@ def _mysql(target: Target) -> Any:
     )
 
 
-_CONNECT: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}
+def _clickhouse(target: Target) -> ClickhouseCursor:
+    return ClickhouseCursor(target.url)
+
+
+_CONNECT: dict[str, Any] = {"clickhouse": _clickhouse, "sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}

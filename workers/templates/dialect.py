@@ -60,7 +60,6 @@ class Dialect:
                     a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
     one_batch       whether all statements go in one piece
-    one_statement   whether a query may hold no more than one
     """
 
     name: str
@@ -102,7 +101,6 @@ class Dialect:
     expanded: int = 0
     nul: str | None = None
     one_batch: bool = False
-    one_statement: bool = False
     top: re.Pattern[str] = field(init=False, repr=False, compare=False)
     """Matches the next token outside of all regions."""
 

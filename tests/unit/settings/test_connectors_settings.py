@@ -94,7 +94,7 @@ def test_a_url_that_is_known_in_part_must_name_a_database_in_the_end(tmp_path: P
         ("mssql://u@h/d", "mssql is not built yet; expected one of mysql, postgresql, sqlite"),
         ("sqlserver://u@h/d", "mssql is not built yet"),
         ("oracle+oracledb://u@h/d", "oracle is not built yet"),
-        ("clickhousedb://u@h/d", "clickhouse is not built yet"),
+        ("clickhousedb://u@h/d", "did you mean clickhouse://?"),
         ("https://h/d", "'https' is no scheme here; expected one of clickhouse, mssql, mysql, oracle"),
         ("db.example.com/crm", "is no URL; expected scheme://user@host:port/database"),
         ("mysql://", "no host; expected mysql://user@host:port/database"),

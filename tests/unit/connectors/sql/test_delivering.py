@@ -78,7 +78,7 @@ def test_a_lane_that_was_lost_between_two_statements_is_left_alone() -> None:
     session = MemorySession(MemoryConnector())
     asked = iter([None, None, None, TargetError(ErrorClass.RETRY, "lease", "over")])
 
-    def fence(seconds: float = 0.0) -> None:
+    def fence(seconds: float = 0.0) -> None:  # noqa: ARG001 - the contract's
         if lost := next(asked):
             raise lost
 
