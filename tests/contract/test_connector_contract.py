@@ -63,6 +63,10 @@ def doubled(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def national(text: str) -> str:
+    return "N" + doubled(text)
+
+
 def backslashed(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -117,12 +121,13 @@ def rig_of(request: pytest.FixtureRequest) -> Iterator[Rig]:
         "sqlite": ("CREATE TABLE people (name TEXT PRIMARY KEY CHECK (length(name) <= 60))", doubled),
         "postgresql": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY)", doubled),
         "clickhouse": (CLICKHOUSE, backslashed),
+        "mssql": ("CREATE TABLE people (name nvarchar(60) COLLATE Latin1_General_100_BIN2 PRIMARY KEY)", national),
         "mariadb": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
     }[request.param]
     yield from sql_rig(target, create, literal)
 
 
-UNDOING = ("memory", "sqlite", "postgresql", "mariadb")
+UNDOING = ("memory", "sqlite", "postgresql", "mariadb", "mssql")
 """Those that have transactions, and locks for them."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.clickhouse.preset import PRESET
+from workers.connectors.sql.extras import require
 from workers.connectors.sql.vendor import Traits, Vendor
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ OPTIONS = {
 
 
 def _link(target: Target) -> Link:
+    require("clickhouse", "clickhouse_connect")
     from workers.connectors.sql.clickhouse.link import connect  # noqa: PLC0415 - see `vendor`
 
     return connect(target)
 
 
 def _examine(target: Target) -> Examined:
+    require("clickhouse", "clickhouse_connect")
     from workers.connectors.sql.clickhouse.catalog import ClickhouseExamined  # noqa: PLC0415 - see `vendor`
 
     return ClickhouseExamined(target)

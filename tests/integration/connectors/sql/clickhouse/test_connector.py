@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from tests.servers.clickhouse import PASSWORD
 from tests.waiting import until
 from workers.connectors import connect
-from workers.connectors.contract import Group, Member, Shipment, Target
+from workers.connectors.contract import Group, Shipment, Target
 from workers.connectors.sql.clickhouse import connection, link
 from workers.connectors.sql.clickhouse.session import pinned
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -27,6 +27,11 @@ WINDOW = "SETTINGS non_replicated_deduplication_window = 100"
 ADD = "INSERT INTO t (k) VALUES {for $x = $batch}('{$x.K}'){autocomma}{end}"
 DELETE = 'DELETE FROM t WHERE k IN ({batch_in "K"})'
 ONLY_ADDS = "INSERT INTO gone (k) VALUES {for $x = $batch}('{$x.K}'){autocomma}{end}"
+
+
+class One(NamedTuple):
+    sequence: str
+    row: Row
 
 
 class Rig:
@@ -83,7 +88,7 @@ def shipment(*kinds: QueryKind, remove: str = ONLY_ADDS, first: int = 1, keys: s
     """Groups by turns, each with all keys, as one batch."""
     groups, number = [], first
     for kind in kinds:
-        groups.append(Group(kind, tuple(Member(f"{number:027d}", Row({"K": key}, 0, number)) for key in keys)))
+        groups.append(Group(kind, tuple(One(f"{number:027d}", Row({"K": key}, 0, number)) for key in keys)))
         number += 1
     texts = {QueryKind.ADD: ADD, QueryKind.REMOVE: remove}
     queries = {
@@ -234,7 +239,7 @@ def test_an_insert_of_what_a_query_reads_is_done_again(rig: Rig) -> None:
 
 def test_ten_thousand_long_keys_are_added_and_removed_at_once(rig: Rig) -> None:
     """The server's own max_query_size is 256 KiB; these are 630 KB."""
-    members = tuple(Member(f"{n:027d}", Row({"K": f"{n:060d}"}, 0, n)) for n in range(1, 10_001))
+    members = tuple(One(f"{n:027d}", Row({"K": f"{n:060d}"}, 0, n)) for n in range(1, 10_001))
     usual = shipment(QueryKind.ADD, remove=DELETE)
     rig.deliver(replace(usual, last=members[-1].sequence, groups=(Group(QueryKind.ADD, members),)))
     assert rig.run("SELECT count() FROM t") == "10000\n"
