@@ -52,24 +52,21 @@ class ClickhouseEngine:
 
 
 class ClickhouseServer:
-    """A server of its own; with `certificate` and `key`, files in PEM, by TLS alone."""
+    """A server of its own."""
 
-    def __init__(self, certificate: str = "", key: str = "") -> None:
+    def __init__(self) -> None:
         self.port = free_port()
         self.folder = new_folder("clickhouse")
-        self._tls = bool(certificate)
         users = json.dumps({"default": "", USER: PASSWORD, READER: PASSWORD})
         command = [sys.executable, "-m", "tests.servers.clickhouse_front", str(self.port), "data", users]
         root = str(Path(__file__).resolve().parents[2])
-        self._own: ServerProcess | None = ServerProcess(
-            self.folder, command + [certificate, key] * self._tls, env={"PYTHONPATH": root}
-        )
+        self._own: ServerProcess | None = ServerProcess(self.folder, command, env={"PYTHONPATH": root})
 
     @classmethod
     def attach(cls, address: dict[str, Any]) -> Self:
         """The server that another process of this run has started: it can be used, but not stopped or killed."""
         server = cls.__new__(cls)
-        server.port, server.folder, server._tls, server._own = address["port"], Path(address["folder"]), False, None
+        server.port, server.folder, server._own = address["port"], Path(address["folder"]), None
         return server
 
     @property
@@ -79,9 +76,9 @@ class ClickhouseServer:
 
     @property
     def answers(self) -> bool:
-        """Whether it runs statements; by TLS nobody is asked."""
+        """Whether it runs statements."""
         try:
-            return self._tls or self.run("SELECT 1") == "1\n"
+            return self.run("SELECT 1") == "1\n"
         except OSError:
             return False
 

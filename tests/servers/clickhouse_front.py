@@ -4,7 +4,7 @@ The engine is the real one: parser, types, settings, tables, deduplication, time
 users and rights (`users` of the command line), query ids, the summary of what was written, and HTTP itself with its
 status codes. Faults are ordered by POST /fault, one for the next statement that has a certain word in it.
 
-    python -m tests.servers.clickhouse_front PORT FOLDER USERS [CERTIFICATE KEY]
+    python -m tests.servers.clickhouse_front PORT FOLDER USERS
 
 USERS is JSON, {"name": "password"}; the user "reader" may change nothing.
 """
@@ -15,7 +15,6 @@ import base64
 import json
 import queue
 import re
-import ssl
 import sys
 import threading
 from contextlib import contextmanager
@@ -220,14 +219,9 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def main(port: str, folder: str, users: str, *certificate: str) -> None:
+def main(port: str, folder: str, users: str) -> None:
     """Serves until it is ended."""
-    front = Front(int(port), folder, json.loads(users))
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate)
-        front.socket = context.wrap_socket(front.socket, server_side=True)
-    front.serve_forever()
+    Front(int(port), folder, json.loads(users)).serve_forever()
 
 
 if __name__ == "__main__":
