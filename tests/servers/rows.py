@@ -11,6 +11,7 @@ import pymysql
 import pytds
 from sqlalchemy.engine import make_url
 
+from tests.servers.clickhouse import ClickhouseCursor
 from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ def _mysql(target: Target) -> Any:
     )
 
 
+def _clickhouse(target: Target) -> ClickhouseCursor:
+    return ClickhouseCursor(target.url)
+
+
 def _mssql(target: Target) -> Any:
     url = make_url(target.url)
     return pytds.connect(
@@ -93,4 +98,10 @@ def _mssql(target: Target) -> Any:
     )
 
 
-_CONNECT: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql, "mssql": _mssql}
+_CONNECT: dict[str, Any] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "mssql": _mssql,
+    "clickhouse": _clickhouse,
+}

@@ -238,7 +238,6 @@ CLICKHOUSE = Dialect(
     moment="toDateTime64('{text}', 6, '{zone}')",
     whole=(-(2**63), 2**64 - 1),  # a greater one becomes a double, or what is left of it in 64 bits
     nul="\\0",
-    one_statement=True,
 )
 
 DIALECTS = MappingProxyType(
