@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUILT = tuple(VENDORS)
-PLANNED = ("clickhouse", "oracle")
+PLANNED = ("clickhouse",)
 _ALIASES = {"clickhousedb": "clickhouse"} | {
     alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases
 }
