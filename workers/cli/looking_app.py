@@ -1,4 +1,4 @@
-"""The commands that look at a running installation, beside `status`; they belong to `segsync` itself."""
+"""The commands that look at a running installation; they belong to `segsync` itself."""
 
 # ruff: noqa: PLC0415 - a command's module is imported when it runs, as in app.py.
 
@@ -6,9 +6,33 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.options import Json, Key, OfKey, Since
+from workers.cli.options import Json, Key, OfKey, Since, Zone, keys_beginning
 
 looking = typer.Typer()
+
+
+@looking.command()
+def status(
+    integration: Annotated[
+        str | None,
+        typer.Argument(metavar="[K]", help="Of this one alone, with its lanes.", autocompletion=keys_beginning),
+    ] = None,
+    *,
+    quarantine_limit: Annotated[
+        int, typer.Option("--quarantine", metavar="N", min=1, help="Open entries of one integration that are too many.")
+    ] = 10_000,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="One line, for monitoring systems.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Where everything stands.
+
+    The exit status is 1 where someone is needed, 3 where Redis or the ledger is out of reach.
+    """
+    from workers.cli.commands import status as command
+
+    how = command.How(as_json=as_json, many=quarantine_limit, watch=watch, check=check)
+    raise typer.Exit(command.run(integration, how))
 
 
 @looking.command()
@@ -40,12 +64,13 @@ def runs(
     segment: Annotated[str | None, typer.Option(metavar="S", help="Only of this segment.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only tries that failed.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
+    tz: Zone = "UTC",
     as_json: Json = False,
 ) -> None:
     """Single deliveries, the newest first."""
     from workers.cli.commands import runs as command
 
-    raise typer.Exit(command.run(since, integration, segment, failed=failed, limit=limit, as_json=as_json))
+    raise typer.Exit(command.run(since, integration, segment, failed=failed, limit=limit, as_json=as_json, tz=tz))
 
 
 @looking.command()
@@ -58,3 +83,16 @@ def doctor(*, as_json: Json = False) -> None:
     from workers.cli.commands import doctor as command
 
     raise typer.Exit(command.run(as_json=as_json))
+
+
+@looking.command()
+def metrics(
+    *,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve them, as on 127.0.0.1:9464; else print them once.")
+    ] = None,
+) -> None:
+    """What Prometheus reads; no profile, segment or secret is in it."""
+    from workers.cli.commands import metrics as command
+
+    raise typer.Exit(command.run(listen))

@@ -60,6 +60,11 @@ class Keys:
         return f"{self.namespace}:config"
 
     @property
+    def revisions(self) -> str:
+        """Hash: the last revisions by number, packed (settings/revisions.py)."""
+        return f"{self.namespace}:revisions"
+
+    @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""
         return f"{self.namespace}:connectors"

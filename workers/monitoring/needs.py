@@ -44,7 +44,7 @@ def needs(status: Status, background: Background, many: int, now: int) -> Iterat
     else:
         yield from _unserved(status, background)
     for each in status.integrations:
-        yield from _of_integration(each, now)
+        yield from of_integration(each, now)
     yield from _of_streams(status, background, now)
     yield from _of_quarantine(status, many)
 
@@ -78,7 +78,8 @@ def _next(each: IntegrationStatus) -> str:
     return f"it is tried again in {each.next_try_s:.0f} s, or at once with `segsync retry {each.key}`"
 
 
-def _of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
+def of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
+    """What of one integration needs someone at `now`, in Redis milliseconds."""
     if each.state == "held":
         yield f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}"
     elif each.state == "orphaned" and each.backlog:

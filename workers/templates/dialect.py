@@ -32,6 +32,8 @@ class Dialect:
                     '…'`; empty where only `typed` do
     typed           words after which a literal is part of a type: `DATE '…'`
     matching        signs before a pattern, beside LIKE
+    either          signs that may mean OR
+    empty_lists     whether IN () is a list, in which nothing is
     units           whether INTERVAL takes any value before its unit, NULL included
     verbs           words that a statement may begin with
     nowhere         words that may stand nowhere in a statement -> why
@@ -74,6 +76,8 @@ class Dialect:
     typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
     plain: frozenset[str] = frozenset()
     matching: str = ""
+    either: str = ""
+    empty_lists: bool = False
     units: bool = False
     verbs: frozenset[str] = _VERBS
     nowhere: Mapping[str, str] = field(default_factory=dict)

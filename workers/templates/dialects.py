@@ -49,6 +49,7 @@ _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
 MYSQL = Dialect(
     name="mysql",
+    either="|",
     line_comments=r"--(?=[ \t\n])|\#",
     refused=(
         (r"/\*M?!", "`/*!` is no comment: the server runs what is in it; write the SQL itself, or {{* … *}}"),
@@ -115,6 +116,7 @@ POSTGRESQL = Dialect(
 
 SQLITE = Dialect(
     name="sqlite",
+    empty_lists=True,
     line_comments=r"--",
     refused=(_SLASHES, _TAGGED_QUOTE, _GLUED_QUOTE, _PARAMETER),
     regions=(
@@ -204,6 +206,7 @@ ORACLE = Dialect(
 
 CLICKHOUSE = Dialect(
     name="clickhouse",
+    empty_lists=True,
     line_comments=r"--|//|\#[ !]",
     ascii_words=True,
     refused=(

@@ -127,7 +127,8 @@ def test_apply_shows_the_difference_and_publishes(place: Place, call: Call) -> N
     place.write(integration(timeout="5s"))
     second = call("apply")
     assert second.returncode == 0
-    assert second.stdout.splitlines() == ["~ integrations.crm.batch.timeout", "revision 2 is applied"]
+    changed = ["~ integrations.crm.batch.timeout", '    -"100ms"', '    +"5s"', "revision 2 is applied"]
+    assert second.stdout.splitlines() == changed
     assert call("apply").stdout == "revision 2: no change\n"
 
 

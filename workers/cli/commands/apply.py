@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import plain
 from workers.cli.people import is_meant
@@ -22,32 +24,59 @@ if TYPE_CHECKING:
     from workers.control.apply import ApplyPlan, Report
     from workers.settings import Settings
 
-MOST_SHOWN: Final = 40
-"""Differences that are listed; of the others only how many there are: more than a screen is not read."""
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the file is applied.
+
+    connect  only where each target agrees, as `check --connect` asks it
+    dry_run  not at all: what differs is shown
+    yes      without asking
+    accept   another ledger, or a Redis that was emptied, is meant to be so
+    """
+
+    connect: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    accept: bool = False
 
 
-def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = False) -> int:
+def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     """Publishes the file, after asking on a terminal; needs someone where it was refused or not brought to its end."""
     settings = load()
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
     plan = applying.plan(redis, keys, settings, drain, drop)
-    _show(plan)
+    if plan.before is None:
+        typer.echo("nothing is applied yet: this is the first revision")
+    print_differences(plan.differences)
     _warn(settings)
+    if how.connect and not _targets_agree(settings):
+        typer.echo("a target does not agree; nothing was published", err=True)
+        return NEEDS_SOMEONE
+    if how.dry_run:
+        typer.echo("this was a dry run: nothing was published")
+        return FINE
+    return confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept)
+
+
+def confirm_and_carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, yes: bool, accept: bool = False) -> int:
+    """Publishes a plan that was shown, after asking on a terminal."""
     lost = sum(plan.dropped.values())
     question = f"Throw away {counted(lost, 'operation')}, and publish this?" if lost else "Publish this?"
-    if (plan.differences or drop) and not is_meant(question, yes=yes, default=not lost):
+    if (plan.differences or plan.drop) and not is_meant(question, yes=yes, default=not lost):
         typer.echo("nothing was published")
         return NEEDS_SOMEONE
     return _carry_out(redis, keys, plan, accept=accept)
 
 
-def _show(plan: ApplyPlan) -> None:
-    if plan.before is None:
-        typer.echo("nothing is applied yet: this is the first revision")
-    for line in plan.differences[:MOST_SHOWN]:
-        typer.echo(plain(line))
-    if len(plan.differences) > MOST_SHOWN:
-        typer.echo(f"… and {counted(len(plan.differences) - MOST_SHOWN, 'more difference')}")
+def _targets_agree(settings: Settings) -> bool:
+    # sqlglot and SQLAlchemy take 0.3 s to load.
+    from workers.cli.commands.check_targets import examine_all, print_examination  # noqa: PLC0415
+
+    found = examine_all(settings)
+    for each in found:
+        print_examination(each)
+    return not any(each.wrong for each in found)
 
 
 def _warn(settings: Settings) -> None:
