@@ -64,6 +64,8 @@ class IntegrationStatus:
     since, tries, next_try_s  as in `IntegrationState`
     late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
                   has passed; 0 where nothing is late
+    lag_s         seconds that its oldest operation has waited, since the last pause at most; 0 where nothing waits
+    max_lag_s     how many it may have waited; None where the file says nothing
     resync_segments  some of those in need of a resync
     """
 
@@ -82,6 +84,8 @@ class IntegrationStatus:
     next_try_s: float | None = None
     late_s: float = 0.0
     resync_segments: tuple[str, ...] = ()
+    lag_s: float = 0.0
+    max_lag_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def read_integration(
     lanes = _sample(redis, keys, key, list(dict.fromkeys(segment.decode() for segment in ends)))
     state = _state(facts, connector, lanes, now)
     oldest = min((lane.head for lane in lanes if lane.head is not None), default=None)
+    lag = _lag_s(facts, oldest, now)
     return IntegrationStatus(
         key=key,
         state=state.name,
@@ -139,17 +144,18 @@ def read_integration(
         since=state.since,
         tries=state.tries,
         next_try_s=state.next_try_s,
-        late_s=_late_s(facts, oldest, now),
+        late_s=max(0.0, lag - float(facts.get("timeout") or 0) / 1000),
+        lag_s=lag,
+        max_lag_s=float(facts["max_lag"]) if facts.get("max_lag") else None,
         resync_segments=tuple(sorted(segment.decode() for segment in some)),
     )
 
 
-def _late_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
-    """Seconds that the oldest operation is over its time; what was kept by a pause has had time only since."""
+def _lag_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
+    """Seconds that the oldest operation has waited; what was kept by a pause has had time only since."""
     if oldest is None:
         return 0.0
-    began = max(oldest, int(facts.get("resumed", 0)))
-    return max(0.0, (age_s(now, began) or 0.0) - float(facts.get("timeout") or 0) / 1000)
+    return age_s(now, max(oldest, int(facts.get("resumed", 0)))) or 0.0
 
 
 def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
