@@ -198,6 +198,10 @@ def _of_redis(server: ServerStatus) -> Iterator[Need]:
             "redis",
             f"Redis cannot write to its disk ({server.disk}); look at its log and disk before it refuses what comes",
         )
+    yield from _of_memory(server)
+
+
+def _of_memory(server: ServerStatus) -> Iterator[Need]:
     if server.policy != "noeviction":
         yield Need(
             "redis eviction",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.monitoring.ages import age_s, moment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from redis import Redis
 
@@ -125,11 +125,9 @@ def read_integration(
     fields, resync, some, full, full_front, full_back, timed, timed_front, timed_back = pipe.execute()
     facts = decoded(fields)
     connector = decoded(redis.hgetall(keys.connector(facts.get("connector", ""))))
-    ends = (*full_front, *full_back, *timed_front, *timed_back)
-    lanes = _sample(redis, keys, key, list(dict.fromkeys(segment.decode() for segment in ends)))
+    lanes = _sample(redis, keys, key, (*full_front, *full_back, *timed_front, *timed_back))
     state = _state(facts, connector, lanes, now)
     oldest = min((lane.head for lane in lanes if lane.head is not None), default=None)
-    lag = _lag_s(facts, oldest, now)
     return IntegrationStatus(
         key=key,
         state=state.name,
@@ -140,13 +138,13 @@ def read_integration(
         lanes=full + timed,
         needs_resync=resync,
         dropped=int(facts.get("dropped", 0)),
-        max_backlog=int(facts["max_backlog"]) if facts.get("max_backlog") else None,
+        max_backlog=int(_float(facts, "max_backlog")) or None,
         since=state.since,
         tries=state.tries,
         next_try_s=state.next_try_s,
-        late_s=max(0.0, lag - float(facts.get("timeout") or 0) / 1000),
-        lag_s=lag,
-        max_lag_s=float(facts["max_lag"]) if facts.get("max_lag") else None,
+        lag_s=(lag := _lag_s(facts, oldest, now)),
+        late_s=max(0.0, lag - _float(facts, "timeout") / 1000),
+        max_lag_s=_float(facts, "max_lag") or None,
         resync_segments=tuple(sorted(segment.decode() for segment in some)),
     )
 
@@ -163,7 +161,13 @@ def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py give
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
-def _sample(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> list[_Lane]:
+def _float(facts: dict[str, str], name: str) -> float:
+    """A number of the hash; 0 where there is none."""
+    return float(facts.get(name) or 0)
+
+
+def _sample(redis: Redis, keys: Keys, integration: str, ends: Iterable[bytes]) -> list[_Lane]:
+    segments = list(dict.fromkeys(segment.decode() for segment in ends))
     pipe = redis.pipeline(transaction=False)
     for segment in segments:
         pipe.hmget(keys.lane(integration, segment), "head", "attempts", "retry", "failing", "why", "hold")

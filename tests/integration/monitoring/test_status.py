@@ -58,6 +58,27 @@ def fail(place: Place, runtime: Runtime, level: str = "", delay_ms: int = 5_000)
     )
 
 
+IDLE = {
+    "key": "crm",
+    "state": "active",
+    "reason": "",
+    "backlog": 0,
+    "oldest_age_s": None,
+    "quarantine": 0,
+    "lanes": 0,
+    "needs_resync": 0,
+    "dropped": 0,
+    "max_backlog": None,
+    "since": None,
+    "tries": None,
+    "next_try_s": None,
+    "late_s": 0.0,
+    "resync_segments": [],
+    "lag_s": 0.0,
+    "max_lag_s": None,
+}
+
+
 def test_json_has_the_shape_of_the_contract(place: Place) -> None:
     place.publish(integration())
     answer = json.loads(place.run("status", "--json").stdout)
@@ -68,27 +89,7 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
         "quarantine": 0,
         "intake": {"events": 0, "oldest_age_s": None, "why": "", "is_stuck": False},
         "outcomes": {"events": 0, "oldest_age_s": None, "why": "", "is_stuck": False},
-        "integrations": [
-            {
-                "key": "crm",
-                "state": "active",
-                "reason": "",
-                "backlog": 0,
-                "oldest_age_s": None,
-                "quarantine": 0,
-                "lanes": 0,
-                "needs_resync": 0,
-                "dropped": 0,
-                "max_backlog": None,
-                "since": None,
-                "tries": None,
-                "next_try_s": None,
-                "late_s": 0.0,
-                "resync_segments": [],
-                "lag_s": 0.0,
-                "max_lag_s": None,
-            }
-        ],
+        "integrations": [IDLE],
         "workers": 0,
         "queues": [{"name": name, "consumers": 0} for name in ("route", "upkeep", "deliver.db")],
         "beat_age_s": None,
