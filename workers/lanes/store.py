@@ -143,7 +143,7 @@ class Lanes:
             suspect=suspect,
             passed=frozenset(passed.split()),
             tried_to=tried_to,
-            deadly=bool(reply[11]),
+            deaths=reply[11],
             probing=reply[12].decode(),
             open=reply[13],
             no_room=bool(reply[14]),

@@ -141,11 +141,11 @@ def _is_read(redis: Redis, stream: str) -> bool:
         return True
 
 
-def of_workers(consumers: Consumers, queues: Iterable[str], ledger: str) -> Iterator[Step]:
+def of_workers(consumers: Consumers, queues: Iterable[str], ledger: Path | None) -> Iterator[Step]:
     """Queues that nobody serves, names that two workers have, and a ledger that only one host can reach.
 
     queues  that must be served
-    ledger  its dialect
+    ledger  its file; None where it is a server's
     """
     idle = [name for name in queues if not consumers.queues.get(name)]
     if idle:
@@ -158,7 +158,7 @@ def of_workers(consumers: Consumers, queues: Iterable[str], ledger: str) -> Iter
     elif consumers.names:
         yield Step("worker names", "fine", "each has its own")
     hosts = sorted({name.partition("@")[2] for name in consumers.names})
-    if ledger == "sqlite" and len(hosts) > 1:
+    if ledger and len(hosts) > 1:
         yield Step(
             "ledger's place",
             "mistake",

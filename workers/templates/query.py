@@ -49,7 +49,7 @@ _INSERT = re.compile(r"\s*insert\s", re.IGNORECASE)
 MAX_STATEMENTS = 100
 """Statements of one query: they run in one transaction, and hold its locks."""
 
-REVISION = "4"
+REVISION = "5"
 """Raised when the same text renders otherwise than before, so that digests differ."""
 
 
@@ -108,13 +108,12 @@ class Query:
         return statements
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-        """What one call renders: a batch whole, single profiles each, a segment event by itself."""
+        """What one call renders: as much of a batch as the database takes, a single profile, or a segment event."""
         if not self._target.has_rows:
             yield ()
-        elif self._target.one_row:
-            yield from ((row,) for row in rows)
-        elif rows:
-            yield rows
+            return
+        most = 1 if self._target.one_row else self._target.dialect.profiles
+        yield from (rows[at : at + most] for at in range(0, len(rows), most))
 
     def _bad_rows(self, rows: Sequence[Row], segment: SegmentView, problem: RowProblem) -> list[RowError]:
         """Renders row by row to find all that fail; only after a batch has failed."""
@@ -227,6 +226,16 @@ def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
     neither text nor number: such a profile goes to quarantine, for add and remove alike (rule 16).
     """
     return tuple([key_text(pick(profile, steps), name) for name, steps in zip(key, _paths(key), strict=True)])
+
+
+def keys_of(profiles: Sequence[dict[str, object]], key: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """`key_of` of each profile; RowProblem where one of them has none, whichever that is."""
+    columns = []
+    for name, steps in zip(key, _paths(key), strict=True):
+        top = steps[0] if len(steps) == 1 else None
+        found = [each.get(top) for each in profiles] if isinstance(top, str) else [pick(e, steps) for e in profiles]
+        columns.append([one if type(one) is str and one else key_text(one, name) for one in found])
+    return list(zip(*columns, strict=True))
 
 
 @lru_cache(1024)

@@ -15,6 +15,7 @@ from segsync import PushFailed
 from tests.fake_redis import FakeRedis, producer_to
 from workers.cli import json_lines as push
 from workers.cli.json_lines import BadLine, PushReport, PushStopped, push_lines, read_lines
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +97,7 @@ def test_a_bad_line_stops_with_all_before_it_accepted_and_nothing_after(before: 
     assert (caught.value.line, caught.value.accepted) == (before + 2, before)
     assert str(caught.value) == (
         f"line {before + 2:,}: profiles[0]._id: expected a string or an integer, got nothing; "
-        f"{before:,} events before it are accepted"
+        f"{counted(before, 'event before it is', 'events before it are')} accepted"
     )
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workers.lanes.keys import Keys
 from workers.monitoring import checkup
 from workers.monitoring.consumers import Consumers
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GOOD = {
     "redis_version": "7.4.1",
@@ -83,7 +81,10 @@ def test_a_stream_that_nobody_reads_is_named(name: bytes) -> None:
     assert step.what.startswith(f"{name.decode()}: nobody reads")
 
 
-def of_workers(names: tuple[str, ...], queues: dict[str, int], ledger: str = "sqlite") -> dict[str, str]:
+LEDGER = Path("segsync.db")
+
+
+def of_workers(names: tuple[str, ...], queues: dict[str, int], ledger: Path | None = LEDGER) -> dict[str, str]:
     found = checkup.of_workers(Consumers(len(names), queues, names), ["route", "deliver.crm"], ledger)
     return {step.name: step.what for step in found if step.mark == "mistake"}
 
@@ -93,7 +94,7 @@ SERVED = {"route": 1, "deliver.crm": 1}
 
 def test_workers_as_they_should_be_are_fine() -> None:
     assert of_workers(("a@one", "b@one"), SERVED) == {}
-    assert of_workers(("a@one", "a@two"), SERVED, "postgresql") == {}
+    assert of_workers(("a@one", "a@two"), SERVED, None) == {}
 
 
 def test_a_queue_that_nobody_serves_is_named() -> None:

@@ -8,7 +8,6 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -22,7 +21,7 @@ from workers.connectors.inspection import Step
 from workers.control import rights
 from workers.errors import SegsyncError
 from workers.lanes.keys import Keys
-from workers.ledger.engine import parse
+from workers.ledger.engine import file_of, parse
 from workers.monitoring import checkup
 from workers.monitoring.consumers import used_queues
 from workers.settings import load, revision
@@ -30,6 +29,7 @@ from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from redis import Redis
 
@@ -94,7 +94,7 @@ def _of_workers(redis: Redis, keys: Keys, settings: Settings) -> Iterator[Step]:
     except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; its text may show a URL
         yield Step("queues", "mistake", f"the broker cannot be asked ({type(error).__name__}); look at [broker]")
         return
-    yield from checkup.of_workers(consumers, used_queues(redis, keys), parse(settings.ledger_url).get_backend_name())
+    yield from checkup.of_workers(consumers, used_queues(redis, keys), file_of(parse(settings.ledger_url)))
 
 
 def _flower() -> Step:
@@ -129,9 +129,8 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         address = connector.address
         if address.password_file and "$" not in address.password_file:
             yield address.folder / address.password_file
-    url = parse(settings.ledger_url)
-    if url.get_backend_name() == "sqlite" and url.database:
-        yield Path(url.database)
+    if ledger := file_of(parse(settings.ledger_url)):
+        yield ledger
 
 
 def _of_targets(settings: Settings) -> Iterator[Step]:

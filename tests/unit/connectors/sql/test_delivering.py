@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from workers.connectors.contract import Group, Member, Shipment
+from workers.connectors.contract import Group, Shipment
 from workers.connectors.memory import MemoryConnector, MemorySession
 from workers.errors import ErrorClass, TargetError
 from workers.templates import Query, QueryKind, Row, compile_query
@@ -36,12 +36,17 @@ class Told(MemorySession):
         return 1
 
 
+class One(NamedTuple):
+    sequence: str
+    row: Row
+
+
 def compiled(text: str, kind: QueryKind) -> Query:
     return compile_query(text, dialect="sqlite", kind=kind, batch=kind.has_profiles, key=("K",))
 
 
 def shipped(remove: str = TOMBSTONE, keys: Sequence[str] = ("a",)) -> Shipment:
-    members = tuple(Member(f"{number:027d}", Row({"K": key}, 0, number)) for number, key in enumerate(keys, 1))
+    members = tuple(One(f"{number:027d}", Row({"K": key}, 0, number)) for number, key in enumerate(keys, 1))
     queries = {QueryKind.ADD: compiled(ADD, QueryKind.ADD), QueryKind.REMOVE: compiled(remove, QueryKind.REMOVE)}
     groups = (Group(QueryKind.ADD, members), Group(QueryKind.REMOVE, members))
     return Shipment("i", "7", None, "lane", members[0].sequence, members[-1].sequence, queries, groups)
