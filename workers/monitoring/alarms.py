@@ -122,6 +122,20 @@ def _is_followed(topic: str, found: Mapping[str, str]) -> bool:
     return state in STATES and any(f"{subject} {other}" in found for other in STATES)
 
 
+# The DEL lets a full Redis run what follows (rule 5): that it is full is what somebody is to be told.
+_TAKE_TURN: Final = """
+redis.call('DEL', KEYS[1])
+local owner = redis.call('GET', KEYS[2])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+_SAVE: Final = """
+redis.call('DEL', KEYS[1], KEYS[2])
+for i = 1, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+"""
+
+
 class Memory:
     """What was told, in Redis; and whose turn it is, where several look."""
 
@@ -132,9 +146,8 @@ class Memory:
 
     def is_ours(self) -> bool:
         """Whether it is for this process to tell. redis.RedisError."""
-        mine: Any = self._redis.set(self._keys.alarms_turn, self._owner, nx=True, px=TURN_MS)
-        if not mine and self._redis.get(self._keys.alarms_turn) == self._owner.encode():
-            mine = self._redis.pexpire(self._keys.alarms_turn, TURN_MS)
+        names = self._keys.nothing, self._keys.alarms_turn
+        mine: Any = self._redis.eval(_TAKE_TURN, len(names), *names, self._owner, TURN_MS)
         return bool(mine)
 
     def load(self) -> dict[str, Alarm]:
@@ -144,11 +157,9 @@ class Memory:
 
     def save(self, alarms: Mapping[str, Alarm]) -> None:
         """All of it in one step. redis.RedisError."""
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.delete(self._keys.alarms)
-        if alarms:
-            pipe.hset(self._keys.alarms, mapping={topic: msgspec.json.encode(each) for topic, each in alarms.items()})
-        pipe.execute()
+        names = self._keys.nothing, self._keys.alarms
+        pairs = [part for topic, each in alarms.items() for part in (topic, msgspec.json.encode(each))]
+        self._redis.eval(_SAVE, len(names), *names, *pairs)
 
 
 class Watcher:
@@ -160,13 +171,14 @@ class Watcher:
     def __init__(self, watch: Watch, memory: Memory, found: Callable[[], Mapping[str, str]]) -> None:
         self._watch, self._memory, self._found = watch, memory, found
         self._silent = 0
+        self._is_saved = True
 
     def turn(self) -> Iterator[str]:
         """One look; what could not be told, and why."""
         try:
             if not self._memory.is_ours():
                 return
-            if not self._silent:
+            if self._is_saved:
                 self._watch.alarms = self._memory.load()
             found = dict(self._found())
             self._silent = 0
@@ -178,5 +190,9 @@ class Watcher:
             going_on = {topic: alarm.sentence for topic, alarm in self._watch.alarms.items()}
             found = going_on | {UNREACHABLE: f"Redis is out of reach: {error}"}
         yield from self._watch.look(found, datetime.now(UTC))
-        if not self._silent:
+        try:
             self._memory.save(self._watch.alarms)
+        except RedisError:
+            self._is_saved = False  # what this process knows counts until it can be written down
+        else:
+            self._is_saved = True

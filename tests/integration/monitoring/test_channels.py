@@ -182,3 +182,21 @@ def test_what_nobody_would_be_told_by_is_a_mistake(place: Place) -> None:
     place.write(integration())
     with pytest.raises(Exception, match="alerts: names nobody to tell; expected webhook, command or smtp"):
         load_alerts(place.file)
+
+
+def test_a_full_redis_is_told_as_well(full_place: Place) -> None:
+    full_place.publish(integration())
+    full_place.redis.config_set("maxmemory", 1)
+    sent: list[str] = []
+
+    class Keeping:
+        name = "keeping"
+
+        def send(self, message: Message) -> None:
+            sent.append(f"{message.topic} {message.state}")
+
+    watcher = Watcher(Watch("n", [Keeping()]), Memory(full_place.redis, full_place.keys), lambda: {"redis memory": "x"})
+    for _ in range(3):
+        assert list(watcher.turn()) == []
+    assert sent == ["redis memory begun"]
+    assert full_place.redis.hkeys(full_place.keys.alarms) == [b"redis memory"]
