@@ -36,6 +36,7 @@ unit: $(VENV)/.installed-dev
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else.
 test: lint unit
 	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/python -m tests.servers.prometheus
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 EXAMPLES ?= 1000

@@ -53,6 +53,7 @@ class Lanes:
         self.keys = Keys(namespace)
         self.revision = revision
         self.owner = owner
+        self.installation = installation
         self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
         common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "due", "open_entries"))

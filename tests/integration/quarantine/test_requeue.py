@@ -11,6 +11,7 @@ from tests.integration.jobs import add, clear, delete, remove, upsert
 from tests.targets import TargetDatabase
 from workers import outcomes
 from workers.errors import MalformedEvent
+from workers.events.retry_header import RetryHeader, encode
 from workers.quarantine import entries as quarantine
 from workers.quarantine import requeue as requeueing
 from workers.quarantine.entries import Selection
@@ -632,6 +633,20 @@ def test_a_field_retry_that_is_none_of_ours_is_malformed(lite: Job, field: bytes
     lite.drain()
     assert only(lite).code == "malformed"
     assert lite.target.members() == set()
+
+
+@pytest.mark.parametrize("integration", ["members", "unknown", None])
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_retry_of_an_entry_that_nobody_knows_is_kept_as_what_it_is(
+    lite: Job, integration: str | None, sealed: bool
+) -> None:
+    """It would be taken for something that came later, and be neither delivered nor counted."""
+    event = json.dumps(add(7, "A")).encode()
+    made_up = json.dumps({"entry": "nobody knows", "retries": 1, "integration": integration}).encode()
+    foreign = encode(RetryHeader("nobody knows", 1, integration, "slot"), "another installation")
+    raw(lite, event, retry=foreign if sealed else made_up)
+    lite.drain()
+    assert (only(lite).code, only(lite).state, only(lite).payload) == ("malformed", "open", event)
 
 
 # --- Dropped, and purged ---------------------------------------------------------------------------------------------

@@ -30,16 +30,19 @@ end
 if lane.owner == claim and lane.done == settled and settled ~= settled_before then
   return more(chunks_up_to(list, chunks_held, lane.to))
 end
-local before = answered(claim)
-if before and before[2] == 'settled' and before[3] == settled then return { before[4] } end
-if lane.owner ~= claim or lane.done ~= settled_before then return { 'lost' } end
+if lane.owner ~= claim or lane.done ~= settled_before then
+  local before = answered(claim)
+  if before and before[2] == 'settled' and before[3] == settled then return { before[4] } end
+  return { 'lost' }
+end
 
 ---------------------------------------------------------------------------------------------------- 1. Trim the lane
 
 -- The trim names the sequence it ends at, never a count (rule 11); `off` is how much of the first chunk is done.
 local function trim()
   lane.off = lane.off + operations
-  while true do
+  -- Of a lane that is empty then, all chunks go at once.
+  while lane.count > operations do
     local chunk = redis.call('LINDEX', list, 0)
     if not chunk or chunk_last(chunk) > settled then
       if chunk and next_ms == '' then lane.head = tonumber(string.sub(chunk_first(chunk), 1, 13)) end

@@ -305,8 +305,10 @@ def test_a_target_out_of_reach_is_told_in_its_drivers_words(
 
 
 def test_what_has_no_connector_yet_cannot_be_tried() -> None:
-    with pytest.raises(trial.Untryable, match="no connector for oracle yet; expected one of mysql"):
-        trial.attempt(Target("crm", "oracle", "oracle://u@h/d"), [[trial.TriedQuery("clear", 0, ["DELETE FROM m"])]])
+    with pytest.raises(trial.Untryable, match="no connector for clickhouse yet; expected one of mysql"):
+        trial.attempt(
+            Target("crm", "clickhouse", "clickhouse://u@h/d"), [[trial.TriedQuery("clear", 0, ["DELETE FROM m"])]]
+        )
 
 
 class Deadlocked:
