@@ -112,7 +112,7 @@ class Lanes:
             arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk, int(run.kept))
             arguments.append(len(run.integrations))
             arguments += run.integrations
-        for pairs in (move.segments, move.unwanted, move.resync):
+        for pairs in (move.segments, move.unwanted, move.resync, move.left):
             arguments.append(len(pairs))
             arguments += (part for pair in pairs for part in pair)
         arguments += (move.events, move.operations, move.ignored, move.quarantined, *move.records)

@@ -209,6 +209,8 @@ class Router:
             load.learn(segment_id, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
         for integration in verdict.entered:
             load.entered(integration, segment_id)
+        for integration in verdict.left:
+            load.left(integration, segment_id)
         return verdict
 
     def _learn(self, segment_ids: set[str]) -> None:

@@ -35,6 +35,7 @@ class Judgement(NamedTuple):
     known     what is known afterwards; None: forget the segment
     changed   whether that differs from what is stored
     entered   integrations whose scope the segment came into with members they were never told of
+    left      integrations whose scope it has left
     """
 
     targets: tuple[str, ...]
@@ -42,6 +43,7 @@ class Judgement(NamedTuple):
     known: Known | None
     changed: bool
     entered: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class Routes:
@@ -69,7 +71,8 @@ class Routes:
         entered = tuple(k for k in after.targets if k not in told_before) if before is not None else ()
         targets = _union(told_before, after.targets) if kind is Kind.SEGMENT_UPSERT else after.targets
         changed = before is None or after.segment != before.segment
-        return Judgement(targets, name, after, changed=changed, entered=entered)
+        left = tuple(k for k in told_before if k not in after.targets)
+        return Judgement(targets, name, after, changed=changed, entered=entered, left=left)
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -51,6 +51,19 @@ def test_entering_a_scope_is_remembered(desk: Desk) -> None:
     assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}
 
 
+def test_what_has_left_a_scope_needs_no_resync_there(desk: Desk) -> None:
+    enters, leaves = ({"type": "segment_upsert", "segment": {"id": 7, "groups": each}} for each in (["sales"], []))
+    desk.push(add("1"), enters)
+    desk.route()
+    assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}
+    desk.push(leaves)
+    desk.route()
+    assert desk.redis.smembers(desk.keys.resync("sales")) == set()
+    desk.push(enters, leaves, enters)
+    desk.route()
+    assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}, "the last word counts"
+
+
 def test_who_was_told_of_a_clear_or_of_the_end_needs_no_resync(desk: Desk) -> None:
     """From a clear on it is told of every member, and what is deleted has none."""
     enters = {"type": "segment_upsert", "segment": {"id": 7, "groups": ["sales"]}}

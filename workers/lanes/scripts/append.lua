@@ -7,7 +7,8 @@
 --                last clear's sequence or '', chunk, '1' if it must not be dropped, number of integrations, integrations
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
---       resync   count, each: integration, segment
+--       resync   count, each: integration, segment: what came into a scope
+--       left     count, each: integration, segment: what has left it, and needs no resync there any more
 --       counters events, operations, fields ignored, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
 -- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
@@ -48,7 +49,7 @@ for n = 1, take_number() do
   for m = 1, take_number() do run.integrations[m] = take() end
   runs[n] = run
 end
-local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), take_pairs(take)
+local segments, unwanted, resync, left = take_pairs(take), take_pairs(take_number), take_pairs(take), take_pairs(take)
 local events, operations_routed, ignored, quarantined = take_number(), take_number(), take_number(), take_number()
 
 local known = {}
@@ -172,6 +173,7 @@ for _, run in ipairs(runs) do
   end
 end
 for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
+for _, pair in ipairs(left) do redis.call('SREM', ns .. ':resync:' .. pair[1], pair[2]) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)
 redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
 if ignored > 0 then redis.call('HINCRBY', ns .. ':routed', 'ignored_fields', ignored) end
