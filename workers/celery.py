@@ -33,6 +33,7 @@ from workers.log import NO_MEMORY, Early, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, lacking, load_local
+from workers.settings.revision import NothingApplied
 
 if TYPE_CHECKING:
     import logging
@@ -77,6 +78,9 @@ class MortalTask(Task):  # type: ignore[misc]
     Celery ends the whole worker when a task raises MemoryError, and a process that met one is in no known state: its
     threads may be gone. Killed, it is replaced by the pool, and the lane's head is closed in on (rule 13).
     """
+
+    throws = (NothingApplied,)
+    """A Redis that was emptied: a line in the log for each wake-up until somebody applies, and no traceback."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Runs it."""
