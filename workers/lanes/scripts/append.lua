@@ -11,7 +11,7 @@
 --       left     count, each: integration, segment: what has left it, and needs no resync there any more
 --       counters events, operations, fields ignored, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
--- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
+-- Returns {'ok', then integration and operations of each that has dropped some}, {'stale'} for another revision, {'lost'} for another owner or position.
 
 if current_revision() ~= ARGV[2] then return { 'stale' } end
 
@@ -100,12 +100,14 @@ local function note_long(integration, segment, key, lane, set)
 end
 
 -- The newest go, counted, so that one integration that stands still need not stop all others (rule 31).
+local dropped = {}
 local function is_dropped(integration, set, run)
   if not set.drops or not set.max_backlog or run.bar ~= '' or run.kept then return false end
   local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
   if backlog < set.max_backlog then return false end
   redis.call('HINCRBY', integration_key(integration), 'dropped', run.operations)
   redis.call('SADD', ns .. ':resync:' .. integration, run.segment)
+  dropped[integration] = (dropped[integration] or 0) + run.operations
   return true
 end
 
@@ -184,4 +186,9 @@ redis.call('HSET', intake, 'position', ARGV[6])
 redis.call('HSET', lease, 'until', now + ARGV[4])
 redis.call('HDEL', lease, 'deaths', 'died')  -- it has got on
 trim_intake(ARGV[7])
-return { 'ok' }
+local reply = { 'ok' }
+for integration, operations in pairs(dropped) do
+  reply[#reply + 1] = integration
+  reply[#reply + 1] = operations
+end
+return reply
