@@ -58,3 +58,8 @@ def first_of(redis: Redis, key: str, most: int, *, up_to: float | None = None) -
     high = "+inf" if up_to is None else up_to
     found = cast("list[bytes]", redis.zrangebyscore(key, "-inf", high, start=0, num=most))
     return [member.decode() for member in found]
+
+
+def field_of(redis: Redis, key: str, name: str) -> str | None:
+    """A field of a hash; None where there is none. Raises redis.RedisError."""
+    return text_of(redis.hget(key, name))
