@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tests.bench import delivering, looking, recording, rendering, waiting
+from tests.bench import delivering, growth, looking, recording, rendering, waiting
 from tests.bench.servers import Servers
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Servers], Iterator[Ratio]]] = {
     "workers": delivering.by_workers,
     "batches": waiting.ratios,
     "looks": looking.ratios,
+    "growth": lambda _: growth.ratios(),
 }
 
 
