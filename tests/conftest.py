@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,7 +12,10 @@ from tests.proof import load_profile
 from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.redis import RedisServer
+from tests.servers.rows import real_target
 from tests.servers.shared import SharedServers
+from tests.servers.tds_postgresql import Shared as MssqlPlayed
+from tests.servers.tds_postgresql import serve as serve_mssql
 from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
@@ -124,6 +128,32 @@ def postgresql_url(postgresql_server: PostgresqlServer, namespace: str) -> Itera
 def postgresql_target(postgresql_url: str) -> Target:
     """`postgresql_url` as a connector's target."""
     return Target(key="crm", dialect="postgresql", url=postgresql_url, session_name="segsync:crm")
+
+
+@pytest.fixture(scope="session")
+def mssql_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """A database of PostgreSQL for the tests of this process whose SQL Server is played."""
+    name = f"mssql_{secrets.token_hex(5)}"
+    postgresql_server.create_database(name)
+    try:
+        yield postgresql_server.url(name)
+    finally:
+        postgresql_server.drop_database(name)
+
+
+@pytest.fixture
+def mssql(mssql_database: str) -> Iterator[MssqlPlayed]:
+    """A server that speaks SQL Server's protocol, over an empty database of PostgreSQL."""
+    yield from serve_mssql(mssql_database)
+
+
+@pytest.fixture
+def mssql_target(request: pytest.FixtureRequest) -> Target:
+    """The real SQL Server that SEGSYNC_TEST_MSSQL_URL names (its tables are the tests'), or else what plays one."""
+    if url := os.environ.get("SEGSYNC_TEST_MSSQL_URL"):
+        return real_target("mssql", url, os.environ.get("SEGSYNC_TEST_MSSQL_PASSWORD"))
+    played: MssqlPlayed = request.getfixturevalue("mssql")
+    return played.target()
 
 
 @pytest.fixture(scope="session")

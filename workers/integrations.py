@@ -90,6 +90,14 @@ class Scope:
         known = segment.groups if self.kind == "groups" else segment.tags
         return known is not None and not known.isdisjoint(self.values)
 
+    @property
+    def words(self) -> str:
+        """For people: "main: groups sales"."""
+        values = ", ".join(sorted(self.values))
+        if self.kind == "ids":
+            return f"segments {values}"
+        return f"{self.database}: all segments" if self.kind == "all" else f"{self.database}: {self.kind} {values}"
+
     def overlaps(self, other: Scope) -> bool:
         """Whether one segment can be in both for sure; a group and a tag that may happen to meet do not count."""
         if self.kind == other.kind != "all":

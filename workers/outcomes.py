@@ -115,7 +115,7 @@ class Resolved(msgspec.Struct, frozen=True, array_like=True, tag="resolved"):
     entry   its uid
     state   "retried", "delivered", "superseded", "replaced", "dropped"; "open": the retry led nowhere, it is back
     at_ms   when, Unix milliseconds
-    code    why, short: "later operation", "clear", "no query", "not followed", or ""
+    code    why, short: "later operation", "clear", "no query", "not followed", "other spelling", or ""
     reason  our sentence, where there is more to say
     by      who commanded it, or ""
     """

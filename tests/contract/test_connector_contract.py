@@ -59,6 +59,10 @@ def doubled(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def national(text: str) -> str:
+    return "N" + doubled(text)
+
+
 def backslashed(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
@@ -102,7 +106,7 @@ def sql_rig(target: Target, create: str, literal: Callable[[str], str]) -> Itera
         connector.dispose()
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgresql", "mariadb"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql", "mariadb", "mssql"])
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "memory":
         yield memory_rig()
@@ -111,6 +115,7 @@ def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     create, literal = {
         "sqlite": ("CREATE TABLE people (name TEXT PRIMARY KEY CHECK (length(name) <= 60))", doubled),
         "postgresql": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY)", doubled),
+        "mssql": ("CREATE TABLE people (name nvarchar(60) COLLATE Latin1_General_100_BIN2 PRIMARY KEY)", national),
         "mariadb": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
     }[request.param]
     yield from sql_rig(target, create, literal)

@@ -8,6 +8,7 @@ the lane.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from workers.delivery.batch import Batch, Keyed, Rejected
@@ -20,7 +21,7 @@ from workers.lanes.chunks import unpack
 from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from workers.connectors.contract import Rejection
     from workers.delivery.batch import BatchPolicy, Key
@@ -48,6 +49,7 @@ class Buffer:
     still_open  entries of retried operations that nothing came after, as looked up before each cut, with the sequence
                 that each had first: the others are not delivered. They change what a batch delivers, and never where
                 it ends
+    overtaken   entries of others: something came later that may have been for their row
     aside       operations that the lane says are to go to the quarantine, by sequence: nobody is told of them
     """
 
@@ -56,6 +58,7 @@ class Buffer:
         self.to = to
         self.clear = clear
         self.still_open: Mapping[str, str] = {}
+        self.overtaken: Collection[str] = ()
         self.aside: Mapping[str, Rejection] = {}
         self._moot_after: str | None = None
         self._hand = Hand()
@@ -117,6 +120,10 @@ class Buffer:
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""
         return sum(after < operation.sequence <= up_to for operation, _ in self._hand) if up_to else 0
+
+    def behind(self, batch: Batch) -> list[tuple[Operation, str | None]]:
+        """What is held beyond a batch, each with the segment's name there."""
+        return list(islice(self._hand, batch.taken, None))
 
     def beyond(self, batch: Batch) -> Beyond:
         """What will be held when the batch is settled."""

@@ -1,11 +1,12 @@
-"""Compaction: a lane that waits for long keeps the last operation of each key, and is bounded by its segment.
+"""Compaction: a lane that waits for long keeps the last operations of each key, and is bounded by its segment.
 
 An integration that is paused, held or whose target is away for days would otherwise owe every change of those days,
 although a batch merges them anyhow (rules 15, 31). `append` notes lanes that have grown long and old; upkeep takes
 them from there. Walked from the end to the head: an operation whose key comes again before the next segment event is
-merged, as far as the integration's order allows (rule 15), and counted in the ledger as delivery counts it. What a
-clear would make moot stays, since it may never run. Nothing up to a written batch end is touched, nor the first
-chunk, nor what comes out of the quarantine.
+merged, as far as the integration's order allows (rule 15), and counted in the ledger as delivery counts it. The last
+one before it that says something else stays, too: where the target refuses what came last, as it would refuse the same
+again, that is what the row falls back to. What a clear would make moot stays, since it may never run. Nothing up to a
+written batch end is touched, nor the first chunk, nor what comes out of the quarantine.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.delivery.key_folding import fold_key
 from workers.events.event import Kind
@@ -38,7 +39,7 @@ MOST_CHUNKS = 1_000
 PAGE = 32
 """Chunks that are read at once, of up to 256 KB each."""
 MOST_KEYS = 1_000_000
-"""Keys that are remembered, at about 200 bytes each; of a larger segment some operations stay that could go."""
+"""Keys that are remembered, at about 210 bytes each; of a larger segment some operations stay that could go."""
 
 _KINDS = {int(kind): bytes([kind]) for kind in Kind}
 _Named = tuple[str | None, Operation]
@@ -91,26 +92,49 @@ class Thinner:
             key = key_of(profile(operation.body), self._key)
         except RowProblem:
             return False  # it goes to the quarantine in its turn
+        return self._is_needless(key, operation)
+
+    def _is_needless(self, key: tuple[str, ...], operation: Operation) -> bool:
+        """As a batch merges (delivery/batching.py): by the very same spelling, and no removal before an add."""
         row = _mark(fold_key(key) if self._folds else key)
         spelled = _mark(key)[:8] if self._folds else b""
+        says = hashlib.blake2b(operation.body, digest_size=8, key=_KINDS[operation.kind]).digest()
         later = self._later.get(row)
         if later is None:
             if len(self._later) < MOST_KEYS:
-                self._later[row] = spelled + _KINDS[operation.kind]
+                self._later[row] = _Later(spelled, operation.kind, says, falls_back=False).packed()
             return False
-        return self._is_needless(row, spelled, later, operation.kind)
-
-    def _is_needless(self, row: bytes, spelled: bytes, later: bytes, kind: int) -> bool:
-        """As a batch merges (delivery/batching.py): by the very same spelling, and no removal before an add."""
-        if not self._folds:
+        known = _Later.of(later)
+        if known.spelled != spelled:
+            # Two spellings: which of them is stored depends on each operation.
+            self._later[row] = known._replace(spelled=b"").packed()
+            return False
+        comes_anew = self._folds and known.kind == Kind.ADD and operation.kind == Kind.REMOVE
+        if not comes_anew and (known.falls_back or known.says == says):
             return True
-        if later[:-1] != spelled:
-            self._later[row] = b"" + later[-1:]  # two spellings: which of them is stored depends on each operation
-            return False
-        if later[-1:] == _KINDS[Kind.ADD] and kind == Kind.REMOVE:
-            self._later[row] = spelled + _KINDS[kind]
-            return False
-        return True
+        self._later[row] = _Later(spelled, operation.kind, says, falls_back=True).packed()
+        return False
+
+
+class _Later(NamedTuple):
+    """What is known of a row from behind: of the last operation that was kept of it.
+
+    spelled     how its key is spelled, hashed; "" where it does not matter, or differs
+    kind, says  what it does, and its profile with that, hashed
+    falls_back  whether it stands before another: then it is what the row falls back to
+    """
+
+    spelled: bytes
+    kind: int
+    says: bytes
+    falls_back: bool
+
+    def packed(self) -> bytes:
+        return bytes([self.kind, self.falls_back]) + self.says + self.spelled
+
+    @classmethod
+    def of(cls, packed: bytes) -> _Later:
+        return cls(packed[10:], packed[0], packed[2:10], bool(packed[1]))
 
 
 def _mark(key: tuple[str, ...]) -> bytes:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from workers.delivery.superseding import Change, change, first_sequence, slots
+from workers.delivery.superseding import change, slots
 from workers.events.event import Kind, raw_excerpt
 from workers.events.profiles import profile
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from workers.delivery.batch import Batch, Rejected
     from workers.delivery.leases import Lease
+    from workers.delivery.superseding import Change, Past
     from workers.errors import TargetError
+    from workers.integrations import Ordering
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +106,12 @@ def _delivery(
 
 
 def set_aside(
-    lease: Lease, batch: Batch, rejected: list[Rejected], *, idle: bool, has_open: bool, since: Mapping[str, str]
+    lease: Lease, batch: Batch, rejected: list[Rejected], ordering: Ordering, past: Past, *, idle: bool
 ) -> tuple[list[Quarantined], Change]:
     """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there."""
     entries = [quarantined(lease, each, slot) for each, slot in zip(rejected, slots(batch, rejected), strict=True)]
-    firsts = [first_sequence(each.operation, since) for each in rejected]
-    opened = [(entry.slot, entry.uid, first) for entry, first in zip(entries, firsts, strict=True)]
-    return entries, change(batch, rejected, opened, idle=idle, has_open=has_open, since=since)
+    opened = [(entry.slot, entry.uid) for entry in entries]
+    return entries, change(batch, rejected, opened, ordering, past, idle=idle)
 
 
 def quarantined(lease: Lease, rejected: Rejected, slot: str) -> Quarantined:

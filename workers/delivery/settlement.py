@@ -18,6 +18,7 @@ from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
 from workers.delivery.failures import as_query_fault, most_are_refused
 from workers.delivery.leases import now
 from workers.delivery.records import Done, delivered, failed, set_aside
+from workers.delivery.superseding import Past
 from workers.delivery.turn import Failed, Following, Over
 from workers.errors import HoldLevel
 from workers.failpoints import reach
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 UNDONE = "undone"
 """Beside the event types that a lane says to have passed: all tries of what stands at its head were undone."""
+CLOSING_IN = "deaths"
+"""Beside them, too: what is looked for in the suspected batch is what ends processes."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[str, str, str, str]]).decode
@@ -66,9 +69,9 @@ class Settlements:
     def settle(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> Over | None:
         """Trims the lane up to the batch and records it; None where the turn goes on."""
         rejected = [*batch.aside, *_left_out(batch, receipt)]
-        entries, change = set_aside(
-            turn.lease, batch, rejected, idle=receipt.idle > 0, has_open=turn.open > 0, since=turn.buffer.still_open
-        )
+        past = Past(turn.open > 0, turn.buffer.still_open, turn.buffer.overtaken)
+        ordering = turn.integration.ordering
+        entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=receipt.idle > 0)
         done = Done(started, receipt.idle, list(receipt.queries))
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
@@ -117,6 +120,27 @@ class Settlements:
         turn.lease.extend(sent)
         turn.set_aside(aside)
         turn.deadly = False
+        return None
+
+    def close_in(self, turn: Turn, batch: Batch, limit: int) -> Over | None:
+        """Writes into the lane that a shorter batch is next, since processes have ended over this one."""
+        passed, sent = turn.passed | {CLOSING_IN}, now()
+        kept = self._lanes.release(
+            Release(
+                turn.lease.integration,
+                turn.lease.segment,
+                turn.lease.claim,
+                "again",
+                attempts=turn.attempts,
+                limit=limit,
+                suspect=batch.last,
+                passed=passed,
+            )
+        )
+        if not kept:
+            return Over()
+        turn.lease.extend(sent)
+        turn.limit, turn.suspect, turn.passed = limit, batch.last, passed
         return None
 
     def give_back(

@@ -2,8 +2,11 @@
 
 A lane with open entries keeps a hash slot -> entry. The slot of a profile is its key, hashed, so that whatever is
 delivered for the key later finds the entry and marks it superseded; segment events have slots of their own. An
-operation without a usable key has none: nothing can be told to come after it but a clear. Keys are compared as
-batches compare them, letter by letter: what a target alone takes for one key stays two.
+operation without a usable key has none: nothing can be told to come after it but a clear.
+
+A target may take two keys for one row, 7 and 007, and only for some of them does anybody here know. So what is
+delivered under another spelling supersedes nothing, or what it did not write would be lost; it is noted for all the
+keys that may be its row, and an entry that is older than that is not retried: a person decides.
 """
 
 from __future__ import annotations
@@ -13,10 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from workers.delivery.key_folding import fold_key
 from workers.events.event import Kind
+from workers.integrations import Ordering
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from workers.delivery.batch import Batch, Key, Rejected
     from workers.lanes import Operation
@@ -28,6 +33,37 @@ CLEAR = "clear"
 SEGMENT = "segment"
 """A refused segment_upsert or segment_delete: the next of them supersedes it."""
 NO_SLOT = ""
+OTHER_SPELLING = "other spelling"
+"""Why an entry is open again: what came later may have been for its row."""
+
+
+class NewEntry(NamedTuple):
+    """An operation that goes to the quarantine.
+
+    slot   where the entry stands while it is open
+    since  sequence that the operation had first
+    row    what its key has in common with all that may be its row; "" for a segment event
+    later  the last sequence of the batch that was written for that row, or ""
+    """
+
+    slot: str
+    entry: str
+    since: str
+    row: str
+    later: str
+
+
+class Past(NamedTuple):
+    """What is known of the lane's entries, as looked up before its batch was cut.
+
+    has_open   whether there are any: without, what was written need not be told
+    since      of each entry that is retried: the sequence that it had first
+    overtaken  those that are retried although something came later that may have been for their row
+    """
+
+    has_open: bool
+    since: Mapping[str, str]
+    overtaken: Collection[str] = ()
 
 
 class Change(NamedTuple):
@@ -35,16 +71,17 @@ class Change(NamedTuple):
 
     retried  (slot, entry, state, code) of each operation that came out of the quarantine
     written  slots of what was committed
+    rows     (row, last sequence) of what was committed, as in NewEntry
     cleared  sequence of the clear or segment_delete that was committed, or "": the one it had first, if it was
              retried. It supersedes what is older, and nothing that came after it: a profile that was refused before
              its segment's end must not come back into what has ended
-    opened   (slot, entry, first sequence) of what goes to the quarantine
     """
 
     retried: list[tuple[str, str, str, str]]
     written: list[str]
+    rows: list[tuple[str, str]]
     cleared: str
-    opened: list[tuple[str, str, str]]
+    opened: list[NewEntry]
 
     def packed(self) -> bytes:
         """For settle.lua; b"" where there is nothing to do."""
@@ -75,28 +112,59 @@ def _slot(rejected: Rejected, keys: dict[str, Key]) -> str:
 def change(
     batch: Batch,
     rejected: Sequence[Rejected],
-    opened: list[tuple[str, str, str]],
+    entries: Sequence[tuple[str, str]],
+    ordering: Ordering,
+    past: Past,
     *,
     idle: bool,
-    has_open: bool,
-    since: Mapping[str, str],
 ) -> Change:
     """What a settled batch means.
 
-    opened    (slot, entry, first sequence) of what was rejected
+    entries   (slot, entry) of what was rejected
+    ordering  EXACT: a key has no other spelling
     idle      whether no query is configured for the segment event that it is
-    has_open  whether the lane has open entries: without any, what was written need not be told
-    since     of each entry that is retried: the sequence that it had first
     """
     refused = {each.operation.sequence for each in rejected}
-    retried = _retried(batch, refused, idle=idle) if batch.retried else []
+    retried = _retried(batch, refused, past, idle=idle) if batch.retried else []
     event = None if batch.event is None or idle or refused else batch.event
     ends = event is not None and event.kind in (Kind.CLEAR, Kind.SEGMENT_DELETE)
-    cleared = first_sequence(event, since) if event is not None and ends else ""
-    written = list(_written(batch, refused)) if has_open else []
-    if has_open and event is not None and event.kind != Kind.CLEAR:
+    cleared = first_sequence(event, past.since) if event is not None and ends else ""
+    rows = _rows(batch, refused, ordering, past.since) if past.has_open or entries else {}
+    written = list(_written(batch, refused)) if past.has_open else []
+    if past.has_open and event is not None and event.kind != Kind.CLEAR:
         written.append(SEGMENT)
-    return Change(retried, written, cleared, [each for each in opened if each[0]])
+    opened = list(_opened(batch, rejected, entries, ordering, rows, past.since))
+    return Change(retried, written, list(rows.items()) if past.has_open else [], cleared, opened)
+
+
+def _rows(batch: Batch, refused: set[str], ordering: Ordering, since: Mapping[str, str]) -> dict[str, str]:
+    """For each row that was written: the last sequence of what was told of it; what was retried is as old as it was."""
+    last: dict[str, str] = {}
+    for member in batch.members:
+        if member.operation.sequence not in refused:
+            row = _row(member.key, ordering)
+            last[row] = max(last.get(row, ""), first_sequence(member.operation, since))
+    return last
+
+
+def _opened(
+    batch: Batch,
+    rejected: Sequence[Rejected],
+    entries: Sequence[tuple[str, str]],
+    ordering: Ordering,
+    rows: Mapping[str, str],
+    since: Mapping[str, str],
+) -> Iterator[NewEntry]:
+    keys = batch.keys() if rejected else {}
+    for each, (slot, entry) in zip(rejected, entries, strict=True):
+        if slot:
+            key = keys.get(each.operation.sequence)
+            row = "" if key is None else _row(key, ordering)
+            yield NewEntry(slot, entry, first_sequence(each.operation, since), row, rows.get(row, ""))
+
+
+def _row(key: Key, ordering: Ordering) -> str:
+    return slot_of_key(key if ordering is Ordering.EXACT else fold_key(key))
 
 
 def first_sequence(operation: Operation, since: Mapping[str, str]) -> str:
@@ -117,7 +185,7 @@ def _written(batch: Batch, refused: set[str]) -> Iterator[str]:
     yield from map(slot_of_key, dict.fromkeys(normal))
 
 
-def _retried(batch: Batch, refused: set[str], *, idle: bool) -> list[tuple[str, str, str, str]]:
+def _retried(batch: Batch, refused: set[str], past: Past, *, idle: bool) -> list[tuple[str, str, str, str]]:
     """What came of each entry; of an entry that was retried twice, what came of the one that was not merged."""
     delivered = {member.operation.sequence for member in batch.members}
     if batch.event is not None and not idle:
@@ -133,6 +201,8 @@ def _retried(batch: Batch, refused: set[str], *, idle: bool) -> list[tuple[str, 
             state, code = "delivered", ""
         elif retry.entry in found:
             continue
+        elif retry.entry in past.overtaken:
+            state, code = "open", OTHER_SPELLING
         else:
             state, code = "superseded", "no query" if idle else "later operation"
         found[retry.entry] = (retry.slot, retry.entry, state, code)

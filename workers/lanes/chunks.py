@@ -8,11 +8,16 @@ name that the lane had passed at that point, at every try (rule 17).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.event import Kind
 from workers.events.sequence import TEXT_LENGTH, number_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 256 * 1024
@@ -30,6 +35,18 @@ class Retry(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entry: str
     slot: str
     retries: int
+
+
+class StillOpen(NamedTuple):
+    """What became of entries of the quarantine since they were retried.
+
+    since      of those that nothing came after and nobody dropped: the sequence that each had when it first came in;
+               "" where it was opened by a segsync that kept none
+    overtaken  those that something came after that may have been for their row
+    """
+
+    since: Mapping[str, str]
+    overtaken: frozenset[str]
 
 
 class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):

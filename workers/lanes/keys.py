@@ -60,6 +60,11 @@ class Keys:
         return f"{self.namespace}:config"
 
     @property
+    def revisions(self) -> str:
+        """Hash: the last revisions by number, packed (settings/revisions.py)."""
+        return f"{self.namespace}:revisions"
+
+    @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""
         return f"{self.namespace}:connectors"
@@ -168,6 +173,10 @@ class Keys:
     def open(self, integration: str, segment: str) -> str:
         """Hash: a lane's open entries of the quarantine, by slot."""
         return f"{self.namespace}:open:{integration}:{segment}"
+
+    def rows(self, integration: str, segment: str) -> str:
+        """Hash: of each row that these may be for, how many they are and what came later."""
+        return f"{self.namespace}:rows:{integration}:{segment}"
 
     def permits(self, queue: str) -> str:
         """Sorted set: outstanding wake-ups of a queue, by expiry."""

@@ -81,7 +81,7 @@ class Claimed:
     suspect   end of the batch in which the one at fault is looked for, or ''
     passed    event types of which something passed since it began to fail
     tried_to  last sequence that somebody may have tried before, or ''
-    deadly    whether its first operation has ended every process that touched it
+    deaths    processes that have ended over the batch at the head, as it is cut now
     probing   id of the integration's hold that this is the probe of, or ''
     open      entries of the lane in the quarantine
     no_room   whether the quarantine has as many entries of the integration as it may have
@@ -99,7 +99,7 @@ class Claimed:
     suspect: str
     passed: frozenset[str]
     tried_to: str
-    deadly: bool
+    deaths: int
     probing: str
     open: int
     no_room: bool

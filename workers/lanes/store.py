@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
+from workers.lanes.chunks import StillOpen
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Claimed, Ended, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
 
@@ -36,7 +37,7 @@ NOTE = "redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[2], ARGV[1])"
 """A full Redis refuses a bare SADD."""
 SCRIPTS = (
     *("append", "claim", "settle", "release", "renew", "compact"),
-    *("lease", "read", "circuit", "tick", "entries", "rescore"),
+    *("lease", "read", "circuit", "tick", "entries", "still_open", "rescore"),
 )
 
 
@@ -54,7 +55,7 @@ class Lanes:
         self.owner = owner
         self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
-        common = (folder / "common.lua").read_text() + (folder / "due.lua").read_text()
+        common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "due", "open_entries"))
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -142,7 +143,7 @@ class Lanes:
             suspect=suspect,
             passed=frozenset(passed.split()),
             tried_to=tried_to,
-            deadly=bool(reply[11]),
+            deaths=reply[11],
             probing=reply[12].decode(),
             open=reply[13],
             no_room=bool(reply[14]),
@@ -195,17 +196,17 @@ class Lanes:
             return More(reply[1].decode(), reply[2].decode(), reply[3], bool(reply[4]), reply[5:])
         return Lost() if reply[0] == b"lost" else Rest()
 
-    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> dict[str, str]:
-        """Those of these entries of the quarantine that nothing came after, and nobody dropped.
-
-        Each with the sequence that it had when it first came in; "" where it was opened by a segsync that kept none.
-        """
+    def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> StillOpen:
+        """What became of these entries of the quarantine since they were retried."""
         if not retries:
-            return {}
-        key = self.keys.open(integration, segment)
-        found: Any = self.redis.hmget(key, [retry.slot for retry in retries])
-        opened = dict((value or b"").decode().partition(" ")[::2] for value in found)
-        return {retry.entry: opened[retry.entry] for retry in retries if retry.entry in opened}
+            return StillOpen({}, frozenset())
+        reply = self._call("still_open", integration, segment, *(retry.slot for retry in retries))
+        found = dict(zip(reply[::3], zip(reply[1::3], reply[2::3], strict=True), strict=True))
+        known = {retry.entry: found[entry] for retry in retries if (entry := retry.entry.encode()) in found}
+        return StillOpen(
+            {entry: since.decode() for entry, (since, overtaken) in known.items() if not overtaken},
+            frozenset(entry for entry, (_, overtaken) in known.items() if overtaken),
+        )
 
     def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
         """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""

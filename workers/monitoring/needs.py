@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from workers.monitoring.ages import CLOCK_SLACK_MS, moment_of
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +44,7 @@ def needs(status: Status, background: Background, many: int, now: int) -> Iterat
     else:
         yield from _unserved(status, background)
     for each in status.integrations:
-        yield from _of_integration(each, now)
+        yield from of_integration(each, now)
     yield from _of_streams(status, background, now)
     yield from _of_quarantine(status, many)
 
@@ -51,7 +52,7 @@ def needs(status: Status, background: Background, many: int, now: int) -> Iterat
 def notes(status: Status, many: int) -> Iterator[str]:
     """What is worth a word and no alarm."""
     if status.quarantine and not any(True for _ in _of_quarantine(status, many)):
-        entries = "1 open entry" if status.quarantine == 1 else f"{status.quarantine:,} open entries"
+        entries = counted(status.quarantine, "open entry", "open entries")
         yield f"{entries} in the quarantine; `segsync errors` groups them by cause"
     for each in status.integrations:
         if each.needs_resync:
@@ -68,8 +69,7 @@ def spelled(time: datetime | None) -> str:
 def facts_of(each: IntegrationStatus) -> str:
     """Since when, how often it was tried, and when it is next, as far as it is known: " since …, 3 tries"."""
     since = f" since {spelled(each.since)}" if each.since else ""
-    tries = "" if not each.tries else ", 1 failed try" if each.tries == 1 else f", {each.tries:,} failed tries"
-    return since + tries
+    return since + (f", {counted(each.tries, 'failed try', 'failed tries')}" if each.tries else "")
 
 
 def _next(each: IntegrationStatus) -> str:
@@ -78,12 +78,13 @@ def _next(each: IntegrationStatus) -> str:
     return f"it is tried again in {each.next_try_s:.0f} s, or at once with `segsync retry {each.key}`"
 
 
-def _of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
+def of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
+    """What of one integration needs someone at `now`, in Redis milliseconds."""
     if each.state == "held":
         yield f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}"
     elif each.state == "orphaned" and each.backlog:
         yield (
-            f"{each.key} is orphaned and owes {each.backlog:,} operations; "
+            f"{each.key} is orphaned and owes {counted(each.backlog, 'operation')}; "
             f"put it back into the file, or drop it with `segsync apply --drop {each.key}`"
         )
     elif each.state == "retrying" and (each.late_s > LATE_SECONDS or _lasts(each, now)):
@@ -116,10 +117,11 @@ def _of_streams(status: Status, background: Background, now: int) -> Iterator[st
         why = f": {intake.why}" if intake.why else "; a worker must serve the queue `route`"
         yield f"events have waited for {_duration(intake.oldest_age_s)} to be routed{why}"
     if trouble is not None:
+        tries, ago = counted(trouble.tries, "try", "tries"), _duration(max(0, now - trouble.last) / 1000)
         yield (
-            f"the ledger cannot be written to since {spelled(moment_of(trouble.since))}, {trouble.tries:,} tries, the "
-            f"last {_duration(max(0, now - trouble.last) / 1000)} ago: {trouble.why}; {outcomes.events:,} outcomes "
-            "wait in Redis and are tried again every 10 s, and `stats` and the quarantine are as old as that"
+            f"the ledger cannot be written to since {spelled(moment_of(trouble.since))}, {tries}, the last {ago} ago: "
+            f"{trouble.why}; {counted(outcomes.events, 'outcome')} wait in Redis and are tried again every 10 s, and "
+            "`stats` and the quarantine are as old as that"
         )
     elif outcomes.oldest_age_s is not None and (outcomes.is_stuck or outcomes.oldest_age_s > LATE_SECONDS):
         yield (
@@ -131,7 +133,8 @@ def _of_streams(status: Status, background: Background, now: int) -> Iterator[st
 def _of_quarantine(status: Status, many: int) -> Iterator[str]:
     for each in status.integrations:
         if (each.quarantine or 0) >= many:
-            yield f"{each.key} has {each.quarantine:,} entries in the quarantine; `segsync errors` groups them by cause"
+            entries = counted(each.quarantine or 0, "entry", "entries")
+            yield f"{each.key} has {entries} in the quarantine; `segsync errors` groups them by cause"
     of_intake = (status.quarantine or 0) - sum(each.quarantine or 0 for each in status.integrations)
     if of_intake >= many:
         yield f"{of_intake:,} events could not be read; `segsync quarantine list` has them"

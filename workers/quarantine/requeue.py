@@ -27,8 +27,13 @@ UNFINISHED: Final = ("open", "retried")
 MOST_SKIPPED: Final = 1_000
 """Of so many at the most it is said why."""
 GONE: Final = "something has come after it meanwhile; or Redis has lost what did: then export it, and push it yourself"
+SPELLED: Final = (
+    "what came later has another spelling of its key, which the table may take for the same row: look at the row, then"
+    " drop it, or export it and push it yourself"
+)
 _WHY: Final = {
     "gone": GONE,
+    "spelled": SPELLED,
     "cleared": "its segment was cleared or deleted after it; it is superseded",
     "pushed": "it was pushed again already; the ledger will tell soon",
 }

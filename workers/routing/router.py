@@ -100,13 +100,18 @@ class Router:
         self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
         load = self._load(Position.from_text(reading.position), reading.position)
         entries = [entry_of(*each) for each in reading.entries]
-        events = [_read_all(entry) for entry in entries]
+        # Who died may have died over any of them: each goes by itself, and the next to die has its killer at the head.
+        for some in [[each] for each in entries] if deaths else [entries]:
+            load, deaths = self._move_together(load, some, unread_for=deaths if deaths >= DEATHS_AT_MOST else 0), 0
+
+    def _move_together(self, load: Transfer, entries: list[Entry], *, unread_for: int) -> Transfer:
+        """Moves these; `unread_for`: so many processes have died over the only one of them, and it is not read."""
+        events = [[unread_for] * len(each.parts) if unread_for else _read_all(each) for each in entries]
         self._learn({event.segment.id for each in events for event in each if isinstance(event, Event)})
         first, index = load.position.start_of(entries[0].id)
         for entry, parts in zip(entries, events, strict=True):
             for part in range(first, len(parts)):
-                event: Event | UnreadableEvent | int = deaths if deaths >= DEATHS_AT_MOST else parts[part]
-                load, deaths = self._put_part(load, entry, part, index, event), 0
+                load = self._put_part(load, entry, part, index, parts[part])
                 index = 0
             first = index = 0
             if entry.ignored:
@@ -115,7 +120,7 @@ class Router:
             load.finish(entry.id, len(parts))
             if load.is_full:
                 load = self._send(load)
-        self._send(load)
+        return self._send(load)
 
     def _load(self, position: Position, text: str) -> Transfer:
         return Transfer(position, text, self._room.step_bytes(store.BUDGET_BYTES))

@@ -75,9 +75,7 @@ def _read(
     if connector is None:
         return None
     mode = Mode(connector.dialect, connector.timezone, connector.allow, batch.batched)
-    draft = Draft(table, sources, declared, mode)
-    queries, fields = draft.compile(compiler)
-    draft.check_size(batch.batch_size)
+    queries, fields = Draft(table, sources, declared, mode).compile(compiler)
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(

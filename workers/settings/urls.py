@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUILT = tuple(VENDORS)
-PLANNED = ("clickhouse", "mssql", "oracle")
-_ALIASES = {"sqlserver": "mssql", "clickhousedb": "clickhouse"} | {
+PLANNED = ("clickhouse", "oracle")
+_ALIASES = {"clickhousedb": "clickhouse"} | {
     alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases
 }
 _FILES = tuple(scheme for scheme, vendor in VENDORS.items() if not vendor.has_server)

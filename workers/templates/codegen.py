@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 from workers.templates.allowance import is_counted
 from workers.templates.commas import always_writes, comma_tail, may_be_blank
 from workers.templates.expression_code import CodeTarget, Expressions, Names, Part, Placeholders, Variables
+from workers.templates.lists import refuse_empty
 from workers.templates.literals import number_list, text_list
 from workers.templates.nodes import (
     AutoComma,
@@ -233,6 +234,9 @@ class _Generator:
         if not self._commas and node.is_needed:
             filled = f"len(out) > {start}" if always_writes(node.body) else f"''.join(out[{start}:]).strip()"
             self._line(f"if not {filled}: skip = True")
+        elif node.is_value and not self._target.dialect.empty_lists:
+            refuse = f"{self._names.bind('f', refuse_empty)}({self._names.constant(_listed(node))})"
+            self._line(f"if not ''.join(out[{start}:]).strip(): {refuse}")
 
     def _loop(self, node: For) -> None:
         outside = dict(self._variables.local)
@@ -277,6 +281,11 @@ class _Generator:
         if len(one.steps) > 1:
             return f"pick({profile}, {self._names.constant(one.steps)})"
         return f"{profile}.get({self._names.constant(one.steps[0])})"
+
+
+def _listed(node: For) -> str:
+    """The field whose items the loop writes; "" where it is none by itself."""
+    return node.items.name if isinstance(node.items, Field) else ""
 
 
 def _joined(codes: list[str]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from workers.templates.forbidden_names import name_mistake
 from workers.templates.layout import Layout
 from workers.templates.lexer import QUOTE, Lexer, State
-from workers.templates.lists import is_list
+from workers.templates.lists import Lists
 from workers.templates.neighbours import AFTER, AFTER_MINUS, JOINING, PATTERN, STRUCTURE, is_structured, settled
 from workers.templates.nodes import AutoComma, BatchIn, For, If, Node, Out, Text
 from workers.templates.progress import after_name, after_sign, after_word, before_pattern, names_columns
@@ -26,17 +26,13 @@ if TYPE_CHECKING:
     from workers.templates.scanner import Source
 
 States = frozenset[State]
+BARE, VALUE, TEXT = "bare", "value", "text"
 
 MAX_ROUNDS = 20
 """Walks of a loop's body until it adds no state; there are far fewer kinds of state than that."""
-
-BARE, VALUE, TEXT = "bare", "value", "text"
-
 MAX_STEPS = 100_000
 """Nodes walked in all, once for each state that they are walked in: conditions that follow one another in odd ways
 multiply those, and each loop walks its body until there are no more of them."""
-
-
 _TOO_MUCH = "too many ways through its loops and conditions; make several queries or fewer conditions"
 
 
@@ -56,6 +52,7 @@ class _Walk:
         self._allow = allow
         self._lexer = Lexer(dialect)
         self._layout = Layout()
+        self._lists = Lists()
         self._depth = 0
         self._steps = 0
         self._text = Text("", [(0, 0)])
@@ -71,6 +68,7 @@ class _Walk:
             return self._layout
         for state in states:
             self._check_closed(state)
+        self._lists.end()
         self._layout.last = {not state.start for state in states}
         return self._layout
 
@@ -133,6 +131,7 @@ class _Walk:
         wrong = wrong or self._name_mistake(word, state, called=called)
         if wrong:
             self.mistake(at, wrong)
+        self._lists.saw(word, state.progress)
         return state._replace(progress=after_word(word, state.progress, first=state.start, called=called))
 
     def name(self, at: int, name: str, state: State, *, called: bool | None) -> State:
@@ -149,6 +148,8 @@ class _Walk:
 
     def sign(self, sign: str, state: State) -> State:
         """Notes how far the statement has come."""
+        if sign in self._dialect.either:
+            self._lists.saw("or", state.progress)
         progress = after_sign(sign, state.progress)
         return state._replace(progress=before_pattern(progress) if sign in self._dialect.matching else progress)
 
@@ -156,6 +157,7 @@ class _Walk:
         """Notes a statement's end."""
         if self._depth:
             self.mistake(at, "a `;` inside {for} or {if}: whole statements stand outside; put the `;` after {end}")
+        self._lists.end()
         self._layout.ends.setdefault(self._text.place(at), set()).add(not state.start)
         self._layout.cuts.setdefault(id(self._text), set()).add(at)
 
@@ -268,8 +270,8 @@ class _Walk:
             )
         self._depth += 1
         node.in_literal = next(iter(states)).region is not None
-        before = {state.progress.previous for state in states}
-        node.is_list = not node.in_literal and is_list(before, following)
+        if not node.in_literal:
+            self._lists.take(node, {state.progress.previous for state in states}, following)
         entry = _edge(states)
         for _ in range(MAX_ROUNDS):
             again = self._join(node, [entry, self._sequence(node.body, entry, last_round=False)], "{for}")

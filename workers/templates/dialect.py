@@ -32,6 +32,8 @@ class Dialect:
                     '…'`; empty where only `typed` do
     typed           words after which a literal is part of a type: `DATE '…'`
     matching        signs before a pattern, beside LIKE
+    either          signs that may mean OR
+    empty_lists     whether IN () is a list, in which nothing is
     units           whether INTERVAL takes any value before its unit, NULL included
     verbs           words that a statement may begin with
     nowhere         words that may stand nowhere in a statement -> why
@@ -59,6 +61,7 @@ class Dialect:
     expanded        characters up to which a number is written without its exponent, with which it would be read as
                     a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
+    profiles        most profiles that one statement is told of; more are told in several, in one transaction
     one_batch       whether all statements go in one piece
     one_statement   whether a query may hold no more than one
     """
@@ -73,6 +76,8 @@ class Dialect:
     typed: frozenset[str] = frozenset({"date", "time", "timestamp"})
     plain: frozenset[str] = frozenset()
     matching: str = ""
+    either: str = ""
+    empty_lists: bool = False
     units: bool = False
     verbs: frozenset[str] = _VERBS
     nowhere: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +106,7 @@ class Dialect:
     exponents: bool = False
     expanded: int = 0
     nul: str | None = None
+    profiles: int = sys.maxsize
     one_batch: bool = False
     one_statement: bool = False
     top: re.Pattern[str] = field(init=False, repr=False, compare=False)

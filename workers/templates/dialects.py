@@ -49,6 +49,7 @@ _DOUBLE_QUOTED = ('"', quoted(IDENTIFIER, '"', refuse=IN_DOUBLE_QUOTES))
 
 MYSQL = Dialect(
     name="mysql",
+    either="|",
     line_comments=r"--(?=[ \t\n])|\#",
     refused=(
         (r"/\*M?!", "`/*!` is no comment: the server runs what is in it; write the SQL itself, or {{* … *}}"),
@@ -115,6 +116,7 @@ POSTGRESQL = Dialect(
 
 SQLITE = Dialect(
     name="sqlite",
+    empty_lists=True,
     line_comments=r"--",
     refused=(_SLASHES, _TAGGED_QUOTE, _GLUED_QUOTE, _PARAMETER),
     regions=(
@@ -165,6 +167,8 @@ MSSQL = Dialect(
     moment="CAST(N'{text}' AS datetime2(6))",
     digits=38,
     exponents=True,
+    # INSERT … VALUES takes no more rows (error 10738); a derived table does, and takes ever longer to compile.
+    profiles=1000,
     one_batch=True,
 )
 
@@ -197,10 +201,12 @@ ORACLE = Dialect(
     significant=38,
     smallest=-130,
     largest=125,
+    profiles=1000,  # an IN list takes no more values (ORA-01795), in 23ai 65,535
 )
 
 CLICKHOUSE = Dialect(
     name="clickhouse",
+    empty_lists=True,
     line_comments=r"--|//|\#[ !]",
     ascii_words=True,
     refused=(

@@ -1,23 +1,60 @@
-"""Which loops are all that VALUES or IN (…) has: without one item there is nothing left of the statement to run."""
+"""Which loops are all that VALUES or IN (…) has, and what it means that they come out empty."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from workers.templates.nodes import Node, Text
+from workers.templates.conjuncts import spoils
+from workers.templates.model import BAD_VALUE, RowProblem
+from workers.templates.nodes import For, Node, Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from workers.templates.progress import Progress
+
 _BLANK = r"(?:[ \t\n]|/\*(?:(?!\*/).)*+\*/|--[^\n]*+)*+"
-_ENDS = re.compile(_BLANK + r"\)", re.DOTALL)
+_CLOSED = re.compile(_BLANK + r"\)", re.DOTALL)
+_ENDS = re.compile(
+    _BLANK + r"\)" + _BLANK + r"(?:\Z|;|(?:and|order|limit|returning|output|group|on|option|or|union|except)\b)",
+    re.DOTALL | re.IGNORECASE,
+)
 _GOES_ON = re.compile(_BLANK + r"[,(]", re.DOTALL)
 
+NO_ITEM = "expected at least one item: there is no list without any in IN (…) and VALUES"
 
-def is_list(before: Collection[str], following: Node | None) -> bool:
-    """Whether a loop is a whole list. `before` is what came last on each way (see Progress.previous)."""
-    text = following.text if isinstance(following, Text) else ""
-    if set(before) == {"in("}:
-        return _ENDS.match(text) is not None
-    return set(before) == {"values"} and _GOES_ON.match(text) is None
+
+class Lists:
+    """Those of the statement that is being read, in its own conditions: what else it says may make values of them."""
+
+    def __init__(self) -> None:
+        self._conditions: list[For] = []
+        self._spoiled = False
+
+    def take(self, node: For, before: Collection[str], following: Node | None) -> None:
+        """Says what a loop is. `before` is what came last on each way (see Progress.previous)."""
+        text = following.text if isinstance(following, Text) else ""
+        is_in = {*before} <= {"in(", "value in("} and _CLOSED.match(text) is not None
+        is_rows = {*before} <= {"values", "value rows"} and _GOES_ON.match(text) is None
+        node.is_list = (is_in and {*before} == {"in("} and _ENDS.match(text) is not None) or (
+            is_rows and {*before} == {"values"}
+        )
+        node.is_value = (is_in or is_rows) and not node.is_list
+        if is_in and node.is_list:
+            self._conditions.append(node)
+
+    def saw(self, word: str, read: Progress) -> None:
+        """Notes a word outside of all literals, and how far the statement had come."""
+        self._spoiled = self._spoiled or spoils(word, read)
+
+    def end(self) -> None:
+        """The statement has been read."""
+        for node in self._conditions if self._spoiled else ():
+            node.is_list, node.is_value = False, True
+        self._conditions, self._spoiled = [], False
+
+
+def refuse_empty(field: str) -> None:
+    """For a list that is a value and came out empty: RowProblem."""
+    raise RowProblem(field, BAD_VALUE, NO_ITEM)

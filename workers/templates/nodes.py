@@ -155,7 +155,9 @@ class For:
     """`{for $index, $variable = items}` … `{end}`; `items` is None for `$batch`.
 
     in_literal  whether it stands inside a literal
-    is_list     whether it is all that VALUES or IN (…) has: empty, it leaves nothing that could be run
+    is_list     whether it is all that the statement's VALUES have, or IN (…) in a condition that every row must meet:
+                empty, it leaves nothing that could be run
+    is_value    whether it is all that another IN (…) or VALUES has, whose statement runs whatever it holds
     """
 
     index: str | None
@@ -165,6 +167,7 @@ class For:
     place: int
     in_literal: bool = False
     is_list: bool = False
+    is_value: bool = False
 
     @property
     def is_needed(self) -> bool:

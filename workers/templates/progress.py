@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from workers.templates import conjuncts
+
 _WRITERS = frozenset({"insert", "merge", "replace"})
 _MAIN = frozenset({*_WRITERS, "update", "delete", "select"})
 _LISTED = frozenset({"with", "recursive", ","})
@@ -38,8 +40,12 @@ _ENDS_PATTERN = frozenset(
 )
 """Words that stand behind a pattern, and in none."""
 
-_KEPT = frozenset({*_LISTED, "update", "log", "values", "in"})
-_BECOMES = {("in", "("): "in(", ("target", "."): "into"}
+_SOURCES = frozenset({"from", "using", "join"})
+_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in"})
+_BECOMES = {("in", "("): "value in(", ("target", "."): "into"} | {(word, "("): "from(" for word in _SOURCES}
+_BEFORE_BRACKETS = frozenset({*_SOURCES, "in", "as", "on", "and", "or", "where", "exists"})
+"""Words that a bracket may follow, and that are no functions."""
+_BEFORE_VERB = frozenset({"(", "in(", "value in(", "from("})
 MOST_DEPTH = 12
 """Brackets that are counted; more in one another are taken for as many, so that a loop that opens some has an end."""
 
@@ -49,13 +55,16 @@ class Progress(NamedTuple):
 
     alter     "" outside of an ALTER; "alter" directly after the word, then "table"
     verb      what the statement does, "with" before that is known
-    previous  the last word or sign, where it matters; "in(" for a bracket behind IN, "into" where a table's name comes
-              next, "target" behind it
+    previous  the last word or sign, where it matters; "in(" for a bracket behind an IN that every row must meet,
+              "value in(" behind another, "from(" for one that holds a table; "values" where the rows follow that the
+              statement is about, "value rows" where others do; "into" where a table's name comes next, "target" behind
     depth     how many brackets are open
     into      why INTO may follow: "verb" (INSERT, MERGE, REPLACE), "top" (in INSERT TOP (…)), "many" (Oracle's INSERT
               ALL), "output" (SQL Server's OUTPUT … INTO), "errors" (Oracle's LOG ERRORS INTO); "" where it may not
     set       whether SET may follow: it belongs to an UPDATE
     selects   whether the statement's own SELECT has begun
+    calls     whether that computes something, which may be a row where there is none
+    where     how far a condition of the statement's own WHERE has come, as in `conjuncts`; "" outside of it
     matcher   depth of the brackets in which a pattern is matched, 0 outside of all
     pattern   whether its first value is over, so that a pattern follows
     operand   1 more than the depth of the brackets in which what stands behind LIKE or its like is read, 0 outside
@@ -68,6 +77,8 @@ class Progress(NamedTuple):
     into: str = ""
     set: bool = False
     selects: bool = False
+    calls: bool = False
+    where: str = ""
     matcher: int = 0
     pattern: bool = False
     operand: int = 0
@@ -83,7 +94,7 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
 
     Only a word in a verb's place is one: MERGE in `SELECT 1 AS merge` is a name, and so is OUTPUT behind a SELECT.
     """
-    is_verb = first or read.previous in ("(", "in(") or _begins_main(word, read)
+    is_verb = first or read.previous in _BEFORE_VERB or _begins_main(word, read)
     verb = word if first or (read.depth == 0 and is_verb and read.verb == "with") else read.verb
     return read._replace(
         alter=word if word == "alter" or read.alter == "alter" else read.alter,
@@ -92,6 +103,8 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
         into=_into(word, read, is_verb=is_verb, called=called),
         set=word == "update" or (read.set and word != "set"),
         selects=read.selects or (word == "select" and verb != "with" and read.depth == 0),
+        calls=read.calls or (called is not False and _computes(word, read)),
+        where=conjuncts.after_word(word, read) if read.depth == 0 else read.where,
         operand=_operand(word, read, called=called),
     )
 
@@ -99,6 +112,9 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
 def after_sign(sign: str, read: Progress) -> Progress:
     """The progress after a sign, a literal or a placeholder."""
     previous = _BECOMES.get((read.previous, sign), sign if sign in ("(", ",") else "")
+    if previous == "value in(" and read.where == conjuncts.OPEN and read.depth == 0:
+        previous = "in("
+    where = conjuncts.after_sign(sign, read) if read.depth == 0 else read.where
     into = read.into if read.into in ("top", "many", "output") else ""
     depth, matcher, pattern, operand = read.depth, read.matcher, read.pattern, read.operand
     if sign == "(":
@@ -114,7 +130,13 @@ def after_sign(sign: str, read: Progress) -> Progress:
     elif sign == ",":
         pattern = pattern or (depth == matcher and matcher > 0)
         operand = operand if depth + 1 > operand else 0
-    return read._replace(previous=previous, into=into, depth=depth, matcher=matcher, pattern=pattern, operand=operand)
+    return read._replace(
+        previous=previous, into=into, depth=depth, where=where, matcher=matcher, pattern=pattern, operand=operand
+    )
+
+
+def _computes(word: str, read: Progress) -> bool:
+    return read.selects and read.depth == 0 and not read.where and word not in _BEFORE_BRACKETS
 
 
 def before_pattern(read: Progress) -> Progress:
@@ -142,6 +164,8 @@ def _previous(word: str, read: Progress, *, called: bool | None) -> str:
         return "into" if word in ("into", "table") else "target"
     if called is not False and word.startswith(_MATCHERS):
         return "match"
+    if word == "values":
+        return word if read.depth == 0 or (read.previous == "from(" and not read.calls) else "value rows"
     return word if word in _KEPT else ""
 
 

@@ -44,10 +44,12 @@ if TYPE_CHECKING:
 _UNION = re.compile(r"\bunion\b", re.IGNORECASE)
 """What makes rows of several SELECTs, whose columns must be of one type: no text may become a CLOB among others."""
 
+_INSERT = re.compile(r"\s*insert\s", re.IGNORECASE)
+
 MAX_STATEMENTS = 100
 """Statements of one query: they run in one transaction, and hold its locks."""
 
-REVISION = "4"
+REVISION = "5"
 """Raised when the same text renders otherwise than before, so that digests differ."""
 
 
@@ -59,9 +61,10 @@ class Query:
     digest       short hash of text, dialect and settings
     naming       how it names rows: by the key alone, or by what cannot be judged from its text
     warnings     what is allowed and probably not meant
+    only_inserts surely none of its statements is anything but an INSERT
     """
 
-    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "warnings")
+    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "only_inserts", "warnings")
 
     def __init__(
         self,
@@ -71,8 +74,11 @@ class Query:
         naming: RowNaming,
         digest: str,
         warnings: list[Mistake],
+        *,
+        only_inserts: bool,
     ) -> None:
         self.naming = naming
+        self.only_inserts = only_inserts
         self._render = render
         self._target = target
         self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
@@ -102,13 +108,12 @@ class Query:
         return statements
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-        """What one call renders: a batch whole, single profiles each, a segment event by itself."""
+        """What one call renders: as much of a batch as the database takes, a single profile, or a segment event."""
         if not self._target.has_rows:
             yield ()
-        elif self._target.one_row:
-            yield from ((row,) for row in rows)
-        elif rows:
-            yield rows
+            return
+        most = 1 if self._target.one_row else self._target.dialect.profiles
+        yield from (rows[at : at + most] for at in range(0, len(rows), most))
 
     def _bad_rows(self, rows: Sequence[Row], segment: SegmentView, problem: RowProblem) -> list[RowError]:
         """Renders row by row to find all that fail; only after a batch has failed."""
@@ -169,7 +174,14 @@ def compile_query(
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
-    return Query(generate(statements, target), target, parsed.fields, naming, digest, text.warnings)
+    only_inserts = all(map(_is_insert, statements))
+    render = generate(statements, target)
+    return Query(render, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts)
+
+
+def _is_insert(statement: Statement) -> bool:
+    first = statement.nodes[0]
+    return isinstance(first, Text) and _INSERT.match(first.text) is not None
 
 
 def _target(

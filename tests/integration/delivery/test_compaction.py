@@ -18,7 +18,7 @@ from workers.control.drain import drain
 from workers.delivery.compaction import Compactor
 from workers.integrations import Ordering
 from workers.lanes.chunks import MAX_OPERATIONS
-from workers.ledger.tables import deliveries, queries
+from workers.ledger.tables import deliveries, quarantine, queries
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def owed(job: Job) -> tuple[int, int]:
     return int(count), sum(int(chunk[54:60]) for chunk in chunks)
 
 
-def test_a_paused_lane_keeps_the_last_operation_of_each_key(paused: Job) -> None:
+def test_a_paused_lane_keeps_the_last_operations_of_each_key(paused: Job) -> None:
     events = [upsert(7, "VIP"), *changes(30, 500)]
     push_in_the_past(paused, events)
     pushed = sum(len(event.get("profiles", [0])) for event in events)
@@ -76,7 +76,8 @@ def test_a_paused_lane_keeps_the_last_operation_of_each_key(paused: Job) -> None
 
     left, in_chunks = owed(paused)
     assert left == in_chunks == paused.installation.backlog()
-    assert left <= FIRST_CHUNK + 2 * 500  # a remove stays before the add that follows it
+    # A remove stays before the add that follows it, and of each key what it falls back to.
+    assert left <= FIRST_CHUNK + 3 * 500
     assert paused.runtime.redis.scard(f"{paused.installation.keys.namespace}:long") == 0
 
     pausing.resume(paused.installation.redis, paused.installation.keys, "members")
@@ -88,6 +89,30 @@ def test_a_paused_lane_keeps_the_last_operation_of_each_key(paused: Job) -> None
         delivered = connection.execute(select(func.sum(queries.c.profiles))).scalar()
     assert operations == pushed
     assert (delivered or 0) + merged + 1 == pushed  # 1: the segment's own event
+
+
+def test_where_the_last_of_a_key_is_refused_the_one_before_it_is_delivered(paused: Job) -> None:
+    """As if they had been taken one by one, though hours of changes of that key were merged."""
+    queries = paused.target.queries()
+    paused.configure(add=queries["add"].replace("{$lead._event_time}", "'{$lead.note}'"))
+    paused.runtime.follow()
+    paused.target.run(
+        "CREATE TRIGGER bad BEFORE INSERT ON member WHEN NEW.updated = 'bad' BEGIN SELECT RAISE(ABORT, 'bad'); END"
+    )
+    notes = [*(str(n) for n in range(12_000)), "good", *["bad"] * 9]
+    push_in_the_past(paused, [{"type": "add", "segment": {"id": 7}, "profiles": profiles(*range(1_000))}])
+    changed = [{"_id": "p", "CustomID": "A", "note": note} for note in notes]
+    paused.push({"type": "add", "segment": {"id": 7}, "profiles": changed})
+
+    drain(paused.runtime, 30)
+    assert owed(paused)[0] <= FIRST_CHUNK + 2
+    pausing.resume(paused.installation.redis, paused.installation.keys, "members")
+    paused.drain()
+
+    assert ("7", "A", "good") in paused.target.run("SELECT segment_id || '', client_id, updated FROM member")
+    paused.runtime.drain_outcomes(10)
+    with paused.runtime.ledger.reading() as connection:
+        assert connection.execute(select(func.count()).select_from(quarantine)).scalar() == 1
 
 
 def test_a_clear_takes_nothing_away_before_it_has_run(paused: Job) -> None:

@@ -214,6 +214,20 @@ def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: 
     assert bench.lane()["starts"] == "2"
 
 
+def test_what_was_tried_stays_known_though_the_rest_of_it_found_no_connection(bench: Bench) -> None:
+    """The first died over ten, unheard; the second settled half of them, and then the target was away (rule 10)."""
+    bench.append(10)
+    first = bench.claim("one")
+    bench.redis.zadd(bench.keys.full("crm"), {"7": 0})
+    second = bench.claim("two")
+    assert second.tried_to == first.to
+    half = f"{NOW:013d}{5:07d}{0:07d}"
+    bench.settle(second, half, 5, owner="two", held=5, tried_to=second.tried_to)
+    bench.release("untried", owner="two")
+    bench.append(10)
+    assert bench.claim("three").tried_to == first.to
+
+
 def test_what_is_due_soon_rings_the_bell(bench: Bench) -> None:
     """The pulse sleeps until it is rung, or for five seconds (rule 26b)."""
 

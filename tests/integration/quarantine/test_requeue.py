@@ -159,6 +159,85 @@ def test_a_later_operation_of_the_key_supersedes_the_entry(job: Job, later: Any)
     job.ends_right()
 
 
+@pytest.mark.parametrize("later", [add, remove])
+def test_what_came_later_under_another_spelling_stops_a_retry_and_loses_nothing(lite: Job, later: Any) -> None:
+    """The table may take both for one row, or for two: a person decides."""
+    lite.push(add(7, "good"), add(7, BAD), add(7, "y" * 300))
+    lite.drain()
+    widen(lite)
+    lite.push(later(7, BAD.upper()))
+    lite.drain()
+    assert states(lite) == ["open", "open"]
+    done = retry(lite)
+    assert (done.entries, done.left) == (1, [(1, requeueing.SPELLED)])
+    lite.drain()
+    assert states(lite) == ["open", "delivered"]
+    assert ("7", BAD) not in lite.target.members()
+    drop(lite, 1)
+    assert lite.installation.redis.keys(f"{lite.installation.namespace}:rows:*") == []
+
+
+def test_what_came_earlier_under_another_spelling_stops_no_retry(lite: Job) -> None:
+    lite.push(add(7, BAD))
+    lite.drain()
+    widen(lite)
+    lite.push(add(7, BAD.upper()))
+    lite.drain()
+    refuse(lite)
+    lite.push(add(7, "X" + BAD[1:]))
+    lite.drain()
+    widen(lite)
+    assert (retry(lite).entries, states(lite)) == (1, ["open", "retried"])
+    lite.drain()
+    assert states(lite) == ["open", "delivered"]
+
+
+def test_where_keys_are_exact_another_spelling_is_another_row(lite: Job) -> None:
+    lite.configure(ordering='"exact"')
+    lite.push(add(7, BAD))
+    lite.drain()
+    widen(lite)
+    lite.push(remove(7, BAD.upper()))
+    lite.drain()
+    retry(lite)
+    lite.ends_right()
+    assert lite.target.members() == {("7", BAD)}
+
+
+def test_another_spelling_that_comes_between_retry_and_delivery_opens_it_again(lite: Job) -> None:
+    lite.configure(leave_out=("batch",), **lite.target.single_queries())
+    lite.push(add(7, BAD))
+    lite.drain()
+    widen(lite)
+    lite.push(remove(7, BAD.upper()))
+    assert retry(lite).entries == 1
+    lite.drain()
+    assert (states(lite), only(lite).note) == (["open"], "other spelling")
+    assert lite.target.members() == set()
+    assert retry(lite, 1).left == [(1, requeueing.SPELLED)]
+
+
+def test_a_retry_is_as_old_as_it_was_for_another_spelling_of_its_key(lite: Job) -> None:
+    """What is retried late may be older than what was refused: brought first, the newer one still may come."""
+    lite.push(add(7, "good"), add(7, BAD), add(7, BAD.upper()))
+    lite.drain()
+    widen(lite)
+    retry(lite, 1)
+    lite.drain()
+    assert retry(lite, 2).entries == 1
+    lite.drain()
+    assert states(lite) == ["delivered", "delivered"]
+
+
+def test_a_newer_one_that_is_retried_first_stops_the_older_one(lite: Job) -> None:
+    lite.push(add(7, "good"), add(7, BAD), add(7, BAD.upper()))
+    lite.drain()
+    widen(lite)
+    retry(lite, 2)
+    lite.drain()
+    assert retry(lite, 1).left == [(1, requeueing.SPELLED)]
+
+
 def test_a_later_operation_of_another_key_or_segment_does_not(lite: Job) -> None:
     lite.push(add(7, BAD))
     lite.drain()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,16 +89,44 @@ def test_the_target_ends_the_same_and_every_operation_is_accounted_for(
 
 
 @given(steps=STEPS, windows=st.integers(1, 3))
-def test_between_two_segment_events_no_key_comes_twice(steps: list[Step], windows: int) -> None:
+def test_between_two_segment_events_no_key_says_one_thing_in_a_row(steps: list[Step], windows: int) -> None:
     left, _ = thin(operations(steps), windows=windows)
 
-    seen: set[str] = set()
+    seen: dict[str, list[Kind]] = {}
     for each in left:
         if not each.is_profile:
             seen.clear()
         elif (key := json.loads(each.body).get("K")) is not None:
-            assert key not in seen
-            seen.add(key)
+            seen.setdefault(key, []).append(Kind(each.kind))
+            assert len(seen[key]) == len(set(seen[key])) <= 2
+
+
+def states(steps: str, ordering: Ordering) -> str:
+    """What is left of one key's operations, as letters: r is its removal, other small letters adds of other data."""
+    kinds = [Kind.REMOVE if letter == "r" else Kind.ADD for letter in steps]
+    bodies = [json.dumps({"_id": "p", "K": "a", "data": letter}).encode() for letter in steps]
+    given = [Operation(1, n, 0, kind, None, body) for n, (kind, body) in enumerate(zip(kinds, bodies, strict=True))]
+    thinned = Thinner(("K",), ordering).thin([pack("name", given)])
+    left = [each for one in thinned.chunks for each in unpack(one)[1]]
+    return "".join("r" if each.kind == Kind.REMOVE else json.loads(each.body)["data"] for each in left)
+
+
+@pytest.mark.parametrize(
+    ("came", "exact", "folded"),
+    [
+        ("ab", "ab", "ab"),
+        ("abcd", "cd", "cd"),
+        ("abbbb", "ab", "ab"),
+        ("aaaa", "a", "a"),
+        ("ar", "ar", "ar"),
+        ("rara", "ra", "ra"),
+        ("aaraab", "ab", "rab"),
+        ("xrarbr", "br", "rbr"),
+    ],
+)
+def test_what_the_row_falls_back_to_stays(came: str, exact: str, folded: str) -> None:
+    """The last one before the last that says something else; and a removal before an add, where rows have defaults."""
+    assert (states(came, Ordering.EXACT), states(came, Ordering.FOLDED)) == (exact, folded)
 
 
 def test_nothing_is_merged_over_a_segment_event() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from workers.delivery.batch import Batch, BatchPolicy, Rejected
 from workers.delivery.batching import Buffer
-from workers.delivery.superseding import CLEAR, SEGMENT, Change, change, slot_of_key, slots
+from workers.delivery.superseding import CLEAR, SEGMENT, Change, NewEntry, Past, change, slot_of_key, slots
 from workers.events.event import Kind
 from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, Retry, pack, unpack
@@ -43,10 +43,17 @@ def cut(
     return batch
 
 
-def told(batch: Batch, *rejected: Operation, idle: bool = False, has_open: bool = True) -> Change:
+def told(
+    batch: Batch,
+    *rejected: Operation,
+    idle: bool = False,
+    has_open: bool = True,
+    ordering: Ordering = Ordering.EXACT,
+    overtaken: tuple[str, ...] = (),
+) -> Change:
     refused = [Rejected(each, "code", "why") for each in rejected]
-    opened = [(slot, f"new-{n}", "since") for n, slot in enumerate(slots(batch, refused))]
-    return change(batch, refused, opened, idle=idle, has_open=has_open, since=SINCE)
+    entries = [(slot, f"new-{n}") for n, slot in enumerate(slots(batch, refused))]
+    return change(batch, refused, entries, ordering, Past(has_open, SINCE, overtaken), idle=idle)
 
 
 def keys(batch: Batch) -> tuple[list[Any], list[Any]]:
@@ -105,7 +112,8 @@ def test_what_is_refused_again_is_replaced() -> None:
     batch = cut("retry:e add A", still_open=("e",))
     found = told(batch, batch.members[0].operation)
     assert found.retried == [("slot-e", "e", "replaced", "")]
-    assert found.opened == [(slot_of_key(("A",)), "new-0", "since")]
+    slot = slot_of_key(("A",))
+    assert found.opened == [NewEntry(slot, "new-0", batch.members[0].operation.sequence, slot, "")]
     assert found.written == []
 
 
@@ -136,8 +144,9 @@ def test_segment_events_have_slots_of_their_own() -> None:
     assert clear.event is not None
     assert upsert.event is not None
     assert told(clear).cleared == clear.event.sequence
-    assert told(upsert, upsert.event).opened == [(SEGMENT, "new-0", "since")]
-    assert told(clear, clear.event) == Change([], [], "", [(CLEAR, "new-0", "since")])
+    assert told(upsert, upsert.event).opened == [NewEntry(SEGMENT, "new-0", upsert.event.sequence, "", "")]
+    refused = [NewEntry(CLEAR, "new-0", clear.event.sequence, "", "")]
+    assert told(clear, clear.event) == Change([], [], [], "", refused)
     assert not any(told(clear, idle=True)), "without a query nothing was cleared"
 
 
@@ -176,3 +185,37 @@ def test_chunks_of_before_can_be_read() -> None:
 def test_a_retry_travels_in_a_chunk() -> None:
     sent = operation(1, "retry:e add A")
     assert unpack(pack(None, [sent]))[1] == [sent]
+
+
+@pytest.mark.parametrize("ordering", [Ordering.FOLDED, Ordering.STRICT, Ordering.EXACT])
+def test_what_may_be_one_row_is_told_as_one_row_unless_the_file_says_otherwise(ordering: Ordering) -> None:
+    batch = cut("add 7", "add 007", "add 8", ordering=ordering)
+    rows = told(batch, ordering=ordering).rows
+    assert len(rows) == (3 if ordering is Ordering.EXACT else 2)
+    assert batch.members[1].operation.sequence in [last for _, last in rows]
+
+
+@pytest.mark.parametrize(("words", "refused", "later"), [(("add 7", "add 007"), 0, 1), (("add 007", "add 7"), 1, 0)])
+def test_what_is_written_of_its_row_in_the_batch_that_refuses_it_is_told_with_it(
+    words: tuple[str, ...], refused: int, later: int
+) -> None:
+    """Whether that is later or not: who looks compares it with the entry's own sequence."""
+    batch = cut(*words, ordering=Ordering.STRICT)
+    members = batch.members
+    found = told(batch, members[refused].operation, has_open=False, ordering=Ordering.STRICT)
+    (entry,) = found.opened
+    assert (entry.since, entry.later) == (members[refused].operation.sequence, members[later].operation.sequence)
+    assert found.rows == [], "the lane had no entries before"
+
+
+def test_what_was_overtaken_under_another_spelling_is_open_again() -> None:
+    batch = cut("retry:e add A", ordering=Ordering.STRICT)
+    assert batch.members == []
+    found = told(batch, ordering=Ordering.STRICT, overtaken=("e",))
+    assert found.retried == [("slot-e", "e", "open", "other spelling")]
+
+
+def test_what_is_retried_is_as_old_for_its_row_as_when_it_first_came() -> None:
+    batch = cut("retry:old add 007", still_open=("old",), ordering=Ordering.STRICT)
+    ((_, last),) = told(batch, ordering=Ordering.STRICT).rows
+    assert last == SINCE["old"]

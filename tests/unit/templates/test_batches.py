@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, one, rows
@@ -225,7 +227,13 @@ def test_a_loop_that_makes_a_value_may_be_empty(template: str, none: str) -> Non
         "INSERT INTO t VALUES {for $x = lead.l}({segment_id}, {$x}){autocomma}{end} ON CONFLICT DO NOTHING",
         "INSERT INTO t VALUES /* all */ {for $x = lead.l}({segment_id}, {$x}){autocomma}{end}",
         "DELETE FROM t WHERE s = {segment_id} AND a IN ({for $x = lead.l}{$x}{autocomma}{end} /* of his */ )",
-        "DELETE FROM t WHERE s = {segment_id} AND a NOT IN (\n{for $x = lead.l}\n{$x}{autocomma}\n{end}\n)",
+        "DELETE FROM t WHERE a IN (\n{for $x = lead.l}\n{$x}{autocomma}\n{end}\n)",
+        'DELETE FROM t WHERE NOT b AND (t.a, "c") IN ({for $x = lead.l}({$x}, 1){autocomma}{end}) AND x <> 1',
+        "UPDATE t SET c = f(1) WHERE b BETWEEN 1 AND 2 AND lower(a) IN ({for $x = lead.l}{$x}{autocomma}{end})",
+        "DELETE FROM t WHERE (b = 1 OR c = 2) AND a IN ({for $x = lead.l}{$x}{autocomma}{end}) RETURNING 1",
+        "INSERT INTO t SELECT u.a FROM u JOIN v ON (u.a = v.a) WHERE u.a IN ({for $x = lead.l}{$x}{autocomma}{end})",
+        "WITH u AS (SELECT 1) DELETE FROM t WHERE a IN ({for $x = lead.l}{$x}{autocomma}{end})",
+        "UPDATE t SET a = v.a FROM (VALUES {for $x = lead.l}({$x}){autocomma}{end}) v WHERE t.b = v.a",
     ],
 )
 def test_a_list_that_is_all_of_values_or_in_takes_its_statement_with_it(template: str) -> None:
@@ -234,9 +242,64 @@ def test_a_list_that_is_all_of_values_or_in_takes_its_statement_with_it(template
 
     assert query.render(rows({"l": []}), SEGMENT) == []
     assert len(query.render(rows({"l": [1, 2]}), SEGMENT)) == 1
-    assert [warning.what for warning in query.warnings] == [
+    told = [warning.what for warning in query.warnings if "segment_id" not in warning.what]
+    assert told == [
         "where this {for} has nothing to go over, the statement is not sent, and the event counts as delivered"
     ]
+
+
+LIST = "({for $x = lead.l}{$x}{autocomma}{end})"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        f"DELETE FROM t WHERE s = {{segment_id}} AND a NOT IN {LIST}",
+        f"DELETE FROM t WHERE NOT a IN {LIST}",
+        f"DELETE FROM t WHERE a IN {LIST} IS NOT TRUE",
+        f"DELETE FROM t WHERE a IN {LIST} OR b = 1",
+        f"DELETE FROM t WHERE b = 1 OR a IN {LIST}",
+        f"DELETE FROM t WHERE 0 = a IN {LIST}",
+        f"DELETE FROM t WHERE b BETWEEN 0 AND a IN {LIST}",
+        f"DELETE FROM t WHERE NOT (a IN {LIST})",
+        f"DELETE FROM t WHERE CASE WHEN a IN {LIST} THEN 0 ELSE 1 END = 1",
+        f"INSERT INTO t VALUES ({{segment_id}}, 2 IN {LIST})",
+        f"INSERT INTO t VALUES ({{segment_id}}, CASE WHEN 1 IN {LIST} THEN 'x' ELSE 'y' END)",
+        f"UPDATE t SET a = 2 IN {LIST} WHERE b = 1",
+        f"INSERT INTO t SELECT count(*) FROM u WHERE a IN {LIST}",
+        f"INSERT INTO t SELECT a FROM u WHERE a IN {LIST} UNION ALL SELECT 0",
+        f"INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1 WHERE t.a IN {LIST}",
+        f"DELETE FROM t WHERE b = 1 RETURNING a IN {LIST}",
+        "UPDATE t SET n = (SELECT count(*) FROM u WHERE EXISTS (VALUES {for $x = lead.l}({$x}){autocomma}{end}))",
+    ],
+)
+def test_a_list_that_is_a_value_takes_no_statement_with_it(template: str) -> None:
+    """What the statement does without any item, nobody can say here; IN () is no SQL. So the profile is refused."""
+    query = compiled(template, "postgresql", batch=False)
+
+    assert not [warning for warning in query.warnings if "is not sent" in warning.what]
+    assert len(query.render(rows({"l": [1, 2]}), SEGMENT)) == 1
+    with pytest.raises(BadRows, match="l: bad value: expected at least one item"):
+        query.render(rows({"l": []}), SEGMENT)
+
+
+def test_a_list_that_is_a_value_may_be_empty_where_the_database_reads_that() -> None:
+    query = compiled(f"DELETE FROM t WHERE a NOT IN {LIST}", "sqlite", batch=False)
+
+    assert query.render(rows({"l": []}), SEGMENT) == ["DELETE FROM t WHERE a NOT IN ()"]
+
+
+def test_a_sign_that_means_or_makes_a_condition_one_of_several() -> None:
+    query = compiled(f"DELETE FROM t WHERE a IN {LIST} AND b = 1 || c = 2", "mysql", batch=False)
+
+    with pytest.raises(BadRows, match="expected at least one item"):
+        query.render(rows({}), SEGMENT)
+
+
+def test_what_one_statement_says_is_nothing_to_the_next() -> None:
+    query = compiled(f"DELETE FROM t WHERE a IN {LIST} OR b; DELETE FROM u WHERE a IN {LIST}", "sqlite", batch=False)
+
+    assert query.render(rows({}), SEGMENT) == ["DELETE FROM t WHERE a IN () OR b"]
 
 
 @pytest.mark.parametrize(
@@ -267,3 +330,18 @@ def test_each_profile_without_any_item_leaves_nothing_to_send() -> None:
     body = "{for $t = $lead.tags}({segment_id}, {$t}){autocomma}{end}{autocomma}"
 
     assert each(body, {"tags": []}, {}) == []
+
+
+@pytest.mark.parametrize("dialect", ["mssql", "oracle"])
+def test_a_batch_is_told_in_as_many_statements_as_the_database_needs(dialect: str) -> None:
+    """SQL Server takes 1,000 rows of VALUES (10738), Oracle 1,000 values in a list (ORA-01795)."""
+    query = compiled('DELETE FROM m WHERE c IN ({batch_in "c"})', dialect, kind=QueryKind.REMOVE)
+
+    statements = query.render(rows(*({"c": f"c{number}"} for number in range(2001))), SEGMENT)
+    assert [statement.count("c1") > 0 for statement in statements] == [True, True, False]
+    assert [len(re.findall(r"'c\d+'", statement)) for statement in statements] == [1000, 1000, 1]
+
+
+def test_where_a_database_takes_all_of_a_batch_it_is_one_statement() -> None:
+    query = compiled('DELETE FROM m WHERE c IN ({batch_in "c"})', "mysql", kind=QueryKind.REMOVE)
+    assert len(query.render(rows(*({"c": f"c{number}"} for number in range(2001))), SEGMENT)) == 1

@@ -64,7 +64,7 @@ def query(reason: str, matter: Matter = Matter.OTHER) -> Verdict:
 
 
 def target(reason: str) -> Verdict:
-    """Nobody can deliver there: the connector is held."""
+    """Nobody can deliver there: the connector is held, if it is met before the user's queries."""
     return Verdict(ErrorClass.HOLD, reason, HoldLevel.CONNECTOR)
 
 
@@ -101,7 +101,12 @@ def _weigh(verdict: Verdict, phase: Phase) -> tuple[ErrorClass, HoldLevel]:
         case Phase.COMMIT:
             return _while_committing(verdict)
         case _:
-            return verdict.error_class, verdict.level
+            return verdict.error_class, _level_of_query(verdict)
+
+
+def _level_of_query(verdict: Verdict) -> HoldLevel:
+    """Whoever is connected is let in; and a trigger names any code as it likes, for its own rows only."""
+    return HoldLevel.INTEGRATION if verdict.level is HoldLevel.CONNECTOR else verdict.level
 
 
 def _while_connecting(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
@@ -127,4 +132,4 @@ def _while_committing(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
             return ErrorClass.RETRY if verdict.undone else ErrorClass.AMBIGUOUS, HoldLevel.LANE
         case _:
             # A constraint that is checked at COMMIT, too, is a sure rollback: nothing of the batch is there.
-            return verdict.error_class, verdict.level
+            return verdict.error_class, _level_of_query(verdict)

@@ -23,6 +23,7 @@ end
 
 local function lane_key(integration, segment) return ns .. ':lane:' .. integration .. ':' .. segment end
 local function open_key(integration, segment) return ns .. ':open:' .. integration .. ':' .. segment end
+local function rows_key(integration, segment) return ns .. ':rows:' .. integration .. ':' .. segment end
 local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
 local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
 local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
@@ -208,11 +209,6 @@ local function answered(claim)
   local answer = packed and cmsgpack.unpack(packed)
   if answer and answer[1] == claim then return answer end
 end
-
--- An open entry of the quarantine stands in its lane's hash as its uid and the sequence that it had first, as in
--- 'uid sequence'; without a sequence in hashes of segsync before it was kept.
-local function entry_of(value) return value and string.match(value, '^%S+') end
-local function entry_since(value) return string.match(value, ' (%d+)$') or '' end
 
 -- What a hold is called: only the probe that was sent for it may lift it.
 local HOLD_FIELDS = { 'hold', 'hold_code', 'hold_until', 'hold_id', 'hold_since', 'hold_segment', 'hold_tries' }

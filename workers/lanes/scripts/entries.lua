@@ -6,7 +6,7 @@
 --       retry: its sequence if it had no key, and so no slot, when it was quarantined, or '';
 --              the fields `event` and `retry` of the event
 -- Returns for a retry one of these for each: 'ok'; 'gone', it is not open any more (or Redis has lost what came after
--- it); 'cleared', it is superseded; 'pushed', it was pushed again before, and the ledger does not know yet. For a
+-- it); 'spelled', what came later may have been for its row; 'cleared', it is superseded; 'pushed', it was pushed again before, and the ledger does not know yet. For a
 -- drop {}.
 
 local what, by, verdicts = ARGV[3], ARGV[4], {}
@@ -25,7 +25,8 @@ end
 
 local function retry(uid, integration, segment, slot, unkeyed_since, event, retry_field)
   if integration ~= '' then
-    local open = open_key(integration, segment)
+    local open, rows = open_key(integration, segment), rows_key(integration, segment)
+    local value = redis.call('HGET', open, slot)
     if unkeyed_since ~= '' then
       local cleared = redis.call('HGET', ns .. ':cleared:' .. integration, segment)
       if cleared and cleared > unkeyed_since then
@@ -33,8 +34,10 @@ local function retry(uid, integration, segment, slot, unkeyed_since, event, retr
         return 'cleared'
       end
       redis.call('HSET', open, slot, uid .. ' ' .. unkeyed_since)
-    elseif entry_of(redis.call('HGET', open, slot)) ~= uid then
+    elseif entry_of(value) ~= uid then
       return 'gone'
+    elseif is_overtaken(rows, value) then
+      return 'spelled'
     end
   elseif was_pushed(uid) then
     return 'pushed'
@@ -47,7 +50,8 @@ end
 local function drop(uid, integration, segment, slot)
   if integration ~= '' then
     local open = open_key(integration, segment)
-    if entry_of(redis.call('HGET', open, slot)) == uid then redis.call('HDEL', open, slot) end
+    local value = redis.call('HGET', open, slot)
+    if entry_of(value) == uid then close_entry(open, rows_key(integration, segment), slot, value) end
   end
   resolve(uid, 'dropped', '', by)
 end

@@ -16,7 +16,7 @@
 local integration, segment, claim, settled_before, settled, operations, next_ms, held, chunks_held, go_on, lease_ms,
   budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to = unpack(ARGV, 3, 23)
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
-local open = open_key(integration, segment)
+local open, rows = open_key(integration, segment), rows_key(integration, segment)
 local lane, set = read_lane(key), read_integration(integration)
 operations, held, chunks_held = tonumber(operations), tonumber(held), tonumber(chunks_held)
 
@@ -72,10 +72,19 @@ local function supersede_written(written)
     for i = first, last do
       local entry = entry_of(found[i - first + 1])
       if entry then
-        redis.call('HDEL', open, written[i])
+        close_entry(open, rows, written[i], found[i - first + 1])
         resolve(entry, 'superseded', 'later operation')
       end
     end
+  end
+end
+
+-- Under another spelling of its key an entry is superseded for nobody who knows: it is noted that it may be.
+local function note_rows(written)
+  if #written == 0 or redis.call('EXISTS', rows) == 0 then return end
+  for _, one in ipairs(written) do
+    local entries, last = read_row(rows, one[1])
+    if entries > 0 and one[2] > last then write_row(rows, one[1], entries, one[2]) end
   end
 end
 
@@ -86,32 +95,38 @@ local function supersede_cleared(sequence)
   local all = sequence < settled and redis.call('HGETALL', open) or { 'segment', redis.call('HGET', open, 'segment') }
   for i = 1, #all, 2 do
     if all[i + 1] and (all[i] == 'segment' or entry_since(all[i + 1]) > sequence) then
-      kept[#kept + 1] = { all[i], all[i + 1] }
+      local _, last = read_row(rows, entry_row(all[i + 1]))
+      kept[#kept + 1] = { all[i], all[i + 1], last }
     end
   end
-  redis.call('UNLINK', open)
-  for _, pair in ipairs(kept) do redis.call('HSET', open, pair[1], pair[2]) end
+  redis.call('UNLINK', open, rows)
+  for _, each in ipairs(kept) do open_entry(open, rows, unpack(each)) end
   local cleared = ns .. ':cleared:' .. integration
   if (redis.call('HGET', cleared, segment) or '') < sequence then redis.call('HSET', cleared, segment, sequence) end
   local told = cmsgpack.pack({ 'cleared', integration, segment, sequence, now })
   redis.call('XADD', ns .. ':outcomes', '*', 'r', told)
 end
 
-local function keep_entries(retried, written, cleared, opened)
+local function keep_entries(retried, written, told, cleared, opened)
   for _, one in ipairs(retried) do
     local slot, entry, state, code = unpack(one)
-    if entry_of(redis.call('HGET', open, slot)) == entry then
-      redis.call('HDEL', open, slot)
+    local value = redis.call('HGET', open, slot)
+    if entry_of(value) == entry then
+      if state ~= 'open' then close_entry(open, rows, slot, value) end
       resolve(entry, state, code)
     end
   end
   supersede_written(written)
+  note_rows(told)
   if cleared ~= '' then supersede_cleared(cleared) end
   for _, one in ipairs(opened) do
-    local slot, entry, since = unpack(one)
-    local replaced = entry_of(redis.call('HGET', open, slot))
-    if replaced then resolve(replaced, 'superseded', 'later operation') end
-    redis.call('HSET', open, slot, entry .. ' ' .. since)
+    local slot, entry, since, row, later = unpack(one)
+    local replaced = redis.call('HGET', open, slot)
+    if replaced then
+      close_entry(open, rows, slot, replaced)
+      resolve(entry_of(replaced), 'superseded', 'later operation')
+    end
+    open_entry(open, rows, slot, entry .. ' ' .. since .. (row == '' and '' or ' ' .. row), later)
   end
 end
 

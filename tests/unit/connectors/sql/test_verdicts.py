@@ -11,7 +11,7 @@ from workers.connectors.sql.mysql import errors as mysql_errors
 from workers.connectors.sql.mysql.codes import VERDICTS
 from workers.connectors.sql.postgresql import errors as postgresql_errors
 from workers.connectors.sql.sqlite import errors as sqlite_errors
-from workers.connectors.sql.verdicts import DEFERRED, LONGEST_DETAIL, UNLISTED, Verdict, judge
+from workers.connectors.sql.verdicts import DEFERRED, LONGEST_DETAIL, UNLISTED, Verdict, judge, target
 from workers.errors import ErrorClass, HoldLevel, Phase
 
 if TYPE_CHECKING:
@@ -47,6 +47,33 @@ def test_before_the_users_queries_nothing_is_the_datas_fault(
     error_class: ErrorClass, expected: tuple[ErrorClass, HoldLevel | None]
 ) -> None:
     assert come_to(error_class, Phase.LOCK) == expected
+
+
+@pytest.mark.parametrize("phase", [Phase.EXECUTE, Phase.COMMIT])
+def test_what_a_query_meets_holds_no_connector(phase: Phase) -> None:
+    """It was let in; and a trigger may name a code of logins, of a damaged table or of TLS for one row."""
+    assert judge(target("x"), phase, "code").level is INTEGRATION
+    assert judge(target("x"), Phase.LOCK, "code").level is CONNECTOR
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        mysql_errors.verdict(1021, "HY000"),
+        mysql_errors.verdict(1114, "HY000"),
+        postgresql_errors.verdict("53100"),
+        sqlite_errors.verdict("SQLITE_FULL", ""),
+    ],
+)
+def test_a_full_disk_is_retried(full: Verdict) -> None:
+    """Somebody makes room, and what waits goes on: nothing has to be told to try again."""
+    assert full.error_class is ErrorClass.RETRY
+
+
+@pytest.mark.parametrize("code", [2002, 2013, 2026, 2059])
+def test_a_code_of_the_clients_that_a_server_sends_is_a_triggers_own(code: int) -> None:
+    assert mysql_errors.verdict(code, "HY000").error_class is ErrorClass.ISOLATE
+    assert mysql_errors.verdict(code).error_class is not ErrorClass.ISOLATE
 
 
 @pytest.mark.parametrize("error_class", ErrorClass)

@@ -35,7 +35,10 @@ LOCKED_ACCOUNT = target("the server has locked this account")
 EXPIRED = target("the account's password has expired")
 RIGHT = query("the user has no right to do this")
 CRASHED = target("a table is damaged and needs a repair")
-FULL = target("the disk or a table is full")
+DISK_FULL = retry("the server's disk is full: make room on it")
+"""What waits goes on by itself once there is room: the manual's "How MySQL Handles a Full Disk"."""
+FULL = retry("a table is full: its disk, its tablespace or its largest size")
+"""The manual of 1114: raised for InnoDB where its disk or tablespace is full, which may pass as disks do."""
 REPEATED = data("a row with this unique key is already there", Matter.UNIQUE_KEY)
 NO_PARENT = data("a foreign key points at a row that is not there")
 HAS_CHILDREN = data("other rows point at this row by a foreign key")
@@ -72,6 +75,8 @@ VERDICTS: Mapping[int, Verdict] = {
     1041: retry("the server is out of memory"),
     1135: retry("the server cannot make another thread"),
     1637: retry("the server has too many transactions"),
+    1021: DISK_FULL,
+    1114: FULL,
     1290: READ_ONLY,
     1792: READ_ONLY,
     1836: READ_ONLY,
@@ -238,8 +243,6 @@ VERDICTS: Mapping[int, Verdict] = {
         'the server does not know the connector\'s time zone: load its time zone tables, or use timezone = "UTC"'
     ),
     1665: target("binlog_format is STATEMENT, which excludes READ COMMITTED: set it to ROW or MIXED"),
-    1021: FULL,
-    1114: FULL,
     1016: target("the server cannot open a table's file"),
     1034: CRASHED,
     1035: CRASHED,

@@ -17,6 +17,8 @@ DATA_CLASSES = frozenset({"22", "23", "44"})
 _OWN = "00 01 02 08 0A 0K 0Z 10 20 21 22 23 24 25 28 2B 2D 2F 35 3D 40 42 44 70 HY IM OB XA"
 CLASSES = frozenset(_OWN.split())
 """The servers' own classes; whatever is in none of them, such as 45, is a user's own."""
+CLIENTS_OWN = range(2000, 3000)
+"""Codes that no server sends, says the reference of the client's; so one with an SQLSTATE is a SIGNAL."""
 _OF_LOGINS = {1044: "42000", 1045: "28000", 1046: "3D000", 1049: "42000", 1698: "28000"}
 """The SQLSTATE of codes that would hold the whole connector: with another one they are a SIGNAL."""
 _SIDE = re.compile(r"\((\w+),(\w+)\)")
@@ -31,6 +33,8 @@ def verdict(code: int, sqlstate: str = "", message: str = "") -> Verdict:
     """
     row = VERDICTS.get(code)
     if sqlstate and sqlstate[:2] not in CLASSES:
+        return REFUSED
+    if sqlstate and code in CLIENTS_OWN:
         return REFUSED
     if sqlstate[:2] in DATA_CLASSES and (row is None or _blames_the_server(row)):
         return REFUSED

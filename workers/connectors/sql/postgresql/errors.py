@@ -56,6 +56,7 @@ VERDICTS: Mapping[str, Verdict] = {
     "57P05": retry("the server has closed the link for idleness"),
     "25P03": retry("the server has closed the transaction for idleness"),
     "25006": retry("the server takes no writes now: a failover is under way, or the URL names a replica"),
+    "53100": retry("the server's disk is full: make room on it"),
     "53200": retry("the server is out of memory"),
     "53300": retry("the server, the database or the user has too many connections"),
     "72000": retry("the snapshot is too old"),
@@ -125,7 +126,6 @@ VERDICTS: Mapping[str, Verdict] = {
     # The target's fault.
     "28": target("the server refuses this user or password"),
     "3D000": target("the database does not exist"),
-    "53100": target("the disk is full"),
     "57P04": target("the database was dropped"),
     "58": target("the server failed at its operating system"),
     "F0": target("the server's configuration is wrong"),

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.verdicts import UNLISTED, Verdict, ambiguous, data, query, split, target, undone
+from workers.connectors.sql.verdicts import UNLISTED, Verdict, ambiguous, data, query, retry, split, target, undone
 from workers.errors import Matter
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ VERDICTS: Mapping[str, Verdict] = {
     "SQLITE_READONLY": target("the file or its folder cannot be written"),
     "SQLITE_PERM": target("the file cannot be read or written"),
     "SQLITE_CANTOPEN": target("the file does not exist or cannot be opened"),
-    "SQLITE_FULL": target("the disk is full, or an AUTOINCREMENT column has no numbers left"),
+    "SQLITE_FULL": retry("the disk is full: make room on it; or an AUTOINCREMENT column has no numbers left"),
     "SQLITE_CORRUPT": target("the file is damaged"),
     "SQLITE_NOTADB": target("the file is no SQLite database"),
 }

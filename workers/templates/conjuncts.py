@@ -1,0 +1,53 @@
+"""Where IN (…) is a condition that every row must meet which its statement touches: without one item, no row does.
+
+Anywhere else it is a value: in VALUES or SET, behind NOT, beside an OR, in a CASE, in a SELECT that counts what is
+left. The statement then runs whatever the list holds. What cannot be told here counts as a value.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from workers.templates.progress import Progress
+
+OPEN: Final = "open"
+"""In WHERE, and all that stands in this condition so far is a name."""
+_ODD: Final = "odd"
+_BETWEEN: Final = "between"
+"""The next AND belongs to a BETWEEN."""
+_OVER: Final = ""
+
+_TOUCHES_ROWS = frozenset({"update", "delete", "alter"})
+_ENDS = frozenset(
+    ("group", "having", "window", "order", "limit", "offset", "fetch", "returning", "output", "on", "for", "option")
+)
+_NEGATES = frozenset({"not", "is", "like", "ilike", "rlike", "regexp", "similar", "glob", "match", "collate", "escape"})
+_SPOILS = frozenset({"or", "xor", "case", "union", "except", "intersect", "minus"})
+"""Words beside which no condition of WHERE is one for every row."""
+_BARE = frozenset({".", "(", ")", ",", "'", "name"})
+"""Signs that may stand in a condition before its IN: a, t.a, `a`, (a, b), lower(a)."""
+
+
+def after_word(word: str, read: Progress) -> str:
+    """`Progress.where` after a word outside of all brackets."""
+    where = read.where
+    if word == "where" and not where:
+        return OPEN if read.verb in _TOUCHES_ROWS or (read.selects and not read.calls) else _OVER
+    if not where or word in _ENDS:
+        return _OVER
+    if word == "and":
+        return _ODD if where == _BETWEEN else OPEN
+    if word == "between":
+        return _BETWEEN
+    return _ODD if word in _NEGATES else where
+
+
+def after_sign(sign: str, read: Progress) -> str:
+    """`Progress.where` after a sign outside of all brackets."""
+    return _ODD if read.where == OPEN and sign not in _BARE else read.where
+
+
+def spoils(word: str, read: Progress) -> bool:
+    """Whether no IN of this statement is a condition for every row, beside this word."""
+    return read.depth == 0 and word in _SPOILS and (bool(read.where) or read.selects)
