@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.bench.report import loads, page, picture
+from tests.bench.report import contest, loads, page, picture
+from tests.bench.report.contest import Table
 from tests.bench.report.figures import Figures
 from tests.bench.report.goals import GOALS, Goal, told
 from tests.bench.report.processes import cpu_seconds, family, resident_bytes
@@ -131,3 +133,27 @@ def test_processes_are_told_by_proc() -> None:
     assert family(os.getpid())[0] == os.getpid()
     assert cpu_seconds(os.getpid()) > 0
     assert resident_bytes(os.getpid()) > 1_000_000
+
+
+class Counted(Table):
+    """A table whose counts are told beforehand; the last one stays."""
+
+    def __init__(self, *counts: int) -> None:
+        self._counts = list(counts)
+
+    def count(self) -> int:
+        return self._counts.pop(0) if len(self._counts) > 1 else self._counts[0]
+
+
+def test_a_run_ends_with_its_last_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contest, "GONE_QUIET_SECONDS", 1e9)
+    started = time.perf_counter()
+    took = Counted(1, 2, 3).settled(3, started)
+    assert 0 < took <= time.perf_counter() - started
+
+
+def test_a_table_that_never_gets_there_counts_until_it_last_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contest, "GONE_QUIET_SECONDS", 0.05)
+    started = time.perf_counter()
+    took = Counted(1, 2).settled(3, started)
+    assert 0 < took <= time.perf_counter() - started - contest.GONE_QUIET_SECONDS
