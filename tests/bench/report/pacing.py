@@ -97,7 +97,7 @@ def _paced(
 ) -> tuple[Watcher, dict[str, float], dict[int, float]]:
     """Warms it up, and pushes at the pace: who has looked, and when each key, and each probe, was pushed."""
     push(loads.warm_up().events)
-    until(lambda: service.idle() and where.target.members(), "what warms it up")
+    until(lambda: service.rests() and where.target.members(), "what warms it up")
     where.target.run("DELETE FROM member")
     watcher = Watcher(where.target)
     watcher.start()
