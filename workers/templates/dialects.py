@@ -58,6 +58,7 @@ MYSQL = Dialect(
         (r"/\*\+(?!(?:(?!\*/).)*\*/)", "a hint is closed before the next tag: what is in it must be known"),
         (r"/\*\+(?=(?:(?!\*/).)*(?i:set_var))", f"SET_VAR cannot stand in a query: {_SESSION}"),
         (r"/\*\+(?=(?:(?!\*/).)*['\"`])", "a quote in a hint: versions differ in whether `*/` between quotes ends it"),
+        (":=", f"`:=` cannot stand in a query: {_SESSION}; what a statement computes it can write itself"),
         _SLASHES,
         _TAGGED_QUOTE,
         _GLUED_QUOTE,

@@ -48,8 +48,11 @@ def test_a_lost_link_and_a_time_that_is_up_are_ambiguous() -> None:
     assert verdict(233).error_class is ErrorClass.ISOLATE
 
 
-def test_who_is_refused_holds_the_connector_whenever_it_is_said() -> None:
-    for phase in (Phase.CONNECT, Phase.LOCK, Phase.EXECUTE):
+def test_who_is_refused_holds_the_connector_unless_a_query_says_so() -> None:
+    """A trigger raises any number that it likes, for its own rows only."""
+    error = judge(verdict(18456), Phase.EXECUTE, "mssql 18456")
+    assert (error.error_class, error.level) == (ErrorClass.HOLD, HoldLevel.INTEGRATION)
+    for phase in (Phase.CONNECT, Phase.LOCK):
         error = judge(verdict(18456), phase, "mssql 18456")
         assert (error.error_class, error.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
 
