@@ -105,7 +105,7 @@ def test_a_url_that_is_known_in_part_must_name_a_database_in_the_end(tmp_path: P
         ("mysql://", "no host; expected mysql://user@host:port/database"),
         ("mysql://u@h", "no database; expected mysql://user@host:port/database"),
         ("postgresql://u@h/", "no database; expected postgresql://user@host:port/database"),
-        ("mysql://u@h/d?charset=utf8", "parameter 'charset' is not known; expected one of ssl_ca, "),
+        ("mysql://u@h/d?charset=utf8", "parameter 'charset' is not known; expected one of ssl-mode, ssl_ca, "),
         ("postgresql://u@h/d?sslmod=require", "parameter 'sslmod' is not known; did you mean 'sslmode'?"),
         ("postgresql://u@h/d?port=abc", "parameter 'port' is 'abc'; expected a number from 1 to 65535"),
         ("postgresql://u@h/d?host=", "parameter 'host' is empty"),
