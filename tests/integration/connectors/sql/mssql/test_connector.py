@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.certificates import Authority
 from tests.servers.tds import ENCRYPT_NOT_SUPPORTED, ENCRYPT_OFF, Refuse, Result, TdsServer
+from tests.servers.tds_postgresql import OPTIONS
 from workers.connectors import connect
 from workers.connectors.contract import Target
 from workers.connectors.sql import extras
@@ -187,6 +188,15 @@ def serve_tls(mssql: Shared, authority: Authority, *names: str, days: int = 30) 
 
 
 # --- The session -----------------------------------------------------------------------------------------------------
+
+
+def test_the_session_is_what_the_rules_ask_for(mssql: Shared, session: PooledSession) -> None:
+    on = {
+        "ANSI_WARNINGS", "ANSI_PADDING", "ANSI_NULLS", "ARITHABORT", "QUOTED_IDENTIFIER", "ANSI_NULL_DFLT_ON",
+        "CONCAT_NULL_YIELDS_NULL", "XACT_ABORT",
+    }  # fmt: skip
+    assert {name for name, bit in OPTIONS.items() if played(mssql).options & bit} == on
+    assert session._link.clean
 
 
 def test_a_setting_that_was_not_kept_holds_the_connector(mssql: Shared) -> None:
