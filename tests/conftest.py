@@ -10,6 +10,7 @@ import oracledb
 import pytest
 
 from tests.proof import load_profile
+from tests.servers.clickhouse import PASSWORD, ClickhouseServer
 from tests.servers.mariadb import MariadbServer
 from tests.servers.oracle_played import Shared as OraclePlayed
 from tests.servers.oracle_played import serve as serve_oracle
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 load_profile()
 
-Server = TypeVar("Server", RedisServer, PostgresqlServer, MariadbServer)
+Server = TypeVar("Server", RedisServer, PostgresqlServer, MariadbServer, ClickhouseServer)
 SHARED = pytest.StashKey[SharedServers]()
 
 
@@ -207,6 +208,34 @@ def mariadb_target(mariadb_url: str, mariadb_server: MariadbServer) -> Target:
     return Target(
         key="crm", dialect="mysql", url=mariadb_url, password=mariadb_server.password, session_name="segsync:crm"
     )
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(shared_servers: SharedServers, run_folder: Path) -> ClickhouseServer:
+    """One ClickHouse for the whole run; a test that kills or pauses one takes `own_clickhouse`."""
+    return shared_servers.get(run_folder, "clickhouse", ClickhouseServer, ClickhouseServer.attach)
+
+
+@pytest.fixture
+def own_clickhouse() -> Iterator[ClickhouseServer]:
+    """A ClickHouse that this test may kill or pause (2 s)."""
+    yield from running(ClickhouseServer())
+
+
+@pytest.fixture
+def clickhouse_url(clickhouse_server: ClickhouseServer, namespace: str) -> Iterator[str]:
+    """clickhouse://segsync@127.0.0.1:PORT/NAMESPACE: an empty database of this test's own."""
+    clickhouse_server.create_database(namespace)
+    try:
+        yield clickhouse_server.url(namespace)
+    finally:
+        clickhouse_server.drop_database(namespace)
+
+
+@pytest.fixture
+def clickhouse_target(clickhouse_url: str) -> Target:
+    """`clickhouse_url` as a connector's target."""
+    return Target(key="crm", dialect="clickhouse", url=clickhouse_url, password=PASSWORD, session_name="segsync:crm")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pymysql
 import pytds
 from sqlalchemy.engine import make_url
 
+from tests.servers.clickhouse import ClickhouseCursor
 from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ def _mysql(target: Target) -> Any:
     )
 
 
+def _clickhouse(target: Target) -> ClickhouseCursor:
+    return ClickhouseCursor(target.url)
+
+
 def _mssql(target: Target) -> Any:
     url = make_url(target.url)
     return pytds.connect(
@@ -103,5 +108,10 @@ def _oracle(target: Target) -> Any:
 
 
 _CONNECT: dict[str, Any] = {
-    "sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql, "mssql": _mssql, "oracle": _oracle,
-}  # fmt: skip
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "mssql": _mssql,
+    "oracle": _oracle,
+    "clickhouse": _clickhouse,
+}

@@ -189,6 +189,8 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "max_backlog": integration.max_backlog or "",
         "when_full": integration.when_full,
         "max_quarantine": integration.max_quarantine,
+        # For `status` alone, likewise.
+        "max_lag": integration.max_lag or "",
     }
 
 
