@@ -115,11 +115,13 @@ class Connection:
         self.over()
 
     def rollback(self) -> None:
+        self.shared.executed.append("ROLLBACK")
         self.check("ROLLBACK")
         self.link.rollback()
         self.over()
 
     def close(self) -> None:
+        self.shared.executed.append("CLOSE")
         self.end()
 
     def over(self) -> None:

@@ -76,6 +76,14 @@ def test_a_password_of_any_characters_arrives(mssql: Shared) -> None:
     connect(mssql.target()).probe()
 
 
+@pytest.mark.parametrize("password", ["\U0001f511", "x" * 129])
+def test_a_password_that_no_login_can_carry_is_said(mssql: Shared, password: str) -> None:
+    error = refused(connect(replace(mssql.target(), password=password)).probe)
+    assert (error.error_class, error.level, error.code) == (ErrorClass.HOLD, HoldLevel.CONNECTOR, "mssql login")
+    assert "the password cannot be sent" in error.reason
+    assert mssql.server.logins == []
+
+
 def test_a_wrong_password_holds_the_connector_and_shows_nowhere(mssql: Shared) -> None:
     target = replace(mssql.target(), password="hunter2")
     error = refused(connect(target).probe)
@@ -275,6 +283,11 @@ def test_a_statement_beyond_the_servers_packets_is_split(
 # --- The link --------------------------------------------------------------------------------------------------------
 
 
+def test_nothing_is_left_to_be_checked_at_commit(session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    assert session.check_deferred()
+
+
 def test_a_link_lost_in_a_statement_is_ambiguous(
     mssql: Shared, session: PooledSession, connector: SqlConnector
 ) -> None:
@@ -344,6 +357,12 @@ def test_a_lock_held_by_a_session_that_may_not_be_ended_is_retried(mssql: Shared
     holder.commit()
     holder.close()
     waiter.discard()
+
+
+@pytest.mark.parametrize(("got", "error_class"), [(-3, ErrorClass.RETRY), (-999, ErrorClass.HOLD)])
+def test_a_lock_that_is_not_given(mssql: Shared, session: PooledSession, got: int, error_class: ErrorClass) -> None:
+    mssql.server.on("sp_getapplock", [Result(1, [(got,)], ("",))])
+    assert refused(lambda: session.begin("lane", PATIENCE)).error_class is error_class
 
 
 def test_a_lanes_position_is_made_locked_and_moved(mssql: Shared, connector: SqlConnector) -> None:

@@ -180,6 +180,26 @@ def test_an_error_in_a_statement(oracle: Shared, session: PooledSession, number:
     assert "ann@" not in f"{error!r}"
 
 
+def test_what_is_open_is_rolled_back_before_the_session_ends(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    session.execute(INSERT)
+    session.discard()
+    assert oracle.executed[-2:] == ["ROLLBACK", "CLOSE"]
+
+
+def test_what_commit_would_check_is_checked_in_a_trial(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    assert session.check_deferred()
+    assert "SET CONSTRAINTS ALL IMMEDIATE" in oracle.executed
+
+
+def test_a_deferred_constraint_that_refuses_at_commit_is_the_datas(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    oracle.failing["COMMIT"] = [refusal(2091, "transaction rolled back\nORA-02291: integrity constraint violated")]
+    error = refused(session.commit)
+    assert (error.error_class, "checked at COMMIT" in error.reason) == (ErrorClass.ISOLATE, True)
+
+
 def test_a_link_lost_in_commit_is_ambiguous(oracle: Shared, session: PooledSession) -> None:
     session.begin("lane", PATIENCE)
     session.execute(INSERT)
