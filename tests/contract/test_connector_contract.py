@@ -322,10 +322,11 @@ def test_a_select_is_drained_and_counts_no_less_than_zero(rig: Rig) -> None:
 def test_a_statement_of_a_megabyte_passes(rig: Rig) -> None:
     session = rig.open()
     session.begin("lane", PATIENCE)
-    # No database reads so many SELECTs in one statement: there most of it is a comment.
     names = [f"{number:060d}" for number in range(500 if rig.unites else 16_000)]
     statement = rig.insert(*names)
-    assert session.execute(f"{statement} /* {'-' * (1_000_000 - len(statement))} */") > 0
+    if rig.unites:  # no database reads so many SELECTs in one statement: there most of it is a comment
+        statement += f" /* {'-' * (1_000_000 - len(statement))} */"
+    assert session.execute(statement) > 0
     session.commit()
 
 
