@@ -21,6 +21,7 @@ from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_unti
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.bell import ring
 from workers.ledger import identity
+from workers.ledger.database import Ledger
 from workers.settings import from_published, revision
 from workers.settings.differences import Difference, compared
 from workers.settings.spelling import counted
@@ -147,7 +148,7 @@ def carry_out(
     """
     flag_entering(redis, keys, plan.before, plan.settings)
     if accept or _has_another_ledger(plan):
-        identity.accept(redis, keys)
+        identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
     if plan.drain:
         revision.publish(redis, keys, _with_draining(plan, environ))
         # Once more: what was first seen in between was still judged by the old scopes.

@@ -86,7 +86,7 @@ class Keys:
 
     @property
     def seen(self) -> str:
-        """Hash: when the pulse and beat last looked, in Redis milliseconds."""
+        """Hash: when the pulse and beat last looked, in Redis milliseconds; and which event lay ahead of the clock."""
         return f"{self.namespace}:seen"
 
     @property

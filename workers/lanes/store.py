@@ -53,6 +53,7 @@ class Lanes:
         self.keys = Keys(namespace)
         self.revision = revision
         self.owner = owner
+        self.installation = installation
         self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
         common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "due", "open_entries"))
@@ -210,7 +211,7 @@ class Lanes:
 
     def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
         """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""
-        arguments = (part for each in entries for part in (*each.where, each.unkeyed_since, each.event, each.retry))
+        arguments = (part for each in entries for part in (*each.where, each.event, each.retry))
         return [verdict.decode() for verdict in self._call("entries", "retry", by, *arguments)]
 
     def drop(self, by: str, entries: Sequence[Requeue]) -> None:

@@ -38,6 +38,16 @@ def oldest(redis: Redis, key: str) -> bytes | None:
     return first[0][0] if first else None
 
 
+def _since(redis: Redis, keys: Keys, first: bytes, now: int) -> int:
+    """Since when an entry has waited: its id says so, unless it lies ahead of the clock; then whoever saw it first."""
+    at = int(first.partition(b"-")[0])
+    if at <= now:
+        return at
+    noted: Any = redis.hget(keys.seen, "ahead")
+    id_, _, seen = (noted or b"").partition(b" ")
+    return int(seen) if id_ == first else at
+
+
 def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | None, now: int) -> StreamStatus:
     """The stream `key` at `now` (Redis milliseconds). redis.RedisError.
 
@@ -45,7 +55,7 @@ def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | 
     before  its first entry a moment ago
     """
     first = oldest(redis, key)
-    age = age_s(now, int(first.partition(b"-")[0])) if first else None
+    age = None if first is None else age_s(now, _since(redis, keys, first, now))
     fields: Any = redis.hmget(keys.lease(lease), "until", "why")
     until, why = (each.decode() if each else "" for each in fields)
     patience = TAKEN_SECONDS if float(until or 0) > now else STUCK_SECONDS

@@ -96,7 +96,7 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
         profile,
         scope=_scope(runtime, integration, key, segment),
         state=read_integration(redis, keys, key, now, None),
-        intake=in_intake(redis, keys, sought),
+        intake=in_intake(redis, keys, runtime.applied.installation, sought),
         lane=lane,
         waiting=waiting,
     )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Reading
     from workers.outcomes import Quarantined
 
-READ_AT_MOST = 4_000
+READ_AT_MOST = 10_000
 """Entries that are read at once; their bytes are bounded besides."""
 DEATHS_AT_MOST = 3
 """Processes that may end over one event before it goes to the quarantine unread."""
@@ -99,7 +99,7 @@ class Router:
         # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
         self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
         load = self._load(Position.from_text(reading.position), reading.position)
-        entries = [entry_of(*each) for each in reading.entries]
+        entries = [entry_of(*each, self._lanes.installation) for each in reading.entries]
         # Who died may have died over any of them: each goes by itself, and the next to die has its killer at the head.
         for some in [[each] for each in entries] if deaths else [entries]:
             load, deaths = self._move_together(load, some, unread_for=deaths if deaths >= DEATHS_AT_MOST else 0), 0
@@ -152,8 +152,6 @@ class Router:
         elif isinstance(event, UnreadableEvent):
             record = refused(entry.parts[part], sequence, event.code, event.reason)
             set_aside(load, entry, self._kept(record))
-        elif entry.retry is None:
-            return self._put(load, entry, part, index, event)
         elif (header := entry.header) is not None and header.integration is not None:
             self._put_again(load, event, header, header.integration)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake
 from workers.integrations import (
     DEFAULT_MAX_QUARANTINE,
@@ -70,7 +71,7 @@ def _read(
     name, description = table.optional_text("name"), _description(table)
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
-    limits = _limits(table)
+    limits = _limits(table, connector)
     ordering = _ordering(table)
     table.close(_RESERVED)
     if connector is None:
@@ -171,8 +172,12 @@ class _Limits(NamedTuple):
     max_lag: float | None
 
 
-def _limits(table: TomlTable) -> _Limits:
+def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
     once = table.flag("exactly_once", default=False)
+    vendor = VENDORS.get(connector.dialect) if connector else None
+    if once and vendor and not vendor.has_transactions:
+        what = f"is true, and {vendor.name} has no transactions; expected false, and queries that may be repeated"
+        table.wrong("exactly_once", what)
     backlog = table.whole("max_backlog", 0, 1, MOST_BACKLOG)
     return _Limits(
         once,

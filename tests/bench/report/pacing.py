@@ -74,7 +74,9 @@ def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
             where.target.run("DELETE FROM member")
             watcher = Watcher(where.target)
             watcher.start()
+            before, began = ours.spent(servers), time.perf_counter()
             pushed, probed, model = _push(ours, sizes.pace_s)
+            figures.busy("f", before, ours.spent(servers), time.perf_counter() - began)
             until(ours.idle, "what is left")
             until(lambda: len(watcher.probes) == len(probed), "the last probe")
             watcher.stopped = True

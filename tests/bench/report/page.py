@@ -16,11 +16,7 @@ if TYPE_CHECKING:
     from tests.bench.report.figures import Figures
 
 BEGIN, END = "<!-- measured: this part is written by `make bench` -->", "<!-- end of what is measured -->"
-WORKLOADS = {
-    "a": "(a) one hot segment, adds of one profile",
-    "b": "(b) 1,000 segments, adds and removes of one profile, mixed",
-    "c": "(c) one segment, adds of 1,000 profiles",
-}
+WORKLOADS = {"a": "(a)", "b": "(b)", "c": "(c)"}
 PARTS = ("route", "deliver", "upkeep", "beat", "redis", "postgresql")
 
 
@@ -95,7 +91,9 @@ def _number(figures: Figures, name: str, form: str) -> str:
 
 
 def _plain(value: float, form: str) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:{form}}"
+    if value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1g}" if value < 0.1 else f"{value:{form}}"
 
 
 def _right(figures: Figures, name: str) -> str:

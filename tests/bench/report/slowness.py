@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.bench.report import loads
@@ -54,19 +55,27 @@ class Beside(Ours):
 
 def beside(servers: Servers, sizes: Sizes, rounds: int, figures: Figures) -> None:
     """(g): what the fast one loses while the slow one is busy."""
-    load = loads.hot(sizes.events)
+    load = loads.hot(sizes.fast)
     for _ in range(rounds):
         for name, slow in (("alone", 0), ("beside", sizes.slow)):
             with place(servers) as where:
                 ours = Beside(_two(where.target))
                 backlog = loads.segments(slow, OF_A_SLOW_ONE, FIRST_SLOW)
                 try:
-                    figures.note(f"g.{name}.rate", load.operations / serve(_Laden(ours, backlog), where, load))
+                    looks: list[dict[str, float]] = []
+                    look = partial(_look, ours, servers, looks)
+                    seconds = serve(_Laden(ours, backlog), where, load, look)
+                    figures.note(f"g.{name}.rate", load.operations / seconds)
+                    figures.busy(f"g.{name}", looks[0], looks[1], seconds)
                     figures.note(f"g.{name}.slow_left", ours.owed("slow"))
                 finally:
                     ours.stop()
                 figures.check("g", load.wrong(where.target))
     figures.relate("g.kept", "g.beside.rate", "g.alone.rate")
+
+
+def _look(ours: Ours, servers: Servers, looks: list[dict[str, float]]) -> None:
+    looks.append(ours.spent(servers))
 
 
 class _Laden:

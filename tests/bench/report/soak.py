@@ -23,6 +23,7 @@ TICK_S = 0.1
 EVERY_S = 5.0
 """Between two looks at the memory, which take a moment themselves."""
 FIRST_MINUTE_S = 60.0
+Looks = list[tuple[float, dict[str, int]]]
 
 
 def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
@@ -32,7 +33,7 @@ def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
     with place(servers) as where:
         try:
             ours.start(where)
-            looks = _push(ours, model, int(top / 2 * TICK_S), sizes.soak_s)
+            looks, rate = _push(ours, model, int(top / 2 * TICK_S), sizes.soak_s)
             figures.note(
                 "h.behind", ours.installation.backlog() + ours.installation.redis.xlen(ours.installation.keys.events)
             )
@@ -40,7 +41,7 @@ def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
             figures.check("h", len(model.members ^ where.target.members()))
         finally:
             ours.stop()
-    figures.note("h.rate", top / 2)
+    figures.note("h.rate", rate)
     first = min(FIRST_MINUTE_S, sizes.soak_s / 2)
     for name in looks[0][1]:
         early = max(memory[name] for at, memory in looks if at <= first) / 1e6
@@ -53,9 +54,10 @@ def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
     figures.note("h.grown", worst)
 
 
-def _push(ours: Ours, model: Model, at_once: int, seconds: int) -> list[tuple[float, dict[str, int]]]:
+def _push(ours: Ours, model: Model, at_once: int, seconds: int) -> tuple[Looks, float]:
+    """Pushes at the pace; the memory meanwhile, and how many events a second it came to."""
     producer = ours.installation.producer
-    looks: list[tuple[float, dict[str, int]]] = []
+    looks: Looks = []
     started = time.perf_counter()
     number, looked = 0, 0.0
     for tick in range(int(seconds / TICK_S)):
@@ -68,8 +70,9 @@ def _push(ours: Ours, model: Model, at_once: int, seconds: int) -> list[tuple[fl
         if (at := time.perf_counter() - started) - looked >= EVERY_S or not looks:
             looked = at
             looks.append((at, memory(ours)))
-    looks.append((time.perf_counter() - started, memory(ours)))
-    return looks
+    took = time.perf_counter() - started
+    looks.append((took, memory(ours)))
+    return looks, number / took
 
 
 def _event(number: int) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+import shutil
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -195,6 +196,20 @@ def test_events_that_nobody_routes(idle: Runtime, place: Place) -> None:
     assert only(look(idle).needs) == "events have waited for 10 min to be routed; a worker must serve the queue `route`"
 
 
+def test_events_whose_ids_lie_ahead_of_the_clock_and_that_nobody_routes(idle: Runtime, place: Place) -> None:
+    """Their ids tell no age; whoever looked for work first has seen them."""
+    ahead = f"{earlier(place, -LONG_MS)}-0"
+    place.redis.xadd(place.keys.events, {"event": json.dumps({"type": "clear", "segment": {"id": 7}})}, id=ahead)
+    idle.lanes.tick("t", "beat")
+    noted = cast("bytes", place.redis.hget(place.keys.seen, "ahead")).decode()
+    assert noted.startswith(f"{ahead} ")
+    idle.lanes.tick("t", "beat")
+    assert place.redis.hget(place.keys.seen, "ahead") == noted.encode(), "first seen, not last"
+    assert look(idle).intake.oldest_age_s is not None
+    place.redis.hset(place.keys.seen, "ahead", f"{ahead} {earlier(place)}")
+    assert only(look(idle).needs) == "events have waited for 10 min to be routed; a worker must serve the queue `route`"
+
+
 def test_outcomes_that_nobody_writes_down(fine: Runtime, place: Place) -> None:
     place.redis.delete(place.keys.outcomes)
     place.redis.xadd(place.keys.outcomes, {"r": b"x"}, id=f"{earlier(place)}-0")
@@ -331,3 +346,41 @@ def test_who_wrote_to_the_ledger_before_another_was_accepted_is_refused(fine: Ru
     other.drain_outcomes(5)
     with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):
         fine.drain_outcomes(5)
+
+
+def test_only_the_accepted_ledger_is_taken_whoever_writes_first(fine: Runtime, place: Place) -> None:
+    (place.folder / "other").mkdir()
+    file = place.folder / "other" / "segsync.toml"
+    file.write_text(place.file.read_text())
+    applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, load(file)), accept=True)
+    with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):
+        fine.drain_outcomes(5)
+    type(fine)(load(file).local).drain_outcomes(5)
+
+
+def test_of_two_copies_of_a_ledger_the_one_that_lacks_something_is_refused(fine: Runtime, place: Place) -> None:
+    """They have the same id: two hosts with a copy each would split the quarantine."""
+    (place.folder / "copy").mkdir()
+    file = place.folder / "copy" / "segsync.toml"
+    file.write_text(place.file.read_text())
+    shutil.copy(place.folder / "ledger.db", file.with_name("ledger.db"))
+    copy = type(fine)(load(file).local)
+    deliver_one(fine, place)
+    with pytest.raises(LedgerError, match="lacks what was written since: it is an older copy"):
+        copy.drain_outcomes(5)
+    assert "older copy" in look(running(type(fine)(load(file).local))).unread[0]
+    deliver_one(fine, place)
+    applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, load(file)), accept=True)
+    deliver_one(type(fine)(load(file).local), place)
+    with pytest.raises(LedgerError, match="it is an older copy"):
+        fine.drain_outcomes(5)
+
+
+def deliver_one(runtime: Runtime, place: Place) -> None:
+    """As a process that has just begun."""
+    runtime._count_at = 0.0
+    event = {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": 1}]}
+    place.redis.xadd(place.keys.events, {"event": json.dumps(event)})
+    runtime.route("t", 5)
+    place.redis.xadd(place.keys.outcomes, {"r": b"x"})
+    assert runtime.drain_outcomes(5)

@@ -32,7 +32,7 @@ def measured() -> Figures:
 
 def written(tmp_path: Path, figures: Figures) -> str:
     for name in ("benchmarks.md", "scaling.md"):
-        (tmp_path / name).write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+        (tmp_path / name).write_text(f"before\n{page.BEGIN}\nOUTDATED\n{page.END}\nafter\n")
     page.write_all(tmp_path, figures)
     return (tmp_path / "benchmarks.md").read_text()
 
@@ -46,7 +46,7 @@ def test_a_run_writes_between_the_marks_and_nowhere_else(tmp_path: Path) -> None
     text = written(tmp_path, measured())
     assert text.startswith(f"before\n{page.BEGIN}\n")
     assert text.endswith(f"{page.END}\nafter\n")
-    assert "old" not in text
+    assert "OUTDATED" not in text
     assert "| **segsync** | 80 | 0.50 (0.20 … 0.90) |  | yes |" in text
     assert "**Small.**" in text
 

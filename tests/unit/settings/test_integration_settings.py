@@ -50,6 +50,13 @@ def test_an_integration_has_the_documented_defaults(tmp_path: Path) -> None:
     assert vip.scope == Scope("main")
 
 
+def test_exactly_once_needs_transactions(tmp_path: Path) -> None:
+    there = CONNECTOR.replace("sqlite:///crm.db", "clickhouse://sync@db:8123/crm")
+    found = mistakes(tmp_path, there, integration("exactly_once = true", scope=SCOPE))
+    (what,) = found
+    assert what.startswith("integrations.vip.exactly_once: is true, and ClickHouse has no transactions; expected false")
+
+
 def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
     clear = "DELETE FROM member WHERE segment_id = {segment_id}"
     vip = read(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.url import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ class Vendor:
     scheme          of its URLs, and the dialect that its queries are written in
     aliases         schemes that are written for it by mistake
     port            where its servers listen unless told otherwise; None for a file
+    secure_port     where they listen for TLS, if that is another port, which the parameter `secure` asks for
     options         parameters that may follow a URL's question mark, with the values they may have; () for any
     link            a new link, set up and asserted; raises only TargetError
     examine         a session that the target can be asked about in; raises only TargetError
@@ -145,8 +147,13 @@ class Vendor:
     traits: Traits
     preset: Preset
     aliases: tuple[str, ...] = ()
+    secure_port: int | None = None
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
+
+    def port_of(self, place: Address) -> int | None:
+        """Where the server listens, unless the URL tells."""
+        return self.secure_port if self.secure_port and place.options.get("secure") == "true" else self.port
 
     @property
     def has_transactions(self) -> bool:
