@@ -6,11 +6,14 @@ import os
 import secrets
 from typing import TYPE_CHECKING, TypeVar
 
+import oracledb
 import pytest
 
 from tests.proof import load_profile
 from tests.servers.clickhouse import PASSWORD, ClickhouseServer
 from tests.servers.mariadb import MariadbServer
+from tests.servers.oracle_played import Shared as OraclePlayed
+from tests.servers.oracle_played import serve as serve_oracle
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.redis import RedisServer
 from tests.servers.rows import real_target
@@ -132,9 +135,9 @@ def postgresql_target(postgresql_url: str) -> Target:
 
 
 @pytest.fixture(scope="session")
-def mssql_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
-    """A database of PostgreSQL for the tests of this process whose SQL Server is played."""
-    name = f"mssql_{secrets.token_hex(5)}"
+def played_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """A database of PostgreSQL for the tests of this process whose SQL Server or Oracle is played."""
+    name = f"played_{secrets.token_hex(5)}"
     postgresql_server.create_database(name)
     try:
         yield postgresql_server.url(name)
@@ -143,9 +146,9 @@ def mssql_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def mssql(mssql_database: str) -> Iterator[MssqlPlayed]:
+def mssql(played_database: str) -> Iterator[MssqlPlayed]:
     """A server that speaks SQL Server's protocol, over an empty database of PostgreSQL."""
-    yield from serve_mssql(mssql_database)
+    yield from serve_mssql(played_database)
 
 
 @pytest.fixture
@@ -154,6 +157,23 @@ def mssql_target(request: pytest.FixtureRequest) -> Target:
     if url := os.environ.get("SEGSYNC_TEST_MSSQL_URL"):
         return real_target("mssql", url, os.environ.get("SEGSYNC_TEST_MSSQL_PASSWORD"))
     played: MssqlPlayed = request.getfixturevalue("mssql")
+    return played.target()
+
+
+@pytest.fixture
+def oracle(played_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OraclePlayed]:
+    """What python-oracledb connects to is played, over an empty database of PostgreSQL."""
+    for shared in serve_oracle(played_database):
+        monkeypatch.setattr(oracledb, "connect", shared.connect)
+        yield shared
+
+
+@pytest.fixture
+def oracle_target(request: pytest.FixtureRequest) -> Target:
+    """The real Oracle that SEGSYNC_TEST_ORACLE_URL names (its tables are the tests'), or else what plays one."""
+    if url := os.environ.get("SEGSYNC_TEST_ORACLE_URL"):
+        return real_target("oracle", url, os.environ.get("SEGSYNC_TEST_ORACLE_PASSWORD"))
+    played: OraclePlayed = request.getfixturevalue("oracle")
     return played.target()
 
 

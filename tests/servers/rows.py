@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+import oracledb
 import psycopg
 import pymysql
 import pytds
@@ -98,10 +99,19 @@ def _mssql(target: Target) -> Any:
     )
 
 
+def _oracle(target: Target) -> Any:
+    url = make_url(target.url)
+    place = {"user": url.username, "password": target.password, "host": url.host, "port": url.port or 1521}
+    connection = oracledb.connect(params=oracledb.ConnectParams(**place, service_name=url.database))
+    connection.autocommit = True
+    return connection
+
+
 _CONNECT: dict[str, Any] = {
     "sqlite": _sqlite,
     "postgresql": _postgresql,
     "mysql": _mysql,
     "mssql": _mssql,
+    "oracle": _oracle,
     "clickhouse": _clickhouse,
 }

@@ -38,8 +38,9 @@ MOST_NAMED = 5
 """Integrations that one warning names."""
 _RESERVED = {
     "fields": "is reserved for connectors other than databases, not built yet; expected queries",
-    "max_lag": "is reserved, not built yet; leave it out",
 }
+SHORTEST_LAG, LONGEST_LAG = 1.0, 7 * 86_400.0
+"""Seconds: the range of max_lag."""
 _TOLERANCES: tuple[Tolerance, ...] = ("data", "none")
 _ORDERINGS: tuple[Literal["exact", "strict"], ...] = ("exact", "strict")
 _WHEN_FULL: tuple[WhenFull, ...] = ("block", "drop")
@@ -168,6 +169,7 @@ class _Limits(NamedTuple):
     max_backlog: int | None
     when_full: WhenFull
     max_quarantine: int
+    max_lag: float | None
 
 
 def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
@@ -183,6 +185,7 @@ def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
         backlog or None,
         table.choice("when_full", _WHEN_FULL),
         table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
+        table.seconds("max_lag", 0.0, SHORTEST_LAG, LONGEST_LAG) or None,
     )
 
 

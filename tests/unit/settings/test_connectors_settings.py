@@ -95,10 +95,7 @@ def test_a_url_that_is_known_in_part_must_name_a_database_in_the_end(tmp_path: P
         ("mysq://u@h/d", "'mysq' is no scheme here; did you mean 'mysql'?"),
         ("sqlite3:///x.db", "did you mean sqlite://?"),
         ("sqlserver://u@h/d", "did you mean mssql://?"),
-        (
-            "oracle+oracledb://u@h/d",
-            "oracle is not built yet; expected one of mysql, postgresql, sqlite, mssql",
-        ),
+        ("oracle+oracledb://u@h/d", "did you mean oracle://? (segsync picks the driver)"),
         ("clickhousedb://u@h/d", "did you mean clickhouse://?"),
         ("https://h/d", "'https' is no scheme here; expected one of clickhouse, mssql, mysql, oracle"),
         ("db.example.com/crm", "is no URL; expected scheme://user@host:port/database"),

@@ -153,7 +153,7 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('max_lag = "5m"', "max_lag: is reserved, not built yet; leave it out"),
+        ('max_lag = "500ms"', "max_lag: '500ms' is out of range; expected a duration from 1s to 168h"),
         ('fields = ["email"]', "fields: is reserved for connectors other than databases, not built yet"),
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
         ('when_full = "dorp"', "when_full: 'dorp' is none of 'block', 'drop'; did you mean 'drop'?"),

@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_made_is_a_message(tmp_path: Path, name: str) -> N
         init.run("sqlite", tmp_path / name, only_sql=False)
 
 
-@pytest.mark.parametrize("dialect", ["", "mariadb", "MySQL", "oracle"])
+@pytest.mark.parametrize("dialect", ["", "mariadb", "MySQL", "db2"])
 def test_another_dialect_is_refused_with_those_there_are(dialect: str) -> None:
     with pytest.raises(WrongUsage, match="expected one of mysql, postgresql, sqlite"):
         init.run(dialect, None, only_sql=False)
