@@ -19,7 +19,9 @@ from workers.settings import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, Any] = COMPOSE["services"]
+TARGETS = {name: service for name, service in COMPOSE["services"].items() if "profiles" in service}
+"""Databases to try a connector on, started only where asked for."""
+SERVICES: dict[str, Any] = {name: each for name, each in COMPOSE["services"].items() if name not in TARGETS}
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "segsync"}
 EXAMPLE = ROOT / "examples" / "compose" / "segsync.toml"
 
@@ -35,6 +37,13 @@ def test_everything_that_was_asked_for_is_there() -> None:
     assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "cli", "flower"}
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
+
+
+def test_a_database_to_try_starts_only_where_it_is_asked_for_and_is_reached_from_here_alone() -> None:
+    assert {"mssql", "oracle"} <= set(TARGETS)
+    for name, service in TARGETS.items():
+        assert service["profiles"] == [name]
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
 def test_redis_keeps_what_it_is_given() -> None:

@@ -227,6 +227,7 @@ class Deliverer:
             limit=turn.limit,
             searching=bool(turn.suspect),
             passed=ours or kind.label in turn.passed,
+            again=turn.once_more == batch.first,
             tolerant=turn.integration.tolerance == "data",
         )
 

@@ -180,6 +180,26 @@ def test_an_error_in_a_statement(oracle: Shared, session: PooledSession, number:
     assert "ann@" not in f"{error!r}"
 
 
+def test_what_is_open_is_rolled_back_before_the_session_ends(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    session.execute(INSERT)
+    session.discard()
+    assert oracle.executed[-2:] == ["ROLLBACK", "CLOSE"]
+
+
+def test_what_commit_would_check_is_checked_in_a_trial(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    assert session.check_deferred()
+    assert "SET CONSTRAINTS ALL IMMEDIATE" in oracle.executed
+
+
+def test_a_deferred_constraint_that_refuses_at_commit_is_the_datas(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    oracle.failing["COMMIT"] = [refusal(2091, "transaction rolled back\nORA-02291: integrity constraint violated")]
+    error = refused(session.commit)
+    assert (error.error_class, "checked at COMMIT" in error.reason) == (ErrorClass.ISOLATE, True)
+
+
 def test_a_link_lost_in_commit_is_ambiguous(oracle: Shared, session: PooledSession) -> None:
     session.begin("lane", PATIENCE)
     session.execute(INSERT)
@@ -215,15 +235,15 @@ def test_without_dbms_lock_a_row_of_ours_is_the_lock(oracle: Shared, connector: 
     run(connector, CREATE)
     oracle.grants.remove("lock")
     fresh = connect(oracle.target())
-    holder, waiter, other = fresh.open(), fresh.open(), fresh.open()
+    holder, successor, other = fresh.open(), fresh.open(), fresh.open()
     holder.begin("lane", PATIENCE)
     other.begin("another lane", 0)
-    oracle.grants.remove("kill")
-    assert refused(lambda: waiter.begin("lane", 0.1)).error_class is ErrorClass.RETRY
-    holder.commit()
-    last = fresh.open()
-    last.begin("lane", PATIENCE)
-    for session in (holder, waiter, other, last):
+    successor.begin("lane", 0.1)
+    assert refused(holder.commit).error_class is ErrorClass.AMBIGUOUS, "its session was ended"
+    successor.commit()
+    other.rollback()
+    other.begin("lane", 0)
+    for session in (holder, successor, other):
         session.discard()
     fresh.dispose()
 
