@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit proof chaos bench clean
+.PHONY: install demo test lint unit proof chaos bench bench-parts clean
 
 install: $(VENV)/.installed
 
@@ -36,6 +36,7 @@ unit: $(VENV)/.installed-dev
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else.
 test: lint unit
 	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/python -m tests.servers.prometheus
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 EXAMPLES ?= 1000
@@ -46,7 +47,7 @@ FIRST ?= 1
 # Then histories of the whole system in one process (tests/simulation): `--only N` tells a failing one line by line.
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
-	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration
+	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration tests/acceptance
 	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
 
 ROUNDS ?= 50
@@ -58,11 +59,20 @@ chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
-# How long things take, as ratios within one run: beside a bare driver, beside a quiet installation (tests/bench).
-# BENCH names parts: make bench BENCH="rendering drain".
+# The whole benchmark, beside what people use instead (tests/bench/report); it writes docs/benchmarks.md and docs/scaling.md.
+# About half an hour; `make bench ROUNDS=1 SIZE=small` looks in three minutes whether all of it works. The rivals are
+# installed below .bench/, the first time.
+SIZE ?= full
+bench: ROUNDS = 3
 bench: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/python -m tests.bench.report --rounds $(ROUNDS) --size $(SIZE)
+
+# Parts of segsync by themselves, as ratios: beside a bare driver, beside a quiet installation (tests/bench).
+# BENCH names some: make bench-parts BENCH="rendering drain".
+bench-parts: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.bench $(BENCH)
 
 clean:
-	rm -rf $(VENV) .servers
+	rm -rf $(VENV) .servers .bench

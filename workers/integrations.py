@@ -90,6 +90,14 @@ class Scope:
         known = segment.groups if self.kind == "groups" else segment.tags
         return known is not None and not known.isdisjoint(self.values)
 
+    @property
+    def words(self) -> str:
+        """For people: "main: groups sales"."""
+        values = ", ".join(sorted(self.values))
+        if self.kind == "ids":
+            return f"segments {values}"
+        return f"{self.database}: all segments" if self.kind == "all" else f"{self.database}: {self.kind} {values}"
+
     def overlaps(self, other: Scope) -> bool:
         """Whether one segment can be in both for sure; a group and a tag that may happen to meet do not count."""
         if self.kind == other.kind != "all":
@@ -110,6 +118,7 @@ class Integration:
     queries        what is absent does nothing; add and remove are always there
     ordering       what may pass what within a batch
     max_backlog    operations; None means no limit of its own
+    max_lag        seconds that its oldest operation may have waited; None: batches late by a minute are told
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
     digest         of what a delivery's statements depend on: queries, key, mode
     """
@@ -130,6 +139,7 @@ class Integration:
     ordering: Ordering = Ordering.STRICT
     max_backlog: int | None = None
     when_full: WhenFull = "block"
+    max_lag: float | None = None
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
     digest: str = field(init=False)
 

@@ -98,6 +98,11 @@ def test_a_user_with_the_rights_of_the_page_runs_everything(
 
 COMMANDS_OF_A_DAY = (
     ["status"],
+    ["status", "members"],
+    ["why", "members", "--segment", "7"],
+    ["doctor"],
+    ["runs"],
+    ["metrics"],
     ["stats"],
     ["errors"],
     ["pause", "members"],
@@ -107,6 +112,9 @@ COMMANDS_OF_A_DAY = (
     ["quarantine", "retry", "--all"],
     ["drain"],
     ["apply", "--yes"],
+    ["revisions"],
+    ["diff"],
+    ["rollback", "1", "--yes"],
     ["check", "--connect"],
 )
 

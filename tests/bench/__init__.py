@@ -1,1 +1,4 @@
-"""How long things take, as ratios within one run: `make bench`. No test is about time, since machines differ."""
+"""How long things take, as ratios within one run: `make bench` for the whole, `make bench-parts` for parts.
+
+No test is about time, since machines differ.
+"""

@@ -17,6 +17,12 @@ COLUMN = 60
 """Characters that fit the key's column."""
 LONG = [f"L{n}-" + "x" * COLUMN for n in range(8)]
 """Keys that do not. So few that they are never most of the profiles, which would be the query's fault (rule 23)."""
+OFTEN = "k"
+"""What most keys begin with, in upper or lower case."""
+DEADLY = "ends whoever delivers it"
+"""Stands in a profile that tests.chaos.killing knows."""
+KILLER = "killer"
+"""What the key of such a profile begins with, if it has one."""
 NUL = "N\0L"
 """Text that PostgreSQL has no literal for."""
 MALFORMED = [
@@ -65,10 +71,14 @@ class Maker:
     """Makes one round's events, in segments that no other round has; the largest has `widest` profiles.
 
     hostile  how many times as many bad events and profiles as usual
+    clears   how many in a hundred events are clears, about
     """
 
-    def __init__(self, chance: random.Random, number: int, widest: int, *, hostile: float = 1.0) -> None:
+    def __init__(
+        self, chance: random.Random, number: int, widest: int, *, hostile: float = 1.0, clears: int = 2
+    ) -> None:
         self._chance = chance
+        self._clears = clears
         self._widest = widest
         self._first = number * 100 + 1
         self._segments = chance.randint(1, 30)
@@ -88,7 +98,8 @@ class Maker:
         chance = self._chance
         if chance.random() < 0.01 * self._hostile:
             return Made(chance.choice(MALFORMED), "malformed")
-        kind = chance.choices(("add", "remove", "clear", "segment_upsert", "segment_delete"), (60, 25, 2, 4, 1))[0]
+        weights = (60, 25, self._clears, 4, 1)
+        kind = chance.choices(("add", "remove", "clear", "segment_upsert", "segment_delete"), weights)[0]
         elsewhere = chance.random() < 0.02
         number = self._first + (90 + chance.randrange(3) if elsewhere else chance.randrange(self._segments))
         segment: dict[str, Any] = {"id": number if chance.random() < 0.5 else str(number)}
@@ -101,6 +112,15 @@ class Maker:
             data = json.dumps({"type": kind, "segment": segment}).encode()
             return Made(data, kind, str(number), name, elsewhere=elsewhere)
         return self._of_profiles(kind, segment, elsewhere=elsewhere)
+
+    def killer(self, index: int) -> Made:
+        """An event whose second profile ends whoever delivers it; some have no key."""
+        key = self._chance.choice((None, f"{KILLER}{index}"))
+        profiles = [{"_id": f"p{index}", "CustomID": f"Beside{index}"}, {"_id": f"d{index}", "email": DEADLY}]
+        profiles[1] |= {"CustomID": key} if key is not None else {}
+        segment = {"id": self._first + self._chance.randrange(self._segments)}
+        data = json.dumps({"type": "add", "segment": segment, "profiles": profiles}).encode()
+        return Made(data, "add", str(segment["id"]), keys=((0, f"Beside{index}"), (1, key)))
 
     def _of_profiles(self, kind: str, segment: dict[str, Any], *, elsewhere: bool) -> Made:
         chance = self._chance
@@ -133,6 +153,11 @@ class Maker:
 Row = tuple[str, str]
 
 
+def named(ms: int, n: int, index: int = 0) -> str:
+    """What the quarantine calls an operation."""
+    return f"{ms:013d}{n:07d}{index:07d}"
+
+
 @dataclass(slots=True)
 class Model:
     """What one target's tables must hold, and what must stand in quarantine at the most.
@@ -142,6 +167,9 @@ class Model:
     operations   routed to the integration
     suspects     (segment, kind, key) of operations that may be quarantined, with how many there were of each
     repeated    (segment, key, sequence) of adds that stand more than once in their event
+    refuses     whether keys that begin with OFTEN are refused for a while; `touched`: the adds of each such row, by
+                what names the operation, with what it writes
+    refuses_clears  whether clears are refused for a while; `never_ran`: what names those that were never run
     """
 
     dialect: str
@@ -152,6 +180,10 @@ class Model:
     suspects: dict[str, str] = field(default_factory=dict)
     certain: dict[str, str] = field(default_factory=dict)
     repeated: set[tuple[str, str, int]] = field(default_factory=set)
+    refuses: bool = False
+    touched: dict[Row, dict[str, int]] = field(default_factory=dict)
+    refuses_clears: bool = False
+    never_ran: set[str] = field(default_factory=set)
 
     def apply(self, made: Made, ms: int, n: int) -> None:
         """Lets one accepted event happen; `ms` and `n` are its stream id."""
@@ -159,7 +191,7 @@ class Model:
             return
         self.operations += made.operations
         match made.kind:
-            case "clear" if self.has_clear:
+            case "clear" if self.has_clear and self._runs(ms, n):
                 self.members = {row: seq for row, seq in self.members.items() if row[0] != made.segment}
                 self.certain = {seq: segment for seq, segment in self.certain.items() if segment != made.segment}
             case "segment_upsert":
@@ -169,12 +201,21 @@ class Model:
             case "add" | "remove":
                 self._profiles(made, ms, n)
 
+    def _runs(self, ms: int, n: int) -> bool:
+        sequence = named(ms, n)
+        if self.refuses_clears or sequence in self.never_ran:
+            self.suspects[sequence] = "a clear that was refused"
+        return sequence not in self.never_ran
+
     def _profiles(self, made: Made, ms: int, n: int) -> None:
         for index, key in made.keys:
+            sequence = named(ms, n, index)
+            if made.kind == "add" and self.refuses and (key or "").lower().startswith(OFTEN):
+                self.suspects[sequence] = "refused for a while"
+                self.touched.setdefault((made.segment, key or ""), {})[sequence] = (ms << 20) + n
             if cause := self.cause(made.kind, key):
-                sequence = f"{ms:013d}{n:07d}{index:07d}"
                 self.suspects[sequence] = cause
-                if key is None:
+                if key is None or key.startswith(KILLER):
                     self.certain[sequence] = made.segment
             elif made.kind == "add":
                 self._add(made.segment, key or "", (ms << 20) + n)
@@ -190,6 +231,8 @@ class Model:
         """Why a profile may end in quarantine; '' for a good one."""
         if key is None:
             return "missing key"
+        if key.startswith(KILLER):
+            return "killer"
         if key == NUL and self.dialect == "postgresql":
             return "nul"
         return "long" if key in LONG and kind == "add" else ""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pymysql
 
-from tests.chaos import clock, failover, lost_answers, revisions
+from tests.chaos import clock, failover, lost_answers, refusals, revisions
 from tests.chaos.servers import wait
 from tests.chaos.session import LEASE_MS
 from workers import failpoints
@@ -37,6 +37,7 @@ class Scene:
 
     keys      the targets that this round's events go to
     heal      called in this order once everything is pushed
+    after     called once all of it was delivered, or set aside, and before the models are asked
     reconfigure  applies the round's configuration with another batch size
     commits   applies it with a procedure in MariaDB's add query that commits, or without; False where there is none
     armed     the crash point of crash-* and halt-*
@@ -50,6 +51,7 @@ class Scene:
     reconfigure: Callable[[], None]
     commits: Callable[[bool], bool]
     heal: list[Callable[[], None]] = field(default_factory=list)
+    after: list[Callable[[], None]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     armed: Armed | None = None
     pusher: Pusher | None = None
@@ -448,7 +450,11 @@ FAULTS: dict[str, tuple[Any, float]] = {
     "block-rows": (block_rows, 1.0),
     "reconfigure": (reconfigure, 1.5),
     "revise": (revisions.revise, 1.5),
+    "change-key": (revisions.change_key, 1.0),
     "crowd": (revisions.crowd, 0.5),
+    "refuse-most": (refusals.refuse_most, 1.5),
+    "refuse-clears": (refusals.refuse_clears, 1.0),
+    "killers": (nothing, 1.0),
     "pause-integration": (pause_integration, 0.5),
     "compact": (compact, 1.0),
     "shrink-packets": (shrink_packets, 1.0),

@@ -9,11 +9,11 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos import failover, faults
+from tests.chaos import failover, faults, refusals
 from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
-from tests.chaos.session import Armed
+from tests.chaos.session import CELERY, KILLING, Armed
 from workers import failpoints
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Round:
         self.keys = self.chance.choice((["pg"], ["maria"], ["pg", "maria"]))
         # A position that Redis has lost the way to holds the lane, on purpose: not where Redis loses something.
         self.once = self.chance.random() < 0.3 and self.fault != "fail-over"
+        if self.fault == "refuse-most":
+            self.once = self.chance.random() < 0.8
         self.settings = {key: self._integration() for key in self.keys}
         self.statement_timeout = self.chance.choice((1.5, 3.0, 6.0))
         self.parallelism = self.chance.randint(1, 4)
@@ -83,6 +85,7 @@ class Round:
             failed = failed_tries(self.session)
             self._push_through()
             report.events, report.operations = len(self.accepted), sum(m.operations for m, _, _ in self.accepted)
+            self._settle()
             drain_started = time.monotonic()
             if not self.session.drain(DRAIN_SECONDS):
                 report.problems.append(f"not drained within {DRAIN_SECONDS} s")
@@ -103,7 +106,7 @@ class Round:
         chance = self.chance
         size = chance.choice((1, 2, 7, 50, 200, chance.randint(1, 200)))
         batch = f'{{ size = {size}, timeout = "{chance.randint(100, 500)}ms" }}'
-        leave_out = chance.choice(((), (), (), ("clear",)))
+        leave_out = chance.choice(((), (), (), ("clear",))) if self.fault != "refuse-clears" else ()
         return {
             "size": size,
             "batch": batch,
@@ -118,7 +121,12 @@ class Round:
         operations, widest = ((40, 120), 30) if smallest < 7 else ((60, 300, 600), 100)
         if smallest >= 50:
             operations, widest = (100, 800, 2500), 1500
-        return Maker(self.chance, self.number, widest, hostile=self._hostility()).events(self.chance.choice(operations))
+        clears = 20 if self.fault == "refuse-clears" else 2
+        maker = Maker(self.chance, self.number, widest, hostile=self._hostility(), clears=clears)
+        made = maker.events(self.chance.choice(operations))
+        for index in range(self.chance.randint(1, 2) if self.fault == "killers" else 0):
+            made.insert(self.chance.randrange(len(made)), maker.killer(index))
+        return made
 
     def _hostility(self) -> float:
         """How many times as many bad profiles as usual: batches are halved only where there are some."""
@@ -145,8 +153,10 @@ class Round:
     def _prepare(self) -> None:
         self._configure()
         kind, _, point = self.fault.partition("-")
-        if kind in {"crash", "halt"}:
+        if kind in {"crash", "halt"} or self.fault == "killers":
             self.session.dismiss()
+        self.session.celery = KILLING if self.fault == "killers" else CELERY
+        if kind in {"crash", "halt"}:
             file = self.session.installation.folder / f"reached-{self.number}"
             times = self.chance.choice((1, 1, 2) if point in RARE else (1, 1, 2, 3, 5))
             self.scene.armed = Armed(point, times, file, halts=kind == "halt")
@@ -181,7 +191,16 @@ class Round:
             self._recover()
         session.last_id = pusher.last
         self.accepted = pusher.accepted
+
+    def _settle(self) -> None:
+        """What can only be told, or done, when nothing is on its way any more."""
+        if self.fault.startswith("refuse-"):
+            self.session.drain(DRAIN_SECONDS)
+        for each in self.scene.after:
+            each()
         self._believe()
+        for key in self.keys:
+            refusals.settle(self.session, key)
 
     def _believe(self) -> None:
         """Lets what was accepted happen to the models."""

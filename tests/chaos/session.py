@@ -17,6 +17,7 @@ from redis import RedisError
 
 from tests.chaos.events import Model
 from tests.chaos.failover import Doubt
+from tests.chaos.revisions import KEYS
 from tests.chaos.servers import DIALECTS, Servers
 from tests.chaos.tables import ChaosTarget
 from tests.installation import Installation, Process
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_MS = 2_000
+CELERY: tuple[str, ...] = ("celery", "-A", "workers")
+KILLING = ("tests.chaos.killing",)
+"""Instead of it: workers that certain profiles end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,9 @@ class Session:
     variant   in which words the queries are written; they mean the same
     strangers integrations that follow nothing, beside those of the rounds
     second_connector  whether the integrations go by another connector to the same target
+    key       what the integrations' key is, as in the file
+    notes_clears  whether each clear is written down in a table, too, which may refuse that
+    celery    what workers are started with
     doubts    what may stand in more than one way after a failover
     """
 
@@ -88,6 +95,9 @@ class Session:
         self.log_offsets: dict[str, int] = {}
         self.variant = self.strangers = 0
         self.second_connector = False
+        self.key = KEYS[0]
+        self.notes_clears = False
+        self.celery = CELERY
 
     def _target(self, key: str) -> ChaosTarget:
         server = self.servers.targets[key]
@@ -129,7 +139,11 @@ class Session:
                 once = {"exactly_once": "true"} if settings[key]["once"] else {}
                 self.once = self.once or settings[key]["once"]
                 connector = f"{key}-second" if self.second_connector else key
-                text += proxied.integration(f"i-{key}", connector, leave_out=leave_out, **queries, **batch, **once)
+                if self.notes_clears:
+                    queries["clear"] = proxied.noted_clear()
+                more = queries | batch | once
+                integration = proxied.integration(f"i-{key}", connector, leave_out=leave_out, **more)
+                text += integration.replace(f"key = {KEYS[0]}", f"key = {self.key}")
         stranger = self.targets["pg"].integration("stranger", "pg").replace('database = "main"', 'database = "nowhere"')
         text += "".join(stranger.replace("stranger", f"stranger-{number}") for number in range(self.strangers))
         self.installation.configure(text)
@@ -161,7 +175,7 @@ class Session:
         halts = armed is not None and armed.halts
         # Somebody must be there to take the place of who is stopped.
         children = self.chance.randint(2 if halts else 1, 3)
-        command = [sys.executable, "-m", *(("tests.chaos.halting",) if halts else ("celery", "-A", "workers"))]
+        command = [sys.executable, "-m", *(("tests.chaos.halting",) if halts else self.celery)]
         command += ["worker", "-c", str(children), "-n", f"w{len(installation.processes)}@%h", "-l", "INFO"]
         try:
             worker = installation.start(command, "worker")

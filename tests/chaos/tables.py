@@ -8,6 +8,7 @@ from tests.chaos.events import COLUMN
 from tests.targets import TargetDatabase
 from workers.connectors.sql.positions import CREATE
 
+CLEARED = "CREATE TABLE cleared (segment_id bigint)"
 POSTGRESQL = (
     (
         f'CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar({COLUMN}) COLLATE "C" NOT NULL,'
@@ -15,6 +16,7 @@ POSTGRESQL = (
     ),
     "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255))",
     "CREATE TABLE journal (id bigserial PRIMARY KEY, segment_id bigint, client_id text, seq bigint)",
+    CLEARED,
     (
         "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
         " IF TG_OP = 'DELETE' THEN INSERT INTO journal (segment_id, client_id) VALUES (OLD.segment_id, OLD.client_id);"
@@ -35,6 +37,7 @@ MYSQL = (
         f" client_id varchar({COLUMN}) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin, seq bigint)"
     ),
     "CREATE PROCEDURE commits() COMMIT",
+    CLEARED,
     f"CREATE TRIGGER noted_i AFTER INSERT ON member FOR EACH ROW {_NEW}",
     f"CREATE TRIGGER noted_u AFTER UPDATE ON member FOR EACH ROW {_NEW}",
     (
@@ -72,6 +75,10 @@ class ChaosTarget(TargetDatabase):
             "{for $index, $lead = $batch}\n({segment_id}, '{$lead.CustomID}', {$lead._sequence}){autocomma}\n{end}\n"
             + UPSERT[self.dialect],
         }
+
+    def noted_clear(self) -> str:
+        """A `clear` that is written down, too, in a table that may refuse it."""
+        return f"INSERT INTO cleared (segment_id) VALUES ({{segment_id}});\n{self.queries()['clear']}"
 
     def single_queries(self) -> dict[str, str]:
         """`add` and `remove` for one profile at a time."""

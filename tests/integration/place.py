@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     import redis
 
     from workers.settings import Settings
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+"""Runs a command in the test's process."""
 
 SCHEMA = """
 CREATE TABLE member (segment_id TEXT, client_id TEXT, PRIMARY KEY (segment_id, client_id));

@@ -41,21 +41,37 @@ LIBRARIES = {
 }
 
 
-def install(folder: Path, packages: Sequence[str], program: str) -> Path:
+def install(folder: Path, packages: Sequence[str], program: str, asked: str = "--version") -> Path:
     """The tree under `folder` that `packages` were unpacked into; made if it is not there or cannot run.
 
     program  path within the tree that must be able to run, as in "usr/sbin/mariadbd"
+    asked    the option by which it tells its version
 
     Safe when two runs race: the second waits for the first, then finds its work. ServerError says what failed.
     """
     tree = folder / "tree"
-    if _runs(tree, program):  # whoever made it: this user may not be allowed to write here
+    if _runs(tree, program, asked):  # whoever made it: this user may not be allowed to write here
         return tree
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock"):
-        if not _runs(tree, program):
+        if not _runs(tree, program, asked):
             shutil.rmtree(tree, ignore_errors=True)
-            _make(folder, packages, program).rename(tree)
+            _make(folder, packages, program, asked).rename(tree)
+    return tree
+
+
+def fetch(folder: Path, packages: Sequence[str]) -> Path:
+    """The same for packages that have no program, such as those of Java."""
+    tree = folder / "tree"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"):
+        if not tree.exists():
+            new = folder / "tree.new"
+            shutil.rmtree(new, ignore_errors=True)
+            apt = _Apt(folder / "apt")
+            apt.update()
+            apt.unpack(packages, new)
+            new.rename(tree)
     return tree
 
 
@@ -72,15 +88,15 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _runs(tree: Path, program: str) -> bool:
+def _runs(tree: Path, program: str, asked: str) -> bool:
     if not (tree / program).exists():
         return False
-    command = [str(tree / program), "--version"]
+    command = [str(tree / program), asked]
     environment = {"LD_LIBRARY_PATH": library_path(tree)}
     return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0
 
 
-def _make(folder: Path, packages: Sequence[str], program: str) -> Path:
+def _make(folder: Path, packages: Sequence[str], program: str, asked: str) -> Path:
     missing = [tool for tool in ("apt-get", "dpkg-deb", "ldd") if shutil.which(tool) is None]
     if missing:
         raise ServerError(f"no {' and no '.join(missing)} on this machine: is it no Debian or Ubuntu?")
@@ -94,7 +110,7 @@ def _make(folder: Path, packages: Sequence[str], program: str) -> Path:
         if not wanted:
             break
         apt.unpack([apt.known(LIBRARIES.get(name, ()), name) for name in wanted], new)
-    if not _runs(new, program):
+    if not _runs(new, program, asked):
         raise ServerError(f"{program!r} was unpacked but does not run; missing: {_missing_libraries(new, program)}")
     return new
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+import oracledb
 import psycopg
 import pymysql
+import pytds
 from sqlalchemy.engine import make_url
+
+from tests.servers.clickhouse import ClickhouseCursor
+from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from workers.connectors.contract import Target
 
 
 class Database:
@@ -44,6 +48,19 @@ class Database:
             cursor.close()
 
 
+def real_target(dialect: str, url: str, password: str | None) -> Target:
+    """The target that a variable of the environment names, without earlier tests' tables; a password may be in it."""
+    parts = make_url(url)
+    password = password or (str(parts.password) if parts.password else None)
+    shown = parts.set(password=None).render_as_string(hide_password=False)
+    target = Target("crm", dialect, shown, password=password, session_name="segsync:crm")
+    with Database(target) as database:
+        for table in ("people", "member", "segment", "segment_member", "segsync_position"):
+            with suppress(Exception):
+                database.run(f"DROP TABLE {table}")
+    return target
+
+
 def _sqlite(target: Target) -> sqlite3.Connection:
     return sqlite3.connect(str(make_url(target.url).database), isolation_level=None, check_same_thread=False)
 
@@ -65,4 +82,36 @@ def _mysql(target: Target) -> Any:
     )
 
 
-_CONNECT: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql}
+def _clickhouse(target: Target) -> ClickhouseCursor:
+    return ClickhouseCursor(target.url)
+
+
+def _mssql(target: Target) -> Any:
+    url = make_url(target.url)
+    return pytds.connect(
+        url.host,
+        url.database,
+        url.username,
+        target.password or "",
+        port=url.port or 1433,
+        autocommit=True,
+        login_timeout=10,
+    )
+
+
+def _oracle(target: Target) -> Any:
+    url = make_url(target.url)
+    place = {"user": url.username, "password": target.password, "host": url.host, "port": url.port or 1521}
+    connection = oracledb.connect(params=oracledb.ConnectParams(**place, service_name=url.database))
+    connection.autocommit = True
+    return connection
+
+
+_CONNECT: dict[str, Any] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "mssql": _mssql,
+    "oracle": _oracle,
+    "clickhouse": _clickhouse,
+}

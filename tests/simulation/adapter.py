@@ -37,6 +37,8 @@ from workers.ledger.database import Ledger, Writer
 from workers.ledger.errors import LedgerError
 from workers.ledger.tables import identity, metadata
 from workers.quarantine import entries, requeue
+from workers.routing import router
+from workers.routing.entry import read_part
 from workers.runtime import Runtime
 from workers.settings import Settings, from_published, load, revision
 
@@ -128,6 +130,7 @@ def simulated(world: World) -> Iterator[None]:
             elif value is connect:
                 put(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
     put(revision, "from_published", _from_published)
+    put(router, "read_part", _deadly_to_read(world, read_part))
     put(Ledger, "upgrade", lambda _: world.before(_refused(world, "look")))
     put(Writer, "write", _written(world, Writer.write))
     try:
@@ -149,6 +152,17 @@ def _deadly(world: World, ship: Any) -> Any:
         return ship(integration, segment, batch, **more)
 
     return shipped
+
+
+def _deadly_to_read(world: World, read: Any) -> Any:
+    """Some events end whichever process reads them, until that is mended."""
+
+    def read_it(entry: Any, part: int) -> Any:
+        if any(f'"at":"{name}"'.encode() in entry.parts[part] for name in world.plan.deadly if not world.is_mended):
+            world.die()
+        return read(entry, part)
+
+    return read_it
 
 
 def _refused(world: World, what: str) -> str:

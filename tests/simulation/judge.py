@@ -149,7 +149,12 @@ class _Verdict:
         return (each for each in self._operations if each.order < of.order and each.segment == of.segment)
 
     def _later(self, of: Operation) -> Iterator[Operation]:
-        return (each for each in self._operations if each.order > of.order and each.segment == of.segment)
+        """What was pushed again, as a new operation, may have come after anything."""
+        return (
+            each
+            for each in self._operations
+            if each.segment == of.segment and (each.order > of.order or (each.was_pushed_again and each is not of))
+        )
 
     def _is_merged(self, of: Operation) -> bool:
         return of.key is not None and any(

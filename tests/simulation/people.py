@@ -57,7 +57,7 @@ class Cast:
             self._retry_everything()
 
     def _retry_everything(self) -> None:
-        self.world.targets["a"].refuses.clear()
+        self.world.mend()
         for _ in range(PATIENCE):
             try:
                 self._process().retry()
@@ -222,7 +222,7 @@ class Cast:
         self._process().drop_entries()
 
     def _do_mend(self) -> None:
-        self.world.targets["a"].refuses.clear()
+        self.world.mend()
 
     def _do_drop_integration(self) -> None:
         self.dropped = True

@@ -37,6 +37,8 @@ INCIDENTS = (
 STORM_SECONDS = (20.0, 60.0, 150.0)
 MOST = 0.85
 """Of the operations, where most are refused."""
+DEADLY = 0.04
+"""Of the seeds: one of their events ends whichever process reads it."""
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -152,6 +154,7 @@ class Plan:
     refused    operations that the target refuses until it is mended
     endless    operations that take longer than any time-out
     killers    operations that end each process that renders them
+    deadly     events that end each process that reads them, until that is mended: by their times
     without    events, incidents and misfortunes that are left out
     """
 
@@ -167,6 +170,7 @@ class Plan:
     refused: frozenset[str] = frozenset()
     endless: frozenset[str] = frozenset()
     killers: frozenset[str] = frozenset()
+    deadly: frozenset[str] = frozenset()
     retries_at_end: bool = True
     without: frozenset[str] = field(default_factory=frozenset)
 
@@ -213,6 +217,7 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
         refused=at_fault if style in ("some", "most", "clears") else frozenset(),
         endless=at_fault if style == "endless" else frozenset(),
         killers=at_fault if "killers" in style else frozenset(),
+        deadly=_deadly(Random(f"deadly {seed}"), events),
         retries_at_end=chance.random() < 0.7,
         without=without,
     )
@@ -254,6 +259,11 @@ def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[st
         "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
     }
     return frozenset(found[style]()) if style in found else frozenset()
+
+
+def _deadly(chance: Random, events: list[tuple[str, float, dict[str, Any]]]) -> frozenset[str]:
+    """Drawn apart from all else, so that a seed means what it meant before there were any."""
+    return frozenset({chance.choice(events)[2]["at"]} if chance.random() < DEADLY else ())
 
 
 def _events(chance: Random, storm_s: float, amount: int, *, keyless: bool) -> list[tuple[str, float, dict[str, Any]]]:

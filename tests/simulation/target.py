@@ -147,6 +147,12 @@ class SimulatedSession:
             locks[lock] = self
         self._lock, self._open = lock, True
 
+    def identify(self, batch: str) -> None:
+        pass
+
+    def try_out(self, statement: str) -> int:
+        return self.execute(statement)
+
     def execute(self, statement: str) -> int:
         done = self._read(statement)
         self._call("execute", inside=True)

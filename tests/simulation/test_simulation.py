@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.simulation.histories import a_place, run, shrink
+from tests.simulation.judge import DEATHS
 from tests.simulation.plans import Plan, Settings, plan
 from tests.simulation.target import SimulatedSession
 from workers.delivery import leases
@@ -87,6 +89,16 @@ def test_what_is_left_out_does_not_happen_and_the_rest_does(place: Place) -> Non
 
 def test_nothing_is_wrong_with_a_quiet_history(place: Place) -> None:
     assert run(quiet(), place).wrong == []
+
+
+def test_an_event_that_is_pushed_again_as_a_whole_comes_after_what_was_refused_since(place: Place) -> None:
+    """What ended three routers is pushed again as a new event, and supersedes what came behind it and was refused."""
+    planned = quiet(3)
+    first, second = planned.events[0][2], planned.events[2][2]
+    second["profiles"][0]["CustomID"] = first["profiles"][0]["CustomID"]
+    history = run(replace(planned, deadly=frozenset({first["at"]}), refused=frozenset({"e2.0"})), place, tracing=True)
+    assert history.wrong == []
+    assert sum("worker" in line and line.endswith(" dies") for line in history.told) == DEATHS
 
 
 def test_an_operation_that_a_target_forgets_is_missed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

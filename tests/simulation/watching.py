@@ -105,7 +105,7 @@ class _Late:
             set(plan.groups) <= self.HARMLESS
             and not plan.incidents
             and plan.workers > 2
-            and not (plan.endless or plan.killers or plan.refused or plan.settings.backlog)
+            and not (plan.endless or plan.killers or plan.deadly or plan.refused or plan.settings.backlog)
         )
 
     def look(self, what: str, _: Any) -> None:

@@ -38,6 +38,7 @@ class World:
     messages  the broker's queues
     watchers  called after each call to Redis with its name: they look, and make no call themselves
     wrong     violations that were seen while it went on
+    is_mended whether targets refuse nothing any more, and no event is deadly to read
     """
 
     def __init__(self, plan: Plan, real: RealRedis, *, tracing: bool = False) -> None:
@@ -57,6 +58,7 @@ class World:
         self.lost: list[dict[str, Any]] = []
         self.failovers = 0
         self.stirred = False
+        self.is_mended = False
         self._replicated = 0
         self._tracing = tracing
         self._expired = 0.0
@@ -92,6 +94,11 @@ class World:
         """What was accepted since may be lost, or may have been delivered."""
         self.lost += [event for _, events in self.accepted[self._replicated :] for event in events]
         self.failovers += 1
+
+    def mend(self) -> None:
+        """Nothing is at fault any more but killers, and what no time-out lets through."""
+        self.targets["a"].refuses.clear()
+        self.is_mended = True
 
     def violation(self, text: str) -> None:
         """Notes something that must not happen."""

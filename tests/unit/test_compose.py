@@ -32,7 +32,7 @@ def example_environ() -> dict[str, str]:
 
 
 def test_everything_that_was_asked_for_is_there() -> None:
-    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "flower"}
+    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "flower"}
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
 
@@ -61,8 +61,11 @@ def test_the_workers_serve_every_queue() -> None:
 
 
 def test_the_commands_are_celerys_own() -> None:
-    for service in OURS.values():
+    for name, service in OURS.items():
         words = shlex.split(service["command"])
+        if name == "metrics":
+            assert words[:2] == ["segsync", "metrics"]
+            continue
         assert words[:3] == ["celery", "-A", "workers"]
         assert words[3] in {"worker", "beat", "flower"}
 

@@ -6,21 +6,23 @@ The commands of `segsync quarantine` are in quarantine_app.py.
 # ruff: noqa: PLC0415 - a command's module is imported when it runs: SQLAlchemy, Celery and the compiler take up to a
 # second, and `segsync --help` shall not wait for any of them.
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from workers.cli.options import Json, Key, OfKey, Since
+from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.looking_app import looking
+from workers.cli.options import Drain, Drop, Json, Key, OfKey, Since, Yes, Zone
 from workers.cli.quarantine_app import quarantine
+from workers.cli.revisions_app import about_revisions
 from workers.connectors.sql.vendors import VENDORS
 
 app = typer.Typer(
     name="segsync",
+    cls=AnywhereGroup,
     help="Keeps customers' SQL tables up to date about static segments.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,17 +30,24 @@ app = typer.Typer(
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
 
 
+def tell_version(wanted: bool) -> None:
+    """Says what runs here, and ends."""
+    if wanted:
+        from workers.cli.versions import versions
+
+        typer.echo(versions())
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    config: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="The configuration; else $SEGSYNC_CONFIG, else ./segsync.toml."),
-    ] = None,
+    *,
+    config: Annotated[Path | None, typer.Option(metavar="PATH", help=CONFIG_HELP)] = None,
+    as_json: Json = False,  # noqa: ARG001 - it is the command's (anywhere.py)
+    version: Annotated[bool, typer.Option("--version", callback=tell_version, help="Say what runs here.")] = False,  # noqa: ARG001 - the callback's
 ) -> None:
-    """Options that every command has."""
-    if config is not None:
-        # Where children and Celery look for it, too.
-        os.environ["SEGSYNC_CONFIG"] = str(config.absolute())
+    """Options that every command has; they may stand behind it, too."""
+    take_config(config)
 
 
 @app.command()
@@ -92,26 +101,23 @@ def check(
 @app.command()
 def apply(
     *,
-    drain: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K", help="Deliver what this removed integration still owes, then remove it."),
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(metavar="K", help="Throw away what this removed integration still owes."),
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    drain: Drain = None,
+    drop: Drop = None,
+    connect: Annotated[bool, typer.Option("--connect", help="Only if each target agrees, as in `check`.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs, and publish nothing.")] = False,
+    yes: Yes = False,
     accept: Annotated[
         bool, typer.Option("--accept", help="Another ledger, or an emptied Redis, as `status` tells of, is meant so.")
     ] = False,
 ) -> None:
     """Check the file, show what differs, and publish it.
 
-    Workers follow within seconds, without restart.
+    Workers follow within seconds, without restart. `revisions`, `diff` and `rollback` know what was applied before.
     """
     from workers.cli.commands import apply as command
 
-    raise typer.Exit(command.run(drain=drain or [], drop=drop or [], yes=yes, accept=accept))
+    how = command.Manner(connect=connect, dry_run=dry_run, yes=yes, accept=accept)
+    raise typer.Exit(command.run(drain or [], drop or [], how))
 
 
 @app.command()
@@ -155,42 +161,26 @@ def push(
 
 
 @app.command()
-def status(
-    *,
-    quarantine_limit: Annotated[
-        int, typer.Option("--quarantine", metavar="N", min=1, help="Open entries of one integration that are too many.")
-    ] = 10_000,
-    as_json: Json = False,
-) -> None:
-    """Where everything stands.
-
-    The exit status is 1 where someone is needed, 3 where Redis or the ledger is out of reach.
-    """
-    from workers.cli.commands import status as command
-
-    raise typer.Exit(command.run(as_json=as_json, many=quarantine_limit))
-
-
-@app.command()
 def stats(
     *,
     since: Since = "24h",
     until: Annotated[str, typer.Option(metavar="T", help="Until when, likewise.")] = "now",
     integration: OfKey = None,
+    tz: Zone = "UTC",
     as_json: Json = False,
 ) -> None:
     """Successful queries, rows, failures and latency, by the hour."""
     from workers.cli.commands import statistics as command
 
-    raise typer.Exit(command.stats(since, until, integration, as_json=as_json))
+    raise typer.Exit(command.stats(since, until, integration, as_json=as_json, tz=tz))
 
 
 @app.command()
-def errors(*, since: Since = "24h", integration: OfKey = None, as_json: Json = False) -> None:
+def errors(*, since: Since = "24h", integration: OfKey = None, tz: Zone = "UTC", as_json: Json = False) -> None:
     """What failed, grouped by cause, the newest first."""
     from workers.cli.commands import statistics as command
 
-    raise typer.Exit(command.errors(since, integration, as_json=as_json))
+    raise typer.Exit(command.errors(since, integration, as_json=as_json, tz=tz))
 
 
 @app.command()
@@ -234,6 +224,9 @@ def drain() -> None:
     from workers.cli.commands import drain as command
 
     raise typer.Exit(command.run())
+
+
+app.registered_commands += [*looking.registered_commands, *about_revisions.registered_commands]
 
 
 def main() -> None:

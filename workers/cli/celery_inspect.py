@@ -19,6 +19,7 @@ def ask() -> Consumers:
     """Who serves what at this moment. Raises whatever the broker's client does."""
     # Not `inspect`: it knows workers by name, and two that were given the same one would count as one.
     found: Iterable[dict[str, Any]] = app.control.broadcast("active_queues", reply=True, timeout=SECONDS) or []
+    names = tuple(name for answer in found for name in answer)
     answers = [queues for answer in found for queues in answer.values()]
     served = Counter(queue["name"] for queues in answers if isinstance(queues, list) for queue in queues)
-    return Consumers(len(answers), dict(served))
+    return Consumers(len(answers), dict(served), names)

@@ -20,6 +20,7 @@ from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
 from workers.settings.reconnecting import ReadOnly
+from workers.settings.revisions import UnknownRevision
 
 # The statuses that every command may end with, as the README lists them.
 FINE: Final = 0
@@ -43,6 +44,7 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (WrongUsage, WRONG),
     (UnknownIntegration, WRONG),
     (UnknownEntry, WRONG),
+    (UnknownRevision, WRONG),
     (LedgerError, OUT_OF_REACH),
     (SegsyncError, NEEDS_SOMEONE),
     (RedisError, OUT_OF_REACH),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from workers.control.pause import known_integration
+from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
 from workers.settings import load, load_local
@@ -11,6 +13,16 @@ from workers.settings.revision import NothingApplied
 def open_runtime() -> Runtime:
     """The installation that this process's file leads to. SettingsError."""
     return Runtime(load_local())
+
+
+def refuse_unknown(integration: str | None) -> None:
+    """For a command that found nothing of an integration: UnknownIntegration where there is none of this name.
+
+    Only then: the ledger remembers integrations that are long gone. SettingsError, redis.RedisError.
+    """
+    if integration is not None:
+        local = load_local()
+        known_integration(local.redis.client(), Keys(local.namespace), integration)
 
 
 def open_ledger() -> Ledger:

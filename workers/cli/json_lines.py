@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from segsync import CHUNK_BYTES, CHUNK_EVENTS, InvalidEvent, Producer, PushFailed
 from workers.errors import SegsyncError
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -55,7 +56,9 @@ class PushStopped(SegsyncError):
         self.line = line
         self.reason = reason
         self.accepted = accepted
-        super().__init__(f"line {line:,}: {reason}; {accepted:,} events before it are accepted")
+        super().__init__(
+            f"line {line:,}: {reason}; {counted(accepted, 'event before it is', 'events before it are')} accepted"
+        )
 
 
 class BadLine(PushStopped):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,6 +23,8 @@ STYLES: Final = {
     "retrying": "yellow",
 }
 """Of what a cell holds as a whole."""
+READABLE_CHARACTERS: Final = 14
+"""A column of text that is folded narrower than that is read letter by letter."""
 
 
 def print_json(value: object) -> None:
@@ -31,19 +34,51 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table; a column whose name begins with ">" is aligned to the right."""
+    """A table; where it does not fit the terminal, each row as lines of its own.
+
+    A column whose name begins with ">" holds numbers: it is aligned to the right and never broken. One whose name
+    begins with "?" is left out while nothing stands in it but 0 and None.
+    """
+    cells = [[*row] for row in rows]
+    kept = [n for n, name in enumerate(columns) if name[0] != "?" or any(row[n] not in (0, None) for row in cells)]
+    names = [columns[n].removeprefix("?") for n in kept]
+    texts = [[shown(row[n]) for n in kept] for row in cells]
+    console = Console(highlight=False)
+    if _least_width(names, texts) > console.width:
+        console.print(_stacked(names, texts))
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        name = column.removeprefix(">")
-        table.add_column(name, justify="right" if name != column else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row))
-    Console(highlight=False).print(table)
+    for name in names:
+        number = name[0] == ">"
+        table.add_column(name.lstrip(">"), justify="right" if number else "left", overflow="fold", no_wrap=number)
+    for row in texts:
+        table.add_row(*map(_cell, row))
+    console.print(table)
 
 
-def _cell(value: object) -> Text:
+def _least_width(names: Sequence[str], texts: Sequence[Sequence[str]]) -> int:
+    """Columns that the table needs: numbers whole, other cells folded to READABLE_CHARACTERS at least."""
+    total = len(names) - 1
+    for n, name in enumerate(names):
+        longest = max((cell_len(row[n]) for row in texts), default=0)
+        total += max(len(name.lstrip(">")), longest if name[0] == ">" else min(longest, READABLE_CHARACTERS))
+    return total
+
+
+def _stacked(names: Sequence[str], texts: Sequence[Sequence[str]]) -> Text:
+    """Each row as lines of names and values."""
+    width = max(len(name.lstrip(">")) for name in names)
+    blocks = []
+    for row in texts:
+        lines = [
+            Text.assemble(f"{name.lstrip('>'):<{width}}  ", _cell(text)) for name, text in zip(names, row, strict=True)
+        ]
+        blocks.append(Text("\n").join(lines))
+    return Text("\n\n").join(blocks)
+
+
+def _cell(text: str) -> Text:
     # Text, not markup: a segment may be called "[red]".
-    text = shown(value)
     return Text(text, style=STYLES.get(text, ""))
 
 

@@ -7,6 +7,7 @@ accent or in a trailing blank are two for segsync (rule 15), and so they must be
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from string import Template
 from typing import TYPE_CHECKING, Final
 
@@ -55,34 +56,32 @@ key = "CustomID"                    # the profile's field that names the row; if
 scope = { database = "main", segments = "all" }
 batch = { size = 1000, timeout = "60s" }    # goes when 1,000 profiles are there, or the first has waited so long
 ordering = "exact"                  # different texts of the key are different rows, as the tables above have it
-exactly_once = false                # true needs the table segsync_position, above
+@once
 
 # Each may be delivered again after a crash, and leaves the same rows then. `updated` is when it happened on the
 # platform, not when it came to be delivered.
 [integrations.crm-segments.queries]
 add = '''
-INSERT INTO segment_member (segment_id, client_id, updated) VALUES
-{for $index, $lead = $batch}
-({segment_id}, '{$lead.CustomID}', {$lead._event_time}){autocomma}
-{end}
-@member_upsert
+@add
 '''
 remove = '''
-DELETE FROM segment_member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"})
+@remove
 '''
 clear = '''
-DELETE FROM segment_member WHERE segment_id = {segment_id}
+@clear
 '''
 segment_upsert = '''
-INSERT INTO segment (segment_id, name, updated) VALUES ({segment_id}, '{segment_name}', {event_time})
-@name_upsert
+@segment_upsert
 '''
 # The members of a deleted segment go, too: nothing else would ever remove them.
 segment_delete = '''
-DELETE FROM segment_member WHERE segment_id = {segment_id};
-DELETE FROM segment WHERE segment_id = {segment_id}
+@segment_delete
 '''
 """)
+
+
+_ONCE: Final = "exactly_once = false                # true needs the table segsync_position, above"
+_NEVER_ONCE: Final = "exactly_once = false                # it cannot be true: this database has no transactions"
 
 
 def toml(dialect: str) -> str:
@@ -91,26 +90,28 @@ def toml(dialect: str) -> str:
     return _TOML.substitute(
         dialect=dialect,
         connector=preset.connector,
-        tables=_commented(f"{preset.why}\n\n{_tables(preset)}\n\n{_position(dialect)}", "#", "# "),
-        member_upsert=preset.member_upsert,
-        name_upsert=preset.name_upsert,
+        tables=_commented("\n\n".join([preset.why, _tables(preset), *_position(dialect)]), "#", "# "),
+        once=_ONCE if VENDORS[dialect].has_transactions else _NEVER_ONCE,
+        **asdict(preset.queries),
     )
 
 
 def sql(dialect: str) -> str:
     """The tables alone; what only `exactly_once` needs stands in a comment."""
     preset = PRESETS[dialect]
-    return (
-        f"{_commented(preset.why, '--', '-- ')}\n{_tables(preset)}\n\n{_commented(_position(dialect), '--', '-- ')}\n"
-    )
+    parts = [f"{_commented(preset.why, '--', '-- ')}\n{_tables(preset)}"]
+    parts += [_commented(each, "--", "-- ") for each in _position(dialect)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _tables(preset: Preset) -> str:
     return f"{preset.members};\n\n{preset.segments};"
 
 
-def _position(dialect: str) -> str:
-    return f"Only for exactly_once = true:\n{VENDORS[dialect].position.create};"
+def _position(dialect: str) -> list[str]:
+    """`exactly_once`'s table, where the database can have it."""
+    position = VENDORS[dialect].position
+    return [] if position is None else [f"Only for exactly_once = true:\n{position.create};"]
 
 
 def _commented(text: str, empty: str, mark: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.cli.output import plain
 from workers.preflight import trial
+from workers.settings.spelling import counted
 from workers.templates.statements import terminated
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _parts(batch: Previewed) -> Iterator[str]:
     if batch.absent:
         yield f"-- {batch.absent}: {NO_QUERY}"
     for query in batch.queries:
-        profiles = f", {query.profiles:,} profile{'s' * (query.profiles > 1)}" if query.profiles else ""
+        profiles = f", {counted(query.profiles, 'profile')}" if query.profiles else ""
         yield f"-- {query.event_type}{profiles}\n" + "\n\n".join(_statements(query))
 
 
@@ -41,7 +42,7 @@ def _statements(query: trial.TriedQuery) -> Iterator[str]:
 
 def _came(came: trial.Ran | TargetError) -> list[str]:
     if isinstance(came, trial.Ran):
-        return [f"-- tried: {came.rows:,} row{'s' * (came.rows != 1)} affected"]
+        return [f"-- tried: {counted(came.rows, 'row')} affected"]
     first, *others = _failure(came)
     return [f"-- failed: {plain(first)}", *(f"-- {plain(line)}" for line in others)]
 

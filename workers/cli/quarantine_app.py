@@ -6,9 +6,15 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.options import Every, Ids, Json, OfCode, OfKey, State
+from workers.cli.anywhere import AnywhereGroup
+from workers.cli.options import Every, Ids, Json, OfCode, OfKey, State, Yes
 
-quarantine = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+quarantine = typer.Typer(cls=AnywhereGroup, no_args_is_help=True, rich_markup_mode=None)
+
+
+@quarantine.callback()
+def options(*, as_json: Json = False) -> None:
+    """What could not be delivered, each with its reason."""
 
 
 @quarantine.command("list")
@@ -50,11 +56,13 @@ def quarantine_retry(
 
 
 @quarantine.command("drop")
-def quarantine_drop(ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, as_json: Json = False) -> None:
+def quarantine_drop(
+    ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, yes: Yes = False, as_json: Json = False
+) -> None:
     """Give entries up; they stay readable until they are purged."""
     from workers.cli.commands import quarantine as command
 
-    raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json))
+    raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json, yes=yes))
 
 
 @quarantine.command("export")
@@ -74,8 +82,10 @@ def quarantine_export(
 @quarantine.command("purge")
 def quarantine_purge(
     older_than: Annotated[str, typer.Option(metavar="T", help="An age (30d) or a time (ISO 8601).")],
+    *,
+    yes: Yes = False,
 ) -> None:
     """Delete entries that were resolved before then."""
     from workers.cli.commands import quarantine as command
 
-    raise typer.Exit(command.purge(older_than))
+    raise typer.Exit(command.purge(older_than, yes=yes))

@@ -51,21 +51,23 @@ class Target:
     timezone: str = "UTC"
 
 
-class Member(NamedTuple):
-    """A profile that is added or removed.
+class Member(Protocol):
+    """A profile that is added or removed."""
 
-    sequence  its operation's, as text: 27 digits, which compare as they are ordered
-    """
+    @property
+    def sequence(self) -> str:
+        """Its operation's, as text: 27 digits, which compare as they are ordered."""
 
-    sequence: str
-    row: Row
+    @property
+    def row(self) -> Row:
+        """As templates see it."""
 
 
 class Group(NamedTuple):
     """Members that one query is told of together; `kind` is ADD or REMOVE."""
 
     kind: QueryKind
-    members: tuple[Member, ...]
+    members: Sequence[Member]
 
 
 class SegmentEvent(NamedTuple):

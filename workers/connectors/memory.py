@@ -132,6 +132,13 @@ class MemorySession:
             self._connector.lock(lock, self, patience)
         self._lock, self._open = lock, True
 
+    def identify(self, batch: str) -> None:
+        """As `sql.connector.PooledSession.identify`: nothing here knows a repetition again."""
+
+    def try_out(self, statement: str) -> int:
+        """As `sql.connector.PooledSession.try_out`."""
+        return self.execute(statement)
+
     def execute(self, statement: str) -> int:
         """As `sql.connector.PooledSession.execute`."""
         self._take("execute", inside=True)

@@ -24,7 +24,8 @@ from workers.lanes.bell import ring
 from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.settings import from_published, revision
-from workers.settings.differences import differences
+from workers.settings.differences import Difference, compared
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -56,16 +57,20 @@ class ApplyPlan:
     """What `carry_out` would do, after every refusal.
 
     before       what is applied now; None where nothing is
-    differences  key paths with + (new), - (gone) or ~ (changed); [] where nothing changes, or nothing was applied
+    differences  what changes; [] where nothing does, or nothing was applied
     removed      integrations that the file names no longer, with what they owe
+    dropped      of those to be dropped, what will be thrown away
+    note         why, for those who look at the revisions
     """
 
     settings: Settings
     before: Published | None
-    differences: list[str]
+    differences: list[Difference]
     removed: Mapping[str, int]
     drain: Sequence[str]
     drop: Sequence[str]
+    dropped: Mapping[str, int]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +98,18 @@ class Report:
 
 
 def plan(
-    redis: Redis, keys: Keys, settings: Settings, drain: Collection[str] = (), drop: Collection[str] = ()
+    redis: Redis,
+    keys: Keys,
+    settings: Settings,
+    drain: Collection[str] = (),
+    drop: Collection[str] = (),
+    *,
+    note: str = "",
 ) -> ApplyPlan:
     """What applying these settings means. Changes nothing.
 
     drain, drop  integrations that the file names no longer
+    note         why, for those who look at the revisions
 
     Raises ApplyRefused, WrongChoice, UnknownIntegration, redis.RedisError.
     """
@@ -111,8 +123,9 @@ def plan(
     owing = {key: owed for key, owed in removed.items() if owed and key not in drain and key not in drop}
     if owing:
         raise ApplyRefused(_refusal(owing))
-    found = differences(before.text, settings.published()) if before else []
-    return ApplyPlan(settings, before, found, removed, [*drain], [*drop])
+    found = compared(before.text, settings.published()) if before else []
+    dropped = {key: _backlog(redis, keys, key) for key in drop}
+    return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped, note)
 
 
 def carry_out(
@@ -143,7 +156,7 @@ def carry_out(
         flag_entering(redis, keys, plan.before, plan.settings)
         _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
-    number = revision.publish(redis, keys, plan.settings)
+    number = revision.publish(redis, keys, plan.settings, note=plan.note)
     if not plan.drain:
         flag_entering(redis, keys, plan.before, plan.settings)  # as above
     _wake(redis, keys)
@@ -199,7 +212,7 @@ def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:
 
 def _refusal(owing: Mapping[str, int]) -> str:
     lines = [
-        f"{key} is not in the file any more and still owes {owed:,} operations; "
+        f"{key} is not in the file any more and still owes {counted(owed, 'operation')}; "
         f"expected --drain {key} (deliver them first) or --drop {key} (throw them away)"
         for key, owed in owing.items()
     ]

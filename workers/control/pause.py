@@ -30,7 +30,24 @@ SCAN_COUNT: Final = 1_000
 """Fields that Redis looks at in one go, so that nobody else waits for long."""
 PAUSE_FIELDS: Final = ("paused", "paused_reason", "paused_by", "paused_at")
 
+_JOINED: Final = "; then "
+"""Between the reasons of those who paused one after the other."""
+
 # The DEL lets a full Redis run what follows (rule 5): that may be just when somebody wants to pause.
+_PAUSE: Final = """
+redis.call('DEL', KEYS[2])
+local paused, before = unpack(redis.call('HMGET', KEYS[1], 'paused', 'paused_reason'))
+local reason, by, at, joined = unpack(ARGV)
+if not paused then
+  redis.call('HSET', KEYS[1], 'paused', '1', 'paused_reason', reason, 'paused_by', by, 'paused_at', at)
+  return 0
+end
+before = before or ''
+if reason ~= '' and not string.find(joined .. before .. joined, joined .. reason .. joined, 1, true) then
+  redis.call('HSET', KEYS[1], 'paused_reason', before == '' and reason or before .. joined .. reason)
+end
+return 1
+"""
 _SET_FIELDS: Final = """
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], unpack(ARGV))
@@ -72,12 +89,13 @@ def known_integration(redis: Redis, keys: Keys, integration: str) -> str:
 
 def pause(
     redis: Redis, keys: Keys, integration: str, *, reason: str = "", by: str = "", patience: float = PATIENCE_SECONDS
-) -> None:
-    """Stops deliveries of an integration and returns once no lane of it is being served.
+) -> bool:
+    """Stops deliveries of an integration and returns once no lane of it is being served; False if it was paused.
 
     patience  seconds to wait for that
 
-    Its events are kept in its lanes until `resume`. Pausing what is paused renews the reason. Raises
+    Its events are kept in its lanes until `resume`. Pausing what is paused leaves who and when as they were, and adds
+    another reason to the first: whoever resumes must know all of them. Raises
     UnknownIntegration, NotPausable for one that is orphaned, NotSettled when the patience ends (the pause stands),
     redis.RedisError.
     """
@@ -85,9 +103,9 @@ def pause(
     if redis.hexists(keys.integration(integration), "orphaned"):
         raise NotPausable(f"{integration} is not in the applied configuration any more: nothing of it is delivered")
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    fields = (part for pair in zip(PAUSE_FIELDS, ("1", reason, by, at), strict=True) for part in pair)
-    redis.eval(_SET_FIELDS, 2, keys.integration(integration), keys.nothing, *fields)
+    was_paused: Any = redis.eval(_PAUSE, 2, keys.integration(integration), keys.nothing, reason, by, at, _JOINED)
     wait_until_unserved(redis, keys, integration, patience)
+    return not was_paused
 
 
 def resume(redis: Redis, keys: Keys, integration: str) -> bool:

@@ -14,11 +14,9 @@ from workers.connectors.contract import Unfit
 from workers.delivery.decide import (
     UNSURE_TRIES,
     AskOthers,
-    Halve,
     Hold,
     Later,
     OpenCircuit,
-    SetAside,
     backoff_ms,
     decide,
 )
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
 
 ASKED_AT_MOST = 8
 """Profiles of the batch that are tried, each by itself, before all are taken to be refused alike; of others as many."""
-_MAY_BE_OVER = frozenset({ErrorClass.HOLD, ErrorClass.UNKNOWN, ErrorClass.RETRY})
 _NO_ANSWER = frozenset({ErrorClass.RETRY, ErrorClass.AMBIGUOUS})
 
 
@@ -85,9 +82,7 @@ class Inquiries:
             self._attempts.discard()
             return (*_unanswered(error, unanswered, turn, ask), False)
         if asked.passed:
-            decided = decide(error, replace(tried, passed=True, asked=True))
-            if isinstance(decided, SetAside) and error.error_class in _MAY_BE_OVER:
-                decided = Halve(1)  # what stopped them all may have ended since: once more, before anyone is blamed
+            decided = decide(error, replace(tried, asked=True))
             return error, ask.fault if isinstance(decided, AskOthers) else decided, True
         if not asked.answered:
             return error, ask.unasked, False
@@ -123,9 +118,9 @@ class Inquiries:
 
     def _candidates(self, turn: Turn, batch: Batch, kind: Kind) -> Iterator[Candidate]:
         lane = turn.lease.segment
-        own = [member.operation for member in batch.members if member.operation.kind == kind]
+        own = [Candidate(lane, batch.name, each.operation) for each in batch.members if each.operation.kind == kind]
         if len(own) > 1:
-            yield from (Candidate(lane, batch.name, each) for each in _spread(own))
+            yield from _spread(own)
         met = {member.key for member in batch.members}
         room = ASKED_AT_MOST
         for candidate in self._elsewhere(turn, batch, kind):
@@ -139,21 +134,23 @@ class Inquiries:
                 return
 
     def _elsewhere(self, turn: Turn, batch: Batch, kind: Kind) -> Iterator[Candidate]:
-        """From behind the batch in its lane and from other lanes, by turns."""
-        redis, keys = self._lanes.redis, self._lanes.keys
-        found = owed(redis, keys, turn.integration.key, turn.lease.segment, batch.last, ASKED_AT_MOST)
-        some = [(each, _spread([o for o in each.operations if _may_be_asked(turn, o, kind)])) for each in found]
+        """From behind the batch, from the end of its lane and from other lanes, by turns."""
+        redis, keys, lane = self._lanes.redis, self._lanes.keys, turn.lease.segment
+        found = owed(redis, keys, turn.integration.key, lane, turn.buffer.to, ASKED_AT_MOST)
+        some = [[Candidate(lane, name, each) for each, name in turn.buffer.behind(batch)]]
+        some += [[Candidate(each.segment, each.name, one) for one in each.operations] for each in found]
+        spread = [_spread([one for one in each if _may_be_asked(turn, one.operation, kind)]) for each in some]
         for at in range(ASKED_AT_MOST):
-            yield from (Candidate(each.segment, each.name, each_of[at]) for each, each_of in some if at < len(each_of))
+            yield from (each[at] for each in spread if at < len(each))
 
 
 def _may_be_asked(turn: Turn, operation: Operation, kind: Kind) -> bool:
     return operation.kind == kind and operation.sequence not in turn.aside
 
 
-def _spread(operations: Sequence[Operation]) -> Sequence[Operation]:
-    step = max(1, len(operations) // ASKED_AT_MOST)
-    return operations[::step][:ASKED_AT_MOST]
+def _spread(among: Sequence[Candidate]) -> Sequence[Candidate]:
+    step = max(1, len(among) // ASKED_AT_MOST)
+    return among[::step][:ASKED_AT_MOST]
 
 
 def _key(turn: Turn, operation: Operation) -> Key | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workers.connectors.contract import Group, Member, Positions, Receipt
+from workers.connectors.contract import Group, Positions, Receipt
+from workers.delivery.batch import Keyed
 from workers.delivery.failures import LeaseOver
 from workers.delivery.leases import now
 from workers.delivery.shipping import QUERY_KINDS, shipment
@@ -60,7 +61,7 @@ class Attempts:
         segment, name  of the lane that the profile stands in; the lock taken is that of the lane that is served
         """
         row = Row(profile(operation.body), operation.event_time_us, operation.number)
-        group = Group(QUERY_KINDS[Kind(operation.kind)], (Member(operation.sequence, row),))
+        group = Group(QUERY_KINDS[Kind(operation.kind)], (Keyed(operation, (), row),))
         shipped = replace(self._shipment(turn, batch), segment=segment, name=name, groups=(group,), event=None)
         return self._opened().deliver(replace(shipped, positions=None, trial=True), _Fence(self._lanes, turn.lease))
 

@@ -40,11 +40,16 @@ class Rejected:
 
 
 class Keyed(NamedTuple):
-    """An add or remove of a batch with its key, and its row as templates see it."""
+    """An add or remove of a batch with its key, and its row as templates see it: a `contract.Member`."""
 
     operation: Operation
     key: Key
     row: Row
+
+    @property
+    def sequence(self) -> str:
+        """Its operation's; made when it is asked for, which few are."""
+        return self.operation.sequence
 
 
 @dataclass(slots=True)
@@ -64,6 +69,7 @@ class Batch:
     moot         operations that the clear which the batch ends with makes pointless, and retried ones that something
                  came after
     retried      what it takes that comes out of the quarantine, whatever came of it
+    distinct     whether no two of its members can be one row: known without a look at each
     """
 
     first: str
@@ -79,6 +85,7 @@ class Batch:
     merged: int = 0
     moot: int = 0
     retried: list[Operation] = field(default_factory=list)
+    distinct: bool = False
 
     @property
     def clears(self) -> bool:

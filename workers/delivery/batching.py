@@ -8,13 +8,15 @@ the lane.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, TypedDict
 
 from workers.delivery.batch import Batch, Keyed, Rejected
-from workers.delivery.key_folding import fold_key
+from workers.delivery.hand import Hand
+from workers.delivery.merging import Merger
+from workers.delivery.plain_cut import plain_batch
 from workers.events.event import Kind
 from workers.events.profiles import profile
-from workers.integrations import Ordering
 from workers.lanes.chunks import unpack
 from workers.templates import Row, RowProblem, key_of
 
@@ -59,7 +61,7 @@ class Buffer:
         self.overtaken: Collection[str] = ()
         self.aside: Mapping[str, Rejection] = {}
         self._moot_after: str | None = None
-        self._operations: deque[tuple[Operation, str | None]] = deque()
+        self._hand = Hand()
         self._chunk_ends: deque[str] = deque()
         self.receive(to, clear, chunks)
 
@@ -72,7 +74,7 @@ class Buffer:
             self._chunk_ends.append(operations[-1].sequence)
             if operations[0].sequence <= self.settled or operations[-1].sequence > to:
                 operations = [o for o in operations if self.settled < o.sequence <= to]
-            self._operations.extend((operation, name) for operation in operations)
+            self._hand.add(name, operations)
         self._moot_after = self._last_event_before_clear() if clear else None
 
     def _last_event_before_clear(self) -> str | None:
@@ -82,7 +84,7 @@ class Buffer:
         a segment event between them ends a batch.
         """
         last = ""
-        for operation, _ in self._operations:
+        for operation, _ in self._hand:
             if operation.sequence >= self.clear:
                 return last
             if not operation.is_profile:
@@ -90,41 +92,45 @@ class Buffer:
         return None
 
     def __len__(self) -> int:
-        return len(self._operations)
+        return len(self._hand)
 
     def settle(self, batch: Batch) -> None:
         """The batch at the head is done with."""
-        for _ in range(batch.taken):
-            self._operations.popleft()
+        self._hand.drop(batch.taken)
         self.settled = batch.last
         while self._chunk_ends and self._chunk_ends[0] <= self.settled:
             self._chunk_ends.popleft()
 
     def cut(self, how: BatchPolicy, limit: int | None = None) -> Batch | None:
         """The next batch, of at most `limit` operations; None when the buffer is empty. Does not change it."""
-        if not self._operations:
+        if not self._hand:
             return None
         size = how.size if limit is None else min(limit, how.size)
         # A clear that is set aside will not run, and so nothing is moot on its word.
         runs = self._moot_after is not None and self.clear not in self.aside
         moot = (self._moot_after or "", self.clear) if runs else ("", "")
-        return _Cutter(self._operations, how, size, moot, self.still_open, self.aside).batch()
+        plain = None if runs or self.aside else plain_batch(self._hand, how, size)
+        return plain or _Cutter(self._hand, how, size, moot, self.still_open, self.aside).batch()
 
     @property
     def retries(self) -> list[Retry]:
         """What the operations held carry that come out of the quarantine."""
-        return [operation.retry for operation, _ in self._operations if operation.retry is not None]
+        return [operation.retry for operation, _ in self._hand if operation.retry is not None]
 
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""
-        return sum(after < operation.sequence <= up_to for operation, _ in self._operations) if up_to else 0
+        return sum(after < operation.sequence <= up_to for operation, _ in self._hand) if up_to else 0
+
+    def behind(self, batch: Batch) -> list[tuple[Operation, str | None]]:
+        """What is held beyond a batch, each with the segment's name there."""
+        return list(islice(self._hand, batch.taken, None))
 
     def beyond(self, batch: Batch) -> Beyond:
         """What will be held when the batch is settled."""
-        left = len(self._operations) - batch.taken
+        next_one = self._hand.after(batch.taken)
         return {
-            "next_ms": self._operations[batch.taken][0].ms if left else None,
-            "held_operations": left,
+            "next_ms": next_one.ms if next_one is not None else None,
+            "held_operations": len(self._hand) - batch.taken,
             "held_chunks": sum(end > batch.last for end in self._chunk_ends),
         }
 
@@ -134,7 +140,7 @@ class _Cutter:
 
     def __init__(
         self,
-        operations: deque[tuple[Operation, str | None]],
+        operations: Hand,
         how: BatchPolicy,
         size: int,
         moot: tuple[str, str],
@@ -148,11 +154,10 @@ class _Cutter:
         self._still_open = still_open
         self._aside = aside
         self._refused = _entries(operations, aside) if aside else frozenset()
-        first, name = operations[0]
+        first, name = next(iter(operations))
         self._batch = Batch(first.sequence, first.sequence, first.ms, name)
         self._found: list[Keyed] = []
-        self._members: dict[Key | str, Keyed] = {}
-        self._spelled: dict[Key, Key] = {}
+        self._merger = Merger(how.ordering)
         self._of_now: set[Key] = set()
         self._again: set[str] = set()
 
@@ -171,7 +176,8 @@ class _Cutter:
             self._batch.last = last.sequence
         for member in self._oldest_first():
             self._keep(member)
-        self._batch.members = list(self._members.values())
+        self._batch.members = self._merger.members()
+        self._batch.merged += self._merger.merged
         return self._batch
 
     def _oldest_first(self) -> list[Keyed]:
@@ -224,27 +230,14 @@ class _Cutter:
         return True
 
     def _keep(self, member: Keyed) -> None:
-        """The last operation of the very same key is the one that counts, where anything is merged."""
+        """Leaves out what is retried and something came after; merges the rest."""
         if self._is_gone(member.operation):
             self._batch.moot += 1
             return
         if self._still_open and self._loses(member):
             self._batch.merged += 1
             return
-        if not self._how.ordering.merges:
-            self._members[member.operation.sequence] = member
-            return
-        if self._how.ordering is Ordering.FOLDED and self._has_other_spelling(member):
-            self._members[member.operation.sequence] = member
-            return
-        before = self._members.get(member.key)
-        if before is not None and self._is_taken_back(before, member):
-            self._members[before.operation.sequence] = self._members.pop(member.key)
-        elif before is not None:
-            self._batch.merged += 1
-            # It takes its place in the order, too.
-            del self._members[member.key]
-        self._members[member.key] = member
+        self._merger.take(member)
 
     def _loses(self, member: Keyed) -> bool:
         """Whether the batch has a later word for the key, or the same entry already.
@@ -257,20 +250,6 @@ class _Cutter:
         loses = member.key in self._of_now or retry.entry in self._again
         self._again.add(retry.entry)
         return loses
-
-    def _has_other_spelling(self, member: Keyed) -> bool:
-        """Whether the batch has had a key that may be the same row: which of them is stored depends on each of them."""
-        spelled = self._spelled.setdefault(fold_key(member.key), member.key)
-        if spelled == member.key:
-            return False
-        self._spelled[fold_key(member.key)] = ()
-        return True
-
-    def _is_taken_back(self, before: Keyed, member: Keyed) -> bool:
-        """Whether a row that is removed comes anew: what nobody says of it begins at its defaults then."""
-        if self._how.ordering is Ordering.EXACT:
-            return False
-        return before.operation.kind == _REMOVE and member.operation.kind != _REMOVE
 
     def _is_gone(self, operation: Operation) -> bool:
         """Whether something came after what it was retried for, or the same entry has been refused once more."""

@@ -44,6 +44,10 @@ class Halve:
     limit: int
 
 
+ONCE_MORE = Halve(1)
+"""What the batch has come down to is tried again at once: what stopped everybody may have ended since."""
+
+
 @dataclass(frozen=True, slots=True)
 class SetAside:
     """What the batch has come down to is written down as refused; the quarantine gets it when the batch is settled."""
@@ -88,8 +92,8 @@ class FailedTry:
     attempts    failed tries before this one, of this batch or of those it is half of
     limit       the limit that this batch was cut with
     searching   whether the one at fault is looked for already
-    passed      whether others of the same kind passed since it began to fail
-    asked       whether some were just now, and passed
+    passed      whether others of the same kind passed since it began to fail, before this try
+    asked       whether some were asked after it, and passed
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -115,6 +119,24 @@ def decide(error: TargetError, tried: FailedTry = NOTHING_TRIED, *, chance: floa
     return _TABLE[error.error_class](error, tried, later)
 
 
+DEATHS = 3
+"""Processes that may end over one batch before what ends them is looked for, and again over what stands alone."""
+
+
+def after_deaths(deaths: int, operations: int, *, closing_in: bool) -> Halve | SetAside | None:
+    """What follows from processes that ended over the batch at the head (rule 13); None: it is tried as it is.
+
+    Nobody lived to tell which operation it was. Once it is looked for each death halves what is left; what passes
+    meanwhile is not it. One that always stood alone may have been there by chance, and is given twice the time.
+
+    deaths      over this very batch, of so many `operations`
+    closing_in  whether it is looked for already
+    """
+    if operations > 1:
+        return Halve(operations // 2) if deaths >= (1 if closing_in else DEATHS) else None
+    return SetAside() if deaths >= (DEATHS if closing_in else 2 * DEATHS) else None
+
+
 _SENT = frozenset({Phase.EXECUTE, Phase.COMMIT})
 
 
@@ -127,17 +149,15 @@ def _passes_by_itself(error: TargetError, tried: FailedTry, later: Later) -> Out
     theirs = error.phase not in _SENT or not tried.is_profile or not tried.tolerant
     if theirs or _may_still_pass(tried):
         return later
-    if not tried.passed:
-        return AskOthers(later, later)
-    if not tried.alone:
-        return Halve(_half(tried))
-    return Hold(HoldLevel.LANE) if error.matter is Matter.CONFLICT else SetAside()
+    if tried.alone and tried.passed and error.matter is Matter.CONFLICT:
+        return Hold(HoldLevel.LANE)
+    return _whose_fault(tried, later, later)
 
 
-def _someone_is_needed(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
+def _someone_is_needed(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     """What a running query meets may be one profile's fault, however much it looks like the query's."""
     if error.phase in _SENT and error.level is HoldLevel.INTEGRATION:
-        return _whose_fault(tried, Hold(HoldLevel.INTEGRATION))
+        return _whose_fault(tried, Hold(HoldLevel.INTEGRATION), later)
     return Hold(error.level, PROBE_CONNECTOR_MS if error.level is HoldLevel.CONNECTOR else PROBE_MS)
 
 
@@ -146,7 +166,7 @@ def _unknown(error: TargetError, tried: FailedTry, later: Later) -> Outcome:
     if _may_still_pass(tried):
         return later
     if error.phase in _SENT:
-        return _whose_fault(tried, Hold(HoldLevel.LANE))
+        return _whose_fault(tried, Hold(HoldLevel.LANE), later)
     return Hold(HoldLevel.LANE)
 
 
@@ -157,16 +177,25 @@ def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
     if not tried.tolerant:
         return Hold(HoldLevel.LANE)
     closer = SetAside() if tried.alone else Halve(_half(tried))
-    return AskOthers(Hold(HoldLevel.INTEGRATION), closer) if tried.is_profile and not tried.passed else closer
+    if not tried.is_profile or tried.passed or tried.asked:
+        return closer
+    return AskOthers(Hold(HoldLevel.INTEGRATION), closer)
 
 
-def _whose_fault(tried: FailedTry, fault: Hold) -> Outcome:
-    """One profile's fault, if others pass; `fault` if none does, or if nobody can be asked."""
+def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome:
+    """One profile's fault, if others pass before and after the very try; `fault` if none does.
+
+    A table that is missing, back, and missing again meets whoever comes: so what passed earlier blames nobody who
+    stands alone, but where there is nobody to ask and five tries lead nowhere.
+    """
     if not tried.tolerant or not tried.is_profile:
         return fault
-    if tried.passed:
-        return SetAside() if tried.alone else Halve(_half(tried))
-    return AskOthers(fault, fault)
+    if not tried.alone:
+        return Halve(_half(tried)) if tried.passed or tried.asked else AskOthers(fault, fault)
+    if not tried.asked:
+        unasked = SetAside() if tried.attempts + 1 >= UNSURE_TRIES else later
+        return AskOthers(fault, unasked if tried.passed else fault)
+    return SetAside() if tried.passed else ONCE_MORE
 
 
 def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:

@@ -23,7 +23,7 @@ from workers.delivery.asking import Inquiries
 from workers.delivery.attempt import Attempts
 from workers.delivery.batch import Batch, BatchPolicy
 from workers.delivery.batching import Buffer
-from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Hold, SetAside, decide
+from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Halve, Hold, SetAside, after_deaths, decide
 from workers.delivery.failures import (
     ALREADY_THERE,
     NoMemory,
@@ -36,7 +36,7 @@ from workers.delivery.failures import (
     unusable,
 )
 from workers.delivery.leases import Lease, now
-from workers.delivery.settlement import UNDONE, Settlements, unpack_aside
+from workers.delivery.settlement import CLOSING_IN, UNDONE, Settlements, unpack_aside
 from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver, Turn
 from workers.errors import TargetError
 from workers.events.event import Kind
@@ -131,7 +131,8 @@ class Deliverer:
         turn = None
         try:
             turn = self._begin_turn(claimed, lease)
-            return self._batch_after_batch(turn)
+            over = self._look_at_deaths(turn, claimed.deaths) if claimed.deaths else None
+            return self._batch_after_batch(turn) if over is None else over.failure
         except RedisError:
             # Redis cannot be told now. As failed: what was tried may have come through.
             self._heartbeat.give_back(_given_back(lease, turn))
@@ -154,7 +155,6 @@ class Deliverer:
             passed=claimed.passed - {UNDONE},
             tried_to=claimed.tried_to,
             undone=UNDONE in claimed.passed or not claimed.tried_to,
-            deadly=claimed.deadly,
             probing=claimed.probing,
             open=claimed.open,
             no_room=claimed.no_room,
@@ -162,9 +162,19 @@ class Deliverer:
         turn.set_aside(unpack_aside(claimed.aside))
         return turn
 
+    def _look_at_deaths(self, turn: Turn, deaths: int) -> Over | None:
+        """What ended others must not end all of us: before it is touched, a shorter batch is next, or it is known."""
+        batch = turn.buffer.cut(_policy(turn), turn.limit)
+        if batch is None:
+            return None
+        follows = after_deaths(deaths, batch.counted, closing_in=CLOSING_IN in turn.passed)
+        if isinstance(follows, Halve):
+            return self._settlements.close_in(turn, batch, follows.limit)
+        turn.deadly = isinstance(follows, SetAside)
+        return None
+
     def _batch_after_batch(self, turn: Turn) -> Failed | None:
-        integration = turn.integration
-        policy = BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
+        policy = _policy(turn)
         while True:
             # Only where the lane has entries can any of what is retried still stand (rule 30).
             retries = turn.buffer.retries if turn.open else []
@@ -272,6 +282,11 @@ def _given_back(lease: Lease, turn: Turn | None) -> Release:
         suspect=turn.suspect,
         passed=turn.passed,
     )
+
+
+def _policy(turn: Turn) -> BatchPolicy:
+    integration = turn.integration
+    return BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
 
 
 def _kind(error: TargetError, batch: Batch) -> Kind:

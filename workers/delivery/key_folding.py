@@ -13,6 +13,10 @@ import unicodedata
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Key = tuple[str, ...]
 
@@ -40,6 +44,17 @@ _LAST_FOLDED_LETTER = "\u0590"
 take all of it for one: letters from there on are left out of a fold."""
 
 _SIGNS = bytes(code for code in range(128) if not chr(code).isalnum())
+_SIGNS_BUT_NEWLINE = _SIGNS.replace(b"\n", b"")
+
+_PLAIN_LINES = re.compile(
+    r"(?:(?:[a-z][^:\n]*+"  # months and truths are looked for apart
+    r"|(?!(?:19|20)[0-9]{6}\n)[0-9]{1,18}"
+    r"|(?![0-9]++e[0-9]{1,3}\n|0x|[0-9]{8}t)[0-9]++[a-z][0-9a-z]*+"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r")\n)*+",
+    re.ASCII,
+)
+"""Lines of which each folds to its letters and digits alone: codes, numbers, e-mails, hexadecimal ids, UUIDs."""
 
 TIMES = "a time"
 """All keys that a target could read as points in time: zones and formats equate too much to be told apart."""
@@ -54,6 +69,30 @@ def fold_key(key: Key) -> Key:
     (True, False)
     """
     return (fold(key[0]),) if len(key) == 1 else tuple(map(fold, key))
+
+
+def fold_columns(keys: Sequence[Key]) -> list[Key]:
+    """`fold_key` of each of a batch's keys, which have as many parts all of them."""
+    return list(zip(*[fold_all(column) for column in zip(*keys, strict=True)], strict=True))
+
+
+def fold_all(texts: Sequence[str]) -> list[str]:
+    """`fold` of each, all at once where they are as keys mostly are: a tenth of the time.
+
+    >>> fold_all(["A-17", "a18", "0042"])
+    ['a17', 'a18', '42']
+    """
+    lines = "\n".join(texts)
+    if not lines.isascii() or max(map(len, texts), default=0) > MAX_FOLDED:
+        return list(map(fold, texts))
+    lines = lines.lower()
+    if not _PLAIN_LINES.fullmatch(lines + "\n") or _MONTH.search(lines):
+        return list(map(fold, texts))
+    folded = lines.encode().translate(None, _SIGNS_BUT_NEWLINE).decode().split("\n")
+    if lines.startswith("0") or "\n0" in lines:
+        folded = [one.lstrip("0") or "0" for one in folded]
+    # A text that holds a newline makes two lines.
+    return folded if len(folded) == len(texts) and _TRUTHS.keys().isdisjoint(folded) else list(map(fold, texts))
 
 
 @lru_cache(16_384)

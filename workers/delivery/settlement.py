@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 UNDONE = "undone"
 """Beside the event types that a lane says to have passed: all tries of what stands at its head were undone."""
+CLOSING_IN = "deaths"
+"""Beside them, too: what is looked for in the suspected batch is what ends processes."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[str, str, str, str]]).decode
@@ -118,6 +120,27 @@ class Settlements:
         turn.lease.extend(sent)
         turn.set_aside(aside)
         turn.deadly = False
+        return None
+
+    def close_in(self, turn: Turn, batch: Batch, limit: int) -> Over | None:
+        """Writes into the lane that a shorter batch is next, since processes have ended over this one."""
+        passed, sent = turn.passed | {CLOSING_IN}, now()
+        kept = self._lanes.release(
+            Release(
+                turn.lease.integration,
+                turn.lease.segment,
+                turn.lease.claim,
+                "again",
+                attempts=turn.attempts,
+                limit=limit,
+                suspect=batch.last,
+                passed=passed,
+            )
+        )
+        if not kept:
+            return Over()
+        turn.lease.extend(sent)
+        turn.limit, turn.suspect, turn.passed = limit, batch.last, passed
         return None
 
     def give_back(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.connectors.contract import Group, Member, SegmentEvent, Shipment
-from workers.delivery.rounds import into_rounds
+from workers.connectors.contract import Group, SegmentEvent, Shipment
+from workers.delivery.rounds import Round, into_rounds
 from workers.events.event import Kind
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from workers.connectors.contract import Positions
     from workers.delivery.batch import Batch, Keyed
-    from workers.integrations import Integration
+    from workers.integrations import Integration, Ordering
     from workers.lanes import Operation
 
 QUERY_KINDS = {kind: QueryKind(kind.label) for kind in Kind}
@@ -40,20 +40,35 @@ def shipment(
         first=batch.first,
         last=batch.last,
         queries=integration.queries,
-        groups=tuple(_groups(batch.members, integration)),
+        groups=tuple(_groups(batch, integration)),
         event=None if batch.event is None else _event(batch.event),
         positions=positions,
         patience=patience,
     )
 
 
-def _groups(members: Sequence[Keyed], integration: Integration) -> Iterator[Group]:
+def _groups(batch: Batch, integration: Integration) -> Iterator[Group]:
     """In the order they run: as if the operations had been taken one by one (rule 15)."""
-    came = ((each.operation.kind == _ADD, each.key, each) for each in members)
-    for one in into_rounds(came, integration.ordering):
+    for one in [_one_round(batch)] if _is_one_round(batch, integration.ordering) else _rounds(batch, integration):
         for kind, told in ((QueryKind.REMOVE, one.removes), (QueryKind.ADD, one.adds)):
             if told:
-                yield Group(kind, tuple(Member(each.operation.sequence, each.row) for each in told))
+                yield Group(kind, told)
+
+
+def _rounds(batch: Batch, integration: Integration) -> list[Round[Keyed]]:
+    came = ((each.operation.kind == _ADD, each.key, each) for each in batch.members)
+    return into_rounds(came, integration.ordering)
+
+
+def _is_one_round(batch: Batch, ordering: Ordering) -> bool:
+    """Whether nothing in it can meet what it passes: known without a look at the keys."""
+    return batch.distinct and (ordering.merges or len({each.operation.kind for each in batch.members}) == 1)
+
+
+def _one_round(batch: Batch) -> Round[Keyed]:
+    adds = [each for each in batch.members if each.operation.kind == _ADD]
+    removes = [] if len(adds) == len(batch.members) else [e for e in batch.members if e.operation.kind != _ADD]
+    return Round(removes, adds)
 
 
 def _event(event: Operation) -> SegmentEvent:

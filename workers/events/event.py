@@ -44,7 +44,7 @@ class SegmentFacts(msgspec.Struct, frozen=True, gc=False):
     tags: tuple[str, ...] | None = None
 
 
-class BadProfile(msgspec.Struct, frozen=True):
+class BadProfile(msgspec.Struct, frozen=True, gc=False):
     """A profile that cannot be used, for the quarantine.
 
     index       0-based place in the event
@@ -61,7 +61,7 @@ class BadProfile(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event, parsed.
 
     at_us     microseconds since 1970 in UTC, where the event says when it happened

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import NoReturn
 
 import msgspec
@@ -72,6 +73,16 @@ def parse(data: bytes) -> Event:
     _check_bytes(data)
     wire, raws = _read(data)
     kind = _kind(wire)
+    _check_profiles(kind, raws)
+    if wire.id is not None:
+        _id_text(wire.id, "id")
+    segment = _segment(wire.segment)
+    at_us = None if wire.at is None else _at(wire.at)
+    profiles, bad = sorted_out(raws or ())
+    return Event(kind, segment, at_us, profiles, bad)
+
+
+def _check_profiles(kind: Kind, raws: list[bytes] | list[msgspec.Raw] | None) -> None:
     if raws is not None and len(raws) > MAX_PROFILES:
         _refuse(f"profiles: expected at most {MAX_PROFILES:,}, got {len(raws):,}")
     if not kind.is_profile:
@@ -79,12 +90,6 @@ def parse(data: bytes) -> Event:
             _refuse(f"profiles: {kind.label} takes none, got {len(raws)}")
     elif raws is None:
         _refuse(f"profiles: {kind.label} needs them, found none; expected a list ([] does nothing)")
-    if wire.id is not None:
-        _id_text(wire.id, "id")
-    segment = _segment(wire.segment)
-    at_us = None if wire.at is None else _at(wire.at)
-    profiles, bad = sorted_out(raws or ())
-    return Event(kind, segment, at_us, profiles, bad)
 
 
 def _refuse(reason: str, code: str = "malformed") -> NoReturn:
@@ -147,6 +152,9 @@ def _shown(value: str) -> str:
 
 
 def _segment(wire: _WireSegment) -> SegmentFacts:
+    # Most events say no more than which one it is.
+    if wire.name is None and wire.database is None and wire.groups is None and wire.tags is None:
+        return _bare_segment(wire.id)
     return SegmentFacts(
         _plain_id(wire.id, "segment.id"),
         None if wire.name is None else _name(wire.name),
@@ -154,6 +162,11 @@ def _segment(wire: _WireSegment) -> SegmentFacts:
         None if wire.groups is None else _facts(wire.groups, "segment.groups"),
         None if wire.tags is None else _facts(wire.tags, "segment.tags"),
     )
+
+
+@lru_cache(10_000)
+def _bare_segment(segment_id: int | str) -> SegmentFacts:
+    return SegmentFacts(_plain_id(segment_id, "segment.id"))
 
 
 def _name(name: str) -> str:

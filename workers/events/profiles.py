@@ -20,6 +20,10 @@ MAX_DEPTH = 100
 """Levels of nesting in a profile: few enough that whoever decodes it later, in whatever stack, can."""
 
 
+SHALLOW_BYTES = 2 * MAX_DEPTH
+"""What is no longer than this is not nested too deeply: each level takes a bracket on either side."""
+
+
 class _UnfitError(Exception):
     """A profile cannot be used: code, reason, and its `_id` where it could be read."""
 
@@ -58,7 +62,11 @@ def sorted_out(raws: Iterable[bytes | msgspec.Raw]) -> tuple[list[tuple[int, str
 
 def _profile_id(raw: bytes, index: int) -> str:
     """The `_id` of a profile that can be read to its end; else _UnfitError, or MalformedEvent where it is no JSON."""
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and deeper_than(MAX_DEPTH, raw.decode()):
+    if (
+        len(raw) > SHALLOW_BYTES
+        and raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
+        and deeper_than(MAX_DEPTH, raw.decode())
+    ):
         raise _UnfitError("malformed profile", f"profiles[{index}] is nested more than {MAX_DEPTH} levels deep")
     try:
         decoded = _verify_profile(raw)
@@ -69,6 +77,9 @@ def _profile_id(raw: bytes, index: int) -> str:
         value = str(value)
     elif type(value) is not str:
         _explain_id(raw, index)
+    # One character is at most four bytes, so short ids need no counting.
+    if 0 < len(value) <= MAX_ID_BYTES // 4:
+        return value
     problem = id_problem(value)
     if problem:
         raise _UnfitError("bad id", f"profiles[{index}]._id {problem}")

@@ -21,6 +21,11 @@ def text_of(ms: int, n: int, index: int) -> str:
     return f"{ms:013d}{n:07d}{index:07d}"
 
 
+def number_of(ms: int, n: int) -> int:
+    """`{sequence}` of templates: 63 bits, never falling along a lane."""
+    return (ms << 20) + n
+
+
 class Sequence(NamedTuple):
     """A place in the order.
 
@@ -45,8 +50,8 @@ class Sequence(NamedTuple):
 
     @property
     def number(self) -> int:
-        """`{sequence}` of templates: 63 bits, never falling along a lane."""
-        return (self.ms << 20) + self.n
+        """`{sequence}` of templates."""
+        return number_of(self.ms, self.n)
 
     @property
     def fits(self) -> bool:

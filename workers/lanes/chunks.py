@@ -14,7 +14,7 @@ import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.event import Kind
-from workers.events.sequence import TEXT_LENGTH, Sequence, text_of
+from workers.events.sequence import TEXT_LENGTH, number_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def number(self) -> int:
         """`{sequence}` of templates: 63 bits, never falling along a lane (rule 1)."""
-        return Sequence(self.ms, self.n).number
+        return number_of(self.ms, self.n)
 
     @property
     def event_time_us(self) -> int:

@@ -60,6 +60,21 @@ class Keys:
         return f"{self.namespace}:config"
 
     @property
+    def revisions(self) -> str:
+        """Hash: the last revisions by number, packed (settings/revisions.py)."""
+        return f"{self.namespace}:revisions"
+
+    @property
+    def alarms(self) -> str:
+        """Hash: what needs someone, and who was told of it (monitoring/alarms.py)."""
+        return f"{self.namespace}:alarms"
+
+    @property
+    def alarms_turn(self) -> str:
+        """String: which process tells, with an expiry."""
+        return f"{self.namespace}:alarms:turn"
+
+    @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""
         return f"{self.namespace}:connectors"

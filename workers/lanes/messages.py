@@ -82,7 +82,7 @@ class Claimed:
     suspect   end of the batch in which the one at fault is looked for, or ''
     passed    event types of which something passed since it began to fail
     tried_to  last sequence that somebody may have tried before, or ''
-    deadly    whether its first operation has ended every process that touched it
+    deaths    processes that have ended over the batch at the head, as it is cut now
     probing   id of the integration's hold that this is the probe of, or ''
     open      entries of the lane in the quarantine
     no_room   whether the quarantine has as many entries of the integration as it may have
@@ -100,7 +100,7 @@ class Claimed:
     suspect: str
     passed: frozenset[str]
     tried_to: str
-    deadly: bool
+    deaths: int
     probing: str
     open: int
     no_room: bool
@@ -254,17 +254,15 @@ class Compaction:
 class Requeue:
     """An entry of the quarantine that is retried or dropped.
 
-    integration    "" where it never reached one
-    slot           where it stands in the lane's hash of open entries; "" without `integration`
-    unkeyed_since  its sequence where it was not given its slot when it was quarantined, or ""
-    event, retry   fields of the event that goes into the intake
+    integration   "" where it never reached one
+    slot          where it stands in the lane's hash of open entries, or will when it is retried; "" where none
+    event, retry  fields of the event that goes into the intake
     """
 
     entry: str
     integration: str
     segment: str
     slot: str
-    unkeyed_since: str = ""
     event: bytes = b""
     retry: bytes = b""
 

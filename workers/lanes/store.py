@@ -147,7 +147,7 @@ class Lanes:
             suspect=suspect,
             passed=frozenset(passed.split()),
             tried_to=tried_to,
-            deadly=bool(reply[11]),
+            deaths=reply[11],
             probing=reply[12].decode(),
             open=reply[13],
             no_room=bool(reply[14]),
@@ -214,7 +214,7 @@ class Lanes:
 
     def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
         """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""
-        arguments = (part for each in entries for part in (*each.where, each.unkeyed_since, each.event, each.retry))
+        arguments = (part for each in entries for part in (*each.where, each.event, each.retry))
         return [verdict.decode() for verdict in self._call("entries", "retry", by, *arguments)]
 
     def drop(self, by: str, entries: Sequence[Requeue]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import NullPool, create_engine, event
@@ -49,6 +50,11 @@ def _is_file(url: URL) -> bool:
     # Memory would be another database for each connection and each process.
     path = url.database or ""
     return path not in ("", ":memory:") and not path.startswith("file:") and not (url.host or url.username)
+
+
+def file_of(url: URL) -> Path | None:
+    """The file that the ledger is, for one host alone; None where it is a server's."""
+    return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
 
 
 def place_of(url: URL) -> str:

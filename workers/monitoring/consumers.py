@@ -24,10 +24,11 @@ PATIENCE_SECONDS: Final = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Consumers:
-    """What Celery's workers say: how many there are, and how many serve each queue."""
+    """What Celery's workers say: how many there are, how many serve each queue, and their names, as in "w@host"."""
 
     workers: int
     queues: Mapping[str, int]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, pat
     consumers  asks Celery's workers; may raise anything when the broker is out of reach; None does not ask
     patience   seconds for which it is asked again, while a pulse looks and a queue seems to be served by nobody
     """
-    names = ["route", "upkeep", *(f"deliver.{key}" for key in _used_connectors(redis, keys))]
+    names = used_queues(redis, keys)
     if consumers is None:
         return Asked(queues=[QueueStatus(name, None) for name in names])
     pulse = looked_s(redis, keys, "pulse", redis_ms(redis))
@@ -76,8 +77,9 @@ def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, pat
             return Asked(workers, [QueueStatus(name, number) for name, number in most.items()])
 
 
-def _used_connectors(redis: Redis, keys: Keys) -> list[str]:
-    """Connectors that an integration uses: nobody need serve the others."""
+def used_queues(redis: Redis, keys: Keys) -> list[str]:
+    """The queues that must be served: of connectors, those that an integration uses. redis.RedisError."""
     integrations = members_of(redis, keys.integrations)
     used = {field_of(redis, keys.integration(each), "connector") for each in integrations}
-    return sorted(key for key in used if key)
+    connectors = sorted(key for key in used if key)
+    return ["route", "upkeep", *(f"deliver.{key}" for key in connectors)]

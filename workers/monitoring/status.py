@@ -49,6 +49,7 @@ class Status:
     revision           of the applied configuration; None where nothing is applied
     outcomes           on their way to the ledger
     needs              sentences: what needs someone
+    topics             what each of them is about, as in "crm held": the same at each look for as long as it lasts
     notes              sentences: what is worth a word, and no alarm
     unread             sentences: what could not be read, and why; its numbers are None
     ledger_is_dead     whether the ledger is among it
@@ -67,6 +68,7 @@ class Status:
     unwanted_segments: dict[str, int]
     outcomes: StreamStatus
     needs: list[str] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     ledger_is_dead: bool = False
@@ -111,8 +113,9 @@ def read(
     unread += [asked.trouble] if asked.trouble else []
     status = _read(redis, keys, now, asked, counts, unread, before)
     background = _background(runtime, now, asked.trouble)
-    status.needs.extend(needs(status, background, many, now))
-    status.needs.extend(needs_of_intake(redis, keys, status.intake.events))
+    found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
+    status.needs.extend(need.sentence for need in found)
+    status.topics.extend(need.topic for need in found)
     status.notes.extend(notes(status, many))
     return status
 

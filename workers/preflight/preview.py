@@ -39,6 +39,9 @@ MANY_LINES: Final = ".jsonl"
 """The ending of a file with one event on each line."""
 
 
+_Ids = dict[tuple[int, int], str]
+
+
 @dataclass(slots=True)
 class Previewed:
     """A batch as a delivery would run it.
@@ -56,7 +59,7 @@ class Preview:
     """What a file's events would run.
 
     batches   each a transaction of its own
-    rejected  what would go to quarantine, each with its place and reason; never a value
+    rejected  what would go to quarantine, each with its place, `_id` and reason; never a field's value
     notes     what deserves a word
     """
 
@@ -89,11 +92,11 @@ class Previewer:
         if len(segments) != 1:
             raise WrongUsage(f"{name}: has events of {len(segments)} segments; expected one lane, which is one segment")
         segment = segments.pop()
-        preview = Preview(segment)
-        for number, event in enumerate(events, 1):
-            preview.rejected += [_rejection(number, each.index, each.code, each.reason) for each in event.bad]
+        preview, ids = Preview(segment), _ids(events)
+        for n, event in enumerate(events):
+            preview.rejected += [_rejection(n, each.index, ids, each.code, each.reason) for each in event.bad]
         hand = self._hand(events, preview)
-        preview.batches = [self._batch(segment, batch, preview) for batch in _batches(hand, self._how)]
+        preview.batches = [self._batch(segment, batch, preview, ids) for batch in _batches(hand, self._how)]
         return preview
 
     def _hand(self, events: list[Event], preview: Preview) -> Buffer:
@@ -112,17 +115,17 @@ class Previewer:
                 clear = last if event.kind is Kind.CLEAR and QueryKind.CLEAR in self._integration.queries else clear
         return Buffer("", last, clear, chunks)
 
-    def _batch(self, segment: str, batch: Batch, preview: Preview) -> Previewed:
+    def _batch(self, segment: str, batch: Batch, preview: Preview, ids: _Ids) -> Previewed:
         for each in batch.rejected:
             operation = each.operation
-            preview.rejected.append(_rejection(operation.n + 1, operation.index, each.code, each.reason))
+            preview.rejected.append(_rejection(operation.n, operation.index, ids, each.code, each.reason))
         shipped = shipment(self._integration, segment, batch)
         try:
             rendered = render(shipped)
         except Unfit as unfit:
             for one in unfit.rejected:
                 place = Sequence.from_text(one.sequence)
-                preview.rejected.append(_rejection(place.n + 1, place.index, one.code, one.reason))
+                preview.rejected.append(_rejection(place.n, place.index, ids, one.code, one.reason))
             rendered = render(shipped.without({one.sequence for one in unfit.rejected}))
         queries = [trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered]
         return Previewed(queries, shipped.event.kind.value if shipped.event and is_idle(shipped) else "")
@@ -141,8 +144,20 @@ def _batches(hand: Buffer, how: BatchPolicy) -> Iterator[Batch]:
         hand.settle(batch)
 
 
-def _rejection(event: int, index: int, code: str, reason: str) -> str:
-    return f"event {event}, profile {index + 1}: {code}: {reason}"
+def _ids(events: list[Event]) -> _Ids:
+    """The `_id` of each profile that has one, by the event's and the profile's place."""
+    found: _Ids = {}
+    for n, event in enumerate(events):
+        found |= {(n, index): profile_id for index, profile_id, _ in event.profiles}
+        found |= {(n, bad.index): bad.profile_id for bad in event.bad if bad.profile_id is not None}
+    return found
+
+
+def _rejection(n: int, index: int, ids: _Ids, code: str, reason: str) -> str:
+    """Both places counted from 1."""
+    profile_id = ids.get((n, index))
+    named = "" if profile_id is None else f" (_id {profile_id})"
+    return f"event {n + 1}, profile {index + 1}{named}: {code}: {reason}"
 
 
 def _read(path: Path) -> list[Event]:

@@ -135,6 +135,7 @@ class Selection:
     integration: str | None = None
     code: str | None = None
     state: str | None = "open"
+    segment: str | None = None
 
 
 def list_entries(
@@ -150,6 +151,13 @@ def list_entries(
     wanted = select(*_columns(QuarantineEntry)).where(fits).order_by(quarantine.c.id.desc()).limit(limit)
     with ledger.reading() as connection:
         return [QuarantineEntry(**_fields(row, QuarantineEntry)) for row in connection.execute(wanted).mappings()]
+
+
+def count(ledger: Ledger, wanted: Selection) -> int:
+    """How many entries are wanted. UnknownEntry, ValueError, LedgerError as `pages`."""
+    with ledger.reading() as connection:
+        _refuse_unknown(connection, wanted.ids)
+        return int(connection.execute(select(func.count()).select_from(quarantine).where(_fits(wanted))).scalar() or 0)
 
 
 def pages(ledger: Ledger, wanted: Selection) -> Iterator[list[EntryDetail]]:
@@ -194,6 +202,8 @@ def _fits(wanted: Selection) -> ColumnElement[bool]:
         fits = quarantine.c.state == wanted.state
     if wanted.integration is not None:
         fits = fits & (quarantine.c.integration == stored_text(wanted.integration))
+    if wanted.segment is not None:
+        fits = fits & (quarantine.c.segment == stored_text(wanted.segment))
     if wanted.code is not None:
         fits = fits & (quarantine.c.code == stored_text(wanted.code))
     return fits
@@ -206,6 +216,11 @@ def _refuse_unknown(connection: Connection, ids: tuple[int, ...]) -> None:
     missing = sorted(asked - known)
     if missing:
         raise UnknownEntry(f"no quarantine entry {', '.join(map(str, missing))}")
+
+
+def without_data(entry: EntryDetail) -> QuarantineEntry:
+    """What `list_entries` would have of it."""
+    return QuarantineEntry(**{each.name: getattr(entry, each.name) for each in fields(QuarantineEntry)})
 
 
 def show(ledger: Ledger, entry_id: int) -> EntryDetail:

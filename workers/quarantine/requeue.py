@@ -35,7 +35,6 @@ SPELLED: Final = (
 _WHY: Final = {
     "gone": GONE,
     "spelled": SPELLED,
-    "cleared": "its segment was cleared or deleted after it; it is superseded",
     "pushed": "it was pushed again already; the ledger will tell soon",
 }
 
@@ -139,15 +138,13 @@ def _requeued(entry: EntryDetail, installation: str) -> Requeue:
     if entry.integration is None:
         event = entry.payload if entry.event_type is None else event_of(entry)
         return Requeue(entry.uid, "", "", "", event=event, retry=encode(ticket, installation))
-    slot, since = _slot(entry), "" if entry.slot else entry.sequence
-    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=slot)
     place = _placed(entry)
+    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=place.slot)
     return Requeue(
         place.entry,
         place.integration,
         place.segment,
-        slot,
-        since,
+        place.slot,
         event=event_of(entry),
         retry=encode(ticket, installation),
     )

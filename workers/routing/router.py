@@ -24,8 +24,8 @@ from workers.routing.losses import Losses
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
-from workers.routing.routes import Judgement, Known, Routes, kept_bytes, restore
-from workers.routing.transfer import Transfer, Wanted
+from workers.routing.routes import Known, Routes, Wanted, kept_bytes, restore, says_nothing_new
+from workers.routing.transfer import Transfer
 
 if TYPE_CHECKING:
     from workers.events.retry_header import RetryHeader
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Reading
     from workers.outcomes import Quarantined
 
-READ_AT_MOST = 4_000
+READ_AT_MOST = 10_000
 """Entries that are read at once; their bytes are bounded besides."""
 DEATHS_AT_MOST = 3
 """Processes that may end over one event before it goes to the quarantine unread."""
@@ -102,19 +102,27 @@ class Router:
         self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
         load = self._load(Position.from_text(reading.position), reading.position)
         entries = [entry_of(*each, self._lanes.installation) for each in reading.entries]
-        events = [[_read(entry, part) for part in range(len(entry.parts))] for entry in entries]
+        # Who died may have died over any of them: each goes by itself, and the next to die has its killer at the head.
+        for some in [[each] for each in entries] if deaths else [entries]:
+            load, deaths = self._move_together(load, some, unread_for=deaths if deaths >= DEATHS_AT_MOST else 0), 0
+
+    def _move_together(self, load: Transfer, entries: list[Entry], *, unread_for: int) -> Transfer:
+        """Moves these; `unread_for`: so many processes have died over the only one of them, and it is not read."""
+        events = [[unread_for] * len(each.parts) if unread_for else _read_all(each) for each in entries]
         self._learn({event.segment.id for each in events for event in each if isinstance(event, Event)})
+        first, index = load.position.start_of(entries[0].id)
         for entry, parts in zip(entries, events, strict=True):
-            first, index = load.position.start_of(entry.id)
             for part in range(first, len(parts)):
-                event: Event | UnreadableEvent | int = deaths if deaths >= DEATHS_AT_MOST else parts[part]
-                load, deaths = self._put_part(load, entry, part, index, event), 0
+                load = self._put_part(load, entry, part, index, parts[part])
                 index = 0
-            self._tell_ignored(load, entry)
+            first = index = 0
+            if entry.ignored:
+                load.ignore(len(entry.ignored))
+                tell(FIELDS_IGNORED, entry=entry.id, fields=len(entry.ignored))
             load.finish(entry.id, len(parts))
             if load.is_full:
                 load = self._send(load)
-        self._send(load)
+        return self._send(load)
 
     def _load(self, position: Position, text: str) -> Transfer:
         return Transfer(position, text, self._room.step_bytes(store.BUDGET_BYTES))
@@ -158,17 +166,20 @@ class Router:
         return place(last, entry.ms, entry.n, self._now_ms) if part == 0 else last.next_event()
 
     def _put(self, load: Transfer, entry: Entry, part: int, start: int, event: Event) -> Transfer:
-        verdict, sequence = self._judge(load, event), load.sequence
-        wanted = Wanted(event.segment.id, verdict.name, verdict.targets)
-        operations = [] if not verdict.targets else [o for o in _operations(event, sequence) if o.index >= start]
-        if start == 0:
+        wanted, sequence = self._judge(load, event), load.sequence
+        operations = _operations(event, sequence) if wanted.targets else []
+        if not start and not event.bad and event.kind.is_profile and operations and load.add_all(wanted, operations):
+            return load
+        if start:
+            operations = [each for each in operations if each.index >= start]
+        else:
             if operations and not load.has_room_for(wanted, operations[0]):
                 load.cut(entry.id, part, 0)
                 load = self._send(load)
                 load.begin(sequence)
             for bad in event.bad:
                 set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
-        if not verdict.targets:
+        if not wanted.targets:
             load.unwanted(event.segment.id, len(event.profiles) if event.kind.is_profile else 1)
         for operation in operations:
             if not load.has_room_for(wanted, operation):
@@ -198,15 +209,11 @@ class Router:
             operation = Operation(sequence.ms, sequence.n, 0, event.kind, event.at_us, bodies[0], retry)
             load.add(Wanted(segment_id, known.segment.name, (integration,)), operation)
 
-    @staticmethod
-    def _tell_ignored(load: Transfer, entry: Entry) -> None:
-        if entry.ignored:
-            load.ignore(len(entry.ignored))
-            tell(FIELDS_IGNORED, entry=entry.id, fields=len(entry.ignored))
-
-    def _judge(self, load: Transfer, event: Event) -> Judgement:
+    def _judge(self, load: Transfer, event: Event) -> Wanted:
         segment_id = event.segment.id
         before = self._known.get(segment_id)
+        if before is not None and says_nothing_new(event.kind, event.segment, before):
+            return before.wanted
         verdict = self._routes.judge(event.kind, event.segment, before)
         self._known[segment_id] = verdict.known
         if verdict.changed:
@@ -215,7 +222,7 @@ class Router:
             load.entered(integration, segment_id)
         for integration in verdict.left:
             load.left(integration, segment_id)
-        return verdict
+        return Wanted(segment_id, verdict.name, verdict.targets)
 
     def _learn(self, segment_ids: set[str]) -> None:
         """Reads what is known of these segments, where it is not in memory."""
@@ -229,10 +236,17 @@ class Router:
 
 
 def _operations(event: Event, sequence: Sequence) -> list[Operation]:
-    ms, n, _ = sequence
+    # A plain number: an enum's member is slow to write.
+    (ms, n, _), kind, at_us = sequence, int(event.kind), event.at_us
     if not event.kind.is_profile:
-        return [Operation(ms, n, 0, event.kind, event.at_us, b"")]
-    return [Operation(ms, n, index, event.kind, event.at_us, body) for index, _, body in event.profiles]
+        return [Operation(ms, n, 0, kind, at_us, b"")]
+    return [Operation(ms, n, index, kind, at_us, body) for index, _, body in event.profiles]
+
+
+def _read_all(entry: Entry) -> list[Event | UnreadableEvent]:
+    if len(entry.parts) == 1:
+        return [_read(entry, 0)]
+    return [_read(entry, part) for part in range(len(entry.parts))]
 
 
 def _read(entry: Entry, part: int) -> Event | UnreadableEvent:

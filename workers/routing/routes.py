@@ -8,6 +8,7 @@ by the upsert that takes it out, then nothing; what enters is told from then on 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -19,12 +20,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
+class Wanted(NamedTuple):
+    """Where operations go: a segment, its name by now, and the integrations that are told."""
+
+    segment: str
+    name: str | None
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Known:
     """A segment that was seen, and the integrations whose scope it is in."""
 
     segment: Segment
     targets: tuple[str, ...]
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """Where its events go that say nothing new of it, which are most: made once."""
+        return Wanted(self.segment.id, self.segment.name, self.targets)
 
 
 class Judgement(NamedTuple):
@@ -60,7 +74,7 @@ class Routes:
 
     def judge(self, kind: Kind, facts: SegmentFacts, before: Known | None) -> Judgement:
         """What an event means; `before` is None for a segment never seen (or forgotten since)."""
-        if before is not None and kind in (Kind.ADD, Kind.REMOVE, Kind.CLEAR) and not _fills(before.segment, facts):
+        if before is not None and says_nothing_new(kind, facts, before):
             return Judgement(before.targets, before.segment.name, before, changed=False)
         after = self.known(_merged(kind, facts, before))
         name = after.segment.name
@@ -73,6 +87,11 @@ class Routes:
         changed = before is None or after.segment != before.segment
         left = tuple(k for k in told_before if k not in after.targets)
         return Judgement(targets, name, after, changed=changed, entered=entered, left=left)
+
+
+def says_nothing_new(kind: Kind, facts: SegmentFacts, known: Known) -> bool:
+    """Whether an event goes where the last one went, and teaches nothing: asked for every event."""
+    return kind <= Kind.CLEAR and not _fills(known.segment, facts)
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.lanes.chunks import MAX_BYTES, MAX_OPERATIONS, Operation, pack
@@ -19,9 +19,11 @@ from workers.routing.position import Position
 
 if TYPE_CHECKING:
     from workers.events.sequence import Sequence
+    from workers.routing.routes import Wanted
 
-LANES_AT_MOST = 400
-"""Lanes that one step touches, if it is not one event that more integrations want (rule 3)."""
+LANES_AT_MOST = 2_000
+"""Lanes that one step touches, if it is not one event that more integrations want (rule 3): each takes Redis about 10
+us, and others wait meanwhile. With fewer, events of many segments in turn would each become a chunk of its own."""
 COPIES_AT_MOST = 64 * 1024 * 1024
 """Bytes that one step writes, about: a chunk goes to Redis once, and is written once for each integration."""
 OPERATION_OVERHEAD = 24
@@ -29,14 +31,6 @@ OPERATION_OVERHEAD = 24
 LANE_OVERHEAD = 800
 """Bytes that a lane takes in Redis besides its chunks, about."""
 _CLEAR = int(Kind.CLEAR)
-
-
-class Wanted(NamedTuple):
-    """Where operations go: a segment, its name by now, and the integrations that are told, which are not none."""
-
-    segment: str
-    name: str | None
-    targets: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -70,7 +64,8 @@ class Transfer:
     """
 
     def __init__(self, position: Position, read_from: str, budget: int = BUDGET_BYTES) -> None:
-        self.position = position
+        self._position = position
+        self._finished = ""
         self.sequence = position.sequence
         self.size = 0
         self._before = position.sequence
@@ -89,6 +84,11 @@ class Transfer:
         self._ignored = 0
         self._lanes = 0
         self._bytes = 0
+
+    @property
+    def position(self) -> Position:
+        """How far the intake will have been moved."""
+        return Position(self._finished, self.sequence) if self._finished else self._position
 
     @property
     def is_full(self) -> bool:
@@ -113,7 +113,37 @@ class Transfer:
         draft = self._open.get(wanted.segment)
         if draft is not None and self._fits(draft, wanted, operation):
             return True
+        return self._has_lanes_for(wanted)
+
+    def _has_lanes_for(self, wanted: Wanted) -> bool:
         return self._lanes + len(wanted.targets) <= LANES_AT_MOST
+
+    def add_all(self, wanted: Wanted, operations: list[Operation]) -> bool:
+        """All operations of an event at once, if they are profiles' and fit as a whole; else nothing is added."""
+        size, count = OPERATION_OVERHEAD * len(operations), len(operations)
+        for operation in operations:
+            size += len(operation.body)
+        if self._drafts and (
+            self._bytes + size > self._budget or self.size + size * len(wanted.targets) > self._copies
+        ):
+            return False
+        draft = self._open.get(wanted.segment)
+        if (
+            draft is None
+            or draft.kept
+            or len(draft.operations) + count > MAX_OPERATIONS
+            or draft.size + size > MAX_BYTES
+            or (draft.wanted is not wanted and draft.wanted != wanted)
+        ):
+            if count > MAX_OPERATIONS or size > MAX_BYTES or (self._drafts and not self._has_lanes_for(wanted)):
+                return False
+            draft = self._begin(wanted, kept=False)
+        draft.operations += operations
+        draft.size += size
+        self._bytes += size
+        self.size += size * len(wanted.targets)
+        self._operations += count
+        return True
 
     def add(self, wanted: Wanted, operation: Operation) -> None:
         """One operation for the segment's lanes."""
@@ -198,11 +228,12 @@ class Transfer:
     def cut(self, entry_id: str, part: int, index: int) -> None:
         """The step ends within an event of this entry: before the profile of this index; 0: before the event."""
         sequence = self.sequence if index else self._before
-        self.position = replace(self.position, within=entry_id, part=part, index=index, sequence=sequence)
+        self._position = replace(self.position, within=entry_id, part=part, index=index, sequence=sequence)
+        self._finished = ""
 
     def finish(self, entry_id: str, events: int = 1) -> None:
         """All of this entry is on the load, so many events."""
-        self.position = Position(entry_id, self.sequence)
+        self._finished = entry_id
         self._events += events
 
     def move(self, owner: str) -> Move:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.templates import Query, QueryKind, TemplateErrors, compile_query
-from workers.templates.capacity import capacity
 from workers.templates.scope import parse_path, path_text
 
 if TYPE_CHECKING:
@@ -134,14 +133,6 @@ class Draft:
         for kind, query in compiled.items():
             compiler.warn_of(query, self._where(kind))
         return compiled, key
-
-    def check_size(self, size: int) -> None:
-        """Notes a batch size that the database cannot take in one of the queries."""
-        for kind, text in self.sources.items():
-            limit = capacity(text, kind, self.mode.dialect) if self.mode.batched else None
-            if limit and size > limit.profiles:
-                what = f"{size:,} is too many for queries.{kind}; expected at most {limit.profiles:,} for "
-                self.table.wrong("batch.size", f"{what}{self.mode.dialect}: {limit.why}")
 
     def _query(self, compiler: Compiler, kind: QueryKind, mode: Mode) -> Query | None:
         return compiler.query(self.sources[kind], self._where(kind), kind, mode)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
+from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import ConnectorSettings, read_connectors
 from workers.settings.database_url import read_address
@@ -33,7 +34,6 @@ DEFAULT_DATABASE = "main"
 MOST_EVENTS = 1_000_000_000
 """Events that `[intake] max` may be: more than any Redis holds is a slip of the pen."""
 _RESERVED = {
-    "alerts": "is reserved, not built yet; leave it out",
     "source": "is reserved, not built yet; leave it out",
     "max_lag": "is reserved, not built yet; leave it out",
 }
@@ -87,6 +87,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     """
     source = open_source(path, environ)
     local = read_local(source)
+    check_alerts(source)
     merged = merge_includes(source)
     document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
     write_out(source, document, merged.folders)

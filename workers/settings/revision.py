@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.errors import SegsyncError
 from workers.lanes.answers import fields_of
 from workers.lanes.keys import HOLD_FIELDS
-from workers.settings import LocalSettings, Settings, from_published
+from workers.settings import LocalSettings, Settings, from_published, revisions
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -86,11 +86,12 @@ def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     return Applied(found.revision, found.digest, found.installation, settings)
 
 
-def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False) -> int:
+def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "") -> int:
     """Makes this the applied configuration; returns its revision.
 
     `only_first` leaves alone what somebody else has applied in the meantime. The same configuration again is the
-    same revision. Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
+    same revision. `note` says why, where a command did it.
+    Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
     """
 
     def transaction(pipe: Pipeline) -> int:
@@ -103,7 +104,7 @@ def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = 
         gone = _members(pipe, keys.connectors) - set(settings.connectors)
         waits = _waits_differently(pipe, keys, settings)
         pipe.multi()
-        _write_config(pipe, keys, settings, revision, found)
+        _write_config(pipe, keys, settings, revision, found, note)
         _write_integrations(pipe, keys, settings, known)
         _write_connectors(pipe, keys, settings, gone)
         _write_limits(pipe, keys, settings)
@@ -139,15 +140,21 @@ def _members(pipe: Pipeline, key: str) -> set[str]:
     return {member.decode() for member in members}
 
 
-def _write_config(pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None) -> None:
+def _write_config(
+    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str
+) -> None:
+    at, by = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"{_user()}@{socket.gethostname()}"
+    if before is None:
+        revisions.forget_all(pipe, keys)
+    revisions.keep(pipe, keys, revisions.Revision(revision, at, by, note, settings.published()))
     pipe.hset(
         keys.config,
         mapping={
             "revision": revision,
             "digest": settings.digest,
             "text": settings.published(),
-            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "by": f"{_user()}@{socket.gethostname()}",
+            "at": at,
+            "by": by,
             "installation": before.installation if before else secrets.token_hex(8),
         },
     )
@@ -182,6 +189,8 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "max_backlog": integration.max_backlog or "",
         "when_full": integration.when_full,
         "max_quarantine": integration.max_quarantine,
+        # For `status` alone, likewise.
+        "max_lag": integration.max_lag or "",
     }
 
 

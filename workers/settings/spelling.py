@@ -29,6 +29,11 @@ def kind_of(value: object) -> str:
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and what it counts: "1 entry", "2,000 entries"; `many` is `one` with an s unless said."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint to put behind a message: the most similar known name, or all of them; "" if none is known."""
     names = sorted(known)

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUILT = tuple(VENDORS)
-PLANNED = ("clickhouse", "mssql", "oracle")
-_ALIASES = {"sqlserver": "mssql", "clickhousedb": "clickhouse"} | {
-    alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases
-}
+_ALIASES = {alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases}
 _FILES = tuple(scheme for scheme, vendor in VENDORS.items() if not vendor.has_server)
 """Schemes of databases that are files."""
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -89,12 +86,10 @@ def dialect_of(scheme: str) -> str:
         return scheme
     base, plus, _ = scheme.lower().partition("+")
     meant = _ALIASES.get(base, base)
-    if meant in PLANNED:
-        raise UrlError(f"{meant} is not built yet; expected one of {', '.join(BUILT)}")
     if meant in BUILT:
         driver = " (segsync picks the driver)" if plus else ""
         raise UrlError(f"{scheme!r} is no scheme here; did you mean {meant}://?{driver}")
-    raise UrlError(f"{scheme[:40]!r} is no scheme here{nearest(base, BUILT + PLANNED)}")
+    raise UrlError(f"{scheme[:40]!r} is no scheme here{nearest(base, BUILT)}")
 
 
 def check_database(url: Url, *, known: bool = True) -> None:

@@ -12,8 +12,9 @@ from workers.templates.model import (
     RowProblem,
     SegmentView,
     TemplateErrors,
+    rows_of,
 )
-from workers.templates.query import Query, compile_query, key_of
+from workers.templates.query import Query, compile_query, key_of, keys_of
 
 __all__ = [
     "BadRows",
@@ -26,4 +27,6 @@ __all__ = [
     "TemplateErrors",
     "compile_query",
     "key_of",
+    "keys_of",
+    "rows_of",
 ]

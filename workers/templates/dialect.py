@@ -61,8 +61,8 @@ class Dialect:
     expanded        characters up to which a number is written without its exponent, with which it would be read as
                     a double; 0 where an exponent costs no digits
     nul             what U+0000 becomes; None where the database cannot store it
+    profiles        most profiles that one statement is told of; more are told in several, in one transaction
     one_batch       whether all statements go in one piece
-    one_statement   whether a query may hold no more than one
     """
 
     name: str
@@ -105,8 +105,8 @@ class Dialect:
     exponents: bool = False
     expanded: int = 0
     nul: str | None = None
+    profiles: int = sys.maxsize
     one_batch: bool = False
-    one_statement: bool = False
     top: re.Pattern[str] = field(init=False, repr=False, compare=False)
     """Matches the next token outside of all regions."""
 

@@ -168,6 +168,8 @@ MSSQL = Dialect(
     moment="CAST(N'{text}' AS datetime2(6))",
     digits=38,
     exponents=True,
+    # INSERT … VALUES takes no more rows (error 10738); a derived table does, and takes ever longer to compile.
+    profiles=1000,
     one_batch=True,
 )
 
@@ -200,6 +202,7 @@ ORACLE = Dialect(
     significant=38,
     smallest=-130,
     largest=125,
+    profiles=1000,  # an IN list takes no more values (ORA-01795), in 23ai 65,535
 )
 
 CLICKHOUSE = Dialect(
@@ -235,7 +238,6 @@ CLICKHOUSE = Dialect(
     moment="toDateTime64('{text}', 6, '{zone}')",
     whole=(-(2**63), 2**64 - 1),  # a greater one becomes a double, or what is left of it in 64 bits
     nul="\\0",
-    one_statement=True,
 )
 
 DIALECTS = MappingProxyType(

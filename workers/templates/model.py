@@ -10,9 +10,13 @@ No message ever holds a profile's value: the errors end in logs, Flower and the 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from workers.errors import Mistake, SegsyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 MISSING_KEY = "missing key"
 BAD_KEY = "bad key"
@@ -45,6 +49,17 @@ class Row(NamedTuple):
     profile: dict[str, object]
     event_time_us: int
     sequence: int
+
+
+# A tuple becomes a Row without a call of Python's: a batch has thousands of them.
+_row: Final = cast("Callable[[tuple[dict[str, object], int, int]], Row]", partial(tuple.__new__, Row))
+
+
+def rows_of(
+    profiles: Iterable[dict[str, object]], event_times_us: Iterable[int], sequences: Iterable[int]
+) -> list[Row]:
+    """A row of each profile, with its time and its number; there are as many of each."""
+    return list(map(_row, zip(profiles, event_times_us, sequences, strict=True)))
 
 
 class SegmentView(NamedTuple):

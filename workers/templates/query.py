@@ -37,12 +37,13 @@ if TYPE_CHECKING:
 
     from workers.errors import Mistake
     from workers.templates.codegen import Render
-    from workers.templates.dialect import Dialect
     from workers.templates.layout import Layout
     from workers.templates.model import QueryKind, Row, SegmentView
 
 _UNION = re.compile(r"\bunion\b", re.IGNORECASE)
 """What makes rows of several SELECTs, whose columns must be of one type: no text may become a CLOB among others."""
+
+_INSERT = re.compile(r"\s*insert\s", re.IGNORECASE)
 
 MAX_STATEMENTS = 100
 """Statements of one query: they run in one transaction, and hold its locks."""
@@ -59,9 +60,10 @@ class Query:
     digest       short hash of text, dialect and settings
     naming       how it names rows: by the key alone, or by what cannot be judged from its text
     warnings     what is allowed and probably not meant
+    only_inserts surely none of its statements is anything but an INSERT
     """
 
-    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "warnings")
+    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "only_inserts", "warnings")
 
     def __init__(
         self,
@@ -71,8 +73,11 @@ class Query:
         naming: RowNaming,
         digest: str,
         warnings: list[Mistake],
+        *,
+        only_inserts: bool,
     ) -> None:
         self.naming = naming
+        self.only_inserts = only_inserts
         self._render = render
         self._target = target
         self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
@@ -102,13 +107,12 @@ class Query:
         return statements
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
-        """What one call renders: a batch whole, single profiles each, a segment event by itself."""
+        """What one call renders: as much of a batch as the database takes, a single profile, or a segment event."""
         if not self._target.has_rows:
             yield ()
-        elif self._target.one_row:
-            yield from ((row,) for row in rows)
-        elif rows:
-            yield rows
+            return
+        most = 1 if self._target.one_row else self._target.dialect.profiles
+        yield from (rows[at : at + most] for at in range(0, len(rows), most))
 
     def _bad_rows(self, rows: Sequence[Row], segment: SegmentView, problem: RowProblem) -> list[RowError]:
         """Renders row by row to find all that fail; only after a batch has failed."""
@@ -164,12 +168,19 @@ def compile_query(
     naming = row_naming(parsed.nodes, key)  # before the walk, which takes literals' quotes off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
-    _check_number(text, statements, target.dialect)
+    _check_number(text, statements)
     if text.mistakes:
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
-    return Query(generate(statements, target), target, parsed.fields, naming, digest, text.warnings)
+    only_inserts = all(map(_is_insert, statements))
+    render = generate(statements, target)
+    return Query(render, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts)
+
+
+def _is_insert(statement: Statement) -> bool:
+    first = statement.nodes[0]
+    return isinstance(first, Text) and _INSERT.match(first.text) is not None
 
 
 def _target(
@@ -196,13 +207,11 @@ def _without_pieces(target: CodeTarget, nodes: list[Node]) -> CodeTarget:
     return replace(target, dialect=replace(target.dialect, piece="")) if target.dialect.piece and united else target
 
 
-def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -> None:
+def _check_number(text: Source, statements: list[Statement]) -> None:
     if len(statements) > MAX_STATEMENTS:
         text.mistake(statements[MAX_STATEMENTS].place, f"a query has at most {MAX_STATEMENTS} statements")
     elif not statements and not text.mistakes:
         text.mistake(0, "there is no statement in it; leave a query out that is to do nothing")
-    elif len(statements) > 1 and dialect.one_statement:
-        text.mistake(statements[1].place, f"{dialect.name} runs one statement per query; take the second one out")
 
 
 def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
@@ -214,6 +223,16 @@ def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:
     neither text nor number: such a profile goes to quarantine, for add and remove alike (rule 16).
     """
     return tuple([key_text(pick(profile, steps), name) for name, steps in zip(key, _paths(key), strict=True)])
+
+
+def keys_of(profiles: Sequence[dict[str, object]], key: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """`key_of` of each profile; RowProblem where one of them has none, whichever that is."""
+    columns = []
+    for name, steps in zip(key, _paths(key), strict=True):
+        top = steps[0] if len(steps) == 1 else None
+        found = [each.get(top) for each in profiles] if isinstance(top, str) else [pick(e, steps) for e in profiles]
+        columns.append([one if type(one) is str and one else key_text(one, name) for one in found])
+    return list(zip(*columns, strict=True))
 
 
 @lru_cache(1024)

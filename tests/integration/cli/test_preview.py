@@ -44,7 +44,7 @@ def test_wrong_usage_is_a_message_and_status_2(offline: Place) -> None:
     for arguments, message in (
         (("preview", "crn", "e.json"), "no integration 'crn'"),
         (("preview", "crm", "e.json"), "e.json: no such file"),
-        (("init", "--dialect", "oracle"), "has no preset"),
+        (("init", "--dialect", "db2"), "has no preset"),
         (("init", "--dialect", "sqlite", "--output", str(offline.file)), "is there already"),
     ):
         done = offline.run(*arguments)

@@ -63,8 +63,9 @@ def test_the_same_file_again_changes_nothing(place: Place) -> None:
 def test_the_difference_is_shown_before_anything_is_done(place: Place) -> None:
     apply(place, integration())
     plan = applying.plan(place.redis, place.keys, place.write(integration(timeout="3s"), integration("erp")))
-    assert "~ integrations.crm.batch.timeout" in plan.differences
-    assert any(line.startswith("+ integrations.erp.") for line in plan.differences)
+    told = [str(each) for each in plan.differences]
+    assert "~ integrations.crm.batch.timeout" in told
+    assert any(line.startswith("+ integrations.erp.") for line in told)
     assert applied(place) == 1
 
 

@@ -50,6 +50,20 @@ def test_a_paused_integration_keeps_its_events_and_delivers_none(place: Place) -
     assert len(place.rows()) == 20
 
 
+def test_a_second_pause_keeps_who_and_why(place: Place) -> None:
+    place.publish(integration())
+    assert pause(place.redis, place.keys, "crm", reason="moving the table", by="ann@host")
+    at = place.redis.hget(place.keys.integration("crm"), "paused_at")
+    for reason in ("", "a deploy", "moving the table"):
+        assert not pause(place.redis, place.keys, "crm", reason=reason, by="bob@host")
+    told = place.redis.hmget(place.keys.integration("crm"), "paused_reason", "paused_by", "paused_at")
+    assert told == [b"moving the table; then a deploy", b"ann@host", at]
+
+    resume(place.redis, place.keys, "crm")
+    pause(place.redis, place.keys, "crm", by="bob@host")
+    assert place.redis.hmget(place.keys.integration("crm"), "paused_reason", "paused_by") == [b"", b"bob@host"]
+
+
 def test_a_pause_survives_a_deploy(place: Place) -> None:
     owe(place, "7")
     pause(place.redis, place.keys, "crm")

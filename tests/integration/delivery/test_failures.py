@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,8 @@ from tests.servers.postgresql import PostgresqlServer
 from tests.targets import TargetDatabase
 from tests.waiting import until
 from workers import outcomes
+from workers.delivery import deliverer
+from workers.delivery.failures import unusable
 from workers.errors import ErrorClass, Phase, TargetError
 from workers.lanes import Lost
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.integration.jobs import Job
+    from workers.delivery.batch import Batch
 
 
 def deliveries(job: Job) -> list[outcomes.Delivery]:
@@ -229,23 +234,35 @@ def test_an_outage_opens_the_circuit_and_loses_nothing(
     assert "the server does not listen" in told[0]
 
 
-def test_what_kills_its_process_is_set_aside_in_the_end(job: Job) -> None:
-    """A deliverer that dies leaves its start counted; three deaths halve the batch, and at last the head goes."""
-    job.configure(batch='{ size = 4, timeout = "100ms" }')
-    job.push(add(7, "A", "B", "C", "D"))
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_what_kills_its_process_is_set_aside_in_the_end(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deliverer that dies leaves its start counted: after three the killer is looked for, and at last it goes."""
+    job.configure(batch='{ size = 8, timeout = "100ms" }')
+    job.push(add(7, *"ABCDEFGH"))
     job.runtime.route("t", 10)
-    lanes, keys = job.runtime.lanes, job.installation.keys
-    limits = []
-    for _ in range(8):
-        claimed: Any = lanes.claim("crm", "t", 4)
-        limits.append(claimed.limit)
-        job.installation.redis.hset(keys.lane("members", "7"), "until", 0)
-        job.installation.redis.zadd(keys.full("members"), {"7": 0})
-    assert limits == [None, None, None, 2, 1, 1, 1, 1]
-    serve(job)
+    tried: list[str] = []
+
+    def kills(batch: Batch, *, deadly: bool) -> list[Any]:
+        names = "".join(json.loads(each.operation.body)["CustomID"] for each in batch.members)
+        if "F" in names and not deadly:
+            tried.append(names)
+            raise Killed
+        return unusable(batch, deadly=deadly)
+
+    monkeypatch.setattr(deliverer, "unusable", kills)
+    while job.installation.backlog():
+        job.installation.redis.hset(job.installation.keys.lane("members", "7"), "until", 0)
+        job.installation.redis.zadd(job.installation.keys.full("members"), {"7": 0})
+        with suppress(Killed):
+            job.runtime.deliver("crm", "t", 5)
+        assert len(tried) < 20
+    assert tried == [*3 * ["ABCDEFGH"], "EF", "F", "F", "F"]
     (entry,) = job.quarantined()
     assert entry.code == "poison"
-    assert job.target.members() == {("7", "B"), ("7", "C"), ("7", "D")}
+    assert job.target.members() == {("7", key) for key in "ABCDEGH"}
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.jobs import add
+from tests.integration.jobs import add, remove
 from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
 from workers.delivery.turn import Failed, NothingDue
@@ -92,16 +92,42 @@ def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
     end = chunk[27:54].decode()
     search: dict[Any, Any] = {"attempts": 4, "limit": 1, "suspect": end, "to": end, "passed": "add"}
     redis.hset(keys.lane("members", "7"), mapping=search)
-    execute = PooledSession.execute
+    run = PooledSession._run
 
-    def hangs(self: PooledSession, statement: str) -> int:
+    def hangs(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
         if outage or "'A'" in statement:
             raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
-        return execute(self, statement)
+        return run(self, statement, by)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PooledSession, "execute", hangs)
+        patched.setattr(PooledSession, "_run", hangs)
         job.let_timeouts_pass()
         job.runtime.deliver("crm", "t", 5)
     assert [entry.code for entry in job.quarantined()] == ([] if outage else ["sqlite timeout"])
     assert job.installation.backlog() == (3 if outage else 0)
+
+
+def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another profile had passed while it was back, and one that stood alone afterwards was set aside."""
+    job.configure(batch='{ size = 2, timeout = "100ms" }')
+    for event in (add(7, "A", "B", "C", "D"), remove(7, "Z")):  # a chunk each
+        job.push(event)
+        job.runtime.route("t", 10)
+    run, calls = PooledSession._run, iter(range(100))
+
+    def is_missing_but_once(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
+        if next(calls) != 1:
+            raise TargetError(ErrorClass.HOLD, "sqlite missing", "there is no such table", level=HoldLevel.INTEGRATION)
+        return run(self, statement, by)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "_run", is_missing_but_once)
+        job.let_timeouts_pass()
+        result = job.runtime.deliver("crm", "t", 5)
+    assert isinstance(result, Failed)
+    assert result.needs_help
+    assert "none of 3 profiles passes by itself" in result.reason
+    assert job.quarantined() == []
+    assert job.installation.backlog() == 5

@@ -83,7 +83,7 @@ class LaneMachine(RuleBasedStateMachine):
         self.owner, self.held[owner] = answer.claim, Held(answer)
         self.answered.pop(owner, None)
         hand = self.held[owner].hand
-        assert [o.sequence for o, _ in hand._operations] == self.owed[: len(hand)]
+        assert [o.sequence for o, _ in hand._hand] == self.owed[: len(hand)]
         assert answer.done == self.settled_up_to
 
     @rule(owner=st.sampled_from(OWNERS), take=st.integers(1, 8), go_on=st.booleans())
@@ -92,10 +92,10 @@ class LaneMachine(RuleBasedStateMachine):
         if held is None or not len(held.hand):
             return
         hand = held.hand
-        taken = [o.sequence for o, _ in list(hand._operations)[:take]]
+        taken = [o.sequence for o, _ in list(hand._hand)[:take]]
         before = hand.settled
         for _ in taken:
-            hand._operations.popleft()
+            hand._hand.drop(1)
         hand.settled = taken[-1]
         self.last = (owner, taken, self._settlement(held, before, taken, go_on=go_on))
         answer = self._send(*self.last)
@@ -103,7 +103,7 @@ class LaneMachine(RuleBasedStateMachine):
             del self.held[owner]
         elif isinstance(answer, More):
             hand.receive(answer.to, answer.clear, answer.chunks)
-            assert [o.sequence for o, _ in hand._operations] == self.owed[: len(hand)]
+            assert [o.sequence for o, _ in hand._hand] == self.owed[: len(hand)]
             assert len(hand) >= min(SIZE, len(self.owed))
         else:
             del self.held[owner]
@@ -125,7 +125,7 @@ class LaneMachine(RuleBasedStateMachine):
         hand = held.hand
         while hand._chunk_ends and hand._chunk_ends[0] <= hand.settled:
             hand._chunk_ends.popleft()
-        next_ms = hand._operations[0][0].ms if len(hand) else None
+        next_ms = next(iter(hand._hand))[0].ms if len(hand) else None
         left = (next_ms, len(hand), len(hand._chunk_ends))
         return Settlement("crm", "7", held.claim, before, taken[-1], len(taken), *left, go_on=go_on, records=[b"r"])
 
@@ -227,7 +227,7 @@ class LaneMachine(RuleBasedStateMachine):
         assert lane.get("owner") == self.owner
         chunks = self.client.lrange(self.bench.keys.chunks("crm", "7"), 0, -1)
         hand = Buffer(self.settled_up_to, self.owed[-1], "", chunks)
-        assert [o.sequence for o, _ in hand._operations] == self.owed
+        assert [o.sequence for o, _ in hand._hand] == self.owed
 
     @invariant()
     def a_lane_that_owes_is_due_some_time(self) -> None:

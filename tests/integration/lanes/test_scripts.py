@@ -214,6 +214,20 @@ def test_an_untried_batch_stays_what_an_earlier_deliverer_may_have_tried(bench: 
     assert bench.lane()["starts"] == "2"
 
 
+def test_what_was_tried_stays_known_though_the_rest_of_it_found_no_connection(bench: Bench) -> None:
+    """The first died over ten, unheard; the second settled half of them, and then the target was away (rule 10)."""
+    bench.append(10)
+    first = bench.claim("one")
+    bench.redis.zadd(bench.keys.full("crm"), {"7": 0})
+    second = bench.claim("two")
+    assert second.tried_to == first.to
+    half = f"{NOW:013d}{5:07d}{0:07d}"
+    bench.settle(second, half, 5, owner="two", held=5, tried_to=second.tried_to)
+    bench.release("untried", owner="two")
+    bench.append(10)
+    assert bench.claim("three").tried_to == first.to
+
+
 def test_what_is_due_soon_rings_the_bell(bench: Bench) -> None:
     """The pulse sleeps until it is rung, or for five seconds (rule 26b)."""
 
@@ -668,6 +682,30 @@ def test_an_integration_that_drops_loses_its_newest_counted(bench: Bench) -> Non
     assert (fields[b"backlog"], fields[b"dropped"]) == (b"11", b"7")
     assert bench.redis.smembers(bench.keys.resync("crm")) == set(), "what was lost is moot"
     assert not bench.redis.exists(bench.keys.full_marks)
+
+
+def test_what_one_step_brings_beyond_the_limit_is_dropped_too(bench: Bench) -> None:
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"max_backlog": 10, "when_full": "drop"})
+    one = pack("n", [Operation(NOW, 1, 0, Kind.ADD, None, b"{}")] * 6)
+    runs = [Run(segment, 6, NOW, "", "", one, ["crm"]) for segment in ("7", "8", "9")]
+    position = bench.take_route()
+    assert bench.lanes("router").append(Move("router", position, f"{NOW}-1|0", f"{NOW}-1", runs=runs))
+    fields: Any = bench.redis.hgetall(bench.keys.integration("crm"))
+    assert (fields[b"backlog"], fields[b"dropped"]) == (b"12", b"6")
+    assert not bench.lane("9")
+
+
+def test_a_lane_that_an_append_fills_is_due_at_once(bench: Bench) -> None:
+    now = redis_ms(bench)
+    bench.redis.hset(bench.keys.integration("crm"), "timeout", 60_000)
+    bench.append(6, ms=now)
+    bench.append(3, ms=now)
+    assert bench.score() == (None, now + 60_000)
+    bench.append(1, ms=now)
+    full, timed = bench.score()
+    assert timed is None
+    assert full is not None
+    assert full < now + 60_000
 
 
 def test_a_clear_whose_query_was_taken_away_makes_nothing_moot(bench: Bench) -> None:

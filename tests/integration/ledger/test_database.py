@@ -222,7 +222,7 @@ def test_ids_of_the_quarantine_are_short_and_in_order(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("make", [delivery, entry])
 def test_many_records_take_few_statements(ledger: Ledger, make: Callable[[], Record]) -> None:
-    """Five hundred at once cost as many round trips as one: how long that takes, `make bench` compares."""
+    """Five hundred at once cost as many round trips as one: how long that takes, `make bench-parts` compares."""
     statements: list[str] = []
     with ledger.writing() as writer:
         listen(writer._connection, "before_cursor_execute", lambda *told: statements.append(told[2]))

@@ -12,7 +12,9 @@ from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.events import parsing
 from workers.events.sequence import MAX_N
+from workers.lanes.lease import ROUTE, Leases
 from workers.routing import entry
+from workers.routing.router import DEATHS_AT_MOST
 from workers.routing.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -112,6 +114,7 @@ def test_a_stream_made_anew_under_an_event_that_was_moved_in_part(desk: Desk, mo
         return append(move)
 
     monkeypatch.setattr(router._lanes, "append", dies_at_the_second)
+    monkeypatch.setattr(Transfer, "add_all", lambda *_: False)
     monkeypatch.setattr(Transfer, "has_room_for", lambda _load, _wanted, operation: operation.index != 5)
     with pytest.raises(Died):
         router.turn("t", 30)
@@ -173,6 +176,33 @@ def test_an_event_that_kills_its_router_three_times_is_set_aside_whole(desk: Des
     (record,) = desk.records()
     assert record.code == "poison"
     assert json.loads(record.payload) == large
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def test_an_event_that_kills_whoever_reads_it_costs_itself_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was read before anybody looked how many had died over it, and what stood at the head was blamed."""
+    parse, deaths = parsing.parse, 0
+
+    def kills(data: bytes) -> Any:
+        if b'"3"' in data:
+            raise Killed
+        return parse(data)
+
+    monkeypatch.setattr(entry, "parse", kills)
+    monkeypatch.setattr(Leases, "_leave", lambda *_: None)
+    desk.push(*(add(str(n)) for n in range(1, 6)))
+    while desk.redis.xlen(desk.keys.events) and deaths < 20:
+        desk.redis.hset(desk.keys.lease(ROUTE), "until", 0)
+        try:
+            desk.route()
+        except Killed:
+            deaths += 1
+    assert desk.ids() == ["1", "2", "4", "5"]
+    assert [(record.code, json.loads(record.payload)) for record in desk.records()] == [("poison", add("3"))]
+    assert deaths == DEATHS_AT_MOST + 1
 
 
 def test_a_mistake_of_ours_costs_one_event(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.cli.arguments import moment
+from workers.cli.arguments import moment, zone_of
 from workers.errors import WrongUsage
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
@@ -20,6 +20,10 @@ NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
         ("15 m", NOW - timedelta(minutes=15)),
         ("24h", NOW - timedelta(days=1)),
         ("7d", NOW - timedelta(days=7)),
+        ("1h30m", NOW - timedelta(minutes=90)),
+        ("1d 12h", NOW - timedelta(hours=36)),
+        ("today", datetime(2026, 11, 21, tzinfo=UTC)),
+        ("yesterday", datetime(2026, 11, 20, tzinfo=UTC)),
         ("2w", NOW - timedelta(weeks=2)),
         ("2026-11-20", datetime(2026, 11, 20, tzinfo=UTC)),
         ("2026-11-20T12:00", datetime(2026, 11, 20, 12, tzinfo=UTC)),
@@ -31,8 +35,28 @@ def test_ages_dates_and_times(text: str, expected: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "-1h", "1", "1y", "2026-13-01", "٣h", "9999999d", "2026-11-20T", "\0"]
+    "text", ["", "tomorrow", "1h ", "h", "-1h", "1", "1y", "2026-13-01", "٣h", "9999999d", "2026-11-20T", "\0"]
 )
 def test_anything_else_is_refused_with_the_option_and_what_was_expected(text: str) -> None:
     with pytest.raises(WrongUsage, match=r"--since .* is no time; expected an age"):
         moment(text, "--since", NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("yesterday", datetime(2026, 11, 20, 15, tzinfo=UTC)),  # it is the 22nd in Tokyo
+        ("2026-11-20", datetime(2026, 11, 19, 15, tzinfo=UTC)),
+        ("2026-11-20T12:00", datetime(2026, 11, 20, 3, tzinfo=UTC)),
+        ("2026-11-20T12:00Z", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        ("2026-11-20 12:00-05:00", datetime(2026, 11, 20, 17, tzinfo=UTC)),
+        ("1h", NOW - timedelta(hours=1)),
+    ],
+)
+def test_days_and_times_without_a_zone_are_of_the_zone_that_is_named(text: str, expected: datetime) -> None:
+    assert moment(text, "--since", NOW, zone_of("Asia/Tokyo")) == expected
+
+
+def test_a_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="--tz 'Mars/Olympus' is no time zone"):
+        zone_of("Mars/Olympus")

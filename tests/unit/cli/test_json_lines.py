@@ -15,6 +15,7 @@ from segsync import PushFailed
 from tests.fake_redis import FakeRedis, producer_to
 from workers.cli import json_lines as push
 from workers.cli.json_lines import BadLine, PushReport, PushStopped, push_lines, read_lines
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,14 +97,14 @@ def test_a_bad_line_stops_with_all_before_it_accepted_and_nothing_after(before: 
     assert (caught.value.line, caught.value.accepted) == (before + 2, before)
     assert str(caught.value) == (
         f"line {before + 2:,}: profiles[0]._id: expected a string or an integer, got nothing; "
-        f"{before:,} events before it are accepted"
+        f"{counted(before, 'event before it is', 'events before it are')} accepted"
     )
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        (b"no json", r"^line 2: not JSON: Expecting value \(character 0\); 1 events"),
+        (b"no json", r"^line 2: not JSON: Expecting value \(character 0\); 1 event before it is"),
         (b"\xff\xfe", r"^line 2: not UTF-8 \(byte 0\)"),
         (b"[]", r"^line 2: expected an object, got list"),
         (clear(1) + b"\x0b", r"^line 2: not JSON: Extra data"),
@@ -178,7 +179,9 @@ def test_an_endless_line_is_refused_and_never_held_whole(monkeypatch: pytest.Mon
     stream = io.BytesIO(clear(1) + b"\n" + b'{"type":"' + b"x" * 5000)
 
     lines = list(read_lines(stream))
-    with pytest.raises(BadLine, match=r"^line 2: longer than 1,000 bytes; expected one event per line; 1 events"):
+    with pytest.raises(
+        BadLine, match=r"^line 2: longer than 1,000 bytes; expected one event per line; 1 event before it is"
+    ):
         push_lines(producer_to(FakeRedis()), lines)
 
     assert max(map(len, lines)) == 1001

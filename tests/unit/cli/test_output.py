@@ -55,6 +55,41 @@ def test_a_table_shows_names_as_they_are_in_80_columns_without_colours(
     assert not any("\x1b" in line for line in lines)
 
 
+ROWS = [("crm-segments", "held", 30, "9.4 s", 2, 0), ("warehouse", "active", 1_234_567, "3.2 h", 41_000, 0)]
+COLUMNS = ("integration", "state", ">backlog", ">oldest", ">lanes", "?>needs resync")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_a_table_fits_60_and_80_columns_and_breaks_no_number(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_table(COLUMNS, ROWS)
+    out = capsys.readouterr().out
+    assert all(len(line) <= width for line in out.split("\n"))
+    assert "1,234,567   3.2 h  41,000" in out
+
+
+def test_a_column_of_nothing_is_left_out_where_it_may_be(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(COLUMNS, ROWS)
+    assert "resync" not in capsys.readouterr().out
+    print_table(COLUMNS, [*ROWS, ("late", "active", 0, "-", 0, 3)])
+    assert "resync" in capsys.readouterr().out
+
+
+def test_what_does_not_fit_is_told_in_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(COLUMNS, ROWS)
+    out = capsys.readouterr().out
+    assert "backlog      1,234,567\n" in out.replace(" \n", "\n")
+    assert out.count("integration") == 2
+
+
 def test_json_has_objects_and_times_in_iso_8601(capsys: pytest.CaptureFixture[str]) -> None:
     print_json([Sample(datetime(2026, 11, 21, 18, tzinfo=UTC), "Zoë", None)])
     assert json.loads(capsys.readouterr().out) == [{"at": "2026-11-21T18:00:00Z", "name": "Zoë", "count": None}]

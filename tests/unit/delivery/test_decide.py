@@ -10,6 +10,8 @@ import pytest
 from workers.delivery import decide as table
 from workers.delivery import failures
 from workers.delivery.decide import (
+    DEATHS,
+    ONCE_MORE,
     AskOthers,
     FailedTry,
     Halve,
@@ -18,6 +20,7 @@ from workers.delivery.decide import (
     OpenCircuit,
     Outcome,
     SetAside,
+    after_deaths,
     backoff_ms,
     decide,
     next_limit,
@@ -48,6 +51,10 @@ def passed(tried: FailedTry) -> FailedTry:
     return replace(tried, passed=True, searching=True)
 
 
+def asked(tried: FailedTry) -> FailedTry:
+    return replace(tried, asked=True)
+
+
 def intolerant(tried: FailedTry) -> FailedTry:
     return replace(tried, tolerant=False)
 
@@ -65,7 +72,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(RETRY), after(MANY, 4), AskOthers(Later(8000), Later(8000))),
         (error(RETRY), after(passed(MANY), 0), Halve(5)),
         (error(RETRY), after(passed(ONE), 3), Later(4000)),
-        (error(RETRY), after(passed(ONE), 4), SetAside()),
+        (error(RETRY), after(passed(ONE), 4), AskOthers(Later(8000), SetAside())),
+        (error(RETRY), after(asked(passed(ONE)), 4), SetAside()),
         (CONFLICT, after(passed(ONE), 4), Hold(LANE)),
         # Perhaps it came through; the second time it may be the size, or one profile's doing.
         (error(AMBIGUOUS), MANY, Later(500)),
@@ -73,7 +81,7 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(AMBIGUOUS), after(ONE, 3), Later(4000)),
         (error(AMBIGUOUS), after(ONE, 4), AskOthers(Hold(LANE), Hold(LANE))),
         (error(AMBIGUOUS), after(passed(ONE), 4), AskOthers(Hold(LANE), Hold(LANE))),
-        (error(AMBIGUOUS), after(replace(passed(ONE), asked=True), 4), SetAside()),
+        (error(AMBIGUOUS), after(asked(passed(ONE)), 4), SetAside()),
         (error(AMBIGUOUS, Phase.COMMIT), after(passed(ONE), 4), Hold(LANE)),
         (error(AMBIGUOUS), after(intolerant(passed(ONE)), 4), Hold(LANE)),
         (error(AMBIGUOUS), after(EVENT, 4), Hold(LANE)),
@@ -85,6 +93,7 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(ISOLATE), MANY, AskOthers(Hold(INTEGRATION), Halve(5))),
         (error(ISOLATE), passed(MANY), Halve(5)),
         (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION), SetAside())),
+        (error(ISOLATE), asked(ONE), SetAside()),
         (error(ISOLATE), passed(ONE), SetAside()),
         (error(ISOLATE), EVENT, SetAside()),
         (error(ISOLATE), intolerant(MANY), Hold(LANE)),
@@ -96,7 +105,13 @@ def intolerant(tried: FailedTry) -> FailedTry:
         # The query's fault, says the code; one profile's, if others pass.
         (error(HOLD, level=INTEGRATION), MANY, AskOthers(Hold(INTEGRATION), Hold(INTEGRATION))),
         (error(HOLD, level=INTEGRATION), passed(MANY), Halve(5)),
-        (error(HOLD, level=INTEGRATION), passed(ONE), SetAside()),
+        (error(HOLD, level=INTEGRATION), asked(MANY), Halve(5)),
+        # Alone it is blamed if others pass before and after it: what stopped them all may have ended, or begun anew.
+        (error(HOLD, level=INTEGRATION), ONE, AskOthers(Hold(INTEGRATION), Hold(INTEGRATION))),
+        (error(HOLD, level=INTEGRATION), asked(ONE), ONCE_MORE),
+        (error(HOLD, level=INTEGRATION), passed(ONE), AskOthers(Hold(INTEGRATION), Later(500))),
+        (error(HOLD, level=INTEGRATION), after(passed(ONE), 4), AskOthers(Hold(INTEGRATION), SetAside())),
+        (error(HOLD, level=INTEGRATION), asked(passed(ONE)), SetAside()),
         (error(HOLD, level=INTEGRATION), EVENT, Hold(INTEGRATION)),
         (error(HOLD, level=INTEGRATION), intolerant(MANY), Hold(INTEGRATION)),
         (error(HOLD, Phase.LOCK, INTEGRATION), MANY, Hold(INTEGRATION)),
@@ -106,7 +121,9 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(UNKNOWN), after(MANY, 4), AskOthers(Hold(LANE), Hold(LANE))),
         (error(UNKNOWN), after(passed(MANY), 0), Halve(5)),
         (error(UNKNOWN), after(passed(ONE), 1), Later(1000)),
-        (error(UNKNOWN), after(passed(ONE), 4), SetAside()),
+        (error(UNKNOWN), after(asked(ONE), 4), ONCE_MORE),
+        (error(UNKNOWN), after(passed(ONE), 4), AskOthers(Hold(LANE), SetAside())),
+        (error(UNKNOWN), after(asked(passed(ONE)), 4), SetAside()),
         (error(UNKNOWN), after(EVENT, 4), Hold(LANE)),
         (error(UNKNOWN, Phase.LOCK), after(MANY, 4), Hold(LANE)),
         # Connecting is nobody's fault but the target's.
@@ -145,6 +162,50 @@ def test_only_connecting_opens_the_circuit(kind: ErrorClass) -> None:
 def test_the_examples_in_the_docstrings() -> None:
     assert doctest.testmod(table).failed == 0
     assert doctest.testmod(failures).failed == 0
+
+
+@pytest.mark.parametrize(
+    ("deaths", "operations", "closing_in", "outcome"),
+    [
+        (1, 30, False, None),
+        (2, 30, False, None),
+        (3, 30, False, Halve(15)),
+        (1, 15, True, Halve(7)),
+        (1, 2, True, Halve(1)),
+        (2, 1, True, None),
+        (3, 1, True, SetAside()),
+        # Always alone: it may have stood there by chance.
+        (5, 1, False, None),
+        (6, 1, False, SetAside()),
+    ],
+)
+def test_what_follows_from_deaths(deaths: int, operations: int, closing_in: bool, outcome: Outcome | None) -> None:
+    assert after_deaths(deaths, operations, closing_in=closing_in) == outcome
+
+
+def deaths_over(size: int, killer: int) -> int:
+    """How many processes end before the killer, at this place of a full batch, is set aside."""
+    first, limit, suspects, deaths, here = 0, size, 0, 0, 0
+    while True:
+        closing_in = suspects > 0
+        match after_deaths(here, limit, closing_in=closing_in):
+            case SetAside():
+                return deaths
+            case Halve(shorter):
+                suspects, limit, here = limit, shorter, 0
+        if first <= killer < first + limit:
+            deaths, here = deaths + 1, here + 1
+        else:
+            first, suspects, here = first + limit, suspects - limit, 0
+            limit = next_limit(limit, size, suspects) or size
+
+
+@pytest.mark.parametrize("size", [1, 2, 30, 1000])
+def test_a_killer_takes_as_many_processes_as_its_batch_can_be_halved_and_four_more(size: int) -> None:
+    found = [deaths_over(size, killer) for killer in range(size)]
+    halvings = (size - 1).bit_length()
+    assert max(found) <= max(2 * DEATHS, halvings + DEATHS + 1)
+    assert sum(found) / size <= halvings / 2 + 2 * DEATHS
 
 
 @pytest.mark.parametrize("attempts", [0, 1, 5, 50, 10_000])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from workers.delivery.key_folding import fold, fold_key
+from workers.delivery.key_folding import fold, fold_all, fold_columns, fold_key
 
 ALIKE = [
     ("7", "007", "7.0", " 7 ", "7e0", "+7", "7.4", "0x7", "$7.00", "\uff17"),
@@ -90,3 +91,28 @@ def test_any_text_folds(hostile: str) -> None:
 def test_what_is_folded_in_one_step_folds_as_all_else(text: str) -> None:
     """A letter that changes nothing, and is not ASCII, takes the long way."""
     assert fold(text) == fold(text + "\u05d0")
+
+
+USUAL_KEYS = (
+    st.from_regex(
+        r"\A(A-[0-9]{1,4}|[0-9]{1,20}|[0-9a-f]{24}|[0-9]{1,9}[et][0-9]{0,4}|0x[0-9a-f]{1,4}|0{0,3}[a-z1]{1,3})\Z"
+    )
+    | st.from_regex(r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+    | st.sampled_from(["true", "No", "on", "jan 5", "5 jan", "2024-01-05", "20240105", "0", "a:b", "x\ny", "\n", ""])
+    | st.text(st.sampled_from("aAbfjzt01 .-:_{}$%é\t\n"), max_size=12)
+)
+
+
+@example(["jan 5"])
+@example(["true", "12e5"])
+@given(st.lists(USUAL_KEYS, max_size=4))
+def test_a_batch_of_keys_folds_as_each_of_them(texts: list[str]) -> None:
+    assert fold_all(texts) == [fold(text) for text in texts]
+    keys = [(text, "007") for text in texts]
+    assert fold_columns(keys) == [fold_key(key) for key in keys]
+
+
+def test_keys_as_they_mostly_are_fold_without_a_look_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.delivery.key_folding.fold", None)
+    for texts in (["A-17", "0042", "7"], ["ann@example.com"], ["61f0c2d4e5a6b7c8d9e0f1a2"], [str(UUID(int=7))]):
+        assert len(fold_all(texts)) == len(texts)

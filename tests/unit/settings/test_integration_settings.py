@@ -18,15 +18,11 @@ from tests.unit.settings.files import (
     warnings,
 )
 from workers.integrations import Scope
-from workers.settings import urls
-from workers.settings.compiling import Draft, Mode
-from workers.settings.table import TomlTable
 from workers.templates import QueryKind, Row, SegmentView
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workers.errors import Mistake
     from workers.integrations import Integration
 
 HERE = "integrations.vip"
@@ -52,6 +48,13 @@ def test_an_integration_has_the_documented_defaults(tmp_path: Path) -> None:
     assert vip.key_fields == ("CustomID",)
     assert set(vip.queries) == {QueryKind.ADD, QueryKind.REMOVE}
     assert vip.scope == Scope("main")
+
+
+def test_exactly_once_needs_transactions(tmp_path: Path) -> None:
+    there = CONNECTOR.replace("sqlite:///crm.db", "clickhouse://sync@db:8123/crm")
+    found = mistakes(tmp_path, there, integration("exactly_once = true", scope=SCOPE))
+    (what,) = found
+    assert what.startswith("integrations.vip.exactly_once: is true, and ClickHouse has no transactions; expected false")
 
 
 def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('max_lag = "5m"', "max_lag: is reserved, not built yet; leave it out"),
+        ('max_lag = "500ms"', "max_lag: '500ms' is out of range; expected a duration from 1s to 168h"),
         ('fields = ["email"]', "fields: is reserved for connectors other than databases, not built yet"),
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
         ('when_full = "dorp"', "when_full: 'dorp' is none of 'block', 'drop'; did you mean 'drop'?"),
@@ -312,67 +315,3 @@ def test_overlapping_scopes_on_one_connector_are_worth_one_warning_for_each_inte
     assert len(found) == 7
     assert found[0].startswith("integrations.i1.scope: has segments in common with 'i0', on connector 'crm': they must")
     assert "'i0', 'i1', 'i2', 'i3', 'i4' and 2 more, on connector 'crm'" in found[-1]
-
-
-IN_A_VALUES_LIST = "INSERT INTO member (s, c) VALUES\n{for $l = $batch}({segment_id}, '{$l.CustomID}'){autocomma}{end}"
-IN_A_DERIVED_TABLE = """MERGE INTO member WITH (HOLDLOCK) AS t
-USING ( VALUES {for $l = $batch}({segment_id}, '{$l.CustomID}'){autocomma}{end}) AS s (s, c) ON t.s = s.s AND t.c = s.c
-WHEN NOT MATCHED THEN INSERT (s, c) VALUES (s.s, s.c)"""
-AS_PAIRS = "DELETE FROM m WHERE (s, c) IN ({for $l = $batch}({segment_id}, '{$l.CustomID}'){autocomma}{end})"
-
-
-@pytest.mark.parametrize(
-    ("dialect", "size", "queries", "found"),
-    [
-        ("mssql", 1000, {"add": IN_A_VALUES_LIST}, []),
-        (
-            "mssql",
-            1001,
-            {"add": IN_A_VALUES_LIST},
-            ["1,001 is too many for queries.add; expected at most 1,000 for mssql"],
-        ),
-        ("mssql", 1001, {"add": IN_A_VALUES_LIST.replace("VALUES", "OUTPUT inserted.c values")}, ["1,001 is too many"]),
-        ("mssql", 10000, {"add": IN_A_DERIVED_TABLE}, []),
-        ("mssql", 10000, {"add": IN_A_DERIVED_TABLE.replace("( VALUES", "(VALUES")}, []),
-        ("oracle", 1000, {"remove": BATCH_REMOVE}, []),
-        ("oracle", 1001, {"remove": BATCH_REMOVE}, ["1,001 is too many for queries.remove; expected at most 1,000"]),
-        ("oracle", 10000, {"add": AS_PAIRS, "remove": AS_PAIRS}, []),
-        (
-            "oracle",
-            10000,
-            {"add": BATCH_REMOVE, "remove": BATCH_REMOVE},
-            ["10,000 is too many for queries.add", "10,000"],
-        ),
-        ("mysql", 10000, {"add": IN_A_VALUES_LIST, "remove": BATCH_REMOVE}, []),
-        ("mssql", 10000, {"add": "VALUES {for", "remove": "{end}"}, []),
-    ],
-)
-def test_a_batch_that_one_statement_cannot_hold_is_a_mistake(
-    dialect: str, size: int, queries: dict[str, str], found: list[str]
-) -> None:
-    """SQL Server: error 10738, but not for derived tables. Oracle: ORA-01795. Neither can be connected to yet."""
-    noted: list[Mistake] = []
-    mode = Mode(dialect, "UTC", frozenset(), batched=True)
-    table = TomlTable({"batch": {"size": size}}, "integrations.vip", noted)
-    Draft(table, {QueryKind(kind): text for kind, text in queries.items()}, (), mode).check_size(size)
-
-    assert [str(each).startswith(f"{HERE}.batch.size: {what}") for each, what in zip(noted, found, strict=True)] == [
-        True for _ in found
-    ]
-    assert all("; lower it, or" in str(each).partition(")")[2] for each in noted)
-
-
-def test_one_profile_at_a_time_always_fits() -> None:
-    noted: list[Mistake] = []
-    mode = Mode("oracle", "UTC", frozenset(), batched=False)
-    Draft(TomlTable({}, HERE, noted), {QueryKind.REMOVE: BATCH_REMOVE}, (), mode).check_size(10000)
-    assert noted == []
-
-
-def test_the_size_is_checked_when_a_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(urls, "BUILT", ("mssql", "sqlite"))
-    connector = '[connectors.crm]\nurl = "mssql://sync@db/crm"\npassword = "${P}"'
-    text = integration("batch = { size = 1001 }", queries={"add": IN_A_VALUES_LIST, "remove": BATCH_REMOVE})
-
-    (found,) = mistakes(tmp_path, connector, text)
-    assert found.startswith(f"{HERE}.batch.size: 1,001 is too many for queries.add")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, one, rows
@@ -328,3 +330,18 @@ def test_each_profile_without_any_item_leaves_nothing_to_send() -> None:
     body = "{for $t = $lead.tags}({segment_id}, {$t}){autocomma}{end}{autocomma}"
 
     assert each(body, {"tags": []}, {}) == []
+
+
+@pytest.mark.parametrize("dialect", ["mssql", "oracle"])
+def test_a_batch_is_told_in_as_many_statements_as_the_database_needs(dialect: str) -> None:
+    """SQL Server takes 1,000 rows of VALUES (10738), Oracle 1,000 values in a list (ORA-01795)."""
+    query = compiled('DELETE FROM m WHERE c IN ({batch_in "c"})', dialect, kind=QueryKind.REMOVE)
+
+    statements = query.render(rows(*({"c": f"c{number}"} for number in range(2001))), SEGMENT)
+    assert [statement.count("c1") > 0 for statement in statements] == [True, True, False]
+    assert [len(re.findall(r"'c\d+'", statement)) for statement in statements] == [1000, 1000, 1]
+
+
+def test_where_a_database_takes_all_of_a_batch_it_is_one_statement() -> None:
+    query = compiled('DELETE FROM m WHERE c IN ({batch_in "c"})', "mysql", kind=QueryKind.REMOVE)
+    assert len(query.render(rows(*({"c": f"c{number}"} for number in range(2001))), SEGMENT)) == 1

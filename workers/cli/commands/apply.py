@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import plain
+from workers.cli.people import is_meant
 from workers.control import apply as applying
 from workers.lanes.keys import Keys
 from workers.settings import load
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,36 +24,59 @@ if TYPE_CHECKING:
     from workers.control.apply import ApplyPlan, Report
     from workers.settings import Settings
 
-MOST_SHOWN: Final = 40
-"""Differences that are listed; of the others only how many there are: more than a screen is not read."""
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How the file is applied.
+
+    connect  only where each target agrees, as `check --connect` asks it
+    dry_run  not at all: what differs is shown
+    yes      without asking
+    accept   another ledger, or a Redis that was emptied, is meant to be so
+    """
+
+    connect: bool = False
+    dry_run: bool = False
+    yes: bool = False
+    accept: bool = False
 
 
-def run(*, drain: Sequence[str], drop: Sequence[str], yes: bool, accept: bool = False) -> int:
+def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     """Publishes the file, after asking on a terminal; needs someone where it was refused or not brought to its end."""
     settings = load()
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
     plan = applying.plan(redis, keys, settings, drain, drop)
-    _show(plan)
+    if plan.before is None:
+        typer.echo("nothing is applied yet: this is the first revision")
+    print_differences(plan.differences)
     _warn(settings)
-    if (
-        (plan.differences or drop)
-        and not yes
-        and sys.stdin is not None
-        and sys.stdin.isatty()
-        and not typer.confirm("Publish this?", default=True)
-    ):
+    if how.connect and not _targets_agree(settings):
+        typer.echo("a target does not agree; nothing was published", err=True)
+        return NEEDS_SOMEONE
+    if how.dry_run:
+        typer.echo("this was a dry run: nothing was published")
+        return FINE
+    return confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept)
+
+
+def confirm_and_carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, yes: bool, accept: bool = False) -> int:
+    """Publishes a plan that was shown, after asking on a terminal."""
+    lost = sum(plan.dropped.values())
+    question = f"Throw away {counted(lost, 'operation')}, and publish this?" if lost else "Publish this?"
+    if (plan.differences or plan.drop) and not is_meant(question, yes=yes, default=not lost):
         typer.echo("nothing was published")
         return NEEDS_SOMEONE
     return _carry_out(redis, keys, plan, accept=accept)
 
 
-def _show(plan: ApplyPlan) -> None:
-    if plan.before is None:
-        typer.echo("nothing is applied yet: this is the first revision")
-    for line in plan.differences[:MOST_SHOWN]:
-        typer.echo(plain(line))
-    if len(plan.differences) > MOST_SHOWN:
-        typer.echo(f"… and {len(plan.differences) - MOST_SHOWN:,} more differences")
+def _targets_agree(settings: Settings) -> bool:
+    # sqlglot and SQLAlchemy take 0.3 s to load.
+    from workers.cli.commands.check_targets import examine_all, print_examination  # noqa: PLC0415
+
+    found = examine_all(settings)
+    for each in found:
+        print_examination(each)
+    return not any(each.wrong for each in found)
 
 
 def _warn(settings: Settings) -> None:
@@ -83,17 +109,21 @@ class _Progress:
         if self._last is None and owed:
             typer.echo(f"{key} gets nothing new and is being delivered; Ctrl-C stops waiting, not delivering", err=True)
         if self._last != (key, owed):
-            typer.echo(f"{key} still owes {owed:,} operations" if owed else f"{key} owes nothing any more", err=True)
+            typer.echo(
+                f"{key} still owes {counted(owed, 'operation')}" if owed else f"{key} owes nothing any more", err=True
+            )
         self._last = (key, owed)
 
 
 def _tell(report: Report) -> None:
     for dropped in report.dropped:
-        typer.echo(f"dropped {dropped.operations:,} operations in {dropped.lanes:,} lanes of {dropped.key}")
+        typer.echo(
+            f"dropped {counted(dropped.operations, 'operation')} in {counted(dropped.lanes, 'lane')} of {dropped.key}"
+        )
     for key, owed in report.left.items():
         typer.echo(
-            f"! {key} got {owed:,} more operations while this was published: it is orphaned. Put it back into the "
-            f"file, or throw them away with --drop {key}",
+            f"! {key} got {counted(owed, 'more operation')} while this was published: it is orphaned. Put it "
+            f"back into the file, or throw them away with --drop {key}",
             err=True,
         )
     typer.echo(f"revision {report.revision} is applied" if report.changed else f"revision {report.revision}: no change")

@@ -12,11 +12,11 @@ from workers.cli.output import plain, print_json
 from workers.errors import SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
-from workers.settings.spelling import spell_duration
+from workers.settings.spelling import counted, spell_duration
 
 if TYPE_CHECKING:
     from workers.errors import Mistake
-    from workers.integrations import Integration, Scope
+    from workers.integrations import Integration
     from workers.preflight.examination import Examination
     from workers.settings import Settings
 
@@ -126,16 +126,9 @@ def _integration(integration: Integration, dialect: str) -> CheckedIntegration:
         size=integration.batch_size,
         timeout_s=integration.timeout_ms / 1000,
         key_fields=list(integration.key_fields),
-        scope=_scope(integration.scope),
+        scope=integration.scope.words,
         queries=[kind.value for kind in integration.queries],
     )
-
-
-def _scope(scope: Scope) -> str:
-    values = ", ".join(sorted(scope.values))
-    if scope.kind == "ids":
-        return f"segments {values}"
-    return f"{scope.database}: all segments" if scope.kind == "all" else f"{scope.database}: {scope.kind} {values}"
 
 
 def _print(checked: Checked) -> None:
@@ -174,7 +167,7 @@ def _print_tried(tried: Tried) -> None:
 
 
 def _counted(count: int, what: str) -> str:
-    return f", {count} {what}{'s' * (count > 1)}" if count else ""
+    return f", {counted(count, what)}" if count else ""
 
 
 def _mode(integration: CheckedIntegration) -> str:

@@ -13,6 +13,7 @@ from workers.cli.output import plain
 from workers.control.drain import drain
 from workers.control.startup import collect_rarely, settle_configuration
 from workers.log import BATCH_FAILED, Without, shape
+from workers.settings.spelling import counted
 
 
 def run() -> int:
@@ -26,7 +27,8 @@ def run() -> int:
     runtime = open_runtime()
     settle_configuration(runtime)
     report = drain(runtime)
-    typer.echo(f"{report.events:,} events routed, {report.batches:,} batches delivered, {report.failed:,} tries failed")
+    done = counted(report.events, "event"), counted(report.batches, "batch", "batches")
+    typer.echo(f"{done[0]} routed, {done[1]} delivered, {counted(report.failed, 'try', 'tries')} failed")
     for cause in report.causes:
         typer.echo(f"! {plain(cause)}", err=True)
     if report.ledger:

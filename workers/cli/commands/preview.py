@@ -52,7 +52,7 @@ def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_js
         said = list(told(outcome, preview)) if outcome and not outcome.fine else []
     else:
         say(sql(preview))
-        said = [*preview.notes, *preview.rejected, *(told(outcome, preview) if outcome else ())]
+        said = [*preview.notes, *(told(outcome, preview) if outcome else ())]
     for line in said:
         typer.echo(plain(f"segsync: {line}"), err=True)
     return FINE if not preview.rejected and (outcome is None or outcome.fine) else NEEDS_SOMEONE

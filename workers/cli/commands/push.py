@@ -16,6 +16,7 @@ from workers.cli.exit_status import FINE
 from workers.cli.json_lines import push_lines, read_lines
 from workers.errors import WrongUsage
 from workers.settings import load_local
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def run(file: str) -> int:
     with _opened(file) as stream, local.redis.client(retry=once) as client:
         producer = Producer(client=client, namespace=local.namespace)
         report = push_lines(producer, read_lines(stream), _progress())
-    typer.echo(f"{report.accepted:,} events accepted, from {report.lines:,} lines")
+    typer.echo(f"{counted(report.accepted, 'event')} accepted, from {counted(report.lines, 'line')}")
     return FINE
 
 
@@ -49,4 +50,4 @@ def _progress() -> Callable[[int], None] | None:
     """Counts up on a terminal, over and over on one line."""
     if not sys.stderr.isatty():
         return None
-    return lambda accepted: typer.echo(f"\r{accepted:,} events\r", nl=False, err=True)
+    return lambda accepted: typer.echo(f"\r{counted(accepted, 'event')}\r", nl=False, err=True)

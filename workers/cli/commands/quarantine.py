@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import getpass
 import os
-import socket
 import sys
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -16,12 +14,14 @@ import typer
 
 from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
-from workers.cli.installation import open_ledger, open_runtime
+from workers.cli.installation import open_ledger, open_runtime, refuse_unknown
 from workers.cli.output import plain, print_json, print_table
+from workers.cli.people import is_meant, somebody
 from workers.errors import WrongUsage
 from workers.ledger.tables import STATES
 from workers.quarantine import entries as quarantine
 from workers.quarantine import requeue as requeueing
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,8 @@ def listed(integration: str | None, limit: int, *, state: str = "open", as_json:
     """Prints the newest entries, open ones unless said."""
     ledger = open_ledger()
     entries = quarantine.list_entries(ledger, integration, limit, _state(state))
+    if not entries:
+        refuse_unknown(integration)
     counts = quarantine.count_open(ledger)
     found = Listed(sum(counts.values()) if integration is None else counts.get(integration, 0), entries)
     if as_json:
@@ -111,7 +113,7 @@ def show(entry_id: int, *, as_json: bool) -> int:
 def _try(attempt: PastTry) -> str:
     what = f"{attempt.event_type} " if attempt.event_type else ""
     came = f"{attempt.code}: {attempt.reason}" if attempt.code else "delivered, without it"
-    many = f"{attempt.operations:,} operation{'s' * (attempt.operations != 1)}"
+    many = counted(attempt.operations, "operation")
     return f"{attempt.at:%Y-%m-%d %H:%M:%S} {what}of {many}: {came}"
 
 
@@ -143,16 +145,24 @@ def retry(which: Selection, *, as_json: bool) -> int:
     """Sends entries back through the intake; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
-    done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, _somebody())
+    if not quarantine.count(runtime.ledger, which):
+        refuse_unknown(which.integration)
+    done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, somebody())
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
 
-def drop(which: Selection, *, as_json: bool) -> int:
-    """Marks entries dropped; status 1 where some had to stay."""
+def drop(which: Selection, *, as_json: bool, yes: bool = False) -> int:
+    """Marks entries dropped, after asking on a terminal; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
-    done = requeueing.drop(runtime.ledger, runtime.lanes, which, _somebody())
+    many = quarantine.count(runtime.ledger, which)
+    if not many:
+        refuse_unknown(which.integration)
+    elif not is_meant(f"Give up {counted(many, 'entry', 'entries')}?", yes=yes):
+        typer.echo("nothing was dropped", err=True)
+        return NEEDS_SOMEONE
+    done = requeueing.drop(runtime.ledger, runtime.lanes, which, somebody())
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
@@ -161,16 +171,18 @@ def _tell(done: Requeued, one: str, many: str, *, as_json: bool) -> int:
     if as_json:
         print_json(done)
     else:
-        typer.echo(f"1 entry is {one}" if done.entries == 1 else f"{done.entries:,} entries are {many}")
+        typer.echo(f"{counted(done.entries, f'entry is {one}', f'entries are {many}')}")
         for entry_id, why in done.left[:WHY_SHOWN]:
             typer.echo(f"{entry_id} stays as it is: {why}")
         if done.skipped > WHY_SHOWN:
-            typer.echo(f"and {done.skipped - WHY_SHOWN:,} more stay as they are")
+            typer.echo(f"and {counted(done.skipped - WHY_SHOWN, 'more stays as it is', 'more stay as they are')}")
     return NEEDS_SOMEONE if done.skipped else FINE
 
 
 def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
+    if not quarantine.count(open_ledger(), which):
+        refuse_unknown(which.integration)
     if file == "-":
         _write(which, sys.stdout.buffer)
         return FINE
@@ -180,7 +192,7 @@ def export(which: Selection, file: str) -> int:
         raise WrongUsage(f"{file}: cannot be made: {error.strerror}") from None
     with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor has no path
         count = _write(which, out)
-    typer.echo(f"{count:,} entries in {file}; it holds people's data")
+    typer.echo(f"{counted(count, 'entry', 'entries')} in {file}; it holds people's data")
     return FINE
 
 
@@ -194,16 +206,14 @@ def _write(which: Selection, out: IO[bytes]) -> int:
     return count
 
 
-def purge(older_than: str) -> int:
-    """Deletes what was resolved before then; open entries and those on their way stay."""
+def purge(older_than: str, *, yes: bool = False) -> int:
+    """Deletes what was resolved before then, after asking on a terminal; open entries and those on their way stay."""
     before = moment(older_than, "--older-than", datetime.now(UTC))
+    if not is_meant(f"Delete what was resolved before {before:%Y-%m-%d %H:%M} UTC for good?", yes=yes):
+        typer.echo("nothing was deleted", err=True)
+        return NEEDS_SOMEONE
     count = quarantine.purge(open_ledger(), before)
-    typer.echo(f"{count:,} entries that were resolved before {before:%Y-%m-%d %H:%M} UTC are deleted")
+    were, are = ("was", "is") if count == 1 else ("were", "are")
+    entries = counted(count, "entry", "entries")
+    typer.echo(f"{entries} that {were} resolved before {before:%Y-%m-%d %H:%M} UTC {are} deleted")
     return FINE
-
-
-def _somebody() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container's user may have no name
-        return socket.gethostname()

@@ -8,6 +8,7 @@ from workers.cli.exit_status import FINE
 from workers.control.retry import retry
 from workers.lanes.keys import Keys
 from workers.settings import load_local
+from workers.settings.spelling import counted
 
 
 def run(name: str) -> int:
@@ -15,9 +16,8 @@ def run(name: str) -> int:
     local = load_local()
     sooner = retry(local.redis.client(), Keys(local.namespace), name)
     if sooner.holds or sooner.lanes:
-        typer.echo(
-            f"{name} is tried at once: {sooner.holds:,} held or out of reach, {sooner.lanes:,} lanes that failed"
-        )
+        lanes = counted(sooner.lanes, "lane")
+        typer.echo(f"{name} is tried at once: {sooner.holds:,} held or out of reach, {lanes} that failed")
     else:
         typer.echo(f"nothing of {name} was waiting for its next try")
     return FINE

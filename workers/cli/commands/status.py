@@ -2,33 +2,128 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import typer
+from redis import RedisError
 
+from workers.cli.commands.status_near import print_near
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
-from workers.cli.installation import open_runtime
+from workers.cli.installation import open_runtime, refuse_unknown
 from workers.cli.output import age, plain, print_json, print_table, shown
 from workers.cli.streams import give_up
+from workers.errors import WrongUsage
 from workers.monitoring import status
+from workers.monitoring.consumers import PATIENCE_SECONDS
+from workers.monitoring.lane_list import read_near
 from workers.monitoring.needs import facts_of
+from workers.quarantine.entries import MANY
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workers.monitoring.consumers import Consumers
     from workers.monitoring.status import Status
+    from workers.runtime import Runtime
 
 
-def run(*, as_json: bool, many: int) -> int:
-    """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is.
+WATCH_SECONDS: Final = 2.0
+"""Between two looks, beside the second that asking the workers takes."""
+CLEAR: Final = "\x1b[2J\x1b[H"
+"""What empties a terminal."""
 
-    many  open entries of the quarantine of one integration from which on someone is needed
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How it is told.
+
+    many   open entries of the quarantine of one integration from which on someone is needed
+    watch  again and again, until Ctrl-C
+    check  one line for a monitoring system
     """
-    found = status.read(open_runtime(), _ask, many=many)
+
+    as_json: bool = False
+    many: int = MANY
+    watch: bool = False
+    check: bool = False
+
+
+def run(integration: str | None, how: How) -> int:
+    """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is."""
+    if how.watch and (how.as_json or how.check):
+        raise WrongUsage("--watch is for people; for programs: `segsync status --json` as often as you like")
+    if integration is not None:
+        refuse_unknown(integration)
+    look = partial(_all, how) if integration is None else partial(_near, integration, how)
+    runtime = open_runtime()
+    return watched(lambda: look(runtime)) if how.watch else look(runtime)
+
+
+def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep) -> int:
+    """Looks again and again until Ctrl-C; returns what the last look came to. What is out of reach may come back."""
+    status = FINE
+    while True:
+        try:
+            if sys.stdout.isatty():
+                typer.echo(CLEAR, nl=False)
+            typer.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC; Ctrl-C ends\n")
+            status = look()
+        except RedisError as error:
+            status = OUT_OF_REACH
+            typer.echo(plain(f"! Redis is out of reach: {error}"))
+        except KeyboardInterrupt:
+            return status
+        try:
+            rest(WATCH_SECONDS)
+        except KeyboardInterrupt:
+            return status
+
+
+def _all(how: How, runtime: Runtime) -> int:
+    found = status.read(runtime, _ask, many=how.many, patience=0 if how.watch else PATIENCE_SECONDS)
+    if how.check:
+        typer.echo(one_line(found))
+        return exit_status(found)
     try:
-        print_json(found) if as_json else _print(found)
+        print_json(found) if how.as_json else _print(found)
     except (BrokenPipeError, SystemExit):  # rich's way to say so; it ends as if all had been read
         give_up()
     return exit_status(found)
+
+
+def _near(integration: str, how: How, runtime: Runtime) -> int:
+    found = read_near(runtime, integration)
+    if how.check:
+        state = found.integration
+        words = "; ".join(found.needs) or f"{state.key} is {state.state}"
+        typer.echo(plain(f"{'WARNING' if found.needs else 'OK'}: {words} | backlog={state.backlog}"))
+    elif how.as_json:
+        print_json(found)
+    else:
+        print_near(found)
+    return NEEDS_SOMEONE if found.needs else FINE
+
+
+def one_line(found: Status) -> str:
+    """As monitoring systems read it: a word, the sentences, and numbers behind a bar."""
+    word = "UNKNOWN" if found.ledger_is_dead else "WARNING" if found.needs else "OK"
+    words = "; ".join((*found.needs, *(found.unread if found.ledger_is_dead else ())))
+    oldest = max((each.oldest_age_s or 0.0 for each in found.integrations), default=0.0)
+    numbers = {
+        "backlog": found.backlog,
+        "intake": found.intake.events,
+        "quarantine": found.quarantine or 0,
+        "oldest": f"{oldest:.0f}s",
+    }
+    told = " ".join(f"{name}={value}" for name, value in numbers.items())
+    # A bar in a sentence would begin the numbers.
+    return f"{word}: {plain(words or 'all is well').replace('|', '/')} | {told}".replace("\n", " ")
 
 
 def exit_status(found: Status) -> int:
@@ -48,11 +143,14 @@ def _ask() -> Consumers:
 def _print(found: Status) -> None:
     intake = found.intake
     waiting = f", the oldest for {age(intake.oldest_age_s)}" if intake.events else ""
-    typer.echo(f"intake      {shown(intake.events)} events wait{waiting}")
-    typer.echo(f"backlog     {shown(found.backlog)} operations")
-    typer.echo(f"quarantine  {shown(found.quarantine)} open entries")
+    waits = "waits" if intake.events == 1 else "wait"
+    typer.echo(f"intake      {counted(intake.events, 'event')} {waits}{waiting}")
+    typer.echo(f"backlog     {counted(found.backlog, 'operation')}")
+    entries = "not known" if found.quarantine is None else counted(found.quarantine, "open entry", "open entries")
+    typer.echo(f"quarantine  {entries}")
     if found.outcomes.events:
-        typer.echo(f"outcomes    {shown(found.outcomes.events)} wait for the ledger")
+        waits = "waits" if found.outcomes.events == 1 else "wait"
+        typer.echo(f"outcomes    {shown(found.outcomes.events)} {waits} for the ledger")
     pulse, beat = age(found.pulse_age_s), age(found.beat_age_s)
     typer.echo(f"workers     {shown(found.workers)}; the pulse looked {_ago(pulse)}, beat {_ago(beat)}")
     queues = ", ".join(f"{queue.name} {shown(queue.consumers)}" for queue in found.queues)
@@ -74,11 +172,11 @@ def _ago(text: str) -> str:
 def _unwanted(found: Status) -> str:
     top = ", ".join(f"{segment} {count:,}" for segment, count in list(found.unwanted_segments.items())[:3])
     more = ", …" if len(found.unwanted_segments) > 3 else ""  # noqa: PLR2004 - what fits a line
-    return plain(f"{found.unwanted:,} operations that no integration wanted (by segment: {top}{more})")
+    return plain(f"{counted(found.unwanted, 'operation')} that no integration wanted (by segment: {top}{more})")
 
 
 def _print_integrations(found: Status) -> None:
-    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", ">needs resync")
+    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync")
     print_table(
         columns,
         (

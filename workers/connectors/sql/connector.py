@@ -174,22 +174,21 @@ class PooledSession:
             self._take()
             self._begin(lock, patience)
 
+    def identify(self, batch: str) -> None:
+        """As `delivery.Transactions.identify`."""
+        self._link.identify(batch)
+
     def execute(self, statement: str) -> int:
         """Runs one statement as it stands (no parameters) and returns the affected rows; -1 is never returned.
 
         Checks the driver's own report afterwards: a statement that ended the transaction or changed what
         escaping relies on raises HOLD (rule 21). Errors here may be the data's fault (ISOLATE).
         """
-        self._expect(clean=False)
-        if not statement or statement.isspace():
-            raise surprise(self._connector.dialect, "the query came out empty")
-        self._link.tainted |= calls(statement)
-        try:
-            with self._judging(Phase.EXECUTE):
-                return self._link.execute(statement)
-        except TargetError:
-            self._link.tainted = True
-            raise
+        return self._run(statement, self._link.execute)
+
+    def try_out(self, statement: str) -> int:
+        """As `delivery.Transactions.try_out`; what is raised is what `execute` would raise."""
+        return self._run(statement, self._link.try_out)
 
     def position(self, lane: str, integration: str) -> str:
         """The sequence up to which this lane is in the target, '' if none, its row locked until the transaction ends.
@@ -254,6 +253,18 @@ class PooledSession:
     def _take(self) -> None:
         self._held = self._connector.take()
         self._link = link_of(self._held)
+
+    def _run(self, statement: str, run: Callable[[str], int]) -> int:
+        self._expect(clean=False)
+        if not statement or statement.isspace():
+            raise surprise(self._connector.dialect, "the query came out empty")
+        self._link.tainted |= calls(statement)
+        try:
+            with self._judging(Phase.EXECUTE):
+                return run(statement)
+        except TargetError:
+            self._link.tainted = True
+            raise
 
     def _begin(self, lock: str | None, patience: float) -> None:
         self._link.clean = False

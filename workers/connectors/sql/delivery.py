@@ -20,7 +20,7 @@ from workers.failpoints import reach
 from workers.outcomes import QueryRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from workers.connectors.contract import Fence, Positions, Shipment
     from workers.connectors.sql.rendering import RenderedQuery
@@ -35,8 +35,14 @@ class Transactions(Protocol):
     def begin(self, lock: str | None, patience: float) -> None:
         """Opens a transaction and holds the lane's lock."""
 
+    def identify(self, batch: str) -> None:
+        """Told the batch's name, the same whenever the same is tried again; "" where a repetition must be done anew."""
+
     def execute(self, statement: str) -> int:
         """Runs one statement; the affected rows."""
+
+    def try_out(self, statement: str) -> int:
+        """As `execute`, where all is taken back at the end; a target that can take nothing back only looks at it."""
 
     def position(self, lane: str, integration: str) -> str:
         """How far the lane is, its row locked; "" where nothing was delivered."""
@@ -72,9 +78,11 @@ def deliver(session: Transactions, shipment: Shipment, fence: Fence) -> Receipt:
     with _during(Phase.LOCK):
         session.begin(shipment.lane, shipment.patience)
         fence()
+        session.identify(_identity(shipment))
         position = _position(session, shipment)
     left = _not_yet_there(shipment, queries, position)
-    runs = tuple(_run(session, query) for query in left)
+    run = session.try_out if shipment.trial else session.execute
+    runs = tuple(_run(run, query, fence) for query in left)
     if shipment.trial:
         with _during(Phase.EXECUTE):
             checked = session.check_deferred()
@@ -126,10 +134,24 @@ def _after(group: Group, position: str) -> Group:
     return Group(group.kind, tuple(member for member in group.members if member.sequence > position))
 
 
-def _run(session: Transactions, query: RenderedQuery) -> QueryRun:
-    started = time.perf_counter()
+def _identity(shipment: Shipment) -> str:
+    """The batch as it is written down in its lane: what is tried again cuts the same one (docs/architecture.md).
+
+    None where a query of the integration may take rows away: a target that knows a repeated INSERT again would leave
+    it out, after a DELETE that was repeated as well.
+    """
+    if not all(query.only_inserts for query in shipment.queries.values()):
+        return ""
+    return f"{shipment.lane} {shipment.first} {shipment.last}"
+
+
+def _run(run: Callable[[str], int], query: RenderedQuery, fence: Fence) -> QueryRun:
+    """Asks the fence before each statement: where there are no transactions, each one is a COMMIT."""
+    started, rows = time.perf_counter(), 0
     with _during(Phase.EXECUTE, query.event_type):
-        rows = sum(session.execute(statement) for statement in query.statements)
+        for statement in query.statements:
+            fence()
+            rows += run(statement)
     duration_us = round((time.perf_counter() - started) * 1e6)
     return QueryRun(query.event_type, query.profiles, len(query.statements), rows, duration_us)
 

@@ -46,6 +46,13 @@ class Link(ABC):
     def execute(self, statement: str) -> int:
         """As `connector.PooledSession.execute`."""
 
+    def identify(self, batch: str) -> None:  # noqa: B027 - most targets have no use for it
+        """As `delivery.Transactions.identify`; of use where a repeated INSERT can be known again by a name."""
+
+    def try_out(self, statement: str) -> int:
+        """As `delivery.Transactions.try_out`; a link that cannot roll back must not run it."""
+        return self.execute(statement)
+
     @abstractmethod
     def value(self, *statements: str) -> str:
         """Runs statements of our own; the first column of the last one's first row."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.url import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,42 @@ class Traits:
 
 
 @dataclass(frozen=True, slots=True)
+class PresetQueries:
+    """The five queries of `segsync init`, each without a line break at its end."""
+
+    add: str
+    remove: str
+    clear: str
+    segment_upsert: str
+    segment_delete: str
+
+
+def usual_queries(member_upsert: str, name_upsert: str) -> PresetQueries:
+    """Those of a database whose INSERT can change the row that is there.
+
+    member_upsert  what `add` says of a member that is there
+    name_upsert    what `segment_upsert` says of a segment that is there
+    """
+    return PresetQueries(
+        add=f"""\
+INSERT INTO segment_member (segment_id, client_id, updated) VALUES
+{{for $index, $lead = $batch}}
+({{segment_id}}, '{{$lead.CustomID}}', {{$lead._event_time}}){{autocomma}}
+{{end}}
+{member_upsert}""",
+        remove="""\
+DELETE FROM segment_member WHERE segment_id = {segment_id} AND client_id IN ({batch_in "CustomID"})""",
+        clear="DELETE FROM segment_member WHERE segment_id = {segment_id}",
+        segment_upsert=f"""\
+INSERT INTO segment (segment_id, name, updated) VALUES ({{segment_id}}, '{{segment_name}}', {{event_time}})
+{name_upsert}""",
+        segment_delete="""\
+DELETE FROM segment_member WHERE segment_id = {segment_id};
+DELETE FROM segment WHERE segment_id = {segment_id}""",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """What differs between databases in what `segsync init` writes.
 
@@ -68,16 +105,14 @@ class Preset:
     why            why the tables are as they are
     members        CREATE TABLE of the members, without a `;`
     segments       CREATE TABLE of the segments, likewise
-    member_upsert  what `add` says of a member that is there
-    name_upsert    what `segment_upsert` says of a segment that is there
+    queries        what keeps them; each may be repeated
     """
 
     connector: str
     why: str
     members: str
     segments: str
-    member_upsert: str
-    name_upsert: str
+    queries: PresetQueries
 
 
 def stays_nothing(_target: Target, _statements: Iterable[str]) -> str:
@@ -93,11 +128,12 @@ class Vendor:
     scheme          of its URLs, and the dialect that its queries are written in
     aliases         schemes that are written for it by mistake
     port            where its servers listen unless told otherwise; None for a file
+    secure_port     where they listen for TLS, if that is another port, which the parameter `secure` asks for
     options         parameters that may follow a URL's question mark, with the values they may have; () for any
     link            a new link, set up and asserted; raises only TargetError
     examine         a session that the target can be asked about in; raises only TargetError
     what_stays      why a rollback would not undo some statements, "" where it would; raises only TargetError
-    position        `exactly_once`'s table
+    position        `exactly_once`'s table; None for a database without transactions, which can keep no position
     traits         how `check` reads queries
     preset          what `init` writes
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
@@ -110,12 +146,22 @@ class Vendor:
     options: Mapping[str, tuple[str, ...]]
     link: Callable[[Target], Link]
     examine: Callable[[Target], Examined]
-    position: PositionTable
+    position: PositionTable | None
     traits: Traits
     preset: Preset
     aliases: tuple[str, ...] = ()
+    secure_port: int | None = None
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
+
+    def port_of(self, place: Address) -> int | None:
+        """Where the server listens, unless the URL tells."""
+        return self.secure_port if self.secure_port and place.options.get("secure") == "true" else self.port
+
+    @property
+    def has_transactions(self) -> bool:
+        """Whether statements can be taken back, so that a batch is all or nothing."""
+        return self.position is not None
 
     @property
     def has_server(self) -> bool:

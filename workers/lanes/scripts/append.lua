@@ -57,6 +57,8 @@ local function settings(integration)
   local found = known[integration]
   if not found then
     found = read_integration(integration)
+    found.backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
+    found.added, found.sooner = 0, math.huge
     known[integration] = found
   end
   return found
@@ -75,8 +77,9 @@ local function trim_intake(last_id)
   end
 end
 
--- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8).
-local function lower_due(integration, segment, full, score)
+-- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8). What the
+-- integration's place is lowered to is written once for all its lanes.
+local function lower_due(integration, segment, set, full, score)
   local key = timed_key(integration)
   if full then
     redis.call('ZREM', key, segment)
@@ -84,9 +87,7 @@ local function lower_due(integration, segment, full, score)
   elseif redis.call('ZSCORE', full_key(integration), segment) then
     key = full_key(integration)
   end
-  if redis.call('ZADD', key, 'LT', 'CH', score, segment) == 0 then return end
-  note_due(integration, score)
-  if score < now + BELL_AHEAD_MS then ring() end
+  if redis.call('ZADD', key, 'LT', 'CH', score, segment) == 1 then set.sooner = math.min(set.sooner, score) end
 end
 
 -- A lane that has waited for long is compacted, and again each time it has doubled (workers/delivery/compaction.py). Where
@@ -103,28 +104,32 @@ end
 local dropped = {}
 local function is_dropped(integration, set, run)
   if not set.drops or not set.max_backlog or run.bar ~= '' or run.kept then return false end
-  local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
-  if backlog < set.max_backlog then return false end
+  if set.backlog + set.added < set.max_backlog then return false end
   redis.call('HINCRBY', integration_key(integration), 'dropped', run.operations)
   redis.call('SADD', ns .. ':resync:' .. integration, run.segment)
   dropped[integration] = (dropped[integration] or 0) + run.operations
   return true
 end
 
+-- A lane as far as it matters here: this is done for every lane of every step.
+local function read_end(key)
+  local v = redis.call('HMGET', key, 'owner', 'count', 'head', 'bar', 'done', 'retry')
+  return { owner = v[1], count = tonumber(v[2]) or 0, head = tonumber(v[3]) or 0, bar = v[4] or '', done = v[5] or '',
+    retry = tonumber(v[6]) or 0 }
+end
+
 local function append(integration, run)
   local segment, operations, bar, clear = run.segment, run.operations, run.bar, run.clear
   local key = lane_key(integration, segment)
   local set = settings(integration)
-  local lane = read_lane(key)
-  local changed = { 'count', lane.count + operations }
-  local function put(field, value)
-    changed[#changed + 1] = field
-    changed[#changed + 1] = value
-  end
   if is_dropped(integration, set, run) then return end
+  local lane = read_end(key)
+  -- What waits and is not full, or is full, is due when it was, unless there is something that changes that.
+  local was_empty, was_full = lane.count == 0, is_full(lane, set.size)
+  local changed = { 'count', lane.count + operations }
+  local function put(field, value) changed[#changed + 1], changed[#changed + 2] = field, value end
   redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
-  local backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
-  note_backlog(integration, set, backlog)
+  set.added = set.added + operations
   if lane.count == 0 then
     -- What came with a time to come is as old as it is here, or nobody would learn that it is late.
     lane.head = math.min(run.head, now)
@@ -145,13 +150,24 @@ local function append(integration, run)
   end
   redis.call('HSET', key, unpack(changed))
   note_long(integration, segment, key, lane, set)
-  if not lane.owner then
-    lower_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
+  if lane.owner then return end
+  local full = is_full(lane, set.size)
+  if was_empty or bar ~= '' or full ~= was_full then
+    lower_due(integration, segment, set, full, due_at(lane, set.size, set.timeout))
   end
 end
 
 for _, run in ipairs(runs) do
   for _, integration in ipairs(run.integrations) do append(integration, run) end
+end
+for integration, set in pairs(known) do
+  if set.added > 0 then
+    note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', set.added))
+  end
+  if set.sooner < math.huge then
+    note_due(integration, set.sooner)
+    if set.sooner < now + BELL_AHEAD_MS then ring() end
+  end
 end
 local deleted = {}
 for _, pair in ipairs(segments) do

@@ -4,7 +4,7 @@
 -- Returns {'stale'}, {'idle'} (the permit is given back), {'probe', id of the hold or ''} (the connector is held, or its
 -- circuit open: try to connect, and say what came of it), or
 --   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, passed, the last sequence that somebody
---   may have tried or '', 1 if its head kills whoever touches it, id of the integration's hold that it is the probe of
+--   may have tried or '', processes that have ended over its head, id of the integration's hold that it is the probe of
 --   or '', entries in the quarantine, 1 if it has no room for more, what is to be set aside, packed, or '', chunks...}
 
 local connector, claim, lease_ms, token, permit_ms, parallelism, budget = unpack(ARGV, 3, 9)
@@ -22,32 +22,17 @@ if current_revision() ~= ARGV[2] then
   return { 'stale' }
 end
 
-local DEATHS = 3
-
--- Counted before the head is touched. Every settlement and release takes it back, so these starts ended with their
--- process: what kills it is closed in on (rule 13). 1 where the batch is down to one, and that kills, too.
-local function count_start(key, lane, size)
-  redis.call('HSET', key, 'starts', lane.starts + 1)
-  if lane.starts < DEATHS then return 0 end
-  lane.limit = math.max(1, math.floor((lane.limit > 0 and lane.limit or size) / 2))
-  redis.call('HSET', key, 'limit', lane.limit)
-  local halvings = math.ceil(math.log(size) / math.log(2))
-  return lane.limit == 1 and lane.starts >= 2 * DEATHS + halvings and 1 or 0
-end
-
-local function hand_out(integration, segment, settings, tried_to, deadly, probing)
+local function hand_out(integration, segment, settings, lane, tried_to, deaths, probing)
   local key = lane_key(integration, segment)
-  local lane = read_lane(key)
   local list, clear = chunks_key(integration, segment), clear_that_runs(lane, settings)
   local chunks, to = first_chunks(key, list, lane, settings, tonumber(budget), tried_to, clear)
   local till = now + tonumber(lease_ms)
-  redis.call('HSET', key, 'owner', claim, 'until', till, 'to', to)
+  redis.call('HSET', key, 'owner', claim, 'until', till, 'to', to, 'starts', lane.starts)
   put_leased(integration, segment, till)
   keep_permit()
   local entries = redis.call('HLEN', open_key(integration, segment))
-  local aside = redis.call('HGET', key, 'aside') or ''
   local reply = { 'lane', integration, segment, lane.done, to, clear, lane.attempts, lane.limit, lane.suspect,
-    lane.passed, tried_to, deadly, probing, entries, settings.no_room and 1 or 0, aside }
+    lane.passed, tried_to, deaths, probing, entries, settings.no_room and 1 or 0, lane.aside }
   for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
   return reply
 end
@@ -55,9 +40,12 @@ end
 local function begin(integration, segment, settings, probing)
   local key = lane_key(integration, segment)
   local lane = read_lane(key)
-  local deadly = count_start(key, lane, settings.size)
-  remember(claim, 'lane', integration, segment, lane.to, deadly, probing)
-  local reply = hand_out(integration, segment, settings, lane.to, deadly, probing)
+  -- Counted before the head is touched. Every settlement and release takes it back, so the starts before this one ended
+  -- with their process (rule 13).
+  local deaths = lane.starts
+  lane.starts = deaths + 1
+  remember(claim, 'lane', integration, segment, lane.to, deaths, probing)
+  local reply = hand_out(integration, segment, settings, lane, lane.to, deaths, probing)
   -- That all tries before were undone holds until the next one, which nobody may live to tell of.
   local passed = string.gsub(lane.passed, '%s*undone', '')
   if passed ~= lane.passed then put_field(key, 'passed', passed) end
@@ -68,9 +56,10 @@ end
 local before = answered(claim)
 if before and before[2] == 'probe' then return { 'probe', before[3] } end
 if before and before[2] == 'lane' then
-  local _, _, integration, segment, tried_to, deadly, probing = unpack(before)
-  if redis.call('HGET', lane_key(integration, segment), 'owner') == claim then
-    return hand_out(integration, segment, read_integration(integration), tried_to, deadly, probing)
+  local _, _, integration, segment, tried_to, deaths, probing = unpack(before)
+  local lane = read_lane(lane_key(integration, segment))
+  if lane.owner == claim then
+    return hand_out(integration, segment, read_integration(integration), lane, tried_to, deaths, probing)
   end
 end
 

@@ -24,6 +24,7 @@ end
 local function lane_key(integration, segment) return ns .. ':lane:' .. integration .. ':' .. segment end
 local function open_key(integration, segment) return ns .. ':open:' .. integration .. ':' .. segment end
 local function rows_key(integration, segment) return ns .. ':rows:' .. integration .. ':' .. segment end
+local function unkeyed_key(integration, segment) return ns .. ':unkeyed:' .. integration .. ':' .. segment end
 local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
 local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
 local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
@@ -108,7 +109,7 @@ local function read_integration(integration)
 end
 
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'aside' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
@@ -117,7 +118,7 @@ local function read_lane(key)
     head = tonumber(v[5]) or 0, bar = v[6] or '', clear = v[7] or '', to = v[8] or '',
     attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
-    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]),
+    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]), aside = v[19] or '',
   }
 end
 

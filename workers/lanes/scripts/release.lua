@@ -75,12 +75,14 @@ if how == 'again' then
   return { 'ok' }
 end
 redis.call('HDEL', key, 'owner', 'until')
+local was_claimed = answered(claim)
 remember(claim, 'given back')
 
 local function untried()
-  -- Unless an earlier deliverer tried it, or died over it: then the batch's end, and that start, stay written.
-  if lane.attempts == 0 and lane.starts <= 1 and redis.call('HEXISTS', key, 'aside') == 0 then
-    redis.call('HDEL', key, 'to')
+  -- Unless an earlier deliverer tried it, or died over it: then what was tried, and that start, stay written.
+  if lane.attempts == 0 and lane.starts <= 1 and redis.call('HEXISTS', key, 'aside') == 0 and was_claimed then
+    local tried_to = was_claimed[5]
+    put_field(key, 'to', tried_to > lane.done and tried_to or '')
   end
   put_field(key, 'starts', lane.starts > 1 and lane.starts - 1 or '')
 end

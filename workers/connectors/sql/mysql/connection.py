@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.protocol import MysqlPacket
 
-from workers.connectors.sql.mysql.vendor import OPTIONS, SWITCH
+from workers.connectors.sql.mysql.vendor import OPTIONS
 from workers.connectors.sql.url import Address, address
 
 if TYPE_CHECKING:
@@ -81,9 +82,29 @@ def open_connection(target: Target) -> Connection:
         # Until the session is set up; then `limit` says what a statement may take.
         read_timeout=target.connect_timeout,
         write_timeout=target.connect_timeout,
-        **_options(place),
+        **_tls(place),
+        **({"unix_socket": path} if (path := place.options.get("unix_socket")) else {}),
     )
 
 
-def _options(place: Address) -> dict[str, str | bool]:
-    return {name: text == "true" if OPTIONS[name] == SWITCH else text for name, text in place.options.items()}
+def _tls(place: Address) -> dict[str, object]:
+    """TLS as the URL wants it; left out, the driver's own: encrypted where the server can, and nothing verified.
+
+    The context is ours, since the driver's depends on its version: with `ssl_ca` alone some verify nothing, and without
+    it some look at no name whatever `ssl_verify_identity` says.
+    """
+    options = place.options
+    if options.get("ssl_disabled") == "true":
+        return {"ssl_disabled": True}
+    if not any(name.startswith("ssl_") for name in options):
+        return {}
+    authority, identity = options.get("ssl_ca"), options.get("ssl_verify_identity") == "true"
+    context = ssl.create_default_context(cafile=authority)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own certificates would not pass
+    context.check_hostname = identity
+    unless_said = "true" if authority else "false"
+    verified = identity or options.get("ssl_verify_cert", unless_said) == "true"
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    if certificate := options.get("ssl_cert"):
+        context.load_cert_chain(certificate, options.get("ssl_key"))
+    return {"ssl": context}

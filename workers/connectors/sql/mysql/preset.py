@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.connectors.sql.vendor import PRESET_WHY, Preset
+from workers.connectors.sql.vendor import PRESET_WHY, Preset, usual_queries
 
 PRESET = Preset(
     connector="""\
@@ -30,6 +30,8 @@ CREATE TABLE segment (
     name       varchar(4096) CHARACTER SET utf8mb4 NULL,
     updated    datetime(6)   NOT NULL
 ) ENGINE=InnoDB""",
-    member_upsert="ON DUPLICATE KEY UPDATE updated = VALUES(updated)",
-    name_upsert="ON DUPLICATE KEY UPDATE name = VALUES(name), updated = VALUES(updated)",
+    queries=usual_queries(
+        "ON DUPLICATE KEY UPDATE updated = VALUES(updated)",
+        "ON DUPLICATE KEY UPDATE name = VALUES(name), updated = VALUES(updated)",
+    ),
 )

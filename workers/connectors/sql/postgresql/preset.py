@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.connectors.sql.vendor import PRESET_WHY, Preset
+from workers.connectors.sql.vendor import PRESET_WHY, Preset, usual_queries
 
 PRESET = Preset(
     connector="""\
@@ -27,6 +27,8 @@ CREATE TABLE segment (
     name       text        NULL,
     updated    timestamptz NOT NULL
 )""",
-    member_upsert="ON CONFLICT (segment_id, client_id) DO UPDATE SET updated = excluded.updated",
-    name_upsert="ON CONFLICT (segment_id) DO UPDATE SET name = excluded.name, updated = excluded.updated",
+    queries=usual_queries(
+        "ON CONFLICT (segment_id, client_id) DO UPDATE SET updated = excluded.updated",
+        "ON CONFLICT (segment_id) DO UPDATE SET name = excluded.name, updated = excluded.updated",
+    ),
 )

@@ -1,0 +1,1 @@
+"""What people use instead of segsync, each as its own manual advises; the scripts run in venvs of their own."""

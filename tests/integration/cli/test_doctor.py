@@ -1,0 +1,67 @@
+"""`segsync doctor` on a real installation."""
+
+from __future__ import annotations
+
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.place import integration
+from workers.cli.commands import doctor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.place import Place
+
+
+def test_what_is_wrong_is_named_and_what_is_fine_is_said(place: Place) -> None:
+    place.publish(integration(), integration("late", table="missing"))
+    place.redis.xadd(place.keys.events.replace(":events", ":0:events"), {"event": "{}"})
+    done = place.run("doctor", "--json")
+    found = json.loads(done.stdout)
+    told = {(step["name"], step["mark"]) for step in found["steps"]}
+    assert (done.returncode, found["ok"]) == (1, False)
+    assert told >= {
+        ("eviction", "fine"),
+        ("rights", "fine"),
+        ("applied", "fine"),
+        ("queues", "mistake"),
+        ("stray streams", "warning"),
+        ("connector db", "mistake"),
+    }
+    assert any("missing" in step["what"] for step in found["steps"] if step["name"] == "connector db")
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A Flower that lets anybody in, or asks for a login."""
+
+    status = 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
+    found = HTTPServer(("127.0.0.1", 0), Answers)
+    Thread(target=found.serve_forever, args=[0.01], daemon=True).start()
+    monkeypatch.setenv("FLOWER_PORT", str(found.server_port))
+    yield found
+    found.shutdown()
+    found.server_close()
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(("status", "mark"), [(200, "mistake"), (401, "fine")])
+def test_a_flower_that_lets_anybody_in_is_a_mistake(status: int, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Answers, "status", status)
+    monkeypatch.setattr(doctor, "_address", lambda: "localhost")
+    assert doctor._flower().mark == mark

@@ -1,0 +1,102 @@
+"""`status K`, `--watch` and `--check`; the shell completes names."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from redis import ConnectionError as Unreachable
+
+from tests.integration.place import integration
+from workers.cli.commands import status as command
+from workers.cli.options import keys_beginning
+from workers.control.drain import drain
+from workers.monitoring.consumers import Consumers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from tests.integration.place import Call, Place
+
+
+def test_one_integration_is_told_with_its_lanes(place: Place, call: Call) -> None:
+    runtime = place.publish(integration(timeout="1h"))
+    place.add("7", 3)
+    place.add("8", 10)
+    runtime.route("token", 5)
+    done = call("status", "crm")
+    assert done.returncode == 0, done.stderr
+    assert "backlog     13 operations for 2 segments, the oldest for" in done.stdout
+    lines = [re.split(r"\s{2,}", line.strip()) for line in done.stdout.splitlines()]
+    assert ["8", "10", "now"] in lines
+    assert any(line[:2] == ["7", "3"] for line in lines)
+    found = json.loads(call("status", "crm", "--json").stdout)
+    assert (found["scope"], found["connector"], found["lanes"][0]["segment"]) == ("main: all segments", "db", "8")
+    assert "did you mean 'crm'?" in call("status", "crn").stderr
+
+
+def test_one_that_is_held_needs_someone(place: Place, call: Call) -> None:
+    runtime = place.publish(integration(table="missing"))
+    place.add("7", 10)
+    runtime.route("token", 5)
+    drain(runtime)
+    done = call("status", "crm")
+    assert (done.returncode, "! crm is held since" in done.stdout) == (1, True)
+    done = call("status", "crm", "--check")
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
+    assert re.fullmatch(r"WARNING: crm is held since .* \| backlog=10\n", done.stdout)
+
+
+def test_a_monitor_gets_one_line_with_numbers(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = place.publish(integration())
+    runtime.looked("pulse")
+    runtime.looked("beat")
+    served = {"route": 1, "upkeep": 1, "deliver.db": 1}
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, served))
+    done = call("status", "--check")
+    assert (done.stdout, done.returncode) == (
+        "OK: all is well | backlog=0 intake=0 quarantine=0 oldest=0s\n",
+        0,
+    )
+    served["deliver.db"] = 0
+    monkeypatch.setattr(command, "PATIENCE_SECONDS", 0.0)
+    done = call("status", "--check")
+    assert (done.stdout.startswith("WARNING: no worker serves deliver.db;"), done.returncode) == (True, 1)
+
+
+def test_watching_goes_on_through_an_outage_and_ends_with_what_it_saw_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    looks: Iterator[int | str] = iter([0, "an outage", 1])
+    rests: list[float] = []
+
+    def look() -> int:
+        found = next(looks)
+        if isinstance(found, str):
+            raise Unreachable("gone")
+        return found
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 3:
+            raise KeyboardInterrupt
+
+    assert command.watched(look, rest) == 1
+    assert "Redis is out of reach: gone" in capsys.readouterr().out
+
+
+def test_watching_is_for_people(place: Place, call: Call) -> None:
+    place.publish(integration())
+    done = call("status", "--watch", "--json")
+    assert ("--watch is for people" in done.stderr, done.returncode) == (True, 2)
+
+
+def test_the_shell_completes_integrations(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.write(integration("crm"), integration("warehouse"))
+    monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
+    assert keys_beginning("w") == ["warehouse"]
+    place.file.write_text("no = toml = at all")
+    assert keys_beginning("w") == []

@@ -1,0 +1,114 @@
+"""`segsync revisions`, `diff` and `rollback`: what was applied, by whom, and how to go back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from workers.cli.commands.apply import confirm_and_carry_out
+from workers.cli.difference_lines import print_differences
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.cli.output import print_json, print_table
+from workers.control import apply as applying
+from workers.lanes.keys import Keys
+from workers.settings import from_published, load, load_local, revision, revisions
+from workers.settings.differences import Difference, compared
+from workers.settings.revision import NothingApplied
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from redis import Redis
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionRow:
+    """One revision, and which keys it changed; [] for the oldest that is kept."""
+
+    revision: int
+    at: str
+    by: str
+    note: str
+    changed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What `diff --json` prints; `to` is the file's name where it is compared with the file."""
+
+    of: int
+    to: str
+    differences: list[Difference]
+
+
+def listed(*, as_json: bool) -> int:
+    """Prints all that are kept, the newest first."""
+    local = load_local()
+    kept = revisions.history(local.redis.client(), Keys(local.namespace))
+    older = [*(each.text for each in kept[1:]), None]
+    rows = [
+        RevisionRow(
+            each.number,
+            each.at,
+            each.by,
+            each.note,
+            [] if before is None else [str(difference) for difference in compared(before, each.text)],
+        )
+        for each, before in zip(kept, older, strict=True)
+    ]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        typer.echo("no revision is kept yet; the next `segsync apply` keeps one")
+    else:
+        columns = (">revision", "at", "by", "?note", "changed")
+        print_table(columns, ((r.revision, r.at, r.by, r.note or None, _changed(r.changed)) for r in rows))
+    return FINE
+
+
+def _changed(paths: list[str]) -> str:
+    shown = ", ".join(path[2:] for path in paths[:2])
+    return f"{shown} and {len(paths) - 2} more" if len(paths) > 2 else shown or "-"  # noqa: PLR2004 - what fits a cell
+
+
+def diff(first: int | None, second: int | None, *, as_json: bool) -> int:
+    """Prints how the file differs from what is applied, or from a revision; or two revisions. 1 where they differ."""
+    local = load_local()
+    redis, keys = local.redis.client(), Keys(local.namespace)
+    number, before = _text(redis, keys, first)
+    if second is None:
+        settings = load()
+        to, after = str(settings.local.path), settings.published()
+    else:
+        to, after = f"revision {second}", revisions.find(redis, keys, second).text
+    found = compared(before, after)
+    if as_json:
+        print_json(Compared(number, to, found))
+    elif not found:
+        typer.echo(f"revision {number} and {to}: no difference")
+    else:
+        print_differences(found, most=len(found))
+    return NEEDS_SOMEONE if found else FINE
+
+
+def _text(redis: Redis, keys: Keys, number: int | None) -> tuple[int, str]:
+    if number is not None:
+        return number, revisions.find(redis, keys, number).text
+    applied = revision.published(redis, keys)
+    if applied is None:
+        raise NothingApplied(f"no configuration has been applied under {keys.namespace!r}; run `segsync apply`")
+    return applied.revision, applied.text
+
+
+def rollback(number: int, *, drain: Sequence[str], drop: Sequence[str], yes: bool) -> int:
+    """Applies an earlier revision once more, as a new one; the file stays as it is."""
+    local = load_local()
+    redis, keys = local.redis.client(), Keys(local.namespace)
+    settings = from_published(revisions.find(redis, keys, number).text, local)
+    plan = applying.plan(redis, keys, settings, drain, drop, note=f"rollback to {number}")
+    print_differences(plan.differences)
+    status = confirm_and_carry_out(redis, keys, plan, yes=yes)
+    typer.echo(f"{local.path} stays as it is: `segsync diff` shows how it differs, and the next apply publishes it")
+    return status

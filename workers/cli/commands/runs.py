@@ -1,0 +1,79 @@
+"""`segsync runs`: single deliveries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import typer
+
+from workers.cli.arguments import minute, moment, zone_of
+from workers.cli.exit_status import FINE
+from workers.cli.installation import open_ledger, refuse_unknown
+from workers.cli.output import plain, print_json, print_table
+from workers.ledger import runs as deliveries
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from workers.ledger.runs import DeliveryRun
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What `runs --json` prints: tries, the newest first."""
+
+    since: datetime
+    runs: list[DeliveryRun]
+
+
+def run(
+    since: str,
+    integration: str | None,
+    segment: str | None,
+    *,
+    failed: bool,
+    limit: int,
+    as_json: bool,
+    tz: str = "UTC",
+) -> int:
+    """Prints the newest tries that fit."""
+    zone = zone_of(tz)
+    start = moment(since, "--since", datetime.now(UTC), zone)
+    found = deliveries.runs(
+        open_ledger(), integration=integration, segment=segment, since=start, failed=failed, limit=limit
+    )
+    if not found:
+        refuse_unknown(integration)
+    if as_json:
+        print_json(Runs(start, found))
+    elif not found:
+        typer.echo(f"nothing {'has failed' if failed else 'was tried'} since {minute(start, zone)}")
+    else:
+        print_runs(found, zone)
+    return FINE
+
+
+def print_runs(found: Sequence[DeliveryRun], zone: tzinfo = UTC) -> None:
+    """A table of tries, and below it the reasons of those that failed."""
+    columns = (f"at, {zone}", "integration", "segment", "outcome", "events", ">profiles", ">rows", ">took")
+    print_table(columns, (_cells(each, zone) for each in found))
+    for reason in dict.fromkeys(f"{each.code}: {each.reason}" for each in found if each.code):
+        typer.echo(plain(f"\n! {reason}"))
+
+
+def _cells(run: DeliveryRun, zone: tzinfo) -> tuple[object, ...]:
+    outcome = run.outcome if run.tries == 1 else f"{run.outcome} ({run.tries:,} x)"
+    kinds = ", ".join(run.event_types)
+    return (
+        f"{run.at.astimezone(zone):%m-%d %H:%M:%S}",
+        run.integration,
+        run.segment,
+        outcome,
+        kinds,
+        run.operations,
+        run.rows,
+        f"{run.duration_ms / 1000:.2f} s",
+    )

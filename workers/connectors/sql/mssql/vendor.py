@@ -1,0 +1,65 @@
+"""SQL Server and Azure SQL, as others see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.extras import require
+from workers.connectors.sql.mssql.preset import PRESET
+from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+
+if TYPE_CHECKING:
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+PORT = 1433
+"""Where SQL Server listens unless told otherwise."""
+SWITCH = ("true", "false")
+OPTIONS = {
+    "encrypt": SWITCH,
+    "trust_server_certificate": SWITCH,
+    "host_name_in_certificate": (),
+    "ca_file": (),
+}
+
+
+def _link(target: Target) -> Link:
+    require("mssql", "pytds")
+    from workers.connectors.sql.mssql.link import connect  # noqa: PLC0415 - see `vendor`
+
+    return connect(target)
+
+
+def _examine(target: Target) -> Examined:
+    require("mssql", "pytds")
+    from workers.connectors.sql.mssql.catalog import MssqlExamined  # noqa: PLC0415 - see `vendor`
+
+    return MssqlExamined(target)
+
+
+MSSQL = Vendor(
+    name="SQL Server",
+    scheme="mssql",
+    aliases=("sqlserver", "tds"),
+    port=PORT,
+    options=OPTIONS,
+    link=_link,
+    examine=_examine,
+    position=PositionTable(
+        create="CREATE TABLE segsync_position (lane char(32) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY,"
+        " integration varchar(63) NOT NULL, position varchar(27) NOT NULL)",
+        # The UPDATE locks the row until the transaction ends: a SELECT has its hints behind the table's name.
+        make="UPDATE segsync_position SET position = position WHERE lane = '{lane}';"
+        " IF @@ROWCOUNT = 0 INSERT INTO segsync_position (lane, integration, position)"
+        " VALUES ('{lane}', '{integration}', '')",
+        lock="",
+    ),
+    traits=Traits(
+        reader="tsql",
+        upsert="MERGE",
+        upsert_whole="MERGE INTO … WITH (HOLDLOCK) … WHEN MATCHED … WHEN NOT MATCHED …",
+        exact_text="varbinary: every collation of texts, BIN2 too, ignores trailing blanks",
+    ),
+    preset=PRESET,
+)

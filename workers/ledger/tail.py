@@ -1,0 +1,53 @@
+"""What was added to the ledger since the last look, for counters that only grow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from workers.ledger.tables import deliveries, queries
+
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
+    from workers.ledger.database import Ledger
+
+PAGE: Final = 20_000
+"""Deliveries that are read at once."""
+MOST_PAGES: Final = 10
+"""Pages of one look: what is more comes with the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Rows of the ledger, in the order they were written."""
+
+    deliveries: list[RowMapping]
+    queries: list[RowMapping]
+
+
+class Tail:
+    """Reads on from where it read last; begins at the ledger's end. Raises LedgerError."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+
+    def read(self, ledger: Ledger) -> Added:
+        """What is new; nothing at the first look, from which on it is counted."""
+        found = Added([], [])
+        with ledger.reading() as connection:
+            if self._last is None:
+                self._last = int(connection.execute(select(func.max(deliveries.c.id))).scalar() or 0)
+                return found
+            for _ in range(MOST_PAGES):
+                page: Any = select(deliveries).where(deliveries.c.id > self._last).order_by(deliveries.c.id).limit(PAGE)
+                rows = list(connection.execute(page).mappings())
+                if not rows:
+                    break
+                first, self._last = rows[0]["id"], rows[-1]["id"]
+                found.deliveries.extend(rows)
+                of_them = select(queries).where(queries.c.delivery.between(first, self._last))
+                found.queries.extend(connection.execute(of_them).mappings())
+        return found

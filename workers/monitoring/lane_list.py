@@ -1,0 +1,88 @@
+"""One integration from near: what it is, and the lanes that come next or were put off furthest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.lanes.clock import redis_ms
+from workers.monitoring.needs import of_integration
+from workers.monitoring.states import IntegrationStatus, read_integration
+from workers.monitoring.tracing import LaneSight, read_lane
+from workers.routing.routes import restore
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+    from workers.runtime import Runtime
+
+LANES_SHOWN: Final = 20
+"""Lanes that are listed: a screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedLane:
+    """What an integration owes one segment.
+
+    name      the segment's; None where nobody has told it
+    due_in_s  seconds until it is served, 0 where it is due; None where nothing is due
+    """
+
+    segment: str
+    name: str | None
+    due_in_s: float | None
+    lane: LaneSight
+
+
+@dataclass(frozen=True, slots=True)
+class NearStatus:
+    """One integration from near.
+
+    name, description, scope  as the applied configuration has them; "" where it does not name it any more
+    lanes  at most LANES_SHOWN, those that come first and those that were put off furthest
+    needs  sentences: what needs someone
+    """
+
+    integration: IntegrationStatus
+    name: str
+    description: str
+    connector: str
+    scope: str
+    lanes: list[ListedLane]
+    needs: list[str]
+
+
+def read_near(runtime: Runtime, key: str) -> NearStatus:
+    """An integration that was ever applied. Raises redis.RedisError, NothingApplied."""
+    redis, keys = runtime.redis, runtime.keys
+    declared = runtime.applied.settings.integrations.get(key)
+    now = redis_ms(redis)
+    found = read_integration(redis, keys, key, now, None)
+    return NearStatus(
+        integration=found,
+        name=declared.name if declared else "",
+        description=declared.description if declared else "",
+        connector=declared.connector if declared else "",
+        scope=declared.scope.words if declared else "",
+        lanes=[_listed(redis, keys, key, segment, now) for segment in _ends(redis, keys, key)],
+        needs=[need.sentence for need in of_integration(found, now)],
+    )
+
+
+def _ends(redis: Redis, keys: Keys, key: str) -> list[str]:
+    """Segments at both ends of the due sets, the first due first."""
+    half = LANES_SHOWN // 4
+    found: dict[str, float] = {}
+    for name in (keys.full(key), keys.timed(key)):
+        for first, last in ((0, half - 1), (-half, -1)):
+            page: Any = redis.zrange(name, first, last, withscores=True)
+            found |= {segment.decode(): score for segment, score in page}
+    return sorted(found, key=lambda segment: found[segment])
+
+
+def _listed(redis: Redis, keys: Keys, key: str, segment: str, now: int) -> ListedLane:
+    lane = read_lane(redis, keys, key, segment, now)
+    kept: Any = redis.hget(keys.segments, segment)
+    seconds = None if lane.due is None else max(0.0, lane.due.timestamp() - now / 1000)
+    return ListedLane(segment, restore(segment, kept).name if kept is not None else None, seconds, lane)
