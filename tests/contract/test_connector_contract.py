@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.servers.rows import Database
+from tests.waiting import until
 from workers.connectors import connect
 from workers.connectors.memory import MemoryConnector
 from workers.connectors.sql.connector import PooledSession
@@ -30,18 +30,27 @@ CLICKHOUSE = (
     "CREATE TABLE people (name String, CONSTRAINT short CHECK lengthUTF8(name) <= 60)"
     " ENGINE = ReplacingMergeTree ORDER BY name"
 )
+WAITS = {
+    "mysql": "SELECT id FROM information_schema.processlist WHERE state = 'User lock'",
+    "postgresql": "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+}
+"""Gives a row while somebody waits for a session lock."""
 HOSTILE = "100% %s %(x)s :name ? {curly} $1 \U0001f600 é ' \" \\"
 
 
 @dataclass
 class Rig:
-    """A connector with a table `people (name)` behind it, whose names are at most 60 characters and unique."""
+    """A connector with a table `people (name)` behind it, whose names are at most 60 characters and unique.
+
+    waits  whether the target says that somebody waits for a lock; always, where it cannot be asked
+    """
 
     connector: SqlConnector | MemoryConnector
     fetch: Callable[[], list[str]]
     literal: Callable[[str], str]
     locks_lanes: bool = True
     unites: bool = False
+    waits: Callable[[], bool] = lambda: True
     opened: list[PooledSession | MemorySession] = field(default_factory=list)
 
     def open(self) -> PooledSession | MemorySession:
@@ -110,6 +119,7 @@ def sql_rig(target: Target, create: str, literal: Callable[[str], str]) -> Itera
             literal,
             locks_lanes=target.dialect != "sqlite",
             unites=target.dialect == "oracle",
+            waits=lambda: target.dialect not in WAITS or bool(database.rows(WAITS[target.dialect])),
         )
         yield rig
         for session in rig.opened:
@@ -345,15 +355,18 @@ def test_a_lock_is_waited_for_and_had_when_its_holder_ends(undoing: Rig) -> None
     holder.begin("lane", PATIENCE)
     holder.execute(undoing.insert("first"))
     order: list[str] = []
+    begins = threading.Event()
 
     def wait() -> None:
+        begins.set()
         waiter.begin("lane", PATIENCE)
         order.append("waiter")
         waiter.commit()
 
     thread = threading.Thread(target=wait)
     thread.start()
-    time.sleep(0.3)
+    begins.wait()
+    until(lambda: undoing.waits() or order)
     order.append("holder")
     holder.commit()
     holder.close()

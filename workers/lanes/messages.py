@@ -61,6 +61,7 @@ class Move:
     segments: Sequence[tuple[str, bytes]] = ()
     unwanted: Sequence[tuple[str, int]] = ()
     resync: Sequence[tuple[str, str]] = ()
+    left: Sequence[tuple[str, str]] = ()
     events: int = 0
     operations: int = 0
     ignored: int = 0

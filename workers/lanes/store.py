@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
+from workers.lanes.answers import moved
 from workers.lanes.chunks import StillOpen
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Claimed, Ended, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.lanes.answers import Moved
     from workers.lanes.chunks import Retry
     from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement, Systemic
 
@@ -102,8 +104,8 @@ class Lanes:
         used = int(found.get("used_memory", 0)) - int(found.get("mem_not_counted_for_evict", 0))
         return used, int(found.get("maxmemory", 0))
 
-    def append(self, move: Move) -> bool:
-        """Moves a part of the intake into the lanes; False if another router has taken over."""
+    def append(self, move: Move) -> Moved | None:
+        """Moves a part of the intake into the lanes; None if another router has taken over."""
         arguments: list[object] = [
             *(move.owner, LEASE_MS, move.read_from, move.position, move.last_id),
             len(move.runs),
@@ -112,11 +114,12 @@ class Lanes:
             arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk, int(run.kept))
             arguments.append(len(run.integrations))
             arguments += run.integrations
-        for pairs in (move.segments, move.unwanted, move.resync):
+        for pairs in (move.segments, move.unwanted, move.resync, move.left):
             arguments.append(len(pairs))
             arguments += (part for pair in pairs for part in pair)
         arguments += (move.events, move.operations, move.ignored, move.quarantined, *move.records)
-        return bool(self._call("append", *arguments)[0] == b"ok")
+        reply = self._call("append", *arguments)
+        return moved(reply[1:]) if reply[0] == b"ok" else None
 
     def new_claim(self) -> str:
         """A claim's id, which is sent with every later call of its turn."""

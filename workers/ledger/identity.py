@@ -14,10 +14,11 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select, update
 
+from workers.lanes.answers import fields_of
 from workers.ledger.errors import LedgerError, OtherLedger
 from workers.ledger.tables import identity, installations
 
@@ -69,10 +70,9 @@ class KnownLedger:
 
 def known(redis: Redis, keys: Keys) -> KnownLedger | None:
     """The ledger that was written to; None before the first. redis.RedisError."""
-    fields: Any = redis.hgetall(keys.ledger)
-    if b"id" not in fields:
+    text = fields_of(redis, keys.ledger)
+    if "id" not in text:
         return None
-    text = {name.decode(): value.decode() for name, value in fields.items()}
     emptied = int(text["emptied"]) if "emptied" in text else None
     return KnownLedger(text["id"], text.get("place", ""), text.get("host", ""), emptied, int(text.get("counted", 0)))
 

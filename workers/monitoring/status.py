@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
+from workers.lanes.answers import members_of, number_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE, UPKEEP
 from workers.ledger import health, identity
@@ -128,7 +129,7 @@ def _read(
     unread: list[str],
     before: Mapping[str, bytes | None],
 ) -> Status:
-    names = sorted(_members(redis, keys.integrations))
+    names = sorted(members_of(redis, keys.integrations))
     integrations = [read_integration(redis, keys, key, now, counts) for key in names]
     unwanted = _unwanted(redis, keys, unread)
     found = revision.published(redis, keys)
@@ -164,8 +165,8 @@ def _quarantine(
     """Open entries; as scripts counted them where the ledger is silent."""
     if counts is not None:
         return sum(counts.values())
-    of_intake: Any = redis.hget(keys.intake, "quarantined")
-    return int(of_intake or 0) + sum(each.quarantine or 0 for each in integrations)
+    of_intake = number_of(redis.hget(keys.intake, "quarantined"))
+    return (of_intake or 0) + sum(each.quarantine or 0 for each in integrations)
 
 
 def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
@@ -204,8 +205,3 @@ def _background(runtime: Runtime, now: int, broker: str) -> Background:
         emptied=_emptied(runtime, now),
         broker=broker,
     )
-
-
-def _members(redis: Redis, key: str) -> set[str]:
-    members: Any = redis.smembers(key)
-    return {member.decode() for member in members}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.lanes.answers import field_of, some_fields_of
 from workers.monitoring.ages import age_s
 
 if TYPE_CHECKING:
@@ -43,9 +44,8 @@ def _since(redis: Redis, keys: Keys, first: bytes, now: int) -> int:
     at = int(first.partition(b"-")[0])
     if at <= now:
         return at
-    noted: Any = redis.hget(keys.seen, "ahead")
-    id_, _, seen = (noted or b"").partition(b" ")
-    return int(seen) if id_ == first else at
+    id_, _, seen = (field_of(redis, keys.seen, "ahead") or "").partition(" ")
+    return int(seen) if id_ == first.decode() else at
 
 
 def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | None, now: int) -> StreamStatus:
@@ -56,9 +56,8 @@ def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | 
     """
     first = oldest(redis, key)
     age = None if first is None else age_s(now, _since(redis, keys, first, now))
-    fields: Any = redis.hmget(keys.lease(lease), "until", "why")
-    until, why = (each.decode() if each else "" for each in fields)
+    until, why = some_fields_of(redis, keys.lease(lease), ("until", "why"))
     patience = TAKEN_SECONDS if float(until or 0) > now else STUCK_SECONDS
     stuck = age is not None and age > patience and first == before
     length: Any = redis.xlen(key)
-    return StreamStatus(length, age, "" if why == "all is done" else why, stuck)
+    return StreamStatus(length, age, "" if why is None or why == "all is done" else why, stuck)

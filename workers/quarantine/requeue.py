@@ -8,12 +8,13 @@ reached an integration is pushed as it came, to all that want it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.retry_header import RetryHeader, encode
+from workers.lanes.answers import field_of
 from workers.lanes.messages import Requeue
 from workers.quarantine import entries as quarantine
 
@@ -116,9 +117,9 @@ def why_not_retried(entry: EntryDetail) -> str:
 
 
 def _refuse_full(lanes: Lanes, keys: Keys, done: Requeued) -> None:
-    reason: Any = lanes.redis.hget(keys.full_marks, "reason")
+    reason = field_of(lanes.redis, keys.full_marks, "reason")
     if reason is not None:
-        raise RetryStopped(f"{reason.decode()}; {done.entries:,} entries were retried, the others are as they were")
+        raise RetryStopped(f"{reason}; {done.entries:,} entries were retried, the others are as they were")
 
 
 def _slot(entry: EntryDetail) -> str:

@@ -20,6 +20,7 @@ from workers.lanes.chunks import Retry
 from workers.lanes.lease import ROUTE
 from workers.log import FIELDS_IGNORED, ROUTER_RESTS, tell
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
+from workers.routing.losses import Losses
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
@@ -62,6 +63,7 @@ class Router:
         self._routes = routes
         self._leases = leases
         self._room = Room(lanes)
+        self._losses = Losses()
         self._known: dict[str, Known | None] = {}
         self._owner = ""
         self._now_ms = 0
@@ -131,9 +133,11 @@ class Router:
         if not self._room.take(load.size):
             raise NoRoomLeft("Redis is above its maxmemory; routing goes on as lanes are delivered")
         reach(crashpoints.BEFORE_APPEND)
-        if not self._lanes.append(load.move(self._owner)):
+        moved = self._lanes.append(load.move(self._owner))
+        if moved is None:
             raise RoutingLost("another router took over")
         reach(crashpoints.AFTER_APPEND)
+        self._losses.tell(moved.dropped)
         return self._load(load.position, str(load.position))
 
     def _put_part(
@@ -216,6 +220,8 @@ class Router:
             load.learn(segment_id, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
         for integration in verdict.entered:
             load.entered(integration, segment_id)
+        for integration in verdict.left:
+            load.left(integration, segment_id)
         return Wanted(segment_id, verdict.name, verdict.targets)
 
     def _learn(self, segment_ids: set[str]) -> None:

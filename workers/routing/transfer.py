@@ -76,7 +76,7 @@ class Transfer:
         self._open: dict[str, _Draft] = {}
         self._segments: dict[str, bytes] = {}
         self._unwanted: dict[str, int] = {}
-        self._resync: list[tuple[str, str]] = []
+        self._scopes: dict[tuple[str, str], bool] = {}
         self._records: list[bytes] = []
         self._quarantined = 0
         self._events = 0
@@ -191,7 +191,11 @@ class Transfer:
 
     def entered(self, integration: str, segment: str) -> None:
         """The segment came into the integration's scope with members it was never told of."""
-        self._resync.append((integration, segment))
+        self._scopes[integration, segment] = True
+
+    def left(self, integration: str, segment: str) -> None:
+        """A segment has left an integration's scope: whatever it lacks there, nobody brings it any more."""
+        self._scopes[integration, segment] = False
 
     def quarantine(self, record: Quarantined) -> None:
         """Something that cannot be delivered, kept with its reason."""
@@ -242,7 +246,8 @@ class Transfer:
             runs=[draft.packed() for draft in self._drafts],
             segments=list(self._segments.items()),
             unwanted=list(self._unwanted.items()),
-            resync=self._resync,
+            resync=[pair for pair, entered in self._scopes.items() if entered],
+            left=[pair for pair, entered in self._scopes.items() if not entered],
             events=self._events,
             operations=self._operations,
             ignored=self._ignored,

@@ -616,7 +616,7 @@ def test_a_step_that_is_not_well_formed_leaves_no_half_behind(bench: Bench) -> N
     position = bench.take_route()
     operation = Operation(NOW, 2, 0, Kind.ADD, None, b"{}")
     run = ["7", 1, NOW, "", "", pack("n", [operation]), 0, 1, "crm"]
-    whole = ["router", 30_000, position, f"{NOW}-2|0", f"{NOW}-2", 1, *run, 0, 0, 0, 1, 1, 0, 0]
+    whole = ["router", 30_000, position, f"{NOW}-2|0", f"{NOW}-2", 1, *run, 0, 0, 0, 0, 1, 1, 0, 0]
     for end in range(6, len(whole)):
         with pytest.raises(ResponseError, match="append: "):
             router._call("append", *whole[:end])

@@ -273,6 +273,19 @@ def test_apply_that_widens_a_scope_flags_what_comes_in(fine: Runtime, place: Pla
     assert "crm was never told of all members of segment 8: push them again" in look(runtime).notes
 
 
+def test_apply_that_narrows_a_scope_takes_the_flags_of_what_leaves_it(place: Place) -> None:
+    runtime = place.publish(integration(segments="[7]"))
+    place.add("8", 1)
+    place.add("9", 1)
+    drain(runtime)
+    place.publish(integration(segments="[7]"))
+    for scope, flagged in (("[7, 8, 9]", ("8", "9")), ("[7, 9]", ("9",))):
+        plan = applying.plan(place.redis, place.keys, place.write(integration(segments=scope)))
+        applying.carry_out(place.redis, place.keys, plan)
+        runtime.follow()
+        assert look(running(runtime)).integrations[0].resync_segments == flagged
+
+
 def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
     fine: Runtime, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -281,10 +294,10 @@ def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
     fine.follow()
     publish = revision.publish
 
-    def after_an_event(*arguments: Any) -> int:
+    def after_an_event(*arguments: Any, **more: Any) -> int:
         place.add("8", 3)
         runtime.route("t", 5)
-        return publish(*arguments)
+        return publish(*arguments, **more)
 
     settings = place.write(integration(segments="[7, 8]"))
     monkeypatch.setattr(revision, "publish", after_an_event)

@@ -109,7 +109,7 @@ def test_a_stream_made_anew_under_an_event_that_was_moved_in_part(desk: Desk, mo
     router = desk.router()
     append = router._lanes.append
 
-    def dies_at_the_second(move: Any) -> bool:
+    def dies_at_the_second(move: Any) -> Any:
         monkeypatch.setattr(router._lanes, "append", _dies)
         return append(move)
 

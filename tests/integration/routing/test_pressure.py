@@ -19,7 +19,7 @@ def steps_of(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[Move]:
     router = desk.router()
     append, moves = router._lanes.append, []
 
-    def noted(move: Move) -> bool:
+    def noted(move: Move) -> object:
         moves.append(move)
         return append(move)
 

@@ -43,7 +43,9 @@ class Traits:
     exact_text               types of columns that compare texts byte by byte
     quoted_names_keep_case   a name in quotes is not the same in small letters
     triggers_may_be_hidden   who may not make triggers does not see them
-    texts_may_be_numbers     a text beside a number is compared as a number, however much of it is none
+    text_beside_number       what becomes of a text that is compared with a column of numbers; "" where it is refused,
+                             or read as the number that it spells
+    number_beside_text       what becomes of a number that is compared with a column of texts; as above
     names_may_be_texts       a name in quotes that is no column is taken for a text
     """
 
@@ -54,7 +56,8 @@ class Traits:
     ignoring: str = "passes over what does not fit without a word"
     quoted_names_keep_case: bool = False
     triggers_may_be_hidden: bool = False
-    texts_may_be_numbers: bool = False
+    text_beside_number: str = ""
+    number_beside_text: str = ""
     names_may_be_texts: bool = False
 
 

@@ -7,10 +7,11 @@
 --                last clear's sequence or '', chunk, '1' if it must not be dropped, number of integrations, integrations
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
---       resync   count, each: integration, segment
+--       resync   count, each: integration, segment: what came into a scope
+--       left     count, each: integration, segment: what has left it, and needs no resync there any more
 --       counters events, operations, fields ignored, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
--- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
+-- Returns {'ok', then integration and operations of each that has dropped some}, {'stale'} for another revision, {'lost'} for another owner or position.
 
 if current_revision() ~= ARGV[2] then return { 'stale' } end
 
@@ -48,7 +49,7 @@ for n = 1, take_number() do
   for m = 1, take_number() do run.integrations[m] = take() end
   runs[n] = run
 end
-local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), take_pairs(take)
+local segments, unwanted, resync, left = take_pairs(take), take_pairs(take_number), take_pairs(take), take_pairs(take)
 local events, operations_routed, ignored, quarantined = take_number(), take_number(), take_number(), take_number()
 
 local known = {}
@@ -100,11 +101,13 @@ local function note_long(integration, segment, key, lane, set)
 end
 
 -- The newest go, counted, so that one integration that stands still need not stop all others (rule 31).
+local dropped = {}
 local function is_dropped(integration, set, run)
   if not set.drops or not set.max_backlog or run.bar ~= '' or run.kept then return false end
   if set.backlog + set.added < set.max_backlog then return false end
   redis.call('HINCRBY', integration_key(integration), 'dropped', run.operations)
   redis.call('SADD', ns .. ':resync:' .. integration, run.segment)
+  dropped[integration] = (dropped[integration] or 0) + run.operations
   return true
 end
 
@@ -188,6 +191,7 @@ for _, run in ipairs(runs) do
   end
 end
 for _, pair in ipairs(resync) do redis.call('SADD', ns .. ':resync:' .. pair[1], pair[2]) end
+for _, pair in ipairs(left) do redis.call('SREM', ns .. ':resync:' .. pair[1], pair[2]) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)
 redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
 if ignored > 0 then redis.call('HINCRBY', ns .. ':routed', 'ignored_fields', ignored) end
@@ -198,4 +202,9 @@ redis.call('HSET', intake, 'position', ARGV[6])
 redis.call('HSET', lease, 'until', now + ARGV[4])
 redis.call('HDEL', lease, 'deaths', 'died')  -- it has got on
 trim_intake(ARGV[7])
-return { 'ok' }
+local reply = { 'ok' }
+for integration, operations in pairs(dropped) do
+  reply[#reply + 1] = integration
+  reply[#reply + 1] = operations
+end
+return reply
