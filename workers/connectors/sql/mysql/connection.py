@@ -12,6 +12,8 @@ from workers.connectors.sql.mysql.vendor import OPTIONS
 from workers.connectors.sql.url import Address, address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workers.connectors.contract import Target
 
 
@@ -30,11 +32,23 @@ class Packet(MysqlPacket):  # type: ignore[misc]  # PyMySQL has no type hints
 
 
 class Connection(pymysql.Connection):  # type: ignore[misc]  # PyMySQL has no type hints
-    """PyMySQL's connection, as far as we use it."""
+    """PyMySQL's connection, as far as we use it.
+
+    sent  called once, between the next statement and its answer
+    """
+
+    sent: Callable[[], None] | None = None
 
     def _read_packet(self, packet_type: type[MysqlPacket] | None = None) -> MysqlPacket:
         # The default must be ours: only so does an error keep its SQLSTATE whatever the driver's version.
         return super()._read_packet(packet_type or Packet)
+
+    def _read_query_result(self, unbuffered: bool = False) -> int:
+        sent, self.sent = self.sent, None
+        if sent is not None:
+            sent()
+        rows: int = super()._read_query_result(unbuffered)
+        return rows
 
     def limit(self, seconds: float) -> None:
         """Seconds that one read or write may take from now on."""

@@ -263,6 +263,8 @@ def test_a_lock_held_by_a_session_that_may_not_be_ended_is_retried(oracle: Share
     oracle.grants.remove("kill")
     error = refused(lambda: waiter.begin("lane", 0))
     assert (error.error_class, "may not see or end" in error.reason) == (ErrorClass.RETRY, True)
+    asked = [statement for statement in oracle.executed if "DBMS_LOCK.REQUEST" in statement]
+    assert asked[-1].endswith(", 6, 0, TRUE); END;"), "nobody is waited for longer than patience"
     holder.commit()
     holder.close()
     waiter.discard()
@@ -300,6 +302,12 @@ def listener(answer: Callable[[socket.socket], None]) -> tuple[socket.socket, in
     return server, server.getsockname()[1]
 
 
+def shut(server: socket.socket) -> None:
+    """Ends the thread that waits for callers, too."""
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
 def probe(port: int, options: str = "", seconds: float = 5.0) -> TargetError:
     target = Target("crm", "oracle", f"oracle://sync@127.0.0.1:{port}/crm{options}", "secret", connect_timeout=seconds)
     return refused(connect(target).probe)
@@ -324,7 +332,7 @@ def test_the_driver_says_what_the_listener_refuses() -> None:
 
     server, port = listener(refuse)
     error = probe(port)
-    server.close()
+    shut(server)
     assert (error.error_class, error.code) == (ErrorClass.RETRY, "oracle DPY-6001")
     assert "no such service" in error.reason
 
@@ -334,15 +342,18 @@ def test_a_listener_that_says_nothing_is_given_up_and_asked_by_one_thread_at_a_t
     """The driver's own limit is for TCP alone."""
     silent: list[socket.socket] = []
     server, port = listener(lambda client: silent.append(socket.socket(fileno=os.dup(client.fileno()))))
-    before = threading.active_count()
     for _ in range(3):
         error = probe(port, seconds=0.3)
         assert (error.error_class, error.level) == (ErrorClass.RETRY, HoldLevel.CONNECTOR)
-    assert (len(silent), threading.active_count() - before) == (1, 1)
-    server.close()
+    assert (len(silent), waiting_threads()) == (1, 1)
+    shut(server)
     for client in silent:
         client.close()
-    until(lambda: threading.active_count() <= before)
+    until(lambda: waiting_threads() == 0)
+
+
+def waiting_threads() -> int:
+    return sum(thread.name == "segsync-oracle-connect" for thread in threading.enumerate())
 
 
 @UNCLOSED
@@ -352,7 +363,7 @@ def test_the_driver_says_when_the_listener_hangs_up() -> None:
 
     server, port = listener(hang_up)
     error = probe(port)
-    server.close()
+    shut(server)
     assert (error.error_class, error.level) == (ErrorClass.RETRY, HoldLevel.CONNECTOR)
 
 
@@ -368,7 +379,7 @@ def test_the_driver_trusts_no_stranger(tmp_path: Path) -> None:
 
     server, port = listener(shake)
     error = probe(port, "?protocol=tcps")
-    server.close()
+    shut(server)
     assert (error.error_class, error.level, error.code) == (ErrorClass.HOLD, HoldLevel.CONNECTOR, "oracle tls")
 
 
