@@ -175,8 +175,8 @@ AT_EDGES: dict[object, datetime] = {
     "-0.001": datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC),
 }
 """Written in Berlin's time: around both changes of the clock, the year, the first hour that is no place's own mean time
-(whose offset has seconds, which PostgreSQL does not read without colons), 1970, and the last year. Those without a T are
-numbers, of seconds."""
+(whose offset has seconds, which PostgreSQL does not read without colons), 1970, and the last year. Those without a T
+are numbers, of seconds."""
 
 
 @pytest.mark.parametrize("name", ["postgresql", "mariadb", "sqlite"])
