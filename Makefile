@@ -60,7 +60,7 @@ chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
 # The whole benchmark, beside what people use instead (tests/bench/report); it writes docs/benchmarks.md and docs/scaling.md.
-# About half an hour; `make bench ROUNDS=1 SIZE=small` looks in three minutes whether all of it works. The rivals are
+# About 35 minutes; `make bench ROUNDS=1 SIZE=small` looks in three minutes whether all of it works. The rivals are
 # installed below .bench/, the first time.
 SIZE ?= full
 bench: ROUNDS = 3

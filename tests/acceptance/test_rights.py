@@ -98,11 +98,8 @@ def test_a_user_with_the_rights_of_the_page_runs_everything(
 
 COMMANDS_OF_A_DAY = (
     ["status"],
-    ["status", "members"],
     ["why", "members", "--segment", "7"],
     ["doctor"],
-    ["runs"],
-    ["metrics"],
     ["stats"],
     ["errors"],
     ["pause", "members"],
@@ -113,7 +110,6 @@ COMMANDS_OF_A_DAY = (
     ["drain"],
     ["apply", "--yes"],
     ["revisions"],
-    ["diff"],
     ["rollback", "1", "--yes"],
     ["check", "--connect"],
 )

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 """Seconds; more than any test needs, since a busy machine serves SQLite's waiting writers in no order."""
+CLICKHOUSE = (
+    "CREATE TABLE people (name String, CONSTRAINT short CHECK lengthUTF8(name) <= 60)"
+    " ENGINE = ReplacingMergeTree ORDER BY name"
+)
 WAITS = {
     "mysql": "SELECT id FROM information_schema.processlist WHERE state = 'User lock'",
     "postgresql": "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
 }
 """Gives a row while somebody waits for a session lock."""
-CLICKHOUSE = (
-    "CREATE TABLE people (name String, CONSTRAINT short CHECK lengthUTF8(name) <= 60)"
-    " ENGINE = ReplacingMergeTree ORDER BY name"
-)
 HOSTILE = "100% %s %(x)s :name ? {curly} $1 \U0001f600 é ' \" \\"
 
 
@@ -49,8 +49,8 @@ class Rig:
     fetch: Callable[[], list[str]]
     literal: Callable[[str], str]
     locks_lanes: bool = True
-    waits: Callable[[], bool] = lambda: True
     unites: bool = False
+    waits: Callable[[], bool] = lambda: True
     opened: list[PooledSession | MemorySession] = field(default_factory=list)
 
     def open(self) -> PooledSession | MemorySession:
@@ -118,8 +118,8 @@ def sql_rig(target: Target, create: str, literal: Callable[[str], str]) -> Itera
             lambda: sorted(str(name) for (name,) in database.rows(read)),
             literal,
             locks_lanes=target.dialect != "sqlite",
-            waits=lambda: target.dialect not in WAITS or bool(database.rows(WAITS[target.dialect])),
             unites=target.dialect == "oracle",
+            waits=lambda: target.dialect not in WAITS or bool(database.rows(WAITS[target.dialect])),
         )
         yield rig
         for session in rig.opened:

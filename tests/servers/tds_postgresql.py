@@ -73,7 +73,7 @@ class Session:
         self.transaction = 0
         self.number = number
         self._shared = shared
-        self._options = 0
+        self.options = 0
         self._link = psycopg.connect(shared.url, autocommit=True)
         self._link.execute("SET lock_timeout = '20s'")
 
@@ -109,10 +109,9 @@ class Session:
         self._shared.locks.let_go(self)
 
     def _set(self, batch: str) -> None:
-        for names, value in re.findall(r"SET ([A-Z_, ]+?) (ON|OFF)", batch):
-            for name in names.split(", "):
-                bit = OPTIONS[name]
-                self._options = self._options | bit if value == "ON" else self._options & ~bit
+        for name, value in re.findall(r"SET ([A-Z_]+) (ON|OFF)", batch):
+            bit = OPTIONS.get(name, 0)
+            self.options = self.options | bit if value == "ON" else self.options & ~bit
 
     def _begin(self) -> None:
         self._link.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -132,7 +131,7 @@ class Session:
     def _ask(self, batch: str) -> list[Result]:
         if "@@SPID AS int), CAST(@@OPTIONS" in batch:
             (mask,) = re.findall(r"@@OPTIONS & (\d+)", batch)
-            values = (self.number, self._options & int(mask), 7, self._shared.dateformat or "20260203", "us_english", 0)
+            values = (self.number, self.options & int(mask), 7, self._shared.dateformat or "20260203", "us_english", 0)
             return [Result(1, [values], ("", "", "", "", "", ""))]
         if "sys.dm_tran_locks" in batch:
             return [self._holders(batch)]

@@ -194,7 +194,7 @@ class Deliverer:
         if refused:
             return self._set_aside(turn, batch, started, refused)
         try:
-            receipt = self._attempts.deliver(turn, batch)
+            receipt = self._attempts.deliver(turn, batch, lambda: _next_batch(turn, batch))
         except Unfit as unfit:
             return self._set_aside(turn, batch, started, unfit.rejected)
         except MemoryError:
@@ -227,6 +227,7 @@ class Deliverer:
             limit=turn.limit,
             searching=bool(turn.suspect),
             passed=ours or kind.label in turn.passed,
+            again=turn.once_more == batch.first,
             tolerant=turn.integration.tolerance == "data",
         )
 
@@ -268,6 +269,11 @@ class Deliverer:
         return None
 
 
+def _next_batch(turn: Turn, batch: Batch) -> Batch | None:
+    """The one behind this one, if it is sure which that will be once this one is settled."""
+    return None if turn.limit is not None or turn.open else turn.buffer.cut_ahead(batch, _policy(turn))
+
+
 def _given_back(lease: Lease, turn: Turn | None) -> Release:
     """A lane that nobody could be told of: as untried where nothing can have been tried."""
     if turn is None:
@@ -285,8 +291,7 @@ def _given_back(lease: Lease, turn: Turn | None) -> Release:
 
 
 def _policy(turn: Turn) -> BatchPolicy:
-    integration = turn.integration
-    return BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
+    return BatchPolicy(turn.integration.batch_size, turn.integration.key_fields, turn.integration.ordering)
 
 
 def _kind(error: TargetError, batch: Batch) -> Kind:

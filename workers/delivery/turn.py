@@ -96,6 +96,7 @@ class Turn:
     deadly    whether the head of the lane has ended every process that touched it
     probing   id of the integration's hold that this turn is the probe of, or ""
     ends      time.monotonic() at which others get their turn
+    once_more sequence of what is tried again at once since others pass, or ""
     aside     what the lane says is to go to the quarantine, by sequence
     open      its entries in the quarantine
     no_room   whether the quarantine has no room for more of the integration's
@@ -113,6 +114,7 @@ class Turn:
     undone: bool = False
     deadly: bool = False
     probing: str = ""
+    once_more: str = ""
     aside: dict[str, Rejection] = field(default_factory=dict)
     open: int = 0
     no_room: bool = False
@@ -128,6 +130,7 @@ class Turn:
 
     def halve(self, batch: Batch, limit: int) -> None:
         """A shorter head of the batch is next."""
+        self.once_more = batch.first if batch.alone is not None else ""
         self.suspect, self.limit = batch.last, limit
         self.attempts += 1
 

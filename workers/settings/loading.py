@@ -12,7 +12,7 @@ from workers.errors import Mistake, SettingsError
 from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import ConnectorSettings, read_connectors
-from workers.settings.database_url import read_address
+from workers.settings.database_url import read_address, tell_dialect
 from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
@@ -91,6 +91,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     merged = merge_includes(source)
     document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
     write_out(source, document, merged.folders)
+    connectors = document.get("connectors")
+    for connector in connectors.values() if isinstance(connectors, dict) else ():
+        tell_dialect(connector, environ)
     return _build(source, document, local)
 
 

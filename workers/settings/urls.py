@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from workers.connectors.sql.vendors import VENDORS
 from workers.settings.spelling import nearest
@@ -47,6 +47,25 @@ class Url:
     port: str
     path: str
     options: tuple[tuple[str, str], ...]
+
+
+_USER_INFO = re.compile(r"(?P<scheme>[^:/?#]*://)(?P<user>[^:/?#]*):(?P<password>[^/?#]*)@(?P<rest>.*)", re.DOTALL)
+
+
+def part(text: str) -> tuple[str, str | None]:
+    """The URL without the password inside it, and that one, decoded; None where there is none, or an empty one."""
+    found = _USER_INFO.fullmatch(text)
+    if found is None or not found["password"]:
+        return text, None
+    return f"{found['scheme']}{found['user']}@{found['rest']}", unquote(found["password"])
+
+
+def plain(text: str) -> str:
+    """The URL with its scheme as segsync writes it: `postgres://` and `postgresql+psycopg://` are what others write."""
+    scheme, mark, rest = text.partition("://")
+    base = scheme.lower().partition("+")[0]
+    meant = _ALIASES.get(base, base)
+    return f"{meant}{mark}{rest}" if mark and meant in BUILT else text
 
 
 def split(text: str) -> Url:

@@ -56,6 +56,9 @@ class Service(Protocol):
     def idle(self) -> bool:
         """Whether its intake and queues are empty; a cheap look."""
 
+    def rests(self) -> bool:
+        """Whether it has nothing left to do at all."""
+
     def groups(self) -> list[int]:
         """Its process groups."""
 
@@ -74,7 +77,7 @@ def serve(service: Service, place: Place, load: Load, spent: Callable[[], None] 
     service.push(warm.events)
     table = Table(place.target)
     try:
-        until(lambda: table.count() == len(warm.rows) and service.idle(), "what warms it up", LONGEST_SECONDS)
+        until(lambda: table.count() == len(warm.rows) and service.rests(), "what warms it up", LONGEST_SECONDS)
         _signal(service, signal.SIGSTOP)
         place.target.run("DELETE FROM member")
         service.push(load.events)

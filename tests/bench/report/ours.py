@@ -63,6 +63,10 @@ class Ours:
         """Whether the intake and all lanes are empty."""
         return not (self.installation.redis.xlen(self.installation.keys.events) or self.installation.backlog())
 
+    def rests(self) -> bool:
+        """Whether the ledger has been told of everything, too: its first record takes long, as it makes its tables."""
+        return self.idle() and self.installation.settled()
+
     def groups(self) -> list[int]:
         """Of its workers and beat."""
         return [process.pid for process in self.workers.values()]

@@ -163,6 +163,8 @@ COSTS = (
     ("memory of each of its children", "memory.few.deliver.child_mb", "{:.0f} MB"),
     ("memory of beat", "memory.few.beat.parent_mb", "{:.0f} MB"),
     ("(f) lateness of the timeout, median", "f.lateness.p50_ms", "{:.0f} ms"),
+    ("(f) the plain loop, which waits for no batch: push to visible, median", "f.loop.latency.p50_ms", "{:.0f} ms"),
+    ("(f) the plain loop, 99th percentile", "f.loop.latency.p99_ms", "{:.0f} ms"),
     ("(h) pushed", "h.rate", "{:,.0f} events/s"),
     ("(h) Redis's data, the most after the first minute", "h.redis.later_mb", "{:.1f} MB"),
     ("(i) batches a second of one worker, 50 ms a statement", "i.1.rate", "{:.1f}"),

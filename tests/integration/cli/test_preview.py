@@ -30,7 +30,7 @@ def test_the_whole_round(offline: Place) -> None:
         '{"type":"add","segment":{"id":7},"profiles":[{"_id":"1","id":"value\'s"},{"_id":"2"}]}'
     )
     alone = offline.run("preview", "crm", str(folder / "add.json"))
-    assert (alone.returncode, alone.stderr.count("profile 2: missing key")) == (1, 1)
+    assert (alone.returncode, alone.stdout.count("profile 2 (_id 2): missing key"), alone.stderr) == (1, 1, "")
     assert "('7', 'value''s');" in alone.stdout
 
     assert offline.run("preview", "crm", str(folder)).returncode == 1

@@ -131,3 +131,26 @@ def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
     assert "none of 3 profiles passes by itself" in result.reason
     assert job.quarantined() == []
     assert job.installation.backlog() == 5
+
+
+def test_that_others_passed_long_ago_and_pass_now_blames_nobody(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that was missing when somebody was tried, and is back when another is asked: he is tried once more."""
+    job.push(add(7, "A", "B"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    chunk: Any = redis.lindex(keys.chunks("members", "7"), 0)
+    end = chunk[27:54].decode()
+    redis.hset(keys.lane("members", "7"), mapping={"limit": 1, "suspect": end, "to": end, "passed": "add"})
+    execute, calls = PooledSession.execute, iter(range(100))
+
+    def is_missing_at_first(self: PooledSession, statement: str) -> int:
+        if next(calls) == 0:
+            raise TargetError(ErrorClass.HOLD, "sqlite missing", "there is no such table", level=HoldLevel.INTEGRATION)
+        return execute(self, statement)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "execute", is_missing_at_first)
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    assert job.quarantined() == []
+    assert job.target.members() == {("7", "A"), ("7", "B")}

@@ -294,10 +294,10 @@ def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
     fine.follow()
     publish = revision.publish
 
-    def after_an_event(*arguments: Any) -> int:
+    def after_an_event(*arguments: Any, **more: Any) -> int:
         place.add("8", 3)
         runtime.route("t", 5)
-        return publish(*arguments)
+        return publish(*arguments, **more)
 
     settings = place.write(integration(segments="[7, 8]"))
     monkeypatch.setattr(revision, "publish", after_an_event)

@@ -229,8 +229,9 @@ end
 -- was appended, and then what it stood behind is owed after all (rule 14).
 local function clear_that_runs(lane, settings) return settings.clear and lane.clear or '' end
 
--- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.
-local function hand_out_size(size) return math.max(size, 100) end
+-- What a deliverer is given at once: a batch and the one after it, which it gets ready while the target is at work; or
+-- as many as are worth a round trip. It is given more where it holds less than those two batches.
+local function hand_out_size(size) return math.max(2 * size, 100) end
 
 -- Chunks from an index on, up to a sequence that a chunk ends with.
 local function chunks_up_to(list, start, to)
@@ -269,7 +270,7 @@ local function next_for(key, list, lane, set, held, chunks_held, budget)
   local want, clear = hand_out_size(set.size) - held, clear_that_runs(lane, set)
   local fresh, last
   if clear > lane.to then fresh, last = to_clear(key, list, lane, chunks_held, want, budget, clear) end
-  if not fresh and held < set.size then fresh, last = next_chunks(list, chunks_held, want, budget) end
+  if not fresh and held < 2 * set.size then fresh, last = next_chunks(list, chunks_held, want, budget) end
   if last and last ~= '' then lane.to = last end
   return fresh or {}
 end

@@ -135,16 +135,17 @@ def test_the_rows_are_what_the_events_describe(dialect: str, case: int, tmp_path
     assert (sorted(members), sorted(names)) == (model.rows(), model.named()), f"seed {seed}"
 
 
-@pytest.mark.parametrize("dialect", MODES)
-def test_a_batch_of_ten_thousand_arrives_twice_and_is_there_once(dialect: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("dialect", "size"), [("mssql", 10_000), ("oracle", 1_200)])
+def test_a_large_batch_arrives_twice_and_is_there_once(dialect: str, size: int, tmp_path: Path) -> None:
+    """H2 needs 13 s for a MERGE from 1,000 SELECTs."""
     ran = Ran(preset_queries(dialect))
-    keys = [f"key {number}" for number in range(10_000)]
+    keys = [f"key {number}" for number in range(size)]
     statements = [*tables(dialect), *ran.statements(QueryKind.ADD, keys) * 2]
-    statements += ran.statements(QueryKind.REMOVE, keys[:4000])
+    statements += ran.statements(QueryKind.REMOVE, keys[: size // 2])
     script = [known_to_h2(dialect, text) for text in statements]
 
     ((count,),) = h2.run(MODES[dialect], tmp_path, script, "SELECT COUNT(*) FROM segment_member")
-    assert count == "6000"
+    assert count == str(size // 2)
 
 
 @pytest.mark.parametrize("dialect", MODES)

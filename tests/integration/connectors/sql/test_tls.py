@@ -165,3 +165,13 @@ def test_an_authority_that_is_named_is_asked(mariadb: Rig, authority: Authority,
 def test_a_name_is_looked_at_without_an_authority_of_ones_own(mariadb: Rig) -> None:
     mariadb.speak("127.0.0.1")
     assert "TLS" in mariadb.refused("ssl_verify_identity=true")  # none of the system's has signed it
+
+
+def test_a_mode_in_the_words_of_mysqls_client_means_the_same(mariadb: Rig, authority: Authority) -> None:
+    mariadb.speak("db.example.com")
+    assert mariadb.error("ssl-mode=REQUIRED") is None
+    assert "TLS" in mariadb.refused("ssl-mode=REQUIRED", plain=True)
+    assert "TLS" in mariadb.refused("ssl-mode=VERIFY_CA")
+    assert "TLS" in mariadb.refused(f"ssl-mode=VERIFY_IDENTITY&ssl_ca={authority.file}")
+    assert mariadb.error(f"ssl-mode=VERIFY_CA&ssl_ca={authority.file}") is None
+    assert mariadb.error("ssl-mode=PREFERRED", plain=True) is None

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from workers.connectors.contract import Target
+from workers.connectors.sql import extras
 from workers.connectors.sql.clickhouse import errors, session
+from workers.connectors.sql.clickhouse.vendor import CLICKHOUSE
 from workers.connectors.sql.verdicts import UNLISTED
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
@@ -58,3 +60,14 @@ def test_a_setting_that_is_not_kept_holds_the_connector() -> None:
     with pytest.raises(TargetError, match="session_timezone is 'UTC' instead of 'Asia/Tokyo'") as caught:
         session.check(settings, lambda _question: ["UTC" if value == "Asia/Tokyo" else value for value in kept])
     assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+
+
+def test_a_driver_that_is_not_installed_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _module: None)
+    for door in (CLICKHOUSE.link, CLICKHOUSE.examine):
+        with pytest.raises(TargetError, match=r"expected pip install 'segsync\[clickhouse\]'"):
+            door(Target("crm", "clickhouse", "clickhouse://h/d"))
+
+
+def test_nothing_can_be_tried_and_taken_back() -> None:
+    assert CLICKHOUSE.what_stays(Target("crm", "clickhouse", "clickhouse://h/d"), []) != ""

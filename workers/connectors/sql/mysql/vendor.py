@@ -23,6 +23,8 @@ OPTIONS = {
     "ssl_verify_cert": SWITCH,
     "ssl_verify_identity": SWITCH,
     "ssl_disabled": SWITCH,
+    # As MySQL's own client and the platforms write it.
+    "ssl-mode": ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
 }
 
 

@@ -124,6 +124,9 @@ DRIVERS: Mapping[str, Verdict] = {
     "DPY-3015": _OLD,
     "DPY-4027": target("the URL cannot be understood by the driver"),
 }
+ROLLED_BACK = 2091
+"""COMMIT's own error, where a deferred constraint refuses the data; the next line says which."""
+_BELOW = re.compile(r"^ORA-(\d+)", re.MULTILINE)
 _SIMILAR = re.compile(r"Similar to ORA-(\d+)")
 
 
@@ -132,12 +135,15 @@ def verdict(number: int, driver: str = "", text: str = "") -> Verdict:
 
     number  the server's; 0 for an error of the driver's own
     driver  the driver's code, as in "DPY-4011"; it weighs more, as it stands for many of the server's
-    text    the driver's sentence, which names the server's number where it has no code of its own for it
+    text    the driver's sentence, which names the server's number where it has no code of its own for it, or the
+            server's, of which the second line may say what the first was for
     """
     if driver:
         similar = _SIMILAR.search(text) if driver in ("DPY-6000", "DPY-6005") else None
         row = VERDICTS.get(int(similar[1])) if similar else None
         return row or DRIVERS.get(driver) or unknown("an error of the driver that segsync has no rule for")
+    if number == ROLLED_BACK and (below := _BELOW.search(text, text.find("\n") + 1)):
+        number = int(below[1])
     if number in _OWN:
         return REFUSED
     row = VERDICTS.get(number)

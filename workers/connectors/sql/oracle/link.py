@@ -7,6 +7,7 @@ transaction. Each session carries its lock's name as its action, by which it is 
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import oracledb
@@ -128,6 +129,11 @@ class OracleLink(Link):
         """What the lane's lock is."""
         return "DBMS_LOCK" if self._by_package else f"a row of {TABLE}"
 
+    def check_deferred(self) -> bool:
+        """As `Link.check_deferred`."""
+        self.run("SET CONSTRAINTS ALL IMMEDIATE")
+        return True
+
     def commit(self) -> None:
         """As `Link.commit`."""
         self._connection.commit()
@@ -154,12 +160,11 @@ class OracleLink(Link):
         return None
 
     def close(self) -> None:
-        """As `Link.close`: what is open is rolled back by the server."""
+        """As `Link.close`: what is open is rolled back first, lest anybody's end of a session commits it."""
         self._limit(MARGIN)
-        try:
-            self._connection.close()
-        except Exception:  # noqa: BLE001 - it is gone in any case
-            return
+        for end in (self._connection.rollback, self._connection.close):
+            with suppress(Exception):  # it is gone in any case
+                end()
 
     def abandon(self) -> None:
         """As `Link.abandon`: the driver's own part is kept, as its end would say goodbye to the server."""

@@ -180,6 +180,26 @@ def test_an_error_in_a_statement(oracle: Shared, session: PooledSession, number:
     assert "ann@" not in f"{error!r}"
 
 
+def test_what_is_open_is_rolled_back_before_the_session_ends(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    session.execute(INSERT)
+    session.discard()
+    assert oracle.executed[-2:] == ["ROLLBACK", "CLOSE"]
+
+
+def test_what_commit_would_check_is_checked_in_a_trial(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    assert session.check_deferred()
+    assert "SET CONSTRAINTS ALL IMMEDIATE" in oracle.executed
+
+
+def test_a_deferred_constraint_that_refuses_at_commit_is_the_datas(oracle: Shared, session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    oracle.failing["COMMIT"] = [refusal(2091, "transaction rolled back\nORA-02291: integrity constraint violated")]
+    error = refused(session.commit)
+    assert (error.error_class, "checked at COMMIT" in error.reason) == (ErrorClass.ISOLATE, True)
+
+
 def test_a_link_lost_in_commit_is_ambiguous(oracle: Shared, session: PooledSession) -> None:
     session.begin("lane", PATIENCE)
     session.execute(INSERT)
@@ -215,15 +235,15 @@ def test_without_dbms_lock_a_row_of_ours_is_the_lock(oracle: Shared, connector: 
     run(connector, CREATE)
     oracle.grants.remove("lock")
     fresh = connect(oracle.target())
-    holder, waiter, other = fresh.open(), fresh.open(), fresh.open()
+    holder, successor, other = fresh.open(), fresh.open(), fresh.open()
     holder.begin("lane", PATIENCE)
     other.begin("another lane", 0)
-    oracle.grants.remove("kill")
-    assert refused(lambda: waiter.begin("lane", 0.1)).error_class is ErrorClass.RETRY
-    holder.commit()
-    last = fresh.open()
-    last.begin("lane", PATIENCE)
-    for session in (holder, waiter, other, last):
+    successor.begin("lane", 0.1)
+    assert refused(holder.commit).error_class is ErrorClass.AMBIGUOUS, "its session was ended"
+    successor.commit()
+    other.rollback()
+    other.begin("lane", 0)
+    for session in (holder, successor, other):
         session.discard()
     fresh.dispose()
 
@@ -243,6 +263,8 @@ def test_a_lock_held_by_a_session_that_may_not_be_ended_is_retried(oracle: Share
     oracle.grants.remove("kill")
     error = refused(lambda: waiter.begin("lane", 0))
     assert (error.error_class, "may not see or end" in error.reason) == (ErrorClass.RETRY, True)
+    asked = [statement for statement in oracle.executed if "DBMS_LOCK.REQUEST" in statement]
+    assert asked[-1].endswith(", 6, 0, TRUE); END;"), "nobody is waited for longer than patience"
     holder.commit()
     holder.close()
     waiter.discard()
@@ -280,6 +302,12 @@ def listener(answer: Callable[[socket.socket], None]) -> tuple[socket.socket, in
     return server, server.getsockname()[1]
 
 
+def shut(server: socket.socket) -> None:
+    """Ends the thread that waits for callers, too."""
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+
+
 def probe(port: int, options: str = "", seconds: float = 5.0) -> TargetError:
     target = Target("crm", "oracle", f"oracle://sync@127.0.0.1:{port}/crm{options}", "secret", connect_timeout=seconds)
     return refused(connect(target).probe)
@@ -304,7 +332,7 @@ def test_the_driver_says_what_the_listener_refuses() -> None:
 
     server, port = listener(refuse)
     error = probe(port)
-    server.close()
+    shut(server)
     assert (error.error_class, error.code) == (ErrorClass.RETRY, "oracle DPY-6001")
     assert "no such service" in error.reason
 
@@ -314,15 +342,18 @@ def test_a_listener_that_says_nothing_is_given_up_and_asked_by_one_thread_at_a_t
     """The driver's own limit is for TCP alone."""
     silent: list[socket.socket] = []
     server, port = listener(lambda client: silent.append(socket.socket(fileno=os.dup(client.fileno()))))
-    before = threading.active_count()
     for _ in range(3):
         error = probe(port, seconds=0.3)
         assert (error.error_class, error.level) == (ErrorClass.RETRY, HoldLevel.CONNECTOR)
-    assert (len(silent), threading.active_count() - before) == (1, 1)
-    server.close()
+    assert (len(silent), waiting_threads()) == (1, 1)
+    shut(server)
     for client in silent:
         client.close()
-    until(lambda: threading.active_count() <= before)
+    until(lambda: waiting_threads() == 0)
+
+
+def waiting_threads() -> int:
+    return sum(thread.name == "segsync-oracle-connect" for thread in threading.enumerate())
 
 
 @UNCLOSED
@@ -332,7 +363,7 @@ def test_the_driver_says_when_the_listener_hangs_up() -> None:
 
     server, port = listener(hang_up)
     error = probe(port)
-    server.close()
+    shut(server)
     assert (error.error_class, error.level) == (ErrorClass.RETRY, HoldLevel.CONNECTOR)
 
 
@@ -348,7 +379,7 @@ def test_the_driver_trusts_no_stranger(tmp_path: Path) -> None:
 
     server, port = listener(shake)
     error = probe(port, "?protocol=tcps")
-    server.close()
+    shut(server)
     assert (error.error_class, error.level, error.code) == (ErrorClass.HOLD, HoldLevel.CONNECTOR, "oracle tls")
 
 
