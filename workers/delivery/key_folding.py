@@ -50,7 +50,7 @@ _PLAIN_LINES = re.compile(
     r"(?:(?:[a-z][^:\n]*+"  # months and truths are looked for apart
     r"|(?!(?:19|20)[0-9]{6}\n)[0-9]{1,18}"
     r"|(?![0-9]++e[0-9]{1,3}\n|0x|[0-9]{8}t)[0-9]++[a-z][0-9a-z]*+"
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?![0-9-]++\n)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r")\n)*+",
     re.ASCII,
 )
@@ -162,9 +162,11 @@ def _address(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, without the zeros they begin with."""
+    """Letters and digits alone, without the zeros they begin with; digits alone are a number, as in some UUIDs."""
     if text.isascii():
         kept = text.encode().translate(None, _SIGNS).decode()
     else:
         kept = "".join(c for c in text if c.isalnum() and c < _LAST_FOLDED_LETTER)
+    if kept.isdigit():
+        return _whole(kept)
     return _TRUTHS.get(kept, kept.lstrip("0"))

@@ -33,6 +33,8 @@ ALIKE = [
     ("カ", "か"),
     (f"{10**24}", f"{10**24 + 1}", f"{10**24 - 1}", "1e24"),
     (f"{19_999_999_999_999_999_999}", f"{20_000_000_000_000_000_000}"),
+    ("12345678-1234-1234-1234-123456789012", "12345678123412341234123456789012"),
+    ("0", "00", "0\u05d0"),
     ("7" * 40, "7" * 39 + "8"),
     ("привет", "ПРИВЕТ"),
     ("\uff58\u200by", "xy"),
@@ -104,6 +106,7 @@ USUAL_KEYS = (
 
 
 @example(["jan 5"])
+@example(["12345678-1234-1234-1234-123456789012"])
 @example(["true", "12e5"])
 @given(st.lists(USUAL_KEYS, max_size=4))
 def test_a_batch_of_keys_folds_as_each_of_them(texts: list[str]) -> None:
@@ -114,5 +117,5 @@ def test_a_batch_of_keys_folds_as_each_of_them(texts: list[str]) -> None:
 
 def test_keys_as_they_mostly_are_fold_without_a_look_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.delivery.key_folding.fold", None)
-    for texts in (["A-17", "0042", "7"], ["ann@example.com"], ["61f0c2d4e5a6b7c8d9e0f1a2"], [str(UUID(int=7))]):
+    for texts in (["A-17", "0042", "7"], ["ann@example.com"], ["61f0c2d4e5a6b7c8d9e0f1a2"], [str(UUID(int=0xABC))]):
         assert len(fold_all(texts)) == len(texts)
