@@ -194,7 +194,7 @@ class Deliverer:
         if refused:
             return self._set_aside(turn, batch, started, refused)
         try:
-            receipt = self._attempts.deliver(turn, batch, lambda: _next_batch(turn, batch))
+            receipt = self._attempts.deliver(turn, batch, lambda: turn.batch_after(batch, _policy(turn)))
         except Unfit as unfit:
             return self._set_aside(turn, batch, started, unfit.rejected)
         except MemoryError:
@@ -267,11 +267,6 @@ class Deliverer:
         if was := self._lanes.connected(self._connector, probe.hold):
             tell(TARGET_BACK, connector=self._connector, tries=was.tries, seconds=was.ms / 1000, reason=was.reason)
         return None
-
-
-def _next_batch(turn: Turn, batch: Batch) -> Batch | None:
-    """The one behind this one, if it is sure which that will be once this one is settled."""
-    return None if turn.limit is not None or turn.open else turn.buffer.cut_ahead(batch, _policy(turn))
 
 
 def _given_back(lease: Lease, turn: Turn | None) -> Release:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Rejection
-    from workers.delivery.batch import Batch
+    from workers.delivery.batch import Batch, BatchPolicy
     from workers.delivery.batching import Buffer
     from workers.delivery.leases import Lease
     from workers.integrations import Integration
@@ -127,6 +127,10 @@ class Turn:
     def set_aside(self, aside: dict[str, Rejection]) -> None:
         """The lane says so now."""
         self.aside, self.buffer.aside = aside, aside
+
+    def batch_after(self, batch: Batch, how: BatchPolicy) -> Batch | None:
+        """The one behind this one, if it is sure which that will be once this one is settled."""
+        return None if self.limit is not None or self.open else self.buffer.cut_ahead(batch, how)
 
     def halve(self, batch: Batch, limit: int) -> None:
         """A shorter head of the batch is next."""
