@@ -291,8 +291,7 @@ def _given_back(lease: Lease, turn: Turn | None) -> Release:
 
 
 def _policy(turn: Turn) -> BatchPolicy:
-    integration = turn.integration
-    return BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
+    return BatchPolicy(turn.integration.batch_size, turn.integration.key_fields, turn.integration.ordering)
 
 
 def _kind(error: TargetError, batch: Batch) -> Kind:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 1.0, 3600.0
 """Seconds: the range of `every`."""
 EVERY_SECONDS: Final = 15.0
+MANY_ENTRIES, MOST_ENTRIES = 10_000, 10**9
+"""Open entries of one integration: from how many on somebody is told, as in `status`, and the most that can be said."""
 WEBHOOKS: Final = ("https", "http")
 SMTP: Final = {"smtp": 587, "smtps": 465}
 """Schemes and their ports: STARTTLS is demanded of the first, TLS from the beginning of the second."""
@@ -38,6 +40,7 @@ class AlertSettings:
     command         a program with its arguments, which gets it on its standard input
     smtp            smtp://user@host:587 or smtps://…; smtp_password beside it
     every           seconds between two looks
+    quarantine      open entries of one integration from which on somebody is told
     """
 
     webhook: str = field(default="", repr=False)
@@ -48,6 +51,7 @@ class AlertSettings:
     sender: str = ""
     to: tuple[str, ...] = ()
     every: float = EVERY_SECONDS
+    quarantine: int = MANY_ENTRIES
 
     @property
     def is_empty(self) -> bool:
@@ -87,6 +91,7 @@ def read_alerts(table: TomlTable, folder: Path) -> AlertSettings:
         sender=table.optional_text("from", "an address") or "",
         to=tuple(table.list_of("to", "a list of addresses")),
         every=table.seconds("every", EVERY_SECONDS, SHORTEST, LONGEST),
+        quarantine=table.whole("quarantine", MANY_ENTRIES, 1, MOST_ENTRIES),
     )
     if found.smtp:
         for key, value in (("from", found.sender), ("to", found.to)):

@@ -62,9 +62,9 @@ class Installed:
         with Producer(self.place.url, namespace=keys.namespace) as producer:
             producer.push(events)
         runtime = Runtime(settings.local)
-        report = drain(runtime, 30)
+        report = drain(runtime, 300)
         while self._backlog(keys) and not report.failed:
-            report = drain(runtime, 30)
+            report = drain(runtime, 300)
         assert not report.failed
 
     def _backlog(self, keys: Keys) -> int:

@@ -153,6 +153,22 @@ def test_a_hold_is_told_once_and_its_end_once(place: Place, monkeypatch: pytest.
     assert look() == look() == ["crm held begun", "crm held over"]
 
 
+def test_from_how_many_entries_on_somebody_is_told_says_the_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = place.folder / "told"
+    alerts = f'[alerts]\nquarantine = 1\ncommand = ["sh", "-c", "cat >> {told}; echo >> {told}"]\n'
+    runtime = place.publish(integration(), alerts)
+    monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, SERVED))
+    place.redis.xadd(place.keys.events, {"event": '{"type":"add","segment":{"id":7},"profiles":[{"_id":"1"}]}'})
+    runtime.route("token", 5)
+    place.let_timeouts_pass()
+    drain(runtime)
+    runtime.looked("pulse")
+    runtime.looked("beat")
+    assert command.run(once=True, test=False) == 0
+    assert [json.loads(line)["topic"] for line in told.read_text().splitlines()] == ["crm quarantine"]
+
+
 def test_two_that_look_tell_once(place: Place) -> None:
     place.publish(integration())
     first, second = Memory(place.redis, place.keys), Memory(place.redis, place.keys)

@@ -95,10 +95,10 @@ def test_a_drain_ends_although_the_stream_was_deleted(
     redis, keys = job.installation.redis, job.installation.keys
     event = json.dumps({"type": "segment_upsert", "segment": {"id": 1, "name": "x"}})
     redis.xadd(keys.events, {"event": event}, id="7000000000000-0")
-    drain(job.runtime, 20)
+    drain(job.runtime, 300)
     redis.delete(keys.events)
     redis.xadd(keys.events, {"event": event})
-    report = drain(job.runtime, 20)
+    report = drain(job.runtime, 300)
     assert report.events == 1
     assert redis.xlen(keys.events) == 0
 

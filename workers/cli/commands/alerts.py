@@ -30,7 +30,7 @@ def run(*, once: bool, test: bool) -> int:
     if test:
         return _test(settings, runtime.keys.namespace)
     watch = Watch(runtime.keys.namespace, channels_of(settings))
-    watcher = Watcher(watch, Memory(runtime.redis, runtime.keys), lambda: _found(runtime))
+    watcher = Watcher(watch, Memory(runtime.redis, runtime.keys), lambda: _found(runtime, settings.quarantine))
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     try:
@@ -46,8 +46,8 @@ def run(*, once: bool, test: bool) -> int:
         return FINE
 
 
-def _found(runtime: Runtime) -> dict[str, str]:
-    found = status.read(runtime, _ask)
+def _found(runtime: Runtime, many: int) -> dict[str, str]:
+    found = status.read(runtime, _ask, many=many)
     return dict(zip(found.topics, found.needs, strict=True))
 
 
