@@ -105,6 +105,8 @@ def _right(figures: Figures, name: str) -> str:
 
 def _goals(figures: Figures) -> Iterator[str]:
     yield "\n### The goals\n"
+    if figures.about.get("warning"):
+        yield "Of this run, which is not to be quoted: neither `reached` nor `not reached` is a finding.\n"
     yield "| what | goal | measured | |"
     yield "|---|---|---|---|"
     for goal in GOALS:

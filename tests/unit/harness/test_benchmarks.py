@@ -59,6 +59,7 @@ def test_a_run_writes_between_the_marks_and_nowhere_else(tmp_path: Path) -> None
     assert "OUTDATED" not in text
     assert "| **segsync** | 80 | 0.50 (0.20 … 0.90) |  | yes |" in text
     assert "**Small.**" in text
+    assert "neither `reached` nor `not reached` is a finding" in text
 
 
 def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
