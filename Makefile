@@ -36,6 +36,7 @@ unit: $(VENV)/.installed-dev
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else.
 test: lint unit
 	$(BIN)/python -m tests.servers.mariadb
+	$(BIN)/python -m tests.servers.prometheus
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit
 
 EXAMPLES ?= 1000
@@ -46,7 +47,7 @@ FIRST ?= 1
 # Then histories of the whole system in one process (tests/simulation): `--only N` tells a failing one line by line.
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
-	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration
+	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration tests/acceptance
 	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
 
 ROUNDS ?= 50
@@ -59,7 +60,7 @@ chaos: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(CHAOS)
 
 # The whole benchmark, beside what people use instead (tests/bench/report); it writes docs/benchmarks.md and docs/scaling.md.
-# About half an hour; `make bench ROUNDS=1 SIZE=small` looks in three minutes whether all of it works. The rivals are
+# About 35 minutes; `make bench ROUNDS=1 SIZE=small` looks in three minutes whether all of it works. The rivals are
 # installed below .bench/, the first time.
 SIZE ?= full
 bench: ROUNDS = 3

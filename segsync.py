@@ -36,7 +36,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import NoReturn, Self, Unpack
 
@@ -84,6 +84,25 @@ return ids
 
 
 _encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _encoding() -> Callable[[Any], str]:
+    """What `_encoder.encode` does, with the library's encoder in C made once.
+
+    `encode` makes it anew for each call, which takes longer than to encode an event. Where the library has none, or
+    another than we know, its own way.
+    """
+    make, quote = getattr(json.encoder, "c_make_encoder", None), json.encoder.encode_basestring
+    try:
+        chunks = make(None, _encoder.default, quote, None, ":", ",", False, False, False)  # type: ignore[misc]
+        if "".join(chunks({"é": [1.5, None]}, 0)) == '{"é":[1.5,null]}':
+            return lambda value: "".join(chunks(value, 0))
+    except TypeError:
+        pass
+    return _encoder.encode
+
+
+_encode = _encoding()
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ISO_8601 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):[0-5]\d)(?::([0-5]\d)(?:[.,]\d+)?)?"
@@ -335,11 +354,26 @@ def _written(event: dict[str, Any]) -> list[bytes]:
     _check(event)
     profiles = _checked_profiles(event)
     if event["type"] in WITH_PROFILES:
-        return [entry.payload for entry in _parts(event, profiles)]
+        whole = _whole(event, profiles)
+        return [entry.payload for entry in _parts(event, profiles)] if whole is None else [whole]
     payload = _json(_head(event), "")
     if len(payload) > MAX_EVENT_BYTES:
         _refuse("", f"{len(payload):,} bytes; an event is at most {MAX_EVENT_BYTES:,}")
     return [payload]
+
+
+def _whole(event: dict[str, Any], profiles: list[Any] | tuple[Any, ...]) -> bytes | None:
+    """The event in one piece, where nothing in it needs a closer look: most have a profile or a few."""
+    if len(profiles) > MAX_DEPTH or isinstance(event.get("at"), datetime):
+        return None
+    for index, profile in enumerate(profiles):
+        _check_profile(profile, f"profiles[{index}]")
+    try:
+        data = _encode(event).encode()
+    except (TypeError, ValueError, RecursionError):
+        return None
+    fits = len(data) <= MAX_EVENT_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
+    return data if fits else None
 
 
 def _parts(event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> Iterator[_Entry]:
@@ -540,7 +574,7 @@ def _profile(profile: object, place: str, room: int) -> bytes:
 
 def _json(value: object, place: str) -> bytes:
     try:
-        return _encoder.encode(value).encode()
+        return _encode(value).encode()
     except (TypeError, ValueError, RecursionError):
         return _text(value, place).encode()
 

@@ -6,10 +6,14 @@ import os
 import secrets
 from typing import TYPE_CHECKING, TypeVar
 
+import oracledb
 import pytest
 
 from tests.proof import load_profile
+from tests.servers.clickhouse import PASSWORD, ClickhouseServer
 from tests.servers.mariadb import MariadbServer
+from tests.servers.oracle_played import Shared as OraclePlayed
+from tests.servers.oracle_played import serve as serve_oracle
 from tests.servers.postgresql import PostgresqlServer
 from tests.servers.redis import RedisServer
 from tests.servers.rows import real_target
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
 load_profile()
 
-Server = TypeVar("Server", RedisServer, PostgresqlServer, MariadbServer)
+Server = TypeVar("Server", RedisServer, PostgresqlServer, MariadbServer, ClickhouseServer)
 SHARED = pytest.StashKey[SharedServers]()
 
 
@@ -131,9 +135,9 @@ def postgresql_target(postgresql_url: str) -> Target:
 
 
 @pytest.fixture(scope="session")
-def mssql_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
-    """A database of PostgreSQL for the tests of this process whose SQL Server is played."""
-    name = f"mssql_{secrets.token_hex(5)}"
+def played_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
+    """A database of PostgreSQL for the tests of this process whose SQL Server or Oracle is played."""
+    name = f"played_{secrets.token_hex(5)}"
     postgresql_server.create_database(name)
     try:
         yield postgresql_server.url(name)
@@ -142,9 +146,9 @@ def mssql_database(postgresql_server: PostgresqlServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def mssql(mssql_database: str) -> Iterator[MssqlPlayed]:
+def mssql(played_database: str) -> Iterator[MssqlPlayed]:
     """A server that speaks SQL Server's protocol, over an empty database of PostgreSQL."""
-    yield from serve_mssql(mssql_database)
+    yield from serve_mssql(played_database)
 
 
 @pytest.fixture
@@ -153,6 +157,23 @@ def mssql_target(request: pytest.FixtureRequest) -> Target:
     if url := os.environ.get("SEGSYNC_TEST_MSSQL_URL"):
         return real_target("mssql", url, os.environ.get("SEGSYNC_TEST_MSSQL_PASSWORD"))
     played: MssqlPlayed = request.getfixturevalue("mssql")
+    return played.target()
+
+
+@pytest.fixture
+def oracle(played_database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[OraclePlayed]:
+    """What python-oracledb connects to is played, over an empty database of PostgreSQL."""
+    for shared in serve_oracle(played_database):
+        monkeypatch.setattr(oracledb, "connect", shared.connect)
+        yield shared
+
+
+@pytest.fixture
+def oracle_target(request: pytest.FixtureRequest) -> Target:
+    """The real Oracle that SEGSYNC_TEST_ORACLE_URL names (its tables are the tests'), or else what plays one."""
+    if url := os.environ.get("SEGSYNC_TEST_ORACLE_URL"):
+        return real_target("oracle", url, os.environ.get("SEGSYNC_TEST_ORACLE_PASSWORD"))
+    played: OraclePlayed = request.getfixturevalue("oracle")
     return played.target()
 
 
@@ -187,6 +208,34 @@ def mariadb_target(mariadb_url: str, mariadb_server: MariadbServer) -> Target:
     return Target(
         key="crm", dialect="mysql", url=mariadb_url, password=mariadb_server.password, session_name="segsync:crm"
     )
+
+
+@pytest.fixture(scope="session")
+def clickhouse_server(shared_servers: SharedServers, run_folder: Path) -> ClickhouseServer:
+    """One ClickHouse for the whole run; a test that kills or pauses one takes `own_clickhouse`."""
+    return shared_servers.get(run_folder, "clickhouse", ClickhouseServer, ClickhouseServer.attach)
+
+
+@pytest.fixture
+def own_clickhouse() -> Iterator[ClickhouseServer]:
+    """A ClickHouse that this test may kill or pause (2 s)."""
+    yield from running(ClickhouseServer())
+
+
+@pytest.fixture
+def clickhouse_url(clickhouse_server: ClickhouseServer, namespace: str) -> Iterator[str]:
+    """clickhouse://segsync@127.0.0.1:PORT/NAMESPACE: an empty database of this test's own."""
+    clickhouse_server.create_database(namespace)
+    try:
+        yield clickhouse_server.url(namespace)
+    finally:
+        clickhouse_server.drop_database(namespace)
+
+
+@pytest.fixture
+def clickhouse_target(clickhouse_url: str) -> Target:
+    """`clickhouse_url` as a connector's target."""
+    return Target(key="crm", dialect="clickhouse", url=clickhouse_url, password=PASSWORD, session_name="segsync:crm")
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import psycopg
 import pymysql
 from sqlalchemy.engine import make_url
 
+from tests.servers.clickhouse import ClickhouseCursor
+
 TABLES = {
     "mysql": (
         (
@@ -24,6 +26,16 @@ TABLES = {
             " updated timestamptz, PRIMARY KEY (segment_id, client_id))"
         ),
         "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255))",
+    ),
+    "clickhouse": (
+        (
+            "CREATE TABLE member (segment_id Int64, client_id String, updated Nullable(DateTime64(6, 'UTC')),"
+            " version UInt64, gone UInt8) ENGINE = ReplacingMergeTree(version, gone) ORDER BY (segment_id, client_id)"
+        ),
+        (
+            "CREATE TABLE segment (segment_id Int64, name Nullable(String), version UInt64, gone UInt8)"
+            " ENGINE = ReplacingMergeTree(version, gone) ORDER BY segment_id"
+        ),
     ),
     "sqlite": (
         (
@@ -46,6 +58,21 @@ NAMED = {
 }
 
 
+CLICKHOUSE_INTO = "INSERT INTO member (segment_id, client_id, updated, version, gone)"
+CLICKHOUSE_ROWS = (
+    CLICKHOUSE_INTO + " VALUES {for $x = $batch}({segment_id}, '{$x.CustomID}', {$x._event_time}, {$x._sequence}, %s)"
+    "{autocomma}{end}"
+)
+CLICKHOUSE_QUERIES = {
+    "add": CLICKHOUSE_ROWS % 0,
+    "remove": CLICKHOUSE_ROWS % 1,
+    "clear": CLICKHOUSE_INTO + " SELECT segment_id, client_id, updated, {sequence}, 1 FROM member FINAL"
+    " WHERE segment_id = {segment_id} AND version < {sequence}",
+    "segment_upsert": "INSERT INTO segment VALUES ({segment_id}, '{segment_name}', {sequence}, 0)",
+    "segment_delete": "INSERT INTO segment VALUES ({segment_id}, NULL, {sequence}, 1)",
+}
+
+
 @dataclass(frozen=True)
 class TargetDatabase:
     """One database with the customer's tables in it."""
@@ -59,6 +86,8 @@ class TargetDatabase:
         url = make_url(self.url)
         if self.dialect == "sqlite":
             return sqlite3.connect(str(url.database), isolation_level=None)
+        if self.dialect == "clickhouse":
+            return ClickhouseCursor(self.url)
         if self.dialect == "postgresql":
             return psycopg.connect(self.url, autocommit=True)
         return pymysql.connect(
@@ -83,11 +112,16 @@ class TargetDatabase:
 
     def members(self) -> set[tuple[str, str]]:
         """(segment, key) of every row."""
-        return {(str(s), c) for s, c in self.run("SELECT segment_id, client_id FROM member")}
+        return {(str(s), c) for s, c in self.run(f"SELECT segment_id, client_id FROM member{self.final}")}
 
     def names(self) -> dict[str, str]:
         """The segments' names."""
-        return {str(s): n for s, n in self.run("SELECT segment_id, name FROM segment")}
+        return {str(s): n for s, n in self.run(f"SELECT segment_id, name FROM segment{self.final}")}
+
+    @property
+    def final(self) -> str:
+        """What a reader says of tables that replace rows some time later."""
+        return " FINAL" if self.dialect == "clickhouse" else ""
 
     def connector(self, key: str = "crm", **more: Any) -> str:
         """Its `[connectors.*]`."""
@@ -119,6 +153,9 @@ class TargetDatabase:
 
     def single_queries(self) -> dict[str, str]:
         """`add` and `remove` for one profile at a time."""
+        if self.dialect == "clickhouse":
+            row = "({segment_id}, '{lead.CustomID}', {event_time}, {sequence}, %s)"
+            return {name: f"{CLICKHOUSE_INTO} VALUES {row % gone}" for name, gone in (("add", 0), ("remove", 1))}
         return {
             "add": "INSERT INTO member (segment_id, client_id, updated) VALUES\n"
             "({segment_id}, '{lead.CustomID}', {event_time})\n" + UPSERT[self.dialect],
@@ -127,6 +164,8 @@ class TargetDatabase:
 
     def queries(self) -> dict[str, str]:
         """The five queries in this database's words."""
+        if self.dialect == "clickhouse":
+            return CLICKHOUSE_QUERIES
         return {
             "add": "INSERT INTO member (segment_id, client_id, updated) VALUES\n"
             "{for $index, $lead = $batch}\n({segment_id}, '{$lead.CustomID}', {$lead._event_time}){autocomma}\n{end}\n"

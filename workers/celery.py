@@ -6,7 +6,6 @@ runs the pulse; what is said to Celery itself is in celeryconfig.py, what must n
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -27,12 +26,13 @@ from redis import RedisError
 
 from workers import celery_guards as guards
 from workers.celery_broker import amqp_for
-from workers.control.startup import settle_configuration
+from workers.control.startup import collect_rarely, settle_configuration
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, Early, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, lacking, load_local
+from workers.settings.revision import NothingApplied
 
 if TYPE_CHECKING:
     import logging
@@ -78,6 +78,9 @@ class MortalTask(Task):  # type: ignore[misc]
     threads may be gone. Killed, it is replaced by the pool, and the lane's head is closed in on (rule 13).
     """
 
+    throws = (NothingApplied,)
+    """A Redis that was emptied: a line in the log for each wake-up until somebody applies, and no traceback."""
+
     def __call__(self, *args: object, **kwargs: object) -> object:
         """Runs it."""
         try:
@@ -102,15 +105,10 @@ def queues(process: Runtime) -> list[Queue]:
     return [Queue("route"), Queue("upkeep"), Queue("resync"), *(Queue(f"deliver.{key}") for key in connectors)]
 
 
-GC_THRESHOLDS = (50_000, 20, 100)
-"""A batch makes thousands of short-lived objects and no cycles. With Python's own (700, 10, 10) a third of the
-processor time of routing, and a quarter of delivering, went into looking for some."""
-
-
 @celeryd_init.connect  # type: ignore[untyped-decorator]
 def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) -> None:
     """Before anything of the worker: its configuration, or an end with a message and no traceback."""
-    gc.set_threshold(*GC_THRESHOLDS)  # children inherit it
+    collect_rarely()  # children inherit it
     early.begin()
     try:
         guards.check_pool(options or {}, conf.worker_pool)

@@ -118,6 +118,7 @@ class Integration:
     queries        what is absent does nothing; add and remove are always there
     ordering       what may pass what within a batch
     max_backlog    operations; None means no limit of its own
+    max_lag        seconds that its oldest operation may have waited; None: batches late by a minute are told
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
     members        lists the keys that a segment has in the target, for resyncs; None where there is no such query
     digest         of what a delivery's statements depend on: queries, key, mode
@@ -139,6 +140,7 @@ class Integration:
     ordering: Ordering = Ordering.STRICT
     max_backlog: int | None = None
     when_full: WhenFull = "block"
+    max_lag: float | None = None
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
     members: Query | None = field(default=None, hash=False)
     digest: str = field(init=False)

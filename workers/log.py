@@ -99,6 +99,11 @@ PULSE_PAUSES = _line(
 PULSE_GOES_ON = _line("pulse_goes_on", logging.WARNING, "the pulse goes on, after {tries} tries in {seconds:.0f} s")
 ROUTING_LOST = _line("routing_lost", logging.WARNING, "another router took over; what was being moved is left to it")
 ROUTER_RESTS = _line("router_rests", logging.WARNING, "the router rests: {reason}")
+OPERATIONS_DROPPED = _line(
+    "operations_dropped",
+    logging.WARNING,
+    "{integration}: {operations:,} operations were dropped, for its backlog is at its max_backlog: push them again",
+)
 FIELDS_IGNORED = _line("fields_ignored", logging.WARNING, "{entry}: {fields} fields beside 'event' mean nothing")
 LEASES_NOT_KEPT = _line("leases_not_kept", logging.DEBUG, "leases are not kept: {error}")
 LEASE_KEEPER_FAILED = _line("lease_keeper_failed", logging.ERROR, "keeping the leases failed; it goes on: {error}")

@@ -76,6 +76,7 @@ class Runtime:
         self._orderings: dict[str, Orderings] = {}
         self._ledger: Ledger | None = None
         self._room: OpenCounts | None = None
+        self._count_at = 0.0
         self._heartbeat = Heartbeat(lambda: self.lanes)
         self.leases = Leases(lambda: self.lanes)
 
@@ -244,6 +245,9 @@ class Runtime:
         self._room.before()
         report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
         self._room.after()
+        if report.records and time.monotonic() >= self._count_at:
+            identity.count(self.redis, self.keys, self.ledger)
+            self._count_at = time.monotonic() + identity.COUNT_EVERY_SECONDS
         return report
 
     def resync(self, token: str, seconds: float) -> None:

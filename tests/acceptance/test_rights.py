@@ -98,6 +98,8 @@ def test_a_user_with_the_rights_of_the_page_runs_everything(
 
 COMMANDS_OF_A_DAY = (
     ["status"],
+    ["why", "members", "--segment", "7"],
+    ["doctor"],
     ["stats"],
     ["errors"],
     ["pause", "members"],
@@ -107,6 +109,8 @@ COMMANDS_OF_A_DAY = (
     ["quarantine", "retry", "--all"],
     ["drain"],
     ["apply", "--yes"],
+    ["revisions"],
+    ["rollback", "1", "--yes"],
     ["check", "--connect"],
 )
 

@@ -1,4 +1,4 @@
-"""While a million operations are compacted, every other integration's events go on, one after the other."""
+"""While a million operations are compacted, in `make proof` six, every other integration's events go on, one by one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.installation import Installation
 from tests.model import profiles
+from tests.proof import draws
 from tests.servers.redis import RedisServer
 from tests.targets import TargetDatabase
 from workers.events.event import Kind
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CHUNKS = 1_000
+CHUNKS = draws(1_000, 6_000)
 MEMBERS = 10_000
 FIRST_MS = 1_700_000_000_000
 
@@ -52,6 +53,7 @@ def owe_a_million(installation: Installation) -> None:
     redis.sadd(keys.long, "members:7")
 
 
+@pytest.mark.proof
 def test_a_million_is_compacted_and_no_other_event_waits_for_it(apart: Installation, sqlite_url: str) -> None:
     """Each is in its table while there is much left to compact, and one process does both."""
     target = TargetDatabase("sqlite", sqlite_url)

@@ -6,6 +6,7 @@ import random
 import secrets
 import tempfile
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.bench.servers import Servers
     from tests.targets import TargetDatabase
+    from workers.runtime import Runtime
 
 EVENTS = 20_000
 MANY = 200_000
@@ -122,16 +124,24 @@ class BenchInstallation(Installation):
         super().__init__(folder, redis_url, namespace)
         self.target = target
 
+    @cached_property
+    def kept_runtime(self) -> Runtime:
+        """One for all rounds, so that none but the first pays for what is read once."""
+        return self.runtime()
+
 
 @contextmanager
-def installed(servers: Servers, dialect: str, batch: str = USUAL, ordering: str = "") -> Iterator[BenchInstallation]:
-    """An installation with one integration, `members`, applied; its target is `installation.target`."""
+def installed(
+    servers: Servers, dialect: str, batch: str = USUAL, ordering: str = "", copies: int = 1
+) -> Iterator[BenchInstallation]:
+    """An installation with so many integrations alike, applied; its target is `installation.target`."""
     more: dict[str, Any] = {"ordering": ordering} if ordering else {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         target = stack.enter_context(servers.target(dialect))
         installation = BenchInstallation(folder, servers.redis.url, f"bench_{secrets.token_hex(4)}", target)
         stack.callback(installation.stop)
-        installation.configure(target.connector() + target.integration(batch=batch, **more))
+        integrations = [target.integration(f"members{n or ''}", batch=batch, **more) for n in range(copies)]
+        installation.configure(target.connector() + "".join(integrations))
         revision.publish(installation.redis, installation.keys, load(installation.file))
         yield installation

@@ -113,6 +113,12 @@ class Maker:
             return Made(data, kind, str(number), name, elsewhere=elsewhere)
         return self._of_profiles(kind, segment, elsewhere=elsewhere)
 
+    def last_clears(self) -> list[Made]:
+        """One for some of the segments: nothing comes after it for a while."""
+        some = [self._first + each for each in range(self._segments) if self._chance.random() < 0.5]
+        events = [(each, json.dumps({"type": "clear", "segment": {"id": each}}).encode()) for each in some]
+        return [Made(data, "clear", str(each)) for each, data in events]
+
     def killer(self, index: int) -> Made:
         """An event whose second profile ends whoever delivers it; some have no key."""
         key = self._chance.choice((None, f"{KILLER}{index}"))

@@ -36,6 +36,7 @@ class Scene:
     """Where a fault strikes.
 
     keys      the targets that this round's events go to
+    push_more pushes some more of the round's events
     heal      called in this order once everything is pushed
     after     called once all of it was delivered, or set aside, and before the models are asked
     reconfigure  applies the round's configuration with another batch size
@@ -50,6 +51,7 @@ class Scene:
     keys: list[str]
     reconfigure: Callable[[], None]
     commits: Callable[[bool], bool]
+    push_more: Callable[[], None]
     heal: list[Callable[[], None]] = field(default_factory=list)
     after: list[Callable[[], None]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)

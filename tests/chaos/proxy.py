@@ -41,6 +41,7 @@ class Proxy:
         self._pairs: set[_Pair] = set()
         self._frozen = False
         self._doomed = 0
+        self._answers_left: int | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{upstream}", daemon=True)
         self._thread.start()
@@ -62,6 +63,15 @@ class Proxy:
     def freeze(self, *, newcomers: bool) -> None:
         """Nothing is forwarded any more, in either direction, on the links there are; nor on new ones."""
         self._do(self._freeze(newcomers))
+
+    def freeze_after(self, answers: int) -> None:
+        """So, too, but only once so many more answers have passed: in the middle of what somebody does."""
+        self._answers_left = answers
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether new links are answered no more."""
+        return self._frozen
 
     def thaw(self) -> None:
         """All goes on, with what was sent in the meantime."""
@@ -127,11 +137,18 @@ class Proxy:
     async def _doom(self, count: int) -> None:
         self._doomed = count
 
+    async def _count_answer(self, left: int) -> None:
+        self._answers_left = left - 1 if left else None
+        if not left:
+            await self._freeze(newcomers=True)
+
     async def _answer(self, reader: asyncio.StreamReader, pair: _Pair) -> None:
         """Forwards what the server says, but for the answers that are to be lost."""
         writer = pair.writers[0]
         with contextlib.suppress(OSError):
             while data := await reader.read(CHUNK):
+                if self._answers_left is not None:
+                    await self._count_answer(self._answers_left)
                 await pair.open.wait()
                 if self._doomed > 0:
                     self._doomed -= 1

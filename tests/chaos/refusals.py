@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 
 from tests.chaos.events import OFTEN
+from tests.chaos.servers import wait
 from tests.chaos.session import LEASE_MS
 from workers.control.retry import retry
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 CODES = {"pg": "postgresql 22003", "maria": "mysql 1264"}
 """That a number is too large: what no other refusal of a round is told with."""
+FOUND_SECONDS = 8.0
+"""So long most are refused at the most, until somebody has met it."""
 _CONDITIONS = {"member": f"LOWER(SUBSTR(NEW.client_id, 1, 1)) = '{OFTEN}'", "cleared": "NEW.segment_id IS NOT NULL"}
 _POSTGRESQL = (
     (
@@ -44,18 +47,28 @@ def refuse_most(scene: Scene) -> None:
     """Most profiles are refused, and then none any more: some are set aside by then, and the others wait."""
     key = scene.target()
     scene.session.models[key].refuses = True
+    redis, integration = scene.session.redis, scene.session.keys.integration(f"i-{key}")
+    before = redis.hget(integration, "quarantined")
+
+    def is_met() -> bool:
+        return bool(redis.hexists(integration, "hold")) or redis.hget(integration, "quarantined") != before
+
+    def mend() -> None:
+        scene.tell(f"somebody was refused: {wait(is_met, FOUND_SECONDS)}")
+        _mend(scene, key, "member")
+
     _refuse(scene, key, "member")
-    scene.heal.append(lambda: _mend(scene, key, "member"))
+    scene.heal.append(mend)
 
 
 def refuse_clears(scene: Scene) -> None:
-    """Every clear is refused; when that is mended, all that were are retried."""
+    """Every clear is refused; when that is mended, all that were are retried, and more comes behind them."""
     key, session = scene.target(), scene.session
     session.models[key].refuses_clears = True
     session.notes_clears = True
     scene.reconfigure()
     _refuse(scene, key, "cleared")
-    scene.heal.append(lambda: _mend(scene, key, "cleared"))
+    scene.after.append(lambda: _mend(scene, key, "cleared"))
     scene.after.append(lambda: _retry_clears(scene, key))
 
 
@@ -100,6 +113,7 @@ def _retry_clears(scene: Scene, key: str) -> None:
     session.events += again
     session.operations += again
     model.operations += again
+    scene.push_more()
     session.drain(60)
     states = dict(_entries(session, key))
     model.never_ran |= {sequence for sequence, state in states.items() if state != "delivered"}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS = 60.0
 PUSH_PATIENCE = 10.0
+MORE = 30
+"""Operations that come behind what is retried."""
 RARE = frozenset(
     {failpoints.BEFORE_APPEND, failpoints.AFTER_APPEND, failpoints.WITHIN_DRAINER}
     | {failpoints.BETWEEN_HALVES, failpoints.WITHIN_FLUSH}
@@ -74,7 +76,7 @@ class Round:
         self.made = self._events()
         self.accepted: list[Accepted] = []
         self.missed = False
-        self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure, self._let_commit)
+        self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure, self._let_commit, self._push_more)
 
     def run(self) -> Report:
         """The round, from its configuration to its check."""
@@ -122,8 +124,10 @@ class Round:
         if smallest >= 50:
             operations, widest = (100, 800, 2500), 1500
         clears = 20 if self.fault == "refuse-clears" else 2
-        maker = Maker(self.chance, self.number, widest, hostile=self._hostility(), clears=clears)
+        self.maker = maker = Maker(self.chance, self.number, widest, hostile=self._hostility(), clears=clears)
         made = maker.events(self.chance.choice(operations))
+        if self.fault == "refuse-clears":
+            made += maker.last_clears()
         for index in range(self.chance.randint(1, 2) if self.fault == "killers" else 0):
             made.insert(self.chance.randrange(len(made)), maker.killer(index))
         return made
@@ -192,6 +196,13 @@ class Round:
         session.last_id = pusher.last
         self.accepted = pusher.accepted
 
+    def _push_more(self) -> None:
+        pusher = Pusher(self.session.client, self.session.keys.events, self.session.last_id)
+        pusher.start(self.maker.events(MORE), MORE, 10)
+        pusher.finish(PUSH_PATIENCE)
+        self.session.last_id = pusher.last
+        self.accepted += pusher.accepted
+
     def _settle(self) -> None:
         """What can only be told, or done, when nothing is on its way any more."""
         if self.fault.startswith("refuse-"):
@@ -213,7 +224,10 @@ class Round:
         for made, ms, n in sorted(kept, key=_id):
             self.session.apply(made, ms, n, self.keys)
         for key in self.keys:
-            self.session.doubts[key] = failover.doubt(self.session.models[key], sorted(tail, key=_id), after)
+            found = failover.doubt(self.session.models[key], sorted(tail, key=_id), after)
+            known = self.session.doubts[key]  # of rounds whose target refused something for a while
+            known.members |= found.members
+            known.names |= found.names
         for made, ms, n in sorted(after, key=_id):
             self.session.apply(made, ms, n, self.keys)
         self.scene.tell(f"{len(kept)} events kept, {len(tail)} in the tail, {len(after)} after it")

@@ -15,6 +15,8 @@ from workers.celery_guards import NotStarted, check_flower, check_modules, check
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.servers.redis import RedisServer
+
 SENTINELS = """
 [redis]
 sentinels = ["a:1", "b:2"]
@@ -121,6 +123,31 @@ def test_an_open_flower_ends_the_command_with_one_sentence(tmp_path: Path) -> No
 
     assert found.returncode == 2
     assert "Flower would listen on 0.0.0.0" in found.stderr
+
+
+WAKE = """
+import logging
+logging.basicConfig(level=logging.INFO)
+from workers.celery import app
+app.loader.import_default_modules()
+for task, arguments in (("flush", []), ("route", ["t"]), ("upkeep", ["t"]), ("deliver", ["crm", "t"])):
+    print(app.tasks[f"segsync.{task}"].apply(arguments).state)
+"""
+
+
+def test_where_nothing_is_applied_each_task_tells_one_line(
+    tmp_path: Path, redis_server: RedisServer, namespace: str
+) -> None:
+    """As between FLUSHALL and `apply`: what to do, and no traceback."""
+    redis_server.start()
+    text = f'namespace = "{namespace}"\n[redis]\nurl = "{redis_server.url}"\n'
+    found = run(tmp_path, ["-c", WAKE], text)
+
+    assert found.stdout.split() == ["FAILURE"] * 4
+    lines = [line for line in found.stderr.splitlines() if "NothingApplied" in line]
+    assert len(lines) == 4
+    assert all("run `segsync apply`" in line for line in lines)
+    assert "Traceback" not in found.stderr
 
 
 @pytest.mark.parametrize("text", [SENTINELS, BY_URL])

@@ -95,7 +95,7 @@ class Example:
         while not causes and (
             self.installation.redis.xlen(self.installation.keys.events) or self.installation.backlog()
         ):
-            causes = drain(runtime, 20).causes
+            causes = drain(runtime, 300).causes
         return causes
 
     def rows(self) -> list[Any]:

@@ -28,7 +28,10 @@ class Authority:
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def server(self, *names: str, days: int = 30) -> ssl.SSLContext:
-        """A server's side, with a certificate for these hosts or addresses; expired where `days` are negative."""
+        """A server's side, with a certificate for these hosts or addresses; expired where `days` are negative.
+
+        Certificate and key stand in `server.pem` beside the authority's file.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = self._sign(subject, key.public_key(), *names, days=days)

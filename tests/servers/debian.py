@@ -60,6 +60,21 @@ def install(folder: Path, packages: Sequence[str], program: str, asked: str = "-
     return tree
 
 
+def fetch(folder: Path, packages: Sequence[str]) -> Path:
+    """The same for packages that have no program, such as those of Java."""
+    tree = folder / "tree"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"):
+        if not tree.exists():
+            new = folder / "tree.new"
+            shutil.rmtree(new, ignore_errors=True)
+            apt = _Apt(folder / "apt")
+            apt.update()
+            apt.unpack(packages, new)
+            new.rename(tree)
+    return tree
+
+
 def library_path(tree: Path) -> str:
     """What LD_LIBRARY_PATH must be for the programs of `tree`."""
     folders = {path.parent for path in (tree / "usr/lib", tree / "lib") for path in path.rglob("*.so.*")}

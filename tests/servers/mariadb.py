@@ -96,13 +96,14 @@ class Account:
 class MariadbServer:
     """A MariaDB of its own, or the one that the environment names (which cannot be killed or restarted).
 
-    durable  commits are on disk before their answer, at the speed that costs
+    durable      commits are on disk before their answer, at the speed that costs
+    certificate  what it speaks TLS with, its key in the same file; read anew by FLUSH SSL
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, certificate: Path | None = None) -> None:
         external = os.environ.get(ENVIRONMENT)
         self._root = Account.parse(external) if external else Account("127.0.0.1", free_port())
-        self._own = None if external else _own_process(self._root.port, durable=durable)
+        self._own = None if external else _own_process(self._root.port, certificate, durable=durable)
         # Without a password here, so that a URL is all that a test needs; never so on somebody else's server.
         self.password = secrets.token_urlsafe(24) if external else None
 
@@ -213,11 +214,13 @@ class MariadbServer:
                 raise
 
 
-def _own_process(port: int, *, durable: bool) -> ServerProcess:
+def _own_process(port: int, certificate: Path | None, *, durable: bool) -> ServerProcess:
     found = programs()
     folder = new_folder("mariadb")
     command = [str(found.server), *found.arguments, *_places(folder), f"--port={port}"]
     command += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", *_settings(durable=durable)]
+    if certificate is not None:
+        command += [f"--ssl-cert={certificate}", f"--ssl-key={certificate}"]
     process = ServerProcess(folder, command, env=found.environment)
     _initialise(found, folder)
     return process

@@ -6,11 +6,13 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
+import oracledb
 import psycopg
 import pymysql
 import pytds
 from sqlalchemy.engine import make_url
 
+from tests.servers.clickhouse import ClickhouseCursor
 from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
@@ -80,6 +82,10 @@ def _mysql(target: Target) -> Any:
     )
 
 
+def _clickhouse(target: Target) -> ClickhouseCursor:
+    return ClickhouseCursor(target.url)
+
+
 def _mssql(target: Target) -> Any:
     url = make_url(target.url)
     return pytds.connect(
@@ -93,4 +99,19 @@ def _mssql(target: Target) -> Any:
     )
 
 
-_CONNECT: dict[str, Any] = {"sqlite": _sqlite, "postgresql": _postgresql, "mysql": _mysql, "mssql": _mssql}
+def _oracle(target: Target) -> Any:
+    url = make_url(target.url)
+    place = {"user": url.username, "password": target.password, "host": url.host, "port": url.port or 1521}
+    connection = oracledb.connect(params=oracledb.ConnectParams(**place, service_name=url.database))
+    connection.autocommit = True
+    return connection
+
+
+_CONNECT: dict[str, Any] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+    "mysql": _mysql,
+    "mssql": _mssql,
+    "oracle": _oracle,
+    "clickhouse": _clickhouse,
+}

@@ -82,7 +82,7 @@ class Login:
 @dataclass
 class _Script:
     pattern: re.Pattern[str]
-    act: str | Refuse
+    act: str | Refuse | list[Result]
     times: int
 
 
@@ -108,6 +108,7 @@ class TdsServer:
         self.offers = (ENCRYPT_NOT_SUPPORTED if tls is None else ENCRYPT_ON) if offers is None else offers
         self.packet = packet
         self.logins: list[Login] = []
+        self.batches: list[str] = []
         self.attentions = 0
         self.route: tuple[str, int] | None = None
         self._scripts: list[_Script] = []
@@ -117,11 +118,11 @@ class TdsServer:
         self.port: int = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def on(self, pattern: str, act: str | Refuse, times: int = 1) -> None:
+    def on(self, pattern: str, act: str | Refuse | list[Result], times: int = 1) -> None:
         """What the next batches that the pattern is found in are answered with.
 
-        act  Refuse; "hang": no answer until somebody cancels; "deaf": none ever; "drop": the link ends before it is
-             run; "run and drop": after it was run
+        act  Refuse; results; "hang": no answer until somebody cancels; "deaf": none ever; "drop": the link ends before
+             it is run; "run and drop": after it was run
         """
         self._scripts.append(_Script(re.compile(pattern), act, times))
 
@@ -140,7 +141,7 @@ class TdsServer:
         for served in list(self._sessions.values()):
             served.end()
 
-    def script(self, batch: str) -> str | Refuse:
+    def script(self, batch: str) -> str | Refuse | list[Result]:
         """What was asked for this batch; "" where it is to be run."""
         for script in self._scripts:
             if script.times and script.pattern.search(batch):
@@ -317,6 +318,7 @@ class _Served:
             return
         (headers,) = struct.unpack_from("<I", data)
         batch = data[headers:].decode("utf-16-le")
+        self._server.batches.append(batch)
         act = self._server.script(batch)
         if act == "drop":
             raise _Gone
@@ -340,7 +342,7 @@ class _Served:
         with suppress(Refuse):
             self._using().run("ROLLBACK TRANSACTION")
 
-    def _answer(self, batch: str, act: str | Refuse) -> bytes | None:
+    def _answer(self, batch: str, act: str | Refuse | list[Result]) -> bytes | None:
         """The tokens of a batch; None where the client has cancelled it."""
         found: list[bytes] = []
 
@@ -349,7 +351,7 @@ class _Served:
                 if isinstance(act, Refuse):
                     self._lose_transaction()
                     raise act
-                results = self._using().run(batch)
+                results = act if isinstance(act, list) else self._using().run(batch)
             except Refuse as refused:
                 found.append(self._transactions() + _error(refused) + _done(ERROR))
             else:

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import itertools
 import re
-import threading
-import time
 from typing import TYPE_CHECKING
 
 import psycopg
 
+from tests.servers.locks import Locks
 from tests.servers.tds import Refuse, Result, TdsServer
 from workers.connectors.contract import Target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.servers.tds import Login
+from tests.servers.tds import Login
 
 OPTIONS = {
     "IMPLICIT_TRANSACTIONS": 2, "ANSI_WARNINGS": 8, "ANSI_PADDING": 16, "ANSI_NULLS": 32, "ARITHABORT": 64,
@@ -52,8 +51,7 @@ class Shared:
         self.may_kill = True
         self.dateformat = ""
         self.server: TdsServer
-        self.owners: dict[str, Session] = {}
-        self.changed = threading.Condition()
+        self.locks = Locks()
         self.numbers = itertools.count(1)
 
     def target(self, options: str = "encrypt=false") -> Target:
@@ -75,8 +73,7 @@ class Session:
         self.transaction = 0
         self.number = number
         self._shared = shared
-        self._options = 0
-        self._closed = False
+        self.options = 0
         self._link = psycopg.connect(shared.url, autocommit=True)
         self._link.execute("SET lock_timeout = '20s'")
 
@@ -85,7 +82,11 @@ class Session:
         if lock := _LOCK.fullmatch(batch):
             if lock["begin"]:
                 self._begin()
-            return [Result(1, [(self._lock(lock["name"], int(lock["wait"])),)], ("",))]
+            return [
+                Result(
+                    1, [(0 if self._shared.locks.take(lock["name"], self, int(lock["wait"]) / 1000) else -1,)], ("",)
+                )
+            ]
         if batch.startswith("SET ") and "BEGIN TRANSACTION" not in batch:
             self._set(batch)
         elif batch.endswith("BEGIN TRANSACTION"):
@@ -104,15 +105,13 @@ class Session:
 
     def close(self) -> None:
         """As `Backend.close`."""
-        self._closed = True
         self._link.close()
-        self._let_go()
+        self._shared.locks.let_go(self)
 
     def _set(self, batch: str) -> None:
-        for names, value in re.findall(r"SET ([A-Z_, ]+?) (ON|OFF)", batch):
-            for name in names.split(", "):
-                bit = OPTIONS[name]
-                self._options = self._options | bit if value == "ON" else self._options & ~bit
+        for name, value in re.findall(r"SET ([A-Z_]+) (ON|OFF)", batch):
+            bit = OPTIONS.get(name, 0)
+            self.options = self.options | bit if value == "ON" else self.options & ~bit
 
     def _begin(self) -> None:
         self._link.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -127,12 +126,12 @@ class Session:
         try:
             self._link.execute(how)
         finally:
-            self._let_go()
+            self._shared.locks.let_go(self)
 
     def _ask(self, batch: str) -> list[Result]:
         if "@@SPID AS int), CAST(@@OPTIONS" in batch:
             (mask,) = re.findall(r"@@OPTIONS & (\d+)", batch)
-            values = (self.number, self._options & int(mask), 7, self._shared.dateformat or "20260203", "us_english", 0)
+            values = (self.number, self.options & int(mask), 7, self._shared.dateformat or "20260203", "us_english", 0)
             return [Result(1, [values], ("", "", "", "", "", ""))]
         if "sys.dm_tran_locks" in batch:
             return [self._holders(batch)]
@@ -155,29 +154,12 @@ class Session:
             return [Result(cursor.rowcount, list(cursor.fetchall()), tuple(each.name for each in cursor.description))]
         return [Result(None if cursor.rowcount < 0 else cursor.rowcount)]
 
-    def _lock(self, name: str, wait_ms: int) -> int:
-        shared, until = self._shared, time.monotonic() + wait_ms / 1000
-        with shared.changed:
-            while shared.owners.get(name, self) is not self:
-                left = until - time.monotonic()
-                if left <= 0 or self._closed:
-                    return -1
-                shared.changed.wait(min(left, 0.05))
-            shared.owners[name] = self
-        return 0
-
-    def _let_go(self) -> None:
-        with self._shared.changed:
-            for name in [name for name, owner in self._shared.owners.items() if owner is self]:
-                del self._shared.owners[name]
-            self._shared.changed.notify_all()
-
     def _holders(self, batch: str) -> Result:
         if not self._shared.may_kill:
             raise Refuse(300, "VIEW SERVER STATE permission was denied on object 'server', database 'master'.")
         (name,) = re.findall(r"LIKE N'%\[\[\](segsync:\w+)\]%'", batch)
-        owner = self._shared.owners.get(name)
-        rows = [(owner.number,)] if owner not in (None, self) and owner is not None else []
+        owner = self._shared.locks.owner(name)
+        rows = [(owner.number,)] if isinstance(owner, Session) and owner is not self else []
         return Result(len(rows), rows, ("session",))
 
     def _kill(self, number: int) -> None:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FOREVER = float("inf")
 STEP_SECONDS = (0.0002, 0.0005, 0.001, 0.004)
-STUCK_SECONDS = 60.0
-"""Real seconds after which a thread that should have handed the baton on is given up."""
+STUCK_SECONDS = 240.0
+"""Real seconds after which a thread that should have handed the baton on is given up: no busy machine takes as long."""
 
 
 class Died(BaseException):

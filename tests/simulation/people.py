@@ -18,6 +18,8 @@ SETTLE_SECONDS = 1100.0
 """Within which everything must be delivered once nothing goes wrong any more; a connector that is held probes itself
 every 300 s, and what kills its process is closed in on by a dozen deaths of 30 s each."""
 LOOK_SECONDS = 1.0
+FLAPS = 8
+FLAP_SECONDS = (0.02, 0.5, 3.0, 20.0)
 PATIENCE = 40
 """Times that a producer whose push was refused pushes again."""
 
@@ -275,6 +277,12 @@ class Cast:
 
     def _do_missing(self) -> None:
         self._for_a_while("missing", (1.0, 70.0))
+
+    def _do_flap(self) -> None:
+        """Tables that are missing, back, and missing again, while somebody looks whose fault it is."""
+        for _ in range(FLAPS):
+            self._for_a_while("missing", FLAP_SECONDS)
+            self.baton.sleep(self.baton.random.choice(FLAP_SECONDS))
 
     def _for_a_while(self, what: str, seconds: tuple[float, ...]) -> None:
         target = self.world.targets[self.baton.random.choice("ab")]

@@ -37,8 +37,8 @@ INCIDENTS = (
 STORM_SECONDS = (20.0, 60.0, 150.0)
 MOST = 0.85
 """Of the operations, where most are refused."""
-DEADLY = 0.04
-"""Of the seeds: one of their events ends whichever process reads it."""
+DEADLY = FLAPPING = 0.04
+"""Of the seeds: one of their events ends whichever process reads it; their tables come and go."""
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -213,7 +213,7 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
         groups=groups,
         rates=rates,
         events=events,
-        incidents=_times(chance, incidents, storm_s),
+        incidents=[*_times(chance, incidents, storm_s), *_flaps(Random(f"flapping {seed}"), storm_s)],
         refused=at_fault if style in ("some", "most", "clears") else frozenset(),
         endless=at_fault if style == "endless" else frozenset(),
         killers=at_fault if "killers" in style else frozenset(),
@@ -259,6 +259,12 @@ def _at_fault(chance: Random, style: str, events: list[tuple[str, float, dict[st
         "keyless killers": lambda: [profile["op"] for profile in profiles if "CustomID" not in profile][:1],
     }
     return frozenset(found[style]()) if style in found else frozenset()
+
+
+def _flaps(chance: Random, storm_s: float) -> list[Incident]:
+    if chance.random() >= FLAPPING:
+        return []
+    return [Incident(round(chance.uniform(0.5, storm_s), 3), "flap", 100 + number) for number in range(3)]
 
 
 def _deadly(chance: Random, events: list[tuple[str, float, dict[str, Any]]]) -> frozenset[str]:

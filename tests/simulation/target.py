@@ -130,6 +130,8 @@ class SimulatedSession:
         self._ended = ""
 
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
+        if shipment.upcoming is not None:
+            shipment.upcoming()
         return delivery.deliver(self, shipment, fence)
 
     def begin(self, lock: str | None, patience: float) -> None:

@@ -19,7 +19,9 @@ from workers.settings import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, Any] = COMPOSE["services"]
+TARGETS = {name: service for name, service in COMPOSE["services"].items() if "profiles" in service and name != "cli"}
+"""Databases to try a connector on, started only where asked for."""
+SERVICES: dict[str, Any] = {name: each for name, each in COMPOSE["services"].items() if name not in TARGETS}
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "segsync"}
 EXAMPLE = ROOT / "examples" / "compose" / "segsync.toml"
 
@@ -32,9 +34,16 @@ def example_environ() -> dict[str, str]:
 
 
 def test_everything_that_was_asked_for_is_there() -> None:
-    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "flower"}
+    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "cli", "flower"}
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
+
+
+def test_a_database_to_try_starts_only_where_it_is_asked_for_and_is_reached_from_here_alone() -> None:
+    assert {"mssql", "oracle"} <= set(TARGETS)
+    for name, service in TARGETS.items():
+        assert service["profiles"] == [name]
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 
 
 def test_redis_keeps_what_it_is_given() -> None:
@@ -63,6 +72,10 @@ def test_the_workers_serve_every_queue() -> None:
 def test_the_commands_are_celerys_own() -> None:
     for name, service in OURS.items():
         words = shlex.split(service["command"])
+        if name == "cli":
+            assert service["entrypoint"] == ["segsync"]
+            assert service["profiles"] == ["cli"], "it must not start with the others"
+            continue
         if name == "metrics":
             assert words[:2] == ["segsync", "metrics"]
             continue
@@ -86,6 +99,12 @@ def test_the_image_copies_what_the_package_needs() -> None:
     assert copied >= {"pyproject.toml", "segsync.py", "celeryconfig.py", "workers", "tasks"}
     for name in copied:
         assert (ROOT / name).exists(), name
+
+
+def test_no_log_grows_for_ever() -> None:
+    assert {
+        name for name, service in (SERVICES | TARGETS).items() if "max-size" not in str(service.get("logging"))
+    } == set()
 
 
 def test_no_login_stands_in_a_command() -> None:

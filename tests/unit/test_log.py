@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = [path for folder in ("workers", "tasks") for path in sorted((ROOT / folder).rglob("*.py"))]
-SETS_UP = {"workers/log.py", "workers/cli/commands/drain.py", "workers/preflight/shapes.py"}
-"""Where `logging` itself is spoken to: what defines the lines, a command that says where they go, and a
-library that is silenced."""
+SILENCES = {"workers/preflight/shapes.py", "workers/connectors/sql/clickhouse/connection.py"}
+SETS_UP = {"workers/log.py", "workers/cli/commands/drain.py", *SILENCES}
+"""Where `logging` itself is spoken to: what defines the lines, a command that says where they go, and
+libraries that are silenced."""
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 

@@ -410,3 +410,34 @@ def test_one_except_catches_them_all() -> None:
     assert issubclass(IntakeFull, PushFailed)
     assert issubclass(PushFailed, ProducerError)
     assert issubclass(InvalidEvent, ProducerError)
+
+
+@pytest.mark.parametrize("made", [None, lambda: None, lambda *_: lambda *_: "x"], ids=["none", "fewer", "other"])
+def test_an_encoder_that_the_library_has_not_is_done_without(monkeypatch: pytest.MonkeyPatch, made: Any) -> None:
+    event = {"type": "add", "é": [1.5, None, True, {"a": 10**30}]}
+    expected = segsync._encoder.encode(event)
+    assert segsync._encode(event) == expected
+    monkeypatch.setattr(json.encoder, "c_make_encoder", made)
+    encode = segsync._encoding()
+    monkeypatch.undo()
+    assert encode(event) == expected
+
+
+def test_what_holds_itself_is_refused(producer: Producer, intake: FakeRedis) -> None:
+    profile: dict[str, Any] = {"_id": "1"}
+    profile["self"] = [profile]
+    with pytest.raises(InvalidEvent, match="nested more than 100 levels"):
+        producer.push([{"type": "add", "segment": {"id": 7}, "profiles": [profile]}])
+    assert not intake.events
+
+
+def test_an_event_of_a_few_profiles_is_encoded_once(monkeypatch: pytest.MonkeyPatch, producer: Producer) -> None:
+    encoded: list[Any] = []
+
+    def noted(value: Any) -> str:
+        encoded.append(value)
+        return segsync._encoder.encode(value)
+
+    monkeypatch.setattr(segsync, "_encode", noted)
+    producer.push([{"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "1"}, {"_id": "2"}]}])
+    assert len(encoded) == 1

@@ -99,7 +99,7 @@ def test_the_page_of_all_keys_is_a_configuration(tmp_path: Path) -> None:
 
 
 FOR_TESTS = {"SEGSYNC_LEASE_MS", "SEGSYNC_CRASH_AT", "SEGSYNC_CRASH_FILE"}
-ASKED = "optional_text|text|flag|whole|choice|seconds|list_of|table|tables|name|_password"
+ASKED = "optional_text|text|flag|whole|choice|seconds|list_of|table|tables|name|read_password|_url"
 READS = re.compile(rf"\b(?:{ASKED})\(\s*(?:table, )?\"(\w+)\"")
 
 

@@ -96,3 +96,18 @@ def metrics(
     from workers.cli.commands import metrics as command
 
     raise typer.Exit(command.run(listen))
+
+
+@looking.command()
+def alerts(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and end: for cron.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Tell everybody that this is a test, and end.")] = False,
+) -> None:
+    """Tell by webhook, mail or command when something needs someone, and when it is over.
+
+    One message for each change, as [alerts] of the file says to whom.
+    """
+    from workers.cli.commands import alerts as command
+
+    raise typer.Exit(command.run(once=once, test=test))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from workers.errors import ErrorClass, Phase, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
     from workers.outcomes import QueryRun
@@ -108,6 +108,8 @@ class Shipment:
     positions    set where the target keeps the lane's position: what it has already is left out, and a position that
                  no deliverer can have written holds the lane
     patience     seconds to wait for the lane's lock
+    upcoming     gives what most likely comes next, or None; a session that waits for its target may ask for it
+                 meanwhile, and get it ready
     trial        taken back at its end, whatever comes of it: only to see whether the target would take it
     """
 
@@ -123,6 +125,7 @@ class Shipment:
     positions: Positions | None = None
     patience: float = 30.0
     trial: bool = False
+    upcoming: Callable[[], Shipment | None] | None = field(default=None, compare=False, repr=False)
 
     def without(self, sequences: AbstractSet[str]) -> Shipment:
         """The same without some members, or without its event."""

@@ -117,6 +117,8 @@ class Table:
     transactional  False: what is written stays, even when it is rolled back
     followers      tables whose rows are deleted or emptied together with a row of this one (foreign keys)
     is_view        its unique keys are those of tables that are not looked at
+    replaces       a row that is inserted replaces the one with the same unique key, whatever the INSERT says
+    caution        what its engine does with rows that queries must know, as the end of a sentence; "" mostly
     """
 
     name: str
@@ -126,6 +128,8 @@ class Table:
     transactional: bool = True
     followers: tuple[str, ...] = ()
     is_view: bool = False
+    replaces: bool = False
+    caution: str = ""
 
 
 class Examined(Protocol):

@@ -120,7 +120,9 @@ class MemorySession:
         self.ended = False
 
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
-        """As `contract.Session.deliver`."""
+        """As `contract.Session.deliver`; asks for what comes next, as whoever waits for a target does."""
+        if shipment.upcoming is not None:
+            shipment.upcoming()
         return delivery.deliver(self, shipment, fence)
 
     def begin(self, lock: str | None, patience: float) -> None:

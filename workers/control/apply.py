@@ -19,8 +19,10 @@ from redis import ResponseError
 from workers.control.entering import flag_entering
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.errors import SegsyncError, SettingsError
+from workers.lanes.answers import number_of, some_fields_of
 from workers.lanes.bell import ring
 from workers.ledger import identity
+from workers.ledger.database import Ledger
 from workers.settings import from_published, revision
 from workers.settings.differences import Difference, compared
 from workers.settings.spelling import counted
@@ -147,7 +149,7 @@ def carry_out(
     """
     flag_entering(redis, keys, plan.before, plan.settings)
     if accept or _has_another_ledger(plan):
-        identity.accept(redis, keys)
+        identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
     if plan.drain:
         revision.publish(redis, keys, _with_draining(plan, environ))
         # Once more: what was first seen in between was still judged by the old scopes.
@@ -185,8 +187,7 @@ def _integrations_of(before: Published | None) -> set[str]:
 
 
 def _backlog(redis: Redis, keys: Keys, key: str) -> int:
-    owed: Any = redis.hget(keys.integration(key), "backlog")
-    return int(owed or 0)
+    return number_of(redis.hget(keys.integration(key), "backlog")) or 0
 
 
 def _check_choice(redis: Redis, keys: Keys, settings: Settings, key: str, *, both: bool) -> None:
@@ -203,9 +204,8 @@ def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:
             f"{key} is not in the applied configuration any more, and its queries with it; "
             f"put it back into the file and apply that first, or use --drop {key}"
         )
-    fields: Any = redis.hmget(keys.integration(key), "paused", "active")
-    paused, active = fields
-    if paused is not None or active != b"1":
+    paused, active = some_fields_of(redis, keys.integration(key), ("paused", "active"))
+    if paused is not None or active != "1":
         how = f"`segsync resume {key}`" if paused is not None else "`active = true` in the file, applied,"
         raise WrongChoice(f"{key} is paused, so it would never be drained; {how} comes first, or use --drop {key}")
 

@@ -1,7 +1,8 @@
-"""Segments that come into an integration's scope because the configuration changed (rule 4).
+"""Segments that come into an integration's scope, or leave it, because the configuration changed (rule 4).
 
 An integration that is new, that comes back, or whose scope is wider than before is told of what happens from now on,
-and not of the members that its segments have already: they are flagged, as by an event that brings a segment in.
+and not of the members that its segments have already: they are flagged, as by an event that brings a segment in. What
+an integration does not follow any more needs no resync there, and is flagged no longer.
 """
 
 from __future__ import annotations
@@ -61,11 +62,14 @@ def _flag(redis: Redis, keys: Keys, page: dict[bytes, bytes], then: Routes, now:
     pipe = redis.pipeline(transaction=False)
     for name, facts in page.items():
         segment = restore(name.decode(), facts)
-        followed = then.known(segment).targets
-        for key in now.known(segment).targets:
+        followed, follows = then.known(segment).targets, now.known(segment).targets
+        for key in follows:
             if key not in followed:
                 pipe.sadd(keys.resync(key), segment.id)
                 pipe.hset(keys.flagged(key), segment.id, since)
                 flagged += 1
+        for key in followed:
+            if key not in follows:
+                pipe.srem(keys.resync(key), segment.id)
     pipe.execute()
     return flagged

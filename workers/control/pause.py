@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
+from workers.lanes.answers import field_of, members_of, some_fields_of
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
 from workers.settings.spelling import nearest
@@ -79,8 +80,7 @@ class Served:
 
 def known_integration(redis: Redis, keys: Keys, integration: str) -> str:
     """The integration's name if it was ever applied; UnknownIntegration otherwise."""
-    members: Any = redis.smembers(keys.integrations)
-    names = {member.decode() for member in members}
+    names = members_of(redis, keys.integrations)
     if integration not in names:
         hint = nearest(integration, names) or "; nothing has been applied yet"
         raise UnknownIntegration(f"no integration {integration!r}{hint}")
@@ -115,11 +115,10 @@ def resume(redis: Redis, keys: Keys, integration: str) -> bool:
     redis.RedisError.
     """
     known_integration(redis, keys, integration)
-    fields: Any = redis.hmget(keys.integration(integration), "orphaned", "active")
-    orphaned, active = fields
+    orphaned, active = some_fields_of(redis, keys.integration(integration), ("orphaned", "active"))
     if orphaned is not None:
         raise NotPausable(f"{integration} is not in the applied configuration any more; expected it there")
-    if active != b"1":
+    if active != "1":
         raise NotPausable(
             f"{integration} is paused by `active = false` in the file; expected `active = true`, then `segsync apply`"
         )
@@ -135,9 +134,9 @@ def resume(redis: Redis, keys: Keys, integration: str) -> bool:
 
 def _make_due(redis: Redis, keys: Keys, integration: str) -> None:
     """Whoever looks for work looks at it now, and need not wait until it is looked at again anyhow."""
-    connector: Any = redis.hget(keys.integration(integration), "connector")
+    connector = field_of(redis, keys.integration(integration), "connector")
     if connector is not None:
-        redis.zadd(keys.next(connector.decode()), {integration: 0}, xx=True)
+        redis.zadd(keys.next(connector), {integration: 0}, xx=True)
 
 
 def wait_until_unserved(redis: Redis, keys: Keys, integration: str, patience: float) -> None:

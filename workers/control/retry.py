@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.control.pause import UnknownIntegration
+from workers.lanes.answers import field_of, members_of
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
 from workers.settings.spelling import nearest
@@ -73,7 +74,7 @@ def retry(redis: Redis, keys: Keys, name: str) -> Sooner:
 
     Raises UnknownIntegration for a name that is neither, redis.RedisError.
     """
-    integrations, connectors = _members(redis, keys.integrations), _members(redis, keys.connectors)
+    integrations, connectors = members_of(redis, keys.integrations), members_of(redis, keys.connectors)
     if name not in integrations | connectors:
         hint = nearest(name, integrations | connectors) or "; nothing has been applied yet"
         raise UnknownIntegration(f"no integration and no connector {name!r}{hint}")
@@ -86,14 +87,8 @@ def retry(redis: Redis, keys: Keys, name: str) -> Sooner:
     return Sooner(holds, lanes)
 
 
-def _members(redis: Redis, key: str) -> set[str]:
-    members: Any = redis.smembers(key)
-    return {member.decode() for member in members}
-
-
 def _connector_of(redis: Redis, keys: Keys, integration: str) -> str:
-    connector: Any = redis.hget(keys.integration(integration), "connector")
-    return (connector or b"").decode()
+    return field_of(redis, keys.integration(integration), "connector") or ""
 
 
 def _hurry_lanes(redis: Redis, keys: Keys, integration: str) -> int:

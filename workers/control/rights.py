@@ -26,10 +26,10 @@ WITH_TEXT: Final[tuple[Command, ...]] = (
     ("XADD", K, "*", "f", "v"), ("XREAD", "STREAMS", K, "$"), ("DEL", K),
 )  # fmt: skip
 WITH_NOTHING: Final[tuple[Command, ...]] = (
-    ("HGET", K, "f"), ("HMGET", K, "f"), ("HGETALL", K), ("HEXISTS", K, "f"), ("HLEN", K), ("HVALS", K),
+    ("HGET", K, "f"), ("HMGET", K, "f"), ("HGETALL", K), ("HEXISTS", K, "f"), ("HLEN", K), ("HVALS", K), ("HKEYS", K),
     ("HRANDFIELD", K), ("HSCAN", K, "0"), ("HDEL", K, "f"),
     ("LLEN", K), ("LRANGE", K, "0", "0"), ("LINDEX", K, "0"), ("LPOP", K), ("RPOP", K), ("LREM", K, "0", "v"),
-    ("SMEMBERS", K), ("SCARD", K), ("SRANDMEMBER", K), ("SPOP", K), ("SREM", K, "v"),
+    ("SMEMBERS", K), ("SISMEMBER", K, "v"), ("SCARD", K), ("SRANDMEMBER", K), ("SPOP", K), ("SREM", K, "v"),
     ("ZCARD", K), ("ZCOUNT", K, "0", "0"), ("ZRANGE", K, "0", "0"), ("ZRANGEBYSCORE", K, "0", "0"),
     ("ZREVRANGEBYSCORE", K, "0", "0"), ("ZSCORE", K, "v"), ("ZSCAN", K, "0"), ("ZREM", K, "v"),
     ("ZREMRANGEBYSCORE", K, "0", "0"),

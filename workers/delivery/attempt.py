@@ -45,15 +45,29 @@ class Attempts:
         self._patience = patience
         self._lock_prefix = lock_prefix
         self._session: Session | None = None
+        self._ahead: tuple[Batch, Shipment] | None = None
 
-    def deliver(self, turn: Turn, batch: Batch) -> Receipt:
-        """Brings the batch into the target, or raises TargetError, Unfit among them."""
+    def deliver(self, turn: Turn, batch: Batch, upcoming: Callable[[], Batch | None] | None = None) -> Receipt:
+        """Brings the batch into the target, or raises TargetError, Unfit among them.
+
+        upcoming  gives the batch that comes next, if that is known: it is made ready while the target is at work
+        """
         once = turn.integration.exactly_once
-        shipped = self._shipment(turn, batch)
+        ahead, self._ahead = self._ahead, None
+        shipped = ahead[1] if ahead is not None and ahead[0] is batch else self._shipment(turn, batch)
+        if upcoming is not None and not once:  # the target's position is read with the batch's own turn
+            shipped = replace(shipped, upcoming=lambda: self._ship_ahead(turn, upcoming()))
         idle = shipped.event is not None and shipped.event.kind not in shipped.queries
         if not once and (idle or not batch.runs_something):
             return Receipt(idle=int(idle))
         return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))
+
+    def _ship_ahead(self, turn: Turn, batch: Batch | None) -> Shipment | None:
+        if batch is None:
+            return None
+        shipped = self._shipment(turn, batch)
+        self._ahead = batch, shipped
+        return shipped
 
     def try_out(self, turn: Turn, batch: Batch, segment: str, name: str | None, operation: Operation) -> Receipt:
         """Tries another profile by itself, and takes it back; raises TargetError, Unfit among them.

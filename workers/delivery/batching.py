@@ -62,6 +62,7 @@ class Buffer:
         self.aside: Mapping[str, Rejection] = {}
         self._moot_after: str | None = None
         self._hand = Hand()
+        self._ahead: tuple[str, BatchPolicy, int, Batch] | None = None
         self._chunk_ends: deque[str] = deque()
         self.receive(to, clear, chunks)
 
@@ -106,11 +107,25 @@ class Buffer:
         if not self._hand:
             return None
         size = how.size if limit is None else min(limit, how.size)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[:3] == (self.settled, how, size) and not self.clear and not self.aside:
+            return ahead[3]
         # A clear that is set aside will not run, and so nothing is moot on its word.
         runs = self._moot_after is not None and self.clear not in self.aside
         moot = (self._moot_after or "", self.clear) if runs else ("", "")
         plain = None if runs or self.aside else plain_batch(self._hand, how, size)
         return plain or _Cutter(self._hand, how, size, moot, self.still_open, self.aside).batch()
+
+    def cut_ahead(self, batch: Batch, how: BatchPolicy) -> Batch | None:
+        """The batch that will be cut when this one is settled, if that is sure: a full one of profiles alone.
+
+        Nothing that is handed out meanwhile changes it; a clear might, and then it is cut anew.
+        """
+        ahead = None if self.clear or self.aside else plain_batch(self._hand, how, how.size, batch.taken)
+        if ahead is None or ahead.taken < how.size:
+            return None
+        self._ahead = (batch.last, how, how.size, ahead)
+        return ahead
 
     @property
     def retries(self) -> list[Retry]:

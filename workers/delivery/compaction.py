@@ -235,7 +235,11 @@ class _Walk:
 
     def _thin_next(self, lanes: Lanes) -> bool:
         first, chunks = _window(lanes, self.waiting, self._after)
-        if len(chunks) != self._after - first or chunks[0][:27].decode() <= self.waiting.untouchable:
+        if len(chunks) != self._after - first:
+            return False
+        held = sum(chunk[:27].decode() <= self.waiting.untouchable for chunk in chunks)
+        first, chunks = first + held, chunks[held:]
+        if not chunks:
             return False
         # Chunks may have gone at the head since: then what stands here has been thinned, and every operation of it
         # would seem to come again.

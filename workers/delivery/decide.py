@@ -94,6 +94,7 @@ class FailedTry:
     searching   whether the one at fault is looked for already
     passed      whether others of the same kind passed since it began to fail, before this try
     asked       whether some were asked after it, and passed
+    again       whether this was a try at once after others had passed, too, of what had failed before they did
     tolerant    whether a bad profile may go to the quarantine (`tolerance = "data"`)
     """
 
@@ -105,6 +106,7 @@ class FailedTry:
     searching: bool = False
     passed: bool = False
     asked: bool = False
+    again: bool = False
     tolerant: bool = True
 
 
@@ -183,7 +185,7 @@ def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
 
 
 def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome:
-    """One profile's fault, if others pass before and after the very try; `fault` if none does.
+    """One profile's fault, if others pass right before and right after the very try; `fault` if none does.
 
     A table that is missing, back, and missing again meets whoever comes: so what passed earlier blames nobody who
     stands alone, but where there is nobody to ask and five tries lead nowhere.
@@ -195,7 +197,7 @@ def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome
     if not tried.asked:
         unasked = SetAside() if tried.attempts + 1 >= UNSURE_TRIES else later
         return AskOthers(fault, unasked if tried.passed else fault)
-    return SetAside() if tried.passed else ONCE_MORE
+    return SetAside() if tried.again else ONCE_MORE
 
 
 def _too_large(_error: TargetError, tried: FailedTry, later: Later) -> Outcome:

@@ -194,7 +194,7 @@ class Deliverer:
         if refused:
             return self._set_aside(turn, batch, started, refused)
         try:
-            receipt = self._attempts.deliver(turn, batch)
+            receipt = self._attempts.deliver(turn, batch, lambda: turn.batch_after(batch, _policy(turn)))
         except Unfit as unfit:
             return self._set_aside(turn, batch, started, unfit.rejected)
         except MemoryError:
@@ -227,6 +227,7 @@ class Deliverer:
             limit=turn.limit,
             searching=bool(turn.suspect),
             passed=ours or kind.label in turn.passed,
+            again=turn.once_more == batch.first,
             tolerant=turn.integration.tolerance == "data",
         )
 
@@ -285,8 +286,7 @@ def _given_back(lease: Lease, turn: Turn | None) -> Release:
 
 
 def _policy(turn: Turn) -> BatchPolicy:
-    integration = turn.integration
-    return BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
+    return BatchPolicy(turn.integration.batch_size, turn.integration.key_fields, turn.integration.ordering)
 
 
 def _kind(error: TargetError, batch: Batch) -> Kind:

@@ -46,13 +46,17 @@ class Hand:
         """The one that is the first when so many are gone."""
         return next((operation for operation, _ in islice(self, count, None)), None)
 
-    def head(self, most: int) -> tuple[str | None, list[Operation]]:
-        """The first ones, at most so many, as far as their name is one; of something that is not empty."""
-        name, taken = self._stretches[0][0], self._taken
+    def head(self, most: int, behind: int = 0) -> tuple[str | None, list[Operation]]:
+        """The first ones behind so many, at most so many, as far as their name is one."""
+        skipped, name = self._taken + behind, None
         found: list[Operation] = []
         for other, operations in self._stretches:
-            if other != name or len(found) >= most:
+            if skipped >= len(operations):
+                skipped -= len(operations)
+                continue
+            if len(found) >= most or (found and other != name):
                 break
-            found += operations[taken : taken + most - len(found)]
-            taken = 0
+            name = other
+            found += operations[skipped : skipped + most - len(found)]
+            skipped = 0
         return name, found

@@ -26,8 +26,6 @@ MAX_FOLDED = 256
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,3})?", re.ASCII)
 _UUID = re.compile(r"(?=.*e)[0-9a-f]{32}", re.ASCII)
 _MOST_WHOLE = str(2**63 - 1)
-_ROUNDED = range(len(_MOST_WHOLE), 25)
-"""How many digits numbers have that a column may round; what is longer is a text of digits, as some hashes are."""
 _ADDRESS = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*(?:/[0-9]{1,3})?", re.ASCII)
 _DAY = re.compile(
     r"(?:[0-9]{4}[-/. ][0-9]{1,2}[-/. ][0-9]{1,2}|[0-9]{1,2}[-/. ][0-9]{1,2}[-/. ][0-9]{2,4}|[0-9]{8}(?=[t ]))"
@@ -52,7 +50,7 @@ _PLAIN_LINES = re.compile(
     r"(?:(?:[a-z][^:\n]*+"  # months and truths are looked for apart
     r"|(?!(?:19|20)[0-9]{6}\n)[0-9]{1,18}"
     r"|(?![0-9]++e[0-9]{1,3}\n|0x|[0-9]{8}t)[0-9]++[a-z][0-9a-z]*+"
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|(?![0-9-]++\n)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r")\n)*+",
     re.ASCII,
 )
@@ -140,10 +138,13 @@ def _number(text: str) -> str:
 
 
 def _whole(digits: str) -> str:
-    """A whole number; beyond 64 bits without what SQLite's columns of numbers lose."""
+    """A whole number; beyond 64 bits what is left of it in a double, as which SQLite's columns of numbers keep it.
+
+    A little less, since not every version makes the nearest double of so many digits.
+    """
     digits = digits.lstrip("0") or "0"
-    rounded = len(digits) in _ROUNDED and (len(digits) > len(_MOST_WHOLE) or digits > _MOST_WHOLE)
-    return f"{digits[:14]} {len(digits)}" if rounded else digits
+    rounded = len(digits) > len(_MOST_WHOLE) or (len(digits) == len(_MOST_WHOLE) and digits > _MOST_WHOLE)
+    return f"{float(digits):.13e}" if rounded else digits
 
 
 def _hexadecimal(text: str) -> str:
@@ -161,9 +162,11 @@ def _address(text: str) -> str:
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, without the zeros they begin with."""
+    """Letters and digits alone, without the zeros they begin with; digits alone are a number, as in some UUIDs."""
     if text.isascii():
         kept = text.encode().translate(None, _SIGNS).decode()
     else:
         kept = "".join(c for c in text if c.isalnum() and c < _LAST_FOLDED_LETTER)
+    if kept.isdigit():
+        return _whole(kept)
     return _TRUTHS.get(kept, kept.lstrip("0"))

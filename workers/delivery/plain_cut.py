@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 _keyed: Final = cast("Callable[[tuple[Operation, Key, Row]], Keyed]", partial(tuple.__new__, Keyed))
 
 
-def plain_batch(hand: Hand, how: BatchPolicy, size: int) -> Batch | None:
-    """The batch at the head, of at most `size` operations; None where it is not plain."""
-    name, operations = hand.head(size)
+def plain_batch(hand: Hand, how: BatchPolicy, size: int, behind: int = 0) -> Batch | None:
+    """The batch behind so many operations, of at most `size` of them; None where it is not plain."""
+    name, operations = hand.head(size, behind)
     operations = _before_event(operations)
     if not operations or [each for each in operations if each.retry is not None]:
         return None
@@ -51,7 +51,7 @@ def plain_batch(hand: Hand, how: BatchPolicy, size: int) -> Batch | None:
 
 
 def _before_event(operations: list[Operation]) -> list[Operation]:
-    if max([each.kind for each in operations]) <= LAST_OF_PROFILES:
+    if max([each.kind for each in operations], default=0) <= LAST_OF_PROFILES:
         return operations
     return operations[: next(at for at, each in enumerate(operations) if not each.is_profile)]
 

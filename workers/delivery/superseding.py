@@ -40,9 +40,9 @@ OTHER_SPELLING = "other spelling"
 class NewEntry(NamedTuple):
     """An operation that goes to the quarantine.
 
-    slot   where the entry stands while it is open
+    slot   where the entry stands while it is open; "" for a profile without a key
     since  sequence that the operation had first
-    row    what its key has in common with all that may be its row; "" for a segment event
+    row    what its key has in common with all that may be its row; "" for a segment event, or where there is none
     later  the last sequence of the batch that was written for that row, or ""
     """
 
@@ -157,10 +157,9 @@ def _opened(
 ) -> Iterator[NewEntry]:
     keys = batch.keys() if rejected else {}
     for each, (slot, entry) in zip(rejected, entries, strict=True):
-        if slot:
-            key = keys.get(each.operation.sequence)
-            row = "" if key is None else _row(key, ordering)
-            yield NewEntry(slot, entry, first_sequence(each.operation, since), row, rows.get(row, ""))
+        key = keys.get(each.operation.sequence)
+        row = "" if key is None else _row(key, ordering)
+        yield NewEntry(slot, entry, first_sequence(each.operation, since), row, rows.get(row, ""))
 
 
 def _row(key: Key, ordering: Ordering) -> str:

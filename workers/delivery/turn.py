@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Rejection
-    from workers.delivery.batch import Batch
+    from workers.delivery.batch import Batch, BatchPolicy
     from workers.delivery.batching import Buffer
     from workers.delivery.leases import Lease
     from workers.integrations import Integration
@@ -96,6 +96,7 @@ class Turn:
     deadly    whether the head of the lane has ended every process that touched it
     probing   id of the integration's hold that this turn is the probe of, or ""
     ends      time.monotonic() at which others get their turn
+    once_more sequence of what is tried again at once since others pass, or ""
     aside     what the lane says is to go to the quarantine, by sequence
     open      its entries in the quarantine
     no_room   whether the quarantine has no room for more of the integration's
@@ -113,6 +114,7 @@ class Turn:
     undone: bool = False
     deadly: bool = False
     probing: str = ""
+    once_more: str = ""
     aside: dict[str, Rejection] = field(default_factory=dict)
     open: int = 0
     no_room: bool = False
@@ -126,8 +128,13 @@ class Turn:
         """The lane says so now."""
         self.aside, self.buffer.aside = aside, aside
 
+    def batch_after(self, batch: Batch, how: BatchPolicy) -> Batch | None:
+        """The one behind this one, if it is sure which that will be once this one is settled."""
+        return None if self.limit is not None or self.open else self.buffer.cut_ahead(batch, how)
+
     def halve(self, batch: Batch, limit: int) -> None:
         """A shorter head of the batch is next."""
+        self.once_more = batch.first if batch.alone is not None else ""
         self.suspect, self.limit = batch.last, limit
         self.attempts += 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,6 +10,21 @@ if TYPE_CHECKING:
     from redis import Redis
 
 Text = dict[str, str]
+
+
+class Moved(NamedTuple):
+    """A step of the intake that was moved.
+
+    dropped  operations that were not, of integrations that drop their newest where their backlog is full
+    """
+
+    dropped: dict[str, int]
+
+
+def moved(answer: Sequence[object]) -> Moved:
+    """From integrations and numbers by turns."""
+    names, numbers = (cast("Sequence[bytes]", answer[::2]), cast("Sequence[int]", answer[1::2]))
+    return Moved({name.decode(): number for name, number in zip(names, numbers, strict=True)})
 
 
 def text_of(answer: object) -> str | None:
@@ -43,3 +58,8 @@ def first_of(redis: Redis, key: str, most: int, *, up_to: float | None = None) -
     high = "+inf" if up_to is None else up_to
     found = cast("list[bytes]", redis.zrangebyscore(key, "-inf", high, start=0, num=most))
     return [member.decode() for member in found]
+
+
+def field_of(redis: Redis, key: str, name: str) -> str | None:
+    """A field of a hash; None where there is none. Raises redis.RedisError."""
+    return text_of(redis.hget(key, name))

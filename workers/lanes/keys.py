@@ -65,6 +65,16 @@ class Keys:
         return f"{self.namespace}:revisions"
 
     @property
+    def alarms(self) -> str:
+        """Hash: what needs someone, and who was told of it (monitoring/alarms.py)."""
+        return f"{self.namespace}:alarms"
+
+    @property
+    def alarms_turn(self) -> str:
+        """String: which process tells, with an expiry."""
+        return f"{self.namespace}:alarms:turn"
+
+    @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""
         return f"{self.namespace}:connectors"
@@ -76,7 +86,7 @@ class Keys:
 
     @property
     def seen(self) -> str:
-        """Hash: when the pulse and beat last looked, in Redis milliseconds."""
+        """Hash: when the pulse and beat last looked, in Redis milliseconds; and which event lay ahead of the clock."""
         return f"{self.namespace}:seen"
 
     @property

@@ -64,6 +64,7 @@ class Move:
     segments: Sequence[tuple[str, bytes]] = ()
     unwanted: Sequence[tuple[str, int]] = ()
     resync: Sequence[tuple[str, str, str]] = ()
+    left: Sequence[tuple[str, str]] = ()
     events: int = 0
     operations: int = 0
     ignored: int = 0
@@ -256,17 +257,15 @@ class Compaction:
 class Requeue:
     """An entry of the quarantine that is retried or dropped.
 
-    integration    "" where it never reached one
-    slot           where it stands in the lane's hash of open entries; "" without `integration`
-    unkeyed_since  its sequence where it was not given its slot when it was quarantined, or ""
-    event, retry   fields of the event that goes into the intake
+    integration   "" where it never reached one
+    slot          where it stands in the lane's hash of open entries, or will when it is retried; "" where none
+    event, retry  fields of the event that goes into the intake
     """
 
     entry: str
     integration: str
     segment: str
     slot: str
-    unkeyed_since: str = ""
     event: bytes = b""
     retry: bytes = b""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workers.errors import SegsyncError
@@ -37,16 +38,17 @@ class ResyncRuns:
     def __init__(self, lanes: Lanes, owner: str = "") -> None:
         self._lanes = lanes
         self._owner = owner
+        self._call = partial(lanes._call, "run")  # noqa: SLF001 - one door to the scripts, and no room for each behind it
 
     def ask(self, integration: str, segment: str, by: str, kind: str = "resync", **more: object) -> tuple[str, bool]:
         """Asks for a run; its id, and whether it is a new one: a second request of the same is the same request."""
         fields = [part for pair in more.items() for part in pair]
-        run, fresh = self._lanes.run("ask", integration, segment, by, kind, *fields)
+        run, fresh = self._call("ask", integration, segment, by, kind, *fields)
         return run.decode(), fresh == b"1"
 
     def cancel(self, run: str, by: str) -> bool:
         """Asks its reader to end a run; False if it is over."""
-        return bool(self._lanes.run("cancel", run, by))
+        return bool(self._call("cancel", run, by))
 
     def read(self, run: str) -> Fields:
         """What is known of a run; {} where nothing is (any more)."""
@@ -107,7 +109,7 @@ class ResyncRuns:
     ) -> str:
         given: list[Any] = [part for pair in (fields or {}).items() for part in pair]
         when = "" if next_ms is None else next_ms
-        reply = self._lanes.run(what, run, self._owner, when, len(given) // 2, *given, *more)
+        reply = self._call(what, run, self._owner, when, len(given) // 2, *given, *more)
         answer = text_of(reply[0]) or ""
         if answer in {"lost", "over"}:
             raise ReadingLost(f"run {run}: {answer}")

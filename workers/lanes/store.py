@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
+from workers.lanes.answers import moved
 from workers.lanes.chunks import StillOpen
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Claimed, Ended, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.lanes.answers import Moved
     from workers.lanes.chunks import Retry
     from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement, Systemic
 
@@ -53,6 +55,7 @@ class Lanes:
         self.keys = Keys(namespace)
         self.revision = revision
         self.owner = owner
+        self.installation = installation
         self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
         common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "due", "open_entries"))
@@ -101,8 +104,8 @@ class Lanes:
         used = int(found.get("used_memory", 0)) - int(found.get("mem_not_counted_for_evict", 0))
         return used, int(found.get("maxmemory", 0))
 
-    def append(self, move: Move) -> bool:
-        """Moves a part of the intake into the lanes; False if another router has taken over."""
+    def append(self, move: Move) -> Moved | None:
+        """Moves a part of the intake into the lanes; None if another router has taken over."""
         arguments: list[object] = [
             *(move.owner, LEASE_MS, move.read_from, move.position, move.last_id),
             len(move.runs),
@@ -111,15 +114,12 @@ class Lanes:
             arguments += (run.segment, run.operations, run.head_ms, run.bar, run.clear, run.chunk, int(run.kept))
             arguments += (run.mark, len(run.integrations))
             arguments += run.integrations
-        for pairs in (move.segments, move.unwanted, move.resync):
+        for pairs in (move.segments, move.unwanted, move.resync, move.left):
             arguments.append(len(pairs))
             arguments += (part for pair in pairs for part in pair)
         arguments += (move.events, move.operations, move.ignored, move.quarantined, *move.records)
-        return bool(self._call("append", *arguments)[0] == b"ok")
-
-    def run(self, *arguments: object) -> list[Any]:
-        """As run.lua; lanes/runs.py alone calls this."""
-        return self._call("run", *arguments)
+        reply = self._call("append", *arguments)
+        return moved(reply[1:]) if reply[0] == b"ok" else None
 
     def new_claim(self) -> str:
         """A claim's id, which is sent with every later call of its turn."""
@@ -214,7 +214,7 @@ class Lanes:
 
     def retry(self, by: str, entries: Sequence[Requeue]) -> list[str]:
         """Puts entries of the quarantine back into the intake; for each "ok", or why not: see entries.lua."""
-        arguments = (part for each in entries for part in (*each.where, each.unkeyed_since, each.event, each.retry))
+        arguments = (part for each in entries for part in (*each.where, each.event, each.retry))
         return [verdict.decode() for verdict in self._call("entries", "retry", by, *arguments)]
 
     def drop(self, by: str, entries: Sequence[Requeue]) -> None:

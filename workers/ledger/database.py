@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from workers.ledger.rows import Row
     from workers.outcomes import Record
 
-SCHEMA: Final = "0004"
+SCHEMA: Final = "0005"
 """The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_E2

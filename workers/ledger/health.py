@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from workers.lanes.answers import fields_of
 from workers.lanes.clock import redis_ms
 from workers.log import LEDGER_AWAY, LEDGER_BACK, tell
 
@@ -34,10 +35,10 @@ class Trouble:
 
 def trouble(redis: Redis, keys: Keys) -> Trouble | None:
     """The outage that lasts, as whoever writes to the ledger has it; None while all is well. redis.RedisError."""
-    fields: Any = redis.hgetall(keys.ledger_trouble)
+    fields = fields_of(redis, keys.ledger_trouble)
     if not fields:
         return None
-    since, tries, why, last = (fields.get(name, b"0").decode() for name in (b"since", b"tries", b"why", b"last"))
+    since, tries, why, last = (fields.get(name, "0") for name in ("since", "tries", "why", "last"))
     return Trouble(int(since), int(tries), why, int(last))
 
 

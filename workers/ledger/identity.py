@@ -1,20 +1,25 @@
 """Which ledger an installation writes to, and which installation a ledger belongs to.
 
 Every ledger has a random id. The first one that is written to stands in Redis from then on, and another is refused: two
-hosts with a SQLite file each would have half of the quarantine and of the statistics, and neither would know. The other
-way round a ledger knows the installations that write to it: one of another random id under the same name means that
-Redis was emptied or replaced, and with it what was known of segments.
+hosts with a SQLite file each would have half of the quarantine and of the statistics, and neither would know. A copy of
+a ledger has its id, too: so whoever writes counts, in the ledger first and then in Redis, and a ledger that is behind
+what Redis has counted lacks something. It is an older copy, or was restored from a backup, and is refused as well.
+
+The other way round a ledger knows the installations that write to it: one of another random id under the same name
+means that Redis was emptied or replaced, and with it what was known of segments.
 """
 
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select, update
 
-from workers.ledger.errors import OtherLedger
+from workers.lanes.answers import fields_of
+from workers.ledger.errors import LedgerError, OtherLedger
 from workers.ledger.tables import identity, installations
 
 if TYPE_CHECKING:
@@ -34,8 +39,17 @@ if ARGV[4] == '1' and not accepted then redis.call('HSET', KEYS[1], 'emptied', r
 """
 _ACCEPT: Final = """
 redis.call('DEL', KEYS[1], KEYS[2])
-redis.call('HSET', KEYS[1], 'accepted', 1)
+redis.call('HSET', KEYS[1], 'accepted', 1, unpack(ARGV))
 """
+_COUNT: Final = """
+redis.call('DEL', KEYS[2])
+local counted = tonumber(redis.call('HGET', KEYS[1], 'counted') or 0)
+if redis.call('HGET', KEYS[1], 'id') == ARGV[1] and counted < tonumber(ARGV[2]) then
+  redis.call('HSET', KEYS[1], 'counted', ARGV[2])
+end
+"""
+COUNT_EVERY_SECONDS: Final = 10.0
+"""So long may two copies of a ledger be written to before one of them is noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +58,50 @@ class KnownLedger:
 
     place, host  of whoever wrote to it first
     emptied      Unix seconds when it was found that this Redis is another one than before; None where it is not
+    counted      up to where those who wrote to it have counted
     """
 
     id: str
     place: str
     host: str
     emptied: int | None
+    counted: int
 
 
 def known(redis: Redis, keys: Keys) -> KnownLedger | None:
     """The ledger that was written to; None before the first. redis.RedisError."""
-    fields: Any = redis.hgetall(keys.ledger)
-    if b"id" not in fields:
+    text = fields_of(redis, keys.ledger)
+    if "id" not in text:
         return None
-    text = {name.decode(): value.decode() for name, value in fields.items()}
     emptied = int(text["emptied"]) if "emptied" in text else None
-    return KnownLedger(text["id"], text.get("place", ""), text.get("host", ""), emptied)
+    return KnownLedger(text["id"], text.get("place", ""), text.get("host", ""), emptied, int(text.get("counted", 0)))
 
 
 def recognise(redis: Redis, keys: Keys, ledger: Ledger) -> None:
     """OtherLedger for one that this installation does not write to; LedgerError, redis.RedisError."""
+    found = known(redis, keys)  # before the ledger is asked, which is always counted up first
+    if found is None:
+        return
+    if found.id != id_of(ledger):
+        wrong = f"it is not the one that this installation writes to ({found.place} on {found.host})"
+    elif _counted(ledger, keys.namespace) < found.counted:
+        wrong = "it lacks what was written since: it is an older copy of the ledger, or was restored from a backup"
+    else:
+        return
+    raise OtherLedger(
+        ledger.place,
+        f"{wrong}; expected one ledger for all hosts, in [ledger] of every file. If it is meant to be this one from "
+        "now on: `segsync apply --accept` on this host",
+    )
+
+
+def count(redis: Redis, keys: Keys, ledger: Ledger) -> None:
+    """After something was written: copies of the ledger lack it from now on. LedgerError, redis.RedisError."""
     found = known(redis, keys)
-    if found is not None and found.id != id_of(ledger):
-        raise OtherLedger(
-            ledger.place,
-            f"it is not the one that this installation writes to ({found.place} on {found.host}); expected one ledger "
-            "for all hosts, in [ledger] of every file. If it is meant to be another from now on: "
-            "`segsync apply --accept`",
-        )
+    if found is None:
+        return
+    counted = _count_up(ledger, keys.namespace, found.counted)
+    redis.eval(_COUNT, 2, keys.ledger, keys.nothing, found.id, counted)
 
 
 def claim(redis: Redis, keys: Keys, ledger: Ledger, installation: str) -> None:
@@ -95,12 +125,25 @@ def is_unnoticed(redis: Redis, keys: Keys, ledger: Ledger, installation: str) ->
     mine = installations.c.namespace == keys.namespace
     with ledger.reading() as connection:
         before = connection.execute(select(installations.c.installation).where(mine)).scalar()
-    return before not in {None, installation}
+    return before not in {None, "", installation}
 
 
-def accept(redis: Redis, keys: Keys) -> None:
-    """What is there now is meant to be so: the next ledger that is written to is taken, whatever was known."""
-    redis.eval(_ACCEPT, 2, keys.ledger, keys.nothing)
+def accept(redis: Redis, keys: Keys, ledger: Ledger) -> None:
+    """What is there now is meant to be so: this ledger and no other, where another was known.
+
+    Where it was Redis that became another one, the ledger is the same. One that is away cannot be asked who it is:
+    then the next one that is written to is taken. redis.RedisError.
+    """
+    found = known(redis, keys)
+    pinned: dict[str, str | int] = {}
+    if found is not None and found.emptied is not None:
+        pinned = {"id": found.id, "place": found.place, "host": found.host, "counted": found.counted}
+    elif found is not None:
+        with suppress(LedgerError):
+            ledger.upgrade()
+            counted = _count_up(ledger, keys.namespace, found.counted)
+            pinned = {"id": id_of(ledger), "place": ledger.place, "host": socket.gethostname(), "counted": counted}
+    redis.eval(_ACCEPT, 2, keys.ledger, keys.nothing, *(part for pair in pinned.items() for part in pair))
 
 
 def id_of(ledger: Ledger) -> str:
@@ -117,6 +160,27 @@ def _note_installation(ledger: Ledger, namespace: str, installation: str) -> boo
     if before == installation:
         return False
     with ledger.changing() as connection:
-        connection.execute(delete(installations).where(mine))
-        connection.execute(insert(installations).values(namespace=namespace, installation=installation))
-    return before is not None
+        if before is None:
+            connection.execute(insert(installations).values(namespace=namespace, installation=installation))
+        else:
+            connection.execute(update(installations).where(mine).values(installation=installation))
+    return bool(before)
+
+
+def _counted(ledger: Ledger, namespace: str) -> int:
+    with ledger.reading() as connection:
+        found = connection.execute(select(installations.c.counted).where(installations.c.namespace == namespace))
+        return int(found.scalar() or 0)
+
+
+def _count_up(ledger: Ledger, namespace: str, least: int) -> int:
+    """The ledger's next count, above `least`."""
+    mine = installations.c.namespace == namespace
+    with ledger.changing() as connection:
+        before = connection.execute(select(installations.c.installation, installations.c.counted).where(mine)).first()
+        counted = max(least, 0 if before is None else before.counted or 0) + 1
+        if before is None:
+            connection.execute(insert(installations).values(namespace=namespace, installation="", counted=counted))
+        else:
+            connection.execute(update(installations).where(mine).values(counted=counted))
+    return counted

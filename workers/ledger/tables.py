@@ -157,10 +157,14 @@ class IdentityColumns(TypedColumns):
 
 
 class InstallationColumns(TypedColumns):
-    """The installation that writes here, by its namespace: another id under it means that its Redis is another."""
+    """The installation that writes here, by its namespace: another id under it means that its Redis is another.
+
+    counted  how often who writes has counted: Redis knows it, too, so that a copy that lacks something is noticed
+    """
 
     namespace: Named[str] = Column(Text, primary_key=True)
     installation: Named[str] = Column(Text)
+    counted: Named[int | None] = Column(BigInteger)
 
 
 deliveries = Table("deliveries", metadata, DeliveryColumns)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from workers.lanes.answers import number_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -29,5 +31,5 @@ def looked_s(redis: Redis, keys: Keys, who: str, now: int) -> float | None:
 
     None for never, and for a time to come: the clock was set back, and nobody has looked since.
     """
-    at: Any = redis.hget(keys.seen, who)
-    return None if at is None or int(at) > now + CLOCK_SLACK_MS else age_s(now, int(at))
+    at = number_of(redis.hget(keys.seen, who))
+    return None if at is None or at > now + CLOCK_SLACK_MS else age_s(now, at)

@@ -66,7 +66,7 @@ def read_near(runtime: Runtime, key: str) -> NearStatus:
         connector=declared.connector if declared else "",
         scope=declared.scope.words if declared else "",
         lanes=[_listed(redis, keys, key, segment, now) for segment in _ends(redis, keys, key)],
-        needs=list(of_integration(found, now)),
+        needs=[need.sentence for need in of_integration(found, now)],
     )
 
 

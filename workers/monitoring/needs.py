@@ -6,7 +6,7 @@ The judge looks at what moves and at what is late, not at who is there.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from workers.monitoring.ages import CLOCK_SLACK_MS, moment_of
 from workers.settings.spelling import counted
@@ -30,17 +30,28 @@ NAMED: Final = 3
 """Segments that are named in a sentence."""
 
 
-def needs(status: Status, background: Background, many: int, now: int) -> Iterator[str]:
+class Need(NamedTuple):
+    """What someone must do something about.
+
+    topic  what it is about; the same at each look for as long as it lasts, whatever its numbers are by then
+    """
+
+    topic: str
+    sentence: str
+
+
+def needs(status: Status, background: Background, many: int, now: int) -> Iterator[Need]:
     """What needs someone; `many` open entries of the quarantine do, `now` in Redis milliseconds."""
     yield from _of_redis(background.server)
     if background.emptied is not None:
-        yield (
+        yield Need(
+            "redis emptied",
             f"this Redis was emptied or replaced, which was found at {spelled(moment_of(background.emptied * 1000))}: "
             "what was known of segments is gone, and scopes by groups or tags want nothing until each segment has had "
-            "a segment_upsert; push those, and then `segsync apply --accept`"
+            "a segment_upsert; push those, and then `segsync apply --accept`",
         )
     if status.revision is None:
-        yield "no configuration is applied; run `segsync apply`, or start a worker"
+        yield Need("nothing applied", "no configuration is applied; run `segsync apply`, or start a worker")
     else:
         yield from _unserved(status, background)
     for each in status.integrations:
@@ -79,25 +90,45 @@ def _next(each: IntegrationStatus) -> str:
     return f"it is tried again in {each.next_try_s:.0f} s, or at once with `segsync retry {each.key}`"
 
 
-def of_integration(each: IntegrationStatus, now: int) -> Iterator[str]:
+def of_integration(each: IntegrationStatus, now: int) -> Iterator[Need]:
     """What of one integration needs someone at `now`, in Redis milliseconds."""
     if each.state == "held":
-        yield f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}"
+        yield Need(f"{each.key} held", f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}")
     elif each.state == "orphaned" and each.backlog:
-        yield (
+        yield Need(
+            f"{each.key} orphaned",
             f"{each.key} is orphaned and owes {counted(each.backlog, 'operation')}; "
-            f"put it back into the file, or drop it with `segsync apply --drop {each.key}`"
+            f"put it back into the file, or drop it with `segsync apply --drop {each.key}`",
         )
-    elif each.state == "retrying" and (each.late_s > LATE_SECONDS or _lasts(each, now)):
-        yield f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_late(each)}"
-    elif each.state == "active" and each.late_s > LATE_SECONDS:
-        yield (
-            f"{each.key} is late: its oldest operation should have gone {_duration(each.late_s)} ago. It goes on by "
-            "itself: the target is slow, or there are too few workers on its queue, or its `parallelism` is too low"
+    elif each.state == "retrying" and (is_late(each) or _lasts(each, now)):
+        yield Need(
+            f"{each.key} retrying", f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_late(each)}"
+        )
+    elif each.state == "active" and is_late(each):
+        yield Need(
+            f"{each.key} late",
+            f"{each.key} is late: its oldest operation {_how_late(each)}. It goes on by "
+            "itself: the target is slow, or there are too few workers on its queue, or its `parallelism` is too low",
         )
     if each.max_backlog and WARN_AT * each.max_backlog <= each.backlog < each.max_backlog:
         part = each.backlog / each.max_backlog
-        yield f"{each.key} owes {each.backlog:,} operations, {part:.0%} of its max_backlog, and then producers wait"
+        yield Need(
+            f"{each.key} backlog",
+            f"{each.key} owes {each.backlog:,} operations, {part:.0%} of its max_backlog, and then producers wait",
+        )
+
+
+def is_late(each: IntegrationStatus) -> bool:
+    """Whether its oldest operation has waited for longer than its max_lag; without one, a minute over its time."""
+    if each.max_lag_s is None:
+        return each.late_s > LATE_SECONDS
+    return each.lag_s > each.max_lag_s
+
+
+def _how_late(each: IntegrationStatus) -> str:
+    if each.max_lag_s is None:
+        return f"should have gone {_duration(each.late_s)} ago"
+    return f"has waited for {_duration(each.lag_s)}, and max_lag is {_duration(each.max_lag_s)}"
 
 
 def _lasts(each: IntegrationStatus, now: int) -> bool:
@@ -112,90 +143,118 @@ def _late(each: IntegrationStatus) -> str:
     return f". Its oldest operation should have gone {_duration(each.late_s)} ago" if each.late_s >= 1 else ""
 
 
-def _of_streams(status: Status, background: Background, now: int) -> Iterator[str]:
+def _of_streams(status: Status, background: Background, now: int) -> Iterator[Need]:
     intake, outcomes, trouble = status.intake, status.outcomes, background.trouble
     if intake.oldest_age_s is not None and (intake.is_stuck or intake.oldest_age_s > LATE_SECONDS):
         why = f": {intake.why}" if intake.why else "; a worker must serve the queue `route`"
-        yield f"events have waited for {_duration(intake.oldest_age_s)} to be routed{why}"
+        yield Need("intake", f"events have waited for {_duration(intake.oldest_age_s)} to be routed{why}")
     if trouble is not None:
         tries, ago = counted(trouble.tries, "try", "tries"), _duration(max(0, now - trouble.last) / 1000)
-        yield (
+        yield Need(
+            "ledger",
             f"the ledger cannot be written to since {spelled(moment_of(trouble.since))}, {tries}, the last {ago} ago: "
             f"{trouble.why}; {counted(outcomes.events, 'outcome')} wait in Redis and are tried again every 10 s, and "
-            "`stats` and the quarantine are as old as that"
+            "`stats` and the quarantine are as old as that",
         )
     elif outcomes.oldest_age_s is not None and (outcomes.is_stuck or outcomes.oldest_age_s > LATE_SECONDS):
-        yield (
+        yield Need(
+            "ledger",
             f"outcomes have waited for {_duration(outcomes.oldest_age_s)} to be written to the ledger"
-            + (f": {outcomes.why}" if outcomes.why else "; a worker must serve the queue `upkeep`")
+            + (f": {outcomes.why}" if outcomes.why else "; a worker must serve the queue `upkeep`"),
         )
 
 
-def _of_quarantine(status: Status, many: int) -> Iterator[str]:
+def _of_quarantine(status: Status, many: int) -> Iterator[Need]:
     for each in status.integrations:
         if (each.quarantine or 0) >= many:
             entries = counted(each.quarantine or 0, "entry", "entries")
-            yield f"{each.key} has {entries} in the quarantine; `segsync errors` groups them by cause"
+            yield Need(
+                f"{each.key} quarantine",
+                f"{each.key} has {entries} in the quarantine; `segsync errors` groups them by cause",
+            )
     of_intake = (status.quarantine or 0) - sum(each.quarantine or 0 for each in status.integrations)
     if of_intake >= many:
-        yield f"{of_intake:,} events could not be read; `segsync quarantine list` has them"
+        yield Need("intake quarantine", f"{of_intake:,} events could not be read; `segsync quarantine list` has them")
 
 
-def _of_redis(server: ServerStatus) -> Iterator[str]:
+def _of_redis(server: ServerStatus) -> Iterator[Need]:
     if server.is_replica:
-        yield "this Redis is a replica and may only be read: nothing moves; expected the master in [redis] of the file"
+        yield Need(
+            "redis",
+            "this Redis is a replica and may only be read: nothing moves; expected the master in [redis] of the file",
+        )
     elif server.refuses and server.disk:
-        yield (
+        yield Need(
+            "redis",
             f"Redis cannot write to its disk ({server.disk}) and refuses what comes: {server.refuses}; make room "
-            "there, and look at its log. It goes on by itself"
+            "there, and look at its log. It goes on by itself",
         )
     elif server.refuses:
-        yield f"Redis refuses writes: {server.refuses}; docs/redis.md has the rights and settings that are needed"
+        yield Need(
+            "redis",
+            f"Redis refuses writes: {server.refuses}; docs/redis.md has the rights and settings that are needed",
+        )
     elif server.disk.startswith("aof"):
-        yield f"Redis cannot write to its disk ({server.disk}); look at its log and disk before it refuses what comes"
+        yield Need(
+            "redis",
+            f"Redis cannot write to its disk ({server.disk}); look at its log and disk before it refuses what comes",
+        )
+    yield from _of_memory(server)
+
+
+def _of_memory(server: ServerStatus) -> Iterator[Need]:
     if server.policy != "noeviction":
-        yield (
+        yield Need(
+            "redis eviction",
             f"Redis has maxmemory-policy {server.policy}, which drops events when memory is short; "
-            "expected noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration file)"
+            "expected noeviction (CONFIG SET maxmemory-policy noeviction, and in its configuration file)",
         )
     if server.full:
-        yield (
+        yield Need(
+            "producers refused",
             f"producers are refused: {server.full}. They are let in again once a tenth of it is free: see why it is "
-            "not delivered, or raise max_backlog"
+            "not delivered, or raise max_backlog",
         )
     if server.limit and server.used >= WARN_AT * server.limit:
         part = server.used / server.limit
-        yield (
+        yield Need(
+            "redis memory",
             f"Redis uses {part:.0%} of its maxmemory: when it is full, producers are refused until it drains, which it "
-            "does by itself as lanes are delivered; see why they are not, or raise maxmemory"
+            "does by itself as lanes are delivered; see why they are not, or raise maxmemory",
         )
 
 
-def _unserved(status: Status, background: Background) -> Iterator[str]:
+def _unserved(status: Status, background: Background) -> Iterator[Need]:
     """Whether anybody is there to do what comes."""
     idle = [queue.name for queue in status.queues if queue.consumers == 0]
     if status.workers == 0:
-        yield "no worker is running; start them with `segsync up` or `celery -A workers worker`"
+        yield Need("workers", "no worker is running; start them with `segsync up` or `celery -A workers worker`")
     elif idle:
-        yield f"no worker serves {', '.join(idle)}; start one with -Q"
+        yield Need("queues", f"no worker serves {', '.join(idle)}; start one with -Q")
     for where, what in sorted(background.lacking.items()):
-        yield (
+        yield Need(
+            f"secret {where}",
             f"connector {where} cannot be served: {what}; set it there and start that worker again (a password_file is "
-            "looked for every few seconds). Workers that have it serve the connector"
+            "looked for every few seconds). Workers that have it serve the connector",
         )
     if not background.server.writes:
         return  # nobody can look, and it was said why
     if background.broker:
-        yield f"{background.broker}: no wake-up reaches a worker until it answers; look at [broker], or at Redis"
+        yield Need(
+            "broker",
+            f"{background.broker}: no wake-up reaches a worker until it answers; look at [broker], or at Redis",
+        )
     if status.pulse_age_s is None or status.pulse_age_s > STALE_SECONDS:
-        yield (
+        yield Need(
+            "pulse",
             f"no worker's pulse has looked for work {_ago(status.pulse_age_s)}: no worker runs, or they hang, or "
-            "cannot reach their broker; their logs say which"
+            "cannot reach their broker; their logs say which",
         )
     if status.beat_age_s is None or status.beat_age_s > STALE_SECONDS:
-        yield (
+        yield Need(
+            "beat",
             f"beat has not looked {_ago(status.beat_age_s)}: start one with `celery -A workers beat`; until then "
-            "nobody notices when all pulses hang"
+            "nobody notices when all pulses hang",
         )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.lanes.answers import fields_of, first_of, some_fields_of
+from workers.monitoring.needs import Need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,19 +47,21 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
     return ResyncState(tuple(begun), int(waiting), asking)
 
 
-def needs_of_resyncs(found: ResyncState) -> Iterator[str]:
+def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
     """What somebody must do something about."""
     for name, _, why, tries in found.begun[:SHOWN]:
         if tries >= TROUBLED_TRIES:
-            yield f"{name} cannot go on, and its lane waits with it: {why}; it is tried again"
+            yield Need(f"stuck {name}", f"{name} cannot go on, and its lane waits with it: {why}; it is tried again")
     for lane, run in found.asking[:SHOWN]:
         integration, _, segment = lane.partition(":")
-        yield (
+        yield Need(
+            f"asking {lane}",
             f"run {run} (segment {segment} of {integration}) has changed nothing and waits for your word: "
-            f"`segsync resync --list` says why; --confirm {run} or --cancel {run}"
+            f"`segsync resync --list` says why; --confirm {run} or --cancel {run}",
         )
     if len(found.asking) > SHOWN:
-        yield f"{len(found.asking) - SHOWN:,} more resyncs wait for your word: `segsync resync --list`"
+        more = f"{len(found.asking) - SHOWN:,} more resyncs wait for your word: `segsync resync --list`"
+        yield Need("asking resyncs", more)
 
 
 def notes_of_resyncs(found: ResyncState) -> Iterator[str]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.monitoring.ages import age_s, moment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from redis import Redis
 
@@ -64,6 +64,8 @@ class IntegrationStatus:
     since, tries, next_try_s  as in `IntegrationState`
     late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
                   has passed; 0 where nothing is late
+    lag_s         seconds that its oldest operation has waited, since the last pause at most; 0 where nothing waits
+    max_lag_s     how many it may have waited; None where the file says nothing
     resync_segments  some of those in need of a resync
     """
 
@@ -82,6 +84,8 @@ class IntegrationStatus:
     next_try_s: float | None = None
     late_s: float = 0.0
     resync_segments: tuple[str, ...] = ()
+    lag_s: float = 0.0
+    max_lag_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,7 @@ def read_integration(
     fields, resync, some, full, full_front, full_back, timed, timed_front, timed_back = pipe.execute()
     facts = decoded(fields)
     connector = decoded(redis.hgetall(keys.connector(facts.get("connector", ""))))
-    ends = (*full_front, *full_back, *timed_front, *timed_back)
-    lanes = _sample(redis, keys, key, list(dict.fromkeys(segment.decode() for segment in ends)))
+    lanes = _sample(redis, keys, key, (*full_front, *full_back, *timed_front, *timed_back))
     state = _state(facts, connector, lanes, now)
     oldest = min((lane.head for lane in lanes if lane.head is not None), default=None)
     return IntegrationStatus(
@@ -135,21 +138,22 @@ def read_integration(
         lanes=full + timed,
         needs_resync=resync,
         dropped=int(facts.get("dropped", 0)),
-        max_backlog=int(facts["max_backlog"]) if facts.get("max_backlog") else None,
+        max_backlog=int(_float(facts, "max_backlog")) or None,
         since=state.since,
         tries=state.tries,
         next_try_s=state.next_try_s,
-        late_s=_late_s(facts, oldest, now),
+        lag_s=(lag := _lag_s(facts, oldest, now)),
+        late_s=max(0.0, lag - _float(facts, "timeout") / 1000),
+        max_lag_s=_float(facts, "max_lag") or None,
         resync_segments=tuple(sorted(segment.decode() for segment in some)),
     )
 
 
-def _late_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
-    """Seconds that the oldest operation is over its time; what was kept by a pause has had time only since."""
+def _lag_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
+    """Seconds that the oldest operation has waited; what was kept by a pause has had time only since."""
     if oldest is None:
         return 0.0
-    began = max(oldest, int(facts.get("resumed", 0)))
-    return max(0.0, (age_s(now, began) or 0.0) - float(facts.get("timeout") or 0) / 1000)
+    return age_s(now, max(oldest, int(facts.get("resumed", 0)))) or 0.0
 
 
 def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
@@ -157,7 +161,13 @@ def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py give
     return {name.decode(): value.decode() for name, value in fields.items()}
 
 
-def _sample(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> list[_Lane]:
+def _float(facts: dict[str, str], name: str) -> float:
+    """A number of the hash; 0 where there is none."""
+    return float(facts.get(name) or 0)
+
+
+def _sample(redis: Redis, keys: Keys, integration: str, ends: Iterable[bytes]) -> list[_Lane]:
+    segments = list(dict.fromkeys(segment.decode() for segment in ends))
     pipe = redis.pipeline(transaction=False)
     for segment in segments:
         pipe.hmget(keys.lane(integration, segment), "head", "attempts", "retry", "failing", "why", "hold")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
+from workers.lanes.answers import members_of, number_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE, UPKEEP
 from workers.ledger import health, identity
@@ -49,6 +50,7 @@ class Status:
     revision           of the applied configuration; None where nothing is applied
     outcomes           on their way to the ledger
     needs              sentences: what needs someone
+    topics             what each of them is about, as in "crm held": the same at each look for as long as it lasts
     notes              sentences: what is worth a word, and no alarm
     unread             sentences: what could not be read, and why; its numbers are None
     ledger_is_dead     whether the ledger is among it
@@ -67,6 +69,7 @@ class Status:
     unwanted_segments: dict[str, int]
     outcomes: StreamStatus
     needs: list[str] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     ledger_is_dead: bool = False
@@ -111,10 +114,11 @@ def read(
     unread += [asked.trouble] if asked.trouble else []
     status = _read(redis, keys, now, asked, counts, unread, before)
     background = _background(runtime, now, asked.trouble)
-    status.needs.extend(needs(status, background, many, now))
-    status.needs.extend(needs_of_intake(redis, keys, status.intake.events))
     resyncs = read_resyncs(redis, keys)
-    status.needs.extend(needs_of_resyncs(resyncs))
+    found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
+    found += needs_of_resyncs(resyncs)
+    status.needs.extend(need.sentence for need in found)
+    status.topics.extend(need.topic for need in found)
     status.notes.extend([*notes(status, many), *notes_of_resyncs(resyncs)])
     return status
 
@@ -128,7 +132,7 @@ def _read(
     unread: list[str],
     before: Mapping[str, bytes | None],
 ) -> Status:
-    names = sorted(_members(redis, keys.integrations))
+    names = sorted(members_of(redis, keys.integrations))
     integrations = [read_integration(redis, keys, key, now, counts) for key in names]
     unwanted = _unwanted(redis, keys, unread)
     found = revision.published(redis, keys)
@@ -164,8 +168,8 @@ def _quarantine(
     """Open entries; as scripts counted them where the ledger is silent."""
     if counts is not None:
         return sum(counts.values())
-    of_intake: Any = redis.hget(keys.intake, "quarantined")
-    return int(of_intake or 0) + sum(each.quarantine or 0 for each in integrations)
+    of_intake = number_of(redis.hget(keys.intake, "quarantined"))
+    return (of_intake or 0) + sum(each.quarantine or 0 for each in integrations)
 
 
 def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
@@ -204,8 +208,3 @@ def _background(runtime: Runtime, now: int, broker: str) -> Background:
         emptied=_emptied(runtime, now),
         broker=broker,
     )
-
-
-def _members(redis: Redis, key: str) -> set[str]:
-    members: Any = redis.smembers(key)
-    return {member.decode() for member in members}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.lanes.answers import field_of, some_fields_of
 from workers.monitoring.ages import age_s
 
 if TYPE_CHECKING:
@@ -38,6 +39,15 @@ def oldest(redis: Redis, key: str) -> bytes | None:
     return first[0][0] if first else None
 
 
+def _since(redis: Redis, keys: Keys, first: bytes, now: int) -> int:
+    """Since when an entry has waited: its id says so, unless it lies ahead of the clock; then whoever saw it first."""
+    at = int(first.partition(b"-")[0])
+    if at <= now:
+        return at
+    id_, _, seen = (field_of(redis, keys.seen, "ahead") or "").partition(" ")
+    return int(seen) if id_ == first.decode() else at
+
+
 def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | None, now: int) -> StreamStatus:
     """The stream `key` at `now` (Redis milliseconds). redis.RedisError.
 
@@ -45,10 +55,9 @@ def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | 
     before  its first entry a moment ago
     """
     first = oldest(redis, key)
-    age = age_s(now, int(first.partition(b"-")[0])) if first else None
-    fields: Any = redis.hmget(keys.lease(lease), "until", "why")
-    until, why = (each.decode() if each else "" for each in fields)
+    age = None if first is None else age_s(now, _since(redis, keys, first, now))
+    until, why = some_fields_of(redis, keys.lease(lease), ("until", "why"))
     patience = TAKEN_SECONDS if float(until or 0) > now else STUCK_SECONDS
     stuck = age is not None and age > patience and first == before
     length: Any = redis.xlen(key)
-    return StreamStatus(length, age, "" if why == "all is done" else why, stuck)
+    return StreamStatus(length, age, "" if why is None or why == "all is done" else why, stuck)

@@ -16,7 +16,7 @@ from workers.events.profiles import profile as decode
 from workers.lanes.answers import fields_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
 from workers.monitoring.ages import moment_of
-from workers.routing.entry import UnreadableEvent, entry_of, read_part
+from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
 from workers.templates import RowProblem
 from workers.templates.query import key_of
 
@@ -184,7 +184,7 @@ def _owed(redis: Redis, key: str, done: str) -> Iterator[Any]:
         first += PAGE
 
 
-def in_intake(redis: Redis, keys: Keys, sought: Sought) -> Sight:
+def in_intake(redis: Redis, keys: Keys, installation: str, sought: Sought) -> Sight:
     """What of the sought waits to be routed; what cannot be read is nobody's. redis.RedisError."""
     total: Any = redis.xlen(keys.events)
     sight, after, ends = Sight(total=total), "-", time.monotonic() + SECONDS
@@ -192,15 +192,18 @@ def in_intake(redis: Redis, keys: Keys, sought: Sought) -> Sight:
         page: Any = redis.xrange(keys.events, min=after, count=PAGE)
         for entry_id, fields in page:
             sight.looked += 1
-            _look_into(entry_id.decode(), fields, sought, sight)
+            _look_into(entry_of(entry_id.decode(), _flat(fields), installation), sought, sight)
         if len(page) < PAGE:
             break
         after = f"({page[-1][0].decode()}"
     return sight
 
 
-def _look_into(entry_id: str, fields: dict[bytes, bytes], sought: Sought, sight: Sight) -> None:
-    entry = entry_of(entry_id, [part for pair in fields.items() for part in pair])
+def _flat(fields: dict[bytes, bytes]) -> list[bytes]:
+    return [part for pair in fields.items() for part in pair]
+
+
+def _look_into(entry: Entry, sought: Sought, sight: Sight) -> None:
     for part in range(len(entry.parts)):
         try:
             event = read_part(entry, part)

@@ -96,7 +96,7 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
         profile,
         scope=_scope(runtime, integration, key, segment),
         state=read_integration(redis, keys, key, now, None),
-        intake=in_intake(redis, keys, sought),
+        intake=in_intake(redis, keys, runtime.applied.installation, sought),
         lane=lane,
         waiting=waiting,
     )
@@ -149,14 +149,15 @@ def _verdict(found: Whereabouts, now: int) -> tuple[str, bool]:
     if found.intake.met or (found.profile is None and found.intake.segment):
         return f"{what} waits in the intake to be routed{_first(found.intake)}", False
     open_entries = [each for each in found.entries if each.state == "open"]
-    if open_entries:
+    if open_entries and found.profile is not None:
         last = open_entries[-1]
         why = f"{last.code}: {last.reason}; mend it, and then `segsync quarantine retry {last.id}`"
         return f"{what} is in the quarantine since {spelled(last.at)}: {why}", True
     if not found.scope.wants:
         where = found.scope.words or "it is not in the applied configuration any more"
         return f"segment {found.segment} is not in the scope of {found.integration} ({where}): nothing is told", False
-    return f"{what}: {_told(found)}", False
+    entries = f"; {counted(len(open_entries), 'open entry', 'open entries')} in the quarantine" if open_entries else ""
+    return f"{what}: {_told(found)}{entries}", False
 
 
 def _first(sight: Sight) -> str:

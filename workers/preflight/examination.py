@@ -239,12 +239,19 @@ class _Look:
                 if statement not in refused:
                     self._unread(f"{self._where(kind)}: its tables are not looked at, since sqlglot cannot read it")
                 continue
-            changes += [(shape, self.session.table(shape.schema, shape.table)) for shape in shapes]
+            changes += [_met(shape, self.session.table(shape.schema, shape.table)) for shape in shapes]
         return changes
 
     def _unread(self, what: str) -> None:
         if what not in self.into.unread:
             self.into.unread.append(what)
+
+
+def _met(shape: Shape, table: Table | None) -> tuple[Shape, Table | None]:
+    """The shape with what comes of a row that is there already, where the table decides that and not the INSERT."""
+    if table is not None and table.replaces and shape.verb == "insert" and not shape.conflict:
+        return replace(shape, conflict="update"), table
+    return shape, table
 
 
 @dataclass(frozen=True, slots=True)

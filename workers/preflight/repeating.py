@@ -26,6 +26,8 @@ def verbs(seen: Seen, shape: Shape, table: Table | None) -> Iterator[Remark]:
             f"IGNORE in the change of {shape.table!r} {seen.traits.ignoring}; expected the statement without IGNORE, "
             f"and {seen.traits.upsert} where a row may be there: what does not fit then goes to quarantine"
         )
+    if table is not None and table.caution and shape.verb == "insert":
+        yield warning(f"{table.name!r} {table.caution}")
     if shape.conflict == "replace" and table is not None:
         yield from _replacing(shape, table)
 
@@ -66,8 +68,8 @@ def _plain_insert(seen: Seen, at: int, shape: Shape) -> Iterator[Remark]:
         for before, _ in seen.changes[:at]
     )
     if not cleared:
+        once = ", or exactly_once" if seen.has_transactions else ""
         yield warning(
             f"inserts into {shape.table!r} and does not say what happens to a row that is there already: "
-            f"{_REPEATED}, and a member added again is inserted again; expected {seen.traits.upsert_whole}, or "
-            "exactly_once"
+            f"{_REPEATED}, and a member added again is inserted again; expected {seen.traits.upsert_whole}{once}"
         )

@@ -67,8 +67,8 @@ def _keys(seen: Seen, values: Sequence[Value]) -> list[str]:
 
 
 def types(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
-    """MySQL compares a number and a text as numbers; other databases refuse, or convert the literal."""
-    if not seen.traits.texts_may_be_numbers:
+    """Where a number and a text that are compared do not mean what they say."""
+    if not (seen.traits.text_beside_number or seen.traits.number_beside_text):
         return
     for column, value in ((column, value) for column, values in shape.compared.items() for value in values):
         if column in table.columns:
@@ -80,22 +80,22 @@ def _type(seen: Seen, shape: Shape, column: Column, value: Value) -> Iterator[Re
         if column.family == "number" and value.quoted and name != SEGMENT:
             yield warning(_text_beside_number(seen, shape, column, name))
         elif column.family == "text" and not value.quoted:
-            yield warning(_number_beside_text(shape, column, name))
+            yield warning(_number_beside_text(seen, shape, column, name))
 
 
 def _text_beside_number(seen: Seen, shape: Shape, column: Column, name: str) -> str:
     number = f'{{batch_in number "{name}"}} or ' if seen.integration.batched else ""
     variable = f"{{number $lead.{name}}}" if seen.integration.batched else f"{{number lead.{name}}}"
     return (
-        f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with the text of {name!r}: MySQL reads "
-        f"'x' as 0 and '17 x' as 17, and so takes other rows; expected {number}{variable} (what is no number then "
-        "goes to quarantine), or a text column"
+        f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with the text of {name!r}: "
+        f"{seen.traits.text_beside_number}; expected {number}{variable} (what is no number then goes to quarantine), "
+        "or a text column"
     )
 
 
-def _number_beside_text(shape: Shape, column: Column, name: str) -> str:
+def _number_beside_text(seen: Seen, shape: Shape, column: Column, name: str) -> str:
     quoted = "'{segment_id}'" if name == SEGMENT else "the value in quotes"
     return (
-        f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with a number: MySQL then compares as "
-        f"numbers, so 7 is also '07', '7.0' and '7 x', and no index serves; expected {quoted}"
+        f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with a number: "
+        f"{seen.traits.number_beside_text}; expected {quoted}"
     )

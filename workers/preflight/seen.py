@@ -52,6 +52,11 @@ class Seen:
         return VENDORS[self.dialect].traits
 
     @property
+    def has_transactions(self) -> bool:
+        """Whether `exactly_once` can be had."""
+        return VENDORS[self.dialect].has_transactions
+
+    @property
     def identity(self) -> tuple[str, ...]:
         """The fields that name one row: the segment's id, and the key where profiles come with the event."""
         return (SEGMENT, *self.integration.key_fields) if self.kind.has_profiles else (SEGMENT,)

@@ -193,7 +193,9 @@ def _inserted(source: exp.Expr, listed: tuple[str, ...]) -> tuple[dict[str, tupl
     found: dict[str, list[Value]] = {}
     computed: dict[str, Computed] = {}
     for row in source.expressions:
-        for column, node in zip(listed, row.expressions, strict=False):
+        for column, cell in zip(listed, row.expressions, strict=False):
+            # The reader of ClickHouse takes each value for a tuple of one.
+            node = cell.expressions[0] if isinstance(cell, exp.Tuple) and len(cell.expressions) == 1 else cell
             if value := value_of(node):
                 found.setdefault(column, []).append(value)
             if functions := folding(node):

@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from workers.connectors import DIALECTS, connect
+from workers.connectors import connect
 from workers.connectors.sql.vendors import VENDORS, vendor_of
 from workers.errors import ErrorClass, SegsyncError, TargetError
 
@@ -102,8 +102,6 @@ def attempt(target: Target, batches: Sequence[Sequence[TriedQuery]]) -> Outcome:
     A batch does not see what the one before it did. One that fails does not stop the next one; a lost target does,
     and so does a statement that has ended its transaction. Untryable for what no rollback would undo.
     """
-    if target.dialect not in DIALECTS:
-        raise Untryable(f"--try: there is no connector for {target.dialect} yet; expected one of {', '.join(DIALECTS)}")
     outcome = Outcome()
     if not any(batches):
         return outcome

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.lanes.answers import members_of
 from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class OpenCounts:
         self._look = None
         if time.monotonic() < self._next:
             return
-        integrations: Any = self._redis.smembers(self._keys.integrations)
-        owners: dict[str, str | None] = {self._keys.integration(key.decode()): key.decode() for key in integrations}
+        integrations = members_of(self._redis, self._keys.integrations)
+        owners: dict[str, str | None] = {self._keys.integration(key): key for key in integrations}
         owners[self._keys.intake] = None
         # A script, since a full Redis refuses whatever stands between MULTI and EXEC, even reading.
         corrections, newest, *found = self._redis.eval(

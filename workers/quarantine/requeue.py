@@ -8,12 +8,13 @@ reached an integration is pushed as it came, to all that want it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.retry_header import RetryHeader, encode
+from workers.lanes.answers import field_of
 from workers.lanes.messages import Requeue
 from workers.quarantine import entries as quarantine
 
@@ -34,7 +35,6 @@ SPELLED: Final = (
 _WHY: Final = {
     "gone": GONE,
     "spelled": SPELLED,
-    "cleared": "its segment was cleared or deleted after it; it is superseded",
     "pushed": "it was pushed again already; the ledger will tell soon",
 }
 
@@ -73,7 +73,9 @@ def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Selection, by: str) 
     for page in quarantine.pages(ledger, wanted):
         _refuse_full(lanes, keys, done)
         fit = [entry for entry in page if _fits(done, entry, why_not_retried(entry))]
-        for entry, verdict in zip(fit, lanes.retry(by, [_requeued(entry) for entry in fit]), strict=True):
+        for entry, verdict in zip(
+            fit, lanes.retry(by, [_requeued(entry, lanes.installation) for entry in fit]), strict=True
+        ):
             if verdict == "ok":
                 done.entries += 1
             else:
@@ -115,9 +117,9 @@ def why_not_retried(entry: EntryDetail) -> str:
 
 
 def _refuse_full(lanes: Lanes, keys: Keys, done: Requeued) -> None:
-    reason: Any = lanes.redis.hget(keys.full_marks, "reason")
+    reason = field_of(lanes.redis, keys.full_marks, "reason")
     if reason is not None:
-        raise RetryStopped(f"{reason.decode()}; {done.entries:,} entries were retried, the others are as they were")
+        raise RetryStopped(f"{reason}; {done.entries:,} entries were retried, the others are as they were")
 
 
 def _slot(entry: EntryDetail) -> str:
@@ -131,16 +133,20 @@ def _placed(entry: EntryDetail) -> Requeue:
     return Requeue(entry.uid, entry.integration, entry.segment or "", _slot(entry))
 
 
-def _requeued(entry: EntryDetail) -> Requeue:
+def _requeued(entry: EntryDetail, installation: str) -> Requeue:
     ticket = RetryHeader(entry.uid, entry.retries + 1, at_us=entry.event_us)
     if entry.integration is None:
         event = entry.payload if entry.event_type is None else event_of(entry)
-        return Requeue(entry.uid, "", "", "", event=event, retry=encode(ticket))
-    slot, since = _slot(entry), "" if entry.slot else entry.sequence
-    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=slot)
+        return Requeue(entry.uid, "", "", "", event=event, retry=encode(ticket, installation))
     place = _placed(entry)
+    ticket = msgspec.structs.replace(ticket, integration=entry.integration, slot=place.slot)
     return Requeue(
-        place.entry, place.integration, place.segment, slot, since, event=event_of(entry), retry=encode(ticket)
+        place.entry,
+        place.integration,
+        place.segment,
+        place.slot,
+        event=event_of(entry),
+        retry=encode(ticket, installation),
     )
 
 

@@ -31,7 +31,8 @@ class Entry(NamedTuple):
     id, ms, n  its stream id, whatever numbers that has
     parts      what it says, in order: its fields `event`; where it has none, all it has, as one
     has_event  whether `parts` are fields `event`
-    retry      its field `retry`: it comes out of the quarantine, if that can be read
+    retries    whether it has a field `retry`
+    header     what that says of the entry of the quarantine that is retried; None where it is none of this installation
     ignored    names of other fields
     mark       its only field `mark`, if it is no event but the mark of a resync's run
     """
@@ -41,17 +42,13 @@ class Entry(NamedTuple):
     n: int
     parts: tuple[bytes, ...]
     has_event: bool = True
-    retry: bytes | None = None
+    retries: bool = False
+    header: RetryHeader | None = None
     ignored: tuple[bytes, ...] = ()
     mark: Mark | None = None
 
-    @property
-    def header(self) -> RetryHeader | None:
-        """What an entry of the quarantine that is retried carries."""
-        return None if self.retry is None else decode(self.retry)
 
-
-def entry_of(entry_id: str, given: bytes | list[bytes]) -> Entry:
+def entry_of(entry_id: str, given: bytes | list[bytes], installation: str) -> Entry:
     """The entry, as lanes.Reading has it."""
     ms, _, n = entry_id.partition("-")
     if isinstance(given, bytes):
@@ -66,7 +63,8 @@ def entry_of(entry_id: str, given: bytes | list[bytes]) -> Entry:
         return Entry(entry_id, int(ms), int(n), (whole,), has_event=False)
     retries = [value for name, value in fields if name == RETRY]
     ignored = tuple(name for name, _ in fields if name not in {EVENT, RETRY})
-    return Entry(entry_id, int(ms), int(n), events, True, retries[0] if retries else None, ignored)
+    header = decode(retries[0], installation) if retries else None
+    return Entry(entry_id, int(ms), int(n), events, True, bool(retries), header, ignored)
 
 
 def read_part(entry: Entry, part: int) -> Event | ResyncRequest:
@@ -85,7 +83,7 @@ def read_part(entry: Entry, part: int) -> Event | ResyncRequest:
     except Exception as error:
         # A mistake of ours: it must not stop all that comes after, nor take the process for dead.
         raise UnreadableEvent("unreadable", f"reading it raised {type(error).__name__}") from error
-    return event if entry.retry is None else _dated(entry, event)
+    return event if not entry.retries else _dated(entry, event)
 
 
 def _dated(entry: Entry, event: Event) -> Event:

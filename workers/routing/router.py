@@ -22,6 +22,7 @@ from workers.lanes.lease import ROUTE
 from workers.lanes.runs import ResyncRuns
 from workers.log import FIELDS_IGNORED, ROUTER_RESTS, tell
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
+from workers.routing.losses import Losses
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from workers.lanes.messages import Reading
     from workers.outcomes import Quarantined
 
-READ_AT_MOST = 4_000
+READ_AT_MOST = 10_000
 """Entries that are read at once; their bytes are bounded besides."""
 DEATHS_AT_MOST = 3
 """Processes that may end over one event before it goes to the quarantine unread."""
@@ -75,6 +76,7 @@ class Router:
         self._leases = leases
         self._room = Room(lanes)
         self._runs = ResyncRuns(lanes)
+        self._losses = Losses()
         self._known: dict[str, Known | None] = {}
         self._owner = ""
         self._now_ms = 0
@@ -112,7 +114,7 @@ class Router:
         # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
         self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
         load = self._load(Position.from_text(reading.position), reading.position)
-        entries = [entry_of(*each) for each in reading.entries]
+        entries = [entry_of(*each, self._lanes.installation) for each in reading.entries]
         # Who died may have died over any of them: each goes by itself, and the next to die has its killer at the head.
         for some in [[each] for each in entries] if deaths else [entries]:
             load, deaths = self._move_together(load, some, unread_for=deaths if deaths >= DEATHS_AT_MOST else 0), 0
@@ -148,9 +150,11 @@ class Router:
         for integration, segment in load.asked:
             self._runs.ask(integration, segment, ASKED_BY)
         reach(crashpoints.BEFORE_APPEND)
-        if not self._lanes.append(load.move(self._owner)):
+        moved = self._lanes.append(load.move(self._owner))
+        if moved is None:
             raise RoutingLost("another router took over")
         reach(crashpoints.AFTER_APPEND)
+        self._losses.tell(moved.dropped)
         return self._load(load.position, str(load.position))
 
     def _put_part(self, load: Transfer, entry: Entry, part: int, index: int, event: Readable | int) -> Transfer:
@@ -169,8 +173,6 @@ class Router:
             set_aside(load, entry, self._kept(record))
         elif isinstance(event, ResyncRequest):
             self._put_request(load, entry, part, event)
-        elif entry.retry is None:
-            return self._put(load, entry, part, index, event)
         elif (header := entry.header) is not None and header.integration is not None:
             self._put_again(load, event, header, header.integration)
         else:
@@ -252,6 +254,8 @@ class Router:
             load.learn(segment_id, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
         for integration in verdict.entered:
             load.entered(integration, segment_id)
+        for integration in verdict.left:
+            load.left(integration, segment_id)
         return Wanted(segment_id, verdict.name, verdict.targets)
 
     def _learn(self, segment_ids: set[str]) -> None:

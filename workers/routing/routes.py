@@ -49,6 +49,7 @@ class Judgement(NamedTuple):
     known     what is known afterwards; None: forget the segment
     changed   whether that differs from what is stored
     entered   integrations whose scope the segment came into with members they were never told of
+    left      integrations whose scope it has left
     """
 
     targets: tuple[str, ...]
@@ -56,6 +57,7 @@ class Judgement(NamedTuple):
     known: Known | None
     changed: bool
     entered: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class Routes:
@@ -83,7 +85,8 @@ class Routes:
         entered = tuple(k for k in after.targets if k not in told_before) if before is not None else ()
         targets = _union(told_before, after.targets) if kind is Kind.SEGMENT_UPSERT else after.targets
         changed = before is None or after.segment != before.segment
-        return Judgement(targets, name, after, changed=changed, entered=entered)
+        left = tuple(k for k in told_before if k not in after.targets)
+        return Judgement(targets, name, after, changed=changed, entered=entered, left=left)
 
 
 def says_nothing_new(kind: Kind, facts: SegmentFacts, known: Known) -> bool:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from workers.events.sequence import Sequence
     from workers.routing.routes import Wanted
 
-LANES_AT_MOST = 400
-"""Lanes that one step touches, if it is not one event that more integrations want (rule 3)."""
+LANES_AT_MOST = 2_000
+"""Lanes that one step touches, if it is not one event that more integrations want (rule 3): each takes Redis about 10
+us, and others wait meanwhile. With fewer, events of many segments in turn would each become a chunk of its own."""
 COPIES_AT_MOST = 64 * 1024 * 1024
 """Bytes that one step writes, about: a chunk goes to Redis once, and is written once for each integration."""
 OPERATION_OVERHEAD = 24
@@ -77,7 +78,7 @@ class Transfer:
         self._open: dict[str, _Draft] = {}
         self._segments: dict[str, bytes] = {}
         self._unwanted: dict[str, int] = {}
-        self._resync: list[tuple[str, str, str]] = []
+        self._scopes: dict[tuple[str, str], str] = {}
         self.asked: list[tuple[str, str]] = []
         """(integration, segment) of the resyncs that are asked for: before the step that moves past the request."""
         self._records: list[bytes] = []
@@ -205,7 +206,11 @@ class Transfer:
 
     def entered(self, integration: str, segment: str) -> None:
         """The segment came into the integration's scope with members it was never told of."""
-        self._resync.append((integration, segment, str(self.sequence)))
+        self._scopes[integration, segment] = str(self.sequence)
+
+    def left(self, integration: str, segment: str) -> None:
+        """A segment has left an integration's scope: whatever it lacks there, nobody brings it any more."""
+        self._scopes[integration, segment] = ""
 
     def quarantine(self, record: Quarantined) -> None:
         """Something that cannot be delivered, kept with its reason."""
@@ -256,7 +261,8 @@ class Transfer:
             runs=[draft.packed() for draft in self._drafts],
             segments=list(self._segments.items()),
             unwanted=list(self._unwanted.items()),
-            resync=self._resync,
+            resync=[(*pair, since) for pair, since in self._scopes.items() if since],
+            left=[pair for pair, since in self._scopes.items() if not since],
             events=self._events,
             operations=self._operations,
             ignored=self._ignored,

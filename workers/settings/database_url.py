@@ -12,7 +12,17 @@ from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake, SettingsError
 from workers.settings import variables
 from workers.settings.files import FileError, read_secret
-from workers.settings.urls import UrlError, anchored, check_database, check_options, dialect_of, split
+from workers.settings.spelling import nearest, show
+from workers.settings.urls import (
+    UrlError,
+    anchored,
+    check_database,
+    check_options,
+    dialect_of,
+    part,
+    plain,
+    split,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,24 +51,29 @@ class DatabaseAddress:
     dialect: str = ""
 
     def resolve(self, environ: Mapping[str, str]) -> tuple[str, str | None]:
-        """The URL (an SQLite file's path made absolute) and the password; SettingsError with all that is missing."""
+        """The URL (an SQLite file's path made absolute) and the password, wherever it stood; SettingsError.
+
+        The URL has no password inside, and its scheme is segsync's own. SettingsError has all that is missing.
+        """
         mistakes: list[Mistake] = []
-        url = self._url(environ, mistakes)
+        url, inside = self._url(environ, mistakes)
         password = self._password(environ, mistakes)
+        if inside and (self.password or self.password_file):
+            mistakes.append(Mistake(f"{self.where}.url", _TWICE))
         if mistakes:
             raise SettingsError(self.where, mistakes)
-        return anchored(url, self.folder), password
+        return anchored(url, self.folder), password or inside
 
-    def _url(self, environ: Mapping[str, str], mistakes: list[Mistake]) -> str:
+    def _url(self, environ: Mapping[str, str], mistakes: list[Mistake]) -> tuple[str, str | None]:
         try:
-            url = variables.fill(self.url, environ)
+            url, password = part(plain(variables.fill(self.url, environ)))
             _check_parts(url, self.dialect)
             if self.dialect:
                 check_options(split(url))
         except (variables.VariableError, UrlError) as error:
             mistakes.append(Mistake(f"{self.where}.url", str(error)))
-            return ""
-        return url
+            return "", None
+        return url, password
 
     def _password(self, environ: Mapping[str, str], mistakes: list[Mistake]) -> str | None:
         key = "password" if self.password_file is None else "password_file"
@@ -81,7 +96,8 @@ def read_address(table: TomlTable, folder: Path, default_url: str = "", *, fixed
     url = (
         table.optional_text("url", _EXPECTED, hidden=True) if default_url else table.text("url", _EXPECTED, hidden=True)
     ) or default_url
-    dialect = _check_url(table, url, fixed=fixed) if url else ""
+    named = _dialect(table) if fixed else ""
+    dialect = _check_url(table, url, named, fixed=fixed) if url and named is not None else ""
     password, file = (
         table.optional_text("password", _VARIABLE, hidden=True),
         table.optional_text("password_file", "a file's path"),
@@ -100,23 +116,61 @@ _EXPECTED = "the address of a database, as in mysql://user@host:3306/database"
 _VARIABLE = 'a variable, as in "${CRM_PASSWORD}"'
 
 
-def _check_url(table: TomlTable, text: str, *, fixed: bool) -> str:
-    """The dialect, as the words of the file have it; "" with a mistake, or where only the environment knows."""
+def tell_dialect(connector: object, environ: Mapping[str, str]) -> None:
+    """Writes `dialect` into a connector's table where only a variable says which database it is.
+
+    So it is published with the rest, and whoever follows compiles the queries for the same database.
+    """
+    url = connector.get("url") if isinstance(connector, dict) else None
+    if not isinstance(connector, dict) or not isinstance(url, str) or "dialect" in connector:
+        return
+    try:
+        if "://" in variables.sketch(url, _STAND_IN):
+            return
+        connector["dialect"] = dialect_of(plain(variables.fill(url, environ)).partition("://")[0])
+    except (variables.VariableError, UrlError):
+        return  # `_check_url` says what was expected
+
+
+def _dialect(table: TomlTable) -> str | None:
+    """`dialect`: which database it is, where the URL does not tell; "" if it is left out, None if it is wrong."""
+    named = table.optional_text("dialect", _NAMES)
+    if named and named not in VENDORS:
+        table.wrong("dialect", f"{show(named)} is no database that segsync knows{nearest(named, VENDORS)}")
+        return None
+    return named or ""
+
+
+def _check_url(table: TomlTable, text: str, named: str, *, fixed: bool) -> str:
+    """The dialect, as the words of the file have it; "" with a mistake, or where only the environment knows.
+
+    named  the dialect as `dialect` says it, or ""
+    """
     try:
         shape = variables.sketch(text, _STAND_IN)
         if text.startswith("$") and "://" not in shape:
-            if fixed:
-                table.wrong("url", _SCHEME_IN_FILE)
-            return ""
+            if fixed and not named:
+                table.wrong("url", _SCHEME_UNKNOWN)
+            return named
+        shape = _without_password(text)
         # What differs between two stand-ins is a variable's, and known where it is set.
-        other = split(variables.sketch(text, _OTHER_STAND_IN))
-        dialect = _check_parts(shape, known=other == split(shape))
+        other = split(part(variables.sketch(text, _OTHER_STAND_IN))[0])
+        dialect = _check_parts(shape, named, known=other == split(shape))
         if fixed:
             check_options(split(shape), known=other.options == split(shape).options)
     except (variables.VariableError, UrlError) as error:
         table.wrong("url", str(error))
         return ""
     return dialect
+
+
+def _without_password(text: str) -> str:
+    """The URL's shape without a password that comes from a variable alone; UrlError for one that is written."""
+    shape, password = part(variables.sketch(text, _STAND_IN))
+    _, other = part(variables.sketch(text, _OTHER_STAND_IN))
+    if password is not None and (password, other) != (_STAND_IN, _OTHER_STAND_IN):
+        raise UrlError(_WRITTEN)
+    return shape
 
 
 def _check_parts(url: str, expected: str = "", *, known: bool = True) -> str:
@@ -132,10 +186,16 @@ def _check_parts(url: str, expected: str = "", *, known: bool = True) -> str:
     return dialect
 
 
-_SCHEME_IN_FILE = (
-    "the scheme must stand in the file, because queries are compiled for it; expected "
-    '"mysql://${CRM_HOST}/crm", or a default as in "${CRM_URL:-mysql://localhost/crm}"'
+_NAMES = f"one of {', '.join(VENDORS)}"
+_SCHEME_UNKNOWN = (
+    "only a variable says which database it is, and queries are compiled for it; here it is not set, or is no URL of "
+    f'{", ".join(VENDORS)}: expected it to be set where `check` and `apply` run, or dialect = "…" beside it'
 )
+_WRITTEN = (
+    "there is a password inside the URL, which is published in Redis; expected a variable in its place, or password or "
+    "password_file beside the URL"
+)
+_TWICE = "a password stands in the URL, and beside it, too; expected one of them"
 
 
 def _check_password(table: TomlTable, text: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from workers.settings.source import SettingsSource
 
-_MAIN_ONLY = (*LOCAL, "include", "ledger", "intake", "source", "alerts")
+_MAIN_ONLY = (*LOCAL, "include", "ledger", "intake", "source")
 
 Folders = dict[str, "Path"]
 """section.name -> the folder of the file that defines it, to which its query files are relative."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake
 from workers.integrations import (
     DEFAULT_MAX_QUARANTINE,
@@ -37,8 +38,9 @@ MOST_NAMED = 5
 """Integrations that one warning names."""
 _RESERVED = {
     "fields": "is reserved for connectors other than databases, not built yet; expected queries",
-    "max_lag": "is reserved, not built yet; leave it out",
 }
+SHORTEST_LAG, LONGEST_LAG = 1.0, 7 * 86_400.0
+"""Seconds: the range of max_lag."""
 _TOLERANCES: tuple[Tolerance, ...] = ("data", "none")
 _ORDERINGS: tuple[Literal["exact", "strict"], ...] = ("exact", "strict")
 _WHEN_FULL: tuple[WhenFull, ...] = ("block", "drop")
@@ -69,7 +71,7 @@ def _read(
     name, description = table.optional_text("name"), _description(table)
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
-    limits = _limits(table)
+    limits = _limits(table, connector)
     ordering = _ordering(table)
     table.close(_RESERVED)
     if connector is None:
@@ -170,10 +172,15 @@ class _Limits(NamedTuple):
     max_backlog: int | None
     when_full: WhenFull
     max_quarantine: int
+    max_lag: float | None
 
 
-def _limits(table: TomlTable) -> _Limits:
+def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
     once = table.flag("exactly_once", default=False)
+    vendor = VENDORS.get(connector.dialect) if connector else None
+    if once and vendor and not vendor.has_transactions:
+        what = f"is true, and {vendor.name} has no transactions; expected false, and queries that may be repeated"
+        table.wrong("exactly_once", what)
     backlog = table.whole("max_backlog", 0, 1, MOST_BACKLOG)
     return _Limits(
         once,
@@ -181,6 +188,7 @@ def _limits(table: TomlTable) -> _Limits:
         backlog or None,
         table.choice("when_full", _WHEN_FULL),
         table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
+        table.seconds("max_lag", 0.0, SHORTEST_LAG, LONGEST_LAG) or None,
     )
 
 

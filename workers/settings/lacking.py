@@ -6,9 +6,10 @@ One worker without a password must not hold the connector for all those that hav
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.errors import SettingsError
+from workers.lanes.answers import fields_of
 from workers.lanes.clock import redis_ms
 
 if TYPE_CHECKING:
@@ -56,10 +57,9 @@ def note(redis: Redis, keys: Keys, who: str, reasons: Mapping[str, str], served:
 
 def noted(redis: Redis, keys: Keys, now: int) -> dict[str, str]:
     """What workers lack at `now` (Redis milliseconds): "connector on worker" and why. redis.RedisError."""
-    fields: Any = redis.hgetall(keys.lacking)
     found: dict[str, str] = {}
-    for where, said in fields.items():
-        at, _, why = said.decode().partition(" ")
+    for where, said in fields_of(redis, keys.lacking).items():
+        at, _, why = said.partition(" ")
         if abs(now - int(at)) < FRESH_MS:
-            found[where.decode()] = why
+            found[where] = why
     return found

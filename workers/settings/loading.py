@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
+from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import ConnectorSettings, read_connectors
-from workers.settings.database_url import read_address
+from workers.settings.database_url import read_address, tell_dialect
 from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
@@ -34,7 +35,6 @@ DEFAULT_DATABASE = "main"
 MOST_EVENTS = 1_000_000_000
 """Events that `[intake] max` may be: more than any Redis holds is a slip of the pen."""
 _RESERVED = {
-    "alerts": "is reserved, not built yet; leave it out",
     "source": "is reserved, not built yet; leave it out",
     "max_lag": "is reserved, not built yet; leave it out",
 }
@@ -91,9 +91,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     """
     source = open_source(path, environ)
     local = read_local(source)
+    check_alerts(source)
     merged = merge_includes(source)
     document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
     write_out(source, document, merged.folders)
+    connectors = document.get("connectors")
+    for connector in connectors.values() if isinstance(connectors, dict) else ():
+        tell_dialect(connector, environ)
     return _build(source, document, local)
 
 

@@ -177,7 +177,7 @@ def read_local(source: SettingsSource) -> LocalSettings:
 
 
 def _redis(source: SettingsSource, table: TomlTable) -> RedisSettings:
-    password, password_file = _password(table, "password", source.folder)
+    password, password_file = read_password(table, "password", source.folder)
     by_name = "sentinels" in table
     found = _by_sentinels(source, table) if by_name else _by_url(source, table)
     for key in ("url",) if by_name else ONLY_SENTINELS:
@@ -196,7 +196,7 @@ def _by_sentinels(source: SettingsSource, table: TomlTable) -> RedisSettings:
     for index, address in enumerate(addresses):
         if not _SENTINEL.fullmatch(address):
             table.wrong(f"sentinels[{index}]", "is no address; expected host:port")
-    password, file = _password(table, "sentinel_password", source.folder)
+    password, file = read_password(table, "sentinel_password", source.folder)
     return RedisSettings(
         url="",
         sentinels=tuple(addresses),
@@ -221,7 +221,7 @@ def _by_url(source: SettingsSource, table: TomlTable) -> RedisSettings:
     return RedisSettings(url or "", named=named)
 
 
-def _password(table: TomlTable, key: str, folder: Path) -> tuple[str | None, Path | None]:
+def read_password(table: TomlTable, key: str, folder: Path) -> tuple[str | None, Path | None]:
     """A password, or what its file (relative to `folder`) holds, and that file; "" is none; no message shows it."""
     file = f"{key}_file"
     if key in table and file in table:

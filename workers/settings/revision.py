@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SegsyncError
+from workers.lanes.answers import fields_of
 from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published, revisions
 from workers.templates import QueryKind
@@ -70,10 +71,9 @@ class Published:
 
 def published(redis: Redis | Pipeline, keys: Keys) -> Published | None:
     """What is applied at this moment; None if nothing is."""
-    fields: Any = redis.hgetall(keys.config)
-    if b"revision" not in fields:
+    text = fields_of(redis, keys.config)
+    if "revision" not in text:
         return None
-    text = {name.decode(): value.decode() for name, value in fields.items()}
     return Published(int(text["revision"]), text["digest"], text["installation"], text["text"], text["at"], text["by"])
 
 
@@ -189,6 +189,8 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "max_backlog": integration.max_backlog or "",
         "when_full": integration.when_full,
         "max_quarantine": integration.max_quarantine,
+        # For `status` alone, likewise.
+        "max_lag": integration.max_lag or "",
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 from workers.connectors.sql.vendors import VENDORS
 from workers.settings.spelling import nearest
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BUILT = tuple(VENDORS)
-PLANNED = ("clickhouse", "oracle")
-_ALIASES = {"clickhousedb": "clickhouse"} | {
-    alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases
-}
+_ALIASES = {alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases}
 _FILES = tuple(scheme for scheme, vendor in VENDORS.items() if not vendor.has_server)
 """Schemes of databases that are files."""
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -50,6 +47,25 @@ class Url:
     port: str
     path: str
     options: tuple[tuple[str, str], ...]
+
+
+_USER_INFO = re.compile(r"(?P<scheme>[^:/?#]*://)(?P<user>[^:/?#]*):(?P<password>[^/?#]*)@(?P<rest>.*)", re.DOTALL)
+
+
+def part(text: str) -> tuple[str, str | None]:
+    """The URL without the password inside it, and that one, decoded; None where there is none, or an empty one."""
+    found = _USER_INFO.fullmatch(text)
+    if found is None or not found["password"]:
+        return text, None
+    return f"{found['scheme']}{found['user']}@{found['rest']}", unquote(found["password"])
+
+
+def plain(text: str) -> str:
+    """The URL with its scheme as segsync writes it: `postgres://` and `postgresql+psycopg://` are what others write."""
+    scheme, mark, rest = text.partition("://")
+    base = scheme.lower().partition("+")[0]
+    meant = _ALIASES.get(base, base)
+    return f"{meant}{mark}{rest}" if mark and meant in BUILT else text
 
 
 def split(text: str) -> Url:
@@ -89,12 +105,10 @@ def dialect_of(scheme: str) -> str:
         return scheme
     base, plus, _ = scheme.lower().partition("+")
     meant = _ALIASES.get(base, base)
-    if meant in PLANNED:
-        raise UrlError(f"{meant} is not built yet; expected one of {', '.join(BUILT)}")
     if meant in BUILT:
         driver = " (segsync picks the driver)" if plus else ""
         raise UrlError(f"{scheme!r} is no scheme here; did you mean {meant}://?{driver}")
-    raise UrlError(f"{scheme[:40]!r} is no scheme here{nearest(base, BUILT + PLANNED)}")
+    raise UrlError(f"{scheme[:40]!r} is no scheme here{nearest(base, BUILT)}")
 
 
 def check_database(url: Url, *, known: bool = True) -> None:

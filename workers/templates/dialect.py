@@ -63,7 +63,6 @@ class Dialect:
     nul             what U+0000 becomes; None where the database cannot store it
     profiles        most profiles that one statement is told of; more are told in several, in one transaction
     one_batch       whether all statements go in one piece
-    one_statement   whether a query may hold no more than one
     """
 
     name: str
@@ -108,7 +107,6 @@ class Dialect:
     nul: str | None = None
     profiles: int = sys.maxsize
     one_batch: bool = False
-    one_statement: bool = False
     top: re.Pattern[str] = field(init=False, repr=False, compare=False)
     """Matches the next token outside of all regions."""
 

@@ -58,6 +58,7 @@ MYSQL = Dialect(
         (r"/\*\+(?!(?:(?!\*/).)*\*/)", "a hint is closed before the next tag: what is in it must be known"),
         (r"/\*\+(?=(?:(?!\*/).)*(?i:set_var))", f"SET_VAR cannot stand in a query: {_SESSION}"),
         (r"/\*\+(?=(?:(?!\*/).)*['\"`])", "a quote in a hint: versions differ in whether `*/` between quotes ends it"),
+        (":=", f"`:=` cannot stand in a query: {_SESSION}; what a statement computes it can write itself"),
         _SLASHES,
         _TAGGED_QUOTE,
         _GLUED_QUOTE,
@@ -237,7 +238,6 @@ CLICKHOUSE = Dialect(
     moment="toDateTime64('{text}', 6, '{zone}')",
     whole=(-(2**63), 2**64 - 1),  # a greater one becomes a double, or what is left of it in 64 bits
     nul="\\0",
-    one_statement=True,
 )
 
 DIALECTS = MappingProxyType(

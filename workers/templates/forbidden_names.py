@@ -39,7 +39,9 @@ _PG_HARMLESS = (
 )
 _RUNS_TEXT = (
     "query_to_xml\\w*|cursor_to_xml\\w*|dblink\\w*|crosstab\\w*|connectby|xpath_table|ts_stat|ts_rewrite|"
-    "database_to_xml\\w*|schema_to_xml\\w*|query_to_json|query_export_to_s3|run_command_on_\\w+|pgr_\\w+|cypher"
+    "database_to_xml\\w*|schema_to_xml\\w*|query_to_json|query_export_to_s3|pgr_\\w+|cypher|"
+    "run_command_on_\\w+|master_(?:run_on_worker|modify_multiple_shards|apply_delete_command)|"  # Citus
+    "schedule(?:_in_database)?|alter_job|add_job"  # pg_cron, TimescaleDB
 )
 
 _PROCEDURES = (

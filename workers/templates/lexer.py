@@ -22,7 +22,7 @@ WORD = "w"
 QUOTE = "'"
 
 _QUOTES = "'\"`"
-_GLUE = {"-": "-", "/": "*/", "&": _QUOTES, "@": _QUOTES, "#": "! ", "]": "]"}
+_GLUE = {"-": "-", "/": "*/", "&": _QUOTES, "@": _QUOTES, "#": "! ", "]": "]", ":": "="}
 """Signs -> what would make another token of them."""
 
 _DOUBLE_LOOKALIKES = "\u201c\u201d\u201e\u2033\uff02"

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from workers.errors import Mistake
     from workers.templates.codegen import Render
-    from workers.templates.dialect import Dialect
     from workers.templates.layout import Layout
     from workers.templates.model import QueryKind, Row, SegmentView
 
@@ -169,7 +168,7 @@ def compile_query(
     naming = row_naming(parsed.nodes, key)  # before the walk, which takes literals' quotes off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
-    _check_number(text, statements, target.dialect)
+    _check_number(text, statements)
     if text.mistakes:
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
@@ -208,13 +207,11 @@ def _without_pieces(target: CodeTarget, nodes: list[Node]) -> CodeTarget:
     return replace(target, dialect=replace(target.dialect, piece="")) if target.dialect.piece and united else target
 
 
-def _check_number(text: Source, statements: list[Statement], dialect: Dialect) -> None:
+def _check_number(text: Source, statements: list[Statement]) -> None:
     if len(statements) > MAX_STATEMENTS:
         text.mistake(statements[MAX_STATEMENTS].place, f"a query has at most {MAX_STATEMENTS} statements")
     elif not statements and not text.mistakes:
         text.mistake(0, "there is no statement in it; leave a query out that is to do nothing")
-    elif len(statements) > 1 and dialect.one_statement:
-        text.mistake(statements[1].place, f"{dialect.name} runs one statement per query; take the second one out")
 
 
 def key_of(profile: dict[str, object], key: tuple[str, ...]) -> tuple[str, ...]:

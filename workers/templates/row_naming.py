@@ -31,10 +31,12 @@ class Insert:
 
     table    its name in parts, as in crm.member
     columns  each column listed -> the profile fields whose values it takes
+    values   the same where none is listed: what the first column takes, the second, and so on
     """
 
     table: tuple[Name, ...]
     columns: Mapping[str, frozenset[str]]
+    values: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class RowNaming:
     plain   all of the key's fields are used, and wherever one stands it is compared with a column, or written to one,
             as it is, or through functions that keep apart what folding keeps apart
     others  profile fields that it uses beside the key
-    insert  where it does nothing but insert plain values into listed columns
+    insert  where it does nothing but insert plain values
     """
 
     plain: bool
@@ -243,13 +245,20 @@ def _insert(tokens: list[_Token]) -> Insert | None:
         if _sign(tokens, at + 1) != ".":
             break
         at += 2
+    if table and _sign(tokens, at + 1) in ("values", "value"):
+        cells = _bracket(tokens, at + 2)
+        return Insert(tuple(table), {}, tuple(map(_fields, cells))) if cells and all(cells) else None
     columns = _bracket(tokens, at + 1)
     values = _bracket(tokens, at + 2 * len(columns) + 3) if columns else []
     if not table or not columns or len(columns) != len(values):
         return None
     names = [cell[0].text for cell in columns if len(cell) == 1 and cell[0].kind in ("word", "name")]
-    taken = [frozenset[str]().union(*(token.fields for token in cell)) for cell in values]
+    taken = [_fields(cell) for cell in values]
     return Insert(tuple(table), dict(zip(names, taken, strict=True))) if len(names) == len(values) else None
+
+
+def _fields(cell: list[_Token]) -> frozenset[str]:
+    return frozenset[str]().union(*(token.fields for token in cell))
 
 
 def _bracket(tokens: list[_Token], at: int) -> list[list[_Token]]:

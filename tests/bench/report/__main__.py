@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.report import costs, lanes, pacing, slowness, soak, throughput
 from tests.bench.report.figures import Figures
-from tests.bench.report.machine import about
+from tests.bench.report.machine import QUIET, about
 from tests.bench.report.page import write_all
 from tests.bench.report.sizes import SIZES, Sizes
 from tests.bench.rivals.rsyslog import tree
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DOCS = ROOT / "docs"
 KEPT = FOLDER / "figures.json"
+WAIT_S = 240.0
+"""For the load average of a minute to fall, which takes two after everything has ended."""
 
 
 def parts(servers: Servers, sizes: Sizes, rounds: int, figures: Figures) -> dict[str, Callable[[], None]]:
@@ -57,33 +59,45 @@ def main(arguments: list[str]) -> int:
     if chosen.redraw:
         write_all(DOCS, Figures.read(KEPT))
         return 0
-    load = os.getloadavg()[0]
     _install()
+    load = _quiet(WAIT_S if chosen.size == "full" else 0)
     figures, started = Figures(), time.monotonic()
     with Servers() as servers:
         known = parts(servers, SIZES[chosen.size], chosen.rounds, figures)
         if unknown := [name for name in chosen.only if name not in known]:
             parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(known)}")
+        figures.about = about(servers, load, f"make bench ROUNDS={chosen.rounds} SIZE={chosen.size}", chosen.size)
         for name in chosen.only or known:
-            began = time.monotonic()
-            try:
-                known[name]()
-            except Exception as error:  # noqa: BLE001  half an hour of others' figures is not thrown away for one
-                figures.missing[name] = f"{type(error).__name__}: {error}".splitlines()[0]
-                traceback.print_exc()
-            _tell(f"{name}: {time.monotonic() - began:.0f} s")
-        command = f"make bench ROUNDS={chosen.rounds} SIZE={chosen.size}"
-        figures.about = about(servers, load, command, chosen.size)
+            _measure(name, known[name], figures)
+            if not chosen.only:
+                figures.save(KEPT)
     _tell(f"all of it: {time.monotonic() - started:.0f} s")
     if chosen.only:
         for name, values in sorted(figures.values.items()):
-            sys.stdout.write(f"{name:<40}{' '.join(f'{value:,.3g}' for value in values)}\n")
-        sys.stdout.write(f"{figures.wrong} {figures.missing}\n")
+            _tell(f"{name:<40}{' '.join(f'{value:,.3g}' for value in values)}")
+        _tell(f"rows that differ: {figures.wrong}; missing: {figures.missing}")
     else:
-        figures.save(KEPT)
         write_all(DOCS, figures)
         _tell(f"written: benchmarks.md, benchmarks.svg and scaling.md in {DOCS}")
     return 0
+
+
+def _measure(name: str, part: Callable[[], None], figures: Figures) -> None:
+    began = time.monotonic()
+    try:
+        part()
+    except Exception as error:  # noqa: BLE001  half an hour of others' figures is not thrown away for one
+        figures.missing[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+        traceback.print_exc()
+    _tell(f"{name}: {time.monotonic() - began:.0f} s")
+
+
+def _quiet(seconds: float) -> float:
+    """Waits so long at most for a quiet machine, since installing is work, too; the load average then."""
+    ends = time.monotonic() + seconds
+    while (load := os.getloadavg()[0]) > QUIET and time.monotonic() < ends:
+        time.sleep(1)
+    return load
 
 
 def _install() -> None:

@@ -20,10 +20,10 @@ class Kind:
 
 
 KINDS = (
-    Kind("a", "one busy segment, events of one profile: batches are full"),
-    Kind("b", "1,000 segments in turn, events of one profile"),
-    Kind("c", "events of 1,000 profiles (counted in profiles)"),
-    Kind("d", "each event in a segment of its own: a batch, a COMMIT for each"),
+    Kind("a", "(a) one busy segment, events of one profile: batches are full"),
+    Kind("b", "(b) 1,000 segments in turn, events of one profile"),
+    Kind("c", "(c) events of 1,000 profiles, which are what is counted"),
+    Kind("d", "(d) each event in a segment of its own: a batch, a COMMIT for each"),
 )
 PARTS = {"route": "one router", "deliver": "one core of deliverers", "redis": "one Redis", "postgresql": "the target"}
 RATES = (1_000, 10_000, 50_000)
@@ -43,6 +43,9 @@ def capacity(figures: Figures) -> Iterator[str]:
     known = [kind for kind in KINDS if figures.median(f"{kind.workload}.segsync.rate")]
     for kind in known:
         yield f"| {kind.text} | {' | '.join(_carried(figures, kind, part) for part in PARTS)} |"
+    if figures.median("i.1.rate"):
+        batches = ", ".join(f"{figures.median(f'i.{count}.rate'):.0f} of {count}" for count in (1, 2, 4))
+        yield f"\nA connector whose every statement takes 50 ms more, batches a second by processes: {batches}."
     yield "\nCores for so many events a second that one integration wants; for more of them, all but the router's times"
     yield "so many. These are straight lines through what was measured: beyond one core of the router or of Redis they"
     yield "are no forecast, but say that one installation does not do.\n"

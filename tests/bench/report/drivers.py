@@ -32,7 +32,7 @@ class Copy:
 
     def run(self, place: Place, load: Load) -> float:
         """Seconds for the rows that are left in the end."""
-        lines = "".join(f"{segment}\t{client}\t2026-01-01\n" for segment, client in sorted(load.rows()))
+        lines = "".join(f"{segment}\t{client}\t2026-01-01\n" for segment, client in sorted(load.rows))
         connection = place.target.connect()
         try:
 

@@ -34,6 +34,11 @@ class Figures:
         """How many rows differed; 0 is right."""
         self.wrong[name] = self.wrong.get(name, 0) + rows
 
+    def busy(self, workload: str, before: dict[str, float], after: dict[str, float], seconds: float) -> None:
+        """How many cores each process kept busy, told by its processor seconds before and after."""
+        for name, spent in after.items():
+            self.note(f"{workload}.cores.{name}", (spent - before[name]) / seconds)
+
     def median(self, name: str) -> float | None:
         """Over the rounds; None where it was not measured."""
         found = self.values.get(name)

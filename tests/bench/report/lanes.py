@@ -119,7 +119,7 @@ def _table(number: int) -> str:
 
 
 def _wrong(target: TargetDatabase, load: Load) -> int:
-    wanted = load.rows()
+    wanted = load.rows
     wrong = 0
     for number in range(INTEGRATIONS):
         asked = f"SELECT segment_id, client_id FROM {_table(number)} WHERE segment_id < {loads.WARM_SEGMENT}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tests.model import Model, mixed, profiles
@@ -17,7 +18,7 @@ WARM = 40
 """Events that warm up, each of a segment of its own: enough for each process of a pool to get some."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Load:
     """Events, the operations (profiles) in them, and the rows that they describe."""
 
@@ -33,6 +34,7 @@ class Load:
         each = max(1, self.operations // len(self.events))
         return Load(self.events[: max(1, operations // each)])
 
+    @cached_property
     def rows(self) -> set[tuple[str, str]]:
         """What the table must hold."""
         model = Model()
@@ -41,7 +43,7 @@ class Load:
 
     def wrong(self, target: TargetDatabase) -> int:
         """Rows that are missing or too many."""
-        return len(self.rows() ^ target.members())
+        return len(self.rows ^ target.members())
 
 
 HOT = 7

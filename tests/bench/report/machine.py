@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.bench.servers import Servers
 
-QUIET = 0.3
+QUIET = 0.5
 """A load average below which nobody else is at work."""
 
 

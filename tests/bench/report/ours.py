@@ -11,6 +11,7 @@ from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from tests.bench.report.contest import Place
+    from tests.bench.servers import Servers
     from tests.installation import Process
 
 CROWD = {"route": 1, "upkeep": 1, "deliver": 2}
@@ -62,6 +63,10 @@ class Ours:
         """Whether the intake and all lanes are empty."""
         return not (self.installation.redis.xlen(self.installation.keys.events) or self.installation.backlog())
 
+    def rests(self) -> bool:
+        """Whether the ledger has been told of everything, too: its first record takes long, as it makes its tables."""
+        return self.idle() and self.installation.settled()
+
     def groups(self) -> list[int]:
         """Of its workers and beat."""
         return [process.pid for process in self.workers.values()]
@@ -71,6 +76,8 @@ class Ours:
         self.installation.stop()
         self.installation.redis.flushdb()
 
-    def spent(self) -> dict[str, float]:
-        """Processor seconds of each worker so far."""
-        return {name: cpu_seconds(process.pid) for name, process in self.workers.items()}
+    def spent(self, servers: Servers) -> dict[str, float]:
+        """Processor seconds so far of each worker, of beat, of Redis and of PostgreSQL."""
+        pids = {name: process.pid for name, process in self.workers.items()}
+        pids |= {"redis": servers.redis.pid, "postgresql": servers.postgresql.pid}
+        return {name: cpu_seconds(pid) for name, pid in pids.items()}

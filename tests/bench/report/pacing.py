@@ -6,19 +6,25 @@ import statistics
 import threading
 import time
 from bisect import bisect_left
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.bench.report import loads
 from tests.bench.report.ours import Ours
 from tests.bench.report.places import place
+from tests.bench.rivals.services import PlainLoop
 from tests.model import Model, profiles
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.bench.report.contest import Place, Service
     from tests.bench.report.figures import Figures
     from tests.bench.report.sizes import Sizes
     from tests.bench.servers import Servers
     from tests.targets import TargetDatabase
+
+    Push = Callable[[list[dict[str, Any]]], object]
 
 RATE = 2_000
 """Events a second."""
@@ -63,32 +69,50 @@ class Watcher(threading.Thread):
 
 
 def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
-    """Notes the halves and the hundredths of both, in milliseconds."""
+    """Notes the halves and the hundredths of both, in milliseconds; and, beside them, how long the plain loop takes."""
     with place(servers) as where:
         batch = f'{{ size = 100, timeout = "{TIMEOUT_S:g}s" }}'
         ours = Ours(where.target.connector(parallelism=8) + where.target.integration(batch=batch))
         try:
             ours.start(where)
-            ours.push(loads.warm_up().events)
-            until(ours.idle, "what warms it up")
-            where.target.run("DELETE FROM member")
-            watcher = Watcher(where.target)
-            watcher.start()
-            pushed, probed, model = _push(ours, sizes.pace_s)
-            until(ours.idle, "what is left")
-            until(lambda: len(watcher.probes) == len(probed), "the last probe")
-            watcher.stopped = True
-            watcher.join()
-            figures.check("f", len(model.members ^ where.target.members()))
+            before, began = ours.spent(servers), time.perf_counter()
+            watcher, pushed, probed = _paced(ours, ours.installation.producer.push, where, sizes.pace_s, "f", figures)
+            figures.busy("f", before, ours.spent(servers), time.perf_counter() - began)
         finally:
             ours.stop()
     _note(figures, "f.latency", [watcher.seen(key) - at for key, at in pushed.items()])
     _note(figures, "f.lateness", [watcher.probes[segment] - at - TIMEOUT_S for segment, at in probed.items()])
+    with place(servers) as where:
+        loop = PlainLoop()
+        try:
+            loop.start(where)
+            watcher, pushed, _ = _paced(loop, loop.push, where, sizes.pace_s, "f.loop", figures)
+        finally:
+            loop.stop()
+    _note(figures, "f.loop.latency", [watcher.seen(key) - at for key, at in pushed.items()])
 
 
-def _push(ours: Ours, seconds: int) -> tuple[dict[str, float], dict[int, float], Model]:
-    """Pushes at the pace; when each key, and each probe, was accepted."""
-    producer, model = ours.installation.producer, Model()
+def _paced(
+    service: Service, push: Push, where: Place, seconds: int, name: str, figures: Figures
+) -> tuple[Watcher, dict[str, float], dict[int, float]]:
+    """Warms it up, and pushes at the pace: who has looked, and when each key, and each probe, was pushed."""
+    push(loads.warm_up().events)
+    until(lambda: service.rests() and where.target.members(), "what warms it up")
+    where.target.run("DELETE FROM member")
+    watcher = Watcher(where.target)
+    watcher.start()
+    pushed, probed, model = _push(push, seconds)
+    until(service.idle, "what is left")
+    until(lambda: len(watcher.probes) == len(probed) and watcher.looks[-1][0] == max(pushed), "the last of all")
+    watcher.stopped = True
+    watcher.join()
+    figures.check(name, len(model.members ^ where.target.members()))
+    return watcher, pushed, probed
+
+
+def _push(push: Push, seconds: int) -> tuple[dict[str, float], dict[int, float], Model]:
+    """Pushes at the pace; when each key, and each probe, was about to be pushed."""
+    model = Model()
     pushed: dict[str, float] = {}
     probed: dict[int, float] = {}
     started = time.perf_counter()
@@ -100,7 +124,7 @@ def _push(ours: Ours, seconds: int) -> tuple[dict[str, float], dict[int, float],
             segment = FIRST_PROBE + turn + 1
             events.append({"type": "add", "segment": {"id": segment}, "profiles": profiles("probe")})
         at = time.perf_counter()
-        producer.push(events)
+        push(events)
         pushed |= dict.fromkeys(keys, at)
         if turn % PROBE_EVERY == 0:
             probed[segment] = at

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.bench.report.figures import Figures
 
 TITLES = {"a": "one hot segment", "b": "1,000 segments, mixed", "c": "events of 1,000 profiles"}
-WIDTH, LEFT, RIGHT, ROW, HEAD = 900, 290, 120, 22, 34
+WIDTH, LEFT, RIGHT, ROW, HEAD = 900, 290, 120, 22, 50
 LEAST, MOST = 2, 6
 """Powers of ten at the ends of the scale."""
 OWN, OTHERS, CEILING = "#1f6f4a", "#8a94a0", "#c9ced4"
@@ -32,9 +32,11 @@ def draw(figures: Figures) -> str:
         ]
         if not bars:
             continue
-        body += _panel(f"({workload}) {title}: rows a second", bars, top)
+        body += _panel(f"({workload}) {title}: rows a second, on a logarithmic scale", bars, top)
         top += HEAD + ROW * len(bars) + 18
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}"'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}"'
+    )
     style = 'font-family="system-ui, sans-serif" font-size="13" fill="#222"'
     ground = f'<rect width="{WIDTH}" height="{top}" fill="#fff"/>'
     return "\n".join([f"{head} {style}>", ground, *body, "</svg>\n"])

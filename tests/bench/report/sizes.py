@@ -14,6 +14,7 @@ class Sizes:
     due         segments of (d), one event each
     fan         events of (e), each wanted by ten integrations
     pace_s      seconds of (f) at 2,000 events/s
+    fast        events of (g)
     slow        segments of (g) and (i), one batch each
     soak_s      seconds of (h)
     idle        idle lanes of (j): few, and many
@@ -27,6 +28,7 @@ class Sizes:
     due: int
     fan: int
     pace_s: int
+    fast: int
     slow: int
     soak_s: int
     idle: tuple[int, int]
@@ -37,13 +39,13 @@ class Sizes:
 
 SIZES = {
     "small": Sizes(
-        events=20_000, filled=20_000, due=2_000, fan=2_000, pace_s=5, slow=40, soak_s=10, idle=(1_000, 10_000),
-        idle_s=5, pushed=20_000,
-        rivals={"celery": 1_000, "batches": 5_000, "rsyslog": 2_000, "singer": 5_000, "dlt": 10_000},
+        events=20_000, filled=20_000, due=2_000, fan=2_000, pace_s=5, fast=10_000, slow=40, soak_s=10,
+        idle=(1_000, 10_000), idle_s=5, pushed=20_000,
+        rivals={"celery": 500, "batches": 2_000, "rsyslog": 2_000, "singer": 5_000, "dlt": 10_000},
     ),
     "full": Sizes(
-        events=200_000, filled=100_000, due=100_000, fan=20_000, pace_s=40, slow=160, soak_s=600,
+        events=200_000, filled=100_000, due=100_000, fan=20_000, pace_s=40, fast=100_000, slow=160, soak_s=600,
         idle=(10_000, 1_000_000), idle_s=20, pushed=200_000,
-        rivals={"celery": 5_000, "batches": 20_000, "rsyslog": 20_000, "singer": 50_000, "dlt": 100_000},
+        rivals={"celery": 5_000, "batches": 10_000, "rsyslog": 20_000, "singer": 20_000, "dlt": 50_000},
     ),
 }  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.bench.report import loads
-from tests.bench.report.contest import serve
+from tests.bench.report.contest import LONGEST_SECONDS, serve
 from tests.bench.report.ours import BATCH, Ours
 from tests.bench.report.places import place
 from tests.targets import TABLES
@@ -47,6 +48,10 @@ class Beside(Ours):
         """Whether the intake and the fast lanes are empty."""
         return not (self.installation.redis.xlen(self.installation.keys.events) or self.owed("fast"))
 
+    def rests(self) -> bool:
+        """The same, and nothing is left to be written down."""
+        return self.idle() and not self.installation.redis.xlen(self.installation.keys.outcomes)
+
     def owed(self, key: str) -> int:
         """Operations that an integration owes."""
         return int(self.installation.redis.hget(self.installation.keys.integration(key), "backlog") or 0)
@@ -54,19 +59,27 @@ class Beside(Ours):
 
 def beside(servers: Servers, sizes: Sizes, rounds: int, figures: Figures) -> None:
     """(g): what the fast one loses while the slow one is busy."""
-    load = loads.hot(sizes.events)
+    load = loads.hot(sizes.fast)
     for _ in range(rounds):
         for name, slow in (("alone", 0), ("beside", sizes.slow)):
             with place(servers) as where:
                 ours = Beside(_two(where.target))
                 backlog = loads.segments(slow, OF_A_SLOW_ONE, FIRST_SLOW)
                 try:
-                    figures.note(f"g.{name}.rate", load.operations / serve(_Laden(ours, backlog), where, load))
+                    looks: list[dict[str, float]] = []
+                    look = partial(_look, ours, servers, looks)
+                    seconds = serve(_Laden(ours, backlog), where, load, look)
+                    figures.note(f"g.{name}.rate", load.operations / seconds)
+                    figures.busy(f"g.{name}", looks[0], looks[1], seconds)
                     figures.note(f"g.{name}.slow_left", ours.owed("slow"))
                 finally:
                     ours.stop()
                 figures.check("g", load.wrong(where.target))
     figures.relate("g.kept", "g.beside.rate", "g.alone.rate")
+
+
+def _look(ours: Ours, servers: Servers, looks: list[dict[str, float]]) -> None:
+    looks.append(ours.spent(servers))
 
 
 class _Laden:
@@ -76,6 +89,7 @@ class _Laden:
         self._ours, self._backlog = ours, backlog
         self.title = ours.title
         self.groups, self.idle, self.stop = ours.groups, ours.idle, ours.stop
+        self.rests = ours.idle if backlog.events else ours.rests  # with a backlog there is always something to write
         self._pushes = 0
 
     def start(self, place: Place) -> None:
@@ -85,6 +99,7 @@ class _Laden:
         """First what warms up, and the backlog behind it; then the load."""
         self._ours.push(events)
         if not self._pushes and self._backlog.events:
+            until(self._ours.rests, "what warms it up", LONGEST_SECONDS)
             self._ours.push(self._backlog.events)
             until(lambda: not self._ours.installation.redis.xlen(self._ours.installation.keys.events), "routing")
         self._pushes += 1

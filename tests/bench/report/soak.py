@@ -23,6 +23,9 @@ TICK_S = 0.1
 EVERY_S = 5.0
 """Between two looks at the memory, which take a moment themselves."""
 FIRST_MINUTE_S = 60.0
+LEFT_S = 300.0
+"""Delivering what is left afterwards; more is a system that cannot keep up at half of its own speed."""
+Looks = list[tuple[float, dict[str, int]]]
 
 
 def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
@@ -32,30 +35,32 @@ def measure(servers: Servers, sizes: Sizes, figures: Figures) -> None:
     with place(servers) as where:
         try:
             ours.start(where)
-            looks = _push(ours, model, int(top / 2 * TICK_S), sizes.soak_s)
-            figures.note(
-                "h.behind", ours.installation.backlog() + ours.installation.redis.xlen(ours.installation.keys.events)
-            )
-            until(ours.idle, "what is left", 120)
+            looks, rate = _push(ours, model, int(top / 2 * TICK_S), sizes.soak_s)
+            waiting = ours.installation.redis.xlen(ours.installation.keys.events)
+            figures.note("h.behind", ours.installation.backlog() + waiting)
+            figures.note("h.rate", rate)
+            _note(looks, min(FIRST_MINUTE_S, sizes.soak_s / 2), figures)
+            until(ours.idle, "what is left", LEFT_S)
             figures.check("h", len(model.members ^ where.target.members()))
         finally:
             ours.stop()
-    figures.note("h.rate", top / 2)
-    first = min(FIRST_MINUTE_S, sizes.soak_s / 2)
+
+
+def _note(looks: Looks, first_s: float, figures: Figures) -> None:
+    grown = []
     for name in looks[0][1]:
-        early = max(memory[name] for at, memory in looks if at <= first) / 1e6
-        late = max(memory[name] for at, memory in looks if at > first) / 1e6
+        early = max(memory[name] for at, memory in looks if at <= first_s) / 1e6
+        late = max(memory[name] for at, memory in looks if at > first_s) / 1e6
         figures.note(f"h.{name}.first_mb", early)
         figures.note(f"h.{name}.later_mb", late)
-    worst = max(
-        figures.values[f"h.{name}.later_mb"][0] / figures.values[f"h.{name}.first_mb"][0] for name in looks[0][1]
-    )
-    figures.note("h.grown", worst)
+        grown.append(late / early)
+    figures.note("h.grown", max(grown))
 
 
-def _push(ours: Ours, model: Model, at_once: int, seconds: int) -> list[tuple[float, dict[str, int]]]:
+def _push(ours: Ours, model: Model, at_once: int, seconds: int) -> tuple[Looks, float]:
+    """Pushes at the pace; the memory meanwhile, and how many events a second it came to."""
     producer = ours.installation.producer
-    looks: list[tuple[float, dict[str, int]]] = []
+    looks: Looks = []
     started = time.perf_counter()
     number, looked = 0, 0.0
     for tick in range(int(seconds / TICK_S)):
@@ -68,8 +73,9 @@ def _push(ours: Ours, model: Model, at_once: int, seconds: int) -> list[tuple[fl
         if (at := time.perf_counter() - started) - looked >= EVERY_S or not looks:
             looked = at
             looks.append((at, memory(ours)))
-    looks.append((time.perf_counter() - started, memory(ours)))
-    return looks
+    took = time.perf_counter() - started
+    looks.append((took, memory(ours)))
+    return looks, number / took
 
 
 def _event(number: int) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from tests.bench.report.contest import serve
 from tests.bench.report.drivers import Bare, Copy
 from tests.bench.report.ours import Ours
 from tests.bench.report.places import place
-from tests.bench.report.processes import cpu_seconds
 from tests.bench.rivals.loaders import Dlt, Singer
 from tests.bench.rivals.rsyslog import Rsyslog
 from tests.bench.rivals.services import CeleryBatches, CeleryEach, PlainLoop
@@ -46,8 +45,9 @@ def measure(workload: str, servers: Servers, sizes: Sizes, rounds: int, figures:
     """Notes each one's rate and what share of the bare driver's it is, and how many times faster segsync is."""
     load = MAKERS[workload](sizes.events)
     known = [key for key in CONTESTANTS if not (workload == "b" and key in ADDS_ONLY)]
-    for _ in range(rounds):
-        for key in known:
+    for turn in range(rounds):
+        first = turn % len(known)
+        for key in known[first:] + known[:first]:  # nobody always comes after the same one
             if f"{workload}.{key}" in figures.missing:
                 continue
             mine = load.first(sizes.rivals[key]) if key in sizes.rivals else load
@@ -82,19 +82,12 @@ def watched(workload: str, servers: Servers, load: Load, figures: Figures) -> fl
     """Seconds that segsync took; notes its rate, and how many cores each worker, Redis and the target kept busy."""
     ours = Ours()
     looks: list[dict[str, float]] = []
-
-    def look() -> None:
-        servings = {"redis": servers.redis.pid, "postgresql": servers.postgresql.pid}
-        looks.append(ours.spent() | {name: cpu_seconds(pid) for name, pid in servings.items()})
-
     with place(servers) as where:
         try:
-            seconds = serve(ours, where, load, look)
+            seconds = serve(ours, where, load, lambda: looks.append(ours.spent(servers)))
         finally:
             ours.stop()
         figures.check(f"{workload}.{OURS}", load.wrong(where.target))
-    before, after = looks
-    for name, spent in after.items():
-        figures.note(f"{workload}.cores.{name}", (spent - before[name]) / seconds)
+    figures.busy(workload, looks[0], looks[1], seconds)
     figures.note(f"{workload}.{OURS}.rate", load.operations / seconds)
     return seconds

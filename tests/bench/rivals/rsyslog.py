@@ -74,7 +74,7 @@ class Rsyslog:
         (place.folder / "events.log").write_text("\n".join(lines) + "\n")
         configuration = place.folder / "rsyslog.conf"
         configuration.write_text(self._configuration(place))
-        rows = len(load.rows())
+        rows = len(load.rows)
         table = Table(place.target)
         started = time.perf_counter()
         process = Process(self._command(place, configuration), self._environment(), place.folder / "rsyslog-out.log")

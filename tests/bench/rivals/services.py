@@ -48,6 +48,14 @@ class _Rival:
         self._redis: Any = Redis.from_url(place.redis_url)
         self._process = Process(self._command(), environment(place), place.folder / f"{self.script}.log")
 
+    def idle(self) -> bool:
+        """Whether its intake and queues are empty."""
+        raise NotImplementedError
+
+    def rests(self) -> bool:
+        """The same: it writes nothing down."""
+        return self.idle()
+
     def groups(self) -> list[int]:
         """Its process group."""
         return [self._process.pid] if self._process else []

@@ -12,6 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = ROOT / ".bench"
+_refused: dict[str, str] = {}
+"""Groups that could not be installed, and why: nobody waits for the network twice in a run."""
 
 
 class NotInstallableError(Exception):
@@ -24,14 +26,20 @@ def venv(group: str) -> Path:
 
     Raises NotInstallableError with the last line that pip wrote.
     """
+    if group in _refused:
+        raise NotInstallableError(_refused[group])
     wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"][group]
     folder, stamp = FOLDER / group, FOLDER / f"{group}.json"
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / f"{group}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or json.loads(stamp.read_text()) != wanted:
-            _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run([str(folder / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", *wanted])
+            try:
+                run([sys.executable, "-m", "venv", "--clear", str(folder)])
+                run([str(folder / "bin/pip"), "install", "--quiet", "--disable-pip-version-check", *wanted])
+            except NotInstallableError as error:
+                _refused[group] = str(error)
+                raise
             stamp.write_text(json.dumps(wanted))
     return folder / "bin"
 
@@ -44,7 +52,9 @@ def version(group: str, package: str) -> str:
     ).stdout.strip()
 
 
-def _run(command: list[str]) -> None:
+def run(command: list[str]) -> None:
+    """Runs a step of an installation; NotInstallableError with the last line that it wrote if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotInstallableError(f"{Path(command[0]).name}: {(done.stderr or done.stdout).strip().splitlines()[-1]}")
+        said = (done.stderr or done.stdout).strip().splitlines() or [f"status {done.returncode}"]
+        raise NotInstallableError(f"{Path(command[0]).name}: {said[-1]}")

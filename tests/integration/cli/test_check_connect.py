@@ -129,9 +129,9 @@ def test_a_password_that_a_target_repeats_is_masked() -> None:
 
 def test_a_database_that_segsync_cannot_connect_to_is_said_plainly(place: Place) -> None:
     """Queries may be compiled for it before there is a connector."""
-    address = DatabaseAddress("connectors.w", place.folder, "oracle://u@h/d", dialect="oracle")
+    address = DatabaseAddress("connectors.w", place.folder, "clickhouse://u@h/d", dialect="clickhouse")
     found = _examine(ConnectorSettings("w", address), load(_empty(place)), {})
-    assert (found.wrong, found.steps[0].what) == (True, "segsync cannot connect to oracle yet")
+    assert (found.wrong, found.steps[0].what) == (True, "segsync cannot connect to clickhouse yet")
 
 
 def _empty(place: Place) -> Path:

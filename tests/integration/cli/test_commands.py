@@ -93,6 +93,14 @@ def test_check_says_how_the_file_is_understood(place: Place, call: Call) -> None
     assert "100ms, paused" in done.stdout
 
 
+def test_check_shows_what_people_call_it(place: Place, call: Call) -> None:
+    named = 'key = "id"\nname = "CRM segments"\ndescription = "Keeps member up to date"'
+    place.write(integration().replace('key = "id"', named))
+    told = call("check").stdout
+    assert "name       CRM segments\n" in told
+    assert "what for   Keeps member up to date\n" in told
+
+
 def test_check_gives_programs_the_same(place: Place, call: Call) -> None:
     place.write(integration())
     found = json.loads(call("check", "--json").stdout)
@@ -110,6 +118,8 @@ def test_check_gives_programs_the_same(place: Place, call: Call) -> None:
         "key_fields": ["id"],
         "scope": "main: all segments",
         "queries": ["add", "remove", "clear"],
+        "name": "crm",
+        "description": "",
     }
 
 

@@ -11,17 +11,21 @@ import pytest
 
 from tests.integration.place import integration
 from workers.cli.commands import doctor
+from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.integration.place import Place
+    from tests.integration.place import Call, Place
 
 
-def test_what_is_wrong_is_named_and_what_is_fine_is_said(place: Place) -> None:
+def test_what_is_wrong_is_named_and_what_is_fine_is_said(
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
     place.publish(integration(), integration("late", table="missing"))
     place.redis.xadd(place.keys.events.replace(":events", ":0:events"), {"event": "{}"})
-    done = place.run("doctor", "--json")
+    done = call("doctor", "--json")
     found = json.loads(done.stdout)
     told = {(step["name"], step["mark"]) for step in found["steps"]}
     assert (done.returncode, found["ok"]) == (1, False)

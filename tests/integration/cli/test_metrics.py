@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.exposition import generate_latest
 
 from tests.integration.place import integration
 from tests.repository import ROOT
 from tests.servers.process import free_port
+from tests.servers.prometheus import programs
 from tests.waiting import until
 from workers.cli.commands.metrics import address
 from workers.control.drain import drain
@@ -69,7 +71,20 @@ def test_a_dead_redis_is_told_and_nothing_else(place: Place) -> None:
     assert registry.get_sample_value("segsync_intake_events") is None
 
 
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="Prometheus is not installed (Debian: prometheus)")
+def test_promtool_agrees(place: Place) -> None:
+    config = str(ROOT / "examples" / "monitoring" / "prometheus.yml")
+    done = subprocess.run(
+        [str(programs().promtool), "check", "config", config], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Metrics(place.publish(integration()), lambda: Consumers(2, {"route": 2})))
+    told = generate_latest(registry).decode()
+    judge = [str(programs().promtool), "check", "metrics"]
+    done = subprocess.run(judge, input=told, capture_output=True, text=True, check=False)
+    assert done.stdout + done.stderr == ""
+
+
 def test_a_real_prometheus_reads_them(place: Place) -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Metrics(place.publish(integration()), None))
@@ -79,7 +94,7 @@ def test_a_real_prometheus_reads_them(place: Place) -> None:
     (place.folder / "prometheus.yml").write_text(config)
     shutil.copy(ROOT / "examples" / "monitoring" / "alerts.yml", place.folder)
     port = free_port()
-    command = ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
+    command = [str(programs().prometheus), "--config.file=prometheus.yml", "--storage.tsdb.path=data"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"]
     with subprocess.Popen(command, cwd=place.folder) as process:
         try:

@@ -30,7 +30,7 @@ def test_the_whole_round(offline: Place) -> None:
         '{"type":"add","segment":{"id":7},"profiles":[{"_id":"1","id":"value\'s"},{"_id":"2"}]}'
     )
     alone = offline.run("preview", "crm", str(folder / "add.json"))
-    assert (alone.returncode, alone.stderr.count("profile 2: missing key")) == (1, 1)
+    assert (alone.returncode, alone.stdout.count("profile 2 (_id 2): missing key"), alone.stderr) == (1, 1, "")
     assert "('7', 'value''s');" in alone.stdout
 
     assert offline.run("preview", "crm", str(folder)).returncode == 1
@@ -44,7 +44,7 @@ def test_wrong_usage_is_a_message_and_status_2(offline: Place) -> None:
     for arguments, message in (
         (("preview", "crn", "e.json"), "no integration 'crn'"),
         (("preview", "crm", "e.json"), "e.json: no such file"),
-        (("init", "--dialect", "oracle"), "has no preset"),
+        (("init", "--dialect", "db2"), "has no preset"),
         (("init", "--dialect", "sqlite", "--output", str(offline.file)), "is there already"),
     ):
         done = offline.run(*arguments)

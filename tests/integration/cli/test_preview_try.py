@@ -9,7 +9,6 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -208,8 +207,7 @@ def busy(database: TargetDatabase) -> bool:
         try:
             other.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
-            time.sleep(0.3)  # the file is locked, and the UPDATE before takes no time
-            return True
+            return True  # the file is locked, and what comes before the slow statement takes no time
     return False
 
 

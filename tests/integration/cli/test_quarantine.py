@@ -42,9 +42,9 @@ def runtime(place: Place, monkeypatch: pytest.MonkeyPatch) -> Runtime:
 
 def deliver(runtime: Runtime) -> None:
     """Until nothing is owed: the batch waits for its timeout."""
-    drain(runtime, 10)
+    drain(runtime, 300)
     while int(runtime.redis.hget(runtime.keys.integration("crm"), "backlog") or 0):
-        drain(runtime, 10)
+        drain(runtime, 300)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ from workers.control.drain import drain
 from workers.settings import revision, revisions
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.integration.place import Call, Place
 
 
@@ -29,7 +31,8 @@ def test_who_applied_what_and_when_is_kept(place: Place, call: Call) -> None:
     assert "integrations.crm.batch.timeout" in call("revisions").stdout.replace("\n", "").replace(" ", "")
 
 
-def test_no_more_than_the_last_are_kept(place: Place) -> None:
+def test_no_more_than_the_last_are_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revisions, "KEPT", 3)
     for seconds in range(1, revisions.KEPT + 3):
         place.publish(integration(timeout=f"{seconds}s"))
     kept = [each.number for each in revisions.history(place.redis, place.keys)]

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 from redis import ConnectionError as Unreachable
 
 from tests.integration.place import integration
@@ -16,8 +17,6 @@ from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from tests.integration.place import Call, Place
 
@@ -65,6 +64,14 @@ def test_a_monitor_gets_one_line_with_numbers(place: Place, call: Call, monkeypa
     monkeypatch.setattr(command, "PATIENCE_SECONDS", 0.0)
     done = call("status", "--check")
     assert (done.stdout.startswith("WARNING: no worker serves deliver.db;"), done.returncode) == (True, 1)
+
+
+@pytest.mark.parametrize("key", [[], ["crm"]])
+def test_a_monitor_gets_its_line_from_a_dead_redis_too(place: Place, call: Call, key: list[str]) -> None:
+    place.url = "redis://127.0.0.1:1/0"
+    place.write(integration())
+    done = call("status", *key, "--check")
+    assert (done.stdout.startswith("UNKNOWN: Redis is out of reach: "), done.returncode) == (True, 3)
 
 
 def test_watching_goes_on_through_an_outage_and_ends_with_what_it_saw_last(

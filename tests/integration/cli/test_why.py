@@ -85,6 +85,9 @@ def test_a_profile_in_the_quarantine_is_found_by_its_id(place: Place, ask: Calla
     assert "`segsync quarantine retry 1`" in found["verdict"]
     assert "payload" not in found["entries"][0]
 
+    status, found = ask(None)
+    assert (status, "; 1 open entry in the quarantine" in found["verdict"]) == (0, True), found["verdict"]
+
 
 def test_what_was_delivered_is_told_up_to_when(place: Place, ask: Callable[..., tuple[int, Any]], call: Call) -> None:
     runtime = place.publish(integration())

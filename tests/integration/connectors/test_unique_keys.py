@@ -29,12 +29,21 @@ COMPUTED = {
 EXPRESSION = dict.fromkeys(("postgresql", "sqlite"), "CREATE UNIQUE INDEX low ON member (lower(mail))")
 
 
-def key_alone(target: TargetDatabase, *more: str, columns: str = "", key: str = ", PRIMARY KEY (seg, k)") -> bool:
+BY_PLACE = Insert(INSERT.table, {}, tuple(INSERT.columns.values()))
+
+
+def key_alone(
+    target: TargetDatabase,
+    *more: str,
+    columns: str = "",
+    key: str = ", PRIMARY KEY (seg, k)",
+    insert: Insert = INSERT,
+) -> bool:
     target.run("DROP TABLE member", f"CREATE TABLE member ({COLUMNS}{columns}{key})", *more)
     opened = open_examined(Target("crm", target.dialect, target.url, target.password))
     assert opened.session is not None
     try:
-        return named_by_key_alone(opened.session.table("", "member"), INSERT, ("CustomID",))
+        return named_by_key_alone(opened.session.table("", "member"), insert, ("CustomID",))
     finally:
         opened.session.close()
 
@@ -45,6 +54,12 @@ def test_a_key_of_the_key_names_the_row(target: TargetDatabase) -> None:
 
 def test_a_number_of_the_tables_own_changes_nothing(target: TargetDatabase) -> None:
     assert key_alone(target, columns=OWN_NUMBER[target.dialect])
+
+
+def test_without_a_list_of_columns_their_places_tell(target: TargetDatabase) -> None:
+    assert key_alone(target, insert=BY_PLACE)
+    assert not key_alone(target, insert=BY_PLACE, key=", PRIMARY KEY (seg, mail)")
+    assert not key_alone(target, insert=BY_PLACE, columns=COMPUTED[target.dialect].removesuffix("UNIQUE"))
 
 
 @pytest.mark.parametrize("columns", ["mail", "seg, mail"])

@@ -27,7 +27,7 @@ def waiting(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
     job = make_job(target)
     job.configure(batch=HOUR)
     job.push(add(7, "a", "b", "c"))
-    drain(job.runtime, 10)
+    drain(job.runtime, 300)
     assert job.installation.backlog() == 3
     return job
 
@@ -36,7 +36,7 @@ def waiting(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
 def test_a_smaller_or_shorter_batch_is_due_at_once(waiting: Job, batch: str) -> None:
     """It stood until its old time."""
     waiting.configure(batch=batch)
-    drain(waiting.runtime, 10)
+    drain(waiting.runtime, 300)
     waiting.ends_right()
 
 

@@ -78,7 +78,7 @@ def test_ten_integrations_whose_target_is_away_do_not_overfill_it_and_are_served
     place.redis.hdel(place.keys.connector("db"), "open_until", "hold_until", "hold_id")
 
     def drained() -> bool:
-        drain(runtime, 20)
+        drain(runtime, 300)
         assert used(place) < 1.1 * limit
         owed = [place.redis.hget(place.keys.integration(f"k{n}"), "backlog") for n in range(INTEGRATIONS)]
         return not (any(int(each or 0) for each in owed) or place.redis.xlen(place.keys.events))

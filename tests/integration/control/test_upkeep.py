@@ -36,7 +36,7 @@ def test_nobody_is_woken_for_upkeep_while_its_ledger_does_not_answer(job: Job, m
     """Another was woken each second: all processes of a worker waited for the ledger, and none was left to route."""
     job.installation.redis.xadd(job.installation.keys.events, {"event": "{"})  # goes to the quarantine
     monkeypatch.setattr(Runtime, "drain_outcomes", lambda *_: 0)
-    drain(job.runtime, 10)
+    drain(job.runtime, 300)
     monkeypatch.undo()
     other = job.installation.runtime()
     seen: list[Any] = []
@@ -69,7 +69,7 @@ def test_an_outcome_is_written_in_a_slice(job: Job, monkeypatch: pytest.MonkeyPa
     job.installation.redis.xadd(job.installation.keys.events, {"event": "{"})  # goes to the quarantine
     with monkeypatch.context() as patched:
         patched.setattr(Runtime, "drain_outcomes", lambda *_: 0)
-        drain(job.runtime, 10)
+        drain(job.runtime, 300)
     assert job.installation.redis.xlen(job.installation.keys.outcomes) > 0
     slice_of(job.runtime)
     assert job.installation.redis.xlen(job.installation.keys.outcomes) == 0
@@ -83,7 +83,7 @@ def test_a_long_lane_is_compacted_in_slices_by_whoever_has_the_next_one(
     job.configure(batch='{ size = 10000, timeout = "1h" }')
     for _ in range(8):
         job.push(add(7, *(f"k{n}" for n in range(1000))))
-    drain(job.runtime, 10)
+    drain(job.runtime, 300)
     redis, keys = job.installation.redis, job.installation.keys
     redis.sadd(f"{keys.namespace}:long", "members:7")
     monkeypatch.setattr("workers.delivery.compaction.PAGE", 1)
@@ -110,7 +110,7 @@ def test_a_lane_that_is_delivered_meanwhile_loses_nothing(job: Job, monkeypatch:
     job.configure(batch='{ size = 10000, timeout = "1h" }')
     for _ in range(4):
         job.push(add(7, *(f"k{n}" for n in range(1000))))
-    drain(job.runtime, 10)
+    drain(job.runtime, 300)
     redis, keys = job.installation.redis, job.installation.keys
     redis.sadd(f"{keys.namespace}:long", "members:7")
     monkeypatch.setattr("workers.delivery.compaction.PAGE", 1)

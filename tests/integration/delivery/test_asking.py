@@ -41,7 +41,7 @@ def tries(job: Job, times: int) -> None:
     """So many tries of whatever waits, none of which waits for its time."""
     for _ in range(times):
         job.let_timeouts_pass()
-        drain(job.runtime, 30)
+        drain(job.runtime, 300)
         retry(job.installation.redis, job.installation.keys, "members")
 
 

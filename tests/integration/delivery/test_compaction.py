@@ -72,7 +72,7 @@ def test_a_paused_lane_keeps_the_last_operations_of_each_key(paused: Job) -> Non
     push_in_the_past(paused, events)
     pushed = sum(len(event.get("profiles", [0])) for event in events)
 
-    drain(paused.runtime, 30)
+    drain(paused.runtime, 300)
 
     left, in_chunks = owed(paused)
     assert left == in_chunks == paused.installation.backlog()
@@ -104,7 +104,7 @@ def test_where_the_last_of_a_key_is_refused_the_one_before_it_is_delivered(pause
     changed = [{"_id": "p", "CustomID": "A", "note": note} for note in notes]
     paused.push({"type": "add", "segment": {"id": 7}, "profiles": changed})
 
-    drain(paused.runtime, 30)
+    drain(paused.runtime, 300)
     assert owed(paused)[0] <= FIRST_CHUNK + 2
     pausing.resume(paused.installation.redis, paused.installation.keys, "members")
     paused.drain()
@@ -118,7 +118,7 @@ def test_where_the_last_of_a_key_is_refused_the_one_before_it_is_delivered(pause
 def test_a_clear_takes_nothing_away_before_it_has_run(paused: Job) -> None:
     """A revision without its query comes before the integration goes on: all that stands before it is owed."""
     push_in_the_past(paused, [{"type": "add", "segment": {"id": 7}, "profiles": profiles(*range(12_000))}, clear(7)])
-    drain(paused.runtime, 30)
+    drain(paused.runtime, 300)
     paused.configure(leave_out=("clear",))
     paused.runtime.follow()
     pausing.resume(paused.installation.redis, paused.installation.keys, "members")
@@ -131,7 +131,7 @@ def test_a_clear_takes_nothing_away_before_it_has_run(paused: Job) -> None:
 def test_a_lane_that_has_just_grown_is_left_to_its_deliverer(paused: Job) -> None:
     paused.push(*changes(30, 500))
 
-    drain(paused.runtime, 30)
+    drain(paused.runtime, 300)
 
     assert owed(paused)[0] == 30 * 500 + 250
 
@@ -156,7 +156,7 @@ def test_a_lane_whose_deliverer_is_at_work_is_not_touched_where_it_stands(paused
 
 def test_it_is_looked_at_again_only_when_it_has_doubled(paused: Job) -> None:
     push_in_the_past(paused, changes(30, 500), hours=2)
-    drain(paused.runtime, 30)
+    drain(paused.runtime, 300)
     long = f"{paused.installation.keys.namespace}:long"
 
     push_in_the_past(paused, changes(10, 500), hours=1)

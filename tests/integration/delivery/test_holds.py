@@ -92,15 +92,15 @@ def test_what_times_out_alone_is_at_fault_only_if_others_pass_at_that_very_time(
     end = chunk[27:54].decode()
     search: dict[Any, Any] = {"attempts": 4, "limit": 1, "suspect": end, "to": end, "passed": "add"}
     redis.hset(keys.lane("members", "7"), mapping=search)
-    execute = PooledSession.execute
+    run = PooledSession._run
 
-    def hangs(self: PooledSession, statement: str) -> int:
+    def hangs(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
         if outage or "'A'" in statement:
             raise TargetError(ErrorClass.AMBIGUOUS, "sqlite timeout", "the statement took too long")
-        return execute(self, statement)
+        return run(self, statement, by)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PooledSession, "execute", hangs)
+        patched.setattr(PooledSession, "_run", hangs)
         job.let_timeouts_pass()
         job.runtime.deliver("crm", "t", 5)
     assert [entry.code for entry in job.quarantined()] == ([] if outage else ["sqlite timeout"])
@@ -115,15 +115,15 @@ def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
     for event in (add(7, "A", "B", "C", "D"), remove(7, "Z")):  # a chunk each
         job.push(event)
         job.runtime.route("t", 10)
-    execute, calls = PooledSession.execute, iter(range(100))
+    run, calls = PooledSession._run, iter(range(100))
 
-    def is_missing_but_once(self: PooledSession, statement: str) -> int:
+    def is_missing_but_once(self: PooledSession, statement: str, by: Callable[[str], int]) -> int:
         if next(calls) != 1:
             raise TargetError(ErrorClass.HOLD, "sqlite missing", "there is no such table", level=HoldLevel.INTEGRATION)
-        return execute(self, statement)
+        return run(self, statement, by)
 
     with monkeypatch.context() as patched:
-        patched.setattr(PooledSession, "execute", is_missing_but_once)
+        patched.setattr(PooledSession, "_run", is_missing_but_once)
         job.let_timeouts_pass()
         result = job.runtime.deliver("crm", "t", 5)
     assert isinstance(result, Failed)
@@ -131,3 +131,26 @@ def test_a_table_that_is_missing_back_and_missing_again_is_no_profiles_fault(
     assert "none of 3 profiles passes by itself" in result.reason
     assert job.quarantined() == []
     assert job.installation.backlog() == 5
+
+
+def test_that_others_passed_long_ago_and_pass_now_blames_nobody(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that was missing when somebody was tried, and is back when another is asked: he is tried once more."""
+    job.push(add(7, "A", "B"))
+    job.runtime.route("t", 10)
+    redis, keys = job.installation.redis, job.installation.keys
+    chunk: Any = redis.lindex(keys.chunks("members", "7"), 0)
+    end = chunk[27:54].decode()
+    redis.hset(keys.lane("members", "7"), mapping={"limit": 1, "suspect": end, "to": end, "passed": "add"})
+    execute, calls = PooledSession.execute, iter(range(100))
+
+    def is_missing_at_first(self: PooledSession, statement: str) -> int:
+        if next(calls) == 0:
+            raise TargetError(ErrorClass.HOLD, "sqlite missing", "there is no such table", level=HoldLevel.INTEGRATION)
+        return execute(self, statement)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledSession, "execute", is_missing_at_first)
+        job.let_timeouts_pass()
+        job.runtime.deliver("crm", "t", 5)
+    assert job.quarantined() == []
+    assert job.target.members() == {("7", "A"), ("7", "B")}

@@ -159,3 +159,18 @@ def test_most_are_refused_the_table_is_mended_and_nobody_is_lost(once: Job) -> N
     goes_on(once)
     accounted_for(once, "A", "B", *bad)
     assert set(bad) & set(journal(once)), "the table was mended before all were set aside"
+
+
+def test_positions_older_than_all_that_waits_may_be_deleted(once: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    once.push(add(8, "A"))
+    once.drain()
+    once.push(add(7, *"BC"))
+    dies_before_settling(once, monkeypatch)  # its lane owes what its position says is there
+    head: Any = once.installation.redis.hget(once.installation.keys.lane("members", "7"), "head")
+    before = int(once.target.run("SELECT count(*) FROM segsync_position")[0][0])
+    once.target.run(f"DELETE FROM segsync_position WHERE position < '{int(head)}'")
+    assert (before, once.target.run("SELECT count(*) FROM segsync_position")[0][0]) == (2, 1)
+    goes_on(once)
+    once.push(add(8, "D"))
+    once.drain()
+    assert journal(once) == [*"ABCD"]

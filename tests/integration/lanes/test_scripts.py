@@ -616,7 +616,7 @@ def test_a_step_that_is_not_well_formed_leaves_no_half_behind(bench: Bench) -> N
     position = bench.take_route()
     operation = Operation(NOW, 2, 0, Kind.ADD, None, b"{}")
     run = ["7", 1, NOW, "", "", pack("n", [operation]), 0, "", 1, "crm"]
-    whole = ["router", 30_000, position, f"{NOW}-2|0", f"{NOW}-2", 1, *run, 0, 0, 0, 1, 1, 0, 0]
+    whole = ["router", 30_000, position, f"{NOW}-2|0", f"{NOW}-2", 1, *run, 0, 0, 0, 0, 1, 1, 0, 0]
     for end in range(6, len(whole)):
         with pytest.raises(ResponseError, match="append: "):
             router._call("append", *whole[:end])
@@ -682,6 +682,30 @@ def test_an_integration_that_drops_loses_its_newest_counted(bench: Bench) -> Non
     assert (fields[b"backlog"], fields[b"dropped"]) == (b"11", b"7")
     assert bench.redis.smembers(bench.keys.resync("crm")) == set(), "what was lost is moot"
     assert not bench.redis.exists(bench.keys.full_marks)
+
+
+def test_what_one_step_brings_beyond_the_limit_is_dropped_too(bench: Bench) -> None:
+    bench.redis.hset(bench.keys.integration("crm"), mapping={"max_backlog": 10, "when_full": "drop"})
+    one = pack("n", [Operation(NOW, 1, 0, Kind.ADD, None, b"{}")] * 6)
+    runs = [Run(segment, 6, NOW, "", "", one, ["crm"]) for segment in ("7", "8", "9")]
+    position = bench.take_route()
+    assert bench.lanes("router").append(Move("router", position, f"{NOW}-1|0", f"{NOW}-1", runs=runs))
+    fields: Any = bench.redis.hgetall(bench.keys.integration("crm"))
+    assert (fields[b"backlog"], fields[b"dropped"]) == (b"12", b"6")
+    assert not bench.lane("9")
+
+
+def test_a_lane_that_an_append_fills_is_due_at_once(bench: Bench) -> None:
+    now = redis_ms(bench)
+    bench.redis.hset(bench.keys.integration("crm"), "timeout", 60_000)
+    bench.append(6, ms=now)
+    bench.append(3, ms=now)
+    assert bench.score() == (None, now + 60_000)
+    bench.append(1, ms=now)
+    full, timed = bench.score()
+    assert timed is None
+    assert full is not None
+    assert full < now + 60_000
 
 
 def test_a_clear_whose_query_was_taken_away_makes_nothing_moot(bench: Bench) -> None:

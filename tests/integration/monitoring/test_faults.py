@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+import shutil
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -195,6 +196,20 @@ def test_events_that_nobody_routes(idle: Runtime, place: Place) -> None:
     assert only(look(idle).needs) == "events have waited for 10 min to be routed; a worker must serve the queue `route`"
 
 
+def test_events_whose_ids_lie_ahead_of_the_clock_and_that_nobody_routes(idle: Runtime, place: Place) -> None:
+    """Their ids tell no age; whoever looked for work first has seen them."""
+    ahead = f"{earlier(place, -LONG_MS)}-0"
+    place.redis.xadd(place.keys.events, {"event": json.dumps({"type": "clear", "segment": {"id": 7}})}, id=ahead)
+    idle.lanes.tick("t", "beat")
+    noted = cast("bytes", place.redis.hget(place.keys.seen, "ahead")).decode()
+    assert noted.startswith(f"{ahead} ")
+    idle.lanes.tick("t", "beat")
+    assert place.redis.hget(place.keys.seen, "ahead") == noted.encode(), "first seen, not last"
+    assert look(idle).intake.oldest_age_s is not None
+    place.redis.hset(place.keys.seen, "ahead", f"{ahead} {earlier(place)}")
+    assert only(look(idle).needs) == "events have waited for 10 min to be routed; a worker must serve the queue `route`"
+
+
 def test_outcomes_that_nobody_writes_down(fine: Runtime, place: Place) -> None:
     place.redis.delete(place.keys.outcomes)
     place.redis.xadd(place.keys.outcomes, {"r": b"x"}, id=f"{earlier(place)}-0")
@@ -259,6 +274,19 @@ def test_apply_that_widens_a_scope_flags_what_comes_in(fine: Runtime, place: Pla
     assert told in look(runtime).notes
 
 
+def test_apply_that_narrows_a_scope_takes_the_flags_of_what_leaves_it(place: Place) -> None:
+    runtime = place.publish(integration(segments="[7]"))
+    place.add("8", 1)
+    place.add("9", 1)
+    drain(runtime)
+    place.publish(integration(segments="[7]"))
+    for scope, flagged in (("[7, 8, 9]", ("8", "9")), ("[7, 9]", ("9",))):
+        plan = applying.plan(place.redis, place.keys, place.write(integration(segments=scope)))
+        applying.carry_out(place.redis, place.keys, plan)
+        runtime.follow()
+        assert look(running(runtime)).integrations[0].resync_segments == flagged
+
+
 def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
     fine: Runtime, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,10 +295,10 @@ def test_a_segment_first_seen_while_apply_is_at_work_is_flagged(
     fine.follow()
     publish = revision.publish
 
-    def after_an_event(*arguments: Any) -> int:
+    def after_an_event(*arguments: Any, **more: Any) -> int:
         place.add("8", 3)
         runtime.route("t", 5)
-        return publish(*arguments)
+        return publish(*arguments, **more)
 
     settings = place.write(integration(segments="[7, 8]"))
     monkeypatch.setattr(revision, "publish", after_an_event)
@@ -332,3 +360,41 @@ def test_who_wrote_to_the_ledger_before_another_was_accepted_is_refused(fine: Ru
     other.drain_outcomes(5)
     with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):
         fine.drain_outcomes(5)
+
+
+def test_only_the_accepted_ledger_is_taken_whoever_writes_first(fine: Runtime, place: Place) -> None:
+    (place.folder / "other").mkdir()
+    file = place.folder / "other" / "segsync.toml"
+    file.write_text(place.file.read_text())
+    applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, load(file)), accept=True)
+    with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):
+        fine.drain_outcomes(5)
+    type(fine)(load(file).local).drain_outcomes(5)
+
+
+def test_of_two_copies_of_a_ledger_the_one_that_lacks_something_is_refused(fine: Runtime, place: Place) -> None:
+    """They have the same id: two hosts with a copy each would split the quarantine."""
+    (place.folder / "copy").mkdir()
+    file = place.folder / "copy" / "segsync.toml"
+    file.write_text(place.file.read_text())
+    shutil.copy(place.folder / "ledger.db", file.with_name("ledger.db"))
+    copy = type(fine)(load(file).local)
+    deliver_one(fine, place)
+    with pytest.raises(LedgerError, match="lacks what was written since: it is an older copy"):
+        copy.drain_outcomes(5)
+    assert "older copy" in look(running(type(fine)(load(file).local))).unread[0]
+    deliver_one(fine, place)
+    applying.carry_out(place.redis, place.keys, applying.plan(place.redis, place.keys, load(file)), accept=True)
+    deliver_one(type(fine)(load(file).local), place)
+    with pytest.raises(LedgerError, match="it is an older copy"):
+        fine.drain_outcomes(5)
+
+
+def deliver_one(runtime: Runtime, place: Place) -> None:
+    """As a process that has just begun."""
+    runtime._count_at = 0.0
+    event = {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": 1}]}
+    place.redis.xadd(place.keys.events, {"event": json.dumps(event)})
+    runtime.route("t", 5)
+    place.redis.xadd(place.keys.outcomes, {"r": b"x"})
+    assert runtime.drain_outcomes(5)

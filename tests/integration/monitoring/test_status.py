@@ -58,34 +58,38 @@ def fail(place: Place, runtime: Runtime, level: str = "", delay_ms: int = 5_000)
     )
 
 
+IDLE = {
+    "key": "crm",
+    "state": "active",
+    "reason": "",
+    "backlog": 0,
+    "oldest_age_s": None,
+    "quarantine": 0,
+    "lanes": 0,
+    "needs_resync": 0,
+    "dropped": 0,
+    "max_backlog": None,
+    "since": None,
+    "tries": None,
+    "next_try_s": None,
+    "late_s": 0.0,
+    "resync_segments": [],
+    "lag_s": 0.0,
+    "max_lag_s": None,
+}
+
+
 def test_json_has_the_shape_of_the_contract(place: Place) -> None:
     place.publish(integration())
     answer = json.loads(place.run("status", "--json").stdout)
     assert any("no worker is running" in sentence for sentence in answer.pop("needs"))
+    assert "workers" in answer.pop("topics")
     assert answer == {
         "backlog": 0,
         "quarantine": 0,
         "intake": {"events": 0, "oldest_age_s": None, "why": "", "is_stuck": False},
         "outcomes": {"events": 0, "oldest_age_s": None, "why": "", "is_stuck": False},
-        "integrations": [
-            {
-                "key": "crm",
-                "state": "active",
-                "reason": "",
-                "backlog": 0,
-                "oldest_age_s": None,
-                "quarantine": 0,
-                "lanes": 0,
-                "needs_resync": 0,
-                "dropped": 0,
-                "max_backlog": None,
-                "since": None,
-                "tries": None,
-                "next_try_s": None,
-                "late_s": 0.0,
-                "resync_segments": [],
-            }
-        ],
+        "integrations": [IDLE],
         "workers": 0,
         "queues": [{"name": name, "consumers": 0} for name in ("route", "upkeep", "deliver.db")],
         "beat_age_s": None,
@@ -300,3 +304,16 @@ def test_workers_that_look_and_serve_are_fine(place: Place) -> None:
     assert [queue.consumers for queue in found.queues] == [1, 1, 2]
     assert 0 <= (found.pulse_age_s or 0) < 5
     assert 0 <= (found.beat_age_s or 0) < 5
+
+
+@pytest.mark.parametrize(("max_lag", "told"), [("1h", []), ("1s", ["crm late"])])
+def test_max_lag_decides_when_an_integration_is_late(place: Place, max_lag: str, told: list[str]) -> None:
+    runtime = place.publish(integration(timeout="1h").replace('key = "id"', f'key = "id"\nmax_lag = "{max_lag}"'))
+    two_minutes_ago = int(time.time() * 1000) - 120_000
+    add = '{"type":"add","segment":{"id":7},"profiles":[{"_id":"1","id":"1"}]}'
+    place.redis.xadd(place.keys.events, {"event": add}, id=f"{two_minutes_ago}-0")
+    runtime.route("token", 5)
+    found = read(runtime)
+    assert [topic for topic in found.topics if topic.startswith("crm")] == told
+    assert len(found.topics) == len(found.needs)
+    assert ("max_lag is 1 s" in str(found.needs)) is bool(told)

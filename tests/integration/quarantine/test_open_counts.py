@@ -49,9 +49,9 @@ def push(job: Job, *events: dict[str, Any]) -> None:
 
 def run(job: Job) -> DrainReport:
     """Routes, waits for the timeout of what is in the lanes now, and delivers what is due then."""
-    first = drain(job.runtime, 10)
+    first = drain(job.runtime, 300)
     job.let_timeouts_pass()
-    second = drain(job.runtime, 10)
+    second = drain(job.runtime, 300)
     return replace(second, causes=(*first.causes, *second.causes))
 
 

@@ -11,6 +11,7 @@ from tests.integration.jobs import add, clear, delete, remove, upsert
 from tests.targets import TargetDatabase
 from workers import outcomes
 from workers.errors import MalformedEvent
+from workers.events.retry_header import RetryHeader, encode
 from workers.quarantine import entries as quarantine
 from workers.quarantine import requeue as requeueing
 from workers.quarantine.entries import Selection
@@ -395,9 +396,39 @@ def test_a_clear_that_the_ledger_does_not_know_yet_supersedes_what_had_no_key(
         lite.push(clear(7))
         lite.drain()
         done = retry(lite)
-    assert done.left == [(1, "its segment was cleared or deleted after it; it is superseded")]
+    assert done.left == [(1, requeueing.GONE)]
     lite.drain()
     assert states(lite) == ["superseded"]
+
+
+def kept(job: Job) -> int:
+    """All that Redis holds of the installation: keys, and what stands in them, but for streams that were emptied."""
+    redis, found = job.installation.redis, 0
+    counts: Any = {b"hash": redis.hlen, b"zset": redis.zcard, b"set": redis.scard, b"list": redis.llen}
+    for name in redis.scan_iter(match=f"{job.installation.keys.namespace}:*", count=1000):
+        kind: Any = redis.type(name)
+        found += counts[kind](name) if kind in counts else 1
+    return found
+
+
+def test_a_segment_that_has_ended_leaves_nothing_behind(lite: Job) -> None:
+    """Nor what of it was refused without a key: a field was kept for each segment that was ever cleared."""
+
+    def lives(segment: int) -> None:
+        unkeyed = {"type": "add", "segment": {"id": segment}, "profiles": [{"_id": "A", "CustomID": ""}]}
+        lite.push(add(segment, "B", BAD))
+        lite.installation.producer.push([unkeyed])
+        lite.push(clear(segment), add(segment, "C"))
+        lite.installation.producer.push([unkeyed])
+        lite.push({"type": "segment_delete", "segment": {"id": segment}})
+        lite.drain()
+        lite.runtime.drain_outcomes(60)
+
+    lives(1)
+    before = kept(lite)
+    for segment in range(2, 6):
+        lives(segment)
+    assert kept(lite) == before
 
 
 def test_an_operation_that_had_no_key_is_retried_once_the_key_is_another(lite: Job) -> None:
@@ -602,6 +633,20 @@ def test_a_field_retry_that_is_none_of_ours_is_malformed(lite: Job, field: bytes
     lite.drain()
     assert only(lite).code == "malformed"
     assert lite.target.members() == set()
+
+
+@pytest.mark.parametrize("integration", ["members", "unknown", None])
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_retry_of_an_entry_that_nobody_knows_is_kept_as_what_it_is(
+    lite: Job, integration: str | None, sealed: bool
+) -> None:
+    """It would be taken for something that came later, and be neither delivered nor counted."""
+    event = json.dumps(add(7, "A")).encode()
+    made_up = json.dumps({"entry": "nobody knows", "retries": 1, "integration": integration}).encode()
+    foreign = encode(RetryHeader("nobody knows", 1, integration, "slot"), "another installation")
+    raw(lite, event, retry=foreign if sealed else made_up)
+    lite.drain()
+    assert (only(lite).code, only(lite).state, only(lite).payload) == ("malformed", "open", event)
 
 
 # --- Dropped, and purged ---------------------------------------------------------------------------------------------

@@ -95,10 +95,10 @@ def test_a_drain_ends_although_the_stream_was_deleted(
     redis, keys = job.installation.redis, job.installation.keys
     event = json.dumps({"type": "segment_upsert", "segment": {"id": 1, "name": "x"}})
     redis.xadd(keys.events, {"event": event}, id="7000000000000-0")
-    drain(job.runtime, 20)
+    drain(job.runtime, 300)
     redis.delete(keys.events)
     redis.xadd(keys.events, {"event": event})
-    report = drain(job.runtime, 20)
+    report = drain(job.runtime, 300)
     assert report.events == 1
     assert redis.xlen(keys.events) == 0
 
@@ -109,7 +109,7 @@ def test_a_stream_made_anew_under_an_event_that_was_moved_in_part(desk: Desk, mo
     router = desk.router()
     append = router._lanes.append
 
-    def dies_at_the_second(move: Any) -> bool:
+    def dies_at_the_second(move: Any) -> Any:
         monkeypatch.setattr(router._lanes, "append", _dies)
         return append(move)
 

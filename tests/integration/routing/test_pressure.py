@@ -19,7 +19,7 @@ def steps_of(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[Move]:
     router = desk.router()
     append, moves = router._lanes.append, []
 
-    def noted(move: Move) -> bool:
+    def noted(move: Move) -> object:
         moves.append(move)
         return append(move)
 
@@ -33,6 +33,7 @@ def test_one_event_that_many_integrations_want_is_one_step_and_one_chunk_each(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, integrations: int
 ) -> None:
     """From 400 on each profile was a step of its own, and a chunk of its own in every lane."""
+    monkeypatch.setattr("workers.routing.transfer.LANES_AT_MOST", 400)
     desk.follow(integrations)
     desk.push(add(*map(str, range(300))))
     moves = steps_of(desk, monkeypatch)
@@ -43,9 +44,19 @@ def test_one_event_that_many_integrations_want_is_one_step_and_one_chunk_each(
 
 
 def test_more_events_that_many_want_are_more_steps(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.routing.transfer.LANES_AT_MOST", 400)
     desk.follow(300)
     desk.push(*(add("1", segment=segment) for segment in range(4)))
     assert [len(move.runs) for move in steps_of(desk, monkeypatch)] == [1, 1, 1, 1]
+
+
+def test_events_of_many_segments_in_turn_share_chunks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each was a chunk of its own where a step touched fewer lanes than there were segments."""
+    desk.follow(1)
+    desk.push(*(add(str(n), segment=n % 600) for n in range(1_800)))
+    (move,) = steps_of(desk, monkeypatch)
+    assert {run.operations for run in move.runs} == {3}
+    assert desk.ids("i0", "7") == ["7", "607", "1207"]
 
 
 def test_a_bad_profile_is_told_once_though_its_event_waits_for_the_next_step(

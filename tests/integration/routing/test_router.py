@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.integration.desk import Desk, add
 from workers.errors import Stale
 from workers.lanes import Lanes, store, unpack
 from workers.lanes.lease import ROUTE
+from workers.routing import losses
 from workers.routing.router import RoutingLost
 
 
@@ -49,6 +51,41 @@ def test_entering_a_scope_is_remembered(desk: Desk) -> None:
     desk.route()
     assert desk.ids("sales") == ["4", "2"]
     assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}
+
+
+def test_what_an_integration_drops_is_told_at_once_and_then_once_a_minute(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(losses, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    desk.redis.hset(desk.keys.integration("a"), mapping={"max_backlog": 1, "when_full": "drop"})
+    router = desk.router()
+
+    def told(*ids: str) -> list[str]:
+        caplog.clear()
+        desk.push(add(*ids))
+        router.turn("t", 30)
+        return [message for message in caplog.messages if "dropped" in message]
+
+    assert told("1") == []
+    assert told("2", "3") == ["a: 2 operations were dropped, for its backlog is at its max_backlog: push them again"]
+    assert told("4") == told("5") == []
+    clock[0] += 60
+    assert told("6") == ["a: 3 operations were dropped, for its backlog is at its max_backlog: push them again"]
+    assert desk.redis.hget(desk.keys.integration("a"), "dropped") == b"5"
+
+
+def test_what_has_left_a_scope_needs_no_resync_there(desk: Desk) -> None:
+    enters, leaves = ({"type": "segment_upsert", "segment": {"id": 7, "groups": each}} for each in (["sales"], []))
+    desk.push(add("1"), enters)
+    desk.route()
+    assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}
+    desk.push(leaves)
+    desk.route()
+    assert desk.redis.smembers(desk.keys.resync("sales")) == set()
+    desk.push(enters, leaves, enters)
+    desk.route()
+    assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}, "the last word counts"
 
 
 def test_who_was_told_of_a_clear_or_of_the_end_needs_no_resync(desk: Desk) -> None:
@@ -118,7 +155,7 @@ def test_a_giant_event_moves_in_parts(desk: Desk) -> None:
     router = desk.router()
     append, steps = router._lanes.append, []
 
-    def dying(move: Any) -> bool:
+    def dying(move: Any) -> Any:
         steps.append(str(move.position))
         if len(steps) == 2:
             raise Dies

@@ -15,6 +15,7 @@ from tests.integration.templates.places import compiled, rendered
 from tests.integration.templates.spellings import spelled, spellings
 from tests.integration.templates.writing import Server, serving
 from workers.errors import ErrorClass, TargetError
+from workers.events.numerals import Numeral
 from workers.templates import BadRows
 
 if TYPE_CHECKING:
@@ -157,3 +158,55 @@ def test_a_time_arrives_to_the_microsecond_in_the_queries_zone(
     request: pytest.FixtureRequest, name: str, moment: datetime, zone: str, born: date
 ) -> None:
     times(request.getfixturevalue(name), moment, zone, born)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+AT_EDGES: dict[object, datetime] = {
+    "2026-03-29T00:59:59.999Z": datetime(2026, 3, 29, 0, 59, 59, 999_000, UTC),
+    "2026-03-29T01:00:00.001Z": datetime(2026, 3, 29, 1, 0, 0, 1_000, UTC),
+    "2026-10-25T00:30:00.5Z": datetime(2026, 10, 25, 0, 30, 0, 500_000, UTC),
+    "2026-10-25T01:30:00.5Z": datetime(2026, 10, 25, 1, 30, 0, 500_000, UTC),
+    "2026-10-25T02:30:00.123456+02:00": datetime(2026, 10, 25, 0, 30, 0, 123_456, UTC),
+    "2025-12-31T23:59:59.999-00:30": datetime(2026, 1, 1, 0, 29, 59, 999_000, UTC),
+    "1893-03-31T23:06:32.25Z": datetime(1893, 3, 31, 23, 6, 32, 250_000, UTC),
+    "9999-12-31T22:59:59.999Z": datetime(9999, 12, 31, 22, 59, 59, 999_000, UTC),
+    "1774745999.999": datetime(2026, 3, 29, 0, 59, 59, 999_000, UTC),
+    "1774746000.001": datetime(2026, 3, 29, 1, 0, 0, 1_000, UTC),
+    "-0.001": datetime(1969, 12, 31, 23, 59, 59, 999_000, UTC),
+}
+"""Written in Berlin's time: around both changes of the clock, the year, the first hour that is no place's own mean time
+(whose offset has seconds, which PostgreSQL does not read without colons), 1970, and the last year. Those without a T
+are numbers, of seconds."""
+
+
+@pytest.mark.parametrize("name", ["postgresql", "mariadb", "sqlite"])
+def test_a_date_beside_an_edge_of_its_zone_arrives_to_the_millisecond(
+    request: pytest.FixtureRequest, name: str
+) -> None:
+    server: Server = request.getfixturevalue(name)
+    offset = "%z" if server.dialect == "postgresql" else ""  # else nobody could tell the two half past twos apart
+    query = compiled(
+        "INSERT INTO t (n, w) VALUES {for $i, $x = $batch}({$i}, '{date $x.at \"%F %T.%f"
+        + offset
+        + "\"}'){autocomma}{end}",
+        server.dialect,
+        timezone="Europe/Berlin",
+    )
+    given = [{"K": "k", "at": text if "T" in str(text) else Numeral(str(text))} for text in AT_EDGES]
+    server.transact("DELETE FROM t", *rendered(query, given))
+    for (found,), moment in zip(server.rows("w"), AT_EDGES.values(), strict=True):
+        local = moment.astimezone(BERLIN).replace(tzinfo=None)
+        expected = {"postgresql": moment, "mysql": local, "sqlite": local.isoformat(" ", "microseconds")}
+        assert found == expected[server.dialect]
+
+
+@pytest.mark.parametrize("beyond", ["9999-12-31T23:00:00Z", 1_774_745_999_999, "0001-01-01T00:00:00+01:00"])
+def test_a_date_beyond_the_last_edge_is_its_profiles_fault(beyond: object) -> None:
+    """Milliseconds for seconds among them."""
+    query = compiled(
+        "INSERT INTO t (w) VALUES {for $x = $batch}('{date $x.at \"%F\"}'){autocomma}{end}",
+        "mysql",
+        timezone="Europe/Berlin",
+    )
+    with pytest.raises(BadRows, match="1 and 9999"):
+        rendered(query, [{"K": "k", "at": beyond}])

@@ -22,7 +22,7 @@ def test_a_connector_sends_nothing_before_it_is_asked(dialect: str) -> None:
     connector.dispose()
 
 
-@pytest.mark.parametrize("dialect", ["oracle", "", "MySQL"])
+@pytest.mark.parametrize("dialect", ["db2", "", "MySQL"])
 def test_an_unknown_dialect_holds_the_connector(dialect: str) -> None:
     with pytest.raises(TargetError, match="expected one of mysql, postgresql, sqlite") as caught:
         connect(Target(key="crm", dialect=dialect, url="x"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def test_nobody_else_names_a_vendor() -> None:
         if isinstance(node, ast.Constant) and node.value in VENDORS
     ]
     assert [each for each in found if "memory.py" not in each] == []
+
+
+def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
+    """A sentence that names one is a fact that another database would not have."""
+    named = re.compile("mysql|mariadb|postgres|sqlite", re.IGNORECASE)
+    found = [
+        f"{path.name}:{node.lineno}: {node.value!r}"
+        for path in sorted((WORKERS / "preflight").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and named.search(node.value)
+        if not node.value.endswith((".", "\n", "\n    "))  # a docstring
+    ]
+    assert found == []
 
 
 def test_no_vendor_may_import_another() -> None:
@@ -69,6 +83,10 @@ def test_a_vendor_is_whole(scheme: str) -> None:
         "postgresql://u@h/d?sslcompression=1",
         "postgresql://u:secret@h/d",
         "postgresql://u@h:0/d",
+        "oracle://u@h/d",
+        "oracle://u@h/d?protocol=tcps&ca_file=/ca.pem",
+        "oracle://u@h/d?protocol=udp",
+        "oracle://u@h/d?wallet=x",
         "mssql://u@h/d",
         "mssql://u@h/d?encrypt=false",
         "mssql://u@h/d?encrypt=maybe",

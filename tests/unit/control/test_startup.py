@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any, Self
 
 import pytest
 
-from workers.control.startup import UnfitRedis, check_redis
+from workers.cli.commands import drain
+from workers.control.startup import GC_THRESHOLDS, UnfitRedis, check_redis
 from workers.lanes.keys import Keys
 
 
@@ -51,3 +53,22 @@ def test_a_version_that_is_too_old_is_refused(version: str) -> None:
 def test_a_policy_that_drops_events_is_refused() -> None:
     with pytest.raises(UnfitRedis, match="allkeys-lru"):
         check(redis_version="7.0", maxmemory_policy="allkeys-lru")
+
+
+def test_who_delivers_without_celery_looks_for_garbage_as_rarely_as_its_workers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Opened(Exception):
+        pass
+
+    def opens() -> None:
+        raise Opened
+
+    monkeypatch.setattr(drain, "open_runtime", opens)
+    before = gc.get_threshold()
+    try:
+        with pytest.raises(Opened):
+            drain.run()
+        assert gc.get_threshold() == GC_THRESHOLDS
+    finally:
+        gc.set_threshold(*before)

@@ -55,6 +55,10 @@ def asked(tried: FailedTry) -> FailedTry:
     return replace(tried, asked=True)
 
 
+def again(tried: FailedTry) -> FailedTry:
+    return replace(tried, asked=True, passed=True, again=True)
+
+
 def intolerant(tried: FailedTry) -> FailedTry:
     return replace(tried, tolerant=False)
 
@@ -73,7 +77,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(RETRY), after(passed(MANY), 0), Halve(5)),
         (error(RETRY), after(passed(ONE), 3), Later(4000)),
         (error(RETRY), after(passed(ONE), 4), AskOthers(Later(8000), SetAside())),
-        (error(RETRY), after(asked(passed(ONE)), 4), SetAside()),
+        (error(RETRY), after(asked(passed(ONE)), 4), ONCE_MORE),
+        (error(RETRY), after(again(ONE), 4), SetAside()),
         (CONFLICT, after(passed(ONE), 4), Hold(LANE)),
         # Perhaps it came through; the second time it may be the size, or one profile's doing.
         (error(AMBIGUOUS), MANY, Later(500)),
@@ -111,7 +116,8 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(HOLD, level=INTEGRATION), asked(ONE), ONCE_MORE),
         (error(HOLD, level=INTEGRATION), passed(ONE), AskOthers(Hold(INTEGRATION), Later(500))),
         (error(HOLD, level=INTEGRATION), after(passed(ONE), 4), AskOthers(Hold(INTEGRATION), SetAside())),
-        (error(HOLD, level=INTEGRATION), asked(passed(ONE)), SetAside()),
+        (error(HOLD, level=INTEGRATION), asked(passed(ONE)), ONCE_MORE),
+        (error(HOLD, level=INTEGRATION), again(ONE), SetAside()),
         (error(HOLD, level=INTEGRATION), EVENT, Hold(INTEGRATION)),
         (error(HOLD, level=INTEGRATION), intolerant(MANY), Hold(INTEGRATION)),
         (error(HOLD, Phase.LOCK, INTEGRATION), MANY, Hold(INTEGRATION)),
@@ -123,7 +129,7 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(UNKNOWN), after(passed(ONE), 1), Later(1000)),
         (error(UNKNOWN), after(asked(ONE), 4), ONCE_MORE),
         (error(UNKNOWN), after(passed(ONE), 4), AskOthers(Hold(LANE), SetAside())),
-        (error(UNKNOWN), after(asked(passed(ONE)), 4), SetAside()),
+        (error(UNKNOWN), after(again(ONE), 4), SetAside()),
         (error(UNKNOWN), after(EVENT, 4), Hold(LANE)),
         (error(UNKNOWN, Phase.LOCK), after(MANY, 4), Hold(LANE)),
         # Connecting is nobody's fault but the target's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from uuid import UUID
 
 import pytest
@@ -30,6 +31,11 @@ ALIKE = [
     ("é", "e", "E\u0301"),
     ("😀", "😁"),
     ("カ", "か"),
+    (f"{10**24}", f"{10**24 + 1}", f"{10**24 - 1}", "1e24"),
+    (f"{19_999_999_999_999_999_999}", f"{20_000_000_000_000_000_000}"),
+    ("12345678-1234-1234-1234-123456789012", "12345678123412341234123456789012"),
+    ("0", "00", "0\u05d0"),
+    ("7" * 40, "7" * 39 + "8"),
     ("привет", "ПРИВЕТ"),
     ("\uff58\u200by", "xy"),
 ]
@@ -46,12 +52,22 @@ def test_what_a_target_may_take_for_one_row_folds_alike(spellings: tuple[str, ..
         [f"C-{n:06}" for n in range(1000)],
         [str(n) for n in range(500, 1500)],
         [f"{n}" for n in range(9_007_199_254_740_000, 9_007_199_254_741_000)],
+        [f"{n}" for n in range(10**29, 10**29 + 10**20, 10**17)],
         [f"user{n}@example.com" for n in range(1000)],
-        [f"{n:032x}" for n in range(1 << 100, (1 << 100) + 1000)],
+        [blake2b(b"%d" % n, digest_size=16).hexdigest() for n in range(1000)],
         [f"кл-{n}" for n in range(1000)],
         [f"00:1b:44:11:3a:{n:02x}" for n in range(256)],
     ],
-    ids=["codes", "numbers", "large numbers", "e-mails", "hex", "cyrillic", "hardware addresses"],
+    ids=[
+        "codes",
+        "numbers",
+        "large numbers",
+        "beyond 64 bits",
+        "e-mails",
+        "hex",
+        "cyrillic",
+        "hardware addresses",
+    ],
 )
 def test_usual_keys_fold_apart(different: list[str]) -> None:
     # A few hexadecimal texts are numbers with an exponent: each of them costs a round.
@@ -90,6 +106,7 @@ USUAL_KEYS = (
 
 
 @example(["jan 5"])
+@example(["12345678-1234-1234-1234-123456789012"])
 @example(["true", "12e5"])
 @given(st.lists(USUAL_KEYS, max_size=4))
 def test_a_batch_of_keys_folds_as_each_of_them(texts: list[str]) -> None:
@@ -100,5 +117,5 @@ def test_a_batch_of_keys_folds_as_each_of_them(texts: list[str]) -> None:
 
 def test_keys_as_they_mostly_are_fold_without_a_look_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.delivery.key_folding.fold", None)
-    for texts in (["A-17", "0042", "7"], ["ann@example.com"], ["61f0c2d4e5a6b7c8d9e0f1a2"], [str(UUID(int=7))]):
+    for texts in (["A-17", "0042", "7"], ["ann@example.com"], ["61f0c2d4e5a6b7c8d9e0f1a2"], [str(UUID(int=0xABC))]):
         assert len(fold_all(texts)) == len(texts)

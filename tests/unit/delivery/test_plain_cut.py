@@ -84,3 +84,38 @@ def test_profiles_alone_with_different_keys_are_one_round_and_nothing_looks_at_e
     (batch,) = cuts(came, 3, BatchPolicy(10, ("K",), Ordering.FOLDED))[:1]
     assert batch.distinct
     assert [kind for kind, _ in _told(batch, Ordering.FOLDED)] == [QueryKind.REMOVE, QueryKind.ADD]
+
+
+@example([(Kind.ADD, b'{"_id":"1","K":"%d"}' % n, None, False) for n in range(8)], 3, 3)
+@given(st.lists(OPERATION, min_size=1, max_size=12), st.integers(1, 4), st.integers(1, 4))
+def test_what_is_cut_ahead_is_what_would_have_been_cut(came: list[Any], per_chunk: int, size: int) -> None:
+    how = BatchPolicy(size, ("K",), Ordering.FOLDED)
+    held, found = hand(came, per_chunk), []
+    while (batch := held.cut(how)) is not None:
+        found.append(batch)
+        ahead = held.cut_ahead(batch, how)
+        held.settle(batch)
+        assert ahead is None or held.cut(how) is ahead
+        assert ahead is None or held.cut(how) == ahead, "and once more, where it is tried again"
+    assert found == cuts(came, per_chunk, how)
+
+
+def test_nothing_is_cut_ahead_that_may_change() -> None:
+    came = [(Kind.ADD, b'{"_id":"1","K":"%d"}' % n, None, False) for n in range(8)]
+    how = BatchPolicy(3, ("K",), Ordering.FOLDED)
+    held = hand(came, 3)
+    batch = held.cut(how)
+    assert batch is not None
+    ahead = held.cut_ahead(batch, how)
+    assert ahead is not None
+    held.settle(batch)
+    assert held.cut(how, 2) is not ahead, "another limit"
+    assert held.cut_ahead(ahead, how) is None, "it is not full: more may come"
+
+    held = hand(came, 3)
+    batch = held.cut(how)
+    assert batch is not None
+    ahead = held.cut_ahead(batch, how)
+    held.settle(batch)
+    held.receive(held.to, "9" * 27, [])
+    assert held.cut(how) is not ahead, "a clear has come"

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
 import xml.etree.ElementTree as ET
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from tests.bench.report import loads, page, picture
+from tests.bench.report import contest, loads, page, picture, throughput
+from tests.bench.report.contest import Table
 from tests.bench.report.figures import Figures
 from tests.bench.report.goals import GOALS, Goal, told
 from tests.bench.report.processes import cpu_seconds, family, resident_bytes
+from tests.bench.report.sizes import SIZES
+from tests.bench.rivals.venvs import NotInstallableError, run
 from tests.repository import texts
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.bench.servers import Servers
 
 ABOUT = {"date": "d", "command": "c", "commit": "1", "machine": "m", "versions": "v", "load": "0", "warning": "Small."}
 
@@ -32,7 +42,7 @@ def measured() -> Figures:
 
 def written(tmp_path: Path, figures: Figures) -> str:
     for name in ("benchmarks.md", "scaling.md"):
-        (tmp_path / name).write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+        (tmp_path / name).write_text(f"before\n{page.BEGIN}\nOUTDATED\n{page.END}\nafter\n")
     page.write_all(tmp_path, figures)
     return (tmp_path / "benchmarks.md").read_text()
 
@@ -46,9 +56,10 @@ def test_a_run_writes_between_the_marks_and_nowhere_else(tmp_path: Path) -> None
     text = written(tmp_path, measured())
     assert text.startswith(f"before\n{page.BEGIN}\n")
     assert text.endswith(f"{page.END}\nafter\n")
-    assert "old" not in text
+    assert "OUTDATED" not in text
     assert "| **segsync** | 80 | 0.50 (0.20 … 0.90) |  | yes |" in text
     assert "**Small.**" in text
+    assert "neither `reached` nor `not reached` is a finding" in text
 
 
 def test_a_page_without_marks_is_left_alone(tmp_path: Path) -> None:
@@ -131,3 +142,73 @@ def test_processes_are_told_by_proc() -> None:
     assert family(os.getpid())[0] == os.getpid()
     assert cpu_seconds(os.getpid()) > 0
     assert resident_bytes(os.getpid()) > 1_000_000
+
+
+class Counted(Table):
+    """A table whose counts are told beforehand; the last one stays."""
+
+    def __init__(self, *counts: int) -> None:
+        self._counts = list(counts)
+
+    def count(self) -> int:
+        return self._counts.pop(0) if len(self._counts) > 1 else self._counts[0]
+
+
+def test_a_run_ends_with_its_last_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contest, "GONE_QUIET_SECONDS", 1e9)
+    started = time.perf_counter()
+    took = Counted(1, 2, 3).settled(3, started)
+    assert 0 < took <= time.perf_counter() - started
+
+
+def test_a_table_that_never_gets_there_counts_until_it_last_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contest, "GONE_QUIET_SECONDS", 0.05)
+    started = time.perf_counter()
+    took = Counted(1, 2).settled(3, started)
+    assert 0 < took <= time.perf_counter() - started - contest.GONE_QUIET_SECONDS
+
+
+def test_what_cannot_be_installed_says_what_was_said_last() -> None:
+    with pytest.raises(NotInstallableError, match="no such package"):
+        run([sys.executable, "-c", "import sys; print('one moment'); sys.exit('no such package')"])
+    with pytest.raises(NotInstallableError, match="status 3"):
+        run([sys.executable, "-c", "import sys; sys.exit(3)"])
+
+
+class Ready:
+    """A contestant that needs a second."""
+
+    title = "ready"
+
+    def run(self, _place: object, _load: object) -> float:
+        return 1.0
+
+
+class Missing(Ready):
+    def __init__(self, tries: list[str]) -> None:
+        self._tries = tries
+
+    def run(self, _place: object, _load: object) -> float:
+        self._tries.append("try")
+        raise NotInstallableError("not for this machine")
+
+
+class Right:
+    """A table that holds what it should."""
+
+    def members(self) -> set[tuple[str, str]]:
+        return loads.hot(10).rows
+
+
+def test_who_cannot_run_is_noted_once_and_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+    monkeypatch.setattr(throughput, "CONTESTANTS", {"bare": Ready, "gone": lambda: Missing(tries), "late": Ready})
+    monkeypatch.setattr(throughput, "place", lambda _: nullcontext(SimpleNamespace(target=Right())))
+    figures = Figures()
+    sizes = replace(SIZES["small"], events=10)
+    throughput.measure("a", cast("Servers", None), sizes, 3, figures)
+    assert figures.missing == {"a.gone": "not for this machine"}
+    assert tries == ["try"]
+    assert figures.values["a.bare.rate"] == figures.values["a.late.rate"] == [10.0, 10.0, 10.0]
+    assert figures.values["a.late.of_bare"] == [1.0, 1.0, 1.0]
+    assert figures.wrong == {"a.bare": 0, "a.late": 0}

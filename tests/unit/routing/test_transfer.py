@@ -33,7 +33,7 @@ def test_a_chunk_holds_256_kilobytes() -> None:
     assert all(len(run.chunk) <= MAX_BYTES for run in runs)
 
 
-def test_a_step_touches_some_hundred_lanes() -> None:
+def test_a_step_touches_some_thousand_lanes() -> None:
     assert not load(LANES_AT_MOST - 1, segments=10_000).is_full
     assert load(LANES_AT_MOST, segments=10_000).is_full
 

@@ -50,6 +50,13 @@ def test_an_integration_has_the_documented_defaults(tmp_path: Path) -> None:
     assert vip.scope == Scope("main")
 
 
+def test_exactly_once_needs_transactions(tmp_path: Path) -> None:
+    there = CONNECTOR.replace("sqlite:///crm.db", "clickhouse://sync@db:8123/crm")
+    found = mistakes(tmp_path, there, integration("exactly_once = true", scope=SCOPE))
+    (what,) = found
+    assert what.startswith("integrations.vip.exactly_once: is true, and ClickHouse has no transactions; expected false")
+
+
 def test_an_integration_reads_all_its_keys(tmp_path: Path) -> None:
     clear = "DELETE FROM member WHERE segment_id = {segment_id}"
     vip = read(
@@ -146,7 +153,7 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('max_lag = "5m"', "max_lag: is reserved, not built yet; leave it out"),
+        ('max_lag = "500ms"', "max_lag: '500ms' is out of range; expected a duration from 1s to 168h"),
         ('fields = ["email"]', "fields: is reserved for connectors other than databases, not built yet"),
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
         ('when_full = "dorp"', "when_full: 'dorp' is none of 'block', 'drop'; did you mean 'drop'?"),

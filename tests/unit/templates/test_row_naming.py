@@ -94,16 +94,27 @@ def test_an_inserts_columns_and_whose_values_they_take() -> None:
     assert found.columns == {"s": frozenset(), "k": {"K"}, "mail": {"email"}, "n": frozenset()}
 
 
+def test_an_insert_without_columns_tells_whose_values_stand_where() -> None:
+    text = (
+        "INSERT INTO Crm.Member VALUES {for $l = $batch}({segment_id}, '{$l.K}', f('{$l.a}', {$l.b})){autocomma}{end}"
+    )
+    found = naming(text).insert
+    assert found is not None
+    assert not found.columns
+    assert list(map(sorted, found.values)) == [[], ["K"], ["a", "b"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "INSERT INTO t VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}",
+        "INSERT INTO t VALUES ()",
+        "INSERT INTO t AS x VALUES ('{lead.K}')",
         "INSERT INTO t (k) SELECT '{lead.K}' WHERE NOT EXISTS (SELECT 1 FROM t WHERE k = '{lead.K}')",
         "UPDATE t SET a = 1 WHERE k = '{lead.K}'",
         "INSERT INTO t (k, a) VALUES ('{lead.K}')",
     ],
 )
-def test_what_is_no_plain_insert_of_listed_columns_is_none(text: str) -> None:
+def test_what_is_no_plain_insert_is_none(text: str) -> None:
     assert naming(text, batch="$batch" in text).insert is None
 
 

@@ -40,6 +40,7 @@ class CheckedIntegration:
     key      the fields that identify the row
     scope    in words
     queries  the event types that have one
+    name, description  for people; the key where the file gives no name
     """
 
     key: str
@@ -53,6 +54,8 @@ class CheckedIntegration:
     key_fields: list[str]
     scope: str
     queries: list[str]
+    name: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +131,16 @@ def _integration(integration: Integration, dialect: str) -> CheckedIntegration:
         key_fields=list(integration.key_fields),
         scope=integration.scope.words,
         queries=[kind.value for kind in integration.queries],
+        name=integration.name,
+        description=integration.description,
     )
 
 
 def _print(checked: Checked) -> None:
     for each in checked.integrations:
         facts = {
+            **({"name": each.name} if each.name != each.key else {}),
+            **({"what for": each.description} if each.description else {}),
             "connector": f"{each.connector} ({each.dialect})",
             "mode": _mode(each),
             **({"order": IN_WORDS[each.ordering]} if each.mode == "batch" else {}),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.monitoring.consumers import Consumers
     from workers.settings import Settings
 
 FLOWER_PORT: Final = 5555
@@ -87,14 +88,18 @@ def _applied(redis: Redis, keys: Keys, settings: Settings) -> Step:
 
 
 def _of_workers(redis: Redis, keys: Keys, settings: Settings) -> Iterator[Step]:
-    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - Celery takes half a second to load
-
     try:
-        consumers = ask()
+        consumers = _ask()
     except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; its text may show a URL
         yield Step("queues", "mistake", f"the broker cannot be asked ({type(error).__name__}); look at [broker]")
         return
     yield from checkup.of_workers(consumers, used_queues(redis, keys), file_of(parse(settings.ledger_url)))
+
+
+def _ask() -> Consumers:
+    from workers.cli.celery_inspect import ask  # noqa: PLC0415 - Celery takes half a second to load
+
+    return ask()
 
 
 def _flower() -> Step:

@@ -11,7 +11,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.installation import open_runtime
 from workers.cli.output import plain
 from workers.control.drain import drain
-from workers.control.startup import settle_configuration
+from workers.control.startup import collect_rarely, settle_configuration
 from workers.log import BATCH_FAILED, Without, shape
 from workers.settings.spelling import counted
 
@@ -23,6 +23,7 @@ def run() -> int:
     for handler in logging.getLogger().handlers:
         handler.addFilter(Without([BATCH_FAILED]))
     shape(logging.getLogger().handlers)
+    collect_rarely()
     runtime = open_runtime()
     settle_configuration(runtime)
     report = drain(runtime)

@@ -58,11 +58,18 @@ def run(integration: str | None, how: How) -> int:
     """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is."""
     if how.watch and (how.as_json or how.check):
         raise WrongUsage("--watch is for people; for programs: `segsync status --json` as often as you like")
-    if integration is not None:
-        refuse_unknown(integration)
     look = partial(_all, how) if integration is None else partial(_near, integration, how)
     runtime = open_runtime()
-    return watched(lambda: look(runtime)) if how.watch else look(runtime)
+    if how.watch:
+        return watched(lambda: look(runtime))
+    try:
+        return look(runtime)
+    except RedisError as error:
+        if not how.check:
+            raise
+        # A monitor reads standard output.
+        typer.echo(plain(f"UNKNOWN: Redis is out of reach: {error}").replace("\n", " "))
+        return OUT_OF_REACH
 
 
 def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep) -> int:
@@ -98,6 +105,7 @@ def _all(how: How, runtime: Runtime) -> int:
 
 
 def _near(integration: str, how: How, runtime: Runtime) -> int:
+    refuse_unknown(integration)
     found = read_near(runtime, integration)
     if how.check:
         state = found.integration

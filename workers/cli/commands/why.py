@@ -65,7 +65,8 @@ def _facts(found: Whereabouts) -> Iterator[tuple[str, str]]:
 def _scope(found: Whereabouts) -> str:
     scope = found.scope
     facts = [f"database {scope.database}", *(f"{name} {', '.join(values)}" for name, values in _sets(found) if values)]
-    described = f"{scope.name!r}, {', '.join(facts)}" if scope.known else "which nobody has described"
+    facts = [repr(scope.name), *facts] if scope.name else facts
+    described = ", ".join(facts) if scope.known else "which nobody has described"
     more = "; it was never told of all its members: push them again" if scope.needs_resync else ""
     more += f"; {counted(scope.unwanted, 'operation')} of it were wanted by nobody" if scope.unwanted else ""
     is_in = "in" if scope.wants else "not in"

@@ -13,6 +13,7 @@ from redis import RedisError
 
 from workers.cli.local import embedded_redis, programs
 from workers.cli.local.children import Child, Children
+from workers.lanes.answers import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -131,8 +132,7 @@ class Supervisor:
     def _follow(self, redis: Redis, keys: Keys) -> None:
         if time.monotonic() - self._followed >= FOLLOW_EVERY:
             self._followed = time.monotonic()
-            members: Any = redis.smembers(keys.connectors)
-            self._serve(frozenset(member.decode() for member in members))
+            self._serve(frozenset(members_of(redis, keys.connectors)))
             if not _is_full(redis):
                 self._room_seen = time.monotonic()
             elif time.monotonic() - self._room_seen > FULL_SECONDS:

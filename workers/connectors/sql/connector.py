@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import QueuePool
 
 from workers.connectors.sql import delivery, positions, unique_keys
+from workers.connectors.sql.ahead import Ahead
 from workers.connectors.sql.link import Link, calls, surprise
 from workers.errors import ErrorClass, Phase, TargetError
 
@@ -140,16 +141,17 @@ class PooledSession:
     session.commit()                               # its own round trip (rule 18)
     """
 
-    __slots__ = ("_connector", "_held", "_link")
+    __slots__ = ("_ahead", "_connector", "_held", "_link")
 
     def __init__(self, connector: SqlConnector) -> None:
         self._connector = connector
         self._held: PoolProxiedConnection | None = None
+        self._ahead = Ahead()
         self._take()
 
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
-        """As `contract.Session.deliver`."""
-        return delivery.deliver(self, shipment, fence)
+        """As `contract.Session.deliver`; renders what comes next while the database executes this."""
+        return delivery.deliver(self, shipment, fence, self._ahead.begin(shipment))
 
     def begin(self, lock: str | None, patience: float) -> None:
         """Opens a transaction at READ COMMITTED and holds the session lock named `lock`.
@@ -184,6 +186,7 @@ class PooledSession:
         Checks the driver's own report afterwards: a statement that ended the transaction or changed what
         escaping relies on raises HOLD (rule 21). Errors here may be the data's fault (ISOLATE).
         """
+        self._link.sent = self._ahead.work()
         return self._run(statement, self._link.execute)
 
     def try_out(self, statement: str) -> int:

@@ -67,10 +67,12 @@ class PositionAlarm(TargetError):
         super().__init__(ErrorClass.HOLD, "segsync position", what, level=HoldLevel.LANE, phase=Phase.LOCK)
 
 
-def deliver(session: Transactions, shipment: Shipment, fence: Fence) -> Receipt:
-    """As `contract.Session.deliver`."""
+def deliver(
+    session: Transactions, shipment: Shipment, fence: Fence, rendered: list[RenderedQuery] | None = None
+) -> Receipt:
+    """As `contract.Session.deliver`; `rendered` is given where that was made ready before."""
     with _during(Phase.RENDER):
-        queries = render(shipment)
+        queries = render(shipment) if rendered is None else rendered
     idle = int(is_idle(shipment))
     if not queries and shipment.positions is None:
         return Receipt(idle=idle)

@@ -19,7 +19,8 @@ def open_examined(target: Target) -> Opened:
     """Address, port, login, then whatever the session can tell. Never raises: what fails is a step's mistake."""
     try:
         vendor = vendor_of(target.dialect)
-        first = reach(address(target, vendor.options), vendor.port, target.connect_timeout)
+        place = address(target, vendor.options)
+        first = reach(place, vendor.port_of(place), target.connect_timeout)
     except TargetError as error:
         return Opened([failed("reach", error)])
     if first.mark == "mistake":

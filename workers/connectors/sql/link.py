@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workers.errors import Phase
 
 IDLE_LIMIT = 60.0
@@ -32,6 +34,9 @@ class Link(ABC):
     """Outside of a transaction, so that it may go back to the pool."""
     tainted = False
     """A statement may have changed the session, so that no other transaction may be run in it."""
+    sent: Callable[[], None] | None = None
+    """Called once when the next statement is sent, before its answer is waited for. A driver that does not part the two
+    never does. Raises nothing."""
     used = False
     """It has served before: should it turn out dead, another one may be better."""
 
@@ -94,6 +99,12 @@ class Link(ABC):
     @abstractmethod
     def abandon(self) -> None:
         """In a forked child: lets go of the parent's connection without a word to the server; never raises."""
+
+    def has_sent(self) -> None:
+        """For `execute`: the statement is on its way."""
+        work, self.sent = self.sent, None
+        if work is not None:
+            work()
 
     def rest(self) -> None:
         """Told when it goes back to the pool."""

@@ -45,11 +45,25 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
 
     True only where every unique key holds nothing but what the key or the segment says, and one of them the key's.
     """
-    if table is None:
+    fields = None if table is None else _taken(insert, table)
+    if table is None or fields is None:
         return False
-    fields = {name.lower(): taken for name, taken in insert.columns.items()}
     judged = [_judge(one, table, fields, frozenset(key)) for one in table.unique]
     return all(judged) and any(_uses_key(one, fields) for one in table.unique)
+
+
+def _taken(insert: Insert, table: Table) -> dict[str, frozenset[str]] | None:
+    """What each column takes, by its name in small letters; None where it cannot be told.
+
+    Without a list of columns VALUES go by their places. Databases differ in whether computed columns have one, and
+    some leave out columns that they do not show here.
+    """
+    if not insert.values:
+        return {name.lower(): taken for name, taken in insert.columns.items()}
+    columns = list(table.columns)
+    if len(columns) != len(insert.values) or any(column.computed for column in table.columns.values()):
+        return None
+    return {name.lower(): taken for name, taken in zip(columns, insert.values, strict=True)}
 
 
 def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str]) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.url import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class Traits:
     exact_text               types of columns that compare texts byte by byte
     quoted_names_keep_case   a name in quotes is not the same in small letters
     triggers_may_be_hidden   who may not make triggers does not see them
-    texts_may_be_numbers     a text beside a number is compared as a number, however much of it is none
+    text_beside_number       what becomes of a text that is compared with a column of numbers; "" where it is refused,
+                             or read as the number that it spells
+    number_beside_text       what becomes of a number that is compared with a column of texts; as above
     names_may_be_texts       a name in quotes that is no column is taken for a text
     """
 
@@ -56,7 +59,8 @@ class Traits:
     ignoring: str = "passes over what does not fit without a word"
     quoted_names_keep_case: bool = False
     triggers_may_be_hidden: bool = False
-    texts_may_be_numbers: bool = False
+    text_beside_number: str = ""
+    number_beside_text: str = ""
     names_may_be_texts: bool = False
 
 
@@ -133,6 +137,7 @@ class Vendor:
     scheme          of its URLs, and the dialect that its queries are written in
     aliases         schemes that are written for it by mistake
     port            where its servers listen unless told otherwise; None for a file
+    secure_port     where they listen for TLS, if that is another port, which the parameter `secure` asks for
     options         parameters that may follow a URL's question mark, with the values they may have; () for any
     link            a new link, set up and asserted; raises only TargetError
     examine         a session that the target can be asked about in; raises only TargetError
@@ -156,8 +161,13 @@ class Vendor:
     preset: Preset
     lister: Callable[[Target], Lister] = no_lister
     aliases: tuple[str, ...] = ()
+    secure_port: int | None = None
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
+
+    def port_of(self, place: Address) -> int | None:
+        """Where the server listens, unless the URL tells."""
+        return self.secure_port if self.secure_port and place.options.get("secure") == "true" else self.port
 
     @property
     def has_transactions(self) -> bool:

@@ -9,9 +9,10 @@
 --       segments count, each: id, facts or '' to forget
 --       unwanted count, each: id, operations
 --       resync   count, each: integration, segment, sequence
+--       left     count, each: integration, segment: what has left it, and needs no resync there any more
 --       counters events, operations, fields ignored, new entries of the quarantine among the records
 --       records  the rest, for the outcomes stream
--- Returns {'ok'}, {'stale'} for another revision, {'lost'} for another owner or position.
+-- Returns {'ok', then integration and operations of each that has dropped some}, {'stale'} for another revision, {'lost'} for another owner or position.
 
 if current_revision() ~= ARGV[2] then return { 'stale' } end
 
@@ -51,6 +52,7 @@ for n = 1, take_number() do
 end
 local segments, unwanted, resync = take_pairs(take), take_pairs(take_number), {}
 for n = 1, take_number() do resync[n] = { take(), take(), take() } end
+local left = take_pairs(take)
 local events, operations_routed, ignored, quarantined = take_number(), take_number(), take_number(), take_number()
 
 local known = {}
@@ -58,6 +60,8 @@ local function settings(integration)
   local found = known[integration]
   if not found then
     found = read_integration(integration)
+    found.backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
+    found.added, found.sooner = 0, math.huge
     known[integration] = found
   end
   return found
@@ -76,8 +80,9 @@ local function trim_intake(last_id)
   end
 end
 
--- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8).
-local function lower_due(integration, segment, full, score)
+-- Only ever lowers a score, or a hot lane would be pushed behind all others by each append (rule 8). What the
+-- integration's place is lowered to is written once for all its lanes.
+local function lower_due(integration, segment, set, full, score)
   local key = timed_key(integration)
   if full then
     redis.call('ZREM', key, segment)
@@ -85,9 +90,7 @@ local function lower_due(integration, segment, full, score)
   elseif redis.call('ZSCORE', full_key(integration), segment) then
     key = full_key(integration)
   end
-  if redis.call('ZADD', key, 'LT', 'CH', score, segment) == 0 then return end
-  note_due(integration, score)
-  if score < now + BELL_AHEAD_MS then ring() end
+  if redis.call('ZADD', key, 'LT', 'CH', score, segment) == 1 then set.sooner = math.min(set.sooner, score) end
 end
 
 -- A lane that has waited for long is compacted, and again each time it has doubled (workers/delivery/compaction.py). Where
@@ -101,12 +104,13 @@ local function note_long(integration, segment, key, lane, set)
 end
 
 -- The newest go, counted, so that one integration that stands still need not stop all others (rule 31).
+local dropped = {}
 local function is_dropped(integration, set, run)
   if not set.drops or not set.max_backlog or run.bar ~= '' or run.kept then return false end
-  local backlog = tonumber(redis.call('HGET', integration_key(integration), 'backlog') or 0)
-  if backlog < set.max_backlog then return false end
+  if set.backlog + set.added < set.max_backlog then return false end
   redis.call('HINCRBY', integration_key(integration), 'dropped', run.operations)
   flag(integration, run.segment, chunk_last(run.chunk))
+  dropped[integration] = (dropped[integration] or 0) + run.operations
   return true
 end
 
@@ -123,20 +127,26 @@ local function put_mark(key, lane, run)
   if lane.before == 0 and wake_reader(key) then ring() end
 end
 
+-- A lane as far as it matters here: this is done for every lane of every step.
+local function read_end(key)
+  local v = redis.call('HMGET', key, 'owner', 'count', 'head', 'bar', 'done', 'retry', 'mark', 'before')
+  return { owner = v[1], count = tonumber(v[2]) or 0, head = tonumber(v[3]) or 0, bar = v[4] or '', done = v[5] or '',
+    retry = tonumber(v[6]) or 0, mark = v[7] or '', before = tonumber(v[8]) or 0 }
+end
+
 local function append(integration, run)
   local segment, operations, bar, clear = run.segment, run.operations, run.bar, run.clear
   local key = lane_key(integration, segment)
   local set = settings(integration)
-  local lane = read_lane(key)
+  if is_dropped(integration, set, run) then return end
+  local lane = read_end(key)
+  if run.mark ~= '' and not is_awaited(run.mark, lane) then return end
+  -- What waits and is not full, or is full, is due when it was, unless there is something that changes that.
+  local was_empty, was_full = lane.count == 0, is_full(lane, set.size)
   local changed = { 'count', lane.count + operations }
-  local function put(field, value)
-    changed[#changed + 1] = field
-    changed[#changed + 1] = value
-  end
-  if is_dropped(integration, set, run) or (run.mark ~= '' and not is_awaited(run.mark, lane)) then return end
+  local function put(field, value) changed[#changed + 1], changed[#changed + 2] = field, value end
   redis.call('RPUSH', chunks_key(integration, segment), run.chunk)
-  local backlog = redis.call('HINCRBY', integration_key(integration), 'backlog', operations)
-  note_backlog(integration, set, backlog)
+  set.added = set.added + operations
   if lane.count == 0 then
     -- What came with a time to come is as old as it is here, or nobody would learn that it is late.
     lane.head = math.min(run.head, now)
@@ -158,13 +168,24 @@ local function append(integration, run)
   redis.call('HSET', key, unpack(changed))
   if run.mark ~= '' then put_mark(key, lane, run) end
   note_long(integration, segment, key, lane, set)
-  if not lane.owner then
-    lower_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
+  if lane.owner then return end
+  local full = is_full(lane, set.size)
+  if was_empty or bar ~= '' or full ~= was_full then
+    lower_due(integration, segment, set, full, due_at(lane, set.size, set.timeout))
   end
 end
 
 for _, run in ipairs(runs) do
   for _, integration in ipairs(run.integrations) do append(integration, run) end
+end
+for integration, set in pairs(known) do
+  if set.added > 0 then
+    note_backlog(integration, set, redis.call('HINCRBY', integration_key(integration), 'backlog', set.added))
+  end
+  if set.sooner < math.huge then
+    note_due(integration, set.sooner)
+    if set.sooner < now + BELL_AHEAD_MS then ring() end
+  end
 end
 local deleted = {}
 for _, pair in ipairs(segments) do
@@ -188,6 +209,7 @@ for _, run in ipairs(runs) do
   end
 end
 for _, one in ipairs(resync) do flag(unpack(one)) end
+for _, pair in ipairs(left) do unflag(pair[1], pair[2]) end
 redis.call('HINCRBY', ns .. ':routed', 'events', events)
 redis.call('HINCRBY', ns .. ':routed', 'operations', operations_routed)
 if ignored > 0 then redis.call('HINCRBY', ns .. ':routed', 'ignored_fields', ignored) end
@@ -198,4 +220,9 @@ redis.call('HSET', intake, 'position', ARGV[6])
 redis.call('HSET', lease, 'until', now + ARGV[4])
 redis.call('HDEL', lease, 'deaths', 'died')  -- it has got on
 trim_intake(ARGV[7])
-return { 'ok' }
+local reply = { 'ok' }
+for integration, operations in pairs(dropped) do
+  reply[#reply + 1] = integration
+  reply[#reply + 1] = operations
+end
+return reply

@@ -24,6 +24,7 @@ end
 local function lane_key(integration, segment) return ns .. ':lane:' .. integration .. ':' .. segment end
 local function open_key(integration, segment) return ns .. ':open:' .. integration .. ':' .. segment end
 local function rows_key(integration, segment) return ns .. ':rows:' .. integration .. ':' .. segment end
+local function unkeyed_key(integration, segment) return ns .. ':unkeyed:' .. integration .. ':' .. segment end
 local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
 local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
 local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
@@ -111,17 +112,18 @@ end
 local barrier = ''
 
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'mark', 'before' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'aside', 'mark', 'before' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
-  barrier = v[19] or ''
+  barrier = v[20] or ''
   return {
     owner = v[1], till = tonumber(v[2]) or 0, done = v[3] or '', count = tonumber(v[4]) or 0,
     head = tonumber(v[5]) or 0, bar = v[6] or '', clear = v[7] or '', to = v[8] or '',
     attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
-    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]), mark = barrier, before = tonumber(v[20]) or 0,
+    suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]), aside = v[19] or '', mark = barrier,
+    before = tonumber(v[21]) or 0,
   }
 end
 
@@ -236,8 +238,9 @@ local function clear_that_runs(lane, settings)
   return settings.clear and lane.clear or ''
 end
 
--- What a deliverer is given at once: a batch, or in one-at-a-time mode as many as are worth a round trip.
-local function hand_out_size(size) return math.max(size, 100) end
+-- What a deliverer is given at once: a batch and the one after it, which it gets ready while the target is at work; or
+-- as many as are worth a round trip. It is given more where it holds less than those two batches.
+local function hand_out_size(size) return math.max(2 * size, 100) end
 
 -- Chunks from an index on, up to a sequence that a chunk ends with.
 local function chunks_up_to(list, start, to)
@@ -276,7 +279,7 @@ local function next_for(key, list, lane, set, held, chunks_held, budget)
   local want, clear = hand_out_size(set.size) - held, clear_that_runs(lane, set)
   local fresh, last
   if clear > lane.to then fresh, last = to_clear(key, list, lane, chunks_held, want, budget, clear) end
-  if not fresh and held < set.size then fresh, last = next_chunks(list, chunks_held, want, budget) end
+  if not fresh and held < 2 * set.size then fresh, last = next_chunks(list, chunks_held, want, budget) end
   if last and last ~= '' then lane.to = last end
   return fresh or {}
 end

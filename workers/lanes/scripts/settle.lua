@@ -30,16 +30,19 @@ end
 if lane.owner == claim and lane.done == settled and settled ~= settled_before then
   return more(chunks_up_to(list, chunks_held, lane.to))
 end
-local before = answered(claim)
-if before and before[2] == 'settled' and before[3] == settled then return { before[4] } end
-if lane.owner ~= claim or lane.done ~= settled_before then return { 'lost' } end
+if lane.owner ~= claim or lane.done ~= settled_before then
+  local before = answered(claim)
+  if before and before[2] == 'settled' and before[3] == settled then return { before[4] } end
+  return { 'lost' }
+end
 
 ---------------------------------------------------------------------------------------------------- 1. Trim the lane
 
 -- The trim names the sequence it ends at, never a count (rule 11); `off` is how much of the first chunk is done.
 local function trim()
   lane.off = lane.off + operations
-  while true do
+  -- Of a lane that is empty then, all chunks go at once.
+  while lane.count > operations do
     local chunk = redis.call('LINDEX', list, 0)
     if not chunk or chunk_last(chunk) > settled then
       if chunk and next_ms == '' then lane.head = tonumber(string.sub(chunk_first(chunk), 1, 13)) end
@@ -60,7 +63,8 @@ end
 ----------------------------------------------------------------------------------------- 2. Record what came of it
 
 -- The hash slot -> entry that a lane has while entries of it are open (rule 30, workers/delivery/superseding.py). An
--- entry is resolved only where it still stands in its slot, so exactly once.
+-- entry is resolved only where it still stands in its slot, so exactly once. What has no key has no slot, and stands in
+-- a hash of its own, entry -> the sequence it had first, until a clear or a retry: no delivery looks there.
 local SLOTS_AT_ONCE = 1000
 
 local function supersede_written(written)
@@ -99,8 +103,12 @@ local function supersede_cleared(sequence)
   end
   redis.call('UNLINK', open, rows)
   for _, each in ipairs(kept) do open_entry(open, rows, unpack(each)) end
-  local cleared = ns .. ':cleared:' .. integration
-  if (redis.call('HGET', cleared, segment) or '') < sequence then redis.call('HSET', cleared, segment, sequence) end
+  local unkeyed = unkeyed_key(integration, segment)
+  local later = sequence < settled and redis.call('HGETALL', unkeyed) or {}
+  redis.call('UNLINK', unkeyed)
+  for i = 1, #later, 2 do
+    if later[i + 1] > sequence then redis.call('HSET', unkeyed, later[i], later[i + 1]) end
+  end
   local told = cmsgpack.pack({ 'cleared', integration, segment, sequence, now })
   redis.call('XADD', ns .. ':outcomes', '*', 'r', told)
 end
@@ -124,7 +132,11 @@ local function keep_entries(retried, written, told, cleared, opened)
       close_entry(open, rows, slot, replaced)
       resolve(entry_of(replaced), 'superseded', 'later operation')
     end
-    open_entry(open, rows, slot, entry .. ' ' .. since .. (row == '' and '' or ' ' .. row), later)
+    if slot == '' then
+      redis.call('HSET', unkeyed_key(integration, segment), entry, since)
+    else
+      open_entry(open, rows, slot, entry .. ' ' .. since .. (row == '' and '' or ' ' .. row), later)
+    end
   end
 end
 

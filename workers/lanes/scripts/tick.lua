@@ -134,9 +134,23 @@ for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
   end
 end
 
+-- How long an event has waited whose id lies ahead of the clock, the id does not tell. So it is noted when it was first
+-- seen at the head of the intake.
+local function note_ahead(newest)
+  local function lies_ahead(id) return tonumber(string.match(id, '^%d+')) > now end
+  if not lies_ahead(newest) then return end
+  local first = redis.call('XRANGE', ns .. ':events', '-', '+', 'COUNT', 1)[1]
+  if not first or not lies_ahead(first[1]) then return end
+  local noted = redis.call('HGET', ns .. ':seen', 'ahead')
+  if not noted or string.match(noted, '^%S+') ~= first[1] then
+    redis.call('HSET', ns .. ':seen', 'ahead', first[1] .. ' ' .. now)
+  end
+end
+
 -- With wake-ups to send it has not looked until they are sent: whoever sends them says so (lanes/seen.py).
 if ARGV[6] ~= 'task' and made == 0 then redis.call('HSET', ns .. ':seen', ARGV[6], now) end
 reply[1] = math.max(0, math.ceil(wake_at - now))
 reply[2] = last_id(ns .. ':events')
+note_ahead(reply[2])
 reply[3] = last_id(ns .. ':bell')
 return reply

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 DIALECTS = sorted(presets.PRESETS)
 
 
+POSITION = {dialect: (create,) for dialect, create in CREATE.items()}
+"""Of those that can have it."""
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_it_loads_with_nothing_in_the_environment_and_without_a_warning(dialect: str, tmp_path: Path) -> None:
     file = tmp_path / "segsync.toml"
@@ -36,7 +40,7 @@ def test_it_loads_with_nothing_in_the_environment_and_without_a_warning(dialect:
 def test_the_file_holds_the_same_tables_as_comments(dialect: str) -> None:
     written = presets.toml(dialect).replace("\n# ", "\n").replace("\n#\n", "\n\n")
     preset = presets.PRESETS[dialect]
-    for text in (preset.members, preset.segments, CREATE[dialect]):
+    for text in (preset.members, preset.segments, *POSITION.get(dialect, ())):
         assert f"{text};" in written
 
 
@@ -44,7 +48,9 @@ def test_the_file_holds_the_same_tables_as_comments(dialect: str) -> None:
 def test_sql_leaves_out_what_only_exactly_once_needs(dialect: str) -> None:
     lines = [line for line in presets.sql(dialect).splitlines() if not line.startswith("--")]
     assert sum(line.startswith("CREATE TABLE") for line in lines) == 2
-    assert f"-- {CREATE[dialect]};" in presets.sql(dialect)
+    for text in POSITION.get(dialect, ()):
+        assert f"-- {text};" in presets.sql(dialect)
+    assert ("segsync_position" in presets.sql(dialect)) == (dialect in POSITION)
 
 
 def test_a_file_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
@@ -61,7 +67,7 @@ def test_a_file_that_cannot_be_made_is_a_message(tmp_path: Path, name: str) -> N
         init.run("sqlite", tmp_path / name, only_sql=False)
 
 
-@pytest.mark.parametrize("dialect", ["", "mariadb", "MySQL", "oracle"])
+@pytest.mark.parametrize("dialect", ["", "mariadb", "MySQL", "db2"])
 def test_another_dialect_is_refused_with_those_there_are(dialect: str) -> None:
     with pytest.raises(WrongUsage, match="expected one of mysql, postgresql, sqlite"):
         init.run(dialect, None, only_sql=False)

@@ -304,11 +304,6 @@ def test_a_target_out_of_reach_is_told_in_its_drivers_words(
     assert "secret" not in out + err
 
 
-def test_what_has_no_connector_yet_cannot_be_tried() -> None:
-    with pytest.raises(trial.Untryable, match="no connector for oracle yet; expected one of mysql"):
-        trial.attempt(Target("crm", "oracle", "oracle://u@h/d"), [[trial.TriedQuery("clear", 0, ["DELETE FROM m"])]])
-
-
 class Deadlocked:
     """A session whose server has rolled the transaction back by itself, and the savepoint with it."""
 

@@ -101,3 +101,29 @@ def test_types_with_other_spellings_let_nothing_pass(kind: str) -> None:
 def _named_by(kind: str) -> bool:
     columns = {"seg": Column("seg", "bigint", "number"), "k": Column("k", kind, "other")}
     return named_by_key_alone(Table("t", columns, (PRIMARY,)), INSERT, ("CustomID",))
+
+
+MAIL = UniqueKey("mail", ("mail",))
+BY_PLACE: tuple[frozenset[str], ...] = (frozenset(), frozenset({"CustomID"}), frozenset({"email"}))
+
+
+def placed(*unique: UniqueKey, computed: str = "") -> Table:
+    columns = {name: Column(name, "text", "text") for name in ("seg", "k")}
+    return Table("t", columns | {"mail": Column("mail", "text", "text", computed=computed)}, unique)
+
+
+@pytest.mark.parametrize(
+    ("found", "values", "expected"),
+    [
+        (placed(PRIMARY), BY_PLACE, True),
+        (placed(PRIMARY, MAIL), BY_PLACE, False),
+        (placed(UniqueKey("PRIMARY", ("k", "mail"))), BY_PLACE, False),
+        (placed(PRIMARY), BY_PLACE[:2], False),
+        (placed(PRIMARY, computed="lower(k)"), BY_PLACE, False),
+    ],
+    ids=["key", "another", "not where the key stands", "fewer values than columns", "a computed column"],
+)
+def test_without_a_list_of_columns_values_go_by_their_places(
+    found: Table, values: tuple[frozenset[str], ...], expected: bool
+) -> None:
+    assert named_by_key_alone(found, Insert((Name("t"),), {}, values), ("CustomID",)) is expected

@@ -18,6 +18,7 @@ from pytds.tds_socket import _TdsSocket
 from workers.connectors.sql.mssql.vendor import OPTIONS, PORT
 from workers.connectors.sql.mssql.wire import TlsWire, Wire, context_of
 from workers.connectors.sql.url import address
+from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
     import ssl
@@ -31,6 +32,8 @@ PACKET: Final = 16_384
 """Bytes of a packet that we ask for; the server grants up to 32,767 and says how many."""
 ENGLISH: Final = 1033
 """The language of the session, as Windows numbers it."""
+LONGEST: Final = 128
+"""Characters of a name or password in a login (MS-TDS 2.2.6.4)."""
 ROUTES: Final = 3
 """How often a login may be sent on to another server, as Azure's gateway does."""
 _OFF, _ON, _NOT_SUPPORTED, _REQUIRED = range(4)
@@ -261,6 +264,11 @@ def _reach(host: str, port: int, seconds: float) -> socket.socket:
 
 
 def _login(target: Target, place: Address) -> tds_base._TdsLogin:
+    for name, text in (("user", place.user), ("password", target.password), ("database", place.database)):
+        # A login counts characters of 16 bits, and the driver others.
+        if len((text or "").encode("utf-16-le", "surrogatepass")) > 2 * min(len(text or ""), LONGEST):
+            reason = f"the {name} cannot be sent: expected at most {LONGEST} characters, and none beyond U+FFFF"
+            raise TargetError(ErrorClass.HOLD, "mssql login", reason, level=HoldLevel.CONNECTOR)
     login = tds_base._TdsLogin()  # noqa: SLF001 - what `pytds.connect` makes of its arguments
     login.user_name = place.user or ""
     login.password = target.password or ""

@@ -30,6 +30,7 @@ BEGIN = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN TRANSACTION"
 GRANTED = (0, 1)
 TIMED_OUT = -1
 """What sp_getapplock returns when the lock stays another's; 0 and 1 when it was given."""
+INTERRUPTED = (-2, -3)
 NOT_ACTIVE = 6106
 """The error of KILL for a session that has ended by itself."""
 NO_RIGHT = frozenset({229, 262, 297, 300, 371, 6102})
@@ -74,6 +75,10 @@ class MssqlLink(Link):
     def rows(self, statement: str, seconds: float | None = None) -> list[tuple[object, ...]]:
         """The rows of a question of our own; raises what the driver raises."""
         return self._connection.rows(statement, self._limit() if seconds is None else seconds)
+
+    def check_deferred(self) -> bool:
+        """As `Link.check_deferred`: SQL Server checks everything with the statement."""
+        return True
 
     def commit(self) -> None:
         """As `Link.commit`."""
@@ -154,6 +159,8 @@ class MssqlLink(Link):
             return True
         if got == TIMED_OUT:
             return False
+        if got in INTERRUPTED:
+            raise TargetError(ErrorClass.RETRY, "mssql lock", "waiting for the lane's lock was cut short by a deadlock")
         reason = f"sp_getapplock gives no lock ({got}): expected a login that is a member of the role public"
         raise TargetError(ErrorClass.HOLD, "mssql lock", reason, level=HoldLevel.CONNECTOR)
 

@@ -41,12 +41,14 @@ EXPECTED: Final = sum(_ON.values())
 
 def set_up(connection: TdsConnection, target: Target) -> int:
     """Sets what must hold in the session and asserts it; returns its number. TargetError (HOLD, CONNECTOR)."""
-    connection.run(
-        f"SET {', '.join(_ON)} ON; SET {', '.join(_OFF)} OFF; SET LANGUAGE us_english; SET DATEFORMAT mdy;"
-        f" SET DATEFIRST 7; SET TEXTSIZE 2147483647; SET ROWCOUNT 0; SET LOCK_TIMEOUT {lock_limit(target)};"
-        " SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        target.connect_timeout,
-    )
+    settings = [
+        *(f"{name} ON" for name in _ON),
+        *(f"{name} OFF" for name in _OFF),
+        *("LANGUAGE us_english", "DATEFORMAT mdy", "DATEFIRST 7", "TEXTSIZE 2147483647", "ROWCOUNT 0"),
+        f"LOCK_TIMEOUT {lock_limit(target)}",
+        "TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    ]
+    connection.run("; ".join(f"SET {setting}" for setting in settings), target.connect_timeout)
     asked = (
         f"SELECT CAST(@@SPID AS int), CAST(@@OPTIONS & {MASK} AS int), CAST(@@DATEFIRST AS int),"
         # How dates are read is told by nothing that every user may ask: one is read.

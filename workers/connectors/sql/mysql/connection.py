@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.protocol import MysqlPacket
 
-from workers.connectors.sql.mysql.vendor import OPTIONS, SWITCH
+from workers.connectors.sql.mysql.vendor import OPTIONS
 from workers.connectors.sql.url import Address, address
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from workers.connectors.contract import Target
 
 
@@ -29,11 +32,23 @@ class Packet(MysqlPacket):  # type: ignore[misc]  # PyMySQL has no type hints
 
 
 class Connection(pymysql.Connection):  # type: ignore[misc]  # PyMySQL has no type hints
-    """PyMySQL's connection, as far as we use it."""
+    """PyMySQL's connection, as far as we use it.
+
+    sent  called once, between the next statement and its answer
+    """
+
+    sent: Callable[[], None] | None = None
 
     def _read_packet(self, packet_type: type[MysqlPacket] | None = None) -> MysqlPacket:
         # The default must be ours: only so does an error keep its SQLSTATE whatever the driver's version.
         return super()._read_packet(packet_type or Packet)
+
+    def _read_query_result(self, unbuffered: bool = False) -> int:
+        sent, self.sent = self.sent, None
+        if sent is not None:
+            sent()
+        rows: int = super()._read_query_result(unbuffered)
+        return rows
 
     def limit(self, seconds: float) -> None:
         """Seconds that one read or write may take from now on."""
@@ -87,9 +102,30 @@ def open_connection(target: Target) -> Connection:
         # Until the session is set up; then `limit` says what a statement may take.
         read_timeout=target.connect_timeout,
         write_timeout=target.connect_timeout,
-        **_options(place),
+        **_tls(place),
+        **({"unix_socket": path} if (path := place.options.get("unix_socket")) else {}),
     )
 
 
-def _options(place: Address) -> dict[str, str | bool]:
-    return {name: text == "true" if OPTIONS[name] == SWITCH else text for name, text in place.options.items()}
+def _tls(place: Address) -> dict[str, object]:
+    """TLS as the URL wants it; left out, the driver's own: encrypted where the server can, and nothing verified.
+
+    The context is ours, since the driver's depends on its version: with `ssl_ca` alone some verify nothing, and without
+    it some look at no name whatever `ssl_verify_identity` says.
+    """
+    options, mode = place.options, place.options.get("ssl-mode", "PREFERRED")
+    if options.get("ssl_disabled") == "true" or mode == "DISABLED":
+        return {"ssl_disabled": True}
+    if mode == "PREFERRED" and not any(name.startswith("ssl_") for name in options):
+        return {}
+    authority = options.get("ssl_ca")
+    identity = options.get("ssl_verify_identity") == "true" or mode == "VERIFY_IDENTITY"
+    context = ssl.create_default_context(cafile=authority)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own certificates would not pass
+    context.check_hostname = identity
+    unless_said = "true" if authority else "false"
+    verified = identity or mode == "VERIFY_CA" or options.get("ssl_verify_cert", unless_said) == "true"
+    context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
+    if certificate := options.get("ssl_cert"):
+        context.load_cert_chain(certificate, options.get("ssl_key"))
+    return {"ssl": context}

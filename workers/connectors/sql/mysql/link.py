@@ -53,6 +53,7 @@ class MysqlLink(Link):
         # One byte goes before the statement. The server would cut the link, which looks like an outage.
         if len(data) + 1 >= self._largest:
             raise judge(VERDICTS[1153], Phase.EXECUTE, "mysql 1153")
+        self._connection.sent = self.has_sent
         try:
             rows = self._call(data) if calls(statement) else self._connection.run(data)
         except pymysql.Error as error:

@@ -24,6 +24,8 @@ OPTIONS = {
     "ssl_verify_cert": SWITCH,
     "ssl_verify_identity": SWITCH,
     "ssl_disabled": SWITCH,
+    # As MySQL's own client and the platforms write it.
+    "ssl-mode": ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
 }
 
 
@@ -77,7 +79,8 @@ MYSQL = Vendor(
         ignoring="stores what does not fit bent (300 becomes 127, 'old' becomes 0, a missing value 0) and passes over"
         " what breaks a key, without a word",
         triggers_may_be_hidden=True,
-        texts_may_be_numbers=True,
+        text_beside_number="MySQL reads 'x' as 0 and '17 x' as 17, and so takes other rows",
+        number_beside_text=("MySQL then compares as numbers, so 7 is also '07', '7.0' and '7 x', and no index serves"),
     ),
     preset=PRESET,
     lost_savepoint="mysql 1305",

@@ -127,6 +127,7 @@ class PostgresqlLink(Link):
         """Everything the server answers within `seconds` and a margin; raises Silent or psycopg.Error."""
         deadline = time.monotonic() + seconds + MARGIN
         self._send(deadline)
+        self.has_sent()
         results = []
         while (result := self._next(deadline)) is not None:
             results.append(result)

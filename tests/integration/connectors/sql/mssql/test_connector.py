@@ -9,6 +9,7 @@ import pytest
 
 from tests.servers.certificates import Authority
 from tests.servers.tds import ENCRYPT_NOT_SUPPORTED, ENCRYPT_OFF, Refuse, Result, TdsServer
+from tests.servers.tds_postgresql import OPTIONS
 from workers.connectors import connect
 from workers.connectors.contract import Target
 from workers.connectors.sql import extras
@@ -73,6 +74,14 @@ def test_the_login_names_the_database_and_the_session(mssql: Shared) -> None:
 def test_a_password_of_any_characters_arrives(mssql: Shared) -> None:
     mssql.password = "pä'ss;{wörd}\"%41 \u20ac"
     connect(mssql.target()).probe()
+
+
+@pytest.mark.parametrize("password", ["\U0001f511", "x" * 129])
+def test_a_password_that_no_login_can_carry_is_said(mssql: Shared, password: str) -> None:
+    error = refused(connect(replace(mssql.target(), password=password)).probe)
+    assert (error.error_class, error.level, error.code) == (ErrorClass.HOLD, HoldLevel.CONNECTOR, "mssql login")
+    assert "the password cannot be sent" in error.reason
+    assert mssql.server.logins == []
 
 
 def test_a_wrong_password_holds_the_connector_and_shows_nowhere(mssql: Shared) -> None:
@@ -189,6 +198,15 @@ def serve_tls(mssql: Shared, authority: Authority, *names: str, days: int = 30) 
 # --- The session -----------------------------------------------------------------------------------------------------
 
 
+def test_the_session_is_what_the_rules_ask_for(mssql: Shared, session: PooledSession) -> None:
+    on = {
+        "ANSI_WARNINGS", "ANSI_PADDING", "ANSI_NULLS", "ARITHABORT", "QUOTED_IDENTIFIER", "ANSI_NULL_DFLT_ON",
+        "CONCAT_NULL_YIELDS_NULL", "XACT_ABORT",
+    }  # fmt: skip
+    assert {name for name, bit in OPTIONS.items() if played(mssql).options & bit} == on
+    assert session._link.clean
+
+
 def test_a_setting_that_was_not_kept_holds_the_connector(mssql: Shared) -> None:
     mssql.dateformat = "20260302"
     error = refused(connect(mssql.target()).probe)
@@ -265,6 +283,11 @@ def test_a_statement_beyond_the_servers_packets_is_split(
 # --- The link --------------------------------------------------------------------------------------------------------
 
 
+def test_nothing_is_left_to_be_checked_at_commit(session: PooledSession) -> None:
+    session.begin("lane", PATIENCE)
+    assert session.check_deferred()
+
+
 def test_a_link_lost_in_a_statement_is_ambiguous(
     mssql: Shared, session: PooledSession, connector: SqlConnector
 ) -> None:
@@ -334,6 +357,12 @@ def test_a_lock_held_by_a_session_that_may_not_be_ended_is_retried(mssql: Shared
     holder.commit()
     holder.close()
     waiter.discard()
+
+
+@pytest.mark.parametrize(("got", "error_class"), [(-3, ErrorClass.RETRY), (-999, ErrorClass.HOLD)])
+def test_a_lock_that_is_not_given(mssql: Shared, session: PooledSession, got: int, error_class: ErrorClass) -> None:
+    mssql.server.on("sp_getapplock", [Result(1, [(got,)], ("",))])
+    assert refused(lambda: session.begin("lane", PATIENCE)).error_class is error_class
 
 
 def test_a_lanes_position_is_made_locked_and_moved(mssql: Shared, connector: SqlConnector) -> None:

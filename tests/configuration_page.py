@@ -1,0 +1,165 @@
+"""The reference in docs/configuration.md, made from the code: `python -m tests.configuration_page` writes it.
+
+The page's own example is read with a table that notes each question it is asked: the key, its kind, what holds where it
+is left out, and its range. So no key, default or range of the page can lag behind the code.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from tests.repository import ROOT
+from workers.connectors.sql.vendors import VENDORS
+from workers.settings import load, load_local
+from workers.settings.alerts import load_alerts
+from workers.settings.spelling import spell_duration
+from workers.settings.table import NAME_RULE, TomlTable
+from workers.settings.urls import REDIS_TLS_OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAGE = ROOT / "docs" / "configuration.md"
+BEGIN, END = "<!-- made by tests/configuration_page.py: begin -->\n", "<!-- end -->\n"
+DEFAULTS = {
+    "namespace": '`"segsync"`',
+    "redis.url": "`SEGSYNC_REDIS_URL`, else `redis://localhost:6379/0`",
+    "broker.url": "[redis]",
+    "ledger.url": "`SEGSYNC_LEDGER_URL`, else `sqlite:///segsync.db`",
+    "intake.default_database": '`"main"`',
+    "intake.max": "as many as Redis holds",
+    "connectors.*.timezone": '`"UTC"`',
+    "integrations.*.name": "the key",
+    "integrations.*.key": "the field that `remove` uses",
+    "redis.master": "must be there, with sentinels",
+    "broker.master": "must be there, with sentinels",
+    "connectors.*.allow": "no procedures",
+    "integrations.*.batch.size": "must be there, where there is a batch; without one, one profile at a time",
+    "integrations.*.scope.segments": 'one of segments (ids or `"all"`), groups and tags must be there',
+    "integrations.*.scope.groups": "as for segments",
+    "integrations.*.scope.tags": "as for segments",
+    "integrations.*.scope.database": "must be there, unless segments are ids",
+    "integrations.*.ordering": "the queries and the table tell",
+    "integrations.*.max_backlog": "any number",
+    "integrations.*.max_lag": "a minute over the batch's timeout",
+}
+"""What holds where the code has no plain value: said once, here."""
+
+Row = tuple[str, str, str]
+
+
+def key_path(table: TomlTable, key: str) -> str:
+    """The place of a key, with * for names that the user chooses."""
+    return re.sub(r"^(connectors|integrations|query_sets)\.[^.]+", r"\1.*", table.at(key))
+
+
+def questions() -> dict[str, tuple[str, str]]:
+    """Kind and default of each key that is asked for, by its path, in the order of the questions."""
+    asked: dict[str, tuple[str, str]] = {}
+
+    def noting(name: str, told: Callable[..., tuple[str, str]]) -> Any:
+        original = getattr(TomlTable, name)
+
+        def method(self: TomlTable, key: str, *arguments: Any, **more: Any) -> Any:
+            asked.setdefault(key_path(self, key), told(*arguments, **more))
+            return original(self, key, *arguments, **more)
+
+        return patch.object(TomlTable, name, method)
+
+    kinds: dict[str, Callable[..., tuple[str, str]]] = {
+        "name": lambda default: (NAME_RULE, f'`"{default}"`'),
+        "text": lambda *_, **__: ("text", "must be there"),
+        "optional_text": lambda *_, **__: ("text", ""),
+        "flag": lambda *, default: ("true or false", f"`{str(default).lower()}`"),
+        "whole": lambda default, low, high: (f"{low:,} to {high:,}", _whole(default, low)),
+        "seconds": lambda default, low, high: (
+            f"{spell_duration(low)} to {spell_duration(high)}",
+            f'`"{spell_duration(default)}"`' if default else "",
+        ),
+        "choice": lambda names: (" or ".join(f'`"{name}"`' for name in names), f'`"{names[0]}"`'),
+        "list_of": lambda *_, **__: ("a list", ""),
+    }
+    patches = [noting(name, told) for name, told in kinds.items()]
+    for each in patches:
+        each.start()
+    try:
+        _read_all()
+    finally:
+        for each in patches:
+            each.stop()
+    return asked
+
+
+def _whole(default: int | None, low: int) -> str:
+    if default is None:
+        return "must be there"
+    return f"`{default}`" if default >= low else ""
+
+
+def example(page: str) -> str:
+    """The page's own configuration."""
+    found = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def _read_all() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "crm").mkdir()
+        (folder / "integrations").mkdir()
+        (folder / "integrations" / "none.toml").write_text("[integrations]\n")
+        (folder / "crm" / "delete.sql").write_text("DELETE FROM mysegment WHERE segId = {segment_id}")
+        file = folder / "segsync.toml"
+        file.write_text(example(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        environ = dict.fromkeys(re.findall(r"\$\{(\w+)", file.read_text()), "https://x.example")
+        environ |= {"SEGSYNC_REDIS_URL": "redis://localhost", "SEGSYNC_LEDGER_URL": "sqlite:///segsync.db"}
+        load(file, environ)
+        load_alerts(file, environ)
+        file.write_text(file.read_text().replace('segments = "all"', "segments = [7]"), encoding="utf-8")
+        load(file, environ)
+        # Keys that exclude each other cannot stand in one example.
+        for local in ('[redis]\nsentinels = ["h:1"]\nmaster = "m"\n', '[broker]\nurl = "redis://h"\n'):
+            file.write_text(local)
+            load_local(file, environ)
+
+
+def rows() -> list[Row]:
+    """Key path, kind and what holds where it is left out; by key path."""
+    found = []
+    for path, (kind, default) in sorted(questions().items()):
+        if path == "include" or ".queries." in path:
+            continue  # told beside the table
+        found.append((path, kind, DEFAULTS.get(path) or default or "none"))
+    return found
+
+
+def made() -> str:
+    """The reference, as it must stand in the page."""
+    lines = ["| key | value | left out |", "|---|---|---|"]
+    lines += [f"| `{path}` | {kind} | {default} |" for path, kind, default in rows()]
+    lines += ["", "| URL | options behind `?` |", "|---|---|"]
+    lines += [f"| `rediss://` | {', '.join(f'`{name}`' for name in REDIS_TLS_OPTIONS)} |", "| `unix://` | `db` |"]
+    for vendor in VENDORS.values():
+        options = [f"`{name}`" + _choices(values) for name, values in vendor.options.items()]
+        lines.append(f"| `{vendor.scheme}://` | {', '.join(options) or 'none'} |")
+    return "\n".join(lines) + "\n"
+
+
+def _choices(values: tuple[str, ...]) -> str:
+    return f" ({', '.join(values)})" if values else ""
+
+
+def written(page: str) -> str:
+    """The page with the reference made anew."""
+    head, _, rest = page.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return head + BEGIN + made() + END + tail
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

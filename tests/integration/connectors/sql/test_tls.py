@@ -1,0 +1,177 @@
+"""TLS to a target: whom a connector trusts, and what it does where it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers.certificates import Authority
+from tests.servers.mariadb import MariadbServer
+from tests.servers.tls_front import TlsFront
+from workers.connectors import connect
+from workers.connectors.sql.inspecting import open_examined
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from workers.connectors.contract import Target
+
+
+@dataclass
+class Rig:
+    """A server behind a certificate that a test may replace.
+
+    speak     takes a new certificate for these names
+    trusting  what a URL says to verify all
+    demanding what it says to have TLS, whoever it is
+    """
+
+    target: Target
+    plain: Target
+    speak: Callable[..., object]
+    trusting: str
+    demanding: str
+
+    def error(self, options: str, *, plain: bool = False) -> TargetError | None:
+        """What comes of connecting; the step of `check --connect` says the same."""
+        target = self.plain if plain else self.target
+        target = replace(target, url=f"{target.url}?{options}")
+        connector = connect(target)
+        found: TargetError | None = None
+        try:
+            connector.open().close()
+        except TargetError as error:
+            found = error
+        finally:
+            connector.dispose()
+        opened = open_examined(target)
+        if opened.session is not None:
+            opened.session.close()
+        step = next(step for step in opened.steps if step.name == "session")
+        assert step.mark == ("mistake" if found else "fine")
+        assert found is None or found.reason in step.what
+        return found
+
+    def refused(self, options: str, *, plain: bool = False) -> str:
+        """The reason; a target that cannot be trusted holds the connector."""
+        error = self.error(options, plain=plain)
+        assert error is not None
+        assert (error.error_class, error.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+        assert error.phase is Phase.CONNECT
+        return error.reason
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("certificates")
+    folder.chmod(0o755)
+    return Authority(folder)
+
+
+@pytest.fixture(scope="module")
+def tls_mariadb(authority: Authority) -> Iterator[MariadbServer]:
+    authority.server("127.0.0.1")
+    server = MariadbServer(certificate=authority.file.parent / "server.pem")
+    try:
+        server.start()
+        server.create_database("test_tls")
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def mariadb(tls_mariadb: MariadbServer, mariadb_target: Target, authority: Authority) -> Rig:
+    def speak(*names: str, days: int = 30) -> None:
+        authority.server(*names, days=days)
+        tls_mariadb.run("FLUSH SSL")
+
+    trusting = f"ssl_ca={authority.file}&ssl_verify_identity=true"
+    target = replace(mariadb_target, url=tls_mariadb.url("test_tls"), password=tls_mariadb.password)
+    return Rig(target, mariadb_target, speak, trusting, f"ssl_ca={authority.file}")
+
+
+def behind(target: Target, authority: Authority, trusting: str, demanding: str, *, asks: bool) -> Iterator[Rig]:
+    place, _, port_and_path = target.url.rpartition(":")
+    port, _, path = port_and_path.partition("/")
+    with TlsFront(int(port), authority.server("127.0.0.1"), asks=asks) as front:
+
+        def speak(*names: str, days: int = 30) -> None:
+            front.context = authority.server(*names, days=days)
+
+        yield Rig(replace(target, url=f"{place}:{front.port}/{path}"), target, speak, trusting, demanding)
+
+
+@pytest.fixture
+def postgresql(postgresql_target: Target, authority: Authority) -> Iterator[Rig]:
+    trusting = f"sslmode=verify-full&sslrootcert={authority.file}"
+    yield from behind(postgresql_target, authority, trusting, "sslmode=require", asks=True)
+
+
+@pytest.fixture
+def clickhouse(clickhouse_target: Target, authority: Authority) -> Iterator[Rig]:
+    trusting = f"secure=true&ca_cert={authority.file}"
+    yield from behind(clickhouse_target, authority, trusting, trusting, asks=False)
+
+
+@pytest.fixture(params=["postgresql", "mariadb", "clickhouse"])
+def rig(request: pytest.FixtureRequest) -> Rig:
+    found: Rig = request.getfixturevalue(request.param)
+    return found
+
+
+def test_a_server_whose_certificate_is_right_is_trusted(rig: Rig) -> None:
+    rig.speak("127.0.0.1")
+    assert rig.error(rig.trusting) is None
+
+
+def test_another_name_is_another_server(rig: Rig) -> None:
+    rig.speak("db.example.com")
+    assert "TLS" in rig.refused(rig.trusting)
+
+
+def test_a_certificate_that_has_expired_is_refused(rig: Rig) -> None:
+    rig.speak("127.0.0.1", days=-1)
+    assert "TLS" in rig.refused(rig.trusting)
+
+
+def test_another_authority_is_not_trusted(rig: Rig, tmp_path: Path, authority: Authority) -> None:
+    rig.speak("127.0.0.1")
+    other = Authority(tmp_path, "other")
+    assert "TLS" in rig.refused(rig.trusting.replace(str(authority.file), str(other.file)))
+
+
+def test_plain_text_is_refused_where_tls_is_demanded(rig: Rig) -> None:
+    assert "TLS" in rig.refused(rig.demanding, plain=True)
+
+
+def test_a_file_that_is_not_there_is_told(rig: Rig, authority: Authority, tmp_path: Path) -> None:
+    reason = rig.refused(rig.trusting.replace(str(authority.file), str(tmp_path / "nowhere.pem")))
+    assert "TLS" in reason
+
+
+@pytest.mark.parametrize("options", ["ssl_ca={}", "ssl_ca={}&ssl_verify_cert=true"])
+def test_an_authority_that_is_named_is_asked(mariadb: Rig, authority: Authority, tmp_path: Path, options: str) -> None:
+    """Some versions of the driver verify nothing with `ssl_ca` alone."""
+    mariadb.speak("db.example.com")
+    assert mariadb.error(options.format(authority.file)) is None  # the name is not asked for
+    assert "TLS" in mariadb.refused(options.format(Authority(tmp_path, "other").file))
+
+
+def test_a_name_is_looked_at_without_an_authority_of_ones_own(mariadb: Rig) -> None:
+    mariadb.speak("127.0.0.1")
+    assert "TLS" in mariadb.refused("ssl_verify_identity=true")  # none of the system's has signed it
+
+
+def test_a_mode_in_the_words_of_mysqls_client_means_the_same(mariadb: Rig, authority: Authority) -> None:
+    mariadb.speak("db.example.com")
+    assert mariadb.error("ssl-mode=REQUIRED") is None
+    assert "TLS" in mariadb.refused("ssl-mode=REQUIRED", plain=True)
+    assert "TLS" in mariadb.refused("ssl-mode=VERIFY_CA")
+    assert "TLS" in mariadb.refused(f"ssl-mode=VERIFY_IDENTITY&ssl_ca={authority.file}")
+    assert mariadb.error(f"ssl-mode=VERIFY_CA&ssl_ca={authority.file}") is None
+    assert mariadb.error("ssl-mode=PREFERRED", plain=True) is None

@@ -1,0 +1,66 @@
+"""ClickHouse, as others see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.clickhouse.preset import PRESET
+from workers.connectors.sql.extras import require
+from workers.connectors.sql.vendor import Traits, Vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+SWITCH = ("true", "false")
+OPTIONS = {
+    "secure": SWITCH,
+    "verify": SWITCH,
+    "ca_cert": (),
+    "client_cert": (),
+    "client_cert_key": (),
+    "server_host_name": (),
+}
+
+
+def _link(target: Target) -> Link:
+    require("clickhouse", "clickhouse_connect")
+    from workers.connectors.sql.clickhouse.link import connect  # noqa: PLC0415 - see `vendor`
+
+    return connect(target)
+
+
+def _examine(target: Target) -> Examined:
+    require("clickhouse", "clickhouse_connect")
+    from workers.connectors.sql.clickhouse.catalog import ClickhouseExamined  # noqa: PLC0415 - see `vendor`
+
+    return ClickhouseExamined(target)
+
+
+def _what_stays(_target: Target, _statements: Iterable[str]) -> str:
+    return "ClickHouse has no transactions"
+
+
+CLICKHOUSE = Vendor(
+    name="ClickHouse",
+    scheme="clickhouse",
+    aliases=("clickhousedb", "ch"),
+    port=8123,
+    secure_port=8443,
+    options=OPTIONS,
+    link=_link,
+    examine=_examine,
+    what_stays=_what_stays,
+    position=None,
+    traits=Traits(
+        reader="clickhouse",
+        upsert="ReplacingMergeTree",
+        upsert_whole="a table of ReplacingMergeTree(version) that is ordered by what names the row",
+        exact_text="String",
+        quoted_names_keep_case=True,
+    ),
+    preset=PRESET,
+)

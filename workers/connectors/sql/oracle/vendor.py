@@ -1,0 +1,63 @@
+"""Oracle Database, as others see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.connectors.sql.extras import require
+from workers.connectors.sql.oracle.preset import PRESET
+from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+
+if TYPE_CHECKING:
+    from workers.connectors.contract import Target
+    from workers.connectors.inspection import Examined
+    from workers.connectors.sql.link import Link
+
+PORT = 1521
+"""Where Oracle's listener listens unless told otherwise."""
+OPTIONS = {
+    "protocol": ("tcp", "tcps"),
+    "ca_file": (),
+    "ssl_server_cert_dn": (),
+    "database_is": ("service", "sid"),
+}
+
+
+def _link(target: Target) -> Link:
+    require("oracle", "oracledb")
+    from workers.connectors.sql.oracle.link import connect  # noqa: PLC0415 - see `vendor`
+
+    return connect(target)
+
+
+def _examine(target: Target) -> Examined:
+    require("oracle", "oracledb")
+    from workers.connectors.sql.oracle.catalog import OracleExamined  # noqa: PLC0415 - see `vendor`
+
+    return OracleExamined(target)
+
+
+ORACLE = Vendor(
+    name="Oracle",
+    scheme="oracle",
+    aliases=("oracledb",),
+    port=PORT,
+    options=OPTIONS,
+    link=_link,
+    examine=_examine,
+    position=PositionTable(
+        # `position` may be null: that is what Oracle makes of ''.
+        create="CREATE TABLE segsync_position (lane CHAR(32) PRIMARY KEY, integration VARCHAR2(63) NOT NULL,"
+        " position VARCHAR2(27))",
+        make="INSERT INTO segsync_position (lane, integration, position) SELECT '{lane}', '{integration}', '' FROM dual"
+        " WHERE NOT EXISTS (SELECT 1 FROM segsync_position WHERE lane = '{lane}')",
+        lock=" FOR UPDATE",
+    ),
+    traits=Traits(
+        reader="oracle",
+        upsert="MERGE",
+        upsert_whole="MERGE INTO … USING (SELECT … FROM dual UNION ALL …) … WHEN MATCHED … WHEN NOT MATCHED …",
+        exact_text="varchar2, in sessions that compare binary as segsync's do",
+    ),
+    preset=PRESET,
+)

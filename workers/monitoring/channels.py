@@ -1,0 +1,134 @@
+"""The ways to tell: a webhook, mail, a command."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import smtplib
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from workers.monitoring.alarms import NotSent
+from workers.settings.alerts import SMTP
+from workers.settings.urls import split
+
+if TYPE_CHECKING:
+    from workers.monitoring.alarms import Channel, Message
+    from workers.settings.alerts import AlertSettings
+
+SECONDS: Final = 15.0
+"""How long a channel may take; a command twice that."""
+SIGNATURE: Final = "X-Segsync-Signature"
+"""`t=UNIX,v1=HEX`: HMAC-SHA256 of `UNIX.BODY` by the secret, so that neither body nor time can be changed."""
+
+
+def channels_of(settings: AlertSettings) -> list[Channel]:
+    """All that are set up."""
+    found: list[Channel] = []
+    if settings.webhook:
+        found.append(Webhook(settings.webhook, settings.webhook_secret))
+    if settings.smtp:
+        found.append(Mail(settings))
+    if settings.command:
+        found.append(Command(settings.command))
+    return found
+
+
+class Webhook:
+    """POSTs each message as JSON."""
+
+    name = "webhook"
+
+    def __init__(self, url: str, secret: str | None) -> None:
+        self._url, self._secret = url, secret
+
+    def send(self, message: Message) -> None:
+        """Anything but 2xx is a failure."""
+        body = msgspec.json.encode(message)
+        headers = {"Content-Type": "application/json", "User-Agent": "segsync"}
+        if self._secret:
+            headers[SIGNATURE] = signature(self._secret, int(time.time()), body)
+        request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - checked with the file
+        try:
+            with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310 - as above
+                return
+        except urllib.error.HTTPError as error:
+            raise NotSent(f"it answered {error.code}") from None
+        except (OSError, ValueError) as error:
+            raise NotSent(f"it is out of reach ({type(error).__name__})") from None
+
+
+def signature(secret: str, at: int, body: bytes) -> str:
+    """The header's value; `at` in Unix seconds."""
+    signed = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256)
+    return f"t={at},v1={signed.hexdigest()}"
+
+
+class Mail:
+    """One mail for each message."""
+
+    name = "smtp"
+
+    def __init__(self, settings: AlertSettings) -> None:
+        self._settings, self._url = settings, split(settings.smtp)
+
+    def send(self, message: Message) -> None:
+        """Through the server of the URL; without TLS only where its host is this one."""
+        mail = EmailMessage()
+        mail["From"], mail["To"] = self._settings.sender, ", ".join(self._settings.to)
+        mail["Subject"] = f"[{message.namespace}] {message.topic}: {message.state}"
+        mail.set_content(text_of(message))
+        try:
+            with self._connected() as server:
+                if self._url.user:
+                    server.login(unquote(self._url.user), self._settings.smtp_password or "")
+                server.send_message(mail)
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotSent(f"the mail server refused or did not answer ({type(error).__name__})") from None
+
+    def _connected(self) -> smtplib.SMTP:
+        host, port = self._url.host.strip("[]"), int(self._url.port or SMTP[self._url.scheme])
+        if self._url.scheme == "smtps":
+            return smtplib.SMTP_SSL(host, port, timeout=SECONDS, context=ssl.create_default_context())
+        server = smtplib.SMTP(host, port, timeout=SECONDS)
+        if host not in {"localhost", "127.0.0.1", "::1"}:
+            server.starttls(context=ssl.create_default_context())
+        return server
+
+
+class Command:
+    """Runs a program for each message, which gets it as JSON on its standard input."""
+
+    name = "command"
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self._command = command
+
+    def send(self, message: Message) -> None:
+        """Any exit status but 0 is a failure."""
+        body = msgspec.json.encode(message)
+        try:
+            done = subprocess.run(  # noqa: S603 - the operator's own program
+                self._command, input=body, timeout=2 * SECONDS, check=False, capture_output=True
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise NotSent(f"{self._command[0]}: {type(error).__name__}") from None
+        if done.returncode:
+            raise NotSent(f"{self._command[0]} ended with {done.returncode}")
+
+
+def text_of(message: Message) -> str:
+    """A message for people."""
+    what = {"begun": "Someone is needed", "over": "This is over", "test": "This is a test"}[message.state]
+    return (
+        f"{what}, since {message.since:%Y-%m-%d %H:%M:%S} UTC:\n\n{message.sentence}\n\n"
+        f"(segsync {message.namespace}, {message.topic}; `segsync status` has the rest)\n"
+    )
