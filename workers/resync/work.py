@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from workers.lanes.clock import redis_ms
 from workers.outcomes import Resynced, encode, new_uid
+from workers.resync.keys_on_disk import remove
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def finish(
         outcome=outcome,
         reason=why,
     )
+    remove(work.folder)  # what was read holds keys and profiles
+    work.folder.with_name(f"{work.folder.name}-seen").unlink(missing_ok=True)
     said = {**fields, "outcome": outcome, "why": why}
     work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
 
