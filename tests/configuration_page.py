@@ -54,7 +54,7 @@ Row = tuple[str, str, str]
 
 def key_path(table: TomlTable, key: str) -> str:
     """The place of a key, with * for names that the user chooses."""
-    return re.sub(r"^(connectors|integrations|query_sets)\.[^.]+", r"\1.*", table.at(key))
+    return re.sub(r"^(connectors|integrations|query_sets|sources)\.[^.]+", r"\1.*", table.at(key))
 
 
 def questions() -> dict[str, tuple[str, str]]:
