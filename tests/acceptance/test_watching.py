@@ -111,7 +111,7 @@ def test_a_normal_day_says_nothing(watched: Installation, target: TargetDatabase
     route, deliver = watched.worker("-Q", "route,upkeep", name="r0"), watched.worker("-Q", "deliver.crm", name="d0")
     watched.ready()
     fine(watched)
-    for day in range(1, 4):
+    for day in (1, 2):
         for segment in range(50):
             watched.producer.add(segment, profiles(*range(10 * day)))
         assert look(watched) == (0, [])
