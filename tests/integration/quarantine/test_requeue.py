@@ -673,6 +673,21 @@ def test_dropping_what_is_on_its_way_stops_it(lite: Job) -> None:
     assert states(lite) == ["dropped"]
 
 
+def test_so_is_a_retry_stopped_of_what_still_has_no_key(lite: Job) -> None:
+    """It became a new open entry, and so did each of two retries of one."""
+    unkeyed = {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "A"}]}
+    lite.installation.producer.push([unkeyed])
+    lite.drain()
+    retry(lite)
+    retry(lite, 1)
+    lite.drain()
+    assert states(lite) == ["replaced", "open"]
+    retry(lite)
+    drop(lite, 2)
+    lite.drain()
+    assert states(lite) == ["replaced", "dropped"]
+
+
 def test_an_unknown_id_is_refused_before_anything_is_done(lite: Job) -> None:
     lite.push(add(7, BAD))
     lite.drain()
