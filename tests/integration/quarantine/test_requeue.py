@@ -160,6 +160,17 @@ def test_a_later_operation_of_the_key_supersedes_the_entry(job: Job, later: Any)
     job.ends_right()
 
 
+def test_a_later_operation_of_the_key_in_the_very_batch_supersedes_the_entry(lite: Job) -> None:
+    """Where nothing is merged. It stayed open, and its retry was said to be stopped by another spelling."""
+    query = lite.target.queries()["add"].replace("{$lead._event_time}", "{number $lead.at}")
+    lite.configure(ordering='"strict"', add=query)
+    profiles = [{"_id": "1", "CustomID": "A", "at": at} for at in ("no number", "5")]
+    lite.installation.producer.push([{"type": "add", "segment": {"id": 7}, "profiles": profiles}])
+    lite.drain()
+    assert lite.target.members() == {("7", "A")}
+    assert (states(lite), open_slots(lite)) == (["superseded"], {})
+
+
 @pytest.mark.parametrize("later", [add, remove])
 def test_what_came_later_under_another_spelling_stops_a_retry_and_loses_nothing(lite: Job, later: Any) -> None:
     """The table may take both for one row, or for two: a person decides."""
