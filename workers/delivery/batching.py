@@ -233,7 +233,9 @@ class _Cutter:
         try:
             key = key_of(row.profile, self._how.key)
         except RowProblem as problem:
-            if refused is None:
+            if self._is_gone(operation) or self._comes_twice(operation):
+                batch.moot += 1
+            elif refused is None:
                 batch.rejected.append(Rejected.unusable(operation, problem))
             else:
                 batch.aside.append(Rejected.of(operation, refused, None))
@@ -259,12 +261,18 @@ class _Cutter:
 
         What is retried is older than all that the lane holds; and who retries twice wants it once.
         """
-        retry = member.operation.retry
+        if member.operation.retry is None:
+            return False
+        return self._comes_twice(member.operation) or member.key in self._of_now
+
+    def _comes_twice(self, operation: Operation) -> bool:
+        """Whether it is a retry of an entry of which the batch has had one; notes it."""
+        retry = operation.retry
         if retry is None:
             return False
-        loses = member.key in self._of_now or retry.entry in self._again
+        found = retry.entry in self._again
         self._again.add(retry.entry)
-        return loses
+        return found
 
     def _is_gone(self, operation: Operation) -> bool:
         """Whether something came after what it was retried for, or the same entry has been refused once more."""

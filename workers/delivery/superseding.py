@@ -44,6 +44,7 @@ class NewEntry(NamedTuple):
     since  sequence that the operation had first
     row    what its key has in common with all that may be its row; "" for a segment event, or where there is none
     later  the last sequence of the batch that was written for that row, or ""
+    over   whether the batch has written its very key later: then it is superseded at once
     """
 
     slot: str
@@ -51,6 +52,7 @@ class NewEntry(NamedTuple):
     since: str
     row: str
     later: str
+    over: bool = False
 
 
 class Past(NamedTuple):
@@ -133,7 +135,8 @@ def change(
     written = list(_written(batch, refused)) if past.has_open else []
     if past.has_open and event is not None and event.kind != Kind.CLEAR:
         written.append(SEGMENT)
-    opened = list(_opened(batch, rejected, entries, ordering, rows, past.since))
+    keyed = _rows(batch, refused, Ordering.EXACT, past.since) if entries else {}
+    opened = list(_opened(batch, rejected, entries, ordering, rows, keyed, past.since))
     return Change(retried, written, list(rows.items()) if past.has_open else [], cleared, opened)
 
 
@@ -153,13 +156,15 @@ def _opened(
     entries: Sequence[tuple[str, str]],
     ordering: Ordering,
     rows: Mapping[str, str],
+    keyed: Mapping[str, str],
     since: Mapping[str, str],
 ) -> Iterator[NewEntry]:
     keys = batch.keys() if rejected else {}
     for each, (slot, entry) in zip(rejected, entries, strict=True):
         key = keys.get(each.operation.sequence)
         row = "" if key is None else _row(key, ordering)
-        yield NewEntry(slot, entry, first_sequence(each.operation, since), row, rows.get(row, ""))
+        first = first_sequence(each.operation, since)
+        yield NewEntry(slot, entry, first, row, rows.get(row, ""), over=keyed.get(slot, "") > first)
 
 
 def _row(key: Key, ordering: Ordering) -> str:

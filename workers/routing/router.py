@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from workers.lanes.lease import Held, Leases
     from workers.lanes.messages import Reading
     from workers.outcomes import Quarantined
+    from workers.routing.routes import Judgement
 
 READ_AT_MOST = 10_000
 """Entries that are read at once; their bytes are bounded besides."""
@@ -183,19 +184,20 @@ class Router:
         return place(last, entry.ms, entry.n, self._now_ms) if part == 0 else last.next_event()
 
     def _put(self, load: Transfer, entry: Entry, part: int, start: int, event: Event) -> Transfer:
-        wanted, sequence = self._judge(load, event), load.sequence
+        (wanted, verdict), sequence = self._judge(event), load.sequence
         operations = _operations(event, sequence) if wanted.targets else []
         if not start and not event.bad and event.kind.is_profile and operations and load.add_all(wanted, operations):
+            _teach(load, wanted.segment, verdict)
             return load
         if start:
             operations = [each for each in operations if each.index >= start]
-        else:
-            if operations and not load.has_room_for(wanted, operations[0]):
-                load.cut(entry.id, part, 0)
-                load = self._send(load)
-                load.begin(sequence)
-            for bad in event.bad:
-                set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
+        elif operations and not load.has_room_for(wanted, operations[0]):
+            load.cut(entry.id, part, 0)
+            load = self._send(load)
+            load.begin(sequence)
+        _teach(load, wanted.segment, verdict)
+        for bad in () if start else event.bad:
+            set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
         if not wanted.targets:
             load.unwanted(event.segment.id, len(event.profiles) if event.kind.is_profile else 1)
         for operation in operations:
@@ -243,20 +245,15 @@ class Router:
         if mark.integration in known.targets:
             load.mark(Wanted(mark.segment, known.segment.name, (mark.integration,)), f"{mark.run} {mark.nonce}")
 
-    def _judge(self, load: Transfer, event: Event) -> Wanted:
+    def _judge(self, event: Event) -> tuple[Wanted, Judgement | None]:
+        """Where it goes, and what it teaches about its segment; None: nothing."""
         segment_id = event.segment.id
         before = self._known.get(segment_id)
         if before is not None and says_nothing_new(event.kind, event.segment, before):
-            return before.wanted
+            return before.wanted, None
         verdict = self._routes.judge(event.kind, event.segment, before)
         self._known[segment_id] = verdict.known
-        if verdict.changed:
-            load.learn(segment_id, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
-        for integration in verdict.entered:
-            load.entered(integration, segment_id)
-        for integration in verdict.left:
-            load.left(integration, segment_id)
-        return Wanted(segment_id, verdict.name, verdict.targets)
+        return Wanted(segment_id, verdict.name, verdict.targets), verdict
 
     def _learn(self, segment_ids: set[str]) -> None:
         """Reads what is known of these segments, where it is not in memory."""
@@ -267,6 +264,18 @@ class Router:
             return
         for segment_id, stored in zip(missing, self._lanes.segments(missing), strict=True):
             self._known[segment_id] = None if stored is None else self._routes.known(restore(segment_id, stored))
+
+
+def _teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
+    """In the step that takes the event's first operation: what is known before says who is to be told of it."""
+    if verdict is None:
+        return
+    if verdict.changed:
+        load.learn(segment, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
+    for integration in verdict.entered:
+        load.entered(integration, segment)
+    for integration in verdict.left:
+        load.left(integration, segment)
 
 
 def _operations(event: Event, sequence: Sequence) -> list[Operation]:

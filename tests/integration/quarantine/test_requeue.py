@@ -160,6 +160,17 @@ def test_a_later_operation_of_the_key_supersedes_the_entry(job: Job, later: Any)
     job.ends_right()
 
 
+def test_a_later_operation_of_the_key_in_the_very_batch_supersedes_the_entry(lite: Job) -> None:
+    """Where nothing is merged. It stayed open, and its retry was said to be stopped by another spelling."""
+    query = lite.target.queries()["add"].replace("{$lead._event_time}", "{number $lead.at}")
+    lite.configure(ordering='"strict"', add=query)
+    profiles = [{"_id": "1", "CustomID": "A", "at": at} for at in ("no number", "5")]
+    lite.installation.producer.push([{"type": "add", "segment": {"id": 7}, "profiles": profiles}])
+    lite.drain()
+    assert lite.target.members() == {("7", "A")}
+    assert (states(lite), open_slots(lite)) == (["superseded"], {})
+
+
 @pytest.mark.parametrize("later", [add, remove])
 def test_what_came_later_under_another_spelling_stops_a_retry_and_loses_nothing(lite: Job, later: Any) -> None:
     """The table may take both for one row, or for two: a person decides."""
@@ -671,6 +682,21 @@ def test_dropping_what_is_on_its_way_stops_it(lite: Job) -> None:
     lite.drain()
     assert lite.target.members() == set()
     assert states(lite) == ["dropped"]
+
+
+def test_so_is_a_retry_stopped_of_what_still_has_no_key(lite: Job) -> None:
+    """It became a new open entry, and so did each of two retries of one."""
+    unkeyed = {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "A"}]}
+    lite.installation.producer.push([unkeyed])
+    lite.drain()
+    retry(lite)
+    retry(lite, 1)
+    lite.drain()
+    assert states(lite) == ["replaced", "open"]
+    retry(lite)
+    drop(lite, 2)
+    lite.drain()
+    assert states(lite) == ["replaced", "dropped"]
 
 
 def test_an_unknown_id_is_refused_before_anything_is_done(lite: Job) -> None:

@@ -102,6 +102,36 @@ def test_who_was_told_of_a_clear_or_of_the_end_needs_no_resync(desk: Desk) -> No
         desk.route()
 
 
+ENDS = [
+    {"type": "segment_upsert", "segment": {"id": 7, "groups": []}},
+    {"type": "segment_delete", "segment": {"id": 7}},
+]
+
+
+@pytest.mark.parametrize("ends", ENDS)
+def test_what_a_step_has_not_taken_teaches_nothing_in_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ends: dict[str, Any]
+) -> None:
+    """Who went on behind that step knew no more that `sales` had followed the segment, and did not tell it."""
+    monkeypatch.setattr("workers.routing.transfer.LANES_AT_MOST", 4)
+    desk.push({"type": "segment_upsert", "segment": {"id": 7, "groups": ["sales"]}})
+    desk.route()
+    desk.push(add("1", segment=8), ends)
+    router = desk.router()
+    append = router._lanes.append
+
+    def is_the_last(move: Any) -> Any:
+        monkeypatch.setattr(router._lanes, "append", lambda _: None)
+        return append(move)
+
+    monkeypatch.setattr(router._lanes, "append", is_the_last)
+    with pytest.raises(RoutingLost):
+        router.turn("t", 30)
+    assert (desk.ids("a", "8"), desk.ids("sales")) == (["1"], ["4"])
+    desk.route()
+    assert len(desk.ids("sales")) == 2
+
+
 def test_a_deleted_segment_is_forgotten(desk: Desk) -> None:
     desk.push({"type": "segment_upsert", "segment": {"id": 7, "name": "VIP", "groups": ["sales"]}})
     desk.push({"type": "segment_delete", "segment": {"id": 7}}, add("1"))

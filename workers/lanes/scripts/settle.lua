@@ -126,13 +126,15 @@ local function keep_entries(retried, written, told, cleared, opened)
   note_rows(told)
   if cleared ~= '' then supersede_cleared(cleared) end
   for _, one in ipairs(opened) do
-    local slot, entry, since, row, later = unpack(one)
+    local slot, entry, since, row, later, over = unpack(one)
     local replaced = redis.call('HGET', open, slot)
     if replaced then
       close_entry(open, rows, slot, replaced)
       resolve(entry_of(replaced), 'superseded', 'later operation')
     end
-    if slot == '' then
+    if over then
+      resolve(entry, 'superseded', 'later operation')
+    elseif slot == '' then
       redis.call('HSET', unkeyed_key(integration, segment), entry, since)
     else
       open_entry(open, rows, slot, entry .. ' ' .. since .. (row == '' and '' or ' ' .. row), later)
