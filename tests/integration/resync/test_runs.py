@@ -315,6 +315,33 @@ def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
 
 
 @on_one
+@pytest.mark.parametrize("comes", ["later", "between"])
+def test_a_run_that_ends_while_its_mark_is_on_its_way_leaves_no_mark(
+    platform: Platform, comes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would ever take it out, and the lane would stand for good; also where it comes as the run is ended."""
+    runtime = platform.job.runtime
+    platform.has(7, *"abc")
+    name = platform.ask(7)
+    platform.turn()
+    assert ResyncRuns(runtime.lanes).cancel(name, "me")
+    if comes == "between":
+        end = ResyncRuns.end
+
+        def late(self: ResyncRuns, *given: Any, **more: Any) -> None:
+            platform.job.runtime.route("token", 1)
+            end(self, *given, **more)
+
+        monkeypatch.setattr(ResyncRuns, "end", late)
+    platform.turn()
+    runtime.route("token", 1)
+    assert platform.ends(name).outcome == "cancelled"
+    platform.job.push(add(7, "z"))
+    platform.job.drain()
+    assert (platform.rows(7), platform.lane(7)) == ({"z"}, {})
+
+
+@on_one
 def test_a_paused_integration_is_not_marked(platform: Platform) -> None:
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     redis.hset(keys.integration("members"), "paused", "1")

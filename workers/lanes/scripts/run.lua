@@ -172,8 +172,12 @@ local function leave()
 end
 
 local function finish()
+  -- The mark has come since the reader looked: it would stand for ever.
+  if mine then return { 'busy' } end
   note()
   redis.call('HSET', run_key(id), 'state', 'ended', 'ended', now)
+  -- A mark that is still on its way is awaited by nobody.
+  redis.call('HDEL', run_key(id), 'nonce')
   redis.call('EXPIRE', run_key(id), rest[1])
   local lane_name = integration .. ':' .. segment
   redis.call('HDEL', of, lane_name)
