@@ -26,7 +26,8 @@ from workers.routing.losses import Losses
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
-from workers.routing.routes import Known, Routes, Wanted, kept_bytes, restore, says_nothing_new
+from workers.routing.routes import Known, Routes, Wanted, restore, says_nothing_new
+from workers.routing.teaching import teach
 from workers.routing.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class Router:
         (wanted, verdict), sequence = self._judge(event), load.sequence
         operations = _operations(event, sequence) if wanted.targets else []
         if not start and not event.bad and event.kind.is_profile and operations and load.add_all(wanted, operations):
-            _teach(load, wanted.segment, verdict)
+            teach(load, wanted.segment, verdict)
             return load
         if start:
             operations = [each for each in operations if each.index >= start]
@@ -195,7 +196,7 @@ class Router:
             load.cut(entry.id, part, 0)
             load = self._send(load)
             load.begin(sequence)
-        _teach(load, wanted.segment, verdict)
+        teach(load, wanted.segment, verdict)
         for bad in () if start else event.bad:
             set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
         if not wanted.targets:
@@ -264,18 +265,6 @@ class Router:
             return
         for segment_id, stored in zip(missing, self._lanes.segments(missing), strict=True):
             self._known[segment_id] = None if stored is None else self._routes.known(restore(segment_id, stored))
-
-
-def _teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
-    """In the step that takes the event's first operation: what is known before says who is to be told of it."""
-    if verdict is None:
-        return
-    if verdict.changed:
-        load.learn(segment, b"" if verdict.known is None else kept_bytes(verdict.known.segment))
-    for integration in verdict.entered:
-        load.entered(integration, segment)
-    for integration in verdict.left:
-        load.left(integration, segment)
 
 
 def _operations(event: Event, sequence: Sequence) -> list[Operation]:
