@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import smtplib
 import ssl
 import subprocess
@@ -58,12 +59,22 @@ class Webhook:
             headers[SIGNATURE] = signature(self._secret, int(time.time()), body)
         request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310 - checked with the file
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310 - as above
+            with _opener.open(request, timeout=SECONDS):
                 return
         except urllib.error.HTTPError as error:
             raise NotSent(f"it answered {error.code}") from None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # the last: what answers speaks no HTTP
             raise NotSent(f"it is out of reach ({type(error).__name__})") from None
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A POST that is redirected would go on as a GET without its message, to a login page that answers 200."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None, so that the redirect is an answer that is not 2xx."""
+
+
+_opener: Final = urllib.request.build_opener(_NoRedirects)
 
 
 def signature(secret: str, at: int, body: bytes) -> str:

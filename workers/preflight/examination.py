@@ -288,11 +288,11 @@ def _word(statement: str, position: int | None) -> str:
 
 
 def _hint(name: str, changes: Changes) -> str:
-    """The columns there are, and the one that was probably meant."""
-    tables = {table.name: table for _, table in changes if table}
-    for table in tables.values():
+    """The columns there are, and the one that was probably meant; "" where it is a table that is missing."""
+    tables = {"", *(shape.table.lower() for shape, _ in changes)}
+    for table in {table.name: table for _, table in changes if table}.values():
         names = {each.name.lower(): each.name for each in table.columns.values()}
-        if not name or name in table.columns or name.lower() in table.columns or name in tables:
+        if name in table.columns or name.lower() in table.columns or name.rpartition(".")[2].lower() in tables:
             continue
         near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
         meant = f"did you mean {names[near[0]]!r}? " if near else ""

@@ -36,11 +36,19 @@ class Webhook(BaseHTTPRequestHandler):
 
     told: list[tuple[str, bytes]]
     status = 204
+    location = ""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.told.append((self.headers.get(SIGNATURE, ""), body))
         self.send_response(self.status)
+        if self.location:
+            self.send_header("Location", self.location)
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        """A page that knows of no message."""
+        self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -101,6 +109,20 @@ def test_a_webhook_that_refuses_is_said_without_its_url(webhook: Any) -> None:
         channel.send(MESSAGE)
     (channel,) = channels_of(AlertSettings(webhook="http://127.0.0.1:1/token"))
     with pytest.raises(NotSent, match=r"^it is out of reach \(URLError\)$"):
+        channel.send(MESSAGE)
+
+
+def test_a_webhook_that_redirects_was_not_told(webhook: Any) -> None:
+    webhook.status, webhook.location = 302, f"http://127.0.0.1:{webhook.port}/login"
+    (channel,) = channels_of(AlertSettings(webhook=f"http://127.0.0.1:{webhook.port}/hook"))
+    with pytest.raises(NotSent, match=r"^it answered 302$"):
+        channel.send(MESSAGE)
+    assert len(webhook.told) == 1
+
+
+def test_a_webhook_that_speaks_no_http_is_a_channel_that_failed(mailbox: Any) -> None:
+    (channel,) = channels_of(AlertSettings(webhook=f"http://127.0.0.1:{mailbox.port}/"))
+    with pytest.raises(NotSent, match=r"^it is out of reach \(BadStatusLine\)$"):
         channel.send(MESSAGE)
 
 

@@ -57,6 +57,7 @@ def test_all_that_is_wrong_is_told_at_once(anywhere: Place) -> None:
     assert "nope" in found[0].what
     assert "wrong" in found[1].what
     assert "missing" in found[2].what
+    assert "'member' has" not in found[2].what  # a table is missing, and no column of another
     assert "expected CREATE TABLE segsync_position" in found[4].what
 
 
