@@ -11,7 +11,7 @@ from tests.integration.lanes.test_scripts import NOW, Bench
 from workers.events.event import Kind
 from workers.lanes import Claimed, Idle, Operation, pack
 from workers.lanes.lease import UPKEEP
-from workers.lanes.messages import Move, Run
+from workers.lanes.messages import Move, Release, Run
 
 if TYPE_CHECKING:
     import redis
@@ -166,6 +166,20 @@ def test_whose_only_lane_is_held_by_the_dead_of_another_clock_is_looked_at_in_ti
     rescored(bench)
     now = int(client.time()[0] + 1) * 1000
     assert (client.zscore(keys.next("db"), "crm") or 0) <= now + 30_000
+
+
+def test_a_lane_that_is_given_back_untried_waits_for_no_retry_of_another_clock(bench: Bench) -> None:
+    """It was at work while the times were put right, and had failed before by a clock an hour ahead."""
+    bench.append(10)
+    claimed = bench.claim()
+    keys, client = bench.keys, bench.redis
+    ahead = int(client.time()[0]) * 1000 + HOUR_MS
+    client.hset(keys.lane("crm", "7"), "retry", ahead)
+    client.hset(keys.rescore, "crm", "timed 0")
+    rescored(bench)
+    assert isinstance(claimed, Claimed)
+    assert bench.lanes().release(Release("crm", "7", claimed.claim))
+    assert (client.zscore(keys.full("crm"), "7") or 0) <= ahead - HOUR_MS + 301_000
 
 
 def test_the_clock_is_not_taken_for_set_back_while_it_goes_on(bench: Bench) -> None:

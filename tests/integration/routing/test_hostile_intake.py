@@ -50,6 +50,16 @@ def test_an_id_that_is_no_time_costs_nothing(desk: Desk, stream_id: str) -> None
     assert desk.redis.xlen(desk.keys.events) == 0
 
 
+def test_the_greatest_id_ends_what_is_read_wherever_it_stands(desk: Desk) -> None:
+    """As the last one of those that are read together it stopped the routing for ever: what stands behind was asked."""
+    desk.push(*(add(str(n)) for n in range(7)))
+    desk.push_as(GREATEST, add("7"))
+    assert desk.route() == 8
+    desk.push(add("8"))
+    desk.route()
+    assert desk.ids() == [str(n) for n in range(9)]
+
+
 def test_after_an_id_from_the_future_ids_are_times_again(desk: Desk) -> None:
     desk.push_as(MICROSECONDS, add("1"))
     desk.route()

@@ -11,6 +11,9 @@ local budget, most = tonumber(ARGV[3]), tonumber(ARGV[4])
 local at = redis.call('HMGET', ns .. ':intake', 'position', 'quarantined')
 local reply, bytes, count, after = { at[1] or '', tonumber(at[2]) or 0, now }, 0, 0, '-'
 
+-- Nothing stands behind the greatest id, and Redis refuses to look there.
+local GREATEST = '18446744073709551615-18446744073709551615'
+
 -- A few at a time, more only while they are small: giants must not pile up in the script's memory.
 local step = 8
 while count < most do
@@ -22,7 +25,7 @@ while count < most do
     for f = 2, #fields, 2 do bytes = bytes + #fields[f] end
   end
   count = count + #entries
-  if #entries < step or bytes >= budget then break end
+  if #entries < step or bytes >= budget or entries[#entries][1] == GREATEST then break end
   after = '(' .. entries[#entries][1]
   step = math.max(1, math.min(step * 2, 500, math.floor((budget - bytes) * count / math.max(bytes, 1))))
 end

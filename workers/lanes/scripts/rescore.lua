@@ -16,6 +16,8 @@ time_in(integration_key(integration), 'hold_until', set.hold_until, LONGEST_HOLD
 local function put_right(segment)
   local at = lane_key(integration, segment)
   local lane = read_lane(at)
+  -- Of one that is at work, too: given back untried, it waits for what it had to wait for before.
+  lane.retry = time_in(at, 'retry', lane.retry, LONGEST_RETRY_MS)
   if lane.count == 0 then
     redis.call('ZREM', full_key(integration), segment)
     redis.call('ZREM', timed_key(integration), segment)
@@ -24,7 +26,6 @@ local function put_right(segment)
     put_leased(integration, segment, till)
     note_due(integration, till)
   else
-    lane.retry = time_in(at, 'retry', lane.retry, LONGEST_RETRY_MS)
     put_due(integration, segment, is_full(lane, set.size), due_at(lane, set.size, set.timeout))
   end
 end
