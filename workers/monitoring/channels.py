@@ -128,7 +128,13 @@ class Command:
         body = msgspec.json.encode(message)
         try:
             done = subprocess.run(  # noqa: S603 - the operator's own program
-                self._command, input=body, timeout=2 * SECONDS, check=False, capture_output=True
+                self._command,
+                input=body,
+                timeout=2 * SECONDS,
+                check=False,
+                # Not a pipe, which a child that it leaves behind would hold open.
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise NotSent(f"{self._command[0]}: {type(error).__name__}") from None

@@ -63,11 +63,6 @@ def skipped(connector: str, dialect: str, missing: Sequence[Mistake]) -> Examina
     return Examination(connector, dialect, [Step("reach", "skipped", f"not looked at: {what}")])
 
 
-def unable(connector: str, dialect: str) -> Examination:
-    """A connector that segsync has not."""
-    return Examination(connector, dialect, [Step("reach", "mistake", f"segsync cannot connect to {dialect} yet")])
-
-
 def examine(
     connector: str,
     opened: Opened,

@@ -82,10 +82,13 @@ def split(text: str) -> Url:
     if any(name.lower() in _SECRET_OPTIONS for name, _ in options):
         raise UrlError(_NOT_INSIDE)
     authority, slash, path = place.partition("/")
+    if scheme not in _FILES and scheme != "unix" and re.search("[@#]", path + query):
+        raise UrlError(_NOT_ENCODED)
     user, host, port = _authority(authority)
     return Url(scheme, user, host, port, slash + path, options)
 
 
+_NOT_ENCODED = "there is an @ or a # behind the host; in user and password write / as %2F, @ as %40, # as %23, ? as %3F"
 _NOT_INSIDE = "there is a password inside the URL; expected it as password or password_file beside the URL"
 
 

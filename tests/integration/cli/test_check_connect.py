@@ -13,16 +13,11 @@ from tests.integration.cli.test_init import environment
 from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
 from tests.targets import TargetDatabase
 from workers.cli import presets
-from workers.cli.commands.check_targets import _examine, _masked
+from workers.cli.commands.check_targets import _masked
 from workers.connectors.inspection import Step
 from workers.preflight.examination import Examination
-from workers.settings import load
-from workers.settings.connectors import ConnectorSettings
-from workers.settings.database_url import DatabaseAddress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.integration.place import Place
     from tests.servers.mariadb import MariadbServer
 
@@ -125,15 +120,3 @@ def test_a_plain_check_loads_no_driver_and_no_parser(place: Place) -> None:
 def test_a_password_that_a_target_repeats_is_masked() -> None:
     found = Examination("crm", "mysql", [Step("session", "mistake", "no such password: 'swordfish'")])
     assert _masked(found, "swordfish").steps[0].what == "no such password: '***'"
-
-
-def test_a_database_that_segsync_cannot_connect_to_is_said_plainly(place: Place) -> None:
-    """Queries may be compiled for it before there is a connector."""
-    address = DatabaseAddress("connectors.w", place.folder, "clickhouse://u@h/d", dialect="clickhouse")
-    found = _examine(ConnectorSettings("w", address), load(_empty(place)), {})
-    assert (found.wrong, found.steps[0].what) == (True, "segsync cannot connect to clickhouse yet")
-
-
-def _empty(place: Place) -> Path:
-    write(place)
-    return place.file

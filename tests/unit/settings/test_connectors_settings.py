@@ -97,6 +97,7 @@ def test_a_url_that_is_known_in_part_must_name_a_database_in_the_end(tmp_path: P
         ("sqlserver://u@h/d", "did you mean mssql://?"),
         ("oracle+oracledb://u@h/d", "did you mean oracle://? (segsync picks the driver)"),
         ("clickhousedb://u@h/d", "did you mean clickhouse://?"),
+        ("mysql://u@ss/w%rd@h/d", "there is an @ or a # behind the host; in user and password write / as %2F"),
         ("https://h/d", "'https' is no scheme here; expected one of clickhouse, mssql, mysql, oracle"),
         ("db.example.com/crm", "is no URL; expected scheme://user@host:port/database"),
         ("mysql://", "no host; expected mysql://user@host:port/database"),

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from workers.cli.output import plain
-from workers.connectors import DIALECTS
 from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
-from workers.preflight.examination import Examination, examine, skipped, unable
+from workers.preflight.examination import Examination, examine, skipped
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -41,8 +40,6 @@ def _examine(
     connector: ConnectorSettings, settings: Settings, sources: Mapping[tuple[str, QueryKind], str]
 ) -> Examination:
     key, dialect = connector.key, connector.dialect
-    if dialect not in DIALECTS:
-        return unable(key, dialect)
     try:
         target = connector.resolve()
     except SettingsError as error:

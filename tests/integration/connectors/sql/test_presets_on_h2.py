@@ -6,14 +6,13 @@ them; the rows are what the events, taken one by one, describe. `make proof` alo
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from tests.presets import HOSTILE, Ran, preset_queries
-from tests.proof import ENVIRONMENT, seeded
+from tests.proof import seeded
 from tests.servers import h2
 from workers.connectors.sql.vendors import VENDORS
 from workers.templates import QueryKind
@@ -22,10 +21,7 @@ if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-pytestmark = [
-    pytest.mark.proof,
-    pytest.mark.skipif(not os.environ.get(ENVIRONMENT), reason="needs Java, so only `make proof` runs it"),
-]
+pytestmark = [pytest.mark.proof, pytest.mark.java]
 
 MODES = {"mssql": "MSSQLServer", "oracle": "Oracle"}
 UNKNOWN = {
