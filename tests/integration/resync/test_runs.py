@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +13,11 @@ from tests.integration.resync.platform import Platform
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring import status
 from workers.resync import changing
+from workers.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
@@ -129,6 +133,35 @@ def test_a_reader_that_died_is_gone_on_for_by_another(
     platform.other_host()
     assert platform.ends(name).outcome == "done"
     assert platform.rows(7) == set("abcdefg")
+
+
+@on_one
+@pytest.mark.parametrize("kind", ["paged", "whole", "repeated"])
+def test_hosts_that_take_turns_go_on_in_their_own_files(
+    platform: Platform, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A place in one's list is none in another's, which was read at another time."""
+    monkeypatch.setattr(changing, "AT_ONCE", 1)
+    platform.configure(members=platform.whole if kind == "whole" else platform.paged)
+    if kind == "repeated":
+        platform.without_unique_key()
+    members = [letter * number for number, letter in enumerate("abcdefghi", 1)]
+    platform.has(7, *members)
+    platform.target_has(7, *(f"stray {'x' * number}" for number in range(7)))
+    if kind == "repeated":
+        platform.target_has(7, "a", "a")
+    name, turns, read = platform.ask(7, **ACCEPTED), count(), Runtime.resync
+
+    def on_a_host(self: Runtime, *given: Any) -> None:
+        host = tmp_path / f"host-{next(turns) // 5 % 2}"
+        host.mkdir(exist_ok=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(host))
+        read(self, *given)
+
+    monkeypatch.setattr(Runtime, "resync", on_a_host)
+    platform.ends(name)
+    assert (platform.run(name).outcome, platform.rows(7)) == ("done", set(members))
+    assert platform.target.run("SELECT count(*) FROM member")[0][0] == len(members) + (kind == "repeated")
 
 
 @on_one
