@@ -47,6 +47,9 @@ LOST_MS = 60_000
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
 
+SENDING_MS = 5_000
+"""What the sending of a mark takes at the most, from the moment that its run remembers."""
+
 
 class Doors(NamedTuple):
     """How sources and targets are reached: each gives a new session; TargetError, SettingsError."""
@@ -198,7 +201,7 @@ class ResyncReader:
             return
         behind = _behind(work, mark)
         if behind > 0:
-            if work.now - int(mark[:13]) > STALE_MS:
+            if work.now - _sent_ms(work, mark) > STALE_MS:
                 raise UnfitSource(f"its data is still {behind / 1000:.0f} s too old; nothing was changed")
             self._runs.look(work.run.id, min(behind, LATER_MS), {"why": "the source does not have yet what was pushed"})
             return
@@ -268,9 +271,14 @@ def _in_the_way(work: Work, routes: Routes) -> str:
 
 def _behind(work: Work, mark: str) -> int:
     """Milliseconds that the source is too old for the mark, or is to be given; 0 where it can be read."""
-    since = work.now - int(mark[:13])
+    since = work.now - _sent_ms(work, mark)
     need = work.source.age() if work.settings.fresh else work.settings.delay
     return max(0, round(need * 1000) - since)
+
+
+def _sent_ms(work: Work, mark: str) -> int:
+    """When the mark was sent: behind an id of the future its sequence says when that will be."""
+    return min(int(mark[:13]), work.run.marked + SENDING_MS)
 
 
 def _told(error: Exception) -> str:

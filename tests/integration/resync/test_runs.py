@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -292,6 +293,18 @@ def test_a_source_that_is_behind_is_waited_for(platform: Platform) -> None:
     platform.target.run("UPDATE age SET seconds = 0")
     assert platform.ends(name).outcome == "done"
     assert platform.rows(7) == {"a"}
+
+
+@on_one
+@pytest.mark.parametrize("extra", ['delay = "0s"', 'fresh = "SELECT 0"'])
+def test_an_id_from_the_future_holds_up_no_run(platform: Platform, extra: str) -> None:
+    """What comes behind it has a later sequence, which is no time: the lane would stand until that comes."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.configure(extra=extra)
+    platform.has(7, "a")
+    in_an_hour = redis.time()[0] * 1000 + 3_600_000  # type: ignore[index, operator]
+    redis.xadd(keys.events, {"event": json.dumps(add(7, "a"))}, id=f"{in_an_hour}-0")
+    assert platform.resync(7).outcome == "done"
 
 
 @on_one
