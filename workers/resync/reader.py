@@ -13,7 +13,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.errors import ErrorClass, SettingsError, TargetError
+from redis import RedisError
+
+from workers.errors import ErrorClass, SegsyncError, SettingsError, TargetError
 from workers.events.sequence import TEXT_LENGTH
 from workers.lanes.answers import fields_of, text_of
 from workers.lanes.clock import redis_ms
@@ -187,6 +189,10 @@ class ResyncReader:
                 bring_members(work, mark, lane)
         except (TargetError, UnfitSource, SettingsError, OSError) as error:
             self._failed(work, error)
+        except (SegsyncError, RedisError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - data that nobody has thought of must not stop all other runs
+            self._failed(work, UnfitSource(f"what was read raised {type(error).__name__}"))
 
     def _look_for_mark(self, work: Work) -> None:
         """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""

@@ -11,6 +11,8 @@ import pytest
 
 from tests.integration.jobs import add, clear, remove
 from tests.integration.resync.platform import Platform
+from workers.control import resync as control
+from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring import status
 from workers.resync import changing
@@ -302,9 +304,33 @@ def test_an_id_from_the_future_holds_up_no_run(platform: Platform, extra: str) -
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     platform.configure(extra=extra)
     platform.has(7, "a")
-    in_an_hour = redis.time()[0] * 1000 + 3_600_000  # type: ignore[index, operator]
+    in_an_hour = redis.time()[0] * 1000 + 3_600_000
     redis.xadd(keys.events, {"event": json.dumps(add(7, "a"))}, id=f"{in_an_hour}-0")
     assert platform.resync(7).outcome == "done"
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_data_that_nobody_thought_of_ends_its_run_alone(platform: Platform) -> None:
+    """Half a character in a JSON column cannot be written as UTF-8: the reader must live to serve the others."""
+    quoted = 'SELECT id AS _id, custom_id AS "CustomID", CASE segment_id WHEN 7 THEN \'{{"x": "{}"}}\'::json END AS j'
+    members = quoted.format(r"\\ud800") + " FROM membership WHERE segment_id = {segment_id}"
+    platform.configure(members=members)
+    platform.has(7, "a")
+    platform.has(8, "b")
+    bad, good = platform.ask(7), platform.ask(8)
+    assert platform.ends(good).outcome == "done"
+    assert (platform.ends(bad).outcome, platform.run(bad).why) == ("failed", "what was read raised UnicodeEncodeError")
+    assert (platform.rows(8), platform.lane(7)) == ({"b"}, {})
+
+
+@on_one
+def test_a_number_that_no_reader_could_take_is_not_accepted(platform: Platform) -> None:
+    """It would end every reader that meets it."""
+    platform.has(7, "a")
+    platform.target_has(7, "x")
+    name = platform.resync(7).id
+    with pytest.raises(WrongUsage, match="expected removals=N"):
+        control.confirm(platform.job.runtime, name, f"removals={'9' * 400}", "me")
 
 
 @on_one
