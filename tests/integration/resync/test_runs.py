@@ -374,6 +374,28 @@ def test_a_second_request_is_the_same_request(platform: Platform) -> None:
 
 
 @on_one
+@pytest.mark.parametrize("when", ["waiting", "marked", "between", "at its end"])
+def test_a_resync_that_is_asked_for_while_a_run_only_looks_takes_place(
+    platform: Platform, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a")
+    name = platform.ask(7, "verify")
+    if when == "at its end":
+        end = ResyncRuns.end
+
+        def late(self: ResyncRuns, *given: Any, **more: Any) -> None:
+            platform.ask(7, **ACCEPTED)
+            end(self, *given, **more)
+
+        monkeypatch.setattr(ResyncRuns, "end", late)
+    else:
+        platform.until_state(name, when)
+        assert platform.ask(7, **ACCEPTED) == name
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a", "b"})
+
+
+@on_one
 def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
     platform.has(7, *"abc")
     name = platform.ask(7)
