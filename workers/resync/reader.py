@@ -163,7 +163,10 @@ class ResyncReader:
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
-        why = _in_the_way(work, self._routes())
+        if not _is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
+            stop(work, "failed", f"{run.integration} does not follow segment {run.segment}")
+            return
+        why = _in_the_way(work)
         if why:
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
@@ -255,13 +258,14 @@ def _has_changed(work: Work) -> bool:
     return planned and work.run.digest != digest_of(work.integration, work.settings)
 
 
-def _in_the_way(work: Work, routes: Routes) -> str:
+def _is_followed(work: Work, routes: Routes) -> bool:
+    known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
+    return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
+
+
+def _in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
-    known = text_of(work.redis.hget(work.keys.segments, run.segment))
-    segment = restore(run.segment, (known or "{}").encode())
-    if run.integration not in routes.known(segment).targets:
-        return f"{run.integration} does not follow segment {run.segment}"
     state = fields_of(work.redis, work.keys.integration(run.integration))
     if "paused" in state or state.get("active") != "1":
         return f"{run.integration} is paused"

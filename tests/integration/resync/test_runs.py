@@ -436,6 +436,17 @@ def test_a_run_that_ends_while_its_mark_is_on_its_way_leaves_no_mark(
 
 
 @on_one
+def test_a_run_ends_whose_segment_is_followed_no_longer(platform: Platform) -> None:
+    """It would never begin, and once begun it would keep one of the few places from all others."""
+    platform.has(7, "a")
+    name = platform.ask(7)
+    platform.configure(scope='{ database = "main", segments = [8] }')
+    platform.turn()
+    run = platform.run(name)
+    assert (run.outcome, run.why) == ("failed", "members does not follow segment 7")
+
+
+@on_one
 def test_a_paused_integration_is_not_marked(platform: Platform) -> None:
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     redis.hset(keys.integration("members"), "paused", "1")
