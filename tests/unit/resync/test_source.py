@@ -126,3 +126,9 @@ def test_a_number_that_json_has_not_leaves_its_member_one(value: object) -> None
     """PostgreSQL's numeric has it: a profile that is no JSON would be told to nobody, and the run would say done."""
     body = Shaper(["_id", "k", "score"]).profile_of((1, "a", value))
     assert (body, key_in(body, ("k",))) == (b'{"_id":1,"k":"a","score":null}', ("a",))
+
+
+def test_pages_that_come_again_are_no_list() -> None:
+    """They would be read for ever, with the lane at its mark."""
+    with pytest.raises(UnfitSource, match="not in the order"):
+        ids(source(Listing(["b", "a"], ["c", "a"], []), first=""))
