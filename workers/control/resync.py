@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 1_000
 """Segments that are looked at between two answers of Redis."""
+MOST_DIGITS: Final = 12
+"""Of a number that is accepted: more than any table has rows, and less than what no reader could take for one."""
 CONFIRMABLE: Final = "needs confirmation"
 
 
@@ -91,7 +93,7 @@ def _accepted(accept: str) -> dict[str, int]:
     found = {}
     for part in accept.split(","):
         name, _, number = part.strip().partition("=")
-        if name not in {"removals", "adds"} or not number.isdecimal():
+        if name not in {"removals", "adds"} or not number.isdecimal() or len(number) > MOST_DIGITS:
             raise WrongUsage(f"--accept {accept[:60]!r}: expected removals=N, adds=M, or both with a comma between")
         found[f"accept_{name}"] = int(number)
     return found

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
-from workers.resync.keys_on_disk import line_of, read_lines, remove
+from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
 from workers.resync.profiles import key_in, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
@@ -35,27 +35,32 @@ LONG_MS = 30_000
 def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
     """Removes what is no member's, and goes on with the members when all of that is delivered."""
     run = work.run
-    strays = work.folder / "strays"
-    if not strays.exists():  # another host's, or gone: what was removed is removed, and the rest is found again
-        work.runs.look(run.id, 0, {"state": "marked", "phase": "plan"})
+    strays, token = work.folder / "strays", token_of(work.folder, run.first)
+    if not token or not strays.exists():
+        _plan_again(work)
         return
     if int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
         return
-    lines, place = _lines_from(strays, run.place, AT_ONCE)
+    lines, said = _lines_from(work, strays, token)
     if lines:
         steps = [parse_path(field) for field in work.integration.key_fields]
         keys = [tuple(json.loads(line)) for line in lines]
         bodies = [profile_of_key(key, work.integration.key_fields, steps) for key in keys]
         packed = list(chunks_of(mark, run.index, Kind.REMOVE, bodies, work.name))
-        said = {"place": place, "index": packed[-1][1], "removed": run.removed + len(lines)}
+        said |= {"index": packed[-1][1], "removed": run.removed + len(lines)}
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
         work.runs.look(run.id, LONG_MS)
     elif run.members <= SMALL or not work.source.paged:
-        work.runs.look(run.id, 0, {"state": "adding", "place": 0})
+        work.runs.look(run.id, 0, {"state": "adding"})
     else:
         _leave(work, mark)
+
+
+def _plan_again(work: Work) -> None:
+    """What was planned lies on another host, or is gone: what was done is done, and the rest is found again."""
+    work.runs.look(work.run.id, 0, {"state": "marked", "phase": "plan"})
 
 
 def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
@@ -63,6 +68,8 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
     run = work.run
     if run.phase == "told":
         _end_when_free(work, mark, lane)
+    elif run.repeated and token_of(work.folder, run.first) != run.disk:
+        _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
     elif work.source.paged and run.members > SMALL and run.index > 0 and _is_over(work):
@@ -100,20 +107,18 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 def _bring_spooled(work: Work, mark: str) -> None:
     """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
     run, file = work.run, work.folder / "members"
-    place, index = run.place, run.index
-    if not file.exists():
+    token = token_of(work.folder, run.first)
+    if not token or not file.exists():
         _spool(work, file)
-        place = 0
-    lines, place = _lines_from(file, place, AT_ONCE)
+        token = token or sign(work.folder, run.first)
+    lines, said = _lines_from(work, file, token)
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
     bodies = list(_usable(work, lines, _wanted(work)))
-    packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
-    index = packed[-1][1] if packed else index
-    work.runs.part(
-        run.id, 0, {"place": place, "index": index, "added": run.added + len(bodies)}, [chunk for chunk, _ in packed]
-    )
+    packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
+    said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}
+    work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
 
 
 def _spool(work: Work, file: Path) -> None:
@@ -163,9 +168,14 @@ def _leave(work: Work, mark: str) -> None:
         work.runs.look(work.run.id, SHORT_MS)
 
 
-def _lines_from(path: Path, place: int, most: int) -> tuple[list[bytes], int]:
-    """Lines of a file from a byte on, and the byte that comes after them."""
+def _lines_from(work: Work, path: Path, token: str) -> tuple[list[bytes], dict[str, int]]:
+    """The next lines of a file, and how far that is, as the run notes it: for these very files.
+
+    Hosts take turns, and each has read the same list at another time: a place in one's file is none in another's.
+    """
+    field = f"{path.name} {token}"
+    place = int(work.runs.read(work.run.id).get(field, 0))
     with path.open("rb") as file:
         file.seek(place)
-        lines = list(islice(file, most))
-    return [line.rstrip(b"\n") for line in lines], place + sum(map(len, lines))
+        lines = list(islice(file, AT_ONCE))
+    return [line.rstrip(b"\n") for line in lines], {field: place + sum(map(len, lines))}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workers.events.event import Kind
 from workers.lanes.answers import fields_of
 from workers.resync.judging import Accepted, Today, doubts
-from workers.resync.keys_on_disk import KeyDifference, read_lines
+from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop
@@ -68,7 +68,8 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
     """From here on the target changes."""
     run = work.run
     _note_today(work, found)
-    said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "place": 0, "after": "", "told": 1}
+    said: dict[str, Any] = {**numbers, "tries": 0, "why": "", "after": "", "told": 1}
+    said["disk"] = sign(work.folder, run.first)
     if run.mode == "replace":
         (chunk, index), *_ = chunks_of(mark, run.index, Kind.CLEAR, [b""], work.name)
         work.runs.part(run.id, 0, {**said, "state": "adding", "index": index}, [chunk])

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 REMOVALS = 0.10
 """Share of an integration's rows that runs of one day may remove by themselves."""
+FEW = 20
+"""Rows of one segment that may go whatever share of it they are, while the day's share allows."""
 ADDS = 2
 """Times as many members as a target that is not empty has: more than that is another segment's list."""
 SPELLED = 0.01
@@ -58,7 +60,9 @@ def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared:
     if not found.strays:
         return reasons
     removed, rows = today.removed + found.strays, max(today.rows + found.rows, 1)
-    if removed > REMOVALS * rows:
+    # The day's rows are other segments', too, and the same ones of earlier runs: they excuse no segment that is wiped.
+    alone = found.strays > max(FEW, REMOVALS * found.rows)
+    if alone or removed > REMOVALS * rows:
         earlier = f" (with {today.removed:,} of today)" if today.removed else ""
         reasons.append(f"{found.strays:,} of {found.rows:,} rows would be removed{earlier}, more than {REMOVALS:.0%}")
     if not today.ever:

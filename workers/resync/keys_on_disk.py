@@ -7,6 +7,7 @@ compared by itself. One key is one line: its parts as JSON.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import zlib
 from dataclasses import dataclass, field
@@ -179,6 +180,22 @@ def _sort_out(found: KeyDifference, unmatched: Path, known: set[int]) -> None:
 def _fold(line: bytes) -> int:
     folded = json.dumps(fold_key(_decode(line))).encode()
     return int.from_bytes(blake2b(folded, digest_size=8).digest())
+
+
+def sign(folder: Path, first: str) -> str:
+    """Says whose files these are: of the run whose first mark this is, and of no other reading. Gives their token."""
+    token = secrets.token_hex(8)
+    (folder / "token").write_text(f"{first} {token}")
+    return token
+
+
+def token_of(folder: Path, first: str) -> str:
+    """The token of the files in a folder; "" where there are none, or an earlier plan has left them."""
+    try:
+        of, _, token = (folder / "token").read_text().partition(" ")
+    except OSError:
+        return ""
+    return token if of == first else ""
 
 
 def remove(folder: Path) -> None:

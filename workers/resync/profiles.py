@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -33,6 +34,13 @@ def _plain(value: object) -> object:
     if isinstance(value, memoryview):
         return text_of_bytes(bytes(value))
     return str(value)
+
+
+def _written(value: object) -> object:
+    """What JSON has no number for is null, as a float's NaN is: the profile would be no JSON, and its member untold."""
+    if isinstance(value, bytes):
+        return text_of_bytes(value)
+    return None if isinstance(value, Decimal) and not value.is_finite() else value
 
 
 def text_of_bytes(data: bytes) -> str:
@@ -82,7 +90,7 @@ class Shaper:
                 inner = inner.setdefault(step, {})
                 if not isinstance(inner, dict):
                     raise UnfitSource(f"the column {'.'.join(path)!r} lies in one that is no object")
-            inner[path[-1]] = text_of_bytes(value) if isinstance(value, bytes) else value
+            inner[path[-1]] = _written(value)
         found[ID] = self.id_of(row)
         return _encode(found)
 

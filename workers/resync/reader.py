@@ -13,7 +13,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.errors import ErrorClass, SettingsError, TargetError
+from redis import RedisError
+
+from workers.errors import ErrorClass, SegsyncError, SettingsError, TargetError
 from workers.events.sequence import TEXT_LENGTH
 from workers.lanes.answers import fields_of, text_of
 from workers.lanes.clock import redis_ms
@@ -46,6 +48,9 @@ LOST_MS = 60_000
 """After so long a mark that is neither in the intake nor in its lane was lost with Redis's last second."""
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
+
+SENDING_MS = 5_000
+"""What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
 class Doors(NamedTuple):
@@ -158,7 +163,10 @@ class ResyncReader:
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
-        why = _in_the_way(work, self._routes())
+        if not _is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
+            stop(work, "failed", f"{run.integration} does not follow segment {run.segment}")
+            return
+        why = _in_the_way(work)
         if why:
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
@@ -184,6 +192,10 @@ class ResyncReader:
                 bring_members(work, mark, lane)
         except (TargetError, UnfitSource, SettingsError, OSError) as error:
             self._failed(work, error)
+        except (SegsyncError, RedisError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - data that nobody has thought of must not stop all other runs
+            self._failed(work, UnfitSource(f"what was read raised {type(error).__name__}"))
 
     def _look_for_mark(self, work: Work) -> None:
         """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""
@@ -198,7 +210,7 @@ class ResyncReader:
             return
         behind = _behind(work, mark)
         if behind > 0:
-            if work.now - int(mark[:13]) > STALE_MS:
+            if work.now - _sent_ms(work, mark) > STALE_MS:
                 raise UnfitSource(f"its data is still {behind / 1000:.0f} s too old; nothing was changed")
             self._runs.look(work.run.id, min(behind, LATER_MS), {"why": "the source does not have yet what was pushed"})
             return
@@ -246,13 +258,14 @@ def _has_changed(work: Work) -> bool:
     return planned and work.run.digest != digest_of(work.integration, work.settings)
 
 
-def _in_the_way(work: Work, routes: Routes) -> str:
+def _is_followed(work: Work, routes: Routes) -> bool:
+    known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
+    return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
+
+
+def _in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
-    known = text_of(work.redis.hget(work.keys.segments, run.segment))
-    segment = restore(run.segment, (known or "{}").encode())
-    if run.integration not in routes.known(segment).targets:
-        return f"{run.integration} does not follow segment {run.segment}"
     state = fields_of(work.redis, work.keys.integration(run.integration))
     if "paused" in state or state.get("active") != "1":
         return f"{run.integration} is paused"
@@ -268,9 +281,14 @@ def _in_the_way(work: Work, routes: Routes) -> str:
 
 def _behind(work: Work, mark: str) -> int:
     """Milliseconds that the source is too old for the mark, or is to be given; 0 where it can be read."""
-    since = work.now - int(mark[:13])
+    since = work.now - _sent_ms(work, mark)
     need = work.source.age() if work.settings.fresh else work.settings.delay
     return max(0, round(need * 1000) - since)
+
+
+def _sent_ms(work: Work, mark: str) -> int:
+    """When the mark was sent: behind an id of the future its sequence says when that will be."""
+    return min(int(mark[:13]), work.run.marked + SENDING_MS)
 
 
 def _told(error: Exception) -> str:

@@ -22,7 +22,7 @@ class ResyncRun:
     phase      what it does once its mark is reached: "plan" or "adds"
     first      sequence of its first mark: what came in before that is older than the run
     index      the next operation's, under the mark that stands
-    place      bytes of the file of strays, or of spooled members, that have been told
+    disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
     looks      how often a verification has compared
     tries      failures one after the other
@@ -42,7 +42,7 @@ class ResyncRun:
     marked: int = 0
     reached: int = 0
     index: int = 0
-    place: int = 0
+    disk: str = ""
     after: Id | None = None
     looks: int = 0
     tries: int = 0
@@ -83,10 +83,10 @@ class ResyncRun:
 
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
-    *("cancelled", "outcome", "why", "shown"),
+    *("cancelled", "outcome", "why", "shown", "disk"),
 )
 _NUMBERS = (
-    *("asked", "marked", "reached", "index", "place", "looks", "tries", "members", "rows", "missing", "strays"),
+    *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
     *("spelled", "repeated", "unusable", "removed", "added", "quarantined", "told", "ended"),
     *("accept_removals", "accept_adds"),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workers.settings.sources import SourceSettings
 
 Id = int | str
+NO_ORDER = "its pages are not in the order of `_id`; expected `> {after}`, and ORDER BY that column"
 
 
 class Members(NamedTuple):
@@ -67,12 +68,16 @@ class MemberSource:
                 return
             first = self._settings.first
             place: Id = after if after is not None else first if first is not None else 0
+            ends: set[Id] = set()
             while True:
                 read = list(_shaped(lister, self._statement(place)))
                 rows = [row for each in read for row in each.rows]
                 page = Members([one for each in read for one in each.ids], rows, read[0].shaper)
                 if page.ids:
                     place = _next(place, page.ids)
+                    if place in ends:  # texts have as many orders as there are collations: here, none
+                        raise UnfitSource(NO_ORDER)
+                    ends.add(place)
                     yield page
                 if len(page.ids) < self._settings.rows:
                     return
@@ -106,7 +111,7 @@ def _next(place: Id, ids: list[Id]) -> Id:
             raise UnfitSource(f"a member's `_id` is {kind}, and `first` is not; expected both to be of one kind")
         falls = isinstance(each, int) and isinstance(place, int) and each < place
         if each == place or falls:
-            raise UnfitSource("its pages are not in the order of `_id`; expected `> {after}`, and ORDER BY that column")
+            raise UnfitSource(NO_ORDER)
         place = each
     return place
 

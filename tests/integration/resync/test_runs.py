@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.jobs import add, clear, remove
 from tests.integration.resync.platform import Platform
+from workers.control import resync as control
+from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring import status
 from workers.resync import changing
+from workers.runtime import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
@@ -129,6 +136,35 @@ def test_a_reader_that_died_is_gone_on_for_by_another(
     platform.other_host()
     assert platform.ends(name).outcome == "done"
     assert platform.rows(7) == set("abcdefg")
+
+
+@on_one
+@pytest.mark.parametrize("kind", ["paged", "whole", "repeated"])
+def test_hosts_that_take_turns_go_on_in_their_own_files(
+    platform: Platform, kind: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A place in one's list is none in another's, which was read at another time."""
+    monkeypatch.setattr(changing, "AT_ONCE", 1)
+    platform.configure(members=platform.whole if kind == "whole" else platform.paged)
+    if kind == "repeated":
+        platform.without_unique_key()
+    members = [letter * number for number, letter in enumerate("abcdefghi", 1)]
+    platform.has(7, *members)
+    platform.target_has(7, *(f"stray {'x' * number}" for number in range(7)))
+    if kind == "repeated":
+        platform.target_has(7, "a", "a")
+    name, turns, read = platform.ask(7, **ACCEPTED), count(), Runtime.resync
+
+    def on_a_host(self: Runtime, *given: Any) -> None:
+        host = tmp_path / f"host-{next(turns) // 5 % 2}"
+        host.mkdir(exist_ok=True)
+        monkeypatch.setattr(tempfile, "tempdir", str(host))
+        read(self, *given)
+
+    monkeypatch.setattr(Runtime, "resync", on_a_host)
+    platform.ends(name)
+    assert (platform.run(name).outcome, platform.rows(7)) == ("done", set(members))
+    assert platform.target.run("SELECT count(*) FROM member")[0][0] == len(members) + (kind == "repeated")
 
 
 @on_one
@@ -262,6 +298,42 @@ def test_a_source_that_is_behind_is_waited_for(platform: Platform) -> None:
 
 
 @on_one
+@pytest.mark.parametrize("extra", ['delay = "0s"', 'fresh = "SELECT 0"'])
+def test_an_id_from_the_future_holds_up_no_run(platform: Platform, extra: str) -> None:
+    """What comes behind it has a later sequence, which is no time: the lane would stand until that comes."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.configure(extra=extra)
+    platform.has(7, "a")
+    in_an_hour = redis.time()[0] * 1000 + 3_600_000
+    redis.xadd(keys.events, {"event": json.dumps(add(7, "a"))}, id=f"{in_an_hour}-0")
+    assert platform.resync(7).outcome == "done"
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_data_that_nobody_thought_of_ends_its_run_alone(platform: Platform) -> None:
+    """Half a character in a JSON column cannot be written as UTF-8: the reader must live to serve the others."""
+    quoted = 'SELECT id AS _id, custom_id AS "CustomID", CASE segment_id WHEN 7 THEN \'{{"x": "{}"}}\'::json END AS j'
+    members = quoted.format(r"\\ud800") + " FROM membership WHERE segment_id = {segment_id}"
+    platform.configure(members=members)
+    platform.has(7, "a")
+    platform.has(8, "b")
+    bad, good = platform.ask(7), platform.ask(8)
+    assert platform.ends(good).outcome == "done"
+    assert (platform.ends(bad).outcome, platform.run(bad).why) == ("failed", "what was read raised UnicodeEncodeError")
+    assert (platform.rows(8), platform.lane(7)) == ({"b"}, {})
+
+
+@on_one
+def test_a_number_that_no_reader_could_take_is_not_accepted(platform: Platform) -> None:
+    """It would end every reader that meets it."""
+    platform.has(7, "a")
+    platform.target_has(7, "x")
+    name = platform.resync(7).id
+    with pytest.raises(WrongUsage, match="expected removals=N"):
+        control.confirm(platform.job.runtime, name, f"removals={'9' * 400}", "me")
+
+
+@on_one
 def test_members_without_a_key_are_counted(platform: Platform) -> None:
     platform.has(7, "a", None, "b")
     run = platform.resync(7)
@@ -302,6 +374,28 @@ def test_a_second_request_is_the_same_request(platform: Platform) -> None:
 
 
 @on_one
+@pytest.mark.parametrize("when", ["waiting", "marked", "between", "at its end"])
+def test_a_resync_that_is_asked_for_while_a_run_only_looks_takes_place(
+    platform: Platform, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a")
+    name = platform.ask(7, "verify")
+    if when == "at its end":
+        end = ResyncRuns.end
+
+        def late(self: ResyncRuns, *given: Any, **more: Any) -> None:
+            platform.ask(7, **ACCEPTED)
+            end(self, *given, **more)
+
+        monkeypatch.setattr(ResyncRuns, "end", late)
+    else:
+        platform.until_state(name, when)
+        assert platform.ask(7, **ACCEPTED) == name
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a", "b"})
+
+
+@on_one
 def test_a_run_that_is_cancelled_leaves_its_lane(platform: Platform) -> None:
     platform.has(7, *"abc")
     name = platform.ask(7)
@@ -339,6 +433,17 @@ def test_a_run_that_ends_while_its_mark_is_on_its_way_leaves_no_mark(
     platform.job.push(add(7, "z"))
     platform.job.drain()
     assert (platform.rows(7), platform.lane(7)) == ({"z"}, {})
+
+
+@on_one
+def test_a_run_ends_whose_segment_is_followed_no_longer(platform: Platform) -> None:
+    """It would never begin, and once begun it would keep one of the few places from all others."""
+    platform.has(7, "a")
+    name = platform.ask(7)
+    platform.configure(scope='{ database = "main", segments = [8] }')
+    platform.turn()
+    run = platform.run(name)
+    assert (run.outcome, run.why) == ("failed", "members does not follow segment 7")
 
 
 @on_one

@@ -27,6 +27,8 @@ def found(**numbers: Any) -> KeyDifference:
         (found(members=0), USUAL, "", "the source gives no members at all"),
         (found(strays=11), USUAL, "", "11 of 100 rows would be removed, more than 10%"),
         (found(strays=2), Today(rows=100, removed=19), "", "(with 19 of today)"),
+        (found(strays=100, members=1), Today(rows=100_000), "", "100 of 100 rows would be removed, more than 10%"),
+        (found(strays=20, rows=20), Today(rows=100_000), "", ""),
         (found(strays=1), Today(ever=False), "", "it is the first time"),
         (found(strays=1), USUAL, "'other'", "'other' may keep rows in the same table"),
         (found(missing=201), USUAL, "", "more than 2 times that"),

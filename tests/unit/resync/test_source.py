@@ -119,3 +119,16 @@ def test_a_removal_has_its_key_and_nothing_else() -> None:
     body = profile_of_key(("A-17", "7"), ("CustomID", "ids.crm"), [("CustomID",), ("ids", "crm")])
     assert body == b'{"_id": "A-17", "CustomID": "A-17", "ids": {"crm": "7"}}'
     assert key_in(body, ("CustomID", "ids.crm")) == ("A-17", "7")
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("-Infinity"), float("nan")])
+def test_a_number_that_json_has_not_leaves_its_member_one(value: object) -> None:
+    """PostgreSQL's numeric has it: a profile that is no JSON would be told to nobody, and the run would say done."""
+    body = Shaper(["_id", "k", "score"]).profile_of((1, "a", value))
+    assert (body, key_in(body, ("k",))) == (b'{"_id":1,"k":"a","score":null}', ("a",))
+
+
+def test_pages_that_come_again_are_no_list() -> None:
+    """They would be read for ever, with the lane at its mark."""
+    with pytest.raises(UnfitSource, match="not in the order"):
+        ids(source(Listing(["b", "a"], ["c", "a"], []), first=""))

@@ -28,7 +28,14 @@ local function ask()
   local integration, segment, by, kind = unpack(ARGV, 4, 7)
   local lane = integration .. ':' .. segment
   local id = redis.call('HGET', of, lane)
-  if id and redis.call('EXISTS', run_key(id)) == 1 then return { id, '0' } end
+  if id and redis.call('EXISTS', run_key(id)) == 1 then
+    -- Who only looks answers no request to change: the run goes on as what was asked for (finish).
+    if kind == 'resync' and redis.call('HGET', run_key(id), 'kind') == 'verify' then
+      redis.call('HSET', run_key(id), 'kind', kind, 'by', by, unpack(ARGV, 8))
+      redis.call('HDEL', runs .. ':asking', lane)
+    end
+    return { id, '0' }
+  end
   id = tostring(redis.call('INCR', runs .. ':last'))
   redis.call('HSET', run_key(id), 'id', id, 'integration', integration, 'segment', segment, 'by', by, 'kind', kind,
     'asked', now, 'state', 'waiting', unpack(ARGV, 8))
@@ -175,6 +182,12 @@ local function finish()
   -- The mark has come since the reader looked: it would stand for ever.
   if mine then return { 'busy' } end
   note()
+  local at = redis.call('HMGET', run_key(id), 'kind', 'outcome')
+  if at[1] == 'resync' and (at[2] == 'equal' or at[2] == 'differs') then  -- it was asked for while the run only looked
+    redis.call('HSET', run_key(id), 'state', 'between', 'phase', 'plan', 'looks', 0, 'first', '', 'outcome', '')
+    redis.call('ZADD', runs, now, id)
+    return { 'ok' }
+  end
   redis.call('HSET', run_key(id), 'state', 'ended', 'ended', now)
   -- A mark that is still on its way is awaited by nobody.
   redis.call('HDEL', run_key(id), 'nonce')
