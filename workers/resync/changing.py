@@ -154,17 +154,22 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
         work.runs.look(work.run.id, LONG_MS)
         return
     quarantined = work.run.quarantined + work.refused(mark)
-    if work.runs.leave(work.run.id, SHORT_MS, {}, work.run.first) != "ok":
+    if work.runs.leave(work.run.id, SHORT_MS, {}, _superseded(work)) != "ok":
         return
     remove(work.folder)
     finish(work, "done", "", {"quarantined": quarantined}, unflag_to=work.run.first)
+
+
+def _superseded(work: Work) -> str:
+    """Up to where what was refused says nothing any more. Who only tells members again does not know who has left."""
+    return "" if work.run.mode == "resend" else work.run.first
 
 
 def _leave(work: Work, mark: str) -> None:
     """Lets the lane go on; the next mark comes through the intake, and the source is read behind it."""
     quarantined = work.run.quarantined + work.refused(mark)
     said = {"state": "between", "phase": "adds", "quarantined": quarantined}
-    if work.runs.leave(work.run.id, 0, said, work.run.first) == "busy":
+    if work.runs.leave(work.run.id, 0, said, _superseded(work)) == "busy":
         work.runs.look(work.run.id, SHORT_MS)
 
 

@@ -133,14 +133,16 @@ end
 -- What was refused before the run began says nothing any more: the run has told what is so now (rule 48). A segment's
 -- name and end are no members.
 local function supersede(sequence)
-  local open = open_key(integration, segment)
-  local all, gone = redis.call('HGETALL', open), {}
+  local open, rows = open_key(integration, segment), rows_key(integration, segment)
+  local all = redis.call('HGETALL', open)
   for i = 1, #all, 2 do
-    if all[i] ~= 'segment' and entry_since(all[i + 1]) < sequence then gone[#gone + 1] = all[i] end
+    if all[i] ~= 'segment' and entry_since(all[i + 1]) < sequence then close_entry(open, rows, all[i], all[i + 1]) end
   end
-  for i = 1, #gone, 1000 do redis.call('HDEL', open, unpack(gone, i, math.min(i + 999, #gone))) end
-  local cleared = ns .. ':cleared:' .. integration
-  if (redis.call('HGET', cleared, segment) or '') < sequence then redis.call('HSET', cleared, segment, sequence) end
+  local unkeyed = unkeyed_key(integration, segment)
+  all = redis.call('HGETALL', unkeyed)
+  for i = 1, #all, 2 do
+    if all[i + 1] < sequence then redis.call('HDEL', unkeyed, all[i]) end
+  end
   redis.call('XADD', ns .. ':outcomes', '*', 'r', cmsgpack.pack({ 'cleared', integration, segment, sequence, now, 'resync' }))
 end
 
