@@ -172,7 +172,8 @@ def test_ctrl_c_in_a_slow_statement_leaves_nothing_and_holds_nothing(trial: Tria
         process.communicate()
     expected = ["segsync: interrupted; nothing more was run", "segsync: tried, and rolled back"]
     assert (process.returncode, err.splitlines()) == (1, expected)
-    assert "-- tried: " in out
+    # SQLite shows only that the transaction has begun: the signal may come before its first statement is over.
+    assert "-- tried: " in out or trial.database.dialect == "sqlite"
     assert "-- failed: " not in out
     assert trial.rows() == trial.before
     trial.database.run("DELETE FROM member WHERE segment_id = 7")
