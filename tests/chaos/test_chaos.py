@@ -1,4 +1,4 @@
-"""A minute of chaos: the same rounds as `make chaos`, one for each kind of fault that takes no longer."""
+"""Some chaos: the same rounds as `make chaos`, one for each kind of fault that no other test has."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FAULTS = (
-    "kill-children",
     "halt-after-claim",
     "freeze-links",
     "kill-redis",
     "cut-redis-links",
-    "kill-target",
     "block-rows",
     "halt-after-execute",
-    "crash-after-commit",
     "fail-over",
 )
 SEED = 1
 
 
 @pytest.mark.timeout(240)
-def test_a_minute_of_chaos(tmp_path: Path) -> None:
+def test_some_rounds_of_chaos(tmp_path: Path) -> None:
     """Whatever dies in a round, the tables end as the events describe and the ledger has counted each of them once."""
     failed = []
     with Run(SEED, tmp_path) as run:
