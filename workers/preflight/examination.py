@@ -57,10 +57,11 @@ class Examination:
         )
 
 
-def skipped(connector: str, dialect: str, missing: Sequence[Mistake]) -> Examination:
-    """A connector whose secrets or variables are missing in this environment."""
+def skipped(connector: str, dialect: str, missing: Sequence[Mistake], *, malformed: bool) -> Examination:
+    """A connector whose secrets or variables are missing in this environment; or whose URL is there and wrong."""
     what = "; ".join(map(str, missing))
-    return Examination(connector, dialect, [Step("reach", "skipped", f"not looked at: {what}")])
+    step = Step("reach", "mistake", what) if malformed else Step("reach", "skipped", f"not looked at: {what}")
+    return Examination(connector, dialect, [step])
 
 
 def examine(

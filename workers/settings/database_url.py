@@ -64,6 +64,16 @@ class DatabaseAddress:
             raise SettingsError(self.where, mistakes)
         return anchored(url, self.folder), password or inside
 
+    def is_malformed(self, environ: Mapping[str, str]) -> bool:
+        """Whether the URL has all its variables, and still leads nowhere."""
+        try:
+            variables.fill(self.url, environ)
+        except variables.VariableError:
+            return False
+        mistakes: list[Mistake] = []
+        self._url(environ, mistakes)
+        return bool(mistakes)
+
     def _url(self, environ: Mapping[str, str], mistakes: list[Mistake]) -> tuple[str, str | None]:
         try:
             url, password = part(plain(variables.fill(self.url, environ)))

@@ -97,6 +97,17 @@ def test_a_connector_without_its_secret_is_said_and_skipped(place: Place) -> Non
     assert done.stdout.count("NOBODY_SET_THIS") == 1
 
 
+def test_a_url_that_its_variable_spoils_is_a_mistake(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is all there, so there is nothing to wait for: nobody can connect by it."""
+    monkeypatch.setenv("SPOILT", "mysql://x:pw:more@h:notaport/crm")
+    write(place, '[connectors.a]\ndialect = "mysql"\nurl = "${SPOILT}"')
+    done = place.run("check", "--connect")
+    assert done.returncode == 1, done.stdout
+    assert "x reach    connectors.a.url: " in done.stdout
+    assert "pw" not in done.stdout
+    assert "notaport" not in done.stdout
+
+
 def test_a_wrong_file_ends_with_two_and_nothing_is_tried(place: Place) -> None:
     write(place, '[connectors.a]\nurl = "mysql://x@127.0.0.1:1/x"', "[integrations.b]")
     done = place.run("check", "--connect")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -43,7 +44,7 @@ def _examine(
     try:
         target = connector.resolve()
     except SettingsError as error:
-        return skipped(key, dialect, error.mistakes)
+        return skipped(key, dialect, error.mistakes, malformed=connector.address.is_malformed(os.environ))
     integrations = [each for each in settings.integrations.values() if each.connector == key]
     return _masked(examine(key, open_examined(target), dialect, integrations, sources), target.password)
 
