@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 PAGE: Final = 100
 """Entries or chunks that are read at once."""
+GREATEST: Final = b"18446744073709551615-18446744073709551615"
+"""The last stream id there is: Redis refuses to be asked for what comes behind it."""
 SECONDS: Final = 3.0
 """How long the intake, and a lane, are searched: about a million operations."""
 MOST_TOLD: Final = 20
@@ -193,7 +195,7 @@ def in_intake(redis: Redis, keys: Keys, installation: str, sought: Sought) -> Si
         for entry_id, fields in page:
             sight.looked += 1
             _look_into(entry_of(entry_id.decode(), _flat(fields), installation), sought, sight)
-        if len(page) < PAGE:
+        if len(page) < PAGE or page[-1][0] == GREATEST:
             break
         after = f"({page[-1][0].decode()}"
     return sight

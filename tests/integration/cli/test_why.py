@@ -11,6 +11,7 @@ from segsync import Producer
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause
+from workers.monitoring import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,16 @@ def ask(call: Call) -> Callable[..., tuple[int, dict[str, Any]]]:
         return done.returncode, json.loads(done.stdout)
 
     return run
+
+
+def test_the_greatest_id_ends_what_is_looked_through(
+    place: Place, ask: Callable[..., tuple[int, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracing, "PAGE", 1)
+    runtime = place.publish(integration())
+    runtime.redis.xadd(runtime.keys.events, {"event": "{}"}, id=tracing.GREATEST)
+    status, _ = ask()
+    assert status == 0
 
 
 def test_a_profile_that_waits_in_the_intake(place: Place, ask: Callable[..., tuple[int, Any]]) -> None:
