@@ -35,7 +35,10 @@ _INSERT = re.compile(_HEAD.format(r"INSERT\s+INTO(?:\s+TABLE(?!\s*\())?"), _FLAG
 _VALUES = re.compile(rf"{_BLANK}*(?:\([^()]*\))?{_BLANK}*(?:SETTINGS\b[^()]*)?VALUES\b", _FLAGS)
 _DELETE = re.compile(_HEAD.format(r"DELETE\s+FROM") + r"(?P<what>)(?P<where>\s+WHERE\b.*)", _FLAGS)
 _ALTER = re.compile(
-    _HEAD.format(r"ALTER\s+TABLE") + r"\s+(?:DELETE|UPDATE\s+(?P<what>.*?))(?P<where>\s+WHERE\b.*)", _FLAGS
+    # A text may hold the word WHERE, too.
+    _HEAD.format(r"ALTER\s+TABLE")
+    + r"\s+(?:DELETE|UPDATE\s+(?P<what>(?:'(?:\\.|''|[^'\\])*'|[^'])*?))(?P<where>\s+WHERE\b.*)",
+    _FLAGS,
 )
 _READS = re.compile(rf"{_BLANK}*(?:SELECT|WITH)\b", _FLAGS)
 _COMPUTED = frozenset({"ALIAS", "MATERIALIZED"})

@@ -272,6 +272,7 @@ LOOKS = {
     "DELETE FROM n WHERE i IN ('x')": ErrorClass.ISOLATE,
     "DELETE FROM t WHERE nope = 1": ErrorClass.HOLD,
     "ALTER TABLE n UPDATE v = 'y' WHERE i = 1": None,
+    "ALTER TABLE n UPDATE v = 'a WHERE i = x, b' WHERE i = 1": None,
     "ALTER TABLE n UPDATE v = 'y' WHERE i = 'x'": ErrorClass.ISOLATE,
     "ALTER TABLE nowhere DELETE WHERE i = 1": ErrorClass.HOLD,
     "SELECT nope FROM t": ErrorClass.HOLD,
