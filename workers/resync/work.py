@@ -70,9 +70,9 @@ class Work:
 
     def mode(self) -> str:
         """How it makes the target equal: by difference, by clearing it first, or by telling all again."""
-        if self.integration.members is not None and names_by_key(self.integration):
-            return "diff"
-        return "replace" if QueryKind.CLEAR in self.integration.queries and not self.integration.members else "resend"
+        if self.integration.members is not None:
+            return "diff" if names_by_key(self.integration) else "resend"
+        return "replace" if QueryKind.CLEAR in self.integration.queries else "resend"
 
     def refused(self, mark: str) -> int:
         """Entries of the quarantine that came of what was told under a mark."""
