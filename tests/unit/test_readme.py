@@ -114,3 +114,10 @@ def test_the_page_of_all_keys_has_every_variable() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "workers").rglob("*.py"))
     read = set(re.findall(r"\"(SEGSYNC_[A-Z_]+)\"", code)) - FOR_TESTS
     assert {name for name in read if name not in CONFIGURATION} == set()
+
+
+def test_the_workers_that_are_started_by_hand_serve_every_queue() -> None:
+    """A queue that the page forgets is one whose tasks wait for ever."""
+    served = {queue for found in re.findall(r"^celery .* -Q (\S+)", README, re.MULTILINE) for queue in found.split(",")}
+    named = set(re.findall(r'Queue\("(\w+)"\)', (ROOT / "celeryconfig.py").read_text(encoding="utf-8")))
+    assert named | {"deliver.crm"} == served
