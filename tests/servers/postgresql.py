@@ -18,7 +18,7 @@ from typing import Any, LiteralString, Self
 import psycopg
 from psycopg import sql
 
-from tests.servers.process import ServerError, ServerProcess, free_port, new_folder, unprivileged_user
+from tests.servers.process import ServerError, ServerProcess, free_port, freeze, new_folder, unprivileged_user
 
 USER = "segsync"
 """An ordinary role, as a user of ours would have: it owns the tests' databases and nothing else."""
@@ -155,7 +155,7 @@ class PostgresqlServer:
     @staticmethod
     def pause_session(pid: int) -> None:
         """SIGSTOP for one session: it hangs, its link stays open."""
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
 
     @staticmethod
     def resume_session(pid: int) -> None:

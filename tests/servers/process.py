@@ -9,6 +9,7 @@ because that follows the thread that started the server, exists on Linux only, a
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import pwd
 import shutil
@@ -20,8 +21,10 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from tests.waiting import until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # Told nothing before the pipe ends: the test process is gone. $1 pid, $2 signal, $3 folder.
 # The pid cannot have been reused: nobody but the test process, its parent, could have reaped it.
@@ -33,6 +36,22 @@ while kill -0 "$1" 2>/dev/null && [ "$tries" -gt 0 ]; do sleep 0.1; tries=$((tri
 kill -s KILL "$1" 2>/dev/null
 rm -rf "$3"
 """
+
+
+def freeze(pid: int) -> None:
+    """SIGSTOP, and waits until every thread of the process stands.
+
+    kill() returns before they do: a server of many threads answers a question asked at once, one time in thousands.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: set(_states(pid)) <= {"T"}, f"that process {pid} stands")
+
+
+def _states(pid: int) -> Iterator[str]:
+    """The state letters of a process's threads (proc_pid_stat(5)), behind the name in brackets."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            yield (thread / "stat").read_text().rpartition(") ")[2][0]
 
 
 class ServerError(Exception):
@@ -132,8 +151,8 @@ class ServerProcess:
             self._reap(20.0)
 
     def pause(self) -> None:
-        """SIGSTOP: it hangs, its links stay open."""
-        self._send(signal.SIGSTOP)
+        """SIGSTOP: it hangs, its links stay open. Returns when all its threads stand."""
+        freeze(self.pid)
 
     def resume(self) -> None:
         """SIGCONT."""

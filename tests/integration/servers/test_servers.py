@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from tests.servers.debian import install
 from tests.servers.mariadb import ENVIRONMENT, Account, MariadbServer, programs
-from tests.servers.process import ServerError, ServerProcess, new_folder
+from tests.servers.process import ServerError, ServerProcess, freeze, new_folder
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -40,6 +43,17 @@ def test_redis_runs_with_the_settings_that_the_promises_need(redis_client: Redis
     assert settings["appendonly"] == "yes"
     assert settings["appendfsync"] == "always"
     assert settings["maxmemory-policy"] == "noeviction"
+
+
+def test_a_frozen_server_stands_when_freeze_returns(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel stops a process's threads some time after kill() has returned; here it takes its time."""
+    kill = os.kill
+    monkeypatch.setattr(os, "kill", lambda pid, number: threading.Timer(0.2, kill, (pid, number)).start())
+    freeze(own_redis.pid)
+    monkeypatch.undo()
+    threads = [thread.joinpath("stat").read_text() for thread in Path(f"/proc/{own_redis.pid}/task").iterdir()]
+    assert [stat.rpartition(") ")[2][0] for stat in threads] == ["T"] * len(threads)
+    os.kill(own_redis.pid, signal.SIGCONT)
 
 
 @pytest.fixture
