@@ -38,6 +38,7 @@ DEFAULTS = {
     "redis.master": "must be there, with sentinels",
     "broker.master": "must be there, with sentinels",
     "connectors.*.allow": "no procedures",
+    "connectors.*.rate": "any number",
     "integrations.*.batch.size": "must be there, where there is a batch; without one, one profile at a time",
     "integrations.*.scope.segments": 'one of segments (ids or `"all"`), groups and tags must be there',
     "integrations.*.scope.groups": "as for segments",
@@ -45,6 +46,7 @@ DEFAULTS = {
     "integrations.*.scope.database": "must be there, unless segments are ids",
     "integrations.*.ordering": "the queries and the table tell",
     "integrations.*.max_backlog": "any number",
+    "integrations.*.window": "at any time",
     "integrations.*.max_lag": "a minute over the batch's timeout",
 }
 """What holds where the code has no plain value: said once, here."""

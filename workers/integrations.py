@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.templates import Query, QueryKind
+    from workers.windows import Window
 
 ScopeKind = Literal["all", "ids", "groups", "tags"]
 
@@ -120,6 +121,7 @@ class Integration:
     max_backlog    operations; None means no limit of its own
     max_lag        seconds that its oldest operation may have waited; None: batches late by a minute are told
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
+    window         hours in which it may be told; None: at any time
     members        lists the keys that a segment has in the target, for resyncs; None where there is no such query
     digest         of what a delivery's statements depend on: queries, key, mode
     """
@@ -142,6 +144,7 @@ class Integration:
     when_full: WhenFull = "block"
     max_lag: float | None = None
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
+    window: Window | None = None
     members: Query | None = field(default=None, hash=False)
     digest: str = field(init=False)
 

@@ -39,6 +39,10 @@ MOST = 0.85
 """Of the operations, where most are refused."""
 DEADLY = FLAPPING = 0.04
 """Of the seeds: one of their events ends whichever process reads it; their tables come and go."""
+SPARED = 0.08
+"""Of the seeds: their connectors have a rate; their integrations have a window."""
+WINDOW = "22:14-22:13"
+"""By the clocks of a history it is 22:13:20 at its beginning: so this one is closed for the first 40 seconds."""
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -104,6 +108,8 @@ class Settings:
     exactly_once: bool = False
     backlog: int = 0
     other: bool = False
+    rate: str = ""
+    window: str = ""
 
     def text(self, folder: str) -> str:
         """As in segsync.toml."""
@@ -112,6 +118,7 @@ class Settings:
             f'url = "{LEDGER_URL.format(folder=folder.lstrip("/"))}"\n',
             *(
                 f'[connectors.{key}]\nurl = "sqlite:////tmp/{key}.db"\nparallelism = {self.parallelism}\n'
+                + (f'rate = "{self.rate}"\n' if self.rate else "")
                 for key in "ab"
             ),
             self._integration("main", self.connector),
@@ -128,6 +135,8 @@ class Settings:
         if self.size > 1:
             lines.append(f'batch = {{ size = {self.size}, timeout = "{round(self.timeout_s * 1000)}ms" }}')
         lines.append(f"exactly_once = {str(self.exactly_once).lower()}")
+        if self.window:
+            lines.append(f'window = "{self.window}"')
         if self.backlog:
             lines.append(f"max_backlog = {self.backlog}")
         return "\n".join([*lines, f"[integrations.{key}.queries]", *self._queries(key)]) + "\n"
@@ -207,7 +216,7 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
     return Plan(
         seed=seed,
         theme=name,
-        settings=_settings(chance, theme, incidents),
+        settings=_spared(Random(f"spared {seed}"), _settings(chance, theme, incidents)),
         workers=theme.workers or chance.choice((1, 2, 2, 3, 4)),
         storm_s=storm_s,
         groups=groups,
@@ -233,6 +242,12 @@ def _settings(chance: Random, theme: Theme, incidents: tuple[str, ...]) -> Setti
         other=chance.random() < 0.3 or "drop integration" in incidents,
     )
     return replace(drawn, **theme.settings)
+
+
+def _spared(chance: Random, settings: Settings) -> Settings:
+    """Drawn apart from all else, too."""
+    rate = chance.choice(("2/s", "20/s", "90/m")) if chance.random() < SPARED else ""
+    return replace(settings, rate=rate, window=WINDOW if chance.random() < SPARED else "")
 
 
 def _times(chance: Random, incidents: tuple[str, ...], storm_s: float) -> list[Incident]:

@@ -77,7 +77,7 @@ class Settlements:
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
         ran = bool(receipt.queries)
         sent = now()
-        answer = self._lanes.settle(_settlement(turn, batch, following, [record, *entries], change, ran=ran))
+        answer = self._lanes.settle(_settlement(turn, batch, following, [record, *entries], change, receipt))
         reach(failpoints.AFTER_SETTLE)
         self.settled += 1
         _tell(turn, rejected, answer)
@@ -200,9 +200,10 @@ def _tell(turn: Turn, rejected: Sequence[Rejected], answer: object) -> None:
 
 
 def _settlement(
-    turn: Turn, batch: Batch, following: Following, records: list[Record], change: Change, *, ran: bool
+    turn: Turn, batch: Batch, following: Following, records: list[Record], change: Change, receipt: Receipt
 ) -> Settlement:
     """The message that trims a lane; `records` are the delivery's own and, after it, one for each entry."""
+    ran = bool(receipt.queries)
     return Settlement(
         turn.lease.integration,
         turn.lease.segment,
@@ -221,6 +222,7 @@ def _settlement(
         change=change.packed(),
         entries=len(records) - 1,
         tried_to=turn.tried_to,
+        statements=sum(run.statements for run in receipt.queries),
         records=[encode(record) for record in records],
     )
 

@@ -58,7 +58,7 @@ class Lanes:
         self.installation = installation
         self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
-        common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "due", "open_entries"))
+        common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "sparing", "due", "open_entries"))
         self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
@@ -194,6 +194,7 @@ class Lanes:
             done.change,
             done.entries,
             done.tried_to,
+            done.statements,
             *done.records,
         )
         if reply[0] == b"more":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from workers import windows
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake
 from workers.integrations import (
@@ -20,6 +21,7 @@ from workers.integrations import (
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_members, read_sources
 from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
 from workers.settings.spelling import nearest, show
+from workers.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -71,7 +73,7 @@ def _read(
     name, description = table.optional_text("name"), _description(table)
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
-    limits = _limits(table, connector)
+    limits, window = _limits(table, connector), _window(table, connector)
     ordering = _ordering(table)
     table.close(_RESERVED)
     if connector is None:
@@ -93,6 +95,7 @@ def _read(
         active=active,
         ordering=ordering or safe_ordering(queries),
         members=members,
+        window=window,
         **batch._asdict(),
         **limits._asdict(),
     )
@@ -190,6 +193,21 @@ def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
         table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
         table.seconds("max_lag", 0.0, SHORTEST_LAG, LONGEST_LAG) or None,
     )
+
+
+def _window(table: TomlTable, connector: ConnectorSettings | None) -> Window | None:
+    """`window`, in the connector's zone where it names none."""
+    text = table.optional_text("window", windows.EXPECTED)
+    if text is None:
+        return None
+    try:
+        found = Window.read(text, connector.timezone if connector else "UTC")
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        table.wrong("window", f"{show(text)} names no time zone; expected {windows.EXPECTED}")
+        return None
+    if found is None:
+        table.wrong("window", f"{show(text)} is no window; expected {windows.EXPECTED}")
+    return found
 
 
 def _ordering(table: TomlTable) -> Ordering | None:

@@ -44,6 +44,8 @@ local function begin(integration, segment, settings, probing)
   -- with their process (rule 13).
   local deaths = lane.starts
   lane.starts = deaths + 1
+  pay(settings, 1)
+
   remember(claim, 'lane', integration, segment, lane.to, deaths, probing)
   local reply = hand_out(integration, segment, settings, lane, lane.to, deaths, probing)
   -- That all tries before were undone holds until the next one, which nobody may live to tell of.
@@ -86,6 +88,7 @@ local function probe_connector()
 end
 local probe = probe_connector()
 if probe then return probe end
+if rests_until(connector) > now then return idle() end
 
 -- A held integration probes itself: one lane goes when the time has come, and that moves the time on (rule 25).
 local PROBE_MS = 60000
