@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import pickle
 import sys
@@ -18,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segsync
-from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
-from tests.fake_redis import FakeRedis, producer_to
+from segsync import AsyncProducer, IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
+from tests.fake_redis import FakeRedis, async_producer_to, producer_to
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
@@ -40,9 +41,11 @@ def intake() -> FakeRedis:
     return FakeRedis()
 
 
-@pytest.fixture
-def producer(intake: FakeRedis) -> Producer:
-    return producer_to(intake)
+@pytest.fixture(params=[producer_to, async_producer_to], ids=["", "async"])
+def producer(intake: FakeRedis, request: pytest.FixtureRequest) -> Iterator[Producer]:
+    """Both of them: what they check and send is the same."""
+    with request.param(intake) as made:
+        yield made
 
 
 def loaded(row: Row) -> Any:
@@ -205,10 +208,21 @@ def test_one_event_is_no_list(one: Any, producer: Producer) -> None:
 
 
 def test_a_client_of_ones_own_stays_open(intake: FakeRedis) -> None:
-    with producer_to(intake) as producer:
-        producer.clear(7)
-
+    for made in (producer_to(intake), async_producer_to(intake)):
+        with made as producer:
+            producer.clear(7)
     assert not intake.closed
+
+
+def test_both_have_the_same_methods_with_the_same_parameters() -> None:
+    def methods(kind: type) -> dict[str, Any]:
+        return {
+            name: [(each.name, each.kind, each.default) for each in inspect.signature(method).parameters.values()]
+            for name, method in vars(kind).items()
+            if inspect.isfunction(method) and not name.startswith("__")
+        }
+
+    assert methods(Producer) == methods(AsyncProducer)
 
 
 # --- Values ------------------------------------------------------------------------------------------------------
