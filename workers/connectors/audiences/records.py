@@ -65,7 +65,7 @@ class Fields(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class AdField:
     """A field that a platform takes.
 
     name    as in `fields` of the configuration
@@ -134,7 +134,7 @@ class Platform:
     name: str
     base_url: str
     settings: tuple[Setting, ...]
-    fields: Mapping[str, Field] = field(hash=False)
+    fields: Mapping[str, AdField] = field(hash=False)
     hashing_off: bool = False
     hashing_variable: str = ""
     largest_call: int

@@ -10,7 +10,7 @@ from workers.connectors.audiences.normalisation import FORMS
 from workers.connectors.audiences.platforms import PLATFORMS
 
 if TYPE_CHECKING:
-    from workers.connectors.audiences.records import Field
+    from workers.connectors.audiences.records import AdField
 
 SAMPLES = {
     "latin e-mail": "ann@example.com",
@@ -32,7 +32,7 @@ FIELDS = [(platform.key, field) for platform in PLATFORMS.values() for field in 
 
 
 @pytest.mark.parametrize(("platform", "field"), FIELDS, ids=[f"{key}-{field.name}" for key, field in FIELDS])
-def test_each_form_gives_a_text_for_each_kind(platform: str, field: Field) -> None:
+def test_each_form_gives_a_text_for_each_kind(platform: str, field: AdField) -> None:
     assert len(FORMS[field.form](SAMPLES[field.form], "")) == len(field.kinds), platform
 
 

@@ -15,10 +15,10 @@ class NotNormal(Exception):
 
 
 def tidied(text: str) -> str:
-    """The text in Unicode's composed form (NFC), without blanks and signs without width around it."""
+    """The text without blanks and signs without width around it."""
     if len(text) > LONGEST:
         raise NotNormal("too long")
-    previous, text = "", unicodedata.normalize("NFC", text)
+    previous = ""
     while previous != text:
         previous, text = text, text.strip().strip(_AROUND)
     if any("\ud800" <= character <= "\udfff" for character in text):
@@ -27,7 +27,7 @@ def tidied(text: str) -> str:
 
 
 def small(text: str) -> str:
-    """Tidied, in small letters."""
+    """Tidied, in small letters, and in Unicode's composed form (NFC): else one name would have several hashes."""
     return unicodedata.normalize("NFC", tidied(text).lower())
 
 
