@@ -70,8 +70,7 @@ class AdField:
 
     name    as in `fields` of the configuration
     kinds   the platform's words for it: one, or several where it is sent in parts (a date of birth)
-    form    the normal form: "email", "phone", "name", "city", "country", "gender", "birth", "mobile id", "apple id",
-            "plain"
+    form    the normal form, by its name in `normalisation.FORMS`: one text for each kind
     hash    how it is sent; where `hashing = false` is allowed and set, as it is
     alone   finds the person by itself; else it is a companion
     list    the remote list that it belongs to, where a platform keeps one for each type; "" for the only one
