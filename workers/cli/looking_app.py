@@ -111,3 +111,16 @@ def alerts(
     from workers.cli.commands import alerts as command
 
     raise typer.Exit(command.run(once=once, test=test))
+
+
+@looking.command()
+def console(
+    *,
+    listen: Annotated[
+        str, typer.Option(metavar="HOST:PORT", help="An address of this host alone, as no login is asked for.")
+    ] = "127.0.0.1:8080",
+) -> None:
+    """The installation in a browser, until Ctrl-C: states, statistics, the quarantine, and what to do about them."""
+    from workers.cli.commands import console as command
+
+    raise typer.Exit(command.run(listen))
