@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 SHOWN: Final = 100
 """Integrations on one page."""
+SAMPLE: Final = 2
+"""Lanes of each integration that are looked at, at each end of a due set: what fails stands there; `status K` and an
+integration's own page look at more."""
 STATES: Final = ("held", "orphaned", "retrying", "paused", "active")
 """The order in which they are shown: whoever needs someone stands first."""
 
 
 def show(visit: Visit) -> Response:
     """The page; `q` and `state` of the query leave out integrations, `page` counts from 1."""
-    found = status.read(visit.site.runtime())
+    found = status.read(visit.site.runtime(), sample=SAMPLE)
     fitting = _fitting(found.integrations, visit.query.get("q", ""), visit.query.get("state", ""))
     number = max(1, int(page)) if (page := visit.query.get("page", "1")).isdecimal() else 1
     return visit.page(
