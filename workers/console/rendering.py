@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
@@ -24,7 +25,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"age": age, "number": number, "moment": moment, "seconds": seconds}
+    found.filters |= {"age": age, "number": number, "moment": moment, "seconds": seconds, "tojson_text": toml_like}
     return found
 
 
@@ -48,3 +49,8 @@ def moment(time: datetime | str | None) -> str:
     if isinstance(time, str):
         time = datetime.fromisoformat(time) if time else None
     return DASH if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def toml_like(value: object) -> str:
+    """A setting's value as JSON, which is TOML but for tables."""
+    return json.dumps(value, ensure_ascii=False)

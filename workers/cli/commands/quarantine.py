@@ -12,15 +12,16 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 import typer
 
-from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_ledger, open_runtime, refuse_unknown
 from workers.cli.output import plain, print_json, print_table
 from workers.cli.people import is_meant, somebody
+from workers.control import quarantine as control
+from workers.control.quarantine import UP_TO_DATE_SECONDS
 from workers.errors import WrongUsage
 from workers.ledger.tables import STATES
+from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
-from workers.quarantine import requeue as requeueing
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Selection
     from workers.quarantine.requeue import Requeued
 
-UP_TO_DATE_SECONDS: Final = 60.0
-"""How long a command writes down outcomes first, so that it does not decide by what is past."""
 WHY_SHOWN: Final = 10
 """Reasons that are shown of entries that cannot be retried; more would scroll the first away."""
 
@@ -147,8 +146,7 @@ def retry(which: Selection, *, as_json: bool) -> int:
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     if not quarantine.count(runtime.ledger, which):
         refuse_unknown(which.integration)
-    done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, somebody())
-    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    done = control.retry(runtime, which, somebody())
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
 
@@ -162,8 +160,7 @@ def drop(which: Selection, *, as_json: bool, yes: bool = False) -> int:
     elif not is_meant(f"Give up {counted(many, 'entry', 'entries')}?", yes=yes):
         typer.echo("nothing was dropped", err=True)
         return NEEDS_SOMEONE
-    done = requeueing.drop(runtime.ledger, runtime.lanes, which, somebody())
-    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    done = control.drop(runtime, which, somebody())
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.console.pages import overview
+from workers.console.pages import integration, overview
 
 if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
-PAGES: Final[tuple[PageRoute, ...]] = (*overview.PAGES,)
-ACTS: Final[tuple[Act, ...]] = ()
+PAGES: Final[tuple[PageRoute, ...]] = (*overview.PAGES, *integration.PAGES)
+ACTS: Final[tuple[Act, ...]] = (*integration.ACTS,)
