@@ -30,7 +30,7 @@ def test_a_page_asks_redis_a_few_times_however_many_integrations_there_are(
 
     def counted(self: Connection, command: Any, check_health: bool = True) -> None:
         rounds.append(command)
-        sending(self, command, check_health)
+        sending(self, command, check_health)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(Connection, "send_packed_command", counted)
     browser.get(path)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from msgspec import structs
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
 from workers.cli.output import plain, print_json, print_table
+from workers.cli.people import somebody
 from workers.control import resync as control
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
@@ -85,8 +84,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
 
 def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
     integration, segments = choice.segments(runtime)
-    runs = ResyncRuns(runtime.lanes)
-    return [(integration, each, *runs.ask(integration, each, _somebody(), kind)) for each in segments]
+    return [(integration, *asked) for asked in control.ask(runtime, integration, segments, somebody(), kind)]
 
 
 def show_runs(*, as_json: bool) -> int:
@@ -115,7 +113,7 @@ def show_runs(*, as_json: bool) -> int:
 def confirm(name: str, accept: str, *, watch: bool) -> int:
     """Begins anew, with a person's word."""
     runtime = open_runtime()
-    run, before = control.confirm(runtime, name, accept, _somebody())
+    run, before = control.confirm(runtime, name, accept, somebody())
     typer.echo(plain(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
     return _watch(runtime, [run]) if watch else FINE
 
@@ -124,7 +122,7 @@ def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
     control.find(runtime, name)
-    if ResyncRuns(runtime.lanes).cancel(name, _somebody()):
+    if ResyncRuns(runtime.lanes).cancel(name, somebody()):
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
         typer.echo(f"run {name} was over")
@@ -220,10 +218,3 @@ def _as_json(run: ResyncRun) -> dict[str, object]:
 
 def _time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%m-%d %H:%M:%S}"
-
-
-def _somebody() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container's user may have no name
-        return socket.gethostname()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.console.pages import integration, overview
+from workers.console.pages import find, integration, overview, quarantine, revisions, runs, segments
 
 if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
-PAGES: Final[tuple[PageRoute, ...]] = (*overview.PAGES, *integration.PAGES)
-ACTS: Final[tuple[Act, ...]] = (*integration.ACTS,)
+_ALL: Final = (overview, integration, segments, runs, quarantine, find, revisions)
+PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
+ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

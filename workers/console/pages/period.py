@@ -56,12 +56,11 @@ class Period:
     def bucket(self, time: datetime) -> datetime:
         """The beginning of the bar that a time is in."""
         local = time.astimezone(self.zone)
-        whole = {"minute": 0, "second": 0, "microsecond": 0}
         if self.step > timedelta(hours=1):
             offset = self.since.astimezone(self.zone).utcoffset() or timedelta()
-            midnight = (time + offset).replace(hour=0, **whole)
+            midnight = (time + offset).replace(hour=0, minute=0, second=0, microsecond=0)
             return midnight - offset
-        return local.replace(**whole).astimezone(UTC)
+        return local.replace(minute=0, second=0, microsecond=0).astimezone(UTC)
 
     def spell(self, time: datetime) -> str:
         """A time in the zone."""
