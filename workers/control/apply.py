@@ -61,7 +61,6 @@ class ApplyPlan:
     removed      integrations that the file names no longer, with what they owe
     dropped      of those to be dropped, what will be thrown away
     note         why, for those who look at the revisions
-    by           who; "" is this process's user
     """
 
     settings: Settings
@@ -72,7 +71,6 @@ class ApplyPlan:
     drop: Sequence[str]
     dropped: Mapping[str, int]
     note: str = ""
-    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +105,11 @@ def plan(
     drop: Collection[str] = (),
     *,
     note: str = "",
-    by: str = "",
 ) -> ApplyPlan:
     """What applying these settings means. Changes nothing.
 
     drain, drop  integrations that the file names no longer
-    note, by     why and who, for those who look at the revisions
+    note         why, for those who look at the revisions
 
     Raises ApplyRefused, WrongChoice, UnknownIntegration, redis.RedisError.
     """
@@ -128,7 +125,7 @@ def plan(
         raise ApplyRefused(_refusal(owing))
     found = compared(before.text, settings.published()) if before else []
     dropped = {key: _backlog(redis, keys, key) for key in drop}
-    return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped, note, by)
+    return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped, note)
 
 
 def carry_out(
@@ -154,12 +151,12 @@ def carry_out(
     if accept or _has_another_ledger(plan):
         identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
     if plan.drain:
-        revision.publish(redis, keys, _with_draining(plan, environ), by=plan.by)
+        revision.publish(redis, keys, _with_draining(plan, environ))
         # Once more: what was first seen in between was still judged by the old scopes.
         flag_entering(redis, keys, plan.before, plan.settings)
         _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
-    number = revision.publish(redis, keys, plan.settings, note=plan.note, by=plan.by)
+    number = revision.publish(redis, keys, plan.settings, note=plan.note)
     if not plan.drain:
         flag_entering(redis, keys, plan.before, plan.settings)  # as above
     _wake(redis, keys)

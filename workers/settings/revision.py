@@ -86,13 +86,11 @@ def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     return Applied(found.revision, found.digest, found.installation, settings)
 
 
-def publish(
-    redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "", by: str = ""
-) -> int:
+def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "") -> int:
     """Makes this the applied configuration; returns its revision.
 
     `only_first` leaves alone what somebody else has applied in the meantime. The same configuration again is the
-    same revision. `note` says why, where a command did it; `by` who, where it was not this process's user.
+    same revision. `note` says why, where a command did it.
     Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
     """
 
@@ -106,7 +104,7 @@ def publish(
         gone = _members(pipe, keys.connectors) - set(settings.connectors)
         waits = _waits_differently(pipe, keys, settings)
         pipe.multi()
-        _write_config(pipe, keys, settings, revision, found, note, by)
+        _write_config(pipe, keys, settings, revision, found, note)
         _write_integrations(pipe, keys, settings, known)
         _write_connectors(pipe, keys, settings, gone)
         _write_limits(pipe, keys, settings)
@@ -143,9 +141,9 @@ def _members(pipe: Pipeline, key: str) -> set[str]:
 
 
 def _write_config(
-    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str, by: str
+    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str
 ) -> None:
-    at, by = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), by or f"{_user()}@{socket.gethostname()}"
+    at, by = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"{_user()}@{socket.gethostname()}"
     if before is None:
         revisions.forget_all(pipe, keys)
     revisions.keep(pipe, keys, revisions.Revision(revision, at, by, note, settings.published()))
