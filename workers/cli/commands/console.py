@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 SHORTEST_PASSWORD: Final = 10
 """Characters: with the bound on guesses, what nobody guesses who has not seen it."""
 LONGEST_PASSWORD: Final = 1_000
+"""Characters: more are hashed for nothing."""
 TOKEN_BYTES: Final = 32
+"""Random: nobody guesses one of 2^256."""
 
 
 def password(name: str, role: str) -> int:
@@ -31,7 +33,9 @@ def password(name: str, role: str) -> int:
         raise WrongUsage(f"--role {role[:60]!r}: is no role{nearest(role, words)}")
     text = _asked()
     if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
-        raise WrongUsage(f"the password has {len(text):,} characters; expected {SHORTEST_PASSWORD} to 1,000")
+        raise WrongUsage(
+            f"the password has {len(text):,} characters; expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD:,}"
+        )
     # 20 ms, and only in the extra [console].
     from workers.settings.passwords import hash_of_password  # noqa: PLC0415
 
