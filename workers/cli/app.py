@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
-app.add_typer(console, name="console", help="Who may use the console and its API.")
+app.add_typer(console, name="console")
 
 
 def tell_version(wanted: bool) -> None:

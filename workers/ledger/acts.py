@@ -34,7 +34,7 @@ MOST_ACTS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class PastAct:
     """What somebody has had done; the fields of `outcomes.Acted`."""
 
     at: datetime
@@ -73,7 +73,7 @@ def list_acts(
     *,
     target: str | None = None,
     limit: int = MOST_ACTS,
-) -> list[Act]:
+) -> list[PastAct]:
     """The newest, newest first; all since the beginning where no time is given. LedgerError."""
     wanted = [] if target is None else [acts.c.target == stored_text(target, 1_000)]
     if since is not None:
@@ -84,4 +84,4 @@ def list_acts(
     query = select(acts.c.at_ms, *(acts.c[name] for name in names)).where(*wanted)
     query = query.order_by(acts.c.at_ms.desc(), acts.c.id.desc()).limit(min(limit, MOST_ACTS))
     with ledger.reading() as connection:
-        return [Act(time_of(at_ms), *texts) for at_ms, *texts in connection.execute(query)]  # type: ignore[arg-type]
+        return [PastAct(time_of(at_ms), *texts) for at_ms, *texts in connection.execute(query)]  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from workers.ledger.acts import list_acts
 from workers.ledger.errors import LedgerError
 
 if TYPE_CHECKING:
-    from workers.ledger.acts import Act
+    from workers.ledger.acts import PastAct
 
 UP_TO_DATE_SECONDS: Final = 10.0
 """How long what is on its way to the ledger is written down first."""
@@ -40,5 +40,5 @@ def run(since: str, target: str | None, limit: int, *, as_json: bool, tz: str = 
     return FINE
 
 
-def _cells(act: Act) -> tuple[str | None, ...]:
+def _cells(act: PastAct) -> tuple[str | None, ...]:
     return (act.who, act.via, act.act, act.target or None, act.reason or None, act.address or None, act.failed or None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.cli.commands import console
+from workers.cli.commands import console_secrets as console
 from workers.errors import WrongUsage
 from workers.settings.console import May, load_console
 from workers.settings.passwords import is_password
