@@ -74,6 +74,23 @@ def runs(
 
 
 @looking.command()
+def audit(
+    *,
+    since: Since = "30d",
+    target: Annotated[
+        str | None, typer.Option("--of", metavar="K", help="Only what was done to this, as `audit` shows it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 100,
+    tz: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Who has had what done, by a command, in the console or through its API; newest first."""
+    from workers.cli.commands import audit as command
+
+    raise typer.Exit(command.run(since, target, limit, as_json=as_json, tz=tz))
+
+
+@looking.command()
 def doctor(*, as_json: Json = False) -> None:
     """What would bite in production, before it does.
 
@@ -111,16 +128,3 @@ def alerts(
     from workers.cli.commands import alerts as command
 
     raise typer.Exit(command.run(once=once, test=test))
-
-
-@looking.command()
-def console(
-    *,
-    listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", help="An address of this host alone, as no login is asked for.")
-    ] = "127.0.0.1:8080",
-) -> None:
-    """The installation in a browser, until Ctrl-C: states, statistics, the quarantine, and what to do about them."""
-    from workers.cli.commands import console as command
-
-    raise typer.Exit(command.run(listen))

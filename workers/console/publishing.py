@@ -28,7 +28,7 @@ def publish(visit: Visit, plan: ApplyPlan, then: str) -> Response:
             f"revision {applied} was applied since this page was opened; nothing was published. Look at the difference "
             "again"
         )
-    report = applying.carry_out(site.redis, site.keys, plan)
+    report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name)
     said = f"revision {report.revision} is applied" if report.changed else "no change: nothing was published"
     left = "".join(f"\n{key} got more meanwhile and is orphaned: it owes {owed:,}" for key, owed in report.left.items())
     return visit.go(then, said + left)

@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
+
+from workers.settings.console import Role
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-
-class Role(IntEnum):
-    """What somebody may do; each role may all that the ones before it may."""
-
-    VIEWER = 1
-    """Looks."""
-    OPERATOR = 2
-    """Pauses, retries, resyncs, works in the quarantine, and sees what it holds of people."""
-    EDITOR = 3
-    """Publishes revisions."""
-
-    @property
-    def word(self) -> str:
-        """As it is written in the settings: "viewer", "operator" or "editor"."""
-        return self.name.lower()
+__all__ = ["Gate", "LocalGate", "Role", "Viewer"]
 
 
 @dataclass(frozen=True, slots=True)

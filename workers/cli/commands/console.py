@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,16 +10,18 @@ from workers.cli.commands.metrics import address
 from workers.cli.exit_status import FINE
 from workers.cli.people import somebody
 from workers.errors import WrongUsage
+from workers.settings.console import is_loopback, load_console
 
 if TYPE_CHECKING:
     from workers.monitoring.consumers import Consumers
 
 
-def run(listen: str) -> int:
-    """Serves until SIGTERM or Ctrl-C."""
-    host, port = address(listen)
-    if not is_local(host):
-        raise WrongUsage(f"--listen {listen}: expected an address of this host alone, as 127.0.0.1:8080")
+def run(listen: str | None) -> int:
+    """Serves until SIGTERM or Ctrl-C; where the file says, unless `listen` does."""
+    settings = load_console()
+    host, port = (settings.host, settings.port) if listen is None else address(listen)
+    if not is_loopback(host):
+        raise WrongUsage(f"{host}: expected an address of this host alone, as 127.0.0.1:8080")
     try:
         # Starlette and Jinja2 are an extra.
         from workers.console.acts import LoggedActs  # noqa: PLC0415 - as above
@@ -31,17 +32,9 @@ def run(listen: str) -> int:
         from workers.console.viewers import LocalGate  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise WrongUsage(f"the console needs {error.name}; expected: pip install 'segsync[console]'") from None
-    app = build(Site(_ask), LocalGate(somebody()), LoggedActs(), hosts=LOCAL_HOSTS)
+    app = build(Site(_ask, settings.edit), LocalGate(somebody()), LoggedActs(), hosts=LOCAL_HOSTS)
     serve(app, host, port, lambda url: typer.echo(f"the console is at {url}; Ctrl-C ends it", err=True))
     return FINE
-
-
-def is_local(host: str) -> bool:
-    """Whether no other host reaches this address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _ask() -> Consumers:

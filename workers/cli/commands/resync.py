@@ -15,13 +15,15 @@ from msgspec import structs
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
 from workers.cli.output import plain, print_json, print_table
-from workers.cli.people import somebody
+from workers.cli.people import caller
 from workers.control import resync as control
+from workers.control.acting import recorded
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,7 +86,14 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
 
 def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
     integration, segments = choice.segments(runtime)
-    return [(integration, *asked) for asked in control.ask(runtime, integration, segments, somebody(), kind)]
+    who = caller()
+    what = f"{integration}, {_segments(segments)}"
+    with recorded(runtime.redis, runtime.keys, who, kind, what):
+        return [(integration, *asked) for asked in control.ask(runtime, integration, segments, who.name, kind)]
+
+
+def _segments(segments: Sequence[str]) -> str:
+    return f"segment {segments[0]}" if len(segments) == 1 else counted(len(segments), "segment")
 
 
 def show_runs(*, as_json: bool) -> int:
@@ -113,7 +122,8 @@ def show_runs(*, as_json: bool) -> int:
 def confirm(name: str, accept: str, *, watch: bool) -> int:
     """Begins anew, with a person's word."""
     runtime = open_runtime()
-    run, before = control.confirm(runtime, name, accept, somebody())
+    with recorded(runtime.redis, runtime.keys, who := caller(), "resync --confirm", name, reason=accept):
+        run, before = control.confirm(runtime, name, accept, who.name)
     typer.echo(plain(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
     return _watch(runtime, [run]) if watch else FINE
 
@@ -121,8 +131,10 @@ def confirm(name: str, accept: str, *, watch: bool) -> int:
 def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
-    control.find(runtime, name)
-    if ResyncRuns(runtime.lanes).cancel(name, somebody()):
+    with recorded(runtime.redis, runtime.keys, who := caller(), "resync --cancel", name):
+        control.find(runtime, name)
+        open_still = ResyncRuns(runtime.lanes).cancel(name, who.name)
+    if open_still:
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
         typer.echo(f"run {name} was over")

@@ -77,7 +77,7 @@ def rollback(visit: Visit) -> Response:
 def _plan(visit: Visit) -> ApplyPlan:
     site, number = visit.site, _number(visit.path["number"])
     settings = from_published(revisions.find(site.redis, site.keys, number).text, site.runtime().local)
-    return applying.plan(site.redis, site.keys, settings, note=f"rollback to {number}", by=visit.viewer.name)
+    return applying.plan(site.redis, site.keys, settings, note=f"rollback to {number}")
 
 
 PAGES: Final = (PageRoute("/revisions", show), PageRoute("/revisions/{number}", one))
