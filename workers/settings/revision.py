@@ -182,7 +182,7 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "connector": integration.connector,
         "size": integration.batch_size,
         "timeout": integration.timeout_ms if integration.batched else 0,
-        "clear": int(QueryKind.CLEAR in integration.queries),
+        "clear": int(integration.answers(QueryKind.CLEAR)),
         "active": int(integration.active),
         "digest": integration.digest,
         # Empty is no limit; left out, the hash would keep the last revision's.
