@@ -128,6 +128,8 @@ class Platform:
     later_rows       rows that a change needs
     budget           writes of one login, over all its audiences
     asynchronous     a call is only accepted, and applied later: it is polled
+    one_call_at_a_time  of a call only its audience's state can be asked: so one at a time is on its way
+    confirms         an audience is begun with its first rows, and real only when that is confirmed
     row_errors       tells which rows it refuses
     whole_rows       all identifiers of a profile go in one row; else each goes by itself
     replaces         has a call that replaces all members
@@ -147,6 +149,8 @@ class Platform:
     later_rows: int = 0
     budget: tuple[Window, ...] = ()
     asynchronous: bool
+    one_call_at_a_time: bool = False
+    confirms: bool = False
     row_errors: bool
     whole_rows: bool = False
     replaces: bool
