@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.console_app import console
 from workers.cli.looking_app import looking
 from workers.cli.options import Drain, Drop, Json, Key, OfKey, Since, Yes, Zone
 from workers.cli.quarantine_app import quarantine
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
+app.add_typer(console, name="console")
 
 
 def tell_version(wanted: bool) -> None:

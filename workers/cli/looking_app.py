@@ -93,6 +93,23 @@ def fields(
 
 
 @looking.command()
+def audit(
+    *,
+    since: Since = "30d",
+    target: Annotated[
+        str | None, typer.Option("--of", metavar="K", help="Only what was done to this, as `audit` shows it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 100,
+    tz: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Who has had what done, by a command, in the console or through its API; newest first."""
+    from workers.cli.commands import audit as command
+
+    raise typer.Exit(command.run(since, target, limit, as_json=as_json, tz=tz))
+
+
+@looking.command()
 def doctor(*, as_json: Json = False) -> None:
     """What would bite in production, before it does.
 

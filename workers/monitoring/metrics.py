@@ -18,8 +18,8 @@ from workers.errors import SegsyncError
 from workers.lanes.answers import number_of
 from workers.monitoring import status
 from workers.monitoring.counters import Counted
+from workers.monitoring.gathering import decoded
 from workers.monitoring.server import read_server
-from workers.monitoring.states import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import RedisError, ResponseError
 
-from workers.monitoring.states import decoded
+from workers.monitoring.gathering import decoded
 from workers.settings.reconnecting import ReadOnly
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from workers.errors import Mistake, SettingsError
 from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import ConnectorSettings, read_connectors
+from workers.settings.console import check_console
 from workers.settings.database_url import read_address, tell_dialect
 from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
@@ -92,6 +93,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
     source = open_source(path, environ)
     local = read_local(source)
     check_alerts(source)
+    check_console(source)
     merged = merge_includes(source)
     document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
     write_out(source, document, merged.folders)

@@ -86,11 +86,13 @@ def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     return Applied(found.revision, found.digest, found.installation, settings)
 
 
-def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "") -> int:
+def publish(
+    redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "", by: str = ""
+) -> int:
     """Makes this the applied configuration; returns its revision.
 
     `only_first` leaves alone what somebody else has applied in the meantime. The same configuration again is the
-    same revision. `note` says why, where a command did it.
+    same revision. `note` says why, where a command did it; `by` who, where it is not this process's user.
     Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
     """
 
@@ -104,7 +106,7 @@ def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = 
         gone = _members(pipe, keys.connectors) - set(settings.connectors)
         waits = _waits_differently(pipe, keys, settings)
         pipe.multi()
-        _write_config(pipe, keys, settings, revision, found, note)
+        _write_config(pipe, keys, settings, revision, found, note, by or f"{_user()}@{socket.gethostname()}")
         _write_integrations(pipe, keys, settings, known)
         _write_connectors(pipe, keys, settings, gone)
         _write_limits(pipe, keys, settings)
@@ -141,9 +143,9 @@ def _members(pipe: Pipeline, key: str) -> set[str]:
 
 
 def _write_config(
-    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str
+    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str, by: str
 ) -> None:
-    at, by = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"{_user()}@{socket.gethostname()}"
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if before is None:
         revisions.forget_all(pipe, keys)
     revisions.keep(pipe, keys, revisions.Revision(revision, at, by, note, settings.published()))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_FILE = "segsync.toml"
-LOCAL = ("namespace", "redis", "broker", "alerts")
+LOCAL = ("namespace", "redis", "broker", "alerts", "console")
 """What each process reads from its own file, and nobody publishes."""
 SHARED = ("connectors", "integrations", "query_sets", "sources")
 """What included files may define."""

@@ -10,10 +10,12 @@ import typer
 from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import plain
-from workers.cli.people import is_meant
+from workers.cli.people import caller, is_meant
 from workers.control import apply as applying
+from workers.control.acting import recorded
 from workers.lanes.keys import Keys
 from workers.settings import load
+from workers.settings.differences import summary
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -86,7 +88,10 @@ def _warn(settings: Settings) -> None:
 
 def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> int:
     try:
-        report = applying.carry_out(redis, keys, plan, progress=_Progress(), accept=accept)
+        with recorded(
+            redis, keys, caller(), plan.note.partition(" ")[0] or "apply", summary(plan.differences), reason=plan.note
+        ):
+            report = applying.carry_out(redis, keys, plan, progress=_Progress(), accept=accept)
     except KeyboardInterrupt:
         again = " ".join(f"--drain {key}" for key in plan.drain)
         typer.echo(

@@ -1,0 +1,14 @@
+"""All pages, and all acts that they offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.console.pages import find, integration, overview, quarantine, revisions, runs, segments
+
+if TYPE_CHECKING:
+    from workers.console.routes import Act, PageRoute
+
+_ALL: Final = (overview, integration, segments, runs, quarantine, find, revisions)
+PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
+ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)
