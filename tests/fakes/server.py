@@ -70,6 +70,7 @@ class Fault:
     reply: Reply
     applied: bool = False
     before: Callable[[], None] | None = None
+    stalls: bool = False
 
 
 class FakePlatform:
@@ -80,6 +81,7 @@ class FakePlatform:
         self.calls: list[tuple[str, str]] = []
         self.tokens: dict[str, int] = {}
         self._faults: deque[Fault] = deque()
+        self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
@@ -105,6 +107,16 @@ class FakePlatform:
         """Something happens before the next such call is answered."""
         self._faults.append(Fault(matches, Reply(), applied=True, before=then))
 
+    def stall(self, matches: str) -> None:
+        """The next such call is not answered, and done only by `land`."""
+        self._faults.append(Fault(matches, Reply(cut=True), stalls=True))
+
+    def land(self) -> None:
+        """The calls that stalled arrive."""
+        with self._lock:
+            while self._stalled:
+                self.answer(self._stalled.popleft())
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -127,6 +139,8 @@ class FakePlatform:
             self.calls.append((request.method, request.path))
             if fault is None or fault.before is not None:
                 return self.answer(request)
+            if fault.stalls:
+                self._stalled.append(request)
             if fault.applied:
                 self.answer(request)
             return fault.reply

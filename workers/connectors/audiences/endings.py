@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import AudienceStep
 from workers.connectors.audiences.store import calls, work
-from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
+from workers.connectors.audiences.store.audiences import BEGUN, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -37,8 +37,6 @@ NEEDS_LOOK_MS: Final = 900_000
 """Milliseconds between two tries of what someone must mend."""
 LOST_AFTER_MS: Final = 172_800_000
 """Milliseconds after which a call that the platform never ends is taken for failed: two days."""
-NOT_DONE: Final = frozenset({Fault.UNDONE, Fault.BUDGET, Fault.LOGIN, Fault.GONE, Fault.ROWS, Fault.REFUSED})
-"""After these the call surely changed nothing."""
 
 
 class Endings:
@@ -98,26 +96,28 @@ class Endings:
     def call_failed(
         self, audience: Audience, call: int, rows: Sequence[SentRow], failed: CallFailed, step: AudienceStep
     ) -> Resting:
-        """A call that changes members failed: its identifiers are owed again, but for those refused by name."""
+        """A call that surely changed nothing: its identifiers are owed again, but for those refused by name."""
         now = self._clock()
-        undone = failed.fault in NOT_DONE
         with self._store.changing() as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)
             if failed.fault is Fault.ROWS:
                 calls.refuse(connection, call, _identifiers(rows, failed.rows))
                 work.count(connection, audience.id, rejected=len(failed.rows))
-            calls.end(connection, call, "undone" if undone else "unknown", now, failed.code, failed.reason)
+            calls.end(connection, call, "undone", now, failed.code, failed.reason)
             if step is AudienceStep.CREATE:
-                # Only where the platform may have it is it looked for; what is begun with rows is not real yet.
-                unheard = not undone and not self._platform.confirms
-                work.note(connection, audience.id, state=CREATING if unheard else NEW)
+                work.note(connection, audience.id, state=NEW)
         return self.failed(audience, failed)
+
+    def again_ms(self, audience: Audience) -> int:
+        """Milliseconds until what failed is tried again: longer each time."""
+        times: int = 2 ** min(audience.failures, 10)
+        return min(LONGEST_AGAIN_MS, AGAIN_MS * times)
 
     def failed(self, audience: Audience, failed: CallFailed) -> Resting:
         """When an audience is tried again after a failure; TargetError where the whole login needs someone."""
         now = self._clock()
-        again = min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** min(audience.failures, 10))
+        again = self.again_ms(audience)
         match failed.fault:
             case Fault.BUDGET:
                 self._budget.block(failed.wait_ms or 60_000)

@@ -11,11 +11,29 @@ def _by_name(*fields: AdField) -> dict[str, AdField]:
     return {field.name: field for field in fields}
 
 
+_OWN_ID, _PUSH_ID = "The customer's own id of the person", "Push subscription id"
+
 YANDEX_FIELDS: Final = _by_name(
     AdField("email", ("email",), "latin e-mail", "sha256", "Email address"),
     AdField("phone", ("phone",), "digits of a phone", "sha256", "Phone number"),
-    AdField("external_id", ("ext_id",), "own id", "sha256", "The customer's own id of the person", alone=False),
-    AdField("subscription_id", ("push_id",), "own id", "sha256", "Push subscription id", alone=False),
+    AdField(
+        "external_id",
+        ("ext_id",),
+        "own id",
+        "sha256",
+        _OWN_ID,
+        alone=False,
+        also="externalIDValue",
+    ),
+    AdField(
+        "subscription_id",
+        ("push_id",),
+        "own id",
+        "sha256",
+        "Push subscription id",
+        alone=False,
+        also="PushData.SubscriptionID",
+    ),
 )
 """A row of Yandex needs an email or a phone; other columns only go along."""
 
@@ -44,5 +62,5 @@ FACEBOOK_FIELDS: Final = _by_name(
     AdField("ln", ("LN",), "name", "sha256", "Last name", alone=False),
     AdField("ge", ("GEN",), "gender", "sha256", "Gender", alone=False),
     AdField("db", ("DOBY", "DOBM", "DOBD"), "parts of a birth", "sha256", "Date of birth", alone=False),
-    AdField("external_id", ("EXTERN_ID",), "own id", "", "The customer's own id of the person"),
+    AdField("external_id", ("EXTERN_ID",), "own id", "", _OWN_ID),
 )

@@ -105,7 +105,8 @@ class Http:
             raise self._failed(Fault.UNDONE, "connect", "the platform cannot be reached") from None
         except (httpx.HTTPError, TimeoutError) as error:
             name = type(error).__name__
-            raise self._failed(Fault.UNHEARD, name, "the link was lost before the platform answered") from None
+            fault = Fault.UNDONE if method == "GET" else Fault.UNHEARD
+            raise self._failed(fault, name, "the link was lost before the platform answered") from None
         except (httpx.InvalidURL, ValueError):
             raise self._failed(Fault.REFUSED, "url", "its URL is none; expected https://host") from None
         try:

@@ -46,11 +46,14 @@ class Record:
                  profile goes to the quarantine
     companions   only sent along with them: a name, a city, a date of birth
     left_out     what could not be normalised; a field that is missing, null or empty is no mistake, and not here
+    withheld     the profile's own consent is no yes: nothing is sent of it (and nothing is in the record), and what was
+                 sent before is taken away
     """
 
     identifiers: tuple[Identifier, ...] = ()
     companions: tuple[Identifier, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    withheld: bool = False
 
 
 class Fields(Protocol):
@@ -75,6 +78,7 @@ class AdField:
     alone   finds the person by itself; else it is a companion
     list    the remote list that it belongs to, where a platform keeps one for each type; "" for the only one
     what    for people: "Email address"
+    also    another name for it in `fields`: that of the published list of what is transmitted
     """
 
     name: str
@@ -84,6 +88,7 @@ class AdField:
     what: str
     alone: bool = True
     list: str = ""
+    also: str = ""
 
 
 class Window(NamedTuple):

@@ -21,7 +21,7 @@ from workers.connectors.audiences.store import calls, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.rows import rows_of
 from workers.connectors.audiences.store.work import Resting
-from workers.connectors.audiences.wire import CallFailed
+from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import TargetError
 from workers.failpoints import reach
 
@@ -110,13 +110,24 @@ class Rounds:
         try:
             rest = self._step(audience)
         except CallFailed as failed:
+            if failed.fault is Fault.UNHEARD:
+                # It may arrive yet. It is owned on, as if its process had ended: so nothing can overtake the call.
+                self._keep(audience, failed)
+                return
             rest = self._endings.failed(audience, failed)
         except TargetError as error:
-            self._leave(
-                audience, Resting(self._login.clock() + AGAIN_MS, "someone", error.code, error.reason, failed=True)
-            )
+            again = self._login.clock() + AGAIN_MS
+            self._leave(audience, Resting(again, "someone", error.code, error.reason, failed=True))
             raise
         self._leave(audience, rest)
+
+    def _keep(self, audience: Audience, failed: CallFailed) -> None:
+        until = self._login.clock() + max(OWNED_MS, self._endings.again_ms(audience))
+        with self._login.store.changing() as connection:
+            mine = work.still_mine(connection, audience.id, self._login.owner, until)
+            if mine is not None:
+                said = {"waits": "the platform", "code": failed.code, "reason": failed.reason}
+                work.note(connection, audience.id, failures=mine.failures + 1, **said)
 
     def _leave(self, audience: Audience, rest: Resting) -> None:
         with self._login.store.changing() as connection:
@@ -190,6 +201,8 @@ class Rounds:
             else:
                 answered = login.wire.change(audience, "add" if step is AudienceStep.ADD else "remove", rows)
         except CallFailed as failed:
+            if failed.fault is Fault.UNHEARD:
+                raise
             return self._endings.call_failed(audience, call, rows, failed, step)
         reach(failpoints.AFTER_CALL)
         return self._endings.answered(audience, call, rows, answered, step)

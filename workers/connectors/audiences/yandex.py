@@ -133,7 +133,10 @@ class YandexWire:
         answer = self._http.send(method, PATH + path, headers={"Authorization": f"OAuth {token}"}, **options)
         if answer.fine and answer.body is not None:
             return answer
-        raise _refusal(answer)
+        refusal = _refusal(answer)
+        if method == "GET" and refusal.fault is Fault.UNHEARD:
+            refusal.fault = Fault.UNDONE  # a look changes nothing
+        raise refusal
 
 
 def _file(rows: Sequence[SentRow]) -> bytes:

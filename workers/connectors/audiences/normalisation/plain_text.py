@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 _AROUND = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
 """Signs without width that copying leaves around a value; `str.strip` keeps them."""
+_BROKEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no file, form or hash of UTF-8 can carry, and nobody has in a name."""
 LONGEST = 1000
 """Characters of a value: what is longer is no name, address or id of anybody."""
 
@@ -21,7 +24,7 @@ def tidied(text: str) -> str:
     previous = ""
     while previous != text:
         previous, text = text, text.strip().strip(_AROUND)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _BROKEN.search(text):
         raise NotNormal("a broken character in it")
     return text
 
