@@ -73,7 +73,8 @@ def confirm_and_carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, yes: boo
 
 def _targets_agree(settings: Settings) -> bool:
     # sqlglot and SQLAlchemy take 0.3 s to load.
-    from workers.cli.commands.check_targets import examine_all, print_examination  # noqa: PLC0415
+    from workers.cli.commands.check_targets import print_examination  # noqa: PLC0415
+    from workers.preflight.targets import examine_all  # noqa: PLC0415
 
     found = examine_all(settings)
     for each in found:

@@ -95,7 +95,7 @@ def run(*, as_json: bool, connect: bool = False) -> int:
 
 def _tried(settings: Settings) -> Tried:
     # sqlglot and SQLAlchemy take 0.3 s to load, and a plain check needs neither.
-    from workers.cli.commands.check_targets import examine_all  # noqa: PLC0415
+    from workers.preflight.targets import examine_all  # noqa: PLC0415
 
     plain_check, connectors = _checked(settings), examine_all(settings)
     return Tried(

@@ -173,13 +173,7 @@ def _looks(runtime: Runtime, name: str) -> Iterator[ResyncRun]:
 
 
 def _progress(run: ResyncRun) -> str:
-    if run.state == "removing":
-        return f"removing, {run.removed:,} of {run.strays:,}"
-    if run.state == "adding" or (run.state in ("between", "marked") and run.phase == "adds"):
-        return f"adding, {run.added:,} of {run.members:,}{_bar(run)}"
-    if run.state == "marked":
-        return "reading" if run.reached else "waiting for what came before it"
-    return run.outcome if run.state == "ended" else run.state
+    return f"{run.progress}{_bar(run)}" if run.progress.startswith("adding") else run.progress
 
 
 def _bar(run: ResyncRun) -> str:
