@@ -31,6 +31,7 @@ def _environment() -> Environment:
         "moment": moment,
         "seconds": seconds,
         "as_setting": as_setting,
+        "pair": pair,
         "unix_moment": unix_moment,
     }
     return found
@@ -66,3 +67,8 @@ def as_setting(value: object) -> str:
 def unix_moment(milliseconds: int) -> str:
     """A time in Unix milliseconds, in UTC."""
     return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def pair(value: str) -> tuple[str, str]:
+    """A choice whose words are its value."""
+    return value, value

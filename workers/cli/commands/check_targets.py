@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.cli.output import plain
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from workers.preflight.examination import Examination

@@ -10,10 +10,10 @@ import typer
 from workers import doctor
 from workers.cli.commands.check_targets import MARKS
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
-from workers.cli.output import plain, print_json
+from workers.cli.output import print_json
 from workers.cli.versions import segsync_version
 from workers.settings import load
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from workers.connectors.inspection import Step

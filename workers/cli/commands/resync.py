@@ -14,7 +14,7 @@ from msgspec import structs
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control import resync as control
 from workers.control.acting import recorded
@@ -23,7 +23,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
