@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS: Final = 100
 """Tries that are shown of one entry, the latest."""
 CLOCKS_MS: Final = 600_000
+"""Milliseconds that two hosts' clocks may differ by and the tries are found all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from redis import RedisError
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_ledger, open_runtime, refuse_unknown
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.cli.people import caller, is_meant
 from workers.control import quarantine as control
 from workers.control.acting import record, recorded
@@ -28,7 +28,7 @@ from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
 from workers.quarantine.past_tries import history
 from workers.settings import load_local
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,11 +11,11 @@ import typer
 
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.errors import WrongUsage
 from workers.ledger import statistics
 from workers.monitoring.periods import minute, moment, second, zone_of
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from datetime import tzinfo
