@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workers.settings.spelling import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -89,8 +91,3 @@ def shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return plain(str(value))
-
-
-def plain(text: str) -> str:
-    """Text without what a terminal would obey: control characters are written out. Line ends stay."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -56,7 +56,7 @@ class Visit:
             raise WrongUsage(f"{name} is empty; expected something in it")
         return text
 
-    def page(self, template: str, code: int = 200, **context: object) -> Response:
+    def page(self, template: str, status_code: int = 200, **context: object) -> Response:
         """A page of html/, for this viewer, with the sentence of the act before it."""
         cookie = self.request.cookies.get(BROWSER, "")
         fresh = "" if is_cookie(cookie) else new_cookie()
@@ -70,7 +70,7 @@ class Visit:
             here=self.request.url.path,
             **context,
         )
-        response = HTMLResponse(html, code)
+        response = HTMLResponse(html, status_code)
         if fresh:
             self._set_cookie(response, BROWSER, fresh)
         if SAID in self.request.cookies:

@@ -86,6 +86,16 @@ class Previewer:
         """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
         return self.events(_read(path), str(path))
 
+    def text(self, text: str, name: str) -> Preview:
+        """One event, or one on each line; WrongUsage where one cannot be used."""
+        try:
+            return self.events([_parse(text, name)], name)
+        except WrongUsage:
+            if "\n" not in text.strip():
+                raise
+        lines = enumerate(text.splitlines(), 1)
+        return self.events([_parse(line, f"{name}, line {n:,}") for n, line in lines if line.strip()], name)
+
     def events(self, events: list[Event], name: str) -> Preview:
         """Events of one segment, in order; WrongUsage where there are several. `name` is where they come from."""
         segments = {event.segment.id for event in events}

@@ -70,3 +70,8 @@ def age(seconds: float | None) -> str:
             number = seconds / divisor
             return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"  # noqa: PLR2004 - two digits
     return f"{seconds / 86_400:.0f} d"
+
+
+def plain(text: str) -> str:
+    """Text without what a terminal would obey: control characters are written out. Line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -9,14 +9,13 @@ import typer
 
 from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
-from workers.cli.output import plain
 from workers.cli.people import caller, is_meant
 from workers.control import apply as applying
 from workers.control.acting import recorded
 from workers.lanes.keys import Keys
 from workers.settings import load
 from workers.settings.differences import summary
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 from workers.settings.standing import behind
 
 if TYPE_CHECKING:
@@ -79,7 +78,8 @@ def confirm_and_carry_out(
 
 def _targets_agree(settings: Settings) -> bool:
     # sqlglot and SQLAlchemy take 0.3 s to load.
-    from workers.cli.commands.check_targets import examine_all, print_examination  # noqa: PLC0415
+    from workers.cli.commands.check_targets import print_examination  # noqa: PLC0415
+    from workers.preflight.targets import examine_all  # noqa: PLC0415
 
     found = examine_all(settings)
     for each in found:

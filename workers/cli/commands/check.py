@@ -9,11 +9,11 @@ import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.installation import why_behind
-from workers.cli.output import plain, print_json
+from workers.cli.output import print_json
 from workers.errors import Mistake, SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
-from workers.settings.spelling import counted, spell_duration
+from workers.settings.spelling import counted, plain, spell_duration
 
 if TYPE_CHECKING:
     from workers.integrations import Integration
@@ -97,7 +97,7 @@ def run(*, as_json: bool, connect: bool = False) -> int:
 
 def _tried(settings: Settings) -> Tried:
     # sqlglot and SQLAlchemy take 0.3 s to load, and a plain check needs neither.
-    from workers.cli.commands.check_targets import examine_all  # noqa: PLC0415
+    from workers.preflight.targets import examine_all  # noqa: PLC0415
 
     plain_check, connectors = _checked(settings), examine_all(settings)
     return Tried(

@@ -14,19 +14,20 @@ import msgspec
 import typer
 from redis import RedisError
 
-from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_ledger, open_runtime, refuse_unknown
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.cli.people import caller, is_meant
+from workers.control import quarantine as control
 from workers.control.acting import record, recorded
+from workers.control.quarantine import UP_TO_DATE_SECONDS
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.ledger.tables import STATES
+from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
-from workers.quarantine import requeue as requeueing
 from workers.settings import load_local
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Selection
     from workers.quarantine.requeue import Requeued
 
-UP_TO_DATE_SECONDS: Final = 60.0
-"""How long a command writes down outcomes first, so that it does not decide by what is past."""
 WHY_SHOWN: Final = 10
 """Reasons that are shown of entries that cannot be retried; more would scroll the first away."""
 
@@ -161,8 +160,7 @@ def retry(which: Selection, *, as_json: bool) -> int:
     if not quarantine.count(runtime.ledger, which):
         refuse_unknown(which.integration)
     with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine retry", which.words):
-        done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, who.name)
-    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+        done = control.retry(runtime, which, who.name)
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
 
@@ -177,8 +175,7 @@ def drop(which: Selection, *, as_json: bool, yes: bool = False) -> int:
         typer.echo("nothing was dropped", err=True)
         return NEEDS_SOMEONE
     with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine drop", which.words):
-        done = requeueing.drop(runtime.ledger, runtime.lanes, which, who.name)
-    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+        done = control.drop(runtime, which, who.name)
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
 

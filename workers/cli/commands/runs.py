@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workers.cli.arguments import minute, moment, zone_of
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.ledger import runs as deliveries
+from workers.monitoring.periods import minute, moment, zone_of
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

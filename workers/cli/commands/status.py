@@ -15,7 +15,7 @@ from redis import RedisError
 from workers.cli.commands.status_near import print_near
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.installation import open_runtime, refuse_unknown, why_behind
-from workers.cli.output import plain, print_json, print_table, shown
+from workers.cli.output import print_json, print_table, shown
 from workers.cli.streams import give_up
 from workers.errors import SettingsError, WrongUsage
 from workers.monitoring import status
@@ -24,7 +24,7 @@ from workers.monitoring.lane_list import read_near
 from workers.monitoring.needs import facts_of
 from workers.quarantine.entries import MANY
 from workers.settings import load
-from workers.settings.spelling import age, counted
+from workers.settings.spelling import age, counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
+    from workers.console.routes import Act
     from workers.console.visit import Visit
     from workers.monitoring.states import IntegrationStatus
 
@@ -48,3 +49,4 @@ def _fitting(integrations: Sequence[IntegrationStatus], text: str, state: str) -
 
 
 PAGES: Final = (PageRoute("/", show),)
+ACTS: Final[tuple[Act, ...]] = ()
