@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.config_app import config as of_files
 from workers.cli.console_app import console
 from workers.cli.looking_app import looking
 from workers.cli.options import Drain, Drop, Json, Key, OfKey, Since, Yes, Zone
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
 app.add_typer(console, name="console")
+app.add_typer(of_files, name="config")
 
 
 def tell_version(wanted: bool) -> None:
