@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from workers.lanes.answers import fields_of, text_fields
 from workers.monitoring.ages import age_s, moment_of
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ def read_integration(
         pipe.zrange(name, 0, SAMPLE - 1)
         pipe.zrange(name, -SAMPLE, -1)
     fields, resync, some, full, full_front, full_back, timed, timed_front, timed_back = pipe.execute()
-    facts = decoded(fields)
-    connector = decoded(redis.hgetall(keys.connector(facts.get("connector", ""))))
+    facts = text_fields(fields)
+    connector = fields_of(redis, keys.connector(facts.get("connector", "")))
     lanes = _sample(redis, keys, key, (*full_front, *full_back, *timed_front, *timed_back))
     state = _state(facts, connector, lanes, now)
     oldest = min((lane.head for lane in lanes if lane.head is not None), default=None)
@@ -154,11 +155,6 @@ def _lag_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
     if oldest is None:
         return 0.0
     return age_s(now, max(oldest, int(facts.get("resumed", 0)))) or 0.0
-
-
-def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
-    """A hash as text."""
-    return {name.decode(): value.decode() for name, value in fields.items()}
 
 
 def _float(facts: dict[str, str], name: str) -> float:
