@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from workers.cli.exit_status import FINE
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.preflight.transmission import Transmission, transmissions
 from workers.settings import load, load_local, revision
 from workers.settings.revision import NothingApplied
-from workers.settings.spelling import nearest
+from workers.settings.spelling import nearest, plain
 from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
