@@ -30,6 +30,7 @@ DEFAULTS = {
     "redis.url": "`SEGSYNC_REDIS_URL`, else `redis://localhost:6379/0`",
     "broker.url": "[redis]",
     "ledger.url": "`SEGSYNC_LEDGER_URL`, else `sqlite:///segsync.db`",
+    "ledger.keep": "for ever",
     "intake.default_database": '`"main"`',
     "intake.max": "as many as Redis holds",
     "connectors.*.timezone": '`"UTC"`',
