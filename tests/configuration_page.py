@@ -32,6 +32,7 @@ DEFAULTS = {
     "redis.url": "`SEGSYNC_REDIS_URL`, else `redis://localhost:6379/0`",
     "broker.url": "[redis]",
     "ledger.url": "`SEGSYNC_LEDGER_URL`, else `sqlite:///segsync.db`",
+    "ledger.keep": "for ever",
     "intake.default_database": '`"main"`',
     "console.listen": '`"127.0.0.1:8080"`',
     "console.hosts": "any, where users are named; else names of the own host",
