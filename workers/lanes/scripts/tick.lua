@@ -122,8 +122,9 @@ local function due_for(connector, parallelism)
   return total
 end
 
+local LONGEST_TEND_MS = 60000
 for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
-  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until', 'pace')
+  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until', 'ads', 'tend', 'pace')
   -- Held, or its circuit open: nothing until the time of the next probe, and then one.
   local parallelism, hold, key = tonumber(v[1]) or 1, nil, connector_key(connector)
   if v[3] then
@@ -131,12 +132,17 @@ for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
   elseif v[2] then
     hold = time_in(key, 'hold_until', v[2], LONGEST_HOLD_MS)
   end
-  local pace = tonumber(v[4] or nil)
+  local pace = tonumber(v[6] or nil)
   local waits = math.max(hold or 0, pace and rests_until(connector) or 0)
   if waits > now then
     sooner(waits)
   else
     local due = due_for(connector, parallelism)
+    -- What the store of an ad account owes, no lane knows (lanes/tending.py).
+    if v[4] == '1' then
+      local tend = time_in(key, 'tend', v[5], LONGEST_TEND_MS)
+      if tend <= now then due = math.max(due, 1) else sooner(tend) end
+    end
     if hold then due = math.min(due, 1) end
     -- No more than can be sent: each of the others would find that there is no room.
     if pace then due = math.min(due, 1 + math.floor((now - paid_until(connector)) / pace)) end
