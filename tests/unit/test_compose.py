@@ -34,7 +34,18 @@ def example_environ() -> dict[str, str]:
 
 
 def test_everything_that_was_asked_for_is_there() -> None:
-    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "cli", "flower"}
+    assert set(SERVICES) == {
+        "redis",
+        "postgres",
+        "route",
+        "upkeep",
+        "deliver",
+        "beat",
+        "metrics",
+        "alerts",
+        "cli",
+        "flower",
+    }
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
 

@@ -17,6 +17,7 @@ from workers.control.startup import check_redis
 from workers.errors import SegsyncError
 from workers.lanes.keys import Keys
 from workers.settings import load
+from workers.settings.alerts import tells_somebody
 from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
@@ -88,6 +89,9 @@ def _start(up: Supervisor, settings: Settings) -> None:
     _apply(redis, keys, settings)
     up.start_workers(settings.connectors)
     up.start_flower()
+    if tells_somebody(settings.local.path):
+        up.start_alerts()
+        say("whoever [alerts] of the file names is told what needs someone")
     say(f"logs are in {up.folder / 'logs'}; Ctrl-C ends it all")
     up.watch(redis, keys)
 
