@@ -49,7 +49,7 @@ def channels_of(settings: AlertSettings) -> list[Channel]:
 class InTime:
     """A channel that is given up after LONGEST_SECONDS: time-outs of a network begin anew with each byte that comes.
 
-    What was given up goes on in a thread of its own, which holds up nobody, and is asked for nothing more until it ends.
+    What was given up goes on in a thread of its own, which holds up nobody; until that ends, nothing more is sent.
     """
 
     def __init__(self, channel: Channel, seconds: float = LONGEST_SECONDS) -> None:
@@ -74,8 +74,8 @@ class InTime:
         self._thread.join(self._seconds)
         if self._thread.is_alive():
             raise NotSent(f"it came to no end within {self._seconds:g} s")
-        for error in failed:
-            raise error
+        while failed:
+            raise failed.pop()
 
 
 class Webhook:
@@ -97,6 +97,7 @@ class Webhook:
             with _opener.open(request, timeout=SECONDS):
                 return
         except urllib.error.HTTPError as error:
+            error.close()
             raise NotSent(f"it answered {error.code}") from None
         except (OSError, ValueError, http.client.HTTPException) as error:  # the last: what answers speaks no HTTP
             raise NotSent(f"it is out of reach ({type(error).__name__})") from None
