@@ -7,6 +7,7 @@ for the event type of the one that failed, and for none where nothing came as fa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import BigInteger, Text, case, cast, func, literal, literal_column, null, select, union_all
@@ -15,8 +16,6 @@ from workers.ledger.rows import milliseconds_of, stored_text, time_of
 from workers.ledger.tables import FAILED, deliveries, purged, quarantine, queries
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy import ColumnElement, FromClause, Select
     from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
@@ -109,6 +108,21 @@ def errors(ledger: Ledger, since: datetime, integration: str | None = None) -> l
     with ledger.reading() as connection:
         wanted = _Wanted(milliseconds_of(since), None, integration)
         return [_error_row(dict(row)) for row in connection.execute(_causes(wanted)).mappings()]
+
+
+def activity(ledger: Ledger, since: datetime) -> dict[str, dict[datetime, int]]:
+    """Committed queries since then, by integration and the hour's beginning. ValueError as above; LedgerError."""
+    wanted, hour = _Wanted(milliseconds_of(since), None, None), _hour(queries)
+    query = (
+        select(queries.c.integration, hour.label("hour"), _sum(queries.c.runs))
+        .where(*wanted(queries))
+        .group_by(queries.c.integration, hour)
+    )
+    found: dict[str, dict[datetime, int]] = {}
+    with ledger.reading() as connection:
+        for integration, number, many in connection.execute(query):
+            found.setdefault(integration, {})[datetime.fromtimestamp(number * _HOUR_MS / 1000, UTC)] = many
+    return found
 
 
 def _merged(known: StatsRow | None, row: dict[str, Any]) -> StatsRow:

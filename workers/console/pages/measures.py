@@ -44,13 +44,13 @@ def by_event_type(rows: Iterable[StatsRow]) -> dict[str, Sum]:
     return dict(sorted(found.items()))
 
 
-def charts(rows: Sequence[StatsRow], period: Period) -> list[tuple[str, Markup]]:
-    """Queries, rows, failures and latency over the period, each with its heading."""
+def charts(rows: Sequence[StatsRow], period: Period) -> list[Markup]:
+    """Queries, rows, failures and latency over the period."""
     return [
-        ("Successful queries", _chart("Successful queries", rows, period, _queries)),
-        ("Rows", _chart("Rows", rows, period, lambda row: [("rows", row.rows)])),
-        ("Retries, failures and quarantined", _chart("Failures", rows, period, _failures)),
-        ("Latency, 95th percentile, seconds", _latency(rows, period)),
+        _chart("Successful queries", rows, period, _queries),
+        _chart("Rows", rows, period, lambda row: [("rows", row.rows)]),
+        _chart("Retries, failures and quarantined", rows, period, _failures),
+        _latency(rows, period),
     ]
 
 
@@ -87,7 +87,7 @@ def _latency(rows: Sequence[StatsRow], period: Period) -> Markup:
         Bar(f"{period.spell(begin)}: {slowest[begin] / 1000:.2f} s", [("latency", slowest[begin] / 1000)])
         for begin in period.buckets()
     ]
-    return bars("Latency", found, " s")
+    return bars("Latency, 95th percentile", found, " s")
 
 
 def words(rows: Iterable[StatsRow]) -> str:
