@@ -122,7 +122,7 @@ class Previewer:
                 chunks.append(pack(verdict.name, operations))
                 last = operations[-1].sequence
                 # Only where there is a clear query (rule 14).
-                clear = last if event.kind is Kind.CLEAR and QueryKind.CLEAR in self._integration.queries else clear
+                clear = last if event.kind is Kind.CLEAR and self._integration.answers(QueryKind.CLEAR) else clear
         return Buffer("", last, clear, chunks)
 
     def _batch(self, segment: str, batch: Batch, preview: Preview, ids: _Ids) -> Previewed:
