@@ -41,7 +41,7 @@ def by_event_type(rows: Iterable[StatsRow]) -> dict[str, Sum]:
             setattr(each, name, getattr(each, name) + getattr(row, name))
         if row.latency_p95_ms is not None:
             each.slowest = max(each.slowest or 0, row.latency_p95_ms)
-    return dict(sorted(found.items()))
+    return {kind: each for kind, each in sorted(found.items()) if each != Sum()}
 
 
 def charts(rows: Sequence[StatsRow], period: PickedPeriod) -> list[Markup]:
