@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workers.ledger.database import Ledger
 
 HOURS: Final = 24
+"""Of a sparkline: a day."""
 EVERY_SECONDS: Final = 60.0
 """Between two looks at the ledger, as long as somebody looks at the page."""
 
