@@ -74,6 +74,10 @@ class Keys:
         """String: which process tells, with an expiry."""
         return f"{self.namespace}:alarms:turn"
 
+    def console(self, what: str) -> str:
+        """Strings of the console: the key of its seals, sessions that were ended, guesses of passwords."""
+        return f"{self.namespace}:console:{what}"
+
     @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""

@@ -6,15 +6,32 @@ Read from the configuration alone: nobody is asked, and no data is looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.settings import Settings
     from workers.settings.connectors import ConnectorSettings
-    from workers.templates.transmitted import SentAs, Transmitted
+    from workers.templates.transmitted import Transmitted
+
+IN_WORDS: Final = {
+    SentAs.PLAIN: "not hashed",
+    SentAs.SHA256: "hashed (SHA256)",
+    SentAs.MD5: "hashed (MD5)",
+    SentAs.DECIDES: "not sent; decides what is",
+}
+"""Manners, for people."""
+NAMES: Final = {
+    "": "the whole profile",
+    "segment_id": "the segment's id",
+    "segment_name": "the segment's name",
+    "event_time": "the event's time",
+    "sequence": "the operation's number",
+}
+"""What is no field of a profile, for people."""
 
 
 @dataclass(frozen=True, slots=True)

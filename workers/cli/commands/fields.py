@@ -11,11 +11,10 @@ from workers.cli.exit_status import FINE
 from workers.cli.output import print_json, print_table
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
-from workers.preflight.transmission import Transmission, transmissions
+from workers.preflight.transmission import IN_WORDS, NAMES, Transmission, transmissions
 from workers.settings import load, load_local, revision
 from workers.settings.revision import NothingApplied
 from workers.settings.spelling import nearest, plain
-from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,19 +23,6 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 TITLE: Final = "Data transmitted during synchronization"
-IN_WORDS: Final = {
-    SentAs.PLAIN: "not hashed",
-    SentAs.SHA256: "hashed (SHA256)",
-    SentAs.MD5: "hashed (MD5)",
-    SentAs.DECIDES: "not sent; decides what is",
-}
-NAMES: Final = {
-    "": "the whole profile",
-    "segment_id": "the segment's id",
-    "segment_name": "the segment's name",
-    "event_time": "the event's time",
-    "sequence": "the operation's number",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,52 +1,40 @@
-"""Data transmitted: which fields of a profile leave for which target, by which query."""
+"""Data transmitted: which data leaves for which target, from which fields of a profile, hashed how."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.console.routes import PageRoute
+from workers.preflight.transmission import IN_WORDS, NAMES, transmissions
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from workers.console.routes import Act
     from workers.console.visit import Visit
-    from workers.integrations import Integration
+    from workers.preflight.transmission import Transmission
 
 LISTED: Final = 100
 """Integrations on one page."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentByQuery:
-    """What one query of an integration writes of a profile; "*" is the profile as a whole."""
-
-    event_type: str
-    fields: list[str]
-
-
 def show(visit: Visit) -> Response:
-    """`q` of the query is a part of a field's or integration's name."""
-    settings, q = visit.site.runtime().applied.settings, visit.query.get("q", "").strip().lower()
-    found = [(each, _of(each)) for _, each in sorted(settings.integrations.items())]
-    fitting = [(each, sent) for each, sent in found if not q or _fits(each, sent, q)]
+    """As `segsync fields`; `q` of the query is a part of a field's or integration's name."""
+    q = visit.query.get("q", "").strip().lower()
+    found = [each for each in transmissions(visit.site.runtime().applied.settings) if not q or _fits(each, q)]
     return visit.page(
         "transmitted.html",
-        listed=fitting[:LISTED],
-        many=len(fitting),
+        listed=found[:LISTED],
+        many=len(found),
         most=LISTED,
-        connectors=settings.connectors,
+        manners=IN_WORDS,
+        names=NAMES,
         q=visit.query.get("q", ""),
     )
 
 
-def _of(integration: Integration) -> list[SentByQuery]:
-    return [SentByQuery(kind.value, sorted(query.fields)) for kind, query in integration.queries.items()]
-
-
-def _fits(integration: Integration, sent: list[SentByQuery], q: str) -> bool:
-    return q in integration.key.lower() or any(q in name.lower() for each in sent for name in each.fields)
+def _fits(found: Transmission, q: str) -> bool:
+    return q in found.key.lower() or any(q in sent.name.lower() for sent in found.transmitted)
 
 
 PAGES: Final = (PageRoute("/transmitted", show),)
