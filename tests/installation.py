@@ -57,7 +57,7 @@ class Process:
         if self._popen.returncode is None or self.children_left():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._popen.wait(10)
+        self._popen.wait(PATIENCE)
 
     def children_left(self) -> bool:
         """Whether anything of the group is alive."""
@@ -122,7 +122,7 @@ class Installation:
         """One of Celery's own commands."""
         return self.start([sys.executable, "-m", "celery", "-A", "workers", *arguments], arguments[0])
 
-    def segsync(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def segsync(self, *arguments: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """A segsync command, run to its end."""
         command = [sys.executable, "-m", "workers.cli", *arguments]
         return subprocess.run(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from segsync import Producer
 from tests.integration.timeouts import let_timeouts_pass
+from tests.waiting import PATIENCE
 from workers.lanes.keys import Keys
 from workers.runtime import Runtime
 from workers.settings import load, revision
@@ -106,7 +107,7 @@ class Place:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

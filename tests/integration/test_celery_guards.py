@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery.concurrency import get_implementation
 
+from tests.waiting import PATIENCE
 from workers.celery_guards import NotStarted, check_flower, check_modules, check_pool
 
 if TYPE_CHECKING:
@@ -47,7 +48,13 @@ def run(folder: Path, command: list[str], text: str = "") -> subprocess.Complete
     (folder / "segsync.toml").write_text(text or '[redis]\nurl = "redis://localhost:1/0"\n')
     environ = {**os.environ, "SEGSYNC_CONFIG": str(folder / "segsync.toml")}
     return subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *command],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from tests.integration.ledger.records import delivery, entry, failure, rows
+from tests.waiting import PATIENCE
 from workers.lanes.store import LEASE_MS
 from workers.ledger import ingest as drainer_module
 from workers.ledger.database import Ledger
@@ -140,7 +141,7 @@ def test_a_killed_drainer_is_followed_when_its_lease_has_run_out(
     arguments = redis_server.port, stream.namespace, ledger_url
     process = multiprocessing.get_context("spawn").Process(target=_die_before_the_trim, args=arguments)
     process.start()
-    process.join(60)
+    process.join(PATIENCE)
 
     assert process.exitcode == -signal.SIGKILL
     assert stream.written() == [1, 1, 1]
@@ -189,7 +190,7 @@ def test_two_drainers_at_once_write_each_record_once(stream: Stream) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
 
     assert sum(report.written for report in reports) == sum(report.records for report in reports) == 1_300
     assert any(report.busy for report in reports)
