@@ -28,9 +28,10 @@ VARIABLE: Final = "SEGSYNC_LOG"
 """The environment's word for how lines look: "json", or text where it is absent."""
 
 FIELDS: Final[Mapping[str, str]] = {
+    "act": "the name of a command that somebody had the console do",
     "applied": "the revision that is applied",
     "applied_at": "when that was applied",
-    "by": "who applied it",
+    "by": "who applied or did it",
     "connector": "a connector's key",
     "entry": "the id of an entry of the intake",
     "fields": "how many",
@@ -38,7 +39,9 @@ FIELDS: Final[Mapping[str, str]] = {
     "error": "our own sentence, or the name of a library's exception",
     "integration": "an integration's key",
     "lock": "the name of a session lock, a hash",
+    "on": "what it was done to: a key, a number, a segment's id",
     "operations": "how many",
+    "outcome": "done, or our own sentence why not",
     "reason": "code and our own sentence",
     "retry_in_s": "seconds until the next try",
     "revision": "of the configuration this process works by",
@@ -92,6 +95,8 @@ FILE_DIFFERS = _line(
 )
 NO_MEMORY = _line("no_memory", logging.CRITICAL, "{task}: no memory left; this process ends")
 
+CONSOLE_ACT = _line("console_act", logging.WARNING, "{by}: {act} {on}: {outcome}")
+
 # Waking and routing.
 PULSE_PAUSES = _line(
     "pulse_pauses", logging.WARNING, "the pulse pauses for {seconds:.1f} s after {tries} tries: {error}"
@@ -99,6 +104,9 @@ PULSE_PAUSES = _line(
 PULSE_GOES_ON = _line("pulse_goes_on", logging.WARNING, "the pulse goes on, after {tries} tries in {seconds:.0f} s")
 ROUTING_LOST = _line("routing_lost", logging.WARNING, "another router took over; what was being moved is left to it")
 ROUTER_RESTS = _line("router_rests", logging.WARNING, "the router rests: {reason}")
+LEDGER_FORGOT = _line(
+    "ledger_forgot", logging.INFO, "the ledger let go of {tries:,} tries that were older than [ledger] keep"
+)
 OPERATIONS_DROPPED = _line(
     "operations_dropped",
     logging.WARNING,

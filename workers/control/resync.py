@@ -60,6 +60,14 @@ def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
         raise WrongUsage(f"no [sources.{database}] is applied, which segment {segment} is to be read from")
 
 
+def ask(
+    runtime: Runtime, integration: str, segments: Iterable[str], by: str, kind: str = "resync"
+) -> list[tuple[str, str, bool]]:
+    """Asks for a run of each of these segments: the segment, the run, and whether it is a new one."""
+    runs = ResyncRuns(runtime.lanes)
+    return [(each, *runs.ask(integration, each, by, kind)) for each in segments]
+
+
 def find(runtime: Runtime, run: str) -> ResyncRun:
     """A run by its id; WrongUsage where there is none (any more)."""
     found = ResyncRun.read(ResyncRuns(runtime.lanes).read(run))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes of a configuration or a query file: what is larger is another file, and is not read."""
@@ -18,6 +19,9 @@ LARGEST_SECRET = 64 * 1024
 """Bytes of a file that holds one password."""
 DEEPEST = 16
 """Tables within one another: dotted keys nest as deep as a line is long, which nobody means."""
+Texts = Mapping[Path, str]
+"""What stands in place of files, by their resolved paths: a configuration that is not written yet."""
+NOTHING: Texts = {}
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -73,11 +77,14 @@ def read_secret(path: Path) -> str:
     return secret
 
 
-def read_toml(path: Path, where: str, mistakes: list[Mistake]) -> dict[str, object]:
-    """The file's tables; {} and a mistake, at its line and column, for what cannot be read."""
+def read_toml(path: Path, where: str, mistakes: list[Mistake], texts: Texts = NOTHING) -> dict[str, object]:
+    """The file's tables; {} and a mistake, at its line and column, for what cannot be read.
+
+    texts  what stands in place of files, by their resolved paths
+    """
     text = ""
     try:
-        text = read_text(path)
+        text = texts[path.resolve()] if texts and path.resolve() in texts else read_text(path)
         tables = tomllib.loads(text)
         if text.strip() and not _too_deep(tables):
             return tables
