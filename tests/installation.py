@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from segsync import Producer
-from tests.waiting import PATIENCE, until
+from tests.waiting import EVERY, PATIENCE, SELDOM, until
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
@@ -145,9 +145,16 @@ class Installation:
         """All that the processes wrote."""
         return "\n".join(f"== {p.log.name}\n{p.log.read_text(errors='replace')}" for p in self.processes)
 
-    def wait(self, done: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    def wait(
+        self,
+        done: Callable[[], object],
+        what: str,
+        seconds: float = PATIENCE,
+        every: float = EVERY,
+        seldom: float = SELDOM,
+    ) -> None:
         """Waits until `done()`; TimedOut with the logs' end otherwise."""
-        until(done, lambda: f"{what}\n{self.logs()[-6000:]}", seconds)
+        until(done, lambda: f"{what}\n{self.logs()[-6000:]}", seconds, every, seldom)
 
     def ready(self) -> None:
         """Waits until every worker takes tasks and a pulse beats."""

@@ -13,7 +13,7 @@ import pytest
 from tests.model import profiles
 from tests.proof import draws
 from tests.targets import TargetDatabase
-from tests.waiting import PATIENCE
+from tests.waiting import A_PROCESS, PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,12 +56,12 @@ def told(installation: Installation, beginning: str) -> None:
         seen[:] = look(installation)
         return seen[0] == 1 and any(each.startswith(beginning) for each in seen[1])
 
-    installation.wait(says, f"{beginning!r}")
+    installation.wait(says, f"{beginning!r}", every=A_PROCESS)
 
 
 def fine(installation: Installation) -> None:
     """Waits until `status` has nothing to say."""
-    installation.wait(lambda: look(installation) == (0, []), "a status without needs")
+    installation.wait(lambda: look(installation) == (0, []), "a status without needs", every=A_PROCESS)
 
 
 def test_who_is_missing_is_told_until_it_is_there(watched: Installation) -> None:
