@@ -64,6 +64,11 @@ def test_pools_that_share_a_process_are_refused(pool: str) -> None:
         check_pool({"pool": pool})
 
 
+def test_a_pool_that_is_refused_is_named_as_it_was_asked_for() -> None:
+    with pytest.raises(NotStarted, match="--pool threads is not supported"):
+        check_pool({"pool": get_implementation("threads")})
+
+
 @pytest.mark.parametrize("pool", ["prefork", "solo", "processes"])
 def test_pools_that_fork_or_are_alone_are_taken(pool: str) -> None:
     check_pool({"pool": pool})
@@ -110,7 +115,7 @@ def test_a_pool_of_threads_ends_the_command_with_one_sentence(tmp_path: Path) ->
     found = run(tmp_path, ["-m", "celery", "-A", "workers", "worker", "-P", "threads"])
 
     assert found.returncode == 2
-    assert found.stderr.strip() == "segsync: --pool thread is not supported; expected prefork or solo"
+    assert found.stderr.strip() == "segsync: --pool threads is not supported; expected prefork or solo"
 
 
 def test_gevent_ends_the_command_with_one_sentence(tmp_path: Path) -> None:
