@@ -19,7 +19,7 @@ TOP: Final = 14
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """One bar: what it says when it is pointed at, and its parts from below, each with a class."""
 
     title: str
@@ -31,7 +31,7 @@ class Bar:
         return sum(value for _, value in self.parts)
 
 
-def bars(name: str, found: Sequence[Bar], unit: str = "") -> Markup:
+def bars(name: str, found: Sequence[ChartBar], unit: str = "") -> Markup:
     """A chart of bars side by side; `name` is read out, with the highest value."""
     highest = max((bar.total for bar in found), default=0.0)
     label = f"{name}: at most {_short(highest)}{unit}"
@@ -60,7 +60,7 @@ def spark(name: str, values: Sequence[float]) -> Markup:
     )
 
 
-def _bars(found: Sequence[Bar], highest: float) -> Iterable[Markup]:
+def _bars(found: Sequence[ChartBar], highest: float) -> Iterable[Markup]:
     if not found:
         return
     width = WIDTH / len(found)

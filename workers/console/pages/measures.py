@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.console.charts import Bar, bars
+from workers.console.charts import ChartBar, bars
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _chart(
     for begin in period.buckets():
         here = sums.get(begin, {})
         words = ", ".join(f"{int(many):,} {kind}" for kind, many in here.items() if many) or "nothing"
-        found.append(Bar(f"{period.spell(begin)}: {words}", [*here.items()]))
+        found.append(ChartBar(f"{period.spell(begin)}: {words}", [*here.items()]))
     return bars(name, found)
 
 
@@ -84,7 +84,7 @@ def _latency(rows: Sequence[StatsRow], period: PickedPeriod) -> Markup:
             begin = period.bucket(row.hour)
             slowest[begin] = max(slowest[begin], row.latency_p95_ms)
     found = [
-        Bar(f"{period.spell(begin)}: {slowest[begin] / 1000:.2f} s", [("latency", slowest[begin] / 1000)])
+        ChartBar(f"{period.spell(begin)}: {slowest[begin] / 1000:.2f} s", [("latency", slowest[begin] / 1000)])
         for begin in period.buckets()
     ]
     return bars("Latency", found, " s")

@@ -19,7 +19,7 @@ LISTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Transmitted:
+class SentByQuery:
     """What one query of an integration writes of a profile; "*" is the profile as a whole."""
 
     event_type: str
@@ -41,11 +41,11 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _of(integration: Integration) -> list[Transmitted]:
-    return [Transmitted(kind.value, sorted(query.fields)) for kind, query in integration.queries.items()]
+def _of(integration: Integration) -> list[SentByQuery]:
+    return [SentByQuery(kind.value, sorted(query.fields)) for kind, query in integration.queries.items()]
 
 
-def _fits(integration: Integration, sent: list[Transmitted], q: str) -> bool:
+def _fits(integration: Integration, sent: list[SentByQuery], q: str) -> bool:
     return q in integration.key.lower() or any(q in name.lower() for each in sent for name in each.fields)
 
 
