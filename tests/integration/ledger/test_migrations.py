@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, event, text
 
 from tests.integration.ledger.records import delivery, rows
+from tests.waiting import PATIENCE
 from workers.ledger import migrations
 from workers.ledger.database import SCHEMA, Ledger
 from workers.ledger.errors import LedgerError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def _upgrade(url: str, barrier: Any, answers: Any) -> None:
     ledger = Ledger(url)
-    barrier.wait(30)
+    barrier.wait(PATIENCE)
     try:
         ledger.upgrade()
         answers.put("upgraded")
@@ -44,10 +45,10 @@ def test_processes_that_start_at_once_all_find_the_schema(ledger_url: str) -> No
     for process in processes:
         process.start()
 
-    assert [answers.get(timeout=60) for _ in processes] == ["upgraded"] * 4
+    assert [answers.get(timeout=PATIENCE) for _ in processes] == ["upgraded"] * 4
 
     for process in processes:
-        process.join(30)
+        process.join(PATIENCE)
     assert Ledger(ledger_url).write([delivery()]) == 1
 
 
