@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.sql.listing import Lister
     from workers.integrations import Integration
-    from workers.resync.source import MemberSource
+    from workers.resync.source import Source
 
 
 class Planner:
@@ -34,7 +34,7 @@ class Planner:
         self._keep = keep
         self.unusable = 0
 
-    def plan(self, source: MemberSource, folder: Path) -> KeyDifference:
+    def plan(self, source: Source, folder: Path) -> KeyDifference:
         """What differs; TargetError and UnfitSource where one side cannot be read to its end.
 
         Without a query `members` only the source is read: all its members count as missing.
@@ -46,7 +46,7 @@ class Planner:
             self._read_target(rows)
         return compare(members, rows, folder)
 
-    def _read_source(self, source: MemberSource, keys: KeyFiles) -> KeyFiles:
+    def _read_source(self, source: Source, keys: KeyFiles) -> KeyFiles:
         self.unusable = 0
         for page in source.members():
             for key in page.keys(self._integration.key_fields):
