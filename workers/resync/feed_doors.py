@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workers.settings.feeds import FeedSettings
 
 CHUNK: Final = 64 * 2**10
+"""Bytes that are read at once: some hundred members."""
 LONGEST: Final = 3_600.0
 """Seconds that one answer may take as a whole."""
 MOST_BYTES: Final = 64 * 2**30

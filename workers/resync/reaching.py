@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.connectors.sql.listing import Lister
-    from workers.resync.source import Source
+    from workers.resync.source import Membership
     from workers.settings.sources import AnySource, SourceSettings
 
 
@@ -27,7 +27,7 @@ class Doors(NamedTuple):
     feed: Callable[[FeedSettings], FeedSettings]
     target: Callable[[str], Lister]
 
-    def members_of(self, settings: AnySource, segment: str) -> Source:
+    def members_of(self, settings: AnySource, segment: str) -> Membership:
         """A segment's members."""
         if isinstance(settings, FeedSettings):
             return FeedSource(settings, lambda after: ask(self.feed(settings), segment, after))

@@ -168,6 +168,9 @@ class ResyncReader:
         return Routes(self._settings.integrations, self._settings.default_database)
 
     def _at_mark(self, work: Work) -> None:
+        stalled = "1" if _stands_still(work) else ""
+        if stalled != work.run.stalled:
+            self._runs.look(work.run.id, None, {"stalled": stalled})
         lane = work.lane()
         mark = work.mark_of(lane)
         if not mark:
@@ -257,16 +260,25 @@ def _in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
     state = fields_of(work.redis, work.keys.integration(run.integration))
-    if "paused" in state or state.get("active") != "1":
-        return f"{run.integration} is paused"
-    if float(state.get("hold_until", 0)) > 0:
-        return f"{run.integration} is held"
+    if still := _still(run.integration, state):
+        return still
     if "hold" in work.lane():
         return "its lane is held"
     limit = work.integration.max_backlog
     if limit and int(state.get("backlog", 0)) > limit / 2:
         return f"{run.integration} owes more than half of its max_backlog"
     return ""
+
+
+def _stands_still(work: Work) -> bool:
+    state = fields_of(work.redis, work.keys.integration(work.run.integration))
+    return bool(_still(work.run.integration, state))
+
+
+def _still(integration: str, state: dict[str, str]) -> str:
+    if "paused" in state or state.get("active") != "1":
+        return f"{integration} is paused"
+    return f"{integration} is held" if float(state.get("hold_until", 0)) > 0 else ""
 
 
 def _behind(work: Work, mark: str) -> int:

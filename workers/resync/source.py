@@ -54,7 +54,7 @@ class SomeMembers(Protocol):
         """Their keys, None for each that is not usable."""
 
 
-class Source(Protocol):
+class Membership(Protocol):
     """One segment's members, as they are now."""
 
     @property

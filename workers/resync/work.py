@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
     from workers.lanes.runs import ResyncRuns
     from workers.resync.run import ResyncRun
-    from workers.resync.source import Source
+    from workers.resync.source import Membership
     from workers.settings.sources import AnySource
 
 SHORT_MS = 500
@@ -48,7 +48,7 @@ class Work:
     integration: Integration
     settings: AnySource
     place: str
-    source: Source
+    source: Membership
     open_target: Callable[[], Lister]
     runs: ResyncRuns
     redis: Redis

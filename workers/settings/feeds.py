@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 60.0
 """Seconds of silence after which an answer is given up, where the file says nothing."""
 LONGEST_TIMEOUT: Final = 3_600.0
+"""Seconds: what is silent for longer than an hour is dead."""
 COMMANDS: Final = "SEGSYNC_SOURCE_COMMANDS"
 """Variable of a worker's own environment: the programs that a source may run there, with a colon between. Whoever can
 write to Redis could publish a configuration, and with it a command; but not this."""
