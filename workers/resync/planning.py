@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import key_of_row
+from workers.resync.profiles import UnfitSource, key_of_row
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.sql.listing import Lister
     from workers.integrations import Integration
-    from workers.resync.source import MemberSource
+    from workers.resync.source import Membership
 
 
 class Planner:
@@ -34,7 +34,7 @@ class Planner:
         self._keep = keep
         self.unusable = 0
 
-    def plan(self, source: MemberSource, folder: Path) -> KeyDifference:
+    def plan(self, source: Membership, folder: Path) -> KeyDifference:
         """What differs; TargetError and UnfitSource where one side cannot be read to its end.
 
         Without a query `members` only the source is read: all its members count as missing.
@@ -46,15 +46,21 @@ class Planner:
             self._read_target(rows)
         return compare(members, rows, folder)
 
-    def _read_source(self, source: MemberSource, keys: KeyFiles) -> KeyFiles:
-        self.unusable = 0
+    def _read_source(self, source: Membership, keys: KeyFiles) -> KeyFiles:
+        self.unusable, usable = 0, 0
         for page in source.members():
             for key in page.keys(self._integration.key_fields):
                 if key is None:
                     self.unusable += 1
                 else:
+                    usable += 1
                     keys.add(key)
             self._keep()
+        if self.unusable and not usable:
+            names = ", ".join(map(repr, self._integration.key_fields))
+            raise UnfitSource(
+                f"none of its {self.unusable:,} members has a usable key; expected the field {names} in what it gives"
+            )
         return keys
 
     def _read_target(self, keys: KeyFiles) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.resync.profiles import Shaper, UnfitSource
 from workers.templates import Row, SegmentView
@@ -38,6 +38,34 @@ class Members(NamedTuple):
     def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
         """Their keys, None for each that is not usable."""
         return self.shaper.keys_of(self.rows, fields)
+
+
+class SomeMembers(Protocol):
+    """Some members, wherever they come from."""
+
+    @property
+    def ids(self) -> list[Id]:
+        """Their `_id`s; the last one is where the next page begins."""
+
+    def profiles(self) -> list[bytes]:
+        """Their JSON."""
+
+    def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
+        """Their keys, None for each that is not usable."""
+
+
+class Membership(Protocol):
+    """One segment's members, as they are now."""
+
+    @property
+    def paged(self) -> bool:
+        """Whether a reading can go on after any member."""
+
+    def members(self, after: Id | None = None) -> Iterator[SomeMembers]:
+        """Those behind `after`, or all, to their proven end. TargetError and UnfitSource, also after some."""
+
+    def age(self) -> float:
+        """Seconds that the source is behind; TargetError and UnfitSource."""
 
 
 class MemberSource:
@@ -74,7 +102,7 @@ class MemberSource:
                 rows = [row for each in read for row in each.rows]
                 page = Members([one for each in read for one in each.ids], rows, read[0].shaper)
                 if page.ids:
-                    place = _next(place, page.ids)
+                    place = next_place(place, page.ids)
                     if place in ends:  # texts have as many orders as there are collations: here, none
                         raise UnfitSource(NO_ORDER)
                     ends.add(place)
@@ -103,7 +131,7 @@ class MemberSource:
         return statements[0]
 
 
-def _next(place: Id, ids: list[Id]) -> Id:
+def next_place(place: Id, ids: list[Id]) -> Id:
     """Where the next page begins; UnfitSource where the query does not page by `_id`."""
     for each in ids:
         if type(each) is not type(place):
