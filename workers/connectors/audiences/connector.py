@@ -111,6 +111,7 @@ class AdConnector:
     def dispose(self) -> None:
         """Closes the links."""
         self.way.http.close()
+        self.store.close()
 
 
 class AdSession:
