@@ -160,6 +160,10 @@ class Keys:
         """Hash: parallelism and state of a connector."""
         return f"{self.namespace}:conn:{key}"
 
+    def budget(self, connector: str) -> str:
+        """Hash: what an ad account's login has written, by slices of time (connectors/audiences/budgets.py)."""
+        return f"{self.namespace}:budget:{connector}"
+
     def resync(self, integration: str) -> str:
         """Set: segments that came into the integration's scope with members it was never told of."""
         return f"{self.namespace}:resync:{integration}"

@@ -92,7 +92,7 @@ def test_a_batch_cut_again_is_only_delivered_where_it_is_new(once: Job) -> None:
 
 def test_a_position_is_read_by_one_transaction_at_a_time(once: Job) -> None:
     """Whoever comes second reads what the first has written, even where no session lock keeps them apart."""
-    connector: Any = once.runtime._connector("crm")
+    connector: Any = once.runtime.targets.get("crm")
     first, second = connector.open(), connector.open()
     first.begin(None, 5)
     first.position("lane", "members")

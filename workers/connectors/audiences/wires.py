@@ -46,7 +46,7 @@ def wire_of(
 
 def _yandex(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
     said = target.settings
-    consent = YandexConsent(http, said["client_id"], said["client_secret"], said.get("oauth_url", ""))
+    consent = YandexConsent(http, said["client_id"], said["client_secret"], target.url)
     hashed = said.get("hashing", "true") != "false"
     return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
 

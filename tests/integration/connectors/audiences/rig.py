@@ -146,7 +146,7 @@ def hashes(profiles: Iterable[Mapping[str, str]]) -> set[tuple[str, str]]:
 
 
 def yandex_target(folder: Path, fake: FakeYandex, **more: object) -> AdTarget:
-    settings = {"client_id": "ya-client", "client_secret": "ya-secret", "oauth_url": fake.url}
+    settings = {"client_id": "ya-client", "client_secret": "ya-secret"}
     common = {"url": fake.url, "store_url": f"sqlite:///{folder}/store.db", "secret": SECRET}
     return AdTarget("ya", "yandex-audiences", settings, **(common | more))  # type: ignore[arg-type]
 
