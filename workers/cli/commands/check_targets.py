@@ -14,12 +14,13 @@ from workers.cli.output import plain
 from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
 from workers.preflight.examination import Examination, examine, skipped
+from workers.settings import ConnectorSettings
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.settings import ConnectorSettings, Settings
+    from workers.settings import Settings
 
 AT_ONCE: Final = 8
 """Connectors looked at side by side: one that does not answer takes its whole connect timeout."""
@@ -31,10 +32,11 @@ MARKS: Final = {"fine": "+", "warning": "!", "mistake": "x", "skipped": "-"}
 
 
 def examine_all(settings: Settings) -> list[Examination]:
-    """Every connector with its integrations, by key; what is wrong with one hides no other."""
+    """Every database with its integrations, by key; what is wrong with one hides no other."""
     sources = _sources(settings)
+    databases = [each for each in settings.connectors.values() if isinstance(each, ConnectorSettings)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda each: _examine(each, settings, sources), settings.connectors.values()))
+        return list(pool.map(lambda each: _examine(each, settings, sources), databases))
 
 
 def _examine(
