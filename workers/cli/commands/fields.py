@@ -15,6 +15,7 @@ from workers.preflight.transmission import IN_WORDS, NAMES, Transmission, transm
 from workers.settings import load, load_local, revision
 from workers.settings.revision import NothingApplied
 from workers.settings.spelling import nearest, plain
+from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -103,7 +104,17 @@ def _heading(each: Transmission) -> str:
 def _cells(sent: Sent) -> tuple[str, str, str]:
     # A profile may have a field of the name "segment_id", too.
     name = sent.name if sent.of == "profile" and sent.name else NAMES[sent.name]
-    return name, IN_WORDS[sent.manner], ", ".join(sent.by)
+    by = ", ".join(sent.by)
+    return name, _how(sent), f"{by}: {sent.what}" if sent.what else by
+
+
+def _how(sent: Sent) -> str:
+    how = IN_WORDS[sent.manner]
+    if sent.manner is SentAs.DECIDES:
+        return how
+    if sent.already:
+        return f"{how} in the profile already, sent as it is"
+    return f"{how} after normalization" if sent.normalized else how
 
 
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

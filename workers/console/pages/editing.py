@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from workers.console.drafts import Judged
     from workers.console.visit import Visit
-    from workers.settings import ConnectorSettings, Settings
+    from workers.settings import Settings
+    from workers.settings.connectors import AnyConnector
 
 EXAMPLE: Final = """\
 {"type": "add", "segment": {"id": 7, "name": "VIP"}, "profiles": [{"_id": "61f0", "CustomID": "A-17"}]}"""
@@ -101,7 +102,7 @@ def _form(
     )
 
 
-def _preset(connector: ConnectorSettings | None) -> str:
+def _preset(connector: AnyConnector | None) -> str:
     """The tables that the queries to begin with are written for; "" where there are none."""
     if connector is None or connector.dialect not in VENDORS:
         return ""
