@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.contract import Connector
     from workers.lanes import Lanes
-    from workers.settings import ConnectorSettings
+    from workers.settings.connectors import AnyConnector
 
 HOLD_MS = 300_000
 """Milliseconds until the next look at a login that needs someone: as long as for a refused password."""
@@ -28,7 +28,7 @@ class Targets:
     """The connectors of one revision."""
 
     def __init__(
-        self, settings: Mapping[str, ConnectorSettings], lanes: Lanes, environ: Mapping[str, str] = os.environ
+        self, settings: Mapping[str, AnyConnector], lanes: Lanes, environ: Mapping[str, str] = os.environ
     ) -> None:
         self._settings = settings
         self._lanes = lanes
