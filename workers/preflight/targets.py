@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
+from workers.preflight.ad_account import examine_account
 from workers.preflight.examination import Examination, examine, skipped
 from workers.settings import ConnectorSettings
+from workers.targets import open_account
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.settings import Settings
+    from workers.settings.connectors import AnyConnector
 
 AT_ONCE: Final = 8
 """Connectors looked at side by side: one that does not answer takes its whole connect timeout."""
@@ -27,11 +31,21 @@ SHORTEST: Final = 6
 
 
 def examine_all(settings: Settings) -> list[Examination]:
-    """Every database with its integrations, by key; what is wrong with one hides no other."""
+    """Every connector with its integrations, by key; what is wrong with one hides no other."""
     sources = _sources(settings)
-    databases = [each for each in settings.connectors.values() if isinstance(each, ConnectorSettings)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda each: _examine(each, settings, sources), databases))
+        return list(pool.map(lambda each: _look(each, settings, sources), settings.connectors.values()))
+
+
+def _look(connector: AnyConnector, settings: Settings, sources: Mapping[tuple[str, QueryKind], str]) -> Examination:
+    if isinstance(connector, ConnectorSettings):
+        return _examine(connector, settings, sources)
+    try:
+        account = open_account(settings, connector.key)
+    except SettingsError as error:
+        return skipped(connector.key, connector.dialect, error.mistakes, malformed=False)
+    with closing(account.redis), closing(account.connector):
+        return examine_account(account.connector)
 
 
 def _examine(

@@ -108,9 +108,14 @@ class AdConnector:
         """Always: the store names a profile by its key."""
         return True
 
+    def close(self) -> None:
+        """As `dispose`."""
+        self.dispose()
+
     def dispose(self) -> None:
         """Closes the links."""
         self.way.http.close()
+        self.store.close()
 
 
 class AdSession:
