@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from workers.settings.connectors import AnyConnector
     from workers.templates.transmitted import Transmitted
 
-IN_WORDS: Final = {
+AUDIENCE: Final = "audience"
+"""What an ad account is told of a segment goes into the name of its audience."""
+HOW: Final = {
     SentAs.PLAIN: "not hashed",
     SentAs.SHA256: "hashed (SHA256)",
     SentAs.MD5: "hashed (MD5)",
@@ -37,8 +39,6 @@ NAMES: Final = {
     "sequence": "the operation's number",
 }
 """What is no field of a profile, for people."""
-AUDIENCE: Final = "audience"
-"""What an ad account is told of a segment goes into the name of its audience."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,23 @@ class Transmission:
     scope: str
     authorization: list[Authorization]
     transmitted: list[Sent]
+
+
+def in_words(sent: Sent) -> tuple[str, str, str]:
+    """For people: what is sent, how, and in what."""
+    # A profile may have a field of the name "segment_id", too.
+    name = sent.name if sent.of == "profile" and sent.name else NAMES[sent.name]
+    by = ", ".join(sent.by)
+    return name, _how(sent), f"{by}: {sent.what}" if sent.what else by
+
+
+def _how(sent: Sent) -> str:
+    how = HOW[sent.manner]
+    if sent.manner is SentAs.DECIDES:
+        return how
+    if sent.already:
+        return f"{how} in the profile already, sent as it is"
+    return f"{how} after normalization" if sent.normalized else how
 
 
 def transmissions(settings: Settings) -> list[Transmission]:

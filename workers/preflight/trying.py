@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def try_out(connector: AnyConnector, preview: Preview) -> trial.Outcome:
     """Runs a preview's statements and rolls back; WrongUsage for what no rollback would undo, and an ad account."""
     if not isinstance(connector, ConnectorSettings):
-        raise WrongUsage(f"{connector.key!r} is an ad account: there are no statements to try")
+        raise WrongUsage(f"{connector.key!r} is an ad account, on which nothing can be tried and taken back")
     try:
         target = connector.resolve()
     except SettingsError as error:

@@ -19,7 +19,6 @@ from workers.preflight.preview_text import as_json as described
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
 from workers.settings import load
-from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.spelling import nearest, plain
 
 if TYPE_CHECKING:
@@ -38,17 +37,13 @@ def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_js
     if key not in settings.integrations:
         hint = nearest(key, settings.integrations)
         raise WrongUsage(f"no integration {key[:60]!r} in {settings.local.path}{hint}")
-    integration, connector = settings.integrations[key], settings.connectors[settings.integrations[key].connector]
-    if isinstance(connector, AdConnectorSettings):
-        raise WrongUsage(
-            f"{key!r} has no queries, since {connector.key!r} is an ad account; see `segsync fields {key}`"
-        )
+    integration = settings.integrations[key]
     previewer = Previewer(integration, settings.default_database)
     _check_options(path, write=write, tried=tried, as_json=as_json)
     if path.is_dir():
         return compare(previewer, path, write=write)
     preview = previewer.file(path)
-    outcome = try_out(connector, preview) if tried else None
+    outcome = try_out(settings.connectors[integration.connector], preview) if tried else None
     if as_json:
         print_json(described(key, preview, outcome))
         said = list(told(outcome, preview)) if outcome and not outcome.fine else []
