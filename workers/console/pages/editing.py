@@ -74,8 +74,14 @@ def edit(visit: Visit) -> Response:
 
 
 def _form(
-    visit: Visit, base: Base, draft: FormDraft, *, new: bool, judged: Judged | None = None, **more: Any
-) -> Response:  # noqa: ANN401 - what the page takes
+    visit: Visit,
+    base: Base,
+    draft: FormDraft,
+    *,
+    new: bool,
+    judged: Judged | None = None,
+    **more: Any,  # noqa: ANN401 - what the page takes
+) -> Response:
     connector = base.settings.connectors.get(draft.text("connector"))
     return visit.page(
         "form.html",
