@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from workers.cli.output import plain
+from workers.connectors import open_lister
+from workers.connectors.contract import Target
 from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
 from workers.preflight.examination import Examination, examine, skipped
+from workers.preflight.sources import examine_listing, examine_source, segment_for
+from workers.resync.doors import doors_of
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.settings import ConnectorSettings, Settings
+    from workers.settings.sources import AnySource
 
 AT_ONCE: Final = 8
 """Connectors looked at side by side: one that does not answer takes its whole connect timeout."""
@@ -32,9 +37,24 @@ MARKS: Final = {"fine": "+", "warning": "!", "mistake": "x", "skipped": "-"}
 
 def examine_all(settings: Settings) -> list[Examination]:
     """Every connector with its integrations, by key; what is wrong with one hides no other."""
-    sources = _sources(settings)
+    queries = _sources(settings)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda each: _examine(each, settings, sources), settings.connectors.values()))
+        found = list(pool.map(lambda each: _examine(each, settings, queries), settings.connectors.values()))
+        return found + list(pool.map(lambda each: _examine_source(each, settings), settings.sources.values()))
+
+
+def _examine_source(source: AnySource, settings: Settings) -> Examination:
+    readers = [
+        each for each in settings.integrations.values() if each.scope.kind == "ids" or each.scope.database == source.key
+    ]
+    try:
+        resolved = source.resolve()
+    except SettingsError as error:
+        return skipped(f"sources.{source.key}", "source", error.mistakes, malformed=False)
+    segment = segment_for(readers)
+    members = doors_of(settings, os.environ).members_of(source, segment)
+    examined = examine_source(source, members, readers, {"segment": f"{segment} is asked for"})
+    return _masked(examined, resolved.password if isinstance(resolved, Target) else None)
 
 
 def _examine(
@@ -46,7 +66,11 @@ def _examine(
     except SettingsError as error:
         return skipped(key, dialect, error.mistakes, malformed=connector.address.is_malformed(os.environ))
     integrations = [each for each in settings.integrations.values() if each.connector == key]
-    return _masked(examine(key, open_examined(target), dialect, integrations, sources), target.password)
+    found = examine(key, open_examined(target), dialect, integrations, sources)
+    if found.looked:
+        listed = [each for each in integrations if each.members is not None]
+        found.findings += [wrong for each in listed for wrong in examine_listing(each, lambda: open_lister(target))]
+    return _masked(found, target.password)
 
 
 def _masked(found: Examination, password: str | None) -> Examination:
@@ -67,13 +91,15 @@ def _sources(settings: Settings) -> dict[tuple[str, QueryKind], str]:
         (key, QueryKind(kind)): text
         for key, integration in declared.items()
         for kind, text in integration.get("queries", {}).items()
-        if isinstance(text, str)
+        if isinstance(text, str) and kind in set(QueryKind)
     }
 
 
 def print_examination(examination: Examination) -> None:
     """A connector's steps, then what was found of its integrations."""
-    typer.echo(plain(f"\nconnector {examination.connector} ({examination.dialect})"))
+    of_source = examination.connector.startswith("sources.")
+    kind = "" if of_source else "connector "
+    typer.echo(plain(f"\n{kind}{examination.connector} ({examination.dialect})"))
     for step in examination.steps:
         typer.echo(plain(f"  {MARKS[step.mark]} {step.name:<8} {step.what}"))
     for finding in examination.findings:
@@ -82,7 +108,8 @@ def print_examination(examination: Examination) -> None:
         typer.echo(plain(f"  {MARKS['fine']} {line}"))
     for line in examination.unread:
         typer.echo(plain(f"  - {line}"))
-    typer.echo(plain(f"  {_summary(examination)}"))
+    if not of_source:
+        typer.echo(plain(f"  {_summary(examination)}"))
 
 
 def _summary(examination: Examination) -> str:
