@@ -16,14 +16,16 @@ from tests.repository import ROOT
 from workers.connectors.sql.vendors import VENDORS
 from workers.settings import load, load_local
 from workers.settings.alerts import load_alerts
+from workers.settings.console import load_console
 from workers.settings.spelling import spell_duration
 from workers.settings.table import NAME_RULE, TomlTable
-from workers.settings.urls import REDIS_TLS_OPTIONS
+from workers.settings.urls import REDIS_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAGE = ROOT / "docs" / "configuration.md"
+ARGON2 = f"$argon2id$v=19$m=65536,t=3,p=4${22 * 'a'}${43 * 'a'}"
 BEGIN, END = "<!-- made by tests/configuration_page.py: begin -->\n", "<!-- end -->\n"
 DEFAULTS = {
     "namespace": '`"segsync"`',
@@ -32,6 +34,14 @@ DEFAULTS = {
     "ledger.url": "`SEGSYNC_LEDGER_URL`, else `sqlite:///segsync.db`",
     "ledger.keep": "for ever",
     "intake.default_database": '`"main"`',
+    "console.listen": '`"127.0.0.1:8080"`',
+    "console.hosts": "any, where users are named; else names of the own host",
+    "console.users.*.password": "must be there, unless users come through a proxy",
+    "console.users.*.role": '`"viewer"`',
+    "console.tokens.*.hash": "must be there",
+    "console.tokens.*.may": "must be there",
+    "console.proxy.addresses": "must be there, with a proxy",
+    "console.proxy.role": "nobody else comes in",
     "intake.max": "as many as Redis holds",
     "connectors.*.timezone": '`"UTC"`',
     "integrations.*.name": "the key",
@@ -55,7 +65,9 @@ Row = tuple[str, str, str]
 
 def key_path(table: TomlTable, key: str) -> str:
     """The place of a key, with * for names that the user chooses."""
-    return re.sub(r"^(connectors|integrations|query_sets|sources)\.[^.]+", r"\1.*", table.at(key))
+    return re.sub(
+        r"^(connectors|integrations|query_sets|sources|console\.users|console\.tokens)\.[^.]+", r"\1.*", table.at(key)
+    )
 
 
 def questions() -> dict[str, tuple[str, str]]:
@@ -118,9 +130,11 @@ def _read_all() -> None:
         file = folder / "segsync.toml"
         file.write_text(example(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
         environ = dict.fromkeys(re.findall(r"\$\{(\w+)", file.read_text()), "https://x.example")
+        environ |= {"ANN_HASH": ARGON2, "SHOP_HASH": f"sha256:{64 * '0'}"}
         environ |= {"SEGSYNC_REDIS_URL": "redis://localhost", "SEGSYNC_LEDGER_URL": "sqlite:///segsync.db"}
         load(file, environ)
         load_alerts(file, environ)
+        load_console(file, environ)
         file.write_text(file.read_text().replace('segments = "all"', "segments = [7]"), encoding="utf-8")
         load(file, environ)
         # Keys that exclude each other cannot stand in one example.
@@ -144,7 +158,9 @@ def made() -> str:
     lines = ["| key | value | left out |", "|---|---|---|"]
     lines += [f"| `{path}` | {kind} | {default} |" for path, kind, default in rows()]
     lines += ["", "| URL | options behind `?` |", "|---|---|"]
-    lines += [f"| `rediss://` | {', '.join(f'`{name}`' for name in REDIS_TLS_OPTIONS)} |", "| `unix://` | `db` |"]
+    for scheme, allowed in REDIS_OPTIONS.items():
+        options = [f"`{name}`" + _choices(values) for name, values in allowed.items()]
+        lines.append(f"| `{scheme}://` | {', '.join(options) or 'none'} |")
     for vendor in VENDORS.values():
         options = [f"`{name}`" + _choices(values) for name, values in vendor.options.items()]
         lines.append(f"| `{vendor.scheme}://` | {', '.join(options) or 'none'} |")

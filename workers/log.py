@@ -28,9 +28,10 @@ VARIABLE: Final = "SEGSYNC_LOG"
 """The environment's word for how lines look: "json", or text where it is absent."""
 
 FIELDS: Final[Mapping[str, str]] = {
+    "act": "the name of a command that somebody had the console do",
     "applied": "the revision that is applied",
     "applied_at": "when that was applied",
-    "by": "who applied it",
+    "by": "who applied or did it",
     "connector": "a connector's key",
     "entry": "the id of an entry of the intake",
     "fields": "how many",
@@ -38,7 +39,9 @@ FIELDS: Final[Mapping[str, str]] = {
     "error": "our own sentence, or the name of a library's exception",
     "integration": "an integration's key",
     "lock": "the name of a session lock, a hash",
+    "on": "what it was done to: a key, a number, a segment's id",
     "operations": "how many",
+    "outcome": "done, or our own sentence why not",
     "reason": "code and our own sentence",
     "retry_in_s": "seconds until the next try",
     "revision": "of the configuration this process works by",
@@ -91,6 +94,8 @@ FILE_DIFFERS = _line(
     " {differences}",
 )
 NO_MEMORY = _line("no_memory", logging.CRITICAL, "{task}: no memory left; this process ends")
+
+CONSOLE_ACT = _line("console_act", logging.WARNING, "{by}: {act} {on}: {outcome}")
 
 # Waking and routing.
 PULSE_PAUSES = _line(

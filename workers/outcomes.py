@@ -177,7 +177,32 @@ class Resynced(msgspec.Struct, frozen=True, array_like=True, tag="resynced"):
     code: str = ""
 
 
-Record = Delivery | Quarantined | Resolved | Cleared | Resynced
+class Acted(msgspec.Struct, frozen=True, array_like=True, tag="acted"):
+    """What a person, or a program in a person's place, has had segsync do; written before it is done.
+
+    at_ms    when, Unix milliseconds: of its place in the stream, once it is there
+    who      user, or user and host
+    via      "console", "api" or "command"
+    act      as its command is called: "pause", "quarantine retry", …; and "sign in", "reveal"
+    target   what it was done to, as people type it
+    reason   as it was given; "" for none
+    address  where the request came from; "" for a command
+    failed   why nothing, or only a part, came of it: our sentence; "" where nothing is known of that
+    """
+
+    uid: str
+    at_ms: int
+    who: str
+    via: str
+    act: str
+    target: str
+    reason: str = ""
+    address: str = ""
+    failed: str = ""
+    code: str = ""
+
+
+Record = Delivery | Quarantined | Resolved | Cleared | Resynced | Acted
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)

@@ -13,13 +13,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from workers.bookkeeping import Bookkeeping
-from workers.connectors import connect
 from workers.delivery.compaction import Compactor
 from workers.delivery.deliverer import Deliverer
 from workers.delivery.leases import Heartbeat
 from workers.delivery.orderings import OrderingNotes, Orderings
 from workers.delivery.turn import Lacking, NothingDue
-from workers.errors import ErrorClass, SettingsError, Stale, TargetError
+from workers.errors import Stale
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
@@ -32,13 +31,13 @@ from workers.resync.doors import read
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 from workers.settings import lacking, revision
+from workers.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from redis import Redis
 
-    from workers.connectors.contract import Connector
     from workers.delivery.turn import Result
     from workers.lanes.messages import Tick
     from workers.ledger.ingest import IngestReport
@@ -71,7 +70,7 @@ class Runtime:
         self._lanes: Lanes | None = None
         self._router: Router | None = None
         self._compactor: Compactor | None = None
-        self._connectors: dict[str, Connector] = {}
+        self._targets: Targets | None = None
         self._deliverers: dict[str, Deliverer] = {}
         self._orderings: dict[str, Orderings] = {}
         self._ledger: Ledger | None = None
@@ -104,9 +103,9 @@ class Runtime:
         if self._applied is not None and fresh.name == self._applied.name:
             return
         tell(REVISION_FOLLOWED, revision=fresh.revision)
-        for connector in self._connectors.values():
-            connector.dispose()
-        self._connectors, self._deliverers, self._orderings = {}, {}, {}
+        if self._targets is not None:
+            self._targets.dispose()
+        self._targets, self._deliverers, self._orderings = None, {}, {}
         # Before what is made from it: another thread may ask for that in between (the heartbeat does).
         self._applied = fresh
         self._lanes, self._router, self._ledger, self._books, self._compactor = None, None, None, None, None
@@ -154,9 +153,11 @@ class Runtime:
         if settings is None:
             self.lanes.give_back(f"deliver.{connector}", token)
             return NothingDue(0)
-        if connector not in self._connectors and (missing := lacking.reason(settings, self._environ)):
+        if connector not in self.targets and (missing := lacking.reason(settings, self._environ)):
             return Lacking(connector, missing)
-        return self._deliverer(connector).work(token, seconds)
+        result = self._deliverer(connector).work(token, seconds)
+        self.targets.tend(connector, seconds)
+        return result
 
     def _deliverer(self, key: str) -> Deliverer:
         if key not in self._deliverers:
@@ -164,8 +165,8 @@ class Runtime:
             settings = applied.settings.connectors[key]
             self._deliverers[key] = Deliverer(
                 key,
-                lambda: self._connector(key).open(),
-                lambda: self._connector(key).probe(),
+                lambda: self.targets.get(key).open(),
+                lambda: self.targets.get(key).probe(),
                 self._orderings_of(key),
                 applied.settings.integrations,
                 self.lanes,
@@ -179,23 +180,18 @@ class Runtime:
     def _orderings_of(self, connector: str) -> Orderings:
         if connector not in self._orderings:
             self._orderings[connector] = Orderings(
-                lambda insert, fields: self._connector(connector).names_rows_by_key(insert, fields),
+                lambda insert, fields: self.targets.get(connector).names_rows_by_key(insert, fields),
                 OrderingNotes(self.redis, self.keys),
                 self.applied.settings.connectors[connector].statement_timeout,
             )
         return self._orderings[connector]
 
-    def _connector(self, key: str) -> Connector:
-        """The connector, its secrets resolved when it is first needed."""
-        if key not in self._connectors:
-            try:
-                target = self.applied.settings.connectors[key].resolve(self._environ)
-            except SettingsError as error:
-                reason = "; ".join(str(mistake) for mistake in error.mistakes)
-                # It was there a moment ago (`_deliver`): others may have it still, and nothing is held for it.
-                raise TargetError(ErrorClass.RETRY, "segsync settings", reason) from None
-            self._connectors[key] = connect(target)
-        return self._connectors[key]
+    @property
+    def targets(self) -> Targets:
+        """The connectors, made when they are first needed."""
+        if self._targets is None:
+            self._targets = Targets(self.applied.settings.connectors, self.lanes, self._environ)
+        return self._targets
 
     def upkeep(self, token: str, seconds: float, *, rest: float, rest_of_ledger: float) -> None:
         """A slice of what is done beside delivery, by one process at a time: due times, compaction, the ledger.

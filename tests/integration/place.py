@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from segsync import Producer
 from tests.integration.timeouts import let_timeouts_pass
+from tests.waiting import PATIENCE
 from workers.lanes.keys import Keys
 from workers.runtime import Runtime
 from workers.settings import load, revision
@@ -54,13 +55,18 @@ url = "{redis}"
 url = "sqlite:///{ledger}"
 [connectors.db]
 url = "sqlite:///target.db"
-statement_timeout = "200ms"
-connect_timeout = "200ms"
+statement_timeout = "{wait}"
+connect_timeout = "{wait}"
 """
 
 
 class Place:
-    """What tests of commands work in."""
+    """What tests of commands work in.
+
+    wait  how long a statement, or connecting, may take: more than a busy machine makes of it; short where it never ends
+    """
+
+    wait = "10s"
 
     def __init__(self, folder: Path, client: redis.Redis, url: str, namespace: str) -> None:
         self.folder = folder
@@ -74,7 +80,7 @@ class Place:
 
     def write(self, *integrations: str, ledger: str = "ledger.db") -> Settings:
         """Writes the file; integrations come from `integration`."""
-        head = HEAD.format(namespace=self.keys.namespace, redis=self.url, ledger=ledger)
+        head = HEAD.format(namespace=self.keys.namespace, redis=self.url, ledger=ledger, wait=self.wait)
         self.file.write_text(head + "".join(integrations))
         return load(self.file)
 
@@ -106,7 +112,7 @@ class Place:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

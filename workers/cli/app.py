@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.config_app import config as of_files
+from workers.cli.console_app import console
 from workers.cli.looking_app import looking
 from workers.cli.options import Drain, Drop, Json, Key, Yes
 from workers.cli.quarantine_app import quarantine
@@ -29,6 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
+app.add_typer(console, name="console")
+app.add_typer(of_files, name="config")
 
 
 def tell_version(wanted: bool) -> None:
@@ -52,7 +56,9 @@ def options(
 
 
 @app.command()
-def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flower, until Ctrl-C.")] = False) -> None:
+def demo(
+    *, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with console and Flower, until Ctrl-C.")] = False
+) -> None:
     """Everything embedded and real: events in, rows read back."""
     from workers.cli.commands import demo as command
 
@@ -60,11 +66,11 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flo
 
 
 @app.command()
-def up() -> None:
+def up(*, console: Annotated[bool, typer.Option("--console", help="With the console, in a browser.")] = False) -> None:
     """Run it all on your own segsync.toml, until Ctrl-C."""
     from workers.cli.commands import up as command
 
-    raise typer.Exit(command.run())
+    raise typer.Exit(command.run(console=console))
 
 
 @app.command()

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from redis import RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
 from workers.control.pause import known_integration
+from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
 from workers.settings import load, load_local
 from workers.settings.revision import NothingApplied
+from workers.settings.standing import behind
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.settings import Settings
 
 
 def open_runtime() -> Runtime:
     """The installation that this process's file leads to. SettingsError."""
     return Runtime(load_local())
+
+
+def why_behind(settings: Settings, redis: Redis | None = None) -> str:
+    """Why this file is behind what is applied; "" where it is not, or where Redis does not tell at once."""
+    quickly = Retry(NoBackoff(), 0)
+    client = redis or settings.local.redis.client(retry=quickly, socket_connect_timeout=1.0, socket_timeout=1.0)
+    try:
+        late = behind(client, Keys(settings.local.namespace), settings)
+    except RedisError:
+        return ""
+    return late.sentence if late else ""
 
 
 def refuse_unknown(integration: str | None) -> None:
@@ -36,3 +61,10 @@ def open_ledger() -> Ledger:
         ledger = Ledger(load().ledger_url)
         ledger.upgrade()
         return ledger
+
+
+def refuse_without_console() -> None:
+    """WrongUsage where the console's extra is not installed."""
+    missing = [name for name in ("starlette", "jinja2", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise WrongUsage(f"the console needs {', '.join(missing)}; expected: pip install 'segsync[console]'")

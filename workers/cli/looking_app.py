@@ -114,6 +114,42 @@ def runs(
 
 
 @looking.command()
+def fields(
+    integration: Annotated[
+        str | None, typer.Argument(metavar="[K]", help="Of this one alone.", autocompletion=keys_beginning)
+    ] = None,
+    *,
+    file: Annotated[bool, typer.Option("--file", help="Of the local file, not of what is applied.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a page, to be handed on.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Which data is transmitted to whom, from which fields, hashed how.
+
+    Told from the applied configuration alone: no data is looked at, and no secret is shown.
+    """
+    from workers.cli.commands import fields as command
+
+    raise typer.Exit(command.run(integration, file=file, markdown=markdown, as_json=as_json))
+
+
+@looking.command()
+def audit(
+    *,
+    since: Since = "30d",
+    target: Annotated[
+        str | None, typer.Option("--of", metavar="K", help="Only what was done to this, as `audit` shows it.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 100,
+    tz: Zone = "UTC",
+    as_json: Json = False,
+) -> None:
+    """Who has had what done, by a command, in the console or through its API; newest first."""
+    from workers.cli.commands import audit as command
+
+    raise typer.Exit(command.run(since, target, limit, as_json=as_json, tz=tz))
+
+
+@looking.command()
 def doctor(*, as_json: Json = False) -> None:
     """What would bite in production, before it does.
 

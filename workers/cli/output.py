@@ -17,6 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from workers.settings.spelling import plain
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -130,19 +132,3 @@ def shown(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     return plain(str(value))
-
-
-def plain(text: str) -> str:
-    """Text without what a terminal would obey: control characters are written out. Line ends stay."""
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
-
-
-def age(seconds: float | None) -> str:
-    """Seconds in words: 0.3 s, 12 s, 5 min, 3.2 h, 4 d."""
-    if seconds is None:
-        return "-"
-    for limit, divisor, unit in ((60, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
-        if seconds < limit:
-            number = seconds / divisor
-            return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"  # noqa: PLR2004 - two digits
-    return f"{seconds / 86_400:.0f} d"

@@ -8,6 +8,8 @@ import sys
 
 import typer
 
+from workers.control.acting import Actor
+
 
 def somebody() -> str:
     """User and host, for what is written down of a command."""
@@ -15,6 +17,11 @@ def somebody() -> str:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):  # a container's user may have no name
         return socket.gethostname()
+
+
+def caller() -> Actor:
+    """Whoever calls a command, for the audit log."""
+    return Actor(somebody())
 
 
 def is_meant(question: str, *, yes: bool, default: bool = False) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from workers.connectors.audiences.records import Fields
     from workers.outcomes import QueryRun
     from workers.templates import Query, QueryKind, Row
     from workers.templates.row_naming import Insert
@@ -57,6 +58,10 @@ class Member(Protocol):
     @property
     def sequence(self) -> str:
         """Its operation's, as text: 27 digits, which compare as they are ordered."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The fields that identify it, as texts."""
 
     @property
     def row(self) -> Row:
@@ -103,6 +108,7 @@ class Shipment:
     lane         names the lane over all installations: for locks and positions
     first, last  sequences of the batch's first and last operation, whatever of them is left to be told
     queries      the integration's, by event; what is absent does nothing
+    fields       what is sent of a profile, where the target is an ad account and has no queries
     groups       the profiles, told one group after the other
     event        the segment event that the batch is, and then there are no groups
     positions    set where the target keeps the lane's position: what it has already is left out, and a position that
@@ -125,6 +131,7 @@ class Shipment:
     positions: Positions | None = None
     patience: float = 30.0
     trial: bool = False
+    fields: Fields | None = field(default=None, compare=False)
     upcoming: Callable[[], Shipment | None] | None = field(default=None, compare=False, repr=False)
 
     def without(self, sequences: AbstractSet[str]) -> Shipment:

@@ -19,7 +19,7 @@ from redis import ResponseError
 from workers.control.entering import flag_entering
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.errors import SegsyncError, SettingsError
-from workers.lanes.answers import number_of, some_fields_of
+from workers.lanes.answers import number_of, ranked, some_fields_of
 from workers.lanes.bell import ring
 from workers.ledger import identity
 from workers.ledger.database import Ledger
@@ -137,33 +137,32 @@ def carry_out(
     progress: Callable[[str, int], None] = lambda *_: None,
     patience: float = PATIENCE_SECONDS,
     accept: bool = False,
+    by: str = "",
 ) -> Report:
     """Publishes, after draining and before dropping; all workers follow within seconds.
 
     progress  told a draining integration and what it still owes, a few times a second
     patience  seconds to wait for a delivery in flight before its lanes are dropped
     accept    another ledger than the one that is known, or a Redis that was emptied, is meant to be so
+    by        whom `revisions` names; "" for this process's user
 
-    May be interrupted at any point and called again with the same plan: what is drained or dropped stays so.
-    Raises SettingsError where an integration to drain cannot go on beside the new file, NotSettled, redis.RedisError.
+    May be interrupted and called again with the same plan: what is drained or dropped stays so. SettingsError where
+    an integration to drain cannot go on beside the new file, NotSettled, redis.RedisError.
     """
     flag_entering(redis, keys, plan.before, plan.settings)
     if accept or _has_another_ledger(plan):
         identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
     if plan.drain:
-        revision.publish(redis, keys, _with_draining(plan, environ))
+        revision.publish(redis, keys, _with_draining(plan, environ), by=by)
         # Once more: what was first seen in between was still judged by the old scopes.
         flag_entering(redis, keys, plan.before, plan.settings)
         _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
-    number = revision.publish(redis, keys, plan.settings, note=plan.note)
+    number = revision.publish(redis, keys, plan.settings, note=plan.note, by=by)
     if not plan.drain:
         flag_entering(redis, keys, plan.before, plan.settings)  # as above
     _wake(redis, keys)
-    dropped = []
-    for key in plan.drop:
-        wait_until_unserved(redis, keys, key, patience)
-        dropped.append(_drop_lanes(redis, keys, key))
+    dropped = [_drop_lanes(redis, keys, key, patience) for key in plan.drop]
     gone = sorted({*plan.removed, *plan.drain})
     left = {key: owed for key in gone if key not in plan.drop and (owed := _forget_if_empty(redis, keys, key))}
     return Report(number, plan.before is None or plan.before.revision != number, dropped, left)
@@ -243,12 +242,13 @@ def _wait_until_empty(redis: Redis, keys: Keys, drain: Sequence[str], progress: 
         progress(key, 0)
 
 
-def _drop_lanes(redis: Redis, keys: Keys, key: str) -> Dropped:
-    """Removes an orphaned integration's lanes, in steps, and then all that is known of it.
+def _drop_lanes(redis: Redis, keys: Keys, key: str, patience: float) -> Dropped:
+    """Removes an orphaned integration's lanes, in steps, and then all that is known of it; none that is being served.
 
     Every lane that owes anything stands in a due set (rule 8): no key is ever searched by pattern, so none of
     another integration can be met. Whatever interrupts it, the rest is still there for the next call.
     """
+    wait_until_unserved(redis, keys, key, patience)
     operations = lanes = 0
     for name in (keys.full(key), keys.timed(key)):
         while segments := _first(redis, name):
@@ -266,8 +266,7 @@ def _drop_lanes(redis: Redis, keys: Keys, key: str) -> Dropped:
 
 
 def _first(redis: Redis, name: str) -> list[str]:
-    segments: Any = redis.zrange(name, 0, STEP - 1)
-    return [segment.decode() for segment in segments]
+    return [segment for segment, _ in ranked(redis, name, 0, STEP - 1)]
 
 
 def _unlink(redis: Redis, keys: Keys, key: str, name: str, segments: list[str]) -> None:

@@ -57,7 +57,7 @@ class Attempts:
         shipped = ahead[1] if ahead is not None and ahead[0] is batch else self._shipment(turn, batch)
         if upcoming is not None and not once:  # the target's position is read with the batch's own turn
             shipped = replace(shipped, upcoming=lambda: self._ship_ahead(turn, upcoming()))
-        idle = shipped.event is not None and shipped.event.kind not in shipped.queries
+        idle = shipped.event is not None and not turn.integration.answers(shipped.event.kind)
         if not once and (idle or not batch.runs_something):
             return Receipt(idle=int(idle))
         return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))

@@ -74,6 +74,10 @@ class Keys:
         """String: which process tells, with an expiry."""
         return f"{self.namespace}:alarms:turn"
 
+    def console(self, what: str) -> str:
+        """Strings of the console: the key of its seals, sessions that were ended, guesses of passwords."""
+        return f"{self.namespace}:console:{what}"
+
     @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""
@@ -159,6 +163,10 @@ class Keys:
     def connector(self, key: str) -> str:
         """Hash: parallelism and state of a connector."""
         return f"{self.namespace}:conn:{key}"
+
+    def budget(self, connector: str) -> str:
+        """Hash: what an ad account's login has written, by slices of time (connectors/audiences/budgets.py)."""
+        return f"{self.namespace}:budget:{connector}"
 
     def resync(self, integration: str) -> str:
         """Set: segments that came into the integration's scope with members it was never told of."""

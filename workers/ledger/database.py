@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
+from workers.ledger.acts import write_acts
 from workers.ledger.engine import engine_of, parse, place_of, with_password
 from workers.ledger.entry_states import apply_changes, purge
 from workers.ledger.errors import BUSY_TIMEOUT, LedgerError, code_of, told
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from workers.ledger.rows import Row
     from workers.outcomes import Record
 
-SCHEMA: Final = "0006"
+SCHEMA: Final = "0007"
 """The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_E2
@@ -158,6 +159,7 @@ class Writer:
             new = self._write_deliveries([record for record in records if isinstance(record, Delivery)])
             new += len(self._insert(quarantine, entries, quarantine.c.id))
             new += len(self._insert(resyncs, [resync_row(r) for r in records if isinstance(r, Resynced)], resyncs.c.id))
+            write_acts(self._connection, records)
             # After all entries: what becomes of one stands behind it in the stream.
             apply_changes(self._connection, records)
             return new

@@ -23,7 +23,7 @@ from workers.lanes.keys import Keys
 from workers.lanes.store import LEASE_MS
 from workers.ledger.rollups import unfold
 from workers.ledger.tables import UNREADABLE
-from workers.outcomes import Quarantined, Resolved
+from workers.outcomes import Acted, Quarantined, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,7 +196,7 @@ def _record(stream_id: bytes, fields: dict[bytes, bytes]) -> Record:
         record = outcomes.decode(fields[b"r"])
         # Ids never fall, whoever sets a clock back: by them it is known what came later.
         at_ms = int(stream_id.partition(b"-")[0])
-        return structs.replace(record, at_ms=at_ms) if isinstance(record, Resolved) else record
+        return structs.replace(record, at_ms=at_ms) if isinstance(record, (Resolved, Acted)) else record
     # msgspec raises DecodeError, but UnicodeDecodeError for text that is no UTF-8: both are ValueErrors.
     except (KeyError, ValueError, RecursionError):
         return _unreadable(stream_id, fields.get(b"r") or msgspec.msgpack.encode(fields))

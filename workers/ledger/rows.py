@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from workers.ledger.tables import UNREADABLE
-from workers.outcomes import Delivery, Quarantined, QueryRun, Resolved, Resynced
+from workers.outcomes import Acted, Delivery, Quarantined, QueryRun, Resolved, Resynced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,11 @@ def resync_row(record: Resynced) -> Row:
     return _row(record)
 
 
+def act_row(record: Acted) -> Row:
+    """The row of `acts` for what somebody has had done."""
+    return _row(record)
+
+
 def change_row(record: Resolved) -> Row:
     """What becomes of an entry: parameters of `entry_states`' UPDATE."""
     note = ": ".join(part for part in (record.code, record.reason) if part)
@@ -95,7 +100,7 @@ def _source(record: Quarantined) -> str:
     return "intake" if record.integration is None else "lane"
 
 
-def _row(record: Delivery | QueryRun | Quarantined | Resynced) -> Row:
+def _row(record: Delivery | QueryRun | Quarantined | Resynced | Acted) -> Row:
     return {name: mend(getattr(record, name)) for name, mend in _MENDERS[type(record)]}
 
 
@@ -151,13 +156,15 @@ _SPECIAL: Final[dict[str, Callable[[Any], str | int | bytes | None]]] = {
     "profile": partial(stored_text, longest=1_000),
     "reason": partial(stored_text, longest=4_000),
     "detail": partial(stored_text, longest=64_000),
+    "failed": partial(stored_text, longest=4_000),
+    "target": partial(stored_text, longest=1_000),
     "payload": _payload,
 }
 _MENDERS: Final = {
     record: [
         (field.name, _SPECIAL.get(field.name, _count if field.type is int else stored_text))
         for field in structs.fields(record)
-        if field.name != "queries" and (record is not Resynced or field.name != "code")
+        if field.name != "queries" and (record not in (Resynced, Acted) or field.name != "code")
     ]
-    for record in (Delivery, QueryRun, Quarantined, Resynced)
+    for record in (Delivery, QueryRun, Quarantined, Resynced, Acted)
 }

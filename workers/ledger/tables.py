@@ -7,6 +7,7 @@
     hours        sums of deliveries and queries, by the hour; they stay when single deliveries go
     failed_hours sums of tries that failed, by the hour and cause
     resyncs      runs of resyncs that are over
+    acts         what people, and programs in their place, had segsync do
     ledger_identity, ledger_installations  which ledger this is, and whose
 
 The schema is made by `workers/migrations`; a test keeps both alike.
@@ -198,6 +199,21 @@ class ResyncColumns(TypedColumns):
     reason: Named[str] = Column(Text)
 
 
+class ActColumns(TypedColumns):
+    """`outcomes.Acted`, field for field, but its `code`, which it has none of."""
+
+    id: Named[int] = Column(SERIAL, primary_key=True)
+    uid: Named[str] = Column(Text, unique=True)
+    at_ms: Named[int] = Column(BigInteger)
+    who: Named[str] = Column(Text)
+    via: Named[str] = Column(Text)
+    act: Named[str] = Column(Text)
+    target: Named[str] = Column(Text)
+    reason: Named[str] = Column(Text)
+    address: Named[str] = Column(Text)
+    failed: Named[str] = Column(Text)
+
+
 class IdentityColumns(TypedColumns):
     """The ledger's own id, random, in one row: what an installation knows it by.
 
@@ -227,6 +243,7 @@ purged = Table("purged", metadata, PurgedColumns)
 hours = Table("hours", metadata, HourColumns)
 failed_hours = Table("failed_hours", metadata, FailedHourColumns)
 resyncs = Table("resyncs", metadata, ResyncColumns)
+acts = Table("acts", metadata, ActColumns)
 identity = Table("ledger_identity", metadata, IdentityColumns)
 installations = Table("ledger_installations", metadata, InstallationColumns)
 
@@ -249,6 +266,7 @@ Index("quarantine_at", quarantine.c.at_ms)
 Index("purged_at", purged.c.at_ms)
 Index("failed_hours_hour", failed_hours.c.hour)
 Index("resyncs_ended", resyncs.c.ended_ms)
+Index("acts_at", acts.c.at_ms)
 Index("quarantine_open", quarantine.c.integration, quarantine.c.id, sqlite_where=OPEN, postgresql_where=OPEN)
 Index(
     "quarantine_unresolved",

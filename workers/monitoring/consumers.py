@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from workers.lanes.answers import field_of, members_of
+from workers.lanes.answers import members_of, text_of
 from workers.lanes.clock import redis_ms
 from workers.monitoring.ages import looked_s
 from workers.monitoring.needs import STALE_SECONDS
@@ -79,8 +79,9 @@ def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, pat
 
 def used_queues(redis: Redis, keys: Keys) -> list[str]:
     """The queues that must be served: of connectors, those that an integration uses. redis.RedisError."""
-    integrations = members_of(redis, keys.integrations)
-    used = {field_of(redis, keys.integration(each), "connector") for each in integrations}
-    connectors = sorted(key for key in used if key)
+    pipe = redis.pipeline(transaction=False)
+    for each in members_of(redis, keys.integrations):
+        pipe.hget(keys.integration(each), "connector")
+    connectors = sorted({key for found in pipe.execute() if (key := text_of(found))})
     reads = ["resync"] if redis.exists(keys.runs, keys.runs_waiting) else []
     return ["route", "upkeep", *reads, *(f"deliver.{key}" for key in connectors)]

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from workers.lanes.answers import text_fields
 from workers.monitoring.ages import age_s, moment_of
+from workers.monitoring.gathering import gather
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from redis import Redis
 
     from workers.lanes.keys import Keys
+    from workers.monitoring.gathering import Gathered, SampledLane
 
 SAMPLE: Final = 50
 """Lanes that are read at each end of a due set: enough to see what stops an integration, and soon read."""
@@ -88,25 +91,6 @@ class IntegrationStatus:
     max_lag_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """What a sampled lane says.
-
-    head     the first owed operation's stream time
-    failing  since when it fails, in Redis milliseconds; None where it does not
-    why      of the last failed try, as code and our sentence
-    hold     why it is held; "" where it is not
-    """
-
-    segment: str
-    head: int | None
-    attempts: int
-    retry: int
-    failing: int | None
-    why: str
-    hold: str
-
-
 def read_integration(
     redis: Redis, keys: Keys, key: str, now: int, counts: Mapping[str | None, int] | None
 ) -> IntegrationStatus:
@@ -114,29 +98,42 @@ def read_integration(
 
     Raises redis.RedisError.
     """
+    return read_integrations(redis, keys, [key], now, counts)[0]
+
+
+def read_integrations(
+    redis: Redis,
+    keys: Keys,
+    names: Sequence[str],
+    now: int,
+    counts: Mapping[str | None, int] | None,
+    sample: int = SAMPLE,
+) -> list[IntegrationStatus]:
+    """The same of many, a few hundred in a round to Redis; `sample` lanes at each end of a due set."""
+    found = gather(redis, keys, names, sample, RESYNC_SHOWN)
+    connectors = {each.facts.get("connector", "") for each in found}
     pipe = redis.pipeline(transaction=False)
-    pipe.hgetall(keys.integration(key))
-    pipe.scard(keys.resync(key))
-    pipe.srandmember(keys.resync(key), RESYNC_SHOWN)
-    for name in (keys.full(key), keys.timed(key)):
-        pipe.zcard(name)
-        pipe.zrange(name, 0, SAMPLE - 1)
-        pipe.zrange(name, -SAMPLE, -1)
-    fields, resync, some, full, full_front, full_back, timed, timed_front, timed_back = pipe.execute()
-    facts = decoded(fields)
-    connector = decoded(redis.hgetall(keys.connector(facts.get("connector", ""))))
-    lanes = _sample(redis, keys, key, (*full_front, *full_back, *timed_front, *timed_back))
-    state = _state(facts, connector, lanes, now)
-    oldest = min((lane.head for lane in lanes if lane.head is not None), default=None)
+    for name in connectors:
+        pipe.hgetall(keys.connector(name))
+    through = {name: text_fields(fields) for name, fields in zip(connectors, pipe.execute(), strict=True)}
+    return [_status(each, through[each.facts.get("connector", "")], now, counts) for each in found]
+
+
+def _status(
+    found: Gathered, connector: dict[str, str], now: int, counts: Mapping[str | None, int] | None
+) -> IntegrationStatus:
+    facts = found.facts
+    state = _state(facts, connector, found.sampled, now)
+    oldest = min((lane.head for lane in found.sampled if lane.head is not None), default=None)
     return IntegrationStatus(
-        key=key,
+        key=found.key,
         state=state.name,
         reason=state.reason,
         backlog=int(facts.get("backlog", 0)),
         oldest_age_s=age_s(now, oldest),
-        quarantine=int(facts.get("quarantined", 0)) if counts is None else counts.get(key, 0),
-        lanes=full + timed,
-        needs_resync=resync,
+        quarantine=int(facts.get("quarantined", 0)) if counts is None else counts.get(found.key, 0),
+        lanes=found.lanes,
+        needs_resync=found.needs_resync,
         dropped=int(facts.get("dropped", 0)),
         max_backlog=int(_float(facts, "max_backlog")) or None,
         since=state.since,
@@ -145,7 +142,7 @@ def read_integration(
         lag_s=(lag := _lag_s(facts, oldest, now)),
         late_s=max(0.0, lag - _float(facts, "timeout") / 1000),
         max_lag_s=_float(facts, "max_lag") or None,
-        resync_segments=tuple(sorted(segment.decode() for segment in some)),
+        resync_segments=found.resync_segments,
     )
 
 
@@ -156,34 +153,12 @@ def _lag_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
     return age_s(now, max(oldest, int(facts.get("resumed", 0)))) or 0.0
 
 
-def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
-    """A hash as text."""
-    return {name.decode(): value.decode() for name, value in fields.items()}
-
-
 def _float(facts: dict[str, str], name: str) -> float:
     """A number of the hash; 0 where there is none."""
     return float(facts.get(name) or 0)
 
 
-def _sample(redis: Redis, keys: Keys, integration: str, ends: Iterable[bytes]) -> list[_Lane]:
-    segments = list(dict.fromkeys(segment.decode() for segment in ends))
-    pipe = redis.pipeline(transaction=False)
-    for segment in segments:
-        pipe.hmget(keys.lane(integration, segment), "head", "attempts", "retry", "failing", "why", "hold")
-    found = []
-    for segment, (head, attempts, retry, failing, why, hold) in zip(segments, pipe.execute(), strict=True):
-        times = _number(head), _number(attempts) or 0, _number(retry) or 0, _number(failing)
-        found.append(_Lane(segment, *times, (why or b"").decode(), (hold or b"").decode()))
-    return found
-
-
-def _number(value: bytes | None) -> int | None:
-    # Lua may have written it with a fraction.
-    return None if value is None else int(float(value))
-
-
-def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[_Lane], now: int) -> IntegrationState:
+def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[SampledLane], now: int) -> IntegrationState:
     """What stops most of it first."""
     where = f"connector {facts.get('connector')}: "
     if "orphaned" in facts:
@@ -222,7 +197,7 @@ def _paused(facts: dict[str, str]) -> IntegrationState:
     return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since)
 
 
-def _state_of_lanes(lanes: list[_Lane], now: int) -> IntegrationState:
+def _state_of_lanes(lanes: list[SampledLane], now: int) -> IntegrationState:
     held = [lane for lane in lanes if lane.hold]
     failing = held or [lane for lane in lanes if lane.attempts]
     if not failing:
@@ -233,5 +208,5 @@ def _state_of_lanes(lanes: list[_Lane], now: int) -> IntegrationState:
     return IntegrationState("held" if held else "retrying", reason, since, lane.attempts or None, seconds)
 
 
-def _more(lanes: list[_Lane]) -> str:
+def _more(lanes: list[SampledLane]) -> str:
     return f" and {len(lanes) - 1} more" if len(lanes) > 1 else ""

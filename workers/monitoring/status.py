@@ -6,10 +6,10 @@ Read without stopping anything. What it means, and what someone must do, is in n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
-from workers.lanes.answers import members_of, number_of
+from workers.lanes.answers import members_of, number_of, scan_fields
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE, UPKEEP
 from workers.ledger import health, identity
@@ -19,10 +19,10 @@ from workers.monitoring.intake import needs_of_intake
 from workers.monitoring.needs import needs, notes
 from workers.monitoring.resyncs import needs_of_resyncs, notes_of_resyncs, read_resyncs
 from workers.monitoring.server import read_server
-from workers.monitoring.states import IntegrationStatus, read_integration
+from workers.monitoring.states import SAMPLE, IntegrationStatus, read_integrations
 from workers.monitoring.streams import StreamStatus, oldest, read_stream
 from workers.quarantine import entries as quarantine
-from workers.settings import lacking, revision
+from workers.settings import lacking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,12 +97,14 @@ def read(
     *,
     many: int = quarantine.MANY,
     patience: float = PATIENCE_SECONDS,
+    sample: int = SAMPLE,
 ) -> Status:
     """Where everything stands. A dead ledger, a wrong secret or a silent broker only leave their numbers out.
 
     consumers  asks Celery's workers; may raise anything when the broker is out of reach; None does not ask
     many       open entries of the quarantine from which on someone is needed
     patience   seconds for which queues that nobody seems to serve are asked for again
+    sample     lanes of each integration that are looked at, as in states.py
 
     Raises redis.RedisError.
     """
@@ -112,7 +114,7 @@ def read(
     asked = ask(redis, keys, consumers, patience)
     now = redis_ms(redis)
     unread += [asked.trouble] if asked.trouble else []
-    status = _read(redis, keys, now, asked, counts, unread, before)
+    status = _read(runtime, now, asked, counts, unread, before, sample)
     background = _background(runtime, now, asked.trouble)
     resyncs = read_resyncs(redis, keys)
     found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
@@ -124,18 +126,19 @@ def read(
 
 
 def _read(
-    redis: Redis,
-    keys: Keys,
+    runtime: Runtime,
     now: int,
     asked: Asked,
     counts: dict[str | None, int] | None,
     unread: list[str],
-    before: Mapping[str, bytes | None],
+    before: Mapping[str, str | None],
+    sample: int,
 ) -> Status:
+    redis, keys = runtime.redis, runtime.keys
     names = sorted(members_of(redis, keys.integrations))
-    integrations = [read_integration(redis, keys, key, now, counts) for key in names]
+    integrations = read_integrations(redis, keys, names, now, counts, sample)
     unwanted = _unwanted(redis, keys, unread)
-    found = revision.published(redis, keys)
+    number = number_of(redis.hget(keys.config, "revision"))
     return Status(
         backlog=sum(each.backlog for each in integrations),
         quarantine=_quarantine(redis, keys, integrations, counts),
@@ -145,12 +148,12 @@ def _read(
         queues=asked.queues,
         beat_age_s=looked_s(redis, keys, "beat", now),
         pulse_age_s=looked_s(redis, keys, "pulse", now),
-        revision=found.revision if found else None,
+        revision=number,
         unwanted=sum(unwanted.values()),
         unwanted_segments=dict(sorted(unwanted.items(), key=lambda pair: -pair[1])[:UNWANTED_SHOWN]),
         outcomes=read_stream(redis, keys, keys.outcomes, UPKEEP, before[keys.outcomes], now),
         unread=unread,
-        ledger_is_dead=counts is None and found is not None,
+        ledger_is_dead=counts is None and number is not None,
     )
 
 
@@ -175,16 +178,12 @@ def _quarantine(
 def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
     """Operations that nobody wanted, per segment."""
     found: dict[str, int] = {}
-    cursor = 0
-    while True:
-        answer: Any = redis.hscan(keys.unwanted, cursor, count=1000)
-        cursor, page = answer
-        found |= {segment.decode(): int(count) for segment, count in page.items()}
-        if cursor == 0:
-            return found
+    for page in scan_fields(redis, keys.unwanted):
         if len(found) >= UNWANTED_AT_MOST:
             unread.append(f"unwanted: counted over {len(found):,} segments, there are more")
-            return found
+            break
+        found |= {segment: int(count) for segment, count in page.items()}
+    return found
 
 
 def _emptied(runtime: Runtime, now: int) -> int | None:

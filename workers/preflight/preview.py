@@ -86,6 +86,16 @@ class Previewer:
         """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
         return self.events(_read(path), str(path))
 
+    def text(self, text: str, name: str) -> Preview:
+        """One event, or one on each line; WrongUsage where one cannot be used."""
+        try:
+            return self.events([_parse(text, name)], name)
+        except WrongUsage:
+            if "\n" not in text.strip():
+                raise
+        lines = enumerate(text.splitlines(), 1)
+        return self.events([_parse(line, f"{name}, line {n:,}") for n, line in lines if line.strip()], name)
+
     def events(self, events: list[Event], name: str) -> Preview:
         """Events of one segment, in order; WrongUsage where there are several. `name` is where they come from."""
         segments = {event.segment.id for event in events}
@@ -112,7 +122,7 @@ class Previewer:
                 chunks.append(pack(verdict.name, operations))
                 last = operations[-1].sequence
                 # Only where there is a clear query (rule 14).
-                clear = last if event.kind is Kind.CLEAR and QueryKind.CLEAR in self._integration.queries else clear
+                clear = last if event.kind is Kind.CLEAR and self._integration.answers(QueryKind.CLEAR) else clear
         return Buffer("", last, clear, chunks)
 
     def _batch(self, segment: str, batch: Batch, preview: Preview, ids: _Ids) -> Previewed:

@@ -72,6 +72,8 @@ class Work:
 
     def mode(self) -> str:
         """How it makes the target equal: by difference, by clearing it first, or by telling all again."""
+        if self.integration.fields is not None:
+            return "resend"
         if self.integration.members is not None:
             return "diff" if names_by_key(self.integration) else "resend"
         return "replace" if QueryKind.CLEAR in self.integration.queries else "resend"

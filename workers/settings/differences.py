@@ -5,7 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CONTEXT: Final = 2
 """Lines around a change in a query: enough to know the place."""
@@ -40,6 +43,11 @@ def compared(before: str, after: str) -> list[Difference]:
         elif old[path] != new[path]:
             found.append(Difference("~", path, _changed(old[path], new[path])))
     return found
+
+
+def summary(found: Iterable[Difference]) -> str:
+    """All of them in one line, for the audit log."""
+    return ", ".join(map(str, found))
 
 
 def differences(applied: str, own: str) -> list[str]:

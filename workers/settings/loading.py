@@ -12,7 +12,9 @@ from workers.errors import Mistake, SettingsError
 from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import ConnectorSettings, read_connectors
+from workers.settings.console import check_console
 from workers.settings.database_url import read_address, tell_dialect
+from workers.settings.files import NOTHING
 from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workers.integrations import Integration
+    from workers.settings.files import Texts
 
 FORMAT = 1
 """Of what is published; raised when older workers could not read it."""
@@ -87,15 +90,16 @@ class Settings:
         return missing
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The configuration in `path`, else in $SEGSYNC_CONFIG, else in ./segsync.toml.
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, texts: Texts = NOTHING) -> Settings:
+    """The configuration in `path`, else in $SEGSYNC_CONFIG, else in ./segsync.toml; `texts` in place of its files.
 
     SettingsError with all mistakes. Variables of connectors' URLs and passwords may be missing: `resolve`
     needs them, and `check_secrets` lists them.
     """
-    source = open_source(path, environ)
+    source = open_source(path, environ, texts)
     local = read_local(source)
     check_alerts(source)
+    check_console(source)
     merged = merge_includes(source)
     document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
     write_out(source, document, merged.folders)

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.errors import SegsyncError
 from workers.lanes.answers import fields_of
 from workers.lanes.keys import HOLD_FIELDS
@@ -86,11 +87,13 @@ def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     return Applied(found.revision, found.digest, found.installation, settings)
 
 
-def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "") -> int:
+def publish(
+    redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "", by: str = ""
+) -> int:
     """Makes this the applied configuration; returns its revision.
 
     `only_first` leaves alone what somebody else has applied in the meantime. The same configuration again is the
-    same revision. `note` says why, where a command did it.
+    same revision. `note` says why, where a command did it; `by` who, where it is not this process's user.
     Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
     """
 
@@ -104,7 +107,7 @@ def publish(redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = 
         gone = _members(pipe, keys.connectors) - set(settings.connectors)
         waits = _waits_differently(pipe, keys, settings)
         pipe.multi()
-        _write_config(pipe, keys, settings, revision, found, note)
+        _write_config(pipe, keys, settings, revision, found, note, by or f"{_user()}@{socket.gethostname()}")
         _write_integrations(pipe, keys, settings, known)
         _write_connectors(pipe, keys, settings, gone)
         _write_limits(pipe, keys, settings)
@@ -141,9 +144,9 @@ def _members(pipe: Pipeline, key: str) -> set[str]:
 
 
 def _write_config(
-    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str
+    pipe: Pipeline, keys: Keys, settings: Settings, revision: int, before: Published | None, note: str, by: str
 ) -> None:
-    at, by = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"{_user()}@{socket.gethostname()}"
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     if before is None:
         revisions.forget_all(pipe, keys)
     revisions.keep(pipe, keys, revisions.Revision(revision, at, by, note, settings.published()))
@@ -182,7 +185,7 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "connector": integration.connector,
         "size": integration.batch_size,
         "timeout": integration.timeout_ms if integration.batched else 0,
-        "clear": int(QueryKind.CLEAR in integration.queries),
+        "clear": int(integration.answers(QueryKind.CLEAR)),
         "active": int(integration.active),
         "digest": integration.digest,
         # Empty is no limit; left out, the hash would keep the last revision's.
@@ -200,7 +203,10 @@ def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iter
         pipe.delete(keys.next(key))
     for connector in settings.connectors.values():
         pipe.sadd(keys.connectors, connector.key)
-        pipe.hset(keys.connector(connector.key), mapping={"parallelism": connector.parallelism})
+        pipe.hset(
+            keys.connector(connector.key),
+            mapping={"parallelism": connector.parallelism, "ads": int(connector.dialect in PLATFORMS)},
+        )
         pipe.hdel(keys.connector(connector.key), *HOLD_FIELDS)
         pipe.delete(keys.next(connector.key))
         mine = [i.key for i in settings.integrations.values() if i.connector == connector.key]

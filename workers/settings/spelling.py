@@ -59,3 +59,19 @@ def spell_duration(seconds: float) -> str:
         if seconds >= _UNITS[unit] and seconds % _UNITS[unit] == 0:
             return f"{int(seconds / _UNITS[unit])}{unit}"
     return f"{seconds * 1000:g}ms"
+
+
+def age(seconds: float | None) -> str:
+    """Seconds in words: 0.3 s, 12 s, 5 min, 3.2 h, 4 d."""
+    if seconds is None:
+        return "-"
+    for limit, divisor, unit in ((60, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
+        if seconds < limit:
+            number = seconds / divisor
+            return f"{number:.1f} {unit}" if number < 10 else f"{number:.0f} {unit}"  # noqa: PLR2004 - two digits
+    return f"{seconds / 86_400:.0f} d"
+
+
+def plain(text: str) -> str:
+    """Text without what a terminal would obey: control characters are written out. Line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from datetime import timezone as fixed_offset
 from decimal import ROUND_FLOOR, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -97,7 +98,23 @@ def format_time(value: object, pattern: str, timezone: tzinfo, field: str = "") 
     value  ISO 8601 text, an event's time, or Unix seconds
     """
     moment = _moment(value, timezone, field)
+    if "%z" in pattern and moment.tzinfo is not None:
+        moment = _to_whole_minutes(moment, field)
     return _DIRECTIVE.sub(lambda match: DIRECTIVES[match[1]](moment), pattern)
+
+
+def _to_whole_minutes(moment: datetime, field: str) -> datetime:
+    """The same instant, at the next whole minute's offset.
+
+    Before standard time a zone's has seconds (Berlin's until 1893: +00:53:28), which neither ISO 8601 nor databases
+    can read (RFC 3339, 4.2).
+    """
+    offset = moment.utcoffset() or timedelta()
+    whole = timedelta(minutes=round(offset / timedelta(minutes=1)))
+    try:
+        return moment if whole == offset else moment.astimezone(fixed_offset(whole))
+    except OverflowError:
+        raise RowProblem(field, BAD_VALUE, _YEARS) from None
 
 
 def _moment(value: object, timezone: tzinfo, field: str) -> datetime:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.place import integration
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.integration.place import Call, Place
@@ -77,7 +78,7 @@ def test_the_file_may_be_named_by_an_option(place: Place) -> None:
         cwd=place.folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0
@@ -296,7 +297,7 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about(place: Place) -> No
         ["/bin/sh", "-c", f"{sys.executable} -m workers.cli --config {place.file} status --json | true"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stderr == ""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.resync.platform import Platform
 from tests.servers.platform_http import Answer, answering
-from workers.cli.commands.check_targets import examine_all
+from workers.preflight.targets import examine_all
 from workers.settings import load
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workers.cli.output import age, plain, print_json, print_table, shown
+from workers.cli.output import print_json, print_table, shown
+from workers.settings.spelling import age, plain
 
 
 @dataclass(frozen=True, slots=True)

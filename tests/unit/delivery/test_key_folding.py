@@ -38,6 +38,8 @@ ALIKE = [
     ("7" * 40, "7" * 39 + "8"),
     ("привет", "ПРИВЕТ"),
     ("\uff58\u200by", "xy"),
+    ("7.5", "7.5\u200b", "7\u00ad.5", "7.5\x01", "\x7f7.5", "7.5\u05d0"),
+    ("5 jan", "5\u200b jan", "5 j\x01an"),
 ]
 
 
@@ -87,7 +89,7 @@ def test_any_text_folds(hostile: str) -> None:
 
 
 @given(
-    st.text(st.sampled_from("aAbfjzt01 .-:_{}$%é\t"), max_size=12)
+    st.text(st.sampled_from("aAbfjzt01 .-:_{}$%é\t\x01"), max_size=12)
     | st.from_regex(r"(jan|Feb)[ -]?[0-9]{0,4}|[0-9]{1,9}")
 )
 def test_what_is_folded_in_one_step_folds_as_all_else(text: str) -> None:
@@ -100,8 +102,10 @@ USUAL_KEYS = (
         r"\A(A-[0-9]{1,4}|[0-9]{1,20}|[0-9a-f]{24}|[0-9]{1,9}[et][0-9]{0,4}|0x[0-9a-f]{1,4}|0{0,3}[a-z1]{1,3})\Z"
     )
     | st.from_regex(r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-    | st.sampled_from(["true", "No", "on", "jan 5", "5 jan", "2024-01-05", "20240105", "0", "a:b", "x\ny", "\n", ""])
-    | st.text(st.sampled_from("aAbfjzt01 .-:_{}$%é\t\n"), max_size=12)
+    | st.sampled_from(
+        ["true", "No", "on", "jan 5", "5 jan", "2024-01-05", "20240105", "0", "a:b", "x\ny", "\n", "", "ja\x01n 5"]
+    )
+    | st.text(st.sampled_from("aAbfjzt01 .-:_{}$%é\t\n\x01"), max_size=12)
 )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import typer
 from prometheus_client import CollectorRegistry, start_http_server
@@ -15,12 +14,10 @@ from workers.cli.exit_status import FINE
 from workers.cli.installation import open_runtime
 from workers.errors import WrongUsage
 from workers.monitoring.metrics import Metrics
+from workers.settings.console import parse_listen
 
 if TYPE_CHECKING:
     from workers.monitoring.consumers import Consumers
-
-_LISTEN: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]*):(?P<port>[0-9]{1,5})", re.ASCII)
-HIGHEST_PORT: Final = 65_535
 
 
 def run(listen: str | None) -> int:
@@ -46,10 +43,10 @@ def run(listen: str | None) -> int:
 
 def address(text: str) -> tuple[str, int]:
     """Host and port of HOST:PORT, as in 127.0.0.1:9464; WrongUsage for anything else."""
-    found = _LISTEN.fullmatch(text)
-    if not found or int(found["port"]) > HIGHEST_PORT:
+    found = parse_listen(text)
+    if found is None:
         raise WrongUsage(f"--listen {text[:60]!r}: expected HOST:PORT, as in 127.0.0.1:9464")
-    return found["host"].strip("[]") or "127.0.0.1", int(found["port"])
+    return found
 
 
 def _wait() -> None:

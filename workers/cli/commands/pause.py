@@ -5,8 +5,9 @@ from __future__ import annotations
 import typer
 
 from workers.cli.exit_status import FINE
-from workers.cli.people import somebody
+from workers.cli.people import caller
 from workers.control import pause as pausing
+from workers.control.acting import recorded
 from workers.lanes.keys import Keys
 from workers.settings import load_local
 
@@ -15,7 +16,8 @@ def pause(integration: str, reason: str) -> int:
     """Returns when nothing of the integration is being delivered any more."""
     local = load_local()
     redis, keys = local.redis.client(), Keys(local.namespace)
-    new = pausing.pause(redis, keys, integration, reason=reason, by=somebody())
+    with recorded(redis, keys, who := caller(), "pause", integration, reason=reason):
+        new = pausing.pause(redis, keys, integration, reason=reason, by=who.name)
     already = "" if new else " already, and stays so for whoever did it; `segsync status` has all reasons"
     typer.echo(f"{integration} is paused{already}; its events are kept until `segsync resume {integration}`")
     return FINE
@@ -24,6 +26,8 @@ def pause(integration: str, reason: str) -> int:
 def resume(integration: str) -> int:
     """Wakes the workers, too."""
     local = load_local()
-    was_paused = pausing.resume(local.redis.client(), Keys(local.namespace), integration)
+    redis, keys = local.redis.client(), Keys(local.namespace)
+    with recorded(redis, keys, caller(), "resume", integration):
+        was_paused = pausing.resume(redis, keys, integration)
     typer.echo(f"{integration} goes on" if was_paused else f"{integration} was not paused")
     return FINE

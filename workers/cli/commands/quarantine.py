@@ -5,32 +5,38 @@ from __future__ import annotations
 import base64
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 import typer
+from redis import RedisError
 
-from workers.cli.arguments import moment
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_ledger, open_runtime, refuse_unknown
-from workers.cli.output import plain, print_json, print_table
-from workers.cli.people import is_meant, somebody
+from workers.cli.output import print_json, print_table
+from workers.cli.people import caller, is_meant
+from workers.control import quarantine as control
+from workers.control.acting import record, recorded
+from workers.control.quarantine import UP_TO_DATE_SECONDS
 from workers.errors import WrongUsage
+from workers.lanes.keys import Keys
 from workers.ledger.tables import STATES
+from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
-from workers.quarantine import requeue as requeueing
-from workers.settings.spelling import counted
+from workers.quarantine.past_tries import history
+from workers.settings import load_local
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Selection
+    from workers.quarantine.entries import EntryDetail, QuarantineEntry, Selection
+    from workers.quarantine.past_tries import PastTry
     from workers.quarantine.requeue import Requeued
 
-UP_TO_DATE_SECONDS: Final = 60.0
-"""How long a command writes down outcomes first, so that it does not decide by what is past."""
 WHY_SHOWN: Final = 10
 """Reasons that are shown of entries that cannot be retried; more would scroll the first away."""
 
@@ -92,10 +98,11 @@ def _why(entry: QuarantineEntry, state: str) -> str:
 
 
 def show(entry_id: int, *, as_json: bool) -> int:
-    """Prints one entry, whatever its state, with its data and the tries that it was in."""
+    """Prints one entry, whatever its state, with its data and the tries that it was in; that is written down."""
     ledger = open_ledger()
+    _look_at_data("quarantine show", str(entry_id))
     entry = quarantine.show(ledger, entry_id)
-    tries = quarantine.history(ledger, entry)
+    tries = history(ledger, entry)
     if as_json:
         print_json(_with_text(entry) | {"tries": tries})
         return FINE
@@ -108,6 +115,13 @@ def show(entry_id: int, *, as_json: bool) -> int:
     cut = "" if entry.is_whole else f"  (the first {len(entry.payload):,} bytes)"
     typer.echo(f"payload{cut}\n{plain(entry.payload.decode(errors='backslashreplace'))}")
     return FINE
+
+
+def _look_at_data(act: str, target: str) -> None:
+    """Writes down who sees people's data; a Redis that is away keeps nobody from an entry that is in the ledger."""
+    local = load_local()
+    with suppress(RedisError):
+        record(local.redis.client(), Keys(local.namespace), caller(), act, target)
 
 
 def _try(attempt: PastTry) -> str:
@@ -147,8 +161,8 @@ def retry(which: Selection, *, as_json: bool) -> int:
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     if not quarantine.count(runtime.ledger, which):
         refuse_unknown(which.integration)
-    done = requeueing.retry(runtime.ledger, runtime.lanes, runtime.keys, which, somebody())
-    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine retry", which.words):
+        done = control.retry(runtime, which, who.name)
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
 
@@ -162,8 +176,8 @@ def drop(which: Selection, *, as_json: bool, yes: bool = False) -> int:
     elif not is_meant(f"Give up {counted(many, 'entry', 'entries')}?", yes=yes):
         typer.echo("nothing was dropped", err=True)
         return NEEDS_SOMEONE
-    done = requeueing.drop(runtime.ledger, runtime.lanes, which, somebody())
-    runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine drop", which.words):
+        done = control.drop(runtime, which, who.name)
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
 
@@ -183,6 +197,7 @@ def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
     if not quarantine.count(open_ledger(), which):
         refuse_unknown(which.integration)
+    _look_at_data("quarantine export", which.words)
     if file == "-":
         _write(which, sys.stdout.buffer)
         return FINE
@@ -212,7 +227,9 @@ def purge(older_than: str, *, yes: bool = False) -> int:
     if not is_meant(f"Delete what was resolved before {before:%Y-%m-%d %H:%M} UTC for good?", yes=yes):
         typer.echo("nothing was deleted", err=True)
         return NEEDS_SOMEONE
-    count = quarantine.purge(open_ledger(), before)
+    local = load_local()
+    with recorded(local.redis.client(), Keys(local.namespace), caller(), "quarantine purge", f"before {before:%F %T}"):
+        count = quarantine.purge(open_ledger(), before)
     were, are = ("was", "is") if count == 1 else ("were", "are")
     entries = counted(count, "entry", "entries")
     typer.echo(f"{entries} that {were} resolved before {before:%Y-%m-%d %H:%M} UTC {are} deleted")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -16,13 +14,16 @@ from msgspec import structs
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
+from workers.cli.people import caller
 from workers.control import resync as control
+from workers.control.acting import recorded
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,8 +86,14 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
 
 def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
     integration, segments = choice.segments(runtime)
-    runs = ResyncRuns(runtime.lanes)
-    return [(integration, each, *runs.ask(integration, each, _somebody(), kind)) for each in segments]
+    who = caller()
+    what = f"{integration}, {_segments(segments)}"
+    with recorded(runtime.redis, runtime.keys, who, kind, what):
+        return [(integration, *asked) for asked in control.ask(runtime, integration, segments, who.name, kind)]
+
+
+def _segments(segments: Sequence[str]) -> str:
+    return f"segment {segments[0]}" if len(segments) == 1 else counted(len(segments), "segment")
 
 
 def show_runs(*, as_json: bool) -> int:
@@ -115,7 +122,8 @@ def show_runs(*, as_json: bool) -> int:
 def confirm(name: str, accept: str, *, watch: bool) -> int:
     """Begins anew, with a person's word."""
     runtime = open_runtime()
-    run, before = control.confirm(runtime, name, accept, _somebody())
+    with recorded(runtime.redis, runtime.keys, who := caller(), "resync --confirm", name, reason=accept):
+        run, before = control.confirm(runtime, name, accept, who.name)
     typer.echo(plain(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
     return _watch(runtime, [run]) if watch else FINE
 
@@ -123,8 +131,10 @@ def confirm(name: str, accept: str, *, watch: bool) -> int:
 def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
-    control.find(runtime, name)
-    if ResyncRuns(runtime.lanes).cancel(name, _somebody()):
+    with recorded(runtime.redis, runtime.keys, who := caller(), "resync --cancel", name):
+        control.find(runtime, name)
+        open_still = ResyncRuns(runtime.lanes).cancel(name, who.name)
+    if open_still:
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
         typer.echo(f"run {name} was over")
@@ -172,13 +182,7 @@ def _looks(runtime: Runtime, name: str) -> Iterator[ResyncRun]:
 
 
 def _progress(run: ResyncRun) -> str:
-    if run.state == "removing":
-        return f"removing, {run.removed:,} of {run.strays:,}"
-    if run.state == "adding" or (run.state in ("between", "marked") and run.phase == "adds"):
-        return f"adding, {run.added:,} of {run.members:,}{_bar(run)}"
-    if run.state == "marked":
-        return "reading" if run.reached else "waiting for what came before it"
-    return run.outcome if run.state == "ended" else run.state
+    return f"{run.progress}{_bar(run)}" if run.progress.startswith("adding") else run.progress
 
 
 def _bar(run: ResyncRun) -> str:
@@ -229,10 +233,3 @@ def _as_json(run: ResyncRun) -> dict[str, object]:
 
 def _time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%m-%d %H:%M:%S}"
-
-
-def _somebody() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (KeyError, OSError):  # a container's user may have no name
-        return socket.gethostname()

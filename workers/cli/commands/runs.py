@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workers.cli.arguments import minute, zone_of
 from workers.cli.commands.statistics import span
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
-from workers.cli.output import plain, print_csv, print_json, print_table
+from workers.cli.output import print_csv, print_json, print_table
 from workers.ledger import runs as deliveries
 from workers.ledger.runs import DeliveryRun
+from workers.monitoring.periods import minute, zone_of
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

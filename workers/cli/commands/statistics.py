@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workers.cli.arguments import minute, moment, second, zone_of
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
-from workers.cli.output import Bar, plain, print_bars, print_csv, print_json, print_table
+from workers.cli.output import Bar, print_bars, print_csv, print_json, print_table
 from workers.errors import WrongUsage
 from workers.ledger import statistics
 from workers.ledger.periods import WAYS
 from workers.ledger.statistics import ErrorRow, StatsRow
-from workers.settings.spelling import counted
+from workers.monitoring.periods import minute, moment, second, zone_of
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from datetime import tzinfo

@@ -40,12 +40,12 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
     return found if _ZONED.search(text) else found.replace(tzinfo=zone).astimezone(UTC)
 
 
-def zone_of(name: str) -> tzinfo:
+def zone_of(name: str, option: str = "--tz") -> tzinfo:
     """A time zone by its IANA name; WrongUsage where there is none of this name."""
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (OSError, ValueError, KeyError):
-        raise WrongUsage(f"--tz {name[:60]!r} is no time zone; expected one like Europe/Berlin, or UTC") from None
+        raise WrongUsage(f"{option} {name[:60]!r} is no time zone; expected one like Europe/Berlin, or UTC") from None
 
 
 def minute(time: datetime, zone: tzinfo) -> str:

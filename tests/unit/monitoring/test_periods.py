@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from workers.cli.arguments import moment, zone_of
 from workers.errors import WrongUsage
+from workers.monitoring.periods import moment, zone_of
 
 NOW = datetime(2026, 11, 21, 18, 30, tzinfo=UTC)
 

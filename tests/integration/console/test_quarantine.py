@@ -1,0 +1,115 @@
+"""The quarantine's pages: masked data, what is revealed and to whom, retry and drop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from segsync import Producer
+from tests.integration.console.browser import Browser, Recorded, text_of
+from tests.integration.place import integration
+from workers.quarantine import entries as quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from tests.integration.place import Place
+    from workers.runtime import Runtime
+
+SECRET = "ann@example.com"
+
+
+@pytest.fixture
+def runtime(place: Place) -> Runtime:
+    """Three entries: two of crm (their key is missing), one of bytes that are no event."""
+    runtime = place.publish(integration("crm"))
+    with Producer(place.url, namespace=place.keys.namespace) as producer:
+        producer.add("7", [{"_id": "p1", "email": SECRET, "<i>": [1]}, {"_id": "p2", "email": SECRET}])
+    place.redis.xadd(place.keys.events, {"event": b"{" + SECRET.encode()})
+    runtime.route("t", 5)
+    place.let_timeouts_pass()
+    runtime.deliver("db", "t", 5)
+    runtime.drain_outcomes(5)
+    assert sum(quarantine.count_open(runtime.ledger).values()) == 3
+    return runtime
+
+
+@pytest.fixture
+def app(runtime: Runtime, make_console: Callable[..., ASGIApp]) -> ASGIApp:
+    assert runtime
+    return make_console()
+
+
+def ids(runtime: Runtime) -> list[int]:
+    return [each.id for each in quarantine.list_entries(runtime.ledger, "crm")]
+
+
+def test_entries_are_listed_and_left_out(app: ASGIApp) -> None:
+    browser = Browser(app)
+    told = text_of(browser.get("/quarantine"))
+    assert "add of p1" in told
+    assert "(intake)" in told
+    assert "malformed" not in text_of(browser.get("/quarantine?integration=crm"))
+    assert "No entry fits" in browser.get("/quarantine?state=dropped")
+    assert "state 'x': expected one of open" in text_of(browser.get("/quarantine?state=x", 400))
+
+
+def test_a_viewer_sees_no_profile(app: ASGIApp, runtime: Runtime) -> None:
+    viewer = Browser(app, "viewer")
+    for path in ("/quarantine", *(f"/quarantine/{entry}" for entry in ids(runtime))):
+        page = viewer.get(path)
+        assert SECRET not in page
+        assert "p1" not in text_of(page)
+        assert "<form method" not in page or "formaction" not in page
+
+
+def test_data_is_masked_until_somebody_asks_which_is_written_down(
+    app: ASGIApp, runtime: Runtime, acts: Recorded
+) -> None:
+    browser, entry = Browser(app), ids(runtime)[-1]
+    page = browser.get(f"/quarantine/{entry}")
+    assert SECRET not in page
+    assert '"email": "•••"' in text_of(page)
+    assert acts.all == []
+    answer = browser.post(f"/quarantine/{entry}", f"/quarantine/{entry}/reveal")
+    assert SECRET in answer.text
+    assert "<i>" not in answer.text
+    assert acts.all == [("quarantine show", "ann@test", "done")]
+
+
+def test_what_is_no_json_shows_nothing_of_itself(app: ASGIApp, runtime: Runtime) -> None:
+    (entry,) = (each.id for each in quarantine.list_entries(runtime.ledger) if each.integration is None)
+    page = Browser(app).get(f"/quarantine/{entry}")
+    assert SECRET not in page
+    assert "••• (16 bytes)" in page
+
+
+def test_marked_entries_are_dropped_and_those_that_fit_retried(app: ASGIApp, runtime: Runtime, acts: Recorded) -> None:
+    browser, (second, first) = Browser(app), ids(runtime)
+    told = browser.press("/quarantine", "/quarantine/drop", id=[str(first)], which="marked")
+    assert "1 entry is dropped" in told
+    told = browser.press(
+        "/quarantine?integration=crm", "/quarantine/retry", which="fitting", integration="crm", back="integration=crm"
+    )
+    assert "1 entry is on its way once more" in told
+    states = {each.id: each.state for each in quarantine.list_entries(runtime.ledger, "crm", state=None)}
+    assert (states[first], states[second]) == ("dropped", "retried")
+    assert quarantine.show(runtime.ledger, first).changed_by == "ann@test"
+    assert [each[0] for each in acts.all] == ["quarantine drop", "quarantine retry"]
+
+
+def test_nothing_is_done_where_nobody_said_to_what(app: ASGIApp, runtime: Runtime) -> None:
+    browser = Browser(app)
+    answer = browser.post("/quarantine", "/quarantine/drop", which="fitting")
+    assert (answer.status_code, "expected an integration or a code" in answer.text) == (400, True)
+    answer = browser.post("/quarantine", "/quarantine/drop", which="marked")
+    assert (answer.status_code, "no entry is marked" in answer.text) == (400, True)
+    assert sum(quarantine.count_open(runtime.ledger).values()) == 3
+
+
+@pytest.mark.parametrize("entry", ["999", "x", "-1", "٣", "9" * 30])
+def test_an_entry_that_is_none_is_not_found(entry: str, app: ASGIApp) -> None:
+    assert "no quarantine entry" in Browser(app).get(f"/quarantine/{entry}", 404)

@@ -1,0 +1,38 @@
+"""All pages, and all acts that they offer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.console.pages import (
+    editing,
+    find,
+    integration,
+    overview,
+    quarantine,
+    resyncs,
+    revisions,
+    runs,
+    segments,
+    system,
+    transmitted,
+)
+
+if TYPE_CHECKING:
+    from workers.console.routes import Act, PageRoute
+
+_ALL: Final = (
+    overview,
+    editing,
+    integration,
+    segments,
+    runs,
+    quarantine,
+    find,
+    resyncs,
+    transmitted,
+    revisions,
+    system,
+)
+PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
+ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

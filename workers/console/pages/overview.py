@@ -1,0 +1,55 @@
+"""The overview: everything at a look, and every integration with what stops it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.console.routes import PageRoute
+from workers.monitoring import status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.responses import Response
+
+    from workers.console.routes import Act
+    from workers.console.visit import Visit
+    from workers.monitoring.states import IntegrationStatus
+
+SHOWN: Final = 100
+"""Integrations on one page."""
+SAMPLE: Final = 2
+"""Lanes of each integration that are looked at, at each end of a due set: what fails stands there; `status K` and an
+integration's own page look at more."""
+STATES: Final = ("held", "orphaned", "retrying", "paused", "active")
+"""The order in which they are shown: whoever needs someone stands first."""
+
+
+def show(visit: Visit) -> Response:
+    """The page; `q` and `state` of the query leave out integrations, `page` counts from 1."""
+    found = status.read(visit.site.runtime(), sample=SAMPLE)
+    fitting = _fitting(found.integrations, visit.query.get("q", ""), visit.query.get("state", ""))
+    number = max(1, int(page)) if (page := visit.query.get("page", "1")).isdecimal() else 1
+    listed = fitting[(number - 1) * SHOWN : number * SHOWN]
+    visit.site.activity.refresh()
+    return visit.page(
+        "overview.html",
+        found=found,
+        fitting=len(fitting),
+        listed=listed,
+        sparks={each.key: visit.site.activity.spark(each.key) for each in listed},
+        number=number,
+        pages=max(1, -(-len(fitting) // SHOWN)),
+        states={name: sum(each.state == name for each in found.integrations) for name in STATES},
+        q=visit.query.get("q", ""),
+        state=visit.query.get("state", ""),
+    )
+
+
+def _fitting(integrations: Sequence[IntegrationStatus], text: str, state: str) -> list[IntegrationStatus]:
+    found = [each for each in integrations if text.lower() in each.key.lower() and state in ("", each.state)]
+    return sorted(found, key=lambda each: (STATES.index(each.state), each.key))
+
+
+PAGES: Final = (PageRoute("/", show),)
+ACTS: Final[tuple[Act, ...]] = ()

@@ -1,0 +1,126 @@
+"""The quarantine: what could not be delivered, its data masked until somebody asks for it, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.console.masking import masked
+from workers.console.routes import Act, PageRoute
+from workers.console.visit import place
+from workers.control import quarantine as control
+from workers.errors import WrongUsage
+from workers.ledger.tables import STATES
+from workers.quarantine import entries as quarantine
+from workers.quarantine.past_tries import history
+from workers.quarantine.requeue import why_not_retried
+from workers.settings.spelling import counted
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from workers.console.visit import Visit
+    from workers.quarantine.entries import Selection
+    from workers.quarantine.requeue import Requeued
+
+LISTED: Final = 100
+"""Entries on the page, the newest."""
+PATIENCE_SECONDS: Final = 5.0
+"""How long a browser waits for outcomes that are on their way to the ledger."""
+WHY_SHOWN: Final = 3
+"""Reasons that are told of entries that stay as they are."""
+LONGEST_ID: Final = 19
+"""Digits of the greatest id."""
+
+
+def show(visit: Visit) -> Response:
+    """The list; `integration`, `code` and `state` of the query leave out entries."""
+    query, ledger = visit.query, visit.site.ledger()
+    state = query.get("state") or "open"
+    if state != "all" and state not in STATES:
+        raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
+    integration, code = query.get("integration") or None, query.get("code") or None
+    found = quarantine.list_entries(ledger, integration, LISTED, None if state == "all" else state, code)
+    return visit.page(
+        "quarantine.html",
+        entries=found,
+        counts={key or "": many for key, many in quarantine.count_open(ledger).items()},
+        states=(*STATES, "all"),
+        state=state,
+        integration=integration or "",
+        code=code or "",
+        most=LISTED,
+    )
+
+
+def entry(visit: Visit) -> Response:
+    """One entry, masked."""
+    return _entry(visit, revealed=False)
+
+
+def reveal(visit: Visit) -> Response:
+    """The same with all that is known of it."""
+    return _entry(visit, revealed=True)
+
+
+def _entry(visit: Visit, *, revealed: bool) -> Response:
+    ledger = visit.site.ledger()
+    found = quarantine.show(ledger, _id(visit.path["id"]))
+    payload = found.payload.decode(errors="backslashreplace") if revealed else masked(found.payload)
+    return visit.page(
+        "entry.html",
+        entry=found,
+        payload=payload,
+        revealed=revealed,
+        tries=history(ledger, found),
+        stays=why_not_retried(found),
+        at=place("quarantine", found.id),
+    )
+
+
+def _id(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > LONGEST_ID:
+        raise quarantine.UnknownEntry(f"no quarantine entry {text[:40]!r}")
+    return int(text)
+
+
+def retry(visit: Visit) -> Response:
+    """As `segsync quarantine retry`."""
+    done = control.retry(visit.site.runtime(), _wanted(visit), visit.viewer.name, PATIENCE_SECONDS)
+    return visit.go(_back(visit), _told(done, "on its way once more", "on their way once more"))
+
+
+def drop(visit: Visit) -> Response:
+    """As `segsync quarantine drop`."""
+    done = control.drop(visit.site.runtime(), _wanted(visit), visit.viewer.name, PATIENCE_SECONDS)
+    return visit.go(_back(visit), _told(done, "dropped", "dropped"))
+
+
+def _wanted(visit: Visit) -> Selection:
+    """The entries that were marked; or all open ones that fit, where that was said. WrongUsage."""
+    if visit.field("which") == "fitting":
+        integration, code = visit.field("integration") or None, visit.field("code") or None
+        if not (integration or code):
+            raise WrongUsage("which entries? expected an integration or a code, or entries that are marked")
+        return quarantine.Selection((), integration, code)
+    ids = tuple(map(_id, visit.form.get("id", ())))
+    if not ids:
+        raise WrongUsage("no entry is marked; expected at least one")
+    return quarantine.Selection(ids)
+
+
+def _back(visit: Visit) -> str:
+    return "/quarantine" + (f"?{back}" if (back := visit.field("back")).startswith("integration=") else "")
+
+
+def _told(done: Requeued, one: str, many: str) -> str:
+    left = "".join(f"\n{entry_id} stays as it is: {why}" for entry_id, why in done.left[:WHY_SHOWN])
+    more = f"\nand {done.skipped - WHY_SHOWN:,} more stay as they are" if done.skipped > WHY_SHOWN else ""
+    return f"{counted(done.entries, f'entry is {one}', f'entries are {many}')}{left}{more}"
+
+
+PAGES: Final = (PageRoute("/quarantine", show), PageRoute("/quarantine/{id}", entry))
+ACTS: Final = (
+    Act("/quarantine/retry", "quarantine retry", retry, on="id"),
+    Act("/quarantine/drop", "quarantine drop", drop, on="id"),
+    Act("/quarantine/{id}/reveal", "quarantine show", reveal, on="id"),
+)

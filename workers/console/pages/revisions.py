@@ -1,0 +1,84 @@
+"""Revisions: who applied what and when, how two differ, and the way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from workers.console.publishing import publish
+from workers.console.routes import Act, PageRoute
+from workers.console.viewers import Role
+from workers.console.visit import place
+from workers.control import apply as applying
+from workers.settings import from_published, revision, revisions
+from workers.settings.differences import compared
+from workers.settings.revisions import UnknownRevision
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from workers.console.visit import Visit
+    from workers.control.apply import ApplyPlan
+    from workers.settings.revisions import Revision
+
+MOST_DIGITS: Final = 9
+"""Of a revision's number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRevision:
+    """A revision, and which keys it changed; [] for the oldest that is kept."""
+
+    revision: Revision
+    changed: list[str]
+
+
+def show(visit: Visit) -> Response:
+    """All that are kept, the newest first."""
+    kept = revisions.history(visit.site.redis, visit.site.keys)
+    older = [*(each.text for each in kept[1:]), None]
+    listed = [
+        ListedRevision(each, [] if before is None else [str(found) for found in compared(before, each.text)])
+        for each, before in zip(kept, older, strict=True)
+    ]
+    applied = visit.site.runtime().applied.revision if kept else None
+    return visit.page("revisions.html", listed=listed, applied=applied)
+
+
+def one(visit: Visit) -> Response:
+    """How a revision differs from the one before it, and what applying it once more would change."""
+    site, number = visit.site, _number(visit.path["number"])
+    found = revisions.find(site.redis, site.keys, number)
+    applied = revision.published(site.redis, site.keys)
+    try:
+        before = revisions.find(site.redis, site.keys, number - 1)
+    except UnknownRevision:
+        before = None
+    return visit.page(
+        "revision.html",
+        revision=found,
+        differences=compared(before.text, found.text) if before else None,
+        back=compared(applied.text, found.text) if applied and applied.revision != number else [],
+        applied=applied.revision if applied else None,
+    )
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or len(text) > MOST_DIGITS:
+        raise UnknownRevision(f"no revision {text[:40]!r}")
+    return int(text)
+
+
+def rollback(visit: Visit) -> Response:
+    """As `segsync rollback`: applies an earlier revision once more, as a new one."""
+    return publish(visit, _plan(visit), place("revisions"))
+
+
+def _plan(visit: Visit) -> ApplyPlan:
+    site, number = visit.site, _number(visit.path["number"])
+    settings = from_published(revisions.find(site.redis, site.keys, number).text, site.runtime().local)
+    return applying.plan(site.redis, site.keys, settings, note=f"rollback to {number}")
+
+
+PAGES: Final = (PageRoute("/revisions", show), PageRoute("/revisions/{number}", one))
+ACTS: Final = (Act("/revisions/{number}/rollback", "rollback", rollback, role=Role.EDITOR, on="number", edits=True),)

@@ -1,0 +1,31 @@
+"""What people do with entries of the quarantine, with the ledger up to date before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.quarantine import requeue
+
+if TYPE_CHECKING:
+    from workers.quarantine.entries import Selection
+    from workers.quarantine.requeue import Requeued
+    from workers.runtime import Runtime
+
+UP_TO_DATE_SECONDS: Final = 60.0
+"""How long outcomes are written down first, so that nobody decides by what is past."""
+
+
+def retry(runtime: Runtime, which: Selection, by: str, seconds: float = UP_TO_DATE_SECONDS) -> Requeued:
+    """Sends entries back through the intake. As `requeue.retry`."""
+    runtime.drain_outcomes(seconds)
+    done = requeue.retry(runtime.ledger, runtime.lanes, runtime.keys, which, by)
+    runtime.drain_outcomes(seconds)
+    return done
+
+
+def drop(runtime: Runtime, which: Selection, by: str, seconds: float = UP_TO_DATE_SECONDS) -> Requeued:
+    """Marks entries dropped. As `requeue.drop`."""
+    runtime.drain_outcomes(seconds)
+    done = requeue.drop(runtime.ledger, runtime.lanes, which, by)
+    runtime.drain_outcomes(seconds)
+    return done
