@@ -1,4 +1,4 @@
-"""Every connector at once, examined with its integrations, and every source: what `check --connect` and `doctor` ask targets."""
+"""Every connector with its integrations, and every source, at once: what `check --connect` and `doctor` ask."""
 
 from __future__ import annotations
 
