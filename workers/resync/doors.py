@@ -36,11 +36,15 @@ def read(
 
 def _reader(lanes: Lanes, held: Held, settings: Settings, environ: Mapping[str, str]) -> ResyncReader:
     """What it keeps on disk holds keys and profiles: in a folder of this user's own, below $TMPDIR."""
-    doors = Doors(
+    own = Path(tempfile.gettempdir()) / f"segsync-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    return ResyncReader(lanes, held, settings, doors_of(settings, environ), own / lanes.namespace)
+
+
+def doors_of(settings: Settings, environ: Mapping[str, str]) -> Doors:
+    """The ways to all sources and targets, their secrets from this process's environment."""
+    return Doors(
         lambda source: open_lister(source.resolve(environ)),
         lambda feed: feed.resolve(environ),
         lambda connector: open_lister(settings.connectors[connector].resolve(environ)),
     )
-    own = Path(tempfile.gettempdir()) / f"segsync-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    return ResyncReader(lanes, held, settings, doors, own / lanes.namespace)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.listing import Lister, Page
     from workers.integrations import Integration
     from workers.resync.source import Membership
 
@@ -67,9 +67,8 @@ class Planner:
         width = len(self._integration.key_fields)
         lister = self._open_target()
         try:
-            for page in lister.pages(self._listing()):
-                if len(page.columns) != width:
-                    raise _wrong_columns(len(page.columns), width)
+            for page in lister.pages(listing_of(self._integration, self._segment)):
+                check_width(page, width)
                 for row in page.rows:
                     key = key_of_row(row)
                     if key is not None:
@@ -78,13 +77,21 @@ class Planner:
         finally:
             lister.close()
 
-    def _listing(self) -> str:
-        members = self._integration.members
-        assert members is not None  # noqa: S101 - asked for before
-        statements = members.render([], SegmentView(self._segment, None, 0, 0))
-        if len(statements) != 1:
-            raise _wrong(f"`members` is {len(statements)} statements; expected one SELECT")
-        return statements[0]
+
+def listing_of(integration: Integration, segment: str) -> str:
+    """The statement that lists a target's rows of a segment; there is a query `members`. TargetError."""
+    members = integration.members
+    assert members is not None  # noqa: S101 - asked for before
+    statements = members.render([], SegmentView(segment, None, 0, 0))
+    if len(statements) != 1:
+        raise _wrong(f"`members` is {len(statements)} statements; expected one SELECT")
+    return statements[0]
+
+
+def check_width(page: Page, width: int) -> None:
+    """TargetError where a page of that list has other columns than the key."""
+    if len(page.columns) != width:
+        raise _wrong_columns(len(page.columns), width)
 
 
 def _wrong_columns(found: int, expected: int) -> TargetError:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from workers.connectors.sql.listing import EXPLAIN
 from workers.resync.profiles import Shaper, UnfitSource
 from workers.templates import Row, SegmentView
 
@@ -38,6 +39,14 @@ class Members(NamedTuple):
     def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
         """Their keys, None for each that is not usable."""
         return self.shaper.keys_of(self.rows, fields)
+
+
+class FirstPage(NamedTuple):
+    """What a source gives first: columns, some `_id`s, and the database's plan, a text for each line."""
+
+    columns: tuple[str, ...]
+    ids: list[Id]
+    plan: list[str]
 
 
 class SomeMembers(Protocol):
@@ -109,6 +118,19 @@ class MemberSource:
                     yield page
                 if len(page.ids) < self._settings.rows:
                     return
+        finally:
+            lister.close()
+
+    def look(self) -> FirstPage:
+        """The first page, and how the database finds it; TargetError and UnfitSource."""
+        lister = self._open()
+        try:
+            statement = self._statement(self._settings.first)
+            dialect = self._settings.address.dialect
+            plan = [" ".join(map(str, row)) for page in lister.pages(EXPLAIN[dialect] + statement) for row in page.rows]
+            page = next(iter(lister.pages(statement)))
+            shaper = Shaper(page.columns)
+            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)
         finally:
             lister.close()
 
