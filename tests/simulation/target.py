@@ -137,7 +137,6 @@ class SimulatedSession:
     takes_several = True
 
     def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
-        self._world.together += 1
         return delivery.deliver_together(self, shipments, fence)
 
     def begin_together(self, locks: list[str]) -> None:

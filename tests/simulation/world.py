@@ -38,7 +38,6 @@ class World:
     messages  the broker's queues
     watchers  called after each call to Redis with its name: they look, and make no call themselves
     wrong     violations that were seen while it went on
-    together  transactions that were tried for several lanes
     is_mended whether targets refuse nothing any more, and no event is deadly to read
     """
 
@@ -55,7 +54,6 @@ class World:
         self.wrong: list[str] = []
         self.told: list[str] = []
         self.deaths = 0
-        self.together = 0
         self.targets = self._targets()
         self.lost: list[dict[str, Any]] = []
         self.failovers = 0

@@ -59,7 +59,9 @@ def test_a_join_that_was_sent_twice_gives_the_same_lanes(bench: Bench) -> None:
     assert [bench.lane(each)["starts"] for each in "ab"] == ["1", "1"]
 
 
-@pytest.mark.parametrize("why", ["many", "event", "clear", "tried", "failed", "held", "later", "set aside", "open"])
+@pytest.mark.parametrize(
+    "why", ["many", "event", "clear", "tried", "died", "failed", "held", "later", "set aside", "open"]
+)
 def test_what_is_not_plain_does_not_join(bench: Bench, why: str) -> None:
     first = first_of(bench)
     if why == "event":
@@ -67,7 +69,7 @@ def test_what_is_not_plain_does_not_join(bench: Bench, why: str) -> None:
     if why == "clear":
         bench.append(1, "other", Kind.CLEAR)
     bench.append(MOST + 1 if why == "many" else 1, "other", ms=LATER if why == "later" else NOW)
-    fields = {"tried": "to", "failed": "attempts", "held": "hold", "set aside": "aside"}
+    fields = {"tried": "to", "died": "starts", "failed": "attempts", "held": "hold", "set aside": "aside"}
     if why in fields:
         bench.redis.hset(bench.keys.lane("crm", "other"), fields[why], "1")
     if why == "open":
