@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.fakes.server import FakePlatform
+    from workers.connectors.audiences.records import Fields
     from workers.connectors.audiences.store.work import Standing
 
 SECRET = "a secret of the installation"
@@ -76,7 +77,7 @@ class Rig:
         self._made: list[AdConnector] = []
         self._number = 0
         self._owner = 0
-        self.fields = YandexFields()
+        self.fields: Fields = YandexFields()
         self.connector = self.again()
 
     def again(self) -> AdConnector:
