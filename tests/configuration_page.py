@@ -22,7 +22,7 @@ from workers.settings.alerts import load_alerts
 from workers.settings.console import load_console
 from workers.settings.spelling import spell_duration
 from workers.settings.table import NAME_RULE, TomlTable
-from workers.settings.urls import REDIS_TLS_OPTIONS
+from workers.settings.urls import REDIS_OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ DEFAULTS = {
     "redis.url": "`SEGSYNC_REDIS_URL`, else `redis://localhost:6379/0`",
     "broker.url": "[redis]",
     "ledger.url": "`SEGSYNC_LEDGER_URL`, else `sqlite:///segsync.db`",
+    "ledger.keep": "for ever",
     "intake.default_database": '`"main"`',
     "console.listen": '`"127.0.0.1:8080"`',
     "console.hosts": "any, where users are named; else names of the own host",
@@ -172,7 +173,9 @@ def made() -> str:
     lines = ["| key | value | left out |", "|---|---|---|"]
     lines += [f"| `{path}` | {kind} | {default} |" for path, kind, default in rows()]
     lines += ["", "| URL | options behind `?` |", "|---|---|"]
-    lines += [f"| `rediss://` | {', '.join(f'`{name}`' for name in REDIS_TLS_OPTIONS)} |", "| `unix://` | `db` |"]
+    for scheme, allowed in REDIS_OPTIONS.items():
+        options = [f"`{name}`" + _choices(values) for name, values in allowed.items()]
+        lines.append(f"| `{scheme}://` | {', '.join(options) or 'none'} |")
     for vendor in VENDORS.values():
         options = [f"`{name}`" + _choices(values) for name, values in vendor.options.items()]
         lines.append(f"| `{vendor.scheme}://` | {', '.join(options) or 'none'} |")

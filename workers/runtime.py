@@ -12,6 +12,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from workers.bookkeeping import Bookkeeping
 from workers.delivery.compaction import Compactor
 from workers.delivery.deliverer import Deliverer
 from workers.delivery.leases import Heartbeat
@@ -22,12 +23,10 @@ from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
 from workers.lanes.seen import looked
-from workers.ledger import health, identity
+from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
-from workers.ledger.ingest import Ingest, IngestReport
 from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
-from workers.quarantine.open_counts import OpenCounts
 from workers.resync.doors import read
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     from workers.delivery.turn import Result
     from workers.lanes.messages import Tick
+    from workers.ledger.ingest import IngestReport
     from workers.settings import LocalSettings
     from workers.settings.revision import Applied
 
@@ -74,8 +74,7 @@ class Runtime:
         self._deliverers: dict[str, Deliverer] = {}
         self._orderings: dict[str, Orderings] = {}
         self._ledger: Ledger | None = None
-        self._room: OpenCounts | None = None
-        self._count_at = 0.0
+        self._books: Bookkeeping | None = None
         self._heartbeat = Heartbeat(lambda: self.lanes)
         self.leases = Leases(lambda: self.lanes)
 
@@ -109,7 +108,7 @@ class Runtime:
         self._targets, self._deliverers, self._orderings = None, {}, {}
         # Before what is made from it: another thread may ask for that in between (the heartbeat does).
         self._applied = fresh
-        self._lanes, self._router, self._ledger, self._room, self._compactor = None, None, None, None, None
+        self._lanes, self._router, self._ledger, self._books, self._compactor = None, None, None, None, None
 
     @property
     def lanes(self) -> Lanes:
@@ -223,28 +222,15 @@ class Runtime:
         return self._ingest(seconds).written
 
     def _ingest(self, seconds: float) -> IngestReport:
+        if self._books is None:
+            applied = self.applied
+            keep = applied.settings.ledger_keep
+            self._books = Bookkeeping(self.redis, self.keys, applied.installation, self.owner, keep)
         try:
-            report = self._write_outcomes(seconds)
-        except LedgerError as error:
-            self._ledger, self._room = None, None
-            health.failed(self.redis, self.keys, error)
+            return self._books.write(lambda: self.ledger, seconds)
+        except LedgerError:
+            self._ledger = None
             raise
-        health.worked(self.redis, self.keys)
-        return report
-
-    def _write_outcomes(self, seconds: float) -> IngestReport:
-        if self._room is None or not identity.is_claimed(self.redis, self.keys):
-            identity.claim(self.redis, self.keys, self.ledger, self.applied.installation)
-            self._room = OpenCounts(self.redis, self.keys, self.ledger)
-        else:
-            identity.recognise(self.redis, self.keys, self.ledger)
-        self._room.before()
-        report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
-        self._room.after()
-        if report.records and time.monotonic() >= self._count_at:
-            identity.count(self.redis, self.keys, self.ledger)
-            self._count_at = time.monotonic() + identity.COUNT_EVERY_SECONDS
-        return report
 
     def resync(self, token: str, seconds: float) -> None:
         """What is due of resyncs, for about so long; a source and a target are read to their ends all the same."""

@@ -155,6 +155,7 @@ def test_every_command_that_a_page_shows_is_one() -> None:
     known = {info.name or str(info.callback.__name__) for info in app.registered_commands if info.callback} | {
         "quarantine",
         "console",
+        "config",
     }
     shown = {path: commands(text) for path, text in texts().items() if path.endswith(".md")}
     assert shown["README.md"] >= {"demo", "push", "check", "apply", "up", "drain"}

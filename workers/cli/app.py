@@ -13,9 +13,10 @@ import typer
 
 from workers.cli.ads_app import about_ads
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
+from workers.cli.config_app import config as of_files
 from workers.cli.console_app import console
 from workers.cli.looking_app import looking
-from workers.cli.options import Drain, Drop, Json, Key, OfKey, Since, Yes, Zone
+from workers.cli.options import Drain, Drop, Json, Key, Yes
 from workers.cli.quarantine_app import quarantine
 from workers.cli.resync_app import resyncs
 from workers.cli.revisions_app import about_revisions
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine", help="What could not be delivered, each with its reason.")
 app.add_typer(console, name="console")
+app.add_typer(of_files, name="config")
 
 
 def tell_version(wanted: bool) -> None:
@@ -162,29 +164,6 @@ def push(
     from workers.cli.commands import push as command
 
     raise typer.Exit(command.run(file))
-
-
-@app.command()
-def stats(
-    *,
-    since: Since = "24h",
-    until: Annotated[str, typer.Option(metavar="T", help="Until when, likewise.")] = "now",
-    integration: OfKey = None,
-    tz: Zone = "UTC",
-    as_json: Json = False,
-) -> None:
-    """Successful queries, rows, failures and latency, by the hour."""
-    from workers.cli.commands import statistics as command
-
-    raise typer.Exit(command.stats(since, until, integration, as_json=as_json, tz=tz))
-
-
-@app.command()
-def errors(*, since: Since = "24h", integration: OfKey = None, tz: Zone = "UTC", as_json: Json = False) -> None:
-    """What failed, grouped by cause, the newest first."""
-    from workers.cli.commands import statistics as command
-
-    raise typer.Exit(command.errors(since, integration, as_json=as_json, tz=tz))
 
 
 @app.command()

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.cli.output import plain
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
-from workers.cli.output import plain
-from workers.cli.preview_text import sql
 from workers.errors import WrongUsage
 from workers.preflight.preview import MANY_LINES
+from workers.preflight.preview_text import sql
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,15 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"age": age, "number": number, "moment": moment, "seconds": seconds, "tojson_text": toml_like}
+    found.filters |= {
+        "age": age,
+        "number": number,
+        "moment": moment,
+        "seconds": seconds,
+        "as_setting": as_setting,
+        "pair": pair,
+        "unix_moment": unix_moment,
+    }
     return found
 
 
@@ -51,6 +59,16 @@ def moment(time: datetime | str | None) -> str:
     return DASH if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def toml_like(value: object) -> str:
+def as_setting(value: object) -> str:
     """A setting's value as JSON, which is TOML but for tables."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def unix_moment(milliseconds: int) -> str:
+    """A time in Unix milliseconds, in UTC."""
+    return moment(datetime.fromtimestamp(milliseconds / 1000, UTC))
+
+
+def pair(value: str) -> tuple[str, str]:
+    """A choice whose words are its value."""
+    return value, value

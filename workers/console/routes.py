@@ -49,6 +49,7 @@ class Act:
     name    of the command that does the same; it is written down for each act
     on      the place of the path, or the field of the form, that names what it is done to; "" for none
     edits   whether it publishes a revision, which a console may have been told not to do
+    kept    whether it is written down; what only looks is not
     """
 
     path: str
@@ -57,6 +58,7 @@ class Act:
     role: Role = Role.OPERATOR
     on: str = "key"
     edits: bool = False
+    kept: bool = True
 
 
 class ActLog(Protocol):
@@ -114,6 +116,8 @@ class Ways:
             raise TooLarge(MOST_FORM_BYTES)
         form = self._read_form(visit, body)
         meant = Visit(visit.site, visit.viewer, visit.request, visit.path, visit.query, form)
+        if not act.kept:
+            return self._allowed(act, meant)
         try:
             response = self._allowed(act, meant)
         except Exception as error:

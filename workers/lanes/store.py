@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
-from workers.lanes.answers import moved
+from workers.lanes.answers import integer_of, moved
 from workers.lanes.chunks import StillOpen
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Claimed, Ended, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
+from workers.lanes.server_info import read_info
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,9 +101,8 @@ class Lanes:
 
     def memory(self) -> tuple[int, int]:
         """Bytes that Redis uses of its maxmemory, and that; 0 where it has none."""
-        found: Any = self.redis.info("memory")
-        used = int(found.get("used_memory", 0)) - int(found.get("mem_not_counted_for_evict", 0))
-        return used, int(found.get("maxmemory", 0))
+        found = read_info(self.redis, "memory")
+        return found.used - found.not_counted, found.limit
 
     def append(self, move: Move) -> Moved | None:
         """Moves a part of the intake into the lanes; None if another router has taken over."""
@@ -161,12 +161,11 @@ class Lanes:
 
     def circuit(self, connector: str, how: str, *, delay_ms: int = 0, code: str = "", reason: str = "") -> int:
         """Connecting failed: `how` is "open" or "hold"; ms until the next probe. See circuit.lua."""
-        delay: Any = self._call("circuit", connector, how, code, reason, delay_ms, "")
-        return int(delay)
+        return integer_of(self._call("circuit", connector, how, code, reason, delay_ms, ""))
 
     def connected(self, connector: str, hold: str = "") -> Ended | None:
         """A connection came to be: what was wrong until now, if anything; `hold` is the one that was probed."""
-        was: Any = self._call("circuit", connector, "close", "", "", 0, hold)
+        was = self._call("circuit", connector, "close", "", "", 0, hold)
         return Ended(was[0], was[1], f"{was[2].decode()}: {was[3].decode()}") if was else None
 
     def settle(self, done: Settlement) -> More | Rest | Lost:

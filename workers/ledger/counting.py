@@ -25,12 +25,12 @@ _ZERO: Final = literal_column("0", BigInteger())
 class Count:
     """Statements for one period.
 
-    hour  the hour that all is added up under; None: each under its own
+    by_hour  each hour by itself; else all under the hour 0
     """
 
-    def __init__(self, period: Period, hour: int | None) -> None:
+    def __init__(self, period: Period, *, by_hour: bool) -> None:
         self._period = period
-        self._hour = hour
+        self._by_hour = by_hour
 
     def committed(self) -> Select[Any]:
         """Successful queries, what they did, and how long it took."""
@@ -107,8 +107,8 @@ class Count:
 
     def _label(self, table: FromClause) -> ColumnElement[int]:
         # Literals: PostgreSQL takes two parameters for two values, and the selected hour for an ungrouped one.
-        if self._hour is not None:
-            return literal_column(str(self._hour), BigInteger()).label("hour")
+        if not self._by_hour:
+            return _ZERO.label("hour")
         if "hour" in table.c:
             return table.c.hour.label("hour")
         return time_column(table).op("/", return_type=BigInteger())(literal_column(str(HOUR_MS))).label("hour")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.ledger.counting import KEY, Count, causes
 from workers.ledger.periods import days, period
-from workers.ledger.rows import milliseconds_of, time_of
+from workers.ledger.rows import time_of
 from workers.ledger.sums import HOUR_MS
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def stats(
     found: dict[tuple[Any, ...], StatsRow] = {}
     with ledger.reading() as connection:
         if by == "hour":
-            _count(connection, Count(period(connection, since, until, integration), None), None, found)
+            _count(connection, Count(period(connection, since, until, integration), by_hour=True), None, found)
             return [found[key] for key in sorted(found)]
         for start, end in days(since, until, zone) if by == "day" else ((since, until),):
-            one = Count(period(connection, start, end, integration), milliseconds_of(start) // HOUR_MS)
+            one = Count(period(connection, start, end, integration), by_hour=False)
             _count(connection, one, start, found)
     return [found[key] for key in sorted(found)]
 

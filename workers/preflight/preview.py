@@ -75,9 +75,12 @@ class Preview:
 
 
 class Previewer:
-    """Renders events for one integration."""
+    """Renders events for one integration; WrongUsage for an ad account's, which has no statements."""
 
     def __init__(self, integration: Integration, default_database: str) -> None:
+        if integration.fields is not None:
+            key, to = integration.key, integration.connector
+            raise WrongUsage(f"{key!r} has no queries, since {to!r} is an ad account; see `segsync fields {key}`")
         self._integration = integration
         self._routes = Routes({integration.key: integration}, default_database)
         self._how = BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)
@@ -85,6 +88,16 @@ class Previewer:
     def file(self, path: Path) -> Preview:
         """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
         return self.events(_read(path), str(path))
+
+    def text(self, text: str, name: str) -> Preview:
+        """One event, or one on each line; WrongUsage where one cannot be used."""
+        try:
+            return self.events([_parse(text, name)], name)
+        except WrongUsage:
+            if "\n" not in text.strip():
+                raise
+        lines = enumerate(text.splitlines(), 1)
+        return self.events([_parse(line, f"{name}, line {n:,}") for n, line in lines if line.strip()], name)
 
     def events(self, events: list[Event], name: str) -> Preview:
         """Events of one segment, in order; WrongUsage where there are several. `name` is where they come from."""

@@ -6,7 +6,7 @@ Read from the configuration alone: nobody is asked, and no data is looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.fields import CompiledFields
 from workers.connectors.audiences.platforms import PLATFORMS
@@ -23,6 +23,21 @@ if TYPE_CHECKING:
 
 AUDIENCE = "audience"
 """What an ad account is told of a segment goes into the name of its audience."""
+
+
+HOW: Final = {
+    SentAs.PLAIN: "not hashed",
+    SentAs.SHA256: "hashed (SHA256)",
+    SentAs.MD5: "hashed (MD5)",
+    SentAs.DECIDES: "not sent; decides what is",
+}
+NAMES: Final = {
+    "": "the whole profile",
+    "segment_id": "the segment's id",
+    "segment_name": "the segment's name",
+    "event_time": "the event's time",
+    "sequence": "the operation's number",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,23 @@ class Transmission:
     scope: str
     authorization: list[Authorization]
     transmitted: list[Sent]
+
+
+def in_words(sent: Sent) -> tuple[str, str, str]:
+    """For people: what is sent, how, and in what."""
+    # A profile may have a field of the name "segment_id", too.
+    name = sent.name if sent.of == "profile" and sent.name else NAMES[sent.name]
+    by = ", ".join(sent.by)
+    return name, _how(sent), f"{by}: {sent.what}" if sent.what else by
+
+
+def _how(sent: Sent) -> str:
+    how = HOW[sent.manner]
+    if sent.manner is SentAs.DECIDES:
+        return how
+    if sent.already:
+        return f"{how} in the profile already, sent as it is"
+    return f"{how} after normalization" if sent.normalized else how
 
 
 def transmissions(settings: Settings) -> list[Transmission]:

@@ -20,6 +20,7 @@ import logging
 import re
 import secrets
 import signal
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -139,6 +140,9 @@ class _Interrupt:
 @contextmanager
 def _interruptible() -> Iterator[_Interrupt]:
     interrupt = _Interrupt()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupt  # signals go to the main thread alone
+        return
     before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield interrupt

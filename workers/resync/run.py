@@ -76,6 +76,27 @@ class ResyncRun:
         return cls(after=after, **words, **numbers)  # type: ignore[arg-type]
 
     @property
+    def progress(self) -> str:
+        """How far it is, for people."""
+        if self.state == "removing":
+            return f"removing, {self.removed:,} of {self.strays:,}"
+        if self._is_adding:
+            return f"adding, {self.added:,} of {self.members:,}"
+        if self.state == "marked":
+            return "reading" if self.reached else "waiting for what came before it"
+        return self.outcome if self.state == "ended" else self.state
+
+    @property
+    def part(self) -> float | None:
+        """How much of what it does at this moment is done, from 0 to 1; None where that is not known."""
+        done, of = (self.removed, self.strays) if self.state == "removing" else (self.added, self.members)
+        return min(1.0, done / of) if of and (self.state == "removing" or self._is_adding) else None
+
+    @property
+    def _is_adding(self) -> bool:
+        return self.state == "adding" or (self.state in ("between", "marked") and self.phase == "adds")
+
+    @property
     def verifies(self) -> bool:
         """Whether it only looks."""
         return self.kind == "verify"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
 LARGEST_FILE = 16 * 1024 * 1024
 """Bytes of a configuration or a query file: what is larger is another file, and is not read."""
@@ -18,6 +19,9 @@ LARGEST_SECRET = 64 * 1024
 """Bytes of a file that holds one password."""
 DEEPEST = 16
 """Tables within one another: dotted keys nest as deep as a line is long, which nobody means."""
+Texts = Mapping[Path, str]
+"""What stands in place of files, by their resolved paths: a configuration that is not written yet."""
+NOTHING: Texts = {}
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
@@ -27,22 +31,31 @@ class FileError(Exception):
 
 def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
     """The text of a file of at most `largest` bytes, UTF-8 without a byte order mark; FileError otherwise."""
+    data = _read(path, largest + 1)
+    if len(data) > largest:
+        raise FileError(f"is larger than {largest // 1024} KiB")
+    return _decode(data)
+
+
+def look_at(path: Path) -> None:
+    """FileError where others would not be able to read the file for us."""
+    _read(path, 1)
+
+
+def _read(path: Path, most: int) -> bytes:
     try:
         if path.is_dir():
             raise FileError("is a folder; expected a file")
         if path.exists() and not path.is_file():
             raise FileError("is no regular file")
         with path.open("rb") as file:
-            data = file.read(largest + 1)
+            return file.read(most)
     except FileNotFoundError:
         raise FileError("no such file") from None
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror}") from None
     except ValueError:  # a NUL in the name
         raise FileError("cannot be read: its name is no path") from None
-    if len(data) > largest:
-        raise FileError(f"is larger than {largest // 1024} KiB")
-    return _decode(data)
 
 
 def _decode(data: bytes) -> str:
@@ -64,11 +77,14 @@ def read_secret(path: Path) -> str:
     return secret
 
 
-def read_toml(path: Path, where: str, mistakes: list[Mistake]) -> dict[str, object]:
-    """The file's tables; {} and a mistake, at its line and column, for what cannot be read."""
+def read_toml(path: Path, where: str, mistakes: list[Mistake], texts: Texts = NOTHING) -> dict[str, object]:
+    """The file's tables; {} and a mistake, at its line and column, for what cannot be read.
+
+    texts  what stands in place of files, by their resolved paths
+    """
     text = ""
     try:
-        text = read_text(path)
+        text = texts[path.resolve()] if texts and path.resolve() in texts else read_text(path)
         tables = tomllib.loads(text)
         if text.strip() and not _too_deep(tables):
             return tables

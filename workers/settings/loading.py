@@ -16,6 +16,7 @@ from workers.settings.compiling import Compiler
 from workers.settings.connectors import AnyConnector, read_connectors
 from workers.settings.console import check_console
 from workers.settings.database_url import read_address, tell_dialect
+from workers.settings.files import NOTHING
 from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from workers.integrations import Integration
+    from workers.settings.files import Texts
 
 FORMAT = 1
 """Of what is published; raised when older workers could not read it."""
@@ -37,6 +39,8 @@ DEFAULT_LEDGER = "${SEGSYNC_LEDGER_URL:-sqlite:///segsync.db}"
 DEFAULT_DATABASE = "main"
 MOST_EVENTS = 1_000_000_000
 """Events that `[intake] max` may be: more than any Redis holds is a slip of the pen."""
+KEEP = (86_400.0, 100 * 365 * 86_400.0)
+"""Seconds that the ledger may keep deliveries: a day at least, since what is written twice is known by what is kept."""
 _RESERVED = {
     "source": "is reserved, not built yet; leave it out",
     "max_lag": "is reserved, not built yet; leave it out",
@@ -48,6 +52,7 @@ class Settings:
     """A whole configuration, checked.
 
     ledger_url        with its password, for SQLAlchemy's create_engine; never to be logged
+    ledger_keep       seconds that the ledger keeps single deliveries; None: for ever
     default_database  where a segment is that nobody has described
     max_intake        events that may wait in the intake; None: as many as Redis holds
     warnings          what is not wrong and deserves a word
@@ -57,6 +62,7 @@ class Settings:
 
     local: LocalSettings
     ledger_url: str = field(repr=False)
+    ledger_keep: float | None
     default_database: str
     max_intake: int | None
     connectors: Mapping[str, AnyConnector]
@@ -86,13 +92,13 @@ class Settings:
         return missing
 
 
-def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> Settings:
-    """The configuration in `path`, else in $SEGSYNC_CONFIG, else in ./segsync.toml.
+def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, texts: Texts = NOTHING) -> Settings:
+    """The configuration in `path`, else in $SEGSYNC_CONFIG, else in ./segsync.toml; `texts` in place of its files.
 
     SettingsError with all mistakes. Variables of connectors' URLs and passwords may be missing: `resolve`
     needs them, and `check_secrets` lists them.
     """
-    source = open_source(path, environ)
+    source = open_source(path, environ, texts)
     local = read_local(source)
     check_alerts(source)
     check_console(source)
@@ -131,7 +137,7 @@ def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] =
 
 def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings) -> Settings:
     table = TomlTable(document, "", source.mistakes)
-    ledger_url = _ledger(source, table.table("ledger"))
+    ledger_url, keep = _ledger(source, table.table("ledger"))
     default_database, max_intake = _intake(table.table("intake"))
     connectors = with_on_delete(read_connectors(table, source.folder, ledger_url), table)
     compiler = Compiler(source.mistakes, source.warnings)
@@ -149,6 +155,7 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     return Settings(
         local,
         ledger_url,
+        keep,
         default_database,
         max_intake,
         connectors,
@@ -171,13 +178,14 @@ def _intake(table: TomlTable) -> tuple[str, int | None]:
     return database, limit or None
 
 
-def _ledger(source: SettingsSource, table: TomlTable) -> str:
-    """The ledger's URL; its variables must be there, since every worker writes outcomes."""
+def _ledger(source: SettingsSource, table: TomlTable) -> tuple[str, float | None]:
+    """The ledger's URL, and how long it keeps; its variables must be there, since every worker writes outcomes."""
     address = read_address(table, source.folder, DEFAULT_LEDGER, fixed=False)
+    keep = table.seconds("keep", 0, *KEEP) or None
     table.close()
     try:
         url, password = address.resolve(source.environ)
     except SettingsError as error:
         source.mistakes += error.mistakes
-        return ""
-    return with_password(split(url), password) if password else url
+        return "", keep
+    return (with_password(split(url), password) if password else url), keep

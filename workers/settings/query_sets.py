@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.settings.compiling import MEMBERS
-from workers.settings.files import FileError, read_text
+from workers.settings.files import FileError
 from workers.settings.spelling import nearest, show
 from workers.settings.table import UNKNOWN, TomlTable
 from workers.templates import QueryKind
@@ -60,7 +60,7 @@ def _content(source: SettingsSource, value: object, where: str, folder: Path) ->
         return UNKNOWN
     path = folder / name
     try:
-        text = read_text(path)
+        text = source.text_of(path)
     except FileError as error:
         source.wrong(where, f"{source.relative(path)}: {error}")
         return UNKNOWN

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from workers.errors import Mistake, SettingsError
 from workers.settings import variables
 from workers.settings.ad_connectors import secret_names
-from workers.settings.files import read_toml
+from workers.settings.files import NOTHING, read_text, read_toml
 from workers.settings.table import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from workers.settings.files import Texts
 
 DEFAULT_FILE = "segsync.toml"
 LOCAL = ("namespace", "redis", "broker", "alerts", "console")
@@ -35,6 +37,7 @@ class SettingsSource:
     main      the main file's tables, as parsed
     places    key path -> what messages call it instead, where a query stands in a file or a set
     files     "section.name" -> the included file that defines it
+    texts     what stands in place of files
     """
 
     path: Path
@@ -45,6 +48,7 @@ class SettingsSource:
     files: dict[str, str] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
     warnings: list[Mistake] = field(default_factory=list)
+    texts: Texts = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -75,6 +79,14 @@ class SettingsSource:
         if self.mistakes:
             raise SettingsError(self.name, self.placed(self.mistakes))
 
+    def text_of(self, path: Path) -> str:
+        """The text of a file that belongs to the configuration; FileError."""
+        return self.texts[path.resolve()] if self.texts and path.resolve() in self.texts else read_text(path)
+
+    def home_of(self, section: str, name: str) -> Path:
+        """The file that defines it, or where it would be added."""
+        return self.folder / self.files.get(f"{section}.{name}", self.path.name)
+
     def relative(self, path: Path) -> str:
         """A path as messages show it."""
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
@@ -85,13 +97,18 @@ class SettingsSource:
             return {key: self.fill(inner, (*path, key)) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.fill(inner, (*path[:-1], f"{path[-1]}[{index}]")) for index, inner in enumerate(value)]
-        if not isinstance(value, str) or _is_query(path) or _is_secret(path):
+        if not isinstance(value, str) or is_raw(path):
             return value
         try:
             return variables.fill(value, self.environ)
         except variables.VariableError as error:
             self.wrong(".".join(path), str(error))
             return UNKNOWN
+
+
+def is_raw(path: KeyPath) -> bool:
+    """Whether what stands at `path` is published as it is written: queries, and what holds secrets."""
+    return _is_query(path) or _is_secret(path)
 
 
 def _is_query(path: KeyPath) -> bool:
@@ -111,14 +128,14 @@ def _is_secret(path: KeyPath) -> bool:
     return depth is not None and any(name.partition("[")[0] in SECRETS for name in path[depth:])
 
 
-def open_source(path: Path | None, environ: Mapping[str, str]) -> SettingsSource:
+def open_source(path: Path | None, environ: Mapping[str, str], texts: Texts = NOTHING) -> SettingsSource:
     """The main file, parsed: `path`, else $SEGSYNC_CONFIG, else ./segsync.toml.
 
     SettingsError at once where it cannot be read, since then nothing else can be looked at.
     """
     file = Path(path or environ.get("SEGSYNC_CONFIG") or DEFAULT_FILE).absolute()
-    source = SettingsSource(file, environ, name=str(file))
-    source.main = read_toml(file, file.name, source.mistakes)
+    source = SettingsSource(file, environ, name=str(file), texts=texts)
+    source.main = read_toml(file, file.name, source.mistakes, texts)
     if any(mistake.what == "no such file" for mistake in source.mistakes):
         hint = "no such file; write one with `segsync init`, or name another in the variable SEGSYNC_CONFIG"
         source.mistakes = [Mistake(file.name, hint)]

@@ -134,3 +134,27 @@ def test_a_login_that_needs_someone_holds_the_account_and_nothing_is_lost(
     drain(runtime)
     assert [each.confirmed for each in yandex.segments.values()] == [True]
     runtime.targets.dispose()
+
+
+def test_who_says_yes_no_longer_is_taken_out_and_is_no_mistake(account: Place, call: Call, yandex: FakeYandex) -> None:
+    account.file.write_text(account.file.read_text().replace('key = "id"', 'key = "id"\nconsent = "ads"'))
+    call("connect", "ya", "--code", "1234567")
+    call("apply")
+    runtime = Runtime(load(account.file).local)
+
+    def told(*profiles: dict[str, object]) -> None:
+        with account.producer() as producer:
+            producer.add(7, [*profiles])
+        account.let_timeouts_pass()
+        assert drain(runtime).failed == 0
+
+    told(*({**each, "ads": True} for each in people(0, 120)))
+    yandex.work()
+    told(
+        {"_id": "5", "id": "5", "email": "p5@example.com", "ads": False},
+        {"_id": "new", "id": "new", "email": "new@example.com"},
+    )
+    (one,) = json.loads(call("audiences", "ya", "--json").stdout)["audiences"]
+    assert (one["accepted"], one["owed"]) == (120, 1)
+    assert json.loads(call("status", "--json").stdout)["quarantine"] == 0
+    runtime.targets.dispose()

@@ -13,9 +13,9 @@ from tests.integration.cli.test_init import environment
 from tests.integration.test_spec_examples import ADD, CLEAR, DELETE, REMOVE, TABLES, UPSERT
 from tests.targets import TargetDatabase
 from workers.cli import presets
-from workers.cli.commands.check_targets import _masked
 from workers.connectors.inspection import Step
 from workers.preflight.examination import Examination
+from workers.preflight.targets import _masked
 
 if TYPE_CHECKING:
     from tests.integration.place import Place

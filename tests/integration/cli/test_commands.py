@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -209,6 +211,27 @@ def test_pause_and_resume(place: Place, call: Call) -> None:
     unknown = call("pause", "crn")
     assert unknown.returncode == 2
     assert "did you mean 'crm'?" in unknown.stderr
+
+
+def test_stats_errors_and_runs_in_other_forms(place: Place, call: Call) -> None:
+    place.publish(integration(), integration("bad", table="missing", segments="[8]"))
+    place.add("7", 10)
+    place.add("8", 10)
+    place.run("drain")
+
+    days = json.loads(call("stats", "--by", "day", "--json").stdout)["stats"]
+    assert sum(row["queries"] for row in days) == 2
+    plot = one_line(call("stats", "--plot", "--by", "total").stdout)
+    assert ("\u2588" in plot, plot[-10:]) == (True, "2 1 failed")
+    told = list(csv.DictReader(io.StringIO(call("stats", "--csv", "--by", "total").stdout)))
+    assert {(row["integration"], row["event_type"], row["queries"]) for row in told} >= {("crm", "add", "2")}
+    done = call("stats", "--csv", "--json")
+    assert (one_line(done.stderr)[-41:], done.returncode) == ("three ways to print; expected one of them", 2)
+    assert "--by 'week' is none of hour, day, total" in one_line(call("stats", "--by", "week").stderr)
+    assert len(list(csv.DictReader(io.StringIO(call("runs", "--csv").stdout)))) == 3
+    assert json.loads(call("runs", "--since", "2h", "--until", "1h", "--json").stdout)["runs"] == []
+    assert json.loads(call("errors", "--since", "2h", "--until", "1h", "--json").stdout)["errors"] == []
+    assert len(list(csv.DictReader(io.StringIO(call("errors", "--csv").stdout)))) == 1
 
 
 def test_drain_then_stats_errors_and_quarantine(place: Place, call: Call) -> None:

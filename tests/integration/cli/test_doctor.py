@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.place import integration
-from workers.cli.commands import doctor
+from workers import doctor
+from workers.cli.commands import doctor as command
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def test_what_is_wrong_is_named_and_what_is_fine_is_said(
     place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
     place.publish(integration(), integration("late", table="missing"))
     place.redis.xadd(place.keys.events.replace(":events", ":0:events"), {"event": "{}"})
     done = call("doctor", "--json")

@@ -18,12 +18,11 @@ from workers.settings import load_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
-
-    from tests.integration.place import Place
 
 
 class Everybody(LocalGate):
@@ -44,11 +43,12 @@ def acts() -> Recorded:
 
 
 @pytest.fixture
-def make_console(place: Place, acts: Recorded) -> Callable[..., ASGIApp]:
-    """Makes a console of `place`, whose file must be written by then."""
+def make_console(request: pytest.FixtureRequest, acts: Recorded) -> Callable[..., ASGIApp]:
+    """Makes a console of a file, else of that of `place`; it must be written by then."""
 
-    def make(*, edit: bool = True) -> ASGIApp:
-        site = Site(lambda: Consumers(1, {}), edit=edit, _runtime=Runtime(load_local(place.file)))
+    def make(*, edit: bool = True, file: Path | None = None) -> ASGIApp:
+        runtime = Runtime(load_local(file or request.getfixturevalue("place").file))
+        site = Site(lambda: Consumers(1, {"route": 1}, ("a@one",)), edit=edit, _runtime=runtime)
         return build(site, Everybody("ann@test"), acts, hosts=LOCAL_HOSTS)
 
     return make

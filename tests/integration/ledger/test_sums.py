@@ -200,8 +200,8 @@ def test_whole_hours_are_read_from_the_sums_alone(ledger: Ledger) -> None:
         assert (whole.hours[1] or 0) - whole.hours[0] == 24
         assert whole.edges == ()
         nothing = replace(whole, hours=(0, 0))
-        assert connection.execute(Count(nothing, None).committed()).all() == []
-        for statement in (Count(whole, None).committed(), Count(whole, None).failed(), causes(whole)):
+        assert connection.execute(Count(nothing, by_hour=True).committed()).all() == []
+        for statement in (Count(whole, by_hour=True).committed(), Count(whole, by_hour=True).failed(), causes(whole)):
             assert read_whole(ledger, statement) == set()
 
 
@@ -210,7 +210,7 @@ def test_edges_are_read_by_the_time(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         parted = period(connection, DAY[0] + timedelta(minutes=1), DAY[1] + timedelta(minutes=1), None)
     assert len(parted.edges) == 2
-    for statement in (Count(parted, 0).committed(), Count(parted, 0).failed(), causes(parted)):
+    for statement in (Count(parted, by_hour=False).committed(), Count(parted, by_hour=False).failed(), causes(parted)):
         assert read_whole(ledger, statement) == set()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workers.cli.commands.check_targets import examine_all
+from workers.preflight.targets import examine_all
 from workers.settings import load
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workers.cli.output import plain, print_json, print_table, shown
-from workers.settings.spelling import age
+from workers.cli.output import print_json, print_table, shown
+from workers.settings.spelling import age, plain
 
 
 @dataclass(frozen=True, slots=True)

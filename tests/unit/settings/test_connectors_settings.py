@@ -324,7 +324,7 @@ def test_a_password_file_keeps_blanks_and_loses_only_its_last_line_end(tmp_path:
         ("connect_timeout = nan", "connect_timeout: nan is no duration"),
         ("connect_timeout = true", "connect_timeout: True is no duration"),
         ("connect_timeout = 07:32:00", "connect_timeout: datetime.time(7, 32) is no duration"),
-        ('connect_timeout = "1 d"', "connect_timeout: '1 d' is no duration"),
+        ('connect_timeout = "1 w"', "connect_timeout: '1 w' is no duration"),
         ('connect_timeout = "٣s"', "connect_timeout: '٣s' is no duration"),
         ('timezone = "Berlin"', "timezone: 'Berlin' is no time zone"),
         ('timezone = "Europe/Berln"', "timezone: 'Europe/Berln' is no time zone; did you mean 'Europe/Berlin'?"),

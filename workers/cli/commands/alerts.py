@@ -11,11 +11,11 @@ import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
-from workers.cli.output import plain
 from workers.monitoring import status
 from workers.monitoring.alarms import Memory, Message, NotSent, Watch, Watcher
 from workers.monitoring.channels import channels_of
 from workers.settings.alerts import load_alerts
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from workers.monitoring.consumers import Consumers

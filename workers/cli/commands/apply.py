@@ -9,14 +9,14 @@ import typer
 
 from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
-from workers.cli.output import plain
 from workers.cli.people import caller, is_meant
 from workers.control import apply as applying
 from workers.control.acting import recorded
 from workers.lanes.keys import Keys
 from workers.settings import load
 from workers.settings.differences import summary
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
+from workers.settings.standing import behind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,20 +52,25 @@ def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
         typer.echo("nothing is applied yet: this is the first revision")
     print_differences(plan.differences)
     _warn(settings)
+    late = behind(redis, keys, settings)
+    if late is not None:
+        typer.echo(f"! {plain(late.sentence)}", err=True)
     if how.connect and not _targets_agree(settings):
         typer.echo("a target does not agree; nothing was published", err=True)
         return NEEDS_SOMEONE
     if how.dry_run:
         typer.echo("this was a dry run: nothing was published")
         return FINE
-    return confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept)
+    return confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept, doubtful=late is not None)
 
 
-def confirm_and_carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, yes: bool, accept: bool = False) -> int:
-    """Publishes a plan that was shown, after asking on a terminal."""
+def confirm_and_carry_out(
+    redis: Redis, keys: Keys, plan: ApplyPlan, *, yes: bool, accept: bool = False, doubtful: bool = False
+) -> int:
+    """Publishes a plan that was shown, after asking on a terminal; `doubtful`: whoever just presses Enter says no."""
     lost = sum(plan.dropped.values())
     question = f"Throw away {counted(lost, 'operation')}, and publish this?" if lost else "Publish this?"
-    if (plan.differences or plan.drop) and not is_meant(question, yes=yes, default=not lost):
+    if (plan.differences or plan.drop) and not is_meant(question, yes=yes, default=not (lost or doubtful)):
         typer.echo("nothing was published")
         return NEEDS_SOMEONE
     return _carry_out(redis, keys, plan, accept=accept)
@@ -73,7 +78,8 @@ def confirm_and_carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, yes: boo
 
 def _targets_agree(settings: Settings) -> bool:
     # sqlglot and SQLAlchemy take 0.3 s to load.
-    from workers.cli.commands.check_targets import examine_all, print_examination  # noqa: PLC0415
+    from workers.cli.commands.check_targets import print_examination  # noqa: PLC0415
+    from workers.preflight.targets import examine_all  # noqa: PLC0415
 
     found = examine_all(settings)
     for each in found:

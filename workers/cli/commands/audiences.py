@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.settings import load
+from workers.settings.spelling import plain
 from workers.targets import open_account
 
 DAY_MS = 86_400_000

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.cli.arguments import minute, moment, zone_of
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_runtime
 from workers.cli.output import print_json, print_table
 from workers.ledger.acts import list_acts
 from workers.ledger.errors import LedgerError
+from workers.monitoring.periods import minute, moment, zone_of
 
 if TYPE_CHECKING:
     from workers.ledger.acts import PastAct

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
-from workers.cli.output import plain, print_json
-from workers.errors import SettingsError
+from workers.cli.installation import why_behind
+from workers.cli.output import print_json
+from workers.errors import Mistake, SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
-from workers.settings.spelling import counted, spell_duration
+from workers.settings.spelling import counted, plain, spell_duration
 
 if TYPE_CHECKING:
-    from workers.errors import Mistake
     from workers.integrations import Integration
     from workers.preflight.examination import Examination
     from workers.settings import Settings
@@ -86,6 +86,8 @@ def run(*, as_json: bool, connect: bool = False) -> int:
         print_json(Checked(ok=False, file=error.source, mistakes=error.mistakes))
         return WRONG
     checked = _tried(settings) if connect else _checked(settings)
+    if late := why_behind(settings):
+        checked.warnings.append(Mistake(settings.local.path.name, late))
     if as_json:
         print_json(checked)
     else:
@@ -95,13 +97,13 @@ def run(*, as_json: bool, connect: bool = False) -> int:
 
 def _tried(settings: Settings) -> Tried:
     # sqlglot and SQLAlchemy take 0.3 s to load, and a plain check needs neither.
-    from workers.cli.commands.check_targets import examine_all  # noqa: PLC0415
+    from workers.preflight.targets import examine_all  # noqa: PLC0415
 
     plain_check, connectors = _checked(settings), examine_all(settings)
     return Tried(
         ok=not any(each.wrong for each in connectors),
         file=plain_check.file,
-        warnings=settings.warnings,  # a secret that is missing is said at the connector that is skipped for it
+        warnings=[*settings.warnings],  # a secret that is missing is said at the connector that is skipped for it
         integrations=plain_check.integrations,
         connectors=connectors,
     )

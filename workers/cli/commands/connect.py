@@ -9,7 +9,7 @@ from contextlib import closing
 import typer
 
 from workers.cli.exit_status import FINE
-from workers.cli.output import plain, print_json
+from workers.cli.output import print_json
 from workers.cli.people import caller
 from workers.connectors.audiences.wire import CallFailed
 from workers.control.acting import recorded
@@ -17,6 +17,7 @@ from workers.control.retry import retry
 from workers.errors import SegsyncError, WrongUsage
 from workers.lanes.tending import tend_again
 from workers.settings import load
+from workers.settings.spelling import plain
 from workers.targets import open_account
 
 

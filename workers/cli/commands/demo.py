@@ -27,11 +27,11 @@ from workers.cli.demo.story import read_back, tell, tell_pushed
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.local import embedded_redis
 from workers.cli.local.supervisor import Supervisor
-from workers.cli.output import plain
 from workers.control import apply as applying
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.settings import load
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,11 +9,10 @@ import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
 from workers.cli.installation import open_runtime
-from workers.cli.output import plain
 from workers.control.drain import drain
 from workers.control.startup import collect_rarely, settle_configuration
 from workers.log import BATCH_FAILED, Without, shape
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 
 def run() -> int:

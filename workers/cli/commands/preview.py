@@ -11,22 +11,18 @@ from typing import TYPE_CHECKING
 import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
-from workers.cli.output import plain, print_json
+from workers.cli.output import print_json
 from workers.cli.preview_folder import compare, say
-from workers.cli.preview_text import as_json as described
-from workers.cli.preview_text import sql, told
-from workers.errors import ErrorClass, HoldLevel, SettingsError, TargetError, WrongUsage
-from workers.preflight import trial
+from workers.errors import WrongUsage
 from workers.preflight.preview import Previewer
+from workers.preflight.preview_text import as_json as described
+from workers.preflight.preview_text import sql, told
+from workers.preflight.trying import try_out
 from workers.settings import load
-from workers.settings.ad_connectors import AdConnectorSettings
-from workers.settings.spelling import nearest
+from workers.settings.spelling import nearest, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from workers.preflight.preview import Preview
-    from workers.settings import ConnectorSettings
 
 
 def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_json: bool = False) -> int:
@@ -41,17 +37,13 @@ def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_js
     if key not in settings.integrations:
         hint = nearest(key, settings.integrations)
         raise WrongUsage(f"no integration {key[:60]!r} in {settings.local.path}{hint}")
-    integration, connector = settings.integrations[key], settings.connectors[settings.integrations[key].connector]
-    if isinstance(connector, AdConnectorSettings):
-        raise WrongUsage(
-            f"{key!r} has no queries, since {connector.key!r} is an ad account; see `segsync fields {key}`"
-        )
+    integration = settings.integrations[key]
     previewer = Previewer(integration, settings.default_database)
     _check_options(path, write=write, tried=tried, as_json=as_json)
     if path.is_dir():
         return compare(previewer, path, write=write)
     preview = previewer.file(path)
-    outcome = _try(connector, preview) if tried else None
+    outcome = try_out(settings.connectors[integration.connector], preview) if tried else None
     if as_json:
         print_json(described(key, preview, outcome))
         said = list(told(outcome, preview)) if outcome and not outcome.fine else []
@@ -71,20 +63,3 @@ def _check_options(path: Path, *, write: bool, tried: bool, as_json: bool) -> No
         raise WrongUsage(f"{option} is for one file of events, and {path} is a folder; name a file in it")
     if write and not path.is_dir():
         raise WrongUsage("--write makes the .sql files of a folder; for one event: segsync preview K E.json > E.sql")
-
-
-def _try(connector: ConnectorSettings, preview: Preview) -> trial.Outcome:
-    """Runs a preview's statements and rolls back."""
-    try:
-        target = connector.resolve()
-    except SettingsError as error:
-        # As for a deliverer: what only the target needs is no mistake of the file's.
-        reason = "; ".join(map(str, error.mistakes))
-        missing = TargetError(ErrorClass.HOLD, "segsync settings", reason, level=HoldLevel.CONNECTOR)
-        return trial.Outcome(unreachable=missing)
-    if sum(map(bool, preview.queries)) > 1:
-        preview.notes.append("each batch is tried by itself: what an earlier one did, a later one does not see")
-    try:
-        return trial.attempt(target, preview.queries)
-    except trial.Untryable as error:
-        raise WrongUsage(str(error)) from None

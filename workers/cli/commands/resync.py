@@ -14,7 +14,7 @@ from msgspec import structs
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
-from workers.cli.output import plain, print_json, print_table
+from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control import resync as control
 from workers.control.acting import recorded
@@ -23,7 +23,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -173,13 +173,7 @@ def _looks(runtime: Runtime, name: str) -> Iterator[ResyncRun]:
 
 
 def _progress(run: ResyncRun) -> str:
-    if run.state == "removing":
-        return f"removing, {run.removed:,} of {run.strays:,}"
-    if run.state == "adding" or (run.state in ("between", "marked") and run.phase == "adds"):
-        return f"adding, {run.added:,} of {run.members:,}{_bar(run)}"
-    if run.state == "marked":
-        return "reading" if run.reached else "waiting for what came before it"
-    return run.outcome if run.state == "ended" else run.state
+    return f"{run.progress}{_bar(run)}" if run.progress.startswith("adding") else run.progress
 
 
 def _bar(run: ResyncRun) -> str:

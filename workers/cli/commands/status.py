@@ -14,19 +14,20 @@ from redis import RedisError
 
 from workers.cli.commands.status_near import print_near
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
-from workers.cli.installation import open_runtime, refuse_unknown
-from workers.cli.output import plain, print_json, print_table, shown
+from workers.cli.installation import open_runtime, refuse_unknown, why_behind
+from workers.cli.output import print_json, print_table, shown
 from workers.cli.streams import give_up
-from workers.errors import WrongUsage
+from workers.errors import SettingsError, WrongUsage
 from workers.monitoring import status
 from workers.monitoring.consumers import PATIENCE_SECONDS
 from workers.monitoring.lane_list import read_near
 from workers.monitoring.needs import facts_of
 from workers.quarantine.entries import MANY
-from workers.settings.spelling import age, counted
+from workers.settings import load
+from workers.settings.spelling import age, counted, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from workers.monitoring.consumers import Consumers
     from workers.monitoring.status import Status
@@ -97,11 +98,22 @@ def _all(how: How, runtime: Runtime) -> int:
     if how.check:
         typer.echo(one_line(found))
         return exit_status(found)
+    found.notes.extend(_of_the_file(runtime))
     try:
         print_json(found) if how.as_json else _print(found)
     except (BrokenPipeError, SystemExit):  # rich's way to say so; it ends as if all had been read
         give_up()
     return exit_status(found)
+
+
+def _of_the_file(runtime: Runtime) -> Iterator[str]:
+    """What is worth a word of this process's own file."""
+    try:
+        late = why_behind(load(runtime.local.path), runtime.redis)
+    except SettingsError as error:
+        late = f"{error.source}: {counted(len(error.mistakes), 'mistake')}; `segsync check` names them"
+    if late:
+        yield late
 
 
 def _near(integration: str, how: How, runtime: Runtime) -> int:

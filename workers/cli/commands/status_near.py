@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from workers.cli.output import plain, print_table
+from workers.cli.output import print_table
 from workers.monitoring.needs import facts_of
-from workers.settings.spelling import age, counted
+from workers.settings.spelling import age, counted, plain
 
 if TYPE_CHECKING:
     from workers.monitoring.lane_list import ListedLane, NearStatus

@@ -12,12 +12,12 @@ from workers.cli import streams
 from workers.cli.exit_status import FINE
 from workers.cli.local import embedded_redis
 from workers.cli.local.supervisor import Supervisor
-from workers.cli.output import plain
 from workers.control import apply as applying
 from workers.control.startup import check_redis
 from workers.errors import SegsyncError
 from workers.lanes.keys import Keys
 from workers.settings import load
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,10 +9,10 @@ import typer
 from workers.cli.commands.runs import print_runs
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime, refuse_unknown
-from workers.cli.output import plain, print_json
+from workers.cli.output import print_json
 from workers.monitoring import whereabouts
 from workers.monitoring.needs import facts_of, spelled
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

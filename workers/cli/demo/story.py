@@ -15,10 +15,11 @@ from sqlalchemy import func, select
 
 from workers.cli.demo import events
 from workers.cli.demo.config import INTEGRATION
-from workers.cli.output import plain, print_table
+from workers.cli.output import print_table
 from workers.ledger import statistics
 from workers.ledger.tables import deliveries
 from workers.quarantine import entries as quarantine
+from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

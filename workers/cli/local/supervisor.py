@@ -7,13 +7,14 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from redis import RedisError
 
 from workers.cli.local import embedded_redis, programs
 from workers.cli.local.children import Child, Children
 from workers.lanes.answers import members_of
+from workers.lanes.server_info import read_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -160,6 +161,5 @@ class Supervisor:
 
 
 def _is_full(redis: Redis) -> bool:
-    memory: Any = redis.info("memory")
-    limit = int(memory["maxmemory"])
-    return bool(limit) and int(memory["used_memory"]) >= limit * FULL
+    memory = read_info(redis, "memory")
+    return bool(memory.limit) and memory.used >= memory.limit * FULL

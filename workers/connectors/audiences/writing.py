@@ -104,7 +104,7 @@ class StoreWriter:
                 told.last[key], told.present[key] = record, kind is QueryKind.ADD
                 told.lists |= {self._list_of.get(each.kind, "") for each in record.identifiers}
                 told.left_out += len(record.left_out)
-                if kind is QueryKind.ADD and not record.identifiers:
+                if kind is QueryKind.ADD and not record.identifiers and not record.withheld:
                     told.rejected.append(Rejection(member.sequence, NO_IDENTIFIER, _why(record)))
         return told
 

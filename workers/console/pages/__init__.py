@@ -4,11 +4,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.console.pages import find, integration, overview, quarantine, revisions, runs, segments
+from workers.console.pages import (
+    editing,
+    find,
+    integration,
+    overview,
+    quarantine,
+    resyncs,
+    revisions,
+    runs,
+    segments,
+    system,
+    transmitted,
+)
 
 if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
-_ALL: Final = (overview, integration, segments, runs, quarantine, find, revisions)
+_ALL: Final = (
+    overview,
+    editing,
+    integration,
+    segments,
+    runs,
+    quarantine,
+    find,
+    resyncs,
+    transmitted,
+    revisions,
+    system,
+)
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
 ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.console.routes import Act, PageRoute
+from workers.console.viewers import Role
 from workers.control.pause import known_integration
 from workers.lanes.answers import members_of
 from workers.monitoring import whereabouts
@@ -46,4 +47,4 @@ def _page(
 
 
 PAGES: Final = (PageRoute("/find", show),)
-ACTS: Final = (Act("/find", "why", why, on="integration"),)
+ACTS: Final = (Act("/find", "why", why, role=Role.VIEWER, on="integration", kept=False),)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from workers.console.pages.period import Period
+    from workers.console.pages.period import PickedPeriod
     from workers.ledger.statistics import StatsRow
 
 
@@ -44,7 +44,7 @@ def by_event_type(rows: Iterable[StatsRow]) -> dict[str, Sum]:
     return dict(sorted(found.items()))
 
 
-def charts(rows: Sequence[StatsRow], period: Period) -> list[tuple[str, Markup]]:
+def charts(rows: Sequence[StatsRow], period: PickedPeriod) -> list[tuple[str, Markup]]:
     """Queries, rows, failures and latency over the period, each with its heading."""
     return [
         ("Successful queries", _chart("Successful queries", rows, period, _queries)),
@@ -63,7 +63,7 @@ def _failures(row: StatsRow) -> list[tuple[str, int]]:
 
 
 def _chart(
-    name: str, rows: Sequence[StatsRow], period: Period, parts: Callable[[StatsRow], Iterable[tuple[str, int]]]
+    name: str, rows: Sequence[StatsRow], period: PickedPeriod, parts: Callable[[StatsRow], Iterable[tuple[str, int]]]
 ) -> Markup:
     sums: dict[object, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in rows:
@@ -77,7 +77,7 @@ def _chart(
     return bars(name, found)
 
 
-def _latency(rows: Sequence[StatsRow], period: Period) -> Markup:
+def _latency(rows: Sequence[StatsRow], period: PickedPeriod) -> Markup:
     slowest: dict[object, int] = defaultdict(int)
     for row in rows:
         if row.latency_p95_ms is not None:

@@ -27,6 +27,46 @@ async function again() {
     document.documentElement.setAttribute("data-away", "");
   }
   again();
+
+// A form with data-check-at is checked there when a field is left; what is wrong is shown beside each.
+document.addEventListener("change", async (event) => {
+  const form = event.target.form;
+  if (!form || !form.dataset.checkAt || event.target.name === "example") return;
+  const body = new URLSearchParams(new FormData(form));
+  const response = await fetch(form.dataset.checkAt, { method: "POST", body, redirect: "error" });
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const mark of form.querySelectorAll("[data-check][id]")) {
+    const newer = fresh.getElementById(mark.id);
+    if (!newer) continue;
+    mark.textContent = newer.textContent;
+    const field = form.elements[mark.id.slice("wrong-".length)];
+    if (field && field.toggleAttribute) {
+      if (newer.textContent.trim()) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+  }
+});
 }
 
 again();
+
+// A form with data-check-at is checked there when a field is left; what is wrong is shown beside each.
+document.addEventListener("change", async (event) => {
+  const form = event.target.form;
+  if (!form || !form.dataset.checkAt || event.target.name === "example") return;
+  const body = new URLSearchParams(new FormData(form));
+  const response = await fetch(form.dataset.checkAt, { method: "POST", body, redirect: "error" });
+  if (!response.ok) return;
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const mark of form.querySelectorAll("[data-check][id]")) {
+    const newer = fresh.getElementById(mark.id);
+    if (!newer) continue;
+    mark.textContent = newer.textContent;
+    const field = form.elements[mark.id.slice("wrong-".length)];
+    if (field && field.toggleAttribute) {
+      if (newer.textContent.trim()) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    }
+  }
+});

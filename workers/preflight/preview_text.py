@@ -5,9 +5,8 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
-from workers.cli.output import plain
 from workers.preflight import trial
-from workers.settings.spelling import counted
+from workers.settings.spelling import counted, plain
 from workers.templates.statements import terminated
 
 if TYPE_CHECKING:

@@ -1,0 +1,175 @@
+"""The form: created, checked, previewed, compared, published, removed."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.console.browser import Browser, Recorded, text_of
+from tests.integration.place import integration
+from workers.settings import revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.types import ASGIApp
+
+    from tests.integration.place import Place
+
+ADD = "INSERT OR REPLACE INTO member (segment_id, client_id) VALUES ('{segment_id}', '{lead.id}')"
+FIELDS = {
+    "key": "shop",
+    "name": "Shop <b>",
+    "connector": "db",
+    "active": "on",
+    "database": "main",
+    "scope": "segments",
+    "scope_values": "8, 9",
+    "key_fields": "id",
+    "queries.add": ADD,
+    "queries.remove": "DELETE FROM member WHERE segment_id = '{segment_id}' AND client_id = '{lead.id}'",
+}
+
+
+@pytest.fixture
+def browser(place: Place, make_console: Callable[..., ASGIApp]) -> Browser:
+    place.publish(integration("crm"))
+    return Browser(make_console())
+
+
+def applied(place: Place) -> int:
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    return found.revision
+
+
+def filled(page: str) -> dict[str, str]:
+    """What a form holds, as a browser would send it."""
+    found = {
+        unescape(name): unescape(value)
+        for name, value in re.findall(r'<input (?:type="hidden" )?name="([^"]+)" value="([^"]*)"', page)
+    }
+    for tag, name in re.findall(r'<input type="checkbox" (name="([^"]+)"[^>]*)>', page):
+        found |= {name: "on"} if "checked" in tag else {}
+    for name, options in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', page):
+        found[name] = unescape((re.findall(r'value="([^"]*)" selected', options) or [""])[0])
+    for name, text in re.findall(r'<textarea name="([^"]+)"[^>]*>\n(.*?)</textarea>', page, re.DOTALL):
+        found[name] = unescape(text).replace("\n", "\r\n")
+    found.pop("token")
+    return found
+
+
+def test_one_is_created_with_a_look_at_what_changes(place: Place, browser: Browser, acts: Recorded) -> None:
+    seen = browser.post("/create", "/create/difference", **FIELDS)
+    told = text_of(seen.text)
+    assert "+ integrations.shop.scope.segments +[8, 9]" in told
+    assert applied(place) == 1
+    answer = browser.client.post(
+        "/create/apply", data={**filled(seen.text), "token": re.findall(r'"token" value="(\w+)"', seen.text)[0]}
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/integrations/shop")
+    page = browser.get("/integrations/shop")
+    assert "revision 2 is applied" in page
+    assert "<h1>Shop &lt;b&gt;</h1>" in page
+    assert acts.all == [("apply", "ann@test", "done")]
+    published = revision.published(place.redis, place.keys)
+    assert published is not None
+    assert published.by == "ann@test"
+
+
+def test_it_begins_with_queries_for_the_connectors_database(browser: Browser) -> None:
+    found = filled(browser.get("/create?connector=db"))
+    answer = browser.post("/create", "/create/check", **{**found, "key": "usual"})
+    assert "Nothing is wrong with it" in answer.text
+
+
+def test_a_form_that_changes_nothing_publishes_nothing(place: Place, browser: Browser) -> None:
+    place.publish(integration("crm", segments='["7", 8]').replace("batch =", "max_lag = 300\nbatch ="))
+    form = filled(browser.get("/integrations/crm/edit"))
+    answer = browser.post("/integrations/crm/edit", "/integrations/crm/difference", **form)
+    assert "Nothing differs" in answer.text
+    told = browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form)
+    assert "nothing was published" in told
+    assert applied(place) == 2
+
+
+def test_mistakes_stand_beside_their_fields_with_line_and_column(browser: Browser, acts: Recorded) -> None:
+    wrong = {
+        **FIELDS,
+        "size": "many",
+        "batched": "on",
+        "queries.add": "INSERT INTO member VALUES\n({lead.id)",
+        "connector": "dB",
+    }
+    page = browser.post("/create", "/create/check", **wrong).text
+    assert "expected one of db" in page.partition('id="wrong-connector"')[2][:200]
+    assert "expected" in page.partition('id="wrong-size"')[2][:200]
+    wrong["connector"] = "db"
+    page = browser.post("/create", "/create/check", **wrong).text
+    assert "line 2, column " in page.partition('id="wrong-queries.add"')[2][:200]
+    assert "({lead.id)</textarea>" in page
+    assert acts.all == []
+
+
+@pytest.mark.parametrize(("key", "told"), [("crm", "is there already"), ("A b", "cannot be a name"), ("", "cannot be")])
+def test_a_key_that_cannot_be_is_said(key: str, told: str, browser: Browser) -> None:
+    page = browser.post("/create", "/create/check", **{**FIELDS, "key": key}).text
+    assert told in page.partition('id="wrong-key"')[2][:200]
+
+
+def test_an_example_is_previewed_and_tried_and_rolled_back(place: Place, browser: Browser, acts: Recorded) -> None:
+    event = '{"type": "add", "segment": {"id": 8}, "profiles": [{"_id": 1, "id": "</pre><b>"}]}'
+    answer = browser.post("/create", "/create/preview", **FIELDS, example=event)
+    assert "VALUES ('8', '</pre><b>')" in unescape(answer.text)
+    assert "</pre><b>')" not in answer.text
+    answer = browser.post("/create", "/create/try", **FIELDS, example=event)
+    assert "tried, and rolled back" in text_of(answer.text)
+    assert "1 row affected" in answer.text
+    assert place.rows() == set()
+    assert acts.all == [("preview --try", "ann@test", "done")]
+    answer = browser.post("/create", "/create/preview", **FIELDS, example="{")
+    assert "the example" in text_of(answer.text)
+
+
+def test_nobody_publishes_over_a_revision_that_they_have_not_seen(place: Place, browser: Browser) -> None:
+    place.publish(integration("crm", timeout="3s"))
+    answer = browser.post("/create", "/create/apply", **FIELDS, basis="1")
+    assert (answer.status_code, applied(place)) == (409, 2)
+
+
+def test_one_is_removed_unless_it_owes_something(place: Place, browser: Browser) -> None:
+    runtime = place.publish(integration("crm"), integration("shop", table="other"))
+    place.add("7", 1)
+    runtime.route("t", 5)
+    answer = browser.post("/integrations/shop/edit", "/integrations/shop/remove", basis="2")
+    assert (answer.status_code, "still owes 1 operation" in text_of(answer.text)) == (409, True)
+    told = browser.press("/integrations/shop/edit", "/integrations/shop/remove", basis="2", drop="1")
+    assert "revision 3 is applied" in told
+    browser.get("/integrations/shop", 404)
+
+
+def test_a_console_that_may_not_edit_does_not(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    place.publish(integration("crm"))
+    browser = Browser(make_console(edit=False))
+    assert "/create" not in browser.get("/")
+    browser.get("/create", 403)
+    browser.get("/integrations/crm/edit", 403)
+    for path in (
+        "/create/apply",
+        "/create/try",
+        "/integrations/crm/apply",
+        "/integrations/crm/remove",
+        "/create/check",
+    ):
+        assert browser.post("/integrations/crm", path, **FIELDS, basis="1").status_code == 403
+    assert applied(place) == 1
+
+
+def test_the_first_integration_of_all_is_created(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    place.write()
+    browser = Browser(make_console())
+    told = browser.press("/create", "/create/apply", **FIELDS, basis="0")
+    assert "revision 1 is applied" in told

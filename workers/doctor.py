@@ -1,0 +1,122 @@
+"""What would bite in production: Redis, rights, workers, Flower, files and targets, looked at one after the other."""
+
+from __future__ import annotations
+
+import os
+import socket
+import urllib.error
+import urllib.request
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from redis import RedisError
+
+from workers.connectors.inspection import Step
+from workers.control import rights
+from workers.errors import SegsyncError
+from workers.lanes.keys import Keys
+from workers.ledger.engine import file_of, parse
+from workers.monitoring import checkup
+from workers.monitoring.consumers import used_queues
+from workers.preflight.targets import examine_all
+from workers.settings import revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from redis import Redis
+
+    from workers.monitoring.consumers import Consumers
+    from workers.settings import Settings
+
+FLOWER_PORT: Final = 5555
+"""Flower's own default."""
+FLOWER_SECONDS: Final = 2.0
+"""How long one that does not answer is waited for."""
+
+
+def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
+    """Everything, step by step, fine ones too. redis.RedisError.
+
+    settings  of this process's file
+    ask       asks Celery's workers; may raise anything when the broker is out of reach
+    """
+    redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
+    yield from checkup.of_redis(redis, keys)
+    missing = rights.sentence(redis, keys)
+    yield Step("rights", "mistake" if missing else "fine", missing or "all that are needed")
+    yield _applied(redis, keys, settings)
+    yield from _of_workers(redis, keys, settings, ask)
+    yield _flower()
+    yield from checkup.of_files(_secret_files(settings), [settings.local.path])
+    yield from _of_targets(settings)
+
+
+def _applied(redis: Redis, keys: Keys, settings: Settings) -> Step:
+    found = revision.published(redis, keys)
+    if found is None:
+        return Step("applied", "mistake", "nothing is applied yet; `segsync apply`, or start a worker")
+    if found.digest != settings.digest:
+        what = f"this file is not what is applied (revision {found.revision}, by {found.by}); `segsync apply` shows how"
+        return Step("applied", "warning", what)
+    return Step("applied", "fine", f"this file, as revision {found.revision}")
+
+
+def _of_workers(redis: Redis, keys: Keys, settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
+    try:
+        consumers = ask()
+    except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; its text may show a URL
+        yield Step("queues", "mistake", f"the broker cannot be asked ({type(error).__name__}); look at [broker]")
+        return
+    yield from checkup.of_workers(consumers, used_queues(redis, keys), file_of(parse(settings.ledger_url)))
+
+
+def _flower() -> Step:
+    """Whether a Flower on this host lets in whoever reaches the host; one on another host is not looked for."""
+    address = _address()
+    if address.startswith("127."):
+        return Step("flower", "skipped", "this host has no address that others could reach")
+    url = f"http://{address}:{os.environ.get('FLOWER_PORT', FLOWER_PORT)}/"
+    try:
+        with urllib.request.urlopen(url, timeout=FLOWER_SECONDS) as answer:
+            is_open = answer.status == HTTPStatus.OK
+    except urllib.error.HTTPError:
+        return Step("flower", "fine", f"{url} asks for a login")
+    except OSError:
+        return Step("flower", "fine", f"nothing listens at {url}")
+    if is_open:
+        return Step("flower", "mistake", f"{url} lets anybody in, who may stop workers; set FLOWER_BASIC_AUTH")
+    return Step("flower", "fine", f"{url} shows nothing")
+
+
+def _address() -> str:
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except OSError:
+        return "127.0.0.1"
+
+
+def _secret_files(settings: Settings) -> Iterator[Path]:
+    for each in (settings.local.redis, settings.local.broker):
+        yield from (path for path in (each.password_file, each.sentinel_password_file) if path)
+    for connector in settings.connectors.values():
+        yield from connector.secret_files()
+    if ledger := file_of(parse(settings.ledger_url)):
+        yield ledger
+
+
+def _of_targets(settings: Settings) -> Iterator[Step]:
+    """What `check --connect` finds: versions, rights, columns, unique keys."""
+    try:
+        examined = examine_all(settings)
+    except (SegsyncError, RedisError) as error:
+        yield Step("targets", "mistake", str(error))
+        return
+    for each in examined:
+        where = f"connector {each.connector}"
+        bad = [Step(where, step.mark, f"{step.name}: {step.what}") for step in each.steps if step.mark != "fine"]
+        bad += [Step(where, finding.level, f"{finding.where}: {finding.what}") for finding in each.findings]
+        bad += [Step(where, "warning", f"not looked at: {what}") for what in each.unread]
+        version = next((step.what for step in each.steps if step.name == "version"), each.dialect)
+        yield from bad or [Step(where, "fine", version)]
