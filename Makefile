@@ -35,7 +35,8 @@ unit: $(VENV)/.installed-dev
 
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else. What
 # fails even so runs once more, by itself: both runs are printed, and a test that needed the second is a fault to look for.
-test: lint unit
+test: $(VENV)/.installed-dev
+	$(MAKE) --jobs 2 lint unit
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.servers.prometheus
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit || \

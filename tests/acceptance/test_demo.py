@@ -97,7 +97,7 @@ def test_a_kept_demo_takes_more_events_and_shows_flower(
     process, said = kept
     flower = re.search(r"Flower, at (http://127\.0\.0\.1:\d+), sees 3 workers: deliver@\S+, route@\S+, upkeep@", said)
     assert flower, said
-    with urllib.request.urlopen(flower[1], timeout=10) as page:  # noqa: S310 - the pattern says http
+    with urllib.request.urlopen(flower[1], timeout=PATIENCE) as page:  # noqa: S310 - the pattern says http
         assert page.status == 200
     console = re.search(r"The console is at (http://127\.0\.0\.1:\d+/)\.", said)
     assert console, said

@@ -182,6 +182,11 @@ class Keys:
         return f"{self.namespace}:runs"
 
     @property
+    def runs_stalled(self) -> str:
+        """Set: runs that have begun and whose integration is paused or held."""
+        return f"{self.namespace}:runs:stalled"
+
+    @property
     def runs_waiting(self) -> str:
         """Sorted set: runs that have not begun, by when they may."""
         return f"{self.namespace}:runs:waiting"
