@@ -26,6 +26,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -48,10 +50,13 @@ MAX_ID_BYTES = 255
 MAX_NAME_BYTES = 4096
 MAX_FACTS = 1000
 MAX_DEPTH = 100
+SHALLOW_BYTES = 2 * MAX_DEPTH
+MAX_INT = 2**63
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 1_000_000
 
 WITH_PROFILES = ("add", "remove")
+BARE = ("type", "segment", "profiles")
 KINDS = (*WITH_PROFILES, "clear", "segment_upsert", "segment_delete")
 SEGMENT_FACTS = ("name", "database", "groups", "tags")
 
@@ -260,10 +265,18 @@ class Producer:
     def _send(self, entries: Iterable[_Entry]) -> list[str]:
         accepted: list[str] = []
         done = 0
+        chunks = _chunks(entries)
         try:
-            for chunk in _chunks(entries):
-                accepted += self._append(chunk, chunk[-1].done - done)
-                done = chunk[-1].done
+            with _Beside() as beside:
+                chunk = next(chunks, None)
+                while chunk is not None:
+                    answer = beside.begin(self._append, chunk, chunk[-1].done - done)
+                    try:
+                        following = next(chunks, None)
+                    finally:
+                        accepted += answer()
+                        done = chunk[-1].done
+                    chunk = following
         except ProducerError as error:
             error.accepted, error.done = accepted, done
             raise
@@ -290,6 +303,34 @@ def _connected(url: str) -> redis.Redis:
     """A client that sends everything once: a lost answer is the caller's to judge."""
     once = Retry(NoBackoff(), 0)
     return redis.Redis.from_url(url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True)
+
+
+class _Beside:
+    """Sends a full chunk from another thread, so that the next is made meanwhile: Redis takes as long as that does.
+
+    Never more than one at a time: what is accepted is always the first part of what was given. The thread lives as long
+    as one push, since a process that forks would not have it any more.
+    """
+
+    _threads: ThreadPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._threads is not None:
+            self._threads.shutdown()
+
+    def begin(
+        self, send: Callable[[list[_Entry], int], list[str]], chunk: list[_Entry], items: int
+    ) -> Callable[[], list[str]]:
+        """What gives the ids, or raises, when the chunk has been sent; one that is not full is the last, mostly."""
+        if len(chunk) == CHUNK_EVENTS:
+            self._threads = self._threads or ThreadPoolExecutor(1, "segsync-push")
+            with suppress(RuntimeError):  # no thread is to be had while the interpreter ends
+                return self._threads.submit(send, chunk, items).result
+        ids = send(chunk, items)
+        return lambda: ids
 
 
 class _Entry(NamedTuple):
@@ -371,12 +412,13 @@ def _whole(event: dict[str, Any], profiles: list[Any] | tuple[Any, ...]) -> byte
     """The event in one piece, where nothing in it needs a closer look: most have a profile or a few."""
     if len(profiles) > MAX_DEPTH or isinstance(event.get("at"), datetime):
         return None
-    for index, profile in enumerate(profiles):
-        _check_profile(profile, f"profiles[{index}]")
+    _check_profiles(profiles)
     try:
         data = _encode(event).encode()
     except (TypeError, ValueError, RecursionError):
         return None
+    if len(data) <= SHALLOW_BYTES:  # each level takes a bracket on either side
+        return data
     fits = len(data) <= MAX_EVENT_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
     return data if fits else None
 
@@ -413,8 +455,7 @@ def _from_json(given: object) -> list[bytes]:
     profiles = _checked_profiles(event)
     if len(data) > MAX_EVENT_BYTES or len(profiles) > MAX_EVENT_PROFILES or _needs_a_closer_look(text):
         return _written(event)
-    for index, profile in enumerate(profiles):
-        _check_profile(profile, f"profiles[{index}]")
+    _check_profiles(profiles)
     return [data]
 
 
@@ -456,14 +497,15 @@ def _no_constant(name: str) -> NoReturn:
 
 def _check(event: dict[str, Any]) -> None:
     """All but the profiles; what is written here stands in docs/events.md."""
-    kind = event.get("type")
+    kind, segment = event.get("type"), event.get("segment")
+    if kind in WITH_PROFILES and len(event) == len(BARE) and "profiles" in event and _names_only_itself(segment):
+        return
     if kind == "resync":
         _refuse("", "the type 'resync' is asked for by Producer.resync")
     if event.get("snapshot") is not None:
         _refuse("", "the key 'snapshot' is reserved: it means nothing yet")
     if not isinstance(kind, str) or kind not in KINDS:
         _refuse("type", f"expected one of {', '.join(KINDS)}, got {_shown(kind)}")
-    segment = event.get("segment")
     if not isinstance(segment, dict):
         _refuse("segment", f"expected an object with an id, got {_type_name(segment)}")
     _check_segment(segment)
@@ -471,6 +513,16 @@ def _check(event: dict[str, Any]) -> None:
         _check_id(event["id"], "id")
     if event.get("at") is not None:
         _check_time(event["at"])
+
+
+def _names_only_itself(segment: object) -> bool:
+    """Whether it surely is an object with a proper id and nothing else, as most are: a look that costs little."""
+    if not isinstance(segment, dict) or len(segment) != 1:
+        return False
+    value = segment.get("id")
+    if isinstance(value, str):
+        return 0 < len(value) <= MAX_ID_BYTES // 4 and value.isprintable()
+    return type(value) is int and 0 <= value < MAX_INT
 
 
 def _check_segment(segment: dict[str, Any]) -> None:
@@ -550,6 +602,13 @@ def _checked_profiles(event: dict[str, Any]) -> list[Any] | tuple[Any, ...]:
     if profiles and kind not in WITH_PROFILES:
         _refuse("profiles", f"{kind} takes none, got {len(profiles):,}")
     return profiles
+
+
+def _check_profiles(profiles: list[Any] | tuple[Any, ...]) -> None:
+    for index, profile in enumerate(profiles):
+        value = profile.get("_id") if isinstance(profile, dict) else None
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_BYTES // 4:
+            _check_profile(profile, f"profiles[{index}]")
 
 
 def _check_profile(profile: object, place: str) -> None:

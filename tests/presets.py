@@ -30,6 +30,7 @@ class Told(NamedTuple):
 
     sequence: str
     row: Row
+    key: tuple[str, ...] = ()
 
 
 def preset_queries(dialect: str) -> Mapping[QueryKind, Query]:

@@ -23,6 +23,8 @@ AFTER_SETTLE = "after-settle"
 BETWEEN_HALVES = "between-halves"
 WITHIN_DRAINER = "within-drainer"
 WITHIN_FLUSH = "within-flush"
+BEFORE_CALL = "before-call"
+AFTER_CALL = "after-call"
 
 POINTS = (
     BEFORE_APPEND,
@@ -35,6 +37,8 @@ POINTS = (
     BETWEEN_HALVES,
     WITHIN_DRAINER,
     WITHIN_FLUSH,
+    BEFORE_CALL,
+    AFTER_CALL,
 )
 
 _point, _, _times = os.environ.get("SEGSYNC_CRASH_AT", "").partition(":")

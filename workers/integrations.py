@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workers.connectors.audiences.records import Fields
     from workers.templates import Query, QueryKind
 
 ScopeKind = Literal["all", "ids", "groups", "tags"]
@@ -115,7 +116,8 @@ class Integration:
     batched        False: one profile at a time, and `batch_size` is 1 and `timeout_ms` 0
     batch_size     operations that make a batch full, counted before merging
     timeout_ms     milliseconds from a batch's first event until it goes although it is not full
-    queries        what is absent does nothing; add and remove are always there
+    queries        what is absent does nothing; add and remove are always there; empty for an ad account
+    fields         what an ad account is sent of a profile; None for a database
     ordering       what may pass what within a batch
     max_backlog    operations; None means no limit of its own
     max_lag        seconds that its oldest operation may have waited; None: batches late by a minute are told
@@ -143,13 +145,19 @@ class Integration:
     max_lag: float | None = None
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
     members: Query | None = field(default=None, hash=False)
+    fields: Fields | None = field(default=None, hash=False)
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "digest", self._fingerprint())
 
+    def answers(self, kind: QueryKind) -> bool:
+        """Whether the target is told of such events; what it is not told of makes nothing moot."""
+        return self.fields is not None or kind in self.queries
+
     def _fingerprint(self) -> str:
         """32 hexadecimal digits; unlike `hash` the same in every process."""
         parts = [*self.key_fields, "batch" if self.batched else "single", self.ordering]
         parts += [f"{kind}={query.digest}" for kind, query in sorted(self.queries.items())]
+        parts += [f"fields={self.fields.digest}"] if self.fields is not None else []
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -104,6 +104,9 @@ PULSE_PAUSES = _line(
 PULSE_GOES_ON = _line("pulse_goes_on", logging.WARNING, "the pulse goes on, after {tries} tries in {seconds:.0f} s")
 ROUTING_LOST = _line("routing_lost", logging.WARNING, "another router took over; what was being moved is left to it")
 ROUTER_RESTS = _line("router_rests", logging.WARNING, "the router rests: {reason}")
+LEDGER_FORGOT = _line(
+    "ledger_forgot", logging.INFO, "the ledger let go of {tries:,} tries that were older than [ledger] keep"
+)
 OPERATIONS_DROPPED = _line(
     "operations_dropped",
     logging.WARNING,

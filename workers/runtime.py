@@ -12,36 +12,35 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from workers.connectors import connect
+from workers.bookkeeping import Bookkeeping
 from workers.delivery.compaction import Compactor
 from workers.delivery.deliverer import Deliverer
 from workers.delivery.leases import Heartbeat
 from workers.delivery.orderings import OrderingNotes, Orderings
 from workers.delivery.turn import Lacking, NothingDue
-from workers.errors import ErrorClass, SettingsError, Stale, TargetError
+from workers.errors import Stale
 from workers.lanes import Lanes
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
 from workers.lanes.seen import looked
-from workers.ledger import health, identity
+from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
-from workers.ledger.ingest import Ingest, IngestReport
 from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
-from workers.quarantine.open_counts import OpenCounts
 from workers.resync.doors import read
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 from workers.settings import lacking, revision
+from workers.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from redis import Redis
 
-    from workers.connectors.contract import Connector
     from workers.delivery.turn import Result
     from workers.lanes.messages import Tick
+    from workers.ledger.ingest import IngestReport
     from workers.settings import LocalSettings
     from workers.settings.revision import Applied
 
@@ -71,12 +70,11 @@ class Runtime:
         self._lanes: Lanes | None = None
         self._router: Router | None = None
         self._compactor: Compactor | None = None
-        self._connectors: dict[str, Connector] = {}
+        self._targets: Targets | None = None
         self._deliverers: dict[str, Deliverer] = {}
         self._orderings: dict[str, Orderings] = {}
         self._ledger: Ledger | None = None
-        self._room: OpenCounts | None = None
-        self._count_at = 0.0
+        self._books: Bookkeeping | None = None
         self._heartbeat = Heartbeat(lambda: self.lanes)
         self.leases = Leases(lambda: self.lanes)
 
@@ -105,12 +103,12 @@ class Runtime:
         if self._applied is not None and fresh.name == self._applied.name:
             return
         tell(REVISION_FOLLOWED, revision=fresh.revision)
-        for connector in self._connectors.values():
-            connector.dispose()
-        self._connectors, self._deliverers, self._orderings = {}, {}, {}
+        if self._targets is not None:
+            self._targets.dispose()
+        self._targets, self._deliverers, self._orderings = None, {}, {}
         # Before what is made from it: another thread may ask for that in between (the heartbeat does).
         self._applied = fresh
-        self._lanes, self._router, self._ledger, self._room, self._compactor = None, None, None, None, None
+        self._lanes, self._router, self._ledger, self._books, self._compactor = None, None, None, None, None
 
     @property
     def lanes(self) -> Lanes:
@@ -155,9 +153,11 @@ class Runtime:
         if settings is None:
             self.lanes.give_back(f"deliver.{connector}", token)
             return NothingDue(0)
-        if connector not in self._connectors and (missing := lacking.reason(settings, self._environ)):
+        if connector not in self.targets and (missing := lacking.reason(settings, self._environ)):
             return Lacking(connector, missing)
-        return self._deliverer(connector).work(token, seconds)
+        result = self._deliverer(connector).work(token, seconds)
+        self.targets.tend(connector, seconds)
+        return result
 
     def _deliverer(self, key: str) -> Deliverer:
         if key not in self._deliverers:
@@ -165,8 +165,8 @@ class Runtime:
             settings = applied.settings.connectors[key]
             self._deliverers[key] = Deliverer(
                 key,
-                lambda: self._connector(key).open(),
-                lambda: self._connector(key).probe(),
+                lambda: self.targets.get(key).open(),
+                lambda: self.targets.get(key).probe(),
                 self._orderings_of(key),
                 applied.settings.integrations,
                 self.lanes,
@@ -180,23 +180,18 @@ class Runtime:
     def _orderings_of(self, connector: str) -> Orderings:
         if connector not in self._orderings:
             self._orderings[connector] = Orderings(
-                lambda insert, fields: self._connector(connector).names_rows_by_key(insert, fields),
+                lambda insert, fields: self.targets.get(connector).names_rows_by_key(insert, fields),
                 OrderingNotes(self.redis, self.keys),
                 self.applied.settings.connectors[connector].statement_timeout,
             )
         return self._orderings[connector]
 
-    def _connector(self, key: str) -> Connector:
-        """The connector, its secrets resolved when it is first needed."""
-        if key not in self._connectors:
-            try:
-                target = self.applied.settings.connectors[key].resolve(self._environ)
-            except SettingsError as error:
-                reason = "; ".join(str(mistake) for mistake in error.mistakes)
-                # It was there a moment ago (`_deliver`): others may have it still, and nothing is held for it.
-                raise TargetError(ErrorClass.RETRY, "segsync settings", reason) from None
-            self._connectors[key] = connect(target)
-        return self._connectors[key]
+    @property
+    def targets(self) -> Targets:
+        """The connectors, made when they are first needed."""
+        if self._targets is None:
+            self._targets = Targets(self.applied.settings.connectors, self.lanes, self._environ)
+        return self._targets
 
     def upkeep(self, token: str, seconds: float, *, rest: float, rest_of_ledger: float) -> None:
         """A slice of what is done beside delivery, by one process at a time: due times, compaction, the ledger.
@@ -227,28 +222,15 @@ class Runtime:
         return self._ingest(seconds).written
 
     def _ingest(self, seconds: float) -> IngestReport:
+        if self._books is None:
+            applied = self.applied
+            keep = applied.settings.ledger_keep
+            self._books = Bookkeeping(self.redis, self.keys, applied.installation, self.owner, keep)
         try:
-            report = self._write_outcomes(seconds)
-        except LedgerError as error:
-            self._ledger, self._room = None, None
-            health.failed(self.redis, self.keys, error)
+            return self._books.write(lambda: self.ledger, seconds)
+        except LedgerError:
+            self._ledger = None
             raise
-        health.worked(self.redis, self.keys)
-        return report
-
-    def _write_outcomes(self, seconds: float) -> IngestReport:
-        if self._room is None or not identity.is_claimed(self.redis, self.keys):
-            identity.claim(self.redis, self.keys, self.ledger, self.applied.installation)
-            self._room = OpenCounts(self.redis, self.keys, self.ledger)
-        else:
-            identity.recognise(self.redis, self.keys, self.ledger)
-        self._room.before()
-        report = Ingest(self.redis, self.keys.namespace, self.ledger, owner=self.owner).drain(seconds)
-        self._room.after()
-        if report.records and time.monotonic() >= self._count_at:
-            identity.count(self.redis, self.keys, self.ledger)
-            self._count_at = time.monotonic() + identity.COUNT_EVERY_SECONDS
-        return report
 
     def resync(self, token: str, seconds: float) -> None:
         """What is due of resyncs, for about so long; a source and a target are read to their ends all the same."""

@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from segsync import IntakeFull, InvalidEvent, Producer, PushFailed
+from tests.waiting import until
 from workers.events.parsing import parse
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def test_a_redis_without_memory_takes_a_chunk_whole_or_not_at_all(own_redis: Red
 def test_a_lost_link_says_what_is_known_and_what_is_not(own_redis: RedisServer, namespace: str) -> None:
     def events() -> Iterator[dict[str, Any]]:
         yield from clears(1700)
+        with own_redis.client() as client:
+            until(lambda: client.xlen(f"{namespace}:events") == 1000, "the first chunk, which another thread sends")
         own_redis.kill()
         yield from clears(1300)
 

@@ -32,19 +32,26 @@ class Authority:
 
         Certificate and key stand in `server.pem` beside the authority's file.
         """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self._write("server", *names, days=days))
+        return context
+
+    def client(self, name: str) -> Path:
+        """A client's certificate and key in one file, `client.pem` beside the authority's."""
+        return self._write("client", name, days=30)
+
+    def _write(self, whose: str, *names: str, days: int) -> Path:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
         certificate = self._sign(subject, key.public_key(), *names, days=days)
-        file = self._folder / "server.pem"
+        file = self._folder / f"{whose}.pem"
         file.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _sign(
         self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *names: str, days: int, authority: bool = False

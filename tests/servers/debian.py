@@ -75,9 +75,27 @@ def fetch(folder: Path, packages: Sequence[str]) -> Path:
     return tree
 
 
+def fetch_whole(folder: Path, packages: Sequence[str], program: str) -> Path:
+    """The same for a program with more libraries than are worth a list: with all that the machine has not installed."""
+    tree = folder / "tree"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"):
+        if not _runs(tree, program, "--version"):
+            shutil.rmtree(tree, ignore_errors=True)
+            new = folder / "tree.new"
+            shutil.rmtree(new, ignore_errors=True)
+            apt = _Apt(folder / "apt")
+            apt.update()
+            apt.unpack(apt.lacking(packages), new)
+            if not _runs(new, program, "--version"):
+                raise ServerError(f"{program!r} was unpacked but does not run: {_missing_libraries(new, program)}")
+            new.rename(tree)
+    return tree
+
+
 def library_path(tree: Path) -> str:
     """What LD_LIBRARY_PATH must be for the programs of `tree`."""
-    folders = {path.parent for path in (tree / "usr/lib", tree / "lib") for path in path.rglob("*.so.*")}
+    folders = {path.parent for path in (tree / "usr/lib", tree / "lib") for path in path.rglob("*.so*")}
     return ":".join(sorted(str(folder) for folder in folders))
 
 
@@ -153,6 +171,12 @@ class _Apt:
             if self._run("apt-cache", "show", name).returncode == 0:
                 return name
         raise ServerError(f"library {library!r} is missing and no known package has it (tried {list(names)!r})")
+
+    def lacking(self, packages: Sequence[str]) -> list[str]:
+        """These packages, and what they need that is not installed."""
+        told = self._run("apt-get", "install", "--simulate", "--yes", "--no-install-recommends", *packages).stdout
+        found = re.findall(r"^Inst (\S+)", told, re.MULTILINE)
+        return found or [*packages]
 
     def unpack(self, packages: Sequence[str], tree: Path) -> None:
         """Downloads `packages` and unpacks them into `tree`."""

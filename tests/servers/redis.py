@@ -40,14 +40,20 @@ def executable() -> str:
 
 
 class RedisServer:
-    """A Redis on a port of its own; `config` overrides single settings, as in {"appendfsync": "everysec"}."""
+    """A Redis on a port of its own; `config` overrides single settings, as in {"appendfsync": "everysec"}.
 
-    def __init__(self, config: Mapping[str, str] | None = None) -> None:
+    program  what to start instead of `executable()`
+    env      what that needs in its environment
+    """
+
+    def __init__(
+        self, config: Mapping[str, str] | None = None, program: str = "", env: Mapping[str, str] | None = None
+    ) -> None:
         folder = new_folder("redis")
         self.port = free_port()
         settings = {**CONFIG, **(config or {}), "port": str(self.port), "dir": str(folder)}
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
-        self._process = ServerProcess(folder, [executable(), *arguments])
+        self._process = ServerProcess(folder, [program or executable(), *arguments], env=env)
 
     @property
     def url(self) -> str:

@@ -7,6 +7,7 @@ import json
 import pickle
 import sys
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +23,7 @@ import segsync
 from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
 from tests.fake_redis import FakeRedis, producer_to
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
+from tests.waiting import until
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
 from workers.events import profiles
@@ -342,6 +345,52 @@ def test_chunks_hold_1_000_events_or_about_1_mb(producer: Producer, intake: Fake
     producer.push({"type": "clear", "segment": {"id": each}, "note": "x" * 300_000} for each in range(7))
 
     assert [len(chunk) for chunk in intake.chunks] == [1000, 1000, 500, 3, 3, 1]
+
+
+class SlowIntake(FakeRedis):
+    """Takes each chunk only when so many events have been asked of who pushes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def __call__(self, keys: list[str], args: list[bytes]) -> list[bytes]:
+        until(lambda: self.asked > min(2500, len(self.events) + 2000), "the making of the next chunk")
+        return super().__call__(keys, args)
+
+
+def test_the_next_chunk_is_made_while_redis_takes_one() -> None:
+    intake = SlowIntake()
+
+    def events() -> Iterator[dict[str, Any]]:
+        for each in range(2501):
+            intake.asked += 1
+            yield {"type": "clear", "segment": {"id": each}}
+
+    assert len(producer_to(intake).push(events())) == 2501
+    assert [len(chunk) for chunk in intake.chunks] == [1000, 1000, 501]
+
+
+def test_nothing_is_sent_behind_a_chunk_that_failed() -> None:
+    intake = FakeRedis(fails_at=1, error=redis.ConnectionError("gone"))
+    asked = 0
+
+    def events() -> Iterator[dict[str, Any]]:
+        nonlocal asked
+        for asked in range(5000):
+            yield {"type": "clear", "segment": {"id": asked}}
+
+    with pytest.raises(PushFailed, match="accepted before it: 1,000; whether the next 1,000 were is not known"):
+        producer_to(intake).push(events())
+    assert (len(intake.events), asked) == (1000, 3000)
+
+
+def test_a_push_while_the_interpreter_ends_needs_no_thread(monkeypatch: pytest.MonkeyPatch, producer: Producer) -> None:
+    def none(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", none)
+    assert len(producer.push({"type": "clear", "segment": {"id": each}} for each in range(2500))) == 2500
 
 
 def test_of_a_chunk_with_an_invalid_event_nothing_is_sent(producer: Producer, intake: FakeRedis) -> None:

@@ -11,11 +11,12 @@ from typing import Annotated
 
 import typer
 
+from workers.cli.ads_app import about_ads
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
 from workers.cli.config_app import config as of_files
 from workers.cli.console_app import console
 from workers.cli.looking_app import looking
-from workers.cli.options import Drain, Drop, Json, Key, OfKey, Since, Yes, Zone
+from workers.cli.options import Drain, Drop, Json, Key, Yes
 from workers.cli.quarantine_app import quarantine
 from workers.cli.resync_app import resyncs
 from workers.cli.revisions_app import about_revisions
@@ -56,7 +57,9 @@ def options(
 
 
 @app.command()
-def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flower, until Ctrl-C.")] = False) -> None:
+def demo(
+    *, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with console and Flower, until Ctrl-C.")] = False
+) -> None:
     """Everything embedded and real: events in, rows read back."""
     from workers.cli.commands import demo as command
 
@@ -64,11 +67,11 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flo
 
 
 @app.command()
-def up() -> None:
+def up(*, console: Annotated[bool, typer.Option("--console", help="With the console, in a browser.")] = False) -> None:
     """Run it all on your own segsync.toml, until Ctrl-C."""
     from workers.cli.commands import up as command
 
-    raise typer.Exit(command.run())
+    raise typer.Exit(command.run(console=console))
 
 
 @app.command()
@@ -166,29 +169,6 @@ def push(
 
 
 @app.command()
-def stats(
-    *,
-    since: Since = "24h",
-    until: Annotated[str, typer.Option(metavar="T", help="Until when, likewise.")] = "now",
-    integration: OfKey = None,
-    tz: Zone = "UTC",
-    as_json: Json = False,
-) -> None:
-    """Successful queries, rows, failures and latency, by the hour."""
-    from workers.cli.commands import statistics as command
-
-    raise typer.Exit(command.stats(since, until, integration, as_json=as_json, tz=tz))
-
-
-@app.command()
-def errors(*, since: Since = "24h", integration: OfKey = None, tz: Zone = "UTC", as_json: Json = False) -> None:
-    """What failed, grouped by cause, the newest first."""
-    from workers.cli.commands import statistics as command
-
-    raise typer.Exit(command.errors(since, integration, as_json=as_json, tz=tz))
-
-
-@app.command()
 def pause(
     integration: Key,
     reason: Annotated[str, typer.Option(help="Why; `status` shows it.")] = "",
@@ -235,6 +215,7 @@ app.registered_commands += [
     *looking.registered_commands,
     *about_revisions.registered_commands,
     *resyncs.registered_commands,
+    *about_ads.registered_commands,
 ]
 
 

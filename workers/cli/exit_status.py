@@ -52,6 +52,9 @@ STATUSES: Final[tuple[tuple[type[Exception], int], ...]] = (
 """The first that fits counts."""
 
 
+_HUNG_UP: Final = ("Connection closed by server", "Connection reset by peer", "EOF occurred", "WRONG_VERSION_NUMBER")
+
+
 def explain(error: Exception) -> Failure | None:
     """What an expected failure means; None for one that is a mistake of ours."""
     if isinstance(error, OSError) and not isinstance(error, RedisError):
@@ -86,7 +89,16 @@ def _of_redis(error: RedisError) -> str:
         return f"Redis refused us: {error}; see [redis] of the file, its username, password or password_file"
     if isinstance(error, (ResponseError, ReadOnly)):
         return f"Redis refused a command: {error}"
-    return f"Redis is out of reach: {error}"
+    return f"Redis is out of reach: {error}{_about_tls(str(error))}"
+
+
+def _about_tls(said: str) -> str:
+    """What helps where TLS may be what is wrong. Servers that want it, or a certificate of ours, only hang up."""
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "; expected a certificate that ssl_ca_certs of the URL, or the system, vouches for (docs/redis.md, TLS)"
+    if any(each in said for each in _HUNG_UP):
+        return "; has it ended, or does it want TLS (rediss://) or a certificate (ssl_certfile)? See docs/redis.md, TLS"
+    return ""
 
 
 def _missing_rights() -> str:

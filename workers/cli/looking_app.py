@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.options import Json, Key, OfKey, Since, Zone, keys_beginning
+from workers.cli.options import Csv, Json, Key, OfKey, Since, Until, Zone, keys_beginning
 
 looking = typer.Typer()
 
@@ -57,20 +57,79 @@ def why(
 
 
 @looking.command()
+def stats(
+    *,
+    since: Since = "24h",
+    until: Until = "now",
+    integration: OfKey = None,
+    by: Annotated[str, typer.Option(metavar="WAY", help="hour, day or total.")] = "hour",
+    tz: Zone = "UTC",
+    as_json: Json = False,
+    as_csv: Csv = False,
+    plot: Annotated[bool, typer.Option("--plot", help="A bar for each hour or day: successful queries.")] = False,
+) -> None:
+    """Successful queries, rows, failures and latency, by the hour or day."""
+    from workers.cli.commands import statistics as command
+
+    form = command.Form(as_json=as_json, as_csv=as_csv, plot=plot)
+    raise typer.Exit(command.stats(since, until, integration, form, by=by, tz=tz))
+
+
+@looking.command()
+def errors(
+    *,
+    since: Since = "24h",
+    until: Until = "now",
+    integration: OfKey = None,
+    tz: Zone = "UTC",
+    as_json: Json = False,
+    as_csv: Csv = False,
+) -> None:
+    """What failed, grouped by cause, the newest first."""
+    from workers.cli.commands import statistics as command
+
+    form = command.Form(as_json=as_json, as_csv=as_csv)
+    raise typer.Exit(command.errors(since, until, integration, form, tz=tz))
+
+
+@looking.command()
 def runs(
     *,
     since: Since = "24h",
+    until: Until = "now",
     integration: OfKey = None,
     segment: Annotated[str | None, typer.Option(metavar="S", help="Only of this segment.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Only tries that failed.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 20,
     tz: Zone = "UTC",
     as_json: Json = False,
+    as_csv: Csv = False,
 ) -> None:
     """Single deliveries, the newest first."""
     from workers.cli.commands import runs as command
+    from workers.cli.commands.statistics import Form
 
-    raise typer.Exit(command.run(since, integration, segment, failed=failed, limit=limit, as_json=as_json, tz=tz))
+    form = Form(as_json=as_json, as_csv=as_csv)
+    raise typer.Exit(command.run(since, until, integration, segment, failed=failed, limit=limit, form=form, tz=tz))
+
+
+@looking.command()
+def fields(
+    integration: Annotated[
+        str | None, typer.Argument(metavar="[K]", help="Of this one alone.", autocompletion=keys_beginning)
+    ] = None,
+    *,
+    file: Annotated[bool, typer.Option("--file", help="Of the local file, not of what is applied.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="As a page, to be handed on.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Which data is transmitted to whom, from which fields, hashed how.
+
+    Told from the applied configuration alone: no data is looked at, and no secret is shown.
+    """
+    from workers.cli.commands import fields as command
+
+    raise typer.Exit(command.run(integration, file=file, markdown=markdown, as_json=as_json))
 
 
 @looking.command()

@@ -43,4 +43,6 @@ State = Annotated[
     str, typer.Option(metavar="S", help="open, retried, delivered, superseded, replaced, dropped or all.")
 ]
 Since = Annotated[str, typer.Option(metavar="T", help="From when on: 24h, 1h30m, yesterday, a date or ISO 8601.")]
+Until = Annotated[str, typer.Option(metavar="T", help="Until when, likewise; not including it.")]
+Csv = Annotated[bool, typer.Option("--csv", help="CSV, with the columns' names first.")]
 Zone = Annotated[str, typer.Option("--tz", metavar="ZONE", help="Of days and times, read and shown.")]

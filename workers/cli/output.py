@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import csv
+import sys
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import typer
+from rich.bar import Bar as Blocks
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
@@ -33,6 +38,42 @@ def print_json(value: object) -> None:
     """One JSON value: dataclasses as objects, times in ISO 8601."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2)
     typer.echo(text.decode())
+
+
+def print_csv(kind: type[Any], rows: Iterable[Any]) -> None:
+    """Dataclasses as CSV (RFC 4180), the fields' names first; times in ISO 8601, lists with blanks, None empty."""
+    names = [field.name for field in fields(kind)]
+    out = csv.writer(sys.stdout)
+    out.writerow(names)
+    out.writerows([_csv_cell(getattr(row, name)) for name in names] for row in rows)
+    sys.stdout.flush()
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return " ".join(map(str, value)) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One line of a plot: how many succeeded, which is its length, and how many did not."""
+
+    label: str
+    length: int = 0
+    wrong: int = 0
+
+
+def print_bars(bars: Sequence[Bar]) -> None:
+    """A bar for each, the longest as wide as the terminal leaves."""
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1, 0, 0), expand=True)
+    for ratio in (None, 1, None, None):
+        table.add_column(ratio=ratio, no_wrap=True, justify="left" if ratio else "right")
+    most = max((bar.length for bar in bars), default=0) or 1
+    for bar in bars:
+        wrong = Text(f"{bar.wrong:,} failed", style="red") if bar.wrong else Text("")
+        table.add_row(Text(bar.label), Blocks(most, 0, bar.length), Text(f"{bar.length:,}"), wrong)
+    Console(highlight=False).print(table)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from workers.connectors.audiences.records import Fields
     from workers.outcomes import QueryRun
     from workers.templates import Query, QueryKind, Row
     from workers.templates.row_naming import Insert
@@ -57,6 +58,10 @@ class Member(Protocol):
     @property
     def sequence(self) -> str:
         """Its operation's, as text: 27 digits, which compare as they are ordered."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The fields that identify it, as texts."""
 
     @property
     def row(self) -> Row:
@@ -103,6 +108,7 @@ class Shipment:
     lane         names the lane over all installations: for locks and positions
     first, last  sequences of the batch's first and last operation, whatever of them is left to be told
     queries      the integration's, by event; what is absent does nothing
+    fields       what is sent of a profile, where the target is an ad account and has no queries
     groups       the profiles, told one group after the other
     event        the segment event that the batch is, and then there are no groups
     positions    set where the target keeps the lane's position: what it has already is left out, and a position that
@@ -125,6 +131,7 @@ class Shipment:
     positions: Positions | None = None
     patience: float = 30.0
     trial: bool = False
+    fields: Fields | None = field(default=None, compare=False)
     upcoming: Callable[[], Shipment | None] | None = field(default=None, compare=False, repr=False)
 
     def without(self, sequences: AbstractSet[str]) -> Shipment:
@@ -191,11 +198,23 @@ class Fence(Protocol):
 class Session(Protocol):
     """One session with a target, used by one thread."""
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether it can bring the shipments of several lanes into the target in one step."""
+
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
         """Brings all of a shipment into the target in one step, or nothing of it.
 
         `fence` is asked with the lane's lock in hand and again before what cannot be taken back. Raises `Unfit`, and
         TargetError with its phase; after a lost answer to what cannot be taken back it is AMBIGUOUS.
+        """
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        """Brings all of several lanes' shipments into the target in one step, or nothing of any; a receipt for each.
+
+        Only where it `takes_several`. None of them has `positions` or a segment event, or is a trial. `fence` is asked
+        for all of them, as in `deliver`, and raised is the same; but no lane's lock is waited for: where one is held,
+        TargetError.
         """
 
     def close(self) -> None:

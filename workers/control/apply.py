@@ -19,7 +19,7 @@ from redis import ResponseError
 from workers.control.entering import flag_entering
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.errors import SegsyncError, SettingsError
-from workers.lanes.answers import number_of, some_fields_of
+from workers.lanes.answers import number_of, ranked, some_fields_of
 from workers.lanes.bell import ring
 from workers.ledger import identity
 from workers.ledger.database import Ledger
@@ -266,8 +266,7 @@ def _drop_lanes(redis: Redis, keys: Keys, key: str, patience: float) -> Dropped:
 
 
 def _first(redis: Redis, name: str) -> list[str]:
-    segments: Any = redis.zrange(name, 0, STEP - 1)
-    return [segment.decode() for segment in segments]
+    return [segment for segment, _ in ranked(redis, name, 0, STEP - 1)]
 
 
 def _unlink(redis: Redis, keys: Keys, key: str, name: str, segments: list[str]) -> None:

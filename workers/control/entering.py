@@ -7,10 +7,11 @@ an integration does not follow any more needs no resync there, and is flagged no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from workers.errors import SettingsError
 from workers.events.sequence import text_of
+from workers.lanes.answers import scan_fields
 from workers.lanes.clock import redis_ms
 from workers.routing.routes import Routes, restore
 from workers.settings import from_published
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from workers.settings import Settings
     from workers.settings.revision import Published
 
-PAGE: Final = 1_000
-"""Segments that are looked at between two answers of Redis."""
-
 
 def flag_entering(redis: Redis, keys: Keys, before: Published | None, settings: Settings) -> int:
     """Flags what enters by these settings; returns how many (integration, segment). redis.RedisError."""
@@ -36,13 +34,7 @@ def flag_entering(redis: Redis, keys: Keys, before: Published | None, settings: 
         return 0
     then = Routes(old.integrations if old else {}, old.default_database if old else settings.default_database)
     now = Routes(settings.integrations, settings.default_database)
-    flagged, cursor = 0, 0
-    while True:
-        answer: Any = redis.hscan(keys.segments, cursor, count=PAGE)
-        cursor, page = answer
-        flagged += _flag(redis, keys, page, then, now)
-        if cursor == 0:
-            return flagged
+    return sum(_flag(redis, keys, page, then, now) for page in scan_fields(redis, keys.segments))
 
 
 def _settings_of(before: Published, settings: Settings) -> Settings | None:
@@ -56,12 +48,12 @@ def _scopes(settings: Settings) -> tuple[str, dict[str, Scope]]:
     return settings.default_database, {each.key: each.scope for each in settings.integrations.values()}
 
 
-def _flag(redis: Redis, keys: Keys, page: dict[bytes, bytes], then: Routes, now: Routes) -> int:
+def _flag(redis: Redis, keys: Keys, page: dict[str, bytes], then: Routes, now: Routes) -> int:
     # A mark of this very moment may stand before what was flagged now.
     since, flagged = text_of(redis_ms(redis) + 1, 0, 0), 0
     pipe = redis.pipeline(transaction=False)
     for name, facts in page.items():
-        segment = restore(name.decode(), facts)
+        segment = restore(name, facts)
         followed, follows = then.known(segment).targets, now.known(segment).targets
         for key in follows:
             if key not in followed:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
-from workers.lanes.answers import field_of, members_of, some_fields_of
+from workers.lanes.answers import field_of, members_of, scan_members, some_fields_of
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
 from workers.settings.spelling import nearest
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS: Final = 120.0
 """How long `pause` waits for what is being delivered: a statement's timeout is 30 s unless said."""
 LOOK_EVERY_SECONDS: Final = 0.05
-SCAN_COUNT: Final = 1_000
-"""Fields that Redis looks at in one go, so that nobody else waits for long."""
 PAUSE_FIELDS: Final = ("paused", "paused_reason", "paused_by", "paused_at")
 
 _JOINED: Final = "; then "
@@ -103,7 +101,7 @@ def pause(
     if redis.hexists(keys.integration(integration), "orphaned"):
         raise NotPausable(f"{integration} is not in the applied configuration any more: nothing of it is delivered")
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    was_paused: Any = redis.eval(_PAUSE, 2, keys.integration(integration), keys.nothing, reason, by, at, _JOINED)
+    was_paused = redis.eval(_PAUSE, 2, keys.integration(integration), keys.nothing, reason, by, at, _JOINED)
     wait_until_unserved(redis, keys, integration, patience)
     return not was_paused
 
@@ -161,18 +159,12 @@ def wait_until_unserved(redis: Redis, keys: Keys, integration: str, patience: fl
 def _served(redis: Redis, keys: Keys, integration: str) -> Iterator[Served]:
     """The lanes that are being served: all of them stand in a due set, at the time their lease ends.
 
-    ZSCAN misses no member that is there all the while, whatever becomes of its score (leases are renewed meanwhile).
+    A scan misses none of them, though leases are renewed meanwhile.
     """
     now = redis_ms(redis)
     for name in (keys.full(integration), keys.timed(integration)):
-        cursor = 0
-        while True:
-            answer: Any = redis.zscan(name, cursor, count=SCAN_COUNT)
-            cursor, members = answer
-            leased = [segment.decode() for segment, score in members if score > now]
-            yield from _look(redis, keys, integration, leased)
-            if cursor == 0:
-                break
+        for members in scan_members(redis, name):
+            yield from _look(redis, keys, integration, [segment for segment, score in members if score > now])
 
 
 def _look(redis: Redis, keys: Keys, integration: str, segments: list[str]) -> list[Served]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
-from workers.lanes.answers import members_of
+from workers.lanes.answers import members_of, packed_field_of, scan_fields
 from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from workers.runtime import Runtime
 
-PAGE: Final = 1_000
-"""Segments that are looked at between two answers of Redis."""
 MOST_DIGITS: Final = 12
 """Of a number that is accepted: more than any table has rows, and less than what no reader could take for one."""
 CONFIRMABLE: Final = "needs confirmation"
@@ -41,23 +39,19 @@ def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, eve
 
 
 def _followed(runtime: Runtime, integration: str) -> Iterator[str]:
-    settings, cursor = runtime.applied.settings, 0
+    settings = runtime.applied.settings
     routes = Routes(settings.integrations, settings.default_database)
-    while True:
-        answer: Any = runtime.redis.hscan(runtime.keys.segments, cursor, count=PAGE)
-        cursor, page = answer
+    for page in scan_fields(runtime.redis, runtime.keys.segments):
         for name, facts in page.items():
-            segment = restore(name.decode(), facts)
+            segment = restore(name, facts)
             if integration in routes.known(segment).targets:
                 yield segment.id
-        if cursor == 0:
-            return
 
 
 def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
     """WrongUsage where a run could not begin: no source, or a segment that the integration does not follow."""
     settings = runtime.applied.settings
-    facts: Any = runtime.redis.hget(runtime.keys.segments, segment)
+    facts = packed_field_of(runtime.redis, runtime.keys.segments, segment)
     known = restore(segment, facts or b"{}")
     if integration not in Routes(settings.integrations, settings.default_database).known(known).targets:
         raise WrongUsage(f"{integration} does not follow segment {segment}: there is nothing to be made equal")

@@ -7,10 +7,10 @@ probe has worked, and only the time of that probe comes now.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.control.pause import UnknownIntegration
-from workers.lanes.answers import field_of, members_of
+from workers.lanes.answers import beyond, field_of, integer_of, members_of
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
 from workers.settings.spelling import nearest
@@ -81,7 +81,7 @@ def retry(redis: Redis, keys: Keys, name: str) -> Sooner:
     tried = [key for key in sorted(integrations) if key == name or _connector_of(redis, keys, key) == name]
     through = {_connector_of(redis, keys, key) for key in tried} | ({name} & connectors)
     held = [*map(keys.integration, tried), *map(keys.connector, sorted(through - {""}))]
-    holds: Any = redis.eval(_SOONER, len(held) + 1, keys.nothing, *held)
+    holds = integer_of(redis.eval(_SOONER, len(held) + 1, keys.nothing, *held))
     lanes = sum(_hurry_lanes(redis, keys, key) for key in tried)
     ring(redis, keys)
     return Sooner(holds, lanes)
@@ -96,10 +96,10 @@ def _hurry_lanes(redis: Redis, keys: Keys, integration: str) -> int:
     looks = keys.next(_connector_of(redis, keys, integration))
     now, hurried = redis_ms(redis), 0
     for name in sets:
-        waiting: Any = redis.zrangebyscore(name, f"({now}", "+inf")
+        waiting = beyond(redis, name, now)
         for start in range(0, len(waiting), STEP):
-            segments = [segment.decode() for segment in waiting[start : start + STEP]]
+            segments = waiting[start : start + STEP]
             lanes = (keys.lane(integration, segment) for segment in segments)
             names = (keys.nothing, *sets, looks, *lanes)
-            hurried += int(redis.eval(_LANES, len(names), *names, integration, *segments))
+            hurried += integer_of(redis.eval(_LANES, len(names), *names, integration, *segments))
     return hurried

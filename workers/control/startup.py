@@ -11,8 +11,10 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING, Final
 
+from workers.connectors import preload
 from workers.control import rights
 from workers.errors import SegsyncError, SettingsError
+from workers.lanes.server_info import NO_EVICTION, read_info
 from workers.log import FILE_DIFFERS, FILE_WRONG, tell
 from workers.settings import Settings, load, revision
 from workers.settings.differences import differences
@@ -45,23 +47,29 @@ def collect_rarely() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
+def import_drivers(settings: Settings, served: object = None) -> None:
+    """For a worker that is about to fork: what its children deliver with, once for all of them.
+
+    served  the queues of its -Q; None: all
+    """
+    for key, connector in settings.connectors.items():
+        if served is None or f"deliver.{key}" in str(served):
+            preload(connector.dialect)
+
+
 def check_redis(redis: Redis, keys: Keys) -> None:
     """UnfitRedis for a user that lacks a right, for an old server, and for one that may drop our keys (rule 32)."""
     if refused := rights.sentence(redis, keys):
         raise UnfitRedis(refused)
-    version = str(redis.info("server").get("redis_version", ""))
-    if version and _numbers(version) < LOWEST:
-        raise UnfitRedis(f"Redis is version {version}; expected 6.2 or a later one (docs/redis.md)")
-    policy = redis.info("memory").get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
+    server = read_info(redis, "server")
+    if server.version and server.release < LOWEST:
+        raise UnfitRedis(f"Redis is version {server.version}; expected 6.2 or a later one (docs/redis.md)")
+    policy = read_info(redis, "memory").policy
+    if policy != NO_EVICTION:
         raise UnfitRedis(
             f"Redis has maxmemory-policy {policy!r}, which drops events when memory is short; "
             "expected 'noeviction' (CONFIG SET maxmemory-policy noeviction, and in its configuration file)"
         )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
 
 
 def settle_configuration(runtime: Runtime, path: Path | None = None) -> Applied:

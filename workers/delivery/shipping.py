@@ -40,6 +40,7 @@ def shipment(
         first=batch.first,
         last=batch.last,
         queries=integration.queries,
+        fields=integration.fields,
         groups=tuple(_groups(batch, integration)),
         event=None if batch.event is None else _event(batch.event),
         positions=positions,

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from workers.lanes.messages import Claimed, Lost, More, Rest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from redis import Redis
 
 Text = dict[str, str]
+
+PAGE: Final = 1000
+"""Members that one step of a scan looks at, about, so that nobody else waits for long."""
+
+
+class StreamEntry(NamedTuple):
+    """An entry of a stream: its id, and its fields and values by turns."""
+
+    id: str
+    fields: tuple[bytes, ...]
 
 
 class Moved(NamedTuple):
@@ -27,6 +39,38 @@ def moved(answer: Sequence[object]) -> Moved:
     return Moved({name.decode(): number for name, number in zip(names, numbers, strict=True)})
 
 
+def claimed(claim: str, answer: list[Any]) -> Claimed:
+    """A lane that was given to this claim, as claim.lua and join.lua tell it."""
+    integration, segment, done, to, clear = (part.decode() for part in answer[1:6])
+    suspect, passed, tried_to = (part.decode() for part in answer[8:11])
+    return Claimed(
+        claim,
+        integration,
+        segment,
+        done,
+        to,
+        clear,
+        attempts=int(answer[6]),
+        limit=int(answer[7]) or None,
+        suspect=suspect,
+        passed=frozenset(passed.split()),
+        tried_to=tried_to,
+        deaths=answer[11],
+        probing=answer[12].decode(),
+        open=answer[13],
+        no_room=bool(answer[14]),
+        aside=answer[15],
+        chunks=answer[16:],
+    )
+
+
+def settled(answer: list[Any]) -> More | Rest | Lost:
+    """How a turn goes on, as settle.lua says."""
+    if answer[0] == b"more":
+        return More(answer[1].decode(), answer[2].decode(), answer[3], bool(answer[4]), answer[5:])
+    return Lost() if answer[0] == b"lost" else Rest()
+
+
 def text_of(answer: object) -> str | None:
     """A value as text; None where there is none."""
     return None if answer is None else cast("bytes", answer).decode()
@@ -37,10 +81,19 @@ def number_of(answer: object) -> int | None:
     return None if answer is None else int(float(cast("bytes", answer)))
 
 
+def integer_of(answer: object) -> int:
+    """What a script returns as a number; 0 for nil."""
+    return cast("int | None", answer) or 0
+
+
+def text_fields(answer: object) -> Text:
+    """A hash, out of a pipeline's answers, as text."""
+    return {name.decode(): value.decode() for name, value in cast("Mapping[bytes, bytes]", answer).items()}
+
+
 def fields_of(redis: Redis, key: str) -> Text:
     """All fields of a hash; empty where there is none. Raises redis.RedisError."""
-    found = cast("dict[bytes, bytes]", redis.hgetall(key))
-    return {name.decode(): value.decode() for name, value in found.items()}
+    return text_fields(redis.hgetall(key))
 
 
 def some_fields_of(redis: Redis, key: str, names: Sequence[str]) -> list[str | None]:
@@ -58,6 +111,82 @@ def first_of(redis: Redis, key: str, most: int, *, up_to: float | None = None) -
     high = "+inf" if up_to is None else up_to
     found = cast("list[bytes]", redis.zrangebyscore(key, "-inf", high, start=0, num=most))
     return [member.decode() for member in found]
+
+
+def packed_fields_of(redis: Redis, key: str) -> dict[str, bytes]:
+    """The same of a hash whose values are no text."""
+    found = cast("dict[bytes, bytes]", redis.hgetall(key))
+    return {name.decode(): value for name, value in found.items()}
+
+
+def packed_field_of(redis: Redis, key: str, name: str) -> bytes | None:
+    """A field of such a hash; None where there is none. Raises redis.RedisError."""
+    return cast("bytes | None", redis.hget(key, name))
+
+
+def scan_fields(redis: Redis, key: str) -> Iterator[dict[str, bytes]]:
+    """A hash, however large, some fields at a time, one more than once perhaps. Raises redis.RedisError."""
+    cursor = 0
+    while True:
+        cursor, page = cast("tuple[int, dict[bytes, bytes]]", redis.hscan(key, cursor, count=PAGE))
+        yield {name.decode(): value for name, value in page.items()}
+        if cursor == 0:
+            return
+
+
+def scan_members(redis: Redis, key: str) -> Iterator[list[tuple[str, float]]]:
+    """A sorted set, however large, some members with their scores at a time.
+
+    None is missed that is there all the while, whatever becomes of its score. Raises redis.RedisError.
+    """
+    cursor = 0
+    while True:
+        cursor, page = cast("tuple[int, list[tuple[bytes, float]]]", redis.zscan(key, cursor, count=PAGE))
+        yield [(member.decode(), score) for member, score in page]
+        if cursor == 0:
+            return
+
+
+def scan_streams(redis: Redis, pattern: str) -> Iterator[list[str]]:
+    """Names of streams, some at a time; odd bytes are spelled out. Raises redis.RedisError."""
+    cursor = 0
+    while True:
+        answer = redis.scan(cursor, match=pattern, count=PAGE, _type="stream")
+        cursor, page = cast("tuple[int, list[bytes]]", answer)
+        yield [name.decode(errors="backslashreplace") for name in page]
+        if cursor == 0:
+            return
+
+
+def ranked(redis: Redis, key: str, first: int, last: int) -> list[tuple[str, float]]:
+    """Members of a sorted set with their scores, by their places. Raises redis.RedisError."""
+    found = cast("list[tuple[bytes, float]]", redis.zrange(key, first, last, withscores=True))
+    return [(member.decode(), score) for member, score in found]
+
+
+def beyond(redis: Redis, key: str, score: float) -> list[str]:
+    """Members of a sorted set above a score. Raises redis.RedisError."""
+    found = cast("list[bytes]", redis.zrangebyscore(key, f"({score}", "+inf"))
+    return [member.decode() for member in found]
+
+
+def score_of(redis: Redis, key: str, member: str) -> float | None:
+    """A member's score; None where it is none. Raises redis.RedisError."""
+    return redis.zscore(key, member)
+
+
+def length_of(redis: Redis, key: str) -> int:
+    """How many entries a stream has. Raises redis.RedisError."""
+    return redis.xlen(key)
+
+
+def entries_of(redis: Redis, key: str, most: int, *, first: str = "-", last: str = "+") -> list[StreamEntry]:
+    """A stream's entries from one place to another, at most so many. Raises redis.RedisError."""
+    found = cast("list[tuple[bytes, dict[bytes, bytes]]]", redis.xrange(key, min=first, max=last, count=most))
+    return [
+        StreamEntry(entry_id.decode(), tuple(part for pair in fields.items() for part in pair))
+        for entry_id, fields in found
+    ]
 
 
 def field_of(redis: Redis, key: str, name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -10,6 +10,5 @@ if TYPE_CHECKING:
 
 def redis_ms(redis: Redis) -> int:
     """Redis's time in Unix milliseconds. Raises redis.RedisError."""
-    answer: Any = redis.time()  # redis-py types an answer as one, or a promise of one
-    seconds, micros = answer
-    return int(seconds) * 1000 + int(micros) // 1000
+    seconds, micros = redis.time()
+    return seconds * 1000 + micros // 1000

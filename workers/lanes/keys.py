@@ -164,6 +164,10 @@ class Keys:
         """Hash: parallelism and state of a connector."""
         return f"{self.namespace}:conn:{key}"
 
+    def budget(self, connector: str) -> str:
+        """Hash: what an ad account's login has written, by slices of time (connectors/audiences/budgets.py)."""
+        return f"{self.namespace}:budget:{connector}"
+
     def resync(self, integration: str) -> str:
         """Set: segments that came into the integration's scope with members it was never told of."""
         return f"{self.namespace}:resync:{integration}"
@@ -176,6 +180,11 @@ class Keys:
     def runs(self) -> str:
         """Sorted set: runs of resyncs that have begun, by when they are looked at next."""
         return f"{self.namespace}:runs"
+
+    @property
+    def runs_stalled(self) -> str:
+        """Set: runs that have begun and whose integration is paused or held."""
+        return f"{self.namespace}:runs:stalled"
 
     @property
     def runs_waiting(self) -> str:

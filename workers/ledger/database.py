@@ -22,13 +22,23 @@ from workers.ledger.engine import engine_of, parse, place_of, with_password
 from workers.ledger.entry_states import apply_changes, purge
 from workers.ledger.errors import BUSY_TIMEOUT, LedgerError, code_of, told
 from workers.ledger.rows import delivery_row, quarantine_row, query_rows, resync_row
-from workers.ledger.tables import VERSION_TABLE, deliveries, metadata, quarantine, queries, resyncs
+from workers.ledger.sums import added_to_failed_hours, added_to_hours, failed_hours_of, hours_of
+from workers.ledger.tables import (
+    VERSION_TABLE,
+    deliveries,
+    failed_hours,
+    hours,
+    metadata,
+    quarantine,
+    queries,
+    resyncs,
+)
 from workers.outcomes import Delivery, Quarantined, Resynced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Column, Connection, Table
+    from sqlalchemy import Column, ColumnElement, Connection, Table
 
     from workers.ledger.rows import Row
     from workers.outcomes import Record
@@ -163,18 +173,35 @@ class Writer:
         rows = [delivery_row(record) for record in tries]
         records = {(row["started_ms"], row["uid"]): record for row, record in zip(rows, tries, strict=True)}
         new = self._insert(deliveries, rows, deliveries.c.id, deliveries.c.started_ms, deliveries.c.uid)
-        runs = [row for id_, *key in new for row in query_rows(id_, records[tuple(key)])]
-        self._insert(queries, runs, queries.c.position)
+        known = {(row["started_ms"], row["uid"]): row for row in rows}
+        runs = {tuple(key): query_rows(id_, records[tuple(key)]) for id_, *key in new}
+        self._insert(queries, [row for each in runs.values() for row in each], queries.c.position)
+        # Only what is new: a record that is written twice is counted once.
+        self._add(hours, hours_of((known[key], each) for key, each in runs.items()), added_to_hours)
+        self._add(failed_hours, failed_hours_of(known[key] for key in runs), added_to_failed_hours)
         return len(new)
+
+    def _add(self, table: Table[Any], rows: list[Row], added: Callable[[Any], dict[str, ColumnElement[Any]]]) -> None:
+        """Adds sums to what is there."""
+        if not rows:
+            return
+        key = [column.name for column in table.primary_key]
+        if self._connection.dialect.name == "sqlite":
+            one = sqlite.insert(table)
+            self._connection.execute(one.on_conflict_do_update(index_elements=key, set_=added(one.excluded)), rows)
+            return
+        many = _unnested(table, rows)
+        self._connection.execute(many.on_conflict_do_update(index_elements=key, set_=added(many.excluded)))
 
     def _insert(self, table: Table[Any], rows: list[Row], *returned: Column[Any]) -> list[tuple[Any, ...]]:
         """Inserts what is not there yet and returns columns of what was inserted."""
         if not rows:
             return []
         if self._connection.dialect.name == "sqlite":
-            insert = sqlite.insert(table).on_conflict_do_nothing()
-            return list(self._connection.execute(insert.returning(*returned), rows))
-        return list(self._connection.execute(_unnested(table, rows).returning(*returned)))
+            one = sqlite.insert(table).on_conflict_do_nothing()
+            return list(self._connection.execute(one.returning(*returned), rows))
+        many = _unnested(table, rows).on_conflict_do_nothing()
+        return list(self._connection.execute(many.returning(*returned)))
 
 
 def _unnested(table: Table[Any], rows: list[Row]) -> postgresql.Insert:
@@ -185,7 +212,7 @@ def _unnested(table: Table[Any], rows: list[Row]) -> postgresql.Insert:
         bindparam(name, [row[name] for row in rows], type_=postgresql.ARRAY(table.c[name].type)) for name in names
     ]
     values = func.unnest(*arrays).table_valued(*names).render_derived()
-    return postgresql.insert(table).from_select(names, select(values)).on_conflict_do_nothing()
+    return postgresql.insert(table).from_select(names, select(values))
 
 
 def _prepare(connection: Connection) -> None:

@@ -63,17 +63,21 @@ def runs(
     integration: str | None = None,
     segment: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     failed: bool = False,
     limit: int = 50,
 ) -> list[DeliveryRun]:
     """The newest deliveries that fit, at most `limit`, of the newest LOOKED_AT that there are.
 
-    failed  only tries that failed. ValueError where `since` has no zone; LedgerError
+    until   before that; None: until now
+    failed  only tries that failed. ValueError where a time has no zone; LedgerError
     """
     column = deliveries.c
     newest: Select[Any] = select(deliveries).order_by(column.started_ms.desc(), column.id.desc()).limit(LOOKED_AT)
     if since is not None:
         newest = newest.where(column.started_ms >= milliseconds_of(since))
+    if until is not None:
+        newest = newest.where(column.started_ms < milliseconds_of(until))
     if failed:
         newest = newest.where(FAILED)
     found = newest.subquery().c

@@ -4,6 +4,8 @@
     queries      one row for each committed query of a delivery, or for `runs` of them
     quarantine   what could not be delivered: the only place that holds people's data
     purged       sums of what was deleted from the quarantine
+    hours        sums of deliveries and queries, by the hour; they stay when single deliveries go
+    failed_hours sums of tries that failed, by the hour and cause
     resyncs      runs of resyncs that are over
     acts         what people, and programs in their place, had segsync do
     ledger_identity, ledger_installations  which ledger this is, and whose
@@ -127,6 +129,52 @@ class PurgedColumns(TypedColumns):
     many: Named[int] = Column(BigInteger)
 
 
+class HourColumns(TypedColumns):
+    """What was delivered in one hour for one integration, by event type and waiting time.
+
+    hour        hours since 1970, UTC: that in which the tries began
+    event_type  "" for merged and moot of batches that ran several queries, or none
+    waited_ms   rounded up to two digits: 0 to 100, 110, 120 to 1,000, 1,100 and so on
+    queries, statements, rows, profiles  as in `queries`, `runs` of it counted
+    merged, moot  as in `deliveries`
+    longest_ms  the longest wait of these queries, not rounded
+    """
+
+    hour: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    integration: Named[str] = Column(Text, primary_key=True)
+    event_type: Named[str] = Column(Text, primary_key=True)
+    waited_ms: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    queries: Named[int] = Column(BigInteger)
+    statements: Named[int] = Column(BigInteger)
+    rows: Named[int] = Column(BigInteger)
+    profiles: Named[int] = Column(BigInteger)
+    merged: Named[int] = Column(BigInteger)
+    moot: Named[int] = Column(BigInteger)
+    longest_ms: Named[int] = Column(BigInteger)
+
+
+class FailedHourColumns(TypedColumns):
+    """Tries that failed in one hour for one cause.
+
+    key         SHA-256 of hour, integration, event type, outcome, code and reason: a reason is too long for an index
+    tries       how many
+    first_ms, last_ms  when the first and the last of them began, Unix milliseconds
+    segment     the last one's
+    """
+
+    key: Named[str] = Column(Text, primary_key=True)
+    hour: Named[int] = Column(BigInteger)
+    integration: Named[str] = Column(Text)
+    event_type: Named[str] = Column(Text)
+    outcome: Named[str] = Column(Text)
+    code: Named[str] = Column(Text)
+    reason: Named[str] = Column(Text)
+    tries: Named[int] = Column(BigInteger)
+    first_ms: Named[int] = Column(BigInteger)
+    last_ms: Named[int] = Column(BigInteger)
+    segment: Named[str] = Column(Text)
+
+
 class ResyncColumns(TypedColumns):
     """`outcomes.Resynced`, field for field, but its `code`, which it has none of."""
 
@@ -167,9 +215,13 @@ class ActColumns(TypedColumns):
 
 
 class IdentityColumns(TypedColumns):
-    """The ledger's own id, random, in one row: what an installation knows it by."""
+    """The ledger's own id, random, in one row: what an installation knows it by.
+
+    kept_ms  the beginning of the hour, Unix milliseconds, before which single deliveries may be gone
+    """
 
     id: Named[str] = Column(Text, primary_key=True)
+    kept_ms: Named[int | None] = Column(BigInteger)
 
 
 class InstallationColumns(TypedColumns):
@@ -188,6 +240,8 @@ queries = Table("queries", metadata, QueryColumns)
 # AUTOINCREMENT: an id that was dropped never names another entry.
 quarantine = Table("quarantine", metadata, QuarantineColumns, sqlite_autoincrement=True)
 purged = Table("purged", metadata, PurgedColumns)
+hours = Table("hours", metadata, HourColumns)
+failed_hours = Table("failed_hours", metadata, FailedHourColumns)
 resyncs = Table("resyncs", metadata, ResyncColumns)
 acts = Table("acts", metadata, ActColumns)
 identity = Table("ledger_identity", metadata, IdentityColumns)
@@ -210,6 +264,7 @@ Index("deliveries_failed", deliveries.c.started_ms, sqlite_where=FAILED, postgre
 Index("queries_started", queries.c.started_ms)
 Index("quarantine_at", quarantine.c.at_ms)
 Index("purged_at", purged.c.at_ms)
+Index("failed_hours_hour", failed_hours.c.hour)
 Index("resyncs_ended", resyncs.c.ended_ms)
 Index("acts_at", acts.c.at_ms)
 Index("quarantine_open", quarantine.c.integration, quarantine.c.id, sqlite_where=OPEN, postgresql_where=OPEN)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import msgspec
 from redis import RedisError
+
+from workers.lanes.answers import packed_fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -147,13 +149,12 @@ class Memory:
     def is_ours(self) -> bool:
         """Whether it is for this process to tell. redis.RedisError."""
         names = self._keys.nothing, self._keys.alarms_turn
-        mine: Any = self._redis.eval(_TAKE_TURN, len(names), *names, self._owner, TURN_MS)
-        return bool(mine)
+        return bool(self._redis.eval(_TAKE_TURN, len(names), *names, self._owner, TURN_MS))
 
     def load(self) -> dict[str, Alarm]:
         """What has begun. redis.RedisError."""
-        fields: Any = self._redis.hgetall(self._keys.alarms)
-        return {topic.decode(): msgspec.json.decode(data, type=Alarm) for topic, data in fields.items()}
+        fields = packed_fields_of(self._redis, self._keys.alarms)
+        return {topic: msgspec.json.decode(data, type=Alarm) for topic, data in fields.items()}
 
     def save(self, alarms: Mapping[str, Alarm]) -> None:
         """All of it in one step. redis.RedisError."""

@@ -8,21 +8,24 @@ from __future__ import annotations
 import stat
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from redis.exceptions import RedisError, ResponseError
 
 from workers.connectors.inspection import Step
+from workers.lanes.answers import scan_streams
 from workers.lanes.clock import redis_ms
+from workers.lanes.server_info import NO_EVICTION, read_info
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from redis import Redis
 
     from workers.lanes.keys import Keys
+    from workers.lanes.server_info import ServerInfo
     from workers.monitoring.consumers import Consumers
 
 OLDEST_REDIS: Final = (6, 2)
@@ -37,7 +40,7 @@ NAMED: Final = 3
 
 def of_redis(redis: Redis, keys: Keys) -> Iterator[Step]:
     """Version, eviction, persistence, memory, role, clock and streams that nobody reads. redis.RedisError."""
-    told: Any = redis.info()
+    told = read_info(redis)
     yield _version(told)
     yield _policy(told)
     yield _persistence(told)
@@ -47,36 +50,35 @@ def of_redis(redis: Redis, keys: Keys) -> Iterator[Step]:
     yield _streams(redis, keys)
 
 
-def _version(told: Mapping[str, Any]) -> Step:
-    version = str(told.get("redis_version", ""))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
-    if numbers and numbers < OLDEST_REDIS:
-        return Step("redis version", "mistake", f"{version}; expected 6.2 or a later one")
-    return Step("redis version", "fine", version or "not told")
+def _version(told: ServerInfo) -> Step:
+    if told.release and told.release < OLDEST_REDIS:
+        return Step("redis version", "mistake", f"{told.version}; expected 6.2 or a later one")
+    return Step("redis version", "fine", told.version or "not told")
 
 
-def _policy(told: Mapping[str, Any]) -> Step:
-    policy = told.get("maxmemory_policy", "noeviction")
-    if policy == "noeviction":
-        return Step("eviction", "fine", "noeviction")
+def _policy(told: ServerInfo) -> Step:
+    if told.policy == NO_EVICTION:
+        return Step("eviction", "fine", NO_EVICTION)
     remedy = "CONFIG SET maxmemory-policy noeviction, and in its configuration file"
-    return Step("eviction", "mistake", f"{policy} drops events when memory is short; expected noeviction ({remedy})")
+    return Step(
+        "eviction", "mistake", f"{told.policy} drops events when memory is short; expected noeviction ({remedy})"
+    )
 
 
-def _persistence(told: Mapping[str, Any]) -> Step:
-    if told.get("loading"):
+def _persistence(told: ServerInfo) -> Step:
+    if told.is_loading:
         return Step("persistence", "warning", "Redis is loading its data; look again when it has")
-    if told.get("aof_enabled", 1):
+    if told.appends:
         return Step("persistence", "fine", "appendonly yes")
     return Step(
         "persistence", "warning", "appendonly is off: a restart loses all since the last snapshot; set appendonly yes"
     )
 
 
-def _memory(told: Mapping[str, Any]) -> Step:
-    used, limit = int(told.get("used_memory", 0)), int(told.get("maxmemory", 0))
-    if limit:
-        return Step("memory", "fine", f"{used / 2**20:,.0f} MiB of {limit / 2**20:,.0f} MiB ({used / limit:.0%})")
+def _memory(told: ServerInfo) -> Step:
+    if told.limit:
+        used, limit = told.used / 2**20, told.limit / 2**20
+        return Step("memory", "fine", f"{used:,.0f} MiB of {limit:,.0f} MiB ({used / limit:.0%})")
     return Step(
         "memory",
         "warning",
@@ -84,12 +86,12 @@ def _memory(told: Mapping[str, Any]) -> Step:
     )
 
 
-def _role(told: Mapping[str, Any]) -> Step:
-    if told.get("cluster_enabled"):
+def _role(told: ServerInfo) -> Step:
+    if told.is_cluster:
         return Step("role", "mistake", "this is Redis Cluster, which is not supported; expected one primary")
-    if told.get("role") == "slave":
+    if told.is_replica:
         return Step("role", "mistake", "this is a replica and may only be read; expected the primary in [redis]")
-    return Step("role", "fine", f"primary, with {counted(int(told.get('connected_slaves', 0)), 'replica')}")
+    return Step("role", "fine", f"primary, with {counted(told.replicas, 'replica')}")
 
 
 def _clock(redis: Redis) -> Step:
@@ -122,12 +124,10 @@ def _streams(redis: Redis, keys: Keys) -> Step:
 
 def _intakes(redis: Redis) -> Iterator[str]:
     """Streams whose names look like an intake's, as far as SCAN_SECONDS reach."""
-    ends, cursor = time.monotonic() + SCAN_SECONDS, 0
-    while True:
-        answer: Any = redis.scan(cursor, match="*event*", count=1000, _type="stream")
-        cursor, page = answer
-        yield from (name.decode(errors="backslashreplace") for name in page)
-        if cursor == 0 or time.monotonic() > ends:
+    ends = time.monotonic() + SCAN_SECONDS
+    for page in scan_streams(redis, "*event*"):
+        yield from page
+        if time.monotonic() > ends:
             return
 
 

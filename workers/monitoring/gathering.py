@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.lanes.answers import number_of, text_fields
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -99,22 +101,12 @@ def gather(redis: Redis, keys: Keys, names: Sequence[str], sample: int, some: in
 
 
 def _read(name: str, fields: list[bytes], resync: int, some: list[bytes], lanes: int, sampled: list[Any]) -> Gathered:
-    facts = decoded(dict(zip(fields[::2], fields[1::2], strict=True)))
+    facts = text_fields(dict(zip(fields[::2], fields[1::2], strict=True)))
     segments = tuple(sorted(segment.decode() for segment in some))
     return Gathered(name, facts, resync, segments, lanes, [_lane(*each) for each in sampled])
 
 
 def _lane(segment: bytes, values: list[bytes | None]) -> SampledLane:
     head, attempts, retry, failing, why, hold = values
-    times = _number(head), _number(attempts) or 0, _number(retry) or 0, _number(failing)
+    times = number_of(head), number_of(attempts) or 0, number_of(retry) or 0, number_of(failing)
     return SampledLane(segment.decode(), *times, (why or b"").decode(), (hold or b"").decode())
-
-
-def decoded(fields: Any) -> dict[str, str]:  # noqa: ANN401 - what redis-py gives
-    """A hash as text."""
-    return {name.decode(): value.decode() for name, value in fields.items()}
-
-
-def _number(value: bytes | None) -> int | None:
-    # Lua may have written it with a fraction.
-    return None if value is None else int(float(value))

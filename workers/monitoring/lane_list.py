@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from workers.lanes.answers import packed_field_of, ranked
 from workers.lanes.clock import redis_ms
 from workers.monitoring.needs import of_integration
 from workers.monitoring.states import IntegrationStatus, read_integration
@@ -76,13 +77,12 @@ def _ends(redis: Redis, keys: Keys, key: str) -> list[str]:
     found: dict[str, float] = {}
     for name in (keys.full(key), keys.timed(key)):
         for first, last in ((0, half - 1), (-half, -1)):
-            page: Any = redis.zrange(name, first, last, withscores=True)
-            found |= {segment.decode(): score for segment, score in page}
+            found |= dict(ranked(redis, name, first, last))
     return sorted(found, key=lambda segment: found[segment])
 
 
 def _listed(redis: Redis, keys: Keys, key: str, segment: str, now: int) -> ListedLane:
     lane = read_lane(redis, keys, key, segment, now)
-    kept: Any = redis.hget(keys.segments, segment)
+    kept = packed_field_of(redis, keys.segments, segment)
     seconds = None if lane.due is None else max(0.0, lane.due.timestamp() - now / 1000)
     return ListedLane(segment, restore(segment, kept).name if kept is not None else None, seconds, lane)

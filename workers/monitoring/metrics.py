@@ -15,10 +15,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from redis import RedisError
 
 from workers.errors import SegsyncError
-from workers.lanes.answers import number_of
+from workers.lanes.answers import fields_of, number_of
 from workers.monitoring import status
 from workers.monitoring.counters import Counted
-from workers.monitoring.gathering import decoded
 from workers.monitoring.server import read_server
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ def _family(
 def _connectors(runtime: Runtime) -> dict[str, dict[str, float]]:
     found = {}
     for key in sorted(runtime.applied.settings.connectors):
-        fields = decoded(runtime.redis.hgetall(runtime.keys.connector(key)))
+        fields = fields_of(runtime.redis, runtime.keys.connector(key))
         is_open, is_held = float("open_until" in fields), float("hold" in fields)
         found[key] = {"segsync_connector_circuit_open": is_open, "segsync_connector_held": is_held}
     return found

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError, ResponseError
 
-from workers.monitoring.gathering import decoded
+from workers.lanes.answers import fields_of
+from workers.lanes.server_info import read_info
 from workers.settings.reconnecting import ReadOnly
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from redis import Redis
 
     from workers.lanes.keys import Keys
@@ -46,15 +45,15 @@ class ServerStatus:
 
 def read_server(redis: Redis, keys: Keys) -> ServerStatus:
     """Redis as it is now. redis.RedisError."""
-    told: Any = redis.info()
-    marks = decoded(redis.hgetall(keys.full_marks))
+    told = read_info(redis)
+    marks = fields_of(redis, keys.full_marks)
     return ServerStatus(
-        is_replica=told.get("role") == "slave",
+        is_replica=told.is_replica,
         refuses=_refusal(redis, keys),
-        disk=_disk(told),
-        policy=told.get("maxmemory_policy", "noeviction"),
-        used=told.get("used_memory", 0),
-        limit=told.get("maxmemory", 0),
+        disk=told.disk,
+        policy=told.policy,
+        used=told.used,
+        limit=told.limit,
         full=marks.get("reason", "an integration is full") if marks else "",
     )
 
@@ -67,11 +66,4 @@ def _refusal(redis: Redis, keys: Keys) -> str:
         return str(error)
     except RedisError:  # silence is no refusal: whoever reads on meets it
         return ""
-    return ""
-
-
-def _disk(told: Mapping[str, Any]) -> str:
-    for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status"):
-        if told.get(name, "ok") != "ok":
-            return f"{name} is {told[name]}"
     return ""

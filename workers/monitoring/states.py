@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from workers.lanes.answers import text_fields
 from workers.monitoring.ages import age_s, moment_of
-from workers.monitoring.gathering import decoded, gather
+from workers.monitoring.gathering import gather
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +115,7 @@ def read_integrations(
     pipe = redis.pipeline(transaction=False)
     for name in connectors:
         pipe.hgetall(keys.connector(name))
-    through = {name: decoded(fields) for name, fields in zip(connectors, pipe.execute(), strict=True)}
+    through = {name: text_fields(fields) for name, fields in zip(connectors, pipe.execute(), strict=True)}
     return [_status(each, through[each.facts.get("connector", "")], now, counts) for each in found]
 
 

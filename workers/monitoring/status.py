@@ -6,10 +6,10 @@ Read without stopping anything. What it means, and what someone must do, is in n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
-from workers.lanes.answers import members_of, number_of
+from workers.lanes.answers import members_of, number_of, scan_fields
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE, UPKEEP
 from workers.ledger import health, identity
@@ -131,7 +131,7 @@ def _read(
     asked: Asked,
     counts: dict[str | None, int] | None,
     unread: list[str],
-    before: Mapping[str, bytes | None],
+    before: Mapping[str, str | None],
     sample: int,
 ) -> Status:
     redis, keys = runtime.redis, runtime.keys
@@ -178,16 +178,12 @@ def _quarantine(
 def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
     """Operations that nobody wanted, per segment."""
     found: dict[str, int] = {}
-    cursor = 0
-    while True:
-        answer: Any = redis.hscan(keys.unwanted, cursor, count=1000)
-        cursor, page = answer
-        found |= {segment.decode(): int(count) for segment, count in page.items()}
-        if cursor == 0:
-            return found
+    for page in scan_fields(redis, keys.unwanted):
         if len(found) >= UNWANTED_AT_MOST:
             unread.append(f"unwanted: counted over {len(found):,} segments, there are more")
-            return found
+            break
+        found |= {segment: int(count) for segment, count in page.items()}
+    return found
 
 
 def _emptied(runtime: Runtime, now: int) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from workers.lanes.answers import field_of, some_fields_of
+from workers.lanes.answers import entries_of, field_of, length_of, some_fields_of
 from workers.monitoring.ages import age_s
 
 if TYPE_CHECKING:
@@ -33,22 +33,22 @@ class StreamStatus:
     is_stuck: bool = False
 
 
-def oldest(redis: Redis, key: str) -> bytes | None:
+def oldest(redis: Redis, key: str) -> str | None:
     """The id of a stream's first entry; None where there is none. redis.RedisError."""
-    first: Any = redis.xrange(key, count=1)
-    return first[0][0] if first else None
+    first = entries_of(redis, key, 1)
+    return first[0].id if first else None
 
 
-def _since(redis: Redis, keys: Keys, first: bytes, now: int) -> int:
+def _since(redis: Redis, keys: Keys, first: str, now: int) -> int:
     """Since when an entry has waited: its id says so, unless it lies ahead of the clock; then whoever saw it first."""
-    at = int(first.partition(b"-")[0])
+    at = int(first.partition("-")[0])
     if at <= now:
         return at
     id_, _, seen = (field_of(redis, keys.seen, "ahead") or "").partition(" ")
-    return int(seen) if id_ == first.decode() else at
+    return int(seen) if id_ == first else at
 
 
-def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | None, now: int) -> StreamStatus:
+def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: str | None, now: int) -> StreamStatus:
     """The stream `key` at `now` (Redis milliseconds). redis.RedisError.
 
     lease   of whoever moves it
@@ -59,5 +59,4 @@ def read_stream(redis: Redis, keys: Keys, key: str, lease: str, before: bytes | 
     until, why = some_fields_of(redis, keys.lease(lease), ("until", "why"))
     patience = TAKEN_SECONDS if float(until or 0) > now else STUCK_SECONDS
     stuck = age is not None and age > patience and first == before
-    length: Any = redis.xlen(key)
-    return StreamStatus(length, age, "" if why is None or why == "all is done" else why, stuck)
+    return StreamStatus(length_of(redis, key), age, "" if why is None or why == "all is done" else why, stuck)

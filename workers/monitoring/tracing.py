@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
 from workers.events.event import Event, Kind
 from workers.events.profiles import profile as decode
-from workers.lanes.answers import fields_of
+from workers.lanes.answers import entries_of, fields_of, length_of, score_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
 from workers.monitoring.ages import moment_of
 from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.lanes.chunks import Operation
     from workers.lanes.keys import Keys
 
 PAGE: Final = 100
 """Entries or chunks that are read at once."""
-GREATEST: Final = b"18446744073709551615-18446744073709551615"
+GREATEST: Final = "18446744073709551615-18446744073709551615"
 """The last stream id there is: Redis refuses to be asked for what comes behind it."""
 SECONDS: Final = 3.0
 """How long the intake, and a lane, are searched: about a million operations."""
@@ -140,8 +141,8 @@ class LaneSight:
 def read_lane(redis: Redis, keys: Keys, integration: str, segment: str, now: int) -> LaneSight:
     """The lane at `now`, in Redis milliseconds. redis.RedisError."""
     fields = fields_of(redis, keys.lane(integration, segment))
-    full: Any = redis.zscore(keys.full(integration), segment)
-    timed: Any = redis.zscore(keys.timed(integration), segment)
+    full = score_of(redis, keys.full(integration), segment)
+    timed = score_of(redis, keys.timed(integration), segment)
     due = timed if full is None else full
     served = float(fields.get("until", 0)) > now
     return LaneSight(
@@ -170,11 +171,11 @@ def in_lane(redis: Redis, keys: Keys, integration: str, sought: Sought) -> Sight
     return sight
 
 
-def _owed(redis: Redis, key: str, done: str) -> Iterator[Any]:
+def _owed(redis: Redis, key: str, done: str) -> Iterator[Operation]:
     """A lane's operations behind the last settled one, for as long as there is time."""
     ends, first = time.monotonic() + SECONDS, 0
     while time.monotonic() < ends:
-        page: Any = redis.lrange(key, first, first + PAGE - 1)
+        page = cast("list[bytes]", redis.lrange(key, first, first + PAGE - 1))
         for chunk in page:
             try:
                 _, operations = unpack(chunk)
@@ -188,21 +189,16 @@ def _owed(redis: Redis, key: str, done: str) -> Iterator[Any]:
 
 def in_intake(redis: Redis, keys: Keys, installation: str, sought: Sought) -> Sight:
     """What of the sought waits to be routed; what cannot be read is nobody's. redis.RedisError."""
-    total: Any = redis.xlen(keys.events)
-    sight, after, ends = Sight(total=total), "-", time.monotonic() + SECONDS
+    sight, after, ends = Sight(total=length_of(redis, keys.events)), "-", time.monotonic() + SECONDS
     while time.monotonic() < ends:
-        page: Any = redis.xrange(keys.events, min=after, count=PAGE)
-        for entry_id, fields in page:
+        page = entries_of(redis, keys.events, PAGE, first=after)
+        for each in page:
             sight.looked += 1
-            _look_into(entry_of(entry_id.decode(), _flat(fields), installation), sought, sight)
-        if len(page) < PAGE or page[-1][0] == GREATEST:
+            _look_into(entry_of(each.id, list(each.fields), installation), sought, sight)
+        if len(page) < PAGE or page[-1].id == GREATEST:
             break
-        after = f"({page[-1][0].decode()}"
+        after = f"({page[-1].id}"
     return sight
-
-
-def _flat(fields: dict[bytes, bytes]) -> list[bytes]:
-    return [part for pair in fields.items() for part in pair]
 
 
 def _look_into(entry: Entry, sought: Sought, sight: Sight) -> None:

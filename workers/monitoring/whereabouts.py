@@ -8,11 +8,11 @@ has been told.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
 from workers.integrations import Segment
-from workers.lanes.answers import number_of
+from workers.lanes.answers import number_of, packed_field_of
 from workers.lanes.clock import redis_ms
 from workers.ledger.runs import DeliveryRun, runs
 from workers.monitoring.needs import facts_of, spelled
@@ -111,7 +111,7 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
 
 def _scope(runtime: Runtime, integration: Integration | None, key: str, segment: str) -> ScopeSight:
     redis, keys, default = runtime.redis, runtime.keys, runtime.applied.settings.default_database
-    kept: Any = redis.hget(keys.segments, segment)
+    kept = packed_field_of(redis, keys.segments, segment)
     known = restore(segment, kept) if kept is not None else Segment(segment)
     return ScopeSight(
         words=integration.scope.words if integration else "",

@@ -7,19 +7,19 @@ one by one (`show`) carries payloads and vendors' texts (rule 33).
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select, true
 
 from workers.errors import SegsyncError
 from workers.ledger.rows import milliseconds_of, stored_text, time_of
-from workers.ledger.tables import OPEN, STATES, deliveries, quarantine
+from workers.ledger.tables import OPEN, STATES, quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import Column, ColumnElement, Connection, Executable, RowMapping
+    from sqlalchemy import Column, ColumnElement, Connection, RowMapping
 
     from workers.ledger.database import Ledger
 
@@ -29,10 +29,6 @@ MOST_ENTRIES: Final = 10_000
 MANY: Final = 10_000
 """Open entries of one integration that `status` warns of. Nothing stops more: they cost no delivery, but space in the
 ledger, and some 200 bytes each in Redis."""
-
-MOST_ATTEMPTS: Final = 100
-"""Tries that are shown of one entry, the latest."""
-CLOCKS_MS: Final = 600_000
 
 PAGE: Final = 100
 """Entries that are read at once with their data, of up to 64 KiB each."""
@@ -104,24 +100,6 @@ class EntryDetail(QuarantineEntry):
     def is_whole(self) -> bool:
         """Whether all of the payload was kept."""
         return len(self.payload) == self.size
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastTry:
-    """One try of a batch that the entry's operation was in, as the ledger has it.
-
-    at          when it began
-    operations  in the batch: a refused profile's get fewer until it stands alone
-    outcome     "delivered" (without the profile), "retry" or "held"
-    event_type  of the query that failed; "" where none did
-    """
-
-    at: datetime
-    operations: int
-    outcome: str
-    event_type: str
-    code: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,46 +216,11 @@ def show(ledger: Ledger, entry_id: int) -> EntryDetail:
     return EntryDetail(**_fields(row, EntryDetail))
 
 
-def history(ledger: Ledger, entry: EntryDetail) -> list[PastTry]:
-    """The tries of its batches, and of those of the entries that it replaces, in order of time; at most the newest 100.
-
-    [] for what never reached an integration. LedgerError.
-    """
-    with ledger.reading() as connection:
-        found = [row for each in _line(connection, entry) for row in connection.execute(_tries(each)).mappings()]
-    newest = sorted(found, key=lambda row: row["started_ms"])[-MOST_ATTEMPTS:]
-    return [PastTry(at=cast("datetime", time_of(row["started_ms"])), **_without(row, "started_ms")) for row in newest]
-
-
-def _without(row: RowMapping, name: str) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != name}
-
-
-def _line(connection: Connection, entry: EntryDetail) -> list[EntryDetail]:
-    """The entry and all that it replaces, one after the other."""
-    line = [entry]
-    while line[-1].replaces and len(line) <= MOST_ATTEMPTS:
-        before = select(*_columns(EntryDetail)).where(quarantine.c.uid == line[-1].replaces)
-        row = connection.execute(before).mappings().first()
-        if row is None:
-            break
-        line.append(EntryDetail(**_fields(row, EntryDetail)))
-    return line
-
-
-def _tries(entry: EntryDetail) -> Executable:
-    column = deliveries.c
-    pushed_ms = int(entry.sequence[:13] or 0)
-    names = (column.started_ms, column.operations, column.outcome, column.event_type, column.code, column.reason)
-    return (
-        select(*names)
-        # Within its time, for which there is an index. Clocks differ: a stream's from a deliverer's.
-        .where(column.started_ms.between(pushed_ms - CLOCKS_MS, milliseconds_of(entry.at) + CLOCKS_MS))
-        .where(column.integration == entry.integration, column.segment == entry.segment)
-        .where(column.first <= entry.sequence, column.last >= entry.sequence)
-        .order_by(column.started_ms.desc())
-        .limit(MOST_ATTEMPTS)
-    )
+def replaced(connection: Connection, entry: EntryDetail) -> EntryDetail | None:
+    """The entry whose place this one has taken, when it was retried in vain; None where there is none."""
+    before = select(*_columns(EntryDetail)).where(quarantine.c.uid == entry.replaces)
+    row = connection.execute(before).mappings().first() if entry.replaces else None
+    return None if row is None else EntryDetail(**_fields(row, EntryDetail))
 
 
 def count_open(ledger: Ledger) -> dict[str | None, int]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from workers.lanes.answers import members_of
+from workers.lanes.answers import entries_of, members_of
 from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
@@ -98,5 +98,4 @@ class OpenCounts:
             self._redis.eval(CORRECT, len(keys), *keys, look.corrections, *wrong.values())
 
     def _is_pending(self, last_id: bytes) -> bool:
-        oldest: Any = self._redis.xrange(self._keys.outcomes, max=last_id.decode(), count=1)
-        return bool(oldest)
+        return bool(entries_of(self._redis, self._keys.outcomes, 1, last=last_id.decode()))

@@ -31,22 +31,31 @@ class FileError(Exception):
 
 def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
     """The text of a file of at most `largest` bytes, UTF-8 without a byte order mark; FileError otherwise."""
+    data = _read(path, largest + 1)
+    if len(data) > largest:
+        raise FileError(f"is larger than {largest // 1024} KiB")
+    return _decode(data)
+
+
+def look_at(path: Path) -> None:
+    """FileError where others would not be able to read the file for us."""
+    _read(path, 1)
+
+
+def _read(path: Path, most: int) -> bytes:
     try:
         if path.is_dir():
             raise FileError("is a folder; expected a file")
         if path.exists() and not path.is_file():
             raise FileError("is no regular file")
         with path.open("rb") as file:
-            data = file.read(largest + 1)
+            return file.read(most)
     except FileNotFoundError:
         raise FileError("no such file") from None
     except OSError as error:
         raise FileError(f"cannot be read: {error.strerror}") from None
     except ValueError:  # a NUL in the name
         raise FileError("cannot be read: its name is no path") from None
-    if len(data) > largest:
-        raise FileError(f"is larger than {largest // 1024} KiB")
-    return _decode(data)
 
 
 def _decode(data: bytes) -> str:

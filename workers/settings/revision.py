@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.errors import SegsyncError
 from workers.lanes.answers import fields_of
 from workers.lanes.keys import HOLD_FIELDS
@@ -184,7 +185,7 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "connector": integration.connector,
         "size": integration.batch_size,
         "timeout": integration.timeout_ms if integration.batched else 0,
-        "clear": int(QueryKind.CLEAR in integration.queries),
+        "clear": int(integration.answers(QueryKind.CLEAR)),
         "active": int(integration.active),
         "digest": integration.digest,
         # Empty is no limit; left out, the hash would keep the last revision's.
@@ -202,7 +203,10 @@ def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iter
         pipe.delete(keys.next(key))
     for connector in settings.connectors.values():
         pipe.sadd(keys.connectors, connector.key)
-        pipe.hset(keys.connector(connector.key), mapping={"parallelism": connector.parallelism})
+        pipe.hset(
+            keys.connector(connector.key),
+            mapping={"parallelism": connector.parallelism, "ads": int(connector.dialect in PLATFORMS)},
+        )
         pipe.hdel(keys.connector(connector.key), *HOLD_FIELDS)
         pipe.delete(keys.next(connector.key))
         mine = [i.key for i in settings.integrations.values() if i.connector == connector.key]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
+from workers.lanes.answers import packed_field_of, packed_fields_of
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -57,17 +58,16 @@ def forget_all(pipe: Pipeline, keys: Keys) -> None:
 
 def history(redis: Redis, keys: Keys) -> list[Revision]:
     """All that are kept, the newest first. redis.RedisError."""
-    fields: Any = redis.hgetall(keys.revisions)
+    fields = packed_fields_of(redis, keys.revisions)
     found = [_unpacked(int(number), packed) for number, packed in fields.items()]
     return sorted(found, key=lambda each: -each.number)
 
 
 def find(redis: Redis, keys: Keys, number: int) -> Revision:
     """One that is kept; UnknownRevision. redis.RedisError."""
-    packed: Any = redis.hget(keys.revisions, str(number))
+    packed = packed_field_of(redis, keys.revisions, str(number))
     if packed is None:
-        known: Any = redis.hkeys(keys.revisions)
-        numbers = sorted(int(each) for each in known)
+        numbers = sorted(int(each) for each in packed_fields_of(redis, keys.revisions))
         told = f"expected one of {numbers[0]} to {numbers[-1]}" if numbers else "none is kept yet"
         raise UnknownRevision(f"no revision {number}; {told}")
     return _unpacked(number, packed)

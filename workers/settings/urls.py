@@ -8,21 +8,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.settings.files import FileError, look_at
 from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
 BUILT = tuple(VENDORS)
 _ALIASES = {alias: scheme for scheme, vendor in VENDORS.items() for alias in vendor.aliases}
 _FILES = tuple(scheme for scheme, vendor in VENDORS.items() if not vendor.has_server)
 """Schemes of databases that are files."""
-REDIS_SCHEMES = ("redis", "rediss", "unix")
-REDIS_TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
+_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+REDIS_OPTIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "redis": {},
+    "rediss": {
+        **dict.fromkeys(_TLS_FILES, ()),
+        "ssl_cert_reqs": ("none", "optional", "required"),
+        "ssl_check_hostname": ("true", "false"),
+    },
+    "unix": {"db": ()},
+}
+"""What may stand behind each scheme's `?`, and the values that it may have; () for any."""
+REDIS_SCHEMES = tuple(REDIS_OPTIONS)
 
 _SECRET_OPTIONS = frozenset({"password", "passwd", "pwd", "sslpassword", "ssl_password"})
 _AUTHORITY = re.compile(r"(?:(?P<user>[^@]*)@)?(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:@\[\]]*)(?::(?P<port>[0-9]*))?")
@@ -184,14 +196,31 @@ def with_password(url: Url, password: str | None) -> str:
     return f"{url.scheme}://{url.user}{secret}{at}{url.host}{port}{url.path}{'?' if query else ''}{query}"
 
 
+def _check_tls_file(name: str, value: str) -> None:
+    """Python says of a missing one only that something is missing, and a relative one is another in each folder."""
+    if not value.startswith("/"):
+        raise UrlError(f"option {name!r} is {value[:40]!r}; expected the whole path of a file, from / on")
+    try:
+        look_at(Path(value))
+    except FileError as error:
+        raise UrlError(f"option {name!r}: {value}: {error}") from None
+
+
 def check_redis(url: Url) -> None:
     """UrlError for what redis-py would read otherwise than it is meant."""
     if url.scheme not in REDIS_SCHEMES:
         raise UrlError(f"{url.scheme[:40]!r} is no scheme here{nearest(url.scheme, REDIS_SCHEMES)}")
-    allowed = {"redis": (), "rediss": REDIS_TLS_OPTIONS, "unix": ("db",)}[url.scheme]
-    for name, _ in url.options:
+    allowed = REDIS_OPTIONS[url.scheme]
+    for name, value in url.options:
         if name not in allowed:
             raise UrlError(f"unknown option {name[:40]!r}{nearest(name, allowed)}")
+        if allowed[name] and value not in allowed[name]:
+            raise UrlError(f"option {name!r} is {value[:40]!r}{nearest(value, allowed[name])}")
+        if name in _TLS_FILES:
+            _check_tls_file(name, value)
+    names = [name for name, _ in url.options]
+    if "ssl_keyfile" in names and "ssl_certfile" not in names:
+        raise UrlError("option 'ssl_keyfile' is a key without its certificate; expected ssl_certfile, too")
     if url.scheme == "unix":
         if url.host or not url.path.strip("/"):
             raise UrlError("expected unix:///path/to/redis.sock")

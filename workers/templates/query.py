@@ -29,6 +29,7 @@ from workers.templates.row_naming import RowNaming, row_naming
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
 from workers.templates.statements import terminated
+from workers.templates.transmitted import Transmitted, transmitted
 from workers.templates.values import key_text, pick
 from workers.templates.warnings import warn
 
@@ -61,9 +62,10 @@ class Query:
     naming       how it names rows: by the key alone, or by what cannot be judged from its text
     warnings     what is allowed and probably not meant
     only_inserts surely none of its statements is anything but an INSERT
+    told         what it tells the target, each thing once: fields and how, the segment's and the event's own
     """
 
-    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "only_inserts", "warnings")
+    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "only_inserts", "told", "warnings")
 
     def __init__(
         self,
@@ -75,7 +77,9 @@ class Query:
         warnings: list[Mistake],
         *,
         only_inserts: bool,
+        told: tuple[Transmitted, ...],
     ) -> None:
+        self.told = told
         self.naming = naming
         self.only_inserts = only_inserts
         self._render = render
@@ -165,7 +169,7 @@ def compile_query(
     if target is None:
         raise TemplateErrors(text.mistakes)
     target = _without_pieces(target, parsed.nodes)
-    naming = row_naming(parsed.nodes, key)  # before the walk, which takes literals' quotes off
+    told, naming = transmitted(parsed.nodes), row_naming(parsed.nodes, key)  # before literals' quotes are taken off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
     statements = _statements(parsed.nodes, layout)
     _check_number(text, statements)
@@ -175,7 +179,7 @@ def compile_query(
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
     only_inserts = all(map(_is_insert, statements))
     render = generate(statements, target)
-    return Query(render, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts)
+    return Query(render, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts, told=told)
 
 
 def _is_insert(statement: Statement) -> bool:

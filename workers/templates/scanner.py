@@ -21,7 +21,8 @@ MAX_TAGS = 5_000
 MAX_MISTAKES = 50
 """Mistakes that are told of one query."""
 
-_TAG = re.compile(r"\{[ \t\n]*(?=[$*]|[^\W\d_])")
+TAG = re.compile(r"\{[ \t\n]*(?=[$*]|[^\W\d_])")
+"""What a tag begins with."""
 _SIGNED = re.compile(
     r"\{[ \t\n]*(?P<sign>(?:[!?&|+~^=<>@%(.:;/#`-]|[^\w\x00-\x7f]){1,9})[ \t\n]*"
     r"(?:\$[^\W\d]|lead[ \t\n]*[.\[]|(?:segment_id|segment_name|event_time|sequence|for|if|elseif|else|end|autocomma"
@@ -120,7 +121,7 @@ class _Scanner:
 
     def pieces(self) -> list[Text | Tag]:
         at, tags = 0, 0
-        while match := _TAG.search(self._text, at):
+        while match := TAG.search(self._text, at):
             self._add_text(at, match.start())
             at = self._tag(match)
             tags += 1

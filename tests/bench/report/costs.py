@@ -185,9 +185,14 @@ def starting(servers: Servers, figures: Figures) -> None:
             ours.stop()
 
 
+NOT_DATA = ("used_memory_scripts", "mem_clients_normal", "mem_aof_buffer")
+"""Does not grow with the data; counted with it, it came to 14 bytes for each of 20,000 profiles."""
+
+
 def used(ours: Ours) -> int:
     """Bytes that Redis uses for data."""
-    return int(ours.installation.redis.info("memory")["used_memory"])
+    found: Any = ours.installation.redis.info("memory")
+    return int(found["used_memory"]) - sum(int(found[name]) for name in NOT_DATA)
 
 
 def _route(ours: Ours) -> None:

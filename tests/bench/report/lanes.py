@@ -14,6 +14,7 @@ from tests.bench.report.throughput import watched
 from tests.targets import TABLES
 from tests.waiting import until
 from workers.control.drain import drain
+from workers.control.startup import collect_rarely
 
 if TYPE_CHECKING:
     from tests.bench.report.figures import Figures
@@ -31,6 +32,7 @@ INTEGRATIONS = 10
 
 def filled(servers: Servers, sizes: Sizes, rounds: int, figures: Figures) -> None:
     """One lane that is full, delivered by one process, beside one link of the bare driver."""
+    collect_rarely()  # as a worker does at its start, whose part this process plays
     load = loads.hot(sizes.filled)
     for dialect in ("postgresql", "mysql"):
         for _ in range(rounds):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.place import integration
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.integration.place import Call, Place
@@ -75,7 +78,7 @@ def test_the_file_may_be_named_by_an_option(place: Place) -> None:
         cwd=place.folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0
@@ -169,30 +172,34 @@ def test_apply_refuses_to_leave_a_backlog_behind_and_drops_it_when_told(place: P
     assert call("apply", "--drop", "erq").returncode == 2
 
 
-def test_push_takes_files_and_pipes(place: Place) -> None:
+def test_push_takes_files_and_pipes(place: Place, call: Call) -> None:
     place.publish(integration())
     lines = '{"type":"clear","segment":{"id":7}}\n\n{"type":"clear","segment":{"id":8}}\n'
     file = place.folder / "events.jsonl"
     file.write_text(lines)
-    assert place.run("push", str(file)).stdout == "2 events accepted, from 3 lines\n"
+    assert call("push", str(file)).stdout == "2 events accepted, from 3 lines\n"
     assert place.run("push", "-", stdin=lines).returncode == 0
     assert place.redis.xlen(place.keys.events) == 4
 
 
-def test_push_stops_at_the_first_line_that_is_no_event(place: Place) -> None:
+def test_push_stops_at_the_first_line_that_is_no_event(place: Place, call: Call) -> None:
     place.publish(integration())
-    done = place.run("push", "-", stdin='{"type":"clear","segment":{"id":7}}\nno json\n')
+    file = place.folder / "events.jsonl"
+    file.write_text('{"type":"clear","segment":{"id":7}}\nno json\n')
+    done = call("push", str(file))
     assert done.returncode == 2
     assert "line 2" in done.stderr
     assert place.redis.xlen(place.keys.events) == 1
-    assert place.run("push", str(place.folder / "nothing")).returncode == 2
-    assert place.run("push", str(place.folder)).returncode == 2
+    assert call("push", str(place.folder / "nothing")).returncode == 2
+    assert call("push", str(place.folder)).returncode == 2
 
 
-def test_push_into_a_full_intake_needs_someone(place: Place) -> None:
+def test_push_into_a_full_intake_needs_someone(place: Place, call: Call) -> None:
     place.publish(integration())
     place.redis.hset(f"{place.keys.namespace}:limits", "intake", 0)
-    done = place.run("push", "-", stdin='{"type":"clear","segment":{"id":7}}\n')
+    file = place.folder / "events.jsonl"
+    file.write_text('{"type":"clear","segment":{"id":7}}\n')
+    done = call("push", str(file))
     assert done.returncode == 1
     assert "full" in done.stderr
 
@@ -209,6 +216,27 @@ def test_pause_and_resume(place: Place, call: Call) -> None:
     unknown = call("pause", "crn")
     assert unknown.returncode == 2
     assert "did you mean 'crm'?" in unknown.stderr
+
+
+def test_stats_errors_and_runs_in_other_forms(place: Place, call: Call) -> None:
+    place.publish(integration(), integration("bad", table="missing", segments="[8]"))
+    place.add("7", 10)
+    place.add("8", 10)
+    place.run("drain")
+
+    days = json.loads(call("stats", "--by", "day", "--json").stdout)["stats"]
+    assert sum(row["queries"] for row in days) == 2
+    plot = one_line(call("stats", "--plot", "--by", "total").stdout)
+    assert ("\u2588" in plot, plot[-10:]) == (True, "2 1 failed")
+    told = list(csv.DictReader(io.StringIO(call("stats", "--csv", "--by", "total").stdout)))
+    assert {(row["integration"], row["event_type"], row["queries"]) for row in told} >= {("crm", "add", "2")}
+    done = call("stats", "--csv", "--json")
+    assert (one_line(done.stderr)[-41:], done.returncode) == ("three ways to print; expected one of them", 2)
+    assert "--by 'week' is none of hour, day, total" in one_line(call("stats", "--by", "week").stderr)
+    assert len(list(csv.DictReader(io.StringIO(call("runs", "--csv").stdout)))) == 3
+    assert json.loads(call("runs", "--since", "2h", "--until", "1h", "--json").stdout)["runs"] == []
+    assert json.loads(call("errors", "--since", "2h", "--until", "1h", "--json").stdout)["errors"] == []
+    assert len(list(csv.DictReader(io.StringIO(call("errors", "--csv").stdout)))) == 1
 
 
 def test_drain_then_stats_errors_and_quarantine(place: Place, call: Call) -> None:
@@ -273,7 +301,7 @@ def test_a_reader_that_goes_away_is_no_failure_to_talk_about(place: Place) -> No
         ["/bin/sh", "-c", f"{sys.executable} -m workers.cli --config {place.file} status --json | true"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.stderr == ""

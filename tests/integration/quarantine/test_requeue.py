@@ -15,6 +15,7 @@ from workers.events.retry_header import RetryHeader, encode
 from workers.quarantine import entries as quarantine
 from workers.quarantine import requeue as requeueing
 from workers.quarantine.entries import Selection
+from workers.quarantine.past_tries import history
 from workers.runtime import Runtime
 from workers.settings import load, load_local, revision
 
@@ -102,7 +103,7 @@ def test_an_entry_tells_the_tries_that_it_was_in(job: Job) -> None:
     job.drain()
     job.runtime.drain_outcomes(10)
     first = only(job)
-    tries = quarantine.history(job.runtime.ledger, first)
+    tries = history(job.runtime.ledger, first)
     retry(job)
     job.drain()
     job.runtime.drain_outcomes(10)
@@ -112,10 +113,10 @@ def test_an_entry_tells_the_tries_that_it_was_in(job: Job) -> None:
     assert tries[0].operations == 8
     assert {(each.outcome, each.event_type, each.code) for each in tries[:-1]} == {("retry", "add", first.code)}
     assert (tries[-1].outcome, tries[-1].operations) == ("delivered", 1)
-    both = quarantine.history(job.runtime.ledger, again)
+    both = history(job.runtime.ledger, again)
     assert both[: len(tries)] == tries
     assert len(both) > len(tries)
-    assert quarantine.history(job.runtime.ledger, first) == tries, "what was tried of others is not its own"
+    assert history(job.runtime.ledger, first) == tries, "what was tried of others is not its own"
 
 
 # --- What a retry leads to -------------------------------------------------------------------------------------------

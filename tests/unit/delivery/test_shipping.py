@@ -27,7 +27,7 @@ def told(ordering: Ordering, *given: tuple[Kind, str]) -> list[str]:
         kind: SimpleNamespace(render=lambda rows, _, kind=kind: [f"{kind} {[row.profile['K'] for row in rows]}"])
         for kind in QueryKind
     }
-    integration: Any = SimpleNamespace(key="crm", queries=queries, ordering=ordering)
+    integration: Any = SimpleNamespace(key="crm", queries=queries, fields=None, ordering=ordering)
     return [statement for query in render(shipment(integration, "7", batch)) for statement in query.statements]
 
 

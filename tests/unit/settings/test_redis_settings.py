@@ -96,6 +96,27 @@ def test_local_settings_are_read_whatever_is_wrong_beside_them(tmp_path: Path) -
         ('[redis]\nurl = "redis://h/0/1"', "redis.url: the database after the host is no number"),
         ('[redis]\nurl = "redis://h?db=1"', "redis.url: unknown option 'db'"),
         ('[redis]\nurl = "rediss://h?ssl_cert_req=none"', "redis.url: unknown option 'ssl_cert_req'; did you mean"),
+        (
+            '[redis]\nurl = "rediss://h?ssl_cert_reqs=no"',
+            "redis.url: option 'ssl_cert_reqs' is 'no'; did you mean 'none'?",
+        ),
+        (
+            '[redis]\nurl = "rediss://h?ssl_ca_certs=ca.pem"',
+            "redis.url: option 'ssl_ca_certs' is 'ca.pem'; expected the whole path of a file, from / on",
+        ),
+        (
+            '[redis]\nurl = "rediss://h?ssl_ca_certs=/nowhere/ca.pem"',
+            "redis.url: option 'ssl_ca_certs': /nowhere/ca.pem: no such file",
+        ),
+        ('[redis]\nurl = "rediss://h?ssl_certfile=/"', "redis.url: option 'ssl_certfile': /: is a folder"),
+        (
+            '[redis]\nurl = "rediss://h?ssl_keyfile=/dev/null"',
+            "redis.url: option 'ssl_keyfile': /dev/null: is no regular file",
+        ),
+        (
+            f'[redis]\nurl = "rediss://h?ssl_keyfile={__file__}"',
+            "redis.url: option 'ssl_keyfile' is a key without its certificate; expected ssl_certfile, too",
+        ),
         ('[redis]\nurl = "unix://h/r.sock"', "redis.url: expected unix:///path/to/redis.sock"),
         (
             '[redis]\nurl = "redis://h"\nport = 1',

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, each, mistakes, one, rows
 from workers.events.numerals import Numeral
 from workers.templates import QueryKind
+from workers.templates.dialects import MYSQL
 
 
 @pytest.mark.parametrize(
@@ -309,3 +312,10 @@ def test_clickhouses_interval_takes_a_value_before_its_unit(literal: str) -> Non
 
     assert query.render(rows({}), SEGMENT) == ["SELECT now() + INTERVAL NULL DAY"]
     assert "INTERVAL without a unit" in mistakes(f"SELECT INTERVAL {literal}", "clickhouse", batch=False)[0]
+
+
+def test_a_dialect_is_made_ready_when_a_query_is_read_and_not_before() -> None:
+    """Each command and each worker would pay for all of them."""
+    fresh = replace(MYSQL)
+    assert "top" not in vars(fresh)
+    assert fresh.top is fresh.top

@@ -26,13 +26,15 @@ from workers.lanes.keys import Keys
 from workers.ledger.tables import STATES
 from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
+from workers.quarantine.past_tries import history
 from workers.settings import load_local
 from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine.entries import EntryDetail, PastTry, QuarantineEntry, Selection
+    from workers.quarantine.entries import EntryDetail, QuarantineEntry, Selection
+    from workers.quarantine.past_tries import PastTry
     from workers.quarantine.requeue import Requeued
 
 WHY_SHOWN: Final = 10
@@ -100,7 +102,7 @@ def show(entry_id: int, *, as_json: bool) -> int:
     ledger = open_ledger()
     _look_at_data("quarantine show", str(entry_id))
     entry = quarantine.show(ledger, entry_id)
-    tries = quarantine.history(ledger, entry)
+    tries = history(ledger, entry)
     if as_json:
         print_json(_with_text(entry) | {"tries": tries})
         return FINE

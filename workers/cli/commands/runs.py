@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.commands.statistics import span
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
-from workers.cli.output import print_json, print_table
+from workers.cli.output import print_csv, print_json, print_table
 from workers.ledger import runs as deliveries
-from workers.monitoring.periods import minute, moment, zone_of
+from workers.ledger.runs import DeliveryRun
+from workers.monitoring.periods import minute, zone_of
 from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
-    from workers.ledger.runs import DeliveryRun
+    from workers.cli.commands.statistics import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +29,32 @@ class Runs:
     """What `runs --json` prints: tries, the newest first."""
 
     since: datetime
+    until: datetime
     runs: list[DeliveryRun]
 
 
 def run(
     since: str,
+    until: str,
     integration: str | None,
     segment: str | None,
     *,
     failed: bool,
     limit: int,
-    as_json: bool,
+    form: Form,
     tz: str = "UTC",
 ) -> int:
     """Prints the newest tries that fit."""
     zone = zone_of(tz)
-    start = moment(since, "--since", datetime.now(UTC), zone)
-    found = deliveries.runs(
-        open_ledger(), integration=integration, segment=segment, since=start, failed=failed, limit=limit
-    )
+    start, end = span(since, until, zone)
+    wanted = {"integration": integration, "segment": segment}
+    found = deliveries.runs(open_ledger(), **wanted, since=start, until=end, failed=failed, limit=limit)
     if not found:
         refuse_unknown(integration)
-    if as_json:
-        print_json(Runs(start, found))
+    if form.as_json:
+        print_json(Runs(start, end, found))
+    elif form.as_csv:
+        print_csv(DeliveryRun, found)
     elif not found:
         typer.echo(f"nothing {'has failed' if failed else 'was tried'} since {minute(start, zone)}")
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,21 +11,23 @@ import typer
 
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
-from workers.cli.output import print_json, print_table
+from workers.cli.output import Bar, print_bars, print_csv, print_json, print_table
 from workers.errors import WrongUsage
 from workers.ledger import statistics
+from workers.ledger.periods import WAYS
+from workers.ledger.statistics import ErrorRow, StatsRow
 from workers.monitoring.periods import minute, moment, second, zone_of
 from workers.settings.spelling import counted, plain
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from workers.ledger.statistics import ErrorRow, StatsRow
+    from workers.ledger.periods import By
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What `stats --json` prints: one row for each hour, integration and event type."""
+    """What `stats --json` prints: one row for each hour (day, period), integration and event type."""
 
     since: datetime
     until: datetime
@@ -37,29 +39,74 @@ class Errors:
     """What `errors --json` prints: one row for each cause."""
 
     since: datetime
+    until: datetime
     errors: list[ErrorRow]
 
 
-def stats(since: str, until: str, integration: str | None, *, as_json: bool, tz: str = "UTC") -> int:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the answer is printed; for people where nothing is said. WrongUsage for two of them."""
+
+    as_json: bool = False
+    as_csv: bool = False
+    plot: bool = False
+
+    def __post_init__(self) -> None:
+        if self.as_json + self.as_csv + self.plot > 1:
+            raise WrongUsage("--json, --csv and --plot are three ways to print; expected one of them")
+
+
+def stats(since: str, until: str, integration: str | None, form: Form, *, by: str = "hour", tz: str = "UTC") -> int:
     """Prints what was done between two times."""
-    now, zone = datetime.now(UTC), zone_of(tz)
-    start, end = moment(since, "--since", now, zone), moment(until, "--until", now, zone)
-    if start >= end:
-        raise WrongUsage(f"--since {since} is not before --until {until}")
-    rows = statistics.stats(open_ledger(), start, end, integration)
+    zone = zone_of(tz)
+    start, end = span(since, until, zone)
+    if by not in WAYS:
+        raise WrongUsage(f"--by {by[:60]!r} is none of {', '.join(WAYS)}")
+    rows = statistics.stats(open_ledger(), start, end, integration, by=by, zone=zone)
     if not rows:
         refuse_unknown(integration)
-    if as_json:
+    if form.as_json:
         print_json(Stats(start, end, rows))
-    elif rows:
-        _print_stats(rows, zone)
-    else:
+    elif form.as_csv:
+        print_csv(StatsRow, rows)
+    elif not rows:
         typer.echo(f"nothing was delivered since {minute(start, zone)}")
+    elif form.plot:
+        print_bars(bars(rows, by, zone))
+    else:
+        _print_stats(rows, zone)
     return FINE
 
 
+def span(since: str, until: str, zone: tzinfo) -> tuple[datetime, datetime]:
+    """The two times of --since and --until; WrongUsage where the first is not before the second."""
+    now = datetime.now(UTC)
+    start, end = moment(since, "--since", now, zone), moment(until, "--until", now, zone)
+    if start >= end:
+        raise WrongUsage(f"--since {since} is not before --until {until}")
+    return start, end
+
+
+def bars(rows: list[StatsRow], by: By, zone: tzinfo) -> list[Bar]:
+    """One bar for each hour, day or period that has anything, and for each hour between them."""
+    found: dict[datetime, Bar] = {}
+    if by == "hour":
+        whole = (rows[-1].hour - rows[0].hour) // timedelta(hours=1)
+        found = {at: Bar(_label(at, by, zone)) for n in range(whole + 1) if (at := rows[0].hour + timedelta(hours=n))}
+    for row in rows:
+        known = found.get(row.hour) or Bar(_label(row.hour, by, zone))
+        wrong = row.retries + row.failures + row.quarantined
+        found[row.hour] = replace(known, length=known.length + row.queries, wrong=known.wrong + wrong)
+    return list(found.values())
+
+
+def _label(at: datetime, by: By, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%m-%d}" if by == "day" else f"{at.astimezone(zone):%m-%d %H:%M}"
+
+
 def _print_stats(rows: list[StatsRow], zone: tzinfo) -> None:
-    columns = ("integration", "event", ">queries", ">rows", "?>retries", "?>failed", "?>quarantined", ">p50", ">p95")
+    counts = (">queries", ">rows", ">profiles", "?>merged", "?>moot", "?>retries", "?>failed", "?>quarantined")
+    columns = ("integration", "event", *counts, ">p50", ">p95", ">slowest")
     for hour, of_hour in groupby(rows, key=lambda row: row.hour):
         typer.echo(f"{minute(hour, zone)}\n")
         print_table(columns, map(_stats_cells, of_hour))
@@ -80,11 +127,15 @@ def _stats_cells(row: StatsRow) -> tuple[object, ...]:
         row.event_type,
         row.queries,
         row.rows,
+        row.profiles,
+        row.merged,
+        row.moot,
         row.retries,
         row.failures,
         row.quarantined,
         _seconds(row.latency_p50_ms),
         _seconds(row.latency_p95_ms),
+        _seconds(row.latency_max_ms),
     )
 
 
@@ -92,19 +143,22 @@ def _seconds(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else f"{milliseconds / 1000:.2f} s"
 
 
-def errors(since: str, integration: str | None, *, as_json: bool, tz: str = "UTC") -> int:
-    """Prints what failed since then."""
+def errors(since: str, until: str, integration: str | None, form: Form, *, tz: str = "UTC") -> int:
+    """Prints what failed between two times."""
     zone = zone_of(tz)
-    start = moment(since, "--since", datetime.now(UTC), zone)
-    rows = statistics.errors(open_ledger(), start, integration)
+    start, end = span(since, until, zone)
+    rows = statistics.errors(open_ledger(), start, integration, until=end)
     if not rows:
         refuse_unknown(integration)
-    if as_json:
-        print_json(Errors(start, rows))
+    if form.as_json:
+        print_json(Errors(start, end, rows))
+    elif form.as_csv:
+        print_csv(ErrorRow, rows)
     elif not rows:
         typer.echo(f"nothing has failed since {minute(start, zone)}")
-    for row in () if as_json else rows:
-        _print_error(row, zone)
+    else:
+        for row in rows:
+            _print_error(row, zone)
     return FINE
 
 

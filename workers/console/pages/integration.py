@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.console.pages.measures import by_event_type, charts, words
-from workers.console.pages.period import USUAL, Period
+from workers.console.pages.period import USUAL, PickedPeriod
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control import pause as pausing
@@ -37,7 +37,7 @@ class Measured:
     """What the ledger has of an integration in a period; `trouble` says why it has nothing."""
 
     sums: dict[str, Sum] = field(default_factory=dict)
-    charts: list[tuple[str, Markup]] = field(default_factory=list)
+    charts: list[Markup] = field(default_factory=list)
     words: str = ""
     causes: list[ErrorRow] = field(default_factory=list)
     trouble: str = ""
@@ -47,7 +47,7 @@ def show(visit: Visit) -> Response:
     """The page; `since`, `until` and `tz` of the query are those of the statistics."""
     key, runtime = visit.path["key"], visit.site.runtime()
     known_integration(runtime.redis, runtime.keys, key)
-    period = Period.of(visit.query)
+    period = PickedPeriod.of(visit.query)
     return visit.page(
         "integration.html",
         near=read_near(runtime, key),
@@ -59,7 +59,7 @@ def show(visit: Visit) -> Response:
     )
 
 
-def measure(visit: Visit, key: str, period: Period) -> Measured:
+def measure(visit: Visit, key: str, period: PickedPeriod) -> Measured:
     """What the ledger has; why not, where it is away."""
     try:
         ledger = visit.site.ledger()

@@ -19,7 +19,7 @@ MOST_HOURS: Final = 96
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
+class PickedPeriod:
     """From `since` up to `until`, in a zone; and how it was written."""
 
     since: datetime
@@ -30,7 +30,7 @@ class Period:
     zone_text: str
 
     @classmethod
-    def of(cls, query: Mapping[str, str], since: str = "24h") -> Period:
+    def of(cls, query: Mapping[str, str], since: str = "24h") -> PickedPeriod:
         """`since`, `until` and `tz` of the query, as `segsync stats` has them; WrongUsage."""
         since, until = query.get("since") or since, query.get("until") or "now"
         name = query.get("tz") or "UTC"

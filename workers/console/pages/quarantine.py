@@ -11,6 +11,7 @@ from workers.control import quarantine as control
 from workers.errors import WrongUsage
 from workers.ledger.tables import STATES
 from workers.quarantine import entries as quarantine
+from workers.quarantine.past_tries import history
 from workers.quarantine.requeue import why_not_retried
 from workers.settings.spelling import counted
 
@@ -70,7 +71,7 @@ def _entry(visit: Visit, *, revealed: bool) -> Response:
         entry=found,
         payload=payload,
         revealed=revealed,
-        tries=quarantine.history(ledger, found),
+        tries=history(ledger, found),
         stays=why_not_retried(found),
         at=place("quarantine", found.id),
     )

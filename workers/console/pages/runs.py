@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.console.pages.period import USUAL, Period
+from workers.console.pages.period import USUAL, PickedPeriod
 from workers.console.routes import PageRoute
 from workers.ledger import runs as deliveries
 
@@ -20,7 +20,7 @@ LISTED: Final = 100
 
 def show(visit: Visit) -> Response:
     """`integration`, `segment` and `failed` of the query leave out runs; `since` and `tz` say of which time."""
-    query, period = visit.query, Period.of(visit.query)
+    query, period = visit.query, PickedPeriod.of(visit.query)
     found = deliveries.runs(
         visit.site.ledger(),
         integration=query.get("integration") or None,

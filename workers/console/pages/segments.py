@@ -41,7 +41,7 @@ class FollowedSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class OwedTo:
     """What an integration owes a segment."""
 
     integration: str
@@ -110,7 +110,7 @@ def one(visit: Visit) -> Response:
     )
 
 
-def _owed(runtime: Runtime, segment: str, targets: tuple[str, ...]) -> Iterator[Owed]:
+def _owed(runtime: Runtime, segment: str, targets: tuple[str, ...]) -> Iterator[OwedTo]:
     redis, keys = runtime.redis, runtime.keys
     pipe = redis.pipeline(transaction=False)
     for key in targets:
@@ -118,7 +118,7 @@ def _owed(runtime: Runtime, segment: str, targets: tuple[str, ...]) -> Iterator[
         pipe.sismember(keys.resync(key), segment)
     answers = pipe.execute()
     for key, (count, hold, why), needs in zip(targets, answers[::2], answers[1::2], strict=True):
-        yield Owed(key, number_of(count) or 0, text_of(hold) or "", text_of(why) or "", bool(needs))
+        yield OwedTo(key, number_of(count) or 0, text_of(hold) or "", text_of(why) or "", bool(needs))
 
 
 PAGES: Final = (PageRoute("/segments", show), PageRoute("/segment", one))

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from workers import doctor
 from workers.console.routes import PageRoute
-from workers.lanes.answers import members_of
+from workers.lanes.answers import members_of, text_fields
 from workers.lanes.clock import redis_ms
 from workers.ledger import health
 from workers.monitoring import status
 from workers.monitoring.ages import moment_of
-from workers.monitoring.gathering import decoded
 from workers.monitoring.server import read_server
 from workers.settings import load
 
@@ -72,7 +71,7 @@ def _connectors(runtime: Runtime) -> list[ConnectorState]:
     pipe = redis.pipeline(transaction=False)
     for name in names:
         pipe.hgetall(keys.connector(name))
-    hashes = [decoded(fields) for fields in pipe.execute()]
+    hashes = [text_fields(fields) for fields in pipe.execute()]
     declared = runtime.applied.settings.connectors if names else {}
     return [
         _state(name, declared[name].dialect if name in declared else "", fields, now)

@@ -93,7 +93,8 @@ local function runs_in(key)
   return false
 end
 local due_runs = runs_in(ns .. ':runs')
-if not due_runs and redis.call('ZCARD', ns .. ':runs') < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
+local begun = redis.call('ZCARD', ns .. ':runs') - redis.call('SCARD', ns .. ':runs:stalled')
+if not due_runs and begun < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
 if due_runs then wake_one('resync') end
 
 -- The number of a connector's due lanes, at most as many as could be served; the next one's time counts as well. Looks
@@ -116,8 +117,9 @@ local function due_for(connector, parallelism)
   return total
 end
 
+local LONGEST_TEND_MS = 60000
 for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
-  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until')
+  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until', 'ads', 'tend')
   -- Held, or its circuit open: nothing until the time of the next probe, and then one.
   local parallelism, hold, key = tonumber(v[1]) or 1, nil, connector_key(connector)
   if v[3] then
@@ -129,6 +131,11 @@ for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
     sooner(hold)
   else
     local due = due_for(connector, parallelism)
+    -- What the store of an ad account owes, no lane knows (lanes/tending.py).
+    if v[4] == '1' then
+      local tend = time_in(key, 'tend', v[5], LONGEST_TEND_MS)
+      if tend <= now then due = math.max(due, 1) else sooner(tend) end
+    end
     if hold then due = math.min(due, 1) end
     if due > 0 then wake('deliver.' .. connector, due, parallelism) end
   end

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import random
     from pathlib import Path
 
-pytestmark = [pytest.mark.proof, pytest.mark.java]
+pytestmark = [pytest.mark.proof, pytest.mark.fetched]
 
 MODES = {"mssql": "MSSQLServer", "oracle": "Oracle"}
 UNKNOWN = {

@@ -39,6 +39,7 @@ class Told(MemorySession):
 class One(NamedTuple):
     sequence: str
     row: Row
+    key: tuple[str, ...] = ()
 
 
 def compiled(text: str, kind: QueryKind) -> Query:

@@ -32,6 +32,7 @@ ONLY_ADDS = "INSERT INTO gone (k) VALUES {for $x = $batch}('{$x.K}'){autocomma}{
 class One(NamedTuple):
     sequence: str
     row: Row
+    key: tuple[str, ...] = ()
 
 
 class Rig:

@@ -1,0 +1,192 @@
+"""What all fake platforms share: HTTP on a port of its own, a clock of its own, and faults on demand."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+START_MS = 1_790_000_000_000
+HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came in."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body or b"null")
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    def parts(self) -> dict[str, bytes]:
+        """The parts of a multipart body by name."""
+        boundary = re.search(r'boundary="?([^";]+)', self.headers.get("content-type", ""))
+        assert boundary, "no multipart body"
+        found = {}
+        for part in self.body.split(b"--" + boundary[1].encode())[1:-1]:
+            head, _, data = part.strip(b"\r\n").partition(b"\r\n\r\n")
+            name = re.search(rb'name="([^"]*)"', head)
+            assert name
+            found[name[1].decode()] = data
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What goes out; `cut`: the link is broken instead."""
+
+    status: int = 200
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+HTML = Reply(200, b"<html><body>We will be back soon</body></html>", {"Content-Type": "text/html"})
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the next calls that match, instead of an answer or after it was worked out."""
+
+    matches: str
+    reply: Reply
+    applied: bool = False
+    before: Callable[[], None] | None = None
+    stalls: bool = False
+
+
+class FakePlatform:
+    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on."""
+
+    def __init__(self) -> None:
+        self.now = START_MS
+        self.calls: list[tuple[str, str]] = []
+        self.queries: list[dict[str, str]] = []
+        self.tokens: dict[str, int] = {}
+        self._faults: deque[Fault] = deque()
+        self._stalled: deque[Request] = deque()
+        self._lock = threading.RLock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def clock(self) -> int:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        with self._lock:
+            self.now += round(seconds * 1000)
+
+    def fail(self, matches: str, reply: Reply, *, applied: bool = False, times: int = 1) -> None:
+        """The next calls whose "METHOD path" contains `matches`; `applied`: it is done all the same."""
+        self._faults.extend(Fault(matches, reply, applied) for _ in range(times))
+
+    def before(self, matches: str, then: Callable[[], None]) -> None:
+        """Something happens before the next such call is answered."""
+        self._faults.append(Fault(matches, Reply(), applied=True, before=then))
+
+    def stall(self, matches: str) -> None:
+        """The next such call is not answered, and done only by `land`."""
+        self._faults.append(Fault(matches, Reply(cut=True), stalls=True))
+
+    def land(self) -> None:
+        """The calls that stalled arrive."""
+        with self._lock:
+            while self._stalled:
+                self.answer(self._stalled.popleft())
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, request: Request) -> Reply:
+        raise NotImplementedError
+
+    def writes(self) -> list[tuple[str, str]]:
+        return [call for call in self.calls if call[0] != "GET"]
+
+    def _answered(self, request: Request) -> Reply:
+        name = f"{request.method} {request.path}"
+        fault = next((each for each in self._faults if each.matches in name), None)
+        if fault is not None:
+            self._faults.remove(fault)
+            if fault.before is not None:
+                fault.before()
+        with self._lock:
+            self.calls.append((request.method, request.path))
+            self.queries.append(request.query)
+            if fault is None or fault.before is not None:
+                return self.answer(request)
+            if fault.stalls:
+                self._stalled.append(request)
+            if fault.applied:
+                self.answer(request)
+            return fault.reply
+
+    def _handler(self) -> type[Handler]:
+        return type("ItsHandler", (Handler,), {"platform": self})
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One call."""
+
+    platform: FakePlatform
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    def do_GET(self) -> None:
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        came = Request(self.command, parts.path, dict(parse_qsl(parts.query)), headers, self._body(headers))
+        reply = self.platform._answered(came)
+        if reply.cut:
+            self.close_connection = True
+            return
+        data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+        data = b"" if reply.body is None else data
+        self.send_response(reply.status)
+        for name, value in ({"Content-Type": "application/json"} | reply.headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815 - http.server's names
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("transfer-encoding") == "chunked":
+            return b"".join(self._chunks())
+        return self.rfile.read(int(headers.get("content-length", 0)))
+
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""

@@ -1,0 +1,186 @@
+"""Yandex.Audiences: two steps to a segment, a list and no look at one, quotas by the minute, the hour and the day."""
+
+from __future__ import annotations
+
+import csv
+import io
+import random
+import re
+from dataclasses import dataclass, field
+
+from tests.fakes.server import HEX, FakePlatform, Reply, Request
+
+QUOTAS = ((60, 10), (3600, 100), (86_400, 500))
+Members = set[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Segment:
+    id: int
+    header: list[str]
+    members: Members
+    name: str = ""
+    confirmed: bool = False
+    hashed: bool = True
+    history: list[tuple[int, str]] = field(default_factory=list)
+    jobs: list[tuple[str, Members]] = field(default_factory=list)
+
+    def status(self, at_ms: int) -> str | None:
+        """As it was then; None before it was there."""
+        return next((status for since, status in reversed(self.history) if since <= at_ms), None)
+
+
+class FakeYandex(FakePlatform):
+    """`jobs` of confirmed segments wait for `work`; the list tells what was `lag_ms` ago."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.segments: dict[int, Segment] = {}
+        self.lag_ms = 0
+        self.access = "ya-access-0"
+        self.refresh = "ya-refresh-0"
+        self.renewals = 0
+        self.fails: list[str] = []
+        self._random = random.Random(seed)
+        self._written: list[int] = []
+        self._next = 100
+        super().__init__()
+
+    # What a test does
+
+    def members(self, name: str) -> Members:
+        """Of the one confirmed segment with that name."""
+        found = [each for each in self.segments.values() if each.confirmed and each.name == name]
+        assert len(found) == 1, [each.name for each in self.segments.values()]
+        return found[0].members
+
+    def work(self, most: int = 1_000_000) -> int:
+        """Applies jobs, in any order, some of which fail if `fails` says so ("all", "half"); returns how many."""
+        with self._lock:
+            waiting = [
+                (segment, job) for segment in self.segments.values() if segment.confirmed for job in segment.jobs
+            ]
+            self._random.shuffle(waiting)
+            for segment, job in waiting[:most]:
+                segment.jobs.remove(job)
+                kind, rows = job
+                fails = self.fails.pop(0) if self.fails else ""
+                done = set(sorted(rows)[: len(rows) // 2]) if fails == "half" else set() if fails else rows
+                segment.members = segment.members | done if kind == "addition" else segment.members - done
+                self._become(segment, "processing_failed" if fails else "is_updated" if segment.jobs else "processed")
+            return len(waiting[:most])
+
+    @property
+    def busy(self) -> bool:
+        return any(segment.jobs for segment in self.segments.values() if segment.confirmed)
+
+    # What Yandex does
+
+    def answer(self, request: Request) -> Reply:
+        if request.path == "/token":
+            return self._token(request)
+        if request.headers.get("authorization") != f"OAuth {self.access}":
+            return _error(401, "unauthorized")
+        path = request.path.removeprefix("/v1/management")
+        if request.method == "GET" and path == "/segments":
+            return self._list(request)
+        if (request.method, path) == ("POST", "/segments/upload_csv_file"):
+            return self._quota() or self._upload(request)
+        found = re.fullmatch(r"/segment/(\d+)(/confirm|/modify_data)?", path)
+        segment = self.segments.get(int(found[1])) if found else None
+        if found is None or segment is None or request.method == "GET":
+            return _error(405 if segment else 404, "not_found")
+        return self._quota() or self._change(request, segment, found[2])
+
+    def _change(self, request: Request, segment: Segment, what: str | None) -> Reply:
+        if what == "/confirm":
+            return self._confirm(request, segment)
+        if what == "/modify_data":
+            return self._modify(request, segment)
+        if request.method == "DELETE":
+            del self.segments[segment.id]
+            return Reply(body={"success": True})
+        segment.name = request.json["segment"]["name"]
+        return Reply(body={"segment": self._shown(segment, self.now)})
+
+    def _token(self, request: Request) -> Reply:
+        form = request.form
+        if form.get("client_secret") != "ya-secret":
+            return Reply(400, {"error": "invalid_client", "error_description": "no"})
+        right = form.get("code") == "1234567" or form.get("refresh_token") == self.refresh
+        if not right:
+            return Reply(400, {"error": "invalid_grant", "error_description": "no"})
+        self.renewals += 1
+        self.access, self.refresh = f"ya-access-{self.renewals}", f"ya-refresh-{self.renewals}"
+        life = {"expires_in": 31_536_000, "token_type": "bearer"}
+        return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
+
+    def _quota(self) -> Reply | None:
+        for seconds, most in QUOTAS:
+            if sum(1 for at in self._written if at > self.now - seconds * 1000) >= most:
+                return _error(429, "quota")
+        self._written.append(self.now)
+        return None
+
+    def _list(self, request: Request) -> Reply:
+        at, skip = self.now - self.lag_ms, int(request.query["offset"])
+        shown = [self._shown(each, at) for each in self.segments.values() if each.status(at)]
+        return Reply(body={"segments": shown[skip : skip + int(request.query["limit"])]})
+
+    def _shown(self, segment: Segment, at: int) -> dict[str, object]:
+        status = segment.status(at)
+        return {"id": segment.id, "name": segment.name, "type": "uploading", "status": status, "create_time": "x"}
+
+    def _upload(self, request: Request) -> Reply:
+        header, members, problem = self._read(request)
+        if problem:
+            return problem
+        self._next += 1
+        segment = self.segments[self._next] = Segment(self._next, header, members)
+        self._become(segment, "uploaded")
+        return Reply(body={"segment": self._shown(segment, self.now)})
+
+    def _confirm(self, request: Request, segment: Segment) -> Reply:
+        said = request.json["segment"]
+        if segment.confirmed or said["id"] != segment.id:
+            return _error(400, "invalid_parameter")
+        if said["hashed"] and said.get("hashing_alg") != "SHA256":
+            return _error(400, "invalid_parameter")
+        if request.query.get("check_size") != "false" and len(segment.members) < 100:
+            return _error(400, "invalid_parameter")
+        if any(bool(HEX.fullmatch(value)) != said["hashed"] for _, value in segment.members):
+            return _error(400, "invalid_parameter")
+        segment.confirmed, segment.name, segment.hashed = True, said["name"], said["hashed"]
+        segment.jobs, segment.members = [("addition", segment.members)], set()
+        self._become(segment, "is_processed")
+        return Reply(body={"segment": self._shown(segment, self.now)})
+
+    def _modify(self, request: Request, segment: Segment) -> Reply:
+        header, members, problem = self._read(request)
+        if problem:
+            return problem
+        if not segment.confirmed or header != segment.header:
+            return _error(400, "invalid_parameter")
+        if any(bool(HEX.fullmatch(value)) != segment.hashed for _, value in members):
+            return _error(400, "invalid_parameter")
+        segment.jobs.append((request.query["modification_type"], members))
+        self._become(segment, "is_updated")
+        return Reply(body={"segment": self._shown(segment, self.now)})
+
+    def _read(self, request: Request) -> tuple[list[str], Members, Reply | None]:
+        rows = list(csv.reader(io.StringIO(request.parts()["file"].decode())))
+        header, members = rows[0], set()
+        for row in rows[1:]:
+            values = dict(zip(header, row, strict=True))
+            mine = {(kind, values[kind]) for kind in ("email", "phone") if values.get(kind)}
+            if not mine:
+                return header, set(), _error(400, "invalid_parameter")
+            members |= mine
+        return header, members, None
+
+    def _become(self, segment: Segment, status: str) -> None:
+        segment.history.append((self.now, status))
+
+
+def _error(status: int, kind: str) -> Reply:
+    what = {"error_type": kind, "message": "m", "location": "l"}
+    return Reply(status, {"errors": [what], "code": status, "message": "m"})

@@ -1,0 +1,155 @@
+"""Random histories: whatever fails and whoever is killed, the platform ends with whom the segment has.
+
+The model is the events alone, one after the other. Calls are refused, lost before and after they are done, stalled,
+answered by a page; jobs end in any order, late, in part or not at all; processes end around each call, and what a lane
+delivered unheard it delivers again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.server import HTML, Reply
+from tests.fakes.yandex import FakeYandex
+from tests.integration.connectors.audiences.rig import Profile, Rig, hashes, yandex_rig
+from tests.proof import draws, seeded
+from workers import failpoints
+from workers.connectors.audiences import connector, rounds
+from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
+
+if TYPE_CHECKING:
+    import random
+    from pathlib import Path
+
+    import redis
+
+CALLS = ("upload_csv_file", "confirm", "modify_data", "GET /v1/management/segments", "PUT", "DELETE")
+POINTS = (failpoints.BEFORE_CALL, failpoints.AFTER_CALL, failpoints.AFTER_EXECUTE, failpoints.AFTER_COMMIT)
+
+
+class Killed(BaseException):
+    """The process ends here: nobody catches it."""
+
+
+class History:
+    """One history, told by dice."""
+
+    def __init__(self, rig: Rig, fake: FakeYandex, dice: random.Random) -> None:
+        self.rig = rig
+        self.fake = fake
+        self.dice = dice
+        self.members: dict[str, Profile] = {}
+        self.kill_at = ""
+        self.said: list[str] = []
+
+    def reach(self, point: str) -> None:
+        if point == self.kill_at:
+            self.kill_at = ""
+            raise Killed
+
+    def happen(self) -> None:
+        what = self.dice.choice(
+            [self.deliver, self.deliver, self.tend, self.tend, self.tend, self.wait, self.work, self.fail]
+        )
+        self.said.append(what.__name__)
+        if self.dice.random() < 0.15:
+            self.kill_at = self.dice.choice(POINTS)
+            self.said.append(f"(killed {self.kill_at})")
+        self.through(what)
+
+    def through(self, what: object) -> None:
+        """Until it is not killed any more: a lane is not settled before."""
+        while True:
+            try:
+                return what()  # type: ignore[operator,no-any-return]
+            except Killed:
+                self.rig.again()
+
+    def deliver(self) -> None:
+        batch, steps = dict(self.members), []
+        if self.dice.random() < 0.07:
+            self.rig.tell("clear")
+            self.members = {}
+            return
+        for _ in range(self.dice.choice([1, 2, 3])):
+            key = self.dice.choice("123")
+            profile = {"id": key, "email": self.dice.choice("abc"), "phone": self.dice.choice(["", "x", "y"])}
+            adds = self.dice.random() < 0.65
+            if adds:
+                batch[key] = profile
+            else:
+                profile = batch.pop(key, profile)
+            steps.append(("add" if adds else "remove", [profile]))
+        self.through(lambda: self.rig.deliver(*steps))
+        self.members = batch
+        self.said.append(str(sorted(batch.items())))
+
+    def tend(self) -> None:
+        self.rig.tend()
+
+    def wait(self) -> None:
+        self.fake.advance(self.dice.choice([10, 60, 400, 700, 4000]))
+
+    def work(self) -> None:
+        self.fake.fails = [self.dice.choice(["", "", "all", "half"])]
+        self.fake.work(1)
+
+    def fail(self) -> None:
+        call, kind = self.dice.choice(CALLS), self.dice.choice(["429", "500", "html", "cut", "done and cut", "stall"])
+        self.said.append(f"{kind} of {call}")
+        if kind == "stall":
+            # It lands before its time is over, and after the next look.
+            self.fake.stall(call)
+            self.tend()
+            self.fake.advance(self.dice.choice([10, 200]))
+            self.deliver()
+            self.tend()
+            self.fake.land()
+        elif kind == "429":
+            self.fake.fail(call, Reply(429, {"errors": [{"error_type": "quota"}]}, {"Retry-After": "120"}))
+        else:
+            reply = {"500": Reply(500, {}), "html": HTML}.get(kind, Reply(cut=True))
+            self.fake.fail(call, reply, applied=kind in ("html", "done and cut"))
+
+    def quiet(self) -> None:
+        """Nothing fails any more, and there is something to hold, so that nothing waits for data."""
+        self.fake._faults.clear()
+        self.fake.fails, self.kill_at = [], ""
+        self.rig.deliver(("add", [{"id": "8", "email": "eight"}, {"id": "9", "email": "nine"}]))
+        everybody = [*self.members.values(), {"id": "8", "email": "eight"}, {"id": "9", "email": "nine"}]
+        for _ in range(6):
+            self.rig.run(hours=24, step_s=400)
+            if not self.fake.busy and self.fake.members("VIP") == hashes(everybody):
+                break
+            self.fake.advance(3600)
+        told = "\n".join(self.said)
+        assert self.fake.members("VIP") == hashes(everybody), told
+        assert not self.rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL"), told
+
+
+@pytest.mark.proof
+def test_whatever_happens_the_platform_ends_with_the_members(
+    fast_path: Path, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, largest_call=3))
+    for number in range(draws(6, 300)):
+        dice, seed = seeded(number)
+        fake = FakeYandex(seed)
+        folder = fast_path / str(number)
+        folder.mkdir()
+        rig = yandex_rig(folder, redis_client, f"{namespace}{number}", fake)
+        history = History(rig, fake, dice)
+        monkeypatch.setattr(rounds, "reach", history.reach)
+        monkeypatch.setattr(connector, "reach", history.reach)
+        fake.lag_ms = dice.choice([0, 0, 5_000, 300_000])
+        history.said.append(f"seed {seed}, lag {fake.lag_ms}")
+        try:
+            for _ in range(25):
+                history.happen()
+            history.quiet()
+        finally:
+            rig.close()
+            fake.close()

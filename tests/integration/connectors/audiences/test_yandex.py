@@ -1,0 +1,33 @@
+"""Yandex.Audiences, end to end with a fake of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.integration.connectors.audiences.rig import hashes, people
+
+if TYPE_CHECKING:
+    from tests.fakes.yandex import FakeYandex
+    from tests.integration.connectors.audiences.rig import Rig
+
+
+def test_a_segment_is_begun_when_it_is_large_enough(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(40))))
+    rig.run()
+    assert not yandex.segments
+    assert rig.standing().waits == "data (40 of 100)"
+    rig.deliver(("add", people(range(40, 120))))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people(range(120)))
+    assert rig.standing().state == "live"
+    assert rig.standing().members == 120
+
+
+def test_who_leaves_goes_and_who_stays_stays(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(120))))
+    rig.run()
+    changed = [{"id": "3", "email": "new@example.com"}]
+    rig.deliver(("remove", people(range(100, 110))), ("add", changed))
+    rig.run()
+    left = [each for each in people(range(120)) if int(each["id"]) not in (3, *range(100, 110))]
+    assert yandex.members("VIP") == hashes([*left, *changed])

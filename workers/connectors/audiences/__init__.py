@@ -1,0 +1,1 @@
+"""Ad accounts as targets: each segment is an audience there."""

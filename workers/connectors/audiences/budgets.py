@@ -1,0 +1,122 @@
+"""What a login may still write: counted in Redis, for all processes and all audiences of the login.
+
+Platforms count by the minute, the hour and the day, and do not say from when. So writes are counted in slices of a
+window, and a window's slices, one more than fit, must stay below its limit. A fifth is kept for removals. What the
+platform itself says (429) overrules the count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from redis import Redis
+
+    from workers.connectors.audiences.records import Window
+
+KEPT_FOR_REMOVALS: Final = 5
+"""One write in so many."""
+
+_TAKE: Final = """
+-- KEYS  1 a key that is never there  2 the login's hash
+-- ARGV  1 now in ms, or ''  2 whether it removes  3 one in so many is kept  4 whether it only looks
+--       then for each window: seconds, writes
+-- Returns the ms to wait; 0: one write is taken.
+redis.call('DEL', KEYS[1])
+local SLICES = 20
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+local blocked = tonumber(redis.call('HGET', KEYS[2], 'blocked') or 0)
+local waits = math.max(0, blocked - now)
+local counts, taken, longest = {}, {}, 0
+local all = redis.call('HGETALL', KEYS[2])
+for i = 1, #all, 2 do counts[all[i]] = tonumber(all[i + 1]) end
+for at = 5, #ARGV, 2 do
+  local seconds, writes = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local slice = math.max(1, math.floor(seconds * 1000 / SLICES))
+  local current = math.floor(now / slice)
+  local may = writes
+  if ARGV[2] ~= '1' then may = math.max(1, writes - math.floor(writes / tonumber(ARGV[3]))) end
+  local sum, first = 0, nil
+  for field, count in pairs(counts) do
+    local window, index = string.match(field, '^(%d+):(%d+)$')
+    if window == ARGV[at] then
+      index = tonumber(index)
+      if index < current - SLICES or index > current then redis.call('HDEL', KEYS[2], field)
+      else
+        sum = sum + count
+        if not first or index < first then first = index end
+      end
+    end
+  end
+  if sum >= may then waits = math.max(waits, (first + SLICES + 1) * slice - now) end
+  taken[#taken + 1] = ARGV[at] .. ':' .. string.format('%d', current)
+  longest = math.max(longest, seconds)
+end
+if waits > 0 or ARGV[4] == '1' then return waits end
+for _, field in ipairs(taken) do redis.call('HINCRBY', KEYS[2], field, 1) end
+redis.call('PEXPIRE', KEYS[2], math.max(longest * 2000, 60000))
+return 0
+"""
+
+_BLOCK: Final = """
+redis.call('DEL', KEYS[1])
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
+redis.call('HSET', KEYS[2], 'blocked', now + tonumber(ARGV[2]))
+redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[2]), tonumber(ARGV[2]) + 60000))
+"""
+
+
+class Budget(Protocol):
+    """What a login may still write."""
+
+    def take(self, *, removes: bool = False) -> int:
+        """Takes one write and returns 0, or takes none and returns the milliseconds to wait."""
+
+    def block(self, wait_ms: int) -> None:
+        """The platform has had enough for so long, whatever was counted."""
+
+
+class RedisBudget:
+    """`Budget` of one login.
+
+    key      of its hash; nothing: a key that is never there
+    now_ms   the time, where it is not Redis's own: for tests with a clock of their own
+    """
+
+    def __init__(
+        self, redis: Redis, key: str, nothing: str, windows: Sequence[Window], now_ms: Callable[[], int] | None = None
+    ) -> None:
+        self._redis = redis
+        self._keys = (nothing, key)
+        self._windows = windows
+        self._now_ms = now_ms
+
+    def take(self, *, removes: bool = False) -> int:
+        """As `Budget.take`. redis.RedisError."""
+        return self._ask(removes=removes, looks=False)
+
+    def left_in(self) -> int:
+        """Milliseconds until an addition may be written; 0: now. Takes nothing. redis.RedisError."""
+        return self._ask(removes=False, looks=True)
+
+    def block(self, wait_ms: int) -> None:
+        """As `Budget.block`. redis.RedisError."""
+        self._redis.eval(_BLOCK, 2, *self._keys, self._now(), wait_ms)
+
+    def _ask(self, *, removes: bool, looks: bool) -> int:
+        flat = [each for window in self._windows for each in (window.seconds, window.writes)]
+        words = (self._now(), int(removes), KEPT_FOR_REMOVALS, int(looks), *flat)
+        return int(cast("int", self._redis.eval(_TAKE, 2, *self._keys, *words)))
+
+    def _now(self) -> int | str:
+        return self._now_ms() if self._now_ms is not None else ""

@@ -1,0 +1,166 @@
+"""An ad account behind the one door: what is delivered is in the store, and owed to the platform from then on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from workers import failpoints
+from workers.connectors.audiences.budgets import RedisBudget
+from workers.connectors.audiences.platforms import PLATFORMS
+from workers.connectors.audiences.rounds import Login, Rounds
+from workers.connectors.audiences.store import work
+from workers.connectors.audiences.store.database import Store
+from workers.connectors.audiences.store.sealing import Seal
+from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.connectors.audiences.wires import wire_of
+from workers.connectors.audiences.writing import StoreWriter
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.failpoints import reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from redis import Redis
+
+    from workers.connectors.audiences.target import AdTarget
+    from workers.connectors.audiences.wires import Way
+    from workers.connectors.contract import Fence, Receipt, Shipment
+    from workers.templates.row_naming import Insert
+
+COMMIT_SECONDS = 30.0
+"""What writing a batch may take beside the wait for the audience's row."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdPlace:
+    """What an ad connector needs of its process.
+
+    redis       where budgets are counted
+    budget_key  of this login's
+    nothing     a key that is never there
+    clock       Unix milliseconds, the same for all processes; redis.RedisError
+    owner       this process's name
+    now_ms      the budget's time, where it is not Redis's own: for tests
+    """
+
+    redis: Redis
+    budget_key: str
+    nothing: str
+    clock: Callable[[], int]
+    owner: str
+    now_ms: Callable[[], int] | None = None
+
+
+class AdConnector:
+    """`contract.Connector` for one login."""
+
+    def __init__(self, target: AdTarget, place: AdPlace) -> None:
+        self.key = target.key
+        self.platform = PLATFORMS[target.platform]
+        self.store = Store(target.store_url)
+        self._place = place
+        self._seal = Seal(target.secret)
+        self.budget = RedisBudget(place.redis, place.budget_key, place.nothing, self.platform.budget, place.now_ms)
+        self.way: Way = wire_of(target, self.platform, self.store, self._seal, place.clock, place.owner)
+        self._writer = StoreWriter(target.key, self.platform, self._seal, target.on_delete)
+
+    def open(self) -> AdSession:
+        """As `contract.Connector.open`."""
+        self.store.upgrade()
+        return AdSession(self.store, self._writer, self._place.clock)
+
+    def probe(self) -> None:
+        """As `contract.Connector.probe`: the store, the token, and the platform's smallest question."""
+        self.store.upgrade()
+        try:
+            self.way.wire.account()
+        except CallFailed as failed:
+            raise told_of_login(self.key, failed) from None
+
+    def tend(self, seconds: float) -> int | None:
+        """Sends what is owed, for about so long; when something is due again (Unix ms), None for never.
+
+        Raises TargetError where the store or the login needs someone; redis.RedisError.
+        """
+        self.store.upgrade()
+        place = self._place
+        login = Login(
+            connector=self.key,
+            platform=self.platform,
+            store=self.store,
+            wire=self.way.wire,
+            budget=self.budget,
+            seal=self._seal,
+            clock=place.clock,
+            owner=f"{place.owner}:{os.getpid()}",
+        )
+        return Rounds(login).work(seconds)
+
+    def standings(self) -> list[work.Standing]:
+        """How its audiences stand."""
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            return work.standings(connection, self.key)
+
+    def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:  # noqa: ARG002 - the contract's
+        """Always: the store names a profile by its key."""
+        return True
+
+    def close(self) -> None:
+        """As `dispose`."""
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Closes the links."""
+        self.way.http.close()
+        self.store.close()
+
+
+class AdSession:
+    """`contract.Session` with the store."""
+
+    def __init__(self, store: Store, writer: StoreWriter, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+
+    @property
+    def takes_several(self) -> bool:
+        """As `contract.Session.takes_several`: never, since a delivery only writes down what is to be sent."""
+        return False
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        """As `contract.Session.deliver_together`, which nobody asks of it."""
+        return [self.deliver(shipment, fence) for shipment in shipments]
+
+    def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
+        """As `contract.Session.deliver`: all of it stands in the store, or nothing."""
+        fence(shipment.patience + COMMIT_SECONDS)
+        try:
+            with self._store.trying() if shipment.trial else self._store.changing() as connection:
+                receipt = self._writer.write(connection, shipment, fence, self._clock())
+                reach(failpoints.AFTER_EXECUTE)
+                fence()
+        except TargetError as error:
+            error.phase = error.phase or Phase.EXECUTE
+            raise
+        reach(failpoints.AFTER_COMMIT)
+        return replace(receipt, checked=shipment.trial)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def discard(self) -> None:
+        """Nothing is kept open."""
+
+
+def told_of_login(connector: str, failed: CallFailed) -> TargetError:
+    """A failed look as the door's error."""
+    if failed.fault is Fault.LOGIN:
+        reason = f"{failed.reason}; expected `segsync connect {connector}`"
+        return TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR, phase=Phase.PROBE)
+    if failed.fault is Fault.REFUSED:
+        return TargetError(ErrorClass.HOLD, failed.code, failed.reason, level=HoldLevel.CONNECTOR, phase=Phase.PROBE)
+    return TargetError(ErrorClass.RETRY, failed.code, failed.reason, phase=Phase.PROBE)

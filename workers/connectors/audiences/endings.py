@@ -1,0 +1,142 @@
+"""What an answer leads to, and what a failure leads to: the table of a call's endings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.connectors.audiences.planning import AudienceStep
+from workers.connectors.audiences.store import calls, work
+from workers.connectors.audiences.store.audiences import BEGUN, LIVE, NEW
+from workers.connectors.audiences.store.work import Resting
+from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from sqlalchemy import Connection
+
+    from workers.connectors.audiences.budgets import Budget
+    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.store.database import Store
+    from workers.connectors.audiences.wire import Answered, CallProgress, SentRow
+
+FIRST_LOOK_MS: Final = 60_000
+"""Milliseconds until a call that was accepted is asked for."""
+LONGEST_LOOK_MS: Final = 1_800_000
+"""Milliseconds between two such looks."""
+SETTLED_MS: Final = 600_000
+"""Milliseconds after which a platform that seems idle is idle: before, its listing may lag."""
+AGAIN_MS: Final = 30_000
+"""Milliseconds until the second try of what failed; twice as long each time."""
+LONGEST_AGAIN_MS: Final = 3_600_000
+"""Milliseconds between two tries, however many failed."""
+NEEDS_LOOK_MS: Final = 900_000
+"""Milliseconds between two tries of what someone must mend."""
+LOST_AFTER_MS: Final = 172_800_000
+"""Milliseconds after which a call that the platform never ends is taken for failed: two days."""
+
+
+class Endings:
+    """Writes down what came of calls."""
+
+    def __init__(self, store: Store, platform: Platform, budget: Budget, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._platform = platform
+        self._budget = budget
+        self._clock = clock
+
+    def answered(
+        self, audience: Audience, call: int, rows: Sequence[SentRow], answered: Answered, step: AudienceStep
+    ) -> Resting:
+        """The platform has accepted a call, and perhaps done it already."""
+        now = self._clock()
+        if answered.rest_ms:
+            self._budget.block(answered.rest_ms)
+        with self._store.changing() as connection:
+            if not calls.is_calling(connection, call):
+                return Resting(now)  # given up meanwhile: whoever did that has taken it for unheard
+            calls.refuse(connection, call, _identifiers(rows, answered.refused))
+            refused = len(answered.refused) + answered.rejected
+            taken = _identifiers(rows, set(range(len(rows))) - set(answered.refused))
+            work.count(connection, audience.id, accepted=len(taken), rejected=refused)
+            if step is AudienceStep.CREATE:
+                state = LIVE if answered.live else BEGUN
+                told = audience.title if answered.live else ""
+                work.note(connection, audience.id, remote=answered.remote, state=state, told_name=told)
+            if answered.applied:
+                applied = calls.end(connection, call, "done", now, rejected=answered.rejected)
+                work.count(connection, audience.id, applied=applied)
+                self._settle(connection, audience)
+                return Resting(now)
+            calls.accepted(connection, call, answered.handle, now + FIRST_LOOK_MS)
+        return Resting(now)
+
+    def _settle(self, connection: Connection, audience: Audience) -> None:
+        if not calls.owes_anything(connection, audience.id):
+            work.note(connection, audience.id, first_owed_ms=0)
+
+    def polled(self, audience: Audience, call: OpenCall, progress: CallProgress, now: int) -> None:
+        """A look at a call that is on its way."""
+        seen = call.seen or progress.state == "working"
+        # What only tells how the audience is may tell how it was: its listing lags.
+        tells = seen or now - call.made_ms >= SETTLED_MS or not self._platform.one_call_at_a_time
+        with self._store.changing() as connection:
+            if progress.state == "done" and tells:
+                applied = calls.end(connection, call.id, "done", now, progress.code, rejected=progress.rejected)
+                work.count(connection, audience.id, applied=applied, rejected=progress.rejected)
+                self._settle(connection, audience)
+            elif (progress.state == "failed" and tells) or now - call.made_ms >= LOST_AFTER_MS:
+                code = progress.code or "ads failed late"
+                calls.end(connection, call.id, "failed", now, code, "the platform failed to apply it")
+                work.note(connection, audience.id, written_ms=now)
+            else:
+                wait = min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** min(call.polls, 10))
+                calls.looked_at(connection, call.id, now + wait, seen=seen)
+
+    def call_failed(
+        self, audience: Audience, call: int, rows: Sequence[SentRow], failed: CallFailed, step: AudienceStep
+    ) -> Resting:
+        """A call that surely changed nothing: its identifiers are owed again, but for those refused by name."""
+        now = self._clock()
+        with self._store.changing() as connection:
+            if not calls.is_calling(connection, call):
+                return Resting(now)
+            if failed.fault is Fault.ROWS:
+                calls.refuse(connection, call, _identifiers(rows, failed.rows))
+                work.count(connection, audience.id, rejected=len(failed.rows))
+            calls.end(connection, call, "undone", now, failed.code, failed.reason)
+            if step is AudienceStep.CREATE:
+                work.note(connection, audience.id, state=NEW)
+        return self.failed(audience, failed)
+
+    def again_ms(self, audience: Audience) -> int:
+        """Milliseconds until what failed is tried again: longer each time."""
+        times: int = 2 ** min(audience.failures, 10)
+        return min(LONGEST_AGAIN_MS, AGAIN_MS * times)
+
+    def failed(self, audience: Audience, failed: CallFailed) -> Resting:
+        """When an audience is tried again after a failure; TargetError where the whole login needs someone."""
+        now = self._clock()
+        again = self.again_ms(audience)
+        match failed.fault:
+            case Fault.BUDGET:
+                self._budget.block(failed.wait_ms or 60_000)
+                return Resting(now + (failed.wait_ms or 60_000), "budget", failed.code, failed.reason)
+            case Fault.ROWS:
+                return Resting(now, "", failed.code, failed.reason)
+            case Fault.LOGIN:
+                reason = f"{failed.reason}; expected `segsync connect {audience.connector}`"
+                raise TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR)
+            case Fault.GONE | Fault.REFUSED | Fault.IN_USE:
+                return Resting(now + max(NEEDS_LOOK_MS, again), "someone", failed.code, failed.reason, failed=True)
+            case _:
+                return Resting(
+                    now + max(again, failed.wait_ms), "the platform", failed.code, failed.reason, failed=True
+                )
+
+
+def _identifiers(rows: Sequence[SentRow], refused: Iterable[int]) -> set[int]:
+    return {each for index in refused for each in rows[index].identifiers}

@@ -1,0 +1,142 @@
+"""Calls over HTTP: one place in which every answer and every failure becomes ours, and nothing of a body is shown."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from workers.connectors.audiences.wire import CallFailed, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CALL_SECONDS: Final = 240.0
+"""What sending may take; with the wait for the answer it stays below the time that an audience is owned."""
+LONGEST_TIMEOUT: Final = 45.0
+"""Seconds between two bytes of an answer."""
+
+# They tell each call with its query string.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HttpAnswer:
+    """An answer.
+
+    body  its JSON; None where it is none
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def fine(self) -> bool:
+        """Whether it is a 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's
+
+    def field(self, *path: str) -> Any:  # noqa: ANN401 - JSON
+        """A value inside the body, None where there is none."""
+        found = self.body
+        for name in path:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+
+class Http:
+    """One process's client of one platform; begins anew in a forked child.
+
+    platform  its key, for codes
+    base      what paths are appended to
+    """
+
+    def __init__(self, platform: str, base: str, timeout: float, connect_timeout: float) -> None:
+        self._platform = platform
+        self._base = base.rstrip("/")
+        self._timeout = httpx.Timeout(min(timeout, LONGEST_TIMEOUT), connect=connect_timeout)
+        self._client: httpx.Client | None = None
+        self._pid = 0
+
+    def get(self, path: str, *, headers: Mapping[str, str], query: Mapping[str, str] | None = None) -> HttpAnswer:
+        """A look; CallFailed."""
+        return self._send("GET", path, headers=headers, params=query)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        form: Mapping[str, str] | None = None,
+        file: bytes | None = None,
+    ) -> HttpAnswer:
+        """A change: a JSON body, a form, or a file with the form's fields beside it; CallFailed."""
+        options: dict[str, Any] = {"headers": dict(headers or {}), "params": query}
+        if file is not None:
+            options |= {"files": {"file": ("data.csv", _InTime(file), "application/octet-stream")}, "data": form}
+        elif form is not None:
+            options["data"] = form
+        elif body is not None:
+            options["content"] = _InTime(json.dumps(body, separators=(",", ":")).encode())
+            options["headers"]["Content-Type"] = "application/json"
+        return self._send(method, path, **options)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        if self._client is not None and self._pid == os.getpid():
+            self._client.close()
+        self._client = None
+
+    def _send(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - httpx's own
+        url = path if "://" in path else self._base + path
+        try:
+            answer = self._opened().request(method, url, **options)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
+            raise self._failed(Fault.UNDONE, "connect", "the platform cannot be reached") from None
+        except (httpx.HTTPError, TimeoutError) as error:
+            name = type(error).__name__
+            fault = Fault.UNDONE if method == "GET" else Fault.UNHEARD
+            raise self._failed(fault, name, "the link was lost before the platform answered") from None
+        except (httpx.InvalidURL, ValueError):
+            raise self._failed(Fault.REFUSED, "url", "its URL is none; expected https://host") from None
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        return HttpAnswer(answer.status_code, dict(answer.headers), body)
+
+    def _opened(self) -> httpx.Client:
+        if self._client is None or self._pid != os.getpid():
+            self._client, self._pid = httpx.Client(timeout=self._timeout, follow_redirects=False), os.getpid()
+        return self._client
+
+    def _failed(self, fault: Fault, code: str, reason: str) -> CallFailed:
+        return CallFailed(fault, f"{self._platform} {code}", reason)
+
+
+class _InTime(io.BytesIO):
+    """A body that is not read any more once its call's time is over."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._ends = _now() + CALL_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if _now() > self._ends:
+            raise TimeoutError
+        return super().read(size)
+
+
+def _now() -> float:
+    """Seconds; goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

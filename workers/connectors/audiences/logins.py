@@ -1,0 +1,192 @@
+"""LoginTokens: kept sealed in the store, renewed early and by one process at a time.
+
+A renewal can end the token that others hold (VK's does). So who is refused reads the store again first, and renews only
+if what it was refused with still stands there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+import sqlalchemy as sa
+
+from workers.connectors.audiences.store.tables import logins
+from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from workers.connectors.audiences.store.database import Store
+    from workers.connectors.audiences.store.sealing import Seal
+
+RENEWING_MS: Final = 120_000
+"""Milliseconds after which who began to renew a token, and was not heard of since, is taken for dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginTokens:
+    """What a platform gives.
+
+    access        for calls
+    refresh       for the next renewal; "" where there is none, or where the one we have stays
+    expires_in_s  until the access token ends; 0: never
+    ends_in_s     until the refresh token ends, and a person must consent again; 0: never
+    """
+
+    access: str = field(repr=False)
+    refresh: str = field(default="", repr=False)
+    expires_in_s: int = 0
+    ends_in_s: int = 0
+
+
+class Consent(Protocol):
+    """A platform's way to tokens. Every method but `url` raises CallFailed; LOGIN where a person must consent anew."""
+
+    early_s: int
+    """Seconds before its end that a token is renewed."""
+
+    def url(self, state: str) -> str:
+        """Where a person consents, and is given a code; "" where none is needed."""
+
+    def exchange(self, code: str) -> LoginTokens:
+        """LoginTokens for a code; without one where the platform needs no person."""
+
+    def renew(self, refresh: str) -> LoginTokens:
+        """New tokens."""
+
+
+class _Kept(NamedTuple):
+    access: str
+    refresh: str
+    expires_ms: int
+    version: int
+    owned_until_ms: int
+
+
+class TokenKeeper:
+    """The tokens of one connector.
+
+    owner  this process's name
+    """
+
+    def __init__(
+        self, connector: str, store: Store, seal: Seal, consent: Consent, clock: Callable[[], int], owner: str
+    ) -> None:
+        self._connector = connector
+        self._store = store
+        self._seal = seal
+        self._consent = consent
+        self._clock = clock
+        self._owner = owner
+
+    def token(self) -> str:
+        """One that is good for a while; TargetError where there is none to be had."""
+        with self._store.reading() as connection:
+            kept = self._read(connection)
+        if kept is None:
+            return self._begin()
+        left = kept.expires_ms - self._clock()
+        if not kept.expires_ms or left > self._consent.early_s * 1000:
+            return kept.access
+        try:
+            return self.renew(kept.access)
+        except TargetError:
+            if left <= 0:
+                raise
+            return kept.access  # it is early still
+
+    def renew(self, refused: str) -> str:
+        """Another one than that which was refused; TargetError where there is none to be had."""
+        now = self._clock()
+        with self._store.changing() as connection:
+            kept = self._read(connection, lock=True)
+            if kept is None:
+                raise self._needs_consent("no token is kept any more")
+            if kept.access != refused:
+                return kept.access
+            if kept.owned_until_ms > now:
+                raise TargetError(
+                    ErrorClass.RETRY, "ads token", "another process renews the token", phase=Phase.CONNECT
+                )
+            self._change(connection, owner=self._owner, owned_until_ms=now + RENEWING_MS)
+        try:
+            tokens = self._consent.renew(kept.refresh)
+        except CallFailed as failed:
+            with self._store.changing() as connection:
+                self._change(connection, owned_until_ms=0, owner="", code=failed.code, reason=failed.reason)
+            raise self._told(failed) from None
+        self.keep(tokens, refresh=kept.refresh)
+        return tokens.access
+
+    def keep(self, tokens: LoginTokens, *, refresh: str = "", account: str | None = None) -> None:
+        """Keeps new ones in place of whatever was kept.
+
+        refresh  what stays where the platform gave no other
+        account  whom they are for
+        """
+        now = self._clock()
+        kept = tokens.refresh or refresh
+        values: dict[str, Any] = {
+            "access": self._seal.seal(tokens.access),
+            "refresh": self._seal.seal(kept) if kept else None,
+            "expires_ms": now + tokens.expires_in_s * 1000 if tokens.expires_in_s else 0,
+            "ends_ms": now + tokens.ends_in_s * 1000 if tokens.ends_in_s else 0,
+        } | {"owner": "", "owned_until_ms": 0, "code": "", "reason": ""}
+        if account is not None:
+            values["account"] = account
+        with self._store.changing() as connection:
+            known = self._row(connection, lock=True)
+            version = known.version + 1 if known is not None else 1
+            if known is None:
+                connection.execute(logins.insert().values(values | {"connector": self._connector, "version": version}))
+            else:
+                self._change(connection, **values, version=version)
+
+    def account(self) -> str | None:
+        """Whom the tokens are for, as it was told when they were given; None for nobody."""
+        with self._store.reading() as connection:
+            row = self._row(connection)
+        return row.account or None if row is not None else None
+
+    def ends_ms(self) -> int:
+        """When a person must consent again, in Unix ms; 0 for never."""
+        with self._store.reading() as connection:
+            row = self._row(connection)
+        return int(row.ends_ms) if row is not None else 0
+
+    def _begin(self) -> str:
+        if self._consent.url(""):
+            raise self._needs_consent("nobody has consented yet")
+        try:
+            tokens = self._consent.exchange("")
+        except CallFailed as failed:
+            raise self._told(failed) from None
+        self.keep(tokens)
+        return tokens.access
+
+    def _told(self, failed: CallFailed) -> TargetError:
+        if failed.fault in (Fault.LOGIN, Fault.REFUSED):
+            return self._needs_consent(failed.reason, failed.code)
+        return TargetError(ErrorClass.RETRY, failed.code, failed.reason, phase=Phase.CONNECT)
+
+    def _needs_consent(self, what: str, code: str = "ads token") -> TargetError:
+        reason = f"{what}; expected `segsync connect {self._connector}`"
+        return TargetError(ErrorClass.HOLD, code, reason, level=HoldLevel.CONNECTOR, phase=Phase.CONNECT)
+
+    def _row(self, connection: Connection, *, lock: bool = False) -> Any:  # noqa: ANN401 - a row
+        asked = sa.select(logins).where(logins.c.connector == self._connector)
+        return connection.execute(asked.with_for_update() if lock else asked).first()
+
+    def _read(self, connection: Connection, *, lock: bool = False) -> _Kept | None:
+        row = self._row(connection, lock=lock)
+        if row is None or row.access is None:
+            return None
+        refresh = self._seal.open(row.refresh) if row.refresh else ""
+        return _Kept(self._seal.open(row.access), refresh, row.expires_ms, row.version, row.owned_until_ms)
+
+    def _change(self, connection: Connection, **values: Any) -> None:  # noqa: ANN401 - columns of `logins`
+        connection.execute(logins.update().where(logins.c.connector == self._connector).values(values))

@@ -1,0 +1,106 @@
+"""What an audience needs next, if anything: one step, or a rest. Reads the store, and changes nothing."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from workers.connectors.audiences.store import calls
+from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, NEW
+from workers.connectors.audiences.store.work import Resting
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.store.audiences import Audience
+
+LONGEST_WAIT_MS: Final = 86_400_000
+"""Milliseconds that a change too small for the platform waits for more: then it is padded."""
+
+
+class AudienceStep(Enum):
+    """One call."""
+
+    CREATE = "create"
+    CONFIRM = "confirm"
+    SEARCH = "search"
+    RENAME = "rename"
+    ADD = "add"
+    REMOVE = "remove"
+    DELETE = "delete"
+
+
+def plan(
+    connection: Connection, audience: Audience, platform: Platform, sharing: int, now_ms: int
+) -> AudienceStep | Resting:
+    """The next step; `sharing` audiences share the login's budget.
+
+    What was begun is made real before anything is added; a call that is on its way is waited for where the platform
+    tells of its audience only, and not of each call.
+    """
+    pending = [call for call in calls.open_calls(connection, audience.id) if call.state == "pending"]
+    if audience.state in _FIRST:
+        return _FIRST[audience.state]
+    next_poll = min((call.poll_ms for call in pending), default=None)
+    if pending and platform.one_call_at_a_time:
+        return Resting(next_poll, "the platform")
+    return _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms) or Resting(
+        next_poll or (now_ms + LONGEST_WAIT_MS if platform.members_expire else None), "the platform" if pending else ""
+    )
+
+
+def _with_nothing_in_its_way(
+    connection: Connection, audience: Audience, platform: Platform, sharing: int, now_ms: int
+) -> AudienceStep | Resting | None:
+    """None where nothing is owed."""
+    owed = calls.owed(connection, audience.id, platform.largest_call)
+    if audience.leaving and not (audience.failures and owed.removes):
+        return AudienceStep.DELETE  # one that is in use, and so cannot go, is emptied
+    if audience.state == NEW:
+        return _begin(owed.adds, platform)
+    if audience.told_name != audience.title and not audience.leaving:
+        return AudienceStep.RENAME
+    if owed.adds or owed.removes:
+        return _change(audience, owed, platform, sharing, now_ms)
+    return None
+
+
+_FIRST: Final[dict[str, AudienceStep | Resting]] = {
+    BEGUN: AudienceStep.CONFIRM,
+    CREATING: AudienceStep.SEARCH,
+    DELETED: Resting(None),
+}
+"""What comes first of all, by the audience's state."""
+
+
+def _begin(adds: int, platform: Platform) -> AudienceStep | Resting:
+    if not adds:
+        return Resting(None)
+    if adds < platform.first_rows:
+        return Resting(None, f"data ({adds} of {platform.first_rows})")
+    return AudienceStep.CREATE
+
+
+def _change(
+    audience: Audience, owed: calls.OwedNow, platform: Platform, sharing: int, now_ms: int
+) -> AudienceStep | Resting:
+    """Adds before removals; where a row stands for a person, after them, since who is told again must stay.
+
+    What does not fill a call waits for its turn among those that share the budget.
+    """
+    at = audience.written_ms + pace_ms(platform, sharing)
+    if max(owed) < platform.largest_call and at > now_ms:
+        return Resting(at, "its turn")
+    waited = audience.first_owed_ms and audience.first_owed_ms + LONGEST_WAIT_MS <= now_ms
+    steps = {AudienceStep.ADD: owed.adds, AudienceStep.REMOVE: owed.removes}
+    for step in sorted(steps, key=lambda each: each.value, reverse=platform.whole_rows):
+        if steps[step] and (waited or steps[step] >= platform.later_rows):
+            return step
+    return Resting(audience.first_owed_ms + LONGEST_WAIT_MS, f"data ({max(owed)} of {platform.later_rows})")
+
+
+def pace_ms(platform: Platform, sharing: int) -> int:
+    """Milliseconds between two writes of one audience, so that the budget lasts for all of them."""
+    slowest = max((1000 * window.seconds / (0.8 * window.writes) for window in platform.budget), default=0.0)
+    return round(slowest * max(1, sharing))

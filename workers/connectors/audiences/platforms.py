@@ -1,0 +1,100 @@
+"""The platforms, each in one record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from workers.connectors.audiences.fields_of import FACEBOOK_FIELDS, GOOGLE_FIELDS, VK_FIELDS, YANDEX_FIELDS
+from workers.connectors.audiences.records import Platform, Setting, Window
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+YANDEX: Final = Platform(
+    key="yandex-audiences",
+    name="Yandex.Audiences",
+    base_url="https://api-audience.yandex.ru",
+    settings=(
+        Setting("client_id", "Client ID from Yandex.OAuth"),
+        Setting("client_secret", "Client secret from Yandex.OAuth", secret=True),
+    ),
+    fields=YANDEX_FIELDS,
+    hashing_off=True,
+    hashing_variable="YAAUDIENCES_SYNC_DO_HASHING",
+    largest_call=100_000,
+    first_rows=100,
+    budget=(Window(_MINUTE, 10), Window(_HOUR, 100), Window(_DAY, 500)),
+    asynchronous=True,
+    one_call_at_a_time=True,
+    confirms=True,
+    row_errors=False,
+    replaces=True,
+)
+"""yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments."""
+
+GOOGLE: Final = Platform(
+    key="google-audiences",
+    name="Google Audience",
+    base_url="https://datamanager.googleapis.com",
+    settings=(
+        Setting("client_id", "Client ID"),
+        Setting("client_secret", "Client secret", secret=True),
+        Setting("account", "Google Ads account, digits only"),
+        Setting("login_account", "Manager account, digits only", required=False),
+        Setting("developer_token", "Developer token; not needed any more", secret=True, required=False),
+    ),
+    fields=GOOGLE_FIELDS,
+    largest_call=10_000,
+    budget=(Window(_MINUTE, 300), Window(_DAY, 100_000)),
+    asynchronous=True,
+    row_errors=True,
+    whole_rows=True,
+    replaces=False,
+    members_expire=540,
+    consent=True,
+)
+"""developers.google.com/data-manager/api: "Send audience members", "Limits and quotas"."""
+
+VK: Final = Platform(
+    key="vk-ads",
+    name="VK Ads",
+    base_url="https://ads.vk.com",
+    settings=(
+        Setting("client_id", "client_id"),
+        Setting("client_secret", "client_secret", secret=True),
+    ),
+    fields=VK_FIELDS,
+    largest_call=100_000,
+    first_rows=2_000,
+    later_rows=25,
+    budget=(Window(_HOUR, 10),),
+    asynchronous=True,
+    row_errors=True,
+    replaces=False,
+    members_expire=60,
+)
+"""ads.vk.com/doc: RemarketingUsersLists, Authorization, throttling."""
+
+FACEBOOK: Final = Platform(
+    key="facebook-ads",
+    name="Facebook Ads Manager",
+    base_url="https://graph.facebook.com/v26.0",
+    settings=(
+        Setting("account", "Ad account id, digits only"),
+        Setting("app_id", "App ID", required=False),
+        Setting("app_secret", "App secret", secret=True, required=False),
+        Setting("access_token", "Token of a system user", secret=True),
+    ),
+    fields=FACEBOOK_FIELDS,
+    largest_call=10_000,
+    budget=(Window(_HOUR, 1_000),),
+    asynchronous=False,
+    row_errors=True,
+    whole_rows=True,
+    replaces=True,
+    members_expire=90,
+)
+"""developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""
+
+PLATFORMS: Final = {each.key: each for each in (YANDEX, GOOGLE, VK, FACEBOOK)}
+BUILT: Final = frozenset({YANDEX.key, FACEBOOK.key})
+"""Those that there is a connector for; nobody can configure another."""

@@ -1,0 +1,158 @@
+"""What is sent of a profile, and what a platform is: the border between fields and connectors. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.templates import Row
+
+Hash = Literal["sha256", "md5", ""]
+"""How a value is sent; "" is as it is, after normalisation."""
+
+
+class Identifier(NamedTuple):
+    """One value as a platform gets it.
+
+    kind   the platform's own word for it: a column, a schema key, a type of list ("email", "EMAIL", "emails")
+    value  as sent: a hash in lower-case hexadecimal, or a plain id; never empty, never the hash of an empty text
+    plain  not hashed: whoever keeps it seals it
+    """
+
+    kind: str
+    value: str
+    plain: bool = False
+
+
+class LeftOut(NamedTuple):
+    """A value that could not be normalised, and so is not sent.
+
+    field   as in `fields`: "phone"
+    reason  short, our own, the same for all of its kind, so that it can be counted: "too few digits"; never a value
+    """
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One profile as a platform sees it.
+
+    identifiers  each finds the person by itself, and is added and removed by itself; none twice. None at all: the
+                 profile goes to the quarantine
+    companions   only sent along with them: a name, a city, a date of birth
+    left_out     what could not be normalised; a field that is missing, null or empty is no mistake, and not here
+    withheld     the profile's own consent is no yes: nothing is sent of it (and nothing is in the record), and what was
+                 sent before is taken away
+    """
+
+    identifiers: tuple[Identifier, ...] = ()
+    companions: tuple[Identifier, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    withheld: bool = False
+
+
+class Fields(Protocol):
+    """An integration's `fields`, compiled: what is sent of a profile, for adds and removes alike."""
+
+    def record(self, row: Row) -> Record:
+        """What is sent of one profile; never raises for what stands in it."""
+
+    @property
+    def digest(self) -> str:
+        """Of all that a record depends on: fields, normal forms, hashing. The same in every process."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdField:
+    """A field that a platform takes.
+
+    name    as in `fields` of the configuration
+    kinds   the platform's words for it: one, or several where it is sent in parts (a date of birth)
+    form    the normal form, by its name in `normalisation.FORMS`: one text for each kind
+    hash    how it is sent; where `hashing = false` is allowed and set, as it is
+    alone   finds the person by itself; else it is a companion
+    list    the remote list that it belongs to, where a platform keeps one for each type; "" for the only one
+    what    for people: "Email address"
+    also    another name for it in `fields`: that of the published list of what is transmitted
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    form: str
+    hash: Hash
+    what: str
+    alone: bool = True
+    list: str = ""
+    also: str = ""
+
+
+class Window(NamedTuple):
+    """At most so many writes in so many seconds."""
+
+    seconds: int
+    writes: int
+
+
+class Setting(NamedTuple):
+    """One of [connectors.X] for this platform.
+
+    name      as in the file
+    what      for people: "Application ID"
+    secret    never shown, never published: only a variable or a file may stand there
+    required  must be there
+    """
+
+    name: str
+    what: str
+    secret: bool = False
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """One platform, in one record: nothing else asks which one it is.
+
+    key              as in `platform = "yandex-audiences"`
+    name             as people write it
+    base_url         of its API, unless `url` in the connector says otherwise
+    settings         of the connector, secrets among them
+    fields           by name
+    hashing_off      whether `hashing = false` is allowed; hashing_variable may say so in the environment as well
+    largest_call     rows in one call
+    first_rows       rows that a list needs to begin with; 0: it may be empty
+    later_rows       rows that a change needs
+    budget           writes of one login, over all its audiences
+    asynchronous     a call is only accepted, and applied later: it is polled
+    one_call_at_a_time  of a call only its audience's state can be asked: so one at a time is on its way
+    confirms         an audience is begun with its first rows, and real only when that is confirmed
+    row_errors       tells which rows it refuses
+    whole_rows       all identifiers of a profile go in one row; else each goes by itself
+    replaces         has a call that replaces all members
+    members_expire   days after which a member is gone unless it is sent again; 0: never
+    consent          takes `consent`
+    """
+
+    key: str
+    name: str
+    base_url: str
+    settings: tuple[Setting, ...]
+    fields: Mapping[str, AdField] = field(hash=False)
+    hashing_off: bool = False
+    hashing_variable: str = ""
+    largest_call: int
+    first_rows: int = 0
+    later_rows: int = 0
+    budget: tuple[Window, ...] = ()
+    asynchronous: bool
+    one_call_at_a_time: bool = False
+    confirms: bool = False
+    row_errors: bool
+    whole_rows: bool = False
+    replaces: bool
+    members_expire: int = 0
+    consent: bool = False

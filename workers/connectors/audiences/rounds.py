@@ -1,0 +1,239 @@
+"""What is owed to audiences is sent: the page to read first behind an ad connector's door.
+
+    take the due audience that was served longest ago       store/work.py
+    bury the calls of whoever died at it; look at the calls that are on their way
+    begin it, rename it, add, remove, or end it             one call, written down before it is made (store/calls.py)
+    leave it, due when there is something to do again
+
+One look makes one call at most, so that a login's audiences take turns. What an answer leads to is in `endings.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from workers import failpoints
+from workers.connectors.audiences.endings import AGAIN_MS, Endings
+from workers.connectors.audiences.planning import AudienceStep, plan
+from workers.connectors.audiences.store import calls, work
+from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, LIVE, NEW
+from workers.connectors.audiences.store.rows import rows_of
+from workers.connectors.audiences.store.work import Resting
+from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.errors import TargetError
+from workers.failpoints import reach
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+    from workers.connectors.audiences.budgets import Budget
+    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.database import Store
+    from workers.connectors.audiences.store.sealing import Seal
+    from workers.connectors.audiences.wire import PlatformWire
+
+DAY_MS: Final = 86_400_000
+"""Milliseconds of a day."""
+OWNED_MS: Final = 300_000
+"""Milliseconds that an audience is owned for one look; no call takes so long (`http.py`)."""
+LOOK_TWICE_MS: Final = 600_000
+"""Milliseconds between two looks for what was perhaps created: listings lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One login's rounds: what they work with.
+
+    clock  Unix milliseconds, the same for all processes
+    owner  this process's name
+    """
+
+    connector: str
+    platform: Platform
+    store: Store
+    wire: PlatformWire
+    budget: Budget
+    seal: Seal
+    clock: Callable[[], int]
+    owner: str
+
+
+class Rounds:
+    """Sends what is owed to the audiences of one login."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        self._endings = Endings(login.store, login.platform, login.budget, login.clock)
+
+    def work(self, seconds: float) -> int | None:
+        """Looks at due audiences for about so long; when the next one is due (Unix ms), None for never.
+
+        Raises TargetError where the store, or the login itself, needs someone.
+        """
+        ends = time.monotonic() + seconds
+        while (audience := self._take()) is not None:
+            self._look(audience)
+            if time.monotonic() > ends:
+                break
+        with self._login.store.reading() as connection:
+            return work.next_due(connection, self._login.connector)
+
+    def _take(self) -> Audience | None:
+        now = self._login.clock()
+        with self._login.store.changing() as connection:
+            found = work.take_next(connection, self._login.connector, self._login.owner, now, now + OWNED_MS)
+            if found is None:
+                return None
+            for call in calls.open_calls(connection, found.id):
+                if call.state == "calling":
+                    # Its owner's time is over, so nothing of it can arrive any more; what it came to nobody heard.
+                    calls.end(connection, call.id, "unknown", now, "ads unheard", "its process ended in it")
+                    if call.action == AudienceStep.CREATE.value and self._login.platform.confirms:
+                        # What was perhaps begun is not real, and nobody will ever see it.
+                        work.note(connection, found.id, state=NEW)
+            self._remind(connection, found, now)
+            return found
+
+    def _remind(self, connection: Connection, audience: Audience, now: int) -> None:
+        """Once a day: members whom the platform would forget are owed again, long before it does."""
+        days = self._login.platform.members_expire
+        if days and audience.reminded_ms + DAY_MS <= now:
+            calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
+            work.note(connection, audience.id, reminded_ms=now)
+
+    def _look(self, audience: Audience) -> None:
+        try:
+            rest = self._step(audience)
+        except CallFailed as failed:
+            if failed.fault is Fault.UNHEARD:
+                # It may arrive yet. It is owned on, as if its process had ended: so nothing can overtake the call.
+                self._keep(audience, failed)
+                return
+            rest = self._endings.failed(audience, failed)
+        except TargetError as error:
+            again = self._login.clock() + AGAIN_MS
+            self._leave(audience, Resting(again, "someone", error.code, error.reason, failed=True))
+            raise
+        self._leave(audience, rest)
+
+    def _keep(self, audience: Audience, failed: CallFailed) -> None:
+        until = self._login.clock() + max(OWNED_MS, self._endings.again_ms(audience))
+        with self._login.store.changing() as connection:
+            mine = work.still_mine(connection, audience.id, self._login.owner, until)
+            if mine is not None:
+                said = {"waits": "the platform", "code": failed.code, "reason": failed.reason}
+                work.note(connection, audience.id, failures=mine.failures + 1, **said)
+
+    def _leave(self, audience: Audience, rest: Resting) -> None:
+        with self._login.store.changing() as connection:
+            work.release(connection, audience, self._login.owner, rest)
+
+    def _step(self, audience: Audience) -> Resting:
+        """One call at most."""
+        self._poll(audience)
+        with self._login.store.changing() as connection:
+            now = self._login.clock()
+            fresh = work.still_mine(connection, audience.id, self._login.owner, now + OWNED_MS)
+            if fresh is None:
+                return Resting(None)
+            calls.tidy(connection, audience.id)
+            sharing = work.live_audiences(connection, self._login.connector)
+            step = plan(connection, fresh, self._login.platform, sharing, now)
+        if isinstance(step, Resting):
+            return step
+        wait = self._login.budget.take(removes=step is not AudienceStep.ADD and step is not AudienceStep.CREATE)
+        if wait and step is AudienceStep.ADD and self._removes_instead(fresh):
+            step, wait = AudienceStep.REMOVE, 0
+        if wait:
+            return Resting(now + wait, "budget", "", "the platform's limit of calls is used up")
+        return self._do(fresh, step)
+
+    def _removes_instead(self, audience: Audience) -> bool:
+        """Whether somebody is to be taken out, for which there is a call left where none is for adding."""
+        with self._login.store.reading() as connection:
+            removes = calls.owed(connection, audience.id, 1).removes
+        return bool(removes) and not self._login.budget.take(removes=True)
+
+    def _do(self, audience: Audience, step: AudienceStep) -> Resting:
+        now = self._login.clock()
+        if step is AudienceStep.CONFIRM:
+            return self._confirm(audience, now)
+        if step is AudienceStep.SEARCH:
+            return self._search(audience, now)
+        if step is AudienceStep.RENAME:
+            self._login.wire.rename(audience)
+            return self._noted(audience, Resting(now), told_name=audience.title)
+        if step is AudienceStep.DELETE:
+            if audience.remote:
+                self._login.wire.delete(audience)
+            return self._noted(audience, Resting(None), state=DELETED)
+        return self._send(audience, step, now)
+
+    def _noted(self, audience: Audience, rest: Resting, **values: object) -> Resting:
+        with self._login.store.changing() as connection:
+            work.note(connection, audience.id, **values)
+        return rest
+
+    def _send(self, audience: Audience, step: AudienceStep, now: int) -> Resting:
+        """Adds or removes rows, or begins the audience, with its first rows where the platform wants some."""
+        login = self._login
+        with login.store.changing() as connection:
+            begins_empty = step is AudienceStep.CREATE and not login.platform.first_rows
+            most = 0 if begins_empty else login.platform.largest_call
+            call, number = calls.begin(connection, audience.id, step.value, most, now)
+            if not number and not begins_empty:
+                calls.end(connection, call, "undone", now)
+                return Resting(now)
+            if step is AudienceStep.CREATE:
+                work.note(connection, audience.id, state=CREATING)
+            work.note(connection, audience.id, written_ms=now)
+            whole = login.platform.whole_rows and step is not AudienceStep.REMOVE
+            rows = rows_of(connection, call, login.seal, whole=whole)
+        reach(failpoints.BEFORE_CALL)
+        try:
+            if step is AudienceStep.CREATE:
+                answered = login.wire.create(audience, rows)
+            else:
+                answered = login.wire.change(audience, "add" if step is AudienceStep.ADD else "remove", rows)
+        except CallFailed as failed:
+            if failed.fault is Fault.UNHEARD:
+                raise
+            return self._endings.call_failed(audience, call, rows, failed, step)
+        reach(failpoints.AFTER_CALL)
+        return self._endings.answered(audience, call, rows, answered, step)
+
+    def _confirm(self, audience: Audience, now: int) -> Resting:
+        """Makes real what was begun; an answer that was lost is looked for before it is asked again."""
+        if any(each.real for each in self._login.wire.find(audience)):
+            return self._noted(audience, Resting(now), state=LIVE, told_name=audience.title)
+        reach(failpoints.BEFORE_CALL)
+        self._login.wire.confirm(audience)
+        reach(failpoints.AFTER_CALL)
+        return self._noted(audience, Resting(now), state=LIVE, told_name=audience.title)
+
+    def _search(self, audience: Audience, now: int) -> Resting:
+        """An audience that was perhaps created is looked for twice; of two the older one is kept."""
+        found = sorted((each for each in self._login.wire.find(audience) if each.real), key=lambda each: each.created)
+        if found:
+            return self._noted(audience, Resting(now), state=LIVE, remote=found[0].remote, told_name=audience.title)
+        with self._login.store.changing() as connection:
+            if audience.written_ms + LOOK_TWICE_MS <= now:
+                work.note(connection, audience.id, state=NEW)
+                return Resting(now)
+        return Resting(audience.written_ms + LOOK_TWICE_MS, "a second look", "", "its creation was not answered")
+
+    def _poll(self, audience: Audience) -> None:
+        """Looks at the calls that the platform has accepted, where it is time."""
+        with self._login.store.reading() as connection:
+            pending = [call for call in calls.open_calls(connection, audience.id) if call.state == "pending"]
+        if audience.state == BEGUN:
+            return
+        for call in pending:
+            now = self._login.clock()
+            if call.poll_ms <= now:
+                self._endings.polled(audience, call, self._login.wire.poll(audience, call), now)

@@ -1,0 +1,125 @@
+"""The audiences of a store: found or begun, locked, named, emptied, and due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection, Row
+
+NEW, BEGUN, CREATING, LIVE, DELETED = "new", "begun", "creating", "live", "deleted"
+"""States of an audience; see `tables.audiences`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One remote list of one segment, as the store has it; see `tables.audiences`."""
+
+    id: int
+    connector: str
+    integration: str
+    segment: str
+    list: str
+    generation: int
+    name: str
+    told_name: str
+    remote: str
+    state: str
+    code: str
+    leaving: str
+    written_ms: int
+    first_owed_ms: int
+    reminded_ms: int
+    failures: int
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Audience:
+        """From a row of `audiences`."""
+        return cls(**{name: getattr(row, name) for name in cls.__slots__})
+
+    @property
+    def title(self) -> str:
+        """What people see on the platform: the segment's name, or its number where nobody has named it."""
+        return self.name or f"segment {self.segment}"
+
+    @property
+    def mark(self) -> str:
+        """Ours alone, and the same for ever: by it an audience is found again whose creation was not answered."""
+        return f"segsync {self.connector}/{self.integration}/{self.segment}/{self.list}#{self.generation}"
+
+
+def open_audiences(
+    connection: Connection, place: tuple[str, str, str], lists: Collection[str], name: str, now_ms: int
+) -> dict[str, Audience]:
+    """The audiences of a segment by list, locked until the transaction ends; those missing of `lists` are begun.
+
+    place  connector, integration, segment
+    """
+    connector, integration, segment = place
+    mine = (
+        audiences.c.connector == connector,
+        audiences.c.integration == integration,
+        audiences.c.segment == segment,
+    )
+    newest: dict[str, int] = {}
+    found: dict[str, Audience] = {}
+    for row in connection.execute(sa.select(audiences).where(*mine).order_by(audiences.c.id).with_for_update()):
+        newest[row.list] = max(newest.get(row.list, 0), row.generation)
+        if not row.leaving and row.state != DELETED:
+            found[row.list] = Audience.of(row)
+    missing = [one for one in sorted(lists) if one not in found]
+    for each in missing:
+        of_list = {"list": each, "generation": newest.get(each, 0) + 1}
+        values = {"connector": connector, "integration": integration, "segment": segment, "name": name, "state": NEW}
+        connection.execute(audiences.insert().values(_EMPTY | values | of_list | {"served_ms": now_ms}))
+        this = (audiences.c[column] == value for column, value in of_list.items())
+        found[each] = Audience.of(connection.execute(sa.select(audiences).where(*mine, *this)).one())
+    return found
+
+
+_TEXTS = ("told_name", "remote", "owner", "code", "reason", "waits", "leaving")
+_TIMES = ("owned_until_ms", "written_ms", "first_owed_ms", "reminded_ms")
+_COUNTS = ("failures", "accepted", "applied", "rejected", "unknown_removed", "left_out")
+_EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS, "") | dict.fromkeys((*_TIMES, *_COUNTS), 0)
+
+
+def rename(connection: Connection, audience: int, name: str, now_ms: int) -> None:
+    """It is called so from now on; the platform is told when it is looked at."""
+    connection.execute(audiences.update().where(audiences.c.id == audience).values(name=name, due_ms=_sooner(now_ms)))
+
+
+def owe(connection: Connection, audience: int, now_ms: int, *, unknown: int = 0, left_out: int = 0) -> None:
+    """Something is owed to it: it is due, unless it waits for a later time anyhow, and then whoever looks decides."""
+    first = sa.case((audiences.c.first_owed_ms == 0, now_ms), else_=audiences.c.first_owed_ms)
+    values: dict[str, Any] = {"due_ms": _sooner(now_ms), "first_owed_ms": first}
+    values["unknown_removed"] = audiences.c.unknown_removed + unknown
+    values["left_out"] = audiences.c.left_out + left_out
+    connection.execute(audiences.update().where(audiences.c.id == audience).values(values))
+
+
+def forget_members(connection: Connection, audience: int, now_ms: int, *, leaving: str = "") -> int:
+    """Nobody holds anything of it any more; returns how many holdings went.
+
+    leaving  "delete": and the audience itself is to go
+    """
+    gone = connection.execute(holdings.delete().where(holdings.c.audience == audience)).rowcount
+    mine = identifiers.c.audience == audience
+    owed = sa.or_(identifiers.c.there != GONE, identifiers.c.call.is_not(None))
+    connection.execute(identifiers.update().where(mine, owed).values(owed=True))
+    connection.execute(identifiers.update().where(mine, sa.not_(owed)).values(owed=False))
+    owe(connection, audience, now_ms)
+    if leaving:
+        connection.execute(audiences.update().where(audiences.c.id == audience).values(leaving=leaving))
+    return gone
+
+
+def _sooner(now_ms: int) -> sa.ColumnElement[int]:
+    """Due now: whoever looks decides what it waits for."""
+    return sa.case((audiences.c.due_ms < now_ms, audiences.c.due_ms), else_=now_ms)

@@ -1,0 +1,155 @@
+"""Calls, written down before they are made: which identifiers each is about, and what came of it.
+
+An identifier is part of one call at a time, and waits for its end: platforms that only accept a call may apply two of
+them in any order. What is sent is the net: an identifier is added or removed by whether anybody holds it now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import sqlalchemy as sa
+
+from workers.connectors.audiences.store.tables import GONE, REFUSED, THERE, UNSURE, calls, holdings, identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+Ended = Literal["done", "failed", "undone", "unknown"]
+
+
+class OpenCall(NamedTuple):
+    """A call that is not over."""
+
+    id: int
+    action: str
+    state: str
+    handle: str
+    rows: int
+    made_ms: int
+    poll_ms: int
+    polls: int
+    seen: bool
+
+
+class OwedNow(NamedTuple):
+    """Identifiers that may be sent now, counted up to a limit."""
+
+    adds: int
+    removes: int
+
+
+_HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+_FREE = sa.and_(identifiers.c.owed, identifiers.c.call.is_(None))
+
+
+def tidy(connection: Connection, audience: int) -> None:
+    """What was owed and came to nothing is owed no more: who left came back, or the other way round."""
+    mine = (identifiers.c.audience == audience, _FREE)
+    as_wanted = sa.and_(_HELD, identifiers.c.there.in_((THERE, REFUSED)))
+    change = identifiers.update().where(*mine)
+    connection.execute(change.where(as_wanted).values(owed=False))
+    connection.execute(change.where(~_HELD, identifiers.c.there.in_((GONE, REFUSED))).values(owed=False, there=GONE))
+
+
+def owed(connection: Connection, audience: int, most: int) -> OwedNow:
+    """How many may be added and removed now, each counted up to `most`."""
+    mine = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, _FREE)
+    adds, removes = (
+        sa.select(sa.func.count()).select_from(mine.where(one).limit(most).subquery()) for one in (_HELD, ~_HELD)
+    )
+    return OwedNow(connection.execute(adds).scalar_one(), connection.execute(removes).scalar_one())
+
+
+def owes_anything(connection: Connection, audience: int) -> bool:
+    """Whether something is owed, also to what waits for a call's end."""
+    asked = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, identifiers.c.owed).limit(1)
+    return connection.execute(asked).first() is not None
+
+
+def begin(connection: Connection, audience: int, action: str, most: int, now_ms: int) -> tuple[int, int]:
+    """Writes down a call and what it is about; its id, and how many identifiers.
+
+    action  "remove" takes what nobody holds, "add" and "create" what somebody does
+    """
+    values = {"audience": audience, "action": action, "state": "calling", "handle": "", "code": "", "reason": ""}
+    numbers = {"rows": 0, "rejected": 0, "made_ms": now_ms, "ended_ms": 0, "poll_ms": 0, "polls": 0, "seen": 0}
+    call: int = connection.execute(calls.insert().values(values | numbers).returning(calls.c.id)).scalar_one()
+    side = ~_HELD if action == "remove" else _HELD
+    some = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, _FREE, side).limit(most)
+    change = identifiers.update().where(identifiers.c.id.in_(some)).values(call=call, owed=False)
+    rows = connection.execute(change).rowcount
+    if action != "remove":
+        along = sa.select(holdings.c.companions).where(holdings.c.identifier == identifiers.c.id).limit(1)
+        change = identifiers.update().where(identifiers.c.call == call, _HELD)
+        connection.execute(change.values(companions=along.scalar_subquery()))
+    connection.execute(calls.update().where(calls.c.id == call).values(rows=rows))
+    return call, rows
+
+
+def is_calling(connection: Connection, call: int) -> bool:
+    """Whether its answer is still waited for; its row stays locked until the transaction ends."""
+    asked = sa.select(calls.c.state).where(calls.c.id == call).with_for_update()
+    return connection.execute(asked).scalar() == "calling"
+
+
+def accepted(connection: Connection, call: int, handle: str, poll_ms: int) -> None:
+    """The platform has it, and will do it."""
+    change = calls.update().where(calls.c.id == call)
+    connection.execute(change.values(state="pending", handle=handle, poll_ms=poll_ms))
+
+
+def looked_at(connection: Connection, call: int, poll_ms: int, *, seen: bool) -> None:
+    """It is not over yet."""
+    change = calls.update().where(calls.c.id == call).values(poll_ms=poll_ms, polls=calls.c.polls + 1)
+    connection.execute(change.values(seen=1) if seen else change)
+
+
+def end(
+    connection: Connection, call: int, ended: Ended, now_ms: int, code: str = "", reason: str = "", rejected: int = 0
+) -> int:
+    """It is over; returns how many identifiers it was about, 0 where it was over before.
+
+    What is not done is owed again, by what is held then; nobody knows what the platform has of it, unless it was
+    surely not done.
+    """
+    values = {"state": ended, "ended_ms": now_ms, "code": code, "reason": reason, "rejected": rejected}
+    open_ = calls.c.state.in_(("calling", "pending"))
+    row = connection.execute(
+        calls.update().where(calls.c.id == call, open_).values(values).returning(calls.c.action)
+    ).first()
+    if row is None:
+        return 0
+    mine = identifiers.update().where(identifiers.c.call == call)
+    if ended == "done":
+        there = GONE if row.action == "remove" else THERE
+        return connection.execute(mine.values(call=None, there=there, sent_ms=now_ms)).rowcount
+    if ended == "undone":
+        return connection.execute(mine.values(call=None, owed=True)).rowcount
+    return connection.execute(mine.values(call=None, owed=True, there=UNSURE)).rowcount
+
+
+def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
+    """These identifiers the platform takes from nobody: they are part of no call, and owed no more."""
+    some = sorted(refused)
+    for at in range(0, len(some), 400):
+        mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(some[at : at + 400]))
+        connection.execute(mine.values(call=None, there=REFUSED))
+
+
+def open_calls(connection: Connection, audience: int) -> list[OpenCall]:
+    """Those that are not over, the oldest first."""
+    asked = sa.select(calls).where(calls.c.audience == audience, calls.c.state.in_(("calling", "pending")))
+    return [
+        OpenCall(*(getattr(row, name) for name in OpenCall._fields))
+        for row in connection.execute(asked.order_by(calls.c.id))
+    ]
+
+
+def expire(connection: Connection, audience: int, before_ms: int) -> int:
+    """Members that were told before that are owed again, since platforms forget them; returns how many."""
+    mine = (identifiers.c.audience == audience, identifiers.c.there == THERE, identifiers.c.sent_ms < before_ms)
+    change = identifiers.update().where(*mine, identifiers.c.call.is_(None), _HELD)
+    return connection.execute(change.values(owed=True, there=UNSURE)).rowcount

@@ -1,0 +1,194 @@
+"""Who holds which identifier: rows, and no counters, so that nothing is counted twice or lost."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from workers.connectors.audiences.store.tables import GONE, THERE, UNSURE, holdings, identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy import Connection
+
+CHUNK = 400
+"""Values in one IN: SQLite's older limit is 999 parameters in all."""
+
+
+class Kept(NamedTuple):
+    """An identifier as the store has it: the hash's bytes; of what goes plain a mark, and the value sealed."""
+
+    kind: str
+    value: bytes
+    sealed: bytes | None
+
+
+class Along(NamedTuple):
+    """What is only sent along: sealed, with a mark by which a change is seen."""
+
+    mark: bytes
+    sealed: bytes
+
+    @property
+    def packed(self) -> bytes:
+        """As it stands in the store."""
+        return self.mark + self.sealed
+
+
+MARK_BYTES = 16
+"""Of what stands in `companions` before what is sealed."""
+
+
+class Holds(NamedTuple):
+    """All that a profile holds from now on; nothing for one that has left."""
+
+    identifiers: tuple[Kept, ...]
+    along: Along | None
+
+
+class Written(NamedTuple):
+    """What came of it.
+
+    changed  identifiers that profiles got or lost
+    touched  whether anything may be owed now
+    unknown  identifiers of profiles that nobody had heard of: taken out, as somebody may have put them in
+    """
+
+    changed: int
+    touched: bool
+    unknown: int
+
+
+class _Has(NamedTuple):
+    identifier: int
+    along: bytes | None
+
+
+_Name = tuple[str, bytes]
+
+
+def write(
+    connection: Connection,
+    audience: int,
+    wanted: Mapping[str, Holds],
+    unknown: Mapping[str, tuple[Kept, ...]],
+    *,
+    whole_rows: bool,
+) -> Written:
+    """Makes each profile hold what is wanted and no more.
+
+    unknown     of a profile that leaves and of whom nothing is known: what it would have had
+    whole_rows  what is sent along is a part of the row: a change of it is owed
+    """
+    held = _held(connection, audience, wanted)
+    strangers = [one for key in wanted if key not in held for one in unknown.get(key, ())]
+    named = {(one.kind, one.value): one for each in wanted.values() for one in each.identifiers}
+    ids = _ids(connection, audience, named, GONE)
+    foreign = {(one.kind, one.value): one for one in strangers}
+    known = _find(connection, audience, foreign)
+    ids |= _ids(connection, audience, {name: one for name, one in foreign.items() if name not in known}, UNSURE)
+    gained, lost, renewed = _differences(audience, wanted, held, ids)
+    if lost:
+        gone = holdings.delete().where(*(holdings.c[name] == sa.bindparam(f"b_{name}") for name in _KEY))
+        connection.execute(gone, [{f"b_{name}": row[name] for name in _KEY} for row in lost])
+    if gained:
+        connection.execute(_insert(connection, holdings), gained)
+    if renewed:
+        along: sa.BindParameter[bytes] = sa.bindparam("b_companions")
+        change = (
+            holdings.update()
+            .where(*(holdings.c[name] == sa.bindparam(f"b_{name}") for name in _KEY))
+            .values(companions=along)
+        )
+        connection.execute(change, [{f"b_{name}": value for name, value in row.items()} for row in renewed])
+    owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
+    _owe(connection, owed, unsure=False)
+    if whole_rows:
+        # Who is taken out by one value may be gone by all: whoever shares another one of them is told again.
+        _owe(connection, [row["identifier"] for row in (*renewed, *lost)], unsure=True)
+    return Written(len(gained) + len(lost), bool(owed or (whole_rows and renewed)), len(foreign))
+
+
+_KEY = ("audience", "profile", "identifier")
+
+
+def _differences(
+    audience: int, wanted: Mapping[str, Holds], held: Mapping[str, list[_Has]], ids: Mapping[_Name, int]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Holdings that come, that go, and whose companions change."""
+    gained, lost, renewed = [], [], []
+    for key, want in wanted.items():
+        has = {one.identifier: one.along for one in held.get(key, ())}
+        wants = {ids[one.kind, one.value] for one in want.identifiers}
+        along = want.along.packed if want.along else None
+        for each in wants:
+            row = {"audience": audience, "profile": key, "identifier": each, "companions": along}
+            if each not in has:
+                gained.append(row)
+            elif (has[each] or b"")[:MARK_BYTES] != (along or b"")[:MARK_BYTES]:
+                renewed.append(row)
+        lost += [{"audience": audience, "profile": key, "identifier": each} for each in has if each not in wants]
+    return gained, lost, renewed
+
+
+def _held(connection: Connection, audience: int, keys: Iterable[str]) -> dict[str, list[_Has]]:
+    found: dict[str, list[_Has]] = {}
+    for some in _chunks(keys):
+        asked = sa.select(holdings.c.profile, holdings.c.identifier, holdings.c.companions).where(
+            holdings.c.audience == audience, holdings.c.profile.in_(some)
+        )
+        for profile, identifier, along in connection.execute(asked):
+            found.setdefault(profile, []).append(_Has(identifier, along))
+    return found
+
+
+def _find(connection: Connection, audience: int, names: Iterable[_Name]) -> dict[_Name, int]:
+    """The ids of those that the store knows."""
+    found: dict[_Name, int] = {}
+    by_kind: dict[str, list[bytes]] = {}
+    for kind, value in names:
+        by_kind.setdefault(kind, []).append(value)
+    for kind, values in by_kind.items():
+        for some in _chunks(values):
+            asked = sa.select(identifiers.c.value, identifiers.c.id).where(
+                identifiers.c.audience == audience, identifiers.c.kind == kind, identifiers.c.value.in_(some)
+            )
+            found |= {(kind, bytes(value)): id_ for value, id_ in connection.execute(asked)}
+    return found
+
+
+def _ids(connection: Connection, audience: int, named: Mapping[_Name, Kept], there: int) -> dict[_Name, int]:
+    """Their ids; those that are new are written down, as the platform has them so far."""
+    found = _find(connection, audience, named)
+    new = [
+        {"audience": audience, "there": there, "owed": False, "sent_ms": 0, **one._asdict()}
+        for name, one in named.items()
+        if name not in found
+    ]
+    if new:
+        connection.execute(_insert(connection, identifiers), new)
+        found |= _find(connection, audience, [name for name in named if name not in found])
+    return found
+
+
+def _owe(connection: Connection, ids: Iterable[int], *, unsure: bool) -> None:
+    there = sa.case((identifiers.c.there == THERE, UNSURE), else_=identifiers.c.there)
+    for some in _chunks(ids):
+        change = identifiers.update().where(identifiers.c.id.in_(some)).values(owed=True)
+        connection.execute(change.values(there=there) if unsure else change)
+
+
+def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(items)
+    while some := list(islice(rest, CHUNK)):
+        yield some

@@ -1,0 +1,104 @@
+"""The store's tables, as Core sees them; `migrations/` makes them.
+
+    ads_login       one for each connector: its tokens, sealed
+    ads_audience    one for each segment of an integration, and for each list where a platform keeps several
+    ads_identifier  what an audience may have: whether the platform has it, whether it is owed a call, which call
+    ads_holding     which profile has which identifier: an identifier is wanted while anybody holds it
+    ads_call        one for each call that changes something, written down before it is made
+
+Times are Unix milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+STORE_VERSION_TABLE: Final = "ads_version"
+
+GONE, THERE, UNSURE, REFUSED = 0, 1, 2, 3
+"""What the platform has of an identifier: `ads_identifier.there`. REFUSED: it takes it from nobody."""
+
+store_metadata: Final = sa.MetaData()
+
+logins: Final = sa.Table(
+    "ads_login",
+    store_metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("access", sa.LargeBinary),
+    sa.Column("refresh", sa.LargeBinary),
+    *(sa.Column(name, sa.BigInteger) for name in ("expires_ms", "ends_ms", "version", "owned_until_ms")),
+    *(sa.Column(name, sa.Text) for name in ("account", "owner", "code", "reason")),
+)
+"""access, refresh  sealed tokens; ends_ms: when the refresh token ends, 0 for never; version: grows with each change"""
+
+_TEXTS = ("name", "told_name", "remote", "state", "owner", "code", "reason", "waits", "leaving")
+_NUMBERS = ("owned_until_ms", "served_ms", "written_ms", "first_owed_ms", "reminded_ms", "failures")
+_COUNTS = ("accepted", "applied", "rejected", "unknown_removed", "left_out")
+
+audiences: Final = sa.Table(
+    "ads_audience",
+    store_metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    *(sa.Column(name, sa.Text) for name in ("connector", "integration", "segment", "list")),
+    sa.Column("generation", sa.BigInteger),
+    *(sa.Column(name, sa.Text) for name in _TEXTS),
+    *(sa.Column(name, sa.BigInteger) for name in (*_NUMBERS, *_COUNTS)),
+    sa.Column("due_ms", sa.BigInteger),
+)
+"""remote          the platform's id; "" where there is none yet
+state           "new", "begun" (has an id and is not real yet), "creating" (the answer is not known), "live", "deleted"
+owner, owned_until_ms  who is at work on it; no other may be before that time, which is when its call must be over
+code, reason    why someone is needed, or what failed last; waits: what it waits for, in words
+leaving         what becomes of it once nothing is owed: "" or "delete"
+due_ms          when it must be looked at; NULL for not at all
+served_ms       when it was last looked at; written_ms: when it last cost a write; first_owed_ms: since when it owes;
+reminded_ms     when members were last looked for whom the platform would forget
+accepted, …     identifiers, ever"""
+
+identifiers: Final = sa.Table(
+    "ads_identifier",
+    store_metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("audience", sa.BigInteger),
+    sa.Column("kind", sa.Text),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("companions", sa.LargeBinary),
+    sa.Column("there", sa.SmallInteger),
+    sa.Column("owed", sa.Boolean),
+    sa.Column("call", sa.BigInteger),
+    sa.Column("sent_ms", sa.BigInteger),
+)
+"""value       the hash's bytes; of what goes plain a keyed hash, and `sealed` has it
+companions  sealed, as sent along last
+there       GONE, THERE, UNSURE or REFUSED
+owed        somebody came or left since it was last told
+call        the call that it is part of, until that is over"""
+
+holdings: Final = sa.Table(
+    "ads_holding",
+    store_metadata,
+    sa.Column("audience", sa.BigInteger, primary_key=True),
+    sa.Column("profile", sa.Text, primary_key=True),
+    sa.Column("identifier", sa.BigInteger, primary_key=True),
+    sa.Column("companions", sa.LargeBinary),
+)
+"""profile: its key, as text; companions: sealed, for the identifier's row"""
+
+calls: Final = sa.Table(
+    "ads_call",
+    store_metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("audience", sa.BigInteger),
+    *(sa.Column(name, sa.Text) for name in ("action", "state", "handle", "code", "reason")),
+    *(
+        sa.Column(name, sa.BigInteger)
+        for name in ("rows", "rejected", "made_ms", "ended_ms", "poll_ms", "polls", "seen")
+    ),
+)
+"""action  "create", "confirm", "add", "remove", "rename", "delete"
+state   "calling", "pending" (accepted, not applied yet), "done", "failed", "undone" (surely not applied), "unknown"
+        (nobody heard what came of it)
+seen    whether the platform was seen to be at work on it"""

@@ -1,0 +1,143 @@
+"""What a platform's wire is to the rounds: calls that change something, looks that do not, and how both fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from workers.errors import SegsyncError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
+
+Change = Literal["add", "remove"]
+
+
+class Fault(Enum):
+    """What follows from a call that failed."""
+
+    UNHEARD = "unheard"
+    """It may have been done: a lost answer, an answer that is none, a server's own error."""
+    UNDONE = "undone"
+    """Surely not done; it may pass later."""
+    BUDGET = "budget"
+    """Too many calls; surely not done."""
+    LOGIN = "login"
+    """The token is refused."""
+    GONE = "gone"
+    """The audience is not there any more."""
+    ROWS = "rows"
+    """Surely not done, for some rows' sake, which are named."""
+    IN_USE = "in use"
+    """It cannot be deleted now."""
+    REFUSED = "refused"
+    """Someone must mend something."""
+
+
+class CallFailed(SegsyncError):
+    """A call that failed; what it shows is our own sentence, and the platform's code.
+
+    code     platform and its code, as in "yandex-audiences 429 quota"
+    wait_ms  until it may be tried again, where the platform says so
+    rows     of ROWS: index of the row, and the code of what is wrong with it
+    """
+
+    def __init__(
+        self, fault: Fault, code: str, reason: str, *, wait_ms: int = 0, rows: Mapping[int, str] | None = None
+    ) -> None:
+        self.fault = fault
+        self.code = code
+        self.reason = reason
+        self.wait_ms = wait_ms
+        self.rows = dict(rows or {})
+        super().__init__(f"{code}: {reason}")
+
+
+class SentRow(NamedTuple):
+    """One row of a call.
+
+    identifiers  of the store, that it stands for
+    values       by kind, as sent: what finds the person and what goes along
+    """
+
+    identifiers: tuple[int, ...]
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call that changed something, answered.
+
+    remote    the audience's id, of a call that has begun one
+    handle    by which the call is asked for later; "" where the audience itself is asked for
+    applied   it is done, and not only accepted
+    live      an audience that was begun is real
+    refused   rows that the platform leaves out, by index, with a code
+    rejected  rows that it leaves out without saying which
+    rest_ms   for so long the platform wants to be left alone
+    """
+
+    remote: str = ""
+    handle: str = ""
+    applied: bool = False
+    live: bool = True
+    refused: Mapping[int, str] = field(default_factory=dict)
+    rejected: int = 0
+    rest_ms: int = 0
+
+
+class CallProgress(NamedTuple):
+    """What a look at a pending call tells.
+
+    state     "working" (seen at it), "done", "failed", "unseen" (not listed)
+    rejected  identifiers that it left out
+    code      short, where something is worth telling
+    """
+
+    state: Literal["working", "done", "failed", "unseen"]
+    rejected: int = 0
+    code: str = ""
+
+
+class Sighting(NamedTuple):
+    """An audience that bears our mark, or our id.
+
+    real     what was only begun is not
+    created  sorts by age
+    """
+
+    remote: str
+    created: str
+    real: bool = True
+
+
+class PlatformWire(Protocol):
+    """One login's way to its platform. Every method raises CallFailed or TargetError."""
+
+    def account(self) -> str:
+        """Who we are there; the smallest question."""
+
+    def find(self, audience: Audience) -> Sequence[Sighting]:
+        """The audiences that can be this one: those that bear its mark, or have its id."""
+
+    def create(self, audience: Audience, rows: Sequence[SentRow]) -> Answered:
+        """Begins it; with its first rows where the platform wants some."""
+
+    def confirm(self, audience: Audience) -> None:
+        """Makes real what was begun."""
+
+    def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
+        """Adds or removes rows."""
+
+    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
+        """Whether a call is applied."""
+
+    def rename(self, audience: Audience) -> None:
+        """Its title is what `audience.title` says."""
+
+    def delete(self, audience: Audience) -> None:
+        """It goes; one that is not there is no error."""

@@ -1,0 +1,65 @@
+"""From a login's settings to its way to the platform: one function for each platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.connectors.audiences.facebook import FacebookWire, GivenToken
+from workers.connectors.audiences.http import Http
+from workers.connectors.audiences.logins import TokenKeeper
+from workers.connectors.audiences.yandex import YandexConsent, YandexWire
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from workers.connectors.audiences.logins import Consent
+    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.store.database import Store
+    from workers.connectors.audiences.store.sealing import Seal
+    from workers.connectors.audiences.target import AdTarget
+    from workers.connectors.audiences.wire import PlatformWire
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """All that leads to one login."""
+
+    http: Http
+    consent: Consent
+    tokens: TokenKeeper
+    wire: PlatformWire
+
+
+def wire_of(
+    target: AdTarget, platform: Platform, store: Store, seal: Seal, clock: Callable[[], int], owner: str
+) -> Way:
+    """The way to a login; nothing is sent. TargetError for a platform that there is no connector for."""
+    http = Http(platform.key, target.url or platform.base_url, target.timeout, target.connect_timeout)
+    if platform.key not in _WAYS:
+        reason = f"there is no connector for {platform.name} yet"
+        raise TargetError(ErrorClass.HOLD, "ads platform", reason, level=HoldLevel.CONNECTOR)
+    consent, wire = _WAYS[platform.key](target, http)
+    tokens = TokenKeeper(target.key, store, seal, consent, clock, owner)
+    return Way(http, consent, tokens, wire(tokens))
+
+
+def _yandex(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    said = target.settings
+    consent = YandexConsent(http, said["client_id"], said["client_secret"], target.url)
+    hashed = said.get("hashing", "true") != "false"
+    return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
+
+
+def _facebook(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    said = target.settings
+    token = said["access_token"]
+    wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
+    return GivenToken(token), lambda _: wire
+
+
+_WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, Callable[[TokenKeeper], PlatformWire]]]] = {
+    "yandex-audiences": _yandex,
+    "facebook-ads": _facebook,
+}

@@ -1,0 +1,156 @@
+"""Brings a shipment into the store: who holds what from now on, and what is therefore owed to the platform.
+
+One transaction: the audience's row is locked first, so that nobody else changes its members meanwhile, and the fence is
+asked with that lock in hand. Told twice it is the same; what a lane has handed over is owed by the store from then on.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from workers.connectors.audiences.store import members
+from workers.connectors.audiences.store.audiences import forget_members, open_audiences, owe, rename
+from workers.connectors.contract import Receipt, Rejection
+from workers.outcomes import QueryRun
+from workers.templates import QueryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection
+
+    from workers.connectors.audiences.records import Platform, Record
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.sealing import Seal
+    from workers.connectors.contract import Fence, Shipment
+
+NO_IDENTIFIER = "no identifier"
+"""The code of a profile of whom nothing can be sent."""
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a shipment's groups come to: of each profile the last word."""
+
+    last: dict[str, Record] = field(default_factory=dict)
+    left_first: dict[str, Record] = field(default_factory=dict)
+    present: dict[str, bool] = field(default_factory=dict)
+    lists: set[str] = field(default_factory=set)
+    runs: dict[str, int] = field(default_factory=Counter)
+    left_out: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+
+
+class StoreWriter:
+    """Writes the shipments of one connector.
+
+    connector  its key
+    on_delete  what becomes of an audience whose segment was deleted, by integration: "empty", "keep", "delete"
+    """
+
+    def __init__(self, connector: str, platform: Platform, seal: Seal, on_delete: Mapping[str, str]) -> None:
+        self._connector = connector
+        self._platform = platform
+        self._seal = seal
+        self._on_delete = on_delete
+        self._list_of = {kind: each.list for each in platform.fields.values() for kind in each.kinds}
+
+    def write(self, connection: Connection, shipment: Shipment, fence: Fence, now_ms: int) -> Receipt:
+        """All of the shipment, within the connection's transaction."""
+        started = time.perf_counter()
+        told = self._told(shipment)
+        place = (self._connector, shipment.integration, shipment.segment)
+        found = open_audiences(connection, place, told.lists, shipment.name or "", now_ms)
+        fence()
+        for one in found.values():
+            if shipment.name and one.name != shipment.name:
+                rename(connection, one.id, shipment.name, now_ms)
+        if shipment.event is not None:
+            changed = self._answer(connection, shipment, found, now_ms)
+            return Receipt((_run(shipment.event.kind.value, 0, changed, started),))
+        changed = sum(self._write_list(connection, name, one, told, now_ms) for name, one in found.items())
+        runs = tuple(_run(kind, profiles, changed, started) for kind, profiles in told.runs.items())
+        return Receipt(runs, rejected=tuple(told.rejected))
+
+    def _answer(self, connection: Connection, shipment: Shipment, found: Mapping[str, Audience], now_ms: int) -> int:
+        """A segment event; returns the members that it takes away."""
+        event = shipment.event
+        policy = self._on_delete.get(shipment.integration, "empty")
+        gone = event is not None and event.kind is QueryKind.SEGMENT_DELETE
+        clears = event is not None and event.kind is QueryKind.CLEAR
+        if not clears and not (gone and policy != "keep"):
+            return 0
+        return sum(
+            forget_members(connection, one.id, now_ms, leaving="delete" if gone and policy == "delete" else "")
+            for one in found.values()
+        )
+
+    def _told(self, shipment: Shipment) -> _Told:
+        told = _Told()
+        if not shipment.groups:
+            return told
+        assert shipment.fields is not None  # noqa: S101 - an ad integration has them
+        for kind, group in shipment.groups:
+            told.runs[kind.value] += len(group)
+            for member in group:
+                record = shipment.fields.record(member.row)
+                key = profile_name(member.key)
+                if key not in told.last and kind is QueryKind.REMOVE:
+                    told.left_first[key] = record
+                told.last[key], told.present[key] = record, kind is QueryKind.ADD
+                told.lists |= {self._list_of.get(each.kind, "") for each in record.identifiers}
+                told.left_out += len(record.left_out)
+                if kind is QueryKind.ADD and not record.identifiers and not record.withheld:
+                    told.rejected.append(Rejection(member.sequence, NO_IDENTIFIER, _why(record)))
+        return told
+
+    def _write_list(self, connection: Connection, name: str, audience: Audience, told: _Told, now_ms: int) -> int:
+        """One list's part; returns the identifiers that came and left."""
+        wanted = {}
+        for key, record in told.last.items():
+            mine = self._mine(name, record) if told.present[key] else ()
+            wanted[key] = members.Holds(mine, self._companions(record) if mine else None)
+        unknown = {key: self._mine(name, record) for key, record in told.left_first.items()}
+        done = members.write(connection, audience.id, wanted, unknown, whole_rows=self._platform.whole_rows)
+        if done.touched:
+            owe(connection, audience.id, now_ms, unknown=done.unknown, left_out=told.left_out)
+            told.left_out = 0  # counted once, however many lists there are
+        return done.changed
+
+    def _mine(self, name: str, record: Record) -> tuple[members.Kept, ...]:
+        """Of a record's identifiers those of one list."""
+        return tuple(
+            self._kept(kind, value, plain=plain)
+            for kind, value, plain in record.identifiers
+            if self._list_of.get(kind, "") == name
+        )
+
+    def _kept(self, kind: str, value: str, *, plain: bool) -> members.Kept:
+        if not plain:
+            return members.Kept(kind, bytes.fromhex(value), None)
+        return members.Kept(kind, self._seal.mark(f"{kind}\0{value}"), self._seal.seal(value))
+
+    def _companions(self, record: Record) -> members.Along | None:
+        if not record.companions:
+            return None
+        text = json.dumps([[each.kind, each.value] for each in record.companions], separators=(",", ":"))
+        return members.Along(self._seal.mark(text), self._seal.seal(text))
+
+
+def profile_name(key: tuple[str, ...]) -> str:
+    """A key as the store has it: its one field, or JSON of several."""
+    return key[0] if len(key) == 1 else json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+
+
+def _why(record: Record) -> str:
+    """Our sentence; never a value."""
+    left_out = "; ".join(f"{field}: {reason}" for field, reason in record.left_out)
+    return f"nothing of it can be sent: {left_out}" if left_out else "it has none of the fields that are sent"
+
+
+def _run(event_type: str, profiles: int, changed: int, started: float) -> QueryRun:
+    return QueryRun(event_type, profiles, 1, changed, round((time.perf_counter() - started) * 1e6))

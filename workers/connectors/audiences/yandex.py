@@ -1,0 +1,222 @@
+"""Yandex.Audiences: segments of uploaded files, changed by files, and asked for in one list.
+
+yandex.ru/dev/audience: ref/openapi/segments (upload, confirm, modify), intro/data-requirements, concept/errors; and
+yandex.ru/dev/id for tokens. There is no look at one segment, no report of rows, and no name before `confirm`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from workers.connectors.audiences.http import Http, HttpAnswer
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.wire import Change, SentRow
+
+PATH: Final = "/v1/management"
+COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
+"""Of every file: a segment's later files must have the columns of its first."""
+PAGE: Final = 10_000
+"""Segments that one answer lists."""
+_OAUTH: Final = "https://oauth.yandex.ru"
+_QUARTER_S: Final = 90 * 86_400
+_TOKEN_FAULTS: Final = {"unauthorized", "invalid_token"}
+_STATES: Final = {
+    "is_processed": CallProgress("working"),
+    "is_updated": CallProgress("working"),
+    "processed": CallProgress("done"),
+    "few_data": CallProgress("done", code="few data"),
+    "processing_failed": CallProgress("failed", code="yandex-audiences processing_failed"),
+}
+
+
+class YandexWire:
+    """`wire.PlatformWire` for one login.
+
+    token, renew  as `TokenKeeper.token` and `TokenKeeper.renew`
+    hashed        whether what is sent is hashed; the same for all the life of a segment
+    """
+
+    def __init__(self, http: Http, token: Callable[[], str], renew: Callable[[str], str], *, hashed: bool) -> None:
+        self._http = http
+        self._token = token
+        self._renew = renew
+        self._hashed = hashed
+
+    def account(self) -> str:
+        """As `PlatformWire.account`: Yandex does not say who we are, only that we may."""
+        self._ask("GET", "/segments", query={"limit": "1", "offset": "0"})
+        return ""
+
+    def find(self, audience: Audience) -> Sequence[Sighting]:
+        """As `PlatformWire.find`: by the id, since before `confirm` a segment has no name."""
+        if not audience.remote:
+            return []
+        return [
+            Sighting(audience.remote, str(each.get("create_time", "")), each.get("status") != "uploaded")
+            for each in self._listed()
+            if str(each.get("id")) == audience.remote
+        ]
+
+    def create(self, audience: Audience, rows: Sequence[SentRow]) -> Answered:  # noqa: ARG002 - it has no name yet
+        """As `PlatformWire.create`."""
+        answer = self._ask("POST", "/segments/upload_csv_file", file=_file(rows))
+        return Answered(remote=_id(answer), live=False)
+
+    def confirm(self, audience: Audience) -> None:
+        """As `PlatformWire.confirm`."""
+        segment: dict[str, Any] = {"id": int(audience.remote), "name": audience.title, "hashed": self._hashed}
+        if self._hashed:
+            segment["hashing_alg"] = "SHA256"
+        segment |= {"content_type": "crm", "device_matching_type": "CROSS_DEVICE"}
+        path = f"/segment/{audience.remote}/confirm"
+        self._ask("POST", path, query={"check_size": "false"}, body={"segment": segment})
+
+    def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
+        """As `PlatformWire.change`."""
+        how = "addition" if change == "add" else "subtraction"
+        query = {"modification_type": how, "check_size": "false"}
+        self._ask("POST", f"/segment/{audience.remote}/modify_data", query=query, file=_file(rows))
+        return Answered()
+
+    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the segment is asked for
+        """As `PlatformWire.poll`."""
+        for each in self._listed():
+            if str(each.get("id")) == audience.remote:
+                return _STATES.get(str(each.get("status")), CallProgress("working"))
+        return CallProgress("unseen")
+
+    def rename(self, audience: Audience) -> None:
+        """As `PlatformWire.rename`."""
+        self._ask("PUT", f"/segment/{audience.remote}", body={"segment": {"name": audience.title}})
+
+    def delete(self, audience: Audience) -> None:
+        """As `PlatformWire.delete`."""
+        try:
+            self._ask("DELETE", f"/segment/{audience.remote}")
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE:
+                raise
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            query = {"limit": str(PAGE), "offset": str(offset)}
+            found = self._ask("GET", "/segments", query=query).field("segments")
+            if not isinstance(found, list):
+                raise _failed(Fault.UNHEARD, "answer", "the list of segments is none")
+            yield from (each for each in found if isinstance(each, dict))
+            if len(found) < PAGE:
+                return
+            offset += PAGE
+
+    def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
+        """One call; a token that is refused is renewed, once."""
+        token = self._token()
+        try:
+            return self._call(method, path, token, **options)
+        except CallFailed as failed:
+            if failed.fault is not Fault.LOGIN:
+                raise
+        return self._call(method, path, self._renew(token), **options)
+
+    def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
+        answer = self._http.send(method, PATH + path, headers={"Authorization": f"OAuth {token}"}, **options)
+        if answer.fine and answer.body is not None:
+            return answer
+        refusal = _refusal(answer)
+        if method == "GET" and refusal.fault is Fault.UNHEARD:
+            refusal.fault = Fault.UNDONE  # a look changes nothing
+        raise refusal
+
+
+def _file(rows: Sequence[SentRow]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([row.values.get(column, "") for column in COLUMNS] for row in rows)
+    return text.getvalue().encode()
+
+
+def _id(answer: HttpAnswer) -> str:
+    found = answer.field("segment", "id")
+    if not isinstance(found, int | str) or not str(found).isdigit():
+        raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no segment")
+    return str(found)
+
+
+def _refusal(answer: HttpAnswer) -> CallFailed:
+    """What an answer means that is no success; what it says in words is not shown."""
+    errors = answer.field("errors")
+    kinds = {str(each.get("error_type", "")) for each in errors if isinstance(each, dict)} if errors else set()
+    code = " ".join([str(answer.status), *sorted(kind for kind in kinds if kind.isidentifier())])
+    if answer.status == 429:  # noqa: PLR2004 - HTTP's
+        after = answer.headers.get("retry-after", "")
+        wait_ms = int(after) * 1000 if after.isdigit() else 600_000
+        return _failed(Fault.BUDGET, code, "the platform's limit of calls is used up", wait_ms)
+    if answer.status == 401 or kinds & _TOKEN_FAULTS:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.LOGIN, code, "the token is refused")
+    if answer.status == 404:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.GONE, code, "the segment is not there any more")
+    if answer.status == 403:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.REFUSED, code, "the login lacks a right; expected audience:read and audience:write")
+    if 400 <= answer.status < 500:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.REFUSED, code, "the platform refuses the call")
+    return _failed(Fault.UNHEARD, code, "the platform failed")
+
+
+def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
+    return CallFailed(fault, f"yandex-audiences {code}", reason, wait_ms=wait_ms)
+
+
+class YandexConsent:
+    """`logins.Consent`: a person opens a page and pastes the code that it shows.
+
+    oauth  Yandex.OAuth's own address, unless a test says otherwise
+    """
+
+    early_s = 365 * 86_400 - _QUARTER_S
+    """A token lives a year; Yandex advises a new one every three months."""
+
+    def __init__(self, http: Http, client_id: str, client_secret: str, oauth: str = "") -> None:
+        self._http = http
+        self._id = client_id
+        self._secret = client_secret
+        self._oauth = (oauth or _OAUTH).rstrip("/")
+
+    def url(self, state: str) -> str:
+        """As `Consent.url`."""
+        words = {"response_type": "code", "client_id": self._id, "redirect_uri": f"{_OAUTH}/verification_code"}
+        words |= {"scope": "audience:read audience:write", "state": state, "force_confirm": "yes"}
+        return f"{self._oauth}/authorize?{urlencode(words)}"
+
+    def exchange(self, code: str) -> LoginTokens:
+        """As `Consent.exchange`."""
+        return self._tokens({"grant_type": "authorization_code", "code": code})
+
+    def renew(self, refresh: str) -> LoginTokens:
+        """As `Consent.renew`."""
+        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
+
+    def _tokens(self, what: dict[str, str]) -> LoginTokens:
+        form = what | {"client_id": self._id, "client_secret": self._secret}
+        answer = self._http.send("POST", f"{self._oauth}/token", form=form)
+        access = answer.field("access_token")
+        if answer.fine and isinstance(access, str):
+            life = answer.field("expires_in")
+            refresh = answer.field("refresh_token")
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", int(life) if life else 0)
+        error = answer.field("error")
+        code = f"{answer.status} {error}" if isinstance(error, str) and error.isidentifier() else str(answer.status)
+        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
+            raise _failed(Fault.UNHEARD, code, "Yandex.OAuth failed")
+        raise _failed(Fault.LOGIN, code, "Yandex.OAuth refuses the code, the token or the application")
