@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 TOKENS = {"reader": "read", "worker": "operate", "changer": "edit", "shop": "push"}
 EVERY = "".join(token_table(name, f"{name}-text", may) for name, may in TOKENS.items())
+EVERY += token_table("both", "both-text", "read", "operate")
 
 
 class Program:
@@ -121,7 +122,10 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert (page["open"], len(page["entries"])) == (1, 1)
     entry = program.get(f"/api/quarantine/{page['entries'][0]['id']}")
     assert entry["integration"] == "crm"
-    assert "ann@example.com" not in json.dumps([page, entry])
+    whole = program.post("/api/why", integration="crm", segment=7)
+    assert "ann@example.com" not in json.dumps([page, entry, whole])
+    assert "61f0" not in json.dumps([page, entry, whole])
+    assert Program(app, "both-text").get("/api/quarantine")["entries"][0]["profile"] == "61f0"
     assert program.get("/api/runs", failed="false")[0]["quarantined"] == 1
     assert program.get("/api/resyncs") == {"open": [], "ended": []}
     assert program.get("/api/revisions")[0]["revision"] == 1

@@ -83,7 +83,8 @@ class Frame:
         for each in route.query:
             if each.required and not query.get(each.name):
                 raise WrongUsage(f"{each.name} is missing: {each.words}")
-        call = ApiCall(self.site, token.name, request.path_params, query, _read(route, request, body))
+        sees, posted_body = May.OPERATE in token.may, _read(route, request, body)
+        call = ApiCall(self.site, token.name, sees, request.path_params, query, posted_body)
         if not route.kept:
             return as_json(route.do(call))
         site, who = self.site, actor_of(request, token)

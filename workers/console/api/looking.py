@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,7 +109,10 @@ def _why(call: ApiCall) -> Whereabouts:
     runtime, sought = call.site.runtime(), call.body
     known_integration(runtime.redis, runtime.keys, sought.integration)
     profile = None if sought.profile is None else str(sought.profile)
-    return whereabouts.find(runtime, sought.integration, str(sought.segment), profile)
+    found = whereabouts.find(runtime, sought.integration, str(sought.segment), profile)
+    if profile is None:
+        found.entries = [_shown(call, each) for each in found.entries]
+    return found
 
 
 def _time(call: ApiCall, name: str, default: str) -> datetime:
@@ -132,11 +135,16 @@ def _quarantine(call: ApiCall) -> QuarantinePage:
     found = quarantine.list_entries(
         ledger, call.text("integration"), call.number("limit", 50), None if state == "all" else state, call.text("code")
     )
-    return QuarantinePage(sum(quarantine.count_open(ledger).values()), found)
+    return QuarantinePage(sum(quarantine.count_open(ledger).values()), [_shown(call, each) for each in found])
 
 
 def _entry(call: ApiCall) -> QuarantineEntry:
-    return quarantine.without_data(quarantine.show(call.site.ledger(), call.number_in_path("id")))
+    return _shown(call, quarantine.without_data(quarantine.show(call.site.ledger(), call.number_in_path("id"))))
+
+
+def _shown(call: ApiCall, entry: QuarantineEntry) -> QuarantineEntry:
+    """Whose it is, only to who may see people's data."""
+    return entry if call.sees else replace(entry, profile=None)
 
 
 def _runs(call: ApiCall) -> list[DeliveryRun]:

@@ -51,12 +51,14 @@ class ApiCall:
     """One call, as a route sees it.
 
     by    the token's name: what revisions, pauses and runs say of who did it
+    sees  whether it may see people's data and ids
     path  the values of the path's places
     body  of the route's type; None where it has none
     """
 
     site: Site
     by: str
+    sees: bool = False
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
