@@ -24,7 +24,7 @@ from workers.errors import HoldLevel
 from workers.failpoints import reach
 from workers.lanes import Lost, More
 from workers.lanes.messages import Release, Settlement, Systemic
-from workers.log import BATCH_FAILED, LANE_TAKEN_OVER, SET_ASIDE, tell
+from workers.log import BATCH_FAILED, HOLD_OVER, LANE_TAKEN_OVER, SET_ASIDE, tell
 from workers.outcomes import encode
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Settlements:
         answer = self._lanes.settle(_settlement(turn, batch, following, [record, *entries], change, ran=ran))
         reach(failpoints.AFTER_SETTLE)
         self.settled += 1
-        _tell(turn, rejected, answer)
+        _tell(turn, rejected, answer, lifted=ran and bool(turn.probing))
         if not isinstance(answer, More):
             return Over()
         turn.lease.extend(sent)
@@ -189,12 +189,15 @@ class Settlements:
         return 0 if isinstance(outcome, Halve) else outcome.delay_ms
 
 
-def _tell(turn: Turn, rejected: Sequence[Rejected], answer: object) -> None:
+def _tell(turn: Turn, rejected: Sequence[Rejected], answer: object, *, lifted: bool) -> None:
     """What an operator should read of a settlement: nothing, usually."""
     integration, segment = turn.lease.integration, turn.lease.segment
     if isinstance(answer, Lost):
         tell(LANE_TAKEN_OVER, integration=integration, segment=segment)
-    elif rejected:
+        return
+    if lifted:
+        tell(HOLD_OVER, integration=integration, segment=segment)
+    if rejected:
         reason = f"{rejected[0].code}: {rejected[0].reason}"
         tell(SET_ASIDE, integration=integration, segment=segment, operations=len(rejected), reason=reason)
 
