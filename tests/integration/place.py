@@ -93,6 +93,10 @@ class Place:
         revision.publish(self.redis, self.keys, settings)
         return Runtime(settings.local)
 
+    def producer(self) -> Producer:
+        """Pushes to it."""
+        return Producer(self.url, namespace=self.keys.namespace)
+
     def add(self, segment: str, count: int = 1, start: int = 0) -> None:
         """Pushes an add of so many profiles."""
         with Producer(self.url, namespace=self.keys.namespace) as producer:

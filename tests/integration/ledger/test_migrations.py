@@ -208,5 +208,4 @@ def test_open_entries_and_failures_are_found_by_their_indexes(tmp_path: Path) ->
 
     plans = [plan for plan in plans if "ledger_identity" not in plan]
     assert "INDEX quarantine_open" in plans[0]
-    assert "INDEX deliveries_failed (started_ms>?)" in plans[1]
     assert "INDEX quarantine_at (at_ms>?)" in plans[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers.connectors.audiences.facebook import FacebookWire, GivenToken
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
 from workers.connectors.audiences.yandex import YandexConsent, YandexWire
@@ -51,6 +52,14 @@ def _yandex(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeepe
     return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
 
 
+def _facebook(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    said = target.settings
+    token = said["access_token"]
+    wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
+    return GivenToken(token), lambda _: wire
+
+
 _WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, Callable[[TokenKeeper], PlatformWire]]]] = {
     "yandex-audiences": _yandex,
+    "facebook-ads": _facebook,
 }
