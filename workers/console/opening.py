@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.console.acts import KeptActs
 from workers.console.app import build
-from workers.console.entry import Doors
+from workers.console.entry import Entrance
 from workers.console.proxied import Proxied
 from workers.console.seals import Seals
 from workers.console.sessions import seal_key
@@ -42,6 +42,6 @@ def opened(settings: ConsoleSettings, user: str, ask: Callable[[], Consumers], *
     if settings.is_open:
         role = Role.EDITOR if settings.edit else Role.VIEWER
         return build(site, LocalGate(user, role), acts, hosts={*LOCAL_HOSTS, *settings.hosts})
-    doors = Doors(site, settings)
+    doors = Entrance(site, settings)
     app = build(site, doors, acts, hosts=set(settings.hosts) or None, more=doors.routes())
     return Proxied(app, settings.proxy)
