@@ -10,6 +10,8 @@ from workers.integrations import (
     DEFAULT_MAX_QUARANTINE,
     DEFAULT_TIMEOUT_MS,
     Integration,
+    OnEnter,
+    OnLeave,
     Ordering,
     Scope,
     ScopeKind,
@@ -20,6 +22,7 @@ from workers.integrations import (
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_members, read_sources
 from workers.settings.connectors import LONGEST, SHORTEST, ConnectorSettings
 from workers.settings.spelling import nearest, show
+from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,6 +47,10 @@ SHORTEST_LAG, LONGEST_LAG = 1.0, 7 * 86_400.0
 _TOLERANCES: tuple[Tolerance, ...] = ("data", "none")
 _ORDERINGS: tuple[Literal["exact", "strict"], ...] = ("exact", "strict")
 _WHEN_FULL: tuple[WhenFull, ...] = ("block", "drop")
+_ON_ENTER: tuple[OnEnter, ...] = ("flag", "resync")
+_ON_LEAVE: tuple[OnLeave, ...] = ("keep", "clear")
+SHORTEST_VERIFY, LONGEST_VERIFY = 3_600.0, 365 * 86_400.0
+"""Seconds: the range of verify; each look reads a whole segment from both sides."""
 _KINDS: dict[str, ScopeKind] = {"segments": "ids", "groups": "groups", "tags": "tags"}
 _SEGMENTS = '"all" or a list of ids, as in [7, 8]'
 
@@ -80,6 +87,8 @@ def _read(
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
+    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
+        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(
@@ -173,6 +182,9 @@ class _Limits(NamedTuple):
     when_full: WhenFull
     max_quarantine: int
     max_lag: float | None
+    on_enter: OnEnter
+    on_leave: OnLeave
+    verify: float | None
 
 
 def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
@@ -189,6 +201,9 @@ def _limits(table: TomlTable, connector: ConnectorSettings | None) -> _Limits:
         table.choice("when_full", _WHEN_FULL),
         table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
         table.seconds("max_lag", 0.0, SHORTEST_LAG, LONGEST_LAG) or None,
+        table.choice("on_enter", _ON_ENTER),
+        table.choice("on_leave", _ON_LEAVE),
+        table.seconds("verify", 0.0, SHORTEST_VERIFY, LONGEST_VERIFY) or None,
     )
 
 

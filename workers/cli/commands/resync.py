@@ -167,7 +167,7 @@ def _verified(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:
     """A verification that is over. One that has joined an open resync looks at what that has left."""
     run = _ended(runtime, name, quiet=quiet)
     while run.kind != "verify":
-        again, _ = ResyncRuns(runtime.lanes).ask(run.integration, run.segment, caller(), "verify")
+        again, _ = ResyncRuns(runtime.lanes).ask(run.integration, run.segment, caller().name, "verify")
         run = _ended(runtime, again, quiet=quiet)
     return run
 
