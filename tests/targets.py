@@ -92,7 +92,7 @@ class TargetDatabase:
             return psycopg.connect(self.url, autocommit=True)
         return pymysql.connect(
             host=url.host or "", port=url.port or 3306, user=url.username, password=self.password or "",
-            database=url.database, autocommit=True, charset="utf8mb4",
+            database=url.database, autocommit=True, charset="utf8mb4", ssl_disabled=True,
         )  # fmt: skip
 
     def run(self, *statements: str) -> list[Any]:
@@ -143,7 +143,8 @@ class TargetDatabase:
             "scope": '{ database = "main", segments = "all" }',
             "batch": '{ size = 1000, timeout = "100ms" }',
         }
-        known = ("active", "ordering", "tolerance", "exactly_once", "max_backlog", "when_full", "max_quarantine")
+        known = ["active", "ordering", "tolerance", "exactly_once", "max_backlog", "when_full", "max_quarantine"]
+        known += ["on_enter", "on_leave", "verify"]
         settings |= {setting: queries.pop(setting) for setting in known if setting in queries}
         lines = [f"[integrations.{key}]"]
         lines += [f"{name} = {queries.pop(name, value)}" for name, value in settings.items() if name not in leave_out]

@@ -6,7 +6,6 @@ its lane and a connection to the target: what a host is that has lost one of its
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -27,8 +26,8 @@ HERE, THERE = ("route,upkeep,resync", "deliver.crm")
 
 
 @pytest.fixture
-def target(sqlite_url: str) -> TargetDatabase:
-    made = TargetDatabase("sqlite", sqlite_url)
+def target(postgresql_url: str) -> TargetDatabase:
+    made = TargetDatabase("postgresql", postgresql_url)
     made.create()
     return made
 
@@ -69,7 +68,7 @@ class Hosts:
 @pytest.mark.fetched  # a minute
 @pytest.mark.proof
 def test_a_host_that_is_cut_off_longer_than_a_lease_costs_nothing(
-    installation: Installation, target: TargetDatabase, sqlite_url: str, proxy: Proxy
+    installation: Installation, target: TargetDatabase, proxy: Proxy
 ) -> None:
     hosts = Hosts(installation, target, proxy)
     hosts.worker("here", HERE, "here")
@@ -80,10 +79,13 @@ def test_a_host_that_is_cut_off_longer_than_a_lease_costs_nothing(
     producer.add(1, profiles(0))
     installation.wait(lambda: ("1", "0") in target.members(), "a row by the other host")
 
-    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")  # so that it is in the middle of a delivery when it is cut off
+    with closing(target.connect()) as other:
+        # So that it is in the middle of a delivery when it is cut off: it may connect, and its statement waits.
+        other.execute("BEGIN")
+        other.execute("LOCK TABLE member IN EXCLUSIVE MODE")
         producer.add(1, profiles(1, 2, 3))
-        installation.wait(lambda: hosts.owner("1"), "the lane in its hands")
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'segsync:crm' AND wait_event_type = 'Lock'"
+        installation.wait(lambda: target.run(waiting), "its statement, which waits")
         first = hosts.owner("1")
         proxy.freeze(newcomers=True)
         producer.remove(1, profiles(2))

@@ -19,7 +19,7 @@ from workers.settings import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-OPTIONAL = ("alerts", "cli")
+OPTIONAL = ("alerts", "cli", "console")
 TARGETS = {name: each for name, each in COMPOSE["services"].items() if "profiles" in each and name not in OPTIONAL}
 """Databases to try a connector on, started only where asked for."""
 SERVICES: dict[str, Any] = {name: each for name, each in COMPOSE["services"].items() if name not in TARGETS}
@@ -79,7 +79,7 @@ def test_the_commands_are_celerys_own() -> None:
             assert service["entrypoint"] == ["segsync"]
             assert service["profiles"] == ["cli"], "it must not start with the others"
             continue
-        if name in ("metrics", "alerts"):
+        if name in {"metrics", "alerts", "console"}:
             assert words[:2] == ["segsync", name]
             continue
         assert words[:3] == ["celery", "-A", "workers"]
@@ -102,6 +102,12 @@ def test_the_image_copies_what_the_package_needs() -> None:
     assert copied >= {"pyproject.toml", "segsync.py", "celeryconfig.py", "workers", "tasks"}
     for name in copied:
         assert (ROOT / name).exists(), name
+
+
+def test_the_console_is_there_for_whoever_has_named_its_users() -> None:
+    assert OURS["console"]["profiles"] == ["console"]
+    assert OURS["console"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert ".[console]" in (ROOT / "Dockerfile").read_text()
 
 
 def test_no_log_grows_for_ever() -> None:

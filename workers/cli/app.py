@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from workers.cli.ads_app import about_ads
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
 from workers.cli.config_app import config as of_files
 from workers.cli.console_app import console
@@ -56,7 +57,9 @@ def options(
 
 
 @app.command()
-def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flower, until Ctrl-C.")] = False) -> None:
+def demo(
+    *, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with console and Flower, until Ctrl-C.")] = False
+) -> None:
     """Everything embedded and real: events in, rows read back."""
     from workers.cli.commands import demo as command
 
@@ -64,11 +67,11 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flo
 
 
 @app.command()
-def up() -> None:
+def up(*, console: Annotated[bool, typer.Option("--console", help="With the console, in a browser.")] = False) -> None:
     """Run it all on your own segsync.toml, until Ctrl-C."""
     from workers.cli.commands import up as command
 
-    raise typer.Exit(command.run())
+    raise typer.Exit(command.run(console=console))
 
 
 @app.command()
@@ -215,6 +218,7 @@ app.registered_commands += [
     *looking.registered_commands,
     *about_revisions.registered_commands,
     *resyncs.registered_commands,
+    *about_ads.registered_commands,
 ]
 
 

@@ -14,8 +14,8 @@ WIDTH, HEIGHT = 600, 120
 """Of a chart, in its own units; it is drawn as wide as there is room."""
 SPARK_WIDTH, SPARK_HEIGHT = 96, 20
 """Of a sparkline, in pixels."""
-TOP: Final = 14
-"""Units above the highest bar, for its number."""
+TOP: Final = 4
+"""Units above the highest bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class ChartBar:
 
 
 def bars(name: str, found: Sequence[ChartBar], unit: str = "") -> Markup:
-    """A chart of bars side by side; `name` is read out, with the highest value."""
+    """A figure of bars side by side, with its name and the highest value."""
     highest = max((bar.total for bar in found), default=0.0)
     label = f"{name}: at most {_short(highest)}{unit}"
     shapes = Markup("").join(_bars(found, highest))
     line = Markup('<line class="axis" x1="0" y1="{0}" x2="{1}" y2="{0}"/>').format(HEIGHT, WIDTH)
-    most = Markup('<text class="most" x="2" y="10">{}</text>').format(f"{_short(highest)}{unit}")
-    return _svg(label, WIDTH, HEIGHT + 1, "chart", line + shapes + most)
+    most = Markup("<figcaption><span>{}</span><span>{}</span></figcaption>").format(name, f"{_short(highest)}{unit}")
+    return Markup("<figure>{}{}</figure>").format(most, _svg(label, WIDTH, HEIGHT + 1, "chart", line + shapes))
 
 
 def spark(name: str, values: Sequence[float]) -> Markup:

@@ -43,6 +43,6 @@ def test_alerts_are_started_where_the_file_has_them(
     monkeypatch.setattr(up, "check_redis", lambda *_: None)
     monkeypatch.setattr(up, "_apply", lambda *_: None)
     started: Any = Started(tmp_path)
-    up._start(started, load(file))
+    up._start(started, load(file), console=False)
     assert ("start_alerts" in started.names) is starts
     assert started.names[-1] == "watch"

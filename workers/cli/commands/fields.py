@@ -11,32 +11,17 @@ from workers.cli.exit_status import FINE
 from workers.cli.output import print_json, print_table
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
-from workers.preflight.transmission import Transmission, transmissions
+from workers.preflight.transmission import Transmission, in_words, transmissions
 from workers.settings import load, load_local, revision
 from workers.settings.revision import NothingApplied
 from workers.settings.spelling import in_line, nearest, plain
-from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from workers.preflight.transmission import Sent
     from workers.settings import Settings
 
 TITLE: Final = "Data transmitted during synchronization"
-IN_WORDS: Final = {
-    SentAs.PLAIN: "not hashed",
-    SentAs.SHA256: "hashed (SHA256)",
-    SentAs.MD5: "hashed (MD5)",
-    SentAs.DECIDES: "not sent; decides what is",
-}
-NAMES: Final = {
-    "": "the whole profile",
-    "segment_id": "the segment's id",
-    "segment_name": "the segment's name",
-    "event_time": "the event's time",
-    "sequence": "the operation's number",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +78,7 @@ def _text(found: Iterable[Transmission], place: str) -> None:
         typer.echo(plain(f"  scope          {each.scope}"))
         named = ", ".join(one.what for one in each.authorization) or "none: it is a file"
         typer.echo(plain(f"  authorization  {named}\n"))
-        print_table(("data", "how", "in"), (_cells(sent) for sent in each.transmitted))
+        print_table(("data", "how", "in"), (in_words(sent) for sent in each.transmitted))
 
 
 def _markdown(found: Iterable[Transmission], place: str) -> Iterable[str]:
@@ -105,19 +90,13 @@ def _markdown(found: Iterable[Transmission], place: str) -> Iterable[str]:
         else:
             yield "None: it is a file."
         yield "\n### Transmitted data\n"
-        yield from _lines(("data", "how", "in"), [_cells(sent) for sent in each.transmitted])
+        yield from _lines(("data", "how", "in"), [in_words(sent) for sent in each.transmitted])
 
 
 def _heading(each: Transmission) -> str:
     state = "" if each.active else ", paused in the file"
     title = each.key if each.name == each.key else f"{each.key} ({in_line(each.name)})"
     return f"{title}: {each.target}, connector {each.connector}{state}"
-
-
-def _cells(sent: Sent) -> tuple[str, str, str]:
-    # A profile may have a field of the name "segment_id", too.
-    name = sent.name if sent.of == "profile" and sent.name else NAMES[sent.name]
-    return name, IN_WORDS[sent.manner], ", ".join(sent.by)
 
 
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

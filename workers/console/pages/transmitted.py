@@ -1,52 +1,39 @@
-"""Data transmitted: which fields of a profile leave for which target, by which query."""
+"""Data transmitted: which fields of a profile leave for which target, hashed how; as `segsync fields` tells it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.console.routes import PageRoute
+from workers.preflight.transmission import in_words, transmissions
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from workers.console.routes import Act
     from workers.console.visit import Visit
-    from workers.integrations import Integration
+    from workers.preflight.transmission import Transmission
 
 LISTED: Final = 100
 """Integrations on one page."""
 
 
-@dataclass(frozen=True, slots=True)
-class SentByQuery:
-    """What one query of an integration writes of a profile; "*" is the profile as a whole."""
-
-    event_type: str
-    fields: list[str]
-
-
 def show(visit: Visit) -> Response:
     """`q` of the query is a part of a field's or integration's name."""
     settings, q = visit.site.runtime().applied.settings, visit.query.get("q", "").strip().lower()
-    found = [(each, _of(each)) for _, each in sorted(settings.integrations.items())]
-    fitting = [(each, sent) for each, sent in found if not q or _fits(each, sent, q)]
+    fitting = [each for each in transmissions(settings) if not q or _fits(each, q)]
+    listed = [(each, [*map(in_words, each.transmitted)]) for each in fitting[:LISTED]]
     return visit.page(
         "transmitted.html",
-        listed=fitting[:LISTED],
+        listed=listed,
         many=len(fitting),
         most=LISTED,
-        connectors=settings.connectors,
         q=visit.query.get("q", ""),
     )
 
 
-def _of(integration: Integration) -> list[SentByQuery]:
-    return [SentByQuery(kind.value, sorted(query.fields)) for kind, query in integration.queries.items()]
-
-
-def _fits(integration: Integration, sent: list[SentByQuery], q: str) -> bool:
-    return q in integration.key.lower() or any(q in name.lower() for each in sent for name in each.fields)
+def _fits(each: Transmission, q: str) -> bool:
+    return q in each.key.lower() or any(q in sent.name.lower() for sent in each.transmitted)
 
 
 PAGES: Final = (PageRoute("/transmitted", show),)

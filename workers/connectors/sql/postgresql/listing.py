@@ -39,7 +39,10 @@ class PostgresqlLister:
         """As `Lister.pages`."""
         data = encoded("postgresql", without_nul("postgresql", statement))
         link = self._connection
-        with judging(judged, Phase.EXECUTE), link.transaction(), link.cursor(name="segsync") as cursor:
+        # A plan comes by no cursor of the server's.
+        plain = statement.startswith("EXPLAIN ")
+        opened = link.cursor() if plain else link.cursor(name="segsync")
+        with judging(judged, Phase.EXECUTE), link.transaction(), opened as cursor:
             cursor.execute(data)
             names = [column.name for column in cursor.description or ()]
             yield from paged(names, lambda: cursor.fetchmany(PAGE))
