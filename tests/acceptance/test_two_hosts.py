@@ -65,6 +65,20 @@ class Hosts:
         return (self.installation.redis.hget(keys.lane("members", segment), "owner") or b"").decode()
 
 
+def comes_back(installation: Installation, target: TargetDatabase, there: Process, proxy: Proxy) -> None:
+    """The link stands again: the other host says what it has lost, and works on."""
+    producer = installation.producer
+    proxy.thaw()
+    installation.wait(lambda: "lease" in there.log.read_text(), "what it says of the lease that it has lost")
+    for number in range(5, 25):
+        producer.add(number % 3, profiles(number))
+    producer.remove(1, profiles(0))
+    installation.settle()
+    expected = {("1", number) for number in "134"} | {(str(n % 3), str(n)) for n in range(5, 25)}
+    assert target.members() == expected
+    assert "no worker serves" not in installation.segsync("status").stdout
+
+
 @pytest.mark.fetched  # a minute
 @pytest.mark.proof
 def test_a_host_that_is_cut_off_longer_than_a_lease_costs_nothing(
@@ -103,12 +117,4 @@ def test_a_host_that_is_cut_off_longer_than_a_lease_costs_nothing(
     expected = {("1", number) for number in "0134"}
     assert target.members() == expected
 
-    proxy.thaw()
-    installation.wait(lambda: "lease" in there.log.read_text(), "what it says of the lease that it has lost")
-    for number in range(5, 25):
-        producer.add(number % 3, profiles(number))
-    producer.remove(1, profiles(0))
-    installation.settle()
-    expected = {("1", number) for number in "134"} | {(str(n % 3), str(n)) for n in range(5, 25)}
-    assert target.members() == expected
-    assert "no worker serves" not in installation.segsync("status").stdout
+    comes_back(installation, target, there, proxy)

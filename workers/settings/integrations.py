@@ -11,14 +11,14 @@ from workers.integrations import Integration, Ordering, safe_ordering
 from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.ad_integrations import ONLY_FOR_ADS, read_ad_integration
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_members, read_sources
-from workers.settings.limits import read_batch, read_limits
+from workers.settings.limits import Limits, read_batch, read_limits
 from workers.settings.scopes import read_description, read_scope
 from workers.settings.spelling import nearest, show
 from workers.templates import QueryKind
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from workers.settings.connectors import AnyConnector, ConnectorSettings
     from workers.settings.table import TomlTable
@@ -60,12 +60,10 @@ def _read(
     table.close(_OF_ADS)
     if connector is None:
         return None
-    mode = Mode(connector.dialect, connector.timezone, connector.allow, batch.batched)
-    draft = Draft(table, sources, declared, mode)
+    draft = Draft(table, sources, declared, Mode(connector.dialect, connector.timezone, connector.allow, batch.batched))
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
-    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
-        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
+    _check_leaving(table, limits, sources)
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(
@@ -86,6 +84,11 @@ def _read(
     )
 
 
+def _check_leaving(table: TomlTable, limits: Limits, sources: Container[object]) -> None:
+    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
+        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
+
+
 def _connector(table: TomlTable, connectors: Mapping[str, AnyConnector]) -> ConnectorSettings | None:
     """The connector named, if its queries can be compiled; a connector that is wrong has its own mistakes."""
     name = table.text("connector", "the key of a connector")
@@ -104,13 +107,13 @@ def _exactly_once(table: TomlTable, connector: ConnectorSettings | None) -> bool
     return once
 
 
-def _window(table: TomlTable, connector: ConnectorSettings | None) -> Window | None:
+def _window(table: TomlTable, connector: ConnectorSettings | None) -> DailyWindow | None:
     """`window`, in the connector's zone where it names none."""
     text = table.optional_text("window", windows.EXPECTED)
     if text is None:
         return None
     try:
-        found = Window.read(text, connector.timezone if connector else "UTC")
+        found = DailyWindow.read(text, connector.timezone if connector else "UTC")
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         table.wrong("window", f"{show(text)} names no time zone; expected {windows.EXPECTED}")
         return None
