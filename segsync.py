@@ -8,6 +8,8 @@
         producer.remove(7, [{"_id": "61f0", "CustomID": "A-17"}])
         producer.push([{"type": "clear", "segment": {"id": 7}}, b'{"type":"segment_delete","segment":{"id":7}}'])
 
+`AsyncProducer` is the same for asyncio: `async with`, and each method is awaited.
+
 Every method returns the stream ids of what was accepted, in order, and raises one of these:
 
     ProducerError
@@ -34,6 +36,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from uuid import UUID
 
 import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -42,7 +46,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn, Self, Unpack
 
-__all__ = ["IntakeFull", "InvalidEvent", "Pipeline", "Producer", "ProducerError", "PushFailed"]
+__all__ = ["AsyncProducer", "IntakeFull", "InvalidEvent", "Pipeline", "Producer", "ProducerError", "PushFailed"]
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 MAX_EVENT_PROFILES = 10_000
@@ -193,32 +197,23 @@ class _Events:
 
         Each carries its `_id` and all the fields that queries use: a later add of a profile replaces an earlier one.
         """
-        return self._push_profiles(_event("add", segment_id, facts), profiles)
+        return self._send(_of_profiles("add", segment_id, profiles, facts))
 
     def remove(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
         """These profiles left the segment; each carries its `_id` and the fields that the remove query uses."""
-        return self._push_profiles(_event("remove", segment_id, facts), profiles)
+        return self._send(_of_profiles("remove", segment_id, profiles, facts))
 
     def clear(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
         """All profiles left the segment."""
-        return self._push_event(_event("clear", segment_id, facts))
+        return self._send(_of_segment("clear", segment_id, facts))
 
     def segment_upsert(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
         """The segment was made, or changed; what is left out is unchanged."""
-        return self._push_event(_event("segment_upsert", segment_id, facts))
+        return self._send(_of_segment("segment_upsert", segment_id, facts))
 
     def segment_delete(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
         """The segment was deleted."""
-        return self._push_event(_event("segment_delete", segment_id, facts))
-
-    def _push_event(self, event: dict[str, Any]) -> list[str]:
-        return self._send(_Entry(payload, 1) for payload in _written(event))
-
-    def _push_profiles(self, event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> list[str]:
-        if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
-            _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
-        _check(event)
-        return self._send(_parts(event, profiles))
+        return self._send(_of_segment("segment_delete", segment_id, facts))
 
 
 class Producer(_Events):
@@ -236,7 +231,7 @@ class Producer(_Events):
         self._owned = client is None
         self._client = _connected(url) if client is None else client
         self._script = self._client.register_script(PUSH)
-        self._keys = [f"{namespace}:{name}" for name in ("events", "limits", "full")]
+        self._keys = _keys(namespace)
 
     def __enter__(self) -> Self:
         return self
@@ -256,18 +251,11 @@ class Producer(_Events):
 
         integration  the key of the only one that is meant; None: all that follow the segment
         """
-        event = _event("resync", segment_id, {})
-        _check_segment(event["segment"])
-        if integration is not None:
-            _check_plain(integration, "integration")
-            event["integration"] = integration
-        return self._send([_Entry(_encoder.encode(event).encode(), 1)])
+        return self._send(_of_resync(segment_id, integration))
 
     def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON, which is sent as it is; one too large is split, and has several ids."""
-        if isinstance(events, (dict, str, bytes)):
-            raise TypeError(f"push() takes a list of events, got one {type(events).__name__}; put it in a list")
-        return self._send(_entries(events))
+        return self._send(_of_events(events))
 
     def _send(self, entries: Iterable[_Entry]) -> list[str]:
         accepted: list[str] = []
@@ -296,18 +284,97 @@ class Producer(_Events):
     def _append(self, chunk: list[_Entry], items: int) -> list[str]:
         try:
             reply = self._script(keys=self._keys, args=[entry.payload for entry in chunk])
-        except redis.ResponseError as error:
-            if "OOM command not allowed" in str(error):
-                raise IntakeFull("the intake is full: Redis is at its maxmemory") from error
-            raise PushFailed(f"Redis refused: {error}") from error
         except redis.RedisError as error:
-            failure = PushFailed(f"the link to Redis failed: {error}")
-            failure.unknown = max(items, 1)
-            raise failure from error
-        texts = [text.decode() if isinstance(text, bytes) else text for text in reply]
-        if texts[0] == "full":
-            raise IntakeFull(f"the intake is full: {texts[1] or 'no reason given'}")
-        return texts
+            raise _failure(error, items) from error
+        return _accepted(reply)
+
+
+class AsyncProducer:
+    """As `Producer`, for asyncio: its methods are awaited, from one event loop.
+
+    Events are checked and written in the event loop, about 0.1 s for 10,000 profiles. Pushes that are awaited side by
+    side come into the intake in any order; one that is cancelled may have been accepted.
+
+    client  a redis.asyncio client of your own instead of the url
+    """
+
+    def __init__(
+        self,
+        url: str = "redis://localhost:6379/0",
+        *,
+        namespace: str = "segsync",
+        client: redis.asyncio.Redis | None = None,
+    ) -> None:
+        self._owned = client is None
+        self._client = _connected_async(url) if client is None else client
+        self._script = self._client.register_script(PUSH)
+        self._keys = _keys(namespace)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connections, unless the client is yours."""
+        if self._owned:
+            await self._client.aclose()
+
+    async def add(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
+        """These profiles came into the segment; see `Producer.add`."""
+        return await self._send(_of_profiles("add", segment_id, profiles, facts))
+
+    async def remove(
+        self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]
+    ) -> list[str]:
+        """These profiles left the segment; see `Producer.remove`."""
+        return await self._send(_of_profiles("remove", segment_id, profiles, facts))
+
+    async def clear(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """All profiles left the segment."""
+        return await self._send(_of_segment("clear", segment_id, facts))
+
+    async def segment_upsert(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """The segment was made, or changed; what is left out is unchanged."""
+        return await self._send(_of_segment("segment_upsert", segment_id, facts))
+
+    async def segment_delete(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """The segment was deleted."""
+        return await self._send(_of_segment("segment_delete", segment_id, facts))
+
+    async def resync(self, segment_id: str | int, integration: str | None = None) -> list[str]:
+        """Asks segsync to make the segment's rows equal to the platform again; see `Producer.resync`."""
+        return await self._send(_of_resync(segment_id, integration))
+
+    async def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
+        """Events as objects or as JSON; see `Producer.push`."""
+        return await self._send(_of_events(events))
+
+    async def _send(self, entries: Iterable[_Entry]) -> list[str]:
+        accepted: list[str] = []
+        done = 0
+        try:
+            for chunk in _chunks(entries):
+                accepted += await self._append(chunk, chunk[-1].done - done)
+                done = chunk[-1].done
+        except ProducerError as error:
+            error.accepted, error.done = accepted, done
+            raise
+        return accepted
+
+    async def _append(self, chunk: list[_Entry], items: int) -> list[str]:
+        try:
+            reply = await self._script(keys=self._keys, args=[entry.payload for entry in chunk])
+        except redis.RedisError as error:
+            raise _failure(error, items) from error
+        return _accepted(reply)
+
+
+def _keys(namespace: str) -> list[str]:
+    return [f"{namespace}:{name}" for name in ("events", "limits", "full")]
 
 
 class Pipeline(_Events):
@@ -346,9 +413,7 @@ class Pipeline(_Events):
 
     def event(self, event: dict[str, Any] | str | bytes) -> None:
         """One event as an object or as JSON, as `Producer.push` takes them."""
-        self._send(
-            _Entry(payload, 1) for payload in (_written(event) if isinstance(event, dict) else _from_json(event))
-        )
+        self._send(_Entry(payload, 1) for payload in payloads_of(event))
 
     def flush(self) -> None:
         """Sends what is gathered, and waits until all of it is accepted."""
@@ -405,6 +470,33 @@ def _connected(url: str) -> redis.Redis:
     """A client that sends everything once: a lost answer is the caller's to judge."""
     once = Retry(NoBackoff(), 0)
     return redis.Redis.from_url(url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True)
+
+
+def _connected_async(url: str) -> redis.asyncio.Redis:
+    """Likewise."""
+    once = AsyncRetry(NoBackoff(), 0)
+    return redis.asyncio.Redis.from_url(
+        url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True
+    )
+
+
+def _failure(error: redis.RedisError, items: int) -> PushFailed:
+    """What an error of Redis's means for so many of the given items."""
+    if isinstance(error, redis.ResponseError):
+        if "OOM command not allowed" in str(error):
+            return IntakeFull("the intake is full: Redis is at its maxmemory")
+        return PushFailed(f"Redis refused: {error}")
+    failure = PushFailed(f"the link to Redis failed: {error}")
+    failure.unknown = max(items, 1)
+    return failure
+
+
+def _accepted(reply: list[str | bytes]) -> list[str]:
+    """The ids that the script answered with; raises IntakeFull where it took nothing."""
+    texts = [text.decode() if isinstance(text, bytes) else text for text in reply]
+    if texts[0] == "full":
+        raise IntakeFull(f"the intake is full: {texts[1] or 'no reason given'}")
+    return texts
 
 
 class _Beside:
@@ -480,6 +572,35 @@ def _event(kind: str, segment_id: str | int, facts: Facts) -> dict[str, Any]:
         given[key] = list(given[key]) if isinstance(given[key], (set, frozenset, Iterator)) else given[key]
     segment = {"id": segment_id, **{key: given.pop(key) for key in SEGMENT_FACTS if key in given}}
     return {"type": kind, "segment": segment, **given}
+
+
+def _of_segment(kind: str, segment_id: str | int, facts: Facts) -> list[_Entry]:
+    return [_Entry(payload, 1) for payload in _written(_event(kind, segment_id, facts))]
+
+
+def _of_profiles(
+    kind: str, segment_id: str | int, profiles: Iterable[dict[str, Any]], facts: Facts
+) -> Iterator[_Entry]:
+    event = _event(kind, segment_id, facts)
+    if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
+        _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
+    _check(event)
+    return _parts(event, profiles)
+
+
+def _of_resync(segment_id: str | int, integration: str | None) -> list[_Entry]:
+    event = _event("resync", segment_id, {})
+    _check_segment(event["segment"])
+    if integration is not None:
+        _check_plain(integration, "integration")
+        event["integration"] = integration
+    return [_Entry(_encoder.encode(event).encode(), 1)]
+
+
+def _of_events(events: Iterable[dict[str, Any] | str | bytes]) -> Iterator[_Entry]:
+    if isinstance(events, (dict, str, bytes)):
+        raise TypeError(f"push() takes a list of events, got one {type(events).__name__}; put it in a list")
+    return _entries(events)
 
 
 def _entries(events: Iterable[Any]) -> Iterator[_Entry]:

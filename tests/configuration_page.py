@@ -55,6 +55,7 @@ DEFAULTS = {
     "redis.master": "must be there, with sentinels",
     "broker.master": "must be there, with sentinels",
     "connectors.*.allow": "no procedures",
+    "connectors.*.rate": "any number",
     "integrations.*.batch.size": "must be there, where there is a batch; without one, one profile at a time",
     "integrations.*.scope.segments": 'one of segments (ids or `"all"`), groups and tags must be there',
     "integrations.*.scope.groups": "as for segments",
@@ -65,6 +66,7 @@ DEFAULTS = {
     "sources.*.url": "must be there, or `command`",
     "sources.*.headers.*": "none",
     "integrations.*.verify": "when somebody asks",
+    "integrations.*.window": "at any time",
     "integrations.*.max_lag": "a minute over the batch's timeout",
 }
 """What holds where the code has no plain value: said once, here."""

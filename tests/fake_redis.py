@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import asyncio
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from segsync import Producer
+from segsync import AsyncProducer, Producer
 
 if TYPE_CHECKING:
-    import redis
+    from collections.abc import Callable
+
+    import redis.asyncio
 
 
 class FakeRedis:
@@ -44,6 +47,62 @@ class FakeRedis:
         return [event for chunk in self.chunks for event in chunk]
 
 
+class Awaited:
+    """The same for asyncio."""
+
+    def __init__(self, intake: FakeRedis) -> None:
+        self._intake = intake
+
+    def register_script(self, _: str) -> Awaited:
+        """Itself stands for the script."""
+        return self
+
+    async def __call__(self, keys: list[str], args: list[bytes]) -> list[bytes]:
+        """Runs the script."""
+        return self._intake(keys, args)
+
+    async def aclose(self) -> None:
+        """Notes it."""
+        self._intake.close()
+
+
 def producer_to(intake: FakeRedis) -> Producer:
     """A producer that pushes to it."""
     return Producer(client=cast("redis.Redis", intake))
+
+
+def async_producer_to(intake: FakeRedis) -> Producer:
+    """An AsyncProducer that pushes to it, as a Producer."""
+    return waited_for(lambda: AsyncProducer(client=cast("redis.asyncio.Redis", Awaited(intake))))
+
+
+class _WaitedFor:
+    """Each method of an AsyncProducer is waited for: what it does can be tested as a Producer's."""
+
+    def __init__(self, make: Callable[[], AsyncProducer]) -> None:
+        self._runner = asyncio.Runner()
+
+        async def made() -> AsyncProducer:
+            return make()
+
+        self._producer = self._runner.run(made())
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._producer, name)
+
+        def call(*given: Any, **more: Any) -> Any:
+            return self._runner.run(method(*given, **more))
+
+        return call
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._producer.__aexit__(None, None, None))
+        self._runner.close()
+
+
+def waited_for(make: Callable[[], AsyncProducer]) -> Producer:
+    """An AsyncProducer as a Producer; `make` is called where its event loop runs."""
+    return cast("Producer", _WaitedFor(make))

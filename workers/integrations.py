@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.records import Fields
     from workers.templates import Query, QueryKind
+    from workers.windows import Window
 
 ScopeKind = Literal["all", "ids", "groups", "tags"]
 
@@ -124,6 +125,7 @@ class Integration:
     max_backlog    operations; None means no limit of its own
     max_lag        seconds that its oldest operation may have waited; None: batches late by a minute are told
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
+    window         hours in which it may be told; None: at any time
     members        lists the keys that a segment has in the target, for resyncs; None where there is no such query
     on_enter       of a segment that comes into scope by an event: "flag" it, or ask for its "resync" at once
     on_leave       what becomes of the rows of one that an upsert takes out of scope: "keep" them, or "clear"
@@ -149,6 +151,7 @@ class Integration:
     when_full: WhenFull = "block"
     max_lag: float | None = None
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
+    window: Window | None = None
     members: Query | None = field(default=None, hash=False)
     fields: Fields | None = field(default=None, hash=False)
     on_enter: OnEnter = "flag"

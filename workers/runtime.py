@@ -207,6 +207,7 @@ class Runtime:
         with self.leases.hold(UPKEEP, token) as held:
             if held is None:
                 return
+            revision.renew_windows(self.redis, self.keys, self.applied)
             self.rescore(seconds)
             self.compact(seconds)
             try:

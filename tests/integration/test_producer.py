@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import redis
+import redis.asyncio
 
-from segsync import IntakeFull, InvalidEvent, Producer, PushFailed
+from segsync import AsyncProducer, IntakeFull, InvalidEvent, Producer, PushFailed
+from tests.fake_redis import waited_for
 from tests.waiting import until
 from workers.events.parsing import parse
 
@@ -22,9 +26,23 @@ if TYPE_CHECKING:
 CLEAR: dict[str, Any] = {"type": "clear", "segment": {"id": 7}}
 
 
+Make = Callable[..., Producer]
+"""A Producer, or an AsyncProducer that is waited for."""
+
+
+def _async(*given: Any, **more: Any) -> Producer:
+    return waited_for(lambda: AsyncProducer(*given, **more))
+
+
+@pytest.fixture(params=[Producer, _async], ids=["", "async"])
+def make(request: pytest.FixtureRequest) -> Make:
+    made: Make = request.param
+    return made
+
+
 @pytest.fixture
-def producer(redis_server: RedisServer, redis_client: redis.Redis, namespace: str) -> Iterator[Producer]:  # noqa: ARG001 - removes what the test leaves
-    with Producer(redis_server.url, namespace=namespace) as made:
+def producer(make: Make, redis_server: RedisServer, redis_client: redis.Redis, namespace: str) -> Iterator[Producer]:  # noqa: ARG001 - removes what the test leaves
+    with make(redis_server.url, namespace=namespace) as made:
         yield made
 
 
@@ -85,6 +103,19 @@ def test_a_client_that_speaks_text_will_do(
     assert ids == [entry_id for entry_id, _ in entries(redis_client, namespace)]
 
 
+def test_an_async_client_of_ones_own_stays_open(
+    redis_server: RedisServer, redis_client: redis.Redis, namespace: str
+) -> None:
+    async def pushes() -> list[str]:
+        async with redis.asyncio.Redis.from_url(redis_server.url, decode_responses=True) as client:
+            async with AsyncProducer(client=client, namespace=namespace) as producer:
+                ids = await asyncio.gather(*(producer.clear(n) for n in range(20)))
+            assert await client.ping()
+        return [each for some in ids for each in some]
+
+    assert sorted(asyncio.run(pushes())) == sorted(each for each, _ in entries(redis_client, namespace))
+
+
 def test_a_full_intake_refuses_until_it_has_room(producer: Producer, redis_client: redis.Redis, namespace: str) -> None:
     redis_client.hset(f"{namespace}:limits", "intake", "1500")
 
@@ -122,8 +153,10 @@ def test_producers_can_be_refused_by_a_plain_key(producer: Producer, redis_clien
         producer.push([CLEAR])
 
 
-def test_a_redis_without_memory_takes_a_chunk_whole_or_not_at_all(own_redis: RedisServer, namespace: str) -> None:
-    with own_redis.client() as client, Producer(own_redis.url, namespace=namespace) as producer:
+def test_a_redis_without_memory_takes_a_chunk_whole_or_not_at_all(
+    own_redis: RedisServer, namespace: str, make: Make
+) -> None:
+    with own_redis.client() as client, make(own_redis.url, namespace=namespace) as producer:
         client.config_set("maxmemory", cast("int", client.info("memory")["used_memory"]) + 8_000_000)
 
         with pytest.raises(IntakeFull, match="the intake is full: Redis is at its maxmemory") as caught:
@@ -137,7 +170,7 @@ def test_a_redis_without_memory_takes_a_chunk_whole_or_not_at_all(own_redis: Red
         assert len(producer.push([CLEAR])) == 1
 
 
-def test_a_lost_link_says_what_is_known_and_what_is_not(own_redis: RedisServer, namespace: str) -> None:
+def test_a_lost_link_says_what_is_known_and_what_is_not(own_redis: RedisServer, namespace: str, make: Make) -> None:
     def events() -> Iterator[dict[str, Any]]:
         yield from clears(1700)
         with own_redis.client() as client:
@@ -145,7 +178,7 @@ def test_a_lost_link_says_what_is_known_and_what_is_not(own_redis: RedisServer, 
         own_redis.kill()
         yield from clears(1300)
 
-    with Producer(own_redis.url, namespace=namespace) as producer:
+    with make(own_redis.url, namespace=namespace) as producer:
         with pytest.raises(
             PushFailed, match=r"accepted before it: 1,000; whether the next 1,000 were is not known$"
         ) as caught:
@@ -159,9 +192,9 @@ def test_a_lost_link_says_what_is_known_and_what_is_not(own_redis: RedisServer, 
         assert len(producer.push([CLEAR])) == 1
 
 
-def test_a_redis_that_hangs_is_not_waited_for_for_ever(own_redis: RedisServer, namespace: str) -> None:
+def test_a_redis_that_hangs_is_not_waited_for_for_ever(own_redis: RedisServer, namespace: str, make: Make) -> None:
     """What was sent before the answer was given up is sent once: the client does not repeat it by itself."""
-    with Producer(f"{own_redis.url}?socket_timeout=3", namespace=namespace) as producer:
+    with make(f"{own_redis.url}?socket_timeout=3", namespace=namespace) as producer:
         producer.push([CLEAR])
         own_redis.pause()
         with pytest.raises(PushFailed, match="the next 1 were is not known"):
@@ -188,7 +221,7 @@ class Cutting(socketserver.BaseRequestHandler):
 
 
 def test_a_push_whose_answer_is_lost_is_not_repeated(
-    redis_server: RedisServer, redis_client: redis.Redis, namespace: str
+    redis_server: RedisServer, redis_client: redis.Redis, namespace: str, make: Make
 ) -> None:
     handler = type("Handler", (Cutting,), {"port": redis_server.port})
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as proxy:
@@ -196,7 +229,7 @@ def test_a_push_whose_answer_is_lost_is_not_repeated(
         try:
             url = f"redis://127.0.0.1:{proxy.server_address[1]}/0"
             lost = pytest.raises(PushFailed, match="accepted before it: 0; whether the next 2 were is not known")
-            with Producer(url, namespace=namespace) as producer, lost:
+            with make(url, namespace=namespace) as producer, lost:
                 producer.push(clears(2))
         finally:
             proxy.shutdown()

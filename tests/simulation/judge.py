@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 KINDS = {"add": "ADD", "remove": "REMOVE", "clear": "CLEAR", "segment_upsert": "NAME", "segment_delete": "END"}
+OPENS_AFTER = 40.0
+"""Seconds until the window of plans.py opens."""
+CLOCKS = ("clock back", "clock ahead", "busy hour")
 DEATHS = 3
 """Processes that end over one head before it is taken for their killer."""
 
@@ -70,7 +73,7 @@ def judge(world: World, cast: Cast) -> list[str]:
         if integration == "other" and (cast.dropped or not world.plan.settings.other):
             continue
         wrong += [f"{integration}: {what}" for what in _Verdict(world, cast, integration, entries).wrong()]
-    wrong += _full(world, cast)
+    wrong += [*_full(world, cast), *_too_early(world)]
     return wrong
 
 
@@ -93,6 +96,15 @@ def _full(world: World, cast: Cast) -> Iterator[str]:
         if not any(found.backlogs.values()):
             yield f"producers are refused for ever: {key}: {reason}"
     del cast
+
+
+def _too_early(world: World) -> Iterator[str]:
+    """What was told before its window had opened. Without one, or where a clock is set, nothing is too early."""
+    if not world.plan.settings.window or any(world.plan.has(each) for each in CLOCKS) or world.plan.has("apply"):
+        return
+    for each in world.targets["a"].journal:
+        if each.at < OPENS_AFTER:
+            yield f"told before its window: {each.kind} {each.what} at {each.at:.3f}"
 
 
 class _Verdict:

@@ -42,6 +42,10 @@ DEADLY = FLAPPING = 0.04
 MANY_LANES = 0.35
 """Of the seeds: their events come in bursts to many segments, whose lanes are due together."""
 LANES, BURST_SECONDS = 12, 15.0
+SPARED = 0.08
+"""Of the seeds: their connectors have a rate; their integrations have a window."""
+WINDOW = "22:14-22:13"
+"""By the clocks of a history it is 22:13:20 at its beginning: so this one is closed for the first 40 seconds."""
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -107,6 +111,8 @@ class Settings:
     exactly_once: bool = False
     backlog: int = 0
     other: bool = False
+    rate: str = ""
+    window: str = ""
 
     def text(self, folder: str) -> str:
         """As in segsync.toml."""
@@ -115,6 +121,7 @@ class Settings:
             f'url = "{LEDGER_URL.format(folder=folder.lstrip("/"))}"\n',
             *(
                 f'[connectors.{key}]\nurl = "sqlite:////tmp/{key}.db"\nparallelism = {self.parallelism}\n'
+                + (f'rate = "{self.rate}"\n' if self.rate else "")
                 for key in "ab"
             ),
             self._integration("main", self.connector),
@@ -131,6 +138,8 @@ class Settings:
         if self.size > 1:
             lines.append(f'batch = {{ size = {self.size}, timeout = "{round(self.timeout_s * 1000)}ms" }}')
         lines.append(f"exactly_once = {str(self.exactly_once).lower()}")
+        if self.window:
+            lines.append(f'window = "{self.window}"')
         if self.backlog:
             lines.append(f"max_backlog = {self.backlog}")
         return "\n".join([*lines, f"[integrations.{key}.queries]", *self._queries(key)]) + "\n"
@@ -211,7 +220,7 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
     drawn = Plan(
         seed=seed,
         theme=name,
-        settings=_settings(chance, theme, incidents),
+        settings=_spared(Random(f"spared {seed}"), _settings(chance, theme, incidents)),
         workers=theme.workers or chance.choice((1, 2, 2, 3, 4)),
         storm_s=storm_s,
         groups=groups,
@@ -248,6 +257,12 @@ def _settings(chance: Random, theme: Theme, incidents: tuple[str, ...]) -> Setti
         other=chance.random() < 0.3 or "drop integration" in incidents,
     )
     return replace(drawn, **theme.settings)
+
+
+def _spared(chance: Random, settings: Settings) -> Settings:
+    """Drawn apart from all else, too."""
+    rate = chance.choice(("2/s", "20/s", "90/m")) if chance.random() < SPARED else ""
+    return replace(settings, rate=rate, window=WINDOW if chance.random() < SPARED else "")
 
 
 def _times(chance: Random, incidents: tuple[str, ...], storm_s: float) -> list[Incident]:

@@ -10,9 +10,10 @@ import pytest
 
 from tests.simulation.histories import a_place, run, shrink
 from tests.simulation.judge import DEATHS
-from tests.simulation.plans import Plan, Settings, plan
+from tests.simulation.plans import WINDOW, Plan, Settings, plan
 from tests.simulation.target import SimulatedSession
 from workers.delivery import leases
+from workers.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +102,21 @@ def test_what_is_left_out_does_not_happen_and_the_rest_does(place: Place) -> Non
 
 def test_nothing_is_wrong_with_a_quiet_history(place: Place) -> None:
     assert run(quiet(), place).wrong == []
+
+
+def test_a_rate_and_a_window_lose_nothing(place: Place) -> None:
+    for rate, window in (("2/s", ""), ("", WINDOW), ("20/s", WINDOW)):
+        planned = quiet(rates={"redis:unanswered": 0.03, "target:commit unanswered": 0.1})
+        history = run(replace(planned, settings=replace(planned.settings, rate=rate, window=window)), place)
+        assert history.wrong == []
+        assert history.seconds > (40 if window else 5)
+
+
+def test_what_is_told_before_its_window_is_seen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Window, "for_scripts", lambda *_: "")
+    planned = quiet()
+    history = run(replace(planned, settings=replace(planned.settings, window=WINDOW)), place)
+    assert any(what.startswith("told before its window: ADD e0.0") for what in history.wrong)
 
 
 def test_an_event_that_is_pushed_again_as_a_whole_comes_after_what_was_refused_since(place: Place) -> None:

@@ -106,6 +106,7 @@ class _Late:
             and not plan.incidents
             and plan.workers > 2
             and not (plan.endless or plan.killers or plan.deadly or plan.refused or plan.settings.backlog)
+            and not (plan.settings.rate or plan.settings.window)
         )
 
     def look(self, what: str, _: Any) -> None:

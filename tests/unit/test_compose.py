@@ -19,10 +19,8 @@ from workers.settings import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-NO_TARGETS = {"cli", "console"}
-TARGETS = {
-    name: service for name, service in COMPOSE["services"].items() if "profiles" in service and name not in NO_TARGETS
-}
+OPTIONAL = ("alerts", "cli", "console")
+TARGETS = {name: each for name, each in COMPOSE["services"].items() if "profiles" in each and name not in OPTIONAL}
 """Databases to try a connector on, started only where asked for."""
 SERVICES: dict[str, Any] = {name: each for name, each in COMPOSE["services"].items() if name not in TARGETS}
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "segsync"}
@@ -37,18 +35,9 @@ def example_environ() -> dict[str, str]:
 
 
 def test_everything_that_was_asked_for_is_there() -> None:
-    assert set(SERVICES) == {
-        "redis",
-        "postgres",
-        "route",
-        "upkeep",
-        "deliver",
-        "beat",
-        "metrics",
-        "console",
-        "cli",
-        "flower",
-    }
+    always = {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "flower"}
+    assert set(SERVICES) == always | set(OPTIONAL)
+    assert all(SERVICES[name]["profiles"] == [name] for name in OPTIONAL)
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
 
@@ -90,7 +79,7 @@ def test_the_commands_are_celerys_own() -> None:
             assert service["entrypoint"] == ["segsync"]
             assert service["profiles"] == ["cli"], "it must not start with the others"
             continue
-        if name in {"metrics", "console"}:
+        if name in ("metrics", "alerts", "console"):
             assert words[:2] == ["segsync", name]
             continue
         assert words[:3] == ["celery", "-A", "workers"]

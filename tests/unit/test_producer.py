@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import pickle
 import sys
@@ -20,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segsync
-from segsync import IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
-from tests.fake_redis import FakeRedis, producer_to
+from segsync import AsyncProducer, IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
+from tests.fake_redis import FakeRedis, async_producer_to, producer_to
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from tests.waiting import until
 from workers.errors import MalformedEvent
@@ -43,9 +44,11 @@ def intake() -> FakeRedis:
     return FakeRedis()
 
 
-@pytest.fixture
-def producer(intake: FakeRedis) -> Producer:
-    return producer_to(intake)
+@pytest.fixture(params=[producer_to, async_producer_to], ids=["", "async"])
+def producer(intake: FakeRedis, request: pytest.FixtureRequest) -> Iterator[Producer]:
+    """Both of them: what they check and send is the same."""
+    with request.param(intake) as made:
+        yield made
 
 
 def loaded(row: Row) -> Any:
@@ -208,10 +211,23 @@ def test_one_event_is_no_list(one: Any, producer: Producer) -> None:
 
 
 def test_a_client_of_ones_own_stays_open(intake: FakeRedis) -> None:
-    with producer_to(intake) as producer:
-        producer.clear(7)
-
+    for made in (producer_to(intake), async_producer_to(intake)):
+        with made as producer:
+            producer.clear(7)
     assert not intake.closed
+
+
+def test_both_have_the_same_methods_with_the_same_parameters() -> None:
+    def methods(kind: type) -> dict[str, Any]:
+        return {
+            name: [(each.name, each.kind, each.default) for each in inspect.signature(method).parameters.values()]
+            for name, method in vars(kind).items()
+            if inspect.isfunction(method) and not name.startswith("__")
+        }
+
+    own = methods(segsync._Events) | methods(Producer)
+    del own["pipeline"]  # a coroutine gathers events in a list of its own, and pushes that
+    assert own == methods(AsyncProducer)
 
 
 # --- Values ------------------------------------------------------------------------------------------------------
@@ -393,8 +409,8 @@ def test_a_push_while_the_interpreter_ends_needs_no_thread(monkeypatch: pytest.M
     assert len(producer.push({"type": "clear", "segment": {"id": each}} for each in range(2500))) == 2500
 
 
-def test_a_pipeline_sends_a_thousand_single_calls_at_once(producer: Producer, intake: FakeRedis) -> None:
-    with producer.pipeline() as events:
+def test_a_pipeline_sends_a_thousand_single_calls_at_once(intake: FakeRedis) -> None:
+    with producer_to(intake).pipeline() as events:
         events.segment_upsert(7, name="VIP")
         for each in range(2200):
             events.add(7, [{"_id": each}])
@@ -406,8 +422,8 @@ def test_a_pipeline_sends_a_thousand_single_calls_at_once(producer: Producer, in
     assert events.done == 2203
 
 
-def test_an_invalid_call_of_a_pipeline_keeps_nothing_of_itself_alone(producer: Producer, intake: FakeRedis) -> None:
-    with producer.pipeline() as events:
+def test_an_invalid_call_of_a_pipeline_keeps_nothing_of_itself_alone(intake: FakeRedis) -> None:
+    with producer_to(intake).pipeline() as events:
         events.clear(1)
         with pytest.raises(InvalidEvent, match=r"profiles\[1\]\._id: expected a string or an integer, got nothing"):
             events.add(7, [{"_id": 1}, {"name": "no id"}])
@@ -433,9 +449,9 @@ def test_a_pipeline_that_failed_says_how_many_calls_are_accepted_and_sends_no_mo
     assert events.done == 1000
 
 
-def test_a_pipeline_whose_block_fails_sends_no_more(producer: Producer, intake: FakeRedis) -> None:
+def test_a_pipeline_whose_block_fails_sends_no_more(intake: FakeRedis) -> None:
     def fails() -> None:
-        with producer.pipeline() as events:
+        with producer_to(intake).pipeline() as events:
             events.clear(1)
             raise KeyError("the caller's own")
 
@@ -444,8 +460,8 @@ def test_a_pipeline_whose_block_fails_sends_no_more(producer: Producer, intake: 
     assert intake.events == []
 
 
-def test_an_event_in_parts_is_one_call_of_a_pipeline(producer: Producer, intake: FakeRedis) -> None:
-    with producer.pipeline() as events:
+def test_an_event_in_parts_is_one_call_of_a_pipeline(intake: FakeRedis) -> None:
+    with producer_to(intake).pipeline() as events:
         events.add(7, ({"_id": each} for each in range(25_000)))
         events.clear(8)
         events.flush()

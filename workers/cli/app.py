@@ -117,6 +117,7 @@ def apply(
     accept: Annotated[
         bool, typer.Option("--accept", help="Another ledger, or an emptied Redis, as `status` tells of, is meant so.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
     """Check the file, show what differs, and publish it.
 
@@ -124,7 +125,7 @@ def apply(
     """
     from workers.cli.commands import apply as command
 
-    how = command.Manner(connect=connect, dry_run=dry_run, yes=yes, accept=accept)
+    how = command.Manner(connect=connect, dry_run=dry_run, yes=yes, accept=accept, as_json=as_json)
     raise typer.Exit(command.run(drain or [], drop or [], how))
 
 
@@ -161,17 +162,19 @@ def preview(
 @app.command()
 def push(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="Events, one JSON object per line; - is a pipe.")],
+    as_json: Json = False,
 ) -> None:
     """Push events from JSON lines."""
     from workers.cli.commands import push as command
 
-    raise typer.Exit(command.run(file))
+    raise typer.Exit(command.run(file, as_json=as_json))
 
 
 @app.command()
 def pause(
     integration: Key,
     reason: Annotated[str, typer.Option(help="Why; `status` shows it.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Stop an integration's deliveries, and keep its events.
 
@@ -179,15 +182,15 @@ def pause(
     """
     from workers.cli.commands import pause as command
 
-    raise typer.Exit(command.pause(integration, reason))
+    raise typer.Exit(command.pause(integration, reason, as_json=as_json))
 
 
 @app.command()
-def resume(integration: Key) -> None:
+def resume(integration: Key, as_json: Json = False) -> None:
     """Let a paused integration go on, at once."""
     from workers.cli.commands import pause as command
 
-    raise typer.Exit(command.resume(integration))
+    raise typer.Exit(command.resume(integration, as_json=as_json))
 
 
 @app.command()

@@ -28,6 +28,7 @@ STYLES: Final = {
     "orphaned": "bold red",
     "paused": "yellow",
     "retrying": "yellow",
+    "waiting": "cyan",
 }
 """Of what a cell holds as a whole."""
 READABLE_CHARACTERS: Final = 14

@@ -21,6 +21,7 @@ from workers.routing.router import RoutingLost
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from workers.integrations import Integration
     from workers.lanes.messages import Wake
     from workers.runtime import Runtime
 
@@ -158,12 +159,13 @@ class _Drain:
 
 
 def _open_integrations(runtime: Runtime, now: int, without: Collection[str]) -> list[str]:
-    """The applied integrations that are neither paused nor held, and whose connectors are neither held nor away.
+    """The applied integrations that are neither paused nor held, whose window is open and whose connectors are there.
 
     without  connectors that cannot be served here
     """
     applied = runtime.applied.settings.integrations.values()
-    keys, integrations = runtime.keys, [each for each in applied if each.connector not in without]
+    keys = runtime.keys
+    integrations = [each for each in applied if each.connector not in without and _is_open(each, now)]
     pipe = runtime.redis.pipeline(transaction=False)
     for each in integrations:
         pipe.hmget(keys.integration(each.key), "active", "paused", "hold_until")
@@ -175,3 +177,7 @@ def _open_integrations(runtime: Runtime, now: int, without: Collection[str]) -> 
         if active == b"1" and paused is None and waits <= now:
             found.append(each.key)
     return found
+
+
+def _is_open(integration: Integration, now: int) -> bool:
+    return integration.window is None or integration.window.opens_ms(now) <= now

@@ -50,6 +50,10 @@ _SET_FIELDS: Final = """
 redis.call('DEL', KEYS[2])
 redis.call('HSET', KEYS[1], unpack(ARGV))
 """
+_PUT_FIRST: Final = """
+redis.call('DEL', KEYS[2])
+redis.call('ZADD', KEYS[1], 'XX', 0, ARGV[1])
+"""
 
 
 class UnknownIntegration(SegsyncError):
@@ -134,7 +138,7 @@ def _make_due(redis: Redis, keys: Keys, integration: str) -> None:
     """Whoever looks for work looks at it now, and need not wait until it is looked at again anyhow."""
     connector = field_of(redis, keys.integration(integration), "connector")
     if connector is not None:
-        redis.zadd(keys.next(connector), {integration: 0}, xx=True)
+        redis.eval(_PUT_FIRST, 2, keys.next(connector), keys.nothing, integration)
 
 
 def wait_until_unserved(redis: Redis, keys: Keys, integration: str, patience: float) -> None:

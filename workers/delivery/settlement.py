@@ -109,8 +109,7 @@ class Settlements:
         done = Done(started, receipt.idle, list(receipt.queries))
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
-        ran = bool(receipt.queries)
-        return _Told(_settlement(turn, batch, following, [record, *entries], change, ran=ran), following, rejected)
+        return _Told(_settlement(turn, batch, following, [record, *entries], change, receipt), following, rejected)
 
     def set_aside(
         self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, *, counted_as: str = ""
@@ -229,9 +228,10 @@ def _tell(turn: Turn, told: _Told, answer: object) -> None:
 
 
 def _settlement(
-    turn: Turn, batch: Batch, following: Following, records: list[Record], change: Change, *, ran: bool
+    turn: Turn, batch: Batch, following: Following, records: list[Record], change: Change, receipt: Receipt
 ) -> Settlement:
     """The message that trims a lane; `records` are the delivery's own and, after it, one for each entry."""
+    ran = bool(receipt.queries)
     return Settlement(
         turn.lease.integration,
         turn.lease.segment,
@@ -250,6 +250,7 @@ def _settlement(
         change=change.packed(),
         entries=len(records) - 1,
         tried_to=turn.tried_to,
+        statements=sum(run.statements for run in receipt.queries),
         records=[encode(record) for record in records],
     )
 

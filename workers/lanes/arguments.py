@@ -32,6 +32,7 @@ def settlement(done: Settlement, lease_ms: int, budget_bytes: int) -> list[objec
         done.change,
         done.entries,
         done.tried_to,
+        done.statements,
         *done.records,
     ]
 

@@ -195,6 +195,7 @@ class Settlement:
     change: bytes = b""
     entries: int = 0
     tried_to: str = ""
+    statements: int = 0
     records: Sequence[bytes] = ()
 
 

@@ -54,7 +54,7 @@ SCRIPTS = (
     *("append", "claim", "join", "settle", "release", "renew", "compact"),
     *("lease", "read", "circuit", "tick", "entries", "still_open", "rescore", "run"),
 )
-COMMON = ("common", "due", "open_entries")
+COMMON = ("common", "sparing", "due", "open_entries")
 """What every script begins with."""
 BESIDES = {"claim": ("claiming",), "join": ("claiming",)}
 """What comes behind that in some."""

@@ -8,6 +8,7 @@ import http.client
 import smtplib
 import ssl
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from workers.settings.alerts import AlertSettings
 
 SECONDS: Final = 15.0
-"""How long a channel may take; a command twice that."""
+"""How long each step on a channel's network may take."""
+LONGEST_SECONDS: Final = 2 * SECONDS
+"""How long a channel may take for a message, however slowly it goes on: others wait to be told."""
 SIGNATURE: Final = "X-Segsync-Signature"
 """`t=UNIX,v1=HEX`: HMAC-SHA256 of `UNIX.BODY` by the secret, so that neither body nor time can be changed."""
 
@@ -35,12 +38,44 @@ def channels_of(settings: AlertSettings) -> list[Channel]:
     """All that are set up."""
     found: list[Channel] = []
     if settings.webhook:
-        found.append(Webhook(settings.webhook, settings.webhook_secret))
+        found.append(InTime(Webhook(settings.webhook, settings.webhook_secret)))
     if settings.smtp:
-        found.append(Mail(settings))
+        found.append(InTime(Mail(settings)))
     if settings.command:
         found.append(Command(settings.command))
     return found
+
+
+class InTime:
+    """A channel that is given up after LONGEST_SECONDS: time-outs of a network begin anew with each byte that comes.
+
+    What was given up goes on in a thread of its own, which holds up nobody; until that ends, nothing more is sent.
+    """
+
+    def __init__(self, channel: Channel, seconds: float = LONGEST_SECONDS) -> None:
+        self.name = channel.name
+        self._channel, self._seconds = channel, seconds
+        self._thread: threading.Thread | None = None
+
+    def send(self, message: Message) -> None:
+        """As the channel does."""
+        if self._thread is not None and self._thread.is_alive():
+            raise NotSent("the message before this one is still on its way")
+        failed: list[BaseException] = []
+
+        def sends() -> None:
+            try:
+                self._channel.send(message)
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+                failed.append(error)
+
+        self._thread = threading.Thread(target=sends, name=f"segsync-{self.name}", daemon=True)
+        self._thread.start()
+        self._thread.join(self._seconds)
+        if self._thread.is_alive():
+            raise NotSent(f"it came to no end within {self._seconds:g} s")
+        while failed:
+            raise failed.pop()
 
 
 class Webhook:
@@ -62,6 +97,7 @@ class Webhook:
             with _opener.open(request, timeout=SECONDS):
                 return
         except urllib.error.HTTPError as error:
+            error.close()
             raise NotSent(f"it answered {error.code}") from None
         except (OSError, ValueError, http.client.HTTPException) as error:  # the last: what answers speaks no HTTP
             raise NotSent(f"it is out of reach ({type(error).__name__})") from None
@@ -130,7 +166,7 @@ class Command:
             done = subprocess.run(  # noqa: S603 - the operator's own program
                 self._command,
                 input=body,
-                timeout=2 * SECONDS,
+                timeout=LONGEST_SECONDS,
                 check=False,
                 # Not a pipe, which a child that it leaves behind would hold open.
                 stdout=subprocess.DEVNULL,

@@ -27,7 +27,7 @@ class ListedLane:
     """What an integration owes one segment.
 
     name      the segment's; None where nobody has told it
-    due_in_s  seconds until it is served, 0 where it is due; None where nothing is due
+    due_in_s  seconds until it is served, 0 where it is due; None where it is not before somebody does something
     """
 
     segment: str
@@ -66,7 +66,7 @@ def read_near(runtime: Runtime, key: str) -> NearStatus:
         description=declared.description if declared else "",
         connector=declared.connector if declared else "",
         scope=declared.scope.words if declared else "",
-        lanes=[_listed(redis, keys, key, segment, now) for segment in _ends(redis, keys, key)],
+        lanes=[_listed(redis, keys, found, segment, now) for segment in _ends(redis, keys, key)],
         needs=[need.sentence for need in of_integration(found, now)],
     )
 
@@ -81,8 +81,12 @@ def _ends(redis: Redis, keys: Keys, key: str) -> list[str]:
     return sorted(found, key=lambda segment: found[segment])
 
 
-def _listed(redis: Redis, keys: Keys, key: str, segment: str, now: int) -> ListedLane:
-    lane = read_lane(redis, keys, key, segment, now)
+def _listed(redis: Redis, keys: Keys, found: IntegrationStatus, segment: str, now: int) -> ListedLane:
+    lane = read_lane(redis, keys, found.key, segment, now)
     kept = packed_field_of(redis, keys.segments, segment)
     seconds = None if lane.due is None else max(0.0, lane.due.timestamp() - now / 1000)
+    if found.all_wait and not lane.owner:
+        # Whatever the lane's own time is, none is tried before its integration or connector is.
+        waits = found.next_try_s
+        seconds = None if waits is None or seconds is None else max(seconds, waits)
     return ListedLane(segment, restore(segment, kept).name if kept is not None else None, seconds, lane)

@@ -107,8 +107,8 @@ def of_integration(each: IntegrationStatus, now: int) -> Iterator[Need]:
     elif each.state == "active" and is_late(each):
         yield Need(
             f"{each.key} late",
-            f"{each.key} is late: its oldest operation {_how_late(each)}. It goes on by "
-            "itself: the target is slow, or there are too few workers on its queue, or its `parallelism` is too low",
+            f"{each.key} is late: its oldest operation {_how_late(each)}. It goes on by itself: the target is slow, or "
+            f"there are too few workers on its queue, or its `parallelism` is too low{_paced(each)}",
         )
     if each.max_backlog and WARN_AT * each.max_backlog <= each.backlog < each.max_backlog:
         part = each.backlog / each.max_backlog
@@ -123,6 +123,10 @@ def is_late(each: IntegrationStatus) -> bool:
     if each.max_lag_s is None:
         return each.late_s > LATE_SECONDS
     return each.lag_s > each.max_lag_s
+
+
+def _paced(each: IntegrationStatus) -> str:
+    return f", or its connector's `rate` of {each.rate_per_s:g}/s lets no more through" if each.rate_per_s else ""
 
 
 def _how_late(each: IntegrationStatus) -> str:

@@ -9,13 +9,14 @@ middle may go unseen until it comes to the front.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from workers.lanes.answers import text_fields
 from workers.monitoring.ages import age_s, moment_of
 from workers.monitoring.gathering import gather
+from workers.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,11 +36,12 @@ RESYNC_SHOWN: Final = 10
 class IntegrationState:
     """What an integration does at this moment.
 
-    name        "active", "paused", "held", "retrying" or "orphaned"
+    name        "active", "paused", "held", "retrying", "waiting" or "orphaned"
     reason      why it is not active; "" where it is
     since       when that began; None where it is not known
     tries       failed tries since then; None where they are not counted
     next_try_s  seconds until it is tried again by itself; None where it is not, 0 where it is about to be
+    all_wait    whether none of its lanes is tried before that
     """
 
     name: str
@@ -47,6 +49,7 @@ class IntegrationState:
     since: datetime | None = None
     tries: int | None = None
     next_try_s: float | None = None
+    all_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class IntegrationStatus:
     """One integration.
 
     state         "active", "paused" (at run time or in the file), "held" (someone is needed; it probes itself),
-                  "retrying" (goes on by itself; also while the target cannot be reached) or "orphaned" (not in
-                  the applied configuration any more)
+                  "retrying" (goes on by itself; also while the target cannot be reached), "waiting" (for its
+                  window) or "orphaned" (not in the applied configuration any more)
     reason        why it is not active; "" where it is
     backlog       operations that it still owes
     oldest_age_s  seconds since the oldest of them came into the intake; None where there is none
@@ -64,12 +67,15 @@ class IntegrationStatus:
     needs_resync  segments that came into its scope with members it was never told of, or lost operations
     dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
     max_backlog   operations that it may owe; None without a limit
-    since, tries, next_try_s  as in `IntegrationState`
+    since, tries, next_try_s, all_wait  as in `IntegrationState`
     late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
                   has passed; 0 where nothing is late
-    lag_s         seconds that its oldest operation has waited, since the last pause at most; 0 where nothing waits
+    lag_s         seconds that its oldest operation has waited, since the last pause and the beginning of its window at
+                  most; 0 where nothing waits, or its window is closed
     max_lag_s     how many it may have waited; None where the file says nothing
     resync_segments  some of those in need of a resync
+    window        its window, as in the file and with its zone; "" where it has none
+    rate_per_s    statements a second that its connector may be sent; None where it may be any number
     """
 
     key: str
@@ -89,6 +95,9 @@ class IntegrationStatus:
     resync_segments: tuple[str, ...] = ()
     lag_s: float = 0.0
     max_lag_s: float | None = None
+    all_wait: bool = False
+    window: str = ""
+    rate_per_s: float | None = None
 
 
 def read_integration(
@@ -143,14 +152,24 @@ def _status(
         late_s=max(0.0, lag - _float(facts, "timeout") / 1000),
         max_lag_s=_float(facts, "max_lag") or None,
         resync_segments=found.resync_segments,
+        all_wait=state.all_wait,
+        window=facts.get("window_words", ""),
+        rate_per_s=1000 / pace if (pace := _float(facts, "pace")) else None,
     )
 
 
 def _lag_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
-    """Seconds that the oldest operation has waited; what was kept by a pause has had time only since."""
-    if oldest is None:
+    """Seconds that the oldest operation has waited; what a pause or a window has kept has had time only since."""
+    window = _window(facts)
+    opened = window.opened_ms(now) if window else 0
+    if oldest is None or opened is None:
         return 0.0
-    return age_s(now, max(oldest, int(facts.get("resumed", 0)))) or 0.0
+    return age_s(now, max(oldest, int(facts.get("resumed", 0)), int(opened))) or 0.0
+
+
+def _window(facts: dict[str, str]) -> Window | None:
+    words = facts.get("window_words")
+    return Window.read(words, "UTC") if words else None
 
 
 def _float(facts: dict[str, str], name: str) -> float:
@@ -159,10 +178,24 @@ def _float(facts: dict[str, str], name: str) -> float:
 
 
 def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[SampledLane], now: int) -> IntegrationState:
-    """What stops most of it first."""
+    """What stops most of it first. Outside of its window nothing is tried, whatever would be tried again."""
+    state, window = _state_within(facts, connector, lanes, now), _window(facts)
+    opens = window.opens_ms(now) if window else now
+    if window is None or opens <= now or state.name in ("orphaned", "paused"):
+        return state
+    seconds = _until(opens, now)
+    if state.name == "held":
+        return replace(state, next_try_s=max(seconds, state.next_try_s or 0.0), all_wait=True)
+    reason = f"for its window {window.words}, until {window.clock(opens)}"
+    return IntegrationState("waiting", reason, next_try_s=seconds, all_wait=True)
+
+
+def _state_within(
+    facts: dict[str, str], connector: dict[str, str], lanes: list[SampledLane], now: int
+) -> IntegrationState:
     where = f"connector {facts.get('connector')}: "
     if "orphaned" in facts:
-        return IntegrationState("orphaned", "not in the applied configuration any more")
+        return IntegrationState("orphaned", "not in the applied configuration any more", all_wait=True)
     if "paused" in facts or facts.get("active") != "1":
         return _paused(facts)
     if "hold" in connector:
@@ -172,7 +205,7 @@ def _state(facts: dict[str, str], connector: dict[str, str], lanes: list[Sampled
     if "open_until" in connector:
         reason = f"{where}{connector.get('open_code', '')}: {connector.get('open_reason', '')}"
         since, tries = moment_of(connector.get("open_since")), int(connector.get("failures", 0)) or None
-        return IntegrationState("retrying", reason, since, tries, _until(connector["open_until"], now))
+        return IntegrationState("retrying", reason, since, tries, _until(connector["open_until"], now), all_wait=True)
     return _state_of_lanes(lanes, now)
 
 
@@ -180,7 +213,12 @@ def _held(fields: dict[str, str], where: str, now: int) -> IntegrationState:
     reason = f"{where}{fields.get('hold_code', '')}: {fields['hold']}"
     tries = int(fields["hold_tries"]) if "hold_tries" in fields else None
     return IntegrationState(
-        "held", reason, moment_of(fields.get("hold_since")), tries, _until(fields.get("hold_until", 0), now)
+        "held",
+        reason,
+        moment_of(fields.get("hold_since")),
+        tries,
+        _until(fields.get("hold_until", 0), now),
+        all_wait=True,
     )
 
 
@@ -190,11 +228,11 @@ def _until(at: str | float, now: int) -> float:
 
 def _paused(facts: dict[str, str]) -> IntegrationState:
     if "paused" not in facts:
-        return IntegrationState("paused", "active = false in the file")
+        return IntegrationState("paused", "active = false in the file", all_wait=True)
     why = f": {facts['paused_reason']}" if facts.get("paused_reason") else ""
     at = facts.get("paused_at")
     since = datetime.fromisoformat(at) if at else None
-    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since)
+    return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since, all_wait=True)
 
 
 def _state_of_lanes(lanes: list[SampledLane], now: int) -> IntegrationState:

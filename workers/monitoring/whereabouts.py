@@ -180,6 +180,8 @@ def when(found: Whereabouts, now: int) -> str:
         return f"it is being served by {lane.owner}"
     if state.state in {"paused", "orphaned"} or (state.state == "held" and not lane.hold):
         return f"{found.integration} is {state.state}{facts_of(state)}: {state.reason}"
+    if state.state == "waiting":
+        return f"{found.integration} waits {state.reason}"
     seconds = None if lane.due is None else max(0.0, lane.due.timestamp() - now / 1000)
     due = "" if seconds is None else f"due in {seconds:.0f} s" if seconds >= 1 else "due now"
     if lane.hold:

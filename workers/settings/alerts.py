@@ -70,6 +70,11 @@ def load_alerts(path: Path | None = None, environ: Mapping[str, str] = os.enviro
     return found
 
 
+def tells_somebody(path: Path) -> bool:
+    """Whether the file has `[alerts]`; SettingsError where it cannot be read."""
+    return "alerts" in open_source(path, os.environ).main
+
+
 def check_alerts(source: SettingsSource) -> None:
     """Notes what is wrong in `[alerts]` as it is written; secrets may be missing where it is not sent from."""
     if "alerts" in source.main:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 MOST_PARALLEL = 256
 """Lanes of one connector served at once: each needs a session, and servers allow some hundreds."""
 ALLOWED = ("call",)
+SLOWEST, FASTEST = 1 / 60, 100_000.0
+"""Statements a second: the range of `rate`. More than these no connector sends."""
+_RATE = 'statements by the second or minute, as in "500/s" or "30/m"'
+_RATE_TEXT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) ?/ ?(s|m)", re.ASCII)
+_RATE_UNITS = {"s": 1.0, "m": 60.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class ConnectorSettings:
     connect_timeout    seconds
     timezone           IANA name: in which {event_time} is written, and the session's zone
     allow              what its queries may do beyond the usual: "call"
+    pace_ms            milliseconds that a statement is to take, over all workers: `rate` (rule 55); None for any number
     """
 
     key: str
@@ -42,6 +49,7 @@ class ConnectorSettings:
     connect_timeout: float = 10.0
     timezone: str = "UTC"
     allow: frozenset[str] = frozenset()
+    pace_ms: float | None = None
 
     @property
     def dialect(self) -> str:
@@ -89,6 +97,7 @@ def _read(key: str, table: TomlTable, folder: Path) -> ConnectorSettings:
         connect_timeout=table.seconds("connect_timeout", 10.0, SHORTEST, LONGEST),
         timezone=_timezone(table),
         allow=_allow(table),
+        pace_ms=_pace(table),
     )
     table.close()
     return connector
@@ -109,6 +118,22 @@ def _timezone(table: TomlTable) -> str:
     if not known:
         table.wrong("timezone", f"{show(name)} is no time zone{_like(name)}")
     return name
+
+
+def _pace(table: TomlTable) -> float | None:
+    """`rate`, as the milliseconds of one statement."""
+    text = table.optional_text("rate", _RATE)
+    if text is None:
+        return None
+    found = _RATE_TEXT.fullmatch(text)
+    if found is None:
+        table.wrong("rate", f"{show(text)} is no rate; expected {_RATE}")
+        return None
+    number, seconds = float(found[1]), _RATE_UNITS[found[2]]
+    if not SLOWEST <= number / seconds <= FASTEST:
+        table.wrong("rate", f"{show(text)} is out of range; expected {_RATE}, from 1/m to {FASTEST:.0f}/s")
+        return None
+    return 1000 * seconds / number
 
 
 def _like(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from workers import windows
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake
 from workers.integrations import Integration, Ordering, safe_ordering
@@ -14,6 +15,7 @@ from workers.settings.limits import read_batch, read_limits
 from workers.settings.scopes import read_description, read_scope
 from workers.settings.spelling import nearest, show
 from workers.templates import QueryKind
+from workers.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -54,6 +56,7 @@ def _read(
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
     limits, once = read_limits(table), _exactly_once(table, connector)
+    window = _window(table, connector)
     ordering = _ordering(table)
     table.close(_OF_ADS)
     if connector is None:
@@ -78,6 +81,7 @@ def _read(
         ordering=ordering or safe_ordering(queries),
         members=members,
         exactly_once=once,
+        window=window,
         **batch._asdict(),
         **limits._asdict(),
     )
@@ -99,6 +103,21 @@ def _exactly_once(table: TomlTable, connector: ConnectorSettings | None) -> bool
         what = f"is true, and {vendor.name} has no transactions; expected false, and queries that may be repeated"
         table.wrong("exactly_once", what)
     return once
+
+
+def _window(table: TomlTable, connector: ConnectorSettings | None) -> Window | None:
+    """`window`, in the connector's zone where it names none."""
+    text = table.optional_text("window", windows.EXPECTED)
+    if text is None:
+        return None
+    try:
+        found = Window.read(text, connector.timezone if connector else "UTC")
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        table.wrong("window", f"{show(text)} names no time zone; expected {windows.EXPECTED}")
+        return None
+    if found is None:
+        table.wrong("window", f"{show(text)} is no window; expected {windows.EXPECTED}")
+    return found
 
 
 def _ordering(table: TomlTable) -> Ordering | None:

@@ -172,7 +172,8 @@ def _user() -> str:
 
 def _write_integrations(pipe: Pipeline, keys: Keys, settings: Settings, known: set[str]) -> None:
     for integration in settings.integrations.values():
-        pipe.hset(keys.integration(integration.key), mapping=_for_scripts(integration))
+        pace = settings.connectors[integration.connector].pace_ms or ""
+        pipe.hset(keys.integration(integration.key), mapping=_for_scripts(integration) | {"pace": pace})
         # A changed file is the cure for most holds: what was held is tried at once.
         pipe.hdel(keys.integration(integration.key), "orphaned", *HOLD_FIELDS)
         pipe.sadd(keys.integrations, integration.key)
@@ -194,7 +195,30 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "max_quarantine": integration.max_quarantine,
         # For `status` alone, likewise.
         "max_lag": integration.max_lag or "",
+        "window": integration.window.for_scripts(time.time() * 1000) if integration.window else "",
+        "window_words": integration.window.words if integration.window else "",
     }
+
+
+def renew_windows(redis: Redis, keys: Keys, applied: Applied) -> None:
+    """Tells scripts of the changes of time zones that have come closer since; redis.RedisError.
+
+    Their offsets are known for the years to come, and an installation may run for longer than those without `apply`.
+    """
+    for integration in applied.settings.integrations.values():
+        if integration.window is None:
+            continue
+        fresh, key = integration.window.for_scripts(time.time() * 1000), keys.integration(integration.key)
+        if redis.hget(key, "window") in (None, fresh.encode()):
+            continue
+
+        def transaction(pipe: Pipeline, key: str = key, fresh: str = fresh) -> None:
+            found = published(pipe, keys)
+            pipe.multi()
+            if found is not None and (found.installation, found.revision) == applied.name:
+                pipe.hset(key, "window", fresh)
+
+        redis.transaction(transaction, keys.config)
 
 
 def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iterable[str]) -> None:
@@ -203,11 +227,14 @@ def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iter
         pipe.delete(keys.next(key))
     for connector in settings.connectors.values():
         pipe.sadd(keys.connectors, connector.key)
-        pipe.hset(
-            keys.connector(connector.key),
-            mapping={"parallelism": connector.parallelism, "ads": int(connector.dialect in PLATFORMS)},
-        )
-        pipe.hdel(keys.connector(connector.key), *HOLD_FIELDS)
+        fields: dict[Any, Any] = {
+            "parallelism": connector.parallelism,
+            "ads": int(connector.dialect in PLATFORMS),
+            "pace": connector.pace_ms or "",
+        }
+        pipe.hset(keys.connector(connector.key), mapping=fields)
+        # What was sent at another rate is not owed at this one.
+        pipe.hdel(keys.connector(connector.key), "paid_until", "rests_until", *HOLD_FIELDS)
         pipe.delete(keys.next(connector.key))
         mine = [i.key for i in settings.integrations.values() if i.connector == connector.key]
         if mine:  # each is worth a look at once

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import socketserver
+import threading
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -16,6 +17,7 @@ import pytest
 from tests.integration.place import integration
 from workers.cli.commands import alerts as command
 from workers.control.drain import drain
+from workers.monitoring import channels
 from workers.monitoring.alarms import UNREACHABLE, Memory, Message, NotSent, Watch, Watcher
 from workers.monitoring.channels import SIGNATURE, channels_of
 from workers.monitoring.consumers import Consumers
@@ -238,3 +240,31 @@ def test_a_full_redis_is_told_as_well(full_place: Place) -> None:
         assert list(watcher.turn()) == []
     assert sent == ["redis memory begun"]
     assert full_place.redis.hkeys(full_place.keys.alarms) == [b"redis memory"]
+
+
+class Dripping(socketserver.StreamRequestHandler):
+    """Sends a byte of its answer's headers now and then, for as long as somebody listens."""
+
+    ended: threading.Event
+
+    def handle(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not self.ended.wait(0.05):
+            self.wfile.write(b"x")
+
+
+def test_an_answer_that_drips_is_given_up_and_holds_up_nobody() -> None:
+    Dripping.ended = threading.Event()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        try:
+            hook = channels.Webhook(f"http://127.0.0.1:{server.server_address[1]}/", None)
+            channel = channels.InTime(hook, seconds=0.5)
+            with pytest.raises(NotSent, match="it came to no end within"):
+                channel.send(MESSAGE)
+            with pytest.raises(NotSent, match="the message before this one is still on its way"):
+                channel.send(MESSAGE)
+        finally:
+            Dripping.ended.set()
+            server.shutdown()
+    assert all(isinstance(each, channels.InTime) for each in channels_of(AlertSettings(webhook="http://127.0.0.1/")))

@@ -76,6 +76,9 @@ IDLE = {
     "resync_segments": [],
     "lag_s": 0.0,
     "max_lag_s": None,
+    "all_wait": False,
+    "window": "",
+    "rate_per_s": None,
 }
 
 

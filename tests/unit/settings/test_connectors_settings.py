@@ -399,3 +399,29 @@ def test_connectors_are_equal_as_long_as_every_word_is(tmp_path: Path) -> None:
 
     assert one == same
     assert one != other
+
+
+@pytest.mark.parametrize(
+    ("rate", "ms"), [("500/s", 2.0), ("0.5 / s", 2000.0), ("30/m", 2000.0), ("1/m", 60_000.0), ("100000/s", 0.01)]
+)
+def test_a_rate_is_the_time_of_a_statement(tmp_path: Path, rate: str, ms: float) -> None:
+    crm = loaded(tmp_path, connector('url = "sqlite:///t.db"', f'rate = "{rate}"')).connectors["crm"]
+    assert isinstance(crm, ConnectorSettings)
+    assert crm.pace_ms == ms
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"),
+    [
+        ("500", "is no rate"),
+        ("500/h", "is no rate"),
+        ("-1/s", "is no rate"),
+        ("0/s", "is out of range"),
+        ("59/h", "is no rate"),
+        ("0.5/m", "is out of range"),
+        ("100001/s", "is out of range"),
+    ],
+)
+def test_what_is_no_rate_is_told_with_what_is_expected(tmp_path: Path, rate: str, told: str) -> None:
+    (found,) = mistakes(tmp_path, connector('url = "sqlite:///t.db"', f'rate = "{rate}"'))
+    assert found.startswith(f"connectors.crm.rate: '{rate}' {told}; expected statements by the second or minute")

@@ -153,6 +153,10 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ('window = "22-06"', "window: '22-06' is no window; expected hours of the day, as in"),
+        ('window = "22:00-22:00"', "window: '22:00-22:00' is no window; expected hours of the day"),
+        ('window = "22:00-06:00 Europe/Berlim"', "window: '22:00-06:00 Europe/Berlim' names no time zone; expected"),
+        ("window = 22", "window: 22 is an integer; expected hours of the day"),
         ('max_lag = "500ms"', "max_lag: '500ms' is out of range; expected a duration from 1s to 168h"),
         ('fields = ["email"]', "fields: is for ad accounts, and this connector is a database; expected queries"),
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
@@ -315,3 +319,12 @@ def test_overlapping_scopes_on_one_connector_are_worth_one_warning_for_each_inte
     assert len(found) == 7
     assert found[0].startswith("integrations.i1.scope: has segments in common with 'i0', on connector 'crm': they must")
     assert "'i0', 'i1', 'i2', 'i3', 'i4' and 2 more, on connector 'crm'" in found[-1]
+
+
+def test_a_window_is_in_the_connectors_zone_unless_it_names_one(tmp_path: Path) -> None:
+    zone = CONNECTOR.replace('url = "sqlite:///crm.db"', 'url = "sqlite:///crm.db"\ntimezone = "Asia/Kolkata"')
+    here = loaded(tmp_path, zone, integration('window = "22:00-06:00"')).integrations["vip"].window
+    there = loaded(tmp_path, zone, integration('window = "22:00-06:00 Europe/Berlin"')).integrations["vip"].window
+    assert here is not None
+    assert there is not None
+    assert (here.zone, there.zone) == ("Asia/Kolkata", "Europe/Berlin")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
 from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.cli.output import print_json
 from workers.cli.people import caller, is_meant
 from workers.control import apply as applying
 from workers.control.acting import recorded
+from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.settings import load
 from workers.settings.differences import summary
@@ -19,12 +22,13 @@ from workers.settings.spelling import counted, plain
 from workers.settings.standing import behind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from redis import Redis
 
-    from workers.control.apply import ApplyPlan, Report
+    from workers.control.apply import ApplyPlan, Dropped, Report
     from workers.settings import Settings
+    from workers.settings.differences import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,31 @@ class Manner:
     dry_run  not at all: what differs is shown
     yes      without asking
     accept   another ledger, or a Redis that was emptied, is meant to be so
+    as_json  told as `AppliedReport`; nobody is asked then
     """
 
     connect: bool = False
     dry_run: bool = False
     yes: bool = False
     accept: bool = False
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedReport:
+    """What `--json` prints.
+
+    revision     of the applied configuration, after it; None while nothing is applied
+    changed      whether it is a new one
+    differences  between what was applied before and the file
+    dropped      what was thrown away; `left` of removed integrations, what came to them at the last moment
+    """
+
+    revision: int | None
+    changed: bool
+    differences: list[Difference]
+    dropped: list[Dropped] = field(default_factory=list)
+    left: Mapping[str, int] = field(default_factory=dict)
 
 
 def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
@@ -48,9 +71,8 @@ def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     settings = load()
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
     plan = applying.plan(redis, keys, settings, drain, drop)
-    if plan.before is None:
-        typer.echo("nothing is applied yet: this is the first revision")
-    print_differences(plan.differences)
+    if not how.as_json:
+        _show(plan)
     _warn(settings)
     late = behind(redis, keys, settings)
     if late is not None:
@@ -58,10 +80,33 @@ def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     if how.connect and not _targets_agree(settings):
         typer.echo("a target does not agree; nothing was published", err=True)
         return NEEDS_SOMEONE
+    if how.as_json:
+        return _as_json(redis, keys, plan, how)
     if how.dry_run:
         typer.echo("this was a dry run: nothing was published")
         return FINE
     return confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept, doubtful=late is not None)
+
+
+def _show(plan: ApplyPlan) -> None:
+    if plan.before is None:
+        typer.echo("nothing is applied yet: this is the first revision")
+    print_differences(plan.differences)
+
+
+def _as_json(redis: Redis, keys: Keys, plan: ApplyPlan, how: Manner) -> int:
+    """A program has decided already; a person at a terminal says --yes."""
+    before = plan.before.revision if plan.before else None
+    if how.dry_run:
+        print_json(AppliedReport(before, changed=False, differences=plan.differences))
+        return FINE
+    if not how.yes and sys.stdin is not None and sys.stdin.isatty():
+        raise WrongUsage("--json asks nobody; expected --yes beside it on a terminal")
+    report = _carried_out(redis, keys, plan, accept=how.accept)
+    if report is None:
+        return NEEDS_SOMEONE
+    print_json(AppliedReport(report.revision, report.changed, plan.differences, report.dropped, report.left))
+    return NEEDS_SOMEONE if report.left else FINE
 
 
 def confirm_and_carry_out(
@@ -93,11 +138,20 @@ def _warn(settings: Settings) -> None:
 
 
 def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> int:
+    report = _carried_out(redis, keys, plan, accept=accept)
+    if report is None:
+        return NEEDS_SOMEONE
+    _tell(report)
+    return NEEDS_SOMEONE if report.left else FINE
+
+
+def _carried_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> Report | None:
+    """What was done; None where Ctrl-C has come before its end, which is told."""
     try:
         with recorded(
             redis, keys, caller(), plan.note.partition(" ")[0] or "apply", summary(plan.differences), reason=plan.note
         ):
-            report = applying.carry_out(redis, keys, plan, progress=_Progress(), accept=accept)
+            return applying.carry_out(redis, keys, plan, progress=_Progress(), accept=accept)
     except KeyboardInterrupt:
         again = " ".join(f"--drain {key}" for key in plan.drain)
         typer.echo(
@@ -105,9 +159,7 @@ def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> in
             "again; put it back into the file and apply that, and it goes on as before",
             err=True,
         )
-        return NEEDS_SOMEONE
-    _tell(report)
-    return NEEDS_SOMEONE if report.left else FINE
+        return None
 
 
 class _Progress:

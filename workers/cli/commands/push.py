@@ -14,6 +14,7 @@ from redis.retry import Retry
 from segsync import Producer
 from workers.cli.exit_status import FINE
 from workers.cli.json_lines import push_lines, read_lines
+from workers.cli.output import print_json
 from workers.errors import WrongUsage
 from workers.settings import load_local
 from workers.settings.spelling import counted
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-def run(file: str) -> int:
+def run(file: str, *, as_json: bool = False) -> int:
     """Pushes them all; "-" is standard input."""
     local = load_local()
     # No retries: what was sent and not answered may have been accepted, and is not to be doubled.
@@ -31,7 +32,10 @@ def run(file: str) -> int:
     with _opened(file) as stream, local.redis.client(retry=once) as client:
         producer = Producer(client=client, namespace=local.namespace)
         report = push_lines(producer, read_lines(stream), _progress())
-    typer.echo(f"{counted(report.accepted, 'event')} accepted, from {counted(report.lines, 'line')}")
+    if as_json:
+        print_json(report)
+    else:
+        typer.echo(f"{counted(report.accepted, 'event')} accepted, from {counted(report.lines, 'line')}")
     return FINE
 
 

@@ -205,6 +205,8 @@ def _print_integrations(found: Status) -> None:
         ),
     )
     for each in found.integrations:
+        if each.state == "waiting":
+            typer.echo(plain(f"\n{each.key} waits {each.reason}, in {age(each.next_try_s)}"))
         if each.state in ("paused", "retrying"):
             seconds = each.next_try_s
             again = "" if seconds is None else f"; tried again in {seconds:.0f} s"

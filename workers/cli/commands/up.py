@@ -18,6 +18,7 @@ from workers.control.startup import check_redis
 from workers.errors import SegsyncError
 from workers.lanes.keys import Keys
 from workers.settings import load
+from workers.settings.alerts import tells_somebody
 from workers.settings.spelling import plain
 
 if TYPE_CHECKING:
@@ -93,6 +94,9 @@ def _start(up: Supervisor, settings: Settings, *, console: bool) -> None:
     up.start_flower()
     if console:
         up.start_console()
+    if tells_somebody(settings.local.path):
+        up.start_alerts()
+        say("whoever [alerts] of the file names is told what needs someone")
     say(f"logs are in {up.folder / 'logs'}; Ctrl-C ends it all")
     up.watch(redis, keys)
 

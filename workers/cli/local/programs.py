@@ -56,6 +56,11 @@ def console(config: Path, port: int) -> Program:
     )
 
 
+def alerts() -> Program:
+    """Who is to be told is told, as `[alerts]` of the file says."""
+    return Program("alerts", [sys.executable, "-m", "workers.cli", "alerts"])
+
+
 def drain(config: Path) -> Program:
     """`segsync drain`, once: what saves a Redis that is so full that no worker can start (rule 32)."""
     return Program("drain", [sys.executable, "-m", "workers.cli", "--config", str(config), "drain"], stays=False)

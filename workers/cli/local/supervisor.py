@@ -57,7 +57,7 @@ class Signals:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Redis, workers, beat, Flower and the console as children.
+    """Redis, workers, beat, alerts, Flower and the console as children.
 
     folder  where embedded data and logs are
     config  the file that all of them work by, absolute
@@ -95,6 +95,10 @@ class Supervisor:
         self.children.start(self._child(programs.upkeep_worker()))
         self._serve(frozenset(connectors))
         self.children.start(self._child(programs.beat()))
+
+    def start_alerts(self) -> None:
+        """Starts what tells of trouble."""
+        self.children.start(self._child(programs.alerts()))
 
     def start_flower(self) -> None:
         """Starts Flower, on 5555 if that is free; `flower_url` says where."""

@@ -40,9 +40,11 @@ end
 -- meanwhile, and none that works on an old session, or has nothing to tell, lifts anything (rule 25). One probes at a
 -- time; its right to do so expires.
 local function probe_connector()
-  local v = redis.call('HMGET', connector_key(connector), 'open_until', 'hold_until', 'hold_id')
+  local v = redis.call('HMGET', connector_key(connector), 'open_until', 'hold_until', 'hold_id', 'pace')
   local open_until, hold_until = tonumber(v[1] or nil), tonumber(v[2] or nil)
-  if not open_until and not hold_until then return nil end
+  if not open_until and not hold_until then
+    return tonumber(v[4] or nil) and rests_until(connector) > now and idle() or nil
+  end
   if math.max(open_until or 0, hold_until or 0) > now then return idle() end
   if open_until then redis.call('HSET', connector_key(connector), 'open_until', now + tonumber(permit_ms)) end
   if hold_until then redis.call('HSET', connector_key(connector), 'hold_until', now + tonumber(permit_ms)) end

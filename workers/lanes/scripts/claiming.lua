@@ -20,6 +20,7 @@ local function begin(claim, lease_ms, budget, integration, segment, settings, la
   -- with their process (rule 13).
   local deaths = lane.starts
   lane.starts = deaths + 1
+  pay(settings, 1)
   remember(claim, 'lane', integration, segment, lane.to, deaths, probing)
   local reply = hand_out(claim, lease_ms, budget, integration, segment, settings, lane, lane.to, deaths, probing)
   -- That all tries before were undone holds until the next one, which nobody may live to tell of.

@@ -98,11 +98,14 @@ end
 -- An integration's settings that scripts need stand in its hash, written by `apply`.
 local function read_integration(integration)
   local v = redis.call('HMGET', integration_key(integration), 'size', 'timeout', 'clear', 'active', 'paused',
-    'hold_until', 'flip', 'connector', 'digest', 'max_backlog', 'when_full', 'max_quarantine', 'quarantined', 'orphaned')
+    'hold_until', 'flip', 'connector', 'digest', 'max_backlog', 'when_full', 'max_quarantine', 'quarantined', 'orphaned',
+    'pace', 'window')
   return {
     size = tonumber(v[1]) or 1, timeout = tonumber(v[2]) or 60000, clear = v[3] == '1',
     open = v[4] == '1' and not v[5], hold_until = tonumber(v[6]), flip = v[7], connector = v[8] or '',
     digest = v[9] or '', max_backlog = tonumber(v[10]), drops = v[11] == 'drop', orphaned = v[14] ~= false,
+    -- Milliseconds that a statement of its connector is to take, over all workers; nil where any number may be sent.
+    pace = tonumber(v[15] or nil), window = v[16],
     -- As many open entries as the quarantine may have of it: what would add to them is not tried (rule 31).
     no_room = (tonumber(v[13]) or 0) >= (tonumber(v[12]) or math.huge),
   }

@@ -59,6 +59,7 @@ local function look_at(connector, integration, settings)
   elseif held > now then
     at = math.max(at, math.min(held, now + AGAIN_MS))
   end
+  at = math.max(at, opens_at(settings.window))
   if at > now then redis.call('ZADD', next_key(connector), at, integration) end
   return at
 end

@@ -13,7 +13,7 @@ if current_revision() ~= ARGV[2] then return found end
 local settings = read_integration(integration)
 local barred = redis.call('HMGET', connector_key(connector), 'open_until', 'hold_until')
 if settings.connector ~= connector or settings.orphaned or not settings.open or settings.hold_until or settings.no_room
-  or barred[1] or barred[2] then return found end
+  or barred[1] or barred[2] or opens_at(settings.window) > now then return found end
 
 -- Nothing of it was tried, nothing is known of it but what it owes, and all of that is one batch of profiles.
 local function owes_little(lane, segment)
@@ -34,7 +34,7 @@ if #found > 0 then return found end
 
 local function join_from(set)
   for _, segment in ipairs(redis.call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, #free)) do
-    if #found == #free or budget <= 0 then return end
+    if #found == #free or budget <= 0 or not has_room(settings) then return end
     local lane = read_lane(lane_key(integration, segment))
     if owes_little(lane, segment) then
       local reply = begin(free[#found + 1], lease_ms, budget, integration, segment, settings, lane, '')

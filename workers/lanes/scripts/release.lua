@@ -67,6 +67,7 @@ end
 
 if how == 'again' then
   note_why()
+  pay(set, 1)
   local till = now + tonumber(lease_ms)
   redis.call('HSET', key, 'attempts', attempts, 'until', till, 'starts', 1)
   narrow(key, limit, suspect, passed)

@@ -9,12 +9,13 @@
 --       19 profiles that the target has taken  20 what is still to be set aside, packed, or ''
 --       21 what it means for the lane's entries in the quarantine (superseding.Change, packed), or ''
 --       22 new entries among the records  23 the last sequence that somebody before us may have tried, or ''
+--       24 statements that the target was sent
 --       then records for the outcomes stream
 -- Returns {'lost'} if the lane is another claim's by now, {'empty'}, {'rest'},
 --   or {'more', to, clear, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local integration, segment, claim, settled_before, settled, operations, next_ms, held, chunks_held, go_on, lease_ms,
-  budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to = unpack(ARGV, 3, 23)
+  budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to, statements = unpack(ARGV, 3, 24)
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
 local open, rows = open_key(integration, segment), rows_key(integration, segment)
 local lane, set = read_lane(key), read_integration(integration)
@@ -158,7 +159,7 @@ local function keep_record()
   if good ~= '0' and redis.call('EXISTS', ns .. ':bad:' .. integration) == 1 then
     redis.call('HINCRBY', integration_key(integration), 'good', good)
   end
-  record(ARGV, 24)
+  record(ARGV, 25)
   if entries ~= '0' then
     -- Upkeep sets it right by the ledger (workers/quarantine/open_counts.py); until then it may be too much, never too
     -- little.
@@ -203,6 +204,7 @@ local function keep_lane()
 end
 
 local function go_on_with_it()
+  pay(set, 1)
   local fresh = next_for(key, list, lane, set, held, chunks_held, tonumber(budget))
   local till = now + tonumber(lease_ms)
   redis.call('HSET', key, 'until', till, 'to', lane.to, 'starts', 1)
@@ -220,8 +222,10 @@ end
 
 trim()
 keep_record()
+pay(set, tonumber(statements) - 1)
 if lane.count <= 0 then return empty() end
 keep_lane()
 local score = due_at(lane, set.size, set.timeout)
-if go_on == '1' and score <= now and set.open and current_revision() == ARGV[2] then return go_on_with_it() end
+local may_go_on = go_on == '1' and score <= now and set.open and has_room(set) and opens_at(set.window) <= now
+if may_go_on and current_revision() == ARGV[2] then return go_on_with_it() end
 return rest(score)

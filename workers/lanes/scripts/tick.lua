@@ -16,6 +16,12 @@ local function note_clock()
   local at = redis.call('HMGET', ns .. ':seen', 'clock', 'placed')
   local last = tonumber(at[1] or nil) or now
   local fell = now < last - CLOCK_SLACK_MS
+  if fell then
+    -- What was sent by the other clock is forgotten, rather than waited for.
+    for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
+      redis.call('HDEL', connector_key(connector), 'paid_until', 'rests_until')
+    end
+  end
   if fell or not at[2] then
     for _, integration in ipairs(redis.call('SMEMBERS', ns .. ':integrations')) do
       note_due(integration, now)
@@ -119,7 +125,7 @@ end
 
 local LONGEST_TEND_MS = 60000
 for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
-  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until', 'ads', 'tend')
+  local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until', 'ads', 'tend', 'pace')
   -- Held, or its circuit open: nothing until the time of the next probe, and then one.
   local parallelism, hold, key = tonumber(v[1]) or 1, nil, connector_key(connector)
   if v[3] then
@@ -127,8 +133,10 @@ for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
   elseif v[2] then
     hold = time_in(key, 'hold_until', v[2], LONGEST_HOLD_MS)
   end
-  if hold and hold > now then
-    sooner(hold)
+  local pace = tonumber(v[6] or nil)
+  local waits = math.max(hold or 0, pace and rests_until(connector) or 0)
+  if waits > now then
+    sooner(waits)
   else
     local due = due_for(connector, parallelism)
     -- What the store of an ad account owes, no lane knows (lanes/tending.py).
@@ -137,6 +145,8 @@ for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
       if tend <= now then due = math.max(due, 1) else sooner(tend) end
     end
     if hold then due = math.min(due, 1) end
+    -- No more than can be sent: each of the others would find that there is no room.
+    if pace then due = math.min(due, 1 + math.floor((now - paid_until(connector)) / pace)) end
     if due > 0 then wake('deliver.' .. connector, due, parallelism) end
   end
 end

@@ -120,3 +120,12 @@ def test_routing_shares_its_process_with_nothing_and_the_others_have_two_at_leas
     assert deliver[deliver.index("-Q") + 1] == "deliver.crm,deliver.erp"
     assert deliver[deliver.index("-c") + 1] == "2"
     assert route[route.index("-n") + 1] != deliver[deliver.index("-n") + 1]
+
+
+def test_alerts_are_a_child_as_the_others_are(
+    installation: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert programs.alerts().command[1:] == ["-m", "workers.cli", "alerts"]
+    monkeypatch.setattr(programs, "alerts", lambda: shell("alerts", "exec sleep 60"))
+    installation.start_alerts()
+    assert any(line.startswith("started alerts (pid") for line in said)
