@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit proof chaos bench bench-parts clean
+.PHONY: install demo test lint unit proof browser chaos bench bench-parts clean
 
 install: $(VENV)/.installed
 
@@ -35,7 +35,8 @@ unit: $(VENV)/.installed-dev
 
 # Four at once, because much of it waits. No test is about time, so the machine may be busy with something else. What
 # fails even so runs once more, by itself: both runs are printed, and a test that needed the second is a fault to look for.
-test: lint unit
+test: $(VENV)/.installed-dev
+	$(MAKE) --jobs 2 lint unit
 	$(BIN)/python -m tests.servers.mariadb
 	$(BIN)/python -m tests.servers.prometheus
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/unit || \
@@ -50,7 +51,14 @@ FIRST ?= 1
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration tests/acceptance
+	$(MAKE) browser
 	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
+
+# The console in a real browser: Debian's Chromium, fetched and unpacked the first time (400 MB); about a minute.
+# SEGSYNC_PICTURES=1 makes the README's pictures anew.
+browser: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.chromium
+	$(BIN)/pytest -m fetched tests/acceptance/test_console.py
 
 ROUNDS ?= 50
 SEED ?= 1

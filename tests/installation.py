@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from segsync import Producer
-from tests.waiting import PATIENCE, until
+from tests.waiting import EVERY, PATIENCE, SELDOM, until
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
@@ -57,7 +57,7 @@ class Process:
         if self._popen.returncode is None or self.children_left():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._popen.wait(10)
+        self._popen.wait(PATIENCE)
 
     def children_left(self) -> bool:
         """Whether anything of the group is alive."""
@@ -122,7 +122,7 @@ class Installation:
         """One of Celery's own commands."""
         return self.start([sys.executable, "-m", "celery", "-A", "workers", *arguments], arguments[0])
 
-    def segsync(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
+    def segsync(self, *arguments: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """A segsync command, run to its end."""
         command = [sys.executable, "-m", "workers.cli", *arguments]
         return subprocess.run(
@@ -145,9 +145,16 @@ class Installation:
         """All that the processes wrote."""
         return "\n".join(f"== {p.log.name}\n{p.log.read_text(errors='replace')}" for p in self.processes)
 
-    def wait(self, done: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    def wait(
+        self,
+        done: Callable[[], object],
+        what: str,
+        seconds: float = PATIENCE,
+        every: float = EVERY,
+        seldom: float = SELDOM,
+    ) -> None:
         """Waits until `done()`; TimedOut with the logs' end otherwise."""
-        until(done, lambda: f"{what}\n{self.logs()[-6000:]}", seconds)
+        until(done, lambda: f"{what}\n{self.logs()[-6000:]}", seconds, every, seldom)
 
     def ready(self) -> None:
         """Waits until every worker takes tasks and a pulse beats."""

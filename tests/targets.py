@@ -92,7 +92,7 @@ class TargetDatabase:
             return psycopg.connect(self.url, autocommit=True)
         return pymysql.connect(
             host=url.host or "", port=url.port or 3306, user=url.username, password=self.password or "",
-            database=url.database, autocommit=True, charset="utf8mb4",
+            database=url.database, autocommit=True, charset="utf8mb4", ssl_disabled=True,
         )  # fmt: skip
 
     def run(self, *statements: str) -> list[Any]:

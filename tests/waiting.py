@@ -18,17 +18,27 @@ PATIENCE = 90.0
 
 EVERY = 0.02
 """Seconds between two looks."""
+SELDOM = 0.1
+"""Seconds between two looks at processes at work, after some: looks take a processor from what they wait for."""
+A_PROCESS = 1.0
+"""Seconds between two looks that start a process."""
 
 
 class TimedOut(AssertionError):
     """What was waited for did not come."""
 
 
-def until(holds: Callable[[], T], what: object = "", seconds: float = PATIENCE) -> T:
-    """What `holds()` says as soon as it is true; TimedOut names `what` (called if it can be) where it never is."""
+def until(
+    holds: Callable[[], T], what: object = "", seconds: float = PATIENCE, every: float = EVERY, seldom: float = EVERY
+) -> T:
+    """What `holds()` says as soon as it is true; TimedOut names `what` (called if it can be) where it never is.
+
+    every, seldom  seconds between two looks: between the first ones, and what it grows to
+    """
     ends = time.monotonic() + seconds
     while not (found := holds()):
         if time.monotonic() > ends:
             raise TimedOut(f"not within {seconds:g} s: {what() if callable(what) else what or holds}")
-        time.sleep(EVERY)
+        time.sleep(every)
+        every = max(every, min(every * 1.2, seldom))
     return found

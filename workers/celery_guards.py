@@ -57,6 +57,7 @@ def check_pool(options: Mapping[str, Any], configured: str | None = None) -> Non
     pool = options.get("pool") or options.get("pool_cls") or configured or "prefork"
     # As a class in celery.concurrency.prefork, its path, or an alias.
     kind = (pool if isinstance(pool, str) else str(pool.__module__)).partition(":")[0].rpartition(".")[2]
+    kind = "threads" if kind == "thread" else kind  # whose module has another name than its alias
     if kind not in (*POOLS, "processes"):
         raise NotStarted(f"--pool {kind} is not supported; expected {' or '.join(POOLS)}")
 

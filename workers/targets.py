@@ -54,7 +54,8 @@ class Targets:
                 reason = "; ".join(str(mistake) for mistake in error.mistakes)
                 # It was there a moment ago: others may have it still, and nothing is held for it.
                 raise TargetError(ErrorClass.RETRY, "segsync settings", reason) from None
-            self._made[key] = self._ads(target) if isinstance(target, AdTarget) else connect(target)
+            made: Connector = self._ads(target) if isinstance(target, AdTarget) else connect(target)
+            self._made[key] = made
         return self._made[key]
 
     def dispose(self) -> None:

@@ -10,7 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,8 +97,18 @@ def test_a_kept_demo_takes_more_events_and_shows_flower(
     process, said = kept
     flower = re.search(r"Flower, at (http://127\.0\.0\.1:\d+), sees 3 workers: deliver@\S+, route@\S+, upkeep@", said)
     assert flower, said
-    with urllib.request.urlopen(flower[1], timeout=10) as page:  # noqa: S310 - the pattern says http
+    with urllib.request.urlopen(flower[1], timeout=PATIENCE) as page:  # noqa: S310 - the pattern says http
         assert page.status == 200
+    console = re.search(r"The console is at (http://127\.0\.0\.1:\d+/)\.", said)
+    assert console, said
+
+    def shown() -> bool:
+        """It takes a second to start, and the demo does not wait for it."""
+        with suppress(OSError), urllib.request.urlopen(console[1], timeout=10) as page:  # noqa: S310 - as above
+            return int(page.status) == HTTPStatus.OK
+        return False
+
+    until(shown, "the console")
 
     pushing = said.partition("    push   ")[2].partition("    look   ")[0].split("           " + sys.executable)
     subprocess.run(["/bin/sh", "-c", pushing[0]], env=environ, check=True, capture_output=True, timeout=PATIENCE)

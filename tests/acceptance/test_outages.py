@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 20
 LANES = 8
-LOOKS = 2
+LOOKS = 3
 """Looks for the ledger that must have failed before it comes back."""
 TRIES = 5
 """Tries of the target that must have failed before it comes back."""
@@ -106,9 +105,9 @@ def test_without_the_ledger_everything_goes_on_and_no_count_is_missing(
     deliver()
     installation.settle()
 
-    # Upkeep looks every ten seconds, also while it fails; a slow machine only makes that longer.
+    # Upkeep looks every ten seconds, also while it fails; one of them late makes the next seem early, and not all.
     received = times(looks, "received")
-    assert all(later - earlier > timedelta(seconds=5) for earlier, later in pairwise(received))
+    assert received[-1] - received[0] > timedelta(seconds=5) * (len(received) - 1)
     all_is_counted(Ledger(ledger), batches)
 
 

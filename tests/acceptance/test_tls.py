@@ -14,6 +14,7 @@ from tests.servers.certificates import Authority
 from tests.servers.redis_tls import TlsRedis
 from tests.servers.tls_front import TlsFront
 from tests.targets import TargetDatabase
+from tests.waiting import A_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ def test_everything_goes_through_tls(installation: Installation, sqlite_url: str
         producer.add(7, profiles(*range(20)))
     installation.settle()
     assert TargetDatabase("sqlite", sqlite_url).members() == {("7", str(key)) for key in range(20)}
-    installation.wait(lambda: installation.segsync("status").returncode == 0, "a status without needs")
+    installation.wait(lambda: not installation.segsync("status").returncode, "a quiet status", every=A_PROCESS)
 
 
 def test_who_cannot_be_trusted_is_told_with_what_helps(

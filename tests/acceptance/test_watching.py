@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 import signal
+import time
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.model import profiles
+from tests.proof import draws
 from tests.targets import TargetDatabase
+from tests.waiting import A_PROCESS, PATIENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.installation import Installation, Process
     from tests.servers.redis import RedisServer
+
+LEAST = 2
+"""Rounds of a normal day that show it."""
+MOST = 50
+"""Tens of profiles that one round tells each segment of."""
 
 
 @pytest.fixture
@@ -45,12 +56,12 @@ def told(installation: Installation, beginning: str) -> None:
         seen[:] = look(installation)
         return seen[0] == 1 and any(each.startswith(beginning) for each in seen[1])
 
-    installation.wait(says, f"{beginning!r}")
+    installation.wait(says, f"{beginning!r}", every=A_PROCESS)
 
 
 def fine(installation: Installation) -> None:
     """Waits until `status` has nothing to say."""
-    installation.wait(lambda: look(installation) == (0, []), "a status without needs")
+    installation.wait(lambda: look(installation) == (0, []), "a status without needs", every=A_PROCESS)
 
 
 def test_who_is_missing_is_told_until_it_is_there(watched: Installation) -> None:
@@ -101,19 +112,29 @@ def restarted(installation: Installation, process: Process, name: str, queues: s
     fresh = installation.worker("-Q", queues, name=name)
     installation.ready()
     process.send(signal.SIGTERM)
-    process.wait(60)
+    process.wait(PATIENCE)
     return fresh
 
 
+def rounds(seconds: float) -> Iterator[int]:
+    """From 1, two at the least, until so much time has passed."""
+    ends = time.monotonic() + seconds
+    for number in count(1):
+        if number > LEAST and time.monotonic() > ends:
+            return
+        yield number
+
+
+@pytest.mark.proof
 def test_a_normal_day_says_nothing(watched: Installation, target: TargetDatabase) -> None:
-    """Load, restarts and revisions."""
+    """Load, restarts and revisions: two rounds of them, and in `make proof` ten minutes."""
     watched.beat()
     route, deliver = watched.worker("-Q", "route,upkeep", name="r0"), watched.worker("-Q", "deliver.crm", name="d0")
     watched.ready()
     fine(watched)
-    for day in (1, 2):
+    for day in rounds(draws(0, 600)):
         for segment in range(50):
-            watched.producer.add(segment, profiles(*range(10 * day)))
+            watched.producer.add(segment, profiles(*range(10 * (day % MOST))))
         assert look(watched) == (0, [])
         route = restarted(watched, route, f"r{day}", "route,upkeep")
         assert look(watched) == (0, [])

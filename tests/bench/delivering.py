@@ -14,6 +14,7 @@ from tests.bench import bare
 from tests.bench.measuring import Ratio, compare, timed
 from tests.installation import Installation
 from tests.model import mixed, profiles
+from tests.waiting import EVERY
 from workers.control.drain import drain
 from workers.settings import load, revision
 
@@ -110,7 +111,7 @@ def _by_worker(servers: Servers, dialect: str, events: list[dict[str, Any]]) -> 
         installation.producer.push(events[:1])
         installation.settle()
         pushing = timed(lambda: installation.producer.push(events))  # they deliver meanwhile: pushing is part of it
-        return pushing + timed(lambda: installation.wait(lambda: not _owed(installation), "all", 600))
+        return pushing + timed(lambda: installation.wait(lambda: not _owed(installation), "all", 600, seldom=EVERY))
 
 
 def _owed(installation: Installation) -> int:

@@ -10,8 +10,12 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from segsync import Producer
 from tests.integration.timeouts import let_timeouts_pass
+from tests.waiting import PATIENCE
+from workers.cli import main
 from workers.lanes.keys import Keys
 from workers.runtime import Runtime
 from workers.settings import load, revision
@@ -54,13 +58,18 @@ url = "{redis}"
 url = "sqlite:///{ledger}"
 [connectors.db]
 url = "sqlite:///target.db"
-statement_timeout = "200ms"
-connect_timeout = "200ms"
+statement_timeout = "{wait}"
+connect_timeout = "{wait}"
 """
 
 
 class Place:
-    """What tests of commands work in."""
+    """What tests of commands work in.
+
+    wait  how long a statement, or connecting, may take: more than a busy machine makes of it; short where it never ends
+    """
+
+    wait = "10s"
 
     def __init__(self, folder: Path, client: redis.Redis, url: str, namespace: str) -> None:
         self.folder = folder
@@ -74,7 +83,7 @@ class Place:
 
     def write(self, *integrations: str, ledger: str = "ledger.db") -> Settings:
         """Writes the file; integrations come from `integration`."""
-        head = HEAD.format(namespace=self.keys.namespace, redis=self.url, ledger=ledger)
+        head = HEAD.format(namespace=self.keys.namespace, redis=self.url, ledger=ledger, wait=self.wait)
         self.file.write_text(head + "".join(integrations))
         return load(self.file)
 
@@ -110,7 +119,7 @@ class Place:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -133,3 +142,22 @@ def integration(
         table=table,
         active=str(active).lower(),
     )
+
+
+def caller(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """What runs commands of a place in this process: `call`, for a place that the test has made itself."""
+
+    def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(place.folder)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
+        monkeypatch.setattr("sys.argv", ["segsync", *command])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(command, int(end.value.code or 0), said.out, said.err)
+
+    return run

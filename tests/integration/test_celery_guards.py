@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from celery.concurrency import get_implementation
 
+from tests.waiting import PATIENCE
 from workers.celery_guards import NotStarted, check_flower, check_modules, check_pool
 
 if TYPE_CHECKING:
@@ -47,7 +48,13 @@ def run(folder: Path, command: list[str], text: str = "") -> subprocess.Complete
     (folder / "segsync.toml").write_text(text or '[redis]\nurl = "redis://localhost:1/0"\n')
     environ = {**os.environ, "SEGSYNC_CONFIG": str(folder / "segsync.toml")}
     return subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environ, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *command],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
 
 
@@ -55,6 +62,11 @@ def run(folder: Path, command: list[str], text: str = "") -> subprocess.Complete
 def test_pools_that_share_a_process_are_refused(pool: str) -> None:
     with pytest.raises(NotStarted, match="expected prefork or solo"):
         check_pool({"pool": pool})
+
+
+def test_a_pool_that_is_refused_is_named_as_it_was_asked_for() -> None:
+    with pytest.raises(NotStarted, match="--pool threads is not supported"):
+        check_pool({"pool": get_implementation("threads")})
 
 
 @pytest.mark.parametrize("pool", ["prefork", "solo", "processes"])
@@ -103,7 +115,7 @@ def test_a_pool_of_threads_ends_the_command_with_one_sentence(tmp_path: Path) ->
     found = run(tmp_path, ["-m", "celery", "-A", "workers", "worker", "-P", "threads"])
 
     assert found.returncode == 2
-    assert found.stderr.strip() == "segsync: --pool thread is not supported; expected prefork or solo"
+    assert found.stderr.strip() == "segsync: --pool threads is not supported; expected prefork or solo"
 
 
 def test_gevent_ends_the_command_with_one_sentence(tmp_path: Path) -> None:

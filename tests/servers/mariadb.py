@@ -134,7 +134,13 @@ class MariadbServer:
         """An administrator's connection in autocommit; the caller closes it."""
         root = self._root
         return pymysql.connect(
-            host=root.host, port=root.port, user=root.user, password=root.password, autocommit=True, connect_timeout=5
+            host=root.host,
+            port=root.port,
+            user=root.user,
+            password=root.password,
+            autocommit=True,
+            connect_timeout=60,
+            ssl_disabled=True,  # or the system's authorities were read each time
         )
 
     def run(self, *statements: str) -> None:

@@ -108,7 +108,7 @@ class PostgresqlServer:
     def admin(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """A superuser's connection in autocommit, by the socket; the caller closes it."""
         return psycopg.connect(
-            host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True, connect_timeout=5
+            host=str(self.folder), port=self.port, user="postgres", dbname=database, autocommit=True, connect_timeout=60
         )
 
     def run(self, statement: LiteralString, *names: str) -> None:

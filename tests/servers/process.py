@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -21,7 +23,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,11 +60,27 @@ class ServerError(Exception):
     """A test server cannot be had; the message says why and what helps."""
 
 
+PORTS = range(12_000, 32_000)
+"""Below those that the system gives to whoever connects (32768 on, on Linux): one of them may be taken at any time."""
+_ours: list[IO[str]] = []
+"""Locks of the ports that this process was given; they go with it, however it ends."""
+
+
 def free_port() -> int:
-    """A TCP port that was free on the loopback interface a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    """A TCP port of the loopback interface that nobody listens at, and no other process that asks here is given."""
+    folder = Path(tempfile.gettempdir()) / f"segsync-ports-{os.geteuid()}"
+    folder.mkdir(exist_ok=True)
+    while True:
+        port = random.SystemRandom().choice(PORTS)  # not the dice that tests cast
+        lock = (folder / str(port)).open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        _ours.append(lock)
         return port
 
 
@@ -126,7 +144,7 @@ class ServerProcess:
             return False
         return True
 
-    def start(self, ready: Callable[[], bool], patience: float = 30.0) -> None:
+    def start(self, ready: Callable[[], bool], patience: float = PATIENCE) -> None:
         """Starts it and waits until `ready()`; ServerError with the log's end if it does not come up."""
         with (self.folder / "server.log").open("ab") as log:
             self._process = self._spawn(log)

@@ -79,6 +79,7 @@ def _mysql(target: Target) -> Any:
         database=url.database,
         charset="utf8mb4",
         autocommit=True,
+        ssl_disabled=True,
     )
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.repository import ROOT, parsed
 from workers import log
 from workers.log import FIELDS, LINES, REVISION_FOLLOWED, JsonFormatter, Without, shape, tell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 PRODUCT = [path for folder in ("workers", "tasks") for path in sorted((ROOT / folder).rglob("*.py"))]
 SILENCES = {
     "workers/preflight/shapes.py",
@@ -30,7 +30,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 
 def calls(path: Path) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return (node for node in ast.walk(parsed()[path.relative_to(ROOT).as_posix()]) if isinstance(node, ast.Call))
 
 
 def test_no_module_logs_by_itself() -> None:

@@ -57,7 +57,9 @@ def options(
 
 
 @app.command()
-def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flower, until Ctrl-C.")] = False) -> None:
+def demo(
+    *, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with console and Flower, until Ctrl-C.")] = False
+) -> None:
     """Everything embedded and real: events in, rows read back."""
     from workers.cli.commands import demo as command
 
@@ -65,11 +67,11 @@ def demo(*, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with Flo
 
 
 @app.command()
-def up() -> None:
+def up(*, console: Annotated[bool, typer.Option("--console", help="With the console, in a browser.")] = False) -> None:
     """Run it all on your own segsync.toml, until Ctrl-C."""
     from workers.cli.commands import up as command
 
-    raise typer.Exit(command.run())
+    raise typer.Exit(command.run(console=console))
 
 
 @app.command()

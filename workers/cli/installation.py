@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from redis import RedisError
@@ -9,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from workers.control.pause import known_integration
+from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
@@ -59,3 +61,10 @@ def open_ledger() -> Ledger:
         ledger = Ledger(load().ledger_url)
         ledger.upgrade()
         return ledger
+
+
+def refuse_without_console() -> None:
+    """WrongUsage where the console's extra is not installed."""
+    missing = [name for name in ("starlette", "jinja2", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise WrongUsage(f"the console needs {', '.join(missing)}; expected: pip install 'segsync[console]'")

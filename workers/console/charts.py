@@ -14,12 +14,12 @@ WIDTH, HEIGHT = 600, 120
 """Of a chart, in its own units; it is drawn as wide as there is room."""
 SPARK_WIDTH, SPARK_HEIGHT = 96, 20
 """Of a sparkline, in pixels."""
-TOP: Final = 14
-"""Units above the highest bar, for its number."""
+TOP: Final = 4
+"""Units above the highest bar."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """One bar: what it says when it is pointed at, and its parts from below, each with a class."""
 
     title: str
@@ -31,14 +31,14 @@ class Bar:
         return sum(value for _, value in self.parts)
 
 
-def bars(name: str, found: Sequence[Bar], unit: str = "") -> Markup:
-    """A chart of bars side by side; `name` is read out, with the highest value."""
+def bars(name: str, found: Sequence[ChartBar], unit: str = "") -> Markup:
+    """A figure of bars side by side, with its name and the highest value."""
     highest = max((bar.total for bar in found), default=0.0)
     label = f"{name}: at most {_short(highest)}{unit}"
     shapes = Markup("").join(_bars(found, highest))
     line = Markup('<line class="axis" x1="0" y1="{0}" x2="{1}" y2="{0}"/>').format(HEIGHT, WIDTH)
-    most = Markup('<text class="most" x="2" y="10">{}</text>').format(f"{_short(highest)}{unit}")
-    return _svg(label, WIDTH, HEIGHT + 1, "chart", line + shapes + most)
+    most = Markup("<figcaption><span>{}</span><span>{}</span></figcaption>").format(name, f"{_short(highest)}{unit}")
+    return Markup("<figure>{}{}</figure>").format(most, _svg(label, WIDTH, HEIGHT + 1, "chart", line + shapes))
 
 
 def spark(name: str, values: Sequence[float]) -> Markup:
@@ -60,7 +60,7 @@ def spark(name: str, values: Sequence[float]) -> Markup:
     )
 
 
-def _bars(found: Sequence[Bar], highest: float) -> Iterable[Markup]:
+def _bars(found: Sequence[ChartBar], highest: float) -> Iterable[Markup]:
     if not found:
         return
     width = WIDTH / len(found)

@@ -31,7 +31,7 @@ _SEPARATOR: Final = re.compile(r"[,\n]")
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class FormDraft:
     """One form, filled in.
 
     key     of the integration
@@ -42,7 +42,7 @@ class Draft:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of_table(cls, key: str, table: Mapping[str, Any]) -> Draft:
+    def of_table(cls, key: str, table: Mapping[str, Any]) -> FormDraft:
         """From the integration's table, as it was applied."""
         scope, batch = table.get("scope", {}), table.get("batch")
         kind = next((each for each in KINDS if each in scope), "all")
@@ -68,7 +68,7 @@ class Draft:
         What has no field, and what is as it was, stays as it was written `before`: a form that changes nothing
         publishes nothing.
         """
-        was = Draft.of_table(self.key, before)
+        was = FormDraft.of_table(self.key, before)
         found = {name: value for name, value in before.items() if name not in _OWN}
         for name in (*PLAIN, *NUMBERS):
             found |= self._put(name, before, was, name, lambda name=name: self._value(name))  # type: ignore[misc]
@@ -83,7 +83,7 @@ class Draft:
         return found
 
     def _put(
-        self, name: str, before: Mapping[str, Any], was: Draft, field: str, make: Callable[[], Any], *fields: str
+        self, name: str, before: Mapping[str, Any], was: FormDraft, field: str, make: Callable[[], Any], *fields: str
     ) -> dict[str, Any]:
         """A key of the table with what its fields stand for; {} where it is left out."""
         if name in before and all(self.text(each) == was.text(each) for each in (field, *fields)):
@@ -140,7 +140,7 @@ class Judged:
     warnings: list[str]
 
 
-def judge(draft: Draft, published: str, local: LocalSettings, *, new: bool) -> Judged:
+def judge(draft: FormDraft, published: str, local: LocalSettings, *, new: bool) -> Judged:
     """The draft put into a published configuration; `new` refuses a key that is there already."""
     document = json.loads(published)
     integrations = document.setdefault("integrations", {})

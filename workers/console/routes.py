@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl
 
+from redis import RedisError
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from workers.console import failures
@@ -64,8 +67,11 @@ class Act:
 class ActLog(Protocol):
     """Keeps who did what."""
 
+    def begin(self, visit: Visit, act: Act) -> None:
+        """Keeps that it is about to be done; raises where that cannot be, and then it is not done."""
+
     def write(self, visit: Visit, act: Act, outcome: str) -> None:
-        """Keeps it; `outcome` is "done", or why it was refused. Runs in a thread, after the act."""
+        """Keeps what came of it: "done", or why it was refused. Runs in a thread, after the act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,7 @@ class Ways:
         """The route of a page."""
 
         def show(request: Request) -> Response:
-            viewer = self.gate.viewer(request)
-            if viewer is None:
-                return self.gate.ask_in(request)
-            visit = self._visit(request, viewer)
-            return failures.told(visit, lambda: self._shown(page, visit))
+            return self._let_in(request, lambda visit: self._shown(page, visit))
 
         return Route(page.path, show, methods=["GET"])
 
@@ -92,7 +94,7 @@ class Ways:
         """The route of an act."""
 
         async def do(request: Request) -> Response:
-            return await run_in_threadpool(self._done, act, request, await _body(request))
+            return await run_in_threadpool(self._done, act, request, await posted(request, MOST_FORM_BYTES))
 
         return Route(act.path, do, methods=["POST"])
 
@@ -105,11 +107,18 @@ class Ways:
         return page.show(visit)
 
     def _done(self, act: Act, request: Request, body: bytes | None) -> Response:
-        viewer = self.gate.viewer(request)
+        return self._let_in(request, lambda visit: self._try(act, visit, body))
+
+    def _let_in(self, request: Request, work: Callable[[Visit], Response]) -> Response:
+        """What every page and every act goes through: nothing is done for whom the gate does not know."""
+        try:
+            viewer = self.gate.viewer(request)
+        except RedisError as error:
+            return PlainTextResponse(f"{failures.sentence(error)}\n", HTTPStatus.SERVICE_UNAVAILABLE)
         if viewer is None:
             return self.gate.ask_in(request)
         visit = self._visit(request, viewer)
-        return failures.told(visit, lambda: self._try(act, visit, body))
+        return failures.told(visit, lambda: work(visit))
 
     def _try(self, act: Act, visit: Visit, body: bytes | None) -> Response:
         if body is None:
@@ -118,6 +127,7 @@ class Ways:
         meant = Visit(visit.site, visit.viewer, visit.request, visit.path, visit.query, form)
         if not act.kept:
             return self._allowed(act, meant)
+        self.acts.begin(meant, act)
         try:
             response = self._allowed(act, meant)
         except Exception as error:
@@ -134,9 +144,7 @@ class Ways:
     def _read_form(self, visit: Visit, body: bytes) -> dict[str, list[str]]:
         """What was posted, if it came from a form of ours; NotMeant."""
         request = visit.request
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-            raise NotMeant
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        if not is_of_this_site(request):
             raise NotMeant
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
@@ -151,11 +159,17 @@ class Ways:
         return form
 
 
-async def _body(request: Request) -> bytes | None:
-    """What was posted; None where it is too long, which is not read to its end."""
+def is_of_this_site(request: Request) -> bool:
+    """Whether it is a form, and the browser does not say that another site sent it."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == FORM and request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+async def posted(request: Request, most: int) -> bytes | None:
+    """What was posted; None where it is longer than `most` bytes, and then it is not read to its end."""
     found = bytearray()
     async for part in request.stream():
         found += part
-        if len(found) > MOST_FORM_BYTES:
+        if len(found) > most:
             return None
     return bytes(found)

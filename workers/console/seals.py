@@ -1,7 +1,7 @@
 """What the console gives a browser to bring back, and knows again: tokens of forms, and one sentence after an act.
 
 A form's token is made of a random cookie of this browser and the viewer's name, so that no other site, and nobody
-else's session, has it. Keys live as long as the process: a page from before a restart is opened again.
+else's session, has it. The key is kept in Redis (sessions.py); without users it lives as long as the process.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ class Seals:
         """Whether that is the token, in time that tells nothing."""
         return is_cookie(browser) and hmac.compare_digest(token.encode(), self.token(browser, viewer).encode())
 
-    def wrap(self, text: str) -> str:
-        """A text for a cookie, sealed."""
+    def wrap(self, text: str, use: str = "text") -> str:
+        """A text for a cookie, sealed for one use."""
         packed = base64.urlsafe_b64encode(text.encode()).decode()
-        return f"{packed}.{self._seal('text', text.encode())}"
+        return f"{packed}.{self._seal(use, text.encode())}"
 
-    def unwrap(self, sealed: str) -> str | None:
-        """The text again; None where it is not ours."""
+    def unwrap(self, sealed: str, use: str = "text") -> str | None:
+        """The text again; None where it is not ours, or was sealed for another use."""
         packed, _, seal = sealed.partition(".")
         try:
             text = base64.urlsafe_b64decode(packed.encode())
         except (binascii.Error, ValueError):
             return None
-        fits = hmac.compare_digest(seal.encode(), self._seal("text", text).encode())
+        fits = hmac.compare_digest(seal.encode(), self._seal(use, text).encode())
         return text.decode(errors="replace") if fits else None
 
     def _seal(self, use: str, content: bytes) -> str:

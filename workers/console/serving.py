@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -10,7 +12,7 @@ import uvicorn
 from workers.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.types import ASGIApp
 
@@ -30,6 +32,7 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None]) -> No
             listening.bind((host, port))
         except OSError as error:
             raise WrongUsage(f"--listen {host}:{port}: {error.strerror}") from None
+        listening.listen()  # from now on whoever connects is answered, soon
         name = f"[{host}]" if family == socket.AF_INET6 else host
         told(f"http://{name}:{listening.getsockname()[1]}/")
         config = uvicorn.Config(
@@ -41,4 +44,20 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None]) -> No
             timeout_graceful_shutdown=LEAVE_SECONDS,
             limit_concurrency=MOST_CONNECTIONS,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        server = _Quiet(config)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, server.end)
+        server.run(sockets=[listening])
+
+
+class _Quiet(uvicorn.Server):
+    """Ends with status 0 where it is asked to: uvicorn's own raises the signal once more at its end."""
+
+    def end(self, *_: object) -> None:
+        """Answers what it has begun to, and ends; the second time at once."""
+        self.force_exit, self.should_exit = self.should_exit, True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to `end`."""
+        yield

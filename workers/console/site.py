@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from workers.console.activity import Activity
 from workers.console.seals import Seals
 from workers.lanes.answers import some_fields_of
 from workers.ledger.database import Ledger
@@ -35,6 +36,10 @@ class Site:
     seals: Seals = field(default_factory=Seals)
     _runtime: Runtime = field(default_factory=lambda: Runtime(load_local()))
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    activity: Activity = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "activity", Activity(self.ledger))
 
     @property
     def redis(self) -> Redis:

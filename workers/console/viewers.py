@@ -20,10 +20,12 @@ class Viewer:
 
     name  what revisions, pauses, runs and the log of acts say of who did it
     role  the most that they may do
+    signed_in  whether by a password, so that they can sign out
     """
 
     name: str
     role: Role
+    signed_in: bool = False
 
 
 class Gate(Protocol):
@@ -41,10 +43,11 @@ class LocalGate:
     """Takes everybody for the user who started the console: only for an address that no other host reaches."""
 
     name: str
+    role: Role = Role.EDITOR
 
     def viewer(self, request: Request) -> Viewer | None:  # noqa: ARG002 - it is the same for all
-        """That user, with every right that the command line has."""
-        return Viewer(self.name, Role.EDITOR)
+        """That user; with every right that the command line has, unless the console is told not to edit."""
+        return Viewer(self.name, self.role)
 
     def ask_in(self, request: Request) -> Response:  # pragma: no cover - nobody is unknown
         """Never called."""

@@ -72,7 +72,7 @@ class Visit:
         )
         response = HTMLResponse(html, status_code)
         if fresh:
-            self._set_cookie(response, BROWSER, fresh)
+            set_cookie(self.request, response, BROWSER, fresh)
         if SAID in self.request.cookies:
             response.delete_cookie(SAID)
         return response
@@ -81,12 +81,14 @@ class Visit:
         """The way to a page of ours after an act, with one sentence for it."""
         response = RedirectResponse(path, 303)
         if said:
-            self._set_cookie(response, SAID, self.site.seals.wrap(said), SAID_SECONDS)
+            set_cookie(self.request, response, SAID, self.site.seals.wrap(said), SAID_SECONDS)
         return response
 
-    def _set_cookie(self, response: Response, name: str, value: str, seconds: int | None = None) -> None:
-        secure = self.request.url.scheme == "https"
-        response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="strict", secure=secure)
+
+def set_cookie(request: Request, response: Response, name: str, value: str, seconds: int | None = None) -> None:
+    """A cookie for this site alone, that no script reads."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="strict", secure=secure)
 
 
 def place(*parts: object) -> str:

@@ -74,6 +74,10 @@ class Keys:
         """String: which process tells, with an expiry."""
         return f"{self.namespace}:alarms:turn"
 
+    def console(self, what: str) -> str:
+        """Strings of the console: the key of its seals, sessions that were ended, guesses of passwords."""
+        return f"{self.namespace}:console:{what}"
+
     @property
     def connectors(self) -> str:
         """Set: keys of the applied connectors."""
@@ -176,6 +180,11 @@ class Keys:
     def runs(self) -> str:
         """Sorted set: runs of resyncs that have begun, by when they are looked at next."""
         return f"{self.namespace}:runs"
+
+    @property
+    def runs_stalled(self) -> str:
+        """Set: runs that have begun and whose integration is paused or held."""
+        return f"{self.namespace}:runs:stalled"
 
     @property
     def runs_waiting(self) -> str:

@@ -20,7 +20,8 @@ REMEMBERED_SECONDS = 7 * 86_400
 MOST = 100_000
 """Runs that are told of."""
 OPEN_AT_MOST = 8
-"""Runs that have begun at the same time, so that few lanes wait at their marks; as in tick.lua."""
+"""Runs that have begun at the same time, so that few lanes wait at their marks; as in tick.lua. Those of integrations
+that are paused or held do not count: their lanes wait anyhow."""
 
 Fields = dict[str, str]
 
@@ -61,7 +62,7 @@ class ResyncRuns:
     def may_begin(self, now_ms: int) -> list[str]:
         """Runs that wait, as many as there is room for."""
         keys, redis = self._lanes.keys, self._lanes.redis
-        room = OPEN_AT_MOST - redis.zcard(keys.runs)
+        room = OPEN_AT_MOST - redis.zcard(keys.runs) + redis.scard(keys.runs_stalled)
         return first_of(redis, keys.runs_waiting, room, up_to=now_ms) if room > 0 else []
 
     def open(self) -> list[str]:

@@ -7,16 +7,19 @@ for the event type of the one that failed, and for none where nothing came as fa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
 
 from workers.ledger.counting import KEY, Count, causes
 from workers.ledger.periods import days, period
-from workers.ledger.rows import time_of
+from workers.ledger.rows import milliseconds_of, time_of
 from workers.ledger.sums import HOUR_MS
+from workers.ledger.tables import hours
 
 if TYPE_CHECKING:
-    from datetime import datetime, tzinfo
+    from datetime import tzinfo
 
     from sqlalchemy import Connection
 
@@ -102,6 +105,7 @@ def stats(
     """
     found: dict[tuple[Any, ...], StatsRow] = {}
     with ledger.reading() as connection:
+        _without_jit(connection)
         if by == "hour":
             _count(connection, Count(period(connection, since, until, integration), by_hour=True), None, found)
             return [found[key] for key in sorted(found)]
@@ -109,6 +113,12 @@ def stats(
             one = Count(period(connection, start, end, integration), by_hour=False)
             _count(connection, one, start, found)
     return [found[key] for key in sorted(found)]
+
+
+def _without_jit(connection: Connection) -> None:
+    """PostgreSQL would take longer to compile these statements than to run them."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL jit = off")
 
 
 def _count(
@@ -133,6 +143,21 @@ def errors(
     with ledger.reading() as connection:
         wanted = causes(period(connection, since, until, integration))
         return [_error_row(dict(row)) for row in connection.execute(wanted).mappings()]
+
+
+def activity(ledger: Ledger, since: datetime) -> dict[str, dict[datetime, int]]:
+    """Committed queries from that hour on, by integration and the hour's beginning. ValueError, LedgerError."""
+    first = milliseconds_of(since) // HOUR_MS
+    query = (
+        select(hours.c.integration, hours.c.hour, func.sum(hours.c.queries))
+        .where(hours.c.hour >= first)
+        .group_by(hours.c.integration, hours.c.hour)
+    )
+    found: dict[str, dict[datetime, int]] = {}
+    with ledger.reading() as connection:
+        for integration, number, many in connection.execute(query):
+            found.setdefault(integration, {})[datetime.fromtimestamp(number * HOUR_MS / 1000, UTC)] = int(many)
+    return found
 
 
 def _merged(known: StatsRow | None, row: dict[str, Any]) -> StatsRow:

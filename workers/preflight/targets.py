@@ -1,4 +1,4 @@
-"""Every connector at once, examined with its integrations: what `check --connect` and `doctor` ask targets."""
+"""Every connector with its integrations, and every source, at once: what `check --connect` and `doctor` ask."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from workers.connectors import open_lister
+from workers.connectors.contract import Target
 from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
 from workers.preflight.ad_account import examine_account
 from workers.preflight.examination import Examination, examine, skipped
+from workers.preflight.sources import examine_listing, examine_source, segment_for
+from workers.resync.doors import doors_of
 from workers.settings import ConnectorSettings
 from workers.targets import open_account
 from workers.templates import QueryKind
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
     from workers.settings import Settings
     from workers.settings.connectors import AnyConnector
+    from workers.settings.sources import AnySource
 
 AT_ONCE: Final = 8
 """Connectors looked at side by side: one that does not answer takes its whole connect timeout."""
@@ -32,20 +37,34 @@ SHORTEST: Final = 6
 
 def examine_all(settings: Settings) -> list[Examination]:
     """Every connector with its integrations, by key; what is wrong with one hides no other."""
-    sources = _sources(settings)
+    queries = _sources(settings)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda each: _look(each, settings, sources), settings.connectors.values()))
+        found = list(pool.map(lambda each: _look(each, settings, queries), settings.connectors.values()))
+        return found + list(pool.map(lambda each: _examine_source(each, settings), settings.sources.values()))
 
 
-def _look(connector: AnyConnector, settings: Settings, sources: Mapping[tuple[str, QueryKind], str]) -> Examination:
+def _look(connector: AnyConnector, settings: Settings, queries: Mapping[tuple[str, QueryKind], str]) -> Examination:
     if isinstance(connector, ConnectorSettings):
-        return _examine(connector, settings, sources)
+        return _examine(connector, settings, queries)
     try:
         account = open_account(settings, connector.key)
     except SettingsError as error:
         return skipped(connector.key, connector.dialect, error.mistakes, malformed=False)
     with closing(account.redis), closing(account.connector):
         return examine_account(account.connector)
+
+
+def _examine_source(source: AnySource, settings: Settings) -> Examination:
+    every = settings.integrations.values()
+    readers = [each for each in every if each.scope.kind == "ids" or each.scope.database == source.key]
+    try:
+        resolved = source.resolve()
+    except SettingsError as error:
+        return skipped(f"sources.{source.key}", "source", error.mistakes, malformed=False)
+    segment = segment_for(readers)
+    members = doors_of(settings, os.environ).members_of(source, segment)
+    examined = examine_source(source, members, readers, {"segment": f"{segment} is asked for"})
+    return _masked(examined, resolved.password if isinstance(resolved, Target) else None)
 
 
 def _examine(
@@ -57,7 +76,11 @@ def _examine(
     except SettingsError as error:
         return skipped(key, dialect, error.mistakes, malformed=connector.address.is_malformed(os.environ))
     integrations = [each for each in settings.integrations.values() if each.connector == key]
-    return _masked(examine(key, open_examined(target), dialect, integrations, sources), target.password)
+    found = examine(key, open_examined(target), dialect, integrations, sources)
+    if found.looked:
+        listed = [each for each in integrations if each.members is not None]
+        found.findings += [wrong for each in listed for wrong in examine_listing(each, lambda: open_lister(target))]
+    return _masked(found, target.password)
 
 
 def _masked(found: Examination, password: str | None) -> Examination:
@@ -78,5 +101,5 @@ def _sources(settings: Settings) -> dict[tuple[str, QueryKind], str]:
         (key, QueryKind(kind)): text
         for key, integration in declared.items()
         for kind, text in integration.get("queries", {}).items()
-        if isinstance(text, str)
+        if isinstance(text, str) and kind in set(QueryKind)
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from workers.connectors.audiences.fields import CompiledFields
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.sql.vendors import VENDORS
-from workers.templates.transmitted import SentAs, Transmitted
+from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.settings import Settings
     from workers.settings.connectors import AnyConnector
+    from workers.templates.transmitted import Transmitted
 
-AUDIENCE = "audience"
+AUDIENCE: Final = "audience"
 """What an ad account is told of a segment goes into the name of its audience."""
-
-
 HOW: Final = {
     SentAs.PLAIN: "not hashed",
     SentAs.SHA256: "hashed (SHA256)",
     SentAs.MD5: "hashed (MD5)",
     SentAs.DECIDES: "not sent; decides what is",
 }
+"""Manners, for people."""
 NAMES: Final = {
     "": "the whole profile",
     "segment_id": "the segment's id",
@@ -38,6 +38,7 @@ NAMES: Final = {
     "event_time": "the event's time",
     "sequence": "the operation's number",
 }
+"""What is no field of a profile, for people."""
 
 
 @dataclass(frozen=True, slots=True)

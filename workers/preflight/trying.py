@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.connectors.contract import Target
 from workers.errors import ErrorClass, HoldLevel, SettingsError, TargetError, WrongUsage
 from workers.preflight import trial
+from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from workers.preflight.preview import Preview
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def try_out(connector: AnyConnector, preview: Preview) -> trial.Outcome:
-    """Runs a preview's statements and rolls back; WrongUsage for what no rollback would undo."""
+    """Runs a preview's statements and rolls back; WrongUsage for what no rollback would undo, and an ad account."""
+    if not isinstance(connector, ConnectorSettings):
+        raise WrongUsage(f"{connector.key!r} is an ad account, on which nothing can be tried and taken back")
     try:
         target = connector.resolve()
     except SettingsError as error:
@@ -22,8 +24,6 @@ def try_out(connector: AnyConnector, preview: Preview) -> trial.Outcome:
         reason = "; ".join(map(str, error.mistakes))
         missing = TargetError(ErrorClass.HOLD, "segsync settings", reason, level=HoldLevel.CONNECTOR)
         return trial.Outcome(unreachable=missing)
-    if not isinstance(target, Target):
-        raise WrongUsage(f"{connector.key!r} is an ad account, on which nothing can be tried and taken back")
     if sum(map(bool, preview.queries)) > 1:
         preview.notes.append("each batch is tried by itself: what an earlier one did, a later one does not see")
     try:

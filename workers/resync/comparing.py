@@ -134,10 +134,13 @@ def _today(work: Work) -> Today:
 
 
 def _note_today(work: Work, found: KeyDifference) -> None:
-    key, before = work.keys.removals(work.run.integration), _today(work)
-    removed = found.strays if work.run.mode == "diff" else 0
-    said = {"day": _day(), "rows": before.rows + found.rows, "removed": before.removed + removed}
-    if removed or work.run.mode == "replace":
+    run = work.run
+    key, before = work.keys.removals(run.integration), _today(work)
+    removed, rows = (found.strays if run.mode == "diff" else 0), found.rows
+    if run.told:  # it has begun before: what it planned then is in the sums
+        removed, rows = max(0, removed - max(0, run.strays - run.removed)), 0
+    said = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}
+    if removed or run.mode == "replace":
         said["ever"] = 1
     work.redis.hset(key, mapping=said)  # type: ignore[arg-type]
 

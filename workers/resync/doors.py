@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from workers.connectors import open_lister
 from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
-from workers.resync.reader import Doors, ResyncReader
+from workers.resync.reaching import Doors
+from workers.resync.reader import ResyncReader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,10 +36,15 @@ def read(
 
 def _reader(lanes: Lanes, held: Held, settings: Settings, environ: Mapping[str, str]) -> ResyncReader:
     """What it keeps on disk holds keys and profiles: in a folder of this user's own, below $TMPDIR."""
-    doors = Doors(
-        lambda source: open_lister(source.resolve(environ)),
-        lambda connector: open_lister(settings.connectors[connector].resolve(environ)),
-    )
     own = Path(tempfile.gettempdir()) / f"segsync-{os.getuid()}"
     own.mkdir(mode=0o700, exist_ok=True)
-    return ResyncReader(lanes, held, settings, doors, own / lanes.namespace)
+    return ResyncReader(lanes, held, settings, doors_of(settings, environ), own / lanes.namespace)
+
+
+def doors_of(settings: Settings, environ: Mapping[str, str]) -> Doors:
+    """The ways to all sources and targets, their secrets from this process's environment."""
+    return Doors(
+        lambda source: open_lister(source.resolve(environ)),
+        lambda feed: feed.resolve(environ),
+        lambda connector: open_lister(settings.connectors[connector].resolve(environ)),
+    )

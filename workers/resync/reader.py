@@ -11,7 +11,7 @@ Redis holds of the run; what was on this one's disk is made anew.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from redis import RedisError
 
@@ -25,20 +25,18 @@ from workers.resync.comparing import compare_and_begin
 from workers.resync.keys_on_disk import remove
 from workers.resync.profiles import UnfitSource
 from workers.resync.run import ResyncRun
-from workers.resync.source import MemberSource
-from workers.resync.work import Work, digest_of, is_free, stop
+from workers.resync.work import Work, is_free, lacking, stop
 from workers.routing.routes import Routes, restore
+from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from workers.connectors.sql.listing import Lister
     from workers.integrations import Integration
     from workers.lanes import Lanes
     from workers.lanes.lease import Held
+    from workers.resync.reaching import Doors
     from workers.settings import Settings
-    from workers.settings.sources import SourceSettings
 
 MOST_TRIES = 5
 """Failures one after the other, after which a run that has changed nothing gives up."""
@@ -51,13 +49,6 @@ STALE_MS = 600_000
 
 SENDING_MS = 5_000
 """What the sending of a mark takes at the most, from the moment that its run remembers."""
-
-
-class Doors(NamedTuple):
-    """How sources and targets are reached: each gives a new session; TargetError, SettingsError."""
-
-    source: Callable[[SourceSettings], Lister]
-    target: Callable[[str], Lister]
 
 
 class ResyncReader:
@@ -107,16 +98,16 @@ class ResyncReader:
         segment = restore(run.segment, known.encode()) if known else None
         database = (segment.database if segment else None) or self._settings.default_database
         settings = self._settings.sources.get(database)
-        if integration is None or settings is None:
-            lacks_source = f"there is no [sources.{database}] to read the segment from"
-            self._give_up(run, lacks_source if integration else f"{run.integration!r} is not applied")
+        connector = self._settings.connectors.get(integration.connector) if integration else None
+        if integration is None or settings is None or not isinstance(connector, ConnectorSettings):
+            self._give_up(run, lacking(run, integration, settings, database))
             return None
-        source = MemberSource(settings, run.segment, lambda: self._doors.source(settings))
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            source=source,
+            place=connector.address.url,
+            source=self._doors.members_of(settings, run.segment),
             open_target=lambda: self._doors.target(integration.connector),
             runs=self._runs,
             redis=self._lanes.redis,
@@ -170,7 +161,7 @@ class ResyncReader:
         if why:
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
-        said = {"state": "marked", "marked": work.now, "digest": digest_of(work.integration, work.settings), "why": ""}
+        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
         said |= {"mode": work.mode(), "index": 0, "reached": 0}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
@@ -178,6 +169,9 @@ class ResyncReader:
         return Routes(self._settings.integrations, self._settings.default_database)
 
     def _at_mark(self, work: Work) -> None:
+        stalled = "1" if _stands_still(work) else ""
+        if stalled != work.run.stalled:
+            self._runs.look(work.run.id, None, {"stalled": stalled})
         lane = work.lane()
         mark = work.mark_of(lane)
         if not mark:
@@ -216,7 +210,7 @@ class ResyncReader:
             return
         first = work.run.first or mark[: TEXT_LENGTH - 7] + "0" * 7
         said = {"first": first, "reached": work.now, "why": "", "mode": work.mode()}
-        self._runs.look(work.run.id, LOST_MS, {**said, "digest": digest_of(work.integration, work.settings)})
+        self._runs.look(work.run.id, LOST_MS, {**said, "digest": work.digest()})
         if work.run.phase == "plan":
             compare_and_begin(self._reread(work), mark, self._sharing(work.integration))
         else:
@@ -255,7 +249,7 @@ class ResyncReader:
 def _has_changed(work: Work) -> bool:
     """Whether what the run has planned is worthless by now."""
     planned = work.run.state in {"removing", "adding"} or work.run.phase != "plan"
-    return planned and work.run.digest != digest_of(work.integration, work.settings)
+    return planned and work.run.digest != work.digest()
 
 
 def _is_followed(work: Work, routes: Routes) -> bool:
@@ -267,16 +261,25 @@ def _in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
     state = fields_of(work.redis, work.keys.integration(run.integration))
-    if "paused" in state or state.get("active") != "1":
-        return f"{run.integration} is paused"
-    if float(state.get("hold_until", 0)) > 0:
-        return f"{run.integration} is held"
+    if still := _still(run.integration, state):
+        return still
     if "hold" in work.lane():
         return "its lane is held"
     limit = work.integration.max_backlog
     if limit and int(state.get("backlog", 0)) > limit / 2:
         return f"{run.integration} owes more than half of its max_backlog"
     return ""
+
+
+def _stands_still(work: Work) -> bool:
+    state = fields_of(work.redis, work.keys.integration(work.run.integration))
+    return bool(_still(work.run.integration, state))
+
+
+def _still(integration: str, state: dict[str, str]) -> str:
+    if "paused" in state or state.get("active") != "1":
+        return f"{integration} is paused"
+    return f"{integration} is held" if float(state.get("hold_until", 0)) > 0 else ""
 
 
 def _behind(work: Work, mark: str) -> int:

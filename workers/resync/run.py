@@ -25,6 +25,7 @@ class ResyncRun:
     disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
     looks      how often a verification has compared
+    stalled    "1" while its integration is paused or held
     tries      failures one after the other
     """
 
@@ -59,6 +60,7 @@ class ResyncRun:
     told: int = 0
     accept_removals: int | None = None
     accept_adds: int | None = None
+    stalled: str = ""
     cancelled: str = ""
     outcome: str = ""
     why: str = ""
@@ -104,7 +106,7 @@ class ResyncRun:
 
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
-    *("cancelled", "outcome", "why", "shown", "disk"),
+    *("stalled", "cancelled", "outcome", "why", "shown", "disk"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from workers.connectors.sql.listing import EXPLAIN
 from workers.resync.profiles import Shaper, UnfitSource
 from workers.templates import Row, SegmentView
 
@@ -38,6 +39,42 @@ class Members(NamedTuple):
     def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
         """Their keys, None for each that is not usable."""
         return self.shaper.keys_of(self.rows, fields)
+
+
+class FirstPage(NamedTuple):
+    """What a source gives first: columns, some `_id`s, and the database's plan, a text for each line."""
+
+    columns: tuple[str, ...]
+    ids: list[Id]
+    plan: list[str]
+
+
+class SomeMembers(Protocol):
+    """Some members, wherever they come from."""
+
+    @property
+    def ids(self) -> list[Id]:
+        """Their `_id`s; the last one is where the next page begins."""
+
+    def profiles(self) -> list[bytes]:
+        """Their JSON."""
+
+    def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
+        """Their keys, None for each that is not usable."""
+
+
+class Membership(Protocol):
+    """One segment's members, as they are now."""
+
+    @property
+    def paged(self) -> bool:
+        """Whether a reading can go on after any member."""
+
+    def members(self, after: Id | None = None) -> Iterator[SomeMembers]:
+        """Those behind `after`, or all, to their proven end. TargetError and UnfitSource, also after some."""
+
+    def age(self) -> float:
+        """Seconds that the source is behind; TargetError and UnfitSource."""
 
 
 class MemberSource:
@@ -74,13 +111,26 @@ class MemberSource:
                 rows = [row for each in read for row in each.rows]
                 page = Members([one for each in read for one in each.ids], rows, read[0].shaper)
                 if page.ids:
-                    place = _next(place, page.ids)
+                    place = next_place(place, page.ids)
                     if place in ends:  # texts have as many orders as there are collations: here, none
                         raise UnfitSource(NO_ORDER)
                     ends.add(place)
                     yield page
                 if len(page.ids) < self._settings.rows:
                     return
+        finally:
+            lister.close()
+
+    def look(self) -> FirstPage:
+        """The first page, and how the database finds it; TargetError and UnfitSource."""
+        lister = self._open()
+        try:
+            statement = self._statement(self._settings.first)
+            dialect = self._settings.address.dialect
+            plan = [" ".join(map(str, row)) for page in lister.pages(EXPLAIN[dialect] + statement) for row in page.rows]
+            page = next(iter(lister.pages(statement)))
+            shaper = Shaper(page.columns)
+            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)
         finally:
             lister.close()
 
@@ -103,7 +153,7 @@ class MemberSource:
         return statements[0]
 
 
-def _next(place: Id, ids: list[Id]) -> Id:
+def next_place(place: Id, ids: list[Id]) -> Id:
     """Where the next page begins; UnfitSource where the query does not page by `_id`."""
     for each in ids:
         if type(each) is not type(place):

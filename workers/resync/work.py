@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
     from workers.lanes.runs import ResyncRuns
     from workers.resync.run import ResyncRun
-    from workers.resync.source import MemberSource
-    from workers.settings.sources import SourceSettings
+    from workers.resync.source import Membership
+    from workers.settings.sources import AnySource
 
 SHORT_MS = 500
 """Until the next look at what is expected at any moment; whoever brings it about wakes the reader, too."""
@@ -37,6 +37,7 @@ class Work:
     """One run, and what it needs.
 
     settings     of its source
+    place        where the target is, as the configuration says
     open_target  a session that lists the target; raises TargetError
     folder       this run's own, on this host
     keep         says that the reader goes on; raises ReadingLost
@@ -45,8 +46,9 @@ class Work:
 
     run: ResyncRun
     integration: Integration
-    settings: SourceSettings
-    source: MemberSource
+    settings: AnySource
+    place: str
+    source: Membership
     open_target: Callable[[], Lister]
     runs: ResyncRuns
     redis: Redis
@@ -76,6 +78,13 @@ class Work:
             return "diff" if names_by_key(self.integration) else "resend"
         return "replace" if QueryKind.CLEAR in self.integration.queries else "resend"
 
+    def digest(self) -> str:
+        """Of all that a plan depends on: another one makes it worthless (rule 49)."""
+        made = self.integration
+        members = made.members.digest if made.members is not None else ""
+        parts = [made.digest, made.connector, self.place, members, self.settings.digest]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
     def refused(self, mark: str) -> int:
         """Entries of the quarantine that came of what was told under a mark."""
         key = self.keys.open(self.run.integration, self.run.segment)
@@ -91,13 +100,6 @@ def is_free(lane: dict[str, str]) -> bool:
 def names_by_key(integration: Integration) -> bool:
     """Whether a row can be removed by its key alone."""
     return set(integration.queries[QueryKind.REMOVE].identifying) <= set(integration.key_fields)
-
-
-def digest_of(integration: Integration, settings: SourceSettings) -> str:
-    """Of all that a plan depends on: another one makes it worthless (rule 49)."""
-    members = integration.members.digest if integration.members is not None else ""
-    parts = [integration.digest, integration.connector, members, settings.members.digest, repr(settings.address.url)]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 Said = Mapping[str, int | str]
@@ -159,3 +161,12 @@ def finish(
 def shown_text(shown: dict[str, list[str]]) -> str:
     """Keys that differ, as a run keeps them to be shown."""
     return json.dumps(shown)
+
+
+def lacking(run: ResyncRun, integration: Integration | None, source: AnySource | None, database: str) -> str:
+    """Why there can be no such run."""
+    if integration is None:
+        return f"{run.integration!r} is not applied"
+    if source is None:
+        return f"there is no [sources.{database}] to read the segment from"
+    return f"{integration.connector!r} is an ad account, and only tables can be compared with a source"

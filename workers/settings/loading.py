@@ -22,7 +22,7 @@ from workers.settings.integrations import read_integrations
 from workers.settings.local import LocalSettings, read_local
 from workers.settings.query_sets import write_out
 from workers.settings.source import LOCAL, SettingsSource, open_source
-from workers.settings.sources import SourceSettings, read_sources_of
+from workers.settings.sources import AnySource, read_sources_of
 from workers.settings.table import TomlTable
 from workers.settings.urls import split, with_password
 
@@ -69,7 +69,7 @@ class Settings:
     integrations: Mapping[str, Integration]
     warnings: list[Mistake]
     digest: str
-    sources: Mapping[str, SourceSettings]
+    sources: Mapping[str, AnySource]
     _published: str = field(repr=False)
 
     def published(self) -> str:
@@ -83,7 +83,7 @@ class Settings:
     def check_secrets(self, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
         """What `resolve` of the connectors and sources would miss in this environment."""
         missing: list[Mistake] = []
-        places: list[AnyConnector | SourceSettings] = [*self.connectors.values(), *self.sources.values()]
+        places: list[AnyConnector | AnySource] = [*self.connectors.values(), *self.sources.values()]
         for place in places:
             try:
                 place.resolve(environ)

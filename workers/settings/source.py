@@ -22,7 +22,7 @@ LOCAL = ("namespace", "redis", "broker", "alerts", "console")
 """What each process reads from its own file, and nobody publishes."""
 SHARED = ("connectors", "integrations", "query_sets", "sources")
 """What included files may define."""
-SECRETS = frozenset({"url", "password", "password_file"}) | secret_names()
+SECRETS = frozenset({"url", "password", "password_file", "headers", "command"}) | secret_names()
 """In [connectors.*], [sources.*] and [ledger]: published as written, filled in by the process that needs them."""
 
 KeyPath = tuple[str, ...]

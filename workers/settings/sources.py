@@ -19,7 +19,7 @@ from workers.connectors.contract import Target
 from workers.errors import Mistake
 from workers.settings.compiling import Compiler, Mode
 from workers.settings.database_url import DatabaseAddress, read_address
-from workers.settings.spelling import kind_of, show
+from workers.settings.feeds import FeedSettings, is_feed, read_feed, read_first
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -63,49 +63,48 @@ class SourceSettings:
     fresh: str
     delay: float
 
+    @property
+    def digest(self) -> str:
+        """Of all that decides what is read, but secrets."""
+        return f"{self.members.digest} {self.address.url!r}"
+
     def resolve(self, environ: Mapping[str, str] = os.environ) -> Target:
         """Where to connect, secrets filled in; SettingsError with all that is missing, showing no value."""
         url, password = self.address.resolve(environ)
         return Target(self.key, self.address.dialect, url, password, session_name=f"segsync:source:{self.key}")
 
 
-def read_sources_of(document: TomlTable, folder: Path, compiler: Compiler) -> dict[str, SourceSettings]:
+AnySource = SourceSettings | FeedSettings
+
+
+def read_sources_of(document: TomlTable, folder: Path, compiler: Compiler) -> dict[str, AnySource]:
     """Every source, by the database it is; one that cannot be used is left out, its mistakes noted."""
-    found = {}
+    found: dict[str, AnySource] = {}
     for key, table in document.tables("sources"):
-        source = _read(key, table, folder, compiler)
+        rows = table.whole("rows", ROWS, 1, MOST_ROWS)
+        delay = table.seconds("delay", DELAY, 0.0, LONGEST_DELAY)
+        source: AnySource | None
+        if is_feed(table):
+            source = read_feed(key, table, rows, delay)
+        else:
+            source = _read(key, table, folder, compiler, rows, delay)
         if source:
             found[key] = source
     return found
 
 
-def _read(key: str, table: TomlTable, folder: Path, compiler: Compiler) -> SourceSettings | None:
+def _read(
+    key: str, table: TomlTable, folder: Path, compiler: Compiler, rows: int, delay: float
+) -> SourceSettings | None:
     address = read_address(table, folder, fixed=True)
     text = table.text("members", "a SELECT that gives a segment's profiles, one column for each field")
-    first = _first(table, paged=_AFTER.search(text) is not None)
-    rows = table.whole("rows", ROWS, 1, MOST_ROWS)
-    delay = table.seconds("delay", DELAY, 0.0, LONGEST_DELAY)
+    first = read_first(table, paged=_AFTER.search(text) is not None)
     fresh = table.optional_text("fresh", "a SELECT that tells how old the data is") or ""
     table.close()
     members = _members(table, text, rows, address.dialect, compiler) if text and address.dialect else None
     if members is None:
         return None
     return SourceSettings(key, address, members, first, rows, fresh, delay)
-
-
-def _first(table: TomlTable, *, paged: bool) -> int | str | None:
-    value = table.take("first")
-    expected = 'what `{after}` is before the first `_id`: 0 where they are positive numbers, "" where they are texts'
-    if value is None:
-        if paged:
-            table.missing("first", expected)
-        return None
-    if not paged:
-        table.wrong("first", "means nothing without `{after}` in members; leave it out, or page by it")
-    if isinstance(value, str) or type(value) is int:
-        return value
-    table.wrong("first", f"{show(value)} is {kind_of(value)}; expected {expected}")
-    return None
 
 
 def _members(table: TomlTable, text: str, rows: int, dialect: str, compiler: Compiler) -> Query | None:

@@ -21,7 +21,7 @@ from tests.integration.place import integration
 from tests.repository import ROOT
 from tests.servers.process import free_port
 from tests.servers.prometheus import programs
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 from workers.cli.commands.metrics import address
 from workers.control.drain import drain
 from workers.errors import WrongUsage
@@ -111,7 +111,7 @@ def asked(port: int, query: str) -> str | None:
     """What Prometheus answers; None while it has nothing."""
     url = f"http://127.0.0.1:{port}/api/v1/query?query={urllib.parse.quote(query)}"
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             found = json.load(answer)["data"]["result"]
     except OSError:
         return None
@@ -126,10 +126,10 @@ def test_it_serves_until_it_is_told_to_end(place: Place) -> None:
         assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:\d+/metrics", process.stderr.readline())
         assert found is not None
-        with urllib.request.urlopen(found[0], timeout=60) as answer:  # noqa: S310 - our own server
+        with urllib.request.urlopen(found[0], timeout=PATIENCE) as answer:  # noqa: S310 - our own server
             told = answer.read().decode()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
     assert 'segsync_backlog_operations{integration="crm"} 0.0' in told
 
 

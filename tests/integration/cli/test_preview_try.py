@@ -145,7 +145,7 @@ def test_what_follows_a_failure_in_its_transaction_is_not_run(trial: Trial) -> N
     path = trial.events(event("clear"))
     done = subprocess.run(
         [sys.executable, "-m", "workers.cli", "preview", "members", str(path), "--try"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     marks = [line[:12] for line in done.stdout.splitlines() if line.startswith(("-- tried", "-- failed"))]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.place import integration
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
@@ -24,7 +25,7 @@ def test_who_reads_no_further_learns_how_it_ends(place: Place, reader: str) -> N
         env={**os.environ, "SEGSYNC_CONFIG": str(place.file)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 1

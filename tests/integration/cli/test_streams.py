@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
 from workers.cli import streams
 
 ROOT = str(Path(__file__).parents[3])
@@ -25,7 +26,7 @@ def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -68,7 +69,7 @@ def test_a_reader_that_goes_has_had_enough(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": ROOT},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (found.returncode, found.stdout, found.stderr) == (0, "a line\n", "")
@@ -87,7 +88,7 @@ def test_a_supervisor_s_line_that_cannot_be_written_ends_nothing(tmp_path: Path)
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
         assert found.stderr == "gone on\n", output

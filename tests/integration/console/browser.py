@@ -24,6 +24,9 @@ class Recorded:
     def __init__(self) -> None:
         self.all: list[tuple[str, str, str]] = []
 
+    def begin(self, visit: Visit, act: Act) -> None:
+        """Before it: a test looks at what came of it."""
+
     def write(self, visit: Visit, act: Act, outcome: str) -> None:
         self.all.append((act.name, visit.viewer.name, outcome))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.integration.console.browser import Browser, text_of
 from tests.integration.place import integration
+from tests.waiting import until
 from workers.control.pause import pause
 
 if TYPE_CHECKING:
@@ -39,3 +40,16 @@ def test_integrations_are_found_by_key_and_state(place: Place, make_console: Cal
 def test_before_anything_is_applied_the_page_says_so(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.write()
     assert "no configuration is applied" in text_of(Browser(make_console()).get("/"))
+
+
+def test_what_each_did_in_the_last_day_is_drawn_without_waiting_for_the_ledger(
+    place: Place, make_console: Callable[..., ASGIApp]
+) -> None:
+    runtime = place.publish(integration("crm"), integration("quiet", segments="[9]"))
+    place.add("7", 3)
+    runtime.route("t", 5)
+    place.let_timeouts_pass()
+    runtime.deliver("db", "t", 5)
+    runtime.drain_outcomes(5)
+    browser = Browser(make_console())
+    until(lambda: browser.get("/").count("<polyline") == 1)

@@ -49,6 +49,7 @@ def test_a_batch_that_waits_for_its_timeout_is_left(place: Place) -> None:
 
 def test_what_fails_is_reported_once_for_each_cause_and_not_waited_for(place: Place) -> None:
     """The target is locked: a lane's retry time is half a second, and it comes due again and again."""
+    place.wait = "200ms"
     runtime = place.publish(integration())
     place.add("7", 10)
     with closing(sqlite3.connect(place.target)) as other:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.place import integration
+from tests.waiting import PATIENCE
 from workers.control.drain import drain
 from workers.control.pause import NotPausable, NotSettled, UnknownIntegration, pause, resume
 from workers.lanes import Claimed, Lanes
@@ -80,7 +81,7 @@ def test_a_pause_returns_when_the_delivery_in_flight_is_over(place: Place) -> No
     assert waiting.is_alive()
 
     lanes.release(Release("crm", claimed.segment, claimed.claim))
-    waiting.join(5)
+    waiting.join(PATIENCE)
     assert not waiting.is_alive()
 
 

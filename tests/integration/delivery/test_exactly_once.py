@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add, clear
+from tests.waiting import PATIENCE
 from workers.connectors.sql.positions import CREATE
 from workers.lanes import Lost
 
@@ -94,15 +95,15 @@ def test_a_position_is_read_by_one_transaction_at_a_time(once: Job) -> None:
     """Whoever comes second reads what the first has written, even where no session lock keeps them apart."""
     connector: Any = once.runtime.targets.get("crm")
     first, second = connector.open(), connector.open()
-    first.begin(None, 5)
+    first.begin(None, PATIENCE)
     first.position("lane", "members")
     first.commit()  # the row is there
-    first.begin(None, 5)
+    first.begin(None, PATIENCE)
     first.position("lane", "members")
     found: list[str] = []
 
     def reads() -> None:
-        second.begin(None, 5)
+        second.begin(None, PATIENCE)
         found.append(second.position("lane", "members"))
         second.discard()
 
@@ -111,7 +112,7 @@ def test_a_position_is_read_by_one_transaction_at_a_time(once: Job) -> None:
     other.join(0.3)
     first.move_position("lane", "1" * 27)
     first.commit()
-    other.join(10)
+    other.join(PATIENCE)
     first.close()
     connector.dispose()
 

@@ -157,10 +157,12 @@ def test_a_retry_gets_the_same_operations_though_more_have_come(bench: Bench) ->
 
 def test_a_dead_deliverers_lane_comes_due_when_its_lease_ends(bench: Bench) -> None:
     bench.append(10)
+    earliest = redis_ms(bench) + 30_000
     bench.claim()
+    latest = redis_ms(bench) + 30_000
     full, _ = bench.score()
     assert full is not None
-    assert full == pytest.approx(redis_ms(bench) + 30_000, abs=2000)
+    assert earliest <= full <= latest
     assert isinstance(bench.lanes("two").claim("db", "t2", 4), Idle)
 
 
@@ -175,11 +177,14 @@ def test_an_append_does_not_wake_a_lane_that_is_being_served(bench: Bench) -> No
 def test_an_append_does_not_wake_a_lane_that_is_backing_off(bench: Bench) -> None:
     bench.append(10)
     bench.claim()
+    earliest = redis_ms(bench) + 5000
     bench.release("failed", delay_ms=5000)
+    latest = redis_ms(bench) + 5000
     before = bench.score()
     bench.append(10)
     assert bench.score() == before
-    assert before[0] == pytest.approx(redis_ms(bench) + 5000, abs=1000)
+    assert before[0] is not None
+    assert earliest <= before[0] <= latest
 
 
 def test_an_append_leaves_a_due_lane_its_place(bench: Bench) -> None:

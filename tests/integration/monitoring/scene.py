@@ -31,6 +31,7 @@ class Scene:
 
     def __init__(self, place: Place, *integrations: str, more: str = "") -> None:
         self.place = place
+        place.wait = "1s"  # some of its targets are locked for good
         self.integrations = integrations or (integration(),)
         self.runtime: Runtime = place.publish(*self.integrations, more)
         self.served: dict[str, int] = {"route": 1, "upkeep": 1, "deliver.db": 1, "deliver.other": 1}

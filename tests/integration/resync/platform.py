@@ -55,11 +55,20 @@ class Platform:
         **changes: Any,
     ) -> None:
         """Applies the integration with its query `members`, and a source."""
+        self._publish(self._source(members, extra), members_query, changes)
+
+    def configure_feed(self, source: str, **changes: Any) -> None:
+        """The same with a source that is no database: what stands in [sources.main]."""
+        self._publish(f"[sources.main]\n{source}\n", LISTED, changes)
+
+    def _source(self, members: str | None, extra: str) -> str:
         text = self.paged if members is None else members
         first = "first = 0" if "{after}" in text else ""
         address = self.target.connector().split("\n", 1)[1]
         extra += "\nrows = 2" if first else ""
-        source = SOURCE.format(address=address, first=first, members=text, extra=extra)
+        return SOURCE.format(address=address, first=first, members=text, extra=extra)
+
+    def _publish(self, source: str, members_query: str | None, changes: dict[str, Any]) -> None:
         if members_query is not None:
             changes["members"] = members_query
         job = self.job

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from tests.servers.debian import install
 from tests.servers.mariadb import ENVIRONMENT, Account, MariadbServer, programs
-from tests.servers.process import ServerError, ServerProcess, freeze, new_folder
+from tests.servers.process import PORTS, ServerError, ServerProcess, free_port, freeze, new_folder
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -165,3 +165,17 @@ def test_an_administrators_url_is_read_with_its_escapes() -> None:
     assert Account.parse("mysql://ro%40ot:p%2Fw@db:3307") == Account("db", 3307, "ro@ot", "p/w")
     with pytest.raises(ServerError, match=ENVIRONMENT):
         Account.parse("postgresql://x@db")
+
+
+def test_ports_lie_where_nobody_who_connects_is_given_one() -> None:
+    ours = [free_port() for _ in range(50)]
+    assert len({*ours}) == 50
+    assert {*ours} <= set(PORTS)
+
+
+def test_a_port_that_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever got it may not listen there yet."""
+    port = free_port()
+    dice = iter((port, port, port + 1, *PORTS))
+    monkeypatch.setattr("tests.servers.process.random.SystemRandom.choice", lambda *_: next(dice))
+    assert free_port() != port

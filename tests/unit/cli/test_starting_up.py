@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 HEAVY = ("sqlalchemy", "celery", "kombu", "redis", "pydantic", "rich", "workers.settings", "workers.runtime")
 
 
 def python(text: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_the_command_line_loads_no_heavy_module() -> None:

@@ -16,7 +16,9 @@ MARKS: Final = {"fine": "+", "warning": "!", "mistake": "x", "skipped": "-"}
 
 def print_examination(examination: Examination) -> None:
     """A connector's steps, then what was found of its integrations."""
-    typer.echo(plain(f"\nconnector {examination.connector} ({examination.dialect})"))
+    of_source = examination.connector.startswith("sources.")
+    kind = "" if of_source else "connector "
+    typer.echo(plain(f"\n{kind}{examination.connector} ({examination.dialect})"))
     for step in examination.steps:
         typer.echo(plain(f"  {MARKS[step.mark]} {step.name:<8} {step.what}"))
     for finding in examination.findings:
@@ -25,7 +27,8 @@ def print_examination(examination: Examination) -> None:
         typer.echo(plain(f"  {MARKS['fine']} {line}"))
     for line in examination.unread:
         typer.echo(plain(f"  - {line}"))
-    typer.echo(plain(f"  {_summary(examination)}"))
+    if not of_source:
+        typer.echo(plain(f"  {_summary(examination)}"))
 
 
 def _summary(examination: Examination) -> str:

@@ -20,19 +20,17 @@ def run(listen: str | None) -> int:
     """Serves until SIGTERM or Ctrl-C; where the file says, unless `listen` does."""
     settings = load_console()
     host, port = (settings.host, settings.port) if listen is None else address(listen)
-    if not is_loopback(host):
-        raise WrongUsage(f"{host}: expected an address of this host alone, as 127.0.0.1:8080")
+    if settings.is_open and not is_loopback(host):
+        raise WrongUsage(
+            f"{host} can be reached from other hosts; expected [console.users] in the file, or an address as 127.0.0.1"
+        )
     try:
         # Starlette and Jinja2 are an extra.
-        from workers.console.acts import LoggedActs  # noqa: PLC0415 - as above
-        from workers.console.app import build  # noqa: PLC0415 - as above
+        from workers.console.opening import opened  # noqa: PLC0415 - as above
         from workers.console.serving import serve  # noqa: PLC0415 - as above
-        from workers.console.shield import LOCAL_HOSTS  # noqa: PLC0415 - as above
-        from workers.console.site import Site  # noqa: PLC0415 - as above
-        from workers.console.viewers import LocalGate  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise WrongUsage(f"the console needs {error.name}; expected: pip install 'segsync[console]'") from None
-    app = build(Site(_ask, settings.edit), LocalGate(somebody()), LoggedActs(), hosts=LOCAL_HOSTS)
+    app = opened(settings, somebody(), _ask)
     serve(app, host, port, lambda url: typer.echo(f"the console is at {url}; Ctrl-C ends it", err=True))
     return FINE
 

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -94,6 +95,8 @@ class Demo:
         redis.xadd(keys.events, {"event": demo_events.MALFORMED})
         if keep:
             self.installation.start_flower()
+            if find_spec("starlette"):  # an extra
+                self.installation.start_console()
         found = self._wait(ledger)
         tell(found, time.monotonic() - pushed)
         if differences := found.differences():
@@ -155,8 +158,9 @@ class Demo:
 
     def _stay(self, redis: Redis, keys: Keys) -> None:
         cli = Path(embedded_redis.executable()).with_name("redis-cli")
+        console = f"The console is at {self.installation.console_url}. " if self.installation.console_url else ""
         typer.echo(f"""
-It stays up. {describe(self.installation)}
+It stays up. {console}{describe(self.installation)}
 
     push   {cli if cli.exists() else "redis-cli"} -p {self.port} XADD {keys.events} '*' event \\
              '{{"type":"clear","segment":{{"id":{demo_events.VIP}}}}}'
@@ -172,5 +176,5 @@ Ctrl-C ends it and removes all of it.""")
 
 def _whisper(line: str) -> None:
     """Only what is wrong is worth a line in a story."""
-    if line.split(maxsplit=1)[0] not in ("started", "restarted", "killed", "Flower"):
+    if line.split(maxsplit=1)[0] not in ("started", "restarted", "killed", "Flower", "console"):
         streams.say(f"! {plain(line)}", err=True)

@@ -73,7 +73,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
     """Asks, waits for the answers, and prints them."""
     runtime = open_runtime()
     asked = _ask(runtime, choice, "verify")
-    found = [_ended(runtime, run, quiet=as_json) for _, _, run, _ in asked]
+    found = [_verified(runtime, run, quiet=as_json) for _, _, run, _ in asked]
     if as_json:
         print_json([_as_json(run) for run in found])
     else:
@@ -160,6 +160,15 @@ def _ended(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:
             said, said_at = line, time.monotonic()
     if terminal and said:
         typer.echo("\r\x1b[K", err=True, nl=False)
+    return run
+
+
+def _verified(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:
+    """A verification that is over. One that has joined an open resync looks at what that has left."""
+    run = _ended(runtime, name, quiet=quiet)
+    while run.kind != "verify":
+        again, _ = ResyncRuns(runtime.lanes).ask(run.integration, run.segment, caller().name, "verify")
+        run = _ended(runtime, again, quiet=quiet)
     return run
 
 

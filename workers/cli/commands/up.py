@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.cli import streams
 from workers.cli.exit_status import FINE
+from workers.cli.installation import refuse_without_console
 from workers.cli.local import embedded_redis
 from workers.cli.local.supervisor import Supervisor
 from workers.control import apply as applying
@@ -45,15 +46,17 @@ def say(line: str) -> None:
     streams.say(f"{time.strftime('%H:%M:%S')}  {plain(line)}")
 
 
-def run() -> int:
+def run(*, console: bool = False) -> int:
     """Applies the file and starts everything; the first SIGINT or SIGTERM ends it."""
+    if console:
+        refuse_without_console()
     settings = load()
     folder = settings.local.path.parent / FOLDER
     with _only_one(folder):
         up = Supervisor(folder, settings.local.path, say)
         up.signals.listen()
         try:
-            _start(up, settings)
+            _start(up, settings, console=console)
         finally:
             if up.children:
                 say("ending; Ctrl-C once more ends it at once")
@@ -79,7 +82,7 @@ def _only_one(folder: Path) -> Iterator[None]:
         yield
 
 
-def _start(up: Supervisor, settings: Settings) -> None:
+def _start(up: Supervisor, settings: Settings, *, console: bool) -> None:
     if not settings.local.redis.named:
         _start_redis(up)
         settings = load(settings.local.path)
@@ -88,6 +91,8 @@ def _start(up: Supervisor, settings: Settings) -> None:
     _apply(redis, keys, settings)
     up.start_workers(settings.connectors)
     up.start_flower()
+    if console:
+        up.start_console()
     say(f"logs are in {up.folder / 'logs'}; Ctrl-C ends it all")
     up.watch(redis, keys)
 

@@ -48,6 +48,14 @@ def flower(port: int) -> Program:
     return Program("flower", [*CELERY, "flower", f"--address={HOST}", f"--port={port}"])
 
 
+def console(config: Path, port: int) -> Program:
+    """`segsync console`, for this machine only."""
+    listen = f"{HOST}:{port}"
+    return Program(
+        "console", [sys.executable, "-m", "workers.cli", "--config", str(config), "console", "--listen", listen]
+    )
+
+
 def drain(config: Path) -> Program:
     """`segsync drain`, once: what saves a Redis that is so full that no worker can start (rule 32)."""
     return Program("drain", [sys.executable, "-m", "workers.cli", "--config", str(config), "drain"], stays=False)

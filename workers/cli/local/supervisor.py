@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
 
 FLOWER_PORT: Final = 5555
+CONSOLE_PORT: Final = 8080
 LOOK_EVERY_SECONDS: Final = 0.1
 FOLLOW_EVERY: Final = 2.0
 """Seconds between two looks at the applied connectors, as workers take a new revision within seconds."""
@@ -56,7 +57,7 @@ class Signals:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Redis, workers, beat and Flower as children.
+    """Redis, workers, beat, Flower and the console as children.
 
     folder  where embedded data and logs are
     config  the file that all of them work by, absolute
@@ -69,6 +70,7 @@ class Supervisor:
     signals: Signals = field(default_factory=Signals)
     children: Children = field(init=False)
     flower_url: str = ""
+    console_url: str = ""
     _flower: Child | None = None
     _deliver: Child | None = None
     _drain: Child | None = None
@@ -99,6 +101,13 @@ class Supervisor:
         self._flower = self._child(programs.flower(self._flower_port()))
         self.children.start(self._flower)
         self.say(f"Flower is at {self.flower_url}")
+
+    def start_console(self) -> None:
+        """Starts the console, on 8080 if that is free; `console_url` says where."""
+        port = embedded_redis.free_port(CONSOLE_PORT)
+        self.console_url = f"http://{embedded_redis.HOST}:{port}/"
+        self.children.start(self._child(programs.console(self.config, port)))
+        self.say(f"console is at {self.console_url}")
 
     def tend(self) -> list[Child]:
         """Starts again what has died and had its pause; returns what has died just now."""

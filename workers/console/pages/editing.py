@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.console.drafts import KINDS, QUERIES, Draft, judge
+from workers.console.drafts import KINDS, QUERIES, FormDraft, judge
 from workers.console.failures import NotAllowed, NotFound
 from workers.console.publishing import publish
 from workers.console.routes import Act, PageRoute
@@ -66,7 +66,7 @@ def create(visit: Visit) -> Response:
         vendor = VENDORS[base.settings.connectors[connector].dialect]
         fields |= {"connector": connector, "key_fields": "CustomID", "ordering": "exact"}
         fields |= {f"queries.{name}": text for name, text in asdict(vendor.preset.queries).items()}
-    return _form(visit, base, Draft("", fields), new=True)
+    return _form(visit, base, FormDraft("", fields), new=True)
 
 
 def edit(visit: Visit) -> Response:
@@ -77,10 +77,18 @@ def edit(visit: Visit) -> Response:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
     if "fields" in table:
         raise NotFound(f"{key[:80]} is an ad account's, for which there is no form: change the file, and apply it")
-    return _form(visit, base, Draft.of_table(key, table), new=False)
+    return _form(visit, base, FormDraft.of_table(key, table), new=False)
 
 
-def _form(visit: Visit, base: Base, draft: Draft, *, new: bool, judged: Judged | None = None, **more: Any) -> Response:  # noqa: ANN401 - what the page takes
+def _form(
+    visit: Visit,
+    base: Base,
+    draft: FormDraft,
+    *,
+    new: bool,
+    judged: Judged | None = None,
+    **more: Any,  # noqa: ANN401 - what the page takes
+) -> Response:
     connector = _databases(base.settings).get(draft.text("connector"))
     return visit.page(
         "form.html",
@@ -113,7 +121,7 @@ class _Filled:
     """A form that was sent."""
 
     base: Base
-    draft: Draft
+    draft: FormDraft
     new: bool
     judged: Judged
 
@@ -121,7 +129,7 @@ class _Filled:
 def _filled(visit: Visit) -> _Filled:
     base, new = _base(visit), "key" not in visit.path
     key = visit.field("key") if new else visit.path["key"]
-    draft = Draft(key, {name: values[-1] for name, values in visit.form.items()})
+    draft = FormDraft(key, {name: values[-1] for name, values in visit.form.items()})
     return _Filled(base, draft, new, judge(draft, base.text, visit.site.runtime().local, new=new))
 
 

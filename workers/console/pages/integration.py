@@ -37,7 +37,7 @@ class Measured:
     """What the ledger has of an integration in a period; `trouble` says why it has nothing."""
 
     sums: dict[str, Sum] = field(default_factory=dict)
-    charts: list[tuple[str, Markup]] = field(default_factory=list)
+    charts: list[Markup] = field(default_factory=list)
     words: str = ""
     causes: list[ErrorRow] = field(default_factory=list)
     trouble: str = ""

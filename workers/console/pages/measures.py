@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.console.charts import Bar, bars
+from workers.console.charts import ChartBar, bars
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -41,16 +41,16 @@ def by_event_type(rows: Iterable[StatsRow]) -> dict[str, Sum]:
             setattr(each, name, getattr(each, name) + getattr(row, name))
         if row.latency_p95_ms is not None:
             each.slowest = max(each.slowest or 0, row.latency_p95_ms)
-    return dict(sorted(found.items()))
+    return {kind: each for kind, each in sorted(found.items()) if each != Sum()}
 
 
-def charts(rows: Sequence[StatsRow], period: PickedPeriod) -> list[tuple[str, Markup]]:
-    """Queries, rows, failures and latency over the period, each with its heading."""
+def charts(rows: Sequence[StatsRow], period: PickedPeriod) -> list[Markup]:
+    """Queries, rows, failures and latency over the period."""
     return [
-        ("Successful queries", _chart("Successful queries", rows, period, _queries)),
-        ("Rows", _chart("Rows", rows, period, lambda row: [("rows", row.rows)])),
-        ("Retries, failures and quarantined", _chart("Failures", rows, period, _failures)),
-        ("Latency, 95th percentile, seconds", _latency(rows, period)),
+        _chart("Successful queries", rows, period, _queries),
+        _chart("Rows", rows, period, lambda row: [("rows", row.rows)]),
+        _chart("Retries, failures and quarantined", rows, period, _failures),
+        _latency(rows, period),
     ]
 
 
@@ -73,7 +73,7 @@ def _chart(
     for begin in period.buckets():
         here = sums.get(begin, {})
         words = ", ".join(f"{int(many):,} {kind}" for kind, many in here.items() if many) or "nothing"
-        found.append(Bar(f"{period.spell(begin)}: {words}", [*here.items()]))
+        found.append(ChartBar(f"{period.spell(begin)}: {words}", [*here.items()]))
     return bars(name, found)
 
 
@@ -84,10 +84,10 @@ def _latency(rows: Sequence[StatsRow], period: PickedPeriod) -> Markup:
             begin = period.bucket(row.hour)
             slowest[begin] = max(slowest[begin], row.latency_p95_ms)
     found = [
-        Bar(f"{period.spell(begin)}: {slowest[begin] / 1000:.2f} s", [("latency", slowest[begin] / 1000)])
+        ChartBar(f"{period.spell(begin)}: {slowest[begin] / 1000:.2f} s", [("latency", slowest[begin] / 1000)])
         for begin in period.buckets()
     ]
-    return bars("Latency", found, " s")
+    return bars("Latency, 95th percentile", found, " s")
 
 
 def words(rows: Iterable[StatsRow]) -> str:

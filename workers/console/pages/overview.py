@@ -30,11 +30,14 @@ def show(visit: Visit) -> Response:
     found = status.read(visit.site.runtime(), sample=SAMPLE)
     fitting = _fitting(found.integrations, visit.query.get("q", ""), visit.query.get("state", ""))
     number = max(1, int(page)) if (page := visit.query.get("page", "1")).isdecimal() else 1
+    listed = fitting[(number - 1) * SHOWN : number * SHOWN]
+    visit.site.activity.refresh()
     return visit.page(
         "overview.html",
         found=found,
         fitting=len(fitting),
-        listed=fitting[(number - 1) * SHOWN : number * SHOWN],
+        listed=listed,
+        sparks={each.key: visit.site.activity.spark(each.key) for each in listed},
         number=number,
         pages=max(1, -(-len(fitting) // SHOWN)),
         states={name: sum(each.state == name for each in found.integrations) for name in STATES},

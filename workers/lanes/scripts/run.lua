@@ -17,7 +17,10 @@
 --         Return {'ok'}, {'lost'} if another reads by now, {'over'} if the run is not open, {'busy'} while somebody
 --         delivers what stands before the mark, {'gone'} if the lane has no mark of this run.
 
+-- runs:stalled has those of `runs` whose integration is paused or held: they take no room that others could begin in.
+
 local what, runs, waiting, of = ARGV[3], ns .. ':runs', ns .. ':runs:waiting', ns .. ':runs:of'
+local stalled = ns .. ':runs:stalled'
 local function run_key(id) return ns .. ':run:' .. id end
 local function lane_of(id)
   local v = redis.call('HMGET', run_key(id), 'integration', 'segment', 'state')
@@ -69,6 +72,7 @@ if redis.call('HGET', lease_key('resync'), 'owner') ~= owner then return { 'lost
 if not state or state == 'ended' then
   redis.call('ZREM', runs, id)
   redis.call('ZREM', waiting, id)
+  redis.call('SREM', stalled, id)
   return { 'over' }
 end
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
@@ -77,6 +81,7 @@ local mine = lane.mark ~= '' and redis.call('HGET', key, 'run') == id
 
 local function note()
   if fields > 0 then redis.call('HSET', run_key(id), unpack(ARGV, 8, 7 + fields)) end
+  redis.call(redis.call('HGET', run_key(id), 'stalled') == '1' and 'SADD' or 'SREM', stalled, id)
   if next_ms ~= '' then
     redis.call('ZADD', redis.call('ZSCORE', waiting, id) and waiting or runs, now + tonumber(next_ms), id)
   end
@@ -198,6 +203,7 @@ local function finish()
   redis.call('HDEL', of, lane_name)
   redis.call('ZREM', runs, id)
   redis.call('ZREM', waiting, id)
+  redis.call('SREM', stalled, id)
   -- Told by `status` until somebody has said yes or no.
   if redis.call('HGET', run_key(id), 'outcome') == 'needs confirmation' then
     redis.call('HSET', runs .. ':asking', lane_name, id)

@@ -93,7 +93,8 @@ local function runs_in(key)
   return false
 end
 local due_runs = runs_in(ns .. ':runs')
-if not due_runs and redis.call('ZCARD', ns .. ':runs') < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
+local begun = redis.call('ZCARD', ns .. ':runs') - redis.call('SCARD', ns .. ':runs:stalled')
+if not due_runs and begun < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
 if due_runs then wake_one('resync') end
 
 -- The number of a connector's due lanes, at most as many as could be served; the next one's time counts as well. Looks

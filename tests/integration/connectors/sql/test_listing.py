@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.targets import TargetDatabase
+from tests.waiting import PATIENCE
 from workers.connectors import open_lister
 from workers.connectors.contract import Target
 from workers.errors import TargetError
@@ -76,7 +77,7 @@ class Cutting:
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(10)
+            thread.join(PATIENCE)
         for each in (self._server, *self._sockets):
             each.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from tests.servers.mariadb import MariadbServer
 from tests.servers.tls_front import TlsFront
 from workers.connectors import connect
 from workers.connectors.sql.inspecting import open_examined
+from workers.connectors.sql.mysql.connection import open_connection
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
@@ -175,3 +177,18 @@ def test_a_mode_in_the_words_of_mysqls_client_means_the_same(mariadb: Rig, autho
     assert "TLS" in mariadb.refused(f"ssl-mode=VERIFY_IDENTITY&ssl_ca={authority.file}")
     assert mariadb.error(f"ssl-mode=VERIFY_CA&ssl_ca={authority.file}") is None
     assert mariadb.error("ssl-mode=PREFERRED", plain=True) is None
+
+
+@pytest.mark.parametrize("options", ["", "?ssl-mode=REQUIRED"])
+def test_where_nobody_is_verified_it_is_encrypted_and_no_authorities_are_read(
+    mariadb: Rig, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    """The driver reads the system's for each connection, which takes longer than all the rest of connecting."""
+    read: list[object] = []
+    monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", read.append)
+    connection = open_connection(replace(mariadb.target, url=mariadb.target.url + options))
+    try:
+        name, cipher = connection.row("SHOW STATUS LIKE 'Ssl_cipher'")
+    finally:
+        connection.close()
+    assert (name, bool(cipher), read) == ("Ssl_cipher", True, [])

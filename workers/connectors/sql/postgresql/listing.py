@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from workers.connectors.sql.link import encoded, without_nul
-from workers.connectors.sql.listing import PAGE, judging, paged
+from workers.connectors.sql.listing import EXPLAIN, PAGE, judging, paged
 from workers.connectors.sql.postgresql.connection import parameters
 from workers.connectors.sql.postgresql.judging import judged, judged_connecting
 from workers.connectors.sql.postgresql.session import pinned
@@ -39,7 +39,10 @@ class PostgresqlLister:
         """As `Lister.pages`."""
         data = encoded("postgresql", without_nul("postgresql", statement))
         link = self._connection
-        with judging(judged, Phase.EXECUTE), link.transaction(), link.cursor(name="segsync") as cursor:
+        # A plan comes by no cursor of the server's.
+        plain = statement.startswith(EXPLAIN["postgresql"])
+        opened = link.cursor() if plain else link.cursor(name="segsync")
+        with judging(judged, Phase.EXECUTE), link.transaction(), opened as cursor:
             cursor.execute(data)
             names = [column.name for column in cursor.description or ()]
             yield from paged(names, lambda: cursor.fetchmany(PAGE))

@@ -1,0 +1,80 @@
+"""`check --connect` looks at sources, too: what they give first, and what their pages cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.resync.platform import Platform
+from tests.servers.platform_http import Answer, answering
+from workers.preflight.targets import examine_all
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+def steps(platform: Platform) -> dict[str, tuple[str, str]]:
+    """Of the source, by name: mark, and what is said."""
+    (found,) = [each for each in examine_all(load(platform.job.installation.file)) if each.connector == "sources.main"]
+    return {step.name: (step.mark, step.what) for step in found.steps}
+
+
+def test_a_source_is_asked_for_its_first_page_and_its_plan(platform: Platform) -> None:
+    platform.has(1, "a", "b", "c")
+    found = steps(platform)
+    assert found["members"] == ("fine", "2 first members, with the fields _id, CustomID")
+    assert found["pages"][0] == "warning"
+    assert "each page sorts all that is behind `{after}`" in found["pages"][1]
+    assert "keys" not in found
+
+
+@on_one
+def test_an_index_that_gives_the_order_is_enough(platform: Platform) -> None:
+    platform.target.run("CREATE UNIQUE INDEX by_id ON membership (segment_id, id)")
+    assert steps(platform)["pages"] == ("fine", "`{after}` and `{limit}` read no more than a page")
+
+
+@on_one
+def test_what_is_wrong_with_a_source_is_said(platform: Platform) -> None:
+    platform.configure(members=platform.whole.replace("CustomID", "CustomId"))
+    found = steps(platform)
+    assert found["keys"] == ("mistake", "it gives no 'CustomID', the key of members: no member could be told")
+    assert found["pages"][0] == "warning"
+    platform.configure(members="SELECT nothing FROM nowhere WHERE {segment_id} = 1")
+    assert steps(platform)["members"][0] == "mistake"
+
+
+@on_one
+def test_a_source_over_http_is_asked_once(platform: Platform) -> None:
+    with answering(lambda _: Answer(b'[{"_id": 1, "CustomId": "a"}]')) as server:
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"')
+        found = steps(platform)
+        assert [asked.path for asked in server.asked] == ["/1"]
+    assert found["members"] == ("fine", "its first answer is whole, and has 1 members")
+    assert found["keys"][0] == "mistake"
+    assert steps(platform)["members"][0] == "mistake"
+
+
+@on_one
+def test_the_list_of_a_target_is_tried(platform: Platform) -> None:
+    def found() -> list[str]:
+        (target,) = [each for each in examine_all(load(platform.job.installation.file)) if each.connector == "crm"]
+        return [finding.what for finding in target.findings if finding.where.endswith("queries.members")]
+
+    assert found() == []
+    platform.configure(members_query="SELECT client_id, segment_id FROM member WHERE segment_id = {segment_id}")
+    assert "gives 2 columns, and the key has 1" in found()[0]
+    platform.configure(members_query="SELECT client FROM member WHERE segment_id = {segment_id}")
+    assert len(found()) == 1

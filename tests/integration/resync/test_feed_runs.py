@@ -1,0 +1,87 @@
+"""Whole runs from a platform that answers by itself: over HTTP, and by a program."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.integration.resync.platform import Platform
+from tests.servers.platform_http import Answer, Asked, answering
+from workers.resync import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+ACCEPTED: dict[str, Any] = {"accept_removals": 1_000, "accept_adds": 1_000}
+DELAY = 'delay = "0s"'
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+def lines(*ids: int) -> bytes:
+    members = [json.dumps({"_id": id_, "CustomID": f"c{id_}"}) for id_ in ids]
+    return "\n".join([*members, json.dumps({"end": True, "count": len(ids)})]).encode()
+
+
+@on_one
+@pytest.mark.parametrize("paged", [True, False])
+def test_a_target_is_made_equal_to_what_a_platform_answers(platform: Platform, *, paged: bool) -> None:
+    def answer(asked: Asked) -> Answer:
+        query = parse_qs(urlsplit(asked.path).query)
+        found = [id_ for id_ in range(1, 6) if id_ > int(query.get("after", ["0"])[0])]
+        return Answer(lines(*found[: int(query.get("limit", ["9"])[0])]))
+
+    with answering(answer) as server:
+        pages = ("?after={after}&limit={limit}", "first = 0\nrows = 2") if paged else ("", "")
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}{pages[0]}"\n{pages[1]}\n{DELAY}')
+        platform.target_has(7, "c1", "x")
+        run = platform.resync(7, **ACCEPTED)
+
+    assert (run.outcome, run.why) == ("done", "")
+    assert platform.rows(7) == {"c1", "c2", "c3", "c4", "c5"}
+    assert (run.members, run.rows, run.removed, run.added) == (5, 2, 1, 5)
+
+
+@on_one
+def test_an_answer_that_breaks_off_removes_nothing(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    body = lines(1, 2, 3)
+    with answering(lambda _: Answer(body[:-8])) as server:
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}')
+        platform.target_has(7, "c1", "x")
+        run = platform.resync(7, **ACCEPTED)
+        assert run.outcome == "failed"
+        assert "no JSON object" in run.why
+        assert platform.rows(7) == {"c1", "x"}
+        assert platform.lane(7) == {}
+
+        server.answer = lambda _: Answer(b"[]")
+        empty = platform.resync(7, accept_adds=10)
+        assert (empty.outcome, platform.rows(7)) == ("needs confirmation", {"c1", "x"})
+
+
+@on_one
+def test_a_target_is_made_equal_to_what_a_program_prints(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "members.py"
+    script.write_text(f"import sys\nassert sys.argv[1] == '7'\nprint({lines(1, 2).decode()!r})\n")
+    platform.configure_feed(f"command = {json.dumps([sys.executable, str(script), '{segment_id}'])}\n{DELAY}")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, "may not be run here" in run.why) == ("failed", True)
+
+    monkeypatch.setenv("SEGSYNC_SOURCE_COMMANDS", sys.executable)
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+    assert platform.rows(7) == {"c1", "c2"}

@@ -1,0 +1,95 @@
+"""What goes wrong around runs: paused integrations, misspelled columns, plans that are made twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.integration.resync.platform import Platform
+from workers.cli.commands import resync as command
+from workers.lanes import runs
+from workers.lanes.runs import ResyncRuns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+@on_one
+def test_runs_of_a_paused_integration_leave_room_for_others(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have begun, and stand still; whoever is held up by nothing may begin."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    platform.job.push(add(7, "a"))
+    name = platform.ask(7)
+    platform.turn()
+    redis.hset(keys.integration("members"), "paused", "1")
+    lanes = ResyncRuns(platform.job.runtime.lanes)
+    assert lanes.may_begin(2**50) == []
+    other = platform.ask(8)
+    redis.zadd(keys.runs, {name: 0})
+    platform.job.runtime.route("token", 1)
+    platform.turn()
+    assert platform.run(name).stalled == "1"
+    assert lanes.may_begin(2**50) == [other]
+
+    redis.hdel(keys.integration("members"), "paused")
+    redis.zadd(keys.runs, {name: 0})
+    assert platform.ends(name).outcome == "done"
+    assert redis.exists(keys.runs_stalled) == 0
+
+
+@on_one
+def test_members_without_any_key_are_a_wrong_query(platform: Platform) -> None:
+    """A column that is misspelled would be taken for a segment without members."""
+    platform.configure(members=platform.whole.replace("CustomID", "CustomId"))
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "b")
+    run = platform.resync(7, **ACCEPTED)
+    assert run.outcome == "failed"
+    assert "none of its 2 members has a usable key; expected the field 'CustomID'" in run.why
+    assert platform.rows(7) == {"a", "b"}
+
+
+@on_one
+def test_a_plan_that_is_made_again_counts_its_removals_once(platform: Platform) -> None:
+    """What a day has removed decides what its other runs may."""
+    platform.has(7, "a")
+    platform.target_has(7, "a", *(f"x{n}" for n in range(30)))
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "removing")
+    platform.other_host()
+    assert platform.ends(name).outcome == "done"
+    counted = platform.job.installation.redis.hgetall(platform.job.installation.keys.removals("members"))
+    assert (counted[b"removed"], counted[b"rows"]) == (b"30", b"31")
+
+
+@on_one
+def test_a_verification_that_joins_a_resync_looks_at_what_that_has_left(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.has(7, "a")
+    name = platform.ask(7, **ACCEPTED)
+    monkeypatch.setattr(command, "_ended", lambda _runtime, name, **_: platform.ends(name))
+    joined, fresh = ResyncRuns(platform.job.runtime.lanes).ask("members", "7", "test", "verify")
+    assert (joined, fresh) == (name, False)
+
+    found = command._verified(platform.job.runtime, joined, quiet=True)
+
+    assert (found.kind, found.outcome) == ("verify", "equal")
+    assert platform.run(name).outcome == "done"

@@ -1,0 +1,119 @@
+"""What a source tells by itself: a whole answer, or none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from workers.errors import ErrorClass, TargetError
+from workers.resync import feed
+from workers.resync.feed import FeedSource, entries
+from workers.resync.profiles import UnfitSource
+from workers.settings.feeds import FeedSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from workers.resync.source import Id
+
+LINES = b'{"_id": 1, "a": "\xc3\xa4\\n"}\n{"_id": "x y", "a": {"end": true}}\n\n{"end": true, "count": 2}\n'
+ARRAY = b' [{"_id": 1, "a": [1, 2]},\n {"_id": "x", "a": "]"}] '
+
+
+def byte_by_byte(text: bytes) -> Iterator[bytes]:
+    return (text[at : at + 1] for at in range(len(text)))
+
+
+@pytest.mark.parametrize("text", [LINES, ARRAY])
+def test_an_answer_may_come_in_any_pieces(text: bytes) -> None:
+    whole, pieces = list(entries([text])), list(entries(byte_by_byte(text)))
+    assert (len(whole), whole) == (2, pieces)
+
+
+@pytest.mark.parametrize("text", [LINES, ARRAY])
+def test_what_is_cut_off_at_any_byte_is_no_answer(text: bytes) -> None:
+    """But for blanks at its end, which say nothing."""
+    for end in range(len(text.rstrip())):
+        with pytest.raises(TargetError) as raised:
+            list(entries([text[:end]]))
+        assert raised.value.error_class is ErrorClass.RETRY
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"<html>sign in</html>", "neither a JSON array nor lines"),
+        (b'{"error": "no such segment"}', "ended without a last line"),
+        (b'{"_id": 1}\n{"end": true, "count": 2}', "had 1 members, and its end says another number"),
+        (b'{"_id": 1}\n{"end": true, "count": 1}\n{"_id": 2}', "something follows the line that ends"),
+        (b'{"_id": 1}\n{"end": false, "count": 1}', "ended without a last line"),
+        (b'[{"_id": 1}] [', "its array does not end"),
+        (b"", "its answer is empty"),
+        (b"[" * 100_000, "its array does not end"),
+    ],
+)
+def test_what_is_no_list_of_members(text: bytes, said: str) -> None:
+    with pytest.raises((TargetError, UnfitSource), match=said):
+        list(entries([text]))
+
+
+def test_what_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "LONGEST_ARRAY", 10)
+    monkeypatch.setattr(feed, "LONGEST_LINE", 10)
+    with pytest.raises(UnfitSource, match="expected pages, or a line for each member"):
+        list(entries([b"[", b'{"_id": 123456}']))
+    with pytest.raises(UnfitSource, match="a line is longer than"):
+        list(entries([b'{"_id": ', b'"123456789"', b"}"]))
+
+
+def source(*answers: bytes, first: int | str | None = None, rows: int = 2) -> tuple[FeedSource, list[Id | None]]:
+    asked: list[Id | None] = []
+    coming = iter(answers)
+
+    def ask(after: Id | None) -> Generator[bytes]:
+        asked.append(after)
+        yield next(coming)
+
+    return FeedSource(FeedSettings("main", "https://x/{segment_id}", {}, (), first, rows, 0.0, 1.0), ask), asked
+
+
+def ids(found: FeedSource, after: Id | None = None) -> list[Id]:
+    return [each for page in found.members(after) for each in page.ids]
+
+
+def test_pages_are_asked_for_until_one_is_empty() -> None:
+    """One that is not full proves nothing: a source may have a limit of its own."""
+    found, asked = source(b'[{"_id":1},{"_id":2}]', b'[{"_id":5}]', b"[]", first=0)
+    assert ids(found) == [1, 2, 5]
+    assert asked == [0, 2, 5]
+
+
+def test_a_reading_goes_on_after_a_member() -> None:
+    found, asked = source(b'[{"_id":"c"}]', b'{"end": true, "count": 0}', first="")
+    assert (ids(found, "b"), asked) == (["c"], ["b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([b'[{"_id":2},{"_id":1}]'], "not in the order of `_id`"),
+        ([b'[{"_id":1}]', b'[{"_id":1}]'], "not in the order of `_id`"),
+        ([b'[{"_id":1},{"_id":2},{"_id":3}]'], r"a page has 3 members; expected \{limit\}, 2, at most"),
+        ([b'[{"_id":"a"}]'], "expected both to be of one kind"),
+        ([b'[{"name":"a"}]'], "a member is no profile"),
+        ([b"[7]"], "a member is no profile"),
+    ],
+)
+def test_pages_that_cannot_be_told_apart_are_refused(answers: list[bytes], said: str) -> None:
+    found, _ = source(*answers, first=0)
+    with pytest.raises(UnfitSource, match=said):
+        ids(found)
+
+
+def test_members_keep_their_json() -> None:
+    found, _ = source(b'[{"_id": 7, "n": 1.50, "k": " A "}]')
+    (page,) = found.members()
+    assert page.profiles() == [b'{"_id": 7, "n": 1.50, "k": " A "}']
+    assert page.keys(("k",)) == [(" A ",)]
+    assert page.keys(("missing",)) == [None]

@@ -1,0 +1,67 @@
+"""[sources.*] that are no database."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.settings.files import CONNECTOR, loaded
+from workers.errors import SettingsError
+from workers.settings import from_published
+from workers.settings.feeds import FeedSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = 'url = "https://${HOST:-p.example}/{segment_id}?after={after}&limit={limit}"\nfirst = 0\n'
+HEADERS = 'headers = { Authorization = "Bearer ${TOKEN}" }\n'
+
+
+def source(text: str) -> str:
+    return f"{CONNECTOR}[sources.main]\n{text}"
+
+
+def test_an_address(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, source(URL + HEADERS + 'rows = 10\ndelay = "0s"\ntimeout = "5s"\n'))
+    found = settings.sources["main"]
+    assert isinstance(found, FeedSettings)
+    assert (found.first, found.rows, found.delay, found.timeout) == (0, 10, 0.0, 5.0)
+    # What is published holds no secret, and means the same where it is read.
+    assert "${TOKEN}" in json.loads(settings.published())["sources"]["main"]["headers"]["Authorization"]
+    assert from_published(settings.published(), settings.local).sources["main"] == found
+
+
+def test_a_command(tmp_path: Path) -> None:
+    found = loaded(tmp_path, source('command = ["/bin/m", "-s", "{segment_id}", "-s", "x"]\n')).sources["main"]
+    assert isinstance(found, FeedSettings)
+    assert found.command == ("/bin/m", "-s", "{segment_id}", "-s", "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('url = "https://p/x"\n', "sources.main.url: does not name {segment_id}"),
+        ('url = "https://p/{segment_id}?a={after}"\nfirst = 0\n', "has only one of {after} and {limit}"),
+        ('url = "https://p/{segment_id}?a={after}&l={limit}"\n', "sources.main.first: is missing"),
+        ('url = "https://p/{segment_id}"\nfirst = 0\n', "means nothing without `{after}`"),
+        ('url = "https://p/{segment}"\n', "names '{segment}'; expected {segment_id}, {after}, {limit}"),
+        ('url = "http://p/{segment_id}"\n' + HEADERS, "headers: would go in clear text"),
+        ('url = "http://localhost.evil/{segment_id}"\n' + HEADERS, "headers: would go in clear text"),
+        ('command = ["m", "{segment_id}"]\n', "'m' is no absolute path"),
+        ('command = "/bin/m {segment_id}"\n', "command: expected a list of texts"),
+        ('command = ["/bin/m"]\n', "sources.main.command: does not name {segment_id}"),
+        ('url = "https://p/{segment_id}"\ncommand = ["/bin/m"]\n', "expected either url or command, not both"),
+        ('url = "https://p/{segment_id}"\nmembers = "SELECT 1"\n', "members: unknown key"),
+        ('url = "https://p/{segment_id}"\nheaders = { "a b" = "x" }\n', "is no header's name"),
+    ],
+)
+def test_what_is_wrong_with_a_feed_is_said_with_what_was_expected(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        loaded(tmp_path, source(text))
+    assert said in str(raised.value)
+
+
+def test_headers_to_this_very_host_need_no_tls(tmp_path: Path) -> None:
+    assert loaded(tmp_path, source('url = "http://127.0.0.1:8080/{segment_id}"\n' + HEADERS)).sources

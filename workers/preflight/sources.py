@@ -1,0 +1,109 @@
+"""A source that segments are read from, looked at step by step: what it gives first, and what its pages cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.connectors.inspection import Step, told
+from workers.errors import SettingsError, TargetError
+from workers.preflight.examination import Examination
+from workers.preflight.findings import Finding
+from workers.resync.planning import check_width, listing_of
+from workers.resync.profiles import UnfitSource
+from workers.resync.source import MemberSource
+from workers.settings.sources import SourceSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from workers.connectors.sql.listing import Lister
+    from workers.integrations import Integration
+    from workers.resync.source import Membership
+    from workers.settings.sources import AnySource
+
+ANY_SEGMENT: Final = "1"
+"""Asked for where no scope names a segment; that it has no members is no fault."""
+SORTS: Final = ("Sort", "filesort", "USE TEMP B-TREE FOR ORDER BY")
+"""How PostgreSQL, MySQL and SQLite say in a plan that all rows are sorted for each page."""
+
+
+def examine_source(
+    settings: AnySource, source: Membership, integrations: Sequence[Integration], known: Mapping[str, str]
+) -> Examination:
+    """One source; `integrations` are read from it, `known` is what else is to be said of it by name of its step."""
+    dialect = settings.address.dialect if isinstance(settings, SourceSettings) else "json"
+    found = Examination(f"sources.{settings.key}", str(dialect), [])
+    found.steps += [Step(name, "fine", what) for name, what in known.items()]
+    try:
+        if settings.fresh:
+            found.steps.append(Step("fresh", "fine", f"its data is {source.age():.1f} s old"))
+        if isinstance(source, MemberSource):
+            found.steps += _of_database(source, integrations)
+        else:
+            found.steps += _of_feed(source, integrations)
+    except (TargetError, UnfitSource, SettingsError) as error:
+        said = told(error) if isinstance(error, TargetError) else str(error)
+        found.steps.append(Step("members", "mistake", said))
+    return found
+
+
+def examine_listing(integration: Integration, open_lister: Callable[[], Lister]) -> Iterator[Finding]:
+    """What is wrong with an integration's query `members`, tried on its target."""
+    try:
+        lister = open_lister()
+        try:
+            page = next(iter(lister.pages(listing_of(integration, segment_for([integration])))))
+            check_width(page, len(integration.key_fields))
+        finally:
+            lister.close()
+    except TargetError as error:
+        yield Finding("mistake", f"integrations.{integration.key}.queries.members", told(error))
+
+
+def segment_for(integrations: Sequence[Integration]) -> str:
+    """A segment that somebody named, or any."""
+    named = [id_ for each in integrations for id_ in sorted(each.scope.values) if each.scope.kind == "ids"]
+    return named[0] if named else ANY_SEGMENT
+
+
+def _of_database(source: MemberSource, integrations: Sequence[Integration]) -> Iterator[Step]:
+    page = source.look()
+    yield Step("members", "fine", f"{len(page.ids):,} first members, with the fields {', '.join(page.columns)}")
+    yield from _keys(page.columns, integrations)
+    if not source.paged:
+        yield _whole()
+    elif sorts := [line for line in page.plan if any(word in line for word in SORTS)]:
+        why = sorts[0].strip()[:100]
+        what = f"each page sorts all that is behind `{{after}}` ({why}); expected an index that gives the order"
+        yield Step("pages", "warning", what)
+    else:
+        yield Step("pages", "fine", "`{after}` and `{limit}` read no more than a page")
+
+
+def _of_feed(source: Membership, integrations: Sequence[Integration]) -> Iterator[Step]:
+    page = next(iter(source.members()), None)
+    many = len(page.ids) if page else 0
+    yield Step("members", "fine", f"its first answer is whole, and has {many:,} members")
+    for each in integrations if page else ():
+        if page and not any(key is not None for key in page.keys(each.key_fields)):
+            yield Step("keys", "mistake", _lacks(each, each.key_fields))
+    if not source.paged:
+        yield _whole()
+
+
+def _whole() -> Step:
+    what = "it names no `{after}`: all members come at once, and a lane stands until the last one is delivered"
+    return Step("pages", "warning", what)
+
+
+def _keys(columns: Sequence[str], integrations: Sequence[Integration]) -> Iterator[Step]:
+    roots = {column.partition(".")[0] for column in columns}
+    for each in integrations:
+        missing = [field for field in each.key_fields if field.partition(".")[0].partition("[")[0] not in roots]
+        if missing:
+            yield Step("keys", "mistake", _lacks(each, missing))
+
+
+def _lacks(integration: Integration, fields: Sequence[str]) -> str:
+    names = ", ".join(map(repr, fields))
+    return f"it gives no {names}, the key of {integration.key}: no member could be told"

@@ -1,0 +1,191 @@
+"""Members that a source tells by itself, as JSON: what is a whole answer, and what is none (rule 46). Pure.
+
+An answer is a JSON array of profiles, or a line for each and then one that proves the end: {"end": true, "count": n}.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import msgspec
+
+from workers.errors import ErrorClass, Phase, TargetError
+from workers.events.profiles import profile, sorted_out
+from workers.resync.profiles import ID, UnfitSource, key_in
+from workers.resync.source import NO_ORDER, Id, next_place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from workers.delivery.key_folding import Key
+    from workers.settings.feeds import FeedSettings
+
+    Ask = Callable[[Id | None], Generator[bytes]]
+
+AT_ONCE = 1_000
+"""Members that are handed on together."""
+LONGEST_LINE = 8 * 2**20
+"""Bytes of a profile: no event could have a longer one."""
+LONGEST_ARRAY = 64 * 2**20
+"""Bytes of an array, which is read as a whole; lines have no such limit."""
+
+_profiles = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_line = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_whole = msgspec.json.Decoder(object).decode
+END = {"end", "count"}
+
+
+class FeedMembers(NamedTuple):
+    """Some members, as `source.Members`."""
+
+    ids: list[Id]
+    bodies: list[bytes]
+
+    def profiles(self) -> list[bytes]:
+        """Their JSON."""
+        return self.bodies
+
+    def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
+        """Their keys, None for each that is not usable."""
+        return [key_in(body, fields) for body in self.bodies]
+
+
+class FeedSource:
+    """One segment's members, as a source tells them now.
+
+    ask  gives the bytes of the answer behind an `_id` (None: all), as they come; TargetError
+    """
+
+    def __init__(self, settings: FeedSettings, ask: Ask) -> None:
+        self._settings = settings
+        self._ask = ask
+
+    @property
+    def paged(self) -> bool:
+        """Whether a reading can go on after any member."""
+        return self._settings.first is not None
+
+    def members(self, after: Id | None = None) -> Iterator[FeedMembers]:
+        """As `MemberSource.members`. The last page is an empty one: a source may give fewer than were asked for."""
+        if not self.paged:
+            yield from _members(self._ask(None))
+            return
+        first = self._settings.first
+        place: Id = after if after is not None else first if first is not None else 0
+        ends: set[Id] = set()
+        while True:
+            read = list(_members(self._ask(place)))
+            page = FeedMembers(
+                [one for each in read for one in each.ids], [one for each in read for one in each.bodies]
+            )
+            if not page.ids:
+                return
+            if len(page.ids) > self._settings.rows:
+                raise UnfitSource(
+                    f"a page has {len(page.ids):,} members; expected {{limit}}, {self._settings.rows:,}, at most"
+                )
+            place = next_place(place, page.ids)
+            if place in ends:
+                raise UnfitSource(NO_ORDER)
+            ends.add(place)
+            yield page
+
+    def age(self) -> float:
+        """Nothing tells; `delay` is waited."""
+        return self._settings.delay
+
+
+def _members(chunks: Generator[bytes]) -> Iterator[FeedMembers]:
+    """The members of one answer, to its proven end; TargetError and UnfitSource, also after some."""
+    with closing(chunks):
+        found = entries(chunks)
+        while batch := list(islice(found, AT_ONCE)):
+            yield _judged(batch)
+
+
+def _judged(bodies: list[bytes]) -> FeedMembers:
+    good, bad = sorted_out(bodies)
+    if bad:
+        raise UnfitSource(f"a member is no profile: {bad[0].reason}")
+    found = [body for _, _, body in good]
+    return FeedMembers([_id_of(body) for body in found], found)
+
+
+def _id_of(body: bytes) -> Id:
+    value = profile(body)[ID]
+    return value if type(value) is int else str(value)
+
+
+def entries(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The JSON of each profile of one answer. What is cut off, at whatever byte, raises TargetError (RETRY)."""
+    coming = iter(chunks)
+    start = b""
+    for chunk in coming:
+        start = (start + chunk).lstrip()
+        if start:
+            break
+    if start.startswith(b"["):
+        yield from _array(start, coming)
+    elif start.startswith(b"{"):
+        yield from _lines(start, coming)
+    elif start:
+        raise UnfitSource("its answer is neither a JSON array nor lines of JSON objects")
+    else:
+        _cut_off("its answer is empty")
+
+
+def _array(start: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
+    held = bytearray(start)
+    for chunk in coming:
+        held += chunk
+        if len(held) > LONGEST_ARRAY:
+            raise UnfitSource(
+                f"its array is longer than {LONGEST_ARRAY // 2**20} MiB; expected pages, or a line for each member"
+            )
+    try:
+        found = _profiles(bytes(held))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        _cut_off("its array does not end with ], or is no JSON")
+    yield from map(bytes, found)
+
+
+def _lines(start: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
+    count, ended = 0, False
+    for line in _split(start, coming):
+        if ended:
+            raise UnfitSource("something follows the line that ends its answer; expected nothing")
+        try:
+            found = _line(line)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            _cut_off(f"line {count + 1:,} of its answer is no JSON object")
+        if found.keys() == END and bytes(found["end"]) == b"true":
+            ended = True
+            if bytes(found["count"]) != str(count).encode():
+                _cut_off(f"its answer had {count:,} members, and its end says another number")
+        else:
+            count += 1
+            yield line
+    if not ended:
+        _cut_off('its answer ended without a last line {"end": true, "count": n}')
+
+
+def _split(start: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines, without their ends, but blank ones."""
+    rest = start
+    while True:
+        *lines, rest = rest.split(b"\n")
+        yield from (line for line in lines if line.strip())
+        if len(rest) > LONGEST_LINE:
+            raise UnfitSource(f"a line is longer than {LONGEST_LINE // 2**20} MiB; expected a line for each member")
+        chunk = next(coming, None)
+        if chunk is None:
+            break
+        rest += chunk
+    if rest.strip():
+        yield rest
+
+
+def _cut_off(what: str) -> NoReturn:
+    raise TargetError(ErrorClass.RETRY, "source answer", what, phase=Phase.EXECUTE) from None

@@ -1,0 +1,180 @@
+"""[sources.*] that are no database: an address that answers with members over HTTP, or a program that prints them.
+
+[sources.main]
+url = "https://platform.example/segments/{segment_id}/members?after={after}&limit={limit}"
+headers = { Authorization = "Bearer ${PLATFORM_TOKEN}" }
+first = 0
+
+[sources.main]
+command = ["/usr/local/bin/members", "--segment={segment_id}"]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
+
+from workers.errors import Mistake, SettingsError
+from workers.settings import variables
+from workers.settings.spelling import kind_of, show
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workers.settings.table import TomlTable
+
+TIMEOUT: Final = 60.0
+"""Seconds of silence after which an answer is given up, where the file says nothing."""
+LONGEST_TIMEOUT: Final = 3_600.0
+"""Seconds: what is silent for longer than an hour is dead."""
+COMMANDS: Final = "SEGSYNC_SOURCE_COMMANDS"
+"""Variable of a worker's own environment: the programs that a source may run there, with a colon between. Whoever can
+write to Redis could publish a configuration, and with it a command; but not this."""
+PLACES: Final = ("segment_id", "after", "limit")
+_PLACE = re.compile(r"\{\s*(\w*)\s*\}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
+_NEAR = re.compile(r"http://(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?(?:/|$)", re.IGNORECASE)
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSettings:
+    """One profile database that answers by itself.
+
+    key      its name, as in a scope's `database`
+    url      with {segment_id}, {after} and {limit}; "" where there is a command
+    headers  name -> value, for the URL; variables are filled in by `resolve`
+    command  a program and its arguments, with the same places; () where there is a URL
+    first, rows, delay  as in SourceSettings
+    timeout  seconds of silence after which an answer is given up
+    """
+
+    key: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False, hash=False)
+    command: tuple[str, ...]
+    first: int | str | None
+    rows: int
+    delay: float
+    timeout: float
+    fresh: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Of all that decides what is read, but secrets."""
+        facts = (self.url, sorted(self.headers), self.command, self.first)
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def resolve(self, environ: Mapping[str, str] = os.environ) -> FeedSettings:
+        """The same with all variables filled in; SettingsError with all that is missing, or not allowed here."""
+        mistakes: list[Mistake] = []
+        where = f"sources.{self.key}"
+
+        def filled(text: str, name: str) -> str:
+            try:
+                return variables.fill(text, environ)
+            except variables.VariableError as error:
+                mistakes.append(Mistake(f"{where}.{name}", str(error)))
+                return ""
+
+        url = filled(self.url, "url")
+        headers = {name: filled(value, f"headers.{name}") for name, value in self.headers.items()}
+        mistakes += [
+            Mistake(f"{where}.headers.{name}", "its value has a line end; expected one line of ASCII")
+            for name, value in headers.items()
+            if not value.isascii() or not value.isprintable()
+        ]
+        command = tuple(filled(part, f"command[{n}]") for n, part in enumerate(self.command))
+        if command and command[0] not in environ.get(COMMANDS, "").split(":"):
+            mistakes.append(
+                Mistake(
+                    f"{where}.command",
+                    f"{show(command[0])} may not be run here; expected it in the variable {COMMANDS} of this process",
+                )
+            )
+        if mistakes:
+            raise SettingsError(where, mistakes)
+        return replace(self, url=url, headers=headers, command=command)
+
+
+def is_feed(table: TomlTable) -> bool:
+    """Whether a source is none of a database's."""
+    url = table.values.get("url")
+    return "command" in table or (isinstance(url, str) and _HTTP.match(url) is not None)
+
+
+def read_feed(key: str, table: TomlTable, rows: int, delay: float) -> FeedSettings | None:
+    """The source; None where it cannot be used, its mistakes noted. `rows` and `delay` have been read already."""
+    before = len(table.mistakes)
+    url = table.optional_text("url", "an address", hidden=True) or ""
+    command = _command(table)
+    if url and command:
+        table.wrong("command", "expected either url or command, not both")
+    headers = _headers(table)
+    for name, text in [("url", url), *((f"command[{n}]", part) for n, part in enumerate(command))]:
+        _check_places(table, name, text)
+    whole = " ".join((url, *command))
+    if "{segment_id}" not in whole:
+        table.wrong(
+            "url" if url else "command", "does not name {segment_id}; expected it, since each segment is asked for"
+        )
+    if ("{after}" in whole) != ("{limit}" in whole):
+        table.wrong("url" if url else "command", "has only one of {after} and {limit}; expected both, or none of them")
+    if command and not command[0].startswith("/"):
+        table.wrong("command[0]", f"{show(command[0])} is no absolute path; expected one, as in /usr/local/bin/members")
+    if url.lower().startswith("http:") and headers and not _NEAR.match(url):
+        table.wrong("headers", "would go in clear text; expected an address that begins with https://")
+    first = read_first(table, paged="{after}" in whole)
+    timeout = table.seconds("timeout", TIMEOUT, 1.0, LONGEST_TIMEOUT)
+    table.close()
+    if len(table.mistakes) > before:
+        return None
+    return FeedSettings(key, url, headers, command, first, rows, delay, timeout)
+
+
+def _command(table: TomlTable) -> tuple[str, ...]:
+    value = table.take("command")
+    if value is None:
+        return ()
+    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    table.wrong("command", 'expected a list of texts: a program and its arguments, as in ["/usr/local/bin/members"]')
+    return ()
+
+
+def _headers(table: TomlTable) -> dict[str, str]:
+    found = table.table("headers")
+    headers = {}
+    for name in list(found.values):
+        headers[name] = found.text(name, "text", hidden=True)
+        if not _HEADER.fullmatch(name):
+            found.wrong(name, "is no header's name; expected letters, digits and -")
+    found.close()
+    return headers
+
+
+def _check_places(table: TomlTable, name: str, text: str) -> None:
+    # `${NAME}` is a variable and no place.
+    for found in _PLACE.finditer(re.sub(r"\$\{[^}]*\}", "", text)):
+        if found[0][1:-1] not in PLACES:
+            table.wrong(name, f"names {show(found[0])}; expected " + ", ".join(f"{{{each}}}" for each in PLACES))
+
+
+def read_first(table: TomlTable, *, paged: bool) -> int | str | None:
+    """What `{after}` is on the first page; None where there are no pages."""
+    value = table.take("first")
+    expected = 'what `{after}` is before the first `_id`: 0 where they are positive numbers, "" where they are texts'
+    if value is None:
+        if paged:
+            table.missing("first", expected)
+        return None
+    if not paged:
+        table.wrong("first", "means nothing without `{after}`; leave it out, or page by it")
+    if isinstance(value, str) or type(value) is int:
+        return value
+    table.wrong("first", f"{show(value)} is {kind_of(value)}; expected {expected}")
+    return None
