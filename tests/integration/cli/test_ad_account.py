@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,14 @@ def test_a_wrong_code_is_said_and_keeps_nothing(account: Place, call: Call) -> N
         "segsync: yandex-audiences 400 invalid_grant: Yandex.OAuth refuses the code, the token or the application\n"
     )
     assert account.folder.joinpath("ledger.db").exists()
+
+
+@pytest.mark.usefixtures("account")
+def test_a_package_that_is_missing_is_said_with_what_to_install(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "workers.connectors.audiences.connector", None)
+    done = call("audiences", "ya")
+    assert done.returncode == 1
+    assert done.stderr.endswith("is not installed; expected pip install 'segsync[ads]'\n")
 
 
 def test_an_unknown_account_is_named_with_the_nearest(account: Place, call: Call) -> None:
