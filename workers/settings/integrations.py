@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from workers.settings.connectors import AnyConnector, ConnectorSettings
+    from workers.settings.limits import Limits
     from workers.settings.table import TomlTable
 
 MOST_NAMED = 5
@@ -63,8 +64,7 @@ def _read(
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
-    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
-        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
+    _check_leaving(table, limits, sources)
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(
@@ -82,6 +82,12 @@ def _read(
         **batch._asdict(),
         **limits._asdict(),
     )
+
+
+def _check_leaving(table: TomlTable, limits: Limits, sources: Mapping[QueryKind, str]) -> None:
+    """`on_leave = "clear"` needs a query that clears."""
+    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
+        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
 
 
 def _connector(table: TomlTable, connectors: Mapping[str, AnyConnector]) -> ConnectorSettings | None:

@@ -172,11 +172,11 @@ def test_who_says_yes_no_longer_is_taken_out_and_is_no_mistake(account: Place, c
     runtime.targets.dispose()
 
 
-@pytest.mark.parametrize("point", ["after-execute", "after-commit", "before-call", "after-call"])
+@pytest.mark.parametrize("point", ["after-commit", "before-call", "after-call"])
 def test_a_process_that_is_killed_loses_and_doubles_nothing(
     account: Place, call: Call, yandex: FakeYandex, point: str
 ) -> None:
-    """SIGKILL within the store's transaction, after it, and around the first call; then five minutes go by."""
+    """SIGKILL after the store's transaction, and around the first call; then five minutes go by."""
     call("connect", "ya", "--code", "1234567")
     call("apply")
     with account.producer() as producer:
