@@ -36,7 +36,11 @@ def read_integrations(
     """Every integration, by key; one that cannot be used is left out, its mistakes noted."""
     found = {}
     for key, table in document.tables("integrations"):
-        integration = _read(key, table, connectors, default_database, compiler)
+        connector = connectors.get(str(table.values.get("connector")))
+        if isinstance(connector, AdConnectorSettings):
+            integration = read_ad_integration(key, table, connector, default_database, compiler.warnings)
+        else:
+            integration = _read(key, table, connectors, default_database, compiler)
         if integration:
             found[key] = integration
     compiler.warnings += _overlaps(found.values())
@@ -46,9 +50,6 @@ def read_integrations(
 def _read(
     key: str, table: TomlTable, connectors: Mapping[str, AnyConnector], default_database: str, compiler: Compiler
 ) -> Integration | None:
-    connector = connectors.get(str(table.values.get("connector")))
-    if isinstance(connector, AdConnectorSettings):
-        return read_ad_integration(key, table, connector, default_database, compiler.warnings)
     batch = read_batch(table, compiler.warnings)
     connector = _connector(table, connectors)
     sources, declared, listed = read_sources(table), read_key(table), read_members(table)

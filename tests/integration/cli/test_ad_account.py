@@ -88,6 +88,8 @@ def test_from_the_file_to_the_platform(account: Place, call: Call, yandex: FakeY
 def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) -> None:
     before = call("check", "--connect")
     assert before.returncode == 1
+    assert "    fields     email, external_id\n" in before.stdout
+    assert "queries    " not in before.stdout
     assert "x token    ads token: nobody has consented yet; expected `segsync connect ya`" in before.stdout
     call("connect", "ya", "--code", "1234567")
     after = call("check", "--connect")

@@ -40,6 +40,7 @@ GOOGLE: Final = Platform(
         Setting("client_secret", "Client secret", secret=True),
         Setting("account", "Google Ads account, digits only"),
         Setting("login_account", "Manager account, digits only", required=False),
+        Setting("app_id", "App whose devices are listed; only with advertising ids", required=False),
         Setting("developer_token", "Developer token; not needed any more", secret=True, required=False),
     ),
     fields=GOOGLE_FIELDS,
@@ -96,5 +97,5 @@ FACEBOOK: Final = Platform(
 """developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""
 
 PLATFORMS: Final = {each.key: each for each in (YANDEX, GOOGLE, VK, FACEBOOK)}
-BUILT: Final = frozenset({YANDEX.key, FACEBOOK.key, VK.key})
+BUILT: Final = frozenset(PLATFORMS)
 """Those that there is a connector for; nobody can configure another."""
