@@ -383,12 +383,17 @@ def _event(kind: str, segment_id: str | int, facts: Facts) -> dict[str, Any]:
 def _entries(events: Iterable[Any]) -> Iterator[_Entry]:
     for index, event in enumerate(events):
         try:
-            payloads = _written(event) if isinstance(event, dict) else _from_json(event)
+            payloads = payloads_of(event)
         except InvalidEvent as error:
             raise InvalidEvent(error.problem, _join(f"events[{index}]", error.place), index) from None
         for payload in payloads[:-1]:
             yield _Entry(payload, index)
         yield _Entry(payloads[-1], index + 1)
+
+
+def payloads_of(event: dict[str, Any] | str | bytes) -> list[bytes]:
+    """What is sent for an event: its JSON, or that of several like it where it is large. Raises InvalidEvent."""
+    return _written(event) if isinstance(event, dict) else _from_json(event)
 
 
 def _written(event: dict[str, Any]) -> list[bytes]:
