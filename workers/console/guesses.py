@@ -25,12 +25,12 @@ redis.call('DEL', KEYS[1])
 local wait = 0
 for i = 2, #KEYS do
   if tonumber(redis.call('GET', KEYS[i]) or 0) >= tonumber(ARGV[i]) then
-    wait = math.max(wait, redis.call('TTL', KEYS[i]), 1)
+    wait = math.max(wait, math.ceil(redis.call('PTTL', KEYS[i]) / 1000), 1)
   end
 end
 if wait > 0 then return wait end
 for i = 2, #KEYS do
-  if redis.call('INCR', KEYS[i]) == 1 then redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+  if redis.call('INCR', KEYS[i]) == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[1] * 1000) end
 end
 return 0
 """
