@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.console.pages import (
+    audit,
     editing,
     find,
     integration,
@@ -32,6 +33,7 @@ _ALL: Final = (
     resyncs,
     transmitted,
     revisions,
+    audit,
     system,
 )
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
