@@ -24,7 +24,7 @@ from workers.errors import HoldLevel
 from workers.failpoints import reach
 from workers.lanes import Lost, More
 from workers.lanes.messages import Release, Settlement, Systemic
-from workers.log import BATCH_FAILED, LANE_TAKEN_OVER, SET_ASIDE, tell
+from workers.log import BATCH_FAILED, HOLD_OVER, LANE_TAKEN_OVER, SET_ASIDE, tell
 from workers.outcomes import encode
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Settlements:
         answer = self._lanes.settle(told.message)
         reach(failpoints.AFTER_SETTLE)
         self.settled += 1
-        _tell(turn, told.rejected, answer)
+        _tell(turn, told, answer)
         if not isinstance(answer, More):
             return Over()
         turn.lease.extend(sent)
@@ -99,7 +99,7 @@ class Settlements:
         reach(failpoints.AFTER_SETTLE)
         self.settled += len(done)
         for (turn, _, _), each, answer in zip(done, told, answers, strict=True):
-            _tell(turn, each.rejected, answer)
+            _tell(turn, each, answer)
 
     def _told(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> _Told:
         rejected = [*batch.aside, *_left_out(batch, receipt)]
@@ -214,14 +214,18 @@ class Settlements:
         return 0 if isinstance(outcome, Halve) else outcome.delay_ms
 
 
-def _tell(turn: Turn, rejected: Sequence[Rejected], answer: object) -> None:
+def _tell(turn: Turn, told: _Told, answer: object) -> None:
     """What an operator should read of a settlement: nothing, usually."""
     integration, segment = turn.lease.integration, turn.lease.segment
     if isinstance(answer, Lost):
         tell(LANE_TAKEN_OVER, integration=integration, segment=segment)
-    elif rejected:
-        reason = f"{rejected[0].code}: {rejected[0].reason}"
-        tell(SET_ASIDE, integration=integration, segment=segment, operations=len(rejected), reason=reason)
+        return
+    if told.message.lifts:
+        tell(HOLD_OVER, integration=integration, segment=segment)
+    if told.rejected:
+        first = told.rejected[0]
+        reason = f"{first.code}: {first.reason}"
+        tell(SET_ASIDE, integration=integration, segment=segment, operations=len(told.rejected), reason=reason)
 
 
 def _settlement(

@@ -28,6 +28,7 @@ client_secret = "${VK_SECRET}"
 [connectors.fb]
 platform = "facebook-ads"
 account = "1"
+access_token = "${FB_TOKEN}"
 [integrations.buyers]
 connector = "ya"
 key = "CustomID"

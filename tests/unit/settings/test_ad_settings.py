@@ -46,6 +46,7 @@ FACEBOOK = """
 [connectors.ya]
 platform = "facebook-ads"
 account = "1"
+access_token = "${FB_TOKEN}"
 """
 ENVIRON = {"YA_SECRET": "hush", "SEGSYNC_SECRET": "seal"}
 OFF = "YAAUDIENCES_SYNC_DO_HASHING"

@@ -96,5 +96,5 @@ FACEBOOK: Final = Platform(
 """developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""
 
 PLATFORMS: Final = {each.key: each for each in (YANDEX, GOOGLE, VK, FACEBOOK)}
-BUILT: Final = frozenset({YANDEX.key, FACEBOOK.key})
+BUILT: Final = frozenset({YANDEX.key, FACEBOOK.key, VK.key})
 """Those that there is a connector for; nobody can configure another."""

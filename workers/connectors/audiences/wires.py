@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.audiences.facebook import FacebookWire, GivenToken
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
+from workers.connectors.audiences.vk import VkConsent, VkWire
 from workers.connectors.audiences.yandex import YandexConsent, YandexWire
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
@@ -59,7 +60,13 @@ def _facebook(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKee
     return GivenToken(token), lambda _: wire
 
 
+def _vk(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    consent = VkConsent(http, target.settings["client_id"], target.settings["client_secret"])
+    return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
+
+
 _WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, Callable[[TokenKeeper], PlatformWire]]]] = {
     "yandex-audiences": _yandex,
     "facebook-ads": _facebook,
+    "vk-ads": _vk,
 }
