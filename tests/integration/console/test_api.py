@@ -131,6 +131,7 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert program.get("/api/revisions")[0]["revision"] == 1
     assert program.get("/api/configuration")["configuration"]["integrations"]["crm"]["connector"] == "db"
     assert program.get("/api/diff", of=1, to=1)["differences"] == []
+    assert [each["key"] for each in program.get("/api/fields", integration="crm")] == ["crm"]
     assert {"name", "mark", "what"} <= set(program.get("/api/doctor")[0])
     assert program.get("/api/audit") == []
     assert place.redis.hget(place.keys.integration("crm"), "paused") is None
