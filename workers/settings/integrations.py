@@ -16,7 +16,7 @@ from workers.settings.spelling import nearest, show
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from workers.settings.connectors import AnyConnector, ConnectorSettings
     from workers.settings.table import TomlTable
@@ -46,6 +46,12 @@ def _read(
     connector = connectors.get(str(table.values.get("connector")))
     if isinstance(connector, AdConnectorSettings):
         return read_ad_integration(key, table, connector, default_database, compiler.warnings)
+    return _read_queries(key, table, connectors, default_database, compiler)
+
+
+def _read_queries(
+    key: str, table: TomlTable, connectors: Mapping[str, AnyConnector], default_database: str, compiler: Compiler
+) -> Integration | None:
     batch = read_batch(table, compiler.warnings)
     connector = _connector(table, connectors)
     sources, declared, listed = read_sources(table), read_key(table), read_members(table)
@@ -62,8 +68,7 @@ def _read(
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
-    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
-        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
+    _check_leaving(table, limits.on_leave, sources)
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(
@@ -81,6 +86,11 @@ def _read(
         **batch._asdict(),
         **limits._asdict(),
     )
+
+
+def _check_leaving(table: TomlTable, on_leave: str, sources: Container[str]) -> None:
+    if on_leave == "clear" and QueryKind.CLEAR not in sources:
+        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
 
 
 def _connector(table: TomlTable, connectors: Mapping[str, AnyConnector]) -> ConnectorSettings | None:
