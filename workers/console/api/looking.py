@@ -209,7 +209,7 @@ def _audit(call: ApiCall) -> list[PastAct]:
 
 
 def _get(path: str, name: str, words: str, do: Any, answer: type | None = None, **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them
-    return ApiRoute("GET", path, name, words, do, May.READ, answer, **more)
+    return ApiRoute("GET", path, name, words, do, more.pop("may", May.READ), answer, **more)
 
 
 _SEGMENT = Parameter("segment", "only of this one")
@@ -266,7 +266,7 @@ LOOKING: Final = (
         many=True,
         query=(INTEGRATION,),
     ),
-    _get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True),
+    _get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True, may=May.OPERATE),
     _get(
         "/api/audit",
         "audit",
@@ -274,6 +274,7 @@ LOOKING: Final = (
         _audit,
         PastAct,
         many=True,
+        may=May.OPERATE,
         query=(SINCE, Parameter("of", "only what was done to this"), LIMIT),
     ),
 )
