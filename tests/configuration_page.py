@@ -68,9 +68,8 @@ Row = tuple[str, str, str]
 
 def key_path(table: TomlTable, key: str) -> str:
     """The place of a key, with * for names that the user chooses."""
-    return re.sub(
-        r"^(connectors|integrations|query_sets|sources|console\.users|console\.tokens)\.[^.]+", r"\1.*", table.at(key)
-    )
+    at = re.sub(r"\.headers\..*", ".headers.*", table.at(key))
+    return re.sub(r"^(connectors|integrations|query_sets|sources|console\.users|console\.tokens)\.[^.]+", r"\1.*", at)
 
 
 def questions() -> dict[str, tuple[str, str]]:
