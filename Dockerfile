@@ -4,7 +4,7 @@ WORKDIR /srv/segsync
 COPY pyproject.toml README.md LICENSE segsync.py celeryconfig.py ./
 COPY workers workers
 COPY tasks tasks
-RUN pip install --no-cache-dir .
+RUN pip install --no-cache-dir '.[console]'
 USER segsync
 # Each service of docker-compose.yml says what it runs.
 CMD ["segsync", "--help"]

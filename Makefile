@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo test lint unit proof chaos bench bench-parts clean
+.PHONY: install demo test lint unit proof browser chaos bench bench-parts clean
 
 install: $(VENV)/.installed
 
@@ -51,7 +51,14 @@ FIRST ?= 1
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
 	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration tests/acceptance
+	$(MAKE) browser
 	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
+
+# The console in a real browser: Debian's Chromium, fetched and unpacked the first time (400 MB); about a minute.
+# SEGSYNC_PICTURES=1 makes the README's pictures anew.
+browser: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.servers.chromium
+	$(BIN)/pytest -m fetched tests/acceptance/test_console.py
 
 ROUNDS ?= 50
 SEED ?= 1

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from tests.repository import ROOT
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.sql.vendors import VENDORS
-from workers.settings import load, load_local
+from workers.errors import SettingsError
+from workers.settings import ad_connectors, load, load_local
 from workers.settings.alerts import load_alerts
 from workers.settings.console import load_console
 from workers.settings.spelling import spell_duration
@@ -46,6 +49,9 @@ DEFAULTS = {
     "connectors.*.timezone": '`"UTC"`',
     "integrations.*.name": "the key",
     "integrations.*.key": "the field that `remove` uses",
+    "connectors.*.platform": "a database",
+    "connectors.*.secret": "`SEGSYNC_SECRET`",
+    "connectors.*.store.url": "the ledger's database",
     "redis.master": "must be there, with sentinels",
     "broker.master": "must be there, with sentinels",
     "connectors.*.allow": "no procedures",
@@ -115,11 +121,9 @@ def _whole(default: int | None, low: int) -> str:
     return f"`{default}`" if default >= low else ""
 
 
-def example(page: str) -> str:
-    """The page's own configuration."""
-    found = re.search(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
+def examples(page: str) -> list[str]:
+    """The page's own configurations: with databases, and with an ad account."""
+    return re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
 def _read_all() -> None:
@@ -130,7 +134,8 @@ def _read_all() -> None:
         (folder / "integrations" / "none.toml").write_text("[integrations]\n")
         (folder / "crm" / "delete.sql").write_text("DELETE FROM mysegment WHERE segId = {segment_id}")
         file = folder / "segsync.toml"
-        file.write_text(example(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        databases, ads = examples(PAGE.read_text(encoding="utf-8"))
+        file.write_text(databases, encoding="utf-8")
         environ = dict.fromkeys(re.findall(r"\$\{(\w+)", file.read_text()), "https://x.example")
         environ |= {"ANN_HASH": ARGON2, "SHOP_HASH": f"sha256:{64 * '0'}"}
         environ |= {"SEGSYNC_REDIS_URL": "redis://localhost", "SEGSYNC_LEDGER_URL": "sqlite:///segsync.db"}
@@ -139,17 +144,27 @@ def _read_all() -> None:
         load_console(file, environ)
         file.write_text(file.read_text().replace('segments = "all"', "segments = [7]"), encoding="utf-8")
         load(file, environ)
+        _read_ads(file, ads)
         # Keys that exclude each other cannot stand in one example.
         for local in ('[redis]\nsentinels = ["h:1"]\nmaster = "m"\n', '[broker]\nurl = "redis://h"\n'):
             file.write_text(local)
             load_local(file, environ)
 
 
+def _read_ads(file: Path, text: str) -> None:
+    """Each platform in turn: they want different settings. What is missing for one is no matter here."""
+    with patch.object(ad_connectors, "BUILT", frozenset(PLATFORMS)):
+        for platform in PLATFORMS:
+            file.write_text(text.replace("yandex-audiences", platform), encoding="utf-8")
+            with suppress(SettingsError):
+                load(file, {})
+
+
 def rows() -> list[Row]:
     """Key path, kind and what holds where it is left out; by key path."""
     found = []
     for path, (kind, default) in sorted(questions().items()):
-        if path == "include" or ".queries." in path:
+        if path == "include" or ".queries." in path or ".fields" in path:
             continue  # told beside the table
         found.append((path, kind, DEFAULTS.get(path) or default or "none"))
     return found
@@ -166,6 +181,12 @@ def made() -> str:
     for vendor in VENDORS.values():
         options = [f"`{name}`" + _choices(values) for name, values in vendor.options.items()]
         lines.append(f"| `{vendor.scheme}://` | {', '.join(options) or 'none'} |")
+    lines += ["", "| platform | settings of the connector | fields of the integration |", "|---|---|---|"]
+    for platform in PLATFORMS.values():
+        settings = [f"`{each.name}`" + ("" if each.required else " (optional)") for each in platform.settings]
+        lines.append(
+            f"| `{platform.key}` | {', '.join(settings)} | {', '.join(f'`{each}`' for each in platform.fields)} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -26,7 +26,7 @@ from redis import RedisError
 
 from workers import celery_guards as guards
 from workers.celery_broker import amqp_for
-from workers.control.startup import collect_rarely, settle_configuration
+from workers.control.startup import collect_rarely, import_drivers, settle_configuration
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, Early, shape, tell
 from workers.pulse import Pulse
@@ -114,6 +114,7 @@ def start(conf: Any = None, options: dict[str, Any] | None = None, **_: object) 
         guards.check_pool(options or {}, conf.worker_pool)
         settle_configuration(runtime)
         conf.task_queues = queues(runtime)
+        import_drivers(runtime.applied.settings, (options or {}).get("queues"))
     except guards.NotStarted as error:
         _exit(f"segsync: {error}", STATUS_WRONG_FILE)
     except SettingsError as error:

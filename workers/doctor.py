@@ -101,9 +101,7 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
     for each in (settings.local.redis, settings.local.broker):
         yield from (path for path in (each.password_file, each.sentinel_password_file) if path)
     for connector in settings.connectors.values():
-        address = connector.address
-        if address.password_file and "$" not in address.password_file:
-            yield address.folder / address.password_file
+        yield from connector.secret_files()
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
 

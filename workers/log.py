@@ -130,6 +130,7 @@ TARGET_BACK = _line(
     logging.WARNING,
     "{connector} is reachable again, after {tries} tries in {seconds:.0f} s: {reason}",
 )
+HOLD_OVER = _line("hold_over", logging.WARNING, "{integration} goes on: what held it is over, as {segment} shows")
 LANE_TAKEN_OVER = _line(
     "lane_taken_over", logging.WARNING, "{integration}/{segment} was taken over before it was settled"
 )

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, cast
+import secrets
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from workers.connectors import connect
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.target import AdTarget
-from workers.errors import ErrorClass, SettingsError, TargetError
+from workers.errors import ErrorClass, SettingsError, TargetError, WrongUsage
+from workers.lanes.answers import members_of
 from workers.lanes.clock import redis_ms
+from workers.lanes.keys import Keys
 from workers.lanes.tending import tend_again
+from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from redis import Redis
+
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.contract import Connector
     from workers.lanes import Lanes
-    from workers.settings import ConnectorSettings
+    from workers.settings import Settings
+    from workers.settings.connectors import AnyConnector
 
 HOLD_MS = 300_000
 """Milliseconds until the next look at a login that needs someone: as long as for a refused password."""
@@ -28,7 +35,7 @@ class Targets:
     """The connectors of one revision."""
 
     def __init__(
-        self, settings: Mapping[str, ConnectorSettings], lanes: Lanes, environ: Mapping[str, str] = os.environ
+        self, settings: Mapping[str, AnyConnector], lanes: Lanes, environ: Mapping[str, str] = os.environ
     ) -> None:
         self._settings = settings
         self._lanes = lanes
@@ -47,7 +54,8 @@ class Targets:
                 reason = "; ".join(str(mistake) for mistake in error.mistakes)
                 # It was there a moment ago: others may have it still, and nothing is held for it.
                 raise TargetError(ErrorClass.RETRY, "segsync settings", reason) from None
-            self._made[key] = self._ads(target) if isinstance(target, AdTarget) else connect(target)
+            made: Connector = self._ads(target) if isinstance(target, AdTarget) else connect(target)
+            self._made[key] = made
         return self._made[key]
 
     def dispose(self) -> None:
@@ -73,15 +81,40 @@ class Targets:
         tend_again(self._lanes.redis, self._lanes.keys, key, due)
 
     def _ads(self, target: AdTarget) -> AdConnector:
-        # Loads SQLAlchemy and httpx, 0.4 s, which nobody else needs.
-        from workers.connectors.audiences.connector import AdConnector, AdPlace  # noqa: PLC0415 - start-up time
+        return _connector(target, self._lanes.redis, self._lanes.keys, self._lanes.owner)
 
-        lanes = self._lanes
-        place = AdPlace(
-            redis=lanes.redis,
-            budget_key=lanes.keys.budget(target.key),
-            nothing=lanes.keys.nothing,
-            clock=lambda: redis_ms(lanes.redis),
-            owner=lanes.owner,
-        )
-        return AdConnector(target, place)
+
+def _connector(target: AdTarget, redis: Redis, keys: Keys, owner: str) -> AdConnector:
+    # Loads SQLAlchemy and httpx, 0.4 s, which nobody else needs.
+    from workers.connectors.audiences.connector import AdConnector, AdPlace  # noqa: PLC0415 - start-up time
+
+    budget, clock = keys.budget(target.key), lambda: redis_ms(redis)
+    return AdConnector(target, AdPlace(redis, budget, keys.nothing, clock, owner))
+
+
+class OpenAccount(NamedTuple):
+    """An ad account as a command opens it; connector and Redis are to be closed.
+
+    is_applied  whether workers know the connector
+    """
+
+    connector: AdConnector
+    redis: Redis
+    keys: Keys
+    is_applied: bool
+
+    def clock(self) -> int:
+        """Redis's, in Unix ms."""
+        return redis_ms(self.redis)
+
+
+def open_account(settings: Settings, key: str, environ: Mapping[str, str] = os.environ) -> OpenAccount:
+    """The ad account that a file calls so. WrongUsage where there is none; SettingsError, redis.RedisError."""
+    accounts = {name: each for name, each in settings.connectors.items() if each.dialect in PLATFORMS}
+    if key not in accounts:
+        raise WrongUsage(f"{show(key)} is no connector with a platform{nearest(key, accounts)}")
+    target = accounts[key].resolve(environ)
+    assert isinstance(target, AdTarget)  # noqa: S101 - it has a platform
+    redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
+    applied = key in members_of(redis, keys.connectors)
+    return OpenAccount(_connector(target, redis, keys, f"command {secrets.token_hex(6)}"), redis, keys, applied)

@@ -93,4 +93,4 @@ def test_with_exactly_once_nothing_is_repeated(
     installation.settle()
     assert journals() == {"ABCD"}
     told = "the lease ran out before COMMIT" if point == failpoints.AFTER_EXECUTE else "was taken over"
-    assert frozen.log.read_text().count(told) >= 2
+    installation.wait(lambda: frozen.log.read_text().count(told) >= 2, "what the frozen ones say of it")

@@ -116,7 +116,7 @@ def test_a_profile_that_the_kernel_kills_for_costs_itself(installation: Installa
     assert 3 <= len(oom.killed) <= 9
     assert worker.running
     assert len(noted(target) - lane) == others + 1
-    assert worker.log.read_text().count("WorkerLostError") >= 3
+    installation.wait(lambda: worker.log.read_text().count("WorkerLostError") >= 3, "what the worker says of them")
 
 
 def goes_on(installation: Installation, target: TargetDatabase, until: Callable[[], bool]) -> int:

@@ -79,6 +79,7 @@ class FakePlatform:
     def __init__(self) -> None:
         self.now = START_MS
         self.calls: list[tuple[str, str]] = []
+        self.queries: list[dict[str, str]] = []
         self.tokens: dict[str, int] = {}
         self._faults: deque[Fault] = deque()
         self._stalled: deque[Request] = deque()
@@ -137,6 +138,7 @@ class FakePlatform:
                 fault.before()
         with self._lock:
             self.calls.append((request.method, request.path))
+            self.queries.append(request.query)
             if fault is None or fault.before is not None:
                 return self.answer(request)
             if fault.stalls:

@@ -10,9 +10,12 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
 from segsync import Producer
 from tests.integration.timeouts import let_timeouts_pass
 from tests.waiting import PATIENCE
+from workers.cli import main
 from workers.lanes.keys import Keys
 from workers.runtime import Runtime
 from workers.settings import load, revision
@@ -90,6 +93,10 @@ class Place:
         revision.publish(self.redis, self.keys, settings)
         return Runtime(settings.local)
 
+    def producer(self) -> Producer:
+        """Pushes to it."""
+        return Producer(self.url, namespace=self.keys.namespace)
+
     def add(self, segment: str, count: int = 1, start: int = 0) -> None:
         """Pushes an add of so many profiles."""
         with Producer(self.url, namespace=self.keys.namespace) as producer:
@@ -135,3 +142,22 @@ def integration(
         table=table,
         active=str(active).lower(),
     )
+
+
+def caller(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """What runs commands of a place in this process: `call`, for a place that the test has made itself."""
+
+    def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(place.folder)
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
+        monkeypatch.setattr("sys.argv", ["segsync", *command])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(command, int(end.value.code or 0), said.out, said.err)
+
+    return run

@@ -14,7 +14,7 @@ from tests.installation import Installation
 from tests.integration.jobs import Job, add, remove
 from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
-from workers.delivery import plain_cut
+from workers.delivery import plain_cut, together
 from workers.delivery.turn import NothingDue
 from workers.events import profiles
 
@@ -29,8 +29,11 @@ ASIDE = ("client", "config", "hello", "info", "script", "select", "ping")
 
 
 @pytest.fixture
-def counted_job(tmp_path: Path, own_redis: RedisServer, namespace: str, sqlite_url: str) -> Job:
-    """A job on a Redis that nobody else sends anything."""
+def counted_job(
+    tmp_path: Path, own_redis: RedisServer, namespace: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Job:
+    """A job on a Redis that nobody else sends anything, where no lane is taken for slow."""
+    monkeypatch.setattr(together, "PACE_SECONDS", 600.0)
     target = TargetDatabase("sqlite", sqlite_url)
     target.create()
     return Job(Installation(tmp_path, own_redis.url, namespace), target)
@@ -91,11 +94,13 @@ def test_commands_and_scripts_by_event_and_by_lane(counted_job: Job) -> None:
     assert (commands <= 720, scripts <= 6) == (True, True), f"{commands} for 100 lanes that ten events each go to"
 
     job.let_timeouts_pass()
+    runtime: Any = job.runtime
+    runtime._deliverer("crm")._together.pace.most = 50
     calls = Calls(job)
     deliver(job)
     commands, scripts = calls.so_far()
-    assert commands <= 100 * 42, f"{commands / 100} commands to claim and settle a lane"
-    assert scripts <= 100 * 2 + 4, f"{scripts} scripts for 100 lanes: one to claim, one to settle"
+    assert commands <= 100 * 41, f"{commands / 100} commands to claim and settle a lane"
+    assert scripts <= 100 + 12, f"{scripts} scripts for 100 lanes: one to claim some, one to settle each"
     job.ends_right()
 
 
@@ -125,6 +130,24 @@ def test_statements_by_batch_and_decodings_by_profile(counted_job: Job, monkeypa
     assert counts["profile"] == 3_000, "a deliverer decodes each once"
     assert counts["execute"] == 4, "a statement for each kind in a batch"
     assert counts["begin"] == counts["commit"] == 3, "a transaction for each batch"
+    job.ends_right()
+
+
+def test_transactions_by_lanes_that_owe_one_operation_each(counted_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = counted_job
+    warm_up(job)
+    commits = []
+    commit = PooledSession.commit
+
+    def counting(session: PooledSession) -> None:
+        commits.append(session)
+        commit(session)
+
+    monkeypatch.setattr(PooledSession, "commit", counting)
+    job.push(*(add(1 + n, n) for n in range(200)))
+    route(job)
+    deliver(job)
+    assert len(commits) <= 12, f"{len(commits)} transactions for 200 lanes: 1, 1, 2, 4, ... 50 of them"
     job.ends_right()
 
 

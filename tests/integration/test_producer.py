@@ -161,7 +161,7 @@ def test_a_lost_link_says_what_is_known_and_what_is_not(own_redis: RedisServer, 
 
 def test_a_redis_that_hangs_is_not_waited_for_for_ever(own_redis: RedisServer, namespace: str) -> None:
     """What was sent before the answer was given up is sent once: the client does not repeat it by itself."""
-    with Producer(f"{own_redis.url}?socket_timeout=0.3", namespace=namespace) as producer:
+    with Producer(f"{own_redis.url}?socket_timeout=3", namespace=namespace) as producer:
         producer.push([CLEAR])
         own_redis.pause()
         with pytest.raises(PushFailed, match="the next 1 were is not known"):

@@ -28,7 +28,7 @@ from tests.simulation.target import SimulatedConnector
 from workers import connectors
 from workers import runtime as runtime_module
 from workers.control import apply, pause
-from workers.delivery import shipping
+from workers.delivery import shipping, together
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError, Stale
 from workers.lanes import bell
@@ -130,6 +130,9 @@ def simulated(world: World) -> Iterator[None]:
             elif value is connect:
                 put(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
     put(revision, "from_published", _from_published)
+    # As after many lanes that were served fast, whatever befalls them here.
+    put(together, "FIRST", 8)
+    put(together, "PACE_SECONDS", 60.0)
     put(router, "read_part", _deadly_to_read(world, read_part))
     put(Ledger, "upgrade", lambda _: world.before(_refused(world, "look")))
     put(Writer, "write", _written(world, Writer.write))

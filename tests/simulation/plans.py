@@ -39,6 +39,9 @@ MOST = 0.85
 """Of the operations, where most are refused."""
 DEADLY = FLAPPING = 0.04
 """Of the seeds: one of their events ends whichever process reads it; their tables come and go."""
+MANY_LANES = 0.35
+"""Of the seeds: their events come in bursts to many segments, whose lanes are due together."""
+LANES, BURST_SECONDS = 12, 15.0
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -204,7 +207,8 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
     style = theme.style or chance.choice(STYLES)
     events = _events(chance, storm_s, theme.amount or chance.choice((6, 15, 30, 60)), keyless="keyless" in style)
     at_fault = _at_fault(chance, style, events)
-    return Plan(
+    many = Random(f"many lanes {seed}")
+    drawn = Plan(
         seed=seed,
         theme=name,
         settings=_settings(chance, theme, incidents),
@@ -221,6 +225,17 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
         retries_at_end=chance.random() < 0.7,
         without=without,
     )
+    return _spread(many, drawn) if many.random() < MANY_LANES else drawn
+
+
+def _spread(chance: Random, drawn: Plan) -> Plan:
+    """The same with its events in many segments, in bursts; drawn apart, so that other seeds mean what they meant."""
+    events: list[tuple[str, float, dict[str, Any]]] = []
+    for producer, at, event in drawn.events:
+        segment = event["segment"] | {"id": chance.randint(1, LANES)}
+        events.append((producer, at - at % BURST_SECONDS + 0.001 * len(events), event | {"segment": segment}))
+    settings = replace(drawn.settings, size=max(4, drawn.settings.size), exactly_once=chance.random() < 0.1)
+    return replace(drawn, events=events, settings=settings)
 
 
 def _settings(chance: Random, theme: Theme, incidents: tuple[str, ...]) -> Settings:

@@ -180,14 +180,24 @@ class _Script:
         self._name = name
 
     def __call__(self, keys: Any = (), args: Any = (), client: Any = None) -> Any:
-        del client
-        return self._client.run_script(self._digest, self._name, (len(keys), *keys, *args))
+        given = (len(keys), *keys, *args)
+        if isinstance(client, _Pipeline):
+            client.scripts_called.append(lambda: self._client.run_script(self._digest, self._name, given))
+            return client
+        return self._client.run_script(self._digest, self._name, given)
 
 
 class _Pipeline(Pipeline):
     befall: Callable[[str, Callable[[], Any], bool], Any]
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.scripts_called: list[Callable[[], Any]] = []
+
     def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Each script by itself: others come between them, and what befalls one may leave the rest unsent."""
+        if self.scripts_called:
+            return [call() for call in self.scripts_called]
         if not self.command_stack and not self.watching:
             return []
         execute = super().execute

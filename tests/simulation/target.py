@@ -16,7 +16,7 @@ from workers.connectors.sql import delivery
 from workers.errors import ErrorClass, HoldLevel, Matter, Phase, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tests.simulation.world import World
     from workers.connectors.contract import Fence, Receipt, Shipment
@@ -134,6 +134,20 @@ class SimulatedSession:
             shipment.upcoming()
         return delivery.deliver(self, shipment, fence)
 
+    takes_several = True
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        return delivery.deliver_together(self, shipments, fence)
+
+    def begin_together(self, locks: list[str]) -> None:
+        self._call("begin", inside=False)
+        held = self._target.locks
+        self._target.unlock(self)
+        self._lock, self._open = None, True
+        if any(lock in held for lock in locks):
+            raise TargetError(ErrorClass.RETRY, "sim lock", "another session holds the lock of one of the lanes")
+        held.update(dict.fromkeys(locks, self))
+
     def begin(self, lock: str | None, patience: float) -> None:
         self._call("begin", inside=False)
         locks = self._target.locks
@@ -241,6 +255,8 @@ class SimulatedSession:
                     del target.rows[row]
         target.positions.update(self._moves)
         self.undo()
+        if self._lock is None:  # of several lanes: they end with the transaction
+            self._target.unlock(self)
 
     def _call(self, what: str, *, inside: bool) -> str:
         """A step; what still befalls it afterwards."""

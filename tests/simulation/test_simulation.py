@@ -34,6 +34,18 @@ def test_every_operation_has_its_fate(place: Place, seed: int) -> None:
     assert not history.wrong, f"python -m tests.simulation --only {seed}"
 
 
+def test_lanes_go_together_in_some_histories(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    together, lanes = SimulatedSession.deliver_together, list[int]()
+
+    def counting(self: SimulatedSession, shipments: Any, fence: Any) -> Any:
+        lanes.append(len(shipments))
+        return together(self, shipments, fence)
+
+    monkeypatch.setattr(SimulatedSession, "deliver_together", counting)
+    assert run(plan(43), place).wrong == []
+    assert max(lanes) > 2
+
+
 def quiet(amount: int = 12, rates: dict[str, float] | None = None) -> Plan:
     """A history in which nothing goes wrong but what `rates` say."""
     events = [

@@ -19,7 +19,10 @@ from workers.settings import load
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-TARGETS = {name: service for name, service in COMPOSE["services"].items() if "profiles" in service and name != "cli"}
+NO_TARGETS = {"cli", "console"}
+TARGETS = {
+    name: service for name, service in COMPOSE["services"].items() if "profiles" in service and name not in NO_TARGETS
+}
 """Databases to try a connector on, started only where asked for."""
 SERVICES: dict[str, Any] = {name: each for name, each in COMPOSE["services"].items() if name not in TARGETS}
 OURS = {name: service for name, service in SERVICES.items() if service.get("image") == "segsync"}
@@ -34,7 +37,18 @@ def example_environ() -> dict[str, str]:
 
 
 def test_everything_that_was_asked_for_is_there() -> None:
-    assert set(SERVICES) == {"redis", "postgres", "route", "upkeep", "deliver", "beat", "metrics", "cli", "flower"}
+    assert set(SERVICES) == {
+        "redis",
+        "postgres",
+        "route",
+        "upkeep",
+        "deliver",
+        "beat",
+        "metrics",
+        "console",
+        "cli",
+        "flower",
+    }
     assert "container_name" not in SERVICES["deliver"], "a named container cannot be scaled"
     assert "ports" not in SERVICES["deliver"], "a published port cannot be scaled"
 
@@ -76,8 +90,8 @@ def test_the_commands_are_celerys_own() -> None:
             assert service["entrypoint"] == ["segsync"]
             assert service["profiles"] == ["cli"], "it must not start with the others"
             continue
-        if name == "metrics":
-            assert words[:2] == ["segsync", "metrics"]
+        if name in {"metrics", "console"}:
+            assert words[:2] == ["segsync", name]
             continue
         assert words[:3] == ["celery", "-A", "workers"]
         assert words[3] in {"worker", "beat", "flower"}
@@ -99,6 +113,12 @@ def test_the_image_copies_what_the_package_needs() -> None:
     assert copied >= {"pyproject.toml", "segsync.py", "celeryconfig.py", "workers", "tasks"}
     for name in copied:
         assert (ROOT / name).exists(), name
+
+
+def test_the_console_is_there_for_whoever_has_named_its_users() -> None:
+    assert OURS["console"]["profiles"] == ["console"]
+    assert OURS["console"]["ports"] == ["127.0.0.1:8080:8080"]
+    assert ".[console]" in (ROOT / "Dockerfile").read_text()
 
 
 def test_no_log_grows_for_ever() -> None:

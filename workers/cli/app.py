@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from workers.cli.ads_app import about_ads
 from workers.cli.anywhere import CONFIG_HELP, AnywhereGroup, take_config
 from workers.cli.config_app import config as of_files
 from workers.cli.console_app import console
@@ -214,6 +215,7 @@ app.registered_commands += [
     *looking.registered_commands,
     *about_revisions.registered_commands,
     *resyncs.registered_commands,
+    *about_ads.registered_commands,
 ]
 
 

@@ -198,11 +198,23 @@ class Fence(Protocol):
 class Session(Protocol):
     """One session with a target, used by one thread."""
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether it can bring the shipments of several lanes into the target in one step."""
+
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
         """Brings all of a shipment into the target in one step, or nothing of it.
 
         `fence` is asked with the lane's lock in hand and again before what cannot be taken back. Raises `Unfit`, and
         TargetError with its phase; after a lost answer to what cannot be taken back it is AMBIGUOUS.
+        """
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        """Brings all of several lanes' shipments into the target in one step, or nothing of any; a receipt for each.
+
+        Only where it `takes_several`. None of them has `positions` or a segment event, or is a trial. `fence` is asked
+        for all of them, as in `deliver`, and raised is the same; but no lane's lock is waited for: where one is held,
+        TargetError.
         """
 
     def close(self) -> None:

@@ -110,6 +110,8 @@ class MemoryConnector:
 class MemorySession:
     """`contract.Session` without a target."""
 
+    takes_several = False
+
     def __init__(self, connector: MemoryConnector) -> None:
         self._connector = connector
         self._statements: list[str] = []
@@ -124,6 +126,14 @@ class MemorySession:
         if shipment.upcoming is not None:
             shipment.upcoming()
         return delivery.deliver(self, shipment, fence)
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:  # noqa: ARG002
+        """As `contract.Session.deliver_together`, which nobody asks of it."""
+        raise TargetError(ErrorClass.UNKNOWN, "memory session", "it takes the lanes one by one")
+
+    def begin_together(self, locks: list[str]) -> None:
+        """As `sql.connector.PooledSession.begin_together`, which nobody asks of it."""
+        raise TargetError(ErrorClass.UNKNOWN, "memory session", f"it takes no {len(locks)} locks")
 
     def begin(self, lock: str | None, patience: float) -> None:
         """As `sql.connector.PooledSession.begin`."""

@@ -43,7 +43,7 @@ WRONG: Final = "name and password do not fit; expected those of a user of [conso
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class Entrance:
     """Lets in who has signed in, or whom the proxy names.
 
     edit = false makes a viewer of everybody.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING, Final
 
+from workers.connectors import preload
 from workers.control import rights
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.server_info import NO_EVICTION, read_info
@@ -44,6 +45,16 @@ processor time of routing, and a quarter of delivering, went into looking for so
 def collect_rarely() -> None:
     """For a process that routes and delivers, and for its children."""
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def import_drivers(settings: Settings, served: object = None) -> None:
+    """For a worker that is about to fork: what its children deliver with, once for all of them.
+
+    served  the queues of its -Q; None: all
+    """
+    for key, connector in settings.connectors.items():
+        if served is None or f"deliver.{key}" in str(served):
+            preload(connector.dialect)
 
 
 def check_redis(redis: Redis, keys: Keys) -> None:

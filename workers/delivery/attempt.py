@@ -16,7 +16,7 @@ from workers.lanes.store import LEASE_MS
 from workers.templates import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from workers.connectors.contract import Session, Shipment
     from workers.delivery.batch import Batch
@@ -61,6 +61,17 @@ class Attempts:
         if not once and (idle or not batch.runs_something):
             return Receipt(idle=int(idle))
         return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))
+
+    @property
+    def takes_several(self) -> bool:
+        """Whether a session is open that takes several lanes at once."""
+        return self._session is not None and self._session.takes_several
+
+    def deliver_together(self, batches: Sequence[tuple[Turn, Batch]]) -> list[Receipt]:
+        """Brings the batches of several lanes into the target in one step, or raises TargetError, Unfit among them."""
+        self._ahead = None
+        shipped = [self._shipment(turn, batch) for turn, batch in batches]
+        return self._opened().deliver_together(shipped, _Fence(self._lanes, *[turn.lease for turn, _ in batches]))
 
     def _ship_ahead(self, turn: Turn, batch: Batch | None) -> Shipment | None:
         if batch is None:
@@ -115,20 +126,26 @@ class _Fence:
     to another. That one waits for the lane's lock, which we hold, or is done, and then Redis says so.
     """
 
-    def __init__(self, lanes: Lanes, lease: Lease) -> None:
+    def __init__(self, lanes: Lanes, *leases: Lease) -> None:
         self._lanes = lanes
-        self._lease = lease
+        self._leases = leases
 
     def __call__(self, seconds: float = 0.0) -> None:
         """Raises LeaseOver."""
-        lease = self._lease
         if seconds:
-            lease.allow(seconds)
+            for lease in self._leases:
+                lease.allow(seconds)
         sent = now()
-        if sent - lease.renewed > CONFIRM_AFTER:
-            if self._lanes.renew(lease.integration, lease.segment, lease.claim, lease.queue, lease.token):
+        old = [lease for lease in self._leases if sent - lease.renewed > CONFIRM_AFTER]
+        if old:
+            self._confirm(old, sent)
+        if min(lease.left() for lease in self._leases) < COMMIT_MARGIN:
+            raise LeaseOver
+
+    def _confirm(self, leases: list[Lease], sent: float) -> None:
+        first, lanes = leases[0], [(lease.integration, lease.segment, lease.claim) for lease in leases]
+        for lease, kept in zip(leases, self._lanes.renew_all(lanes, first.queue, first.token), strict=True):
+            if kept:
                 lease.extend(sent)
             else:
                 lease.lost = True
-        if lease.left() < COMMIT_MARGIN:
-            raise LeaseOver

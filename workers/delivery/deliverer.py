@@ -21,8 +21,7 @@ from workers import failpoints
 from workers.connectors.contract import Rejection, Unfit
 from workers.delivery.asking import Inquiries
 from workers.delivery.attempt import Attempts
-from workers.delivery.batch import Batch, BatchPolicy
-from workers.delivery.batching import Buffer
+from workers.delivery.beginning import Turns, given_back, policy_of
 from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Halve, Hold, SetAside, after_deaths, decide
 from workers.delivery.failures import (
     ALREADY_THERE,
@@ -36,8 +35,9 @@ from workers.delivery.failures import (
     unusable,
 )
 from workers.delivery.leases import Lease, now
-from workers.delivery.settlement import CLOSING_IN, UNDONE, Settlements, unpack_aside
-from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver, Turn
+from workers.delivery.settlement import CLOSING_IN, Settlements
+from workers.delivery.together import Together
+from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver
 from workers.errors import TargetError
 from workers.events.event import Kind
 from workers.failpoints import reach
@@ -50,13 +50,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from workers.connectors.contract import Session
+    from workers.delivery.batch import Batch
     from workers.delivery.leases import Heartbeat
     from workers.delivery.orderings import Orderings
+    from workers.delivery.turn import Turn
     from workers.integrations import Integration
     from workers.lanes import Lanes
-
-TURN_SECONDS = 1.0
-"""How long one lane is served before others get their turn."""
 
 
 class Deliverer:
@@ -87,14 +86,14 @@ class Deliverer:
     ) -> None:
         self._connector = connector
         self._try_to_connect = try_to_connect
-        self._integrations = integrations
         self._lanes = lanes
         self._heartbeat = heartbeat
         self._parallelism = parallelism
         self._attempts = Attempts(open_session, lanes, patience=patience, lock_prefix=lock_prefix)
         self._inquiries = Inquiries(self._attempts, lanes, patience=patience)
         self._settlements = Settlements(connector, lanes)
-        self._orderings = orderings
+        self._turns = Turns(integrations, orderings)
+        self._together = Together(connector, self._turns, self._attempts, self._settlements, lanes, heartbeat)
 
     def work(self, token: str, seconds: float) -> Result:
         """Serves due lanes until none is left, the time is over or a try fails. Raises Stale and redis.RedisError."""
@@ -106,7 +105,7 @@ class Deliverer:
                 claimed = self._claim(token)
                 if isinstance(claimed, Idle):
                     return NothingDue(self._settlements.settled)
-                failure = self._probe(claimed) if isinstance(claimed, Probe) else self._serve(claimed, token, sent)
+                failure = self._probe(claimed) if isinstance(claimed, Probe) else self._serve_due(claimed, token, sent)
                 if failure is not None:
                     return replace(failure, batches=self._settlements.settled)
                 if time.monotonic() >= ends:
@@ -123,6 +122,21 @@ class Deliverer:
             self._heartbeat.give_back(Release("", "", claim))
             raise
 
+    def _serve_due(self, claimed: Claimed, token: str, sent: float) -> Failed | None:
+        """The lane that was claimed, and more with it where that owes little (together.py)."""
+        together = self._together
+        if not together.suits(claimed):
+            return self._serve(claimed, token, sent)
+        began, joined_at = time.monotonic(), now()
+        others = together.join(claimed, token)
+        if others:
+            sent_at = [sent, *[joined_at] * len(others)]
+            failure = together.serve([claimed, *others], token, sent_at, self._batch_after_batch)
+        else:
+            failure = self._serve(claimed, token, sent)
+        together.pace.took(time.monotonic() - began)
+        return failure
+
     def _serve(self, claimed: Claimed, token: str, sent: float) -> Failed | None:
         reach(failpoints.AFTER_CLAIM)
         queue = f"deliver.{self._connector}"
@@ -130,41 +144,21 @@ class Deliverer:
         self._heartbeat.watch(lease)
         turn = None
         try:
-            turn = self._begin_turn(claimed, lease)
+            turn = self._turns.begin(claimed, lease)
             over = self._look_at_deaths(turn, claimed.deaths) if claimed.deaths else None
             return self._batch_after_batch(turn) if over is None else over.failure
         except RedisError:
             # Redis cannot be told now. As failed: what was tried may have come through.
-            self._heartbeat.give_back(_given_back(lease, turn))
+            self._heartbeat.give_back(given_back(lease, turn))
             raise
         except UnreadableChunk as error:
             return self._hold_unreadable(lease, turn, UnreadableLane(str(error)))
         finally:
             self._heartbeat.drop(lease)
 
-    def _begin_turn(self, claimed: Claimed, lease: Lease) -> Turn:
-        buffer = Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks)
-        turn = Turn(
-            self._orderings.settled(self._integrations[claimed.integration], lease),
-            lease,
-            buffer,
-            ends=time.monotonic() + TURN_SECONDS,
-            attempts=claimed.attempts,
-            limit=claimed.limit,
-            suspect=claimed.suspect,
-            passed=claimed.passed - {UNDONE},
-            tried_to=claimed.tried_to,
-            undone=UNDONE in claimed.passed or not claimed.tried_to,
-            probing=claimed.probing,
-            open=claimed.open,
-            no_room=claimed.no_room,
-        )
-        turn.set_aside(unpack_aside(claimed.aside))
-        return turn
-
     def _look_at_deaths(self, turn: Turn, deaths: int) -> Over | None:
         """What ended others must not end all of us: before it is touched, a shorter batch is next, or it is known."""
-        batch = turn.buffer.cut(_policy(turn), turn.limit)
+        batch = turn.buffer.cut(policy_of(turn), turn.limit)
         if batch is None:
             return None
         follows = after_deaths(deaths, batch.counted, closing_in=CLOSING_IN in turn.passed)
@@ -174,7 +168,7 @@ class Deliverer:
         return None
 
     def _batch_after_batch(self, turn: Turn) -> Failed | None:
-        policy = _policy(turn)
+        policy = policy_of(turn)
         while True:
             # Only where the lane has entries can any of what is retried still stand (rule 30).
             retries = turn.buffer.retries if turn.open else []
@@ -194,7 +188,7 @@ class Deliverer:
         if refused:
             return self._set_aside(turn, batch, started, refused)
         try:
-            receipt = self._attempts.deliver(turn, batch, lambda: turn.batch_after(batch, _policy(turn)))
+            receipt = self._attempts.deliver(turn, batch, lambda: turn.batch_after(batch, policy_of(turn)))
         except Unfit as unfit:
             return self._set_aside(turn, batch, started, unfit.rejected)
         except MemoryError:
@@ -250,8 +244,8 @@ class Deliverer:
         return self._settlements.set_aside(turn, batch, refused, started, counted_as=counts_as)
 
     def _hold_unreadable(self, lease: Lease, turn: Turn | None, error: UnreadableLane) -> Failed:
-        given_back = replace(_given_back(lease, turn), how="failed", delay_ms=PROBE_MS)
-        self._lanes.release(replace(given_back, level=error.level.value, code=error.code, reason=error.reason))
+        release = replace(given_back(lease, turn), how="failed", delay_ms=PROBE_MS)
+        self._lanes.release(replace(release, level=error.level.value, code=error.code, reason=error.reason))
         return Failed(lease.integration, lease.segment, error.code, error.reason, PROBE_MS / 1000, needs_help=True)
 
     def _probe(self, probe: Probe) -> Failed | None:
@@ -267,26 +261,6 @@ class Deliverer:
         if was := self._lanes.connected(self._connector, probe.hold):
             tell(TARGET_BACK, connector=self._connector, tries=was.tries, seconds=was.ms / 1000, reason=was.reason)
         return None
-
-
-def _given_back(lease: Lease, turn: Turn | None) -> Release:
-    """A lane that nobody could be told of: as untried where nothing can have been tried."""
-    if turn is None:
-        return Release(lease.integration, lease.segment, lease.claim)
-    return Release(
-        lease.integration,
-        lease.segment,
-        lease.claim,
-        "failed",
-        attempts=turn.attempts + 1,
-        limit=turn.limit,
-        suspect=turn.suspect,
-        passed=turn.passed,
-    )
-
-
-def _policy(turn: Turn) -> BatchPolicy:
-    return BatchPolicy(turn.integration.batch_size, turn.integration.key_fields, turn.integration.ordering)
 
 
 def _kind(error: TargetError, batch: Batch) -> Kind:

@@ -7,7 +7,7 @@ settlement, whatever the target says by then. Nothing here decides; see decide.p
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -24,7 +24,7 @@ from workers.errors import HoldLevel
 from workers.failpoints import reach
 from workers.lanes import Lost, More
 from workers.lanes.messages import Release, Settlement, Systemic
-from workers.log import BATCH_FAILED, LANE_TAKEN_OVER, SET_ASIDE, tell
+from workers.log import BATCH_FAILED, HOLD_OVER, LANE_TAKEN_OVER, SET_ASIDE, tell
 from workers.outcomes import encode
 
 if TYPE_CHECKING:
@@ -58,6 +58,14 @@ def pack_aside(rejections: Iterable[Rejection]) -> bytes:
     return _encode(found) if found else b""
 
 
+class _Told(NamedTuple):
+    """What a lane is told of a batch, and what follows."""
+
+    message: Settlement
+    following: Following
+    rejected: list[Rejected]
+
+
 class Settlements:
     """Tells the lanes of one connector what came of their batches."""
 
@@ -68,6 +76,32 @@ class Settlements:
 
     def settle(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> Over | None:
         """Trims the lane up to the batch and records it; None where the turn goes on."""
+        told = self._told(turn, batch, receipt, started)
+        sent = now()
+        answer = self._lanes.settle(told.message)
+        reach(failpoints.AFTER_SETTLE)
+        self.settled += 1
+        _tell(turn, told, answer)
+        if not isinstance(answer, More):
+            return Over()
+        turn.lease.extend(sent)
+        turn.goes_on_after(batch, answer, told.following, lifted=bool(receipt.queries))
+        return None
+
+    def settle_all(self, done: Sequence[tuple[Turn, Batch, Receipt]], started: float) -> None:
+        """The same for lanes that were delivered together, each with its share of the time; their turns are over."""
+        share = (time.time() - started) / len(done)
+        told = []
+        for turn, batch, receipt in done:
+            turn.ends = 0.0
+            told.append(self._told(turn, batch, receipt, time.time() - share))
+        answers = self._lanes.settle_all([each.message for each in told])
+        reach(failpoints.AFTER_SETTLE)
+        self.settled += len(done)
+        for (turn, _, _), each, answer in zip(done, told, answers, strict=True):
+            _tell(turn, each, answer)
+
+    def _told(self, turn: Turn, batch: Batch, receipt: Receipt, started: float) -> _Told:
         rejected = [*batch.aside, *_left_out(batch, receipt)]
         past = Past(turn.open > 0, turn.buffer.still_open, turn.buffer.overtaken)
         ordering = turn.integration.ordering
@@ -76,16 +110,7 @@ class Settlements:
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
         ran = bool(receipt.queries)
-        sent = now()
-        answer = self._lanes.settle(_settlement(turn, batch, following, [record, *entries], change, ran=ran))
-        reach(failpoints.AFTER_SETTLE)
-        self.settled += 1
-        _tell(turn, rejected, answer)
-        if not isinstance(answer, More):
-            return Over()
-        turn.lease.extend(sent)
-        turn.goes_on_after(batch, answer, following, lifted=ran)
-        return None
+        return _Told(_settlement(turn, batch, following, [record, *entries], change, ran=ran), following, rejected)
 
     def set_aside(
         self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, *, counted_as: str = ""
@@ -189,14 +214,18 @@ class Settlements:
         return 0 if isinstance(outcome, Halve) else outcome.delay_ms
 
 
-def _tell(turn: Turn, rejected: Sequence[Rejected], answer: object) -> None:
+def _tell(turn: Turn, told: _Told, answer: object) -> None:
     """What an operator should read of a settlement: nothing, usually."""
     integration, segment = turn.lease.integration, turn.lease.segment
     if isinstance(answer, Lost):
         tell(LANE_TAKEN_OVER, integration=integration, segment=segment)
-    elif rejected:
-        reason = f"{rejected[0].code}: {rejected[0].reason}"
-        tell(SET_ASIDE, integration=integration, segment=segment, operations=len(rejected), reason=reason)
+        return
+    if told.message.lifts:
+        tell(HOLD_OVER, integration=integration, segment=segment)
+    if told.rejected:
+        first = told.rejected[0]
+        reason = f"{first.code}: {first.reason}"
+        tell(SET_ASIDE, integration=integration, segment=segment, operations=len(told.rejected), reason=reason)
 
 
 def _settlement(

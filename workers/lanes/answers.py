@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+from workers.lanes.messages import Claimed, Lost, More, Rest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +37,38 @@ def moved(answer: Sequence[object]) -> Moved:
     """From integrations and numbers by turns."""
     names, numbers = (cast("Sequence[bytes]", answer[::2]), cast("Sequence[int]", answer[1::2]))
     return Moved({name.decode(): number for name, number in zip(names, numbers, strict=True)})
+
+
+def claimed(claim: str, answer: list[Any]) -> Claimed:
+    """A lane that was given to this claim, as claim.lua and join.lua tell it."""
+    integration, segment, done, to, clear = (part.decode() for part in answer[1:6])
+    suspect, passed, tried_to = (part.decode() for part in answer[8:11])
+    return Claimed(
+        claim,
+        integration,
+        segment,
+        done,
+        to,
+        clear,
+        attempts=int(answer[6]),
+        limit=int(answer[7]) or None,
+        suspect=suspect,
+        passed=frozenset(passed.split()),
+        tried_to=tried_to,
+        deaths=answer[11],
+        probing=answer[12].decode(),
+        open=answer[13],
+        no_room=bool(answer[14]),
+        aside=answer[15],
+        chunks=answer[16:],
+    )
+
+
+def settled(answer: list[Any]) -> More | Rest | Lost:
+    """How a turn goes on, as settle.lua says."""
+    if answer[0] == b"more":
+        return More(answer[1].decode(), answer[2].decode(), answer[3], bool(answer[4]), answer[5:])
+    return Lost() if answer[0] == b"lost" else Rest()
 
 
 def text_of(answer: object) -> str | None:

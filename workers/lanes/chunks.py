@@ -110,6 +110,12 @@ def pack(name: str | None, operations: list[Operation]) -> bytes:
     return header.encode() + _encoder.encode((name, operations))
 
 
+def operations_in(chunk: bytes) -> int:
+    """How many it holds, by its header; as many as one may, where it is not readable."""
+    count = chunk[2 * TEXT_LENGTH : HEADER]
+    return int(count) if count.isdigit() else MAX_OPERATIONS
+
+
 def unpack(chunk: bytes) -> tuple[str | None, list[Operation]]:
     """The segment's name and the operations; UnreadableChunk for bytes that are no chunk."""
     try:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
-from workers.lanes.answers import integer_of, moved
+from workers.lanes.answers import claimed, integer_of, moved, settled
+from workers.lanes.arguments import giving_back, settlement
 from workers.lanes.chunks import StillOpen
 from workers.lanes.keys import Keys
-from workers.lanes.messages import Claimed, Ended, Idle, Lost, More, Probe, Reading, Rest, Tick, Waiting, Wake, systemic
+from workers.lanes.messages import Ended, Idle, Probe, Reading, Tick, Waiting, Wake, systemic
 from workers.lanes.server_info import read_info
 
 if TYPE_CHECKING:
@@ -21,7 +22,18 @@ if TYPE_CHECKING:
 
     from workers.lanes.answers import Moved
     from workers.lanes.chunks import Retry
-    from workers.lanes.messages import Compaction, Move, Release, Requeue, Settlement, Systemic
+    from workers.lanes.messages import (
+        Claimed,
+        Compaction,
+        Lost,
+        More,
+        Move,
+        Release,
+        Requeue,
+        Rest,
+        Settlement,
+        Systemic,
+    )
 
 LEASE_MS = max(2_000, int(os.environ.get("SEGSYNC_LEASE_MS", "30000")))
 """How long a deliverer or router may be silent before another takes over (rule 12).
@@ -39,9 +51,13 @@ LONGEST_SLEEP_MS = 5_000
 NOTE = "redis.call('DEL', KEYS[1]) redis.call('SADD', KEYS[2], ARGV[1])"
 """A full Redis refuses a bare SADD."""
 SCRIPTS = (
-    *("append", "claim", "settle", "release", "renew", "compact"),
+    *("append", "claim", "join", "settle", "release", "renew", "compact"),
     *("lease", "read", "circuit", "tick", "entries", "still_open", "rescore", "run"),
 )
+COMMON = ("common", "due", "open_entries")
+"""What every script begins with."""
+BESIDES = {"claim": ("claiming",), "join": ("claiming",)}
+"""What comes behind that in some."""
 
 
 class Lanes:
@@ -59,8 +75,11 @@ class Lanes:
         self.installation = installation
         self._works_by = f"{revision} {installation}" if installation else revision
         folder = Path(__file__).parent / "scripts"
-        common = "".join((folder / f"{part}.lua").read_text() for part in ("common", "due", "open_entries"))
-        self._scripts = {name: redis.register_script(common + (folder / f"{name}.lua").read_text()) for name in SCRIPTS}
+        text = {path.stem: path.read_text() for path in folder.glob("*.lua")}
+        parts = {name: (*COMMON, *BESIDES.get(name, ()), name) for name in SCRIPTS}
+        self._scripts = {
+            name: redis.register_script("".join(text[part] for part in found)) for name, found in parts.items()
+        }
 
     def _call(self, script: str, *arguments: object) -> list[Any]:
         given: list[Any] = [self.namespace, self._works_by, *arguments]
@@ -68,6 +87,16 @@ class Lanes:
         if isinstance(reply, list) and reply and reply[0] == b"stale":
             raise Stale(f"revision {self.revision} is not the applied one")
         return reply  # type: ignore[no-any-return]
+
+    def _call_all(self, script: str, calls: Sequence[Sequence[object]]) -> list[Any]:
+        """Several calls of one script in one round trip; each is a step of its own, and others may come between."""
+        if len(calls) == 1:
+            return [self._call(script, *calls[0])]
+        pipe = self.redis.pipeline(transaction=False)
+        for arguments in calls:
+            given: list[Any] = [self.namespace, self._works_by, *arguments]
+            self._scripts[script](args=given, client=pipe)
+        return pipe.execute()
 
     def take_lease(self, name: str, owner: str, token: str) -> int | None:
         """Takes what one process at a time does: how many have died over it; None while another has it.
@@ -133,27 +162,13 @@ class Lanes:
             return Idle()
         if reply[0] == b"probe":
             return Probe(reply[1].decode())
-        integration, segment, done, to, clear = (part.decode() for part in reply[1:6])
-        suspect, passed, tried_to = (part.decode() for part in reply[8:11])
-        return Claimed(
-            claim,
-            integration,
-            segment,
-            done,
-            to,
-            clear,
-            attempts=int(reply[6]),
-            limit=int(reply[7]) or None,
-            suspect=suspect,
-            passed=frozenset(passed.split()),
-            tried_to=tried_to,
-            deaths=reply[11],
-            probing=reply[12].decode(),
-            open=reply[13],
-            no_room=bool(reply[14]),
-            aside=reply[15],
-            chunks=reply[16:],
-        )
+        return claimed(claim, reply)
+
+    def join(self, first: Claimed, connector: str, token: str, claims: Sequence[str], most: int) -> list[Claimed]:
+        """More lanes of a lane's integration that are due and owe `most` operations or fewer, for these claims."""
+        known = (connector, first.integration, token, PERMIT_MS, LEASE_MS, BUDGET_BYTES, most)
+        found = self._call("join", *known, *claims)
+        return [claimed(claim, answer) for claim, answer in zip(claims, found, strict=False)]
 
     def rescore(self) -> bool:
         """Puts some due times right, after the clock or the settings have changed; False where none is left."""
@@ -170,34 +185,16 @@ class Lanes:
 
     def settle(self, done: Settlement) -> More | Rest | Lost:
         """Trims what is done with, records it, and says how the turn goes on."""
-        reply = self._call(
-            "settle",
-            done.integration,
-            done.segment,
-            done.claim,
-            done.settled_before,
-            done.settled,
-            done.operations,
-            "" if done.next_ms is None else done.next_ms,
-            done.held_operations,
-            done.held_chunks,
-            int(done.go_on),
-            LEASE_MS,
-            BUDGET_BYTES,
-            "" if done.limit is None else done.limit,
-            done.suspect,
-            " ".join(sorted(done.passed)),
-            done.lifts,
-            done.good,
-            done.aside,
-            done.change,
-            done.entries,
-            done.tried_to,
-            *done.records,
-        )
-        if reply[0] == b"more":
-            return More(reply[1].decode(), reply[2].decode(), reply[3], bool(reply[4]), reply[5:])
-        return Lost() if reply[0] == b"lost" else Rest()
+        return settled(self._call("settle", *settlement(done, LEASE_MS, BUDGET_BYTES)))
+
+    def settle_all(self, done: Sequence[Settlement]) -> list[More | Rest | Lost]:
+        """As `settle`, for each of several lanes."""
+        calls = [settlement(each, LEASE_MS, BUDGET_BYTES) for each in done]
+        return [settled(reply) for reply in self._call_all("settle", calls)]
+
+    def release_all(self, releases: Sequence[Release]) -> None:
+        """As `release`, for each of several lanes."""
+        self._call_all("release", [giving_back(each, LEASE_MS) for each in releases])
 
     def still_open(self, integration: str, segment: str, retries: Sequence[Retry]) -> StillOpen:
         """What became of these entries of the quarantine since they were retried."""
@@ -222,26 +219,7 @@ class Lanes:
 
     def release(self, release: Release) -> bool | Systemic:
         """Gives a lane back unsettled, or keeps it for a shorter batch; False if it was another claim's already."""
-        reply = self._call(
-            "release",
-            release.integration,
-            release.segment,
-            release.claim,
-            release.how,
-            release.delay_ms,
-            release.attempts,
-            "" if release.limit is None else release.limit,
-            release.suspect,
-            " ".join(sorted(release.passed)),
-            release.level,
-            release.connector,
-            release.code,
-            release.reason,
-            LEASE_MS,
-            release.bad,
-            release.aside,
-            *release.records,
-        )
+        reply = self._call("release", *giving_back(release, LEASE_MS))
         return systemic(reply[1:]) if reply[0] == b"systemic" else bool(reply[0] == b"ok")
 
     def next_waiting(self) -> Waiting | None:
@@ -284,6 +262,11 @@ class Lanes:
     def renew(self, integration: str, segment: str, claim: str, queue: str, token: str) -> bool:
         """Keeps a lane and a permit; False if the lane is another claim's by now."""
         return bool(self._call("renew", integration, segment, claim, LEASE_MS, queue, token, PERMIT_MS))
+
+    def renew_all(self, lanes: Sequence[tuple[str, str, str]], queue: str, token: str) -> list[bool]:
+        """As `renew`, for each of several (integration, segment, claim)."""
+        calls = [(*lane, LEASE_MS, queue, token, PERMIT_MS) for lane in lanes]
+        return [bool(kept) for kept in self._call_all("renew", calls)]
 
     def give_back(self, queue: str, token: str) -> None:
         """Gives a permit back; a tick must follow, or a wake-up can be lost until the permit would have expired."""

@@ -75,9 +75,12 @@ class Preview:
 
 
 class Previewer:
-    """Renders events for one integration."""
+    """Renders events for one integration; WrongUsage for an ad account's, which has no statements."""
 
     def __init__(self, integration: Integration, default_database: str) -> None:
+        if integration.fields is not None:
+            key, to = integration.key, integration.connector
+            raise WrongUsage(f"{key!r} has no queries, since {to!r} is an ad account; see `segsync fields {key}`")
         self._integration = integration
         self._routes = Routes({integration.key: integration}, default_database)
         self._how = BatchPolicy(integration.batch_size, integration.key_fields, integration.ordering)

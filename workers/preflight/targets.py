@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -12,15 +13,19 @@ from workers.connectors import open_lister
 from workers.connectors.contract import Target
 from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
+from workers.preflight.ad_account import examine_account
 from workers.preflight.examination import Examination, examine, skipped
 from workers.preflight.sources import examine_listing, examine_source, segment_for
 from workers.resync.doors import doors_of
+from workers.settings import ConnectorSettings
+from workers.targets import open_account
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.settings import ConnectorSettings, Settings
+    from workers.settings import Settings
+    from workers.settings.connectors import AnyConnector
     from workers.settings.sources import AnySource
 
 AT_ONCE: Final = 8
@@ -34,8 +39,19 @@ def examine_all(settings: Settings) -> list[Examination]:
     """Every connector with its integrations, by key; what is wrong with one hides no other."""
     queries = _sources(settings)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = list(pool.map(lambda each: _examine(each, settings, queries), settings.connectors.values()))
+        found = list(pool.map(lambda each: _look(each, settings, queries), settings.connectors.values()))
         return found + list(pool.map(lambda each: _examine_source(each, settings), settings.sources.values()))
+
+
+def _look(connector: AnyConnector, settings: Settings, queries: Mapping[tuple[str, QueryKind], str]) -> Examination:
+    if isinstance(connector, ConnectorSettings):
+        return _examine(connector, settings, queries)
+    try:
+        account = open_account(settings, connector.key)
+    except SettingsError as error:
+        return skipped(connector.key, connector.dialect, error.mistakes, malformed=False)
+    with closing(account.redis), closing(account.connector):
+        return examine_account(account.connector)
 
 
 def _examine_source(source: AnySource, settings: Settings) -> Examination:

@@ -8,16 +8,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from workers.connectors.audiences.fields import CompiledFields
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.sql.vendors import VENDORS
 from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.connectors.audiences.fields import FieldSource
     from workers.integrations import Integration
     from workers.settings import Settings
-    from workers.settings.connectors import ConnectorSettings
+    from workers.settings.connectors import AnyConnector
     from workers.templates.transmitted import Transmitted
 
-IN_WORDS: Final = {
+AUDIENCE: Final = "audience"
+"""What an ad account is told of a segment goes into the name of its audience."""
+HOW: Final = {
     SentAs.PLAIN: "not hashed",
     SentAs.SHA256: "hashed (SHA256)",
     SentAs.MD5: "hashed (MD5)",
@@ -50,16 +57,22 @@ class Authorization:
 class Sent:
     """One thing that is transmitted.
 
-    name    a profile's field, or "segment_id", "segment_name", "event_time", "sequence"; "" for a whole profile
-    of      "profile", "segment" or "event"
-    manner  "plain", "sha256", "md5", or "decides": what is sent depends on it, and it is not sent itself
-    by      the queries that tell it, as in "add"
+    name        a profile's field, or "segment_id", "segment_name", "event_time", "sequence"; "" for a whole profile
+    of          "profile", "segment" or "event"
+    manner      "plain", "sha256", "md5", or "decides": what is sent depends on it, and it is not sent itself
+    by          the queries that tell it, as in "add"; for an ad account the platform's field, as in "email"
+    what        what the platform's field is, for people: "Email address"; "" for a query
+    normalized  the normal form that it is brought to first; "" where it is sent as it is
+    already     the profile has the hash
     """
 
     name: str
     of: str
     manner: SentAs
     by: list[str]
+    what: str = ""
+    normalized: str = ""
+    already: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,7 @@ class Transmission:
 
     key, name  the integration's
     connector  its key
-    target     the kind of target, as people write it: "PostgreSQL"
+    target     the kind of target, as people write it: "PostgreSQL", "VK Ads"
     """
 
     key: str
@@ -81,23 +94,47 @@ class Transmission:
     transmitted: list[Sent]
 
 
+def in_words(sent: Sent) -> tuple[str, str, str]:
+    """For people: what is sent, how, and in what."""
+    # A profile may have a field of the name "segment_id", too.
+    name = sent.name if sent.of == "profile" and sent.name else NAMES[sent.name]
+    by = ", ".join(sent.by)
+    return name, _how(sent), f"{by}: {sent.what}" if sent.what else by
+
+
+def _how(sent: Sent) -> str:
+    how = HOW[sent.manner]
+    if sent.manner is SentAs.DECIDES:
+        return how
+    if sent.already:
+        return f"{how} in the profile already, sent as it is"
+    return f"{how} after normalization" if sent.normalized else how
+
+
 def transmissions(settings: Settings) -> list[Transmission]:
     """One for each integration, by key."""
     return [_of(each, settings.connectors[each.connector]) for _, each in sorted(settings.integrations.items())]
 
 
-def _of(integration: Integration, connector: ConnectorSettings) -> Transmission:
-    vendor = VENDORS[connector.dialect]
-    login = [Authorization("url", "Database user"), Authorization("password", "Database user's password")]
+def _of(integration: Integration, connector: AnyConnector) -> Transmission:
+    if isinstance(integration.fields, CompiledFields):
+        platform = PLATFORMS[integration.fields.platform]
+        target, login = platform.name, [Authorization(each.name, each.what) for each in platform.settings]
+        sent = [*_by_fields(integration.fields)]
+    else:
+        vendor = VENDORS[connector.dialect]
+        target, sent = vendor.name, _by_queries(integration)
+        login = [Authorization("url", "Database user"), Authorization("password", "Database user's password")]
+        login = login if vendor.has_server else []
     return Transmission(
         key=integration.key,
         name=integration.name,
         connector=connector.key,
-        target=vendor.name,
+        target=target,
         active=integration.active,
         scope=integration.scope.words,
-        authorization=login if vendor.has_server else [],
-        transmitted=_by_queries(integration),
+        authorization=login,
+        transmitted=sent,
     )
 
 
@@ -112,3 +149,24 @@ def _by_queries(integration: Integration) -> list[Sent]:
         Sent(each.name, each.of, each.manner, by)
         for each, by in sorted(found.items(), key=lambda item: order.index(item[0].of))
     ]
+
+
+def _by_fields(fields: CompiledFields) -> Iterator[Sent]:
+    """What an ad account is sent, field by field, and what decides on it; then what its audiences are called."""
+    for source in fields.sources:
+        yield from _by_field(source)
+    if fields.consent is not None:
+        for each in fields.consent.told:
+            yield Sent(each.name, each.of, SentAs.DECIDES, ["consent"], "The profile's own consent")
+    yield Sent("segment_id", "segment", SentAs.PLAIN, [AUDIENCE])
+    yield Sent("segment_name", "segment", SentAs.PLAIN, [AUDIENCE])
+
+
+def _by_field(source: FieldSource) -> Iterator[Sent]:
+    for each in source.value.told:
+        if each.manner is SentAs.DECIDES:
+            manner, form = SentAs.DECIDES, ""
+        else:
+            manner = SentAs(source.hash) if source.hash else SentAs.PLAIN
+            form = "" if source.already else source.field.form
+        yield Sent(each.name, each.of, manner, [source.field.name], source.field.what, form, source.already)

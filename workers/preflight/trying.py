@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, SettingsError, TargetError, WrongUsage
 from workers.preflight import trial
+from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from workers.preflight.preview import Preview
-    from workers.settings import ConnectorSettings
+    from workers.settings.connectors import AnyConnector
 
 
-def try_out(connector: ConnectorSettings, preview: Preview) -> trial.Outcome:
-    """Runs a preview's statements and rolls back; WrongUsage for what no rollback would undo."""
+def try_out(connector: AnyConnector, preview: Preview) -> trial.Outcome:
+    """Runs a preview's statements and rolls back; WrongUsage for what no rollback would undo, and an ad account."""
+    if not isinstance(connector, ConnectorSettings):
+        raise WrongUsage(f"{connector.key!r} is an ad account, on which nothing can be tried and taken back")
     try:
         target = connector.resolve()
     except SettingsError as error:

@@ -25,8 +25,9 @@ from workers.resync.comparing import compare_and_begin
 from workers.resync.keys_on_disk import remove
 from workers.resync.profiles import UnfitSource
 from workers.resync.run import ResyncRun
-from workers.resync.work import Work, is_free, stop
+from workers.resync.work import Work, is_free, lacking, stop
 from workers.routing.routes import Routes, restore
+from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,15 +98,15 @@ class ResyncReader:
         segment = restore(run.segment, known.encode()) if known else None
         database = (segment.database if segment else None) or self._settings.default_database
         settings = self._settings.sources.get(database)
-        if integration is None or settings is None:
-            lacks_source = f"there is no [sources.{database}] to read the segment from"
-            self._give_up(run, lacks_source if integration else f"{run.integration!r} is not applied")
+        connector = self._settings.connectors.get(integration.connector) if integration else None
+        if integration is None or settings is None or not isinstance(connector, ConnectorSettings):
+            self._give_up(run, lacking(run, integration, settings, database))
             return None
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            place=self._settings.connectors[integration.connector].address.url,
+            place=connector.address.url,
             source=self._doors.members_of(settings, run.segment),
             open_target=lambda: self._doors.target(integration.connector),
             runs=self._runs,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from workers.connectors.sql.listing import EXPLAIN
+from workers.connectors.sql.vendors import VENDORS
 from workers.resync.profiles import Shaper, UnfitSource
 from workers.templates import Row, SegmentView
 
@@ -126,8 +126,9 @@ class MemberSource:
         lister = self._open()
         try:
             statement = self._statement(self._settings.first)
-            dialect = self._settings.address.dialect
-            plan = [" ".join(map(str, row)) for page in lister.pages(EXPLAIN[dialect] + statement) for row in page.rows]
+            asks = VENDORS[self._settings.address.dialect].explain
+            pages = lister.pages(asks + statement) if asks else iter(())
+            plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
             page = next(iter(lister.pages(statement)))
             shaper = Shaper(page.columns)
             return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)

@@ -161,3 +161,12 @@ def finish(
 def shown_text(shown: dict[str, list[str]]) -> str:
     """Keys that differ, as a run keeps them to be shown."""
     return json.dumps(shown)
+
+
+def lacking(run: ResyncRun, integration: Integration | None, source: AnySource | None, database: str) -> str:
+    """Why there can be no such run."""
+    if integration is None:
+        return f"{run.integration!r} is not applied"
+    if source is None:
+        return f"there is no [sources.{database}] to read the segment from"
+    return f"{integration.connector!r} is an ad account, and only tables can be compared with a source"

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from workers.connectors.contract import Target
+from workers.settings.ad_connectors import AdConnectorSettings, read_ad_connector
 from workers.settings.database_url import DatabaseAddress, read_address
 from workers.settings.spelling import nearest, show
+from workers.settings.timeouts import LONGEST, SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
     from workers.settings.table import TomlTable
 
-SHORTEST, LONGEST = 0.1, 24 * 3600.0
-"""Seconds: the range of every timeout."""
 MOST_PARALLEL = 256
 """Lanes of one connector served at once: each needs a session, and servers allow some hundreds."""
 ALLOWED = ("call",)
@@ -48,6 +48,11 @@ class ConnectorSettings:
         """The vendor's, as in "mysql"; the same in every environment."""
         return self.address.dialect
 
+    def secret_files(self) -> list[Path]:
+        """The files that hold secrets, as far as no variable names them."""
+        name = self.address.password_file
+        return [self.address.folder / name] if name and "$" not in name else []
+
     def resolve(self, environ: Mapping[str, str] = os.environ) -> Target:
         """Where to connect, secrets filled in; SettingsError with all that is missing, showing no value."""
         url, password = self.address.resolve(environ)
@@ -63,9 +68,16 @@ class ConnectorSettings:
         )
 
 
-def read_connectors(document: TomlTable, folder: Path) -> dict[str, ConnectorSettings]:
+AnyConnector = ConnectorSettings | AdConnectorSettings
+"""A database, or an ad account."""
+
+
+def read_connectors(document: TomlTable, folder: Path, ledger_url: str) -> dict[str, AnyConnector]:
     """Every connector, by key."""
-    return {key: _read(key, table, folder) for key, table in document.tables("connectors")}
+    return {
+        key: read_ad_connector(key, table, folder, ledger_url) if "platform" in table else _read(key, table, folder)
+        for key, table in document.tables("connectors")
+    }
 
 
 def _read(key: str, table: TomlTable, folder: Path) -> ConnectorSettings:

@@ -118,7 +118,7 @@ def read_address(table: TomlTable, folder: Path, default_url: str = "", *, fixed
     if vendor is not None and not vendor.has_server and (password or file):
         table.wrong("password" if password else "password_file", f"an {vendor.name} file has no password")
     elif password is not None:
-        _check_password(table, password)
+        check_secret(table, "password", password, _VARIABLE)
     return DatabaseAddress(table.where, folder, url, password, file, dialect if fixed else "")
 
 
@@ -208,13 +208,16 @@ _WRITTEN = (
 _TWICE = "a password stands in the URL, and beside it, too; expected one of them"
 
 
-def _check_password(table: TomlTable, text: str) -> None:
+def check_secret(table: TomlTable, key: str, text: str, expected: str) -> None:
+    """Notes a mistake where a secret is written in the file, or its variable's reference cannot be read.
+
+    expected  what should stand there, in words
+    """
     try:
         written = variables.literal(text)
     except variables.VariableError as error:
-        table.wrong("password", str(error))
+        table.wrong(key, str(error))
         return
     if written:
-        table.wrong(
-            "password", f"stands in the file, which is published in Redis; expected {_VARIABLE}, or password_file"
-        )
+        what = f"stands in the file, which is published in Redis; expected {expected}, or {key}_file"
+        table.wrong(key, what)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.lanes.keys import Keys
-    from workers.settings.connectors import ConnectorSettings
+    from workers.settings.connectors import AnyConnector
 
 FRESH_MS: Final = 30_000
 """A worker says again every few seconds what it lacks; what is older was said by one that has ended."""
@@ -31,7 +31,7 @@ redis.call('PEXPIRE', KEYS[2], ARGV[3])
 """
 
 
-def reason(connector: ConnectorSettings, environ: Mapping[str, str] = os.environ) -> str:
+def reason(connector: AnyConnector, environ: Mapping[str, str] = os.environ) -> str:
     """Why this process cannot connect to it: every secret that is missing, no value shown; "" where none is."""
     try:
         connector.resolve(environ)

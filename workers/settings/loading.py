@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
+from workers.settings.ad_connectors import tell_hashing
+from workers.settings.ad_integrations import with_on_delete
 from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
-from workers.settings.connectors import ConnectorSettings, read_connectors
+from workers.settings.connectors import AnyConnector, read_connectors
 from workers.settings.console import check_console
 from workers.settings.database_url import read_address, tell_dialect
 from workers.settings.files import NOTHING
@@ -63,7 +65,7 @@ class Settings:
     ledger_keep: float | None
     default_database: str
     max_intake: int | None
-    connectors: Mapping[str, ConnectorSettings]
+    connectors: Mapping[str, AnyConnector]
     integrations: Mapping[str, Integration]
     warnings: list[Mistake]
     digest: str
@@ -81,7 +83,7 @@ class Settings:
     def check_secrets(self, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
         """What `resolve` of the connectors and sources would miss in this environment."""
         missing: list[Mistake] = []
-        places: list[ConnectorSettings | AnySource] = [*self.connectors.values(), *self.sources.values()]
+        places: list[AnyConnector | AnySource] = [*self.connectors.values(), *self.sources.values()]
         for place in places:
             try:
                 place.resolve(environ)
@@ -104,8 +106,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, t
     document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
     write_out(source, document, merged.folders)
     connectors = document.get("connectors")
-    for connector in connectors.values() if isinstance(connectors, dict) else ():
+    for key, connector in connectors.items() if isinstance(connectors, dict) else ():
         tell_dialect(connector, environ)
+        tell_hashing(connector, f"connectors.{key}", environ, source.mistakes)
     return _build(source, document, local)
 
 
@@ -136,7 +139,7 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     table = TomlTable(document, "", source.mistakes)
     ledger_url, keep = _ledger(source, table.table("ledger"))
     default_database, max_intake = _intake(table.table("intake"))
-    connectors = read_connectors(table, source.folder)
+    connectors = with_on_delete(read_connectors(table, source.folder, ledger_url), table)
     compiler = Compiler(source.mistakes, source.warnings)
     integrations = read_integrations(table, connectors, default_database, compiler)
     sources = read_sources_of(table, source.folder, compiler)

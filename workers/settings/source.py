@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
 from workers.settings import variables
+from workers.settings.ad_connectors import secret_names
 from workers.settings.files import NOTHING, read_text, read_toml
 from workers.settings.table import UNKNOWN
 
@@ -21,7 +22,7 @@ LOCAL = ("namespace", "redis", "broker", "alerts", "console")
 """What each process reads from its own file, and nobody publishes."""
 SHARED = ("connectors", "integrations", "query_sets", "sources")
 """What included files may define."""
-SECRETS = frozenset({"url", "password", "password_file", "headers", "command"})
+SECRETS = frozenset({"url", "password", "password_file", "headers", "command"}) | secret_names()
 """In [connectors.*], [sources.*] and [ledger]: published as written, filled in by the process that needs them."""
 
 KeyPath = tuple[str, ...]

@@ -18,7 +18,7 @@ from workers.preflight.examination import Examination
 from workers.preflight.targets import _masked
 
 if TYPE_CHECKING:
-    from tests.integration.place import Place
+    from tests.integration.place import Call, Place
     from tests.servers.mariadb import MariadbServer
 
 SCOPE = 'scope = { database = "main", segments = "all" }\nbatch = { size = 1000, timeout = "60s" }\n'
@@ -35,7 +35,7 @@ def printed_integration(**mended: str) -> str:
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mysql"])
-def test_what_init_writes_is_fine(dialect: str, place: Place, request: pytest.FixtureRequest) -> None:
+def test_what_init_writes_is_fine(dialect: str, place: Place, call: Call, request: pytest.FixtureRequest) -> None:
     """Tables and file as printed, `exactly_once` and its table included: not one word."""
     fixture = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}[dialect]
     password = request.getfixturevalue("mariadb_server").password if dialect == "mysql" else None
@@ -43,7 +43,7 @@ def test_what_init_writes_is_fine(dialect: str, place: Place, request: pytest.Fi
     tables = presets.sql(dialect).replace("-- CREATE TABLE", "CREATE TABLE").splitlines()
     database.run(*"\n".join(line for line in tables if not line.startswith("--")).strip(";\n").split(";"))
     place.file.write_text(presets.toml(dialect).replace("exactly_once = false", "exactly_once = true"))
-    done = place.run("check", "--connect", "--json", **environment(database, place))
+    done = call("check", "--connect", "--json", **environment(database, place))
     assert (done.returncode, done.stderr) == (0, "")
     told = json.loads(done.stdout)
     (connector,) = told["connectors"]
@@ -53,12 +53,14 @@ def test_what_init_writes_is_fine(dialect: str, place: Place, request: pytest.Fi
     assert {step["mark"] for step in connector["steps"]} == {"fine"}
 
 
-def test_the_printed_queries_end_with_one(place: Place, mariadb_url: str, mariadb_server: MariadbServer) -> None:
+def test_the_printed_queries_end_with_one(
+    place: Place, call: Call, mariadb_url: str, mariadb_server: MariadbServer
+) -> None:
     """People see each connector's steps, then every finding with its mark, place and remedy."""
     database = TargetDatabase("mysql", mariadb_url, mariadb_server.password)
     database.run(*TABLES)
     write(place, database.connector(), printed_integration(), '[connectors.gone]\nurl = "mysql://x@127.0.0.1:1/x"')
-    done = place.run("check", "--connect")
+    done = call("check", "--connect")
     assert (done.returncode, done.stderr) == (1, "")
     lines = done.stdout.splitlines()
     assert "connector crm (mysql)" in lines
@@ -71,23 +73,25 @@ def test_the_printed_queries_end_with_one(place: Place, mariadb_url: str, mariad
     assert lines[-1] == f"{place.file}: someone is needed, 3 mistakes, 3 warnings"
 
 
-def test_warnings_alone_end_with_zero(place: Place, mariadb_url: str, mariadb_server: MariadbServer) -> None:
+def test_warnings_alone_end_with_zero(
+    place: Place, call: Call, mariadb_url: str, mariadb_server: MariadbServer
+) -> None:
     database = TargetDatabase("mysql", mariadb_url, mariadb_server.password)
     database.run(*TABLES)
     mended = {name: QUERIES[name].replace("segment_id =", "segId =") for name in ("remove", "clear")}
     write(place, database.connector(), printed_integration(**mended))
-    done = place.run("check", "--connect")
+    done = call("check", "--connect")
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == f"{place.file}: fine, 3 warnings"
 
 
-def test_a_connector_without_its_secret_is_said_and_skipped(place: Place) -> None:
+def test_a_connector_without_its_secret_is_said_and_skipped(place: Place, call: Call) -> None:
     write(
         place,
         '[connectors.a]\nurl = "mysql://x@127.0.0.1:1/x"\npassword = "${NOBODY_SET_THIS}"',
         '[connectors.b]\nurl = "sqlite:///target.db"',
     )
-    done = place.run("check", "--connect")
+    done = call("check", "--connect")
     assert done.returncode == 0
     assert "  - reach    not looked at: connectors.a.password: " in done.stdout
     assert "  + writes   the file can be locked for changes\n  no integration uses it" in done.stdout
@@ -97,23 +101,23 @@ def test_a_connector_without_its_secret_is_said_and_skipped(place: Place) -> Non
     assert done.stdout.count("NOBODY_SET_THIS") == 1
 
 
-def test_a_url_that_its_variable_spoils_is_a_mistake(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_that_its_variable_spoils_is_a_mistake(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is all there, so there is nothing to wait for: nobody can connect by it."""
     monkeypatch.setenv("SPOILT", "mysql://x:pw:more@h:notaport/crm")
     write(place, '[connectors.a]\ndialect = "mysql"\nurl = "${SPOILT}"')
-    done = place.run("check", "--connect")
+    done = call("check", "--connect")
     assert done.returncode == 1, done.stdout
     assert "x reach    connectors.a.url: " in done.stdout
     assert "pw" not in done.stdout
     assert "notaport" not in done.stdout
 
 
-def test_a_wrong_file_ends_with_two_and_nothing_is_tried(place: Place) -> None:
+def test_a_wrong_file_ends_with_two_and_nothing_is_tried(place: Place, call: Call) -> None:
     write(place, '[connectors.a]\nurl = "mysql://x@127.0.0.1:1/x"', "[integrations.b]")
-    done = place.run("check", "--connect")
+    done = call("check", "--connect")
     assert (done.returncode, done.stdout) == (2, "")
     assert "integrations.b" in done.stderr
-    told = place.run("check", "--connect", "--json")
+    told = call("check", "--connect", "--json")
     assert (told.returncode, json.loads(told.stdout)["ok"]) == (2, False)
 
 

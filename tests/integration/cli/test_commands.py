@@ -172,30 +172,34 @@ def test_apply_refuses_to_leave_a_backlog_behind_and_drops_it_when_told(place: P
     assert call("apply", "--drop", "erq").returncode == 2
 
 
-def test_push_takes_files_and_pipes(place: Place) -> None:
+def test_push_takes_files_and_pipes(place: Place, call: Call) -> None:
     place.publish(integration())
     lines = '{"type":"clear","segment":{"id":7}}\n\n{"type":"clear","segment":{"id":8}}\n'
     file = place.folder / "events.jsonl"
     file.write_text(lines)
-    assert place.run("push", str(file)).stdout == "2 events accepted, from 3 lines\n"
+    assert call("push", str(file)).stdout == "2 events accepted, from 3 lines\n"
     assert place.run("push", "-", stdin=lines).returncode == 0
     assert place.redis.xlen(place.keys.events) == 4
 
 
-def test_push_stops_at_the_first_line_that_is_no_event(place: Place) -> None:
+def test_push_stops_at_the_first_line_that_is_no_event(place: Place, call: Call) -> None:
     place.publish(integration())
-    done = place.run("push", "-", stdin='{"type":"clear","segment":{"id":7}}\nno json\n')
+    file = place.folder / "events.jsonl"
+    file.write_text('{"type":"clear","segment":{"id":7}}\nno json\n')
+    done = call("push", str(file))
     assert done.returncode == 2
     assert "line 2" in done.stderr
     assert place.redis.xlen(place.keys.events) == 1
-    assert place.run("push", str(place.folder / "nothing")).returncode == 2
-    assert place.run("push", str(place.folder)).returncode == 2
+    assert call("push", str(place.folder / "nothing")).returncode == 2
+    assert call("push", str(place.folder)).returncode == 2
 
 
-def test_push_into_a_full_intake_needs_someone(place: Place) -> None:
+def test_push_into_a_full_intake_needs_someone(place: Place, call: Call) -> None:
     place.publish(integration())
     place.redis.hset(f"{place.keys.namespace}:limits", "intake", 0)
-    done = place.run("push", "-", stdin='{"type":"clear","segment":{"id":7}}\n')
+    file = place.folder / "events.jsonl"
+    file.write_text('{"type":"clear","segment":{"id":7}}\n')
+    done = call("push", str(file))
     assert done.returncode == 1
     assert "full" in done.stderr
 

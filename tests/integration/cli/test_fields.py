@@ -21,9 +21,10 @@ def test_it_tells_of_what_is_applied_and_of_the_file_where_asked(place: Place, c
     applied, file = (json.loads(call("fields", "--json", *more).stdout) for more in ((), ("--file",)))
     assert (applied["of"], [each["key"] for each in applied["integrations"]]) == (1, ["crm"])
     assert (file["of"], [each["key"] for each in file["integrations"]]) == (None, ["crm", "other"])
+    rest = {"what": "", "normalized": "", "already": False}
     assert applied["integrations"][0]["transmitted"] == [
-        {"name": "id", "of": "profile", "manner": "plain", "by": ["add", "remove"]},
-        {"name": "segment_id", "of": "segment", "manner": "plain", "by": ["add", "remove", "clear"]},
+        {"name": "id", "of": "profile", "manner": "plain", "by": ["add", "remove"]} | rest,
+        {"name": "segment_id", "of": "segment", "manner": "plain", "by": ["add", "remove", "clear"]} | rest,
     ]
     assert "(revision 1)" not in before.stdout
     assert "synchronization: revision 1\n" in call("fields", "crm").stdout

@@ -17,7 +17,7 @@ from workers.runtime import Runtime
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
-    from tests.integration.place import Place
+    from tests.integration.place import Call, Place
 
 SPELLINGS = ["a", "A", "a ", "\u00e1", "O'Brien", "back\\slash", 'x", NOW())', "\U0001f600" * 255]
 
@@ -25,14 +25,15 @@ SPELLINGS = ["a", "A", "a ", "\u00e1", "O'Brien", "back\\slash", 'x", NOW())', "
 class Installed:
     """An installation that nobody has written but `init`."""
 
-    def __init__(self, place: Place, database: TargetDatabase) -> None:
+    def __init__(self, place: Place, call: Call, database: TargetDatabase) -> None:
         self.place = place
+        self.call = call
         self.database = database
         self._make_tables()
         self._write_file()
 
     def _init(self, *options: str) -> str:
-        done = self.place.run("init", "--dialect", self.database.dialect, *options)
+        done = self.call("init", "--dialect", self.database.dialect, *options)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
@@ -80,7 +81,7 @@ class Installed:
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mysql", "clickhouse"])
-def installed(request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.MonkeyPatch) -> Installed:
+def installed(request: pytest.FixtureRequest, place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> Installed:
     """On each database in turn; MariaDB stands for MySQL."""
     dialect = request.param
     fixture = "mariadb" if dialect == "mysql" else dialect
@@ -90,7 +91,7 @@ def installed(request: pytest.FixtureRequest, place: Place, monkeypatch: pytest.
     database = TargetDatabase(dialect, request.getfixturevalue(f"{fixture}_url"), password)
     for name, value in environment(database, place).items():
         monkeypatch.setenv(name, value)
-    return Installed(place, database)
+    return Installed(place, call, database)
 
 
 def environment(database: TargetDatabase, place: Place) -> dict[str, str]:

@@ -9,7 +9,9 @@ import pytest
 from segsync import Producer
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.place import integration
-from workers.settings import load, revision
+from workers.control.acting import Actor, record
+from workers.runtime import Runtime
+from workers.settings import load, load_local, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +61,15 @@ def test_a_profile_is_found_and_its_id_stands_in_no_address(browser: Browser) ->
     assert "profile 0 waits in the lane" in text_of(answer.text)
     answer = browser.post("/find", "/find", integration="crm", segment="7", profile="p1")
     assert "profile p1: nothing of it waits" in text_of(answer.text)
+
+
+def test_who_had_what_done_is_told(place: Place, browser: Browser) -> None:
+    record(place.redis, place.keys, Actor("bob", "command"), "pause", "crm", reason=NASTY)
+    Runtime(load_local(place.file)).drain_outcomes(5)
+    page = browser.get("/audit")
+    assert f"bob pause crm {NASTY} command" in text_of(page)
+    assert "<script>alert" not in page
+    assert "Nobody has had anything done" in browser.get("/audit?target=shop")
 
 
 def test_a_revision_is_compared_and_gone_back_to(place: Place, browser: Browser, acts: Recorded) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,6 +100,15 @@ def test_marked_entries_are_dropped_and_those_that_fit_retried(app: ASGIApp, run
     assert (states[first], states[second]) == ("dropped", "retried")
     assert quarantine.show(runtime.ledger, first).changed_by == "ann@test"
     assert [each[0] for each in acts.all] == ["quarantine drop", "quarantine retry"]
+
+
+def test_entries_are_exported_with_their_data(app: ASGIApp, acts: Recorded) -> None:
+    fields = {"which": "fitting", "integration": "crm"}
+    answer = Browser(app).post("/quarantine?integration=crm", "/quarantine/export", **fields)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert [json.loads(line)["profile"] for line in answer.text.splitlines()] == ["p1", "p2"]
+    assert SECRET in answer.text
+    assert acts.all == [("quarantine export", "ann@test", "done")]
 
 
 def test_nothing_is_done_where_nobody_said_to_what(app: ASGIApp, runtime: Runtime) -> None:

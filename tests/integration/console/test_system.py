@@ -46,7 +46,7 @@ def test_everything_is_examined_as_by_doctor(
 def test_the_fields_that_leave_are_named(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.publish(integration("crm"))
     browser = Browser(make_console())
-    told = text_of(browser.get("/transmitted"))
-    assert "id not hashed add, remove" in told
-    assert "the segment's id not hashed" in told
+    assert "crm db (SQLite) id not hashed: add, remove the segment's id not hashed: add, remove, clear" in text_of(
+        browser.get("/transmitted")
+    )
     assert "No integration fits" in browser.get("/transmitted?q=email")

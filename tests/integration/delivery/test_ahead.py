@@ -31,7 +31,7 @@ def test_each_batch_is_rendered_once_and_most_while_the_one_before_it_is_execute
 ) -> None:
     job.configure(batch=SMALL)
     # A turn that ends lets go of what is ready; on a busy machine it would.
-    monkeypatch.setattr("workers.delivery.deliverer.TURN_SECONDS", 600)
+    monkeypatch.setattr("workers.delivery.beginning.TURN_SECONDS", 600)
     meanwhile, in_turn = rendered_in(ahead, monkeypatch), rendered_in(delivery, monkeypatch)
     job.push(*(add(1, n) for n in range(220)))
     job.ends_right()

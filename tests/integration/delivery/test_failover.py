@@ -30,7 +30,7 @@ def test_a_stalled_deliverer_whose_claim_was_forgotten_commits_nothing(
     job = forgetful
     monkeypatch.setattr(attempt, "CONFIRM_AFTER", 0.0)  # whatever time it was held up for is enough
     slow: Any = job.installation.runtime()._deliverer("crm")
-    begin = slow._begin_turn
+    begin = slow._turns.begin
 
     def stalls(*arguments: Any) -> Any:
         turn = begin(*arguments)
@@ -41,7 +41,7 @@ def test_a_stalled_deliverer_whose_claim_was_forgotten_commits_nothing(
         assert job.installation.backlog() == 0
         return turn
 
-    monkeypatch.setattr(slow, "_begin_turn", stalls)
+    monkeypatch.setattr(slow._turns, "begin", stalls)
     result = slow.work("slow", 5)
 
     assert "lease" in str(result)

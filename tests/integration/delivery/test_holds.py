@@ -9,6 +9,7 @@ import pytest
 from tests.integration.jobs import add, remove
 from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
+from workers.control.retry import retry
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.lanes.chunks import HEADER
@@ -154,3 +155,19 @@ def test_that_others_passed_long_ago_and_pass_now_blames_nobody(job: Job, monkey
         job.runtime.deliver("crm", "t", 5)
     assert job.quarantined() == []
     assert job.target.members() == {("7", "A"), ("7", "B")}
+
+
+def test_the_end_of_a_hold_is_told_once(job: Job, caplog: pytest.LogCaptureFixture) -> None:
+    """Its beginning was told at each try, and nobody read when it was over."""
+    job.target.run("ALTER TABLE member RENAME TO away")
+    job.push(add(7, "A"))
+    job.runtime.route("t", 10)
+    job.let_timeouts_pass()
+    assert isinstance(job.runtime.deliver("crm", "t", 5), Failed)
+    job.target.run("ALTER TABLE away RENAME TO member")
+    retry(job.installation.redis, job.installation.keys, "crm")
+    job.ends_right()
+    job.push(add(8, "B"))
+    job.ends_right()
+    told = [record.getMessage() for record in caplog.records if "goes on" in record.getMessage()]
+    assert told == ["members goes on: what held it is over, as 7 shows"]

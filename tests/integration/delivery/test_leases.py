@@ -22,7 +22,7 @@ def test_a_lease_that_is_lost_while_a_statement_runs_lets_nothing_be_committed(
     job.configure(batch='{ size = 1, timeout = "100ms" }')
     job.runtime.route("t", 10)
     deliverer: Any = job.runtime._deliverer("crm")
-    begin, run = deliverer._begin_turn, delivery._run
+    begin, run = deliverer._turns.begin, delivery._run
     turns: list[Any] = []
 
     def begins(*arguments: Any) -> Any:
@@ -35,7 +35,7 @@ def test_a_lease_that_is_lost_while_a_statement_runs_lets_nothing_be_committed(
             turns[0].lease.lost = True
         return done
 
-    monkeypatch.setattr(deliverer, "_begin_turn", begins)
+    monkeypatch.setattr(deliverer._turns, "begin", begins)
     monkeypatch.setattr(delivery, "_run", runs)
     result = deliverer.work("t", 5)
 

@@ -41,3 +41,15 @@ def test_no_driver_is_loaded_before_a_connector_needs_it() -> None:
 
 def test_a_target_does_not_show_its_password() -> None:
     assert "secret" not in repr(Target(key="crm", dialect="mysql", url="mysql://u@h/x", password="secret"))
+
+
+def test_what_is_preloaded_need_not_be_imported_by_the_first_delivery() -> None:
+    script = (
+        "import sys; from workers.connectors import preload\n"
+        "assert 'psycopg' not in sys.modules\n"
+        "preload('postgresql'); preload('nothing')\n"
+        "before = set(sys.modules)\n"
+        "import workers.connectors.sql.connector, workers.connectors.sql.postgresql.link\n"
+        "assert 'psycopg' in before and before == set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)

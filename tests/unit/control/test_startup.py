@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
 
 from workers.cli.commands import drain
-from workers.control.startup import GC_THRESHOLDS, UnfitRedis, check_redis
+from workers.control import startup
+from workers.control.startup import GC_THRESHOLDS, UnfitRedis, check_redis, import_drivers
 from workers.lanes.keys import Keys
 
 
@@ -72,3 +74,18 @@ def test_who_delivers_without_celery_looks_for_garbage_as_rarely_as_its_workers(
         assert gc.get_threshold() == GC_THRESHOLDS
     finally:
         gc.set_threshold(*before)
+
+
+@pytest.mark.parametrize(
+    ("served", "found"),
+    [(None, ["sqlite", "mysql"]), (["route", "upkeep"], []), ("deliver.erp,route", ["mysql"])],
+)
+def test_a_worker_imports_the_drivers_of_what_it_serves(
+    served: object, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connectors = {"crm": SimpleNamespace(dialect="sqlite"), "erp": SimpleNamespace(dialect="mysql")}
+    settings: Any = SimpleNamespace(connectors=connectors)
+    loaded: list[str] = []
+    monkeypatch.setattr(startup, "preload", loaded.append)
+    import_drivers(settings, served)
+    assert loaded == found

@@ -71,7 +71,9 @@ def test_it_is_the_batch_that_is_cut_one_operation_after_the_other(
 
 
 def _told(batch: Batch, ordering: Ordering) -> list[Any]:
-    integration: Any = type("_", (), {"key": "crm", "queries": dict.fromkeys(QueryKind), "ordering": ordering})
+    integration: Any = type(
+        "_", (), {"key": "crm", "queries": dict.fromkeys(QueryKind), "fields": None, "ordering": ordering}
+    )
     return [(kind, list(members)) for kind, members in shipment(integration, "7", batch).groups]
 
 

@@ -10,13 +10,14 @@ from tests.unit.settings.files import CONNECTOR, integration, loaded, mistakes, 
 from workers.connectors.sql.postgresql.vendor import POSTGRESQL
 from workers.connectors.sql.url import address
 from workers.errors import SettingsError
-from workers.settings import load
+from workers.settings import ConnectorSettings, load
 from workers.settings.loading import from_published
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from workers.connectors.contract import Target
+    from workers.settings import Settings
 
 HERE = "connectors.crm"
 
@@ -26,7 +27,13 @@ def connector(*lines: str) -> str:
 
 
 def resolved(folder: Path, *lines: str, **environ: str) -> Target:
-    return loaded(folder, connector(*lines)).connectors["crm"].resolve(environ)
+    return crm_of(loaded(folder, connector(*lines))).resolve(environ)
+
+
+def crm_of(settings: Settings) -> ConnectorSettings:
+    crm = settings.connectors["crm"]
+    assert isinstance(crm, ConnectorSettings)
+    return crm
 
 
 def unresolved(folder: Path, *lines: str, **environ: str) -> list[str]:
@@ -38,7 +45,7 @@ def unresolved(folder: Path, *lines: str, **environ: str) -> list[str]:
 
 
 def test_a_connector_has_the_documented_defaults(tmp_path: Path) -> None:
-    crm = loaded(tmp_path, CONNECTOR).connectors["crm"]
+    crm = crm_of(loaded(tmp_path, CONNECTOR))
 
     assert (crm.key, crm.dialect, crm.parallelism, crm.timezone) == ("crm", "sqlite", 4, "UTC")
     assert (crm.statement_timeout, crm.connect_timeout, crm.allow) == (30.0, 10.0, frozenset())
@@ -54,7 +61,7 @@ def test_a_connector_reads_all_its_keys_and_resolves_to_a_target(tmp_path: Path)
         'timezone = "Europe/Berlin"',
         'allow = ["call"]',
     )
-    crm = loaded(tmp_path, connector(*lines)).connectors["crm"]
+    crm = crm_of(loaded(tmp_path, connector(*lines)))
 
     assert (crm.parallelism, crm.timezone, crm.allow) == (256, "Europe/Berlin", frozenset({"call"}))
 
@@ -190,7 +197,7 @@ def test_no_part_of_a_mangled_url_is_shown(tmp_path: Path, url: str) -> None:
 )
 def test_a_url_as_platforms_hand_it_out_works_with_everything_inside(tmp_path: Path, url: str, value: str) -> None:
     settings = loaded(tmp_path, connector(f'url = "{url}"'), environ={"DATABASE_URL": value})
-    target = settings.connectors["crm"].resolve({"DATABASE_URL": value})
+    target = crm_of(settings).resolve({"DATABASE_URL": value})
 
     assert (target.dialect, target.url) == ("postgresql", "postgresql://sync@db:5432/crm?sslmode=require")
     assert target.password == "p@ss/?#"
@@ -214,7 +221,7 @@ def test_what_was_found_in_the_environment_is_published_with_the_rest(tmp_path: 
 
 def test_a_dialect_beside_the_url_is_another_way_to_say_it(tmp_path: Path) -> None:
     lines = ('url = "${DATABASE_URL}"', 'dialect = "mysql"')
-    assert loaded(tmp_path, connector(*lines)).connectors["crm"].dialect == "mysql"
+    assert crm_of(loaded(tmp_path, connector(*lines))).dialect == "mysql"
     assert "leads to postgresql" in unresolved(tmp_path, *lines, DATABASE_URL="postgres://u:x@h/d")[0]
     (found,) = mistakes(tmp_path, connector(lines[0], 'dialect = "mysq"'))
     assert "'mysq' is no database that segsync knows; did you mean 'mysql'?" in found
@@ -386,7 +393,7 @@ def test_any_other_key_is_fine(tmp_path: Path, key: str) -> None:
 
 def test_connectors_are_equal_as_long_as_every_word_is(tmp_path: Path) -> None:
     """So that a worker keeps its pools over a revision that changed something else."""
-    one = loaded(tmp_path, CONNECTOR).connectors["crm"]
+    one = crm_of(loaded(tmp_path, CONNECTOR))
     same = load(write(tmp_path, CONNECTOR + integration()), {}).connectors["crm"]
     other = loaded(tmp_path, CONNECTOR, "parallelism = 5").connectors["crm"]
 

@@ -154,7 +154,7 @@ def test_what_is_wrong_with_a_batch_is_said(tmp_path: Path, line: str, said: str
     ("line", "said"),
     [
         ('max_lag = "500ms"', "max_lag: '500ms' is out of range; expected a duration from 1s to 168h"),
-        ('fields = ["email"]', "fields: is reserved for connectors other than databases, not built yet"),
+        ('fields = ["email"]', "fields: is for ad accounts, and this connector is a database; expected queries"),
         ('tolerance = "all"', "tolerance: 'all' is none of 'data', 'none'"),
         ('when_full = "dorp"', "when_full: 'dorp' is none of 'block', 'drop'; did you mean 'drop'?"),
         ("max_backlog = 0", "max_backlog: 0 is out of range; expected an integer from 1 to"),

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.settings.files import CONNECTOR, integration, loaded, mistakes, warnings, write
 from workers.errors import SettingsError
-from workers.settings import Settings, from_published
+from workers.settings import ConnectorSettings, Settings, from_published
 
 FULL = """
 namespace = "prod"
@@ -102,7 +102,9 @@ def test_what_is_published_reads_back_as_the_same(tmp_path: Path) -> None:
     assert back.integrations["vip"].name == "costs $5 test"
     assert back.ledger_url == settings.ledger_url
     assert back.warnings == settings.warnings
-    assert back.connectors["crm"].resolve(ENVIRON).password == "hunter3"
+    crm = back.connectors["crm"]
+    assert isinstance(crm, ConnectorSettings)
+    assert crm.resolve(ENVIRON).password == "hunter3"
 
 
 def test_all_processes_decide_by_the_same_words_whatever_their_environment(tmp_path: Path) -> None:

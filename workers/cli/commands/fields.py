@@ -11,7 +11,7 @@ from workers.cli.exit_status import FINE
 from workers.cli.output import print_json, print_table
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
-from workers.preflight.transmission import IN_WORDS, NAMES, Transmission, transmissions
+from workers.preflight.transmission import Transmission, in_words, transmissions
 from workers.settings import load, load_local, revision
 from workers.settings.revision import NothingApplied
 from workers.settings.spelling import nearest, plain
@@ -19,7 +19,6 @@ from workers.settings.spelling import nearest, plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from workers.preflight.transmission import Sent
     from workers.settings import Settings
 
 TITLE: Final = "Data transmitted during synchronization"
@@ -79,7 +78,7 @@ def _text(found: Iterable[Transmission], place: str) -> None:
         typer.echo(plain(f"  scope          {each.scope}"))
         named = ", ".join(one.what for one in each.authorization) or "none: it is a file"
         typer.echo(plain(f"  authorization  {named}\n"))
-        print_table(("data", "how", "in"), (_cells(sent) for sent in each.transmitted))
+        print_table(("data", "how", "in"), (in_words(sent) for sent in each.transmitted))
 
 
 def _markdown(found: Iterable[Transmission], place: str) -> Iterable[str]:
@@ -91,19 +90,13 @@ def _markdown(found: Iterable[Transmission], place: str) -> Iterable[str]:
         else:
             yield "None: it is a file."
         yield "\n### Transmitted data\n"
-        yield from _lines(("data", "how", "in"), [_cells(sent) for sent in each.transmitted])
+        yield from _lines(("data", "how", "in"), [in_words(sent) for sent in each.transmitted])
 
 
 def _heading(each: Transmission) -> str:
     state = "" if each.active else ", paused in the file"
     title = each.key if each.name == each.key else f"{each.key} ({each.name})"
     return f"{title}: {each.target}, connector {each.connector}{state}"
-
-
-def _cells(sent: Sent) -> tuple[str, str, str]:
-    # A profile may have a field of the name "segment_id", too.
-    name = sent.name if sent.of == "profile" and sent.name else NAMES[sent.name]
-    return name, IN_WORDS[sent.manner], ", ".join(sent.by)
 
 
 def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:

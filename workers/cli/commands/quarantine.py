@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Final
 
-import msgspec
 import typer
 from redis import RedisError
 
@@ -26,6 +24,7 @@ from workers.lanes.keys import Keys
 from workers.ledger.tables import STATES
 from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
+from workers.quarantine.exporting import export_lines, with_text
 from workers.quarantine.past_tries import history
 from workers.settings import load_local
 from workers.settings.spelling import counted, plain
@@ -33,7 +32,7 @@ from workers.settings.spelling import counted, plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.quarantine.entries import EntryDetail, QuarantineEntry, Selection
+    from workers.quarantine.entries import QuarantineEntry, Selection
     from workers.quarantine.past_tries import PastTry
     from workers.quarantine.requeue import Requeued
 
@@ -104,7 +103,7 @@ def show(entry_id: int, *, as_json: bool) -> int:
     entry = quarantine.show(ledger, entry_id)
     tries = history(ledger, entry)
     if as_json:
-        print_json(_with_text(entry) | {"tries": tries})
+        print_json(with_text(entry) | {"tries": tries})
         return FINE
     for field in fields(entry):
         value = getattr(entry, field.name)
@@ -131,16 +130,6 @@ def _try(attempt: PastTry) -> str:
     return f"{attempt.at:%Y-%m-%d %H:%M:%S} {what}of {many}: {came}"
 
 
-def _with_text(entry: EntryDetail) -> dict[str, Any]:
-    """The entry with its payload as text, or in base64 where it is none."""
-    found: dict[str, Any] = {field.name: getattr(entry, field.name) for field in fields(entry)}
-    try:
-        found["payload"], found["payload_base64"] = entry.payload.decode(), None
-    except UnicodeDecodeError:
-        found["payload"], found["payload_base64"] = None, base64.b64encode(entry.payload).decode()
-    return found
-
-
 def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Selection:
     """Which entries a command is about; WrongUsage where nobody said, or said two things."""
     if ids and (integration or code or every):
@@ -161,7 +150,7 @@ def retry(which: Selection, *, as_json: bool) -> int:
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     if not quarantine.count(runtime.ledger, which):
         refuse_unknown(which.integration)
-    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine retry", which.words):
+    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine retry", control.words_of(which)):
         done = control.retry(runtime, which, who.name)
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
@@ -176,7 +165,7 @@ def drop(which: Selection, *, as_json: bool, yes: bool = False) -> int:
     elif not is_meant(f"Give up {counted(many, 'entry', 'entries')}?", yes=yes):
         typer.echo("nothing was dropped", err=True)
         return NEEDS_SOMEONE
-    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine drop", which.words):
+    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine drop", control.words_of(which)):
         done = control.drop(runtime, which, who.name)
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
@@ -197,7 +186,7 @@ def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
     if not quarantine.count(open_ledger(), which):
         refuse_unknown(which.integration)
-    _look_at_data("quarantine export", which.words)
+    _look_at_data("quarantine export", control.words_of(which))
     if file == "-":
         _write(which, sys.stdout.buffer)
         return FINE
@@ -213,10 +202,9 @@ def export(which: Selection, file: str) -> int:
 
 def _write(which: Selection, out: IO[bytes]) -> int:
     count = 0
-    for page in quarantine.pages(open_ledger(), which):
-        for entry in page:
-            out.write(msgspec.json.encode(_with_text(entry) | {"whole": entry.is_whole}) + b"\n")
-        count += len(page)
+    for line in export_lines(open_ledger(), which):
+        out.write(line)
+        count += 1
     out.flush()
     return count
 

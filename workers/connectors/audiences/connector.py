@@ -108,9 +108,14 @@ class AdConnector:
         """Always: the store names a profile by its key."""
         return True
 
+    def close(self) -> None:
+        """As `dispose`."""
+        self.dispose()
+
     def dispose(self) -> None:
         """Closes the links."""
         self.way.http.close()
+        self.store.close()
 
 
 class AdSession:
@@ -120,6 +125,15 @@ class AdSession:
         self._store = store
         self._writer = writer
         self._clock = clock
+
+    @property
+    def takes_several(self) -> bool:
+        """As `contract.Session.takes_several`: never, since a delivery only writes down what is to be sent."""
+        return False
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        """As `contract.Session.deliver_together`, which nobody asks of it."""
+        return [self.deliver(shipment, fence) for shipment in shipments]
 
     def deliver(self, shipment: Shipment, fence: Fence) -> Receipt:
         """As `contract.Session.deliver`: all of it stands in the store, or nothing."""

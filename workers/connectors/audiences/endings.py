@@ -53,12 +53,15 @@ class Endings:
     ) -> Resting:
         """The platform has accepted a call, and perhaps done it already."""
         now = self._clock()
+        if answered.rest_ms:
+            self._budget.block(answered.rest_ms)
         with self._store.changing() as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)  # given up meanwhile: whoever did that has taken it for unheard
             calls.refuse(connection, call, _identifiers(rows, answered.refused))
             refused = len(answered.refused) + answered.rejected
-            work.count(connection, audience.id, accepted=len(rows) - len(answered.refused), rejected=refused)
+            taken = _identifiers(rows, set(range(len(rows))) - set(answered.refused))
+            work.count(connection, audience.id, accepted=len(taken), rejected=refused)
             if step is AudienceStep.CREATE:
                 state = LIVE if answered.live else BEGUN
                 told = audience.title if answered.live else ""

@@ -85,15 +85,18 @@ def _begin(adds: int, platform: Platform) -> AudienceStep | Resting:
 def _change(
     audience: Audience, owed: calls.OwedNow, platform: Platform, sharing: int, now_ms: int
 ) -> AudienceStep | Resting:
-    """Adds before removals. What does not fill a call waits for its turn among those that share the budget."""
+    """Adds before removals; where a row stands for a person, after them, since who is told again must stay.
+
+    What does not fill a call waits for its turn among those that share the budget.
+    """
     at = audience.written_ms + pace_ms(platform, sharing)
     if max(owed) < platform.largest_call and at > now_ms:
         return Resting(at, "its turn")
     waited = audience.first_owed_ms and audience.first_owed_ms + LONGEST_WAIT_MS <= now_ms
-    if owed.adds and (waited or owed.adds >= platform.later_rows):
-        return AudienceStep.ADD
-    if owed.removes and (waited or owed.removes >= platform.later_rows):
-        return AudienceStep.REMOVE
+    steps = {AudienceStep.ADD: owed.adds, AudienceStep.REMOVE: owed.removes}
+    for step in sorted(steps, key=lambda each: each.value, reverse=platform.whole_rows):
+        if steps[step] and (waited or steps[step] >= platform.later_rows):
+            return step
     return Resting(audience.first_owed_ms + LONGEST_WAIT_MS, f"data ({max(owed)} of {platform.later_rows})")
 
 

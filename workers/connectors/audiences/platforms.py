@@ -82,7 +82,7 @@ FACEBOOK: Final = Platform(
         Setting("account", "Ad account id, digits only"),
         Setting("app_id", "App ID", required=False),
         Setting("app_secret", "App secret", secret=True, required=False),
-        Setting("access_token", "Token of a system user", secret=True, required=False),
+        Setting("access_token", "Token of a system user", secret=True),
     ),
     fields=FACEBOOK_FIELDS,
     largest_call=10_000,
@@ -96,5 +96,5 @@ FACEBOOK: Final = Platform(
 """developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""
 
 PLATFORMS: Final = {each.key: each for each in (YANDEX, GOOGLE, VK, FACEBOOK)}
-BUILT: Final = frozenset[str]()
+BUILT: Final = frozenset({YANDEX.key, FACEBOOK.key, VK.key})
 """Those that there is a connector for; nobody can configure another."""

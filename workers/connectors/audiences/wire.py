@@ -78,6 +78,7 @@ class Answered:
     live      an audience that was begun is real
     refused   rows that the platform leaves out, by index, with a code
     rejected  rows that it leaves out without saying which
+    rest_ms   for so long the platform wants to be left alone
     """
 
     remote: str = ""
@@ -86,6 +87,7 @@ class Answered:
     live: bool = True
     refused: Mapping[int, str] = field(default_factory=dict)
     rejected: int = 0
+    rest_ms: int = 0
 
 
 class CallProgress(NamedTuple):

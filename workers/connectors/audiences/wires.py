@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from workers.connectors.audiences.facebook import FacebookWire, GivenToken
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
+from workers.connectors.audiences.vk import VkConsent, VkWire
 from workers.connectors.audiences.yandex import YandexConsent, YandexWire
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
@@ -51,6 +53,20 @@ def _yandex(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeepe
     return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
 
 
+def _facebook(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    said = target.settings
+    token = said["access_token"]
+    wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
+    return GivenToken(token), lambda _: wire
+
+
+def _vk(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    consent = VkConsent(http, target.settings["client_id"], target.settings["client_secret"])
+    return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
+
+
 _WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, Callable[[TokenKeeper], PlatformWire]]]] = {
     "yandex-audiences": _yandex,
+    "facebook-ads": _facebook,
+    "vk-ads": _vk,
 }

@@ -37,6 +37,7 @@ class _Told:
     """What a shipment's groups come to: of each profile the last word."""
 
     last: dict[str, Record] = field(default_factory=dict)
+    left_first: dict[str, Record] = field(default_factory=dict)
     present: dict[str, bool] = field(default_factory=dict)
     lists: set[str] = field(default_factory=set)
     runs: dict[str, int] = field(default_factory=Counter)
@@ -98,30 +99,35 @@ class StoreWriter:
             for member in group:
                 record = shipment.fields.record(member.row)
                 key = profile_name(member.key)
+                if key not in told.last and kind is QueryKind.REMOVE:
+                    told.left_first[key] = record
                 told.last[key], told.present[key] = record, kind is QueryKind.ADD
                 told.lists |= {self._list_of.get(each.kind, "") for each in record.identifiers}
                 told.left_out += len(record.left_out)
-                if kind is QueryKind.ADD and not record.identifiers:
+                if kind is QueryKind.ADD and not record.identifiers and not record.withheld:
                     told.rejected.append(Rejection(member.sequence, NO_IDENTIFIER, _why(record)))
         return told
 
     def _write_list(self, connection: Connection, name: str, audience: Audience, told: _Told, now_ms: int) -> int:
         """One list's part; returns the identifiers that came and left."""
-        wanted, unknown = {}, {}
+        wanted = {}
         for key, record in told.last.items():
-            mine = [
-                self._kept(each.kind, each.value, plain=each.plain)
-                for each in record.identifiers
-                if self._list_of.get(each.kind, "") == name
-            ]
-            along = self._companions(record) if mine and told.present[key] else None
-            wanted[key] = members.Holds(tuple(mine) if told.present[key] else (), along)
-            unknown[key] = () if told.present[key] else tuple(mine)
+            mine = self._mine(name, record) if told.present[key] else ()
+            wanted[key] = members.Holds(mine, self._companions(record) if mine else None)
+        unknown = {key: self._mine(name, record) for key, record in told.left_first.items()}
         done = members.write(connection, audience.id, wanted, unknown, whole_rows=self._platform.whole_rows)
         if done.touched:
             owe(connection, audience.id, now_ms, unknown=done.unknown, left_out=told.left_out)
             told.left_out = 0  # counted once, however many lists there are
         return done.changed
+
+    def _mine(self, name: str, record: Record) -> tuple[members.Kept, ...]:
+        """Of a record's identifiers those of one list."""
+        return tuple(
+            self._kept(kind, value, plain=plain)
+            for kind, value, plain in record.identifiers
+            if self._list_of.get(kind, "") == name
+        )
 
     def _kept(self, kind: str, value: str, *, plain: bool) -> members.Kept:
         if not plain:

@@ -6,8 +6,6 @@ transactions: what is begun, asserted and rolled back is written down here and i
 
 from __future__ import annotations
 
-import functools
-import os
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from workers.connectors.sql import delivery, positions, unique_keys
 from workers.connectors.sql.ahead import Ahead
+from workers.connectors.sql.forks import tell_of_forks
 from workers.connectors.sql.link import Link, calls, surprise
 from workers.errors import ErrorClass, Phase, TargetError
 
@@ -56,7 +55,7 @@ class SqlConnector:
             reset_on_return=None,
         )
         event.listen(self._pool, "checkin", _close_unclean)
-        _connectors().add(self)
+        tell_of_forks(self)
 
     def open(self) -> PooledSession:
         """As `contract.Connector.open`."""
@@ -109,19 +108,6 @@ class SqlConnector:
         return link
 
 
-@functools.cache
-def _connectors() -> weakref.WeakSet[SqlConnector]:
-    # A hook for forks cannot be taken back: one for the process, and it looks at what is still there.
-    connectors: weakref.WeakSet[SqlConnector] = weakref.WeakSet()
-
-    def forked() -> None:
-        for connector in list(connectors):
-            connector.forked()
-
-    os.register_at_fork(after_in_child=forked)
-    return connectors
-
-
 def _close_unclean(link: Link | None, _: object) -> None:
     # A session that nobody closed was collected in mid-transaction: its locks must not wait for the link's next use.
     if link is not None and not link.clean:
@@ -153,6 +139,15 @@ class PooledSession:
         """As `contract.Session.deliver`; renders what comes next while the database executes this."""
         return delivery.deliver(self, shipment, fence, self._ahead.begin(shipment))
 
+    @property
+    def takes_several(self) -> bool:
+        """As `contract.Session.takes_several`."""
+        return self._link.takes_several
+
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        """As `contract.Session.deliver_together`."""
+        return delivery.deliver_together(self, shipments, fence)
+
     def begin(self, lock: str | None, patience: float) -> None:
         """Opens a transaction at READ COMMITTED and holds the session lock named `lock`.
 
@@ -163,18 +158,11 @@ class PooledSession:
 
         A link that turns out dead is replaced once: nothing was sent on it yet.
         """
-        self._expect(clean=True)
-        if self._link.tainted:
-            self.discard()
-            self._take()
-        try:
-            self._begin(lock, patience)
-        except TargetError:
-            if not (self._link.lost and self._link.used):
-                raise
-            self.discard()
-            self._take()
-            self._begin(lock, patience)
+        self._begin(lambda: self._link.begin(lock, patience))
+
+    def begin_together(self, locks: list[str]) -> None:
+        """As `delivery.Transactions.begin_together`, and as `begin` with a dead link."""
+        self._begin(lambda: self._link.begin_together(locks))
 
     def identify(self, batch: str) -> None:
         """As `delivery.Transactions.identify`."""
@@ -269,10 +257,24 @@ class PooledSession:
             self._link.tainted = True
             raise
 
-    def _begin(self, lock: str | None, patience: float) -> None:
+    def _begin(self, begin: Callable[[], None]) -> None:
+        self._expect(clean=True)
+        if self._link.tainted:
+            self.discard()
+            self._take()
+        try:
+            self._begin_once(begin)
+        except TargetError:
+            if not (self._link.lost and self._link.used):
+                raise
+            self.discard()
+            self._take()
+            self._begin_once(begin)
+
+    def _begin_once(self, begin: Callable[[], None]) -> None:
         self._link.clean = False
         with self._judging(Phase.LOCK):
-            self._link.begin(lock, patience)
+            begin()
 
     def _expect(self, *, clean: bool) -> None:
         if self._held is None:

@@ -20,7 +20,7 @@ from workers.failpoints import reach
 from workers.outcomes import QueryRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from workers.connectors.contract import Fence, Positions, Shipment
     from workers.connectors.sql.rendering import RenderedQuery
@@ -34,6 +34,9 @@ class Transactions(Protocol):
 
     def begin(self, lock: str | None, patience: float) -> None:
         """Opens a transaction and holds the lane's lock."""
+
+    def begin_together(self, locks: list[str]) -> None:
+        """Opens a transaction and holds several lanes' locks; TargetError where one of them is held by another."""
 
     def identify(self, batch: str) -> None:
         """Told the batch's name, the same whenever the same is tried again; "" where a repetition must be done anew."""
@@ -103,6 +106,25 @@ def deliver(
     return Receipt(runs, idle=idle)
 
 
+def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+    """As `contract.Session.deliver_together`: one transaction for all lanes, their locks first."""
+    with _during(Phase.RENDER):
+        queries = [render(shipment) for shipment in shipments]
+    statements = sum(len(query.statements) for each in queries for query in each)
+    fence(shipments[0].patience * (statements + 2) + OVERHEAD_SECONDS)
+    with _during(Phase.LOCK):
+        session.begin_together([shipment.lane for shipment in shipments])
+        fence()
+    # Between the statements it need not be asked: whoever takes several lanes has transactions.
+    receipts = [Receipt(tuple(_run(session.execute, query, _unasked) for query in each)) for each in queries]
+    reach(failpoints.AFTER_EXECUTE)
+    fence()
+    with _during(Phase.COMMIT):
+        session.commit()
+    reach(failpoints.AFTER_COMMIT)
+    return receipts
+
+
 def _position(session: Transactions, shipment: Shipment) -> str:
     if shipment.positions is None:
         return ""
@@ -145,6 +167,10 @@ def _identity(shipment: Shipment) -> str:
     if not all(query.only_inserts for query in shipment.queries.values()):
         return ""
     return f"{shipment.lane} {shipment.first} {shipment.last}"
+
+
+def _unasked(seconds: float = 0.0) -> None:
+    """A fence that lets everything through."""
 
 
 def _run(run: Callable[[str], int], query: RenderedQuery, fence: Fence) -> QueryRun:

@@ -37,6 +37,8 @@ class Link(ABC):
     sent: Callable[[], None] | None = None
     """Called once when the next statement is sent, before its answer is waited for. A driver that does not part the two
     never does. Raises nothing."""
+    takes_several = False
+    """A transaction of it can hold the locks of several lanes."""
     used = False
     """It has served before: should it turn out dead, another one may be better."""
 
@@ -46,6 +48,10 @@ class Link(ABC):
     @abstractmethod
     def begin(self, lock: str | None, patience: float) -> None:
         """As `connector.PooledSession.begin`."""
+
+    def begin_together(self, locks: list[str]) -> None:
+        """As `connector.PooledSession.begin_together`, where it `takes_several`; raises in a transaction."""
+        raise NotImplementedError(f"{len(locks)} locks")
 
     @abstractmethod
     def execute(self, statement: str) -> int:

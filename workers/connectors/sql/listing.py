@@ -6,7 +6,7 @@ What ends early raises: the end of the rows is the driver's own word for it (rul
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 """Rows that are taken from the driver at once."""
-
-
-EXPLAIN: Final = {"sqlite": "EXPLAIN QUERY PLAN ", "mysql": "EXPLAIN ", "postgresql": "EXPLAIN "}
-"""What asks a database how it would find a statement's rows; before the statement, which then runs not."""
 
 
 class Page(NamedTuple):

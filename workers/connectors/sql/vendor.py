@@ -148,6 +148,7 @@ class Vendor:
     preset          what `init` writes
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
                     "" where the server lets no procedure do that
+    explain         before a statement, asks how its rows would be found, without running it; "" where nothing does
     """
 
     name: str
@@ -164,6 +165,7 @@ class Vendor:
     secure_port: int | None = None
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
+    explain: str = ""
 
     def port_of(self, place: Address) -> int | None:
         """Where the server listens, unless the URL tells."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.console.pages import (
+    audit,
     editing,
     find,
     integration,
@@ -21,18 +22,7 @@ from workers.console.pages import (
 if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
-_ALL: Final = (
-    overview,
-    editing,
-    integration,
-    segments,
-    runs,
-    quarantine,
-    find,
-    resyncs,
-    transmitted,
-    revisions,
-    system,
-)
+_LOOKING: Final = (overview, integration, segments, runs, quarantine, find, transmitted, system, audit)
+_ALL: Final = (*_LOOKING, editing, resyncs, revisions)
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
 ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

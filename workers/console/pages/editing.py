@@ -19,14 +19,14 @@ from workers.lanes.answers import number_of
 from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
-from workers.settings import from_published, load
+from workers.settings import ConnectorSettings, from_published, load
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from workers.console.drafts import Judged
     from workers.console.visit import Visit
-    from workers.settings import ConnectorSettings, Settings
+    from workers.settings import Settings
 
 EXAMPLE: Final = """\
 {"type": "add", "segment": {"id": 7, "name": "VIP"}, "profiles": [{"_id": "61f0", "CustomID": "A-17"}]}"""
@@ -53,11 +53,16 @@ def _base(visit: Visit) -> Base:
     return Base(settings.published(), number or 0, settings)
 
 
+def _databases(settings: Settings) -> dict[str, ConnectorSettings]:
+    """The connectors that have queries, and so a form."""
+    return {key: each for key, each in settings.connectors.items() if isinstance(each, ConnectorSettings)}
+
+
 def create(visit: Visit) -> Response:
     """A form for a new one; `connector` of the query fills in queries to begin with."""
     base, connector = _base(visit), visit.query.get("connector", "")
     fields = {**USUAL, "database": base.settings.default_database}
-    if connector in base.settings.connectors:
+    if connector in _databases(base.settings):
         vendor = VENDORS[base.settings.connectors[connector].dialect]
         fields |= {"connector": connector, "key_fields": "CustomID", "ordering": "exact"}
         fields |= {f"queries.{name}": text for name, text in asdict(vendor.preset.queries).items()}
@@ -70,6 +75,8 @@ def edit(visit: Visit) -> Response:
     table = json.loads(base.text).get("integrations", {}).get(key)
     if table is None:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
+    if "fields" in table:
+        raise NotFound(f"{key[:80]} is an ad account's, for which there is no form: change the file, and apply it")
     return _form(visit, base, FormDraft.of_table(key, table), new=False)
 
 
@@ -82,13 +89,13 @@ def _form(
     judged: Judged | None = None,
     **more: Any,  # noqa: ANN401 - what the page takes
 ) -> Response:
-    connector = base.settings.connectors.get(draft.text("connector"))
+    connector = _databases(base.settings).get(draft.text("connector"))
     return visit.page(
         "form.html",
         draft=draft,
         new=new,
         at="/create" if new else place("integrations", draft.key),
-        connectors=base.settings.connectors,
+        connectors=_databases(base.settings),
         preset=_preset(connector),
         queries=QUERIES,
         kinds=KINDS,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from starlette.responses import StreamingResponse
+
 from workers.console.masking import masked
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
@@ -11,6 +13,7 @@ from workers.control import quarantine as control
 from workers.errors import WrongUsage
 from workers.ledger.tables import STATES
 from workers.quarantine import entries as quarantine
+from workers.quarantine.exporting import export_lines
 from workers.quarantine.past_tries import history
 from workers.quarantine.requeue import why_not_retried
 from workers.settings.spelling import counted
@@ -95,6 +98,15 @@ def drop(visit: Visit) -> Response:
     return visit.go(_back(visit), _told(done, "dropped", "dropped"))
 
 
+def export(visit: Visit) -> Response:
+    """As `segsync quarantine export`: the entries with their data, as a file of JSON lines."""
+    wanted = _wanted(visit)
+    quarantine.count(visit.site.ledger(), wanted)  # what is unknown is said before anything is sent
+    headers = {"content-disposition": 'attachment; filename="quarantine.jsonl"'}
+    lines = export_lines(visit.site.ledger(), wanted)
+    return StreamingResponse(lines, media_type="application/jsonl", headers=headers)
+
+
 def _wanted(visit: Visit) -> Selection:
     """The entries that were marked; or all open ones that fit, where that was said. WrongUsage."""
     if visit.field("which") == "fitting":
@@ -122,5 +134,6 @@ PAGES: Final = (PageRoute("/quarantine", show), PageRoute("/quarantine/{id}", en
 ACTS: Final = (
     Act("/quarantine/retry", "quarantine retry", retry, on="id"),
     Act("/quarantine/drop", "quarantine drop", drop, on="id"),
+    Act("/quarantine/export", "quarantine export", export, on="id"),
     Act("/quarantine/{id}/reveal", "quarantine show", reveal, on="id"),
 )

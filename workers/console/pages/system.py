@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers import doctor
+from workers.console.failures import NotAllowed
 from workers.console.routes import PageRoute
+from workers.console.viewers import Role
 from workers.lanes.answers import members_of, text_fields
 from workers.lanes.clock import redis_ms
 from workers.ledger import health
@@ -50,6 +52,8 @@ class ConnectorState:
 def show(visit: Visit) -> Response:
     """The page; with `ask` in the query workers are asked as well, and with `examine` every step of `doctor`."""
     site, examined = visit.site, "examine" in visit.query
+    if examined and visit.viewer.role < Role.OPERATOR:
+        raise NotAllowed(Role.OPERATOR)  # it logs in to every target
     runtime = site.runtime()
     consumers = site.ask if examined or "ask" in visit.query else None
     steps: list[Step] = list(doctor.steps(load(runtime.local.path), site.ask)) if examined else []

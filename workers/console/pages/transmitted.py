@@ -1,11 +1,11 @@
-"""Data transmitted: which data leaves for which target, from which fields of a profile, hashed how."""
+"""Data transmitted: which fields of a profile leave for which target, hashed how; as `segsync fields` tells it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from workers.console.routes import PageRoute
-from workers.preflight.transmission import IN_WORDS, NAMES, transmissions
+from workers.preflight.transmission import in_words, transmissions
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -19,22 +19,21 @@ LISTED: Final = 100
 
 
 def show(visit: Visit) -> Response:
-    """As `segsync fields`; `q` of the query is a part of a field's or integration's name."""
-    q = visit.query.get("q", "").strip().lower()
-    found = [each for each in transmissions(visit.site.runtime().applied.settings) if not q or _fits(each, q)]
+    """`q` of the query is a part of a field's or integration's name."""
+    settings, q = visit.site.runtime().applied.settings, visit.query.get("q", "").strip().lower()
+    fitting = [each for each in transmissions(settings) if not q or _fits(each, q)]
+    listed = [(each, [*map(in_words, each.transmitted)]) for each in fitting[:LISTED]]
     return visit.page(
         "transmitted.html",
-        listed=found[:LISTED],
-        many=len(found),
+        listed=listed,
+        many=len(fitting),
         most=LISTED,
-        manners=IN_WORDS,
-        names=NAMES,
         q=visit.query.get("q", ""),
     )
 
 
-def _fits(found: Transmission, q: str) -> bool:
-    return q in found.key.lower() or any(q in sent.name.lower() for sent in found.transmitted)
+def _fits(each: Transmission, q: str) -> bool:
+    return q in each.key.lower() or any(q in sent.name.lower() for sent in each.transmitted)
 
 
 PAGES: Final = (PageRoute("/transmitted", show),)

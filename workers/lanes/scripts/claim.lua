@@ -22,45 +22,12 @@ if current_revision() ~= ARGV[2] then
   return { 'stale' }
 end
 
-local function hand_out(integration, segment, settings, lane, tried_to, deaths, probing)
-  local key = lane_key(integration, segment)
-  local list, clear = chunks_key(integration, segment), clear_that_runs(lane, settings)
-  local chunks, to = first_chunks(key, list, lane, settings, tonumber(budget), tried_to, clear)
-  local till = now + tonumber(lease_ms)
-  redis.call('HSET', key, 'owner', claim, 'until', till, 'to', to, 'starts', lane.starts)
-  put_leased(integration, segment, till)
-  keep_permit()
-  local entries = redis.call('HLEN', open_key(integration, segment))
-  local reply = { 'lane', integration, segment, lane.done, to, clear, lane.attempts, lane.limit, lane.suspect,
-    lane.passed, tried_to, deaths, probing, entries, settings.no_room and 1 or 0, lane.aside }
-  for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
-  return reply
-end
-
-local function begin(integration, segment, settings, probing)
-  local key = lane_key(integration, segment)
-  local lane = read_lane(key)
-  -- Counted before the head is touched. Every settlement and release takes it back, so the starts before this one ended
-  -- with their process (rule 13).
-  local deaths = lane.starts
-  lane.starts = deaths + 1
-  remember(claim, 'lane', integration, segment, lane.to, deaths, probing)
-  local reply = hand_out(integration, segment, settings, lane, lane.to, deaths, probing)
-  -- That all tries before were undone holds until the next one, which nobody may live to tell of.
-  local passed = string.gsub(lane.passed, '%s*undone', '')
-  if passed ~= lane.passed then put_field(key, 'passed', passed) end
-  return reply
-end
-
--- Sent twice: the same lane, and nothing is counted again.
 local before = answered(claim)
 if before and before[2] == 'probe' then return { 'probe', before[3] } end
-if before and before[2] == 'lane' then
-  local _, _, integration, segment, tried_to, deaths, probing = unpack(before)
-  local lane = read_lane(lane_key(integration, segment))
-  if lane.owner == claim then
-    return hand_out(integration, segment, read_integration(integration), lane, tried_to, deaths, probing)
-  end
+local same = the_same_lane(claim, lease_ms, budget)
+if same then
+  keep_permit()
+  return same
 end
 
 redis.call('ZREMRANGEBYSCORE', permits, '-inf', now)
@@ -133,7 +100,9 @@ for _ = 1, LOOKS do
   local segment = at and at <= now and pick(integration, settings)
   if segment then
     local probing = probes(integration_key(integration), settings.hold_until)
-    local answer = begin(integration, segment, settings, probing)
+    local lane = read_lane(lane_key(integration, segment))
+    local answer = begin(claim, lease_ms, budget, integration, segment, settings, lane, probing)
+    keep_permit()
     to_the_end(connector, integration)
     return answer
   end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +13,6 @@ from tests.integration.connectors.audiences.rig import Rig, yandex_rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import redis
 
@@ -25,8 +26,16 @@ def yandex() -> Iterator[FakeYandex]:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex) -> Iterator[Rig]:
+def fast_path() -> Iterator[Path]:
+    """A folder in memory: no test here is about a disk, and each change of a store waits for it."""
+    memory = Path("/dev/shm")  # noqa: S108 - below it a folder of our own
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex) -> Iterator[Rig]:
     """A connector on it, which somebody has consented to."""
-    made = yandex_rig(tmp_path, redis_client, namespace, yandex)
+    made = yandex_rig(fast_path, redis_client, namespace, yandex)
     yield made
-    made.connector.dispose()
+    made.close()

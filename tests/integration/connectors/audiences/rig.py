@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.fakes.server import FakePlatform
+    from workers.connectors.audiences.records import Fields
     from workers.connectors.audiences.store.work import Standing
 
 SECRET = "a secret of the installation"
@@ -73,9 +74,10 @@ class Rig:
         self._redis = redis
         self._namespace = namespace
         self._target = target
+        self._made: list[AdConnector] = []
         self._number = 0
         self._owner = 0
-        self.fields = YandexFields()
+        self.fields: Fields = YandexFields()
         self.connector = self.again()
 
     def again(self) -> AdConnector:
@@ -89,7 +91,12 @@ class Rig:
             now_ms=self.fake.clock,
         )
         self.connector = AdConnector(self._target, place)
+        self._made.append(self.connector)
         return self.connector
+
+    def close(self) -> None:
+        for each in self._made:
+            each.dispose()
 
     def deliver(self, *steps: tuple[str, Sequence[Profile]], segment: str = "7", name: str | None = "VIP") -> Receipt:
         """Adds and removes, in this order: ("add", [{"id": "1", "email": "a"}])."""
@@ -109,6 +116,12 @@ class Rig:
     def _told(self, profile: Profile) -> Told:
         self._number += 1
         return Told(f"{self._number:027d}", (profile["id"],), Row(dict(profile), 0, self._number))
+
+    def budget_is_used_up(self) -> None:
+        """Nothing is left but what is kept for removals."""
+        self.fake.advance(86_400)
+        while not self.connector.budget.take():
+            self.fake.advance(7.6)
 
     def tend(self) -> int | None:
         return self.connector.tend(60)

@@ -66,7 +66,6 @@ class History:
             try:
                 return what()  # type: ignore[operator,no-any-return]
             except Killed:
-                self.rig.connector.dispose()
                 self.rig.again()
 
     def deliver(self) -> None:
@@ -133,13 +132,13 @@ class History:
 
 @pytest.mark.proof
 def test_whatever_happens_the_platform_ends_with_the_members(
-    tmp_path: Path, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+    fast_path: Path, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, largest_call=3))
     for number in range(draws(6, 300)):
         dice, seed = seeded(number)
         fake = FakeYandex(seed)
-        folder = tmp_path / str(number)
+        folder = fast_path / str(number)
         folder.mkdir()
         rig = yandex_rig(folder, redis_client, f"{namespace}{number}", fake)
         history = History(rig, fake, dice)
@@ -152,5 +151,5 @@ def test_whatever_happens_the_platform_ends_with_the_members(
                 history.happen()
             history.quiet()
         finally:
-            rig.connector.dispose()
+            rig.close()
             fake.close()

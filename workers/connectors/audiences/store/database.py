@@ -1,4 +1,4 @@
-"""The store's database: SQLite (WAL) or PostgreSQL, the ledger's or one of its own; connections are pooled in neither.
+"""The store's database: SQLite (WAL) or PostgreSQL, the ledger's or one of its own; one process keeps its connections.
 
 Everything raises TargetError only: RETRY where the database is away, so that ad lanes wait and no others.
 """
@@ -9,7 +9,7 @@ import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import NullPool, create_engine, event, inspect, text
+from sqlalchemy import QueuePool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
@@ -41,14 +41,26 @@ _LIBPQ: Final = {
 
 
 class Store:
-    """One store. Safe to share between threads; survives a fork, since it keeps no open connection.
+    """One store. Safe to share between threads; begins anew in a forked child.
 
     url  as SQLAlchemy's, with its password: `sqlite:////abs/segsync.db` or `postgresql://user:pass@host/db`
     """
 
     def __init__(self, url: str) -> None:
-        self._engine: Final = _engine(url)
+        self._of_this_process: Final = _engine(url)
+        self._pid = os.getpid()
         self._ready = False
+
+    @property
+    def _engine(self) -> Engine:
+        if self._pid != os.getpid():
+            self._of_this_process.dispose(close=False)  # the parent goes on using them
+            self._pid = os.getpid()
+        return self._of_this_process
+
+    def close(self) -> None:
+        """Closes the connections that it keeps."""
+        self._engine.dispose()
 
     @property
     def dialect(self) -> str:
@@ -127,7 +139,7 @@ def _engine(url: str) -> Engine:
     driver = parsed.set(drivername=_DRIVERS[dialect])
     if dialect == "sqlite":
         engine = create_engine(
-            driver, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
+            driver, poolclass=QueuePool, hide_parameters=True, connect_args={"timeout": _BUSY_SECONDS}
         )
         event.listen(engine, "do_connect", lambda *_: _make_private(parsed.database or ""))
         event.listen(engine, "connect", _set_up_sqlite)
@@ -135,7 +147,7 @@ def _engine(url: str) -> Engine:
         return engine
     settings = {name: value for name, value in _LIBPQ.items() if name not in parsed.query}
     return create_engine(
-        driver, poolclass=NullPool, hide_parameters=True, connect_args=settings, use_native_hstore=False
+        driver, hide_parameters=True, pool_pre_ping=True, connect_args=settings, use_native_hstore=False
     )
 
 

@@ -108,7 +108,8 @@ def write(
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
     if whole_rows:
-        _owe(connection, [row["identifier"] for row in renewed], unsure=True)
+        # Who is taken out by one value may be gone by all: whoever shares another one of them is told again.
+        _owe(connection, [row["identifier"] for row in (*renewed, *lost)], unsure=True)
     return Written(len(gained) + len(lost), bool(owed or (whole_rows and renewed)), len(foreign))
 
 

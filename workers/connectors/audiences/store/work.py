@@ -67,7 +67,9 @@ def note(connection: Connection, audience: int, **values: Any) -> None:  # noqa:
 
 def count(connection: Connection, audience: int, **more: int) -> None:
     """Adds to its counts."""
-    note(connection, audience, **{name: getattr(audiences.c, name) + number for name, number in more.items() if number})
+    added = {name: getattr(audiences.c, name) + number for name, number in more.items() if number}
+    if added:
+        note(connection, audience, **added)
 
 
 def release(connection: Connection, audience: Audience, owner: str, rest: Resting) -> None:

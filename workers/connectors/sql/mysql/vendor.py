@@ -60,6 +60,7 @@ MYSQL = Vendor(
     port=3306,
     options=OPTIONS,
     link=_link,
+    explain="EXPLAIN ",
     examine=_examine,
     lister=_lister,
     what_stays=_what_stays,

@@ -41,6 +41,8 @@ BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 class PostgresqlLink(Link):
     """One connection to PostgreSQL."""
 
+    takes_several = True
+
     def __init__(self, connection: psycopg.Connection, target: Target) -> None:
         super().__init__()
         self._connection = connection
@@ -58,6 +60,13 @@ class PostgresqlLink(Link):
             self.run(BEGIN)
         elif not self._begin_with(lock_number(lock)):
             self._wait_for(lock_number(lock), patience)
+
+    def begin_together(self, locks: list[str]) -> None:
+        """As `Link.begin_together`, in one round trip."""
+        numbers = ", ".join(str(lock_number(lock)) for lock in locks)
+        ask = f"SELECT bool_and(pg_try_advisory_xact_lock(lock)) FROM unnest(ARRAY[{numbers}]::bigint[]) AS lock"
+        if self.run(f"{BEGIN}; {ask}")[-1].get_value(0, 0) != b"t":
+            raise TargetError(ErrorClass.RETRY, "postgresql lock", "another session holds the lock of one of the lanes")
 
     def execute(self, statement: str) -> int:
         """As `Link.execute`."""

@@ -12,7 +12,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from workers.connectors.sql.link import encoded, without_nul
-from workers.connectors.sql.listing import EXPLAIN, PAGE, judging, paged
+from workers.connectors.sql.listing import PAGE, judging, paged
 from workers.connectors.sql.postgresql.connection import parameters
 from workers.connectors.sql.postgresql.judging import judged, judged_connecting
 from workers.connectors.sql.postgresql.session import pinned
@@ -40,7 +40,7 @@ class PostgresqlLister:
         data = encoded("postgresql", without_nul("postgresql", statement))
         link = self._connection
         # A plan comes by no cursor of the server's.
-        plain = statement.startswith(EXPLAIN["postgresql"])
+        plain = statement.startswith("EXPLAIN ")
         opened = link.cursor() if plain else link.cursor(name="segsync")
         with judging(judged, Phase.EXECUTE), link.transaction(), opened as cursor:
             cursor.execute(data)

@@ -53,6 +53,7 @@ POSTGRESQL = Vendor(
     port=5432,
     options=OPTIONS,
     link=_link,
+    explain="EXPLAIN ",
     examine=_examine,
     lister=_lister,
     position=PositionTable(

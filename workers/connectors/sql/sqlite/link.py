@@ -30,6 +30,8 @@ INSTRUCTIONS = 20_000
 class SqliteLink(Link):
     """One connection to a SQLite file."""
 
+    takes_several = True
+
     def __init__(self, connection: sqlite3.Connection, path: Path, target: Target) -> None:
         super().__init__()
         self._connection = connection
@@ -46,6 +48,10 @@ class SqliteLink(Link):
         self._wait(patience)
         self._connection.execute("BEGIN IMMEDIATE")
         self._wait(self._timeout)
+
+    def begin_together(self, locks: list[str]) -> None:
+        """As `Link.begin_together`; the file's lock, which is that of all lanes, is waited for."""
+        self.begin(locks[0], self._timeout)
 
     def execute(self, statement: str) -> int:
         """As `Link.execute`."""

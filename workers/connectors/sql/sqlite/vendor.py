@@ -41,6 +41,7 @@ SQLITE = Vendor(
     port=None,
     options=OPTIONS,
     link=_link,
+    explain="EXPLAIN QUERY PLAN ",
     examine=_examine,
     lister=_lister,
     position=PositionTable(

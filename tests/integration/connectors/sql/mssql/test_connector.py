@@ -322,7 +322,7 @@ def test_a_used_link_that_is_dead_is_replaced_once(mssql: Shared, connector: Sql
 
 
 def test_a_statement_that_takes_too_long_is_cancelled(mssql: Shared, connector: SqlConnector) -> None:
-    quick = connect(replace(mssql.target(), statement_timeout=0.3))
+    quick = connect(replace(mssql.target(), statement_timeout=1.5))
     session = quick.open()
     session.begin("lane", PATIENCE)
     mssql.server.on("^INSERT", "hang")
@@ -337,7 +337,7 @@ def test_a_server_that_does_not_even_cancel_is_left(
     mssql: Shared, connector: SqlConnector, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(mssql_link, "MARGIN", 0.2)
-    quick = connect(replace(mssql.target(), statement_timeout=0.3))
+    quick = connect(replace(mssql.target(), statement_timeout=1.5))
     session = quick.open()
     session.begin("lane", PATIENCE)
     mssql.server.on("^INSERT", "deaf")

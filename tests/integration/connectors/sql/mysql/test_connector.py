@@ -328,7 +328,7 @@ def test_a_server_that_hangs_is_given_up(
     own_mariadb: MariadbServer, monkeypatch: pytest.MonkeyPatch, target: Target
 ) -> None:
     monkeypatch.setattr(mysql, "MARGIN", 0.3)
-    connector = connect(replace(target, url=own_mariadb.url(), statement_timeout=0.5, connect_timeout=0.7))
+    connector = connect(replace(target, url=own_mariadb.url(), statement_timeout=1.0, connect_timeout=3.0))
     session = connector.open()
     session.begin(None, 0)
     own_mariadb.pause()

@@ -218,7 +218,7 @@ def test_a_used_link_that_is_dead_is_replaced_once(oracle: Shared, connector: Sq
 
 
 def test_a_statement_that_takes_too_long_is_broken_off(oracle: Shared, connector: SqlConnector) -> None:
-    quick = connect(replace(oracle.target(), statement_timeout=0.3))
+    quick = connect(replace(oracle.target(), statement_timeout=1.5))
     session = quick.open()
     session.begin("lane", PATIENCE)
     session.execute(INSERT)

@@ -268,7 +268,7 @@ def test_a_server_that_hangs_is_given_up_after_the_statements_timeout(
     own_postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch, target: Target
 ) -> None:
     monkeypatch.setattr(postgresql, "MARGIN", 0.3)
-    connector = connect(replace(target, url=own_postgresql.url(), statement_timeout=0.5, connect_timeout=1.0))
+    connector = connect(replace(target, url=own_postgresql.url(), statement_timeout=1.0, connect_timeout=3.0))
     session, other = connector.open(), connector.open()
     session.begin(None, 0)
     first = pid(session)

@@ -42,7 +42,7 @@ FOREVER = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELEC
 def target(sqlite_target: Target) -> Target:
     with Database(sqlite_target) as database:
         database.run(*SCHEMA)
-    return replace(sqlite_target, statement_timeout=0.5)
+    return replace(sqlite_target, statement_timeout=3.0)
 
 
 @pytest.fixture

@@ -1,0 +1,123 @@
+"""Facebook's Custom Audiences: rows that stand for people, so that who is removed by one value is gone by all."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.server import HEX, FakePlatform, Reply, Request
+
+ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
+PLAIN = {"EXTERN_ID", "MADID"}
+Values = frozenset[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class CustomAudience:
+    id: str
+    name: str
+    description: str
+    schema: list[str] = field(default_factory=list)
+    people: list[Values] = field(default_factory=list)
+
+
+class FakeFacebook(FakePlatform):
+    """An ad account with a limit of calls an hour; its listing may lag."""
+
+    def __init__(self) -> None:
+        self.audiences: dict[str, CustomAudience] = {}
+        self.hidden: set[str] = set()
+        self.most_an_hour = 1_000
+        self._written: list[int] = []
+        self._next = 2385
+        super().__init__()
+
+    def members(self, name: str) -> set[tuple[str, str]]:
+        """By what each finds a person, of the one audience with that name."""
+        (found,) = [each for each in self.audiences.values() if each.name == name]
+        return {
+            (kind, value)
+            for person in found.people
+            for kind, value in person
+            if kind in ("EMAIL", "PHONE", "EXTERN_ID")
+        }
+
+    def answer(self, request: Request) -> Reply:
+        proof = hmac.new(APP_SECRET.encode(), TOKEN.encode(), hashlib.sha256).hexdigest()
+        if request.headers.get("authorization") != f"Bearer {TOKEN}" or request.query.get("appsecret_proof") != proof:
+            return _error(190, 463)
+        if request.method == "GET":
+            return self._read(request)
+        if not self._may_write():
+            return _error(80003, 2446079)
+        if request.path == f"/act_{ACCOUNT}/customaudiences":
+            return self._create(request.json)
+        found = re.fullmatch(r"/(\d+)(/users)?", request.path)
+        audience = self.audiences.get(found[1]) if found else None
+        if found is None or audience is None:
+            return _error(100, 33)
+        return self._change(request.method, audience, request.json) if found[2] else self._end(request, audience)
+
+    def _end(self, request: Request, audience: CustomAudience) -> Reply:
+        if request.method == "DELETE":
+            del self.audiences[audience.id]
+        else:
+            audience.name = request.json["name"]
+        return Reply(body={"success": True})
+
+    def _may_write(self) -> bool:
+        self._written = [at for at in self._written if at > self.now - 3_600_000]
+        if len(self._written) >= self.most_an_hour:
+            return False
+        self._written.append(self.now)
+        return True
+
+    def _read(self, request: Request) -> Reply:
+        if request.path == f"/act_{ACCOUNT}":
+            return Reply(body={"id": f"act_{ACCOUNT}"})
+        shown = [each for each in self.audiences.values() if each.id not in self.hidden]
+        first = int(request.query.get("after", 0))
+        page = [{"id": e.id, "name": e.name, "description": e.description} for e in shown[first : first + 2]]
+        paging = {"cursors": {"after": str(first + 2)}} | ({"next": "x"} if first + 2 < len(shown) else {})
+        return Reply(body={"data": page, "paging": paging})
+
+    def _create(self, said: dict[str, Any]) -> Reply:
+        if said.get("subtype") != "CUSTOM" or not said.get("customer_file_source"):
+            return _error(100, 0)
+        self._next += 1
+        made = CustomAudience(str(self._next), said["name"], said["description"])
+        self.audiences[made.id] = made
+        return Reply(body={"id": made.id})
+
+    def _change(self, method: str, audience: CustomAudience, said: dict[str, Any]) -> Reply:
+        schema, data = said["payload"]["schema"], said["payload"]["data"]
+        if len(data) > 10_000 or any(len(row) != len(schema) for row in data) or not said["session"]["last_batch_flag"]:
+            return _error(100, 0)
+        if method == "POST" and audience.schema and audience.schema != schema:
+            return _error(2655, 0)
+        rows = [frozenset((kind, value) for kind, value in zip(schema, row, strict=True) if value) for row in data]
+        if any(not HEX.fullmatch(value) for row in rows for kind, value in row if kind not in PLAIN):
+            return _error(100, 0)
+        for row in rows:
+            if method == "DELETE":
+                audience.people = [each for each in audience.people if not each & self._person(audience, row)]
+            else:
+                audience.people = [*(each for each in audience.people if each != row), row]
+        audience.schema = schema if method == "POST" else audience.schema
+        return Reply(body={"num_received": len(rows), "num_invalid_entries": 0, "invalid_entry_samples": {}})
+
+    def _person(self, audience: CustomAudience, row: Values) -> Values:
+        """All that is known of whoever has one of these values."""
+        known = set(row)
+        for each in audience.people * 2:
+            mine = {(kind, value) for kind, value in each if kind in ("EMAIL", "PHONE", "EXTERN_ID")}
+            known |= mine if mine & known else set()
+        return frozenset(known)
+
+
+def _error(code: int, subcode: int) -> Reply:
+    what = {"message": "m", "type": "OAuthException", "code": code, "error_subcode": subcode, "is_transient": False}
+    return Reply(400, {"error": what})

@@ -1,0 +1,161 @@
+"""VK Ads: a list for each kind of id, changed by lists that name it as their base, and segments over lists."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+
+from tests.fakes.server import FakePlatform, Reply, Request
+
+CREATES_PER_HOUR = 10
+FIRST, LATER = 2000, 25
+TOKENS = 5
+SHAPES = {
+    "vk": r"[1-9]\d*",
+    "ok": r"[1-9]\d*",
+    "emails": r"[0-9a-f]{32}",
+    "phones": r"[0-9a-f]{32}",
+    "advertising_id": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "idfa": r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}",
+}
+STEPS = ("receiving", "received", "mapping", "mapped", "writing", "ready")
+
+
+@dataclass(slots=True)
+class UsersList:
+    id: int
+    name: str
+    kind: str
+    base: int
+    rows: set[str]
+    status: str = "receiving"
+    members: set[str] = field(default_factory=set)
+
+
+class FakeVk(FakePlatform):
+    """Lists are applied by `work`, in any order."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.lists: dict[int, UsersList] = {}
+        self.segments: dict[int, dict[str, object]] = {}
+        self.access = "vk-access-0"
+        self.refresh = "vk-refresh"
+        self.given = 0
+        self._random = random.Random(seed)
+        self._created: list[int] = []
+        self._next = 1000
+        super().__init__()
+
+    def members(self, name: str, kind: str = "emails") -> set[str]:
+        """Of the one list of a kind that a segment makes usable."""
+        used = {relation["params"]["source_id"] for each in self.segments.values() for relation in each["relations"]}  # type: ignore[attr-defined]
+        named = f"{name} ·"
+        found = [each for each in self.lists.values() if each.id in used and each.name.startswith(named)]
+        mine = [each for each in found if each.kind == kind]
+        assert len(mine) == 1, [each.name for each in self.lists.values()]
+        return mine[0].members
+
+    def work(self) -> None:
+        with self._lock:
+            waiting = [each for each in self.lists.values() if each.status != "ready"]
+            self._random.shuffle(waiting)
+            for each in waiting:
+                each.status = STEPS[min(STEPS.index(each.status) + 3, len(STEPS) - 1)]
+                if each.status != "ready":
+                    continue
+                target = self.lists.get(abs(each.base), each)
+                target.members = target.members - each.rows if each.base < 0 else target.members | each.rows
+
+    def answer(self, request: Request) -> Reply:
+        if request.path == "/api/v2/oauth2/token.json":
+            return self._token(request)
+        if request.headers.get("authorization") != f"Bearer {self.access}":
+            return Reply(401, {"code": "expired_token", "message": "m"})
+        found = re.fullmatch(r"/api/v(?:2|3)/remarketing/(users_lists|segments)(?:/(\d+))?\.json", request.path)
+        if found is None:
+            return Reply(404, {"error": {"code": "not_found"}})
+        number = int(found[2]) if found[2] else 0
+        return self._of_lists(request, number) if found[1] == "users_lists" else self._of_segments(request, number)
+
+    def _token(self, request: Request) -> Reply:
+        form = request.form
+        if form.get("client_secret") != "vk-secret":
+            return Reply(401, {"code": "invalid_client", "message": "m"})
+        if form["grant_type"] == "client_credentials":
+            if self.given >= TOKENS:
+                return Reply(403, {"code": "token_limit_exceeded", "message": "m"})
+            self.given += 1
+        elif form.get("refresh_token") != self.refresh:
+            return Reply(401, {"code": "invalid_token", "message": "m"})
+        self.access = f"vk-access-{self.given}-{len(self.calls)}"
+        life = {"expires_in": "86400", "token_type": "bearer", "scope": "read_ads", "refresh_token": self.refresh}
+        return Reply(body={"access_token": self.access} | life)
+
+    def _of_lists(self, request: Request, number: int) -> Reply:
+        if not number and request.method == "POST":
+            return self._upload(request)
+        if not number:
+            wanted = request.query.get("_q", "")
+            return self._page(request, [self._shown(each) for each in self.lists.values() if wanted in each.name])
+        one = self.lists.get(number)
+        return Reply(404, {"error": {"code": "not_found"}}) if one is None else self._of_list(request, one)
+
+    def _of_list(self, request: Request, one: UsersList) -> Reply:
+        if request.method == "GET":
+            return Reply(body=self._shown(one))
+        if request.method == "POST":
+            one.name = request.json["name"]
+            return Reply(204)
+        used = [r["params"]["source_id"] for each in self.segments.values() for r in each["relations"]]  # type: ignore[attr-defined]
+        if one.id in used:
+            return Reply(409, {"error": {"code": "in_use"}})
+        del self.lists[one.id]
+        return Reply(204)
+
+    def _of_segments(self, request: Request, number: int) -> Reply:
+        if not number and request.method == "GET":
+            return self._page(request, [*self.segments.values()])
+        if not number:
+            self._next += 1
+            self.segments[self._next] = {"id": self._next} | request.json
+            return Reply(body=self.segments[self._next])
+        if number not in self.segments:
+            return Reply(404, {"error": {"code": "not_found"}})
+        if request.method == "DELETE":
+            del self.segments[number]
+        else:
+            self.segments[number]["name"] = request.json["name"]
+        return Reply(204)
+
+    def _page(self, request: Request, found: list[dict[str, object]]) -> Reply:
+        limit, skip = int(request.query["limit"]), int(request.query["offset"])
+        assert limit <= 50
+        return Reply(body={"items": found[skip : skip + limit], "count": len(found), "offset": skip})
+
+    def _upload(self, request: Request) -> Reply:
+        if sum(1 for at in self._created if at > self.now - 3_600_000) >= CREATES_PER_HOUR:
+            return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
+        self._created.append(self.now)
+        parts = {name: data.decode() for name, data in request.parts().items()}
+        kind, base = parts["type"], int(parts.get("base", "0"))
+        lines = parts["file"].split("\n")
+        if base and (abs(base) not in self.lists or self.lists[abs(base)].base):
+            return _refused("base", "not_found")
+        if base and self.lists[abs(base)].kind != kind:
+            return _refused("base", "type_mismatch")
+        if len(lines) < (LATER if base else FIRST):
+            return _refused("file", "not_enough_ids")
+        wrong = [n for n, line in enumerate(lines, 1) if not re.fullmatch(SHAPES[kind], line)]
+        self._next += 1
+        good = {line for n, line in enumerate(lines, 1) if n not in wrong}
+        one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good)
+        named = [{"line_number": n, "line": lines[n - 1], "error_code": "invalid_md5"} for n in wrong]
+        return Reply(body=self._shown(one) | ({"error": named} if named else {}))
+
+    def _shown(self, one: UsersList) -> dict[str, object]:
+        return {"id": one.id, "name": one.name, "type": one.kind, "base": one.base, "status": one.status, "error": None}
+
+
+def _refused(name: str, code: str) -> Reply:
+    return Reply(400, {"error": {"fields": {name: [{"code": code}]}}})

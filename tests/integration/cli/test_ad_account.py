@@ -1,0 +1,160 @@
+"""An ad account from the file to the platform: connected, checked, delivered to, and looked at."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.yandex import FakeYandex
+from tests.integration.connectors.audiences.rig import sha256
+from workers.control.drain import drain
+from workers.lanes.tending import tend_again
+from workers.runtime import Runtime
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.place import Call, Place
+
+FILE = """
+namespace = "{namespace}"
+[redis]
+url = "{redis}"
+[ledger]
+url = "sqlite:///ledger.db"
+[connectors.ya]
+platform = "yandex-audiences"
+url = "{url}"
+client_id = "ya-client"
+client_secret = "${{YA_SECRET}}"
+[integrations.buyers]
+connector = "ya"
+key = "id"
+scope = {{ database = "main", segments = [7] }}
+batch = {{ size = 1000, timeout = "100ms" }}
+fields = {{ email = "email", external_id = "id" }}
+"""
+PLANTED = ("ya-secret", "planted-seal", "ya-access-1", "ya-refresh-1", "ann@example.com", sha256("ann@example.com"))
+
+
+@pytest.fixture
+def yandex() -> Iterator[FakeYandex]:
+    fake = FakeYandex()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("YA_SECRET", "ya-secret")
+    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal")
+    place.file.write_text(FILE.format(namespace=place.keys.namespace, redis=place.url, url=yandex.url))
+    return place
+
+
+def people(first: int, after: int) -> list[dict[str, str]]:
+    return [{"_id": str(n), "id": str(n), "email": f" P{n}@Example.com"} for n in range(first, after)]
+
+
+def test_from_the_file_to_the_platform(account: Place, call: Call, yandex: FakeYandex) -> None:
+    assert call("connect", "ya", "--code", "1234567").stdout == "ya is connected: Yandex.Audiences takes the token\n"
+    assert call("apply").returncode == 0
+    runtime = Runtime(load(account.file).local)
+    with account.producer() as producer:
+        producer.segment_upsert(7, name="VIP")
+        producer.add(7, [{"_id": "a", "id": "a", "email": "ann@example.com"}, *people(0, 120)])
+    account.let_timeouts_pass()
+    assert drain(runtime).failed == 0
+    yandex.work()
+    wanted = {("email", sha256(f"p{n}@example.com")) for n in range(120)} | {("email", sha256("ann@example.com"))}
+    assert yandex.members("VIP") == wanted
+    shown = call("audiences", "ya", "--json")
+    (one,) = json.loads(shown.stdout)["audiences"]
+    assert (one["state"], one["accepted"], one["pending"], one["waits"]) == ("live", 121, 121, "the platform")
+    kept = b"".join(each.read_bytes() for each in account.folder.iterdir() if each.name.startswith("ledger"))
+    told = shown.stdout + str(account.redis.hgetall(account.keys.config))
+    for value in PLANTED:
+        assert value.encode() not in kept
+        assert value not in told
+    runtime.targets.dispose()
+
+
+@pytest.mark.usefixtures("account")
+def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) -> None:
+    before = call("check", "--connect")
+    assert before.returncode == 1
+    assert "x token    ads token: nobody has consented yet; expected `segsync connect ya`" in before.stdout
+    call("connect", "ya", "--code", "1234567")
+    after = call("check", "--connect")
+    assert after.returncode == 0
+    assert "+ account  Yandex.Audiences lets us in" in after.stdout
+    assert not yandex.segments
+
+
+def test_a_wrong_code_is_said_and_keeps_nothing(account: Place, call: Call) -> None:
+    done = call("connect", "ya", "--code", "7654321")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "segsync: yandex-audiences 400 invalid_grant: Yandex.OAuth refuses the code, the token or the application\n"
+    )
+    assert account.folder.joinpath("ledger.db").exists()
+
+
+def test_an_unknown_account_is_named_with_the_nearest(account: Place, call: Call) -> None:
+    done = call("audiences", "yaa")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "segsync: 'yaa' is no connector with a platform; did you mean 'ya'?\n",
+    )
+    assert account.file.exists()
+
+
+def test_a_login_that_needs_someone_holds_the_account_and_nothing_is_lost(
+    account: Place, call: Call, yandex: FakeYandex
+) -> None:
+    call("connect", "ya", "--code", "1234567")
+    call("apply")
+    yandex.access = yandex.refresh = "another"
+    runtime = Runtime(load(account.file).local)
+    with account.producer() as producer:
+        producer.add(7, people(0, 120))
+    account.let_timeouts_pass()
+    drain(runtime)
+    held = account.redis.hgetall(account.keys.connector("ya"))
+    assert b"expected `segsync connect ya`" in held[b"hold"]
+    call("connect", "ya", "--code", "1234567")
+    drain(runtime)
+    assert b"hold" not in account.redis.hgetall(account.keys.connector("ya"))
+    with runtime.targets.get("ya").store.changing() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql("UPDATE ads_audience SET due_ms = 1")
+    tend_again(account.redis, account.keys, "ya", 0)
+    drain(runtime)
+    assert [each.confirmed for each in yandex.segments.values()] == [True]
+    runtime.targets.dispose()
+
+
+def test_who_says_yes_no_longer_is_taken_out_and_is_no_mistake(account: Place, call: Call, yandex: FakeYandex) -> None:
+    account.file.write_text(account.file.read_text().replace('key = "id"', 'key = "id"\nconsent = "ads"'))
+    call("connect", "ya", "--code", "1234567")
+    call("apply")
+    runtime = Runtime(load(account.file).local)
+
+    def told(*profiles: dict[str, object]) -> None:
+        with account.producer() as producer:
+            producer.add(7, [*profiles])
+        account.let_timeouts_pass()
+        assert drain(runtime).failed == 0
+
+    told(*({**each, "ads": True} for each in people(0, 120)))
+    yandex.work()
+    told(
+        {"_id": "5", "id": "5", "email": "p5@example.com", "ads": False},
+        {"_id": "new", "id": "new", "email": "new@example.com"},
+    )
+    (one,) = json.loads(call("audiences", "ya", "--json").stdout)["audiences"]
+    assert (one["accepted"], one["owed"]) == (120, 1)
+    assert json.loads(call("status", "--json").stdout)["quarantine"] == 0
+    runtime.targets.dispose()

@@ -1,0 +1,83 @@
+"""What a login may still write: counted for all, a fifth kept for removals, and turns for each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tests.integration.connectors.audiences.rig import people, yandex_rig
+from workers.connectors.audiences.budgets import RedisBudget
+from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
+from workers.connectors.audiences.records import Window
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+    import redis
+
+    from tests.fakes.yandex import FakeYandex
+
+
+class Counter:
+    """A budget with a clock, and every write that it gave."""
+
+    def __init__(self, redis_client: redis.Redis, namespace: str, windows: tuple[Window, ...]) -> None:
+        self.now = 1_790_000_000_000
+        self.given: list[int] = []
+        self.budget = RedisBudget(redis_client, f"{namespace}:b", f"{namespace}:nothing", windows, lambda: self.now)
+
+    def take(self, *, removes: bool = False) -> int:
+        wait = self.budget.take(removes=removes)
+        self.given += [] if wait else [self.now]
+        return wait
+
+    def most_in(self, seconds: int) -> int:
+        return max(sum(at <= each < at + seconds * 1000 for each in self.given) for at in self.given)
+
+
+def test_no_window_of_any_kind_holds_more_than_the_platform_allows(redis_client: redis.Redis, namespace: str) -> None:
+    windows = (Window(60, 10), Window(600, 30), Window(3600, 80))
+    counter = Counter(redis_client, namespace, windows)
+    while len(counter.given) < 170:
+        counter.now += counter.take(removes=True) or 500
+    assert [counter.most_in(window.seconds) for window in windows] == [10, 30, 80]
+
+
+def test_a_fifth_is_kept_for_removals(redis_client: redis.Redis, namespace: str) -> None:
+    counter = Counter(redis_client, namespace, (Window(3600, 10),))
+    given = [counter.take() for _ in range(12)]
+    assert given.count(0) == 8
+    assert [counter.take(removes=True) for _ in range(3)].count(0) == 2
+
+
+def test_who_is_told_to_wait_waits_as_long_as_it_was_told(redis_client: redis.Redis, namespace: str) -> None:
+    counter = Counter(redis_client, namespace, (Window(60, 10),))
+    counter.budget.block(90_000)
+    assert counter.take() == counter.take(removes=True) == 90_000
+    counter.now += 90_000
+    assert counter.take() == 0
+
+
+def test_many_audiences_take_turns_and_removals_go_first(
+    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight segments, and ten writes an hour."""
+    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, budget=(Window(3600, 10),)))
+    rig, segments = yandex_rig(fast_path, redis_client, namespace, yandex), [str(number) for number in range(8)]
+    for segment in segments:
+        rig.deliver(("add", people(range(3))), segment=segment, name=f"S{segment}")
+    rig.run(hours=10, step_s=600)
+    assert {len(yandex.members(f"S{segment}")) for segment in segments} == {3}
+    rig.budget_is_used_up()
+    for segment in segments:
+        rig.deliver(("add", people([500])), ("remove", people([1])), segment=segment, name=f"S{segment}")
+    yandex.queries.clear()
+    rig.tend()
+    assert [query["modification_type"] for query in yandex.queries if "modification_type" in query] == [
+        "subtraction"
+    ] * 2
+    rig.run(hours=48, step_s=600)
+    assert {len(yandex.members(f"S{segment}")) for segment in segments} == {3}
+    assert not [standing for standing in rig.connector.standings() if standing.code or standing.owed]
+    rig.close()

@@ -1,0 +1,173 @@
+"""Calls that fail, get lost or are late: each as the document, or experience, says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.server import HTML, Reply
+from tests.integration.connectors.audiences.rig import Rig, hashes, people
+from workers.connectors.audiences import rounds
+from workers.connectors.audiences.endings import SETTLED_MS
+from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
+from workers.connectors.audiences.rounds import OWNED_MS
+from workers.failpoints import AFTER_CALL, BEFORE_CALL
+
+if TYPE_CHECKING:
+    from tests.fakes.yandex import FakeYandex
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audiences that begin with two rows."""
+    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2))
+
+
+@pytest.fixture
+def begun(rig: Rig) -> Rig:
+    """An audience with three members."""
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    return rig
+
+
+def changes(yandex: FakeYandex) -> int:
+    return sum(path.endswith("modify_data") for _, path in yandex.calls)
+
+
+def test_accepted_is_not_applied(begun: Rig, yandex: FakeYandex) -> None:
+    begun.deliver(("add", people(range(3, 6))))
+    begun.run(hours=1, work=False)
+    standing = begun.standing()
+    assert (standing.accepted, standing.applied, standing.pending) == (6, 3, 3)
+    begun.run()
+    standing = begun.standing()
+    assert (standing.accepted, standing.applied, standing.pending) == (6, 6, 0)
+    assert yandex.members("VIP") == hashes(people(range(6)))
+
+
+def test_one_change_at_a_time_where_only_the_audience_can_be_asked(begun: Rig, yandex: FakeYandex) -> None:
+    begun.deliver(("add", people([3])))
+    begun.run(hours=1, work=False)
+    begun.deliver(("remove", people([3])), ("add", people([4])))
+    begun.run(hours=1, work=False)
+    assert changes(yandex) == 1
+    begun.run()
+    assert yandex.members("VIP") == hashes(people([0, 1, 2, 4]))
+
+
+@pytest.mark.parametrize("how", ["all", "half"])
+def test_a_job_that_fails_late_is_sent_again(begun: Rig, yandex: FakeYandex, how: str) -> None:
+    begun.deliver(("remove", people([1])), ("add", people(range(3, 7))))
+    yandex.fails = [how, how]
+    begun.run()
+    assert yandex.members("VIP") == hashes(people([0, *range(2, 7)]))
+    assert begun.standing().pending == begun.standing().owed == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "applied"),
+    [(Reply(500, {}), False), (HTML, True), (Reply(cut=True), False), (Reply(cut=True), True)],
+    ids=["500", "a page", "cut", "done and cut"],
+)
+def test_a_call_of_which_nobody_heard_is_waited_out(
+    begun: Rig, yandex: FakeYandex, reply: Reply, applied: bool
+) -> None:
+    yandex.fail("modify_data", reply, applied=applied)
+    begun.deliver(("add", people([3])))
+    begun.run(hours=0.001)
+    begun.deliver(("remove", people([3])))
+    begun.fake.advance(OWNED_MS / 1000 - 10)
+    begun.tend()
+    assert changes(yandex) == 1, "it may arrive yet"
+    begun.run()
+    assert yandex.members("VIP") == hashes(people(range(3)))
+
+
+def test_a_call_that_stalls_is_not_overtaken(begun: Rig, yandex: FakeYandex) -> None:
+    yandex.stall("modify_data")
+    begun.deliver(("add", people([3])))
+    begun.run(hours=0.001)
+    begun.deliver(("remove", people([3])))
+    begun.fake.advance(OWNED_MS / 1000 - 10)
+    begun.tend()
+    yandex.land()
+    begun.run()
+    assert yandex.members("VIP") == hashes(people(range(3)))
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+@pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
+@pytest.mark.parametrize("call", [1, 2, 3])
+def test_who_ends_around_a_call_leaves_nothing_behind(
+    rig: Rig, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch, point: str, call: int
+) -> None:
+    """The first call begins the audience, the second makes it real, the third adds to it."""
+    reached = []
+
+    def reach(at: str) -> None:
+        reached.extend([at] if at == point else [])
+        if len(reached) == call and at == point:
+            raise Killed
+
+    monkeypatch.setattr(rounds, "reach", reach)
+    rig.deliver(("add", people(range(3))))
+
+    def lived() -> None:
+        rig.run()
+        rig.deliver(("add", people([3])))
+        rig.run()
+
+    with pytest.raises(Killed):
+        lived()
+    written = len(yandex.writes())
+    rig.again()
+    rig.deliver(("remove", people([0])), ("add", people(range(1, 5))))
+    rig.tend()
+    assert len(yandex.writes()) == written, "it may arrive yet"
+    rig.fake.advance(OWNED_MS / 1000 + 1)
+    rig.run()
+    assert yandex.members("VIP") == hashes(people(range(1, 5)))
+    assert not rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL")
+
+
+def test_a_listing_that_lags_ends_no_call_early(begun: Rig, yandex: FakeYandex) -> None:
+    yandex.lag_ms = SETTLED_MS // 2
+    begun.deliver(("add", people([3])))
+    begun.run(hours=0.05, work=False)
+    begun.fake.advance(120)
+    begun.tend()
+    assert begun.standing().pending == 1, "the list tells how it was before"
+    begun.run()
+    assert yandex.members("VIP") == hashes(people(range(4)))
+
+
+def test_what_the_platform_says_of_its_budget_overrules_the_count(begun: Rig, yandex: FakeYandex) -> None:
+    begun.fake.advance(3600)
+    yandex.fail("modify_data", Reply(429, {"errors": [{"error_type": "quota"}]}, {"Retry-After": "5000"}))
+    begun.deliver(("add", people([3])))
+    begun.tend()
+    assert begun.standing().waits == "budget"
+    begun.deliver(("add", people([4])))
+    begun.run(hours=1)
+    assert changes(yandex) == 1
+    begun.run()
+    assert yandex.members("VIP") == hashes(people(range(5)))
+
+
+def test_an_audience_that_vanished_needs_someone(begun: Rig, yandex: FakeYandex) -> None:
+    kept = dict(yandex.segments)
+    yandex.segments.clear()
+    begun.deliver(("add", people([3])))
+    begun.run(hours=2)
+    standing = begun.standing()
+    assert (standing.waits, standing.owed) == ("someone", 1)
+    assert standing.reason == "the segment is not there any more"
+    yandex.segments.update(kept)
+    begun.run()
+    assert yandex.members("VIP") == hashes(people(range(4)))

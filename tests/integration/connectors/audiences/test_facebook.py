@@ -1,0 +1,167 @@
+"""Facebook, end to end with a fake of it: calls that are done when they are answered, rows that stand for people."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.facebook import ACCOUNT, APP_SECRET, TOKEN, FakeFacebook
+from tests.fakes.server import Reply
+from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig, people, sha256
+from workers.connectors.audiences import rounds
+from workers.connectors.audiences.records import Identifier, Record
+from workers.connectors.audiences.rounds import LOOK_TWICE_MS, OWNED_MS
+from workers.connectors.audiences.target import AdTarget
+from workers.errors import ErrorClass, TargetError
+from workers.failpoints import AFTER_CALL, BEFORE_CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import redis
+
+    from workers.templates import Row
+
+
+@dataclass(frozen=True)
+class FacebookFields:
+    """`records.Fields`: email, phone and the outer id find a person, the first name goes along."""
+
+    digest: str = "1"
+
+    def record(self, row: Row) -> Record:
+        said = {name: str(row.profile.get(name, "")) for name in ("email", "phone", "id", "name")}
+        found = [Identifier("EXTERN_ID", said["id"], plain=True)]
+        found += [Identifier(name.upper(), sha256(said[name])) for name in ("email", "phone") if said[name]]
+        along = (Identifier("FN", sha256(said["name"])),) if said["name"] else ()
+        return Record(tuple(found), along)
+
+
+@pytest.fixture
+def facebook() -> Iterator[FakeFacebook]:
+    fake = FakeFacebook()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def fb(fast_path: Path, redis_client: redis.Redis, namespace: str, facebook: FakeFacebook) -> Iterator[Rig]:
+    settings = {"account": ACCOUNT, "app_secret": APP_SECRET, "access_token": TOKEN}
+    url = f"sqlite:///{fast_path}/store.db"
+    target = AdTarget("fb", "facebook-ads", settings, store_url=url, secret=SECRET, url=facebook.url)
+    rig = Rig(fast_path, redis_client, namespace, facebook, target)
+    rig.fields = FacebookFields()
+    yield rig
+    rig.close()
+
+
+def wanted(profiles: Iterable[Profile]) -> set[tuple[str, str]]:
+    found = set()
+    for each in profiles:
+        found |= {("EXTERN_ID", each["id"])}
+        found |= {(name.upper(), sha256(each[name])) for name in ("email", "phone") if each.get(name)}
+    return found
+
+
+def test_a_segment_is_there_at_once_and_changes(fb: Rig, facebook: FakeFacebook) -> None:
+    fb.deliver(("add", people(range(5), name="ann")))
+    fb.run()
+    assert facebook.members("VIP") == wanted(people(range(5)))
+    assert fb.standing().applied == fb.standing().members == 10
+    fb.deliver(("remove", people([1])), ("add", [{"id": "2", "email": "new@example.com"}]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([*people([0, 3, 4]), {"id": "2", "email": "new@example.com"}])
+
+
+def test_who_shares_an_address_with_one_that_leaves_stays(fb: Rig, facebook: FakeFacebook) -> None:
+    ann, bob = {"id": "1", "email": "same"}, {"id": "2", "email": "same", "phone": "7999"}
+    fb.deliver(("add", [ann, bob, *people([3])]))
+    fb.run()
+    fb.deliver(("remove", [ann]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([bob, *people([3])])
+
+
+def test_what_goes_along_is_sent_again_when_it_changes(fb: Rig, facebook: FakeFacebook) -> None:
+    fb.deliver(("add", people([1], name="ann")))
+    fb.run()
+    fb.deliver(("add", people([1], name="anna")))
+    fb.run()
+    (audience,) = facebook.audiences.values()
+    assert any(("FN", sha256("anna")) in person for person in audience.people)
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+@pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
+@pytest.mark.parametrize("lags", [False, True])
+def test_an_audience_is_created_once(
+    fb: Rig, facebook: FakeFacebook, monkeypatch: pytest.MonkeyPatch, point: str, lags: bool
+) -> None:
+    """It is looked for twice, since the listing lags."""
+
+    def reach(at: str) -> None:
+        if at == point:
+            raise Killed
+
+    monkeypatch.setattr(rounds, "reach", reach)
+    fb.deliver(("add", people(range(3))))
+    with pytest.raises(Killed):
+        fb.tend()
+    monkeypatch.setattr(rounds, "reach", lambda _: None)
+    facebook.hidden = set(facebook.audiences) if lags else set()
+    fb.again()
+    facebook.advance(OWNED_MS / 1000 + 1)
+    fb.tend()
+    facebook.hidden = set()
+    facebook.advance(LOOK_TWICE_MS / 1000)
+    fb.run()
+    assert facebook.members("VIP") == wanted(people(range(3)))
+    assert len(facebook.audiences) == 1
+
+
+def test_of_two_the_older_is_kept(fb: Rig, facebook: FakeFacebook) -> None:
+    facebook.fail("customaudiences", Reply(cut=True), applied=True)
+    fb.deliver(("add", people(range(3))))
+    fb.tend()
+    (older,) = facebook.audiences
+    twin = {"name": "VIP", "subtype": "CUSTOM", "customer_file_source": "x"}
+    facebook._create(twin | {"description": facebook.audiences[older].description})
+    fb.run()
+    assert fb.standing().remote == older
+
+
+def test_its_own_word_of_the_budget_is_heeded(fb: Rig, facebook: FakeFacebook) -> None:
+    facebook.most_an_hour = 1
+    fb.deliver(("add", people(range(3))))
+    fb.tend()
+    facebook.advance(60)
+    fb.tend()
+    assert fb.standing().waits == "budget"
+    fb.run()
+    assert facebook.members("VIP") == wanted(people(range(3)))
+    usage = {ACCOUNT: [{"call_count": 100, "estimated_time_to_regain_access": 40}]}
+    headers = {"X-Business-Use-Case-Usage": json.dumps(usage)}
+    facebook.fail("users", Reply(200, {"num_received": 1}, headers), applied=True)
+    facebook.advance(3_600)
+    fb.deliver(("add", people([7])))
+    fb.tend()
+    assert fb.connector.budget.left_in() > 39 * 60_000
+
+
+def test_a_token_that_is_refused_needs_a_person(fb: Rig, facebook: FakeFacebook) -> None:
+    facebook.fail("customaudiences", Reply(400, {"error": {"code": 190, "error_subcode": 463, "message": TOKEN}}))
+    fb.deliver(("add", people(range(3))))
+    with pytest.raises(TargetError, match="the token is refused") as caught:
+        fb.tend()
+    assert caught.value.error_class is ErrorClass.HOLD
+    assert TOKEN not in str(caught.value)
+    facebook.advance(60)
+    fb.run()
+    assert facebook.members("VIP") == wanted(people(range(3)))

@@ -1,0 +1,145 @@
+"""Who is in an audience: what profiles share, change and leave behind, and segments that are renamed or go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.connectors.audiences.rig import SECRET, Rig, hashes, people, sha256, yandex_rig
+from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import redis
+
+    from tests.fakes.yandex import FakeYandex
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audiences that begin with two rows."""
+    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2))
+
+
+ANN, BOB = {"id": "1", "email": "same@example.com"}, {"id": "2", "email": "same@example.com"}
+
+
+def test_what_two_share_stays_until_both_have_left(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", [ANN, BOB, *people([3])]))
+    rig.run()
+    rig.deliver(("remove", [ANN]))
+    rig.run()
+    assert yandex.members("VIP") == hashes([BOB, *people([3])])
+    rig.deliver(("remove", [BOB]))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([3]))
+
+
+def test_of_a_changed_address_the_old_one_goes(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    rig.deliver(("add", [{"id": "1", "email": "new@example.com", "phone": "7999"}]))
+    rig.run()
+    assert yandex.members("VIP") == hashes([*people([0, 2]), {"email": "new@example.com", "phone": "7999"}])
+
+
+def test_who_leaves_is_removed_as_it_was_sent(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    rig.deliver(("remove", [{"id": "1", "email": "another@example.com"}]))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([0, 2]))
+
+
+def test_of_a_stranger_the_event_s_own_values_are_removed_and_counted(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    segment = next(iter(yandex.segments.values()))
+    segment.members |= hashes(people([77]))
+    rig.deliver(("remove", people([77])))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people(range(3)))
+    assert rig.standing().unknown_removed == 1
+
+
+def test_what_comes_and_goes_costs_no_call(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    before = len(yandex.writes())
+    rig.deliver(("remove", people([1])), ("add", people([1])), ("add", people([4])), ("remove", people([4])))
+    rig.deliver(("add", people([2])))
+    rig.run()
+    assert len(yandex.writes()) == before
+
+
+def test_a_cleared_audience_is_empty_and_fills_again(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(5))))
+    rig.run()
+    rig.tell("clear")
+    rig.deliver(("add", people([3, 9])))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([3, 9]))
+
+
+def test_a_renamed_segment_is_renamed_there(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    rig.tell("segment_upsert", name="Gold")
+    rig.run()
+    assert yandex.members("Gold") == hashes(people(range(3)))
+
+
+@pytest.mark.parametrize(("policy", "left"), [("empty", set()), ("keep", hashes(people(range(3)))), ("delete", None)])
+def test_of_a_deleted_segment_stays_what_the_file_says(
+    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, policy: str, left: object
+) -> None:
+    rig = yandex_rig(fast_path, redis_client, namespace, yandex, on_delete={"buyers": policy})
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    rig.tell("segment_delete")
+    rig.run()
+    if left is None:
+        assert not yandex.segments
+        rig.deliver(("add", people([7, 8])))
+        rig.run()
+        assert yandex.members("VIP") == hashes(people([7, 8]))
+    else:
+        assert yandex.members("VIP") == left
+    rig.close()
+
+
+def test_of_whom_nothing_can_be_sent_goes_to_the_quarantine(rig: Rig, yandex: FakeYandex) -> None:
+    one = {"id": "5", "email": "bad", "phone": "7999"}
+    receipt = rig.deliver(("add", [*people(range(3)), {"id": "4", "email": "bad"}, one, {"id": "6"}]))
+    rig.run()
+    assert [(each.code, each.reason) for each in receipt.rejected] == [
+        ("no identifier", "nothing of it can be sent: email: cannot be read"),
+        ("no identifier", "it has none of the fields that are sent"),
+    ]
+    assert yandex.members("VIP") == hashes([*people(range(3)), {"phone": "7999"}])
+    assert rig.standing().left_out == 2
+
+
+def test_who_has_no_address_any_more_loses_the_old_one(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    rig.deliver(("add", [{"id": "1", "email": "bad"}]))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([0, 2]))
+
+
+def test_what_goes_plain_is_kept_sealed(
+    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex
+) -> None:
+    rig = yandex_rig(fast_path, redis_client, namespace, yandex)
+    outer = "outer-id-of-ann"
+    rig.deliver(("add", [{**each, "outer": outer} for each in people(range(3))]))
+    rig.run()
+    rig.close()
+    kept = b"".join(each.read_bytes() for each in fast_path.iterdir() if each.name.startswith("store.db"))
+    for value in (outer, sha256(outer), "p1@example.com", yandex.access, yandex.refresh, SECRET, "ya-secret"):
+        assert value.encode() not in kept
+        assert bytes.fromhex(sha256(outer)) not in kept

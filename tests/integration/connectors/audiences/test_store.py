@@ -1,0 +1,109 @@
+"""The store itself: on both databases, for many processes at once, of this version and of another."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.connectors.audiences.rig import Rig, hashes, people, yandex_rig
+from workers.connectors.audiences.store.database import Store
+from workers.connectors.audiences.store.sealing import Seal
+from workers.errors import ErrorClass, HoldLevel, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import redis
+
+    from tests.fakes.yandex import FakeYandex
+
+
+@pytest.fixture
+def on_postgresql(
+    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, postgresql_url: str
+) -> Iterator[Rig]:
+    made = yandex_rig(fast_path, redis_client, namespace, yandex, store_url=postgresql_url)
+    yield made
+    made.close()
+
+
+def test_postgresql_does_as_a_file_does(on_postgresql: Rig, yandex: FakeYandex) -> None:
+    rig = on_postgresql
+    shared = {"id": "500", "email": "p7@example.com"}
+    rig.deliver(("add", [*people(range(120), outer="7"), shared]))
+    rig.run()
+    yandex.fails = ["all"]
+    rig.deliver(("remove", people([7, 8])), ("add", [{"id": "9", "email": "new@example.com"}]))
+    rig.run()
+    left = [each for each in people(range(120)) if each["id"] not in ("7", "8", "9")]
+    assert yandex.members("VIP") == hashes([*left, shared, {"email": "new@example.com"}])
+    rig.tell("clear")
+    rig.run()
+    assert yandex.members("VIP") == set()
+
+
+def test_two_processes_never_work_on_one_audience(on_postgresql: Rig, yandex: FakeYandex) -> None:
+    rig = on_postgresql
+    for segment in range(6):
+        rig.deliver(("add", people(range(100))), segment=str(segment), name=f"S{segment}")
+    connectors = [rig.again() for _ in range(3)]
+    threads = [threading.Thread(target=each.tend, args=(30,)) for each in connectors]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rig.run(hours=2)
+    assert {len(yandex.members(f"S{segment}")) for segment in range(6)} == {100}
+    assert len(yandex.segments) == 6
+
+
+def test_many_make_the_tables_at_once(postgresql_url: str) -> None:
+    stores = [Store(postgresql_url) for _ in range(4)]
+    failed = []
+
+    def upgrade(store: Store) -> None:
+        try:
+            store.upgrade()
+        except TargetError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=upgrade, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for store in stores:
+        store.close()
+    assert not failed
+
+
+def test_a_store_of_another_version_or_with_strangers_in_it_needs_someone(fast_path: Path) -> None:
+    for statements, said in (
+        (("CREATE TABLE ads_version (version_num TEXT)", "INSERT INTO ads_version VALUES ('9999')"), "'9999'"),
+        (("CREATE TABLE ads_call (id INTEGER)",), "'ads_call' that segsync did not make"),
+    ):
+        store = Store(f"sqlite:///{fast_path}/{len(statements)}.db")
+        with store.changing() as connection:
+            for each in statements:
+                connection.exec_driver_sql(each)
+        with pytest.raises(TargetError, match=said) as caught:
+            store.upgrade()
+        assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+        store.close()
+
+
+def test_a_store_that_is_away_waits(fast_path: Path) -> None:
+    store = Store(f"sqlite:///{fast_path}/no folder/store.db")
+    with pytest.raises(TargetError, match="cannot be used now") as caught:
+        store.upgrade()
+    assert caught.value.error_class is ErrorClass.RETRY
+
+
+def test_another_secret_opens_nothing() -> None:
+    sealed = Seal("one").seal("token")
+    assert Seal("one").open(sealed) == "token"
+    with pytest.raises(TargetError, match="expected the SEGSYNC_SECRET that sealed it"):
+        Seal("another").open(sealed)

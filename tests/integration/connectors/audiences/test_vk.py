@@ -1,0 +1,173 @@
+"""VK Ads, end to end with a fake of it: a list for each kind of id, jobs that finish in any order, few calls."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.server import HTML, Reply
+from tests.fakes.vk import FakeVk
+from tests.integration.connectors.audiences.rig import SECRET, Rig, people
+from workers.connectors.audiences.records import Identifier, Record
+from workers.connectors.audiences.target import AdTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import redis
+
+    from workers.templates import Row
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def mails(numbers: Iterable[int]) -> set[str]:
+    return {md5(f"p{number}@example.com") for number in numbers}
+
+
+@dataclass(frozen=True)
+class VkFields:
+    """`records.Fields`: email hashed, VK's id as it is."""
+
+    digest: str = "1"
+
+    def record(self, row: Row) -> Record:
+        found = []
+        if email := str(row.profile.get("email", "")):
+            found.append(Identifier("emails", md5(email)))
+        if account := str(row.profile.get("vk", "")):
+            found.append(Identifier("vk", account, plain=True))
+        return Record(tuple(found))
+
+
+class VkRig(Rig):
+    fake: FakeVk
+
+    def _work(self) -> None:
+        self.fake.work()
+
+
+@pytest.fixture
+def vk() -> Iterator[FakeVk]:
+    fake = FakeVk()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, vk: FakeVk) -> Iterator[VkRig]:
+    settings = {"client_id": "vk-client", "client_secret": "vk-secret"}
+    url = f"sqlite:///{fast_path}/store.db"
+    gone = {"buyers": "delete"}
+    target = AdTarget("vk", "vk-ads", settings, store_url=url, secret=SECRET, url=vk.url, on_delete=gone)
+    made = VkRig(fast_path, redis_client, namespace, vk, target)
+    made.fields = VkFields()
+    yield made
+    made.close()
+
+
+def test_a_list_waits_for_2_000_and_gets_a_segment_when_it_is_ready(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(1500))))
+    rig.run(2)
+    assert not vk.lists
+    assert rig.standing().waits == "data (1500 of 2000)"
+    rig.deliver(("add", people(range(1500, 2000))))
+    rig.run(2)
+    assert vk.members("VIP") == mails(range(2000))
+    assert vk.given == 1
+
+
+def test_who_leaves_goes_and_made_up_ids_make_a_small_change_large_enough(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    rig.deliver(("remove", people(range(3))))
+    rig.run(1)
+    assert vk.members("VIP") == mails(range(2000)), "three are too few to be told at once"
+    rig.run(30)
+    assert vk.members("VIP") == mails(range(3, 2000))
+
+
+def test_each_kind_of_id_has_a_list_of_its_own(rig: VkRig, vk: FakeVk) -> None:
+    both = [{**each, "vk": str(int(each["id"]) + 1)} for each in people(range(2000))]
+    rig.deliver(("add", both))
+    rig.run(3)
+    assert vk.members("VIP") == mails(range(2000))
+    assert vk.members("VIP", "vk") == {str(n) for n in range(1, 2001)}
+    assert len(vk.segments) == 2
+
+
+def test_lines_that_vk_refuses_are_told_and_the_rest_goes(rig: VkRig, vk: FakeVk) -> None:
+    both = [{"id": str(n), "vk": "0" if n == 7 else str(n + 10)} for n in range(2001)]
+    rig.deliver(("add", both))
+    rig.run(3)
+    assert vk.members("VIP", "vk") == {str(n + 10) for n in range(2001) if n != 7}
+    assert rig.standing().rejected == 1
+
+
+def test_an_upload_that_was_not_answered_is_found_by_its_name(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    vk.fail("POST /api/v3/remarketing/users_lists.json", Reply(cut=True), applied=True)
+    rig.run(6)
+    assert vk.members("VIP") == mails(range(2000))
+    assert len([each for each in vk.lists.values() if not each.base]) == 1
+
+
+def test_a_token_that_has_ended_is_renewed_and_no_new_one_is_asked_for(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    vk.access = "another"
+    rig.deliver(("remove", people(range(30))))
+    rig.run(2)
+    assert vk.members("VIP") == mails(range(30, 2000))
+    assert vk.given == 1
+
+
+def test_a_segment_has_its_new_name_on_list_and_segment(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    rig.tell("segment_upsert", name="Gold")
+    rig.run(2)
+    assert vk.members("Gold") == mails(range(2000))
+    assert [str(each["name"]).partition(" ·")[0] for each in vk.segments.values()] == ["Gold"]
+
+
+def test_a_used_up_hour_is_waited_for(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    vk.fail("POST /api/v3/remarketing/users_lists.json", Reply(429, {}, {"X-RateLimit-Hourly-Remaining": "0"}))
+    rig.tend()
+    assert rig.standing().waits == "budget"
+    rig.run(4)
+    assert vk.members("VIP") == mails(range(2000))
+
+
+def test_a_segment_that_is_deleted_takes_vk_s_segment_first_and_then_the_list(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    rig.tell("segment_delete")
+    rig.run(30)
+    assert vk.segments == {}
+    assert not [each for each in vk.lists.values() if not each.base]
+
+
+def test_a_server_that_fails_and_one_that_answers_with_a_page_are_asked_again(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    vk.fail("POST /api/v3/remarketing/users_lists.json", HTML)
+    vk.fail("GET /api/v3/remarketing/users_lists", Reply(503, {"code": "x"}))
+    rig.run(8)
+    assert vk.members("VIP") == mails(range(2000))
+
+
+def test_few_that_join_are_told_within_a_day_with_made_up_ids(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    rig.deliver(("add", people([5000])))
+    rig.run(30)
+    told = vk.members("VIP")
+    assert mails([*range(2000), 5000]) <= told
+    assert len(told) == 2000 + 25

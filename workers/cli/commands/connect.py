@@ -1,0 +1,60 @@
+"""`segsync connect`: a person lets an ad account be used."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import closing
+
+import typer
+
+from workers.cli.exit_status import FINE
+from workers.cli.output import print_json
+from workers.cli.people import caller
+from workers.connectors.audiences.wire import CallFailed
+from workers.control.acting import recorded
+from workers.control.retry import retry
+from workers.errors import SegsyncError, WrongUsage
+from workers.lanes.tending import tend_again
+from workers.settings import load
+from workers.settings.spelling import plain
+from workers.targets import open_account
+
+
+class NotConnected(SegsyncError):
+    """The platform gave no token; the message says why."""
+
+
+def run(key: str, code: str | None, *, as_json: bool) -> int:
+    """Keeps the tokens that a code gives, tries them, and has what waited for them tried at once."""
+    settings = load()
+    account = open_account(settings, key)
+    with closing(account.redis), closing(account.connector):
+        connector = account.connector
+        connector.store.upgrade()
+        page = connector.way.consent.url(secrets.token_urlsafe(8))
+        if page and code is None:
+            code = _ask(page)
+        with recorded(account.redis, account.keys, caller(), "connect", key):
+            try:
+                tokens = connector.way.consent.exchange((code or "").strip())
+            except CallFailed as failed:
+                raise NotConnected(str(failed)) from None
+            connector.way.tokens.keep(tokens)
+            connector.probe()
+        if account.is_applied:
+            retry(account.redis, account.keys, key)
+            tend_again(account.redis, account.keys, key, 0)
+    if as_json:
+        print_json({"connector": key, "connected": True})
+    else:
+        typer.echo(plain(f"{key} is connected: {connector.platform.name} takes the token"))
+    return FINE
+
+
+def _ask(page: str) -> str:
+    """The code that a person pastes."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise WrongUsage(f"no --code, and nobody to ask; open {page} and give what it shows")
+    typer.echo(f"Open this page, allow the access, and paste the code that it shows:\n\n  {page}\n", err=True)
+    return str(typer.prompt("Code", hide_input=True, err=True))

@@ -1,0 +1,195 @@
+"""Facebook's Custom Audiences: rows of hashes, added and removed at once, refused by counts.
+
+developers.facebook.com, Marketing API: "Custom Audience", "Custom Audience Users", "Rate Limiting", "Handling Errors",
+"Secure Graph API calls". The status of an answer says little, its code says what is wrong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from workers.connectors.audiences.http import Http, HttpAnswer
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.wire import Change, SentRow
+
+SCHEMA: Final = ("EMAIL", "PHONE", "FN", "LN", "GEN", "DOBY", "DOBM", "DOBD", "CT", "COUNTRY", "EXTERN_ID")
+"""Of every call, in this order: an audience that is told in two forms breaks."""
+ALONE: Final = ("EMAIL", "PHONE", "EXTERN_ID")
+"""What a person is removed by."""
+PAGE: Final = "200"
+"""Audiences that one answer lists."""
+SLOW_FROM: Final = 75
+"""Per cent of an hour's calls from which on it is slowed down."""
+_FAULTS: Final = {
+    **dict.fromkeys((1, 2, 341, 368), Fault.UNHEARD),
+    **dict.fromkeys((4, 17, 613, 80003), Fault.BUDGET),
+    **dict.fromkeys((102, 190), Fault.LOGIN),
+}
+_REPLACING: Final = (2650, 1870145)
+"""Code and subcode of a replacement that is going on."""
+_NO_SUCH_OBJECT: Final = (100, 33)
+"""Code and subcode: there is no such object, or no right to it."""
+_NO_TERMS: Final = (200, 1870090)
+
+
+class FacebookWire:
+    """`wire.PlatformWire` for one ad account.
+
+    account     its id, digits only
+    token       a system user's
+    app_secret  signs each call, where it is given
+    """
+
+    def __init__(self, http: Http, account: str, token: str, app_secret: str) -> None:
+        self._http = http
+        self._account = account
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._proof = hmac.new(app_secret.encode(), token.encode(), hashlib.sha256).hexdigest() if app_secret else ""
+
+    def account(self) -> str:
+        """As `PlatformWire.account`."""
+        return str(self._ask("GET", f"/act_{self._account}", {"fields": "id"}).field("id"))
+
+    def find(self, audience: Audience) -> Sequence[Sighting]:
+        """As `PlatformWire.find`: by the mark in its description, since ids only grow."""
+        return [
+            Sighting(str(each["id"]), str(each["id"]).zfill(24))
+            for each in self._listed()
+            if each.get("description") == audience.mark or str(each["id"]) == audience.remote
+        ]
+
+    def create(self, audience: Audience, rows: Sequence[SentRow]) -> Answered:  # noqa: ARG002 - it begins empty
+        """As `PlatformWire.create`."""
+        body = {"name": audience.title, "description": audience.mark, "subtype": "CUSTOM"}
+        body |= {"customer_file_source": "USER_PROVIDED_ONLY"}
+        answer = self._ask("POST", f"/act_{self._account}/customaudiences", body=body)
+        found = answer.field("id")
+        if not found:
+            raise _failed(Fault.UNHEARD, "answer", "the answer names no audience")
+        return Answered(remote=str(found), applied=True)
+
+    def confirm(self, audience: Audience) -> None:
+        """As `PlatformWire.confirm`: what was begun is real."""
+
+    def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
+        """As `PlatformWire.change`."""
+        schema = SCHEMA if change == "add" else ALONE
+        data = [[row.values.get(kind, "") for kind in schema] for row in rows]
+        session = {"session_id": secrets.randbits(62), "batch_seq": 1, "last_batch_flag": True}
+        body = {"payload": {"schema": schema, "data": data}, "session": session | {"estimated_num_total": len(data)}}
+        answer = self._ask("POST" if change == "add" else "DELETE", f"/{audience.remote}/users", body=body)
+        invalid = answer.field("num_invalid_entries")
+        return Answered(applied=True, rejected=int(invalid or 0), rest_ms=_rest_ms(answer))
+
+    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.poll`: what was answered is done."""
+        return CallProgress("done")
+
+    def rename(self, audience: Audience) -> None:
+        """As `PlatformWire.rename`."""
+        self._ask("POST", f"/{audience.remote}", body={"name": audience.title})
+
+    def delete(self, audience: Audience) -> None:
+        """As `PlatformWire.delete`."""
+        try:
+            self._ask("DELETE", f"/{audience.remote}")
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE:
+                raise
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
+        query = {"fields": "id,name,description", "limit": PAGE}
+        while True:
+            answer = self._ask("GET", f"/act_{self._account}/customaudiences", query)
+            yield from (each for each in answer.field("data") or () if isinstance(each, dict) and "id" in each)
+            after = answer.field("paging", "cursors", "after")
+            if not after or not answer.field("paging", "next"):
+                return
+            query |= {"after": str(after)}
+
+    def _ask(
+        self, method: str, path: str, query: dict[str, str] | None = None, body: dict[str, Any] | None = None
+    ) -> HttpAnswer:
+        if self._proof:
+            query = (query or {}) | {"appsecret_proof": self._proof}
+        answer = self._http.send(method, path, headers=self._headers, query=query, body=body)
+        if answer.fine and isinstance(answer.body, dict):
+            return answer
+        refusal = _refusal(answer)
+        if method == "GET" and refusal.fault is Fault.UNHEARD:
+            refusal.fault = Fault.UNDONE  # a look changes nothing
+        raise refusal
+
+
+def _refusal(answer: HttpAnswer) -> CallFailed:
+    """By its codes; what it says in words may repeat what was sent, and is not shown."""
+    code, subcode = answer.field("error", "code"), answer.field("error", "error_subcode")
+    if not isinstance(code, int):
+        return _failed(Fault.UNHEARD, str(answer.status), "the platform failed")
+    said = f"{code}/{subcode}" if isinstance(subcode, int) else str(code)
+    if (code, subcode) == _NO_SUCH_OBJECT:
+        return _failed(Fault.GONE, said, "the audience is not there any more, or the token has no right to it")
+    if (code, subcode) == _NO_TERMS:
+        return _failed(Fault.REFUSED, said, "the ad account has not accepted the terms of Custom Audiences")
+    if (code, subcode) == _REPLACING:
+        return _failed(Fault.UNDONE, said, "the audience is being replaced")
+    if answer.field("error", "is_transient") is True:
+        return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
+    fault = _FAULTS.get(code, Fault.REFUSED)
+    reasons = {
+        Fault.UNHEARD: "the platform failed for a moment",
+        Fault.BUDGET: "the platform's limit of calls is used up",
+        Fault.LOGIN: "the token is refused",
+    }
+    wait_ms = max(_rest_ms(answer), 300_000) if fault is Fault.BUDGET else 0
+    return _failed(fault, said, reasons.get(fault, "the platform refuses the call"), wait_ms)
+
+
+def _rest_ms(answer: HttpAnswer) -> int:
+    """Milliseconds to leave the account alone, by what it says of its usage (per cent, and minutes)."""
+    worst, minutes = 0, 0
+    with suppress(ValueError, AttributeError, TypeError):
+        for each in json.loads(answer.headers.get("x-business-use-case-usage", "{}")).values():
+            for usage in each:
+                worst = max(worst, *(int(usage.get(name, 0)) for name in ("call_count", "total_cputime", "total_time")))
+                minutes = max(minutes, int(usage.get("estimated_time_to_regain_access", 0)))
+    if minutes:
+        return minutes * 60_000
+    return (worst - SLOW_FROM + 1) * 60_000 if worst >= SLOW_FROM else 0
+
+
+def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
+    return CallFailed(fault, f"facebook-ads {code}", reason, wait_ms=wait_ms)
+
+
+class GivenToken:
+    """`logins.Consent` where the file gives the token: there is nothing to ask a person for, and no renewal."""
+
+    early_s = 0
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def url(self, state: str) -> str:  # noqa: ARG002 - the protocol's
+        """As `Consent.url`."""
+        return ""
+
+    def exchange(self, code: str) -> LoginTokens:  # noqa: ARG002 - the protocol's
+        """As `Consent.exchange`."""
+        return LoginTokens(self._token)
+
+    def renew(self, refresh: str) -> LoginTokens:  # noqa: ARG002 - the protocol's
+        """As `Consent.renew`: it has an end that only a person moves."""
+        raise _failed(Fault.LOGIN, "190", "the token in the file is refused; expected a new one there")

@@ -1,0 +1,256 @@
+"""VK Ads: one list of users for each kind of id, changed by files, and a segment for each list.
+
+ads.vk.com/doc: Authorization, RemarketingUsersLists, RemarketingUsersList, Segments, throttling. A list is added to
+and taken from by further lists, which name it as their base. A list has no place for a mark of ours but its name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from workers.connectors.audiences.http import Http, HttpAnswer
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.wire import Change, SentRow
+
+LISTS: Final = "/api/v3/remarketing/users_lists"
+SEGMENTS: Final = "/api/v2/remarketing/segments"
+PAGE: Final = 50
+"""Lists that one answer has at most."""
+LONGEST_TITLE: Final = 120
+"""Characters of a segment's name that are told: with our mark they must fit into 255."""
+FEWEST: Final = 25
+"""Lines of a change: fewer are refused, so the rest is made up."""
+_WORKING: Final = frozenset({"receiving", "received", "mapping", "mapped", "writing"})
+_MADE_UP_ACCOUNT: Final = 10**17
+"""Beyond all accounts of VK and Odnoklassniki."""
+
+
+_MEANS: Final = {
+    401: (Fault.LOGIN, "the token is refused"),
+    404: (Fault.GONE, "the list is not there any more"),
+    409: (Fault.IN_USE, "the list is in use"),
+    429: (Fault.BUDGET, "the platform's limit of calls is used up"),
+}
+"""By HTTP's status; what else is below 500 is a refusal."""
+_SERVERS_OWN: Final = (Fault.UNHEARD, "the platform failed")
+
+
+class VkWire:
+    """`wire.PlatformWire` for one login.
+
+    token, renew  as `TokenKeeper.token` and `TokenKeeper.renew`
+    """
+
+    def __init__(self, http: Http, token: Callable[[], str], renew: Callable[[str], str]) -> None:
+        self._http = http
+        self._token = token
+        self._renew = renew
+        self._usable: set[str] = set()
+
+    def account(self) -> str:
+        """As `PlatformWire.account`: VK says that we may, and not who we are."""
+        self._ask("GET", f"{LISTS}.json", query={"limit": "1", "offset": "0"})
+        return ""
+
+    def find(self, audience: Audience) -> Sequence[Sighting]:
+        """As `PlatformWire.find`: by the mark in the name."""
+        return [
+            Sighting(str(each["id"]), str(each["id"]).zfill(24))
+            for each in self._listed(audience.mark)
+            if str(each.get("name", "")).endswith(audience.mark) and not each.get("base")
+        ]
+
+    def create(self, audience: Audience, rows: Sequence[SentRow]) -> Answered:
+        """As `PlatformWire.create`; the segment is made when the list is ready."""
+        return self._upload(audience, rows, {})
+
+    def confirm(self, audience: Audience) -> None:
+        """As `PlatformWire.confirm`: what was begun is real."""
+
+    def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
+        """As `PlatformWire.change`."""
+        return self._upload(audience, rows, {"base": audience.remote if change == "add" else f"-{audience.remote}"})
+
+    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
+        """As `PlatformWire.poll`; a list that is ready gets its segment, without which nobody can use it."""
+        state = self._ask("GET", f"{LISTS}/{call.handle}.json").field("status")
+        if state == "ready":
+            self._bring_to_use(audience)
+            return CallProgress("done")
+        if state in _WORKING:
+            return CallProgress("working")
+        return CallProgress("failed", code="vk-ads list lost")
+
+    def rename(self, audience: Audience) -> None:
+        """As `PlatformWire.rename`: list and segment."""
+        body = {"name": _name(audience)}
+        self._ask("POST", f"{LISTS}/{audience.remote}.json", body=body)
+        for each in self._segments(audience):
+            self._ask("POST", f"{SEGMENTS}/{each}.json", body=body)
+
+    def delete(self, audience: Audience) -> None:
+        """As `PlatformWire.delete`: the segment first, since a list in use stays."""
+        for path in [*(f"{SEGMENTS}/{each}" for each in self._segments(audience)), f"{LISTS}/{audience.remote}"]:
+            try:
+                self._ask("DELETE", f"{path}.json")
+            except CallFailed as failed:
+                if failed.fault is not Fault.GONE:
+                    raise
+
+    def _upload(self, audience: Audience, rows: Sequence[SentRow], base: dict[str, str]) -> Answered:
+        """A file of ids; what VK cannot read of it is left out, and told line by line."""
+        lines = [row.values[audience.list] for row in rows]
+        lines += _made_up(audience.list, FEWEST - len(lines)) if base else []
+        form = {"name": _name(audience), "type": audience.list} | base
+        answer = self._ask("POST", f"{LISTS}.json", form=form, file="\n".join(lines).encode())
+        remote = answer.field("id")
+        if not remote:
+            raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no list")
+        refused = {at: code for at, code in _named_lines(answer.field("error")) if at < len(rows)}
+        return Answered(remote=str(remote), handle=str(remote), refused=refused)
+
+    def _bring_to_use(self, audience: Audience) -> None:
+        if audience.remote in self._usable:
+            return  # segments can only be listed, all of them
+        if not self._segments(audience):
+            source = {"source_id": int(audience.remote), "type": "positive"}
+            relation = {"object_type": "remarketing_users_list", "params": source}
+            body = {"name": _name(audience), "pass_condition": 1, "relations": [relation]}
+            self._ask("POST", f"{SEGMENTS}.json", body=body)
+        self._usable.add(audience.remote)
+
+    def _segments(self, audience: Audience) -> list[str]:
+        found = self._pages(f"{SEGMENTS}.json", {})
+        return [str(each["id"]) for each in found if str(each.get("name", "")).endswith(audience.mark)]
+
+    def _listed(self, mark: str) -> Iterator[dict[str, Any]]:
+        return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
+
+    def _pages(self, path: str, query: dict[str, str]) -> Iterator[dict[str, Any]]:
+        offset = 0
+        while True:
+            answer = self._ask("GET", path, query=query | {"limit": str(PAGE), "offset": str(offset)})
+            found = answer.field("items")
+            if not isinstance(found, list):
+                raise _failed(Fault.UNDONE, "answer", "the list that was asked for is none")
+            yield from (each for each in found if isinstance(each, dict) and "id" in each)
+            if len(found) < PAGE:
+                return
+            offset += PAGE
+
+    def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
+        """One call; a token that is refused is renewed, once."""
+        token = self._token()
+        try:
+            return self._call(method, path, token, **options)
+        except CallFailed as failed:
+            if failed.fault is not Fault.LOGIN:
+                raise
+        return self._call(method, path, self._renew(token), **options)
+
+    def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
+        answer = self._http.send(method, path, headers={"Authorization": f"Bearer {token}"}, **options)
+        if answer.fine and (answer.body is not None or answer.status == 204):  # noqa: PLR2004 - HTTP's
+            return answer
+        refusal = _refusal(answer)
+        if method == "GET" and refusal.fault is Fault.UNHEARD:
+            refusal.fault = Fault.UNDONE  # a look changes nothing
+        raise refusal
+
+
+def _name(audience: Audience) -> str:
+    return f"{audience.title[:LONGEST_TITLE]} · {audience.mark}"
+
+
+def _made_up(kind: str, number: int) -> list[str]:
+    """Ids that nobody has, always the same, so that a small change is large enough."""
+    if kind in ("vk", "ok"):
+        return [str(_MADE_UP_ACCOUNT + n) for n in range(number)]
+    names = [hashlib.md5(f"segsync {n}".encode(), usedforsecurity=False).hexdigest() for n in range(number)]
+    if kind in ("emails", "phones"):
+        return names
+    devices = [str(uuid.UUID(name)) for name in names]
+    return [each.upper() for each in devices] if kind == "idfa" else devices
+
+
+def _named_lines(errors: object) -> Iterator[tuple[int, str]]:
+    """Index and code of each line that VK names; the line itself, which it repeats, is not looked at."""
+    for each in errors if isinstance(errors, list) else ():
+        number = each.get("line_number") if isinstance(each, dict) else None
+        code = str(each.get("error_code") or each.get("code") or "") if isinstance(each, dict) else ""
+        if isinstance(number, int) and number > 0:
+            yield number - 1, code if code.isidentifier() else "refused"
+
+
+def _refusal(answer: HttpAnswer) -> CallFailed:
+    """What an answer means that is no success; what it says in words is not shown."""
+    fields = answer.field("error", "fields")
+    told = [each for found in fields.values() for each in found] if isinstance(fields, dict) else []
+    codes = {str(each.get("code", "")) for each in told if isinstance(each, dict)} | {str(answer.field("code") or "")}
+    code = " ".join([str(answer.status), *sorted(each for each in codes if each.isidentifier())])
+    if rows := dict(_named_lines(told)) if answer.status == 400 else {}:  # noqa: PLR2004 - HTTP's
+        refused = _failed(Fault.ROWS, code, "the platform refuses some lines")
+        refused.rows = rows
+        return refused
+    usual = (Fault.REFUSED, "the platform refuses the call") if answer.status < 500 else _SERVERS_OWN  # noqa: PLR2004 - HTTP's
+    fault, reason = _MEANS.get(answer.status, usual)
+    return _failed(fault, code, reason, _wait_ms(answer) if fault is Fault.BUDGET else 0)
+
+
+def _wait_ms(answer: HttpAnswer) -> int:
+    """Milliseconds until the window that is used up is over, at the latest."""
+    for window, seconds in (("daily", 86_400), ("hourly", 3600)):
+        if answer.headers.get(f"x-ratelimit-{window}-remaining") == "0":
+            return seconds * 1000
+    return 60_000
+
+
+def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
+    return CallFailed(fault, f"vk-ads {code}", reason, wait_ms=wait_ms)
+
+
+class VkConsent:
+    """`logins.Consent`: an application's own account needs no person.
+
+    VK gives five tokens to an application and a user, and counts those that have ended; so one is kept and renewed.
+    """
+
+    early_s = 3600
+    """A token lives a day."""
+
+    def __init__(self, http: Http, client_id: str, client_secret: str) -> None:
+        self._http = http
+        self._client = {"client_id": client_id, "client_secret": client_secret}
+
+    def url(self, state: str) -> str:  # noqa: ARG002 - nobody has to be asked
+        """As `Consent.url`."""
+        return ""
+
+    def exchange(self, code: str) -> LoginTokens:  # noqa: ARG002 - nobody has been asked
+        """As `Consent.exchange`."""
+        return self._tokens({"grant_type": "client_credentials"})
+
+    def renew(self, refresh: str) -> LoginTokens:
+        """As `Consent.renew`."""
+        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
+
+    def _tokens(self, what: dict[str, str]) -> LoginTokens:
+        answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=what | self._client)
+        access, refresh = answer.field("access_token"), answer.field("refresh_token")
+        if answer.fine and isinstance(access, str):
+            life = str(answer.field("expires_in") or "")  # a number, or a text that spells one
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", int(life) if life.isdigit() else 0)
+        code = str(answer.field("code") or answer.field("error") or "")
+        shown = f"{answer.status} {code}" if code.isidentifier() else str(answer.status)
+        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
+            raise _failed(Fault.UNHEARD, shown, "VK's OAuth failed")
+        raise _failed(Fault.LOGIN, shown, "VK's OAuth refuses the application, or has given out all its tokens")
