@@ -1,4 +1,6 @@
-"""A resync heals what a lost tail of Redis has left: afterwards the tables are equal to the platform, and to the model.
+"""A resync heals what a lost tail of Redis has left, and a target that has lost rows, and has some too many.
+
+Afterwards the tables are equal to the platform, and to the model.
 
 The platform is a table in the target's own database, which has all that was accepted, the lost tail with it.
 """
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tests.chaos.events import Model
 from tests.chaos.revisions import KEYS
 from tests.chaos.servers import wait
+from tests.chaos.tables import literal
 from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.runtime import Runtime
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.pushing import Accepted
     from tests.chaos.session import Session
+    from tests.chaos.tables import ChaosTarget
 
 Rows = set[tuple[str, str]]
 SECONDS = 120.0
@@ -48,6 +52,14 @@ def source(session: Session, key: str) -> str:
     )
 
 
+def _damage(target: ChaosTarget, rows: Rows) -> None:
+    """What the target has lost besides, and has too much: mostly the tail was delivered before it was lost."""
+    for segment, name in sorted(rows)[::3]:
+        target.run(f"DELETE FROM member WHERE segment_id = {segment} AND client_id = {literal(name, target.dialect)}")
+    for segment in sorted({segment for segment, _ in rows})[:3]:
+        target.run(f"INSERT INTO member (segment_id, client_id, seq) VALUES ({segment}, 'of nobody', 1)")
+
+
 def heal(session: Session, key: str, settings: dict[str, Any], rows: Rows) -> list[str]:
     """Resyncs all segments of one target; what is wrong afterwards."""
     target = session.targets[key]
@@ -55,6 +67,7 @@ def heal(session: Session, key: str, settings: dict[str, Any], rows: Rows) -> li
     target.fill("platform", [(segment, at, name) for at, (segment, name) in enumerate(sorted(rows), 1)])
     session.key, session.source, session.listed = KEYS[0], source(session, key), {key: LISTED}
     session.configure({key: settings}, 10.0, 4)
+    _damage(target, rows)
     segments = {segment for segment, _ in rows} | {segment for segment, _ in target.rows()}
     runs = ResyncRuns(Runtime(load(session.installation.file).local).lanes)
     accept = {"accept_removals": MANY, "accept_adds": MANY}
