@@ -10,7 +10,7 @@ from workers.integrations import Integration, Ordering, safe_ordering
 from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.ad_integrations import ONLY_FOR_ADS, read_ad_integration
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_members, read_sources
-from workers.settings.limits import read_batch, read_limits
+from workers.settings.limits import Limits, read_batch, read_limits
 from workers.settings.scopes import read_description, read_scope
 from workers.settings.spelling import nearest, show
 from workers.templates import QueryKind
@@ -53,7 +53,7 @@ def _read(
     name, description = table.optional_text("name"), read_description(table)
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
-    limits, once = read_limits(table), _exactly_once(table, connector)
+    limits, once = _limits(table, sources), _exactly_once(table, connector)
     ordering = _ordering(table)
     table.close(_OF_ADS)
     if connector is None:
@@ -62,8 +62,6 @@ def _read(
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
-    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
-        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(
@@ -81,6 +79,13 @@ def _read(
         **batch._asdict(),
         **limits._asdict(),
     )
+
+
+def _limits(table: TomlTable, queries: Mapping[QueryKind, str]) -> Limits:
+    limits = read_limits(table)
+    if limits.on_leave == "clear" and QueryKind.CLEAR not in queries:
+        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
+    return limits
 
 
 def _connector(table: TomlTable, connectors: Mapping[str, AnyConnector]) -> ConnectorSettings | None:
