@@ -11,7 +11,7 @@ from workers.integrations import Integration, Ordering, safe_ordering
 from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.ad_integrations import ONLY_FOR_ADS, read_ad_integration
 from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_key, read_members, read_sources
-from workers.settings.limits import read_batch, read_limits
+from workers.settings.limits import Limits, read_batch, read_limits
 from workers.settings.scopes import read_description, read_scope
 from workers.settings.spelling import nearest, show
 from workers.templates import QueryKind
