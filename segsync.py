@@ -27,7 +27,7 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn, Self, Unpack
 
-__all__ = ["IntakeFull", "InvalidEvent", "Producer", "ProducerError", "PushFailed"]
+__all__ = ["IntakeFull", "InvalidEvent", "Pipeline", "Producer", "ProducerError", "PushFailed"]
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 MAX_EVENT_PROFILES = 10_000
@@ -182,7 +182,46 @@ class IntakeFull(PushFailed):
     """Segsync is behind, or its Redis is full: nothing more is accepted for now. Wait, then push the rest."""
 
 
-class Producer:
+class _Events:
+    """The methods that make an event of what they are given, whoever sends it."""
+
+    def _send(self, entries: Iterable[_Entry]) -> list[str]:
+        raise NotImplementedError
+
+    def add(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
+        """These profiles came into the segment: any number, from a list or a generator, sent as events of up to 10,000.
+
+        Each carries its `_id` and all the fields that queries use: a later add of a profile replaces an earlier one.
+        """
+        return self._push_profiles(_event("add", segment_id, facts), profiles)
+
+    def remove(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
+        """These profiles left the segment; each carries its `_id` and the fields that the remove query uses."""
+        return self._push_profiles(_event("remove", segment_id, facts), profiles)
+
+    def clear(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """All profiles left the segment."""
+        return self._push_event(_event("clear", segment_id, facts))
+
+    def segment_upsert(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """The segment was made, or changed; what is left out is unchanged."""
+        return self._push_event(_event("segment_upsert", segment_id, facts))
+
+    def segment_delete(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
+        """The segment was deleted."""
+        return self._push_event(_event("segment_delete", segment_id, facts))
+
+    def _push_event(self, event: dict[str, Any]) -> list[str]:
+        return self._send(_Entry(payload, 1) for payload in _written(event))
+
+    def _push_profiles(self, event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> list[str]:
+        if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
+            _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
+        _check(event)
+        return self._send(_parts(event, profiles))
+
+
+class Producer(_Events):
     """Pushes events; safe to share between threads.
 
     url        of segsync's Redis, as redis-py understands it
@@ -212,29 +251,6 @@ class Producer:
         if self._owned:
             self._client.close()
 
-    def add(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
-        """These profiles came into the segment: any number, from a list or a generator, sent as events of up to 10,000.
-
-        Each carries its `_id` and all the fields that queries use: a later add of a profile replaces an earlier one.
-        """
-        return self._push_profiles(_event("add", segment_id, facts), profiles)
-
-    def remove(self, segment_id: str | int, profiles: Iterable[dict[str, Any]], **facts: Unpack[Facts]) -> list[str]:
-        """These profiles left the segment; each carries its `_id` and the fields that the remove query uses."""
-        return self._push_profiles(_event("remove", segment_id, facts), profiles)
-
-    def clear(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
-        """All profiles left the segment."""
-        return self._push_event(_event("clear", segment_id, facts))
-
-    def segment_upsert(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
-        """The segment was made, or changed; what is left out is unchanged."""
-        return self._push_event(_event("segment_upsert", segment_id, facts))
-
-    def segment_delete(self, segment_id: str | int, **facts: Unpack[Facts]) -> list[str]:
-        """The segment was deleted."""
-        return self._push_event(_event("segment_delete", segment_id, facts))
-
     def resync(self, segment_id: str | int, integration: str | None = None) -> list[str]:
         """Asks segsync to make the segment's rows equal to the platform again: see docs/resync.md.
 
@@ -252,15 +268,6 @@ class Producer:
         if isinstance(events, (dict, str, bytes)):
             raise TypeError(f"push() takes a list of events, got one {type(events).__name__}; put it in a list")
         return self._send(_entries(events))
-
-    def _push_event(self, event: dict[str, Any]) -> list[str]:
-        return self._send(_Entry(payload, 1) for payload in _written(event))
-
-    def _push_profiles(self, event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> list[str]:
-        if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
-            _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
-        _check(event)
-        return self._send(_parts(event, profiles))
 
     def _send(self, entries: Iterable[_Entry]) -> list[str]:
         accepted: list[str] = []
@@ -282,6 +289,10 @@ class Producer:
             raise
         return accepted
 
+    def pipeline(self) -> Pipeline:
+        """For many single events: gathers them, and sends 1,000 in a round trip while you go on. See Pipeline."""
+        return Pipeline(self._append)
+
     def _append(self, chunk: list[_Entry], items: int) -> list[str]:
         try:
             reply = self._script(keys=self._keys, args=[entry.payload for entry in chunk])
@@ -297,6 +308,97 @@ class Producer:
         if texts[0] == "full":
             raise IntakeFull(f"the intake is full: {texts[1] or 'no reason given'}")
         return texts
+
+
+class Pipeline(_Events):
+    """Gathers what its methods are given, and sends it chunk by chunk, and the rest at the end of the block.
+
+        with producer.pipeline() as events:
+            for change in changes:
+                events.add(change.segment, [change.profile])
+
+    Each call is checked at once: InvalidEvent keeps nothing of it, and the next call may go on. PushFailed comes with a
+    later call than the one that it is about: its `done` says how many calls, of all that were made, are accepted. Then,
+    and after any other error in the block, nothing more is sent: make a new pipeline for the rest. Stream ids are not
+    kept: the methods return empty lists. Not for several threads.
+    """
+
+    def __init__(self, send: Callable[[list[_Entry], int], list[str]]) -> None:
+        self._append = send
+        self._beside = _Beside()
+        self._gathered: list[_Entry] = []
+        self._size = self._calls = self._sent = 0
+        self._answer: Callable[[], list[str]] | None = None
+        self._over = False
+        self.done = 0
+        """How many calls are accepted as far as is known; all that were made, after `flush`."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._beside:
+            if error is None:
+                self.flush()
+            self._over = True
+
+    def event(self, event: dict[str, Any] | str | bytes) -> None:
+        """One event as an object or as JSON, as `Producer.push` takes them."""
+        self._send(
+            _Entry(payload, 1) for payload in (_written(event) if isinstance(event, dict) else _from_json(event))
+        )
+
+    def flush(self) -> None:
+        """Sends what is gathered, and waits until all of it is accepted."""
+        self._refuse_if_over()
+        self._begin()
+        self._wait()
+
+    def _send(self, entries: Iterable[_Entry]) -> list[str]:
+        self._refuse_if_over()
+        try:
+            payloads = [entry.payload for entry in entries]
+        except InvalidEvent as error:
+            error.done = self.done
+            raise
+        self._calls += 1
+        for left, payload in zip(range(len(payloads) - 1, -1, -1), payloads):  # noqa: B905 - Python 3.9 has no strict
+            if len(self._gathered) == CHUNK_EVENTS or (self._gathered and self._size + len(payload) > CHUNK_BYTES):
+                self._begin()
+            self._gathered.append(_Entry(payload, self._calls - bool(left)))
+            self._size += len(payload)
+        return []
+
+    def _refuse_if_over(self) -> None:
+        if self._over:
+            raise ValueError("the pipeline is over, or has failed; make a new one")
+
+    def _begin(self) -> None:
+        """Sends what is gathered as soon as what is on its way is accepted."""
+        self._wait()
+        if self._gathered:
+            chunk, self._gathered, self._size = self._gathered, [], 0
+            self._sent = chunk[-1].done
+            with self._counted():
+                self._answer = self._beside.begin(self._append, chunk, self._sent - self.done)
+
+    def _wait(self) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            with self._counted():
+                answer()
+        self.done = self._sent
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        try:
+            yield
+        except ProducerError as error:
+            self._over = True
+            error.done = self.done
+            raise
 
 
 def _connected(url: str) -> redis.Redis:
@@ -383,12 +485,17 @@ def _event(kind: str, segment_id: str | int, facts: Facts) -> dict[str, Any]:
 def _entries(events: Iterable[Any]) -> Iterator[_Entry]:
     for index, event in enumerate(events):
         try:
-            payloads = _written(event) if isinstance(event, dict) else _from_json(event)
+            payloads = payloads_of(event)
         except InvalidEvent as error:
             raise InvalidEvent(error.problem, _join(f"events[{index}]", error.place), index) from None
         for payload in payloads[:-1]:
             yield _Entry(payload, index)
         yield _Entry(payloads[-1], index + 1)
+
+
+def payloads_of(event: dict[str, Any] | str | bytes) -> list[bytes]:
+    """What is sent for an event: its JSON, or that of several like it where it is large. Raises InvalidEvent."""
+    return _written(event) if isinstance(event, dict) else _from_json(event)
 
 
 def _written(event: dict[str, Any]) -> list[bytes]:

@@ -62,6 +62,9 @@ DEFAULTS = {
     "integrations.*.scope.database": "must be there, unless segments are ids",
     "integrations.*.ordering": "the queries and the table tell",
     "integrations.*.max_backlog": "any number",
+    "sources.*.url": "must be there, or `command`",
+    "sources.*.headers.*": "none",
+    "integrations.*.verify": "when somebody asks",
     "integrations.*.max_lag": "a minute over the batch's timeout",
 }
 """What holds where the code has no plain value: said once, here."""

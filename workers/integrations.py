@@ -49,6 +49,8 @@ def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
 
 Tolerance = Literal["data", "none"]
 WhenFull = Literal["block", "drop"]
+OnEnter = Literal["flag", "resync"]
+OnLeave = Literal["keep", "clear"]
 
 DEFAULT_TIMEOUT_MS = 60_000
 """How long a batch waits for its last profile where the file says nothing."""
@@ -123,6 +125,9 @@ class Integration:
     max_lag        seconds that its oldest operation may have waited; None: batches late by a minute are told
     max_quarantine open entries of the quarantine; with as many, what would add to them is held
     members        lists the keys that a segment has in the target, for resyncs; None where there is no such query
+    on_enter       of a segment that comes into scope by an event: "flag" it, or ask for its "resync" at once
+    on_leave       what becomes of the rows of one that an upsert takes out of scope: "keep" them, or "clear"
+    verify         seconds within which every segment is verified once, again and again; None: when somebody asks
     digest         of what a delivery's statements depend on: queries, key, mode
     """
 
@@ -146,6 +151,9 @@ class Integration:
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
     members: Query | None = field(default=None, hash=False)
     fields: Fields | None = field(default=None, hash=False)
+    on_enter: OnEnter = "flag"
+    on_leave: OnLeave = "keep"
+    verify: float | None = None
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:

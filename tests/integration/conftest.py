@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from tests.servers.redis import RedisServer
 
 
+@pytest.fixture
+def make_target(request: pytest.FixtureRequest) -> Callable[[str], TargetDatabase]:
+    """Makes a database of a dialect, with the customer's tables."""
+
+    def made(dialect: str) -> TargetDatabase:
+        name = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}[dialect]
+        password = request.getfixturevalue("mariadb_server").password if dialect == "mysql" else None
+        database = TargetDatabase(dialect, request.getfixturevalue(f"{name}_url"), password)
+        database.create()
+        return database
+
+    return made
+
+
 @pytest.fixture(params=["sqlite", "postgresql", "mysql"])
-def target(request: pytest.FixtureRequest) -> TargetDatabase:
+def target(request: pytest.FixtureRequest, make_target: Callable[[str], TargetDatabase]) -> TargetDatabase:
     """SQLite, PostgreSQL and MariaDB in turn, with the customer's tables."""
-    dialect = request.param
-    name = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}[dialect]
-    password = request.getfixturevalue("mariadb_server").password if dialect == "mysql" else None
-    database = TargetDatabase(dialect, request.getfixturevalue(f"{name}_url"), password)
-    database.create()
-    return database
+    return make_target(request.param)
 
 
 @pytest.fixture

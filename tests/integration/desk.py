@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     import redis
 
 
+def followed(key: str, scope: Scope) -> SimpleNamespace:
+    """What routing needs of an integration."""
+    return SimpleNamespace(key=key, scope=scope, on_enter="flag", on_leave="keep")
+
+
 class Desk:
     """A router for two integrations that want everything and one that wants group `sales`."""
 
@@ -26,14 +31,14 @@ class Desk:
         self.keys = Keys(namespace)
         client.hset(self.keys.config, "revision", 1)
         scopes = {"a": Scope("main"), "b": Scope("main"), "sales": Scope("main", "groups", frozenset({"sales"}))}
-        self.integrations: dict[str, Any] = {k: SimpleNamespace(key=k, scope=s) for k, s in scopes.items()}
+        self.integrations: dict[str, Any] = {k: followed(k, s) for k, s in scopes.items()}
         client.sadd(self.keys.integrations, *scopes)
         for key in scopes:
             client.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "clear": 1, "active": 1})
 
     def follow(self, count: int) -> None:
         """In their place, so many integrations that want everything: i0, i1, ..."""
-        self.integrations = {f"i{n}": SimpleNamespace(key=f"i{n}", scope=Scope("main")) for n in range(count)}
+        self.integrations = {f"i{n}": followed(f"i{n}", Scope("main")) for n in range(count)}
         self.redis.sadd(self.keys.integrations, *self.integrations)
         for key in self.integrations:
             self.redis.hset(self.keys.integration(key), mapping={"size": 1000, "timeout": 1000, "active": 1})

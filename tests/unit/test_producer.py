@@ -393,6 +393,66 @@ def test_a_push_while_the_interpreter_ends_needs_no_thread(monkeypatch: pytest.M
     assert len(producer.push({"type": "clear", "segment": {"id": each}} for each in range(2500))) == 2500
 
 
+def test_a_pipeline_sends_a_thousand_single_calls_at_once(producer: Producer, intake: FakeRedis) -> None:
+    with producer.pipeline() as events:
+        events.segment_upsert(7, name="VIP")
+        for each in range(2200):
+            events.add(7, [{"_id": each}])
+        events.event(b'{"type":"clear","segment":{"id":7}}')
+        events.remove(7, [{"_id": "x"}])
+    assert [len(chunk) for chunk in intake.chunks] == [1000, 1000, 203]
+    assert [parse(event).kind.label for event in intake.events[-2:]] == ["clear", "remove"]
+    assert [parse(event).profiles[0][1] for event in intake.events[1:4]] == ["0", "1", "2"]
+    assert events.done == 2203
+
+
+def test_an_invalid_call_of_a_pipeline_keeps_nothing_of_itself_alone(producer: Producer, intake: FakeRedis) -> None:
+    with producer.pipeline() as events:
+        events.clear(1)
+        with pytest.raises(InvalidEvent, match=r"profiles\[1\]\._id: expected a string or an integer, got nothing"):
+            events.add(7, [{"_id": 1}, {"name": "no id"}])
+        events.clear(2)
+    assert len(intake.events) == events.done == 2
+
+
+def test_a_pipeline_that_failed_says_how_many_calls_are_accepted_and_sends_no_more() -> None:
+    intake = FakeRedis(fails_at=1, error=redis.ConnectionError("gone"))
+    events = producer_to(intake).pipeline()
+
+    def pushes() -> None:
+        with events:
+            for each in range(5000):
+                events.clear(each)
+
+    with pytest.raises(PushFailed, match="accepted before it: 1,000; whether the next 1,000 were is not") as caught:
+        pushes()
+    assert (caught.value.done, caught.value.unknown, len(intake.events)) == (1000, 1000, 1000)
+    for late in (lambda: events.clear(1), events.flush):
+        with pytest.raises(ValueError, match="the pipeline is over, or has failed"):
+            late()
+    assert events.done == 1000
+
+
+def test_a_pipeline_whose_block_fails_sends_no_more(producer: Producer, intake: FakeRedis) -> None:
+    def fails() -> None:
+        with producer.pipeline() as events:
+            events.clear(1)
+            raise KeyError("the caller's own")
+
+    with pytest.raises(KeyError):
+        fails()
+    assert intake.events == []
+
+
+def test_an_event_in_parts_is_one_call_of_a_pipeline(producer: Producer, intake: FakeRedis) -> None:
+    with producer.pipeline() as events:
+        events.add(7, ({"_id": each} for each in range(25_000)))
+        events.clear(8)
+        events.flush()
+        assert events.done == 2
+    assert len(intake.events) == 4
+
+
 def test_of_a_chunk_with_an_invalid_event_nothing_is_sent(producer: Producer, intake: FakeRedis) -> None:
     given: list[dict[str, Any]] = [{"type": "clear", "segment": {"id": each}} for each in range(2500)]
     given[2400]["type"] = "add"

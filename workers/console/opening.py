@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.console.acts import KeptActs
+from workers.console.api.all_routes import api_routes
 from workers.console.app import build
 from workers.console.entry import Entrance
 from workers.console.proxied import Proxied
@@ -41,7 +42,9 @@ def opened(settings: ConsoleSettings, user: str, ask: Callable[[], Consumers], *
     acts = KeptActs(runtime.redis, runtime.keys)
     if settings.is_open:
         role = Role.EDITOR if settings.edit else Role.VIEWER
-        return build(site, LocalGate(user, role), acts, hosts={*LOCAL_HOSTS, *settings.hosts})
-    doors = Entrance(site, settings)
-    app = build(site, doors, acts, hosts=set(settings.hosts) or None, more=doors.routes())
+        more = api_routes(site, settings)
+        return build(site, LocalGate(user, role), acts, hosts={*LOCAL_HOSTS, *settings.hosts}, more=more)
+    entrance = Entrance(site, settings)
+    more = [*entrance.routes(), *api_routes(site, settings)]
+    app = build(site, entrance, acts, hosts=set(settings.hosts) or None, more=more)
     return Proxied(app, settings.proxy)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis import ResponseError
 
-from workers.control.entering import flag_entering
+from workers.control.entering import flag_entering, schedule_verifications
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.answers import number_of, ranked, some_fields_of
@@ -161,6 +161,7 @@ def carry_out(
     number = revision.publish(redis, keys, plan.settings, note=plan.note, by=by)
     if not plan.drain:
         flag_entering(redis, keys, plan.before, plan.settings)  # as above
+    schedule_verifications(redis, keys, plan.settings)
     _wake(redis, keys)
     dropped = [_drop_lanes(redis, keys, key, patience) for key in plan.drop]
     gone = sorted({*plan.removed, *plan.drain})

@@ -37,6 +37,13 @@ def flag_entering(redis: Redis, keys: Keys, before: Published | None, settings: 
     return sum(_flag(redis, keys, page, then, now) for page in scan_fields(redis, keys.segments))
 
 
+def schedule_verifications(redis: Redis, keys: Keys, settings: Settings) -> None:
+    """Notes which integrations verify by themselves; the reader forgets those that do not any more."""
+    for each in settings.integrations.values():
+        if each.verify is not None:
+            redis.zadd(keys.verifications, {each.key: 0}, nx=True)
+
+
 def _settings_of(before: Published, settings: Settings) -> Settings | None:
     try:
         return from_published(before.text, settings.local)

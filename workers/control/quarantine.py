@@ -29,3 +29,11 @@ def drop(runtime: Runtime, which: Selection, by: str, seconds: float = UP_TO_DAT
     done = requeue.drop(runtime.ledger, runtime.lanes, which, by)
     runtime.drain_outcomes(seconds)
     return done
+
+
+def words_of(which: Selection) -> str:
+    """Which entries they are, for the audit log."""
+    if which.ids:
+        return ", ".join(map(str, which.ids))
+    named = (("", which.integration), ("segment ", which.segment), ("code ", which.code), ("", which.state))
+    return ", ".join(f"{what}{value}" for what, value in named if value is not None) or "all"

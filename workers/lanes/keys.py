@@ -182,6 +182,24 @@ class Keys:
         return f"{self.namespace}:runs"
 
     @property
+    def runs_differing(self) -> str:
+        """Hash: lanes that the last verification found to differ, each with its run, until one finds them equal."""
+        return f"{self.namespace}:runs:differing"
+
+    @property
+    def verifications(self) -> str:
+        """Sorted set: integrations that are verified by themselves, by when the next segment may be."""
+        return f"{self.namespace}:verifications"
+
+    def verify_left(self, integration: str) -> str:
+        """List: segments that a round of verifications has not come to."""
+        return f"{self.namespace}:verify:{integration}"
+
+    def verify_round(self, integration: str) -> str:
+        """Hash: when a round of verifications began, and of how many segments."""
+        return f"{self.namespace}:verifying:{integration}"
+
+    @property
     def runs_stalled(self) -> str:
         """Set: runs that have begun and whose integration is paused or held."""
         return f"{self.namespace}:runs:stalled"

@@ -83,5 +83,5 @@ def used_queues(redis: Redis, keys: Keys) -> list[str]:
     for each in members_of(redis, keys.integrations):
         pipe.hget(keys.integration(each), "connector")
     connectors = sorted({key for found in pipe.execute() if (key := text_of(found))})
-    reads = ["resync"] if redis.exists(keys.runs, keys.runs_waiting) else []
+    reads = ["resync"] if redis.exists(keys.runs, keys.runs_waiting, keys.verifications) else []
     return ["route", "upkeep", *reads, *(f"deliver.{key}" for key in connectors)]

@@ -28,11 +28,13 @@ class ResyncState:
     begun    runs that have begun, each as "run 3 (segment 7 of crm)", its state, why it waits, and failed tries
     waiting  how many have not begun
     asking   runs that wait for a person's word, by "integration:segment"
+    differing  runs that have found a segment to differ, likewise
     """
 
     begun: tuple[tuple[str, str, str, int], ...] = ()
     waiting: int = 0
     asking: tuple[tuple[str, str], ...] = ()
+    differing: tuple[tuple[str, str], ...] = ()
 
 
 def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
@@ -44,7 +46,8 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
         begun.append((f"run {run} (segment {segment} of {integration})", state or "", why or "", int(tries or 0)))
     asking = tuple(sorted(fields_of(redis, keys.runs_asking).items()))
     waiting = redis.zcard(keys.runs_waiting)
-    return ResyncState(tuple(begun), int(waiting), asking)
+    differing = tuple(sorted(fields_of(redis, keys.runs_differing).items()))
+    return ResyncState(tuple(begun), int(waiting), asking, differing)
 
 
 def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
@@ -62,6 +65,17 @@ def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
     if len(found.asking) > SHOWN:
         more = f"{len(found.asking) - SHOWN:,} more resyncs wait for your word: `segsync resync --list`"
         yield Need("asking resyncs", more)
+    yield from _differing(found)
+
+
+def _differing(found: ResyncState) -> Iterator[Need]:
+    for lane, run in found.differing[:SHOWN]:
+        integration, _, segment = lane.partition(":")
+        what = f"segment {segment} of {integration} differs from the platform, as run {run} has seen"
+        yield Need(f"differs {lane}", f"{what}: `segsync resync {integration} --segment {segment}`")
+    if len(found.differing) > SHOWN:
+        more = f"{len(found.differing) - SHOWN:,} more segments differ from the platform: `segsync resync --list`"
+        yield Need("segments differ", more)
 
 
 def notes_of_resyncs(found: ResyncState) -> Iterator[str]:

@@ -115,14 +115,6 @@ class Selection:
     state: str | None = "open"
     segment: str | None = None
 
-    @property
-    def words(self) -> str:
-        """Which they are, for the audit log."""
-        if self.ids:
-            return ", ".join(map(str, self.ids))
-        named = (("", self.integration), ("segment ", self.segment), ("code ", self.code), ("", self.state))
-        return ", ".join(f"{what}{value}" for what, value in named if value is not None) or "all"
-
 
 def list_entries(
     ledger: Ledger,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from workers.connectors import open_lister
 from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
-from workers.resync.reaching import Doors
+from workers.resync.reaching import Reach
 from workers.resync.reader import ResyncReader
+from workers.resync.schedule import Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ def read(
     """
     with leases.hold(RESYNC, token) as held, suppress(ReadingLost):
         if held is not None:
+            Schedule(lanes, settings).ask()
             _reader(lanes, held, settings, environ).turn(seconds)
 
 
@@ -41,9 +43,9 @@ def _reader(lanes: Lanes, held: Held, settings: Settings, environ: Mapping[str, 
     return ResyncReader(lanes, held, settings, doors_of(settings, environ), own / lanes.namespace)
 
 
-def doors_of(settings: Settings, environ: Mapping[str, str]) -> Doors:
+def doors_of(settings: Settings, environ: Mapping[str, str]) -> Reach:
     """The ways to all sources and targets, their secrets from this process's environment."""
-    return Doors(
+    return Reach(
         lambda source: open_lister(source.resolve(environ)),
         lambda feed: feed.resolve(environ),
         lambda connector: open_lister(settings.connectors[connector].resolve(environ)),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workers.settings.sources import AnySource, SourceSettings
 
 
-class Doors(NamedTuple):
+class Reach(NamedTuple):
     """How sources and targets are reached: by a new session each, a feed by its settings, resolved.
 
     TargetError, SettingsError.

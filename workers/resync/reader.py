@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.lanes import Lanes
     from workers.lanes.lease import Held
-    from workers.resync.reaching import Doors
+    from workers.resync.reaching import Reach
     from workers.settings import Settings
 
 MOST_TRIES = 5
@@ -57,7 +57,7 @@ class ResyncReader:
     folder  where runs keep what they have read, each in a folder of its own
     """
 
-    def __init__(self, lanes: Lanes, held: Held, settings: Settings, doors: Doors, folder: Path) -> None:
+    def __init__(self, lanes: Lanes, held: Held, settings: Settings, doors: Reach, folder: Path) -> None:
         self._lanes = lanes
         self._held = held
         self._settings = settings

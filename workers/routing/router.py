@@ -27,7 +27,7 @@ from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
 from workers.routing.room import Room
 from workers.routing.routes import Known, Routes, Wanted, restore, says_nothing_new
-from workers.routing.teaching import teach
+from workers.routing.teaching import clear_behind, teach
 from workers.routing.transfer import Transfer
 
 if TYPE_CHECKING:
@@ -206,6 +206,7 @@ class Router:
                 load.cut(entry.id, part, operation.index)
                 load = self._send(load)
             load.add(wanted, operation)
+        clear_behind(load, wanted, event, verdict)
         return load
 
     def _kept(self, record: Quarantined) -> Quarantined:

@@ -50,6 +50,8 @@ class Judgement(NamedTuple):
     changed   whether that differs from what is stored
     entered   integrations whose scope the segment came into with members they were never told of
     left      integrations whose scope it has left
+    asks      of those entered, the ones that ask for a resync of it at once
+    clears    of those left by an upsert, the ones that clear it, too
     """
 
     targets: tuple[str, ...]
@@ -58,6 +60,8 @@ class Judgement(NamedTuple):
     changed: bool
     entered: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    clears: tuple[str, ...] = ()
 
 
 class Routes:
@@ -66,6 +70,8 @@ class Routes:
     def __init__(self, integrations: Mapping[str, Integration], default_database: str) -> None:
         self._integrations = list(integrations.values())
         self._default_database = default_database
+        self._asking = {each.key for each in self._integrations if each.on_enter == "resync"}
+        self._clearing = {each.key for each in self._integrations if each.on_leave == "clear"}
 
     def known(self, segment: Segment) -> Known:
         """The segment with the integrations that follow it."""
@@ -86,7 +92,9 @@ class Routes:
         targets = _union(told_before, after.targets) if kind is Kind.SEGMENT_UPSERT else after.targets
         changed = before is None or after.segment != before.segment
         left = tuple(k for k in told_before if k not in after.targets)
-        return Judgement(targets, name, after, changed=changed, entered=entered, left=left)
+        asks = tuple(k for k in entered if k in self._asking)
+        clears = tuple(k for k in left if k in self._clearing and kind is Kind.SEGMENT_UPSERT)
+        return Judgement(targets, name, after, changed, entered, left, asks, clears)
 
 
 def says_nothing_new(kind: Kind, facts: SegmentFacts, known: Known) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.routing.routes import kept_bytes
+from workers.events.event import Kind
+from workers.lanes.chunks import Operation
+from workers.routing.routes import Wanted, kept_bytes
 
 if TYPE_CHECKING:
+    from workers.events.event import Event
     from workers.routing.routes import Judgement
     from workers.routing.transfer import Transfer
 
@@ -21,3 +24,12 @@ def teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
         load.entered(integration, segment)
     for integration in verdict.left:
         load.left(integration, segment)
+    load.asked += [(integration, segment) for integration in verdict.asks]
+
+
+def clear_behind(load: Transfer, wanted: Wanted, event: Event, verdict: Judgement | None) -> None:
+    """Behind the upsert that takes a segment out of scope, in its step: afterwards nobody knows who has followed it."""
+    (ms, n, _), kind = load.sequence, int(Kind.CLEAR)
+    for integration in verdict.clears if verdict is not None else ():
+        operation = Operation(ms, n, 1, kind, event.at_us, b"")
+        load.add(Wanted(wanted.segment, wanted.name, (integration,)), operation)

@@ -13,6 +13,7 @@ from workers.settings.compiling import MANDATORY, Compiler, Draft, Mode, read_ke
 from workers.settings.limits import read_batch, read_limits
 from workers.settings.scopes import read_description, read_scope
 from workers.settings.spelling import nearest, show
+from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,6 +62,8 @@ def _read(
     draft = Draft(table, sources, declared, mode)
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
+    if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
+        table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
     if scope is None or not fields or any(kind not in queries for kind in MANDATORY):
         return None
     return Integration(

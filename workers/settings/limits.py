@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.errors import Mistake
-from workers.integrations import DEFAULT_MAX_QUARANTINE, DEFAULT_TIMEOUT_MS, Tolerance, WhenFull
+from workers.integrations import DEFAULT_MAX_QUARANTINE, DEFAULT_TIMEOUT_MS, OnEnter, OnLeave, Tolerance, WhenFull
 from workers.settings.timeouts import LONGEST, SHORTEST
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ SHORTEST_LAG, LONGEST_LAG = 1.0, 7 * 86_400.0
 """Seconds: the range of max_lag."""
 _TOLERANCES: tuple[Tolerance, ...] = ("data", "none")
 _WHEN_FULL: tuple[WhenFull, ...] = ("block", "drop")
+_ON_ENTER: tuple[OnEnter, ...] = ("flag", "resync")
+_ON_LEAVE: tuple[OnLeave, ...] = ("keep", "clear")
+SHORTEST_VERIFY, LONGEST_VERIFY = 3_600.0, 365 * 86_400.0
+"""Seconds: the range of verify; each look reads a whole segment from both sides."""
 
 
 class BatchLimits(NamedTuple):
@@ -53,6 +57,9 @@ class Limits(NamedTuple):
     when_full: WhenFull
     max_quarantine: int
     max_lag: float | None
+    on_enter: OnEnter
+    on_leave: OnLeave
+    verify: float | None
 
 
 def read_limits(table: TomlTable) -> Limits:
@@ -64,4 +71,7 @@ def read_limits(table: TomlTable) -> Limits:
         table.choice("when_full", _WHEN_FULL),
         table.whole("max_quarantine", DEFAULT_MAX_QUARANTINE, 1, MOST_QUARANTINE),
         table.seconds("max_lag", 0.0, SHORTEST_LAG, LONGEST_LAG) or None,
+        table.choice("on_enter", _ON_ENTER),
+        table.choice("on_leave", _ON_LEAVE),
+        table.seconds("verify", 0.0, SHORTEST_VERIFY, LONGEST_VERIFY) or None,
     )

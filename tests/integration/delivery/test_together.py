@@ -8,9 +8,7 @@ import pytest
 from redis import ConnectionError  # noqa: A004 - Redis's own, as it would be raised
 
 from tests.integration.jobs import add, clear
-from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
-from workers.connectors.sql.postgresql.link import lock_number
 from workers.delivery import attempt, together
 from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, Phase, TargetError
@@ -19,20 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
 
 LANES = 30
 BAD = "x" * 300
 """Too long for client_id."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def job(
-    request: pytest.FixtureRequest, make_job: Callable[[TargetDatabase], Job], monkeypatch: pytest.MonkeyPatch
-) -> Job:
-    """On the databases whose sessions take several lanes at once; it is known already that they are fast."""
+@pytest.fixture
+def job(target: TargetDatabase, make_job: Callable[[TargetDatabase], Job], monkeypatch: pytest.MonkeyPatch) -> Job:
+    """On each database in turn; it is known already that it is fast."""
     monkeypatch.setattr(together, "PACE_SECONDS", 600.0)
-    target = TargetDatabase(request.param, request.getfixturevalue(f"{request.param}_url"))
-    target.create()
     found = make_job(target)
     found.push(add(1000, "first"))
     found.ends_right()
@@ -153,19 +148,39 @@ def test_a_settlement_that_nobody_heard_of_is_repeated(job: Job, monkeypatch: py
     assert job.installation.backlog() == 0
 
 
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql"])
 def test_a_lock_that_another_session_holds_is_not_waited_for_together(
-    postgresql_url: str, make_job: Callable[[TargetDatabase], Job]
+    request: pytest.FixtureRequest, dialect: str, make_job: Callable[[TargetDatabase], Job]
 ) -> None:
-    target = TargetDatabase("postgresql", postgresql_url)
-    target.create()
-    job = make_job(target)
-    job.push(add(1000, "first"))
-    job.ends_right()
-    session: Any = job.runtime.targets.get("crm").open()
-    number = lock_number("held by another")
-    with target.connect() as other:
-        other.execute(f"SELECT pg_advisory_lock({number})")
-        with pytest.raises(TargetError, match="another session holds the lock of one of the lanes") as caught:
-            session.begin_together(["a", "held by another", "b"])
+    target = request.getfixturevalue("make_target")(dialect)
+    connector: Any = make_job(target).runtime.targets.get("crm")
+    one, two = connector.open(), connector.open()
+    one.begin("held by another", 1.0)
+    with pytest.raises(TargetError, match="another session holds the lock of one of the lanes") as caught:
+        two.begin_together(["a", "held by another", "b"])
     assert caught.value.error_class is ErrorClass.RETRY
-    session.discard()
+    two.discard()
+    one.rollback()
+    one.close()
+    three = connector.open()
+    three.begin_together(["a", "held by another", "b"])
+    three.commit()
+    three.close()
+    connector.dispose()
+
+
+def test_locks_that_were_taken_together_are_let_go_together(job: Job) -> None:
+    connector: Any = job.runtime.targets.get("crm")
+    one, two = connector.open(), connector.open()
+    one.begin_together(["a", "b"])
+    one.commit()
+    one.begin_together(["c"])
+    one.commit()
+    for lock in ("a", "b"):
+        two.begin(lock, 0.0)
+        two.rollback()
+    one.close()
+    two.begin("c", 0.0)
+    two.rollback()
+    two.close()
+    connector.dispose()

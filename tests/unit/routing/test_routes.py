@@ -13,7 +13,9 @@ from workers.routing.routes import Known, Routes, kept_bytes, restore
 
 
 def routes(**scopes: Scope) -> Routes:
-    integrations: dict[str, Any] = {k: SimpleNamespace(key=k, scope=scope) for k, scope in scopes.items()}
+    integrations: dict[str, Any] = {
+        k: SimpleNamespace(key=k, scope=scope, on_enter="flag", on_leave="keep") for k, scope in scopes.items()
+    }
     return Routes(integrations, "main")
 
 

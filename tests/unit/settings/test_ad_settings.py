@@ -207,6 +207,12 @@ def test_all_mistakes_of_an_integration_are_told_at_once(tmp_path: Path) -> None
     assert "is an ad account; expected fields" in found[9]
 
 
+@pytest.mark.parametrize("line", ['on_enter = "resync"', 'on_leave = "clear"', 'verify = "1d"'])
+def test_what_compares_with_a_source_is_for_databases(tmp_path: Path, line: str) -> None:
+    (found,) = mistakes(tmp_path, YANDEX, ads(line))
+    assert "is for databases, which can be compared with a source" in found
+
+
 def test_a_country_for_phones_must_be_one(tmp_path: Path) -> None:
     text = ads('phone_region = "ru"', fields='{ phone = "p" }')
     (found,) = mistakes(tmp_path, YANDEX, text)

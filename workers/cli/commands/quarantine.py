@@ -150,7 +150,7 @@ def retry(which: Selection, *, as_json: bool) -> int:
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     if not quarantine.count(runtime.ledger, which):
         refuse_unknown(which.integration)
-    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine retry", which.words):
+    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine retry", control.words_of(which)):
         done = control.retry(runtime, which, who.name)
     return _tell(done, "on its way once more", "on their way once more", as_json=as_json)
 
@@ -165,7 +165,7 @@ def drop(which: Selection, *, as_json: bool, yes: bool = False) -> int:
     elif not is_meant(f"Give up {counted(many, 'entry', 'entries')}?", yes=yes):
         typer.echo("nothing was dropped", err=True)
         return NEEDS_SOMEONE
-    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine drop", which.words):
+    with recorded(runtime.redis, runtime.keys, who := caller(), "quarantine drop", control.words_of(which)):
         done = control.drop(runtime, which, who.name)
     return _tell(done, "dropped", "dropped", as_json=as_json)
 
@@ -186,7 +186,7 @@ def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
     if not quarantine.count(open_ledger(), which):
         refuse_unknown(which.integration)
-    _look_at_data("quarantine export", which.words)
+    _look_at_data("quarantine export", control.words_of(which))
     if file == "-":
         _write(which, sys.stdout.buffer)
         return FINE

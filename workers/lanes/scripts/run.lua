@@ -204,6 +204,12 @@ local function finish()
   redis.call('ZREM', runs, id)
   redis.call('ZREM', waiting, id)
   redis.call('SREM', stalled, id)
+  -- Told by `status` until another run has seen or made it equal.
+  if at[2] == 'differs' then
+    redis.call('HSET', runs .. ':differing', lane_name, id)
+  elseif at[2] == 'equal' or at[2] == 'done' then
+    redis.call('HDEL', runs .. ':differing', lane_name)
+  end
   -- Told by `status` until somebody has said yes or no.
   if redis.call('HGET', run_key(id), 'outcome') == 'needs confirmation' then
     redis.call('HSET', runs .. ':asking', lane_name, id)

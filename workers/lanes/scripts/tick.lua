@@ -95,7 +95,7 @@ end
 local due_runs = runs_in(ns .. ':runs')
 local begun = redis.call('ZCARD', ns .. ':runs') - redis.call('SCARD', ns .. ':runs:stalled')
 if not due_runs and begun < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
-if due_runs then wake_one('resync') end
+if runs_in(ns .. ':verifications') or due_runs then wake_one('resync') end
 
 -- The number of a connector's due lanes, at most as many as could be served; the next one's time counts as well. Looks
 -- at no more integrations than that, and some whose place is put right.

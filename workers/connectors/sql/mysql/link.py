@@ -1,6 +1,6 @@
 """MySQL 5.7 and later, MariaDB 10.4 and later, by PyMySQL.
 
-The lane's lock is GET_LOCK: held by the session over its transactions until another one is taken or the session rests.
+A lane's lock is GET_LOCK: held by the session over its transactions until others are taken or the session rests.
 """
 
 from __future__ import annotations
@@ -32,20 +32,28 @@ GRACE = 5.0
 class MysqlLink(Link):
     """One connection to MySQL or MariaDB."""
 
+    takes_several = True
+
     def __init__(self, connection: Connection, target: Target) -> None:
         super().__init__()
         self._connection = connection
         self._target = target
         self._mariadb = "mariadb" in connection.get_server_info().lower()
-        self._lock: str | None = None
+        self._locks: list[str] = []
         self._id, self._largest = set_up(connection, target, mariadb=self._mariadb)
 
     def begin(self, lock: str | None, patience: float) -> None:
         """As `Link.begin`."""
-        if lock is not None and lock_name(lock) != self._lock:
+        if lock is not None and [lock_name(lock)] != self._locks:
             self._take(lock_name(lock), patience)
-        self._connection.run(b"START TRANSACTION")
-        self._check()
+        self._start()
+
+    def begin_together(self, locks: list[str]) -> None:
+        """As `Link.begin_together`."""
+        old, self._locks = self._locks, [lock_name(lock) for lock in locks]
+        if not all(self._get_locks(self._locks, 0, old)):
+            raise TargetError(ErrorClass.RETRY, "mysql lock", "another session holds the lock of one of the lanes")
+        self._start()
 
     def execute(self, statement: str) -> int:
         """As `Link.execute`."""
@@ -79,9 +87,9 @@ class MysqlLink(Link):
 
     def release(self) -> None:
         """As `Link.release`."""
-        if self._lock is not None:
-            lock, self._lock = self._lock, None
-            self._connection.run(f"DO RELEASE_LOCK('{lock}')".encode())
+        if self._locks:
+            locks, self._locks = self._locks, []
+            self._connection.run(f"DO {', '.join(map(_release, locks))}".encode())
 
     def judge(self, error: Exception, phase: Phase) -> TargetError:
         """As `Link.judge`."""
@@ -127,23 +135,28 @@ class MysqlLink(Link):
         if status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES:
             raise surprise("mysql", "the query changed sql_mode, which escaping relies on")
 
+    def _start(self) -> None:
+        self._connection.run(b"START TRANSACTION")
+        self._check()
+
     def _take(self, lock: str, patience: float) -> None:
-        old, self._lock = self._lock, None
-        if not self._get_lock(lock, patience, old):
+        old, self._locks = self._locks, []
+        if not all(self._get_locks([lock], patience, old)):
             self._end_holder(lock)
-            if not self._get_lock(lock, GRACE):
+            if not all(self._get_locks([lock], GRACE, [])):
                 reason = "the lane's lock is held by a session that would not end"
                 raise TargetError(ErrorClass.RETRY, "mysql lock", reason)
-        self._lock = lock
+        self._locks = [lock]
 
-    def _get_lock(self, lock: str, patience: float, old: str | None = None) -> bool:
-        release = f"RELEASE_LOCK('{old}')" if old else "NULL"
+    def _get_locks(self, locks: list[str], patience: float, old: list[str]) -> list[object]:
+        """Of each lock whether it was got within so many seconds; the old ones are let go before."""
+        asked = [*map(_release, old), *(f"GET_LOCK('{lock}', {math.ceil(patience)})" for lock in locks)]
         # Waiting for a lock is no statement of the user's: its timeout does not count here.
         prefix = "SET STATEMENT max_statement_time = 0 FOR " if self._mariadb else ""
-        self._connection.limit(patience + MARGIN)
-        row = self._connection.row(f"{prefix}SELECT {release}, GET_LOCK('{lock}', {math.ceil(patience)})")
+        self._connection.limit(patience * len(locks) + MARGIN)
+        row = self._connection.row(f"{prefix}SELECT {', '.join(asked)}")
         self._connection.limit(self._target.statement_timeout + MARGIN)
-        return bool(row[1])
+        return list(row[len(old) :])
 
     def _end_holder(self, lock: str) -> None:
         (holder,) = self._connection.row(f"SELECT IS_USED_LOCK('{lock}')")
@@ -174,6 +187,10 @@ class MysqlLink(Link):
 NO_SUCH_SESSION = 1094
 NO_SUCH_SAVEPOINT = 1305
 SAVEPOINT = "segsync_call"
+
+
+def _release(lock: str) -> str:
+    return f"RELEASE_LOCK('{lock}')"
 
 
 def lock_name(lock: str) -> str:

@@ -1,0 +1,133 @@
+"""What happens by itself: to segments that come into scope and leave it, and to all of them within a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.integration.resync.platform import Platform
+from workers.control import apply as applying
+from workers.lanes.runs import ResyncRuns
+from workers.monitoring.resyncs import needs_of_resyncs, read_resyncs
+from workers.resync.schedule import Schedule
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+SALES = '{ database = "main", groups = ["sales"] }'
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+def upsert(segment: int, *groups: str) -> dict[str, Any]:
+    return {"type": "segment_upsert", "segment": {"id": segment, "groups": groups}}
+
+
+@on_one
+def test_a_segment_that_comes_into_scope_is_made_equal_at_once(platform: Platform) -> None:
+    platform.configure(scope=SALES, on_enter='"resync"')
+    platform.has(7, "a", "b")
+    platform.job.push(upsert(7), add(7, "z"), upsert(7, "sales"))
+    platform.job.runtime.route("token", 1)
+
+    (name,) = ResyncRuns(platform.job.runtime.lanes).open()
+
+    assert platform.ends(name).outcome == "done"
+    assert platform.rows(7) == {"a", "b"}
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    assert redis.smembers(keys.resync("members")) == set()
+
+
+@on_one
+@pytest.mark.parametrize(("on_leave", "left"), [("keep", {"a"}), ("clear", set())])
+def test_a_segment_that_leaves_a_scope_keeps_its_rows_or_not(platform: Platform, on_leave: str, left: set[str]) -> None:
+    """The upsert is told first, then the clear, and nothing after it."""
+    platform.configure(scope=SALES, on_leave=f'"{on_leave}"')
+    platform.job.push(upsert(7, "sales"), add(7, "a"), upsert(8, "sales"), add(8, "a"))
+    platform.job.drain()
+    platform.job.push({"type": "segment_upsert", "segment": {"id": 7, "name": "last", "groups": []}}, add(7, "b"))
+    platform.job.drain()
+
+    assert platform.rows(7) == left
+    assert platform.rows(8) == {"a"}
+    assert platform.target.names()["7"] == "last"
+
+
+@on_one
+def test_clearing_needs_a_query(platform: Platform) -> None:
+    from workers.errors import SettingsError  # noqa: PLC0415 - of this test alone
+
+    with pytest.raises(SettingsError, match="on_leave: is 'clear', and there is no query `clear`"):
+        platform.configure(scope=SALES, on_leave='"clear"', leave_out=("clear",))
+
+
+def schedule(platform: Platform) -> Schedule:
+    return Schedule(platform.job.runtime.lanes, platform.job.runtime.applied.settings)
+
+
+@on_one
+def test_each_segment_is_verified_once_within_the_time(platform: Platform) -> None:
+    platform.configure(verify='"1d"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    runtime = platform.job.runtime
+    applying.carry_out(redis, keys, applying.plan(redis, keys, load(platform.job.installation.file)))
+    assert any(wake.queue == "resync" for wake in runtime.tick("task").wakes)
+    for segment in (7, 8, 9):
+        platform.has(segment, "a")
+        platform.job.push(add(segment, "a"))
+    platform.job.drain()
+    platform.target_has(8, "stray")
+    seen = []
+    for _ in range(3):
+        assert schedule(platform).ask() == 1
+        (name,) = ResyncRuns(runtime.lanes).open()
+        assert schedule(platform).ask() == 0, "not before its time"
+        run = platform.ends(name)
+        seen.append((run.segment, run.outcome, run.kind))
+        redis.zadd(keys.verifications, {"members": 0})
+
+    assert sorted(seen) == [("7", "equal", "verify"), ("8", "differs", "verify"), ("9", "equal", "verify")]
+    assert schedule(platform).ask() == 0, "the round is over, and its time is not"
+    (need,) = needs_of_resyncs(read_resyncs(redis, keys))
+    assert "segment 8 of members differs from the platform" in need.sentence
+
+    assert platform.resync(8, accept_removals=1).outcome == "done"
+    assert list(needs_of_resyncs(read_resyncs(redis, keys))) == []
+
+
+@on_one
+def test_verifications_wait_for_what_somebody_has_asked_for(platform: Platform) -> None:
+    platform.configure(verify='"1h"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.job.push(add(7, "a"), add(8, "a"))
+    platform.job.drain()
+    redis.zadd(keys.verifications, {"members": 0})
+    platform.ask(7)
+
+    assert schedule(platform).ask() == 0
+    assert redis.zscore(keys.verifications, "members") > 0
+
+
+@on_one
+def test_what_is_not_verified_any_more_leaves_nothing_behind(platform: Platform) -> None:
+    platform.configure(verify='"1h"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.job.push(add(7, "a"), add(8, "a"))
+    platform.job.drain()
+    redis.zadd(keys.verifications, {"members": 0, "gone": 0})
+    assert schedule(platform).ask() == 1
+    platform.configure()
+    redis.zadd(keys.verifications, {"members": 0})
+
+    assert schedule(platform).ask() == 0
+    assert redis.exists(keys.verifications, keys.verify_left("members"), keys.verify_round("members")) == 0

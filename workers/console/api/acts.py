@@ -1,0 +1,242 @@
+"""What changes anything: each as the command of its name, and written down like it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.console.api.bodies import Acceptance, Named, Publication, Reason, WayBack, WhichEntries, WhichSegments
+from workers.console.api.routes import ApiCall, ApiRoute, Nothing
+from workers.control import apply as applying
+from workers.control import pause as pausing
+from workers.control import quarantine as entries_control
+from workers.control import resync as runs_control
+from workers.control import retry as retrying
+from workers.control.apply import ApplyRefused
+from workers.control.pause import NotSettled
+from workers.control.retry import Sooner
+from workers.errors import WrongUsage
+from workers.lanes.runs import ResyncRuns
+from workers.quarantine import entries as quarantine
+from workers.quarantine.entries import EntryDetail, Selection
+from workers.quarantine.requeue import Requeued
+from workers.settings import from_published, load, revision, revisions
+from workers.settings.console import May
+
+if TYPE_CHECKING:
+    import msgspec
+
+    from workers.settings import Settings
+    from workers.settings.differences import Difference
+
+PAUSE_SECONDS: Final = 20.0
+"""How long a call waits for the batch in flight; the pause stands anyhow."""
+PATIENCE_SECONDS: Final = 10.0
+"""How long a call waits for outcomes that are on their way to the ledger."""
+MOST_ASKED: Final = 1_000
+"""Segments that one call may ask runs for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toggled:
+    """changed: whether it was not so before; settled: whether no batch is in flight any more."""
+
+    changed: bool
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AskedRun:
+    """A run that was asked for; fresh: whether it is a new one."""
+
+    segment: str
+    run: str
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What publishing came to, or would; `revision` is None for a dry run."""
+
+    revision: int | None
+    changed: bool
+    differences: list[Difference]
+
+
+def _pause(call: ApiCall) -> Toggled:
+    runtime, key = call.site.runtime(), call.path["key"]
+    try:
+        new = pausing.pause(
+            runtime.redis, runtime.keys, key, reason=call.body.reason, by=call.by, patience=PAUSE_SECONDS
+        )
+    except NotSettled:
+        return Toggled(changed=True, settled=False)
+    return Toggled(new)
+
+
+def _resume(call: ApiCall) -> Toggled:
+    runtime = call.site.runtime()
+    return Toggled(pausing.resume(runtime.redis, runtime.keys, call.path["key"]))
+
+
+def _retry(call: ApiCall) -> Sooner:
+    runtime = call.site.runtime()
+    return retrying.retry(runtime.redis, runtime.keys, call.body.name)
+
+
+def _selection(which: WhichEntries, *, drop: bool) -> Selection:
+    named = bool(which.integration or which.code)
+    if bool(which.ids) + named + which.all != 1 or (which.all and drop):
+        raise WrongUsage(f"which entries? expected either ids, or integration or code{'' if drop else ', or all'}")
+    return Selection(tuple(which.ids), which.integration, which.code)
+
+
+def _retry_entries(call: ApiCall) -> Requeued:
+    which = _selection(call.body, drop=False)
+    return entries_control.retry(call.site.runtime(), which, call.by, PATIENCE_SECONDS)
+
+
+def _drop_entries(call: ApiCall) -> Requeued:
+    which = _selection(call.body, drop=True)
+    return entries_control.drop(call.site.runtime(), which, call.by, PATIENCE_SECONDS)
+
+
+def _reveal(call: ApiCall) -> EntryDetail:
+    """With its data; bytes come in base64."""
+    return quarantine.show(call.site.ledger(), call.number_in_path("id"))
+
+
+def _resync(call: ApiCall) -> list[AskedRun]:
+    return _ask(call, "resync")
+
+
+def _verify(call: ApiCall) -> list[AskedRun]:
+    return _ask(call, "verify")
+
+
+def _ask(call: ApiCall, kind: str) -> list[AskedRun]:
+    runtime, which = call.site.runtime(), call.body
+    named = [str(each) for each in which.segments]
+    segments = runs_control.segments_of(runtime, which.integration, named, every=which.all, needed=which.needed)
+    if len(segments) > MOST_ASKED:
+        raise WrongUsage(f"these are {len(segments):,} segments; expected at most {MOST_ASKED:,} at once")
+    for segment in segments:
+        runs_control.check_followed(runtime, which.integration, segment)
+    return [AskedRun(*each) for each in runs_control.ask(runtime, which.integration, segments, call.by, kind)]
+
+
+def _confirm(call: ApiCall) -> AskedRun:
+    given = {"removals": call.body.removals, "adds": call.body.adds}
+    accept = ",".join(f"{name}={number}" for name, number in given.items() if number is not None)
+    run, before = runs_control.confirm(call.site.runtime(), call.path["run"], accept, call.by)
+    return AskedRun(before.segment, run, fresh=True)
+
+
+def _cancel(call: ApiCall) -> Toggled:
+    runtime, run = call.site.runtime(), call.path["run"]
+    runs_control.find(runtime, run)
+    return Toggled(ResyncRuns(runtime.lanes).cancel(run, call.by))
+
+
+def _apply(call: ApiCall) -> Publishing:
+    local, body = call.site.runtime().local, call.body
+    if body.configuration is None:
+        settings = load(local.path)
+    else:
+        settings = from_published(json.dumps({"format": 1} | body.configuration), local)
+    return _publish(call, settings, body.drop, note="", basis=body.basis, dry_run=body.dry_run)
+
+
+def _rollback(call: ApiCall) -> Publishing:
+    site, number = call.site, call.number_in_path("number")
+    settings = from_published(revisions.find(site.redis, site.keys, number).text, site.runtime().local)
+    body = call.body
+    return _publish(call, settings, body.drop, note=f"rollback to {number}", basis=None, dry_run=body.dry_run)
+
+
+def _publish(
+    call: ApiCall, settings: Settings, drop: list[str], *, note: str, basis: int | None, dry_run: bool
+) -> Publishing:
+    redis, keys = call.site.redis, call.site.keys
+    applied = revision.published(redis, keys)
+    if basis is not None and (applied is None or applied.revision != basis):
+        now = applied.revision if applied else "none"
+        raise ApplyRefused(f"revision {now} is applied, and this was made from {basis}; nothing was published")
+    plan = applying.plan(redis, keys, settings, (), drop, note=note)
+    if dry_run:
+        return Publishing(None, bool(plan.differences) or applied is None, plan.differences)
+    report = applying.carry_out(redis, keys, plan, by=call.by)
+    return Publishing(report.revision, report.changed, plan.differences)
+
+
+def _post(path: str, name: str, words: str, do: Any, body: type[msgspec.Struct], **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them
+    may = more.pop("may", May.OPERATE)
+    return ApiRoute("POST", path, name, words, do, may, body=body, kept=True, **more)
+
+
+_EDIT: Final[dict[str, Any]] = {"may": May.EDIT, "answer": Publishing}
+_RUNS: Final[dict[str, Any]] = {"answer": AskedRun, "many": True, "on": "integration"}
+
+ACTING: Final = (
+    _post(
+        "/api/integrations/{key}/pause",
+        "pause",
+        "Stop its deliveries, and keep its events",
+        _pause,
+        Reason,
+        on="key",
+        answer=Toggled,
+    ),
+    _post("/api/integrations/{key}/resume", "resume", "Let it go on", _resume, Reason, on="key", answer=Toggled),
+    _post("/api/retry", "retry", "Try at once what waits for its next try", _retry, Named, on="name", answer=Sooner),
+    _post(
+        "/api/quarantine/retry",
+        "quarantine retry",
+        "Send entries back through the intake",
+        _retry_entries,
+        WhichEntries,
+        on="ids",
+        answer=Requeued,
+    ),
+    _post(
+        "/api/quarantine/drop",
+        "quarantine drop",
+        "Give entries up",
+        _drop_entries,
+        WhichEntries,
+        on="ids",
+        answer=Requeued,
+    ),
+    _post(
+        "/api/quarantine/{id}/reveal",
+        "quarantine show",
+        "One entry with its data, which is written down",
+        _reveal,
+        Reason,
+        on="id",
+        answer=EntryDetail,
+    ),
+    _post("/api/resync", "resync", "Make segments equal to the platform again", _resync, WhichSegments, **_RUNS),
+    _post("/api/verify", "verify", "Ask what differs, and change nothing", _verify, WhichSegments, **_RUNS),
+    _post(
+        "/api/resyncs/{run}/confirm",
+        "resync --confirm",
+        "Say yes to a run that waits for it",
+        _confirm,
+        Acceptance,
+        on="run",
+        answer=AskedRun,
+    ),
+    _post("/api/resyncs/{run}/cancel", "resync --cancel", "End a run", _cancel, Nothing, on="run", answer=Toggled),
+    _post("/api/apply", "apply", "Publish a configuration", _apply, Publication, **_EDIT),
+    _post(
+        "/api/revisions/{number}/rollback",
+        "rollback",
+        "Apply an earlier revision once more",
+        _rollback,
+        WayBack,
+        on="number",
+        **_EDIT,
+    ),
+)

@@ -1,0 +1,71 @@
+"""What is posted to the routes that change anything: decoded by these types, and described by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why; `status` and the audit log show it."""
+
+    reason: str = ""
+
+
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An integration or a connector."""
+
+    name: str
+    reason: str = ""
+
+
+class WhichEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Entries by their ids, or all open ones of an integration or with a code, or all."""
+
+    ids: list[int] = []
+    integration: str | None = None
+    code: str | None = None
+    all: bool = False
+    reason: str = ""
+
+
+class WhichSegments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Segments of an integration: by their ids, those that need it, or all."""
+
+    integration: str
+    segments: list[str | int] = []
+    needed: bool = False
+    all: bool = False
+    reason: str = ""
+
+
+class Acceptance(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How much a run may do: at most so many rows removed, and members added."""
+
+    removals: int | None = None
+    adds: int | None = None
+    reason: str = ""
+
+
+class Publication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to be applied: a whole configuration as GET /api/configuration gives it, or this console's own file.
+
+    basis    the revision that it was made from; where another is applied by now, nothing is published
+    drop     removed integrations whose operations are thrown away
+    dry_run  only says what differs
+    """
+
+    configuration: dict[str, Any] | None = None
+    basis: int | None = None
+    drop: list[str] = []
+    dry_run: bool = False
+    reason: str = ""
+
+
+class WayBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How an earlier revision is applied once more; as in `Publication`."""
+
+    drop: list[str] = []
+    dry_run: bool = False
+    reason: str = ""

@@ -1,0 +1,264 @@
+"""What is read: each as the command of its name prints it with --json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from workers import doctor
+from workers.connectors.inspection import Step
+from workers.console.api.routes import ApiCall, ApiRoute, Parameter
+from workers.control.pause import known_integration
+from workers.errors import WrongUsage
+from workers.lanes.runs import ResyncRuns
+from workers.ledger import runs as deliveries
+from workers.ledger import statistics
+from workers.ledger.acts import PastAct, list_acts
+from workers.ledger.resyncs import last_resyncs
+from workers.ledger.runs import DeliveryRun
+from workers.ledger.statistics import ErrorRow, StatsRow
+from workers.ledger.tables import STATES
+from workers.monitoring import status, whereabouts
+from workers.monitoring.lane_list import NearStatus, read_near
+from workers.monitoring.periods import moment
+from workers.monitoring.states import IntegrationStatus
+from workers.monitoring.status import Status
+from workers.monitoring.whereabouts import Whereabouts
+from workers.quarantine import entries as quarantine
+from workers.quarantine.entries import QuarantineEntry
+from workers.resync.run import ResyncRun
+from workers.settings import load, revision, revisions
+from workers.settings.console import May
+from workers.settings.differences import Difference, compared
+from workers.settings.revision import NothingApplied
+
+if TYPE_CHECKING:
+    from workers.outcomes import Resynced
+
+UP_TO_DATE_SECONDS: Final = 5.0
+"""How long outcomes that are on their way to the ledger are written down before the audit log is read."""
+SINCE: Final = Parameter("since", "from when on: 24h, 1h30m, yesterday, a date or ISO 8601; 24h unless said")
+INTEGRATION: Final = Parameter("integration", "only of this one")
+LIMIT: Final = Parameter("limit", "how many at most", "number")
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinePage:
+    """Open entries in all, and the newest that fit."""
+
+    open: int
+    entries: list[QuarantineEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncPage:
+    """Runs that are not over, and those that ended last."""
+
+    open: list[ResyncRun]
+    ended: list[Resynced]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldRevision:
+    """A revision that was applied, and which keys it changed; [] for the oldest that is kept."""
+
+    revision: int
+    at: str
+    by: str
+    note: str
+    changed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldDifference:
+    """How two revisions differ."""
+
+    of: int
+    to: int
+    differences: list[Difference]
+
+
+class WhyQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which profile is looked for; posted, so that a person's id stands in no log of addresses."""
+
+    integration: str
+    segment: str | int
+    profile: str | int | None = None
+
+
+def _status(call: ApiCall) -> Status:
+    consumers = call.site.ask if call.flag("ask") else None
+    return status.read(call.site.runtime(), consumers, patience=0.0)
+
+
+def _integrations(call: ApiCall) -> list[IntegrationStatus]:
+    return status.read(call.site.runtime(), patience=0.0).integrations
+
+
+def _near(call: ApiCall) -> NearStatus:
+    runtime, key = call.site.runtime(), call.path["key"]
+    known_integration(runtime.redis, runtime.keys, key)
+    return read_near(runtime, key)
+
+
+def _why(call: ApiCall) -> Whereabouts:
+    runtime, sought = call.site.runtime(), call.body
+    known_integration(runtime.redis, runtime.keys, sought.integration)
+    profile = None if sought.profile is None else str(sought.profile)
+    found = whereabouts.find(runtime, sought.integration, str(sought.segment), profile)
+    if profile is None:
+        found.entries = [_shown(call, each) for each in found.entries]
+    return found
+
+
+def _time(call: ApiCall, name: str, default: str) -> datetime:
+    return moment(call.query.get(name) or default, name, datetime.now(UTC))
+
+
+def _stats(call: ApiCall) -> list[StatsRow]:
+    since, until = _time(call, "since", "24h"), _time(call, "until", "now")
+    return statistics.stats(call.site.ledger(), since, until, call.text("integration"))
+
+
+def _errors(call: ApiCall) -> list[ErrorRow]:
+    return statistics.errors(call.site.ledger(), _time(call, "since", "24h"), call.text("integration"))
+
+
+def _quarantine(call: ApiCall) -> QuarantinePage:
+    ledger, state = call.site.ledger(), call.text("state") or "open"
+    if state not in (*STATES, "all"):
+        raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
+    found = quarantine.list_entries(
+        ledger, call.text("integration"), call.number("limit", 50), None if state == "all" else state, call.text("code")
+    )
+    return QuarantinePage(sum(quarantine.count_open(ledger).values()), [_shown(call, each) for each in found])
+
+
+def _entry(call: ApiCall) -> QuarantineEntry:
+    return _shown(call, quarantine.without_data(quarantine.show(call.site.ledger(), call.number_in_path("id"))))
+
+
+def _shown(call: ApiCall, entry: QuarantineEntry) -> QuarantineEntry:
+    """Whose it is, only to who may see people's data."""
+    return entry if call.sees else replace(entry, profile=None)
+
+
+def _runs(call: ApiCall) -> list[DeliveryRun]:
+    return deliveries.runs(
+        call.site.ledger(),
+        integration=call.text("integration"),
+        segment=call.text("segment"),
+        since=_time(call, "since", "24h"),
+        failed=call.flag("failed"),
+        limit=call.number("limit", 50),
+    )
+
+
+def _resyncs(call: ApiCall) -> ResyncPage:
+    runs = ResyncRuns(call.site.runtime().lanes)
+    found = [run for name in runs.open() if (run := ResyncRun.read(runs.read(name))) is not None]
+    return ResyncPage(found, last_resyncs(call.site.ledger(), call.number("limit", 50)))
+
+
+def _revisions(call: ApiCall) -> list[ToldRevision]:
+    kept = revisions.history(call.site.redis, call.site.keys)
+    older = [*(each.text for each in kept[1:]), None]
+    return [
+        ToldRevision(
+            each.number,
+            each.at,
+            each.by,
+            each.note,
+            [] if before is None else [str(found) for found in compared(before, each.text)],
+        )
+        for each, before in zip(kept, older, strict=True)
+    ]
+
+
+def _diff(call: ApiCall) -> ToldDifference:
+    first, second = call.number("of", 0), call.number("to", 0)
+    before, after = (revisions.find(call.site.redis, call.site.keys, number).text for number in (first, second))
+    return ToldDifference(first, second, compared(before, after))
+
+
+def _configuration(call: ApiCall) -> dict[str, Any]:
+    applied = revision.published(call.site.redis, call.site.keys)
+    if applied is None:
+        raise NothingApplied("no configuration has been applied yet")
+    return {"revision": applied.revision, "configuration": json.loads(applied.text)}
+
+
+def _doctor(call: ApiCall) -> list[Step]:
+    return list(doctor.steps(load(call.site.runtime().local.path), call.site.ask))
+
+
+def _audit(call: ApiCall) -> list[PastAct]:
+    call.site.runtime().drain_outcomes(UP_TO_DATE_SECONDS)
+    since, of = _time(call, "since", "30d"), call.text("of")
+    return list_acts(call.site.ledger(), since, target=of, limit=call.number("limit", 100))
+
+
+def _get(path: str, name: str, words: str, do: Any, answer: type | None = None, **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them
+    return ApiRoute("GET", path, name, words, do, May.READ, answer, **more)
+
+
+_SEGMENT = Parameter("segment", "only of this one")
+_FAILED = Parameter("failed", "only tries that failed", "flag")
+_UNTIL = Parameter("until", "until when, likewise; now unless said")
+_STATE = Parameter("state", f"{', '.join(STATES)} or all; open unless said")
+_CODE = Parameter("code", "only with this code")
+_ASK = Parameter("ask", "ask Celery's workers, too, which takes about a second", "flag")
+_OF, _TO = Parameter("of", "a revision", "number", required=True), Parameter("to", "another", "number", required=True)
+
+LOOKING: Final = (
+    _get("/api/status", "status", "Where everything stands", _status, Status, query=(_ASK,)),
+    _get("/api/integrations", "status", "Each integration's state", _integrations, IntegrationStatus, many=True),
+    _get("/api/integrations/{key}", "status", "One integration, with its lanes", _near, NearStatus),
+    ApiRoute("POST", "/api/why", "why", "Where a profile is, and why", _why, May.READ, Whereabouts, body=WhyQuestion),
+    _get(
+        "/api/stats",
+        "stats",
+        "What was done, by the hour",
+        _stats,
+        StatsRow,
+        many=True,
+        query=(SINCE, _UNTIL, INTEGRATION),
+    ),
+    _get("/api/errors", "errors", "What failed, by cause", _errors, ErrorRow, many=True, query=(SINCE, INTEGRATION)),
+    _get(
+        "/api/quarantine",
+        "quarantine list",
+        "What could not be delivered, without its data",
+        _quarantine,
+        QuarantinePage,
+        query=(INTEGRATION, _STATE, _CODE, LIMIT),
+    ),
+    _get("/api/quarantine/{id}", "quarantine show", "One entry, without its data", _entry, QuarantineEntry),
+    _get(
+        "/api/runs",
+        "runs",
+        "Single deliveries",
+        _runs,
+        DeliveryRun,
+        many=True,
+        query=(SINCE, INTEGRATION, _SEGMENT, _FAILED, LIMIT),
+    ),
+    _get("/api/resyncs", "resync --list", "Runs of resyncs", _resyncs, ResyncPage, query=(LIMIT,)),
+    _get("/api/revisions", "revisions", "What was applied, when and by whom", _revisions, ToldRevision, many=True),
+    _get("/api/diff", "diff", "How two revisions differ", _diff, ToldDifference, query=(_OF, _TO)),
+    _get("/api/configuration", "diff", "What is applied, variables of secrets as they are written", _configuration),
+    _get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True),
+    _get(
+        "/api/audit",
+        "audit",
+        "Who has had what done",
+        _audit,
+        PastAct,
+        many=True,
+        query=(SINCE, Parameter("of", "only what was done to this"), LIMIT),
+    ),
+)

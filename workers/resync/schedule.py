@@ -1,0 +1,99 @@
+"""Verifications that nobody asks for: `verify = "1d"` of an integration looks at each of its segments once a day.
+
+They are spread over the time, and wait while any other run has begun or waits: a round that takes longer than
+it should just ends later. A round's segments stand in a list; who dies with one in hand leaves it to the next round.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.lanes.answers import fields_of, first_of, text_of
+from workers.lanes.clock import redis_ms
+from workers.lanes.runs import ResyncRuns
+from workers.routing.routes import Routes, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.lanes import Lanes
+    from workers.settings import Settings
+
+BY: Final = "schedule"
+AT_ONCE: Final = 4
+"""Verifications that are asked for together, where many are due: half of the runs that may be open."""
+LATER_MS: Final = 10_000
+"""Until the next look where others go first."""
+SOONEST_MS: Final = 1_000
+"""Between two looks: more often nobody needs to be woken."""
+PAGE: Final = 1_000
+"""Segments that are looked at between two answers of Redis."""
+
+
+class Schedule:
+    """The verifications of one installation, by its applied settings."""
+
+    def __init__(self, lanes: Lanes, settings: Settings) -> None:
+        self._redis = lanes.redis
+        self._keys = lanes.keys
+        self._settings = settings
+        self._runs = ResyncRuns(lanes)
+
+    def ask(self) -> int:
+        """Asks for what is due; returns how many. redis.RedisError, Stale."""
+        now, asked = redis_ms(self._redis), 0
+        for integration in first_of(self._redis, self._keys.verifications, PAGE, up_to=now):
+            found = self._settings.integrations.get(integration)
+            if found is None or found.verify is None:
+                keys = self._keys
+                self._redis.zrem(keys.verifications, integration)
+                self._redis.delete(keys.verify_left(integration), keys.verify_round(integration))
+                continue
+            many, wait = (0, LATER_MS) if self._is_busy() else self._step(integration, found.verify * 1000, now)
+            asked += many
+            self._redis.zadd(self._keys.verifications, {integration: now + max(SOONEST_MS, round(wait))})
+        return asked
+
+    def _is_busy(self) -> bool:
+        return bool(self._redis.exists(self._keys.runs, self._keys.runs_waiting))
+
+    def _step(self, integration: str, span_ms: float, now: int) -> tuple[int, float]:
+        """Asks for the next ones of a round; how many, and milliseconds until the next look."""
+        left_key, round_key = self._keys.verify_left(integration), self._keys.verify_round(integration)
+        known = fields_of(self._redis, round_key)
+        began, total = int(known.get("began", 0)), int(known.get("total", 0))
+        left = self._redis.llen(left_key)
+        if not left:
+            if began and now - began < span_ms:
+                return 0, began + span_ms - now
+            total = left = self._fill(integration)
+            began = now
+            self._redis.hset(round_key, mapping={"began": began, "total": total})
+            if not total:
+                return 0, span_ms
+        due = math.ceil(total * (now - began) / span_ms) - (total - left)
+        taken = [text_of(self._redis.lpop(left_key)) for _ in range(min(max(due, 1), AT_ONCE, left))]
+        for segment in taken:
+            if segment is not None:
+                self._runs.ask(integration, segment, BY, "verify")
+        return len(taken), span_ms / max(total, 1)
+
+    def _fill(self, integration: str) -> int:
+        """Notes all segments that the integration follows; returns how many."""
+        key, many = self._keys.verify_left(integration), 0
+        for page in self._followed(integration):
+            many += len(page)
+            if page:
+                self._redis.rpush(key, *page)
+        return many
+
+    def _followed(self, integration: str) -> Iterator[list[str]]:
+        routes, cursor = Routes(self._settings.integrations, self._settings.default_database), 0
+        while True:
+            answer: Any = self._redis.hscan(self._keys.segments, cursor, count=PAGE)
+            cursor, page = answer
+            segments = [restore(name.decode(), facts) for name, facts in page.items()]
+            yield [each.id for each in segments if integration in routes.known(each).targets]
+            if cursor == 0:
+                return
