@@ -14,7 +14,7 @@ from tests.installation import Installation
 from tests.integration.jobs import Job, add, remove
 from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
-from workers.delivery import leases, plain_cut, together
+from workers.delivery import attempt, leases, plain_cut, together
 from workers.delivery.turn import NothingDue
 from workers.events import profiles
 
@@ -32,8 +32,9 @@ ASIDE = ("client", "config", "hello", "info", "script", "select", "ping")
 def counted_job(
     tmp_path: Path, own_redis: RedisServer, namespace: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Job:
-    """A job on a Redis that nobody else sends anything; no lane is taken for slow, and leases are seldom renewed."""
+    """A job on a Redis that nobody else sends anything, where nothing is taken for slow, and leases are seldom renewed."""
     monkeypatch.setattr(together, "PACE_SECONDS", 600.0)
+    monkeypatch.setattr(attempt, "CONFIRM_AFTER", 600.0)
     monkeypatch.setattr(leases, "RENEW_EVERY", 20.0)
     target = TargetDatabase("sqlite", sqlite_url)
     target.create()
