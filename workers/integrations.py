@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.records import Fields
     from workers.templates import Query, QueryKind
-    from workers.windows import Window
+    from workers.windows import DailyWindow
 
 ScopeKind = Literal["all", "ids", "groups", "tags"]
 
@@ -151,7 +151,7 @@ class Integration:
     when_full: WhenFull = "block"
     max_lag: float | None = None
     max_quarantine: int = DEFAULT_MAX_QUARANTINE
-    window: Window | None = None
+    window: DailyWindow | None = None
     members: Query | None = field(default=None, hash=False)
     fields: Fields | None = field(default=None, hash=False)
     on_enter: OnEnter = "flag"

@@ -27,7 +27,7 @@ _TEXT = re.compile(r"([01]\d|2[0-3]):([0-5]\d) ?- ?([01]\d|2[0-3]):([0-5]\d)(?: 
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class DailyWindow:
     """From one time of the day to another, which may be the next day's.
 
     first, last  minutes since midnight, by the zone's clocks; never the same
@@ -42,7 +42,7 @@ class Window:
     zone: str
 
     @classmethod
-    def read(cls, text: str, zone: str) -> Window | None:
+    def read(cls, text: str, zone: str) -> DailyWindow | None:
         """What stands in the file, "22:00-06:00" with or without a zone; `zone` where it names none. None: it is none.
 
         Raises ZoneInfoNotFoundError and ValueError for a zone that there is not.

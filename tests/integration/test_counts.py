@@ -32,7 +32,7 @@ ASIDE = ("client", "config", "hello", "info", "script", "select", "ping")
 def counted_job(
     tmp_path: Path, own_redis: RedisServer, namespace: str, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Job:
-    """A job on a Redis that nobody else sends anything, where nothing is taken for slow, and leases are seldom renewed."""
+    """A job on a Redis that nobody else sends anything, where nothing is slow, and leases are seldom renewed."""
     monkeypatch.setattr(together, "PACE_SECONDS", 600.0)
     monkeypatch.setattr(attempt, "CONFIRM_AFTER", 600.0)
     monkeypatch.setattr(leases, "RENEW_EVERY", 20.0)

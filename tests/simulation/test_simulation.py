@@ -13,7 +13,7 @@ from tests.simulation.judge import DEATHS
 from tests.simulation.plans import WINDOW, Plan, Settings, plan
 from tests.simulation.target import SimulatedSession
 from workers.delivery import leases
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def test_a_rate_and_a_window_lose_nothing(place: Place) -> None:
 
 
 def test_what_is_told_before_its_window_is_seen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Window, "for_scripts", lambda *_: "")
+    monkeypatch.setattr(DailyWindow, "for_scripts", lambda *_: "")
     planned = quiet()
     history = run(replace(planned, settings=replace(planned.settings, window=WINDOW)), place)
     assert any(what.startswith("told before its window: ADD e0.0") for what in history.wrong)

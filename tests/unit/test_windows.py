@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "America/St_Johns")
 MINUTE = timedelta(minutes=1)
 
 
-def read(text: str, zone: str = "UTC") -> Window:
-    window = Window.read(text, zone)
+def read(text: str, zone: str = "UTC") -> DailyWindow:
+    window = DailyWindow.read(text, zone)
     assert window is not None
     return window
 
@@ -25,7 +25,7 @@ def ms(text: str) -> float:
     return datetime.fromisoformat(text).timestamp() * 1000
 
 
-def shown_open(window: Window, at: datetime) -> bool:
+def shown_open(window: DailyWindow, at: datetime) -> bool:
     """What the clocks of its zone show says whether it is open."""
     local = at.astimezone(ZoneInfo(window.zone))
     minute = local.hour * 60 + local.minute
@@ -35,15 +35,15 @@ def shown_open(window: Window, at: datetime) -> bool:
 
 
 def test_what_stands_in_the_file_is_read_with_its_zone() -> None:
-    assert Window.read("22:00-06:00", "UTC") == Window(22 * 60, 6 * 60, "UTC")
-    assert Window.read("22:00 - 06:00 Europe/Berlin", "UTC") == Window(22 * 60, 6 * 60, "Europe/Berlin")
+    assert DailyWindow.read("22:00-06:00", "UTC") == DailyWindow(22 * 60, 6 * 60, "UTC")
+    assert DailyWindow.read("22:00 - 06:00 Europe/Berlin", "UTC") == DailyWindow(22 * 60, 6 * 60, "Europe/Berlin")
     assert read("09:30-17:00").words == "09:30-17:00 UTC"
     assert read(read("22:00-06:00 Asia/Kolkata").words) == read("22:00-06:00 Asia/Kolkata")
 
 
 @pytest.mark.parametrize("text", ["22-06", "24:00-06:00", "22:00", "22:00-22:00", "22:60-06:00", "10pm-6am", ""])
 def test_what_is_no_window_is_none(text: str) -> None:
-    assert Window.read(text, "UTC") is None
+    assert DailyWindow.read(text, "UTC") is None
 
 
 def test_the_night_in_which_clocks_go_forward_and_the_one_in_which_they_go_back() -> None:
@@ -80,7 +80,7 @@ def test_changes_of_the_years_to_come_are_told_to_scripts() -> None:
     ),
 )
 def test_a_window_is_open_when_the_zone_s_clocks_say_so(zone: str, first: int, length: int, at: int) -> None:
-    window, now = Window(first, (first + length) % 1440, zone), datetime(2026, 1, 1, tzinfo=UTC) + at * MINUTE
+    window, now = DailyWindow(first, (first + length) % 1440, zone), datetime(2026, 1, 1, tzinfo=UTC) + at * MINUTE
     opens = window.opens_ms(now.timestamp() * 1000)
     found = datetime.fromtimestamp(opens / 1000, UTC)
     assert shown_open(window, found)

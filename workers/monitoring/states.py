@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from workers.lanes.answers import text_fields
 from workers.monitoring.ages import age_s, moment_of
 from workers.monitoring.gathering import gather
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -167,9 +167,9 @@ def _lag_s(facts: dict[str, str], oldest: int | None, now: int) -> float:
     return age_s(now, max(oldest, int(facts.get("resumed", 0)), int(opened))) or 0.0
 
 
-def _window(facts: dict[str, str]) -> Window | None:
+def _window(facts: dict[str, str]) -> DailyWindow | None:
     words = facts.get("window_words")
-    return Window.read(words, "UTC") if words else None
+    return DailyWindow.read(words, "UTC") if words else None
 
 
 def _float(facts: dict[str, str], name: str) -> float:

@@ -15,7 +15,7 @@ from workers.settings.limits import Limits, read_batch, read_limits
 from workers.settings.scopes import read_description, read_scope
 from workers.settings.spelling import nearest, show
 from workers.templates import QueryKind
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -63,8 +63,7 @@ def _read(
     table.close(_OF_ADS)
     if connector is None:
         return None
-    mode = Mode(connector.dialect, connector.timezone, connector.allow, batch.batched)
-    draft = Draft(table, sources, declared, mode)
+    draft = Draft(table, sources, declared, Mode(connector.dialect, connector.timezone, connector.allow, batch.batched))
     queries, fields = draft.compile(compiler)
     members = draft.compile_members(compiler, listed) if listed else None
     _check_leaving(table, limits, sources)
@@ -112,13 +111,13 @@ def _exactly_once(table: TomlTable, connector: ConnectorSettings | None) -> bool
     return once
 
 
-def _window(table: TomlTable, connector: ConnectorSettings | None) -> Window | None:
+def _window(table: TomlTable, connector: ConnectorSettings | None) -> DailyWindow | None:
     """`window`, in the connector's zone where it names none."""
     text = table.optional_text("window", windows.EXPECTED)
     if text is None:
         return None
     try:
-        found = Window.read(text, connector.timezone if connector else "UTC")
+        found = DailyWindow.read(text, connector.timezone if connector else "UTC")
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         table.wrong("window", f"{show(text)} names no time zone; expected {windows.EXPECTED}")
         return None

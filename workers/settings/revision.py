@@ -18,6 +18,7 @@ from workers.errors import SegsyncError
 from workers.lanes.answers import fields_of
 from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published, revisions
+from workers.settings.connectors import ConnectorSettings
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
+    from workers.settings.ad_connectors import AdConnectorSettings
 
 
 RESCORE_FROM: Final = "timed 0"
@@ -172,7 +174,7 @@ def _user() -> str:
 
 def _write_integrations(pipe: Pipeline, keys: Keys, settings: Settings, known: set[str]) -> None:
     for integration in settings.integrations.values():
-        pace = settings.connectors[integration.connector].pace_ms or ""
+        pace = _pace(settings.connectors[integration.connector])
         pipe.hset(keys.integration(integration.key), mapping=_for_scripts(integration) | {"pace": pace})
         # A changed file is the cure for most holds: what was held is tried at once.
         pipe.hdel(keys.integration(integration.key), "orphaned", *HOLD_FIELDS)
@@ -198,6 +200,11 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         "window": integration.window.for_scripts(time.time() * 1000) if integration.window else "",
         "window_words": integration.window.words if integration.window else "",
     }
+
+
+def _pace(connector: ConnectorSettings | AdConnectorSettings) -> float | str:
+    """Milliseconds of a statement; "" where any number may be sent: ad accounts have budgets of their own."""
+    return (connector.pace_ms or "") if isinstance(connector, ConnectorSettings) else ""
 
 
 def renew_windows(redis: Redis, keys: Keys, applied: Applied) -> None:
@@ -230,7 +237,7 @@ def _write_connectors(pipe: Pipeline, keys: Keys, settings: Settings, gone: Iter
         fields: dict[Any, Any] = {
             "parallelism": connector.parallelism,
             "ads": int(connector.dialect in PLATFORMS),
-            "pace": connector.pace_ms or "",
+            "pace": _pace(connector),
         }
         pipe.hset(keys.connector(connector.key), mapping=fields)
         # What was sent at another rate is not owed at this one.

@@ -72,6 +72,11 @@ def age(seconds: float | None) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def in_line(text: str) -> str:
+    """Likewise, on one line: what people name things may hold line ends."""
+    return plain(text).replace("\n", "\\n")
+
+
 def plain(text: str) -> str:
     """Text without what a terminal would obey: control characters are written out. Line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

@@ -83,3 +83,14 @@ def test_a_clock_that_was_set_back_makes_no_connector_wait_for_it(clock: Scripte
     while crew.bench.lanes("upkeep").rescore():
         pass
     assert isinstance(crew.bench.lanes("two").claim("db", "t", 9), Claimed)
+
+
+@pytest.mark.parametrize(("pace", "joined"), [(1000, 0), (300, 1), ("", 2)])
+def test_no_more_lanes_go_together_than_there_is_room_for(
+    clock: ScriptedClock, namespace: str, pace: float, joined: int
+) -> None:
+    bench = a_crew(clock, namespace, 1, owed=1).bench
+    for key in (bench.keys.integration("crm"), bench.keys.connector("db")):
+        bench.redis.hset(key, "pace", pace)
+    claimed, lanes = bench.claim(), bench.lanes("one")
+    assert len(lanes.join(claimed, "db", "token-one", [lanes.new_claim(), lanes.new_claim()], 20)) == joined

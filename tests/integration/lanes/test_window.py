@@ -14,20 +14,20 @@ from tests.integration.lanes.scripted_clock import START_MS, ScriptedClock
 from tests.integration.lanes.test_scripts import Bench
 from workers.events.event import Kind
 from workers.lanes import Claimed, Idle, Rest, store
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
     import redis
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 MIDNIGHT_MS = START_MS // DAY_MS * DAY_MS
-NIGHT = Window(22 * 60, 6 * 60, "UTC")
+NIGHT = DailyWindow(22 * 60, 6 * 60, "UTC")
 
 
 class Night(Bench):
     """An integration that may be told from 22:00 to 06:00."""
 
-    def __init__(self, client: ScriptedClock, namespace: str, window: Window = NIGHT, **more: int) -> None:
+    def __init__(self, client: ScriptedClock, namespace: str, window: DailyWindow = NIGHT, **more: int) -> None:
         super().__init__(client, namespace, **more)  # type: ignore[arg-type]
         self.clock = client
         self.be_at(12)
@@ -123,7 +123,7 @@ def test_all_that_comes_in_two_days_is_told_at_night_and_in_its_order(
     redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "LONGEST_SLEEP_MS", 6 * HOUR_MS)
-    night = Night(ScriptedClock(redis_client), namespace, Window(22 * 60, 23 * 60, "UTC"), size=1, timeout=0)
+    night = Night(ScriptedClock(redis_client), namespace, DailyWindow(22 * 60, 23 * 60, "UTC"), size=1, timeout=0)
     for key in (night.keys.integration("crm"), night.keys.connector("db")):
         night.redis.hset(key, "pace", 6 * MINUTE_MS)  # ten statements in each night
     crew = Crew(night, night.clock)
@@ -153,7 +153,7 @@ def test_scripts_and_people_have_the_same_windows(redis_client: redis.Redis, nam
         at = 1_774_000_000_000 + chance.randrange(20) * 10 * DAY_MS + chance.randrange(9 * DAY_MS)
         if number % 2 and zone in changes:  # in the night in which its clocks are changed
             first, at = chance.randrange(60, 200), chance.choice(changes[zone]) - chance.randrange(3 * HOUR_MS)
-        window = Window(first, (first + chance.randrange(1, 1440)) % 1440, zone)
+        window = DailyWindow(first, (first + chance.randrange(1, 1440)) % 1440, zone)
         clock.now_ms = at
         # What scripts compute with was told months before.
         arguments: list[Any] = [namespace, 1, window.for_scripts(at - chance.choice((0, 200 * DAY_MS)))]

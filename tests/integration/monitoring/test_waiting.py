@@ -17,7 +17,7 @@ from workers.monitoring import status
 from workers.monitoring.consumers import Consumers
 from workers.monitoring.lane_list import read_near
 from workers.monitoring.whereabouts import find
-from workers.windows import Window
+from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
@@ -82,7 +82,7 @@ def test_what_fails_is_no_alarm_while_it_is_closed_and_what_is_held_still_is(pla
     lanes.release(Release("crm", "7", claimed.claim, "failed", 1_000, 1, code="sqlite 1", reason="gone"))
     place.redis.hset(place.keys.lane("crm", "7"), "failing", int((time.time() - 600) * 1000))
     assert read(runtime)[1] == ["crm retrying"]
-    closed = Window.read(hours(2, 4), "UTC")
+    closed = DailyWindow.read(hours(2, 4), "UTC")
     assert closed is not None
     place.redis.hset(place.keys.integration("crm"), "window_words", closed.words)
     assert (read(runtime)[0].state, read(runtime)[1]) == ("waiting", [])

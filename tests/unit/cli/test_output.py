@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workers.cli.output import print_json, print_table, shown
-from workers.settings.spelling import age, plain
+from workers.settings.spelling import age, in_line, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ def test_ages_are_short(seconds: float | None, words: str) -> None:
 def test_nothing_that_a_terminal_obeys_gets_through() -> None:
     assert plain("a\x1b[31mb\r\x07c\nd") == "a\\x1b[31mb\\r\\x07c\nd"
     assert shown("\x1b[2J") == "\\x1b[2J"
+    assert in_line("a\n\x07b") == "a\\n\\x07b"
 
 
 def test_numbers_have_thousands_and_none_is_a_dash() -> None:

@@ -14,7 +14,7 @@ from workers.connectors.audiences.fields import CompiledFields
 from workers.errors import Mistake, SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
-from workers.settings.spelling import counted, plain, spell_duration
+from workers.settings.spelling import counted, in_line, plain, spell_duration
 
 if TYPE_CHECKING:
     from workers.integrations import Integration
@@ -161,7 +161,7 @@ def _print(checked: Checked) -> None:
         }
         typer.echo(each.key)
         for name, value in facts.items():
-            typer.echo(plain(f"    {name:<10} {value}"))
+            typer.echo(in_line(f"    {name:<10} {value}"))
     for warning in checked.warnings:
         typer.echo(f"\n! {plain(str(warning))}")
     if isinstance(checked, Tried):

@@ -14,7 +14,7 @@ from workers.lanes.keys import Keys
 from workers.preflight.transmission import Transmission, in_words, transmissions
 from workers.settings import load, load_local, revision
 from workers.settings.revision import NothingApplied
-from workers.settings.spelling import nearest, plain
+from workers.settings.spelling import in_line, nearest, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +95,7 @@ def _markdown(found: Iterable[Transmission], place: str) -> Iterable[str]:
 
 def _heading(each: Transmission) -> str:
     state = "" if each.active else ", paused in the file"
-    title = each.key if each.name == each.key else f"{each.key} ({each.name})"
+    title = each.key if each.name == each.key else f"{each.key} ({in_line(each.name)})"
     return f"{title}: {each.target}, connector {each.connector}{state}"
 
 

@@ -16,7 +16,7 @@ from workers.settings import load_local
 
 
 @dataclass(frozen=True, slots=True)
-class Toggled:
+class PauseReport:
     """What became of an integration: whether it is paused now, and whether it was not so before."""
 
     integration: str
@@ -31,7 +31,7 @@ def pause(integration: str, reason: str, *, as_json: bool = False) -> int:
     with recorded(redis, keys, who := caller(), "pause", integration, reason=reason):
         new = pausing.pause(redis, keys, integration, reason=reason, by=who.name)
     if as_json:
-        print_json(Toggled(integration, paused=True, changed=new))
+        print_json(PauseReport(integration, paused=True, changed=new))
         return FINE
     already = "" if new else " already, and stays so for whoever did it; `segsync status` has all reasons"
     typer.echo(f"{integration} is paused{already}; its events are kept until `segsync resume {integration}`")
@@ -45,7 +45,7 @@ def resume(integration: str, *, as_json: bool = False) -> int:
     with recorded(redis, keys, caller(), "resume", integration):
         was_paused = pausing.resume(redis, keys, integration)
     if as_json:
-        print_json(Toggled(integration, paused=False, changed=was_paused))
+        print_json(PauseReport(integration, paused=False, changed=was_paused))
         return FINE
     typer.echo(f"{integration} goes on" if was_paused else f"{integration} was not paused")
     return FINE

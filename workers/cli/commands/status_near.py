@@ -8,7 +8,7 @@ import typer
 
 from workers.cli.output import print_table
 from workers.monitoring.needs import facts_of
-from workers.settings.spelling import age, counted, plain
+from workers.settings.spelling import age, counted, in_line, plain
 
 if TYPE_CHECKING:
     from workers.monitoring.lane_list import ListedLane, NearStatus
@@ -31,7 +31,7 @@ def print_near(found: NearStatus) -> None:
     typer.echo(plain(state.key))
     for name, value in facts.items():
         if value:
-            typer.echo(plain(f"    {name:<12}{value}"))
+            typer.echo(in_line(f"    {name:<12}{value}"))
     if found.lanes:
         typer.echo()
         columns = ("segment", "?name", ">owes", ">due in", "?>failed", "?what it waits for")

@@ -156,6 +156,14 @@ def test_a_file_that_is_not_there_is_told(rig: Rig, authority: Authority, tmp_pa
     assert "TLS" in reason
 
 
+def test_the_option_whose_file_is_not_there_is_named(mariadb: Rig, authority: Authority, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere.pem"
+    assert f"ssl_ca '{nowhere}': No such file" in mariadb.refused(f"ssl_ca={nowhere}")
+    assert f"ssl_cert '{nowhere}': No such file" in mariadb.refused(f"ssl_ca={authority.file}&ssl_cert={nowhere}")
+    key = f"ssl_ca={authority.file}&ssl_cert={authority.file}&ssl_key={nowhere}"
+    assert f"ssl_key '{nowhere}': No such file" in mariadb.refused(key)
+
+
 @pytest.mark.parametrize("options", ["ssl_ca={}", "ssl_ca={}&ssl_verify_cert=true"])
 def test_an_authority_that_is_named_is_asked(mariadb: Rig, authority: Authority, tmp_path: Path, options: str) -> None:
     """Some versions of the driver verify nothing with `ssl_ca` alone."""

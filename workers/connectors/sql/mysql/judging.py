@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from workers.connectors.sql.mysql.codes import TIMEOUT, VERDICTS
+from workers.connectors.sql.mysql.connection import UnreadableFile
 from workers.connectors.sql.mysql.errors import verdict, where
 from workers.connectors.sql.verdicts import judge, query, unknown
 from workers.errors import Phase
@@ -44,7 +45,8 @@ def _judge_foreign(error: Exception, phase: Phase) -> TargetError:
         return judge(query(missing), phase, "mysql login", detail=detail)
     if isinstance(error, OSError) and phase is Phase.CONNECT:
         unreadable = "a file that the URL names for TLS cannot be used"
-        return judge(query(unreadable), phase, "mysql tls", detail=detail)
+        place = error.place if isinstance(error, UnreadableFile) else ""
+        return judge(query(unreadable), phase, "mysql tls", where=place, detail=detail)
     return judge(unknown("the driver failed in an unknown way"), phase, f"mysql {type(error).__name__}", detail=detail)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 RAISE = "exec_stmt_raise"
 """The server's function that runs a user's own RAISE."""
+
+
+UNKNOWN_NAMES: Final = {"42P01": "table", "42703": "column"}
+"""Codes whose message has a name that is not known, and what it would be."""
+# Servers speak many languages, and put names in their quotes.
+_QUOTED: Final = re.compile(r'["\u00ab\u00bb\u201e\u201c]([^"\u00ab\u00bb\u201c-\u201e]+)["\u00ab\u00bb\u201c\u201d]')
 
 
 class Silent(Exception):
@@ -55,5 +62,10 @@ def _where(error: psycopg.Error) -> str:
     # Fields of their own in the protocol, which hold names from the schema; a RAISE fills them with what it likes.
     if error.diag.source_function == RAISE:
         return ""
+    found = _QUOTED.search(error.diag.message_primary or "")
+    if error.sqlstate in UNKNOWN_NAMES and found and not error.diag.context:
+        # The server has no field for a name that it does not know. It is the statement's own, where no trigger or
+        # function stands between: and no data becomes a name.
+        return f"{UNKNOWN_NAMES[error.sqlstate]} {found[1]!r}"
     names = {"table": error.diag.table_name, "column": error.diag.column_name, "constraint": error.diag.constraint_name}
     return ", ".join(f"{kind} {name!r}" for kind, name in names.items() if name)

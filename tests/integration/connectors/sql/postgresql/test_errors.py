@@ -159,6 +159,14 @@ def test_a_query_that_fails(connector: SqlConnector, code: str, error_class: Err
 
 
 @pytest.mark.parametrize(
+    ("name", "statement"),
+    [("table 'nowhere'", "INSERT INTO nowhere VALUES (1)"), ("column 'nothing'", "INSERT INTO t (nothing) VALUES (1)")],
+)
+def test_a_name_that_the_server_does_not_know_is_told(connector: SqlConnector, name: str, statement: str) -> None:
+    assert name in run(connector, statement).reason
+
+
+@pytest.mark.parametrize(
     ("part", "statement"),
     [
         ("row security", "INSERT INTO guarded (region) VALUES ('us')"),
