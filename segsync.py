@@ -413,9 +413,7 @@ class Pipeline(_Events):
 
     def event(self, event: dict[str, Any] | str | bytes) -> None:
         """One event as an object or as JSON, as `Producer.push` takes them."""
-        self._send(
-            _Entry(payload, 1) for payload in (_written(event) if isinstance(event, dict) else _from_json(event))
-        )
+        self._send(_Entry(payload, 1) for payload in payloads_of(event))
 
     def flush(self) -> None:
         """Sends what is gathered, and waits until all of it is accepted."""

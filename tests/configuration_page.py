@@ -63,10 +63,10 @@ DEFAULTS = {
     "integrations.*.scope.database": "must be there, unless segments are ids",
     "integrations.*.ordering": "the queries and the table tell",
     "integrations.*.max_backlog": "any number",
-    "integrations.*.window": "at any time",
     "sources.*.url": "must be there, or `command`",
     "sources.*.headers.*": "none",
     "integrations.*.verify": "when somebody asks",
+    "integrations.*.window": "at any time",
     "integrations.*.max_lag": "a minute over the batch's timeout",
 }
 """What holds where the code has no plain value: said once, here."""
@@ -76,9 +76,8 @@ Row = tuple[str, str, str]
 
 def key_path(table: TomlTable, key: str) -> str:
     """The place of a key, with * for names that the user chooses."""
-    return re.sub(
-        r"^(connectors|integrations|query_sets|sources|console\.users|console\.tokens)\.[^.]+", r"\1.*", table.at(key)
-    )
+    own = r"^(connectors|integrations|query_sets|sources|console\.users|console\.tokens)\.[^.]+"
+    return re.sub(r"\.headers\.[^.]+", ".headers.*", re.sub(own, r"\1.*", table.at(key)))
 
 
 def questions() -> dict[str, tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from workers.connectors import connect
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.target import AdTarget
-from workers.errors import ErrorClass, SettingsError, TargetError, WrongUsage
+from workers.errors import ErrorClass, HoldLevel, SettingsError, TargetError, WrongUsage
 from workers.lanes.answers import members_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
@@ -73,6 +73,8 @@ class Targets:
         if self._settings[key].dialect not in PLATFORMS:
             return
         due: int | None = None
+        # Before it, as well: what nobody thought of is not met again at once.
+        tend_again(self._lanes.redis, self._lanes.keys, key, None)
         try:
             due = cast("AdConnector", self.get(key)).tend(seconds)
         except TargetError as error:
@@ -86,8 +88,11 @@ class Targets:
 
 def _connector(target: AdTarget, redis: Redis, keys: Keys, owner: str) -> AdConnector:
     # Loads SQLAlchemy and httpx, 0.4 s, which nobody else needs.
-    from workers.connectors.audiences.connector import AdConnector, AdPlace  # noqa: PLC0415 - start-up time
-
+    try:
+        from workers.connectors.audiences.connector import AdConnector, AdPlace  # noqa: PLC0415 - start-up time
+    except ImportError as error:
+        reason = f"the package {error.name!r} is not installed; expected pip install 'segsync[ads]'"
+        raise TargetError(ErrorClass.HOLD, "ads packages", reason, level=HoldLevel.CONNECTOR) from None
     budget, clock = keys.budget(target.key), lambda: redis_ms(redis)
     return AdConnector(target, AdPlace(redis, budget, keys.nothing, clock, owner))
 

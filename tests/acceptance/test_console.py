@@ -268,10 +268,15 @@ def test_without_its_script_every_page_and_act_works(live: Live, chromium: Brows
 
 def test_pictures_for_the_first_page(live: Live, chromium: Browser) -> None:
     """Two of them, where somebody wants new ones: SEGSYNC_PICTURES=1."""
+    with live.push() as producer:
+        producer.add(7, [{"_id": 62, "email": "ann@example.com"}, {"_id": 63}])
     folder = IMAGES if os.environ.get("SEGSYNC_PICTURES") else live.folder
-    for name, path in (("console-overview", "/"), ("console-integration", "/integrations/vip")):
-        context = chromium.new_context(base_url=live.url, viewport={"width": 1200, "height": 760})
+    for name, path, height in (("console-overview", "/", 560), ("console-integration", "/integrations/vip", 860)):
+        context = chromium.new_context(base_url=live.url, viewport={"width": 1200, "height": height})
         page = context.new_page()
+        page.goto("/")
+        # What it did in a day comes a moment after the page, and so does what is held.
+        page.locator("svg.spark").first.wait_for()
         page.goto(path)
         page.screenshot(path=folder / f"{name}.png")
         assert (folder / f"{name}.png").stat().st_size > 10_000

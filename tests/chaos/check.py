@@ -28,6 +28,8 @@ REDIS_ENDS = (
     r"kombu\.exceptions\.(OperationalError|ConnectionError)",
     r"celery\.beat\.SchedulingError",
     r"redis\.exceptions\.ExecAbortError",
+    # A script is loaded into one server and called on the next, which has been promoted in between.
+    r"redis\.exceptions\.NoScriptError",
     # Celery's workers, where they are refused five times in a second.
     r"billiard\.exceptions\.RestartFreqExceeded",
     # Celery, while it takes a lost connection apart.

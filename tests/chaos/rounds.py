@@ -9,7 +9,7 @@ import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.chaos import failover, faults, refusals
+from tests.chaos import failover, faults, healing, refusals
 from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
@@ -76,6 +76,7 @@ class Round:
         self.made = self._events()
         self.accepted: list[Accepted] = []
         self.missed = False
+        self.truth: dict[str, healing.Rows] = {}
         self.scene = faults.Scene(session, self.chance, self.keys, self._reconfigure, self._let_commit, self._push_more)
 
     def run(self) -> Report:
@@ -95,6 +96,8 @@ class Round:
             self._disarm()
             report.fault += " (not reached)" * self.missed
             report.problems += self._check(failed)
+            for key, rows in self.truth.items():
+                report.problems += healing.heal(self.session, key, self.settings[key], rows)
         except Exception:  # noqa: BLE001 - whatever it was, the round has failed, and the next one may run
             report.problems.append(traceback.format_exc())
         report.seconds = time.monotonic() - started
@@ -220,6 +223,7 @@ class Round:
             for made, ms, n in order:
                 self.session.apply(made, ms, n, self.keys)
             return
+        self.truth = {key: healing.truth(self.session.models[key], order) for key in self.keys}
         kept, tail, after = failover.split(self.scene, self.accepted)
         for made, ms, n in sorted(kept, key=_id):
             self.session.apply(made, ms, n, self.keys)

@@ -68,6 +68,7 @@ class Session:
     key       what the integrations' key is, as in the file
     notes_clears  whether each clear is written down in a table, too, which may refuse that
     celery    what workers are started with
+    source, listed  where resyncs read the platform, and by which query each target lists its rows
     doubts    what may stand in more than one way after a failover
     """
 
@@ -98,6 +99,8 @@ class Session:
         self.key = KEYS[0]
         self.notes_clears = False
         self.celery = CELERY
+        self.source = ""
+        self.listed: dict[str, str] = {}
 
     def _target(self, key: str) -> ChaosTarget:
         server = self.servers.targets[key]
@@ -141,12 +144,13 @@ class Session:
                 connector = f"{key}-second" if self.second_connector else key
                 if self.notes_clears:
                     queries["clear"] = proxied.noted_clear()
-                more = queries | batch | once
+                listed = {"members": self.listed[key]} if key in self.listed else {}
+                more = queries | batch | once | listed
                 integration = proxied.integration(f"i-{key}", connector, leave_out=leave_out, **more)
                 text += integration.replace(f"key = {KEYS[0]}", f"key = {self.key}")
         stranger = self.targets["pg"].integration("stranger", "pg").replace('database = "main"', 'database = "nowhere"')
         text += "".join(stranger.replace("stranger", f"stranger-{number}") for number in range(self.strangers))
-        self.installation.configure(text)
+        self.installation.configure(text + self.source)
         revision.publish(self.redis, self.keys, load(self.installation.file))
 
     def apply(self, made: Made, ms: int, n: int, wanted: list[str]) -> None:

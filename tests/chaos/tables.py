@@ -51,6 +51,12 @@ UPSERT = {
 }
 
 
+def literal(text: str, dialect: str) -> str:
+    """A text for a statement of a test's own."""
+    quoted = text.replace("'", "''")
+    return "'" + (quoted.replace("\\", "\\\\") if dialect == "mysql" else quoted) + "'"
+
+
 @dataclass(frozen=True)
 class ChaosTarget(TargetDatabase):
     """One target of a chaos run."""
@@ -62,6 +68,12 @@ class ChaosTarget(TargetDatabase):
     def rows(self) -> dict[tuple[str, str], int]:
         """(segment, key) of every row, and the sequence of the add that wrote it."""
         return {(str(s), c): q for s, c, q in self.run("SELECT segment_id, client_id, seq FROM member")}
+
+    def fill(self, table: str, rows: list[tuple[str, int, str]]) -> None:
+        """Rows of segment, id and key, as they are."""
+        values = [f"({segment}, {at}, {literal(name, self.dialect)})" for segment, at, name in rows]
+        pages = [", ".join(values[at : at + 500]) for at in range(0, len(values), 500)]
+        self.run(*(f"INSERT INTO {table} VALUES {page}" for page in pages))
 
     def journal(self, after: int) -> list[tuple[int, str, str, int | None]]:
         """What happened to rows since entry `after`: id, segment, key, sequence (None: deleted)."""

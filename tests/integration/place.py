@@ -93,16 +93,16 @@ class Place:
         revision.publish(self.redis, self.keys, settings)
         return Runtime(settings.local)
 
+    def producer(self) -> Producer:
+        """Pushes to it."""
+        return Producer(self.url, namespace=self.keys.namespace)
+
     def publish_text(self, text: str) -> Runtime:
         """Writes this file, and applies it."""
         self.file.write_text(text)
         settings = load(self.file)
         revision.publish(self.redis, self.keys, settings)
         return Runtime(settings.local)
-
-    def producer(self) -> Producer:
-        """Pushes to it."""
-        return Producer(self.url, namespace=self.keys.namespace)
 
     def add(self, segment: str, count: int = 1, start: int = 0) -> None:
         """Pushes an add of so many profiles."""

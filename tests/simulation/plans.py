@@ -39,13 +39,13 @@ MOST = 0.85
 """Of the operations, where most are refused."""
 DEADLY = FLAPPING = 0.04
 """Of the seeds: one of their events ends whichever process reads it; their tables come and go."""
+MANY_LANES = 0.35
+"""Of the seeds: their events come in bursts to many segments, whose lanes are due together."""
+LANES, BURST_SECONDS = 12, 15.0
 SPARED = 0.08
 """Of the seeds: their connectors have a rate; their integrations have a window."""
 WINDOW = "22:14-22:13"
 """By the clocks of a history it is 22:13:20 at its beginning: so this one is closed for the first 40 seconds."""
-MANY_LANES = 0.35
-"""Of the seeds: their events come in bursts to many segments, whose lanes are due together."""
-LANES, BURST_SECONDS = 12, 15.0
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 

@@ -79,7 +79,7 @@ def test_the_commands_are_celerys_own() -> None:
             assert service["entrypoint"] == ["segsync"]
             assert service["profiles"] == ["cli"], "it must not start with the others"
             continue
-        if name in {"metrics", "alerts", "console"}:
+        if name in ("metrics", "alerts", "console"):
             assert words[:2] == ["segsync", name]
             continue
         assert words[:3] == ["celery", "-A", "workers"]

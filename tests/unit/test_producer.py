@@ -225,7 +225,9 @@ def test_both_have_the_same_methods_with_the_same_parameters() -> None:
             if inspect.isfunction(method) and not name.startswith("__")
         }
 
-    assert methods(Producer) == methods(AsyncProducer)
+    own = methods(segsync._Events) | methods(Producer)
+    del own["pipeline"]  # a coroutine gathers events in a list of its own, and pushes that
+    assert own == methods(AsyncProducer)
 
 
 # --- Values ------------------------------------------------------------------------------------------------------
@@ -407,8 +409,8 @@ def test_a_push_while_the_interpreter_ends_needs_no_thread(monkeypatch: pytest.M
     assert len(producer.push({"type": "clear", "segment": {"id": each}} for each in range(2500))) == 2500
 
 
-def test_a_pipeline_sends_a_thousand_single_calls_at_once(producer: Producer, intake: FakeRedis) -> None:
-    with producer.pipeline() as events:
+def test_a_pipeline_sends_a_thousand_single_calls_at_once(intake: FakeRedis) -> None:
+    with producer_to(intake).pipeline() as events:
         events.segment_upsert(7, name="VIP")
         for each in range(2200):
             events.add(7, [{"_id": each}])
@@ -420,8 +422,8 @@ def test_a_pipeline_sends_a_thousand_single_calls_at_once(producer: Producer, in
     assert events.done == 2203
 
 
-def test_an_invalid_call_of_a_pipeline_keeps_nothing_of_itself_alone(producer: Producer, intake: FakeRedis) -> None:
-    with producer.pipeline() as events:
+def test_an_invalid_call_of_a_pipeline_keeps_nothing_of_itself_alone(intake: FakeRedis) -> None:
+    with producer_to(intake).pipeline() as events:
         events.clear(1)
         with pytest.raises(InvalidEvent, match=r"profiles\[1\]\._id: expected a string or an integer, got nothing"):
             events.add(7, [{"_id": 1}, {"name": "no id"}])
@@ -447,9 +449,9 @@ def test_a_pipeline_that_failed_says_how_many_calls_are_accepted_and_sends_no_mo
     assert events.done == 1000
 
 
-def test_a_pipeline_whose_block_fails_sends_no_more(producer: Producer, intake: FakeRedis) -> None:
+def test_a_pipeline_whose_block_fails_sends_no_more(intake: FakeRedis) -> None:
     def fails() -> None:
-        with producer.pipeline() as events:
+        with producer_to(intake).pipeline() as events:
             events.clear(1)
             raise KeyError("the caller's own")
 
@@ -458,8 +460,8 @@ def test_a_pipeline_whose_block_fails_sends_no_more(producer: Producer, intake: 
     assert intake.events == []
 
 
-def test_an_event_in_parts_is_one_call_of_a_pipeline(producer: Producer, intake: FakeRedis) -> None:
-    with producer.pipeline() as events:
+def test_an_event_in_parts_is_one_call_of_a_pipeline(intake: FakeRedis) -> None:
+    with producer_to(intake).pipeline() as events:
         events.add(7, ({"_id": each} for each in range(25_000)))
         events.clear(8)
         events.flush()

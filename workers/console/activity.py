@@ -24,6 +24,8 @@ HOURS: Final = 24
 """Of a sparkline: a day."""
 EVERY_SECONDS: Final = 60.0
 """Between two looks at the ledger, as long as somebody looks at the page."""
+SOON_SECONDS: Final = 5.0
+"""The same where the last look found nothing, as in the first minutes of an installation."""
 
 
 class Activity:
@@ -43,7 +45,8 @@ class Activity:
 
     def refresh(self) -> None:
         """Begins a look if the last one is old and none is under way; returns at once."""
-        if time.monotonic() - self._looked >= EVERY_SECONDS and self._looking.acquire(blocking=False):
+        rest = EVERY_SECONDS if self._found else SOON_SECONDS
+        if time.monotonic() - self._looked >= rest and self._looking.acquire(blocking=False):
             threading.Thread(target=self._look, name="console-activity", daemon=True).start()
 
     def _look(self) -> None:

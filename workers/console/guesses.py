@@ -23,24 +23,31 @@ a crowd of addresses needs to keep a user out on purpose, and low enough for ten
 _COUNT: Final = """
 redis.call('DEL', KEYS[1])
 local wait = 0
-for i = 2, #KEYS do
+for i = 2, 4 do
   if tonumber(redis.call('GET', KEYS[i]) or 0) >= tonumber(ARGV[i]) then
-    wait = math.max(wait, redis.call('TTL', KEYS[i]), 1)
+    wait = math.max(wait, math.ceil(redis.call('PTTL', KEYS[i]) / 1000), 1)
   end
 end
-if wait > 0 then return wait end
-for i = 2, #KEYS do
-  if redis.call('INCR', KEYS[i]) == 1 then redis.call('EXPIRE', KEYS[i], ARGV[1]) end
+if wait > 0 then
+  return { wait, redis.call('SET', KEYS[5], '1', 'NX', 'PX', ARGV[1] * 1000) and 1 or 0 }
 end
-return 0
+for i = 2, 4 do
+  if redis.call('INCR', KEYS[i]) == 1 then redis.call('PEXPIRE', KEYS[i], ARGV[1] * 1000) end
+end
+return { 0, 0 }
 """
 
 
 class TooManyGuesses(SegsyncError):
-    """Nobody may guess now; `seconds` until it may be tried again."""
+    """Nobody may guess now.
 
-    def __init__(self, seconds: int) -> None:
+    seconds  until it may be tried again
+    first    whether it is the first time within the window that this is said to the address
+    """
+
+    def __init__(self, seconds: int, *, first: bool = False) -> None:
         self.seconds = seconds
+        self.first = first
         super().__init__(f"too many tries; expected the next one in {max(1, round(seconds / 60))} min")
 
 
@@ -54,10 +61,11 @@ class Guesses:
     def count(self, address: str, name: str) -> None:
         """Counts one more; TooManyGuesses where a bound is reached. redis.RedisError."""
         names = [self._key("both", address, name), self._key("address", address), self._key("name", name)]
+        names.append(self._key("told", address))
         bounds = (OF_BOTH, OF_ADDRESS, OF_NAME)
-        wait: Any = self.redis.eval(_COUNT, 4, self.keys.nothing, *names, WINDOW_SECONDS, *bounds)
-        if wait:
-            raise TooManyGuesses(int(wait))
+        told: Any = self.redis.eval(_COUNT, 5, self.keys.nothing, *names, WINDOW_SECONDS, *bounds)
+        if told[0]:
+            raise TooManyGuesses(int(told[0]), first=bool(told[1]))
 
     def forget(self, address: str, name: str) -> None:
         """After a right one: whoever mistyped before begins anew."""

@@ -30,7 +30,7 @@ AT_ONCE: Final = 4
 """Lanes of an ad account served at once where the file says nothing: what they do is write in the store."""
 _OFF, _ON = frozenset({"false", "0", "no", "off"}), frozenset({"", "true", "1", "yes", "on"})
 _OF_DATABASES: Final = dict.fromkeys(
-    ("password", "password_file", "dialect", "timezone", "allow"), "is for databases, and this is an ad account"
+    ("password", "password_file", "dialect", "timezone", "allow", "rate"), "is for databases, and this is an ad account"
 )
 
 
@@ -65,6 +65,11 @@ class AdConnectorSettings:
     def dialect(self) -> str:
         """The platform's key: what kind of target it is."""
         return self.platform
+
+    @property
+    def pace_ms(self) -> None:
+        """No rate of statements: the platforms' own budgets rule."""
+        return
 
     @property
     def hashes(self) -> bool:

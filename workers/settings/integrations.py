@@ -18,9 +18,10 @@ from workers.templates import QueryKind
 from workers.windows import DailyWindow
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from workers.settings.connectors import AnyConnector, ConnectorSettings
+    from workers.settings.limits import Limits
     from workers.settings.table import TomlTable
 
 MOST_NAMED = 5
@@ -35,7 +36,11 @@ def read_integrations(
     """Every integration, by key; one that cannot be used is left out, its mistakes noted."""
     found = {}
     for key, table in document.tables("integrations"):
-        integration = _read(key, table, connectors, default_database, compiler)
+        connector = connectors.get(str(table.values.get("connector")))
+        if isinstance(connector, AdConnectorSettings):
+            integration = read_ad_integration(key, table, connector, default_database, compiler.warnings)
+        else:
+            integration = _read(key, table, connectors, default_database, compiler)
         if integration:
             found[key] = integration
     compiler.warnings += _overlaps(found.values())
@@ -45,9 +50,6 @@ def read_integrations(
 def _read(
     key: str, table: TomlTable, connectors: Mapping[str, AnyConnector], default_database: str, compiler: Compiler
 ) -> Integration | None:
-    connector = connectors.get(str(table.values.get("connector")))
-    if isinstance(connector, AdConnectorSettings):
-        return read_ad_integration(key, table, connector, default_database, compiler.warnings)
     batch = read_batch(table, compiler.warnings)
     connector = _connector(table, connectors)
     sources, declared, listed = read_sources(table), read_key(table), read_members(table)
@@ -55,7 +57,8 @@ def _read(
     name, description = table.optional_text("name"), read_description(table)
     active = table.flag("active", default=True)
     table.take("use")  # written out before, and a name to be known
-    limits, once, window = read_limits(table), _exactly_once(table, connector), _window(table, connector)
+    limits, once = read_limits(table), _exactly_once(table, connector)
+    window = _window(table, connector)
     ordering = _ordering(table)
     table.close(_OF_ADS)
     if connector is None:
@@ -77,14 +80,15 @@ def _read(
         active=active,
         ordering=ordering or safe_ordering(queries),
         members=members,
-        window=window,
         exactly_once=once,
+        window=window,
         **batch._asdict(),
         **limits._asdict(),
     )
 
 
-def _check_leaving(table: TomlTable, limits: Limits, sources: Container[object]) -> None:
+def _check_leaving(table: TomlTable, limits: Limits, sources: Mapping[QueryKind, str]) -> None:
+    """`on_leave = "clear"` needs a query that clears."""
     if limits.on_leave == "clear" and QueryKind.CLEAR not in sources:
         table.wrong("on_leave", "is 'clear', and there is no query `clear`; expected one, or on_leave = \"keep\"")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.yandex import FakeYandex
 from tests.integration.connectors.audiences.rig import sha256
+from tests.waiting import until
 from workers.control.drain import drain
 from workers.lanes.tending import tend_again
 from workers.runtime import Runtime
@@ -86,6 +88,8 @@ def test_from_the_file_to_the_platform(account: Place, call: Call, yandex: FakeY
 def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) -> None:
     before = call("check", "--connect")
     assert before.returncode == 1
+    assert "    fields     email, external_id\n" in before.stdout
+    assert "queries    " not in before.stdout
     assert "x token    ads token: nobody has consented yet; expected `segsync connect ya`" in before.stdout
     call("connect", "ya", "--code", "1234567")
     after = call("check", "--connect")
@@ -101,6 +105,14 @@ def test_a_wrong_code_is_said_and_keeps_nothing(account: Place, call: Call) -> N
         "segsync: yandex-audiences 400 invalid_grant: Yandex.OAuth refuses the code, the token or the application\n"
     )
     assert account.folder.joinpath("ledger.db").exists()
+
+
+@pytest.mark.usefixtures("account")
+def test_a_package_that_is_missing_is_said_with_what_to_install(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "workers.connectors.audiences.connector", None)
+    done = call("audiences", "ya")
+    assert done.returncode == 1
+    assert done.stderr.endswith("is not installed; expected pip install 'segsync[ads]'\n")
 
 
 def test_an_unknown_account_is_named_with_the_nearest(account: Place, call: Call) -> None:
@@ -157,4 +169,33 @@ def test_who_says_yes_no_longer_is_taken_out_and_is_no_mistake(account: Place, c
     (one,) = json.loads(call("audiences", "ya", "--json").stdout)["audiences"]
     assert (one["accepted"], one["owed"]) == (120, 1)
     assert json.loads(call("status", "--json").stdout)["quarantine"] == 0
+    runtime.targets.dispose()
+
+
+@pytest.mark.parametrize("point", ["after-commit", "before-call", "after-call"])
+def test_a_process_that_is_killed_loses_and_doubles_nothing(
+    account: Place, call: Call, yandex: FakeYandex, point: str
+) -> None:
+    """SIGKILL after the store's transaction, and around the first call; then five minutes go by."""
+    call("connect", "ya", "--code", "1234567")
+    call("apply")
+    with account.producer() as producer:
+        producer.segment_upsert(7, name="VIP")
+        producer.add(7, people(0, 120))
+    account.let_timeouts_pass()
+    assert account.run("drain", SEGSYNC_CRASH_AT=point, SEGSYNC_LEASE_MS="2000").returncode == -9
+    runtime = Runtime(load(account.file).local)
+
+    def is_there() -> bool:
+        """Its lane's lease runs out by itself; for the audience's time there is no such word."""
+        drain(runtime)
+        store = runtime.targets.get("ya").store  # type: ignore[attr-defined]
+        with store.changing() as connection:
+            connection.exec_driver_sql("UPDATE ads_audience SET owned_until_ms = 0, due_ms = 1 WHERE state <> 'live'")
+        tend_again(account.redis, account.keys, "ya", 0)
+        return any(each.confirmed for each in yandex.segments.values())
+
+    until(is_there, "the audience")
+    yandex.work()
+    assert yandex.members("VIP") == {("email", sha256(f"p{n}@example.com")) for n in range(120)}
     runtime.targets.dispose()

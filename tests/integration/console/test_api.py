@@ -131,8 +131,10 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert program.get("/api/revisions")[0]["revision"] == 1
     assert program.get("/api/configuration")["configuration"]["integrations"]["crm"]["connector"] == "db"
     assert program.get("/api/diff", of=1, to=1)["differences"] == []
-    assert {"name", "mark", "what"} <= set(program.get("/api/doctor")[0])
-    assert program.get("/api/audit") == []
+    assert [each["key"] for each in program.get("/api/fields", integration="crm")] == ["crm"]
+    worker = Program(app, "worker-text")
+    assert {"name", "mark", "what"} <= set(worker.get("/api/doctor")[0])
+    assert worker.get("/api/audit") == []
     assert place.redis.hget(place.keys.integration("crm"), "paused") is None
 
 
@@ -237,6 +239,7 @@ def test_edit_false_leaves_reading_and_pushing(place: Place) -> None:
     assert Program(app, "reader-text").get("/api/status")["revision"] == 1
     refused = Program(app, "worker-text").post("/api/integrations/crm/pause", 403)
     assert refused["error"] == "[console] edit = false: nothing is changed here"
+    assert Program(app, "worker-text").get("/api/audit") == []
     shop: httpx2.Response = Program(app, "shop-text").client.post("/api/events", json=[])
     assert shop.status_code == 200
 

@@ -84,6 +84,7 @@ def test_guessing_is_bounded_whatever_is_guessed(place: Place) -> None:
     answer = guesser.sign_in("ann")
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 900
+    assert guesser.sign_in("ann").status_code == 429
     assert guesser.sign_in("bob").status_code == 303
     assert Person(app, "192.0.2.2").sign_in("ann").status_code == 303
     runtime = place.publish(integration())
@@ -173,6 +174,21 @@ def test_a_viewer_may_only_look_and_that_they_tried_is_kept(place: Place) -> Non
     assert (asked.act, asked.target, asked.failed) == ("pause", "crm", "")
     assert (refused.who, refused.act, refused.target) == ("ann", "pause", "crm")
     assert "this needs the role operator" in refused.failed
+
+
+def test_the_audit_log_is_for_those_who_act(place: Place) -> None:
+    app = console_of(place, users(ann="operator", eve="viewer"))
+    ann, eve = Person(app), Person(app)
+    ann.sign_in("ann")
+    eve.sign_in("eve")
+    told = {"token": ann.token("/integrations/crm"), "reason": "<b>moved</b>"}
+    ann.client.post("/integrations/crm/pause", data=told)
+    page = ann.client.get("/audit").text
+    for word in ("sign in", "pause", "crm", "192.0.2.1", "&lt;b&gt;moved&lt;/b&gt;"):
+        assert word in page
+    assert "sign in" not in ann.client.get("/audit?target=crm").text
+    assert "/audit" not in eve.client.get("/").text
+    assert eve.client.get("/audit").status_code == 403
 
 
 def test_edit_false_makes_viewers_of_all(place: Place) -> None:

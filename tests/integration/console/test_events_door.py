@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import tracemalloc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.console.test_api import Program
 from workers.console.api import events as door
 from workers.console.api import events_body
 from workers.console.api.events_body import MOST_PACKED
+from workers.console.failures import TooLarge
 
 if TYPE_CHECKING:
     import httpx2
@@ -115,6 +117,18 @@ def test_what_is_too_large_is_not_unpacked_to_its_end(shop: Shop, monkeypatch: p
     assert shop.push(gzip.compress(b" " * 100_001), content_encoding="gzip").status_code == 413
     bomb = gzip.compress(b" " * 60_000)
     assert shop.push(bomb + bomb, content_encoding="gzip").status_code == 413
+
+
+def test_a_bomb_takes_no_more_memory_than_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.console.api.events_body.MOST_UNPACKED", 100_000)
+    bomb = gzip.compress(b" " * 20_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            events_body.unpacked(bomb, "gzip")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_full_intake_says_when_to_come_again_and_what_was_taken(shop: Shop) -> None:

@@ -26,6 +26,14 @@ def test_a_scan_misses_nothing(redis_client: redis.Redis, namespace: str) -> Non
     assert dict(each for page in found for each in page) == {str(n): n / 2 for n in range(MANY)}
 
 
+def test_members_beyond_a_score_are_above_it(redis_client: redis.Redis, namespace: str) -> None:
+    key = f"{namespace}:members"
+    redis_client.zadd(key, {"at": 7, "above": 7.5, "below": 6})
+    assert answers.beyond(redis_client, key, 7) == ["above"]
+    assert answers.ranked(redis_client, key, 0, 1) == [("below", 6.0), ("at", 7.0)]
+    assert answers.score_of(redis_client, key, "above") == 7.5
+
+
 def test_streams_alone_are_found_by_name(redis_client: redis.Redis, namespace: str) -> None:
     redis_client.xadd(f"{namespace}:events", {"event": "{}"})
     redis_client.set(f"{namespace}:events-no-stream", "1")

@@ -200,7 +200,7 @@ def test_without_members_and_clear_strays_stay(platform: Platform) -> None:
             "SELECT id AS _id, custom_id AS {q}CustomID{q} FROM membership WHERE segment_id = {{segment_id}} AND 1 = 0",
             "no members",
         ),
-        ("SELECT id AS _id FROM membership WHERE segment_id = {{segment_id}}", "no members"),
+        ("SELECT id AS _id FROM membership WHERE segment_id = {{segment_id}}", "members has a usable key"),
         ("SELECT custom_id AS {q}CustomID{q} FROM membership WHERE segment_id = {{segment_id}}", "'_id'"),
         ("SELECT id AS _id, custom_id AS {q}CustomID{q} FROM no_such_table WHERE segment_id = {{segment_id}}", "table"),
     ],

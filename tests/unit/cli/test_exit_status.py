@@ -56,3 +56,23 @@ def test_every_expected_failure_has_a_message_and_a_status(error: Exception, sta
 @pytest.mark.parametrize("error", [KeyError("a"), ValueError("b"), ZeroDivisionError()])
 def test_a_mistake_of_ours_is_not_explained_away(error: Exception) -> None:
     assert explain(error) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "vouches for (docs/redis.md, TLS)"),
+        ("Connection closed by server.", "does it want TLS (rediss://) or a certificate (ssl_certfile)?"),
+        ("Error 8 while writing to socket. EOF occurred in violation of protocol", "does it want TLS"),
+    ],
+)
+def test_where_tls_may_be_what_is_wrong_it_is_said(said: str, remedy: str) -> None:
+    failure = explain(redis.ConnectionError(said))
+    assert failure is not None
+    assert remedy in failure.message
+
+
+def test_a_redis_that_does_not_listen_is_not_told_of_tls() -> None:
+    failure = explain(redis.ConnectionError("Error 111 connecting to 127.0.0.1:1. Connection refused."))
+    assert failure is not None
+    assert "TLS" not in failure.message

@@ -318,4 +318,5 @@ def test_a_dialect_is_made_ready_when_a_query_is_read_and_not_before() -> None:
     """Each command and each worker would pay for all of them."""
     fresh = replace(MYSQL)
     assert "top" not in vars(fresh)
-    assert fresh.top is fresh.top
+    assert fresh.top.match("SELECT")
+    assert "top" in vars(fresh)

@@ -10,6 +10,7 @@ import typer
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.cli.installation import why_behind
 from workers.cli.output import print_json
+from workers.connectors.audiences.fields import CompiledFields
 from workers.errors import Mistake, SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
@@ -39,7 +40,8 @@ class CheckedIntegration:
     timeout  seconds; 0 one at a time
     key      the fields that identify the row
     scope    in words
-    queries  the event types that have one
+    queries  the event types that have one; none of an ad account's
+    fields   the platform's fields that an ad account is sent
     name, description  for people; the key where the file gives no name
     """
 
@@ -56,6 +58,7 @@ class CheckedIntegration:
     queries: list[str]
     name: str = ""
     description: str = ""
+    fields: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,13 @@ def _integration(integration: Integration, dialect: str) -> CheckedIntegration:
         queries=[kind.value for kind in integration.queries],
         name=integration.name,
         description=integration.description,
+        fields=_fields(integration),
     )
+
+
+def _fields(integration: Integration) -> list[str]:
+    sources = integration.fields.sources if isinstance(integration.fields, CompiledFields) else ()
+    return [source.field.name for source in sources]
 
 
 def _print(checked: Checked) -> None:
@@ -145,10 +154,10 @@ def _print(checked: Checked) -> None:
             **({"what for": each.description} if each.description else {}),
             "connector": f"{each.connector} ({each.dialect})",
             "mode": _mode(each),
-            **({"order": IN_WORDS[each.ordering]} if each.mode == "batch" else {}),
-            "row's key": ", ".join(each.key_fields),
+            **({"order": IN_WORDS[each.ordering]} if each.mode == "batch" and not each.fields else {}),
+            "key" if each.fields else "row's key": ", ".join(each.key_fields),
             "scope": each.scope,
-            "queries": ", ".join(each.queries),
+            **({"fields": ", ".join(each.fields)} if each.fields else {"queries": ", ".join(each.queries)}),
         }
         typer.echo(each.key)
         for name, value in facts.items():

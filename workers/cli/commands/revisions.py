@@ -110,5 +110,7 @@ def rollback(number: int, *, drain: Sequence[str], drop: Sequence[str], yes: boo
     plan = applying.plan(redis, keys, settings, drain, drop, note=f"rollback to {number}")
     print_differences(plan.differences)
     status = confirm_and_carry_out(redis, keys, plan, yes=yes)
-    typer.echo(f"{local.path} stays as it is: `segsync diff` shows how it differs, and the next apply publishes it")
+    typer.echo(
+        f"{local.path} stays as it is: `segsync config pull` writes this into it, or the next apply publishes it"
+    )
     return status

@@ -92,11 +92,11 @@ def _start(up: Supervisor, settings: Settings, *, console: bool) -> None:
     _apply(redis, keys, settings)
     up.start_workers(settings.connectors)
     up.start_flower()
+    if console:
+        up.start_console()
     if tells_somebody(settings.local.path):
         up.start_alerts()
         say("whoever [alerts] of the file names is told what needs someone")
-    if console:
-        up.start_console()
     say(f"logs are in {up.folder / 'logs'}; Ctrl-C ends it all")
     up.watch(redis, keys)
 

@@ -48,17 +48,17 @@ def flower(port: int) -> Program:
     return Program("flower", [*CELERY, "flower", f"--address={HOST}", f"--port={port}"])
 
 
-def alerts() -> Program:
-    """Who is to be told is told, as `[alerts]` of the file says."""
-    return Program("alerts", [sys.executable, "-m", "workers.cli", "alerts"])
-
-
 def console(config: Path, port: int) -> Program:
     """`segsync console`, for this machine only."""
     listen = f"{HOST}:{port}"
     return Program(
         "console", [sys.executable, "-m", "workers.cli", "--config", str(config), "console", "--listen", listen]
     )
+
+
+def alerts() -> Program:
+    """Who is to be told is told, as `[alerts]` of the file says."""
+    return Program("alerts", [sys.executable, "-m", "workers.cli", "alerts"])
 
 
 def drain(config: Path) -> Program:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.connectors.audiences.records import Window
+    from workers.connectors.audiences.records import BudgetWindow
 
 KEPT_FOR_REMOVALS: Final = 5
 """One write in so many."""
@@ -94,7 +94,12 @@ class RedisBudget:
     """
 
     def __init__(
-        self, redis: Redis, key: str, nothing: str, windows: Sequence[Window], now_ms: Callable[[], int] | None = None
+        self,
+        redis: Redis,
+        key: str,
+        nothing: str,
+        windows: Sequence[BudgetWindow],
+        now_ms: Callable[[], int] | None = None,
     ) -> None:
         self._redis = redis
         self._keys = (nothing, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from workers.connectors.audiences.fields_of import FACEBOOK_FIELDS, GOOGLE_FIELDS, VK_FIELDS, YANDEX_FIELDS
-from workers.connectors.audiences.records import Platform, Setting, Window
+from workers.connectors.audiences.records import BudgetWindow, Platform, Setting
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -22,7 +22,7 @@ YANDEX: Final = Platform(
     hashing_variable="YAAUDIENCES_SYNC_DO_HASHING",
     largest_call=100_000,
     first_rows=100,
-    budget=(Window(_MINUTE, 10), Window(_HOUR, 100), Window(_DAY, 500)),
+    budget=(BudgetWindow(_MINUTE, 10), BudgetWindow(_HOUR, 100), BudgetWindow(_DAY, 500)),
     asynchronous=True,
     one_call_at_a_time=True,
     confirms=True,
@@ -40,11 +40,12 @@ GOOGLE: Final = Platform(
         Setting("client_secret", "Client secret", secret=True),
         Setting("account", "Google Ads account, digits only"),
         Setting("login_account", "Manager account, digits only", required=False),
+        Setting("app_id", "App whose devices are listed; only with advertising ids", required=False),
         Setting("developer_token", "Developer token; not needed any more", secret=True, required=False),
     ),
     fields=GOOGLE_FIELDS,
     largest_call=10_000,
-    budget=(Window(_MINUTE, 300), Window(_DAY, 100_000)),
+    budget=(BudgetWindow(_MINUTE, 300), BudgetWindow(_DAY, 100_000)),
     asynchronous=True,
     row_errors=True,
     whole_rows=True,
@@ -66,7 +67,7 @@ VK: Final = Platform(
     largest_call=100_000,
     first_rows=2_000,
     later_rows=25,
-    budget=(Window(_HOUR, 10),),
+    budget=(BudgetWindow(_HOUR, 10),),
     asynchronous=True,
     row_errors=True,
     replaces=False,
@@ -86,7 +87,7 @@ FACEBOOK: Final = Platform(
     ),
     fields=FACEBOOK_FIELDS,
     largest_call=10_000,
-    budget=(Window(_HOUR, 1_000),),
+    budget=(BudgetWindow(_HOUR, 1_000),),
     asynchronous=False,
     row_errors=True,
     whole_rows=True,
@@ -96,5 +97,5 @@ FACEBOOK: Final = Platform(
 """developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""
 
 PLATFORMS: Final = {each.key: each for each in (YANDEX, GOOGLE, VK, FACEBOOK)}
-BUILT: Final = frozenset({YANDEX.key, FACEBOOK.key, VK.key})
+BUILT: Final = frozenset(PLATFORMS)
 """Those that there is a connector for; nobody can configure another."""

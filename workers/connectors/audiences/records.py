@@ -91,7 +91,7 @@ class AdField:
     also: str = ""
 
 
-class Window(NamedTuple):
+class BudgetWindow(NamedTuple):
     """At most so many writes in so many seconds."""
 
     seconds: int
@@ -147,7 +147,7 @@ class Platform:
     largest_call: int
     first_rows: int = 0
     later_rows: int = 0
-    budget: tuple[Window, ...] = ()
+    budget: tuple[BudgetWindow, ...] = ()
     asynchronous: bool
     one_call_at_a_time: bool = False
     confirms: bool = False

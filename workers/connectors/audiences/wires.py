@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.connectors.audiences.facebook import FacebookWire, GivenToken
+from workers.connectors.audiences.google import GoogleAccount, GoogleConsent, GoogleWire
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
 from workers.connectors.audiences.vk import VkConsent, VkWire
@@ -65,8 +66,16 @@ def _vk(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], 
     return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
 
 
+def _google(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+    said = target.settings
+    account = GoogleAccount(said["account"], said.get("login_account", ""), said.get("app_id", ""), target.consent)
+    consent = GoogleConsent(http, said["client_id"], said["client_secret"], target.url)
+    return consent, lambda tokens: GoogleWire(http, account, tokens.token, tokens.renew)
+
+
 _WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, Callable[[TokenKeeper], PlatformWire]]]] = {
     "yandex-audiences": _yandex,
     "facebook-ads": _facebook,
     "vk-ads": _vk,
+    "google-audiences": _google,
 }

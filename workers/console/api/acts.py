@@ -39,7 +39,7 @@ MOST_ASKED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Toggled:
+class Changed:
     """changed: whether it was not so before; settled: whether no batch is in flight any more."""
 
     changed: bool
@@ -64,20 +64,20 @@ class Publishing:
     differences: list[Difference]
 
 
-def _pause(call: ApiCall) -> Toggled:
+def _pause(call: ApiCall) -> Changed:
     runtime, key = call.site.runtime(), call.path["key"]
     try:
         new = pausing.pause(
             runtime.redis, runtime.keys, key, reason=call.body.reason, by=call.by, patience=PAUSE_SECONDS
         )
     except NotSettled:
-        return Toggled(changed=True, settled=False)
-    return Toggled(new)
+        return Changed(changed=True, settled=False)
+    return Changed(new)
 
 
-def _resume(call: ApiCall) -> Toggled:
+def _resume(call: ApiCall) -> Changed:
     runtime = call.site.runtime()
-    return Toggled(pausing.resume(runtime.redis, runtime.keys, call.path["key"]))
+    return Changed(pausing.resume(runtime.redis, runtime.keys, call.path["key"]))
 
 
 def _retry(call: ApiCall) -> Sooner:
@@ -133,10 +133,10 @@ def _confirm(call: ApiCall) -> AskedRun:
     return AskedRun(before.segment, run, fresh=True)
 
 
-def _cancel(call: ApiCall) -> Toggled:
+def _cancel(call: ApiCall) -> Changed:
     runtime, run = call.site.runtime(), call.path["run"]
     runs_control.find(runtime, run)
-    return Toggled(ResyncRuns(runtime.lanes).cancel(run, call.by))
+    return Changed(ResyncRuns(runtime.lanes).cancel(run, call.by))
 
 
 def _apply(call: ApiCall) -> Publishing:
@@ -186,9 +186,9 @@ ACTING: Final = (
         _pause,
         Reason,
         on="key",
-        answer=Toggled,
+        answer=Changed,
     ),
-    _post("/api/integrations/{key}/resume", "resume", "Let it go on", _resume, Reason, on="key", answer=Toggled),
+    _post("/api/integrations/{key}/resume", "resume", "Let it go on", _resume, Reason, on="key", answer=Changed),
     _post("/api/retry", "retry", "Try at once what waits for its next try", _retry, Named, on="name", answer=Sooner),
     _post(
         "/api/quarantine/retry",
@@ -228,7 +228,7 @@ ACTING: Final = (
         on="run",
         answer=AskedRun,
     ),
-    _post("/api/resyncs/{run}/cancel", "resync --cancel", "End a run", _cancel, Nothing, on="run", answer=Toggled),
+    _post("/api/resyncs/{run}/cancel", "resync --cancel", "End a run", _cancel, Nothing, on="run", answer=Changed),
     _post("/api/apply", "apply", "Publish a configuration", _apply, Publication, **_EDIT),
     _post(
         "/api/revisions/{number}/rollback",

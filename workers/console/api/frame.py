@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 2 * 1024 * 1024
 """Of a posted object: a configuration, several times over."""
-LOOKING: Final = frozenset({May.READ, May.PUSH})
-"""What is left to tokens where `edit = false`: events are the platform's, and no edit."""
 SPELLED: Final = {May.READ: "read", May.OPERATE: "operate", May.EDIT: "edit", May.PUSH: "push"}
 
 
@@ -50,7 +48,7 @@ class Frame:
 
     async def _answer(self, route: ApiRoute, request: Request) -> Response:
         try:
-            token = self.token(request, route.may)
+            token = self.token(request, route.may, acts=route.kept)
             body = await posted(request, MOST_BYTES)
             if body is None:
                 raise TooLarge(MOST_BYTES)
@@ -58,8 +56,8 @@ class Frame:
         except (SegsyncError, RedisError) as error:
             return failure(error)
 
-    def token(self, request: Request, may: May) -> ConsoleToken:
-        """The request's token, if it may do that; ApiRefused."""
+    def token(self, request: Request, may: May, *, acts: bool = False) -> ConsoleToken:
+        """The request's token, if it may do that; ApiRefused. Nothing `acts` where `edit = false`."""
         kind, _, text = request.headers.get("authorization", "").partition(" ")
         token = self.settings.token(text.strip()) if kind.lower() == "bearer" else None
         if token is None:
@@ -71,7 +69,7 @@ class Frame:
             )
         if may not in token.may:
             raise ApiRefused(HTTPStatus.FORBIDDEN, f"the token {token.name} may not {SPELLED[may]}")
-        if not self.settings.edit and may not in LOOKING:
+        if acts and not self.settings.edit:
             raise ApiRefused(HTTPStatus.FORBIDDEN, "[console] edit = false: nothing is changed here")
         return token
 

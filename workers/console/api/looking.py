@@ -28,6 +28,7 @@ from workers.monitoring.periods import moment
 from workers.monitoring.states import IntegrationStatus
 from workers.monitoring.status import Status
 from workers.monitoring.whereabouts import Whereabouts
+from workers.preflight.transmission import Transmission, transmissions
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import QuarantineEntry
 from workers.resync.run import ResyncRun
@@ -192,6 +193,11 @@ def _configuration(call: ApiCall) -> dict[str, Any]:
     return {"revision": applied.revision, "configuration": json.loads(applied.text)}
 
 
+def _fields(call: ApiCall) -> list[Transmission]:
+    of = call.text("integration")
+    return [each for each in transmissions(call.site.runtime().applied.settings) if of in (None, each.key)]
+
+
 def _doctor(call: ApiCall) -> list[Step]:
     return list(doctor.steps(load(call.site.runtime().local.path), call.site.ask))
 
@@ -203,7 +209,7 @@ def _audit(call: ApiCall) -> list[PastAct]:
 
 
 def _get(path: str, name: str, words: str, do: Any, answer: type | None = None, **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them
-    return ApiRoute("GET", path, name, words, do, May.READ, answer, **more)
+    return ApiRoute("GET", path, name, words, do, more.pop("may", May.READ), answer, **more)
 
 
 _SEGMENT = Parameter("segment", "only of this one")
@@ -251,7 +257,16 @@ LOOKING: Final = (
     _get("/api/revisions", "revisions", "What was applied, when and by whom", _revisions, ToldRevision, many=True),
     _get("/api/diff", "diff", "How two revisions differ", _diff, ToldDifference, query=(_OF, _TO)),
     _get("/api/configuration", "diff", "What is applied, variables of secrets as they are written", _configuration),
-    _get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True),
+    _get(
+        "/api/fields",
+        "fields",
+        "Which fields leave for which target",
+        _fields,
+        Transmission,
+        many=True,
+        query=(INTEGRATION,),
+    ),
+    _get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True, may=May.OPERATE),
     _get(
         "/api/audit",
         "audit",
@@ -259,6 +274,7 @@ LOOKING: Final = (
         _audit,
         PastAct,
         many=True,
+        may=May.OPERATE,
         query=(SINCE, Parameter("of", "only what was done to this"), LIMIT),
     ),
 )

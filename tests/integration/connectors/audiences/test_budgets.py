@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.integration.connectors.audiences.rig import people, yandex_rig
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
-from workers.connectors.audiences.records import Window
+from workers.connectors.audiences.records import BudgetWindow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Counter:
     """A budget with a clock, and every write that it gave."""
 
-    def __init__(self, redis_client: redis.Redis, namespace: str, windows: tuple[Window, ...]) -> None:
+    def __init__(self, redis_client: redis.Redis, namespace: str, windows: tuple[BudgetWindow, ...]) -> None:
         self.now = 1_790_000_000_000
         self.given: list[int] = []
         self.budget = RedisBudget(redis_client, f"{namespace}:b", f"{namespace}:nothing", windows, lambda: self.now)
@@ -37,22 +37,23 @@ class Counter:
 
 
 def test_no_window_of_any_kind_holds_more_than_the_platform_allows(redis_client: redis.Redis, namespace: str) -> None:
-    windows = (Window(60, 10), Window(600, 30), Window(3600, 80))
+    windows = (BudgetWindow(60, 10), BudgetWindow(300, 20))
     counter = Counter(redis_client, namespace, windows)
-    while len(counter.given) < 170:
-        counter.now += counter.take(removes=True) or 500
-    assert [counter.most_in(window.seconds) for window in windows] == [10, 30, 80]
+    while len(counter.given) < 45:
+        counter.take(removes=True)
+        counter.now += 2_000
+    assert [counter.most_in(window.seconds) for window in windows] == [10, 20]
 
 
 def test_a_fifth_is_kept_for_removals(redis_client: redis.Redis, namespace: str) -> None:
-    counter = Counter(redis_client, namespace, (Window(3600, 10),))
+    counter = Counter(redis_client, namespace, (BudgetWindow(3600, 10),))
     given = [counter.take() for _ in range(12)]
     assert given.count(0) == 8
     assert [counter.take(removes=True) for _ in range(3)].count(0) == 2
 
 
 def test_who_is_told_to_wait_waits_as_long_as_it_was_told(redis_client: redis.Redis, namespace: str) -> None:
-    counter = Counter(redis_client, namespace, (Window(60, 10),))
+    counter = Counter(redis_client, namespace, (BudgetWindow(60, 10),))
     counter.budget.block(90_000)
     assert counter.take() == counter.take(removes=True) == 90_000
     counter.now += 90_000
@@ -62,9 +63,9 @@ def test_who_is_told_to_wait_waits_as_long_as_it_was_told(redis_client: redis.Re
 def test_many_audiences_take_turns_and_removals_go_first(
     fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight segments, and ten writes an hour."""
-    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, budget=(Window(3600, 10),)))
-    rig, segments = yandex_rig(fast_path, redis_client, namespace, yandex), [str(number) for number in range(8)]
+    """Four segments, and ten writes an hour."""
+    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, budget=(BudgetWindow(3600, 10),)))
+    rig, segments = yandex_rig(fast_path, redis_client, namespace, yandex), [str(number) for number in range(4)]
     for segment in segments:
         rig.deliver(("add", people(range(3))), segment=segment, name=f"S{segment}")
     rig.run(hours=10, step_s=600)

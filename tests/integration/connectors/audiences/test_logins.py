@@ -61,6 +61,7 @@ def test_processes_renew_one_after_the_other_and_take_what_the_first_got(rig: Ri
     assert yandex.renewals == 1
     assert set(got) <= {yandex.access, ErrorClass.RETRY.value}
     assert keepers[3].renew(refused) == yandex.access
+    assert yandex.renewals == 1
 
 
 def test_who_died_in_a_renewal_stands_in_nobody_s_way(rig: Rig, yandex: FakeYandex) -> None:

@@ -70,6 +70,7 @@ def test_what_comes_and_goes_costs_no_call(rig: Rig, yandex: FakeYandex) -> None
     rig.run()
     before = len(yandex.writes())
     rig.deliver(("remove", people([1])), ("add", people([1])), ("add", people([4])), ("remove", people([4])))
+    rig.deliver(("remove", people([2])))
     rig.deliver(("add", people([2])))
     rig.run()
     assert len(yandex.writes()) == before

@@ -13,6 +13,7 @@ from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.rig import SECRET, Rig, people
 from workers.connectors.audiences.records import Identifier, Record
 from workers.connectors.audiences.target import AdTarget
+from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -171,3 +172,45 @@ def test_few_that_join_are_told_within_a_day_with_made_up_ids(rig: VkRig, vk: Fa
     told = vk.members("VIP")
     assert mails([*range(2000), 5000]) <= told
     assert len(told) == 2000 + 25
+
+
+def test_a_list_has_one_segment_whoever_looks_and_it_is_looked_for_once(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    for first in (0, 30):
+        rig.deliver(("remove", people(range(first, first + 30))))
+        rig.run(2)
+    looks = [call for call in vk.calls if call == ("GET", "/api/v2/remarketing/segments.json")]
+    assert len(looks) == 1
+    rig.again()
+    rig.deliver(("remove", people(range(60, 90))))
+    rig.run(2)
+    assert vk.members("VIP") == mails(range(90, 2000))
+    assert len(vk.segments) == 1
+
+
+def test_what_somebody_has_deleted_there_is_no_error_where_it_is_to_go(rig: VkRig, vk: FakeVk) -> None:
+    rig.deliver(("add", people(range(2000))))
+    rig.run(2)
+    vk.lists.clear()
+    rig.tell("segment_delete")
+    rig.run(30)
+    assert rig.standing().state == "deleted"
+
+
+def test_a_token_s_life_is_read_though_it_is_a_text_and_a_look_that_fails_changes_nothing(
+    rig: VkRig, vk: FakeVk
+) -> None:
+    rig.connector.store.upgrade()
+    assert rig.connector.way.consent.exchange("").expires_in_s == 86_400
+    vk.fail("GET", Reply(503, {}))
+    with pytest.raises(CallFailed) as failed:
+        rig.connector.way.wire.account()
+    assert failed.value.fault is Fault.UNDONE
+
+
+def test_a_sixth_token_is_said_to_be_too_many(rig: VkRig, vk: FakeVk) -> None:
+    vk.given = 5
+    with pytest.raises(CallFailed) as failed:
+        rig.connector.way.consent.exchange("")
+    assert (failed.value.fault, failed.value.code) == (Fault.LOGIN, "vk-ads 403 token_limit_exceeded")

@@ -1,0 +1,161 @@
+"""Google's Data Manager: lists of users, requests that are applied later, and one bad member that refuses them all."""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.server import FakePlatform, Reply, Request
+
+ACCOUNT, MANAGER = "1234567890", "9876543210"
+LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
+MOST = 10_000
+TOP = {"destinations", "audienceMembers", "encoding", "consent", "termsOfService", "validateOnly"}
+SHA256 = re.compile("[0-9a-f]{64}")
+DEVICE = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+Member = tuple[str, str]
+
+
+@dataclass(slots=True)
+class UserList:
+    id: str
+    body: dict[str, Any]
+    members: set[Member] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Ingestion:
+    verb: str
+    target: str
+    members: set[Member]
+    status: str = "PROCESSING"
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+
+class FakeGoogle(FakePlatform):
+    """Requests are applied by `work`, in any order; `fails` says which come to nothing ("all") or half ("half")."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.lists: dict[str, UserList] = {}
+        self.requests: dict[str, Ingestion] = {}
+        self.bodies: list[tuple[str, Any]] = []
+        self.access, self.refresh = "g-access-0", "g-refresh"
+        self.renewals = 0
+        self.fails: list[str] = []
+        self._random = random.Random(seed)
+        super().__init__()
+
+    def members(self, name: str) -> set[Member]:
+        found = [each for each in self.lists.values() if each.body["displayName"].startswith(f"{name} ·")]
+        assert len(found) == 1, [each.body["displayName"] for each in self.lists.values()]
+        return found[0].members
+
+    def work(self) -> None:
+        with self._lock:
+            waiting = [each for each in self.requests.values() if each.status == "PROCESSING"]
+            self._random.shuffle(waiting)
+            for each in waiting:
+                self._apply(each, self.fails.pop(0) if self.fails else "")
+
+    def _apply(self, one: Ingestion, fails: str) -> None:
+        done = set(sorted(one.members)[: len(one.members) // 2]) if fails == "half" else one.members
+        missed = {"recordCount": str(len(one.members - done)), "reason": "PROCESSING_ERROR_REASON_INVALID_FORMAT"}
+        one.status = {"half": "PARTIAL_SUCCESS", "all": "FAILED"}.get(fails, "SUCCESS")
+        one.errors = [missed] if fails == "half" else []
+        target = self.lists.get(one.target)
+        if fails != "all" and target is not None:
+            target.members = target.members | done if one.verb == "ingest" else target.members - done
+
+    def answer(self, request: Request) -> Reply:
+        if request.path == "/token":
+            return self._token(request)
+        if request.headers.get("authorization") != f"Bearer {self.access}":
+            return _error(401, "UNAUTHENTICATED")
+        if request.path.startswith(LISTS):
+            if request.headers.get("login-account") != f"accountTypes/GOOGLE_ADS/accounts/{MANAGER}":
+                return _error(403, "PERMISSION_DENIED")
+            return self._of_lists(request, request.path.removeprefix(LISTS).removeprefix("/"))
+        if request.path == "/v1/requestStatus:retrieve":
+            return self._status(self.requests[request.query["requestId"]])
+        verb = request.path.removeprefix("/v1/audienceMembers:")
+        return self._members(verb, request.json) if verb in ("ingest", "remove") else _error(404, "NOT_FOUND")
+
+    def _token(self, request: Request) -> Reply:
+        form = request.form
+        right = form.get("refresh_token") == self.refresh or form.get("code") == "4/code"
+        if form.get("client_secret") != "g-secret" or not right:
+            return Reply(400, {"error": "invalid_grant", "error_description": "no"})
+        self.renewals += 1
+        self.access = f"g-access-{self.renewals}"
+        given = {"refresh_token": self.refresh} if "code" in form else {}
+        return Reply(body={"access_token": self.access, "expires_in": 3599, "token_type": "Bearer"} | given)
+
+    def _of_lists(self, request: Request, number: str) -> Reply:
+        if request.method == "GET":
+            shown = [{"id": each.id} | each.body for each in self.lists.values()]
+            start, size = int(request.query.get("pageToken", "0")), min(int(request.query["pageSize"]), 2)
+            more = {"nextPageToken": str(start + size)} if start + size < len(shown) else {}
+            return Reply(body={"userLists": shown[start : start + size]} | more)
+        if request.method == "POST":
+            return self._create(request.json)
+        if number not in self.lists:
+            return _error(404, "NOT_FOUND")
+        if request.method == "DELETE":
+            del self.lists[number]
+            return Reply(body={})
+        assert request.query == {"updateMask": "displayName"}
+        self.lists[number].body |= request.json
+        return Reply(body={"id": number} | self.lists[number].body)
+
+    def _create(self, body: dict[str, Any]) -> Reply:
+        self.bodies.append(("UserList", body))
+        if any(each.body["displayName"] == body["displayName"] for each in self.lists.values()):
+            return _error(400, "DISPLAY_NAME_ALREADY_USED")
+        number = str(5000 + len(self.lists))
+        self.lists[number] = UserList(number, body)
+        return Reply(body={"id": number, "name": f"{LISTS[4:]}/{number}", "readOnly": False} | body)
+
+    def _members(self, verb: str, body: dict[str, Any]) -> Reply:
+        self.bodies.append((f"{verb.capitalize()}AudienceMembersRequest", body))
+        unknown = set(body) - (TOP if verb == "ingest" else TOP - {"consent", "termsOfService"})
+        (destination,) = body["destinations"]
+        target = self.lists.get(destination["productDestinationId"])
+        if unknown or target is None or destination["operatingAccount"]["accountId"] != ACCOUNT:
+            return _error(400, "INVALID_DESTINATION")
+        if len(body["audienceMembers"]) > MOST:
+            return _error(400, "TOO_MANY_AUDIENCE_MEMBERS")
+        kind = target.body["ingestedUserListInfo"]["uploadKeyTypes"][0]
+        read = [_read(each, kind) for each in body["audienceMembers"]]
+        wrong = [n for n, each in enumerate(read) if not each]
+        if wrong:
+            named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
+            return _error(400, "INVALID_ARGUMENT", named)
+        number = f"request-{len(self.requests)}"
+        self.requests[number] = Ingestion(verb, target.id, {one for each in read for one in each})
+        return Reply(body={"requestId": number})
+
+    def _status(self, one: Ingestion) -> Reply:
+        told: dict[str, Any] = {"requestStatus": one.status}
+        if one.errors:
+            told["errorInfo"] = {"errorCounts": one.errors}
+        return Reply(body={"requestStatusPerDestination": [told]})
+
+
+def _read(member: dict[str, Any], kind: str) -> list[Member]:
+    """What is in a member, [] where anything of it is wrong."""
+    if kind == "MOBILE_ID":
+        found = [("mobileId", each) for each in member.get("mobileData", {}).get("mobileIds", [])]
+        return found if all(DEVICE.fullmatch(value) for _, value in found) else []
+    inside = member.get("compositeData", {}).get("userData", {}).get("userIdentifiers", [])
+    found = [(name, value) for each in inside for name, value in each.items()]
+    right = all(len(each) == 1 for each in inside) and all(SHA256.fullmatch(value) for _, value in found)
+    return found if right and {name for name, _ in found} <= {"emailAddress", "phoneNumber"} else []
+
+
+def _error(status: int, reason: str, violations: list[dict[str, str]] | None = None) -> Reply:
+    details: list[dict[str, Any]] = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]
+    if violations:
+        details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations})
+    return Reply(status, {"error": {"code": status, "message": "m", "status": reason, "details": details}})

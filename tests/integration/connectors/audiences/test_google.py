@@ -1,0 +1,203 @@
+"""Google Audience, end to end with a fake of it: requests applied later, and one bad member that refuses all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.google import ACCOUNT, MANAGER, FakeGoogle
+from tests.fakes.server import HTML, Reply
+from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig, people, sha256
+from workers.connectors.audiences.records import Identifier, Record
+from workers.connectors.audiences.target import AdTarget
+from workers.connectors.audiences.wire import CallFailed, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import redis
+
+    from workers.templates import Row
+
+NAMES = {"email": "emailAddress", "phone": "phoneNumber"}
+DEVICE = "38400000-8cf0-11bd-b23e-10b96e40{:04x}"
+
+
+@dataclass(frozen=True)
+class GoogleFields:
+    """`records.Fields`: contacts hashed, a device's id as it is; "bad" is sent as no hash at all."""
+
+    digest: str = "1"
+
+    def record(self, row: Row) -> Record:
+        found = [
+            Identifier(kind, sha256(str(row.profile[name]))) for name, kind in NAMES.items() if row.profile.get(name)
+        ]
+        if device := str(row.profile.get("android", "")):
+            found.append(Identifier("android", device, plain=True))
+        return Record(tuple(found))
+
+
+class GoogleRig(Rig):
+    fake: FakeGoogle
+
+    def _work(self) -> None:
+        self.fake.work()
+
+
+@pytest.fixture
+def google() -> Iterator[FakeGoogle]:
+    fake = FakeGoogle()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, google: FakeGoogle) -> Iterator[GoogleRig]:
+    settings = {"client_id": "g-client", "client_secret": "g-secret", "account": ACCOUNT, "login_account": MANAGER}
+    url, gone = f"sqlite:///{fast_path}/store.db", {"buyers": "delete"}
+    more: dict[str, Any] = {"url": google.url, "consent": "granted", "on_delete": gone}
+    target = AdTarget("g", "google-audiences", settings, store_url=url, secret=SECRET, **more)
+    made = GoogleRig(fast_path, redis_client, namespace, google, target)
+    made.fields = GoogleFields()
+    made.connector.store.upgrade()
+    made.connector.way.tokens.keep(made.connector.way.consent.exchange("4/code"))
+    yield made
+    made.close()
+
+
+def wanted(profiles: Iterable[Profile]) -> set[tuple[str, str]]:
+    return {(kind, sha256(each[name])) for each in profiles for name, kind in NAMES.items() if each.get(name)}
+
+
+def test_a_list_begins_empty_and_follows_its_segment(rig: GoogleRig, google: FakeGoogle) -> None:
+    rig.deliver(("add", people(range(5), phone="+79995551111")))
+    rig.run(2)
+    assert google.members("VIP") == wanted(people(range(5), phone="+79995551111"))
+    rig.deliver(("remove", people([1])), ("add", [{"id": "2", "email": "new@example.com"}]))
+    rig.run(24)
+    left = [*people([0, 3, 4], phone="+79995551111"), {"id": "2", "email": "new@example.com"}]
+    assert google.members("VIP") == wanted(left)
+    assert rig.standing().state == "live"
+
+
+def test_consent_and_terms_go_along_with_additions_alone(rig: GoogleRig, google: FakeGoogle) -> None:
+    rig.deliver(("add", people(range(2))))
+    rig.run(2)
+    rig.deliver(("remove", people([1])))
+    rig.run(24)
+    sent = dict(google.bodies)
+    said = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
+    assert sent["IngestAudienceMembersRequest"]["consent"] == said
+    assert {"consent", "termsOfService"}.isdisjoint(sent["RemoveAudienceMembersRequest"])
+
+
+def test_devices_have_a_list_of_their_own(rig: GoogleRig, google: FakeGoogle) -> None:
+    rig.deliver(("add", [{"id": str(n), "email": f"{n}@x.com", "android": DEVICE.format(n)} for n in range(3)]))
+    rig.run(2)
+    kinds = {each.body["ingestedUserListInfo"]["uploadKeyTypes"][0]: each.members for each in google.lists.values()}
+    assert kinds["MOBILE_ID"] == {("mobileId", DEVICE.format(n)) for n in range(3)}
+    assert kinds["CONTACT_ID"] == {("emailAddress", sha256(f"{n}@x.com")) for n in range(3)}
+
+
+def test_members_that_google_names_are_left_out_and_the_rest_goes(rig: GoogleRig, google: FakeGoogle) -> None:
+    devices = [{"id": str(n), "android": "no device" if n == 3 else DEVICE.format(n)} for n in range(6)]
+    rig.deliver(("add", devices))
+    rig.run(2)
+    assert google.members("VIP") == {("mobileId", DEVICE.format(n)) for n in (0, 1, 2, 4, 5)}
+    assert rig.standing().rejected == 1
+
+
+def test_a_request_that_fails_late_is_told_again_and_one_that_fails_in_part_is_counted(
+    rig: GoogleRig, google: FakeGoogle
+) -> None:
+    google.fails = ["all"]
+    rig.deliver(("add", people(range(4))))
+    rig.run(12)
+    assert google.members("VIP") == wanted(people(range(4)))
+    google.fails = ["half"]
+    rig.deliver(("add", people(range(10, 14))))
+    rig.run(12)
+    assert rig.standing().rejected == 2
+
+
+def test_a_list_whose_creation_was_not_answered_is_found_behind_other_pages(rig: GoogleRig, google: FakeGoogle) -> None:
+    for segment in ("1", "2", "3"):
+        rig.deliver(("add", people(range(2))), segment=segment, name=f"S{segment}")
+    rig.run(2)
+    google.fail("/userLists", Reply(cut=True), applied=True)
+    rig.deliver(("add", people(range(4))))
+    rig.run(6)
+    assert google.members("VIP") == wanted(people(range(4)))
+    assert len(google.lists) == 4
+
+
+def test_a_name_and_an_end_reach_the_list(rig: GoogleRig, google: FakeGoogle) -> None:
+    rig.deliver(("add", people(range(2))))
+    rig.run(2)
+    rig.tell("segment_upsert", name="Gold")
+    rig.run(2)
+    assert google.members("Gold") == wanted(people(range(2)))
+    rig.tell("segment_delete", name="Gold")
+    rig.run(24)
+    assert google.lists == {}
+
+
+def test_an_hour_s_token_is_renewed_and_the_refresh_token_stays(rig: GoogleRig, google: FakeGoogle) -> None:
+    google.access = "another"
+    rig.deliver(("add", people(range(2))))
+    rig.run(2)
+    assert google.members("VIP") == wanted(people(range(2)))
+    google.access = "another"
+    rig.deliver(("add", people(range(2, 4))))
+    rig.run(24)
+    assert google.members("VIP") == wanted(people(range(4)))
+
+
+@pytest.mark.parametrize(
+    ("limit", "wait_ms"),
+    [("IngestionMutateRequestsPerDayPerProject", 3_600_000), ("IngestionMutateRequestsPerMinutePerProject", 60_000)],
+)
+def test_a_used_up_day_is_waited_for_longer_than_a_minute(
+    rig: GoogleRig, google: FakeGoogle, limit: str, wait_ms: int
+) -> None:
+    details = [{"reason": "RATE_LIMIT_EXCEEDED", "metadata": {"quota_limit": limit}}]
+    google.fail("GET", Reply(429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": details}}))
+    with pytest.raises(CallFailed) as failed:
+        rig.connector.way.wire.account()
+    assert (failed.value.fault, failed.value.wait_ms) == (Fault.BUDGET, wait_ms)
+    assert failed.value.code == "google-audiences 429 RATE_LIMIT_EXCEEDED"
+
+
+def test_a_page_instead_of_an_answer_is_asked_again(rig: GoogleRig, google: FakeGoogle) -> None:
+    google.fail("POST", HTML, times=2)
+    rig.deliver(("add", people(range(2))))
+    rig.run(12)
+    assert google.members("VIP") == wanted(people(range(2)))
+
+
+def test_a_wrong_code_is_a_login_s_fault(rig: GoogleRig) -> None:
+    with pytest.raises(CallFailed) as failed:
+        rig.connector.way.consent.exchange("4/other")
+    assert (failed.value.fault, failed.value.code) == (Fault.LOGIN, "google-audiences 400 invalid_grant")
+    assert "access_type=offline" in rig.connector.way.consent.url("s")
+
+
+def test_what_is_sent_is_what_google_s_own_types_take(rig: GoogleRig, google: FakeGoogle) -> None:
+    """The client of Google's knows the fields' names; unknown ones it refuses."""
+    datamanager = pytest.importorskip("google.ads.datamanager_v1")
+    json_format = pytest.importorskip("google.protobuf.json_format")
+    rig.deliver(("add", [{"id": "1", "email": "a@x.com", "phone": "+1", "android": DEVICE.format(1)}]))
+    rig.run(2)
+    rig.deliver(("remove", [{"id": "1"}]))
+    rig.run(24)
+    assert {kind for kind, _ in google.bodies} == {
+        "UserList",
+        "IngestAudienceMembersRequest",
+        "RemoveAudienceMembersRequest",
+    }
+    for kind, body in google.bodies:
+        json_format.ParseDict(body, getattr(datamanager, kind).pb()())

@@ -1,0 +1,276 @@
+"""Google Audience: lists of users behind the Data Manager API, told of members in requests that are applied later.
+
+developers.google.com/data-manager/api: "Send audience members", "Limits and quotas", "Understand errors",
+"Diagnostics"; and accounts.google.com for tokens. One bad member refuses the whole request, and is named; what is
+wrong later is only counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from workers.connectors.audiences.http import Http, HttpAnswer
+    from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.wire import Change, SentRow
+
+PAGE: Final = "1000"
+"""Lists that one answer has at most."""
+LONGEST_TITLE: Final = 120
+"""Characters of a segment's name that are told; with our mark it is unique in the account, as it must be."""
+MEMBERSHIP: Final = f"{540 * 86_400}s"
+"""How long a member stays: the longest that Google takes."""
+KEY_SPACES: Final = {"android": "ANDROID", "ios": "IOS"}
+_CONSENT: Final = {"granted": "CONSENT_GRANTED", "denied": "CONSENT_DENIED"}
+_MEMBER: Final = re.compile(r"audience_?[mM]embers\[(\d+)\]")
+_STATES: Final = {"SUCCESS": "done", "PARTIAL_SUCCESS": "done", "FAILED": "failed", "FAILURE": "failed"}
+_DAY_WAIT_MS: Final = 3_600_000
+"""Milliseconds until the next try where a day's calls are used up; when Google's day ends is not said."""
+
+
+class GoogleAccount(NamedTuple):
+    """Whose lists they are, and as who we act; digits only.
+
+    login    the manager's account, "" where it is the same
+    app      of the apps whose devices are listed; "" for none
+    consent  what Google is told of people's consent: "granted", "denied" or ""
+    """
+
+    number: str
+    login: str = ""
+    app: str = ""
+    consent: str = ""
+
+
+class GoogleWire:
+    """`wire.PlatformWire` for one account.
+
+    token, renew  as `TokenKeeper.token` and `TokenKeeper.renew`
+    """
+
+    def __init__(
+        self, http: Http, account: GoogleAccount, token: Callable[[], str], renew: Callable[[str], str]
+    ) -> None:
+        self._http = http
+        self._account = account
+        self._token = token
+        self._renew = renew
+        self._lists = f"/v1/accountTypes/GOOGLE_ADS/accounts/{account.number}/userLists"
+
+    def account(self) -> str:
+        """As `PlatformWire.account`."""
+        self._ask("GET", self._lists, query={"pageSize": "1"})
+        return self._account.number
+
+    def find(self, audience: Audience) -> Sequence[Sighting]:
+        """As `PlatformWire.find`: by the mark, which Google keeps as the integration's code."""
+        return [
+            Sighting(str(each["id"]), str(each["id"]).zfill(24))
+            for each in self._listed()
+            if each.get("integrationCode") == audience.mark
+        ]
+
+    def create(self, audience: Audience, rows: Sequence[SentRow]) -> Answered:  # noqa: ARG002 - it begins empty
+        """As `PlatformWire.create`."""
+        body: dict[str, Any] = {"displayName": _name(audience), "integrationCode": audience.mark}
+        body |= {"membershipDuration": MEMBERSHIP, "ingestedUserListInfo": self._info(audience.list)}
+        found = self._ask("POST", self._lists, body=body).field("id")
+        if not found:
+            raise _failed(Fault.UNHEARD, "answer", "the answer names no list")
+        return Answered(remote=str(found), applied=True)
+
+    def confirm(self, audience: Audience) -> None:
+        """As `PlatformWire.confirm`: what was begun is real."""
+
+    def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
+        """As `PlatformWire.change`; asked for later by the request's id."""
+        body: dict[str, Any] = {"destinations": [self._destination(audience)], "encoding": "HEX"}
+        body["audienceMembers"] = [_member(row, audience.list) for row in rows]
+        if change == "add":
+            body["termsOfService"] = {"customerMatchTermsOfServiceStatus": "ACCEPTED"}
+            if said := _CONSENT.get(self._account.consent):
+                body["consent"] = {"adUserData": said, "adPersonalization": said}
+        verb = "ingest" if change == "add" else "remove"
+        request = self._ask("POST", f"/v1/audienceMembers:{verb}", body=body).field("requestId")
+        if not request:
+            raise _failed(Fault.UNHEARD, "answer", "the answer names no request")
+        return Answered(handle=str(request))
+
+    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the request is asked for
+        """As `PlatformWire.poll`."""
+        answer = self._ask("GET", "/v1/requestStatus:retrieve", query={"requestId": call.handle})
+        found = answer.field("requestStatusPerDestination")
+        told = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
+        state = _STATES.get(str(told.get("requestStatus")), "working")
+        errors = (told.get("errorInfo") or {}).get("errorCounts") or []
+        reasons = sorted({_short(str(each.get("reason", ""))) for each in errors})
+        rejected = sum(int(each.get("recordCount") or 0) for each in errors)  # int64 is a text in JSON
+        code = f"google-audiences {' '.join(reasons)}".strip() if reasons else ""
+        if state == "failed":
+            return CallProgress("failed", code=code or "google-audiences FAILED")
+        return CallProgress("done", rejected, code) if state == "done" else CallProgress("working")
+
+    def rename(self, audience: Audience) -> None:
+        """As `PlatformWire.rename`."""
+        query = {"updateMask": "displayName"}
+        self._ask("PATCH", f"{self._lists}/{audience.remote}", query=query, body={"displayName": _name(audience)})
+
+    def delete(self, audience: Audience) -> None:
+        """As `PlatformWire.delete`."""
+        try:
+            self._ask("DELETE", f"{self._lists}/{audience.remote}")
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE:
+                raise
+
+    def _info(self, kind: str) -> dict[str, Any]:
+        if kind not in KEY_SPACES:
+            source = {"dataSourceType": "DATA_SOURCE_TYPE_FIRST_PARTY"}
+            return {"uploadKeyTypes": ["CONTACT_ID"], "contactIdInfo": source}
+        app = {"appId": self._account.app} if self._account.app else {}
+        return {"uploadKeyTypes": ["MOBILE_ID"], "mobileIdInfo": {"keySpace": KEY_SPACES[kind]} | app}
+
+    def _destination(self, audience: Audience) -> dict[str, Any]:
+        operating = {"accountType": "GOOGLE_ADS", "accountId": self._account.number}
+        login = {"accountType": "GOOGLE_ADS", "accountId": self._account.login or self._account.number}
+        return {"operatingAccount": operating, "loginAccount": login, "productDestinationId": audience.remote}
+
+    def _listed(self) -> Iterator[dict[str, Any]]:
+        query = {"pageSize": PAGE}
+        while True:
+            answer = self._ask("GET", self._lists, query=query)
+            yield from (each for each in answer.field("userLists") or () if isinstance(each, dict) and "id" in each)
+            after = answer.field("nextPageToken")
+            if not after:
+                return
+            query = query | {"pageToken": str(after)}
+
+    def _ask(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as `Http.send`
+        """One call; a token that is refused is renewed, once."""
+        token = self._token()
+        try:
+            return self._call(method, path, token, **options)
+        except CallFailed as failed:
+            if failed.fault is not Fault.LOGIN:
+                raise
+        return self._call(method, path, self._renew(token), **options)
+
+    def _call(self, method: str, path: str, token: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - as above
+        headers = {"Authorization": f"Bearer {token}"}
+        if path.startswith(self._lists):
+            headers["login-account"] = f"accountTypes/GOOGLE_ADS/accounts/{self._account.login or self._account.number}"
+        answer = self._http.send(method, path, headers=headers, **options)
+        if answer.fine and isinstance(answer.body, dict):
+            return answer
+        refusal = _refusal(answer)
+        if method == "GET" and refusal.fault is Fault.UNHEARD:
+            refusal.fault = Fault.UNDONE  # a look changes nothing
+        raise refusal
+
+
+def _name(audience: Audience) -> str:
+    return f"{audience.title[:LONGEST_TITLE]} · {audience.mark}"
+
+
+def _member(row: SentRow, kind: str) -> dict[str, Any]:
+    if kind in KEY_SPACES:
+        return {"mobileData": {"mobileIds": [row.values[kind]]}}
+    found = [{name: row.values[name]} for name in ("emailAddress", "phoneNumber") if name in row.values]
+    return {"compositeData": {"userData": {"userIdentifiers": found}}}
+
+
+def _short(reason: str) -> str:
+    text = reason.removeprefix("PROCESSING_ERROR_REASON_")
+    return text if text.isidentifier() else "unknown"
+
+
+def _refusal(answer: HttpAnswer) -> CallFailed:
+    """By status and details; what it says in words may repeat what was sent, and is not shown."""
+    details = [each for each in answer.field("error", "details") or () if isinstance(each, dict)]
+    violations = [one for each in details for one in each.get("fieldViolations") or () if isinstance(one, dict)]
+    rows = {
+        int(found[1]): _short(str(each.get("reason", "")))
+        for each in violations
+        if (found := _MEMBER.match(str(each.get("field", ""))))
+    }
+    reasons = sorted({_short(str(each["reason"])) for each in [*details, *violations] if each.get("reason")})
+    code = " ".join([str(answer.status), *reasons])
+    if answer.status == 400 and rows:  # noqa: PLR2004 - HTTP's
+        failed = _failed(Fault.ROWS, code, "the platform refuses some members")
+        failed.rows = rows
+        return failed
+    usual = (Fault.REFUSED, "the platform refuses the call") if answer.status < 500 else _SERVERS_OWN  # noqa: PLR2004 - HTTP's
+    fault, reason = _MEANS.get(answer.status, usual)
+    return _failed(fault, code, reason, _wait_ms(details) if fault is Fault.BUDGET else 0)
+
+
+_SERVERS_OWN: Final = (Fault.UNHEARD, "the platform failed")
+_MEANS: Final = {
+    401: (Fault.LOGIN, "the token is refused"),
+    404: (Fault.GONE, "the list is not there any more"),
+    409: (Fault.UNHEARD, "the call was ended by another one"),
+    429: (Fault.BUDGET, "the platform's limit of calls is used up"),
+}
+"""By HTTP's status; what else is below 500 is a refusal."""
+
+
+def _wait_ms(details: list[dict[str, Any]]) -> int:
+    limits = [str((each.get("metadata") or {}).get("quota_limit", "")) for each in details]
+    return _DAY_WAIT_MS if any("PerDay" in each for each in limits) else 60_000
+
+
+def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
+    return CallFailed(fault, f"google-audiences {code}", reason, wait_ms=wait_ms)
+
+
+class GoogleConsent:
+    """`logins.Consent`: a person opens a page, which leads to an address that nobody answers, with the code in it.
+
+    base  where tokens are given; "" for Google's own
+    """
+
+    early_s = 600
+    """A token lives an hour."""
+    redirect = "http://127.0.0.1:1/"
+    """Where the page leads: the browser shows an error there, and the code in its address bar."""
+
+    def __init__(self, http: Http, client_id: str, client_secret: str, base: str = "") -> None:
+        self._http = http
+        self._client = {"client_id": client_id, "client_secret": client_secret}
+        self._base = base or "https://oauth2.googleapis.com"
+
+    def url(self, state: str) -> str:
+        """As `Consent.url`."""
+        words = {"response_type": "code", "client_id": self._client["client_id"], "redirect_uri": self.redirect}
+        words |= {"scope": "https://www.googleapis.com/auth/datamanager", "state": state}
+        words |= {"access_type": "offline", "prompt": "consent"}
+        return f"https://accounts.google.com/o/oauth2/v2/auth?{urlencode(words)}"
+
+    def exchange(self, code: str) -> LoginTokens:
+        """As `Consent.exchange`."""
+        return self._tokens({"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect})
+
+    def renew(self, refresh: str) -> LoginTokens:
+        """As `Consent.renew`: the refresh token stays as it is."""
+        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
+
+    def _tokens(self, what: dict[str, str]) -> LoginTokens:
+        answer = self._http.send("POST", f"{self._base}/token", form=what | self._client)
+        access, refresh = answer.field("access_token"), answer.field("refresh_token")
+        if answer.fine and isinstance(access, str):
+            return LoginTokens(
+                access, refresh if isinstance(refresh, str) else "", int(answer.field("expires_in") or 0)
+            )
+        error = str(answer.field("error") or "")
+        code = f"{answer.status} {error}" if error.isidentifier() else str(answer.status)
+        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
+            raise _failed(Fault.UNHEARD, code, "Google's OAuth failed")
+        raise _failed(Fault.LOGIN, code, "Google's OAuth refuses the code, the token or the application")
