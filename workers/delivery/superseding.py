@@ -77,6 +77,8 @@ class Change(NamedTuple):
     cleared  sequence of the clear or segment_delete that was committed, or "": the one it had first, if it was
              retried. It supersedes what is older, and nothing that came after it: a profile that was refused before
              its segment's end must not come back into what has ended
+    brought  sequence that the latest of the retried profiles that were delivered had first, or "": a clear that was
+             refused before that is superseded, since running it now would undo it
     """
 
     retried: list[tuple[str, str, str, str]]
@@ -84,6 +86,7 @@ class Change(NamedTuple):
     rows: list[tuple[str, str]]
     cleared: str
     opened: list[NewEntry]
+    brought: str = ""
 
     def packed(self) -> bytes:
         """For settle.lua; b"" where there is nothing to do."""
@@ -137,7 +140,8 @@ def change(
         written.append(SEGMENT)
     keyed = _rows(batch, refused, Ordering.EXACT, past.since) if entries else {}
     opened = list(_opened(batch, rejected, entries, ordering, rows, keyed, past.since))
-    return Change(retried, written, list(rows.items()) if past.has_open else [], cleared, opened)
+    brought = _brought(batch, refused, past.since) if batch.retried else ""
+    return Change(retried, written, list(rows.items()) if past.has_open else [], cleared, opened, brought)
 
 
 def _rows(batch: Batch, refused: set[str], ordering: Ordering, since: Mapping[str, str]) -> dict[str, str]:
@@ -178,7 +182,7 @@ def first_sequence(operation: Operation, since: Mapping[str, str]) -> str:
 
 
 def _written(batch: Batch, refused: set[str]) -> Iterator[str]:
-    """What is retried supersedes nothing: it was the entry of its slot, or had none."""
+    """What is retried supersedes nothing of its key: it was the entry of its slot, or had none."""
     normal = [
         member.key
         for member in batch.members
@@ -187,6 +191,16 @@ def _written(batch: Batch, refused: set[str]) -> Iterator[str]:
     if normal:
         yield CLEAR
     yield from map(slot_of_key, dict.fromkeys(normal))
+
+
+def _brought(batch: Batch, refused: set[str], since: Mapping[str, str]) -> str:
+    """As in Change."""
+    delivered = (
+        first_sequence(member.operation, since)
+        for member in batch.members
+        if member.operation.retry is not None and member.operation.sequence not in refused
+    )
+    return max(delivered, default="")
 
 
 def _retried(batch: Batch, refused: set[str], past: Past, *, idle: bool) -> list[tuple[str, str, str, str]]:

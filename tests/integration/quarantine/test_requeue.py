@@ -510,6 +510,30 @@ def test_a_refused_clear_never_wipes_what_came_after_it(lite: Job) -> None:
     assert states(lite) == ["superseded"]
 
 
+@pytest.mark.parametrize("first_refused", ["clear", "B"])
+def test_a_refused_clear_never_wipes_what_was_refused_after_it_and_retried_since(lite: Job, first_refused: str) -> None:
+    """A profile that is retried is as old as when it first came: what came before it must not undo it."""
+    refuse_clears(lite)
+    lite.target.run(
+        "CREATE TRIGGER no_b BEFORE INSERT ON member WHEN NEW.client_id = 'B' BEGIN SELECT RAISE(ABORT, 'not yet'); END"
+    )
+    lite.push(add(7, "A"))
+    lite.drain()
+    for event in (clear(7), add(7, "B")) if first_refused == "clear" else (add(7, "B"), clear(7)):
+        lite.push(event)
+        lite.drain()
+    lite.target.run("DROP TRIGGER no_b")
+    lite.drain()
+    (profile,) = [entry.id for entry in entries(lite) if entry.event_type == "add"]
+    retry(lite, profile)
+    lite.drain()
+    lite.target.run("DROP TRIGGER no_clear")
+    (refused,) = [entry.id for entry in entries(lite) if entry.event_type == "clear"]
+    retry(lite, refused)
+    lite.drain()
+    assert lite.target.members() == ({("7", "A"), ("7", "B")} if first_refused == "clear" else set())
+
+
 # --- Where a retry cannot go -----------------------------------------------------------------------------------------
 
 

@@ -169,6 +169,14 @@ def test_a_retried_clear_is_as_old_as_when_it_first_came() -> None:
     assert told(batch).cleared == SINCE["old"]
 
 
+def test_the_latest_of_what_is_retried_says_which_refused_clear_it_supersedes() -> None:
+    batch = cut("add C", "retry:old add A", "retry:e add B", still_open=("old", "e"))
+    assert told(batch).brought == SINCE["old"]
+    refused = next(each for each in batch.retried if each.sequence != operation(3, "add B").sequence)
+    assert told(batch, refused).brought == operation(3, "add B").sequence
+    assert told(cut("add C")).brought == ""
+
+
 def test_slots_keep_keys_apart_and_hide_them() -> None:
     found = {slot_of_key(key) for key in [("a", "b"), ("ab",), ("a", "", "b"), ("A", "b"), ("a", "b ")]}
     assert len(found) == 5

@@ -114,7 +114,13 @@ local function supersede_cleared(sequence)
   redis.call('XADD', ns .. ':outcomes', '*', 'r', told)
 end
 
-local function keep_entries(retried, written, told, cleared, opened)
+-- A retried profile is as old as when it first came: a clear that was refused before that would undo it.
+local function supersede_clear(brought)
+  local clear = brought ~= '' and redis.call('HGET', open, 'clear')
+  if clear and entry_since(clear) < brought then supersede_written({ 'clear' }) end
+end
+
+local function keep_entries(retried, written, told, cleared, opened, brought)
   for _, one in ipairs(retried) do
     local slot, entry, state, code = unpack(one)
     local value = redis.call('HGET', open, slot)
@@ -124,6 +130,7 @@ local function keep_entries(retried, written, told, cleared, opened)
     end
   end
   supersede_written(written)
+  supersede_clear(brought)
   note_rows(told)
   if cleared ~= '' then supersede_cleared(cleared) end
   for _, one in ipairs(opened) do
