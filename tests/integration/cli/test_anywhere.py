@@ -38,8 +38,8 @@ def test_json_may_stand_before_and_behind(place: Place, call: Call, command: lis
 
 def test_json_of_a_command_without_it_is_refused(place: Place, call: Call) -> None:
     place.write(integration())
-    done = call("--json", "push", "nothing.jsonl")
-    assert ("`segsync push` has no --json" in done.stderr, done.returncode) == (True, 2)
+    done = call("--json", "drain")
+    assert ("`segsync drain` has no --json" in done.stderr, done.returncode) == (True, 2)
 
 
 def test_the_version_names_the_libraries_that_decide(call: Call) -> None:

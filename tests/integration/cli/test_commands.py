@@ -121,6 +121,7 @@ def test_check_gives_programs_the_same(place: Place, call: Call) -> None:
         "key_fields": ["id"],
         "scope": "main: all segments",
         "queries": ["add", "remove", "clear"],
+        "fields": [],
         "name": "crm",
         "description": "",
     }
