@@ -86,6 +86,31 @@ def test_who_shares_an_address_with_one_that_leaves_stays(fb: Rig, facebook: Fak
     assert facebook.members("VIP") == wanted([bob, *people([3])])
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param({"id": "Q", "email": "a"}, id="one-value-is-taken-away"),
+        pytest.param({"id": "Q", "email": "b", "phone": "1"}, id="one-value-changes"),
+    ],
+)
+def test_who_loses_a_value_and_stays_is_told_again(fb: Rig, facebook: FakeFacebook, after: Profile) -> None:
+    fb.deliver(("add", [{"id": "Q", "email": "a", "phone": "1"}, *people([3])]))
+    fb.run()
+    fb.deliver(("add", [after]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([after, *people([3])])
+
+
+def test_who_is_linked_by_others_to_one_that_leaves_stays(fb: Rig, facebook: FakeFacebook) -> None:
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a", "phone": "b"}
+    cid = {"id": "R", "email": "c", "phone": "b"}
+    fb.deliver(("add", [ann, bob, cid]))
+    fb.run()
+    fb.deliver(("remove", [ann]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([bob, cid])
+
+
 def test_what_goes_along_is_sent_again_when_it_changes(fb: Rig, facebook: FakeFacebook) -> None:
     fb.deliver(("add", people([1], name="ann")))
     fb.run()

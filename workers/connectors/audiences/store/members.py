@@ -108,8 +108,10 @@ def write(
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
     if whole_rows:
-        # Who is taken out by one value may be gone by all: whoever shares another one of them is told again.
-        _owe(connection, [row["identifier"] for row in (*renewed, *lost)], unsure=True)
+        # Who is taken out by one value is gone by all, and so may be whoever shares one with them, and so on.
+        losers = {row["profile"] for row in lost}
+        seeds = {one.identifier for key in losers for one in held[key]} | {row["identifier"] for row in renewed}
+        _owe(connection, _linked(connection, audience, seeds) if lost else seeds, unsure=True)
     return Written(len(gained) + len(lost), bool(owed or (whole_rows and renewed)), len(foreign))
 
 
@@ -143,6 +145,25 @@ def _held(connection: Connection, audience: int, keys: Iterable[str]) -> dict[st
         )
         for profile, identifier, along in connection.execute(asked):
             found.setdefault(profile, []).append(_Has(identifier, along))
+    return found
+
+
+def _linked(connection: Connection, audience: int, seeds: set[int]) -> set[int]:
+    """These identifiers, and all that their holders hold, and so on."""
+    found, people, edge = set(seeds), set[str](), set(seeds)
+    mine = holdings.c.audience == audience
+    while edge:
+        holders: set[str] = set()
+        for some in _chunks(edge):
+            asked = sa.select(holdings.c.profile).where(mine, holdings.c.identifier.in_(some))
+            holders |= set(connection.execute(asked).scalars())
+        edge = set()
+        for new in _chunks(holders - people):
+            asked_of = sa.select(holdings.c.identifier).where(mine, holdings.c.profile.in_(new))
+            edge |= set(connection.execute(asked_of).scalars())
+        people |= holders
+        edge -= found
+        found |= edge
     return found
 
 
