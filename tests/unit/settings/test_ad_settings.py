@@ -213,6 +213,14 @@ def test_what_compares_with_a_source_is_for_databases(tmp_path: Path, line: str)
     assert "is for databases, which can be compared with a source" in found
 
 
+def test_an_account_holds_no_lane_for_a_bad_profile(tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path, YANDEX, ads('tolerance = "none"'))
+    assert found.startswith("integrations.buyers.tolerance: ")
+    assert "is for databases" in found
+    assert 'expected "data", or nothing' in found
+    loaded(tmp_path, YANDEX, ads('tolerance = "data"'))
+
+
 def test_a_country_for_phones_must_be_one(tmp_path: Path) -> None:
     text = ads('phone_region = "ru"', fields='{ phone = "p" }')
     (found,) = mistakes(tmp_path, YANDEX, text)
