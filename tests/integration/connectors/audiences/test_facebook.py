@@ -187,6 +187,10 @@ def test_a_token_that_is_refused_needs_a_person(fb: Rig, facebook: FakeFacebook)
         fb.tend()
     assert caught.value.error_class is ErrorClass.HOLD
     assert TOKEN not in str(caught.value)
+    assert "expected a new token where `access_token` of connectors.fb" in str(caught.value)
+    facebook.fail("act_", Reply(400, {"error": {"code": 190, "error_subcode": 463, "message": TOKEN}}))
+    with pytest.raises(TargetError, match=r"expected a new token where `access_token` of connectors.fb"):
+        fb.connector.probe()
     facebook.advance(60)
     fb.run()
     assert facebook.members("VIP") == wanted(people(range(3)))
