@@ -111,6 +111,19 @@ def test_who_is_linked_by_others_to_one_that_leaves_stays(fb: Rig, facebook: Fak
     assert facebook.members("VIP") == wanted([bob, cid])
 
 
+def test_what_one_lost_and_another_keeps_links_them_no_longer(fb: Rig, facebook: FakeFacebook) -> None:
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a"}
+    fb.deliver(("add", [ann, bob]))
+    fb.run()
+    moved = {"id": "P", "email": "c"}
+    fb.deliver(("add", [moved]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([moved, bob])
+    fb.deliver(("remove", [moved]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([bob])
+
+
 def test_what_goes_along_is_sent_again_when_it_changes(fb: Rig, facebook: FakeFacebook) -> None:
     fb.deliver(("add", people([1], name="ann")))
     fb.run()
