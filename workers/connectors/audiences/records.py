@@ -105,12 +105,14 @@ class Setting(NamedTuple):
     what      for people: "Application ID"
     secret    never shown, never published: only a variable or a file may stand there
     required  must be there
+    digits    is a number, and nothing else may stand in it
     """
 
     name: str
     what: str
     secret: bool = False
     required: bool = True
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
