@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import redis
 
+    from workers.connectors.audiences.wire import Answered
     from workers.templates import Row
 
 
@@ -122,6 +123,29 @@ def test_what_one_lost_and_another_keeps_links_them_no_longer(fb: Rig, facebook:
     fb.deliver(("remove", [moved]))
     fb.run()
     assert facebook.members("VIP") == wanted([bob])
+
+
+def test_who_is_on_the_way_when_one_of_them_leaves_is_told_again(
+    fb: Rig, facebook: FakeFacebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a", "phone": "b"}
+    cid = {"id": "R", "email": "c", "phone": "b"}
+    fb.deliver(("add", people([3])))
+    fb.run()
+    wire = fb.connector.way.wire
+    change, left = wire.change, [ann]
+
+    def while_it_is_answered(*said: Any) -> Answered:
+        answered = change(*said)
+        if left:
+            fb.deliver(("remove", [left.pop()]))
+        return answered
+
+    monkeypatch.setattr(wire, "change", while_it_is_answered)
+    fb.deliver(("add", [ann, bob, cid]))
+    fb.run()
+    assert not left
+    assert facebook.members("VIP") == wanted([bob, cid, *people([3])])
 
 
 def test_what_goes_along_is_sent_again_when_it_changes(fb: Rig, facebook: FakeFacebook) -> None:

@@ -130,13 +130,14 @@ def end(
         if row.action == "remove":
             # What was stale is still held by others, and owed to them.
             return connection.execute(done.values(there=GONE, owed=sa.or_(identifiers.c.owed, _HELD))).rowcount
-        return connection.execute(done.values(there=_unless_stale(THERE))).rowcount
+        again = sa.and_(identifiers.c.owed, identifiers.c.there == UNSURE)  # a removal takes it along, after this
+        return connection.execute(done.values(there=_unless_stale(sa.case((again, UNSURE), else_=THERE)))).rowcount
     if ended == "undone":
         return connection.execute(mine.values(call=None, owed=True)).rowcount
     return connection.execute(mine.values(call=None, owed=True, there=_unless_stale(UNSURE))).rowcount
 
 
-def _unless_stale(there: int) -> sa.ColumnElement[int]:
+def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     return sa.case((identifiers.c.there == STALE, STALE), else_=there)
 
 

@@ -216,7 +216,8 @@ def _ids(connection: Connection, audience: int, named: Mapping[_Name, Kept], the
 
 
 def _owe(connection: Connection, ids: Iterable[int], *, unsure: bool) -> None:
-    there = sa.case((identifiers.c.there == THERE, UNSURE), else_=identifiers.c.there)
+    on_its_way = sa.and_(identifiers.c.there == GONE, identifiers.c.call.is_not(None))
+    there = sa.case((sa.or_(identifiers.c.there == THERE, on_its_way), UNSURE), else_=identifiers.c.there)
     for some in _chunks(ids):
         change = identifiers.update().where(identifiers.c.id.in_(some)).values(owed=True)
         connection.execute(change.values(there=there) if unsure else change)
