@@ -29,7 +29,12 @@ def stranding(before: str, after: str) -> list[str]:
         if _key(was) != _key(now):
             what = f"key was {', '.join(_key(was))} and is {', '.join(_key(now))}"
             found.append(f"integrations.{key}: {what}; {_WHY.format(plain(connector))} {_INSTEAD}")
-        form, other = _hashes(place), _hashes(new.get("connectors", {}).get(connector, {}))
+        there = new.get("connectors", {}).get(connector, {})
+        if place["platform"] != there.get("platform"):
+            what = f"connectors.{connector} was {place['platform']} and is {there.get('platform', 'a database')}"
+            found.append(f"integrations.{key}: {plain(what)}; {_WHY.format(place['platform'])} {_ANEW}")
+            continue
+        form, other = _hashes(place), _hashes(there)
         if form != other:
             what = f"hashing of connectors.{connector} was {_word(form)} and is {_word(other)}"
             how = "(in the file, or by the platform's variable in the environment of this command)"
