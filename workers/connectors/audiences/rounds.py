@@ -171,6 +171,8 @@ class Rounds:
         if step is AudienceStep.DELETE:
             if audience.remote:
                 self._login.wire.delete(audience)
+            with self._login.store.changing() as connection:
+                calls.all_gone(connection, audience.id)
             return self._noted(audience, Resting(None), state=DELETED)
         return self._send(audience, step, now)
 

@@ -120,6 +120,7 @@ def test_of_a_deleted_segment_stays_what_the_file_says(
     rig.run()
     if left is None:
         assert not yandex.segments
+        assert (rig.standing().state, rig.standing().members, rig.standing().owed) == ("deleted", 0, 0)
         rig.deliver(("add", people([7, 8])))
         rig.run()
         assert yandex.members("VIP") == hashes(people([7, 8]))

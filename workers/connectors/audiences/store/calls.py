@@ -141,6 +141,11 @@ def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     return sa.case((identifiers.c.there == STALE, STALE), else_=there)
 
 
+def all_gone(connection: Connection, audience: int) -> None:
+    """The audience is not there any more: nobody is in it, and nothing is owed to it."""
+    connection.execute(identifiers.update().where(identifiers.c.audience == audience).values(there=GONE, owed=False))
+
+
 def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
     """These identifiers the platform takes from nobody: they are part of no call, and owed no more."""
     some = sorted(refused)
