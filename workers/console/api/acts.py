@@ -13,7 +13,6 @@ from workers.control import pause as pausing
 from workers.control import quarantine as entries_control
 from workers.control import resync as runs_control
 from workers.control import retry as retrying
-from workers.control.apply import ApplyRefused
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
 from workers.errors import WrongUsage
@@ -159,14 +158,11 @@ def _publish(
     call: ApiCall, settings: Settings, drop: list[str], *, note: str, basis: int | None, dry_run: bool
 ) -> Publishing:
     redis, keys = call.site.redis, call.site.keys
-    applied = revision.published(redis, keys)
-    if basis is not None and (applied is None or applied.revision != basis):
-        now = applied.revision if applied else "none"
-        raise ApplyRefused(f"revision {now} is applied, and this was made from {basis}; nothing was published")
     plan = applying.plan(redis, keys, settings, (), drop, note=note)
+    revision.check_basis(plan.before, basis)
     if dry_run:
-        return Publishing(None, bool(plan.differences) or applied is None, plan.differences)
-    report = applying.carry_out(redis, keys, plan, by=call.by)
+        return Publishing(None, bool(plan.differences) or plan.before is None, plan.differences)
+    report = applying.carry_out(redis, keys, plan, by=call.by, basis=basis)
     return Publishing(report.revision, report.changed, plan.differences)
 
 
