@@ -190,5 +190,8 @@ def _split(text: str) -> list[str]:
 
 
 def _whole(text: str) -> int | str:
-    """A number as the file has it; what is none stays text, and is refused by who reads it."""
-    return int(text) if _WHOLE.fullmatch(text) else text
+    """A number as the file has it; what is none stays text, and is refused by who reads it where it must be one.
+
+    An id such as 007 is none: it is another id than 7.
+    """
+    return int(text) if _WHOLE.fullmatch(text) and str(int(text)) == text else text

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,6 +45,14 @@ def applied(place: Place) -> int:
     found = revision.published(place.redis, place.keys)
     assert found is not None
     return found.revision
+
+
+def scope_of(place: Place, key: str) -> dict[str, Any]:
+    """Of an integration, as it is applied."""
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    scope: dict[str, Any] = json.loads(found.text)["integrations"][key]["scope"]
+    return scope
 
 
 def filled(page: str) -> dict[str, str]:
@@ -94,6 +103,14 @@ def test_a_form_that_changes_nothing_publishes_nothing(place: Place, browser: Br
     told = browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form)
     assert "nothing was published" in told
     assert applied(place) == 2
+
+
+def test_an_id_with_zeros_before_it_stays_as_it_is(place: Place, browser: Browser) -> None:
+    browser.press("/create", "/create/apply", **{**FIELDS, "scope_values": "007, 8, -0"}, basis="1")
+    assert scope_of(place, "shop")["segments"] == ["007", 8, "-0"]
+    form = filled(browser.get("/integrations/shop/edit"))
+    browser.press("/integrations/shop/edit", "/integrations/shop/apply", **form | {"scope_values": "007, 9"})
+    assert scope_of(place, "shop")["segments"] == ["007", 9]
 
 
 def test_mistakes_stand_beside_their_fields_with_line_and_column(browser: Browser, acts: Recorded) -> None:
