@@ -113,6 +113,23 @@ def test_an_id_with_zeros_before_it_stays_as_it_is(place: Place, browser: Browse
     assert scope_of(place, "shop")["segments"] == ["007", 9]
 
 
+def test_a_list_whose_members_hold_commas_is_kept_and_not_taken_apart(place: Place, browser: Browser) -> None:
+    groups = ["Sales, EU", "x"]
+    place.publish(integration("crm").replace('segments = "all"', f"groups = {json.dumps(groups)}"))
+    form = filled(browser.get("/integrations/crm/edit"))
+    browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form | {"database": "other", "size": "9"})
+    assert scope_of(place, "crm") == {"database": "other", "groups": groups}
+    form = filled(browser.get("/integrations/crm/edit"))
+    for change in ({"scope_values": form["scope_values"] + ", y"}, {"scope": "tags"}):
+        page = browser.post("/integrations/crm/edit", "/integrations/crm/check", **form | change).text
+        told = unescape(page.partition('id="wrong-scope_values"')[2][:300])
+        assert "'Sales, EU' holds a comma" in told
+        browser.post("/integrations/crm/edit", "/integrations/crm/apply", **form | change)
+    assert scope_of(place, "crm") == {"database": "other", "groups": groups}
+    browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form | {"scope": "all", "scope_values": ""})
+    assert scope_of(place, "crm") == {"database": "other", "segments": "all"}
+
+
 def test_mistakes_stand_beside_their_fields_with_line_and_column(browser: Browser, acts: Recorded) -> None:
     wrong = {
         **FIELDS,
