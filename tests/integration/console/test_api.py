@@ -181,6 +181,27 @@ def test_a_configuration_is_published_with_who_and_from_what(app: ASGIApp, place
     assert applied.by == "changer"
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("namespace", "other"),
+        ("redis", {"password": "a secret"}),
+        ("broker", {"url": "redis://127.0.0.1:1/0"}),
+        ("alerts", {"command": ["true"]}),
+        ("console", {"users": {}}),
+        ("include", ["more.toml"]),
+        ("query_sets", {"more": {"add": "SELECT 1"}}),
+    ],
+)
+def test_what_is_never_published_is_refused(app: ASGIApp, place: Place, key: str, value: object) -> None:
+    configuration = Program(app, "reader-text").get("/api/configuration")["configuration"]
+    told = Program(app, "changer-text").post("/api/apply", 400, configuration=configuration | {key: value})
+    assert [(each["where"], each["what"][:11]) for each in told["mistakes"]] == [(key, "unknown key")]
+    applied = published(place.redis, place.keys)
+    assert applied is not None
+    assert (applied.revision, key in json.loads(applied.text)) == (1, False)
+
+
 WRONG_BODIES = [
     ("/api/integrations/crm/pause", b'{"reasn": "x"}', 400, "unknown field `reasn`"),
     ("/api/integrations/crm/pause", b'{"reason": 7}', 400, "Expected `str`, got `int` - at `$.reason`"),

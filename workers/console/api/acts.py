@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +19,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import EntryDetail, Selection
 from workers.quarantine.requeue import Requeued
-from workers.settings import from_published, load, revision, revisions
+from workers.settings import from_given, from_published, load, revision, revisions
 from workers.settings.console import May
 
 if TYPE_CHECKING:
@@ -140,10 +139,7 @@ def _cancel(call: ApiCall) -> Changed:
 
 def _apply(call: ApiCall) -> Publishing:
     local, body = call.site.runtime().local, call.body
-    if body.configuration is None:
-        settings = load(local.path)
-    else:
-        settings = from_published(json.dumps({"format": 1} | body.configuration), local)
+    settings = load(local.path) if body.configuration is None else from_given(body.configuration, local)
     return _publish(call, settings, body.drop, note="", basis=body.basis, dry_run=body.dry_run)
 
 
