@@ -149,7 +149,9 @@ def from_given(
         if key in document:
             source.wrong(key, "unknown key: it is never published, and stands only in the file of each process")
     source.finish()
-    return from_published(json.dumps({"format": FORMAT, **document}), local, environ)
+    # As of a file without any: an empty table differs from none.
+    given = {key: value for key, value in document.items() if key != "integrations" or value != {}}
+    return from_published(json.dumps({"format": FORMAT, **given}), local, environ)
 
 
 def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings) -> Settings:

@@ -202,6 +202,14 @@ def test_what_is_never_published_is_refused(app: ASGIApp, place: Place, key: str
     assert (applied.revision, key in json.loads(applied.text)) == (1, False)
 
 
+def test_a_configuration_of_nothing_is_as_a_file_of_nothing(app: ASGIApp, place: Place) -> None:
+    configuration = Program(app, "reader-text").get("/api/configuration")["configuration"]
+    Program(app, "changer-text").post("/api/apply", configuration=configuration | {"integrations": {}}, drop=["crm"])
+    applied = published(place.redis, place.keys)
+    assert applied is not None
+    assert "integrations" not in json.loads(applied.text)
+
+
 WRONG_BODIES = [
     ("/api/integrations/crm/pause", b'{"reasn": "x"}', 400, "unknown field `reasn`"),
     ("/api/integrations/crm/pause", b'{"reason": 7}', 400, "Expected `str`, got `int` - at `$.reason`"),

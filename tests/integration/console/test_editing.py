@@ -185,6 +185,14 @@ def test_one_is_removed_unless_it_owes_something(place: Place, browser: Browser)
     browser.get("/integrations/shop", 404)
 
 
+def test_the_last_one_is_removed_and_leaves_no_empty_table(place: Place, browser: Browser) -> None:
+    place.publish(integration("crm"))
+    browser.press("/integrations/crm/edit", "/integrations/crm/remove", basis="1")
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    assert (found.revision, "integrations" in json.loads(found.text)) == (2, False)
+
+
 def test_a_console_that_may_not_edit_does_not(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.publish(integration("crm"))
     browser = Browser(make_console(edit=False))
