@@ -125,6 +125,9 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     whole = program.post("/api/why", integration="crm", segment=7)
     assert "ann@example.com" not in json.dumps([page, entry, whole])
     assert "61f0" not in json.dumps([page, entry, whole])
+    named: dict[str, Any] = {"integration": "crm", "segment": 7, "profile": "61f0"}
+    assert [each["profile"] for each in program.post("/api/why", **named)["entries"]] == [None]
+    assert [each["profile"] for each in Program(app, "both-text").post("/api/why", **named)["entries"]] == ["61f0"]
     assert Program(app, "both-text").get("/api/quarantine")["entries"][0]["profile"] == "61f0"
     assert program.get("/api/runs", failed="false")[0]["quarantined"] == 1
     assert program.get("/api/resyncs") == {"open": [], "ended": []}
