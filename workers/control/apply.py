@@ -18,6 +18,7 @@ from redis import ResponseError
 
 from workers.control.entering import flag_entering, schedule_verifications
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
+from workers.control.stranding import stranding
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.answers import number_of, ranked, some_fields_of
 from workers.lanes.bell import ring
@@ -123,6 +124,8 @@ def plan(
     owing = {key: owed for key, owed in removed.items() if owed and key not in drain and key not in drop}
     if owing:
         raise ApplyRefused(_refusal(owing))
+    if before and (stranded := stranding(before.text, settings.published())):
+        raise ApplyRefused("\n".join([*stranded, "nothing was published"]))
     found = compared(before.text, settings.published()) if before else []
     dropped = {key: _backlog(redis, keys, key) for key in drop}
     return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped, note)
