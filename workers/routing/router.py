@@ -189,6 +189,7 @@ class Router:
         operations = _operations(event, sequence) if wanted.targets else []
         if not start and not event.bad and event.kind.is_profile and operations and load.add_all(wanted, operations):
             teach(load, wanted.segment, verdict)
+            clear_behind(load, wanted, event, verdict)
             return load
         if start:
             operations = [each for each in operations if each.index >= start]
@@ -197,6 +198,8 @@ class Router:
             load = self._send(load)
             load.begin(sequence)
         teach(load, wanted.segment, verdict)
+        if event.kind.is_profile:  # whose operations may take several steps
+            clear_behind(load, wanted, event, verdict)
         for bad in () if start else event.bad:
             set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
         if not wanted.targets:
@@ -206,7 +209,8 @@ class Router:
                 load.cut(entry.id, part, operation.index)
                 load = self._send(load)
             load.add(wanted, operation)
-        clear_behind(load, wanted, event, verdict)
+        if not event.kind.is_profile:
+            clear_behind(load, wanted, event, verdict)
         return load
 
     def _kept(self, record: Quarantined) -> Quarantined:

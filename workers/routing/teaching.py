@@ -28,7 +28,10 @@ def teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
 
 
 def clear_behind(load: Transfer, wanted: Wanted, event: Event, verdict: Judgement | None) -> None:
-    """Behind the upsert that takes a segment out of scope, in its step: afterwards nobody knows who has followed it."""
+    """In the step that learns that a segment is out of scope: afterwards nobody knows who has followed it.
+
+    Behind the upsert, which who is left is told; profiles are told to others alone.
+    """
     (ms, n, _), kind = load.sequence, int(Kind.CLEAR)
     for integration in verdict.clears if verdict is not None else ():
         operation = Operation(ms, n, 1, kind, event.at_us, b"")

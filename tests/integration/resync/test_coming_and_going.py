@@ -64,6 +64,23 @@ def test_a_segment_that_leaves_a_scope_keeps_its_rows_or_not(platform: Platform,
 
 
 @on_one
+@pytest.mark.parametrize("profiles", [["z"], []], ids=["one", "none"])
+@pytest.mark.parametrize("kind", ["add", "remove"])
+def test_whatever_event_takes_a_segment_out_it_is_cleared(platform: Platform, kind: str, profiles: list[str]) -> None:
+    """What a segment's database is may be learned from any event; its profiles are not told any more."""
+    platform.configure(scope=SALES, on_leave='"clear"')
+    platform.job.push(upsert(7, "sales"), add(7, "a"), upsert(8, "sales"), add(8, "a"))
+    platform.job.drain()
+    told = [{"_id": each, "CustomID": "z", "email": "z"} for each in profiles]
+    leaving = {"type": kind, "segment": {"id": 7, "database": "other"}, "profiles": told}
+    platform.job.push(leaving, add(7, "b"))
+    platform.job.drain()
+
+    assert platform.rows(7) == set()
+    assert platform.rows(8) == {"a"}
+
+
+@on_one
 def test_clearing_needs_a_query(platform: Platform) -> None:
     from workers.errors import SettingsError  # noqa: PLC0415 - of this test alone
 
