@@ -469,15 +469,19 @@ class Pipeline(_Events):
 def _connected(url: str) -> redis.Redis:
     """A client that sends everything once: a lost answer is the caller's to judge."""
     once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True)
+    return redis.Redis.from_url(url, retry=once, **_link_options(url))
 
 
 def _connected_async(url: str) -> redis.asyncio.Redis:
     """Likewise."""
     once = AsyncRetry(NoBackoff(), 0)
-    return redis.asyncio.Redis.from_url(
-        url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True
-    )
+    return redis.asyncio.Redis.from_url(url, retry=once, **_link_options(url))
+
+
+def _link_options(url: str) -> dict[str, Any]:
+    """Times in seconds; redis-py refuses TCP's options for a Unix socket."""
+    tcp = {} if url.startswith("unix:") else {"socket_connect_timeout": 10, "socket_keepalive": True}
+    return {"socket_timeout": 30, **tcp}
 
 
 def _failure(error: redis.RedisError, items: int) -> PushFailed:

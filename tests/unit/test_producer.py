@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import json
 import pickle
@@ -566,3 +567,17 @@ def test_an_event_of_a_few_profiles_is_encoded_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(segsync, "_encode", noted)
     producer.push([{"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "1"}, {"_id": "2"}]}])
     assert len(encoded) == 1
+
+
+@pytest.mark.parametrize("made", [Producer, AsyncProducer])
+def test_redis_may_be_a_unix_socket(made: Any, tmp_path: Path) -> None:
+    """Where nobody listens it fails as any other link does."""
+    producer = made(f"unix://{tmp_path}/none.sock")
+
+    async def pushes() -> None:
+        answer = producer.clear(7)
+        if inspect.isawaitable(answer):
+            await answer
+
+    with pytest.raises(PushFailed, match="the link to Redis failed"):
+        asyncio.run(pushes())
