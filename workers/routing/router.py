@@ -149,8 +149,8 @@ class Router:
             return load
         if not self._room.take(load.size):
             raise NoRoomLeft("Redis is above its maxmemory; routing goes on as lanes are delivered")
-        for integration, segment in load.asked:
-            self._runs.ask(integration, segment, ASKED_BY)
+        for asked in load.asked:
+            self._runs.ask(*asked)
         reach(crashpoints.BEFORE_APPEND)
         moved = self._lanes.append(load.move(self._owner))
         if moved is None:
@@ -242,7 +242,7 @@ class Router:
         if request.integration is not None and not targets:
             reason = f"resync: {request.integration[:60]!r} is not applied, or does not follow the segment"
             set_aside(load, entry, self._kept(refused(entry.parts[part], load.sequence, "not followed", reason)))
-        load.asked += [(integration, segment_id) for integration in targets]
+        load.asked += [(integration, segment_id, ASKED_BY) for integration in targets]
 
     def _put_mark(self, load: Transfer, entry: Entry, mark: Mark) -> None:
         """Puts the mark of a resync's run on the load; one that no run waits for goes nowhere (append.lua)."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.lanes.chunks import Operation
+from workers.lanes.runs import BY_ENTERING
 from workers.routing.routes import Wanted, kept_bytes
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
         load.entered(integration, segment)
     for integration in verdict.left:
         load.left(integration, segment)
-    load.asked += [(integration, segment) for integration in verdict.asks]
+    load.asked += [(integration, segment, BY_ENTERING) for integration in verdict.asks]
 
 
 def clear_behind(load: Transfer, wanted: Wanted, event: Event, verdict: Judgement | None) -> None:
