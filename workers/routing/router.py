@@ -198,19 +198,18 @@ class Router:
             load = self._send(load)
             load.begin(sequence)
         teach(load, wanted.segment, verdict)
-        if event.kind.is_profile:  # whose operations may take several steps
-            clear_behind(load, wanted, event, verdict)
         for bad in () if start else event.bad:
             set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
         if not wanted.targets:
             load.unwanted(event.segment.id, len(event.profiles) if event.kind.is_profile else 1)
-        for operation in operations:
+        for operation in operations[:1]:  # there is room: see above, and a step that goes on in an event begins with it
+            load.add(wanted, operation)
+        clear_behind(load, wanted, event, verdict)
+        for operation in operations[1:]:
             if not load.has_room_for(wanted, operation):
                 load.cut(entry.id, part, operation.index)
                 load = self._send(load)
             load.add(wanted, operation)
-        if not event.kind.is_profile:
-            clear_behind(load, wanted, event, verdict)
         return load
 
     def _kept(self, record: Quarantined) -> Quarantined:

@@ -31,7 +31,7 @@ def teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
 def clear_behind(load: Transfer, wanted: Wanted, event: Event, verdict: Judgement | None) -> None:
     """In the step that learns that a segment is out of scope: afterwards nobody knows who has followed it.
 
-    Behind the upsert, which who is left is told; profiles are told to others alone.
+    Behind the upsert, which is told to who is left, too; all other events are told to those alone who still follow.
     """
     (ms, n, _), kind = load.sequence, int(Kind.CLEAR)
     for integration in verdict.clears if verdict is not None else ():
