@@ -179,7 +179,14 @@ class _Sentence:
     fields: Mapping[str, object]
 
     def __str__(self) -> str:
-        return self.line.text.format(**self.fields)
+        return self.line.text.format(**{name: on_one_line(value) for name, value in self.fields.items()})
+
+
+def on_one_line(value: object) -> object:
+    """A text whose line ends and control characters are written out: no field makes a line of its own."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
 
 
 def is_json(environ: Mapping[str, str] = os.environ) -> bool:

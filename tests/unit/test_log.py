@@ -150,6 +150,13 @@ def test_what_is_told_before_the_log_is_set_up_is_written_where_it_is_then(
     assert len(caplog.records) == 2
 
 
+def test_no_field_makes_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        tell(log.CONSOLE_ACT, by="bob", act="pause", on="x\nann: apply\x1b[31m", outcome="done")
+    assert "x\\nann: apply\\x1b[31m" in caplog.messages[-1]
+    assert caplog.messages[-1].isprintable()
+
+
 def test_a_line_can_be_left_out(record: logging.LogRecord) -> None:
     assert not Without([REVISION_FOLLOWED]).filter(record)
     assert Without([]).filter(record)

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
+from workers.console.failures import TooSlow
 from workers.console.pages import ACTS, PAGES
 from workers.console.routes import Ways
 from workers.console.shield import Shield
@@ -46,9 +47,13 @@ def build(
         *map(ways.to_act, ACTS),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    application = Starlette(routes=routes, exception_handlers={Exception: _failed})
+    application = Starlette(routes=routes, exception_handlers={Exception: _failed, TooSlow: _slow})
     # Around all of it: what Starlette answers by itself carries the same headers.
     return Shield(application, hosts)
+
+
+def _slow(request: Request, error: Exception) -> Response:  # noqa: ARG001 - nothing of it is known
+    return PlainTextResponse(f"{error}\n", 408)
 
 
 def _failed(request: Request, error: Exception) -> Response:  # noqa: ARG001 - what it was is for the server's log

@@ -28,6 +28,9 @@ KINDS: Final = ("all", "segments", "groups", "tags")
 """What a scope may go by."""
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _SEPARATOR: Final = re.compile(r"[,\n]")
+_TORN: Final = (
+    "{!r} holds a comma or blanks that this form would lose; expected as it was: this list is changed in the file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ class FormDraft:
         found = {name: value for name, value in before.items() if name not in _OWN}
         for name in (*PLAIN, *NUMBERS):
             found |= self._put(name, before, was, name, lambda name=name: self._value(name))  # type: ignore[misc]
-        found |= self._put("scope", before, was, "database", self._scope, "scope", "scope_values")
+        scope = before.get("scope", {})
+        found |= self._put("scope", before, was, "database", lambda: self._scope(scope, was), "scope", "scope_values")
         found |= self._put("batch", before, was, "batched", self._batch, "size", "timeout")
         found |= self._put("key", before, was, "key_fields", self._key)
         for name, usual in (("active", True), ("exactly_once", False)):
@@ -86,7 +90,7 @@ class FormDraft:
         self, name: str, before: Mapping[str, Any], was: FormDraft, field: str, make: Callable[[], Any], *fields: str
     ) -> dict[str, Any]:
         """A key of the table with what its fields stand for; {} where it is left out."""
-        if name in before and all(self.text(each) == was.text(each) for each in (field, *fields)):
+        if name in before and self._same(was, field, *fields):
             return {name: before[name]}
         made = make()
         return {} if made is None else {name: made}
@@ -114,11 +118,27 @@ class FormDraft:
         text = self.fields.get(f"queries.{name}", "").replace("\r\n", "\n")
         return text if text.strip() else ""
 
-    def _scope(self) -> dict[str, Any]:
+    def unfit(self, before: Mapping[str, Any]) -> dict[str, list[str]]:
+        """Mistakes by field: lists whose members hold a separator of the form, changed. They would fall apart."""
+        was = FormDraft.of_table(self.key, before)
+        kind, scope, key = was.text("scope"), before.get("scope", {}), before.get("key", [])
+        found = {}
+        if self.text("scope") not in ("", "all") and not self._same(was, "scope", "scope_values"):
+            found["scope_values"] = _torn([] if kind == "all" else scope.get(kind, []))
+        if not self._same(was, "key_fields"):
+            found["key_fields"] = _torn(key if isinstance(key, list) else [key])
+        return {name: [_TORN.format(torn[0])] for name, torn in found.items() if torn}
+
+    def _same(self, was: FormDraft, *fields: str) -> bool:
+        return all(self.text(each) == was.text(each) for each in fields)
+
+    def _scope(self, before: Mapping[str, Any], was: FormDraft) -> dict[str, Any]:
         kind, values = self.text("scope") or "all", _split(self.text("scope_values"))
         scope: dict[str, Any] = {"database": self.text("database")} if self.text("database") else {}
         if kind == "all":
             return {**scope, "segments": "all"}
+        if self._same(was, "scope", "scope_values"):
+            return {**scope, kind: before[kind]}
         return {**scope, kind: [_whole(each) for each in values] if kind == "segments" else values}
 
 
@@ -149,7 +169,10 @@ def judge(draft: FormDraft, published: str, local: LocalSettings, *, new: bool) 
         return Judged(None, {"key": [f"cannot be a name; expected {NAME_RULE}"]}, [])
     if new and draft.key in integrations:
         return Judged(None, {"key": ["is there already; expected a new one"]}, [])
-    integrations[draft.key] = draft.table(integrations.get(draft.key, {}))
+    before = integrations.get(draft.key, {})
+    if torn := draft.unfit(before):
+        return Judged(None, torn, [])
+    integrations[draft.key] = draft.table(before)
     try:
         settings = from_published(json.dumps(document), local)
     except SettingsError as error:
@@ -189,6 +212,14 @@ def _split(text: str) -> list[str]:
     return [part for each in _SEPARATOR.split(text) if (part := each.strip())]
 
 
+def _torn(members: list[Any]) -> list[str]:
+    """Those that the form would not give back as one."""
+    return [each for each in map(str, members) if _split(each) != [each]]
+
+
 def _whole(text: str) -> int | str:
-    """A number as the file has it; what is none stays text, and is refused by who reads it."""
-    return int(text) if _WHOLE.fullmatch(text) else text
+    """A number as the file has it; what is none stays text, and is refused by who reads it where it must be one.
+
+    An id such as 007 is none: it is another id than 7.
+    """
+    return int(text) if _WHOLE.fullmatch(text) and str(int(text)) == text else text

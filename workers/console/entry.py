@@ -173,6 +173,7 @@ class Entrance:
 
 def own_path(to: str) -> str:
     """A path of this site; "/" for whatever leads elsewhere."""
-    parts = urlsplit(to) if to.isascii() and to.isprintable() and "\\" not in to else None
-    own = parts is not None and not parts.scheme and not parts.netloc and to.startswith("/") and to[1:2] != "/"
-    return to if own else "/"
+    if not (to.isascii() and to.isprintable()) or "\\" in to or not to.startswith("/") or to[1:2] == "/":
+        return "/"
+    parts = urlsplit(to)
+    return "/" if parts.scheme or parts.netloc else to

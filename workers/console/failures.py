@@ -44,6 +44,13 @@ class TooLarge(SegsyncError):
         super().__init__(f"this is too long; expected at most {most:,} bytes")
 
 
+class TooSlow(SegsyncError):
+    """What was posted did not come within its time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"it took longer than {seconds:g} s to be sent")
+
+
 class NotFound(SegsyncError):
     """There is no such page or thing; the message names it."""
 
@@ -52,6 +59,7 @@ STATUSES: Final[tuple[tuple[type[Exception], HTTPStatus], ...]] = (
     (NotAllowed, HTTPStatus.FORBIDDEN),
     (NotMeant, HTTPStatus.FORBIDDEN),
     (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (TooSlow, HTTPStatus.REQUEST_TIMEOUT),
     (NotFound, HTTPStatus.NOT_FOUND),
     (UnknownIntegration, HTTPStatus.NOT_FOUND),
     (UnknownEntry, HTTPStatus.NOT_FOUND),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from workers.console import failures
-from workers.console.failures import NotAllowed, NotMeant, TooLarge
+from workers.console.failures import NotAllowed, NotMeant, TooLarge, TooSlow
 from workers.console.viewers import Role
 from workers.console.visit import BROWSER, Visit
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MOST_FORM_BYTES = 2 * 1024 * 1024
 """Of a posted form: the longest queries that are of any use, several times over."""
+SLOWEST_SECONDS = 20.0
+"""For a form to be sent: MOST_CONNECTIONS that send nothing would keep everybody out for ever."""
 MOST_FIELDS = 10_000
 """Of a posted form: as many entries as can be marked on a page, several times over."""
 FORM = "application/x-www-form-urlencoded"
@@ -165,11 +168,19 @@ def is_of_this_site(request: Request) -> bool:
     return kind == FORM and request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 
-async def posted(request: Request, most: int) -> bytes | None:
-    """What was posted; None where it is longer than `most` bytes, and then it is not read to its end."""
+async def posted(request: Request, most: int, seconds: float | None = None) -> bytes | None:
+    """What was posted; None where it is longer than `most` bytes, and then it is not read to its end.
+
+    TooSlow after so many seconds (SLOWEST_SECONDS): whoever sends nothing keeps a place that others wait for.
+    """
+    seconds = SLOWEST_SECONDS if seconds is None else seconds
     found = bytearray()
-    async for part in request.stream():
-        found += part
-        if len(found) > most:
-            return None
+    try:
+        async with asyncio.timeout(seconds):
+            async for part in request.stream():
+                found += part
+                if len(found) > most:
+                    return None
+    except TimeoutError:
+        raise TooSlow(seconds) from None
     return bytes(found)

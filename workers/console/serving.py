@@ -40,6 +40,8 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None]) -> No
             log_level="warning",
             access_log=False,
             server_header=False,
+            # Whom such headers are believed of, the file says (proxies.py); uvicorn's own would come before that.
+            proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=LEAVE_SECONDS,
             limit_concurrency=MOST_CONNECTIONS,

@@ -18,6 +18,7 @@ from redis import ResponseError
 
 from workers.control.entering import flag_entering, schedule_verifications
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
+from workers.control.stranding import stranding
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.answers import number_of, ranked, some_fields_of
 from workers.lanes.bell import ring
@@ -123,6 +124,8 @@ def plan(
     owing = {key: owed for key, owed in removed.items() if owed and key not in drain and key not in drop}
     if owing:
         raise ApplyRefused(_refusal(owing))
+    if before and (stranded := stranding(before.text, settings.published())):
+        raise ApplyRefused("\n".join([*stranded, "nothing was published"]))
     found = compared(before.text, settings.published()) if before else []
     dropped = {key: _backlog(redis, keys, key) for key in drop}
     return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped, note)
@@ -138,6 +141,7 @@ def carry_out(
     patience: float = PATIENCE_SECONDS,
     accept: bool = False,
     by: str = "",
+    basis: int | None = None,
 ) -> Report:
     """Publishes, after draining and before dropping; all workers follow within seconds.
 
@@ -145,22 +149,22 @@ def carry_out(
     patience  seconds to wait for a delivery in flight before its lanes are dropped
     accept    another ledger than the one that is known, or a Redis that was emptied, is meant to be so
     by        whom `revisions` names; "" for this process's user
+    basis     the revision that this was made from, 0 for none, looked at as it is published; None: over any
 
     May be interrupted and called again with the same plan: what is drained or dropped stays so. SettingsError where
-    an integration to drain cannot go on beside the new file, NotSettled, redis.RedisError.
+    an integration to drain cannot go on beside the new file, Superseded, NotSettled, redis.RedisError.
     """
     flag_entering(redis, keys, plan.before, plan.settings)
     if accept or _has_another_ledger(plan):
         identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
     if plan.drain:
-        revision.publish(redis, keys, _with_draining(plan, environ), by=by)
-        # Once more: what was first seen in between was still judged by the old scopes.
-        flag_entering(redis, keys, plan.before, plan.settings)
+        revision.publish(redis, keys, _with_draining(plan, environ), basis=basis, by=by)
+        flag_entering(redis, keys, plan.before, plan.settings)  # what was first seen since was judged by old scopes
         _wake(redis, keys)
         _wait_until_empty(redis, keys, plan.drain, progress)
-    number = revision.publish(redis, keys, plan.settings, note=plan.note, by=by)
-    if not plan.drain:
-        flag_entering(redis, keys, plan.before, plan.settings)  # as above
+    number = revision.publish(redis, keys, plan.settings, basis=None if plan.drain else basis, note=plan.note, by=by)
+    if not plan.drain:  # as above
+        flag_entering(redis, keys, plan.before, plan.settings)
     schedule_verifications(redis, keys, plan.settings)
     _wake(redis, keys)
     dropped = [_drop_lanes(redis, keys, key, patience) for key in plan.drop]

@@ -10,7 +10,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workers.errors import SegsyncError
+from workers.control.acting import LONGEST_REASON
+from workers.errors import SegsyncError, WrongUsage
 from workers.lanes.answers import field_of, members_of, scan_members, some_fields_of
 from workers.lanes.bell import ring
 from workers.lanes.clock import redis_ms
@@ -97,10 +98,12 @@ def pause(
     patience  seconds to wait for that
 
     Its events are kept in its lanes until `resume`. Pausing what is paused leaves who and when as they were, and adds
-    another reason to the first: whoever resumes must know all of them. Raises
+    another reason to the first: whoever resumes must know all of them. Raises WrongUsage for a reason that is too long,
     UnknownIntegration, NotPausable for one that is orphaned, NotSettled when the patience ends (the pause stands),
     redis.RedisError.
     """
+    if len(reason) > LONGEST_REASON:
+        raise WrongUsage(f"a reason of {len(reason):,} characters; expected at most {LONGEST_REASON:,}")
     known_integration(redis, keys, integration)
     if redis.hexists(keys.integration(integration), "orphaned"):
         raise NotPausable(f"{integration} is not in the applied configuration any more: nothing of it is delivered")

@@ -11,7 +11,7 @@ raises them together.
 """
 
 from workers.settings.connectors import ConnectorSettings
-from workers.settings.loading import Settings, from_published, load, load_local
+from workers.settings.loading import Settings, from_given, from_published, load, load_local
 from workers.settings.local import LocalSettings, RedisSettings
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LocalSettings",
     "RedisSettings",
     "Settings",
+    "from_given",
     "from_published",
     "load",
     "load_local",

@@ -215,7 +215,10 @@ def _settings(table: TomlTable, platform: Platform) -> tuple[dict[str, str], dic
 
 def _text(table: TomlTable, setting: Setting) -> str:
     read = table.text if setting.required else table.optional_text
-    return read(setting.name, setting.what) or ""
+    value = read(setting.name, setting.what) or ""
+    if value and setting.digits and not (value.isascii() and value.isdigit()):
+        table.wrong(setting.name, f"{show(value)} is no number; expected {setting.what}")
+    return value
 
 
 def _secret(table: TomlTable, name: str, setting: Setting | None) -> dict[str, str]:

@@ -57,6 +57,9 @@ def read_ad_integration(
     for compared in _COMPARED:
         if compared in table:
             table.wrong(compared, "is for databases, which can be compared with a source, and this is an ad account")
+    if limits.tolerance != "data":
+        what = "is for databases: an ad account takes the rest of a batch, and a bad profile goes to the quarantine"
+        table.wrong("tolerance", f'{what}; expected "data", or nothing')
     fields = _Reader(table, connector, warnings).read()
     table.choice("on_delete", ON_DELETE)
     table.close(_OF_DATABASES)

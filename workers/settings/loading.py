@@ -41,6 +41,8 @@ MOST_EVENTS = 1_000_000_000
 """Events that `[intake] max` may be: more than any Redis holds is a slip of the pen."""
 KEEP = (86_400.0, 100 * 365 * 86_400.0)
 """Seconds that the ledger may keep deliveries: a day at least, since what is written twice is known by what is kept."""
+_NEVER = (*LOCAL, "include", "query_sets")
+"""Keys of a file that are not published."""
 _RESERVED = {
     "source": "is reserved, not built yet; leave it out",
     "max_lag": "is reserved, not built yet; leave it out",
@@ -135,6 +137,23 @@ def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] =
     return _build(source, document, local)
 
 
+def from_given(
+    document: Mapping[str, object], local: LocalSettings, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """What a program gives in the place of a file, as `published` writes it; SettingsError as in `load`.
+
+    What is never published is refused: it may hold secrets, and whoever may read what is applied would read them.
+    """
+    source = SettingsSource(local.path, environ, name="the configuration that was given")
+    for key in _NEVER:
+        if key in document:
+            source.wrong(key, "unknown key: it is never published, and stands only in the file of each process")
+    source.finish()
+    # As of a file without any: an empty table differs from none.
+    given = {key: value for key, value in document.items() if key != "integrations" or value != {}}
+    return from_published(json.dumps({"format": FORMAT, **given}), local, environ)
+
+
 def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings) -> Settings:
     table = TomlTable(document, "", source.mistakes)
     ledger_url, keep = _ledger(source, table.table("ledger"))
@@ -143,7 +162,7 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     compiler = Compiler(source.mistakes, source.warnings)
     integrations = read_integrations(table, connectors, default_database, compiler)
     sources = read_sources_of(table, source.folder, compiler)
-    for key in (*LOCAL, "include", "query_sets"):
+    for key in _NEVER:
         table.take(key)
     table.close(_RESERVED)
     if not integrations and not source.mistakes:

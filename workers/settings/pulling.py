@@ -122,6 +122,8 @@ class _Pull:
         for section in sorted(own.keys() | applied.keys()):
             if section in SHARED:
                 self._section(section, own.get(section, {}), applied.get(section, {}))
+                if section not in applied:
+                    self._without_empty(section)
             elif own.get(section) != applied.get(section):
                 main = self._document(self.source.path.resolve())
                 self._values(main, {section: own[section]} if section in own else {}, _only(applied, section), ())
@@ -146,6 +148,12 @@ class _Pull:
                 del document[section][name]
             else:
                 self._entry(document, section, name, own[name], applied[name])
+
+    def _without_empty(self, section: str) -> None:
+        """Takes out what is left of a section when its last entry has gone: an empty table differs from none."""
+        for document in self.documents.values():
+            if section in document and not document[section]:
+                del document[section]
 
     def _entry(self, document: Any, section: str, name: str, own: Tables, applied: Tables) -> None:  # noqa: ANN401 - tomlkit
         table = document[section][name]

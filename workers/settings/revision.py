@@ -42,6 +42,10 @@ class NothingApplied(SegsyncError):
     """No configuration has been applied to this Redis yet."""
 
 
+class Superseded(SegsyncError):
+    """Another revision is applied than the one that this was made from; nothing was published."""
+
+
 @dataclass(frozen=True, slots=True)
 class Applied:
     """A configuration as it was applied.
@@ -89,18 +93,37 @@ def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:
     return Applied(found.revision, found.digest, found.installation, settings)
 
 
+def check_basis(found: Published | None, basis: int | None) -> None:
+    """Raises Superseded where another revision is applied than `basis`; 0: nothing is, None: any may be."""
+    number = found.revision if found is not None else 0
+    if basis not in (None, number):
+        raise Superseded(
+            f"revision {number} is applied, and this was made from {basis}; nothing was published. Look at the "
+            "difference again"
+        )
+
+
 def publish(
-    redis: Redis, keys: Keys, settings: Settings, *, only_first: bool = False, note: str = "", by: str = ""
+    redis: Redis,
+    keys: Keys,
+    settings: Settings,
+    *,
+    only_first: bool = False,
+    basis: int | None = None,
+    note: str = "",
+    by: str = "",
 ) -> int:
     """Makes this the applied configuration; returns its revision.
 
     `only_first` leaves alone what somebody else has applied in the meantime. The same configuration again is the
     same revision. `note` says why, where a command did it; `by` who, where it is not this process's user.
-    Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered.
+    Integrations that are not in it any more stay, orphaned: nothing is routed to them or delivered. `basis` as in
+    `check_basis`, looked at where it is written: of several at once that were made from the same, one is published.
     """
 
     def transaction(pipe: Pipeline) -> int:
         found = published(pipe, keys)
+        check_basis(found, basis)
         if found is not None and (only_first or found.digest == settings.digest):
             pipe.multi()
             return found.revision

@@ -84,6 +84,40 @@ def test_from_the_file_to_the_platform(account: Place, call: Call, yandex: FakeY
     runtime.targets.dispose()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "environ", "said"),
+    [
+        pytest.param('key = "id"', 'key = "email"', {}, "key was id and is email", id="key"),
+        pytest.param(
+            "client_id =",
+            "hashing = false\nclient_id =",
+            {},
+            "hashing of connectors.ya was true and is false",
+            id="file",
+        ),
+        pytest.param(
+            "", "", {"YAAUDIENCES_SYNC_DO_HASHING": "false"}, "hashing of connectors.ya was true", id="variable"
+        ),
+    ],
+)
+def test_a_change_after_which_nobody_could_leave_is_refused(
+    account: Place, call: Call, monkeypatch: pytest.MonkeyPatch, old: str, new: str, environ: dict[str, str], said: str
+) -> None:
+    assert call("apply").returncode == 0
+    text = account.file.read_text()
+    account.file.write_text(text.replace(old, new, 1) if old else text)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    refused = call("apply", "--yes")
+    assert refused.returncode == 1
+    assert f"integrations.buyers: {said}" in refused.stderr
+    assert "expected the old one, and another" in refused.stderr
+    for name in environ:
+        monkeypatch.delenv(name)
+    account.file.write_text(text.replace("batch = { size = 1000", "batch = { size = 900"))
+    assert call("apply", "--yes").returncode == 0
+
+
 @pytest.mark.usefixtures("account")
 def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) -> None:
     before = call("check", "--connect")

@@ -166,3 +166,15 @@ def test_files_are_replaced_as_a_whole_and_keep_their_mode(
     assert not [path for path in files.folder.iterdir() if path.name.startswith(".segsync")]
     assert call("config", "pull").returncode == 0
     assert files.file.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("header", ["", "[integrations]\n"])
+def test_the_last_integration_that_is_gone_leaves_the_file(place: Place, call: Call, header: str) -> None:
+    place.write(integration())
+    place.file.write_text(place.file.read_text().replace("[integrations.", f"{header}[integrations.", 1))
+    assert call("apply").returncode == 0
+    edit(place, lambda document: document.pop("integrations"))
+    said = call("config", "pull")
+    assert said.returncode == 0, said.stderr
+    assert "integrations" not in place.file.read_text()
+    assert call("diff").returncode == 0

@@ -125,6 +125,9 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     whole = program.post("/api/why", integration="crm", segment=7)
     assert "ann@example.com" not in json.dumps([page, entry, whole])
     assert "61f0" not in json.dumps([page, entry, whole])
+    named: dict[str, Any] = {"integration": "crm", "segment": 7, "profile": "61f0"}
+    assert [each["profile"] for each in program.post("/api/why", **named)["entries"]] == [None]
+    assert [each["profile"] for each in Program(app, "both-text").post("/api/why", **named)["entries"]] == ["61f0"]
     assert Program(app, "both-text").get("/api/quarantine")["entries"][0]["profile"] == "61f0"
     assert program.get("/api/runs", failed="false")[0]["quarantined"] == 1
     assert program.get("/api/resyncs") == {"open": [], "ended": []}
@@ -181,6 +184,35 @@ def test_a_configuration_is_published_with_who_and_from_what(app: ASGIApp, place
     assert applied.by == "changer"
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("namespace", "other"),
+        ("redis", {"password": "a secret"}),
+        ("broker", {"url": "redis://127.0.0.1:1/0"}),
+        ("alerts", {"command": ["true"]}),
+        ("console", {"users": {}}),
+        ("include", ["more.toml"]),
+        ("query_sets", {"more": {"add": "SELECT 1"}}),
+    ],
+)
+def test_what_is_never_published_is_refused(app: ASGIApp, place: Place, key: str, value: object) -> None:
+    configuration = Program(app, "reader-text").get("/api/configuration")["configuration"]
+    told = Program(app, "changer-text").post("/api/apply", 400, configuration=configuration | {key: value})
+    assert [(each["where"], each["what"][:11]) for each in told["mistakes"]] == [(key, "unknown key")]
+    applied = published(place.redis, place.keys)
+    assert applied is not None
+    assert (applied.revision, key in json.loads(applied.text)) == (1, False)
+
+
+def test_a_configuration_of_nothing_is_as_a_file_of_nothing(app: ASGIApp, place: Place) -> None:
+    configuration = Program(app, "reader-text").get("/api/configuration")["configuration"]
+    Program(app, "changer-text").post("/api/apply", configuration=configuration | {"integrations": {}}, drop=["crm"])
+    applied = published(place.redis, place.keys)
+    assert applied is not None
+    assert "integrations" not in json.loads(applied.text)
+
+
 WRONG_BODIES = [
     ("/api/integrations/crm/pause", b'{"reasn": "x"}', 400, "unknown field `reasn`"),
     ("/api/integrations/crm/pause", b'{"reason": 7}', 400, "Expected `str`, got `int` - at `$.reason`"),
@@ -191,6 +223,9 @@ WRONG_BODIES = [
     ("/api/quarantine/retry", b"{}", 400, "which entries? expected either ids, or integration or code, or all"),
     ("/api/quarantine/drop", b'{"all": true}', 400, "which entries? expected either ids, or integration or code"),
     ("/api/quarantine/retry", b'{"ids": [99]}', 404, "99"),
+    ("/api/quarantine/retry", b'{"ids": [99%b]}' % (b", 99" * 1_000), 400, "of length <= 1000 - at `$.ids`"),
+    ("/api/quarantine/drop", b'{"ids": [99%b]}' % (b", 99" * 1_000), 400, "of length <= 1000 - at `$.ids`"),
+    ("/api/quarantine/drop", b'{"ids": [99%b]}' % (b", 99" * 999), 404, "99"),
     ("/api/quarantine/x/reveal", b"{}", 400, "id 'x': expected a number from 0"),
     ("/api/retry", b"{}", 400, "missing required field `name`"),
     ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import unescape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,6 +45,14 @@ def applied(place: Place) -> int:
     found = revision.published(place.redis, place.keys)
     assert found is not None
     return found.revision
+
+
+def scope_of(place: Place, key: str) -> dict[str, Any]:
+    """Of an integration, as it is applied."""
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    scope: dict[str, Any] = json.loads(found.text)["integrations"][key]["scope"]
+    return scope
 
 
 def filled(page: str) -> dict[str, str]:
@@ -94,6 +103,31 @@ def test_a_form_that_changes_nothing_publishes_nothing(place: Place, browser: Br
     told = browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form)
     assert "nothing was published" in told
     assert applied(place) == 2
+
+
+def test_an_id_with_zeros_before_it_stays_as_it_is(place: Place, browser: Browser) -> None:
+    browser.press("/create", "/create/apply", **{**FIELDS, "scope_values": "007, 8, -0"}, basis="1")
+    assert scope_of(place, "shop")["segments"] == ["007", 8, "-0"]
+    form = filled(browser.get("/integrations/shop/edit"))
+    browser.press("/integrations/shop/edit", "/integrations/shop/apply", **form | {"scope_values": "007, 9"})
+    assert scope_of(place, "shop")["segments"] == ["007", 9]
+
+
+def test_a_list_whose_members_hold_commas_is_kept_and_not_taken_apart(place: Place, browser: Browser) -> None:
+    groups = ["Sales, EU", "x"]
+    place.publish(integration("crm").replace('segments = "all"', f"groups = {json.dumps(groups)}"))
+    form = filled(browser.get("/integrations/crm/edit"))
+    browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form | {"database": "other", "size": "9"})
+    assert scope_of(place, "crm") == {"database": "other", "groups": groups}
+    form = filled(browser.get("/integrations/crm/edit"))
+    for change in ({"scope_values": form["scope_values"] + ", y"}, {"scope": "tags"}):
+        page = browser.post("/integrations/crm/edit", "/integrations/crm/check", **form | change).text
+        told = unescape(page.partition('id="wrong-scope_values"')[2][:300])
+        assert "'Sales, EU' holds a comma" in told
+        browser.post("/integrations/crm/edit", "/integrations/crm/apply", **form | change)
+    assert scope_of(place, "crm") == {"database": "other", "groups": groups}
+    browser.press("/integrations/crm/edit", "/integrations/crm/apply", **form | {"scope": "all", "scope_values": ""})
+    assert scope_of(place, "crm") == {"database": "other", "segments": "all"}
 
 
 def test_mistakes_stand_beside_their_fields_with_line_and_column(browser: Browser, acts: Recorded) -> None:
@@ -149,6 +183,14 @@ def test_one_is_removed_unless_it_owes_something(place: Place, browser: Browser)
     told = browser.press("/integrations/shop/edit", "/integrations/shop/remove", basis="2", drop="1")
     assert "revision 3 is applied" in told
     browser.get("/integrations/shop", 404)
+
+
+def test_the_last_one_is_removed_and_leaves_no_empty_table(place: Place, browser: Browser) -> None:
+    place.publish(integration("crm"))
+    browser.press("/integrations/crm/edit", "/integrations/crm/remove", basis="1")
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    assert (found.revision, "integrations" in json.loads(found.text)) == (2, False)
 
 
 def test_a_console_that_may_not_edit_does_not(place: Place, make_console: Callable[..., ASGIApp]) -> None:

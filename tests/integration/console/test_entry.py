@@ -156,7 +156,7 @@ def test_forms_of_others_do_nothing(place: Place) -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/\n/evil", ""]
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/\n/evil", "", "//["]
 )
 def test_nobody_is_led_elsewhere(place: Place, to: str) -> None:
     ann = Person(console_of(place, users("ann")))

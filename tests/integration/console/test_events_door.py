@@ -131,6 +131,31 @@ def test_a_bomb_takes_no_more_memory_than_is_bounded(monkeypatch: pytest.MonkeyP
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"), [(b"x\n" * 5 + b"x", "application/x-ndjson"), (b"[" + b"{}," * 5 + b"{}]", "application/json")]
+)
+def test_more_events_than_are_looked_at_are_refused_before_each_is_kept(
+    shop: Shop, body: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_body, "MOST_EVENTS", 5)
+    answer = shop.push(body, kind)
+    assert (answer.status_code, answer.json()["error"]) == (400, events_body.TOO_MANY)
+    monkeypatch.setattr(events_body, "MOST_EVENTS", 6)
+    assert len(shop.push(body, kind).json()["mistakes"]) == 6
+
+
+def test_an_array_of_more_objects_than_events_could_have_is_not_decoded(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_body, "MOST_OBJECTS", 5)
+    assert shop.push(b"[" + b"{}," * 5 + b"{}]", "application/json").json()["error"] == events_body.TOO_MANY
+
+
+def test_of_many_mistakes_the_first_are_told_and_all_are_counted(shop: Shop) -> None:
+    told = shop.push(b"x\n" * 150).json()
+    assert (told["error"], len(told["mistakes"])) == ("150 mistakes; nothing was pushed", 100)
+
+
 def test_a_full_intake_says_when_to_come_again_and_what_was_taken(shop: Shop) -> None:
     shop.place.redis.hset(shop.place.keys.limits, "intake", CHUNK_EVENTS)
     answer = shop.push(lines(CHUNK_EVENTS + 5))

@@ -88,7 +88,7 @@ def test_nobody_goes_back_on_what_they_have_not_seen(place: Place, browser: Brow
     revision.publish(place.redis, place.keys, load(place.file))
     answer = browser.post("/revisions/1", "/revisions/1/rollback", basis="1")
     assert answer.status_code == 409
-    assert "revision 2 was applied since this page was opened" in text_of(answer.text)
+    assert "revision 2 is applied, and this was made from" in text_of(answer.text)
 
 
 @pytest.mark.parametrize("number", ["99", "x", "9" * 30])

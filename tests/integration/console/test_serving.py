@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import pytest
+from starlette.requests import Request
 
 from tests.integration.place import integration
 from tests.waiting import PATIENCE, until
+from workers.console import routes
+from workers.console.failures import TooSlow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import Message
+
     from tests.integration.place import Place
 
 
-def test_it_says_where_it_is_answers_and_ends_when_it_is_asked_to(place: Place) -> None:
-    place.publish(integration("crm"))
+@contextmanager
+def listening(place: Place) -> Iterator[str]:
+    """The console as a process; gives its address, and ends it in good order."""
     told = place.folder / "told"
     with told.open("wb") as out:
         process = subprocess.Popen(
@@ -32,14 +45,43 @@ def test_it_says_where_it_is_answers_and_ends_when_it_is_asked_to(place: Place) 
             lambda: re.search(r"the console is at (http://127\.0\.0\.1:\d+/);", told.read_text()), told.read_text
         )
         assert at
-        with urllib.request.urlopen(at[1], timeout=PATIENCE) as answer:  # noqa: S310 - the pattern says http
-            assert (answer.headers.get("server"), b"crm" in answer.read()) == (None, True)
+        yield at[1]
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
         assert "Traceback" not in told.read_text()
     finally:
         process.kill()
         process.wait()
+
+
+def test_it_says_where_it_is_answers_and_ends_when_it_is_asked_to(place: Place) -> None:
+    place.publish(integration("crm"))
+    with listening(place) as at, urllib.request.urlopen(at, timeout=PATIENCE) as answer:  # noqa: S310 - the pattern says http
+        assert (answer.headers.get("server"), b"crm" in answer.read()) == (None, True)
+
+
+def test_a_forwarded_address_is_believed_of_the_files_proxies_alone(place: Place) -> None:
+    """Uvicorn believes whoever comes from 127.0.0.1, and that before the application looks."""
+    proxy = '[console.proxy]\naddresses = ["10.0.0.7"]\nheader = "x-user"\n[console.users.ann]\nrole = "editor"\n'
+    place.publish(integration("crm") + proxy)
+    with listening(place) as at:
+        forged = urllib.request.Request(at, headers={"x-forwarded-for": "10.0.0.7", "x-user": "ann"})  # noqa: S310 - http
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(forged, timeout=PATIENCE)  # noqa: S310 - http
+        with refused.value as answer:
+            assert answer.code == 401
+
+
+def test_what_is_not_sent_to_its_end_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "SLOWEST_SECONDS", 0.1)
+
+    async def nothing() -> Message:
+        await asyncio.Event().wait()
+        return {}
+
+    request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, nothing)
+    with pytest.raises(TooSlow, match=r"longer than 0\.1 s"):
+        asyncio.run(routes.posted(request, 100))
 
 
 def test_an_address_that_others_reach_is_refused_where_nobody_logs_in(place: Place) -> None:

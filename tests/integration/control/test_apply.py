@@ -14,10 +14,11 @@ from workers.control.drain import drain
 from workers.control.pause import NotSettled, UnknownIntegration, pause
 from workers.lanes import Claimed, Lanes
 from workers.settings import revision
+from workers.settings.revision import Superseded
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
-    from workers.control.apply import Report
+    from workers.control.apply import ApplyPlan, Report
 
 
 def apply(place: Place, *integrations: str, **choices: Any) -> Report:
@@ -52,6 +53,31 @@ def test_the_first_file_and_every_other_is_a_new_revision(place: Place) -> None:
     report = apply(place, integration(timeout="3s"))
     assert (report.revision, report.changed) == (2, True)
     assert place.redis.xlen(place.keys.bell) == 1
+
+
+def test_of_several_that_were_made_from_the_same_revision_one_is_published(place: Place) -> None:
+    apply(place, integration())
+    plans = [
+        applying.plan(place.redis, place.keys, place.write(integration(timeout=f"{seconds}s")))
+        for seconds in range(3, 9)
+    ]
+    start, came = threading.Barrier(len(plans)), list[int | str]()
+
+    def publish(plan: ApplyPlan) -> None:
+        start.wait(10)
+        try:
+            came.append(applying.carry_out(place.redis, place.keys, plan, basis=1).revision)
+        except Superseded as error:
+            came.append(str(error))
+
+    threads = [threading.Thread(target=publish, args=(plan,)) for plan in plans]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(30)
+    told = "revision 2 is applied, and this was made from 1; nothing was published. Look at the difference again"
+    assert sorted(came, key=str) == [2, *[told] * (len(plans) - 1)]
+    assert applied(place) == 2
 
 
 def test_the_same_file_again_changes_nothing(place: Place) -> None:

@@ -144,6 +144,12 @@ def test_a_store_of_its_own_and_another_address_of_the_platform(tmp_path: Path) 
     assert (where.url, where.store_url) == ("http://localhost:1", "postgresql://s:p%40ss@db/ads")
 
 
+@pytest.mark.parametrize("account", ["act_1", "123-456"])
+def test_the_number_of_an_account_is_digits_only(tmp_path: Path, account: str) -> None:
+    (found,) = mistakes(tmp_path, GOOGLE.replace("1234567890", account), ads())
+    assert found == f"connectors.ya.account: '{account}' is no number; expected Google Ads account, digits only"
+
+
 def test_all_mistakes_of_an_account_are_told_at_once(tmp_path: Path) -> None:
     connector = """
 [connectors.ya]
@@ -211,6 +217,14 @@ def test_all_mistakes_of_an_integration_are_told_at_once(tmp_path: Path) -> None
 def test_what_compares_with_a_source_is_for_databases(tmp_path: Path, line: str) -> None:
     (found,) = mistakes(tmp_path, YANDEX, ads(line))
     assert "is for databases, which can be compared with a source" in found
+
+
+def test_an_account_holds_no_lane_for_a_bad_profile(tmp_path: Path) -> None:
+    (found,) = mistakes(tmp_path, YANDEX, ads('tolerance = "none"'))
+    assert found.startswith("integrations.buyers.tolerance: ")
+    assert "is for databases" in found
+    assert 'expected "data", or nothing' in found
+    loaded(tmp_path, YANDEX, ads('tolerance = "data"'))
 
 
 def test_a_country_for_phones_must_be_one(tmp_path: Path) -> None:

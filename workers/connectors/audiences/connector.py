@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.target import AdTarget
     from workers.connectors.audiences.wires import Way
     from workers.connectors.contract import Fence, Receipt, Shipment
@@ -77,7 +78,7 @@ class AdConnector:
         try:
             self.way.wire.account()
         except CallFailed as failed:
-            raise told_of_login(self.key, failed) from None
+            raise told_of_login(self.key, self.platform, failed) from None
 
     def tend(self, seconds: float) -> int | None:
         """Sends what is owed, for about so long; when something is due again (Unix ms), None for never.
@@ -156,10 +157,10 @@ class AdSession:
         """Nothing is kept open."""
 
 
-def told_of_login(connector: str, failed: CallFailed) -> TargetError:
+def told_of_login(connector: str, platform: Platform, failed: CallFailed) -> TargetError:
     """A failed look as the door's error."""
     if failed.fault is Fault.LOGIN:
-        reason = f"{failed.reason}; expected `segsync connect {connector}`"
+        reason = f"{failed.reason}; {platform.remedy(connector)}"
         return TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR, phase=Phase.PROBE)
     if failed.fault is Fault.REFUSED:
         return TargetError(ErrorClass.HOLD, failed.code, failed.reason, level=HoldLevel.CONNECTOR, phase=Phase.PROBE)

@@ -128,7 +128,7 @@ class Endings:
             case Fault.ROWS:
                 return Resting(now, "", failed.code, failed.reason)
             case Fault.LOGIN:
-                reason = f"{failed.reason}; expected `segsync connect {audience.connector}`"
+                reason = f"{failed.reason}; {self._platform.remedy(audience.connector)}"
                 raise TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR)
             case Fault.GONE | Fault.REFUSED | Fault.IN_USE:
                 return Resting(now + max(NEEDS_LOOK_MS, again), "someone", failed.code, failed.reason, failed=True)

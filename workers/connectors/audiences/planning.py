@@ -59,11 +59,10 @@ def _with_nothing_in_its_way(
         return AudienceStep.DELETE  # one that is in use, and so cannot go, is emptied
     if audience.state == NEW:
         return _begin(owed.adds, platform)
-    if audience.told_name != audience.title and not audience.leaving:
-        return AudienceStep.RENAME
-    if owed.adds or owed.removes:
-        return _change(audience, owed, platform, sharing, now_ms)
-    return None
+    change = _change(audience, owed, platform, sharing, now_ms) if owed.adds or owed.removes else None
+    if audience.told_name != audience.title and not audience.leaving and not isinstance(change, AudienceStep):
+        return AudienceStep.RENAME  # a name that the platform refuses stands in nobody's way
+    return change
 
 
 _FIRST: Final[dict[str, AudienceStep | Resting]] = {

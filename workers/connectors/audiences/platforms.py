@@ -38,8 +38,8 @@ GOOGLE: Final = Platform(
     settings=(
         Setting("client_id", "Client ID"),
         Setting("client_secret", "Client secret", secret=True),
-        Setting("account", "Google Ads account, digits only"),
-        Setting("login_account", "Manager account, digits only", required=False),
+        Setting("account", "Google Ads account, digits only", digits=True),
+        Setting("login_account", "Manager account, digits only", required=False, digits=True),
         Setting("app_id", "App whose devices are listed; only with advertising ids", required=False),
         Setting("developer_token", "Developer token; not needed any more", secret=True, required=False),
     ),
@@ -80,7 +80,7 @@ FACEBOOK: Final = Platform(
     name="Facebook Ads Manager",
     base_url="https://graph.facebook.com/v26.0",
     settings=(
-        Setting("account", "Ad account id, digits only"),
+        Setting("account", "Ad account id, digits only", digits=True),
         Setting("app_id", "App ID", required=False),
         Setting("app_secret", "App secret", secret=True, required=False),
         Setting("access_token", "Token of a system user", secret=True),

@@ -105,12 +105,14 @@ class Setting(NamedTuple):
     what      for people: "Application ID"
     secret    never shown, never published: only a variable or a file may stand there
     required  must be there
+    digits    is a number, and nothing else may stand in it
     """
 
     name: str
     what: str
     secret: bool = False
     required: bool = True
+    digits: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,3 +158,12 @@ class Platform:
     replaces: bool
     members_expire: int = 0
     consent: bool = False
+
+    def remedy(self, connector: str) -> str:
+        """What is expected of a person where the token is refused: one that the file gives no command makes anew."""
+        if not any(each.name == "access_token" for each in self.settings):
+            return f"expected `segsync connect {connector}`"
+        return (
+            f"expected a new token where `access_token` of connectors.{connector} takes it from, "
+            f"workers that have it too, and then `segsync connect {connector}`"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +12,6 @@ from workers.control import pause as pausing
 from workers.control import quarantine as entries_control
 from workers.control import resync as runs_control
 from workers.control import retry as retrying
-from workers.control.apply import ApplyRefused
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
 from workers.errors import WrongUsage
@@ -21,7 +19,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import EntryDetail, Selection
 from workers.quarantine.requeue import Requeued
-from workers.settings import from_published, load, revision, revisions
+from workers.settings import from_given, from_published, load, revision, revisions
 from workers.settings.console import May
 
 if TYPE_CHECKING:
@@ -141,10 +139,7 @@ def _cancel(call: ApiCall) -> Changed:
 
 def _apply(call: ApiCall) -> Publishing:
     local, body = call.site.runtime().local, call.body
-    if body.configuration is None:
-        settings = load(local.path)
-    else:
-        settings = from_published(json.dumps({"format": 1} | body.configuration), local)
+    settings = load(local.path) if body.configuration is None else from_given(body.configuration, local)
     return _publish(call, settings, body.drop, note="", basis=body.basis, dry_run=body.dry_run)
 
 
@@ -159,14 +154,11 @@ def _publish(
     call: ApiCall, settings: Settings, drop: list[str], *, note: str, basis: int | None, dry_run: bool
 ) -> Publishing:
     redis, keys = call.site.redis, call.site.keys
-    applied = revision.published(redis, keys)
-    if basis is not None and (applied is None or applied.revision != basis):
-        now = applied.revision if applied else "none"
-        raise ApplyRefused(f"revision {now} is applied, and this was made from {basis}; nothing was published")
     plan = applying.plan(redis, keys, settings, (), drop, note=note)
+    revision.check_basis(plan.before, basis)
     if dry_run:
-        return Publishing(None, bool(plan.differences) or applied is None, plan.differences)
-    report = applying.carry_out(redis, keys, plan, by=call.by)
+        return Publishing(None, bool(plan.differences) or plan.before is None, plan.differences)
+    report = applying.carry_out(redis, keys, plan, by=call.by, basis=basis)
     return Publishing(report.revision, report.changed, plan.differences)
 
 

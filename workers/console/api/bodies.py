@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Final
 
 import msgspec
+
+MOST_IDS: Final = 1_000
+"""Entries that one call may name: fewer than any ledger's driver takes in one statement."""
 
 
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,9 +24,9 @@ class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WhichEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Entries by their ids, or all open ones of an integration or with a code, or all."""
+    """Entries by their ids, at most 1,000 of them, or all open ones of an integration or with a code, or all."""
 
-    ids: list[int] = []
+    ids: Annotated[list[int], msgspec.Meta(max_length=MOST_IDS)] = []
     integration: str | None = None
     code: str | None = None
     all: bool = False

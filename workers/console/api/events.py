@@ -7,7 +7,6 @@ pushes, so that the same call again goes on from there, and pushes nothing twice
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import threading
 from contextlib import contextmanager
@@ -124,13 +123,10 @@ class EventsDoor:
         try:
             token = self.frame.token(request, May.PUSH)
             with self._slot():
-                async with asyncio.timeout(SLOWEST_SECONDS):
-                    body = await posted(request, MOST_PACKED)
+                body = await posted(request, MOST_PACKED, SLOWEST_SECONDS)
                 if body is None:
                     raise TooLarge(MOST_PACKED)
                 return await run_in_threadpool(self._pushed, request, token.name, body)
-        except TimeoutError:
-            return as_json({"error": f"it took longer than {SLOWEST_SECONDS:g} s to be sent"}, 408)
         except Stopped as stopped:
             return _told(stopped)
         except (SegsyncError, RedisError) as error:
@@ -151,10 +147,10 @@ class EventsDoor:
         content = unpacked(body, request.headers.get("content-encoding", ""))
         progress = _progress(request, token, content, site.keys)
         items = items_of(content, request.headers.get("content-type", ""))
-        chunks, mistakes = _looked_at(items)
-        if mistakes:
-            error = f"{counted(len(mistakes), 'mistake')}; nothing was pushed"
-            return as_json({"error": error, "accepted": 0, "mistakes": mistakes[:MOST_MISTAKES]}, 400)
+        chunks, mistakes, many = _looked_at(items)
+        if many:
+            error = f"{counted(many, 'mistake')}; nothing was pushed"
+            return as_json({"error": error, "accepted": 0, "mistakes": mistakes}, 400)
         # What was sent and not answered may have been accepted: nothing is sent again by itself.
         client = site.runtime().local.redis.client(retry=Retry(NoBackoff(), 0))
         before = push(client, site.keys, chunks, progress)
@@ -168,15 +164,17 @@ def _told(stopped: Stopped) -> Response:
     return as_json(told | {"unknown": "the answer was lost: what comes next may be accepted or not"}, 503)
 
 
-def _looked_at(items: list[Item]) -> tuple[list[Chunk], list[dict[str, Any]]]:
-    """The events in chunks, as the client makes them; or each mistake with its place."""
-    chunks, mistakes = [Chunk([], 0)], list[dict[str, Any]]()
+def _looked_at(items: list[Item]) -> tuple[list[Chunk], list[dict[str, Any]], int]:
+    """The events in chunks, as the client makes them; or its first mistakes, and how many there are."""
+    chunks, mistakes, many = [Chunk([], 0)], list[dict[str, Any]](), 0
     for number, item in enumerate(items, 1):
         try:
             payloads = payloads_of(item.event)
         except InvalidEvent as invalid:
-            where = {"where": invalid.place} if invalid.place else {}
-            mistakes.append({item.kind: item.number} | where | {"what": invalid.problem})
+            many += 1
+            if many <= MOST_MISTAKES:
+                where = {"where": invalid.place} if invalid.place else {}
+                mistakes.append({item.kind: item.number} | where | {"what": invalid.problem})
             continue
         for payload in payloads:
             if not chunks[-1].has_room(payload):
@@ -184,7 +182,7 @@ def _looked_at(items: list[Item]) -> tuple[list[Chunk], list[dict[str, Any]]]:
             chunks[-1].events.append(payload)
             chunks[-1].size += len(payload)
         chunks[-1].upto = number
-    return [chunk for chunk in chunks if chunk.events], mistakes
+    return [chunk for chunk in chunks if chunk.events], mistakes, many
 
 
 def _progress(request: Request, token: str, body: bytes, keys: Keys) -> PushProgress:

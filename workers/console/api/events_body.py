@@ -17,6 +17,10 @@ MOST_PACKED: Final = 16 * 2**20
 """Bytes as they come."""
 MOST_UNPACKED: Final = 64 * 2**20
 """Bytes of events: gzip makes a thousand of one, so what it says of itself is not believed."""
+MOST_EVENTS: Final = 250_000
+"""Events, and lines, in one call. Each costs memory of its own, however short it is."""
+MOST_OBJECTS: Final = 4_000_000
+"""Opening braces of an array: events, segments, profiles and what is nested in those."""
 LINES: Final = ("application/x-ndjson", "application/jsonl", "application/json-lines", "text/plain")
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 BLANKS: Final = b" \t\r\n"
@@ -68,8 +72,17 @@ def items_of(content: bytes, content_type: str) -> list[Item]:
     if kind not in LINES:
         expected = "expected application/x-ndjson (one event a line) or application/json (an array)"
         raise ApiRefused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type {kind[:60]!r}: {expected}")
+    if content.count(b"\n") >= MOST_EVENTS and len(content.rstrip(BLANKS).split(b"\n", MOST_EVENTS)) > MOST_EVENTS:
+        raise WrongUsage(TOO_MANY)
     lines = (line.removeprefix(BYTE_ORDER_MARK).strip(BLANKS) for line in content.split(b"\n"))
     return [Item("line", number, line) for number, line in enumerate(lines, 1) if line]
+
+
+class _Object(msgspec.Struct):
+    """Any object: the array is counted, and what is none found, before anything of it is kept."""
+
+
+TOO_MANY: Final = f"there are more than {MOST_EVENTS:,} events; expected fewer in one call"
 
 
 def _of_array(content: bytes) -> list[Item]:
@@ -77,7 +90,11 @@ def _of_array(content: bytes) -> list[Item]:
     text = content.removeprefix(BYTE_ORDER_MARK).strip(BLANKS)
     if text.startswith(b"{"):
         return [Item("item", 1, text)]
+    if text.count(b"{") > MOST_OBJECTS:
+        raise WrongUsage(TOO_MANY)
     try:
+        if len(msgspec.json.decode(text, type=list[_Object])) > MOST_EVENTS:
+            raise WrongUsage(TOO_MANY)
         found = msgspec.json.decode(text, type=list[msgspec.Raw])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WrongUsage(f"the body is no array of events: {error}") from None

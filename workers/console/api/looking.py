@@ -111,8 +111,8 @@ def _why(call: ApiCall) -> Whereabouts:
     known_integration(runtime.redis, runtime.keys, sought.integration)
     profile = None if sought.profile is None else str(sought.profile)
     found = whereabouts.find(runtime, sought.integration, str(sought.segment), profile)
-    if profile is None:
-        found.entries = [_shown(call, each) for each in found.entries]
+    # Also where a profile was named: by a key field, perhaps, and then its id is news.
+    found.entries = [_shown(call, each) for each in found.entries]
     return found
 
 

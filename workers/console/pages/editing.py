@@ -202,6 +202,8 @@ def remove(visit: Visit) -> Response:
     document = json.loads(base.text)
     if document.get("integrations", {}).pop(key, None) is None:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
+    if not document["integrations"]:
+        del document["integrations"]  # as in a file without any: an empty table differs from none
     site = visit.site
     try:
         settings = from_published(json.dumps(document), site.runtime().local)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     import redis
 
+    from workers.connectors.audiences.wire import Answered
     from workers.templates import Row
 
 
@@ -84,6 +85,67 @@ def test_who_shares_an_address_with_one_that_leaves_stays(fb: Rig, facebook: Fak
     fb.deliver(("remove", [ann]))
     fb.run()
     assert facebook.members("VIP") == wanted([bob, *people([3])])
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param({"id": "Q", "email": "a"}, id="one-value-is-taken-away"),
+        pytest.param({"id": "Q", "email": "b", "phone": "1"}, id="one-value-changes"),
+    ],
+)
+def test_who_loses_a_value_and_stays_is_told_again(fb: Rig, facebook: FakeFacebook, after: Profile) -> None:
+    fb.deliver(("add", [{"id": "Q", "email": "a", "phone": "1"}, *people([3])]))
+    fb.run()
+    fb.deliver(("add", [after]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([after, *people([3])])
+
+
+def test_who_is_linked_by_others_to_one_that_leaves_stays(fb: Rig, facebook: FakeFacebook) -> None:
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a", "phone": "b"}
+    cid = {"id": "R", "email": "c", "phone": "b"}
+    fb.deliver(("add", [ann, bob, cid]))
+    fb.run()
+    fb.deliver(("remove", [ann]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([bob, cid])
+
+
+def test_what_one_lost_and_another_keeps_links_them_no_longer(fb: Rig, facebook: FakeFacebook) -> None:
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a"}
+    fb.deliver(("add", [ann, bob]))
+    fb.run()
+    moved = {"id": "P", "email": "c"}
+    fb.deliver(("add", [moved]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([moved, bob])
+    fb.deliver(("remove", [moved]))
+    fb.run()
+    assert facebook.members("VIP") == wanted([bob])
+
+
+def test_who_is_on_the_way_when_one_of_them_leaves_is_told_again(
+    fb: Rig, facebook: FakeFacebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a", "phone": "b"}
+    cid = {"id": "R", "email": "c", "phone": "b"}
+    fb.deliver(("add", people([3])))
+    fb.run()
+    wire = fb.connector.way.wire
+    change, left = wire.change, [ann]
+
+    def while_it_is_answered(*said: Any) -> Answered:
+        answered = change(*said)
+        if left:
+            fb.deliver(("remove", [left.pop()]))
+        return answered
+
+    monkeypatch.setattr(wire, "change", while_it_is_answered)
+    fb.deliver(("add", [ann, bob, cid]))
+    fb.run()
+    assert not left
+    assert facebook.members("VIP") == wanted([bob, cid, *people([3])])
 
 
 def test_what_goes_along_is_sent_again_when_it_changes(fb: Rig, facebook: FakeFacebook) -> None:
@@ -162,6 +224,10 @@ def test_a_token_that_is_refused_needs_a_person(fb: Rig, facebook: FakeFacebook)
         fb.tend()
     assert caught.value.error_class is ErrorClass.HOLD
     assert TOKEN not in str(caught.value)
+    assert "expected a new token where `access_token` of connectors.fb" in str(caught.value)
+    facebook.fail("act_", Reply(400, {"error": {"code": 190, "error_subcode": 463, "message": TOKEN}}))
+    with pytest.raises(TargetError, match=r"expected a new token where `access_token` of connectors.fb"):
+        fb.connector.probe()
     facebook.advance(60)
     fb.run()
     assert facebook.members("VIP") == wanted(people(range(3)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import SECRET, Rig, hashes, people, sha256, yandex_rig
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 
@@ -91,6 +92,21 @@ def test_a_renamed_segment_is_renamed_there(rig: Rig, yandex: FakeYandex) -> Non
     rig.tell("segment_upsert", name="Gold")
     rig.run()
     assert yandex.members("Gold") == hashes(people(range(3)))
+
+
+def test_a_name_that_is_refused_stands_in_nobody_s_way(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(9))))
+    rig.run()
+    yandex.fail("PUT /v1/management/segment/", Reply(400, {"errors": [{"error_type": "invalid_name"}]}), times=500)
+    rig.deliver(("remove", people(range(4))), ("add", people([20])), name="refused")
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([*range(4, 9), 20]))
+
+
+def test_a_blank_name_is_no_name(rig: Rig, yandex: FakeYandex) -> None:
+    rig.deliver(("add", people(range(3))), name="   ")
+    rig.run()
+    assert yandex.members("segment 7") == hashes(people(range(3)))
 
 
 @pytest.mark.parametrize(("policy", "left"), [("empty", set()), ("keep", hashes(people(range(3)))), ("delete", None)])

@@ -97,9 +97,17 @@ def test_a_store_of_another_version_or_with_strangers_in_it_needs_someone(fast_p
 
 def test_a_store_that_is_away_waits(fast_path: Path) -> None:
     store = Store(f"sqlite:///{fast_path}/no folder/store.db")
-    with pytest.raises(TargetError, match="cannot be used now") as caught:
+    with pytest.raises(TargetError, match=r"no folder/store.db\) cannot be used now") as caught:
         store.upgrade()
     assert caught.value.error_class is ErrorClass.RETRY
+
+
+def test_a_store_whose_user_may_make_no_tables_needs_someone(postgresql_url: str) -> None:
+    store = Store(f"{postgresql_url}?options=-csearch_path%3Dpg_catalog")
+    with pytest.raises(TargetError, match="its user may not make tables in") as caught:
+        store.upgrade()
+    assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+    store.close()
 
 
 def test_another_secret_opens_nothing() -> None:

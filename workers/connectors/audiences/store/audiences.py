@@ -46,8 +46,8 @@ class Audience:
 
     @property
     def title(self) -> str:
-        """What people see on the platform: the segment's name, or its number where nobody has named it."""
-        return self.name or f"segment {self.segment}"
+        """What people see on the platform: the segment's name, or its number where its name is empty or blank."""
+        return self.name.strip() or f"segment {self.segment}"
 
     @property
     def mark(self) -> str:

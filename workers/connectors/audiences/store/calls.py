@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.tables import GONE, REFUSED, THERE, UNSURE, calls, holdings, identifiers
+from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, THERE, UNSURE, calls, holdings, identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,6 +42,8 @@ class OwedNow(NamedTuple):
 
 
 _HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+_ADDS = sa.and_(_HELD, identifiers.c.there != STALE)
+_REMOVES = sa.not_(_ADDS)
 _FREE = sa.and_(identifiers.c.owed, identifiers.c.call.is_(None))
 
 
@@ -58,7 +60,7 @@ def owed(connection: Connection, audience: int, most: int) -> OwedNow:
     """How many may be added and removed now, each counted up to `most`."""
     mine = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, _FREE)
     adds, removes = (
-        sa.select(sa.func.count()).select_from(mine.where(one).limit(most).subquery()) for one in (_HELD, ~_HELD)
+        sa.select(sa.func.count()).select_from(mine.where(one).limit(most).subquery()) for one in (_ADDS, _REMOVES)
     )
     return OwedNow(connection.execute(adds).scalar_one(), connection.execute(removes).scalar_one())
 
@@ -72,12 +74,12 @@ def owes_anything(connection: Connection, audience: int) -> bool:
 def begin(connection: Connection, audience: int, action: str, most: int, now_ms: int) -> tuple[int, int]:
     """Writes down a call and what it is about; its id, and how many identifiers.
 
-    action  "remove" takes what nobody holds, "add" and "create" what somebody does
+    action  "remove" takes what nobody holds and what is stale, "add" and "create" the rest
     """
     values = {"audience": audience, "action": action, "state": "calling", "handle": "", "code": "", "reason": ""}
     numbers = {"rows": 0, "rejected": 0, "made_ms": now_ms, "ended_ms": 0, "poll_ms": 0, "polls": 0, "seen": 0}
     call: int = connection.execute(calls.insert().values(values | numbers).returning(calls.c.id)).scalar_one()
-    side = ~_HELD if action == "remove" else _HELD
+    side = _REMOVES if action == "remove" else _ADDS
     some = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, _FREE, side).limit(most)
     change = identifiers.update().where(identifiers.c.id.in_(some)).values(call=call, owed=False)
     rows = connection.execute(change).rowcount
@@ -124,11 +126,19 @@ def end(
         return 0
     mine = identifiers.update().where(identifiers.c.call == call)
     if ended == "done":
-        there = GONE if row.action == "remove" else THERE
-        return connection.execute(mine.values(call=None, there=there, sent_ms=now_ms)).rowcount
+        done = mine.values(call=None, sent_ms=now_ms)
+        if row.action == "remove":
+            # What was stale is still held by others, and owed to them.
+            return connection.execute(done.values(there=GONE, owed=sa.or_(identifiers.c.owed, _HELD))).rowcount
+        again = sa.and_(identifiers.c.owed, identifiers.c.there == UNSURE)  # a removal takes it along, after this
+        return connection.execute(done.values(there=_unless_stale(sa.case((again, UNSURE), else_=THERE)))).rowcount
     if ended == "undone":
         return connection.execute(mine.values(call=None, owed=True)).rowcount
-    return connection.execute(mine.values(call=None, owed=True, there=UNSURE)).rowcount
+    return connection.execute(mine.values(call=None, owed=True, there=_unless_stale(UNSURE))).rowcount
+
+
+def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.case((identifiers.c.there == STALE, STALE), else_=there)
 
 
 def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:

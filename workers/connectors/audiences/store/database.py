@@ -26,6 +26,8 @@ STORE_SCHEMA: Final = "0001"
 """The newest version in `migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_AD
 """PostgreSQL's advisory lock for upgrades: any number, as long as it stays the same."""
+_MAY_NOT: Final = "42501"
+"""PostgreSQL's insufficient_privilege."""
 _BUSY_SECONDS: Final = 10
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _LIBPQ: Final = {
@@ -75,7 +77,7 @@ class Store:
             self._ready = _version(connection) == STORE_SCHEMA
         if self._ready:
             return
-        with _told(), self._engine.connect() as connection:
+        with _told(self._engine), self._engine.connect() as connection:
             if self.dialect == "sqlite":
                 with suppress(OperationalError):  # whoever is in the way has done it, or will
                     connection.execution_options(segsync_begin="SELECT 1").exec_driver_sql("PRAGMA journal_mode = WAL")
@@ -87,20 +89,20 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that changes nothing."""
-        with _told(), self._engine.begin() as connection:
+        with _told(self._engine), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:
         """A transaction, committed at its end; no other writer meanwhile, where the database is a file."""
-        with _told(), self._engine.execution_options(segsync_begin="BEGIN IMMEDIATE").begin() as connection:
+        with _told(self._engine), self._engine.execution_options(segsync_begin="BEGIN IMMEDIATE").begin() as connection:
             yield connection
 
     @contextmanager
     def trying(self) -> Iterator[Connection]:
         """As `changing`, and taken back at its end."""
         engine = self._engine.execution_options(segsync_begin="BEGIN IMMEDIATE")
-        with _told(), engine.connect() as connection, connection.begin() as transaction:
+        with _told(self._engine), engine.connect() as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
 
@@ -174,7 +176,7 @@ def _needs_someone(what: str) -> TargetError:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(engine: Engine) -> Iterator[None]:
     """Turns a driver's error into ours; `from None`, since tracebacks would show the driver's text."""
     try:
         yield
@@ -182,7 +184,13 @@ def _told() -> Iterator[None]:
         code = ""
         if isinstance(exc, DBAPIError):
             code = getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", None) or ""
-        where = f"ads store {code}".rstrip()
-        raise TargetError(
-            ErrorClass.RETRY, where, "the store of ad accounts cannot be used now", phase=Phase.CONNECT
-        ) from None
+        if code == _MAY_NOT:
+            raise _needs_someone(f"its user may not make tables in {_place(engine)}, or use them") from None
+        where, reason = f"ads store {code}".rstrip(), f"the store of ad accounts ({_place(engine)}) cannot be used now"
+        raise TargetError(ErrorClass.RETRY, where, reason, phase=Phase.CONNECT) from None
+
+
+def _place(engine: Engine) -> str:
+    """Where it is; never its password."""
+    host = f"{engine.url.host}, " if engine.url.host else ""
+    return f"{host}{engine.url.database or 'no database'}"

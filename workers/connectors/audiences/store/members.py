@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from workers.connectors.audiences.store.tables import GONE, THERE, UNSURE, holdings, identifiers
+from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, THERE, UNSURE, holdings, identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -108,8 +108,7 @@ def write(
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
     if whole_rows:
-        # Who is taken out by one value may be gone by all: whoever shares another one of them is told again.
-        _owe(connection, [row["identifier"] for row in (*renewed, *lost)], unsure=True)
+        _owe_rows(connection, audience, held, lost, renewed)
     return Written(len(gained) + len(lost), bool(owed or (whole_rows and renewed)), len(foreign))
 
 
@@ -146,6 +145,47 @@ def _held(connection: Connection, audience: int, keys: Iterable[str]) -> dict[st
     return found
 
 
+def _owe_rows(
+    connection: Connection,
+    audience: int,
+    held: Mapping[str, list[_Has]],
+    lost: list[dict[str, Any]],
+    renewed: list[dict[str, Any]],
+) -> None:
+    """What rows need that stand for a person, beside what came and left.
+
+    Who is taken out by one value is gone by all, and so may be whoever shares one with them, and so on: they are told
+    again. A lost value that others hold stays in the loser's row, and would link them for ever: it goes first.
+    """
+    seeds = {one.identifier for key in {row["profile"] for row in lost} for one in held[key]}
+    seeds |= {row["identifier"] for row in renewed}
+    _owe(connection, _linked(connection, audience, seeds) if lost else seeds, unsure=True)
+    still = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+    told = sa.or_(identifiers.c.there.in_((THERE, UNSURE)), identifiers.c.call.is_not(None))
+    for some in _chunks(row["identifier"] for row in lost):
+        stale = identifiers.update().where(identifiers.c.id.in_(some), told, still, identifiers.c.there != REFUSED)
+        connection.execute(stale.values(there=STALE))
+
+
+def _linked(connection: Connection, audience: int, seeds: set[int]) -> set[int]:
+    """These identifiers, and all that their holders hold, and so on."""
+    found, people, edge = set(seeds), set[str](), set(seeds)
+    mine = holdings.c.audience == audience
+    while edge:
+        holders: set[str] = set()
+        for some in _chunks(edge):
+            asked = sa.select(holdings.c.profile).where(mine, holdings.c.identifier.in_(some))
+            holders |= set(connection.execute(asked).scalars())
+        edge = set()
+        for new in _chunks(holders - people):
+            asked_of = sa.select(holdings.c.identifier).where(mine, holdings.c.profile.in_(new))
+            edge |= set(connection.execute(asked_of).scalars())
+        people |= holders
+        edge -= found
+        found |= edge
+    return found
+
+
 def _find(connection: Connection, audience: int, names: Iterable[_Name]) -> dict[_Name, int]:
     """The ids of those that the store knows."""
     found: dict[_Name, int] = {}
@@ -176,7 +216,8 @@ def _ids(connection: Connection, audience: int, named: Mapping[_Name, Kept], the
 
 
 def _owe(connection: Connection, ids: Iterable[int], *, unsure: bool) -> None:
-    there = sa.case((identifiers.c.there == THERE, UNSURE), else_=identifiers.c.there)
+    on_its_way = sa.and_(identifiers.c.there == GONE, identifiers.c.call.is_not(None))
+    there = sa.case((sa.or_(identifiers.c.there == THERE, on_its_way), UNSURE), else_=identifiers.c.there)
     for some in _chunks(ids):
         change = identifiers.update().where(identifiers.c.id.in_(some)).values(owed=True)
         connection.execute(change.values(there=there) if unsure else change)

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 
 STORE_VERSION_TABLE: Final = "ads_version"
 
-GONE, THERE, UNSURE, REFUSED = 0, 1, 2, 3
-"""What the platform has of an identifier: `ads_identifier.there`. REFUSED: it takes it from nobody."""
+GONE, THERE, UNSURE, REFUSED, STALE = 0, 1, 2, 3, 4
+"""What the platform has of an identifier: `ads_identifier.there`. REFUSED: it takes it from nobody. STALE: others
+hold it, and it is in the row of somebody who lost it: it is removed before it is added again."""
 
 store_metadata: Final = sa.MetaData()
 
@@ -73,7 +74,7 @@ identifiers: Final = sa.Table(
 )
 """value       the hash's bytes; of what goes plain a keyed hash, and `sealed` has it
 companions  sealed, as sent along last
-there       GONE, THERE, UNSURE or REFUSED
+there       GONE, THERE, UNSURE, REFUSED or STALE
 owed        somebody came or left since it was last told
 call        the call that it is part of, until that is over"""
 
