@@ -19,8 +19,8 @@ Every method returns the stream ids of what was accepted, in order, and raises o
 
 `done` in each says how many of the given items (events of `push`, profiles of `add` and `remove`) are accepted: always
 the first ones, so go on from there. Events go in chunks of up to 1,000 and about 1 MB; a chunk is checked before it is
-sent, and is accepted whole or not at all. Nothing is sent twice by itself: after PushFailed with `unknown` items,
-pushing them again may double them, which a target that stores rows by their key does not notice.
+sent, and is accepted whole or not at all. Nothing is sent twice by itself: after an error with `unknown` items, pushing
+them again may double them, which a target that stores rows by their key does not notice.
 """
 
 from __future__ import annotations
@@ -143,16 +143,18 @@ class ProducerError(Exception):
 
     accepted  stream ids of what is in the intake
     done      how many of the given events (of profiles, for add and remove) these are: the first ones
+    unknown   how many of the given items, after these, may or may not be accepted: the answer was lost
     """
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         self.accepted: list[str] = []
-        self.done = 0
+        self.done = self.unknown = 0
         super().__init__(reason)
 
     def __str__(self) -> str:
-        return f"{self.reason}; accepted before it: {self.done:,}"
+        lost = f"; whether the next {self.unknown:,} were is not known" if self.unknown else ""
+        return f"{self.reason}; accepted before it: {self.done:,}{lost}"
 
 
 class InvalidEvent(ProducerError):
@@ -170,16 +172,7 @@ class InvalidEvent(ProducerError):
 
 
 class PushFailed(ProducerError):
-    """Redis could not be reached, or refused.
-
-    unknown  how many of the given items, after the first `done`, may or may not be accepted: the answer was lost
-    """
-
-    unknown = 0
-
-    def __str__(self) -> str:
-        lost = f"; whether the next {self.unknown:,} were is not known" if self.unknown else ""
-        return f"{super().__str__()}{lost}"
+    """Redis could not be reached, or refused."""
 
 
 class IntakeFull(PushFailed):
@@ -386,8 +379,9 @@ class Pipeline(_Events):
 
     Each call is checked at once: InvalidEvent keeps nothing of it, and the next call may go on. PushFailed comes with a
     later call than the one that it is about: its `done` says how many calls, of all that were made, are accepted. Then,
-    and after any other error in the block, nothing more is sent: make a new pipeline for the rest. Stream ids are not
-    kept: the methods return empty lists. Not for several threads.
+    and after any other error in the block, nothing more is sent, and what is on its way is waited for: go on behind the
+    pipeline's `done` calls with a new pipeline. Stream ids are not kept: the methods return empty lists. Not for
+    several threads.
     """
 
     def __init__(self, send: Callable[[list[_Entry], int], list[str]]) -> None:
@@ -397,8 +391,11 @@ class Pipeline(_Events):
         self._size = self._calls = self._sent = 0
         self._answer: Callable[[], list[str]] | None = None
         self._over = False
+        self._refused: InvalidEvent | None = None
         self.done = 0
-        """How many calls are accepted as far as is known; all that were made, after `flush`."""
+        """How many calls are accepted as far as is known; exactly, after `flush` (all) and after the block."""
+        self.unknown = 0
+        """How many calls after these may or may not be accepted: the answer was lost."""
 
     def __enter__(self) -> Self:
         return self
@@ -409,7 +406,17 @@ class Pipeline(_Events):
         with self._beside:
             if error is None:
                 self.flush()
+            else:
+                self._end(error)
             self._over = True
+
+    def _end(self, error: BaseException) -> None:
+        """After an error in the block: counts what is on its way, which its own error says, too."""
+        if not self._over:
+            with suppress(ProducerError):
+                self._wait()
+        if self._refused is not None and error is self._refused:
+            self._refused.done, self._refused.unknown = self.done, self.unknown
 
     def event(self, event: dict[str, Any] | str | bytes) -> None:
         """One event as an object or as JSON, as `Producer.push` takes them."""
@@ -427,6 +434,7 @@ class Pipeline(_Events):
             payloads = [entry.payload for entry in entries]
         except InvalidEvent as error:
             error.done = self.done
+            self._refused = error
             raise
         self._calls += 1
         for left, payload in zip(range(len(payloads) - 1, -1, -1), payloads):  # noqa: B905 - Python 3.9 has no strict
@@ -462,22 +470,26 @@ class Pipeline(_Events):
             yield
         except ProducerError as error:
             self._over = True
-            error.done = self.done
+            error.done, self.unknown = self.done, error.unknown
             raise
 
 
 def _connected(url: str) -> redis.Redis:
     """A client that sends everything once: a lost answer is the caller's to judge."""
     once = Retry(NoBackoff(), 0)
-    return redis.Redis.from_url(url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True)
+    return redis.Redis.from_url(url, retry=once, **_link_options(url))
 
 
 def _connected_async(url: str) -> redis.asyncio.Redis:
     """Likewise."""
     once = AsyncRetry(NoBackoff(), 0)
-    return redis.asyncio.Redis.from_url(
-        url, retry=once, socket_timeout=30, socket_connect_timeout=10, socket_keepalive=True
-    )
+    return redis.asyncio.Redis.from_url(url, retry=once, **_link_options(url))
+
+
+def _link_options(url: str) -> dict[str, Any]:
+    """Times in seconds; redis-py refuses TCP's options for a Unix socket."""
+    tcp = {} if url.startswith("unix:") else {"socket_connect_timeout": 10, "socket_keepalive": True}
+    return {"socket_timeout": 30, **tcp}
 
 
 def _failure(error: redis.RedisError, items: int) -> PushFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import inspect
 import json
 import pickle
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -460,6 +462,61 @@ def test_a_pipeline_whose_block_fails_sends_no_more(intake: FakeRedis) -> None:
     assert intake.events == []
 
 
+class _Slow(FakeRedis):
+    """Has the answer to a full chunk only when the block has failed."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(0 if error else None, error)
+        self.failed = Event()
+
+    def __call__(self, keys: list[str], args: list[bytes]) -> list[bytes]:
+        assert self.failed.wait(10)
+        return super().__call__(keys, args)
+
+
+class _Failing:
+    """Fails in the block of a pipeline while a chunk is on its way."""
+
+    def __init__(self, intake: _Slow, own: Exception | None) -> None:
+        self.events = producer_to(intake).pipeline()
+        try:
+            with self.events:
+                for each in range(1001):
+                    self.events.clear(each)
+                intake.failed.set()
+                if own is not None:
+                    raise own
+                self.events.add(7, [{"name": "no id"}])
+        except (KeyError, ProducerError) as error:
+            self.raised = error
+
+
+def test_a_pipeline_whose_block_fails_counts_what_was_on_its_way() -> None:
+    invalid, own = _Failing(_Slow(), None), _Failing(_Slow(), KeyError("the caller's own"))
+    assert isinstance(invalid.raised, InvalidEvent)
+    assert isinstance(own.raised, KeyError)
+    assert (invalid.raised.done, invalid.events.done, own.events.done) == (1000, 1000, 1000)
+
+
+def test_a_pipeline_whose_block_fails_tells_of_a_lost_answer() -> None:
+    lost = redis.ConnectionError("gone")
+    invalid, own = _Failing(_Slow(lost), None), _Failing(_Slow(lost), KeyError("the caller's own"))
+    assert isinstance(invalid.raised, InvalidEvent)
+    assert isinstance(own.raised, KeyError)
+    assert (invalid.raised.done, invalid.raised.unknown) == (0, 1000)
+    assert "accepted before it: 0; whether the next 1,000 were is not known" in str(invalid.raised)
+    for each in (invalid, own):
+        assert (each.events.done, each.events.unknown) == (0, 1000)
+
+
+def test_an_error_of_another_producer_keeps_its_count_in_a_block() -> None:
+    failed = PushFailed("elsewhere")
+    failed.done = 3
+    failing = _Failing(_Slow(), failed)
+    assert failing.raised is failed
+    assert (failed.done, failing.events.done) == (3, 1000)
+
+
 def test_an_event_in_parts_is_one_call_of_a_pipeline(intake: FakeRedis) -> None:
     with producer_to(intake).pipeline() as events:
         events.add(7, ({"_id": each} for each in range(25_000)))
@@ -566,3 +623,17 @@ def test_an_event_of_a_few_profiles_is_encoded_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(segsync, "_encode", noted)
     producer.push([{"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "1"}, {"_id": "2"}]}])
     assert len(encoded) == 1
+
+
+@pytest.mark.parametrize("made", [Producer, AsyncProducer])
+def test_redis_may_be_a_unix_socket(made: Any, tmp_path: Path) -> None:
+    """Where nobody listens it fails as any other link does."""
+    producer = made(f"unix://{tmp_path}/none.sock")
+
+    async def pushes() -> None:
+        answer = producer.clear(7)
+        if inspect.isawaitable(answer):
+            await answer
+
+    with pytest.raises(PushFailed, match="the link to Redis failed"):
+        asyncio.run(pushes())

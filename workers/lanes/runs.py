@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from workers.lanes.store import Lanes
 
+BY_ENTERING = "an event on entering"
+"""Who asks for the run of a segment that an event has brought into scope."""
 REMEMBERED_SECONDS = 7 * 86_400
 """How long a run that has ended can be looked at; the ledger keeps its numbers."""
 MOST = 100_000

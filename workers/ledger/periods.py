@@ -66,14 +66,19 @@ def time_column(table: FromClause) -> ColumnElement[int]:
     return column
 
 
-def period(connection: Connection, since: datetime, until: datetime | None, integration: str | None) -> Period:
-    """The period; hours of which single deliveries may be gone are taken whole. ValueError for a time without zone."""
+def period(
+    connection: Connection, since: datetime, until: datetime | None, integration: str | None, *, goes_on: bool = False
+) -> Period:
+    """The period; hours of which single deliveries may be gone are taken whole. ValueError for a time without zone.
+
+    goes_on  whether another period begins at its end, to which such an hour belongs that has both in it
+    """
     start, end = milliseconds_of(since), None if until is None else milliseconds_of(until)
     kept = connection.execute(select(func.max(identity.c.kept_ms))).scalar() or 0
     if start - start % HOUR_MS < kept:
         start -= start % HOUR_MS
     if end is not None and end - end % HOUR_MS < kept:
-        end += -end % HOUR_MS
+        end += -(end % HOUR_MS) if goes_on else -end % HOUR_MS
     return _parted(start, end, integration)
 
 

@@ -99,7 +99,8 @@ def stats(
 ) -> list[StatsRow]:
     """What was done from `since` up to, not including, `until`: by hour, day or in total, integration and event type.
 
-    zone  whose days are meant. A day of a zone that is off by half an hour is counted as exactly as any period.
+    zone  whose days are meant. A day of a zone that is off by half an hour is counted as exactly as any period; where
+          single deliveries may be gone, the hour with midnight in it is counted on the later day.
 
     ValueError where a time has no zone; WrongUsage for too many days; LedgerError.
     """
@@ -110,8 +111,8 @@ def stats(
             _count(connection, Count(period(connection, since, until, integration), by_hour=True), None, found)
             return [found[key] for key in sorted(found)]
         for start, end in days(since, until, zone) if by == "day" else ((since, until),):
-            one = Count(period(connection, start, end, integration), by_hour=False)
-            _count(connection, one, start, found)
+            one = period(connection, start, end, integration, goes_on=end < until)
+            _count(connection, Count(one, by_hour=False), start, found)
     return [found[key] for key in sorted(found)]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.events.event import Kind
 from workers.lanes.answers import fields_of
+from workers.lanes.runs import BY_ENTERING
 from workers.resync.judging import Accepted, Today, doubts
 from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
 from workers.resync.planning import Planner
@@ -55,7 +56,7 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
 def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
     today = _today(work)
     if work.run.mode == "diff":
-        return doubts(found, accepted, today, shared=shared)
+        return doubts(found, accepted, today, shared=shared, entering=work.run.by == BY_ENTERING)
     if work.run.mode == "resend":
         return []
     reasons = [] if found.members or accepted.removals is not None else ["the source gives no members at all"]

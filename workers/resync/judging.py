@@ -35,12 +35,15 @@ class Today(NamedTuple):
     ever: bool = True
 
 
-def doubts(found: KeyDifference, accepted: Accepted, today: Today, *, shared: str = "") -> list[str]:
+def doubts(
+    found: KeyDifference, accepted: Accepted, today: Today, *, shared: str = "", entering: bool = False
+) -> list[str]:
     """Why nothing may be changed before a person has said yes; [] where nothing stands in the way.
 
-    shared  integrations that may write to the same table, as they are told; "" for none
+    shared    integrations that may write to the same table, as they are told; "" for none
+    entering  whether the segment has just come into scope: its target has what was added since, and no one else
     """
-    reasons = [*_of_removals(found, accepted, today, shared), *_of_adds(found, accepted)]
+    reasons = [*_of_removals(found, accepted, today, shared), *_of_adds(found, accepted, entering)]
     if found.spelled > SPELLED * max(found.rows, 1) and accepted == Accepted():
         reasons.append(
             f"{found.spelled:,} of {found.rows:,} rows are members' spelled otherwise: "
@@ -72,12 +75,12 @@ def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared:
     return reasons
 
 
-def _of_adds(found: KeyDifference, accepted: Accepted) -> list[str]:
+def _of_adds(found: KeyDifference, accepted: Accepted, entering: bool) -> list[str]:
     if accepted.adds is not None:
         if found.missing <= accepted.adds:
             return []
         return [f"{found.missing:,} members are missing, more than the {accepted.adds:,} that were accepted"]
-    if found.rows and found.missing > ADDS * found.rows:
+    if found.rows and found.missing > ADDS * found.rows and not entering:
         return [
             f"{found.missing:,} members are missing in a target of {found.rows:,} rows: more than {ADDS} times that"
         ]

@@ -149,8 +149,8 @@ class Router:
             return load
         if not self._room.take(load.size):
             raise NoRoomLeft("Redis is above its maxmemory; routing goes on as lanes are delivered")
-        for integration, segment in load.asked:
-            self._runs.ask(integration, segment, ASKED_BY)
+        for asked in load.asked:
+            self._runs.ask(*asked)
         reach(crashpoints.BEFORE_APPEND)
         moved = self._lanes.append(load.move(self._owner))
         if moved is None:
@@ -189,6 +189,7 @@ class Router:
         operations = _operations(event, sequence) if wanted.targets else []
         if not start and not event.bad and event.kind.is_profile and operations and load.add_all(wanted, operations):
             teach(load, wanted.segment, verdict)
+            clear_behind(load, wanted, event, verdict)
             return load
         if start:
             operations = [each for each in operations if each.index >= start]
@@ -201,12 +202,14 @@ class Router:
             set_aside(load, entry, self._kept(bad_profile(event, bad, sequence)))
         if not wanted.targets:
             load.unwanted(event.segment.id, len(event.profiles) if event.kind.is_profile else 1)
-        for operation in operations:
+        for operation in operations[:1]:  # there is room: see above, and a step that goes on in an event begins with it
+            load.add(wanted, operation)
+        clear_behind(load, wanted, event, verdict)
+        for operation in operations[1:]:
             if not load.has_room_for(wanted, operation):
                 load.cut(entry.id, part, operation.index)
                 load = self._send(load)
             load.add(wanted, operation)
-        clear_behind(load, wanted, event, verdict)
         return load
 
     def _kept(self, record: Quarantined) -> Quarantined:
@@ -238,7 +241,7 @@ class Router:
         if request.integration is not None and not targets:
             reason = f"resync: {request.integration[:60]!r} is not applied, or does not follow the segment"
             set_aside(load, entry, self._kept(refused(entry.parts[part], load.sequence, "not followed", reason)))
-        load.asked += [(integration, segment_id) for integration in targets]
+        load.asked += [(integration, segment_id, ASKED_BY) for integration in targets]
 
     def _put_mark(self, load: Transfer, entry: Entry, mark: Mark) -> None:
         """Puts the mark of a resync's run on the load; one that no run waits for goes nowhere (append.lua)."""

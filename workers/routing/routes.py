@@ -51,7 +51,7 @@ class Judgement(NamedTuple):
     entered   integrations whose scope the segment came into with members they were never told of
     left      integrations whose scope it has left
     asks      of those entered, the ones that ask for a resync of it at once
-    clears    of those left by an upsert, the ones that clear it, too
+    clears    of those left, the ones that clear it, too
     """
 
     targets: tuple[str, ...]
@@ -93,7 +93,7 @@ class Routes:
         changed = before is None or after.segment != before.segment
         left = tuple(k for k in told_before if k not in after.targets)
         asks = tuple(k for k in entered if k in self._asking)
-        clears = tuple(k for k in left if k in self._clearing and kind is Kind.SEGMENT_UPSERT)
+        clears = tuple(k for k in left if k in self._clearing)
         return Judgement(targets, name, after, changed, entered, left, asks, clears)
 
 

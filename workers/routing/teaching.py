@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.lanes.chunks import Operation
+from workers.lanes.runs import BY_ENTERING
 from workers.routing.routes import Wanted, kept_bytes
 
 if TYPE_CHECKING:
@@ -24,11 +25,14 @@ def teach(load: Transfer, segment: str, verdict: Judgement | None) -> None:
         load.entered(integration, segment)
     for integration in verdict.left:
         load.left(integration, segment)
-    load.asked += [(integration, segment) for integration in verdict.asks]
+    load.asked += [(integration, segment, BY_ENTERING) for integration in verdict.asks]
 
 
 def clear_behind(load: Transfer, wanted: Wanted, event: Event, verdict: Judgement | None) -> None:
-    """Behind the upsert that takes a segment out of scope, in its step: afterwards nobody knows who has followed it."""
+    """In the step that learns that a segment is out of scope: afterwards nobody knows who has followed it.
+
+    Behind the upsert, which is told to who is left, too; all other events are told to those alone who still follow.
+    """
     (ms, n, _), kind = load.sequence, int(Kind.CLEAR)
     for integration in verdict.clears if verdict is not None else ():
         operation = Operation(ms, n, 1, kind, event.at_us, b"")

@@ -79,8 +79,8 @@ class Transfer:
         self._segments: dict[str, bytes] = {}
         self._unwanted: dict[str, int] = {}
         self._scopes: dict[tuple[str, str], str] = {}
-        self.asked: list[tuple[str, str]] = []
-        """(integration, segment) of the resyncs that are asked for: before the step that moves past the request."""
+        self.asked: list[tuple[str, str, str]] = []
+        """(integration, segment, who asks) of resyncs: asked for before the step that moves past the request."""
         self._records: list[bytes] = []
         self._quarantined = 0
         self._events = 0

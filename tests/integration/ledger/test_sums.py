@@ -22,7 +22,7 @@ from workers.ledger.periods import period
 from workers.ledger.rows import delivery_row, query_rows
 from workers.ledger.statistics import errors, stats
 from workers.ledger.sums import rounded, rounded_column
-from workers.ledger.tables import deliveries, failed_hours, hours, queries
+from workers.ledger.tables import deliveries, failed_hours, hours, identity, queries
 from workers.outcomes import QueryRun
 
 if TYPE_CHECKING:
@@ -123,6 +123,22 @@ def test_a_day_may_begin_within_an_hour(ledger: Ledger) -> None:
     found = stats(ledger, midnight - timedelta(days=1), midnight + timedelta(days=1), by="day", zone=kolkata)
 
     assert [row.queries for row in found] == [1, 2]
+
+
+def test_an_hour_at_midnight_is_counted_on_one_day_where_deliveries_may_be_gone(ledger: Ledger) -> None:
+    """In the hour of 18:00 UTC a day of India ends and the next begins: it is told with the later one."""
+    kolkata = ZoneInfo("Asia/Kolkata")
+    midnight = datetime(2023, 11, 16, tzinfo=kolkata)
+    at = int(midnight.timestamp() * 1000)
+    ledger.write([delivery(started_ms=each) for each in (at - HOUR, at - 1, at, at + 24 * HOUR - 1, at + 24 * HOUR)])
+    with ledger.changing() as connection:
+        connection.execute(identity.update().values(kept_ms=at + 48 * HOUR + MINUTE * 30))
+    since, until = midnight - timedelta(days=1), midnight + timedelta(days=1)
+
+    by_day = stats(ledger, since, until, by="day", zone=kolkata)
+
+    assert [(row.hour.astimezone(kolkata).day, row.queries) for row in by_day] == [(15, 1), (16, 4)]
+    assert sum(row.queries for row in stats(ledger, since, until, by="total")) == 5
 
 
 def test_more_days_than_anybody_reads_are_refused(ledger: Ledger) -> None:

@@ -49,6 +49,25 @@ def test_a_segment_that_comes_into_scope_is_made_equal_at_once(platform: Platfor
 
 
 @on_one
+@pytest.mark.parametrize("enters", [True, False])
+def test_a_segment_that_comes_into_scope_with_an_add_needs_no_word(platform: Platform, enters: bool) -> None:
+    """Of anybody else's request few rows and many members are a doubt."""
+    platform.configure(scope=SALES, on_enter='"resync"' if enters else '"flag"')
+    platform.has(7, "a", "b", "c", "d")
+    platform.job.push(upsert(7), upsert(7, "sales"), add(7, "a"))
+    if enters:
+        platform.job.runtime.route("token", 1)
+    else:
+        platform.job.drain()
+        platform.ask(7)
+    (name,) = ResyncRuns(platform.job.runtime.lanes).open()
+
+    run = platform.ends(name)
+
+    assert (run.outcome, run.by) == (("done", "an event on entering") if enters else ("needs confirmation", "test"))
+
+
+@on_one
 @pytest.mark.parametrize(("on_leave", "left"), [("keep", {"a"}), ("clear", set())])
 def test_a_segment_that_leaves_a_scope_keeps_its_rows_or_not(platform: Platform, on_leave: str, left: set[str]) -> None:
     """The upsert is told first, then the clear, and nothing after it."""
@@ -61,6 +80,23 @@ def test_a_segment_that_leaves_a_scope_keeps_its_rows_or_not(platform: Platform,
     assert platform.rows(7) == left
     assert platform.rows(8) == {"a"}
     assert platform.target.names()["7"] == "last"
+
+
+@on_one
+@pytest.mark.parametrize("profiles", [["z"], []], ids=["one", "none"])
+@pytest.mark.parametrize("kind", ["add", "remove"])
+def test_whatever_event_takes_a_segment_out_it_is_cleared(platform: Platform, kind: str, profiles: list[str]) -> None:
+    """What a segment's database is may be learned from any event; its profiles are not told any more."""
+    platform.configure(scope=SALES, on_leave='"clear"')
+    platform.job.push(upsert(7, "sales"), add(7, "a"), upsert(8, "sales"), add(8, "a"))
+    platform.job.drain()
+    told = [{"_id": each, "CustomID": "z", "email": "z"} for each in profiles]
+    leaving = {"type": kind, "segment": {"id": 7, "database": "other"}, "profiles": told}
+    platform.job.push(leaving, add(7, "b"))
+    platform.job.drain()
+
+    assert platform.rows(7) == set()
+    assert platform.rows(8) == {"a"}
 
 
 @on_one

@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.desk import Desk, add
 from workers.errors import Stale
+from workers.events.event import Kind
+from workers.integrations import Scope
 from workers.lanes import Lanes, store, unpack
 from workers.lanes.lease import ROUTE
 from workers.routing import losses
@@ -86,6 +88,41 @@ def test_what_has_left_a_scope_needs_no_resync_there(desk: Desk) -> None:
     desk.push(enters, leaves, enters)
     desk.route()
     assert desk.redis.smembers(desk.keys.resync("sales")) == {b"7"}, "the last word counts"
+
+
+def test_an_add_that_goes_to_another_scope_clears_the_one_that_it_leaves(desk: Desk) -> None:
+    desk.integrations["a"].on_leave = "clear"
+    desk.integrations["sales"].scope = Scope("other")
+    desk.push(add("1"), add("2", database="other"), add("3"))
+    desk.route()
+    assert desk.ids("a") == ["1", str(Kind.CLEAR.value)]
+    assert (desk.ids("b"), desk.ids("sales")) == (["1"], ["2", "3"])
+
+
+def test_the_clear_is_in_the_step_that_learns_of_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The router ends between two steps of one event; who goes on does not know any more who has followed it."""
+    monkeypatch.setattr(store, "BUDGET_BYTES", 20_000)
+    desk.integrations["a"].on_leave = "clear"
+    desk.integrations["sales"].scope = Scope("other")
+    ids = [f"{n:0>100}" for n in range(300)]
+    desk.push(add("1"))
+    desk.route()
+    desk.push(add("1", segment=8), add(*ids, database="other"))
+    router = desk.router()
+    append = router._lanes.append
+
+    def is_the_last(move: Any) -> Any:
+        monkeypatch.setattr(router._lanes, "append", lambda _: None)
+        return append(move)
+
+    monkeypatch.setattr(router._lanes, "append", is_the_last)
+    with pytest.raises(RoutingLost):
+        router.turn("t", 30)
+    assert 0 < len(desk.ids("sales")) < len(ids)
+    desk.redis.delete(desk.keys.lease(ROUTE))
+    desk.route()
+    assert desk.ids("sales") == ids
+    assert desk.ids("a") == ["1", str(Kind.CLEAR.value)]
 
 
 def test_who_was_told_of_a_clear_or_of_the_end_needs_no_resync(desk: Desk) -> None:

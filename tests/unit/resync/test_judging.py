@@ -43,6 +43,13 @@ def test_what_looks_like_a_mistake_needs_a_word(
     assert told in "".join(reasons)
 
 
+def test_a_segment_that_has_just_come_into_scope_may_miss_nearly_all() -> None:
+    """What was added since is in the target, and no one else. All that may remove anything is doubted as ever."""
+    assert doubts(found(rows=1, missing=99), NOTHING, USUAL, entering=True) == []
+    assert len(doubts(found(strays=11, missing=500), NOTHING, USUAL, entering=True)) == 1
+    assert len(doubts(found(missing=500), Accepted(0, 499), USUAL, entering=True)) == 1
+
+
 def test_a_word_is_a_number() -> None:
     many = found(members=0, strays=100, missing=500)
     assert doubts(many, Accepted(100, 500), Today(ever=False), shared="'other'") == []
