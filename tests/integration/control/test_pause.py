@@ -12,6 +12,7 @@ from tests.integration.place import integration
 from tests.waiting import PATIENCE
 from workers.control.drain import drain
 from workers.control.pause import NotPausable, NotSettled, UnknownIntegration, pause, resume
+from workers.errors import WrongUsage
 from workers.lanes import Claimed, Lanes
 from workers.lanes.messages import Release
 
@@ -63,6 +64,13 @@ def test_a_second_pause_keeps_who_and_why(place: Place) -> None:
     resume(place.redis, place.keys, "crm")
     pause(place.redis, place.keys, "crm", by="bob@host")
     assert place.redis.hmget(place.keys.integration("crm"), "paused_reason", "paused_by") == [b"", b"bob@host"]
+
+
+def test_a_reason_that_is_too_long_pauses_nothing(place: Place) -> None:
+    place.publish(integration("crm"))
+    with pytest.raises(WrongUsage, match="a reason of 1,001 characters; expected at most 1,000"):
+        pause(place.redis, place.keys, "crm", reason="x" * 1_001)
+    assert place.redis.hget(place.keys.integration("crm"), "paused") is None
 
 
 def test_a_pause_survives_a_deploy(place: Place) -> None:
