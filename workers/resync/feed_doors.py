@@ -55,7 +55,7 @@ def _filled(text: str, feed: FeedSettings, segment: str, after: Id | None, write
 
 
 def _get(feed: FeedSettings, segment: str, after: Id | None) -> Generator[bytes]:
-    parts = urlsplit(_filled(feed.url, feed, segment, after, lambda text: quote(text, safe="")))
+    parts = urlsplit(_filled(feed.url, feed, segment, after, _part))
     link = _connection(feed, parts.scheme.lower(), parts.hostname or "", parts.port)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -120,6 +120,13 @@ def _run(feed: FeedSettings, segment: str, after: Id | None) -> Generator[bytes]
         process.wait()
     if status:
         raise _error(ErrorClass.RETRY, f"command status {status}", f"it ended with status {status}; expected 0")
+
+
+def _part(text: str) -> str:
+    """Of an address. Dots stay dots however they are written, and servers take them for a way up (RFC 3986, 5.2.4)."""
+    if text in (".", ".."):
+        raise _error(ErrorClass.HOLD, "http", f"an id is {text}, which an address takes for a way up")
+    return quote(text, safe="")
 
 
 def _argument(text: str) -> str:

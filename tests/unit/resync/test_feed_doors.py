@@ -149,6 +149,15 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.parametrize("segment", [".", ".."])
+def test_an_id_is_no_way_up_in_an_address(segment: str) -> None:
+    with answering(lambda _: Answer(BODY)) as platform:
+        with pytest.raises(TargetError, match="which an address takes for a way up"):
+            told(feed(platform.url + "/s/{segment_id}/m"), segment)
+        assert len(told(feed(platform.url + "/s/{segment_id}/m"), f"{segment}x")) == 2
+    assert [asked.path for asked in platform.asked] == [f"/s/{segment}x/m"]
+
+
 def test_an_id_is_no_option_of_a_program(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="which a program takes for an option"):
         told(feed("", *program(tmp_path, "")), "--help")
