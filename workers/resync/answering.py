@@ -43,7 +43,7 @@ def is_answered(redis: Redis, keys: Keys, segment: str) -> bool:
 
 def answers_of(redis: Redis, keys: Keys, run: str, segment: str, keep: Callable[[], None]) -> FeedSource:
     """A segment's members as a producer tells them; `keep` as in Work."""
-    return FeedSource(ANSWERED, lambda _: _ask(redis, keys, run, segment, keep))
+    return FeedSource(ANSWERED, lambda *_: _ask(redis, keys, run, segment, keep))
 
 
 def _ask(redis: Redis, keys: Keys, run: str, segment: str, keep: Callable[[], None]) -> Generator[bytes]:
