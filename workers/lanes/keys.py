@@ -177,6 +177,11 @@ class Keys:
         return f"{self.namespace}:flagged:{integration}"
 
     @property
+    def leaving(self) -> str:
+        """Sorted set: [integration, segment] that an `apply` takes out of scope and clears, by when it was noted."""
+        return f"{self.namespace}:leaving"
+
+    @property
     def runs(self) -> str:
         """Sorted set: runs of resyncs that have begun, by when they are looked at next."""
         return f"{self.namespace}:runs"
