@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from workers.settings import LocalSettings, Settings
 
 QUERIES: Final = ("add", "remove", "clear", "segment_upsert", "segment_delete", "members")
-PLAIN: Final = ("name", "description", "connector", "ordering", "tolerance", "when_full", "max_lag")
+PLAIN: Final = (
+    *("name", "description", "connector", "ordering", "tolerance", "when_full", "max_lag"),
+    *("window", "on_enter", "on_leave", "verify"),
+)
 """Fields that are text in the file."""
 NUMBERS: Final = ("max_backlog", "max_quarantine")
 KINDS: Final = ("all", "segments", "groups", "tags")
