@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 COMMIT_SECONDS = 30.0
 """What writing a batch may take beside the wait for the audience's row."""
 
+CALLS_SHOWN = 50
+"""Calls that people are shown of a login."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdPlace:
@@ -104,6 +107,12 @@ class AdConnector:
         self.store.upgrade()
         with self.store.reading() as connection:
             return work.standings(connection, self.key)
+
+    def last_calls(self) -> list[work.CallStanding]:
+        """Its newest calls that are not over, or did not end well."""
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            return work.last_calls(connection, self.key, CALLS_SHOWN)
 
     def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:  # noqa: ARG002 - the contract's
         """Always: the store names a profile by its key."""
