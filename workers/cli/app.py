@@ -224,7 +224,7 @@ def erase(
     """
     from workers.cli.commands import erase as command
 
-    how = command.Manner(reason=reason, dry_run=dry_run, yes=yes, as_json=as_json)
+    how = command.EraseManner(reason=reason, dry_run=dry_run, yes=yes, as_json=as_json)
     raise typer.Exit(command.run(profile or [], values, how))
 
 

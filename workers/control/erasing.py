@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.erasing import Eraser
     from workers.connectors.audiences.store.erasing import Holder
-    from workers.control.sought import Sought
+    from workers.control.person import Person
     from workers.quarantine.entries import EntryDetail
     from workers.runtime import Runtime
 
@@ -49,7 +49,7 @@ class PlaceFound:
 
 
 @dataclass(slots=True)
-class Found:
+class Traces:
     """What was found.
 
     entries  ids in the quarantine
@@ -89,20 +89,20 @@ def audiences_of(connector: str) -> str:
 class Erasure:
     """Looks for people in one installation, and erases them."""
 
-    def __init__(self, runtime: Runtime, sought: Sought) -> None:
+    def __init__(self, runtime: Runtime, person: Person) -> None:
         self._runtime = runtime
-        self._sought = sought
+        self._person = person
 
-    def find(self) -> Found:
+    def find(self) -> Traces:
         """Looks everywhere, along the way of the data. LedgerError, redis.RedisError."""
-        runtime, found = self._runtime, Found()
+        runtime, found = self._runtime, Traces()
         redis, keys = runtime.redis, runtime.keys
-        if events := in_intake(redis, keys, self._sought):
+        if events := in_intake(redis, keys, self._person):
             found.waiting.append(PlaceFound("the intake", events, WAITS, left=True))
-        for each in in_lanes(redis, keys, self._sought):
+        for each in in_lanes(redis, keys, self._person):
             where = f"the lane of segment {each.segment} of {each.integration}"
             found.waiting.append(PlaceFound(where, each.operations, WAITS, left=True))
-        found.runs = in_runs(redis, keys, self._sought)
+        found.runs = in_runs(redis, keys, self._person)
         runtime.drain_outcomes(UP_TO_DATE_SECONDS)
         found.entries = of_quarantine.find_entries(runtime.ledger, self._is_theirs)
         for key, eraser in self._accounts(found.waiting):
@@ -111,7 +111,7 @@ class Erasure:
                 found.holders[key] = holders
         return found
 
-    def erase(self, found: Found, by: str) -> list[PlaceFound]:
+    def erase(self, found: Traces, by: str) -> list[PlaceFound]:
         """Erases what was found; what came of it, place by place. LedgerError, redis.RedisError."""
         runtime = self._runtime
         for name in found.runs:
@@ -124,9 +124,9 @@ class Erasure:
         return [*found.erased(), *(each for each in left if each is not None), *found.waiting]
 
     def _is_theirs(self, entry: EntryDetail) -> bool:
-        sought = self._sought
-        named = entry.profile is not None and entry.profile in {*sought.profiles, *sought.values}
-        return named or sought.is_in(entry.payload) or sought.is_named_in(entry.detail)
+        person = self._person
+        named = entry.profile is not None and entry.profile in {*person.profiles, *person.values}
+        return named or person.is_in(entry.payload) or person.is_named_in(entry.detail)
 
     def _drop(self, ids: list[int], by: str) -> None:
         """Before they are empty: a retry that is on its way leads nowhere."""
@@ -141,7 +141,7 @@ class Erasure:
             requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=tuple(unfinished)), by)
             runtime.drain_outcomes(UP_TO_DATE_SECONDS)
 
-    def _leave(self, key: str, eraser: Eraser, found: Found) -> PlaceFound | None:
+    def _leave(self, key: str, eraser: Eraser, found: Traces) -> PlaceFound | None:
         runtime, holders = self._runtime, found.holders.get(key, set())
         where = audiences_of(key)
         try:
@@ -169,7 +169,7 @@ class Erasure:
                     yield key, Eraser(cast("AdConnector", connector), fields)
 
     def _holders(self, eraser: Eraser) -> set[Holder]:
-        return eraser.find(self._sought.profiles, self._sought.values)
+        return eraser.find(self._person.profiles, self._person.values)
 
 
 def _ask(key: str, ask: Callable[[], T], waiting: list[PlaceFound]) -> T | None:

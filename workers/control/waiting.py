@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.control.sought import Sought
+    from workers.control.person import Person
     from workers.lanes.keys import Keys
 
 PAGE: Final = 100
@@ -28,36 +28,36 @@ class WaitingIn(NamedTuple):
     operations: int
 
 
-def in_intake(redis: Redis, keys: Keys, sought: Sought) -> int:
+def in_intake(redis: Redis, keys: Keys, person: Person) -> int:
     """Events that no router has moved yet. redis.RedisError."""
     found, after = 0, "-"
     while page := entries_of(redis, keys.events, PAGE, first=after):
         for each in page:
-            found += any(map(sought.is_in, each.fields))
+            found += any(map(person.is_in, each.fields))
         if len(page) < PAGE or page[-1].id == _LAST:
             break
         after = f"({page[-1].id}"
     return found
 
 
-def in_lanes(redis: Redis, keys: Keys, sought: Sought) -> list[WaitingIn]:
+def in_lanes(redis: Redis, keys: Keys, person: Person) -> list[WaitingIn]:
     """Lanes that owe something of theirs, those of integrations that are gone among them. redis.RedisError."""
     found = []
     prefix = f"{keys.namespace}:chunks:"
     for name in _keys(redis, prefix, "list"):
         integration, _, segment = name.removeprefix(prefix).partition(":")
-        operations = sum(map(sought.is_in, _bodies(redis, name)))
+        operations = sum(map(person.is_in, _bodies(redis, name)))
         if operations:
             found.append(WaitingIn(integration, segment, operations))
     return sorted(found)
 
 
-def in_runs(redis: Redis, keys: Keys, sought: Sought) -> list[str]:
+def in_runs(redis: Redis, keys: Keys, person: Person) -> list[str]:
     """Keys in Redis of the runs that show keys of theirs. redis.RedisError."""
     return sorted(
         name
         for name in _keys(redis, f"{keys.namespace}:run:", "hash")
-        if sought.is_named_in((cast("bytes | None", redis.hget(name, "shown")) or b"").decode(errors="replace"))
+        if person.is_named_in((cast("bytes | None", redis.hget(name, "shown")) or b"").decode(errors="replace"))
     )
 
 

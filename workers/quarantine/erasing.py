@@ -17,6 +17,7 @@ ERASED: Final = "erased"
 """The note of an entry whose data is gone."""
 _EMPTY: Final = {"payload": b"", "sha256": "", "profile": None, "detail": "", "slot": "", "note": ERASED}
 AT_ONCE: Final = 400
+"""Entries in one IN: SQLite's older limit is 999 parameters."""
 
 
 def find_entries(ledger: Ledger, fits: Callable[[EntryDetail], bool]) -> list[int]:

@@ -15,7 +15,7 @@ from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control.acting import recorded
 from workers.control.erasing import Erasure
-from workers.control.sought import Sought
+from workers.control.person import Person
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted, plain
 
@@ -31,7 +31,7 @@ FEWEST_CHARACTERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class EraseManner:
     """How it is done, and why."""
 
     reason: str
@@ -40,7 +40,7 @@ class Manner:
     as_json: bool
 
 
-def run(profiles: Sequence[str], values: str | None, how: Manner) -> int:
+def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
     """Looks, shows, asks, erases; 1 where something is found that is not gone yet.
 
     values  a file with one in each line, or "-"
@@ -49,7 +49,7 @@ def run(profiles: Sequence[str], values: str | None, how: Manner) -> int:
     _refuse(*wanted)
     runtime = open_runtime()
     keys = frozenset(each.key_fields for each in runtime.applied.settings.integrations.values())
-    erasure = Erasure(runtime, Sought(*wanted, keys))
+    erasure = Erasure(runtime, Person(*wanted, keys))
     found = erasure.find()
     places = found.places()
     if not how.as_json:
@@ -67,7 +67,7 @@ def run(profiles: Sequence[str], values: str | None, how: Manner) -> int:
     return NEEDS_SOMEONE if any(each.left for each in places) else FINE
 
 
-def _is_meant(places: Sequence[PlaceFound], how: Manner) -> bool:
+def _is_meant(places: Sequence[PlaceFound], how: EraseManner) -> bool:
     """Nothing brings it back: so a pipe at our input is no yes."""
     if how.dry_run:
         return False

@@ -140,4 +140,4 @@ def test_postgresql_forgets_a_person_by_key_by_part_of_a_key_and_by_value(
     assert yandex.members("VIP") == hashes(people([n for n in range(120) if n not in (5, 7)]))
     with rig.connector.store.changing() as connection:
         assert erasing.sweep(connection, "ya", rig.fake.clock()) == 0
-    assert rig.rows("SELECT count(*) FROM ads_identifier") == [(118,)]
+    assert len(rig.rows("SELECT id FROM ads_identifier")) == 118

@@ -25,7 +25,7 @@ def fold(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class Sought:
+class Person:
     """Who is to be erased.
 
     profiles  `_id`s, and texts of key fields

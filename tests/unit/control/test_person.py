@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from workers.control.sought import Sought
+from workers.control.person import Person
 
-ANN = Sought(frozenset({"61f0", "A-17"}), frozenset({" Ann@Example.com", "+7 (999) 123-45-67"}), frozenset({("no",)}))
+ANN = Person(frozenset({"61f0", "A-17"}), frozenset({" Ann@Example.com", "+7 (999) 123-45-67"}), frozenset({("no",)}))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,6 @@ def test_another_person_is_not(raw: bytes) -> None:
 
 
 def test_nobody_is_in_nothing() -> None:
-    nobody = Sought(frozenset(), frozenset(), frozenset({("no",)}))
+    nobody = Person(frozenset(), frozenset(), frozenset({("no",)}))
     assert not nobody.is_in(b'{"_id": "None"}')
     assert not nobody.is_named_in("None")
