@@ -236,7 +236,7 @@ def main() -> None:
         streams.give_up()
         raise SystemExit(0) from None
     except Exception as error:
-        from workers.cli.exit_status import explain
+        from workers.cli.explaining import explain
 
         failure = explain(error)
         if failure is None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.behind import why_behind
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
-from workers.cli.installation import why_behind
 from workers.cli.output import print_json
 from workers.connectors.audiences.fields import CompiledFields
 from workers.errors import Mistake, SettingsError

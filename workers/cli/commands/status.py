@@ -12,26 +12,25 @@ from typing import TYPE_CHECKING, Final
 import typer
 from redis import RedisError
 
-from workers.cli.commands.status_near import print_near
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
-from workers.cli.installation import open_runtime, refuse_unknown, why_behind
 from workers.cli.output import print_json, print_table, shown
 from workers.cli.streams import give_up
 from workers.errors import SettingsError, WrongUsage
 from workers.monitoring import status
+from workers.monitoring.books import OnlyRedis, QuickBooks
 from workers.monitoring.consumers import PATIENCE_SECONDS
-from workers.monitoring.lane_list import read_near
-from workers.monitoring.needs import facts_of
-from workers.quarantine.entries import MANY
-from workers.settings import load
+from workers.monitoring.needs import MANY, facts_of
+from workers.settings.document import digest_of_file
+from workers.settings.local import load_local
+from workers.settings.published import published
 from workers.settings.spelling import age, counted, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from workers.monitoring.books import Place
     from workers.monitoring.consumers import Consumers
     from workers.monitoring.status import Status
-    from workers.runtime import Runtime
 
 
 WATCH_SECONDS: Final = 2.0
@@ -60,11 +59,11 @@ def run(integration: str | None, how: How) -> int:
     if how.watch and (how.as_json or how.check):
         raise WrongUsage("--watch is for people; for programs: `segsync status --json` as often as you like")
     look = partial(_all, how) if integration is None else partial(_near, integration, how)
-    runtime = open_runtime()
+    place = OnlyRedis(load_local())
     if how.watch:
-        return watched(lambda: look(runtime))
+        return watched(lambda: look(place))
     try:
-        return look(runtime)
+        return look(place)
     except RedisError as error:
         if not how.check:
             raise
@@ -93,12 +92,13 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
             return status
 
 
-def _all(how: How, runtime: Runtime) -> int:
-    found = status.read(runtime, _ask, many=how.many, patience=0 if how.watch else PATIENCE_SECONDS)
+def _all(how: How, place: Place) -> int:
+    patience = 0 if how.watch else PATIENCE_SECONDS
+    found = status.read_by(place, QuickBooks(place), _ask, many=how.many, patience=patience)
     if how.check:
         typer.echo(one_line(found))
         return exit_status(found)
-    found.notes.extend(_of_the_file(runtime))
+    found.notes.extend(_of_the_file(place))
     try:
         print_json(found) if how.as_json else _print(found)
     except (BrokenPipeError, SystemExit):  # rich's way to say so; it ends as if all had been read
@@ -106,19 +106,31 @@ def _all(how: How, runtime: Runtime) -> int:
     return exit_status(found)
 
 
-def _of_the_file(runtime: Runtime) -> Iterator[str]:
+def _of_the_file(place: Place) -> Iterator[str]:
     """What is worth a word of this process's own file."""
+    applied = published(place.redis, place.keys)
     try:
-        late = why_behind(load(runtime.local.path), runtime.redis)
+        if applied is not None and digest_of_file(place.local.path) == applied.digest:
+            return  # it is what was checked and applied
+        # SQLAlchemy and the compiler of queries are not worth loading before there is something to tell.
+        from workers.cli.behind import why_behind  # noqa: PLC0415 - as above
+        from workers.settings import load  # noqa: PLC0415 - as above
+
+        late = why_behind(load(place.local.path), place.redis)
     except SettingsError as error:
         late = f"{error.source}: {counted(len(error.mistakes), 'mistake')}; `segsync check` names them"
     if late:
         yield late
 
 
-def _near(integration: str, how: How, runtime: Runtime) -> int:
+def _near(integration: str, how: How, place: Place) -> int:
+    from workers.cli.commands.status_near import print_near  # noqa: PLC0415 - all of the configuration is read for it
+    from workers.cli.installation import refuse_unknown  # noqa: PLC0415 - as above
+    from workers.monitoring.lane_list import read_near  # noqa: PLC0415 - as above
+    from workers.runtime import Runtime  # noqa: PLC0415 - as above
+
     refuse_unknown(integration)
-    found = read_near(runtime, integration)
+    found = read_near(Runtime(place.local), integration)
     if how.check:
         state = found.integration
         words = "; ".join(found.needs) or f"{state.key} is {state.state}"
