@@ -15,13 +15,14 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH, WRONG
 from workers.cli.json_lines import BadLine, PushStopped
 from workers.cli.streams import give_up
 from workers.control import rights
-from workers.control.apply import WrongChoice
+from workers.control.apply import ApplyRefused, WrongChoice
 from workers.control.pause import UnknownIntegration
 from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.ledger.errors import LedgerError
 from workers.quarantine.entries import UnknownEntry
 from workers.settings.reconnecting import ReadOnly
 from workers.settings.revisions import UnknownRevision
+from workers.settings.spelling import in_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,12 @@ def explain(error: Exception) -> Failure | None:
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), None)
     if status is None:
         return None
-    return Failure(_of_redis(error) if isinstance(error, RedisError) else str(error), status)
+    return Failure(_of_redis(error) if isinstance(error, RedisError) else _told(error), status)
+
+
+def _told(error: Exception) -> str:
+    """Its message; a line end in it is a name's, but for those that list mistakes."""
+    return str(error) if isinstance(error, (SettingsError, ApplyRefused)) else in_line(str(error))
 
 
 def _of_system(error: OSError) -> Failure:
@@ -72,7 +78,7 @@ def _of_system(error: OSError) -> Failure:
         give_up()
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return Failure("the current folder is gone; expected to be started in one that is there", WRONG)
-    place = f"{error.filename}: " if error.filename else "the output: "
+    place = f"{in_line(str(error.filename))}: " if error.filename else "the output: "
     return Failure(f"{place}{error.strerror or type(error).__name__}", NEEDS_SOMEONE)
 
 

@@ -17,7 +17,7 @@ from workers.control.retry import retry
 from workers.errors import SegsyncError, WrongUsage
 from workers.lanes.tending import tend_again
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 from workers.targets import open_account
 
 
@@ -48,7 +48,7 @@ def run(key: str, code: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"connector": key, "connected": True})
     else:
-        typer.echo(plain(f"{key} is connected: {connector.platform.name} takes the token"))
+        typer.echo(in_line(f"{key} is connected: {connector.platform.name} takes the token"))
     return FINE
 
 

@@ -23,7 +23,7 @@ from workers.monitoring.needs import MANY, facts_of
 from workers.settings.document import digest_of_file
 from workers.settings.local import load_local
 from workers.settings.published import published
-from workers.settings.spelling import age, counted, plain
+from workers.settings.spelling import age, counted, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def run(integration: str | None, how: How) -> int:
         if not how.check:
             raise
         # A monitor reads standard output.
-        typer.echo(plain(f"UNKNOWN: Redis is out of reach: {error}").replace("\n", " "))
+        typer.echo(in_line(f"UNKNOWN: Redis is out of reach: {error}"))
         return OUT_OF_REACH
 
 
@@ -83,7 +83,7 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
             status = look()
         except RedisError as error:
             status = OUT_OF_REACH
-            typer.echo(plain(f"! Redis is out of reach: {error}"))
+            typer.echo(in_line(f"! Redis is out of reach: {error}"))
         except KeyboardInterrupt:
             return status
         try:
@@ -134,7 +134,7 @@ def _near(integration: str, how: How, place: Place) -> int:
     if how.check:
         state = found.integration
         words = "; ".join(found.needs) or f"{state.key} is {state.state}"
-        typer.echo(plain(f"{'WARNING' if found.needs else 'OK'}: {words} | backlog={state.backlog}"))
+        typer.echo(in_line(f"{'WARNING' if found.needs else 'OK'}: {words} | backlog={state.backlog}"))
     elif how.as_json:
         print_json(found)
     else:
@@ -155,7 +155,7 @@ def one_line(found: Status) -> str:
     }
     told = " ".join(f"{name}={value}" for name, value in numbers.items())
     # A bar in a sentence would begin the numbers.
-    return f"{word}: {plain(words or 'all is well').replace('|', '/')} | {told}".replace("\n", " ")
+    return f"{word}: {in_line(words or 'all is well').replace('|', '/')} | {told}"
 
 
 def exit_status(found: Status) -> int:
@@ -194,7 +194,7 @@ def _print(found: Status) -> None:
         typer.echo()
         _print_integrations(found)
     for sentence in (*found.needs, *found.notes, *found.unread):
-        typer.echo(f"\n! {plain(sentence)}")
+        typer.echo(f"\n! {in_line(sentence)}")
 
 
 def _ago(text: str) -> str:
@@ -204,7 +204,7 @@ def _ago(text: str) -> str:
 def _unwanted(found: Status) -> str:
     top = ", ".join(f"{segment} {count:,}" for segment, count in list(found.unwanted_segments.items())[:3])
     more = ", …" if len(found.unwanted_segments) > 3 else ""  # noqa: PLR2004 - what fits a line
-    return plain(f"{counted(found.unwanted, 'operation')} that no integration wanted (by segment: {top}{more})")
+    return in_line(f"{counted(found.unwanted, 'operation')} that no integration wanted (by segment: {top}{more})")
 
 
 def _print_integrations(found: Status) -> None:
@@ -218,8 +218,8 @@ def _print_integrations(found: Status) -> None:
     )
     for each in found.integrations:
         if each.state == "waiting":
-            typer.echo(plain(f"\n{each.key} waits {each.reason}, in {age(each.next_try_s)}"))
+            typer.echo("\n" + in_line(f"{each.key} waits {each.reason}, in {age(each.next_try_s)}"))
         if each.state in ("paused", "retrying"):
             seconds = each.next_try_s
             again = "" if seconds is None else f"; tried again in {seconds:.0f} s"
-            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}{again}"))
+            typer.echo("\n" + in_line(f"{each.key} is {each.state}{facts_of(each)}: {each.reason}{again}"))
