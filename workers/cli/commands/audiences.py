@@ -8,7 +8,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 
 
 def run(key: str, *, as_json: bool) -> int:
@@ -23,9 +23,9 @@ def run(key: str, *, as_json: bool) -> int:
 
 def _print(report: AccountReport) -> None:
     budget = "may write now" if not report.budget_in_s else f"may write again in {report.budget_in_s:,.0f} s"
-    typer.echo(plain(f"{report.connector} ({report.platform}): {budget}"))
+    typer.echo(in_line(f"{report.connector} ({report.platform}): {budget}"))
     if report.login_soon and report.login_ends is not None:
-        typer.echo(plain(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`"))
+        typer.echo(in_line(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`"))
     columns = ("integration", "segment", "list", "state", "members", "pending", "owed", "rejected", "waits", "reason")
     rows = [[str(getattr(each, name)) for name in columns] for each in report.audiences]
     print_table(columns, rows)
