@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
+from workers.resync.planning import spooled, spooling
 from workers.resync.profiles import key_in, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
@@ -117,10 +118,10 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 def _bring_spooled(work: Work, mark: str) -> None:
     """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
-    run, file = work.run, work.folder / "members"
+    run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
-        _spool(work, file)
+        _spool(work)
         token = token or sign(work.folder, run.first)
     lines, said = _lines_from(work, file, token)
     if not lines:
@@ -132,14 +133,11 @@ def _bring_spooled(work: Work, mark: str) -> None:
     work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
 
 
-def _spool(work: Work, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name("members-coming")
-    with draft.open("wb") as out:
+def _spool(work: Work) -> None:
+    with spooling(work.folder) as out:
         for page in work.source.everything():
             out.writelines(body + b"\n" for body in page.profiles())
             work.keep()
-    draft.rename(file)
 
 
 def _wanted(work: Work) -> set[int] | None:

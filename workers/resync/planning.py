@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -11,8 +12,9 @@ from workers.resync.source import TWICE
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from workers.connectors.sql.listing import Lister, Page
     from workers.integrations import Integration
@@ -24,15 +26,23 @@ class Planner:
 
     open_target  a new session with the target; raises only TargetError
     keep         called now and then: says that this goes on, or raises where it must not
+    spool        whether the profiles are kept, to be told without another reading
     """
 
     def __init__(
-        self, integration: Integration, segment: str, open_target: Callable[[], Lister], keep: Callable[[], None]
+        self,
+        integration: Integration,
+        segment: str,
+        open_target: Callable[[], Lister],
+        keep: Callable[[], None],
+        *,
+        spool: bool = False,
     ) -> None:
         self._integration = integration
         self._segment = segment
         self._open_target = open_target
         self._keep = keep
+        self._spool = spool
         self.unusable = 0
 
     def plan(self, source: Membership, folder: Path) -> KeyDifference:
@@ -41,15 +51,19 @@ class Planner:
         Without a query `members` only the source is read: all its members count as missing.
         """
         remove(folder)
-        members = self._read_source(source, KeyFiles(folder, "source"), KeyFiles(folder, "ids"))
+        keys, ids = KeyFiles(folder, "source"), KeyFiles(folder, "ids")
+        with spooling(folder) if self._spool else nullcontext(None) as out:
+            members = self._read_source(source, keys, ids, out)
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None:
             self._read_target(rows)
         return compare(members, rows, folder)
 
-    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles) -> KeyFiles:
+    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
         self.unusable, usable = 0, 0
         for page in source.everything():
+            if out:
+                out.writelines(body + b"\n" for body in page.profiles())
             for each in () if source.rises else page.ids:
                 ids.add((str(each),))
             for key in page.keys(self._integration.key_fields):
@@ -81,6 +95,21 @@ class Planner:
                 self._keep()
         finally:
             lister.close()
+
+
+def spooled(folder: Path) -> Path:
+    """Profiles as they were read, one a line: there only once their end has been proven."""
+    return folder / "members"
+
+
+@contextmanager
+def spooling(folder: Path) -> Iterator[BinaryIO]:
+    """Where the profiles are written; OSError, and whatever ends the reading, leave nothing that is taken for all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / "members-coming"
+    with draft.open("wb") as out:
+        yield out
+    draft.rename(spooled(folder))
 
 
 def listing_of(integration: Integration, segment: str) -> str:
