@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
-from workers.resync.profiles import key_in, profile_of_key
+from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
 from workers.templates.scope import parse_path
@@ -140,7 +140,7 @@ def _wanted(work: Work) -> set[int] | None:
 
 def _usable(work: Work, bodies: list[bytes], wanted: set[int] | None) -> Iterator[bytes]:
     for body in bodies:
-        key = key_in(body, work.integration.key_fields)
+        key = key_to_tell(body, work.integration)
         if key is not None and (wanted is None or _digest(line_of(key)) in wanted):
             yield body
 

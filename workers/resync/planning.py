@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import UnfitSource, key_of_row
+from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from workers.connectors.sql.listing import Lister, Page
+    from workers.delivery.key_folding import Key
     from workers.integrations import Integration
-    from workers.resync.source import Membership
+    from workers.resync.source import Membership, SomeMembers
 
 
 class Planner:
@@ -42,14 +43,14 @@ class Planner:
         remove(folder)
         members = self._read_source(source, KeyFiles(folder, "source"))
         rows = KeyFiles(folder, "target")
-        if self._integration.members is not None:
+        if self._integration.members is not None or self._integration.fields is not None:
             self._read_target(rows)
         return compare(members, rows, folder)
 
     def _read_source(self, source: Membership, keys: KeyFiles) -> KeyFiles:
         self.unusable, usable = 0, 0
         for page in source.members():
-            for key in page.keys(self._integration.key_fields):
+            for key in self._keys(page):
                 if key is None:
                     self.unusable += 1
                 else:
@@ -57,17 +58,25 @@ class Planner:
                     keys.add(key)
             self._keep()
         if self.unusable and not usable:
+            if self._integration.fields is not None:
+                raise UnfitSource(f"of none of its {self.unusable:,} members anything can be sent; {_FIELDS}")
             names = ", ".join(map(repr, self._integration.key_fields))
             raise UnfitSource(
                 f"none of its {self.unusable:,} members has a usable key; expected the field {names} in what it gives"
             )
         return keys
 
+    def _keys(self, page: SomeMembers) -> Iterable[Key | None]:
+        if self._integration.fields is None:
+            return page.keys(self._integration.key_fields)
+        return (key_to_tell(body, self._integration) for body in page.profiles())
+
     def _read_target(self, keys: KeyFiles) -> None:
         width = len(self._integration.key_fields)
         lister = self._open_target()
         try:
-            for page in lister.pages(listing_of(self._integration, self._segment)):
+            listing = listing_of(self._integration, self._segment) if self._integration.members is not None else ""
+            for page in lister.pages(listing):
                 check_width(page, width)
                 for row in page.rows:
                     key = key_of_row(row)
@@ -76,6 +85,9 @@ class Planner:
                 self._keep()
         finally:
             lister.close()
+
+
+_FIELDS = "expected the fields of the integration in what it gives"
 
 
 def listing_of(integration: Integration, segment: str) -> str:

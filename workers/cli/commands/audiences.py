@@ -10,8 +10,12 @@ import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
+from workers.cli.people import caller
+from workers.control.acting import recorded
+from workers.errors import WrongUsage
+from workers.lanes.tending import tend_again
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import nearest, plain
 from workers.targets import open_account
 
 DAY_MS = 86_400_000
@@ -85,6 +89,24 @@ def run(key: str, *, as_json: bool) -> int:
     else:
         _print(report, soon=soon)
     return NEEDS_SOMEONE if soon or any(each.waits == "someone" for each in report.audiences) else FINE
+
+
+def resend(key: str, segment: str | None, *, as_json: bool) -> int:
+    """Has all members told again; WrongUsage for a segment that has no audience there."""
+    account = open_account(load(), key)
+    with closing(account.redis), closing(account.connector):
+        known = {each.segment for each in account.connector.standings()}
+        if segment is not None and segment not in known:
+            raise WrongUsage(f"{key} has no audience of segment {segment[:60]!r}{nearest(segment, known)}")
+        what = key if segment is None else f"{key}, segment {segment}"
+        with recorded(account.redis, account.keys, caller(), "audiences --resend", what):
+            number = account.connector.resend(segment)
+        tend_again(account.redis, account.keys, key, 0)
+    if as_json:
+        print_json({"connector": key, "segment": segment, "owed": number})
+    else:
+        typer.echo(plain(f"{number:,} identifiers are told again; `segsync audiences {key}` says how far that is"))
+    return FINE
 
 
 def _print(report: AccountReport, *, soon: bool) -> None:

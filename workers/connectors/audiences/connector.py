@@ -106,6 +106,12 @@ class AdConnector:
         with self.store.reading() as connection:
             return work.standings(connection, self.key)
 
+    def resend(self, segment: str | None) -> int:
+        """All members, of one segment or of all, are owed to the platform once more; how many identifiers."""
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            return work.owe_all(connection, self.key, segment, self._place.clock())
+
     def kept(self, identifier: Identifier) -> Kept:
         """An identifier as its store has it."""
         return kept(identifier, self._seal)
