@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 COMMIT_SECONDS = 30.0
 """What writing a batch may take beside the wait for the audience's row."""
 
+CALLS_SHOWN = 50
+"""Calls that people are shown of a login."""
+
 
 @dataclass(frozen=True, slots=True)
 class AdPlace:
@@ -111,6 +114,12 @@ class AdConnector:
         self.store.upgrade()
         with self.store.changing() as connection:
             return work.owe_all(connection, self.key, segment, self._place.clock())
+
+    def last_calls(self) -> list[work.CallStanding]:
+        """Its newest calls that are not over, or did not end well."""
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            return work.last_calls(connection, self.key, CALLS_SHOWN)
 
     def kept(self, identifier: Identifier) -> Kept:
         """An identifier as its store has it."""

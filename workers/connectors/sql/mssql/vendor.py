@@ -21,6 +21,8 @@ OPTIONS = {
     "trust_server_certificate": SWITCH,
     "host_name_in_certificate": (),
     "ca_file": (),
+    "cert_file": (),
+    "key_file": (),
 }
 
 
