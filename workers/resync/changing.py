@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
-from workers.resync.planning import spooled, spooling
-from workers.resync.profiles import key_in, profile_of_key
+from workers.resync.planning import keys_to_tell, spooled, spooling
+from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
 from workers.templates.scope import parse_path
@@ -105,7 +105,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
     wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
-        bodies = list(_usable(page.profiles(), page.keys(work.integration.key_fields), wanted))
+        bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
         index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
         said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
@@ -128,7 +128,7 @@ def _bring_spooled(work: Work, mark: str) -> None:
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
-    keys = (key_in(line, work.integration.key_fields) for line in lines)
+    keys = (key_to_tell(line, work.integration) for line in lines)
     bodies = list(_usable(lines, keys, _wanted(work)))
     packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
     said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}

@@ -29,7 +29,6 @@ from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, s
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, is_free, lacking, stop
 from workers.routing.routes import Routes, restore
-from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,16 +101,17 @@ class ResyncReader:
         answered = self._is_answered(run)
         settings = ANSWERED if answered else self._settings.sources.get(database)
         connector = self._settings.connectors.get(integration.connector) if integration else None
-        if integration is None or settings is None or not isinstance(connector, ConnectorSettings):
+        if integration is None or settings is None or connector is None:
             self._give_up(run, lacking(run, integration, settings, database))
             return None
+        place, open_target = self._doors.way_to(connector, run.integration, run.segment)
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            place=connector.address.url,
+            place=place,
             source=self._answers(run) if answered else self._doors.members_of(settings, run.segment),
-            open_target=lambda: self._doors.target(integration.connector),
+            open_target=open_target,
             runs=self._runs,
             redis=self._lanes.redis,
             keys=self._lanes.keys,

@@ -109,6 +109,12 @@ class AdConnector:
         with self.store.reading() as connection:
             return work.standings(connection, self.key)
 
+    def resend(self, segment: str | None) -> int:
+        """All members, of one segment or of all, are owed to the platform once more; how many identifiers."""
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            return work.owe_all(connection, self.key, segment, self._place.clock())
+
     def last_calls(self) -> list[work.CallStanding]:
         """Its newest calls that are not over, or did not end well."""
         self.store.upgrade()
