@@ -45,9 +45,13 @@ def plan(
     next_poll = min((call.poll_ms for call in pending), default=None)
     if pending and platform.one_call_at_a_time:
         return Resting(next_poll, "the platform")
-    return _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms) or Resting(
-        next_poll or (now_ms + LONGEST_WAIT_MS if platform.members_expire else None), "the platform" if pending else ""
-    )
+    found = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
+    if found is not None:
+        return found
+    daily = now_ms + LONGEST_WAIT_MS if platform.members_expire else None
+    lands = calls.lands_ms(connection, audience.id)
+    later = min((at for at in (daily, lands) if at), default=None)
+    return Resting(next_poll or later, "the platform" if pending else "")
 
 
 def _with_nothing_in_its_way(
