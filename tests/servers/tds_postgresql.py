@@ -100,6 +100,7 @@ class Session:
         self.number = number
         self._shared = shared
         self.options = 0
+        self.compiles_only = False
         self._link = psycopg.connect(shared.url, autocommit=True)
         self._link.execute("SET lock_timeout = '20s'")
 
@@ -136,6 +137,8 @@ class Session:
 
     def _set(self, batch: str) -> None:
         for name, value in re.findall(r"SET ([A-Z_]+) (ON|OFF)", batch):
+            if name == "NOEXEC":
+                self.compiles_only = value == "ON"
             bit = OPTIONS.get(name, 0)
             self.options = self.options | bit if value == "ON" else self.options & ~bit
 
@@ -165,6 +168,8 @@ class Session:
 
     def _statement(self, batch: str) -> list[Result]:
         batch = _in_postgresqls_words(batch)
+        if self.compiles_only:
+            batch = f"BEGIN; {batch.rstrip().rstrip(';')}; ROLLBACK"
         update, condition, insert = batch.partition("; IF @@ROWCOUNT = 0 ")
         if condition:
             found = self._statement(update)
@@ -172,6 +177,8 @@ class Session:
         try:
             cursor = self._link.execute(batch.encode())
         except psycopg.Error as error:
+            if self.compiles_only:
+                self._link.execute("ROLLBACK")
             if self.transaction:
                 self._end("ROLLBACK")
             raise Refuse(NUMBERS.get(error.sqlstate or "", 50000), str(error).partition("\n")[0]) from None
