@@ -87,8 +87,9 @@ def integer_of(answer: object) -> int:
 
 
 def text_fields(answer: object) -> Text:
-    """A hash, out of a pipeline's answers, as text."""
-    return {name.decode(): value.decode() for name, value in cast("Mapping[bytes, bytes]", answer).items()}
+    """A hash, out of a pipeline's answers, as text; a field that holds packed bytes is told as far as it is text."""
+    found = cast("Mapping[bytes, bytes]", answer)
+    return {name.decode(): value.decode(errors="replace") for name, value in found.items()}
 
 
 def fields_of(redis: Redis, key: str) -> Text:

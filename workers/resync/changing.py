@@ -28,6 +28,12 @@ SMALL = 20_000
 """Members that are told under the first mark: with more, the lane goes on between removals and members."""
 SLICE_MS = 30_000
 """How long a lane stands at one mark while members are told, about."""
+ENOUGH = 0.99
+"""Of the members that were compared, the part that pages of texts must give: a few may have left meanwhile."""
+SKIPPED = (
+    "its pages gave {:,} of {:,} members; expected `>` and ORDER BY to compare `_id` alike, under one collation, as a "
+    "binary one"
+)
 LONG_MS = 30_000
 """Until the next look at what a delivery wakes the reader for."""
 
@@ -52,7 +58,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
         work.runs.look(run.id, LONG_MS)
-    elif run.members <= SMALL or not work.source.paged:
+    elif run.members <= SMALL or not _is_paged(work):
         work.runs.look(run.id, 0, {"state": "adding"})
     else:
         _leave(work, mark)
@@ -72,15 +78,20 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
         _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
-    elif work.source.paged and run.members > SMALL and run.index > 0 and _is_over(work):
+    elif _is_paged(work) and run.members > SMALL and run.index > 0 and _is_over(work):
         if is_free(lane):
             _leave(work, mark)
         else:
             work.runs.look(run.id, LONG_MS)
-    elif work.source.paged:
+    elif _is_paged(work):
         _bring_pages(work, mark, int(lane.get("before", "0")))
     else:
         _bring_spooled(work, mark)
+
+
+def _is_paged(work: Work) -> bool:
+    """Whether members are told page by page; few texts are told as they were compared, from one statement."""
+    return work.source.paged and (work.source.rises or work.run.members > SMALL)
 
 
 def _is_over(work: Work) -> bool:
@@ -125,7 +136,7 @@ def _spool(work: Work, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name("members-coming")
     with draft.open("wb") as out:
-        for page in work.source.members():
+        for page in work.source.everything():
             out.writelines(body + b"\n" for body in page.profiles())
             work.keep()
     draft.rename(file)
@@ -157,7 +168,17 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     if work.runs.leave(work.run.id, SHORT_MS, {}, _superseded(work)) != "ok":
         return
     remove(work.folder)
-    finish(work, "done", "", {"quarantined": quarantined}, unflag_to=work.run.first)
+    said = {"quarantined": quarantined}
+    if _has_skipped(work):
+        finish(work, "failed", SKIPPED.format(work.run.added, work.run.members), said, flag=True)
+    else:
+        finish(work, "done", "", said, unflag_to=work.run.first)
+
+
+def _has_skipped(work: Work) -> bool:
+    """Whether pages of texts gave clearly fewer members than the one statement that was compared."""
+    run = work.run
+    return _is_paged(work) and not work.source.rises and not run.repeated and run.added < ENOUGH * run.members
 
 
 def _superseded(work: Work) -> str:

@@ -67,6 +67,15 @@ class FeedSource:
         """Whether a reading can go on after any member."""
         return self._settings.first is not None
 
+    @property
+    def rises(self) -> bool:
+        """As `MemberSource.rises`."""
+        return type(self._settings.first) is int
+
+    def everything(self) -> Iterator[FeedMembers]:
+        """As `MemberSource.everything`: what gives pages is asked for them."""
+        yield from self.members()
+
     def members(self, after: Id | None = None) -> Iterator[FeedMembers]:
         """As `MemberSource.members`. The last page is an empty one: a source may give fewer than were asked for."""
         if not self.paged:

@@ -72,6 +72,11 @@ class KeyFiles:
                 lines.clear()
         self._held = 0
 
+    def repeats(self) -> bool:
+        """Whether a key was added twice."""
+        self.flush()
+        return any(len(lines := self.lines(number)) > len(set(lines)) for number in range(FILES))
+
     def lines(self, number: int) -> list[bytes]:
         """The keys in one file, as their lines."""
         return self.path(number).read_bytes().splitlines()

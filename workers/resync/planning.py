@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
 from workers.resync.profiles import UnfitSource, key_of_row
+from workers.resync.source import TWICE
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
@@ -40,15 +41,17 @@ class Planner:
         Without a query `members` only the source is read: all its members count as missing.
         """
         remove(folder)
-        members = self._read_source(source, KeyFiles(folder, "source"))
+        members = self._read_source(source, KeyFiles(folder, "source"), KeyFiles(folder, "ids"))
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None:
             self._read_target(rows)
         return compare(members, rows, folder)
 
-    def _read_source(self, source: Membership, keys: KeyFiles) -> KeyFiles:
+    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles) -> KeyFiles:
         self.unusable, usable = 0, 0
-        for page in source.members():
+        for page in source.everything():
+            for each in () if source.rises else page.ids:
+                ids.add((str(each),))
             for key in page.keys(self._integration.key_fields):
                 if key is None:
                     self.unusable += 1
@@ -56,6 +59,8 @@ class Planner:
                     usable += 1
                     keys.add(key)
             self._keep()
+        if ids.repeats():
+            raise UnfitSource(TWICE)
         if self.unusable and not usable:
             names = ", ".join(map(repr, self._integration.key_fields))
             raise UnfitSource(

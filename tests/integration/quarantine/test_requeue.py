@@ -768,6 +768,7 @@ def test_whenever_the_process_ends_an_entry_is_in_one_state(
             redis.hset(lane, "until", 0)
     for due in (keys.full("members"), keys.timed("members")):
         redis.zadd(due, {"7": 0}, xx=True)
+    redis.zadd(keys.next("crm"), {"members": 0}, xx=True)
     redis.delete(keys.permits("route"), keys.permits("deliver.crm"))
     lite.runtime = Runtime(load_local(lite.installation.file))
     lite.drain()

@@ -50,20 +50,21 @@ class Platform:
         self,
         *,
         members: str | None = None,
+        first: str = "0",
         extra: str = 'delay = "0s"',
         members_query: str | None = LISTED,
         **changes: Any,
     ) -> None:
         """Applies the integration with its query `members`, and a source."""
-        self._publish(self._source(members, extra), members_query, changes)
+        self._publish(self._source(members, first, extra), members_query, changes)
 
     def configure_feed(self, source: str, **changes: Any) -> None:
         """The same with a source that is no database: what stands in [sources.main]."""
         self._publish(f"[sources.main]\n{source}\n", LISTED, changes)
 
-    def _source(self, members: str | None, extra: str) -> str:
+    def _source(self, members: str | None, before: str, extra: str) -> str:
         text = self.paged if members is None else members
-        first = "first = 0" if "{after}" in text else ""
+        first = f"first = {before}" if "{after}" in text else ""
         address = self.target.connector().split("\n", 1)[1]
         extra += "\nrows = 2" if first else ""
         return SOURCE.format(address=address, first=first, members=text, extra=extra)

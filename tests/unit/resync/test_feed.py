@@ -98,7 +98,7 @@ def test_a_reading_goes_on_after_a_member() -> None:
     ("answers", "said"),
     [
         ([b'[{"_id":2},{"_id":1}]'], "not in the order of `_id`"),
-        ([b'[{"_id":1}]', b'[{"_id":1}]'], "not in the order of `_id`"),
+        ([b'[{"_id":1}]', b'[{"_id":1}]'], "one `_id` twice"),
         ([b'[{"_id":1},{"_id":2},{"_id":3}]'], r"a page has 3 members; expected \{limit\}, 2, at most"),
         ([b'[{"_id":"a"}]'], "expected both to be of one kind"),
         ([b'[{"name":"a"}]'], "a member is no profile"),

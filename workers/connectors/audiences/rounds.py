@@ -96,15 +96,17 @@ class Rounds:
                     if call.action == AudienceStep.CREATE.value and self._login.platform.confirms:
                         # What was perhaps begun is not real, and nobody will ever see it.
                         work.note(connection, found.id, state=NEW)
-            self._remind(connection, found, now)
+            if found.reminded_ms + DAY_MS <= now:
+                self._daily(connection, found, now)
             return found
 
-    def _remind(self, connection: Connection, audience: Audience, now: int) -> None:
-        """Once a day: members whom the platform would forget are owed again, long before it does."""
+    def _daily(self, connection: Connection, audience: Audience, now: int) -> None:
+        """Members whom the platform would forget are owed again, long before it does; who has left is forgotten."""
         days = self._login.platform.members_expire
-        if days and audience.reminded_ms + DAY_MS <= now:
+        if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
-            work.note(connection, audience.id, reminded_ms=now)
+        calls.forget(connection, audience.id, now - DAY_MS)
+        work.note(connection, audience.id, reminded_ms=now)
 
     def _look(self, audience: Audience) -> None:
         try:

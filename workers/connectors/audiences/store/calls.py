@@ -142,8 +142,9 @@ def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 
 
 def all_gone(connection: Connection, audience: int) -> None:
-    """The audience is not there any more: nobody is in it, and nothing is owed to it."""
-    connection.execute(identifiers.update().where(identifiers.c.audience == audience).values(there=GONE, owed=False))
+    """The audience is not there any more: nobody is in it, and nothing is known of who was."""
+    connection.execute(holdings.delete().where(holdings.c.audience == audience))
+    connection.execute(identifiers.delete().where(identifiers.c.audience == audience))
 
 
 def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
@@ -168,3 +169,18 @@ def expire(connection: Connection, audience: int, before_ms: int) -> int:
     mine = (identifiers.c.audience == audience, identifiers.c.there == THERE, identifiers.c.sent_ms < before_ms)
     change = identifiers.update().where(*mine, identifiers.c.call.is_(None), _HELD)
     return connection.execute(change.values(owed=True, there=UNSURE)).rowcount
+
+
+def forget(connection: Connection, audience: int, before_ms: int) -> int:
+    """Deletes what says nothing any more; returns how many identifiers, and with them hashes of people, went.
+
+    before_ms  when it was told last, or ended, at the latest: identifiers that the platform does not have and nobody
+               holds, and calls that are over
+
+    The audience's row is locked: somebody may be about to hold one of them again.
+    """
+    over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before_ms)
+    connection.execute(calls.delete().where(over, calls.c.state.not_in(("calling", "pending"))))
+    mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < before_ms)
+    free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~_HELD)
+    return connection.execute(identifiers.delete().where(*mine, *free)).rowcount

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from workers.connectors.audiences.store.audiences import DELETED, Audience
-from workers.connectors.audiences.store.tables import audiences, identifiers
+from workers.connectors.audiences.store.tables import audiences, calls, identifiers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -140,3 +140,27 @@ def standings(connection: Connection, connector: str) -> list[Standing]:
     ]
     asked = sa.select(*plain, *counts).where(audiences.c.connector == connector).order_by(audiences.c.id)
     return [Standing(*row) for row in connection.execute(asked)]
+
+
+class CallStanding(NamedTuple):
+    """A call that is not over, or did not end well, for people."""
+
+    integration: str
+    segment: str
+    list: str
+    action: str
+    state: str
+    handle: str
+    rows: int
+    made_ms: int
+    code: str
+    reason: str
+
+
+def last_calls(connection: Connection, connector: str, most: int) -> list[CallStanding]:
+    """The newest of them, at most so many."""
+    mine = sa.and_(audiences.c.id == calls.c.audience, audiences.c.connector == connector)
+    of_audience = [getattr(audiences.c, name) for name in CallStanding._fields[:3]]
+    asked = sa.select(*of_audience, *(getattr(calls.c, name) for name in CallStanding._fields[3:]))
+    asked = asked.join_from(calls, audiences, mine).where(calls.c.state != "done")
+    return [CallStanding(*row) for row in connection.execute(asked.order_by(calls.c.id.desc()).limit(most))]
