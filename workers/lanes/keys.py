@@ -109,6 +109,11 @@ class Keys:
         return f"{self.namespace}:lacking"
 
     @property
+    def workers(self) -> str:
+        """Hash: which workers are there, and what each takes from its queues (presence.py)."""
+        return f"{self.namespace}:workers"
+
+    @property
     def full_marks(self) -> str:
         """Hash: integrations that have reached their limit, so that producers wait."""
         return f"{self.namespace}:full"

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
-from workers.resync.planning import spooled, spooling
-from workers.resync.profiles import key_in, profile_of_key
+from workers.resync.planning import keys_to_tell, spooled, spooling
+from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from workers.delivery.key_folding import Key
     from workers.resync.work import Work
 
 WINDOW = 20_000
@@ -107,7 +108,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
     wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
-        bodies = list(_usable(work, page.profiles(), wanted))
+        bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
         index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
         said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
@@ -130,7 +131,8 @@ def _bring_spooled(work: Work, mark: str) -> None:
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
-    bodies = list(_usable(work, lines, _wanted(work)))
+    keys = (key_to_tell(line, work.integration) for line in lines)
+    bodies = list(_usable(lines, keys, _wanted(work)))
     packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
     said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}
     work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
@@ -150,9 +152,8 @@ def _wanted(work: Work) -> set[int] | None:
     return {_digest(line) for line in read_lines(work.folder / "missing")}
 
 
-def _usable(work: Work, bodies: list[bytes], wanted: set[int] | None) -> Iterator[bytes]:
-    for body in bodies:
-        key = key_in(body, work.integration.key_fields)
+def _usable(bodies: list[bytes], keys: Iterable[Key | None], wanted: set[int] | None) -> Iterator[bytes]:
+    for body, key in zip(bodies, keys, strict=True):
         if key is not None and (wanted is None or _digest(line_of(key)) in wanted):
             yield body
 

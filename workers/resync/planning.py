@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import UnfitSource, key_of_row
+from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
 from workers.resync.source import TWICE
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
     from workers.connectors.sql.listing import Lister, Page
+    from workers.delivery.key_folding import Key
     from workers.integrations import Integration
-    from workers.resync.source import Membership
+    from workers.resync.source import Membership, SomeMembers
 
 
 class Planner:
@@ -55,7 +56,7 @@ class Planner:
         with spooling(folder) if self._spool else nullcontext(None) as out:
             members = self._read_source(source, keys, ids, out)
         rows = KeyFiles(folder, "target")
-        if self._integration.members is not None:
+        if self._integration.members is not None or self._integration.fields is not None:
             self._read_target(rows)
         return compare(members, rows, folder)
 
@@ -70,7 +71,7 @@ class Planner:
                 out.writelines(body + b"\n" for body in page.profiles())
             for each in () if source.rises else page.ids:
                 ids.add((str(each),))
-            for key in page.keys(self._integration.key_fields):
+            for key in keys_to_tell(page, self._integration):
                 if key is None:
                     self.unusable += 1
                 else:
@@ -80,6 +81,8 @@ class Planner:
         if ids.repeats():
             raise UnfitSource(TWICE)
         if self.unusable and not usable:
+            if self._integration.fields is not None:
+                raise UnfitSource(f"of none of its {self.unusable:,} members anything can be sent; {_FIELDS}")
             names = ", ".join(map(repr, self._integration.key_fields))
             raise UnfitSource(
                 f"none of its {self.unusable:,} members has a usable key; expected the field {names} in what it gives"
@@ -90,7 +93,8 @@ class Planner:
         width = len(self._integration.key_fields)
         lister = self._open_target()
         try:
-            for page in lister.pages(listing_of(self._integration, self._segment)):
+            listing = listing_of(self._integration, self._segment) if self._integration.members is not None else ""
+            for page in lister.pages(listing):
                 check_width(page, width)
                 for row in page.rows:
                     key = key_of_row(row)
@@ -99,6 +103,16 @@ class Planner:
                 self._keep()
         finally:
             lister.close()
+
+
+_FIELDS = "expected the fields of the integration in what it gives"
+
+
+def keys_to_tell(page: SomeMembers, integration: Integration) -> Iterable[Key | None]:
+    """The keys of a page's members; None for each that has no usable one, or of whom nothing can be sent."""
+    if integration.fields is None:
+        return page.keys(integration.key_fields)
+    return (key_to_tell(body, integration) for body in page.profiles())
 
 
 def spooled(folder: Path) -> Path:

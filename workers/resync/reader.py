@@ -19,7 +19,7 @@ from workers.errors import ErrorClass, SegsyncError, SettingsError, TargetError
 from workers.events.sequence import TEXT_LENGTH
 from workers.lanes.answers import text_of
 from workers.lanes.clock import redis_ms
-from workers.lanes.runs import ReadingLost, ResyncRuns
+from workers.lanes.runs import LONGEST_LOOK_MS, ReadingLost, ResyncRuns
 from workers.resync.answering import ANSWERED, answers_of, is_answered
 from workers.resync.changing import bring_members, bring_removals
 from workers.resync.comparing import compare_and_begin
@@ -29,7 +29,6 @@ from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, s
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, is_free, lacking, stop
 from workers.routing.routes import Routes, restore
-from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,10 +44,12 @@ MOST_TRIES = 5
 """Failures one after the other, after which a run that has changed nothing gives up."""
 LATER_MS = 5_000
 """Until a run that cannot begin looks again whether it may."""
-LOST_MS = 60_000
+LOST_MS = LONGEST_LOOK_MS
 """After so long a mark that is neither in the intake nor in its lane was lost with Redis's last second."""
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
+SENDING_MS = 5_000
+"""What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
 class ResyncReader:
@@ -100,16 +101,17 @@ class ResyncReader:
         answered = self._is_answered(run)
         settings = ANSWERED if answered else self._settings.sources.get(database)
         connector = self._settings.connectors.get(integration.connector) if integration else None
-        if integration is None or settings is None or not isinstance(connector, ConnectorSettings):
+        if integration is None or settings is None or connector is None:
             self._give_up(run, lacking(run, integration, settings, database))
             return None
+        place, open_target = self._doors.way_to(connector, run.integration, run.segment)
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            place=connector.address.url,
+            place=place,
             source=self._answers(run) if answered else self._doors.members_of(settings, run.segment),
-            open_target=lambda: self._doors.target(integration.connector),
+            open_target=open_target,
             runs=self._runs,
             redis=self._lanes.redis,
             keys=self._lanes.keys,
@@ -145,6 +147,8 @@ class ResyncReader:
             stop(work, "cancelled", f"by {run.cancelled}")
         elif run.state == "stopping":
             stop(work, run.outcome, run.why)
+        elif run.marked > work.now + SENDING_MS:  # the clock was set back: how long it is since, nothing tells
+            self._runs.look(run.id, 0, {"marked": work.now, "reached": min(run.reached, work.now)})
         elif _has_changed(work):
             self._begin_anew(work)
         elif run.state in {"waiting", "between"}:
@@ -167,8 +171,7 @@ class ResyncReader:
         if not is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
             stop(work, "failed", f"{run.integration} does not follow segment {run.segment}")
             return
-        why = in_the_way(work)
-        if why:
+        if why := in_the_way(work):
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
         said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
