@@ -24,6 +24,7 @@ PATIENCE_SECONDS: Final = 60.0
 """Until what was taught has been routed: a router needs a second for some ten thousand."""
 LOOK_SECONDS: Final = 0.1
 AT_ONCE: Final = 1_000
+"""Segments that are looked up, and taught, in one round trip: some hundred kilobytes."""
 
 
 def listed_databases(runtime: Runtime) -> dict[str, SourceSettings]:
