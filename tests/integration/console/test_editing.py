@@ -105,6 +105,32 @@ def test_a_form_that_changes_nothing_publishes_nothing(place: Place, browser: Br
     assert applied(place) == 2
 
 
+def test_every_setting_has_a_field(place: Place, browser: Browser) -> None:
+    every = {
+        "window": "22:00-06:00",
+        "on_enter": "resync",
+        "on_leave": "clear",
+        "verify": "7d",
+        "max_lag": "5m",
+        "tolerance": "data",
+        "when_full": "drop",
+        "ordering": "exact",
+        "description": "for the shop",
+    }
+    form = FIELDS | every | {"max_backlog": "5000", "max_quarantine": "7", "queries.clear": "DELETE FROM member"}
+    browser.press("/create", "/create/apply", **form, basis="1")
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    kept = json.loads(found.text)["integrations"]["shop"]
+    assert {name: kept.get(name) for name in every} == every
+    shown = filled(browser.get("/integrations/shop/edit"))
+    assert {name: shown.get(name) for name in every} == every
+    browser.press("/integrations/shop/edit", "/integrations/shop/apply", **shown | {"window": "", "verify": ""})
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    assert {"window", "verify"} & json.loads(found.text)["integrations"]["shop"].keys() == set()
+
+
 def test_an_id_with_zeros_before_it_stays_as_it_is(place: Place, browser: Browser) -> None:
     browser.press("/create", "/create/apply", **{**FIELDS, "scope_values": "007, 8, -0"}, basis="1")
     assert scope_of(place, "shop")["segments"] == ["007", 8, "-0"]

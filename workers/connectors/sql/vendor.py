@@ -51,6 +51,7 @@ class Traits:
                              or read as the number that it spells
     number_beside_text       what becomes of a number that is compared with a column of texts; as above
     names_may_be_texts       a name in quotes that is no column is taken for a text
+    rights_are_not_explained explaining a statement passes over missing rights, and who has none on a table sees none
     """
 
     reader: str
@@ -63,6 +64,7 @@ class Traits:
     text_beside_number: str = ""
     number_beside_text: str = ""
     names_may_be_texts: bool = False
+    rights_are_not_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

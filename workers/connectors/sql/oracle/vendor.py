@@ -21,6 +21,8 @@ PORT = 1521
 OPTIONS = {
     "protocol": ("tcp", "tcps"),
     "ca_file": (),
+    "cert_file": (),
+    "key_file": (),
     "ssl_server_cert_dn": (),
     "database_is": ("service", "sid"),
 }
