@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.console.activity import Activity
+from workers.console.draining import Drains
 from workers.console.seals import Seals
 from workers.lanes.answers import some_fields_of
 from workers.ledger.database import Ledger
@@ -34,6 +35,7 @@ class Site:
     ask: Callable[[], Consumers]
     edit: bool = True
     seals: Seals = field(default_factory=Seals)
+    drains: Drains = field(default_factory=Drains)
     _runtime: Runtime = field(default_factory=lambda: Runtime(load_local()))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     activity: Activity = field(init=False)
