@@ -114,7 +114,7 @@ def retry(visit: Visit) -> Response:
     return visit.go(place("integrations", key), said)
 
 
-PAGES: Final = (PageRoute("/integrations/{key}", show),)
+PAGES: Final = (PageRoute("/integrations/{key}", show, live=True),)
 ACTS: Final = (
     Act("/integrations/{key}/pause", "pause", pause),
     Act("/integrations/{key}/resume", "resume", resume),
