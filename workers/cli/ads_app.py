@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.options import Json
+from workers.errors import WrongUsage
 
 about_ads = typer.Typer()
 
@@ -32,11 +33,24 @@ def connect(
 
 
 @about_ads.command()
-def audiences(account: Account, *, as_json: Json = False) -> None:
+def audiences(
+    account: Account,
+    *,
+    resend: Annotated[bool, typer.Option("--resend", help="Tell the platform all members once more.")] = False,
+    segment: Annotated[
+        str | None, typer.Option(metavar="S", help="With --resend: of this segment alone; left out, of all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show the audiences of an ad account: accepted, applied, pending, what each waits for.
 
-    The exit status is 1 where someone is needed.
+    The exit status is 1 where someone is needed. --resend is for a platform that has lost what it was told: what the
+    store has is sent again, at the cost of its budget, and nobody is taken out.
     """
     from workers.cli.commands import audiences as command
 
+    if resend:
+        raise typer.Exit(command.resend(account, segment, as_json=as_json))
+    if segment is not None:
+        raise WrongUsage("--segment goes with --resend")
     raise typer.Exit(command.run(account, as_json=as_json))

@@ -213,12 +213,6 @@ def test_all_mistakes_of_an_integration_are_told_at_once(tmp_path: Path) -> None
     assert "is an ad account; expected fields" in found[9]
 
 
-@pytest.mark.parametrize("line", ['on_enter = "resync"', 'on_leave = "clear"', 'verify = "1d"'])
-def test_what_compares_with_a_source_is_for_databases(tmp_path: Path, line: str) -> None:
-    (found,) = mistakes(tmp_path, YANDEX, ads(line))
-    assert "is for databases, which can be compared with a source" in found
-
-
 def test_an_account_holds_no_lane_for_a_bad_profile(tmp_path: Path) -> None:
     (found,) = mistakes(tmp_path, YANDEX, ads('tolerance = "none"'))
     assert found.startswith("integrations.buyers.tolerance: ")

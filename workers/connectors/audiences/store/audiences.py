@@ -90,6 +90,11 @@ _COUNTS = ("failures", "accepted", "applied", "rejected", "unknown_removed", "le
 _EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS, "") | dict.fromkeys((*_TIMES, *_COUNTS), 0)
 
 
+def lock(connection: Connection, audience: int) -> None:
+    """Nobody else changes its members until the transaction ends."""
+    connection.execute(sa.select(audiences.c.id).where(audiences.c.id == audience).with_for_update())
+
+
 def rename(connection: Connection, audience: int, name: str, now_ms: int) -> None:
     """It is called so from now on; the platform is told when it is looked at."""
     connection.execute(audiences.update().where(audiences.c.id == audience).values(name=name, due_ms=_sooner(now_ms)))
