@@ -60,7 +60,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
         work.runs.look(run.id, LONG_MS)
-    elif run.members <= SMALL or not _is_paged(work):
+    elif not _is_paged(work):
         work.runs.look(run.id, 0, {"state": "adding"})
     else:
         _leave(work, mark)
@@ -80,7 +80,7 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
         _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
-    elif _is_paged(work) and run.members > SMALL and run.index > 0 and _is_over(work):
+    elif _is_paged(work) and run.index > 0 and _is_over(work):
         if is_free(lane):
             _leave(work, mark)
         else:
@@ -92,8 +92,11 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
 
 
 def _is_paged(work: Work) -> bool:
-    """Whether members are told page by page; few texts are told as they were compared, from one statement."""
-    return work.source.paged and (work.source.rises or work.run.members > SMALL)
+    """Whether members are told page by page, as they are read; few are told as they were read to be compared.
+
+    Where only what is missing is told, a host that follows another compares anew, and must come to the end in one go.
+    """
+    return work.source.paged and (work.run.members > SMALL or (work.run.repeated > 0 and work.source.rises))
 
 
 def _is_over(work: Work) -> bool:
@@ -118,7 +121,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 
 def _bring_spooled(work: Work, mark: str) -> None:
-    """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
+    """Few members, and those of a source without pages, are told from the file; all of them under one mark."""
     run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
