@@ -57,7 +57,11 @@ class KeyFiles:
     def add(self, key: Key) -> None:
         """One more key."""
         line = line_of(key)
-        self._waiting[zlib.crc32(line) % FILES].append(line)
+        self.put(zlib.crc32(line), line)
+
+    def put(self, spread: int, line: bytes) -> None:
+        """One more line; those of one `spread` meet in one file."""
+        self._waiting[spread % FILES].append(line)
         self.count += 1
         self._held += 1
         if self._held >= BUFFERED:
@@ -142,44 +146,52 @@ def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> KeyDifference:
     source.flush()
     target.flush()
     found = KeyDifference(folder, rows=target.count)
-    unknown: set[int] = set()
-    with (folder / "unmatched").open("wb") as unmatched, found.missing_file.open("wb") as missing:
+    unmatched = KeyFiles(folder, "unmatched")
+    with found.missing_file.open("wb") as missing:
         for number in range(FILES):
             members, rows = set(source.lines(number)), target.lines(number)
             distinct = set(rows)
             found.members += len(members)
             found.repeated += len(rows) - len(distinct)
             for line in sorted(distinct - members):
-                unmatched.write(line + b"\n")
-                unknown.add(_fold(line))
+                unmatched.put(_fold(line), line)
             for line in sorted(members - distinct):
                 missing.write(line + b"\n")
                 found.missing += 1
                 found.show("missing", line)
-    known = _folds_of_members(source, unknown) if unknown else set()
-    _sort_out(found, folder / "unmatched", known)
+    unmatched.flush()
+    _sort_out(found, source, unmatched)
     return found
 
 
-def _folds_of_members(source: KeyFiles, wanted: set[int]) -> set[int]:
-    """Those of these folds that a member has."""
-    return {fold for number in range(FILES) for line in source.lines(number) if (fold := _fold(line)) in wanted}
+def _folds_beside(source: KeyFiles, unmatched: KeyFiles, folder: Path) -> KeyFiles:
+    """Folds of members, spread as the rows that none of them is: those of files in which there is such a row."""
+    folds = KeyFiles(folder, "folds")
+    wanted = {number for number in range(FILES) if unmatched.path(number).stat().st_size}
+    for number in range(FILES if wanted else 0):
+        for line in source.lines(number):
+            fold = _fold(line)
+            if fold % FILES in wanted:
+                folds.put(fold, b"%x" % fold)
+    folds.flush()
+    return folds
 
 
-def _sort_out(found: KeyDifference, unmatched: Path, known: set[int]) -> None:
+def _sort_out(found: KeyDifference, source: KeyFiles, unmatched: KeyFiles) -> None:
     """Strays, and rows that a member may be."""
-    strays_file, spelled_file = found.strays_file.open("wb"), found.spelled_file.open("wb")
-    with unmatched.open("rb") as lines, strays_file as strays, spelled_file as spelled:
-        for each in lines:
-            line = each.rstrip(b"\n")
-            if _fold(line) in known:
-                found.spelled += 1
-                spelled.write(each)
-                found.show("spelled", line)
-            else:
-                found.strays += 1
-                strays.write(each)
-                found.show("strays", line)
+    folds = _folds_beside(source, unmatched, found.folder)
+    with found.strays_file.open("wb") as strays, found.spelled_file.open("wb") as spelled:
+        for number in range(FILES):
+            known = set(folds.lines(number))
+            for line in unmatched.lines(number):
+                if b"%x" % _fold(line) in known:
+                    found.spelled += 1
+                    spelled.write(line + b"\n")
+                    found.show("spelled", line)
+                else:
+                    found.strays += 1
+                    strays.write(line + b"\n")
+                    found.show("strays", line)
 
 
 def _fold(line: bytes) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 from workers.resync import keys_on_disk
@@ -37,3 +38,26 @@ def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
     target.add(("ab", ""))
     found = compare(source, target, tmp_path)
     assert (found.missing, found.strays) == (1, 1)
+
+
+def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the source's query is wrong, and no row is a member's: a set of their folds took 100 bytes for each."""
+    monkeypatch.setattr(keys_on_disk, "BUFFERED", 500)
+    monkeypatch.setattr(keys_on_disk, "fold_key", lambda key: key)  # which remembers some
+
+    def peak(many: int) -> int:
+        folder = tmp_path / str(many)
+        source, target = KeyFiles(folder, "source"), KeyFiles(folder, "target")
+        for number in range(many):
+            source.add((f"a{number}",))
+            target.add((f"b{number}",))
+        tracemalloc.start()
+        try:
+            assert compare(source, target, folder).strays == many
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, more = 1_000, 7_000
+    peak(few)  # what is made once is none of theirs
+    assert peak(more) - peak(few + 1) < (more - few) * 40
