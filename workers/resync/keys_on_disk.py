@@ -19,7 +19,7 @@ import msgspec
 from workers.delivery.key_folding import fold_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from workers.delivery.key_folding import Key
@@ -141,14 +141,18 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line.rstrip(b"\n")
 
 
-def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> KeyDifference:
-    """What differs. Keys that are one however far they are folded are one: a row that a member may be stays."""
+def compare(source: KeyFiles, target: KeyFiles, folder: Path, keep: Callable[[], None] = lambda: None) -> KeyDifference:
+    """What differs. Keys that are one however far they are folded are one: a row that a member may be stays.
+
+    keep  called now and then: says that this goes on, or raises where it must not
+    """
     source.flush()
     target.flush()
     found = KeyDifference(folder, rows=target.count)
     unmatched = KeyFiles(folder, "unmatched")
     with found.missing_file.open("wb") as missing:
         for number in range(FILES):
+            keep()
             members, rows = set(source.lines(number)), target.lines(number)
             distinct = set(rows)
             found.members += len(members)
@@ -160,15 +164,16 @@ def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> KeyDifference:
                 found.missing += 1
                 found.show("missing", line)
     unmatched.flush()
-    _sort_out(found, source, unmatched)
+    _sort_out(found, source, unmatched, keep)
     return found
 
 
-def _folds_beside(source: KeyFiles, unmatched: KeyFiles, folder: Path) -> KeyFiles:
+def _folds_beside(source: KeyFiles, unmatched: KeyFiles, folder: Path, keep: Callable[[], None]) -> KeyFiles:
     """Folds of members, spread as the rows that none of them is: those of files in which there is such a row."""
     folds = KeyFiles(folder, "folds")
     wanted = {number for number in range(FILES) if unmatched.path(number).stat().st_size}
     for number in range(FILES if wanted else 0):
+        keep()
         for line in source.lines(number):
             fold = _fold(line)
             if fold % FILES in wanted:
@@ -177,11 +182,12 @@ def _folds_beside(source: KeyFiles, unmatched: KeyFiles, folder: Path) -> KeyFil
     return folds
 
 
-def _sort_out(found: KeyDifference, source: KeyFiles, unmatched: KeyFiles) -> None:
+def _sort_out(found: KeyDifference, source: KeyFiles, unmatched: KeyFiles, keep: Callable[[], None]) -> None:
     """Strays, and rows that a member may be."""
-    folds = _folds_beside(source, unmatched, found.folder)
+    folds = _folds_beside(source, unmatched, found.folder, keep)
     with found.strays_file.open("wb") as strays, found.spelled_file.open("wb") as spelled:
         for number in range(FILES):
+            keep()
             known = set(folds.lines(number))
             for line in unmatched.lines(number):
                 if b"%x" % _fold(line) in known:

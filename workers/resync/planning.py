@@ -45,7 +45,7 @@ class Planner:
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None:
             self._read_target(rows)
-        return compare(members, rows, folder)
+        return compare(members, rows, folder, self._keep)
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles) -> KeyFiles:
         self.unusable, usable = 0, 0

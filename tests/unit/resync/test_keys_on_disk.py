@@ -6,7 +6,7 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 from workers.resync import keys_on_disk
-from workers.resync.keys_on_disk import KeyFiles, compare, read_lines
+from workers.resync.keys_on_disk import FILES, KeyFiles, compare, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,3 +61,13 @@ def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkey
     few, more = 1_000, 7_000
     peak(few)  # what is made once is none of theirs
     assert peak(more) - peak(few + 1) < (more - few) * 40
+
+
+def test_a_long_comparison_says_that_it_goes_on(tmp_path: Path) -> None:
+    """Else another reader would take its run for that of one that hangs, and begin it anew."""
+    source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
+    source.add(("a",))
+    target.add(("b",))
+    said = []
+    compare(source, target, tmp_path, lambda: said.append(1))
+    assert len(said) == 3 * FILES
