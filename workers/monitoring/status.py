@@ -13,6 +13,7 @@ from workers.lanes.answers import members_of, number_of, scan_fields
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE, UPKEEP
 from workers.ledger import health, identity
+from workers.monitoring.account_numbers import AccountStatus, read_accounts
 from workers.monitoring.ages import looked_s
 from workers.monitoring.consumers import PATIENCE_SECONDS, Asked, Consumers, QueueStatus, ask
 from workers.monitoring.intake import needs_of_intake
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from workers.lanes.keys import Keys
     from workers.ledger.health import Trouble
+    from workers.monitoring.needs import Need
     from workers.monitoring.server import ServerStatus
     from workers.runtime import Runtime
 
@@ -52,6 +54,7 @@ class Status:
     needs              sentences: what needs someone
     topics             what each of them is about, as in "crm held": the same at each look for as long as it lasts
     notes              sentences: what is worth a word, and no alarm
+    accounts           ad accounts in numbers
     unread             sentences: what could not be read, and why; its numbers are None
     ledger_is_dead     whether the ledger is among it
     """
@@ -71,6 +74,7 @@ class Status:
     needs: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    accounts: list[AccountStatus] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     ledger_is_dead: bool = False
 
@@ -118,7 +122,7 @@ def read(
     background = _background(runtime, now, asked.trouble)
     resyncs = read_resyncs(redis, keys)
     found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
-    found += needs_of_resyncs(resyncs)
+    found += [*needs_of_resyncs(resyncs), *_read_accounts(runtime, status, now)]
     status.needs.extend(need.sentence for need in found)
     status.topics.extend(need.topic for need in found)
     status.notes.extend([*notes(status, many), *notes_of_resyncs(resyncs)])
@@ -155,6 +159,18 @@ def _read(
         unread=unread,
         ledger_is_dead=counts is None and number is not None,
     )
+
+
+def _read_accounts(runtime: Runtime, status: Status, now: int) -> list[Need]:
+    """Adds the ad accounts; what of them needs someone."""
+    try:
+        settings = runtime.applied.settings
+    except SegsyncError:  # nothing is applied: that was said
+        return []
+    found = read_accounts(runtime.redis, runtime.keys, settings, now)
+    status.accounts.extend(found.accounts)
+    status.unread.extend(found.unread)
+    return found.needs
 
 
 def _open_entries(runtime: Runtime, unread: list[str]) -> dict[str | None, int] | None:

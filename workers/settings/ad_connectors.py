@@ -97,6 +97,14 @@ class AdConnectorSettings:
             on_delete=self.on_delete,
         )
 
+    def store_at(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Its store's database alone, with its password; SettingsError. For who needs no platform."""
+        mistakes: list[Mistake] = []
+        url = self._store_url(environ, mistakes)
+        if mistakes:
+            raise SettingsError(self.where, mistakes)
+        return url
+
     def secret_files(self) -> list[Path]:
         """The files that hold secrets, as far as no variable names them."""
         found = [
