@@ -39,7 +39,14 @@ scope = {{ database = "main", segments = [7] }}
 batch = {{ size = 1000, timeout = "100ms" }}
 fields = {{ email = "email", external_id = "id" }}
 """
-PLANTED = ("ya-secret", "planted-seal", "ya-access-1", "ya-refresh-1", "ann@example.com", sha256("ann@example.com"))
+PLANTED = (
+    "ya-secret",
+    "planted-seal-of-tests",
+    "ya-access-1",
+    "ya-refresh-1",
+    "ann@example.com",
+    sha256("ann@example.com"),
+)
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def yandex() -> Iterator[FakeYandex]:
 @pytest.fixture
 def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal")
+    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-tests")
     place.file.write_text(FILE.format(namespace=place.keys.namespace, redis=place.url, url=yandex.url))
     return place
 
