@@ -20,14 +20,17 @@ from workers.delivery.orderings import OrderingNotes, Orderings
 from workers.delivery.turn import Lacking, NothingDue
 from workers.errors import Stale
 from workers.lanes import Lanes
+from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
+from workers.lanes.runs import ResyncRuns
 from workers.lanes.seen import looked
 from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
 from workers.resync.doors import read
+from workers.routing.leaving import Leaving
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 from workers.settings import lacking, revision
@@ -210,6 +213,7 @@ class Runtime:
             revision.renew_windows(self.redis, self.keys, self.applied)
             self.rescore(seconds)
             self.compact(seconds)
+            self.clear_what_has_left(seconds)
             try:
                 report = self._ingest(seconds)
                 if report.empty or report.busy:
@@ -217,6 +221,11 @@ class Runtime:
             except LedgerError as error:
                 held.rest(rest_of_ledger, str(error))
                 raise
+
+    def clear_what_has_left(self, seconds: float) -> int:
+        """Clears segments that an `apply` has taken out of scope; returns how many. Stale, redis.RedisError."""
+        settings = self.applied.settings
+        return Leaving(self.lanes, settings.integrations, settings.default_database, self.leases).clear(seconds)
 
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""
@@ -239,6 +248,7 @@ class Runtime:
 
     def rescore(self, seconds: float) -> None:
         """Puts due times right after the clock or the settings have changed, for so long."""
+        self._following(lambda: ResyncRuns(self.lanes).put_right(redis_ms(self.redis)))
         ends = time.monotonic() + seconds
         while self._rescored() and time.monotonic() < ends:
             pass

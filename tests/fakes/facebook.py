@@ -11,6 +11,7 @@ from typing import Any
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
 
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
+MOST = 10_000
 PLAIN = {"EXTERN_ID", "MADID"}
 Values = frozenset[tuple[str, str]]
 
@@ -22,6 +23,7 @@ class CustomAudience:
     description: str
     schema: list[str] = field(default_factory=list)
     people: list[Values] = field(default_factory=list)
+    made_ms: int = 0
 
 
 class FakeFacebook(FakePlatform):
@@ -78,7 +80,11 @@ class FakeFacebook(FakePlatform):
     def _read(self, request: Request) -> Reply:
         if request.path == f"/act_{ACCOUNT}":
             return Reply(body={"id": f"act_{ACCOUNT}"})
-        shown = [each for each in self.audiences.values() if each.id not in self.hidden]
+        shown = [
+            each
+            for each in self.audiences.values()
+            if each.id not in self.hidden and each.made_ms <= self.now - self.lag_ms
+        ]
         first = int(request.query.get("after", 0))
         page = [{"id": e.id, "name": e.name, "description": e.description} for e in shown[first : first + 2]]
         paging = {"cursors": {"after": str(first + 2)}} | ({"next": "x"} if first + 2 < len(shown) else {})
@@ -88,13 +94,13 @@ class FakeFacebook(FakePlatform):
         if said.get("subtype") != "CUSTOM" or not said.get("customer_file_source"):
             return _error(100, 0)
         self._next += 1
-        made = CustomAudience(str(self._next), said["name"], said["description"])
+        made = CustomAudience(str(self._next), said["name"], said["description"], made_ms=self.now)
         self.audiences[made.id] = made
         return Reply(body={"id": made.id})
 
     def _change(self, method: str, audience: CustomAudience, said: dict[str, Any]) -> Reply:
         schema, data = said["payload"]["schema"], said["payload"]["data"]
-        if len(data) > 10_000 or any(len(row) != len(schema) for row in data) or not said["session"]["last_batch_flag"]:
+        if len(data) > MOST or any(len(row) != len(schema) for row in data) or not said["session"]["last_batch_flag"]:
             return _error(100, 0)
         if method == "POST" and audience.schema and audience.schema != schema:
             return _error(2655, 0)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from workers.connectors.audiences.records import LOGIN_SOON_MS
-from workers.targets import open_account
+from workers.targets import opened_account
 
 if TYPE_CHECKING:
     from workers.settings import Settings
@@ -102,8 +101,8 @@ def read_account(settings: Settings, key: str, state: str = "") -> AccountReport
     WrongUsage where there is none; SettingsError with the secrets that are missing here; TargetError where its store
     or a package is; redis.RedisError.
     """
-    account = open_account(settings, key)
-    with closing(account.redis), closing(account.connector) as connector:
+    with opened_account(settings, key) as account:
+        connector = account.connector
         standings, calls = connector.standings(), connector.last_calls()
         login, now = connector.way.tokens.standing(), account.clock()
         return AccountReport(

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
+from workers.resync.planning import keys_to_tell, spooled, spooling
 from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from workers.delivery.key_folding import Key
     from workers.resync.work import Work
 
 WINDOW = 20_000
@@ -103,7 +105,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
     wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
-        bodies = list(_usable(work, page.profiles(), wanted))
+        bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
         index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
         said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
@@ -117,29 +119,27 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 def _bring_spooled(work: Work, mark: str) -> None:
     """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
-    run, file = work.run, work.folder / "members"
+    run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
-        _spool(work, file)
+        _spool(work)
         token = token or sign(work.folder, run.first)
     lines, said = _lines_from(work, file, token)
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
-    bodies = list(_usable(work, lines, _wanted(work)))
+    keys = (key_to_tell(line, work.integration) for line in lines)
+    bodies = list(_usable(lines, keys, _wanted(work)))
     packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
     said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}
     work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
 
 
-def _spool(work: Work, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name("members-coming")
-    with draft.open("wb") as out:
+def _spool(work: Work) -> None:
+    with spooling(work.folder) as out:
         for page in work.source.everything():
             out.writelines(body + b"\n" for body in page.profiles())
             work.keep()
-    draft.rename(file)
 
 
 def _wanted(work: Work) -> set[int] | None:
@@ -149,9 +149,8 @@ def _wanted(work: Work) -> set[int] | None:
     return {_digest(line) for line in read_lines(work.folder / "missing")}
 
 
-def _usable(work: Work, bodies: list[bytes], wanted: set[int] | None) -> Iterator[bytes]:
-    for body in bodies:
-        key = key_to_tell(body, work.integration)
+def _usable(bodies: list[bytes], keys: Iterable[Key | None], wanted: set[int] | None) -> Iterator[bytes]:
+    for body, key in zip(bodies, keys, strict=True):
         if key is not None and (wanted is None or _digest(line_of(key)) in wanted):
             yield body
 

@@ -31,7 +31,8 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
 
     shared  as in judging.doubts
     """
-    planner = Planner(work.integration, work.run.segment, work.open_target, work.keep)
+    spool = not work.source.paged and not work.run.verifies
+    planner = Planner(work.integration, work.run.segment, work.open_target, work.keep, spool=spool)
     found = planner.plan(work.source, work.folder)
     numbers = {
         "members": found.members,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -11,8 +12,9 @@ from workers.resync.source import TWICE
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from workers.connectors.sql.listing import Lister, Page
     from workers.delivery.key_folding import Key
@@ -25,15 +27,23 @@ class Planner:
 
     open_target  a new session with the target; raises only TargetError
     keep         called now and then: says that this goes on, or raises where it must not
+    spool        whether the profiles are kept, to be told without another reading
     """
 
     def __init__(
-        self, integration: Integration, segment: str, open_target: Callable[[], Lister], keep: Callable[[], None]
+        self,
+        integration: Integration,
+        segment: str,
+        open_target: Callable[[], Lister],
+        keep: Callable[[], None],
+        *,
+        spool: bool = False,
     ) -> None:
         self._integration = integration
         self._segment = segment
         self._open_target = open_target
         self._keep = keep
+        self._spool = spool
         self.unusable = 0
 
     def plan(self, source: Membership, folder: Path) -> KeyDifference:
@@ -42,18 +52,22 @@ class Planner:
         Without a query `members` only the source is read: all its members count as missing.
         """
         remove(folder)
-        members = self._read_source(source, KeyFiles(folder, "source"), KeyFiles(folder, "ids"))
+        keys, ids = KeyFiles(folder, "source"), KeyFiles(folder, "ids")
+        with spooling(folder) if self._spool else nullcontext(None) as out:
+            members = self._read_source(source, keys, ids, out)
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None or self._integration.fields is not None:
             self._read_target(rows)
         return compare(members, rows, folder)
 
-    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles) -> KeyFiles:
+    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
         self.unusable, usable = 0, 0
         for page in source.everything():
+            if out:
+                out.writelines(body + b"\n" for body in page.profiles())
             for each in () if source.rises else page.ids:
                 ids.add((str(each),))
-            for key in self._keys(page):
+            for key in keys_to_tell(page, self._integration):
                 if key is None:
                     self.unusable += 1
                 else:
@@ -70,11 +84,6 @@ class Planner:
                 f"none of its {self.unusable:,} members has a usable key; expected the field {names} in what it gives"
             )
         return keys
-
-    def _keys(self, page: SomeMembers) -> Iterable[Key | None]:
-        if self._integration.fields is None:
-            return page.keys(self._integration.key_fields)
-        return (key_to_tell(body, self._integration) for body in page.profiles())
 
     def _read_target(self, keys: KeyFiles) -> None:
         width = len(self._integration.key_fields)
@@ -93,6 +102,28 @@ class Planner:
 
 
 _FIELDS = "expected the fields of the integration in what it gives"
+
+
+def keys_to_tell(page: SomeMembers, integration: Integration) -> Iterable[Key | None]:
+    """The keys of a page's members; None for each that has no usable one, or of whom nothing can be sent."""
+    if integration.fields is None:
+        return page.keys(integration.key_fields)
+    return (key_to_tell(body, integration) for body in page.profiles())
+
+
+def spooled(folder: Path) -> Path:
+    """Profiles as they were read, one a line: there only once their end has been proven."""
+    return folder / "members"
+
+
+@contextmanager
+def spooling(folder: Path) -> Iterator[BinaryIO]:
+    """Where the profiles are written; OSError, and whatever ends the reading, leave nothing that is taken for all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / "members-coming"
+    with draft.open("wb") as out:
+        yield out
+    draft.rename(spooled(folder))
 
 
 def listing_of(integration: Integration, segment: str) -> str:

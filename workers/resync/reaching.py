@@ -36,7 +36,7 @@ class Reach(NamedTuple):
     def members_of(self, settings: AnySource, segment: str) -> Membership:
         """A segment's members."""
         if isinstance(settings, FeedSettings):
-            return FeedSource(settings, lambda after: ask(self.feed(settings), segment, after))
+            return FeedSource(settings, lambda after, links: ask(self.feed(settings), segment, after, links))
         return MemberSource(settings, segment, lambda: self.source(settings))
 
     def way_to(self, connector: AnyConnector, integration: str, segment: str) -> tuple[str, Callable[[], Lister]]:

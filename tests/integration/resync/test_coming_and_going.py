@@ -100,6 +100,57 @@ def test_whatever_event_takes_a_segment_out_it_is_cleared(platform: Platform, ki
 
 
 @on_one
+@pytest.mark.parametrize(("on_leave", "left"), [("keep", {"a", "b"}), ("clear", set())])
+def test_what_an_apply_takes_out_of_scope_keeps_its_rows_or_not(
+    platform: Platform, on_leave: str, left: set[str]
+) -> None:
+    """What was routed before is delivered first; what stays in scope is as it was, and so is what comes back."""
+    platform.configure(scope=SALES, on_leave=f'"{on_leave}"')
+    platform.job.push(*[upsert(each, "sales", "eu") for each in (7, 8)], add(7, "a"), add(8, "a"), upsert(9, "sales"))
+    platform.job.push(add(9, "a"))
+    platform.job.drain()
+    platform.job.push(add(9, "b"))
+    platform.job.runtime.route("token", 1)
+
+    def apply(scope: str) -> None:
+        installation = platform.job.installation
+        platform.configure_file(scope=scope, on_leave=f'"{on_leave}"')
+        plan = applying.plan(installation.redis, installation.keys, load(installation.file))
+        applying.carry_out(installation.redis, installation.keys, plan)
+        platform.job.runtime = installation.runtime()
+
+    apply('{ database = "main", groups = ["eu"] }')
+    platform.job.push(add(9, "late"))
+    platform.job.runtime.clear_what_has_left(1)
+    assert platform.job.runtime.clear_what_has_left(1) == 0
+    platform.job.drain()
+
+    assert platform.rows(9) == left
+    assert (platform.rows(7), platform.rows(8)) == ({"a"}, {"a"})
+
+    apply(SALES)
+    platform.job.push(add(9, "back"))
+    assert platform.job.runtime.clear_what_has_left(1) == 0
+    platform.job.drain()
+    assert platform.rows(9) == left | {"back"}
+
+
+@on_one
+def test_what_an_apply_noted_that_never_came_is_not_cleared(platform: Platform) -> None:
+    """It notes before it publishes, so that no crash between the two loses what has left; and forgets after a while."""
+    platform.configure(on_leave='"clear"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.job.push(add(7, "a"))
+    platform.job.drain()
+    redis.zadd(keys.leaving, {'["members", "7"]': redis.time()[0] * 1000})
+    assert (platform.job.runtime.clear_what_has_left(1), redis.zcard(keys.leaving)) == (0, 1)
+    redis.zadd(keys.leaving, {'["members", "7"]': 0})
+    assert (platform.job.runtime.clear_what_has_left(1), redis.zcard(keys.leaving)) == (1, 0)
+    platform.job.drain()
+    assert platform.rows(7) == {"a"}
+
+
+@on_one
 def test_clearing_needs_a_query(platform: Platform) -> None:
     from workers.errors import SettingsError  # noqa: PLC0415 - of this test alone
 

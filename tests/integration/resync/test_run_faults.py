@@ -133,3 +133,24 @@ def test_a_step_that_is_sent_twice_is_one(platform: Platform, monkeypatch: pytes
     assert platform.lane(7) == {}
     assert platform.job.installation.backlog() == 0
     assert platform.job.installation.redis.xlen(platform.job.installation.keys.events) == 0
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+@on_one
+def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hours: int) -> None:
+    """Seen from its data, all times of a run lie ahead of the clock; one that waits is put right as well."""
+    platform.configure(extra='delay = "1s"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    name, other = platform.ask(7, **ACCEPTED), platform.ask(8, "verify")
+    platform.until_state(name, "marked")
+    ahead = hours * 3_600_000
+    for key in (keys.runs, keys.runs_waiting):
+        for run, score in redis.zrange(key, 0, -1, withscores=True):
+            redis.zadd(key, {run: score + ahead})
+    redis.hincrby(keys.run(name), "marked", ahead)
+    redis.hset(keys.seen, "clock", redis.time()[0] * 1000 + ahead)
+    assert {wake.queue for wake in platform.job.runtime.tick("task").wakes} >= {"upkeep"}
+    platform.job.runtime.upkeep("token", 1, rest=0, rest_of_ledger=0)
+    assert platform.ends(name).outcome == "done"
+    assert platform.ends(other).outcome == "equal"

@@ -14,7 +14,7 @@ from workers.errors import WrongUsage
 from workers.lanes.tending import tend_again
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
-from workers.settings.spelling import nearest, plain
+from workers.settings.spelling import in_line, nearest
 from workers.targets import open_account
 
 
@@ -42,15 +42,17 @@ def resend(key: str, segment: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"connector": key, "segment": segment, "owed": number})
     else:
-        typer.echo(plain(f"{number:,} identifiers are told again; `segsync audiences {key}` says how far that is"))
+        typer.echo(in_line(f"{number:,} identifiers are told again; `segsync audiences {key}` says how far that is"))
     return FINE
 
 
 def _print(report: AccountReport) -> None:
     budget = "may write now" if not report.budget_in_s else f"may write again in {report.budget_in_s:,.0f} s"
-    typer.echo(plain(f"{report.connector} ({report.platform}): {budget}"))
+    typer.echo(in_line(f"{report.connector} ({report.platform}): {budget}"))
     if report.login_soon and report.login_ends is not None:
-        typer.echo(plain(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`"))
+        typer.echo(
+            in_line(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`")
+        )
     columns = ("integration", "segment", "list", "state", "members", "pending", "owed", "rejected", "waits", "reason")
     rows = [[str(getattr(each, name)) for name in columns] for each in report.audiences]
     print_table(columns, rows)

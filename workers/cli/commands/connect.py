@@ -14,7 +14,7 @@ from workers.cli.people import caller
 from workers.control.connecting import connect_account
 from workers.errors import WrongUsage
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 from workers.targets import open_account
 
 
@@ -32,7 +32,7 @@ def run(key: str, code: str | None, *, as_json: bool) -> int:
     if as_json:
         print_json({"connector": key, "connected": True})
     else:
-        typer.echo(plain(f"{key} is connected: {connector.platform.name} takes the token"))
+        typer.echo(in_line(f"{key} is connected: {connector.platform.name} takes the token"))
     return FINE
 
 

@@ -20,7 +20,7 @@ from workers.preflight.preview_text import sql, told
 from workers.preflight.record_preview import preview_records, record_text
 from workers.preflight.trying import try_out
 from workers.settings import load
-from workers.settings.spelling import nearest, plain
+from workers.settings.spelling import in_line, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +57,7 @@ def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_js
         say(sql(preview))
         said = [*preview.notes, *(told(outcome, preview) if outcome else ())]
     for line in said:
-        typer.echo(plain(f"segsync: {line}"), err=True)
+        typer.echo(in_line(f"segsync: {line}"), err=True)
     return FINE if not preview.rejected and (outcome is None or outcome.fine) else NEEDS_SOMEONE
 
 

@@ -24,7 +24,7 @@ from workers.ledger import statistics
 from workers.ledger.periods import WAYS
 from workers.ledger.statistics import ErrorRow, StatsRow
 from workers.monitoring.periods import minute, moment, second, zone_of
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -183,5 +183,5 @@ def _print_error(row: ErrorRow, zone: tzinfo) -> None:
     segment = f", segment {row.segment}" if row.segment else ""
     counts = ((row.retries, "retried"), (row.failures, "held"), (row.quarantined, "quarantined"))
     what = ", ".join(f"{count:,} {word}" for count, word in counts if count)
-    typer.echo(plain(f"{where}: {row.code}: {row.reason}"))
-    typer.echo(plain(f"    {what}; last {second(row.last_seen, zone)}{segment}\n"))
+    typer.echo(in_line(f"{where}: {row.code}: {row.reason}"))
+    typer.echo(in_line(f"    {what}; last {second(row.last_seen, zone)}{segment}") + "\n")

@@ -133,6 +133,7 @@ class Platform:
     later_rows       rows that a change needs
     budget           writes of one login, over all its audiences
     asynchronous     a call is only accepted, and applied later: it is polled
+    lands_within     hours after a call of which nobody heard in which it may still be applied; 0: it is done at once
     one_call_at_a_time  of a call only its audience's state can be asked: so one at a time is on its way
     confirms         an audience is begun with its first rows, and real only when that is confirmed
     row_errors       tells which rows it refuses
@@ -154,6 +155,7 @@ class Platform:
     later_rows: int = 0
     budget: tuple[BudgetWindow, ...] = ()
     asynchronous: bool
+    lands_within: int = 0
     one_call_at_a_time: bool = False
     confirms: bool = False
     row_errors: bool

@@ -219,7 +219,7 @@ VERDICTS: Mapping[int, Verdict] = {
     1630: query("a function does not exist"),
     3105: query("a generated column cannot be given a value"),
     1906: query("a generated column cannot be given a value"),
-    4166: query("the query uses what the server does not allow"),
+    **dict.fromkeys((3948, 4166), query("the query uses what the server does not allow")),
     167: USED_UP,
     1467: USED_UP,
     4084: USED_UP,
