@@ -149,9 +149,8 @@ class FakeVk(FakePlatform):
         return Reply(body={"items": found[skip : skip + limit], "count": len(found), "offset": skip})
 
     def _upload(self, request: Request) -> Reply:
-        if sum(1 for at in self._created if at > self.now - 3_600_000) >= CREATES_PER_HOUR:
+        if not self._counted(self._created, ((3600, CREATES_PER_HOUR),)):
             return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
-        self._created.append(self.now)
         parts = {name: data.decode() for name, data in request.parts().items()}
         kind, base = parts["type"], int(parts.get("base", "0"))
         lines = parts["file"].split("\n")
