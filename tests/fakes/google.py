@@ -141,7 +141,7 @@ class FakeGoogle(FakePlatform):
             return _error(400, "TOO_MANY_AUDIENCE_MEMBERS")
         kind = target.body["ingestedUserListInfo"]["uploadKeyTypes"][0]
         read = [_read(each, kind) for each in body["audienceMembers"]]
-        wrong = [n for n, each in enumerate(read) if not each]
+        wrong = [n for n, each in enumerate(read) if not each or any(value in self.refuses for _, value in each)]
         if wrong:
             named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
             return _error(400, "INVALID_ARGUMENT", named)

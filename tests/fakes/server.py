@@ -87,6 +87,7 @@ class FakePlatform:
         self.fails: list[str] = []
         self.last_first = False
         self.refused_calls = 0
+        self.refuses: set[str] = set()
         self._faults: deque[Fault] = deque()
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()

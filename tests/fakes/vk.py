@@ -160,7 +160,7 @@ class FakeVk(FakePlatform):
             return _refused("base", "type_mismatch")
         if len(lines) < (self.later if base else self.first):
             return _refused("file", "not_enough_ids")
-        wrong = [n for n, line in enumerate(lines, 1) if not re.fullmatch(SHAPES[kind], line)]
+        wrong = [n for n, line in enumerate(lines, 1) if line in self.refuses or not re.fullmatch(SHAPES[kind], line)]
         self._next += 1
         good = {line for n, line in enumerate(lines, 1) if n not in wrong}
         one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now)
