@@ -59,7 +59,7 @@ class _Wire(msgspec.Struct, gc=False):
 
 
 _KINDS = {kind.label: kind for kind in Kind}
-_decode_event = msgspec.json.Decoder(_Wire).decode
+decode_wire = msgspec.json.Decoder(_Wire).decode
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -111,7 +111,7 @@ def _check_bytes(data: bytes) -> None:
 def _read(data: bytes) -> tuple[_Wire, list[bytes] | list[msgspec.Raw] | None]:
     """The event's own fields, and its profiles as they came."""
     try:
-        wire = _decode_event(data)
+        wire = decode_wire(data)
     except msgspec.ValidationError as error:
         _refuse(_where_and_what(error))
     except (msgspec.DecodeError, RecursionError):
@@ -154,7 +154,7 @@ def _shown(value: str) -> str:
 def _segment(wire: _WireSegment) -> SegmentFacts:
     # Most events say no more than which one it is.
     if wire.name is None and wire.database is None and wire.groups is None and wire.tags is None:
-        return _bare_segment(wire.id)
+        return bare_segment(wire.id)
     return SegmentFacts(
         _plain_id(wire.id, "segment.id"),
         None if wire.name is None else _name(wire.name),
@@ -165,7 +165,8 @@ def _segment(wire: _WireSegment) -> SegmentFacts:
 
 
 @lru_cache(10_000)
-def _bare_segment(segment_id: int | str) -> SegmentFacts:
+def bare_segment(segment_id: int | str) -> SegmentFacts:
+    """A segment of which no more is said than its id. Raises MalformedEvent for an id that is none."""
     return SegmentFacts(_plain_id(segment_id, "segment.id"))
 
 
@@ -202,7 +203,7 @@ def _id_text(value: int | str, place: str) -> str:
 def _read_apart(text: str) -> tuple[_Wire, list[bytes] | list[msgspec.Raw] | None]:
     head, raws = cut_out(text)
     try:
-        wire = _decode_event(head.encode())
+        wire = decode_wire(head.encode())
     except msgspec.ValidationError as error:
         _refuse(_where_and_what(error))
     except (msgspec.DecodeError, RecursionError):

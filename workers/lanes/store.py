@@ -121,7 +121,7 @@ class Lanes:
     def read(self, most: int, budget: int | None = None) -> Reading:
         """The first entries of the intake, at most so many, and about so many bytes of them."""
         reply = self._call("read", BUDGET_BYTES if budget is None else budget, most)
-        entries = [(entry_id.decode(), given) for entry_id, given in zip(reply[3::2], reply[4::2], strict=True)]
+        entries = list(zip(reply[3::2], reply[4::2], strict=True))
         return Reading(reply[0].decode(), int(reply[1]), int(reply[2]), entries)
 
     def segments(self, ids: Sequence[str]) -> list[bytes | None]:
