@@ -75,9 +75,9 @@ def parse(data: bytes) -> Event:
     kind = _kind(wire)
     _check_profiles(kind, raws)
     if wire.id is not None:
-        _id_text(wire.id, "id")
+        id_text(wire.id, "id")
     segment = _segment(wire.segment)
-    at_us = None if wire.at is None else _at(wire.at)
+    at_us = None if wire.at is None else time_of(wire.at)
     profiles, bad = sorted_out(raws or ())
     return Event(kind, segment, at_us, profiles, bad)
 
@@ -137,7 +137,8 @@ def _kind(wire: _Wire) -> Kind:
     return kind
 
 
-def _at(text: str) -> int:
+def time_of(text: str) -> int:
+    """An event's `at` in microseconds since 1970. Raises MalformedEvent for text that is no time."""
     moment = since_1970(text)
     if moment is None:
         _refuse(f"at: {_shown(text)} is no time; expected ISO 8601, as in '2026-11-21T18:30:00.123Z'")
@@ -183,13 +184,14 @@ def _facts(values: list[int | str], place: str) -> tuple[str, ...]:
 
 
 def _plain_id(value: int | str, place: str) -> str:
-    text = _id_text(value, place)
+    text = id_text(value, place)
     if not text.isprintable() and _CONTROL.search(text):
         _refuse(f"{place}: {_shown(text)} holds a control character; expected plain text")
     return text
 
 
-def _id_text(value: int | str, place: str) -> str:
+def id_text(value: int | str, place: str) -> str:
+    """An id as text. Raises MalformedEvent, which names the place, for one that is none."""
     text = str(value)
     problem = id_problem(text)
     if problem:

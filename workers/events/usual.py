@@ -1,14 +1,14 @@
-"""The event that nearly all are, read in a fraction of the time: one that says nothing but which profiles came or went.
+"""The event that nearly all are, read in a fraction of the time: one that says which profiles came or went.
 
 It is an `add` or `remove` of good profiles in a segment of which it tells no more than the id. What is anything else,
 or might be, is None here, and left to `parsing.parse`, which alone says what an event is: this is a test that
 suffices, and never one that refuses.
 
-Why the same comes out: the event's own fields are read by the decoder that `parse` has, and the id is judged by its
-function. A profile is only walked over for its `_id`, without making values of the rest. The walk refuses all that is
-no JSON, half of a surrogate pair included. What it does not see is looked for otherwise: UTF-8 in the event as a
-whole; too many levels, where there are so many brackets; and an integer of too many digits, where there is room
-for one.
+Why the same comes out: the event's own fields are read by the decoder that `parse` has, and ids and times are judged
+by its functions. A profile is only walked over for its `_id`, without making values of the rest. The walk refuses all
+that is no JSON, half of a surrogate pair included. What it does not see is looked for otherwise: UTF-8 in the event as
+a whole; too many levels, where there are so many brackets; and an integer of too many digits, where there is room for
+one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workers.events.event import Kind
-from workers.events.parsing import MAX_EVENT_BYTES, bare_segment, decode_wire
+from workers.events.parsing import MAX_EVENT_BYTES, bare_segment, decode_wire, id_text, time_of
 from workers.events.profiles import MAX_DEPTH, MAX_ID_BYTES, SHALLOW_BYTES
 
 if TYPE_CHECKING:
@@ -45,11 +45,13 @@ class UsualEvent(msgspec.Struct, frozen=True, gc=False):
 
     kind     the number of Kind.ADD or Kind.REMOVE: a plain number is quick to compare and to write
     segment  its id as text
+    at_us    as in Event
     bodies   each profile's JSON as it came, at least one, by its index in the event
     """
 
     kind: int
     segment: str
+    at_us: int | None
     bodies: list[bytes]
 
 
@@ -60,9 +62,7 @@ def usual(data: bytes) -> UsualEvent | None:
     try:
         wire = decode_wire(data)
         kind, raws, segment = _KINDS.get(wire.type), wire.profiles, wire.segment
-        if wire.id is not None or wire.at is not None or wire.snapshot is not None:
-            return None
-        if kind is None or not raws or len(raws) > PROFILES_AT_MOST:
+        if kind is None or not raws or len(raws) > PROFILES_AT_MOST or wire.snapshot is not None:
             return None
         if (
             segment.name is not None
@@ -71,8 +71,11 @@ def usual(data: bytes) -> UsualEvent | None:
             or segment.tags is not None
         ):
             return None
+        if wire.id is not None:
+            id_text(wire.id, "id")
+        at_us = None if wire.at is None else time_of(wire.at)
         bodies = _bodies(raws)
-        return None if bodies is None else UsualEvent(kind, bare_segment(segment.id).id, bodies)
+        return None if bodies is None else UsualEvent(kind, bare_segment(segment.id).id, at_us, bodies)
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 - whatever it is, `parse` meets it, too, and says so

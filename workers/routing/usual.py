@@ -51,10 +51,10 @@ def put_usual(
         if segment is None or not segment.targets:
             break
         first, _, second = entries[at][0].partition(b"-")
-        ms, n, kind = int(first), int(second), event.kind
+        ms, n, kind, at_us = int(first), int(second), event.kind, event.at_us
         if ms > latest or n > MAX_N or ms < last_ms or (ms == last_ms and n <= last_n):
             break
-        operations = [Operation(ms, n, index, kind, None, body) for index, body in enumerate(event.bodies)]
+        operations = [Operation(ms, n, index, kind, at_us, body) for index, body in enumerate(event.bodies)]
         if not load.add_all(segment.wanted, operations):
             break
         last_ms, last_n, at = ms, n, at + 1

@@ -47,7 +47,16 @@ VALUES = [
 KEYS = [b'"_id"', b'"\\u005fid"', b'"K"', b'"\xff"', b"K"]
 SEGMENTS = [b'{"id":"7","name":"n"}', b'{"id":7,"tags":[]}', b'{"id":7,"groups":["a"]}', b'{"id":7,"database":"d"}']
 SEGMENTS += [b'{"id":7.5}', b"{}", b'{"id":"\\u0000"}', b'{"id":""}']
-MORE = [b',"id":1', b',"at":"2026-01-01"', b',"snapshot":1', b',"snapshot":null', b',"x":"\xff"', b","]
+MORE = [
+    b',"id":1',
+    b',"id":""',
+    b',"at":"now"',
+    b',"at":"2026-01-01"',
+    b',"snapshot":1',
+    b',"snapshot":null',
+    b',"x":"\xff"',
+    b",",
+]
 KINDS = [b'"clear"', b'"segment_upsert"', b'"resync"', b"7"]
 
 
@@ -76,7 +85,7 @@ def anything(dice: Random) -> bytes:
 def is_equal(found: UsualEvent, data: bytes) -> bool:
     kind, bodies = found.kind, list(enumerate(found.bodies))
     read = parse(data)
-    wanted = Event(read.kind, SegmentFacts(found.segment), None, read.profiles, [])
+    wanted = Event(read.kind, SegmentFacts(found.segment), found.at_us, read.profiles, [])
     return read == wanted and kind == int(read.kind) and bodies == [(index, body) for index, _, body in read.profiles]
 
 
