@@ -58,7 +58,7 @@ class Planner:
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None or self._integration.fields is not None:
             self._read_target(rows)
-        return compare(members, rows, folder)
+        return compare(members, rows, folder, self._keep)
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
         self.unusable, usable, read = 0, 0, 0

@@ -9,8 +9,10 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
 from workers.control import apply as applying
+from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import needs_of_resyncs, read_resyncs
+from workers.monitoring.states import read_integration
 from workers.resync.schedule import Schedule
 from workers.settings import load
 
@@ -194,10 +196,13 @@ def test_each_segment_is_verified_once_within_the_time(platform: Platform) -> No
     assert sorted(seen) == [("7", "equal", "verify"), ("8", "differs", "verify"), ("9", "equal", "verify")]
     assert schedule(platform).ask() == 0, "the round is over, and its time is not"
     (need,) = needs_of_resyncs(read_resyncs(redis, keys))
-    assert "segment 8 of members differs from the platform" in need.sentence
+    assert need.topic == "members differs"
+    assert "members differs from the platform: segment 8, as run " in need.sentence
+    assert read_integration(redis, keys, "members", redis_ms(redis), {}).differing == 1
 
     assert platform.resync(8, accept_removals=1).outcome == "done"
     assert list(needs_of_resyncs(read_resyncs(redis, keys))) == []
+    assert read_integration(redis, keys, "members", redis_ms(redis), {}).differing == 0
 
 
 @on_one
