@@ -203,8 +203,26 @@ def _print(found: Status) -> None:
     if found.integrations:
         typer.echo()
         _print_integrations(found)
+    if found.accounts:
+        typer.echo()
+        _print_accounts(found)
     for sentence in (*found.needs, *found.notes, *found.unread):
         typer.echo(f"\n! {in_line(sentence)}")
+
+
+def _print_accounts(found: Status) -> None:
+    counts = (">audiences", ">accepted", ">pending", ">owed", "?>rejected", "?>left out")
+    print_table(
+        ("ad account", *counts, "waits for", ">may write"),
+        (
+            (
+                *(a.connector, a.audiences, a.accepted, a.pending, a.owed, a.rejected, a.left_out),
+                ", ".join(f"{what} ({many})" for what, many in a.waiting.items()),
+                f"in {age(a.budget_in_s)}" if a.budget_in_s else "now",
+            )
+            for a in found.accounts
+        ),
+    )
 
 
 def _ago(text: str) -> str:
