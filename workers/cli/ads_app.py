@@ -21,6 +21,9 @@ def connect(
     code: Annotated[
         str | None, typer.Option(metavar="C", help="What the platform's page showed; left out, it is asked for.")
     ] = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="Another account is meant: begin all audiences anew in it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Let an ad account be used: open a page, paste the code that it shows.
@@ -29,7 +32,7 @@ def connect(
     """
     from workers.cli.commands import connect as command
 
-    raise typer.Exit(command.run(account, code, as_json=as_json))
+    raise typer.Exit(command.run(account, code, moves=move, as_json=as_json))
 
 
 @about_ads.command()

@@ -24,6 +24,7 @@ from workers.monitoring.server import read_server
 from workers.monitoring.states import SAMPLE, IntegrationStatus, read_integrations
 from workers.monitoring.streams import StreamStatus, oldest, read_stream
 from workers.settings import lacking
+from workers.settings.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
     from workers.lanes.keys import Keys
     from workers.ledger.health import Trouble
+    from workers.monitoring.account_numbers import AccountStatus
     from workers.monitoring.books import Books, Place
+    from workers.monitoring.needs import Need
     from workers.monitoring.server import ServerStatus
     from workers.runtime import Runtime
 
@@ -54,6 +57,7 @@ class Status:
     needs              sentences: what needs someone
     topics             what each of them is about, as in "crm held": the same at each look for as long as it lasts
     notes              sentences: what is worth a word, and no alarm
+    accounts           ad accounts in numbers
     unread             sentences: what could not be read, and why; its numbers are None
     ledger_is_dead     whether the ledger is among it
     """
@@ -73,6 +77,7 @@ class Status:
     needs: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    accounts: list[AccountStatus] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     ledger_is_dead: bool = False
 
@@ -133,7 +138,7 @@ def read_by(
     background = _background(place, books, now, asked.trouble)
     resyncs = read_resyncs(redis, keys)
     found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
-    found += needs_of_resyncs(resyncs)
+    found += [*needs_of_resyncs(resyncs), *_read_accounts(place, status, now)]
     status.needs.extend(need.sentence for need in found)
     status.topics.extend(need.topic for need in found)
     status.notes.extend([*notes(status, many), *notes_of_resyncs(resyncs)])
@@ -170,6 +175,26 @@ def _read(
         unread=unread,
         ledger_is_dead=counts is None and number is not None,
     )
+
+
+def _read_accounts(place: Place, status: Status, now: int) -> list[Need]:
+    """Adds the ad accounts, where any is applied; what of them needs someone."""
+    applied = published(place.redis, place.keys)
+    if applied is None or '"platform"' not in applied.text:
+        return []
+    # All of the configuration, and SQLAlchemy: for who has ad accounts alone.
+    from workers.monitoring.account_numbers import read_accounts  # noqa: PLC0415 - as above
+    from workers.settings import revision  # noqa: PLC0415 - as above
+
+    try:
+        settings = revision.read(place.redis, place.keys, place.local).settings
+    except SegsyncError as error:
+        status.unread.append(f"ad accounts: {error}")
+        return []
+    found = read_accounts(place.redis, place.keys, settings, now)
+    status.accounts.extend(found.accounts)
+    status.unread.extend(found.unread)
+    return found.needs
 
 
 def _open_entries(books: Books, unread: list[str]) -> dict[str | None, int] | None:

@@ -47,7 +47,7 @@ def yandex() -> Iterator[FakeYandex]:
 @pytest.fixture
 def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal")
+    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-tests")
     place.publish(integration("crm", segments="[8]") + ACCOUNT.format(url=yandex.url))
     return place
 
@@ -78,7 +78,7 @@ def test_one_is_connected_and_its_audiences_and_jobs_are_shown(
     assert "buyers 7 live" in told
     assert "the platform" in told
     assert "create" in told.partition("Jobs")[2] or "confirm" in told.partition("Jobs")[2]
-    for planted in ("ya-secret", "planted-seal", "ya-access-1", "1234567"):
+    for planted in ("ya-secret", "planted-seal-of-tests", "ya-access-1", "1234567"):
         assert planted not in page
     monkeypatch.delenv("YA_SECRET")
     told = text_of(Browser(make_console()).get("/accounts/ya"))

@@ -193,8 +193,26 @@ def _print(found: Status) -> None:
     if found.integrations:
         typer.echo()
         _print_integrations(found)
+    if found.accounts:
+        typer.echo()
+        _print_accounts(found)
     for sentence in (*found.needs, *found.notes, *found.unread):
         typer.echo(f"\n! {in_line(sentence)}")
+
+
+def _print_accounts(found: Status) -> None:
+    counts = (">audiences", ">accepted", ">pending", ">owed", "?>rejected", "?>left out")
+    print_table(
+        ("ad account", *counts, "waits for", ">may write"),
+        (
+            (
+                *(a.connector, a.audiences, a.accepted, a.pending, a.owed, a.rejected, a.left_out),
+                ", ".join(f"{what} ({many})" for what, many in a.waiting.items()),
+                f"in {age(a.budget_in_s)}" if a.budget_in_s else "now",
+            )
+            for a in found.accounts
+        ),
+    )
 
 
 def _ago(text: str) -> str:
@@ -208,11 +226,11 @@ def _unwanted(found: Status) -> str:
 
 
 def _print_integrations(found: Status) -> None:
-    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync")
+    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync", "?>differ")
     print_table(
         columns,
         (
-            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync)
+            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync, i.differing)
             for i in found.integrations
         ),
     )

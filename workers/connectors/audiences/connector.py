@@ -121,6 +121,10 @@ class AdConnector:
         with self.store.reading() as connection:
             return work.last_calls(connection, self.key, CALLS_SHOWN)
 
+    def clock(self) -> int:
+        """Unix milliseconds, the same for all processes; redis.RedisError."""
+        return self._place.clock()
+
     def kept(self, identifier: Identifier) -> Kept:
         """An identifier as its store has it."""
         return kept(identifier, self._seal)

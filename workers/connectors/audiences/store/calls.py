@@ -6,7 +6,7 @@ them in any order. What is sent is the net: an identifier is added or removed by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
+
+CALLS_KEPT_MS: Final = 30 * 86_400_000
+"""Milliseconds that a call which is over is told of in statistics; it holds nothing of people."""
 
 Ended = Literal["done", "failed", "undone", "unknown"]
 
@@ -219,12 +222,13 @@ def expire(connection: Connection, audience: int, before_ms: int) -> int:
 def forget(connection: Connection, audience: int, before_ms: int) -> int:
     """Deletes what says nothing any more; returns how many identifiers, and with them hashes of people, went.
 
-    before_ms  when it was told last, or ended, at the latest: identifiers that the platform does not have and nobody
-               holds, and calls that are over
+    before_ms  when it was told last, at the latest: identifiers that the platform does not have and nobody holds;
+               and calls that were over long before that
 
     The audience's row is locked: somebody may be about to hold one of them again.
     """
-    over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before_ms)
+    before = before_ms - CALLS_KEPT_MS
+    over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before)
     connection.execute(calls.delete().where(over, calls.c.state.not_in(("calling", "pending"))))
     mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < before_ms)
     free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~_HELD)
