@@ -65,7 +65,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
         work.runs.look(run.id, LONG_MS)
-    elif not _is_paged(work):
+    elif run.members <= SMALL or not _is_paged(work):
         work.runs.look(run.id, 0, {"state": "adding"})
     else:
         _leave(work, mark)
@@ -85,7 +85,7 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
         _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
-    elif _is_paged(work) and run.index > 0 and _is_over(work):
+    elif _is_paged(work) and run.members > SMALL and run.index > 0 and _is_over(work):
         if is_free(lane):
             _leave(work, mark)
         else:

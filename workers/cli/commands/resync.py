@@ -28,6 +28,7 @@ from workers.settings.spelling import counted, in_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from workers.outcomes import Resynced
     from workers.runtime import Runtime
 
 LOOK_EVERY_SECONDS: Final = 0.3
@@ -109,9 +110,9 @@ def show_runs(*, as_json: bool) -> int:
     if as_json:
         print_json({"open": [_as_json(run) for run in found], "ended": [structs.asdict(each) for each in past]})
         return FINE
-    columns = (">run", "integration", "segment", "by", "asked, UTC", "how far", "why")
-    opened = [(r.id, r.integration, r.segment, r.by, _time(r.asked), _progress(r), r.why) for r in found]
-    ended = [(p.run, p.integration, p.segment, p.by, _time(p.asked_ms), p.outcome, p.reason) for p in past]
+    columns = (">run", "integration", "segment", "what", "by", "asked, UTC", "how far", "why")
+    opened = [(r.id, r.integration, r.segment, _what(r), r.by, _time(r.asked), _progress(r), r.why) for r in found]
+    ended = [(p.run, p.integration, p.segment, _what(p), p.by, _time(p.asked_ms), p.outcome, p.reason) for p in past]
     if opened or ended:
         print_table(columns, [*opened, *ended])
     else:
@@ -182,14 +183,19 @@ def _looks(runtime: Runtime, name: str) -> Iterator[ResyncRun]:
 
 
 def _progress(run: ResyncRun) -> str:
-    return f"{run.progress}{_bar(run)}" if run.progress.startswith("adding") else run.progress
+    return f"{run.progress}{_bar(run)}"
 
 
 def _bar(run: ResyncRun) -> str:
-    if not run.members or not sys.stderr.isatty():
+    if run.part is None or not sys.stderr.isatty():
         return ""
-    full = min(20, 20 * run.added // run.members)
+    full = int(20 * run.part)
     return f" [{'#' * full}{'.' * (20 - full)}]"
+
+
+def _what(run: ResyncRun | Resynced) -> str:
+    """What it does: looks only, or how it makes the target equal, once that is known."""
+    return "verify" if run.kind == "verify" else run.mode or run.kind
 
 
 def _verdict(run: ResyncRun) -> str:
@@ -223,7 +229,7 @@ def _show(run: ResyncRun) -> None:
 def _as_json(run: ResyncRun) -> dict[str, object]:
     counts = ("members", "rows", "missing", "strays", "spelled", "repeated", "unusable")
     numbers = (*counts, "removed", "added", "quarantined")
-    words = ("id", "integration", "segment", "kind", "by", "state", "mode", "outcome", "why")
+    words = ("id", "integration", "segment", "kind", "by", "state", "progress", "mode", "outcome", "why")
     return {
         **{name: getattr(run, name) for name in (*words, *numbers)},
         "asked": datetime.fromtimestamp(run.asked / 1000, UTC),
