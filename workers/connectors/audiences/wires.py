@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.target import AdTarget
 
 
-class Tokens(Protocol):
+class TokenSource(Protocol):
     """Where a wire has its token from."""
 
     def token(self) -> str:
@@ -40,16 +40,16 @@ class FreshToken:
         self._access = access
 
     def token(self) -> str:
-        """As `Tokens.token`."""
+        """As `TokenSource.token`."""
         return self._access
 
     def renew(self, refused: str) -> str:  # noqa: ARG002 - there is no other
-        """As `Tokens.renew`: a new token that is refused is of no use."""
+        """As `TokenSource.renew`: a new token that is refused is of no use."""
         reason = "the token that was given is refused"
         raise TargetError(ErrorClass.HOLD, "ads token", reason, level=HoldLevel.CONNECTOR)
 
 
-MakeWire = Callable[[Tokens], PlatformWire]
+MakeWire = Callable[[TokenSource], PlatformWire]
 
 
 @dataclass(frozen=True, slots=True)
