@@ -30,7 +30,6 @@ from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.log import REVISION_FOLLOWED, ROUTING_LOST, tell
 from workers.resync.doors import read
-from workers.routing.leaving import Leaving
 from workers.routing.router import Router, RoutingLost
 from workers.routing.routes import Routes
 from workers.settings import lacking, revision
@@ -213,7 +212,6 @@ class Runtime:
             revision.renew_windows(self.redis, self.keys, self.applied)
             self.rescore(seconds)
             self.compact(seconds)
-            self.clear_what_has_left(seconds)
             try:
                 report = self._ingest(seconds)
                 if report.empty or report.busy:
@@ -221,11 +219,6 @@ class Runtime:
             except LedgerError as error:
                 held.rest(rest_of_ledger, str(error))
                 raise
-
-    def clear_what_has_left(self, seconds: float) -> int:
-        """Clears segments that an `apply` has taken out of scope; returns how many. Stale, redis.RedisError."""
-        settings = self.applied.settings
-        return Leaving(self.lanes, settings.integrations, settings.default_database, self.leases).clear(seconds)
 
     def drain_outcomes(self, seconds: float) -> int:
         """Moves outcomes into the ledger; returns the records written. Raises LedgerError."""

@@ -11,6 +11,7 @@ from tests.fakes.server import FakePlatform, Reply, Request
 ACCOUNT, MANAGER = "1234567890", "9876543210"
 LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
 MOST = 10_000
+QUOTAS = ((60, 300), (86_400, 100_000))
 TOP = {"destinations", "audienceMembers", "encoding", "consent", "termsOfService", "validateOnly"}
 SHA256 = re.compile("[0-9a-f]{64}")
 DEVICE = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -43,6 +44,7 @@ class FakeGoogle(FakePlatform):
         self.bodies: list[tuple[str, Any]] = []
         self.access, self.refresh = "g-access-0", "g-refresh"
         self.renewals = 0
+        self._written: list[int] = []
         self._next = 5000
         super().__init__(seed)
 
@@ -127,6 +129,8 @@ class FakeGoogle(FakePlatform):
         return Reply(body={"id": number, "name": f"{LISTS[4:]}/{number}", "readOnly": False} | body)
 
     def _members(self, verb: str, body: dict[str, Any]) -> Reply:
+        if not self._counted(self._written, QUOTAS):
+            return _error(429, "RESOURCE_EXHAUSTED")
         self.bodies.append((f"{verb.capitalize()}AudienceMembersRequest", body))
         unknown = set(body) - (TOP if verb == "ingest" else TOP - {"consent", "termsOfService"})
         (destination,) = body["destinations"]
@@ -137,7 +141,7 @@ class FakeGoogle(FakePlatform):
             return _error(400, "TOO_MANY_AUDIENCE_MEMBERS")
         kind = target.body["ingestedUserListInfo"]["uploadKeyTypes"][0]
         read = [_read(each, kind) for each in body["audienceMembers"]]
-        wrong = [n for n, each in enumerate(read) if not each]
+        wrong = [n for n, each in enumerate(read) if not each or any(value in self.refuses for _, value in each)]
         if wrong:
             named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
             return _error(400, "INVALID_ARGUMENT", named)

@@ -86,6 +86,8 @@ class FakePlatform:
         self.lag_ms = 0
         self.fails: list[str] = []
         self.last_first = False
+        self.refused_calls = 0
+        self.refuses: set[str] = set()
         self._faults: deque[Fault] = deque()
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()
@@ -104,6 +106,15 @@ class FakePlatform:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self.now += round(seconds * 1000)
+
+    def _counted(self, written: list[int], quotas: tuple[tuple[int, int], ...]) -> bool:
+        """Counts a call where no window of so many seconds has as many already."""
+        for seconds, most in quotas:
+            if sum(at > self.now - seconds * 1000 for at in written) >= most:
+                self.refused_calls += 1
+                return False
+        written.append(self.now)
+        return True
 
     def heal(self) -> None:
         """Nothing fails any more."""

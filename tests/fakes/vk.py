@@ -149,9 +149,8 @@ class FakeVk(FakePlatform):
         return Reply(body={"items": found[skip : skip + limit], "count": len(found), "offset": skip})
 
     def _upload(self, request: Request) -> Reply:
-        if sum(1 for at in self._created if at > self.now - 3_600_000) >= CREATES_PER_HOUR:
+        if not self._counted(self._created, ((3600, CREATES_PER_HOUR),)):
             return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
-        self._created.append(self.now)
         parts = {name: data.decode() for name, data in request.parts().items()}
         kind, base = parts["type"], int(parts.get("base", "0"))
         lines = parts["file"].split("\n")
@@ -161,7 +160,7 @@ class FakeVk(FakePlatform):
             return _refused("base", "type_mismatch")
         if len(lines) < (self.later if base else self.first):
             return _refused("file", "not_enough_ids")
-        wrong = [n for n, line in enumerate(lines, 1) if not re.fullmatch(SHAPES[kind], line)]
+        wrong = [n for n, line in enumerate(lines, 1) if line in self.refuses or not re.fullmatch(SHAPES[kind], line)]
         self._next += 1
         good = {line for n, line in enumerate(lines, 1) if n not in wrong}
         one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now)

@@ -114,11 +114,7 @@ class FakeYandex(FakePlatform):
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 
     def _quota(self) -> Reply | None:
-        for seconds, most in QUOTAS:
-            if sum(1 for at in self._written if at > self.now - seconds * 1000) >= most:
-                return _error(429, "quota")
-        self._written.append(self.now)
-        return None
+        return None if self._counted(self._written, QUOTAS) else _error(429, "quota")
 
     def _list(self, request: Request) -> Reply:
         at, skip = self.now - self.lag_ms, int(request.query["offset"])

@@ -3,7 +3,7 @@
 An integration that is new, that comes back, or whose scope is wider than before is told of what happens from now on,
 and not of the members that its segments have already: they are flagged, as by an event that brings a segment in. What
 an integration does not follow any more needs no resync there, and is flagged no longer; where it says
-`on_leave = "clear"`, upkeep clears it (routing/leaving.py), once this configuration is the applied one.
+`on_leave = "clear"`, the reader of resyncs clears it (routing/leaving.py), once this configuration is the applied one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from workers.errors import SettingsError
 from workers.events.sequence import text_of
 from workers.lanes.answers import scan_fields
 from workers.lanes.clock import redis_ms
+from workers.routing.leaving import LEAVING
 from workers.routing.routes import Routes, restore
 from workers.settings import from_published
 
@@ -80,5 +81,6 @@ def _flag(
                 pipe.srem(keys.resync(key), segment.id)
                 if key in clearing:
                     pipe.zadd(keys.leaving, {json.dumps([key, segment.id]): now_ms}, nx=True)
+                    pipe.zadd(keys.verifications, {LEAVING: 0})
     pipe.execute()
     return flagged

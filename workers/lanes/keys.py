@@ -198,7 +198,10 @@ class Keys:
 
     @property
     def verifications(self) -> str:
-        """Sorted set: integrations that are verified by themselves, by when the next segment may be."""
+        """Sorted set: integrations that are verified by themselves, by when the next segment may be.
+
+        Beside them routing/leaving.py's one.
+        """
         return f"{self.namespace}:verifications"
 
     def verify_left(self, integration: str) -> str:

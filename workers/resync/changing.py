@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
+from workers.resync.judging import FEW, REMOVALS
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
 from workers.resync.planning import keys_to_tell, spooled, spooling
 from workers.resync.profiles import key_to_tell, profile_of_key
@@ -32,6 +33,10 @@ SLICE_MS = 30_000
 """How long a lane stands at one mark while members are told, about."""
 ENOUGH = 0.99
 """Of the members that were compared, the part that pages of texts must give: a few may have left meanwhile."""
+FEWER = (
+    "the source gave {:,} of {:,} members, and had all of them before: rows of others may be gone; "
+    "resync the segment again when the source is well"
+)
 SKIPPED = (
     "its pages gave {:,} of {:,} members; expected `>` and ORDER BY to compare `_id` alike, under one collation, as a "
     "binary one"
@@ -60,7 +65,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
         work.runs.look(run.id, LONG_MS)
-    elif run.members <= SMALL or not _is_paged(work):
+    elif not _is_paged(work):
         work.runs.look(run.id, 0, {"state": "adding"})
     else:
         _leave(work, mark)
@@ -80,7 +85,7 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
         _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
-    elif _is_paged(work) and run.members > SMALL and run.index > 0 and _is_over(work):
+    elif _is_paged(work) and run.index > 0 and _is_over(work):
         if is_free(lane):
             _leave(work, mark)
         else:
@@ -92,8 +97,11 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
 
 
 def _is_paged(work: Work) -> bool:
-    """Whether members are told page by page; few texts are told as they were compared, from one statement."""
-    return work.source.paged and (work.source.rises or work.run.members > SMALL)
+    """Whether members are told page by page, as they are read; few are told as they were read to be compared.
+
+    Where only what is missing is told, a host that follows another compares anew, and must come to the end in one go.
+    """
+    return work.source.paged and (work.run.members > SMALL or (work.run.repeated > 0 and work.source.rises))
 
 
 def _is_over(work: Work) -> bool:
@@ -118,7 +126,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 
 def _bring_spooled(work: Work, mark: str) -> None:
-    """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
+    """Few members, and those of a source without pages, are told from the file; all of them under one mark."""
     run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
@@ -168,16 +176,22 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
         return
     remove(work.folder)
     said = {"quarantined": quarantined}
-    if _has_skipped(work):
-        finish(work, "failed", SKIPPED.format(work.run.added, work.run.members), said, flag=True)
+    if why := _lacks(work):
+        finish(work, "failed", why, said, flag=True)
     else:
         finish(work, "done", "", said, unflag_to=work.run.first)
 
 
-def _has_skipped(work: Work) -> bool:
-    """Whether pages of texts gave clearly fewer members than the one statement that was compared."""
+def _lacks(work: Work) -> str:
+    """Why what was told is no whole segment, by the members that were compared; "" where it is one."""
     run = work.run
-    return _is_paged(work) and not work.source.rises and not run.repeated and run.added < ENOUGH * run.members
+    if run.repeated:  # only missing ones were told
+        return ""
+    if _is_paged(work) and not work.source.rises and run.added < ENOUGH * run.members:
+        return SKIPPED.format(run.added, run.members)
+    if (run.members and not run.added) or run.members - run.added > max(FEW, REMOVALS * run.members):
+        return FEWER.format(run.added, run.members)
+    return ""
 
 
 def _superseded(work: Work) -> str:

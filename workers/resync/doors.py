@@ -15,6 +15,7 @@ from workers.lanes.runs import ReadingLost
 from workers.resync.reaching import Reach
 from workers.resync.reader import ResyncReader
 from workers.resync.schedule import Schedule
+from workers.routing.leaving import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ def read(
     """
     with leases.hold(RESYNC, token) as held, suppress(ReadingLost):
         if held is not None:
+            Leaving(lanes, settings.integrations, settings.default_database, leases).clear(seconds)
             Schedule(lanes, settings).ask()
             _reader(lanes, held, settings, environ).turn(seconds)
 

@@ -27,7 +27,7 @@ class Planner:
 
     open_target  a new session with the target; raises only TargetError
     keep         called now and then: says that this goes on, or raises where it must not
-    spool        whether the profiles are kept, to be told without another reading
+    spool        how many profiles are kept at the most, to be told without another reading; more are read again
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Planner:
         open_target: Callable[[], Lister],
         keep: Callable[[], None],
         *,
-        spool: bool = False,
+        spool: int = 0,
     ) -> None:
         self._integration = integration
         self._segment = segment
@@ -58,11 +58,15 @@ class Planner:
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None or self._integration.fields is not None:
             self._read_target(rows)
-        return compare(members, rows, folder)
+        return compare(members, rows, folder, self._keep)
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
-        self.unusable, usable = 0, 0
+        self.unusable, usable, read = 0, 0, 0
         for page in source.everything():
+            read += len(page.ids)
+            if out and read > self._spool:
+                out.close()
+                out = None
             if out:
                 out.writelines(body + b"\n" for body in page.profiles())
             for each in () if source.rises else page.ids:
@@ -118,12 +122,16 @@ def spooled(folder: Path) -> Path:
 
 @contextmanager
 def spooling(folder: Path) -> Iterator[BinaryIO]:
-    """Where the profiles are written; OSError, and whatever ends the reading, leave nothing that is taken for all."""
+    """Where the profiles are written. OSError, whatever ends the reading, and who closes it leave none of them."""
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / "members-coming"
     with draft.open("wb") as out:
         yield out
-    draft.rename(spooled(folder))
+        whole = not out.closed
+    if whole:
+        draft.rename(spooled(folder))
+    else:
+        draft.unlink()
 
 
 def listing_of(integration: Integration, segment: str) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from workers.lanes import Lanes
     from workers.lanes.lease import Leases
 
+LEAVING: Final = ""
+"""No integration's key: stands among those that are verified, so that somebody is woken for what has left."""
 AT_ONCE: Final = 500
 """Lanes that one step touches."""
 PUBLISHED_MS: Final = 600_000

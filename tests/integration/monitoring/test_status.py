@@ -79,6 +79,7 @@ IDLE = {
     "all_wait": False,
     "window": "",
     "rate_per_s": None,
+    "differing": 0,
 }
 
 

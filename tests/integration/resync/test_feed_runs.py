@@ -52,6 +52,7 @@ def test_a_target_is_made_equal_to_what_a_platform_answers(platform: Platform, *
     assert (run.outcome, run.why) == ("done", "")
     assert platform.rows(7) == {"c1", "c2", "c3", "c4", "c5"}
     assert (run.members, run.rows, run.removed, run.added) == (5, 2, 1, 5)
+    assert len(server.asked) == (4 if paged else 1), "what was compared is told, and nothing read again"
 
 
 @on_one

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add
-from tests.integration.resync.platform import Platform
+from tests.integration.resync.platform import LISTED, Platform
 from workers.cli.commands import resync as command
 from workers.lanes import runs
 from workers.lanes.runs import ResyncRuns
@@ -154,3 +154,23 @@ def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hour
     platform.job.runtime.upkeep("token", 1, rest=0, rest_of_ledger=0)
     assert platform.ends(name).outcome == "done"
     assert platform.ends(other).outcome == "equal"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@on_one
+def test_a_source_that_is_emptied_while_members_are_told_is_told_of(platform: Platform, *, listed: bool) -> None:
+    """It was compared as one that has members: what is told then is no whole segment, and nobody may think so."""
+    platform.configure(members_query=LISTED if listed else None)
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "a", "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: run.told > 0)
+    platform.target.run("DELETE FROM membership")
+    run = platform.ends(name)
+    assert (run.outcome, run.added) == ("failed", 0), run
+    assert "0 of 3 members" in run.why
+    flagged = platform.job.installation.redis.hgetall(platform.job.installation.keys.flagged("members"))
+    assert list(flagged) == [b"7"]
+    platform.has(7, "a", "b", "c")
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+    assert platform.rows(7) == {"a", "b", "c"}

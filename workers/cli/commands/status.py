@@ -226,11 +226,11 @@ def _unwanted(found: Status) -> str:
 
 
 def _print_integrations(found: Status) -> None:
-    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync")
+    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync", "?>differ")
     print_table(
         columns,
         (
-            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync)
+            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync, i.differing)
             for i in found.integrations
         ),
     )

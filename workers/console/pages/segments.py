@@ -37,5 +37,5 @@ def one(visit: Visit) -> Response:
     return visit.page("segment.html", found=found, segment=found.segment, runs=last, trouble=trouble)
 
 
-PAGES: Final = (PageRoute("/segments", show), PageRoute("/segment", one))
+PAGES: Final = (PageRoute("/segments", show), PageRoute("/segment", one, live=True))
 ACTS: Final[tuple[Act, ...]] = ()

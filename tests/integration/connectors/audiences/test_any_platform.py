@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import HTML, Reply
+from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
 from workers.connectors.audiences import rounds
 from workers.connectors.audiences.platforms import PLATFORMS
@@ -225,4 +226,59 @@ def test_a_few_who_would_be_forgotten_are_told_again(account: Account, rig: Rig,
     rig.run(hours=72)
     assert len(fake.writes()) > before
     assert account.members(fake) == account.wanted([*people(range(4)), {"id": "5", "email": "five"}])
+    assert owes_nothing(rig)
+
+
+@on()
+def test_one_who_leaves_is_gone_within_a_day_and_a_half_however_few_the_platform_takes(
+    account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VK takes no change of less than 25; the others take any. None says that somebody is needed."""
+    if isinstance(fake, FakeVk):
+        fake.later = 25
+        monkeypatch.setattr("workers.connectors.audiences.vk.FEWEST", 25)
+        monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], later_rows=25))
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    rig.deliver(("remove", people([0])))
+    waited = []
+    for _ in range(18):
+        rig.run(hours=2)
+        waited.append(rig.standing().waits)
+        fake.advance(7_200)
+    assert account.members(fake) == account.wanted(people(range(1, 4)))
+    assert "someone" not in waited
+    assert any(each.startswith("data (1 of 25)") for each in waited) == isinstance(fake, FakeVk)
+
+
+@on("yandex", "vk")
+def test_too_few_to_begin_with_is_no_error(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    rig.deliver(("add", [{"id": "1", "email": "a"}]))
+    rig.run()
+    assert (rig.standing().waits, rig.standing().code, changes(fake)) == ("data (1 of 2)", "", 0)
+    rig.deliver(("add", people([2])))
+    rig.run()
+    assert account.members(fake) >= account.wanted([{"id": "1", "email": "a"}])
+
+
+@on("vk", "google")
+def test_what_was_refused_is_told_once_more_when_its_holder_comes_again(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    """The platform may have been wrong; until then nothing is sent of it again."""
+    pair = [{"id": "3", "email": "three"}, {"id": "4", "email": "four"}]
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    fake.refuses = {value for _, value in account.wanted(pair)}
+    rig.deliver(("add", pair))
+    rig.run(hours=30)
+    assert rig.standing().rejected == 2
+    assert account.members(fake) == account.wanted(people(range(3)))
+    fake.refuses = set()
+    before = changes(fake)
+    rig.run(hours=30)
+    assert changes(fake) == before
+    rig.deliver(("add", pair))
+    rig.run(hours=30)
+    assert account.members(fake) == account.wanted([*people(range(3)), *pair])
     assert owes_nothing(rig)
