@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.installation import Installation, Process
     from tests.servers.redis import RedisServer
 
-LEAST = 2
+LEAST = 1
 """Rounds of a normal day that show it."""
 MOST = 50
 """Tens of profiles that one round tells each segment of."""
@@ -127,7 +127,7 @@ def rounds(seconds: float) -> Iterator[int]:
 
 @pytest.mark.proof
 def test_a_normal_day_says_nothing(watched: Installation, target: TargetDatabase) -> None:
-    """Load, restarts and revisions: two rounds of them, and in `make proof` ten minutes."""
+    """Load, restarts and revisions: a round of them, and in `make proof` ten minutes."""
     watched.beat()
     route, deliver = watched.worker("-Q", "route,upkeep", name="r0"), watched.worker("-Q", "deliver.crm", name="d0")
     watched.ready()

@@ -12,6 +12,7 @@ from workers.connectors.sql.connector import PooledSession
 from workers.delivery import attempt, together
 from workers.delivery.turn import NothingDue
 from workers.errors import ErrorClass, Phase, TargetError
+from workers.lanes.messages import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,7 +106,7 @@ def test_a_lane_that_was_lost_takes_all_of_them_back(job: Job, monkeypatch: pyte
         failure = serve(claimed, *more)
         seen.append((len(claimed), job.target.members() - before))
         if len(seen) == 1:
-            job.installation.redis.hdel(lane, "owner", "until")
+            job.runtime.lanes.release(Release("members", claimed[-1].segment, "another"))
         return failure
 
     monkeypatch.setattr(found._together, "serve", forgets)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add, clear, delete, remove, upsert
+from tests.servers.mariadb import BINARY
 from tests.targets import TargetDatabase
 from workers import outcomes
 from workers.errors import MalformedEvent
@@ -36,7 +37,7 @@ TRIGGER = (
 WIDEN = {
     "sqlite": "DROP TRIGGER too_long",
     "postgresql": "ALTER TABLE member ALTER COLUMN client_id TYPE varchar(400)",
-    "mysql": "ALTER TABLE member MODIFY client_id varchar(400) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+    "mysql": f"ALTER TABLE member MODIFY client_id varchar(400) CHARACTER SET utf8mb4 COLLATE {BINARY}",
 }
 
 
@@ -767,6 +768,7 @@ def test_whenever_the_process_ends_an_entry_is_in_one_state(
             redis.hset(lane, "until", 0)
     for due in (keys.full("members"), keys.timed("members")):
         redis.zadd(due, {"7": 0}, xx=True)
+    redis.zadd(keys.next("crm"), {"members": 0}, xx=True)
     redis.delete(keys.permits("route"), keys.permits("deliver.crm"))
     lite.runtime = Runtime(load_local(lite.installation.file))
     lite.drain()

@@ -20,7 +20,7 @@ from workers.templates import BadRows, Query, SegmentView, TemplateErrors
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TEMPLATES = draws(1_000, 170_000)
+TEMPLATES = draws(400, 170_000)
 """For each of six dialects."""
 
 VALUES = draws(500, 100_000)

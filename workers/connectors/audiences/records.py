@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.templates import Row
+
+LOGIN_SOON_MS: Final = 14 * 86_400_000
+"""Milliseconds before a login ends for good, of which a person should know."""
 
 Hash = Literal["sha256", "md5", ""]
 """How a value is sent; "" is as it is, after normalisation."""

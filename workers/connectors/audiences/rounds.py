@@ -104,15 +104,18 @@ class Rounds:
     def _remind(self, connection: Connection, audience: Audience, now: int) -> None:
         """Owed again is what the platform may not have any more, though it was told.
 
-        Once a day: members whom the platform would forget, long before it does. And once a call of which nobody heard
-        is surely over, what was told since.
+        Once a call of which nobody heard is surely over, what was told since. And once a day members whom the platform
+        would forget, long before it does; who has left is forgotten.
         """
         if audience.state == LIVE:
             calls.land(connection, audience.id, now)
+        if audience.reminded_ms + DAY_MS > now:
+            return
         days = self._login.platform.members_expire
-        if days and audience.reminded_ms + DAY_MS <= now:
+        if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
-            work.note(connection, audience.id, reminded_ms=now)
+        calls.forget(connection, audience.id, now - DAY_MS)
+        work.note(connection, audience.id, reminded_ms=now)
 
     def _look(self, audience: Audience) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.waiting import until
-from workers.cli.local import embedded_redis, programs
+from workers.cli.local import embedded_redis, programs, supervisor
 from workers.cli.local.children import Program
 from workers.cli.local.supervisor import Supervisor
 from workers.lanes.keys import Keys
@@ -38,6 +38,14 @@ def shell(name: str, text: str, **more: Any) -> Program:
 @pytest.fixture
 def said() -> list[str]:
     return []
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits here for seconds: what follows on what is the same."""
+    monkeypatch.setattr(supervisor, "LOOK_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "FOLLOW_EVERY", 0.05)
+    monkeypatch.setattr(supervisor, "FULL_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -76,7 +84,7 @@ def test_workers_that_die_for_another_reason_are_only_started_again(
 ) -> None:
     monkeypatch.setattr(programs, "route_worker", lambda: shell("route worker", "exit 1"))
     installation.start_workers(["db"])
-    watch(installation, FakeRedis(50, 100, {b"db"}), said, "route worker died (exit status 1), starts again in 4 s")
+    watch(installation, FakeRedis(50, 100, {b"db"}), said, "route worker died (exit status 1), starts again in 2 s")
     assert not any("drain" in line for line in said)
 
 

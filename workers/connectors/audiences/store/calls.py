@@ -6,7 +6,7 @@ them in any order. What is sent is the net: an identifier is added or removed by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
+
+CALLS_KEPT_MS: Final = 30 * 86_400_000
+"""Milliseconds that a call which is over is told of in statistics; it holds nothing of people."""
 
 Ended = Literal["done", "failed", "undone", "unknown"]
 
@@ -184,8 +187,9 @@ def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
 
 
 def all_gone(connection: Connection, audience: int) -> None:
-    """The audience is not there any more: nobody is in it, and nothing is owed to it."""
-    connection.execute(identifiers.update().where(identifiers.c.audience == audience).values(there=GONE, owed=False))
+    """The audience is not there any more: nobody is in it, and nothing is known of who was."""
+    connection.execute(holdings.delete().where(holdings.c.audience == audience))
+    connection.execute(identifiers.delete().where(identifiers.c.audience == audience))
 
 
 def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
@@ -213,3 +217,19 @@ def expire(connection: Connection, audience: int, before_ms: int) -> int:
     mine = (identifiers.c.audience == audience, identifiers.c.there == THERE, identifiers.c.sent_ms < before_ms)
     change = identifiers.update().where(*mine, identifiers.c.call.is_(None), _HELD)
     return connection.execute(change.values(owed=True, there=UNSURE)).rowcount
+
+
+def forget(connection: Connection, audience: int, before_ms: int) -> int:
+    """Deletes what says nothing any more; returns how many identifiers, and with them hashes of people, went.
+
+    before_ms  when it was told last, at the latest: identifiers that the platform does not have and nobody holds;
+               and calls that were over long before that
+
+    The audience's row is locked: somebody may be about to hold one of them again.
+    """
+    before = before_ms - CALLS_KEPT_MS
+    over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before)
+    connection.execute(calls.delete().where(over, calls.c.state.not_in(("calling", "pending"))))
+    mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < before_ms)
+    free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~_HELD)
+    return connection.execute(identifiers.delete().where(*mine, *free)).rowcount
