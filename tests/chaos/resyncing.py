@@ -181,10 +181,11 @@ class Resyncing:
         return [run for run in runs_of(self._session) if run.state != "ended"]
 
     def half_told(self) -> dict[str, set[str]]:
-        """Segments that were cleared by a run which has not come to its end."""
+        """Segments of this round that were cleared by a run which has not come to its end."""
         found: dict[str, set[str]] = {key: set() for key in self._keys}
+        ours = self.platform.segments()
         for run in runs_of(self._session):
-            if run.mode == "replace" and run.told and run.outcome != "done":
+            if run.segment in ours and run.mode == "replace" and run.told and run.outcome != "done":
                 found.setdefault(run.integration.removeprefix("i-"), set()).add(run.segment)
         return found
 

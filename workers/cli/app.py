@@ -261,11 +261,12 @@ def main() -> None:
         streams.give_up()
         raise SystemExit(0) from None
     except Exception as error:
-        from workers.cli.exit_status import explain
+        from workers.cli.explaining import explain
+        from workers.settings.spelling import plain
 
         failure = explain(error)
         if failure is None:
             raise
         if failure.message:
-            streams.say(f"segsync: {failure.message}", err=True)
+            streams.say(plain(f"segsync: {failure.message}"), err=True)
         raise SystemExit(failure.status) from None

@@ -114,6 +114,11 @@ def first_of(redis: Redis, key: str, most: int, *, up_to: float | None = None) -
     return [member.decode() for member in found]
 
 
+def members_from(redis: Redis, key: str, low: float) -> list[str]:
+    """The members of a sorted set, of a score from one on. Raises redis.RedisError."""
+    return [member.decode() for member in cast("list[bytes]", redis.zrangebyscore(key, low, "+inf"))]
+
+
 def packed_fields_of(redis: Redis, key: str) -> dict[str, bytes]:
     """The same of a hash whose values are no text."""
     found = cast("dict[bytes, bytes]", redis.hgetall(key))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.yandex import FakeYandex
+from tests.integration.cli.hours import let_the_platform_work
 from tests.integration.connectors.audiences.rig import sha256
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause, resume
-from workers.lanes.tending import tend_again
 from workers.runtime import Runtime
 from workers.settings import load
 
@@ -99,17 +99,6 @@ def values(place: Place) -> str:
     file = place.folder / "values.txt"
     file.write_text(f"{EMAIL}\n")
     return str(file)
-
-
-def let_the_platform_work(place: Place, runtime: Runtime, yandex: FakeYandex) -> None:
-    """Two hours go by."""
-    for _ in range(4):
-        yandex.work()
-        with runtime.targets.get("ya").store.changing() as connection:  # type: ignore[attr-defined]
-            connection.exec_driver_sql("UPDATE ads_audience SET due_ms = 1, written_ms = written_ms - 7200000")
-            connection.exec_driver_sql("UPDATE ads_call SET poll_ms = 1, made_ms = made_ms - 7200000")
-        tend_again(place.redis, place.keys, "ya", 0)
-        drain(runtime)
 
 
 def test_a_planted_person_is_found_everywhere_and_then_nowhere(
