@@ -12,7 +12,8 @@ import pytest
 
 from tests.proof import load_profile
 from tests.servers.clickhouse import PASSWORD, ClickhouseServer
-from tests.servers.mariadb import MariadbServer
+from tests.servers.mariadb import REAL_MYSQL, MariadbServer
+from tests.servers.mysql import MysqlServer
 from tests.servers.oracle_played import Shared as OraclePlayed
 from tests.servers.oracle_played import serve as serve_oracle
 from tests.servers.postgresql import PostgresqlServer
@@ -184,19 +185,39 @@ def oracle_target(request: pytest.FixtureRequest) -> Target:
     return played.target()
 
 
+def _mariadb() -> MariadbServer:
+    return MysqlServer() if os.environ.get(REAL_MYSQL) else MariadbServer()
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[MariadbServer]:
+    """One real MySQL for all tests of this process, fetched the first time: for tests marked as `fetched`."""
+    yield from running(MysqlServer())
+
+
+@pytest.fixture
+def mysql_target(mysql_server: MariadbServer, namespace: str) -> Iterator[Target]:
+    """An empty database of this test's own in it."""
+    mysql_server.create_database(namespace)
+    try:
+        yield Target("crm", "mysql", mysql_server.url(namespace), session_name="segsync:crm")
+    finally:
+        mysql_server.drop_database(namespace)
+
+
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[MariadbServer]:
     """One MariaDB for all tests of this process; a test that kills or pauses one takes `own_mariadb`.
 
     Not shared with other processes of the run, as PostgreSQL is: its session locks are the whole server's.
     """
-    yield from running(MariadbServer())
+    yield from running(_mariadb())
 
 
 @pytest.fixture
 def own_mariadb() -> Iterator[MariadbServer]:
     """A MariaDB that this test may kill, restart or pause (1 s)."""
-    yield from running(MariadbServer())
+    yield from running(_mariadb())
 
 
 @pytest.fixture

@@ -11,12 +11,13 @@ import pymysql
 from sqlalchemy.engine import make_url
 
 from tests.servers.clickhouse import ClickhouseCursor
+from tests.servers.mariadb import BINARY
 
 TABLES = {
     "mysql": (
         (
             "CREATE TABLE member (segment_id bigint NOT NULL, client_id varchar(255) CHARACTER SET utf8mb4"
-            " COLLATE utf8mb4_nopad_bin NOT NULL, updated datetime(6), PRIMARY KEY (segment_id, client_id))"
+            f" COLLATE {BINARY} NOT NULL, updated datetime(6), PRIMARY KEY (segment_id, client_id))"
         ),
         "CREATE TABLE segment (segment_id bigint PRIMARY KEY, name varchar(255) CHARACTER SET utf8mb4)",
     ),

@@ -20,8 +20,10 @@ from workers.delivery.orderings import OrderingNotes, Orderings
 from workers.delivery.turn import Lacking, NothingDue
 from workers.errors import Stale
 from workers.lanes import Lanes
+from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.lanes.lease import UPKEEP, Leases
+from workers.lanes.runs import ResyncRuns
 from workers.lanes.seen import looked
 from workers.ledger import identity
 from workers.ledger.database import Ledger
@@ -239,6 +241,7 @@ class Runtime:
 
     def rescore(self, seconds: float) -> None:
         """Puts due times right after the clock or the settings have changed, for so long."""
+        self._following(lambda: ResyncRuns(self.lanes).put_right(redis_ms(self.redis)))
         ends = time.monotonic() + seconds
         while self._rescored() and time.monotonic() < ends:
             pass

@@ -64,7 +64,7 @@ class Made:
         """What it is counted as, once it was routed."""
         if self.kind in {"add", "remove"}:
             return len(self.keys)
-        return 0 if self.kind == "malformed" else 1
+        return 0 if self.kind in {"malformed", "resync"} else 1
 
 
 class Maker:
@@ -118,6 +118,12 @@ class Maker:
         some = [self._first + each for each in range(self._segments) if self._chance.random() < 0.5]
         events = [(each, json.dumps({"type": "clear", "segment": {"id": each}}).encode()) for each in some]
         return [Made(data, "clear", str(each)) for each, data in events]
+
+    def request(self, integration: str | None, chance: random.Random) -> Made:
+        """An event that asks for the resync of a segment; without `integration` by all that follow it."""
+        number = self._first + chance.randrange(self._segments)
+        event = {"type": "resync", "segment": {"id": number}} | ({"integration": integration} if integration else {})
+        return Made(json.dumps(event).encode(), "resync", str(number))
 
     def killer(self, index: int) -> Made:
         """An event whose second profile ends whoever delivers it; some have no key."""
@@ -193,7 +199,7 @@ class Model:
 
     def apply(self, made: Made, ms: int, n: int) -> None:
         """Lets one accepted event happen; `ms` and `n` are its stream id."""
-        if made.elsewhere or made.kind == "malformed":
+        if made.elsewhere or made.kind in {"malformed", "resync"}:
             return
         self.operations += made.operations
         match made.kind:

@@ -428,6 +428,7 @@ CALM: tuple[Any, ...] = (
 """Those of which two may strike at once."""
 FAULTS: dict[str, tuple[Any, float]] = {
     "nothing": (nothing, 1.0),
+    "resync": (nothing, 2.0),
     "kill-children": (kill_children, 2.0),
     "stop-children": (stop_children, 2.0),
     "kill-worker": (kill_worker, 1.0),

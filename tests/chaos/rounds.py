@@ -13,6 +13,7 @@ from tests.chaos import failover, faults, healing, refusals
 from tests.chaos.check import check, failed_tries
 from tests.chaos.events import Maker
 from tests.chaos.pushing import Pusher
+from tests.chaos.resyncing import APART, Resyncing
 from tests.chaos.session import CELERY, KILLING, Armed
 from workers import failpoints
 
@@ -27,6 +28,8 @@ DRAIN_SECONDS = 60.0
 PUSH_PATIENCE = 10.0
 MORE = 30
 """Operations that come behind what is retried."""
+RESYNCS = 0.3
+"""Share of rounds with resyncs beside their fault."""
 RARE = frozenset(
     {failpoints.BEFORE_APPEND, failpoints.AFTER_APPEND, failpoints.WITHIN_DRAINER}
     | {failpoints.BETWEEN_HALVES, failpoints.WITHIN_FLUSH}
@@ -56,14 +59,22 @@ class Report:
 
 
 class Round:
-    """Everything random in it comes from `seed` and `number`."""
+    """Everything random in it comes from `seed` and `number`.
 
-    def __init__(self, session: Session, seed: int, number: int, only: str | None = None) -> None:
+    resyncs  share of rounds with resyncs beside their fault
+    """
+
+    def __init__(
+        self, session: Session, seed: int, number: int, only: str | None = None, resyncs: float = RESYNCS
+    ) -> None:
         self.session = session
         self.chance = random.Random(f"{seed}:{number}")
         self.number = number
         names, weights = zip(*((name, weight) for name, (_, weight) in faults.FAULTS.items()), strict=True)
         self.fault = only or self.chance.choices(names, weights)[0]
+        self.beside = random.Random(f"{seed}:{number}:resyncs")  # so that rounds without are the same with and without
+        self.resyncing: Resyncing | None = None
+        self._resyncs = self.fault == "resync" or (self.fault not in APART and self.beside.random() < resyncs)
         self.keys = self.chance.choice((["pg"], ["maria"], ["pg", "maria"]))
         # A position that Redis has lost the way to holds the lane, on purpose: not where Redis loses something.
         self.once = self.chance.random() < 0.3 and self.fault != "fail-over"
@@ -81,6 +92,13 @@ class Round:
 
     def run(self) -> Report:
         """The round, from its configuration to its check."""
+        try:
+            return self._report()
+        finally:
+            if self.resyncing is not None:
+                self.resyncing.close()
+
+    def _report(self) -> Report:
         report, started = Report(self.number, self._name()), time.monotonic()
         report.ends_session = self.fault == "fail-over"  # its accounts are beyond repair
         try:
@@ -92,10 +110,15 @@ class Round:
             drain_started = time.monotonic()
             if not self.session.drain(DRAIN_SECONDS):
                 report.problems.append(f"not drained within {DRAIN_SECONDS} s")
+            if self.resyncing is not None:
+                report.problems += self.resyncing.settle(each[0] for each in sorted(self.accepted, key=_id))
+                self.session.drain(DRAIN_SECONDS)
             report.drained = time.monotonic() - drain_started
             self._disarm()
             report.fault += " (not reached)" * self.missed
-            report.problems += self._check(failed)
+            if self.resyncing is None or not any(self.resyncing.half_told().values()):
+                report.problems += self._check(failed)
+            report.problems += self._heal(failed)
             for key, rows in self.truth.items():
                 report.problems += healing.heal(self.session, key, self.settings[key], rows)
         except Exception:  # noqa: BLE001 - whatever it was, the round has failed, and the next one may run
@@ -105,6 +128,7 @@ class Round:
 
     def _name(self) -> str:
         name = self.fault if self.second is None else f"{self.fault}+{self.second.__name__}"
+        name += "+resyncs" if self._resyncs and self.fault != "resync" else ""
         return f"{name} (once)" if self.once else name
 
     def _integration(self) -> dict[str, Any]:
@@ -112,6 +136,7 @@ class Round:
         size = chance.choice((1, 2, 7, 50, 200, chance.randint(1, 200)))
         batch = f'{{ size = {size}, timeout = "{chance.randint(100, 500)}ms" }}'
         leave_out = chance.choice(((), (), (), ("clear",))) if self.fault != "refuse-clears" else ()
+        leave_out = () if self._resyncs else leave_out  # the platform is one for all, and clears
         return {
             "size": size,
             "batch": batch,
@@ -133,6 +158,9 @@ class Round:
             made += maker.last_clears()
         for index in range(self.chance.randint(1, 2) if self.fault == "killers" else 0):
             made.insert(self.chance.randrange(len(made)), maker.killer(index))
+        for _ in range(self.beside.randint(1, 4) if self._resyncs else 0):
+            wanted = self.beside.choice((None, *(f"i-{key}" for key in self.keys)))
+            made.insert(self.beside.randrange(len(made)), maker.request(wanted, self.beside))
         return made
 
     def _hostility(self) -> float:
@@ -140,6 +168,8 @@ class Round:
         return 8.0 if self.fault.endswith("between-halves") else 1.0
 
     def _configure(self) -> None:
+        if self.resyncing is not None:
+            self.resyncing.configure()
         self.session.configure(self.settings, self.statement_timeout, self.parallelism)
         for key, settings in self.settings.items():
             self.session.models[key].has_clear = "clear" not in settings["leave_out"]
@@ -158,6 +188,9 @@ class Round:
         return True
 
     def _prepare(self) -> None:
+        if self._resyncs:
+            alone = self.fault == "resync"
+            self.resyncing = Resyncing(self.session, self.beside, self.keys, self.scene.tell, alone=alone)
         self._configure()
         kind, _, point = self.fault.partition("-")
         if kind in {"crash", "halt"} or self.fault == "killers":
@@ -181,9 +214,12 @@ class Round:
     def _push_through(self) -> None:
         """Pushes the events, and lets the fault strike meanwhile."""
         session, chance = self.session, self.chance
-        pusher = Pusher(session.client, session.keys.events, session.last_id)
+        pusher = self._pusher()
         spread = chance.uniform(0.1, 1.5) if self.fault != "fail-over" else 2.0
         self.scene.pusher = pusher
+        if self.resyncing is not None:
+            spread = max(spread, self.beside.uniform(1.0, 5.0))
+            self.resyncing.start()
         pusher.start(self.made, len(self.made) / spread, chance.choice((1, 10, 100)))
         time.sleep(chance.uniform(0.0, spread if self.fault != "fail-over" else 1.0))
         try:
@@ -195,12 +231,18 @@ class Round:
                 heal()
             pusher.finish(PUSH_PATIENCE)
         finally:
+            if self.resyncing is not None:
+                self.resyncing.stop()
             self._recover()
         session.last_id = pusher.last
         self.accepted = pusher.accepted
 
+    def _pusher(self) -> Pusher:
+        commits = [self.resyncing.platform.commit] if self.resyncing is not None else []
+        return Pusher(self.session.client, self.session.keys.events, self.session.last_id, *commits)
+
     def _push_more(self) -> None:
-        pusher = Pusher(self.session.client, self.session.keys.events, self.session.last_id)
+        pusher = self._pusher()
         pusher.start(self.maker.events(MORE), MORE, 10)
         pusher.finish(PUSH_PATIENCE)
         self.session.last_id = pusher.last
@@ -246,6 +288,15 @@ class Round:
         trouble = self.fault in faults.REDIS_TROUBLE or self.second is faults.cut_redis_links
         exact = self.fault != "fail-over"
         return check(self.session, exact=exact, once=self.once, redis_trouble=trouble, strict_order=strict)
+
+    def _heal(self, failed_before: int) -> list[str]:
+        """Half told segments, and damaged tables, are made equal by resyncs."""
+        if self.resyncing is None:
+            return []
+        problems = self.resyncing.heal(self._configure)
+        if not self.session.drain(DRAIN_SECONDS):
+            problems.append(f"not drained within {DRAIN_SECONDS} s after healing")
+        return problems + self._check(failed_before)
 
     def write_down(self, folder: Path, report: Report) -> None:
         """Keeps what is needed to understand a failing round."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.chaos import faults
-from tests.chaos.rounds import Report, Round
+from tests.chaos.rounds import RESYNCS, Report, Round
 from tests.chaos.servers import Servers
 from tests.chaos.session import Session
 
@@ -26,10 +26,12 @@ LONGEST_BUDGET = 6 * 3600.0
 class Run:
     """Rounds of one seed.
 
-    folder  where failing rounds leave their logs
+    folder   where failing rounds leave their logs
+    resyncs  share of rounds with resyncs beside their fault
     """
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, folder: Path, resyncs: float = RESYNCS) -> None:
+        self._resyncs = resyncs
         self.seed = seed
         self.folder = folder
         self._servers = Servers()
@@ -56,7 +58,7 @@ class Run:
             chance = random.Random(f"{self.seed}:session:{number}")
             self._session = Session(self.folder / f"session-{number}", self._servers, chance)
             self._rounds = 0
-        this = Round(self._session, self.seed, number, fault)
+        this = Round(self._session, self.seed, number, fault, self._resyncs)
         report = this.run()
         self._rounds += 1
         if report.problems:
@@ -84,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     numbers = range(options.only, options.only + 1) if options.only is not None else range(first, options.rounds)
     folder = Path(options.folder or tempfile.mkdtemp(prefix="segsync-chaos-"))
     failed, started = list(state.get("failed", [])), time.monotonic()
-    with Run(options.seed, folder) as run:
+    with Run(options.seed, folder, options.resyncs) as run:
         for number in numbers:
             report = run.round(number, options.fault)
             print(report, flush=True)  # noqa: T201 - the progress of a command
@@ -110,6 +112,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", type=int, help="this round alone")
     parser.add_argument("--fault", choices=sorted(faults.FAULTS), help="this fault in every round")
+    parser.add_argument(
+        "--resyncs", type=float, default=RESYNCS, help="share of rounds with resyncs beside their fault"
+    )
     parser.add_argument("--resume", type=Path, help="a file that keeps how far a run has come")
     parser.add_argument("--budget", type=float, default=LONGEST_BUDGET, help="seconds after which no round begins")
     parser.add_argument("--folder", help="where failing rounds leave their logs")

@@ -17,6 +17,7 @@ from redis import RedisError
 
 from tests.chaos.events import Model
 from tests.chaos.failover import Doubt
+from tests.chaos.resyncing import Allowed
 from tests.chaos.revisions import KEYS
 from tests.chaos.servers import DIALECTS, Servers
 from tests.chaos.tables import ChaosTarget
@@ -69,6 +70,7 @@ class Session:
     notes_clears  whether each clear is written down in a table, too, which may refuse that
     celery    what workers are started with
     source, listed  where resyncs read the platform, and by which query each target lists its rows
+    allowed   what resyncs may have done
     doubts    what may stand in more than one way after a failover
     """
 
@@ -89,6 +91,7 @@ class Session:
         self.last_id = (0, 0)
         self.once = False
         self.doubts = {key: Doubt() for key in DIALECTS}
+        self.allowed = Allowed()
         self.journal = dict.fromkeys(DIALECTS, 0)
         self.workers: list[Process] = []
         self.beats: list[Process] = []
@@ -159,6 +162,7 @@ class Session:
         self.operations += made.operations
         self.unwanted += made.operations if made.elsewhere else 0
         self.entries += made.bad + (made.kind == "malformed")
+        self.allowed.pushed.add((ms, n))
         for key in wanted:
             self.models[key].apply(made, ms, n)
 

@@ -139,11 +139,14 @@ def rig_of(request: pytest.FixtureRequest) -> Iterator[Rig]:
         "oracle": ("CREATE TABLE people (name VARCHAR2(60 CHAR) PRIMARY KEY)", doubled),
         "mssql": ("CREATE TABLE people (name nvarchar(60) COLLATE Latin1_General_100_BIN2 PRIMARY KEY)", national),
         "mariadb": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
+        "mysql": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
     }[request.param]
     yield from sql_rig(target, create, literal)
 
 
-UNDOING = ("memory", "sqlite", "postgresql", "mariadb", "mssql", "oracle")
+MYSQL = pytest.param("mysql", marks=[pytest.mark.proof, pytest.mark.fetched])
+"""The real one, which is fetched; it has all that MariaDB has."""
+UNDOING = ("memory", "sqlite", "postgresql", "mariadb", "mssql", "oracle", MYSQL)
 """Those that have transactions, and locks for them."""
 
 

@@ -93,6 +93,24 @@ def fetch_whole(folder: Path, packages: Sequence[str], program: str) -> Path:
     return tree
 
 
+def fetch_release(folder: Path, release: str, packages: Sequence[str]) -> Path:
+    """The same for packages of another release of Debian, with all that they need down to the C library.
+
+    The machine's own libraries are older or younger: such a program runs by the loader of its tree.
+    """
+    tree = folder / "tree"
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock"):
+        if not tree.exists():
+            new = folder / "tree.new"
+            shutil.rmtree(new, ignore_errors=True)
+            apt = _Apt(folder / "apt", release)
+            apt.update()
+            apt.unpack(apt.lacking(packages), new)
+            new.rename(tree)
+    return tree
+
+
 def library_path(tree: Path) -> str:
     """What LD_LIBRARY_PATH must be for the programs of `tree`."""
     folders = {path.parent for path in (tree / "usr/lib", tree / "lib") for path in path.rglob("*.so*")}
@@ -144,17 +162,23 @@ def _missing_libraries(tree: Path, program: str) -> list[str]:
     return re.findall(r"(\S+) => not found", listing.stdout)
 
 
-class _Apt:
-    """apt-get with its state and cache in `folder`."""
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-    def __init__(self, folder: Path) -> None:
+
+class _Apt:
+    """apt-get with its state and cache in `folder`.
+
+    release  of Debian, where it is not the machine's own; then nothing counts as installed
+    """
+
+    def __init__(self, folder: Path, release: str = "") -> None:
         self._archives = folder / "debs"
         for part in (folder / "state/lists/partial", folder / "cache/archives/partial", self._archives):
             part.mkdir(parents=True, exist_ok=True)
         options = (
             f"Dir::State={folder / 'state'}",
             f"Dir::Cache={folder / 'cache'}",
-            "Dir::State::status=/var/lib/dpkg/status",
+            *(_foreign(folder, release) if release else ["Dir::State::status=/var/lib/dpkg/status"]),
             "Debug::NoLocking=1",
             "APT::Sandbox::User=root",  # the user _apt could not write here
             "Acquire::Retries=3",
@@ -193,3 +217,21 @@ class _Apt:
         return subprocess.run(
             command, cwd=self._archives, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
+
+
+def _foreign(folder: Path, release: str) -> list[str]:
+    """Options that have apt know that release alone, and nothing as installed."""
+    sources, status = folder / "sources.list", folder / "status"
+    sources.write_text(f"deb [signed-by={KEYRING}] {_archive()} {release} main\n")
+    status.touch()
+    return [f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=-", f"Dir::State::status={status}"]
+
+
+def _archive() -> str:
+    """Where this machine has Debian's packages from."""
+    command = ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout.split()
+    found = [each for each in told if each.rstrip("/").endswith("/debian")]
+    if not found:
+        raise ServerError(f"no source of apt's is an archive of Debian's releases, expected one; found {told!r}")
+    return found[0]

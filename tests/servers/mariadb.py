@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = "SEGSYNC_TEST_MARIADB_URL"
 FOLDER = Path(__file__).resolve().parents[2] / ".servers" / "mariadb"
+REAL_MYSQL = "SEGSYNC_TEST_MYSQL"
+"""Set, all that asks for a MariaDB is given a MySQL (mysql.py)."""
+BINARY = "utf8mb4_0900_bin" if os.environ.get(REAL_MYSQL) else "utf8mb4_nopad_bin"
+"""The collation that compares code points and ignores no blanks, which each of them calls by a name of its own."""
+AS_ROOT = ["--user=root"] if os.geteuid() == 0 else []
+"""Both refuse to run as root unasked."""
 PACKAGES = ("mariadb-server-core", "mariadb-client-core")
 """What they need beyond the machine's own libraries is found by asking ldd: names differ between releases."""
 
@@ -53,7 +59,7 @@ class Programs:
         """What both programs are told of their place and, since they refuse root unasked, of their user."""
         arguments = ["--no-defaults"]
         arguments += [f"--basedir={self.base}"] if self.base else []
-        return [*arguments, "--user=root"] if os.geteuid() == 0 else arguments
+        return [*arguments, *AS_ROOT]
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -98,12 +104,17 @@ class MariadbServer:
 
     durable      commits are on disk before their answer, at the speed that costs
     certificate  what it speaks TLS with, its key in the same file; read anew by FLUSH SSL
+    authority    whose clients' certificates it takes
     """
 
-    def __init__(self, *, durable: bool = False, certificate: Path | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = False, certificate: Path | None = None, authority: Path | None = None
+    ) -> None:
         external = os.environ.get(ENVIRONMENT)
         self._root = Account.parse(external) if external else Account("127.0.0.1", free_port())
-        self._own = None if external else _own_process(self._root.port, certificate, durable=durable)
+        tls = [f"--ssl-cert={certificate}", f"--ssl-key={certificate}"] if certificate else []
+        tls += [f"--ssl-ca={authority}"] if authority else []
+        self._own = None if external else self._process_of(self._root.port, tls, durable=durable)
         # Without a password here, so that a URL is all that a test needs; never so on somebody else's server.
         self.password = secrets.token_urlsafe(24) if external else None
 
@@ -160,9 +171,11 @@ class MariadbServer:
         word = f" IDENTIFIED BY '{self.password}'" if self.password else ""
         quoted = PASSWORD.replace("'", "''")
         self.run(
-            f"CREATE OR REPLACE USER {USER}@'%'{word}",
+            # In the words that MySQL has, too.
+            f"DROP USER IF EXISTS {USER}@'%', {PASSWORD_USER}@'%'",
+            f"CREATE USER {USER}@'%'{word}",
             f"GRANT ALL ON `test\\_%`.* TO {USER}@'%'",
-            f"CREATE OR REPLACE USER {PASSWORD_USER}@'%' IDENTIFIED BY '{quoted}'",
+            f"CREATE USER {PASSWORD_USER}@'%' IDENTIFIED BY '{quoted}'",
         )
 
     def create_database(self, name: str) -> None:
@@ -206,6 +219,10 @@ class MariadbServer:
         else:
             self._own.remove()
 
+    def _process_of(self, port: int, tls: list[str], *, durable: bool) -> ServerProcess:
+        """What is to be started, with empty databases."""
+        return _own_process(port, tls, durable=durable)
+
     @property
     def _process(self) -> ServerProcess:
         if self._own is None:
@@ -220,13 +237,11 @@ class MariadbServer:
                 raise
 
 
-def _own_process(port: int, certificate: Path | None, *, durable: bool) -> ServerProcess:
+def _own_process(port: int, tls: list[str], *, durable: bool) -> ServerProcess:
     found = programs()
     folder = new_folder("mariadb")
     command = [str(found.server), *found.arguments, *_places(folder), f"--port={port}"]
-    command += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", *_settings(durable=durable)]
-    if certificate is not None:
-        command += [f"--ssl-cert={certificate}", f"--ssl-key={certificate}"]
+    command += [f"--socket={folder / 's'}", f"--pid-file={folder / 'pid'}", *_settings(durable=durable), *tls]
     process = ServerProcess(folder, command, env=found.environment)
     _initialise(found, folder)
     return process

@@ -204,6 +204,9 @@ class _Pipe:
             except ssl.SSLWantReadError:
                 self._flush_handshake()
                 self._incoming.write(self.read()[1])
+            except ssl.SSLError:
+                self._flush_handshake()  # why
+                raise
             else:
                 self._flush_handshake()
                 self._tls = tls

@@ -204,6 +204,31 @@ def retry(
 
 
 @app.command()
+def erase(
+    *,
+    profile: Annotated[
+        list[str] | None, typer.Option("--profile", metavar="ID", help="An `_id` or a key; as often as needed.")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="E-mails, phones, ids: one in each line; - is a pipe.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; the audit log has it.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Erase a person: from the quarantine, the stores of ad accounts, and so their audiences.
+
+    Shows what is found, and asks; where no terminal is, --yes must say so. The exit status is 1 where something is
+    found that is not gone yet: erase again until nothing is left. See docs/erasing.md.
+    """
+    from workers.cli.commands import erase as command
+
+    how = command.EraseManner(reason=reason, dry_run=dry_run, yes=yes, as_json=as_json)
+    raise typer.Exit(command.run(profile or [], values, how))
+
+
+@app.command()
 def drain() -> None:
     """Route and deliver in this process until nothing is due.
 
@@ -236,11 +261,12 @@ def main() -> None:
         streams.give_up()
         raise SystemExit(0) from None
     except Exception as error:
-        from workers.cli.exit_status import explain
+        from workers.cli.explaining import explain
+        from workers.settings.spelling import plain
 
         failure = explain(error)
         if failure is None:
             raise
         if failure.message:
-            streams.say(f"segsync: {failure.message}", err=True)
+            streams.say(plain(f"segsync: {failure.message}"), err=True)
         raise SystemExit(failure.status) from None

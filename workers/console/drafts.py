@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from workers.settings import LocalSettings, Settings
 
 QUERIES: Final = ("add", "remove", "clear", "segment_upsert", "segment_delete", "members")
-PLAIN: Final = ("name", "description", "connector", "ordering", "tolerance", "when_full", "max_lag")
+PLAIN: Final = (
+    *("name", "description", "connector", "ordering", "tolerance", "when_full", "max_lag"),
+    *("window", "on_enter", "on_leave", "verify"),
+)
 """Fields that are text in the file."""
 NUMBERS: Final = ("max_backlog", "max_quarantine")
 KINDS: Final = ("all", "segments", "groups", "tags")
@@ -97,7 +100,7 @@ class FormDraft:
 
     def _value(self, name: str) -> str | int | None:
         text = self.text(name)
-        return (_whole(text) if name in NUMBERS else text) if text else None
+        return (whole(text) if name in NUMBERS else text) if text else None
 
     def _key(self) -> str | list[str] | None:
         keys = _split(self.text("key_fields"))
@@ -107,7 +110,7 @@ class FormDraft:
         if not self.text("batched"):
             return None
         timeout = {"timeout": self.text("timeout")} if self.text("timeout") else {}
-        return {"size": _whole(self.text("size")), **timeout}
+        return {"size": whole(self.text("size")), **timeout}
 
     def text(self, name: str) -> str:
         """A field, without blanks around it."""
@@ -139,7 +142,7 @@ class FormDraft:
             return {**scope, "segments": "all"}
         if self._same(was, "scope", "scope_values"):
             return {**scope, kind: before[kind]}
-        return {**scope, kind: [_whole(each) for each in values] if kind == "segments" else values}
+        return {**scope, kind: [whole(each) for each in values] if kind == "segments" else values}
 
 
 _OWN: Final = {*PLAIN, *NUMBERS, "scope", "queries", "key", "batch"}
@@ -176,14 +179,15 @@ def judge(draft: FormDraft, published: str, local: LocalSettings, *, new: bool) 
     try:
         settings = from_published(json.dumps(document), local)
     except SettingsError as error:
-        return Judged(None, _by_field(error.mistakes, where), [])
+        return Judged(None, by_field(error.mistakes, where, _field_of), [])
     return Judged(settings, {}, [str(each) for each in settings.warnings if each.where.startswith(f"{where}.")])
 
 
-def _by_field(mistakes: list[Mistake], where: str) -> dict[str, list[str]]:
+def by_field(mistakes: list[Mistake], where: str, field_of: Callable[[str], str]) -> dict[str, list[str]]:
+    """Mistakes by the field that `field_of` finds for a key path below `where`; under "" those of no field."""
     found: dict[str, list[str]] = {}
     for mistake in mistakes:
-        name = _field_of(mistake.where.removeprefix(f"{where}.")) if mistake.where.startswith(where) else ""
+        name = field_of(mistake.where.removeprefix(f"{where}.")) if mistake.where.startswith(where) else ""
         place = f"line {mistake.line}, column {mistake.column}: " if mistake.line is not None else ""
         told = f"{place}{mistake.what}" if name else str(mistake)
         found.setdefault(name, []).append(told)
@@ -217,7 +221,7 @@ def _torn(members: list[Any]) -> list[str]:
     return [each for each in map(str, members) if _split(each) != [each]]
 
 
-def _whole(text: str) -> int | str:
+def whole(text: str) -> int | str:
     """A number as the file has it; what is none stays text, and is refused by who reads it where it must be one.
 
     An id such as 007 is none: it is another id than 7.

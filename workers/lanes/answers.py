@@ -87,8 +87,9 @@ def integer_of(answer: object) -> int:
 
 
 def text_fields(answer: object) -> Text:
-    """A hash, out of a pipeline's answers, as text."""
-    return {name.decode(): value.decode() for name, value in cast("Mapping[bytes, bytes]", answer).items()}
+    """A hash, out of a pipeline's answers, as text; a field that holds packed bytes is told as far as it is text."""
+    found = cast("Mapping[bytes, bytes]", answer)
+    return {name.decode(): value.decode(errors="replace") for name, value in found.items()}
 
 
 def fields_of(redis: Redis, key: str) -> Text:
@@ -111,6 +112,11 @@ def first_of(redis: Redis, key: str, most: int, *, up_to: float | None = None) -
     high = "+inf" if up_to is None else up_to
     found = cast("list[bytes]", redis.zrangebyscore(key, "-inf", high, start=0, num=most))
     return [member.decode() for member in found]
+
+
+def members_from(redis: Redis, key: str, low: float) -> list[str]:
+    """The members of a sorted set, of a score from one on. Raises redis.RedisError."""
+    return [member.decode() for member in cast("list[bytes]", redis.zrangebyscore(key, low, "+inf"))]
 
 
 def packed_fields_of(redis: Redis, key: str) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workers.errors import SegsyncError
 from workers.events.mark import Mark, encode
-from workers.lanes.answers import fields_of, first_of, text_of
+from workers.lanes.answers import fields_of, first_of, members_from, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +21,8 @@ REMEMBERED_SECONDS = 7 * 86_400
 """How long a run that has ended can be looked at; the ledger keeps its numbers."""
 MOST = 100_000
 """Runs that are told of."""
+LONGEST_LOOK_MS = 60_000
+"""No look at a run is put off for longer."""
 OPEN_AT_MOST = 8
 """Runs that have begun at the same time, so that few lanes wait at their marks; as in tick.lua. Those of integrations
 that are paused or held do not count: their lanes wait anyhow."""
@@ -66,6 +68,14 @@ class ResyncRuns:
         keys, redis = self._lanes.keys, self._lanes.redis
         room = OPEN_AT_MOST - redis.zcard(keys.runs) + redis.scard(keys.runs_stalled)
         return first_of(redis, keys.runs_waiting, room, up_to=now_ms) if room > 0 else []
+
+    def put_right(self, now_ms: int) -> None:
+        """Looks now at what lies further ahead than any look is put off: the clock was set back meanwhile."""
+        keys, redis = self._lanes.keys, self._lanes.redis
+        for key in (keys.runs, keys.runs_waiting):
+            late = members_from(redis, key, now_ms + LONGEST_LOOK_MS + 1)
+            if late:
+                redis.zadd(key, dict.fromkeys(late, now_ms), xx=True)
 
     def open(self) -> list[str]:
         """Runs that are not over, those that have begun first."""

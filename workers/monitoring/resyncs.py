@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from workers.lanes.answers import fields_of, first_of, some_fields_of
+from workers.lanes.answers import fields_of, first_of, members_of, some_fields_of
 from workers.monitoring.needs import Need
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
         begun.append((f"run {run} (segment {segment} of {integration})", state or "", why or "", int(tries or 0)))
     asking = tuple(sorted(fields_of(redis, keys.runs_asking).items()))
     waiting = redis.zcard(keys.runs_waiting)
-    differing = tuple(sorted(fields_of(redis, keys.runs_differing).items()))
+    known = members_of(redis, keys.integrations)  # of one that was dropped nothing is to be made equal
+    found = fields_of(redis, keys.runs_differing)
+    differing = tuple(sorted((lane, run) for lane, run in found.items() if lane.partition(":")[0] in known))
     return ResyncState(tuple(begun), int(waiting), asking, differing)
 
 
@@ -69,13 +72,17 @@ def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
 
 
 def _differing(found: ResyncState) -> Iterator[Need]:
-    for lane, run in found.differing[:SHOWN]:
-        integration, _, segment = lane.partition(":")
-        what = f"segment {segment} of {integration} differs from the platform, as run {run} has seen"
-        yield Need(f"differs {lane}", f"{what}: `segsync resync {integration} --segment {segment}`")
-    if len(found.differing) > SHOWN:
-        more = f"{len(found.differing) - SHOWN:,} more segments differ from the platform: `segsync resync --list`"
-        yield Need("segments differ", more)
+    """One for each integration: what a further segment adds is no news to those who were told."""
+    lanes = [(*lane.partition(":")[::2], run) for lane, run in found.differing]
+    for integration, group in groupby(lanes, key=lambda each: each[0]):
+        segments = [f"segment {segment}, as run {run} has seen" for _, segment, run in group]
+        more = f", and {len(segments) - SHOWN:,} more" if len(segments) > SHOWN else ""
+        yield Need(
+            f"{integration} differs",
+            f"{integration} differs from the platform: {'; '.join(segments[:SHOWN])}{more}. "
+            f"`segsync verify {integration} --segment S --show` says in what, and `resync` in place of `verify` "
+            "makes it equal",
+        )
 
 
 def notes_of_resyncs(found: ResyncState) -> Iterator[str]:

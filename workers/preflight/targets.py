@@ -43,6 +43,11 @@ def examine_all(settings: Settings) -> list[Examination]:
         return found + list(pool.map(lambda each: _examine_source(each, settings), settings.sources.values()))
 
 
+def examine_one(settings: Settings, key: str) -> Examination:
+    """One connector with its integrations; KeyError where there is none."""
+    return _look(settings.connectors[key], settings, _sources(settings))
+
+
 def _look(connector: AnyConnector, settings: Settings, queries: Mapping[tuple[str, QueryKind], str]) -> Examination:
     if isinstance(connector, ConnectorSettings):
         return _examine(connector, settings, queries)

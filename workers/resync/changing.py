@@ -8,16 +8,19 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
+from workers.resync.judging import FEW, REMOVALS
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
-from workers.resync.profiles import key_in, profile_of_key
+from workers.resync.planning import keys_to_tell, spooled, spooling
+from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from workers.delivery.key_folding import Key
     from workers.resync.work import Work
 
 WINDOW = 20_000
@@ -28,6 +31,16 @@ SMALL = 20_000
 """Members that are told under the first mark: with more, the lane goes on between removals and members."""
 SLICE_MS = 30_000
 """How long a lane stands at one mark while members are told, about."""
+ENOUGH = 0.99
+"""Of the members that were compared, the part that pages of texts must give: a few may have left meanwhile."""
+FEWER = (
+    "the source gave {:,} of {:,} members, and had all of them before: rows of others may be gone; "
+    "resync the segment again when the source is well"
+)
+SKIPPED = (
+    "its pages gave {:,} of {:,} members; expected `>` and ORDER BY to compare `_id` alike, under one collation, as a "
+    "binary one"
+)
 LONG_MS = 30_000
 """Until the next look at what a delivery wakes the reader for."""
 
@@ -52,7 +65,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
         work.runs.look(run.id, LONG_MS)
-    elif run.members <= SMALL or not work.source.paged:
+    elif not _is_paged(work):
         work.runs.look(run.id, 0, {"state": "adding"})
     else:
         _leave(work, mark)
@@ -72,15 +85,23 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
         _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
         work.runs.look(run.id, LONG_MS)
-    elif work.source.paged and run.members > SMALL and run.index > 0 and _is_over(work):
+    elif _is_paged(work) and run.index > 0 and _is_over(work):
         if is_free(lane):
             _leave(work, mark)
         else:
             work.runs.look(run.id, LONG_MS)
-    elif work.source.paged:
+    elif _is_paged(work):
         _bring_pages(work, mark, int(lane.get("before", "0")))
     else:
         _bring_spooled(work, mark)
+
+
+def _is_paged(work: Work) -> bool:
+    """Whether members are told page by page, as they are read; few are told as they were read to be compared.
+
+    Where only what is missing is told, a host that follows another compares anew, and must come to the end in one go.
+    """
+    return work.source.paged and (work.run.members > SMALL or (work.run.repeated > 0 and work.source.rises))
 
 
 def _is_over(work: Work) -> bool:
@@ -92,7 +113,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
     wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
-        bodies = list(_usable(work, page.profiles(), wanted))
+        bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
         index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
         said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
@@ -105,30 +126,28 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 
 def _bring_spooled(work: Work, mark: str) -> None:
-    """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
-    run, file = work.run, work.folder / "members"
+    """Few members, and those of a source without pages, are told from the file; all of them under one mark."""
+    run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
-        _spool(work, file)
+        _spool(work)
         token = token or sign(work.folder, run.first)
     lines, said = _lines_from(work, file, token)
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
-    bodies = list(_usable(work, lines, _wanted(work)))
+    keys = (key_to_tell(line, work.integration) for line in lines)
+    bodies = list(_usable(lines, keys, _wanted(work)))
     packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
     said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}
     work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
 
 
-def _spool(work: Work, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name("members-coming")
-    with draft.open("wb") as out:
-        for page in work.source.members():
+def _spool(work: Work) -> None:
+    with spooling(work.folder) as out:
+        for page in work.source.everything():
             out.writelines(body + b"\n" for body in page.profiles())
             work.keep()
-    draft.rename(file)
 
 
 def _wanted(work: Work) -> set[int] | None:
@@ -138,9 +157,8 @@ def _wanted(work: Work) -> set[int] | None:
     return {_digest(line) for line in read_lines(work.folder / "missing")}
 
 
-def _usable(work: Work, bodies: list[bytes], wanted: set[int] | None) -> Iterator[bytes]:
-    for body in bodies:
-        key = key_in(body, work.integration.key_fields)
+def _usable(bodies: list[bytes], keys: Iterable[Key | None], wanted: set[int] | None) -> Iterator[bytes]:
+    for body, key in zip(bodies, keys, strict=True):
         if key is not None and (wanted is None or _digest(line_of(key)) in wanted):
             yield body
 
@@ -157,7 +175,23 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     if work.runs.leave(work.run.id, SHORT_MS, {}, _superseded(work)) != "ok":
         return
     remove(work.folder)
-    finish(work, "done", "", {"quarantined": quarantined}, unflag_to=work.run.first)
+    said = {"quarantined": quarantined}
+    if why := _lacks(work):
+        finish(work, "failed", why, said, flag=True)
+    else:
+        finish(work, "done", "", said, unflag_to=work.run.first)
+
+
+def _lacks(work: Work) -> str:
+    """Why what was told is no whole segment, by the members that were compared; "" where it is one."""
+    run = work.run
+    if run.repeated:  # only missing ones were told
+        return ""
+    if _is_paged(work) and not work.source.rises and run.added < ENOUGH * run.members:
+        return SKIPPED.format(run.added, run.members)
+    if (run.members and not run.added) or run.members - run.added > max(FEW, REMOVALS * run.members):
+        return FEWER.format(run.added, run.members)
+    return ""
 
 
 def _superseded(work: Work) -> str:

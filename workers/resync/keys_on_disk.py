@@ -19,15 +19,15 @@ import msgspec
 from workers.delivery.key_folding import fold_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from workers.delivery.key_folding import Key
 
 FILES = 64
 """Files of each side: of ten million keys each has as many as fit easily into memory."""
-BUFFERED = 20_000
-"""Lines that are held before they are written."""
+BUFFERED = 100_000
+"""Lines that are held before they are written: some megabytes. With fewer, opening the files took a sixth of a plan."""
 MOST_SHOWN = 20
 """Keys that are kept of each difference, to be shown."""
 
@@ -36,9 +36,11 @@ _decode = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 class KeyFiles:
-    """One side's keys.
+    """One side's keys, in a folder that has none of it yet.
 
-    count  lines written
+    Few stay in memory: to make 64 files takes longer than all else that a small segment's run does.
+
+    count  keys added
     """
 
     def __init__(self, folder: Path, side: str) -> None:
@@ -47,8 +49,6 @@ class KeyFiles:
         self._held = 0
         self.count = 0
         folder.mkdir(parents=True, exist_ok=True)
-        for number in range(FILES):
-            self.path(number).write_bytes(b"")
 
     def path(self, number: int) -> Path:
         """One file of it."""
@@ -57,7 +57,11 @@ class KeyFiles:
     def add(self, key: Key) -> None:
         """One more key."""
         line = line_of(key)
-        self._waiting[zlib.crc32(line) % FILES].append(line)
+        self.put(zlib.crc32(line), line)
+
+    def put(self, spread: int, line: bytes) -> None:
+        """One more line; those of one `spread` meet in one file."""
+        self._waiting[spread % FILES].append(line)
         self.count += 1
         self._held += 1
         if self._held >= BUFFERED:
@@ -72,9 +76,19 @@ class KeyFiles:
                 lines.clear()
         self._held = 0
 
+    def repeats(self) -> bool:
+        """Whether a key was added twice."""
+        return any(len(lines := self.lines(number)) > len(set(lines)) for number in range(FILES))
+
+    def has(self, number: int) -> bool:
+        """Whether there are keys of a number."""
+        return bool(self._waiting[number]) or self.path(number).exists()
+
     def lines(self, number: int) -> list[bytes]:
-        """The keys in one file, as their lines."""
-        return self.path(number).read_bytes().splitlines()
+        """The keys of one number, as their lines: those in its file, and those that are still held."""
+        path = self.path(number)
+        written = path.read_bytes().splitlines() if path.exists() else []
+        return written + self._waiting[number]
 
 
 @dataclass(slots=True)
@@ -132,49 +146,59 @@ def read_lines(path: Path) -> Iterator[bytes]:
             yield line.rstrip(b"\n")
 
 
-def compare(source: KeyFiles, target: KeyFiles, folder: Path) -> KeyDifference:
-    """What differs. Keys that are one however far they are folded are one: a row that a member may be stays."""
-    source.flush()
-    target.flush()
+def compare(source: KeyFiles, target: KeyFiles, folder: Path, keep: Callable[[], None] = lambda: None) -> KeyDifference:
+    """What differs. Keys that are one however far they are folded are one: a row that a member may be stays.
+
+    keep  called now and then: says that this goes on, or raises where it must not
+    """
     found = KeyDifference(folder, rows=target.count)
-    unknown: set[int] = set()
-    with (folder / "unmatched").open("wb") as unmatched, found.missing_file.open("wb") as missing:
+    unmatched = KeyFiles(folder, "unmatched")
+    with found.missing_file.open("wb") as missing:
         for number in range(FILES):
+            keep()
             members, rows = set(source.lines(number)), target.lines(number)
             distinct = set(rows)
             found.members += len(members)
             found.repeated += len(rows) - len(distinct)
             for line in sorted(distinct - members):
-                unmatched.write(line + b"\n")
-                unknown.add(_fold(line))
+                unmatched.put(_fold(line), line)
             for line in sorted(members - distinct):
                 missing.write(line + b"\n")
                 found.missing += 1
                 found.show("missing", line)
-    known = _folds_of_members(source, unknown) if unknown else set()
-    _sort_out(found, folder / "unmatched", known)
+    _sort_out(found, source, unmatched, keep)
     return found
 
 
-def _folds_of_members(source: KeyFiles, wanted: set[int]) -> set[int]:
-    """Those of these folds that a member has."""
-    return {fold for number in range(FILES) for line in source.lines(number) if (fold := _fold(line)) in wanted}
+def _folds_beside(source: KeyFiles, unmatched: KeyFiles, folder: Path, keep: Callable[[], None]) -> KeyFiles:
+    """Folds of members, spread as the rows that none of them is: those of files in which there is such a row."""
+    folds = KeyFiles(folder, "folds")
+    wanted = {number for number in range(FILES) if unmatched.has(number)}
+    for number in range(FILES if wanted else 0):
+        keep()
+        for line in source.lines(number):
+            fold = _fold(line)
+            if fold % FILES in wanted:
+                folds.put(fold, b"%x" % fold)
+    return folds
 
 
-def _sort_out(found: KeyDifference, unmatched: Path, known: set[int]) -> None:
+def _sort_out(found: KeyDifference, source: KeyFiles, unmatched: KeyFiles, keep: Callable[[], None]) -> None:
     """Strays, and rows that a member may be."""
-    strays_file, spelled_file = found.strays_file.open("wb"), found.spelled_file.open("wb")
-    with unmatched.open("rb") as lines, strays_file as strays, spelled_file as spelled:
-        for each in lines:
-            line = each.rstrip(b"\n")
-            if _fold(line) in known:
-                found.spelled += 1
-                spelled.write(each)
-                found.show("spelled", line)
-            else:
-                found.strays += 1
-                strays.write(each)
-                found.show("strays", line)
+    folds = _folds_beside(source, unmatched, found.folder, keep)
+    with found.strays_file.open("wb") as strays, found.spelled_file.open("wb") as spelled:
+        for number in range(FILES):
+            keep()
+            known = set(folds.lines(number))
+            for line in unmatched.lines(number):
+                if b"%x" % _fold(line) in known:
+                    found.spelled += 1
+                    spelled.write(line + b"\n")
+                    found.show("spelled", line)
+                else:
+                    found.strays += 1
+                    strays.write(line + b"\n")
+                    found.show("strays", line)
 
 
 def _fold(line: bytes) -> int:

@@ -15,12 +15,13 @@ import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.profiles import id_problem, profile
-from workers.templates import RowProblem, key_of
+from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workers.delivery.key_folding import Key
+    from workers.integrations import Integration
 
 ID = "_id"
 
@@ -54,6 +55,10 @@ def text_of_bytes(data: bytes) -> str:
 _encode = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number").encode
 
 
+_PLAIN = frozenset((int, str, float, bool, type(None)))
+"""What stands in JSON as it is, whatever it holds: a float's NaN is null there."""
+
+
 class Shaper:
     """Makes profiles of the rows of one statement.
 
@@ -69,6 +74,7 @@ class Shaper:
         self._at = columns.index(ID)
         self._columns = list(columns)
         self._paths = [column.split(".") if "." in column else [column] for column in columns]
+        self._is_flat = not any("." in column for column in columns)
 
     def id_of(self, row: Sequence[Any]) -> int | str:
         """The row's `_id`; UnfitSource where it is neither a whole number nor a text."""
@@ -83,6 +89,8 @@ class Shaper:
 
     def profile_of(self, row: Sequence[Any]) -> bytes:
         """The profile's JSON."""
+        if self._is_flat and type(row[self._at]) in (int, str) and _PLAIN.issuperset(map(type, row)):
+            return _encode(dict(zip(self._columns, row, strict=True)))
         found: dict[str, Any] = {}
         for path, value in zip(self._paths, row, strict=True):
             inner = found
@@ -93,6 +101,10 @@ class Shaper:
             inner[path[-1]] = _written(value)
         found[ID] = self.id_of(row)
         return _encode(found)
+
+    def _is_fit(self, value: object) -> bool:
+        """Whether an `_id` needs no closer look."""
+        return type(value) is int or (type(value) is str and id_problem(value) is None)
 
     def keys_of(self, rows: Sequence[Sequence[Any]], fields: tuple[str, ...]) -> list[Key | None]:
         """Keys as the profiles have them; None for each that is not usable (rule 47).
@@ -105,7 +117,9 @@ class Shaper:
         found: list[Key | None] = []
         for row in rows:
             values = [row[place] for place in places]
-            if all((type(value) is str and value) or type(value) is int for value in values):
+            if self._is_fit(row[self._at]) and all(
+                (type(value) is str and value) or type(value) is int for value in values
+            ):
                 found.append(tuple(map(str, values)))
             else:
                 found.append(key_in(self.profile_of(row), fields))
@@ -119,6 +133,14 @@ def key_in(body: bytes, fields: tuple[str, ...]) -> Key | None:
         return None if id_problem(str(decoded[ID])) else key_of(decoded, fields)
     except (RowProblem, msgspec.DecodeError):
         return None
+
+
+def key_to_tell(body: bytes, integration: Integration) -> Key | None:
+    """The key of a member; None where it has no usable one, or where nothing of it can be sent to an ad account."""
+    key = key_in(body, integration.key_fields)
+    if key is None or integration.fields is None:
+        return key
+    return key if integration.fields.record(Row(profile(body), 0, 0)).identifiers else None
 
 
 def key_of_row(row: Sequence[Any]) -> Key | None:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 Id = int | str
 NO_ORDER = "its pages are not in the order of `_id`; expected `> {after}`, and ORDER BY that column"
+TWICE = (
+    "it gives one `_id` twice; expected each member once (a JOIN may repeat them: join what has one row for each, or "
+    "take DISTINCT)"
+)
+ALL_ROWS = 2**31 - 1
+"""What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
 
 
 class Members(NamedTuple):
@@ -70,8 +76,15 @@ class Membership(Protocol):
     def paged(self) -> bool:
         """Whether a reading can go on after any member."""
 
+    @property
+    def rises(self) -> bool:
+        """Whether what `everything` gives proves by its order that no `_id` stands there twice."""
+
+    def everything(self) -> Iterator[SomeMembers]:
+        """All members to their proven end, to be compared. TargetError and UnfitSource, also after some."""
+
     def members(self, after: Id | None = None) -> Iterator[SomeMembers]:
-        """Those behind `after`, or all, to their proven end. TargetError and UnfitSource, also after some."""
+        """Those behind `after`, or all, in pages where there are any; else as `everything`."""
 
     def age(self) -> float:
         """Seconds that the source is behind; TargetError and UnfitSource."""
@@ -93,30 +106,46 @@ class MemberSource:
         """Whether a reading can go on after any member."""
         return self._settings.first is not None
 
+    @property
+    def rises(self) -> bool:
+        """Whether the order of `everything` proves that no `_id` stands there twice."""
+        return type(self._settings.first) is int
+
+    def everything(self) -> Iterator[Members]:
+        """All members to their end, to be compared. TargetError and UnfitSource, also after some.
+
+        Texts have as many orders as there are collations, and where `>` has another than ORDER BY, pages skip members,
+        who would lose their rows. So texts come in one statement, whatever the order.
+        """
+        if self.rises:
+            yield from self.members()
+            return
+        lister = self._open()
+        try:
+            yield from _shaped(lister, self._statement(self._settings.first, ALL_ROWS))
+        finally:
+            lister.close()
+
     def members(self, after: Id | None = None) -> Iterator[Members]:
         """The members behind `after`, or all of them, to the end. TargetError and UnfitSource, also after some.
 
-        The end is proven: a page that is not full, read to the driver's own end of it.
+        The end is proven: a page that is not full, read to the driver's own end of it. A page begins with the last
+        member of the one before: an `_id` that stands there twice would else be split between the two, and lost.
         """
-        lister = self._open()
+        if not self.paged:
+            yield from self.everything()
+            return
+        lister, pages = self._open(), _Pages(self._settings.first, after)
         try:
-            if not self.paged:
-                yield from _shaped(lister, self._statement(None))
-                return
-            first = self._settings.first
-            place: Id = after if after is not None else first if first is not None else 0
-            ends: set[Id] = set()
             while True:
-                read = list(_shaped(lister, self._statement(place)))
+                limit = self._settings.rows + (1 if pages.repeats else 0)
+                read = list(_shaped(lister, self._statement(pages.place, limit)))
                 rows = [row for each in read for row in each.rows]
-                page = Members([one for each in read for one in each.ids], rows, read[0].shaper)
-                if page.ids:
-                    place = next_place(place, page.ids)
-                    if place in ends:  # texts have as many orders as there are collations: here, none
-                        raise UnfitSource(NO_ORDER)
-                    ends.add(place)
-                    yield page
-                if len(page.ids) < self._settings.rows:
+                ids = [one for each in read for one in each.ids]
+                known = pages.take(ids)
+                if len(ids) > known:
+                    yield Members(ids[known:], rows[known:], read[0].shaper)
+                if len(ids) < limit:
                     return
         finally:
             lister.close()
@@ -125,7 +154,7 @@ class MemberSource:
         """The first page, and how the database finds it; TargetError and UnfitSource."""
         lister = self._open()
         try:
-            statement = self._statement(self._settings.first)
+            statement = self._statement(self._settings.first, self._settings.rows)
             asks = VENDORS[self._settings.address.dialect].explain
             pages = lister.pages(asks + statement) if asks else iter(())
             plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
@@ -146,12 +175,45 @@ class MemberSource:
             raise UnfitSource(f"`fresh` gives {len(rows)} rows; expected one with one column, the data's age")
         return _seconds(rows[0][0])
 
-    def _statement(self, after: Id | None) -> str:
-        row = Row({} if after is None else {"after": after}, 0, 0)
+    def _statement(self, after: Id | None, limit: int) -> str:
+        row = Row({} if after is None else {"after": after, "limit": limit}, 0, 0)
         statements = self._settings.members.render([row], self._segment)
         if len(statements) != 1:
             raise UnfitSource(f"its members come in {len(statements)} statements; expected one")
         return statements[0]
+
+
+class _Pages:
+    """Where the next page begins, and whether what came is one.
+
+    place    `{after}` of the next page
+    repeats  whether that is to begin with the last member once more
+    """
+
+    def __init__(self, first: Id | None, after: Id | None) -> None:
+        self._last: Id = after if after is not None else first if first is not None else 0
+        self.repeats = isinstance(after, int)
+        self.place: Id = after - 1 if isinstance(after, int) else self._last
+        self._page: set[Id] = set()
+
+    def take(self, ids: list[Id]) -> int:
+        """How many of a page's first ids were in the page before: one or none. UnfitSource where it is no page."""
+        known = 1 if self.repeats and ids and ids[0] == self._last else 0
+        fresh = ids[known:]
+        if fresh:
+            if fresh[0] == self._last:
+                raise UnfitSource(TWICE)
+            if not self._page.isdisjoint(fresh):
+                raise UnfitSource(NO_ORDER)
+            self._last = next_place(self._last, fresh)
+            self._page = {*ids}
+            if isinstance(self._last, int):
+                self.place, self.repeats = self._last - 1, True
+            elif len(ids) > 1:
+                self.place, self.repeats = ids[-2], True
+            else:
+                self.place, self.repeats = self._last, False
+        return known
 
 
 def next_place(place: Id, ids: list[Id]) -> Id:
@@ -160,8 +222,9 @@ def next_place(place: Id, ids: list[Id]) -> Id:
         if type(each) is not type(place):
             kind = "a number" if isinstance(each, int) else "a text"
             raise UnfitSource(f"a member's `_id` is {kind}, and `first` is not; expected both to be of one kind")
-        falls = isinstance(each, int) and isinstance(place, int) and each < place
-        if each == place or falls:
+        if each == place:
+            raise UnfitSource(TWICE)
+        if isinstance(each, int) and isinstance(place, int) and each < place:
             raise UnfitSource(NO_ORDER)
         place = each
     return place

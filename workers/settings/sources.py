@@ -101,13 +101,13 @@ def _read(
     first = read_first(table, paged=_AFTER.search(text) is not None)
     fresh = table.optional_text("fresh", "a SELECT that tells how old the data is") or ""
     table.close()
-    members = _members(table, text, rows, address.dialect, compiler) if text and address.dialect else None
+    members = _members(table, text, address.dialect, compiler) if text and address.dialect else None
     if members is None:
         return None
     return SourceSettings(key, address, members, first, rows, fresh, delay)
 
 
-def _members(table: TomlTable, text: str, rows: int, dialect: str, compiler: Compiler) -> Query | None:
+def _members(table: TomlTable, text: str, dialect: str, compiler: Compiler) -> Query | None:
     where, before = table.at("members"), len(compiler.mistakes)
 
     def wrong(what: str) -> None:
@@ -117,9 +117,9 @@ def _members(table: TomlTable, text: str, rows: int, dialect: str, compiler: Com
         wrong("has only one of {after} and {limit}; expected both, or none of them")
     elif _AFTER.search(text) and not _ORDER.search(text):
         wrong("pages by {after} and has no ORDER BY; expected it to order by the column that is `_id`")
-    plain = _LIMIT.sub(str(rows), _AFTER.sub("{lead.after}", text))
+    plain = _LIMIT.sub("{lead.limit}", _AFTER.sub("{lead.after}", text))
     query = compiler.query(plain, where, QueryKind.REMOVE, Mode(dialect, "UTC", frozenset(), batched=False))
-    if query is not None and query.fields - {"after"}:
+    if query is not None and query.fields - {"after", "limit"}:
         wrong(
             "names a profile's field; expected {segment_id}, {after} and {limit} alone: it is what gives the profiles"
         )

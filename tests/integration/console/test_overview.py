@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tests.integration.console.browser import Browser, text_of
@@ -26,6 +27,17 @@ def test_each_integration_stands_there_with_what_stops_it(place: Place, make_con
     assert "crm active" in told
     assert "shop paused" in told
     assert "by bob: stocktaking <b>" in told
+
+
+def test_one_that_waits_for_its_window_stands_there_too(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    now = datetime.now(UTC)
+    closed = f"{now + timedelta(hours=2):%H:%M}-{now + timedelta(hours=4):%H:%M}"
+    runtime = place.publish(integration("crm").replace('key = "id"', f'key = "id"\nwindow = "{closed}"'))
+    place.add("7")
+    runtime.route("t", 5)
+    browser = Browser(make_console())
+    assert "crm waiting" in text_of(browser.get("/"))
+    assert "crm waiting" in text_of(browser.get("/?state=waiting"))
 
 
 def test_integrations_are_found_by_key_and_state(place: Place, make_console: Callable[..., ASGIApp]) -> None:

@@ -20,7 +20,7 @@ def test_it_shows_targets_and_what_stops_them(place: Place, make_console: Callab
     place.publish(integration("crm"))
     place.redis.hset(place.keys.connector("db"), mapping={"hold": "wrong <password>", "hold_code": "sqlite 1"})
     page = Browser(make_console()).get("/system")
-    assert "db sqlite held" in text_of(page)
+    assert "db SQLite held" in text_of(page)
     assert "sqlite 1: wrong <password>" in text_of(page)
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.servers.mariadb import BINARY
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 COLUMNS = {
     "mysql": (
-        "varchar(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+        f"varchar(20) CHARACTER SET utf8mb4 COLLATE {BINARY}",
         "varchar(20) CHARACTER SET utf8mb3",
         "varchar(20) CHARACTER SET latin1",
         "varchar(20) CHARACTER SET sjis",

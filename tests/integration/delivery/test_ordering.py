@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.servers.mariadb import BINARY
 from workers.ledger.statistics import stats
 from workers.templates import QueryKind, Row, SegmentView, compile_query
 
@@ -43,7 +44,7 @@ TEXT = {
     "sqlite": "text COLLATE NOCASE",
 }
 BYTES = {
-    "mysql": "varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+    "mysql": f"varchar(100) CHARACTER SET utf8mb4 COLLATE {BINARY}",
     "postgresql": 'varchar(100) COLLATE "C"',
     "sqlite": "text",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add, clear, delete, remove, upsert
+from tests.servers.mariadb import BINARY
 from tests.targets import TargetDatabase
 from workers import outcomes
 from workers.errors import MalformedEvent
@@ -36,7 +37,7 @@ TRIGGER = (
 WIDEN = {
     "sqlite": "DROP TRIGGER too_long",
     "postgresql": "ALTER TABLE member ALTER COLUMN client_id TYPE varchar(400)",
-    "mysql": "ALTER TABLE member MODIFY client_id varchar(400) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin",
+    "mysql": f"ALTER TABLE member MODIFY client_id varchar(400) CHARACTER SET utf8mb4 COLLATE {BINARY}",
 }
 
 

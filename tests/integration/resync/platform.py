@@ -50,30 +50,37 @@ class Platform:
         self,
         *,
         members: str | None = None,
+        first: str = "0",
         extra: str = 'delay = "0s"',
         members_query: str | None = LISTED,
         **changes: Any,
     ) -> None:
         """Applies the integration with its query `members`, and a source."""
-        self._publish(self._source(members, extra), members_query, changes)
+        self._publish(self._source(members, first, extra), members_query, changes)
 
     def configure_feed(self, source: str, **changes: Any) -> None:
         """The same with a source that is no database: what stands in [sources.main]."""
         self._publish(f"[sources.main]\n{source}\n", LISTED, changes)
 
-    def _source(self, members: str | None, extra: str) -> str:
+    def _source(self, members: str | None, before: str, extra: str) -> str:
         text = self.paged if members is None else members
-        first = "first = 0" if "{after}" in text else ""
+        first = f"first = {before}" if "{after}" in text else ""
         address = self.target.connector().split("\n", 1)[1]
         extra += "\nrows = 2" if first else ""
         return SOURCE.format(address=address, first=first, members=text, extra=extra)
+
+    def configure_file(self, **changes: Any) -> None:
+        """Writes the file, as `configure` would, and applies nothing."""
+        self._write(self._source(None, "0", 'delay = "0s"'), {"members": LISTED, **changes})
+
+    def _write(self, source: str, changes: dict[str, Any]) -> None:
+        self.job.installation.configure(self.target.connector() + source + self.target.integration(**changes))
 
     def _publish(self, source: str, members_query: str | None, changes: dict[str, Any]) -> None:
         if members_query is not None:
             changes["members"] = members_query
         job = self.job
-        integration = self.target.integration(**changes)
-        job.installation.configure(self.target.connector() + source + integration)
+        self._write(source, changes)
         revision.publish(job.installation.redis, job.installation.keys, load(job.installation.file))
         job.runtime = job.installation.runtime()
 

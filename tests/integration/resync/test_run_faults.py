@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.jobs import add
-from tests.integration.resync.platform import Platform
+from tests.integration.resync.platform import LISTED, Platform
 from workers.cli.commands import resync as command
 from workers.lanes import runs
 from workers.lanes.runs import ResyncRuns
@@ -93,3 +94,83 @@ def test_a_verification_that_joins_a_resync_looks_at_what_that_has_left(
 
     assert (found.kind, found.outcome) == ("verify", "equal")
     assert platform.run(name).outcome == "done"
+
+
+@on_one
+def test_what_a_lane_is_about_to_set_aside_stops_no_run(platform: Platform) -> None:
+    """A lane's hash holds packed bytes while a profile is on its way to the quarantine."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    platform.has(8, "b")
+    names = [platform.ask(segment, **ACCEPTED) for segment in (7, 8)]
+    platform.until_state(names[0], "marked")
+    redis.hset(keys.lane("members", "7"), "aside", b"\x91\x94\xbb")
+    redis.zadd(keys.runs, {names[0]: 0})
+    platform.turn()
+    redis.hdel(keys.lane("members", "7"), "aside")
+    assert [platform.ends(name).outcome for name in names] == ["done", "done"]
+
+
+@pytest.mark.parametrize("step", ["part", "mark", "leave", "end"])
+@on_one
+def test_a_step_that_is_sent_twice_is_one(platform: Platform, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The client library sends a command again whose answer was lost."""
+    call = ResyncRuns._reader
+
+    def twice(self: ResyncRuns, what: str, *arguments: Any) -> str:
+        answer = call(self, what, *arguments)
+        if what == step:
+            with contextlib.suppress(runs.ReadingLost):
+                call(self, what, *arguments)
+        return answer
+
+    monkeypatch.setattr(ResyncRuns, "_reader", twice)
+    platform.has(7, *(f"k{n}" for n in range(12)))
+    platform.target_has(7, "x", "y")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.added, run.removed) == ("done", 12, 2)
+    assert platform.rows(7) == {f"k{n}" for n in range(12)}
+    assert platform.lane(7) == {}
+    assert platform.job.installation.backlog() == 0
+    assert platform.job.installation.redis.xlen(platform.job.installation.keys.events) == 0
+
+
+@pytest.mark.parametrize("hours", [1, 24])
+@on_one
+def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hours: int) -> None:
+    """Seen from its data, all times of a run lie ahead of the clock; one that waits is put right as well."""
+    platform.configure(extra='delay = "1s"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    name, other = platform.ask(7, **ACCEPTED), platform.ask(8, "verify")
+    platform.until_state(name, "marked")
+    ahead = hours * 3_600_000
+    for key in (keys.runs, keys.runs_waiting):
+        for run, score in redis.zrange(key, 0, -1, withscores=True):
+            redis.zadd(key, {run: score + ahead})
+    redis.hincrby(keys.run(name), "marked", ahead)
+    redis.hset(keys.seen, "clock", redis.time()[0] * 1000 + ahead)
+    assert {wake.queue for wake in platform.job.runtime.tick("task").wakes} >= {"upkeep"}
+    platform.job.runtime.upkeep("token", 1, rest=0, rest_of_ledger=0)
+    assert platform.ends(name).outcome == "done"
+    assert platform.ends(other).outcome == "equal"
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@on_one
+def test_a_source_that_is_emptied_while_members_are_told_is_told_of(platform: Platform, *, listed: bool) -> None:
+    """It was compared as one that has members: what is told then is no whole segment, and nobody may think so."""
+    platform.configure(members_query=LISTED if listed else None)
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "a", "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: run.told > 0)
+    platform.target.run("DELETE FROM membership")
+    run = platform.ends(name)
+    assert (run.outcome, run.added) == ("failed", 0), run
+    assert "0 of 3 members" in run.why
+    flagged = platform.job.installation.redis.hgetall(platform.job.installation.keys.flagged("members"))
+    assert list(flagged) == [b"7"]
+    platform.has(7, "a", "b", "c")
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+    assert platform.rows(7) == {"a", "b", "c"}

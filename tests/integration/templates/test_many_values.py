@@ -13,6 +13,7 @@ from tests.integration.templates.places import Profile, compiled, rendered
 from tests.integration.templates.writing import Server, serving
 from tests.proof import draws, seeded
 from tests.servers.clickhouse import ClickhouseEngine
+from tests.servers.mariadb import BINARY
 from tests.unit.templates.odd_templates import odd_value, storable
 from workers.templates import QueryKind
 
@@ -80,7 +81,7 @@ def table(kind: str, places: list[str], options: str = "") -> str:
 
 def test_mariadb_stores_what_came(mariadb_target: Target) -> None:
     places = [*PLACES, *DOUBLE]
-    for server in serving(mariadb_target, table("longtext", places, "COLLATE utf8mb4_nopad_bin")):
+    for server in serving(mariadb_target, table("longtext", places, f"COLLATE {BINARY}")):
         check(server, places)
 
 

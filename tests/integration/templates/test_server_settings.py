@@ -22,7 +22,7 @@ from tests.integration.templates.places import (
     rendered,
 )
 from tests.integration.templates.writing import Server
-from tests.servers.mariadb import MariadbServer
+from tests.servers.mariadb import BINARY, MariadbServer
 from tests.servers.postgresql import USER
 from tests.servers.rows import Database
 from workers.connectors import connect
@@ -75,7 +75,7 @@ def server() -> Iterator[MariadbServer]:
         server.start()
         server.create_database("test_set")
         texts = ", ".join(f"{name} longtext" for name in columns(COLUMNS))
-        server.run(f"CREATE TABLE test_set.t (n int, {texts}, w datetime(6)) COLLATE utf8mb4_nopad_bin")
+        server.run(f"CREATE TABLE test_set.t (n int, {texts}, w datetime(6)) COLLATE {BINARY}")
         yield server
     finally:
         server.remove()

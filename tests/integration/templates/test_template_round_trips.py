@@ -31,6 +31,7 @@ from tests.integration.templates.places import (
     rendered,
 )
 from tests.integration.templates.writing import Server, serving
+from tests.servers.mariadb import BINARY
 from workers.templates import BadRows, QueryKind
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 TYPES = {
     "postgresql": ('text COLLATE "C"', ""),
-    "mysql": ("longtext", "COLLATE utf8mb4_nopad_bin"),
+    "mysql": ("longtext", f"COLLATE {BINARY}"),
     "sqlite": ("text", ""),
 }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import TYPE_CHECKING
 
 from workers.resync import keys_on_disk
-from workers.resync.keys_on_disk import KeyFiles, compare, read_lines
+from workers.resync.keys_on_disk import FILES, KeyFiles, compare, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +38,46 @@ def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
     target.add(("ab", ""))
     found = compare(source, target, tmp_path)
     assert (found.missing, found.strays) == (1, 1)
+
+
+def test_few_keys_make_no_files(tmp_path: Path) -> None:
+    """To make them took longer than all else that the run of a small segment does."""
+    source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
+    source.add(("a",))
+    source.add(("a",))
+    found = compare(source, target, tmp_path)
+    assert (found.missing, source.repeats(), target.repeats()) == (1, True, False)
+    assert not list(tmp_path.glob("source-*"))
+
+
+def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the source's query is wrong, and no row is a member's: a set of their folds took 100 bytes for each."""
+    monkeypatch.setattr(keys_on_disk, "BUFFERED", 500)
+    monkeypatch.setattr(keys_on_disk, "fold_key", lambda key: key)  # which remembers some
+
+    def peak(many: int) -> int:
+        folder = tmp_path / str(many)
+        source, target = KeyFiles(folder, "source"), KeyFiles(folder, "target")
+        for number in range(many):
+            source.add((f"a{number}",))
+            target.add((f"b{number}",))
+        tracemalloc.start()
+        try:
+            assert compare(source, target, folder).strays == many
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    few, more = 1_000, 7_000
+    peak(few)  # what is made once is none of theirs
+    assert peak(more) - peak(few + 1) < (more - few) * 40
+
+
+def test_a_long_comparison_says_that_it_goes_on(tmp_path: Path) -> None:
+    """Else another reader would take its run for that of one that hangs, and begin it anew."""
+    source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
+    source.add(("a",))
+    target.add(("b",))
+    said = []
+    compare(source, target, tmp_path, lambda: said.append(1))
+    assert len(said) == 3 * FILES

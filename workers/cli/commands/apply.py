@@ -18,7 +18,7 @@ from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.settings import load
 from workers.settings.differences import summary
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 from workers.settings.standing import behind
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     _warn(settings)
     late = behind(redis, keys, settings)
     if late is not None:
-        typer.echo(f"! {plain(late.sentence)}", err=True)
+        typer.echo(f"! {in_line(late.sentence)}", err=True)
     if how.connect and not _targets_agree(settings):
         typer.echo("a target does not agree; nothing was published", err=True)
         return NEEDS_SOMEONE
@@ -134,7 +134,7 @@ def _targets_agree(settings: Settings) -> bool:
 
 def _warn(settings: Settings) -> None:
     for warning in (*settings.warnings, *settings.check_secrets()):
-        typer.echo(f"! {plain(str(warning))}", err=True)
+        typer.echo(f"! {in_line(str(warning))}", err=True)
 
 
 def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> int:

@@ -11,21 +11,14 @@ import typer
 from workers.cli.exit_status import FINE
 from workers.cli.output import print_json
 from workers.cli.people import caller
-from workers.connectors.audiences.wire import CallFailed
-from workers.control.acting import recorded
-from workers.control.retry import retry
-from workers.errors import SegsyncError, WrongUsage
-from workers.lanes.tending import tend_again
+from workers.control.connecting import connect_account
+from workers.errors import WrongUsage
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 from workers.targets import open_account
 
 
-class NotConnected(SegsyncError):
-    """The platform gave no token; the message says why."""
-
-
-def run(key: str, code: str | None, *, as_json: bool) -> int:
+def run(key: str, code: str | None, *, moves: bool = False, as_json: bool) -> int:
     """Keeps the tokens that a code gives, tries them, and has what waited for them tried at once."""
     settings = load()
     account = open_account(settings, key)
@@ -35,20 +28,11 @@ def run(key: str, code: str | None, *, as_json: bool) -> int:
         page = connector.way.consent.url(secrets.token_urlsafe(8))
         if page and code is None:
             code = _ask(page)
-        with recorded(account.redis, account.keys, caller(), "connect", key):
-            try:
-                tokens = connector.way.consent.exchange((code or "").strip())
-            except CallFailed as failed:
-                raise NotConnected(str(failed)) from None
-            connector.way.tokens.keep(tokens)
-            connector.probe()
-        if account.is_applied:
-            retry(account.redis, account.keys, key)
-            tend_again(account.redis, account.keys, key, 0)
+        connect_account(account, code or "", caller(), moves=moves)
     if as_json:
         print_json({"connector": key, "connected": True})
     else:
-        typer.echo(plain(f"{key} is connected: {connector.platform.name} takes the token"))
+        typer.echo(in_line(f"{key} is connected: {connector.platform.name} takes the token"))
     return FINE
 
 

@@ -23,7 +23,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def resync(choice: Choice, *, watch: bool) -> int:
     asked = _ask(runtime, choice, "resync")
     for integration, segment, run, fresh in asked:
         again = "" if fresh else ", which was asked for before"
-        typer.echo(plain(f"run {run}: segment {segment} of {integration}{again}"))
+        typer.echo(in_line(f"run {run}: segment {segment} of {integration}{again}"))
     if not asked:
         typer.echo("there is nothing to do: no such segment")
     return _watch(runtime, [run for *_, run, _ in asked]) if watch else FINE
@@ -78,7 +78,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
         print_json([_as_json(run) for run in found])
     else:
         for run in found:
-            typer.echo(plain(_verdict(run)))
+            typer.echo(in_line(_verdict(run)))
             if show:
                 _show(run)
     return FINE if all(run.outcome == "equal" for run in found) else NEEDS_SOMEONE
@@ -124,7 +124,7 @@ def confirm(name: str, accept: str, *, watch: bool) -> int:
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --confirm", name, reason=accept):
         run, before = control.confirm(runtime, name, accept, who.name)
-    typer.echo(plain(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
+    typer.echo(in_line(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
     return _watch(runtime, [run]) if watch else FINE
 
 
@@ -144,7 +144,7 @@ def cancel(name: str) -> int:
 def _watch(runtime: Runtime, names: Sequence[str]) -> int:
     found = [_ended(runtime, name, quiet=False) for name in names]
     for run in found:
-        typer.echo(plain(_verdict(run)))
+        typer.echo(in_line(_verdict(run)))
     return FINE if all(run.outcome in GOOD for run in found) else NEEDS_SOMEONE
 
 
@@ -153,7 +153,7 @@ def _ended(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:
     said, said_at = "", 0.0
     terminal = sys.stderr.isatty()
     for run in _looks(runtime, name):
-        line = plain(f"run {name}: {_progress(run)}{': ' + run.why if run.why and run.state != 'ended' else ''}")
+        line = in_line(f"run {name}: {_progress(run)}{': ' + run.why if run.why and run.state != 'ended' else ''}")
         due = terminal or time.monotonic() - said_at > SAY_EVERY_SECONDS
         if line != said and due and not quiet and run.state != "ended":
             typer.echo(f"\r\x1b[K{line}" if terminal else line, err=True, nl=not terminal)
@@ -217,7 +217,7 @@ def _show(run: ResyncRun) -> None:
     names = {"missing": "missing", "strays": "of no member", "spelled": "spelled otherwise"}
     for what, keys in json.loads(run.shown or "{}").items():
         for key in keys:
-            typer.echo(plain(f"  {names[what]}: {key}"))
+            typer.echo(in_line(f"  {names[what]}: {key}"))
 
 
 def _as_json(run: ResyncRun) -> dict[str, object]:

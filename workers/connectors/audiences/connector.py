@@ -15,7 +15,7 @@ from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.connectors.audiences.wires import wire_of
-from workers.connectors.audiences.writing import StoreWriter
+from workers.connectors.audiences.writing import StoreWriter, kept
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.failpoints import reach
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.records import Identifier, Platform
+    from workers.connectors.audiences.store.members import Kept
     from workers.connectors.audiences.target import AdTarget
     from workers.connectors.audiences.wires import Way
     from workers.connectors.contract import Fence, Receipt, Shipment
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 COMMIT_SECONDS = 30.0
 """What writing a batch may take beside the wait for the audience's row."""
+
+CALLS_SHOWN = 50
+"""Calls that people are shown of a login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,26 @@ class AdConnector:
         self.store.upgrade()
         with self.store.reading() as connection:
             return work.standings(connection, self.key)
+
+    def resend(self, segment: str | None) -> int:
+        """All members, of one segment or of all, are owed to the platform once more; how many identifiers."""
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            return work.owe_all(connection, self.key, segment, self._place.clock())
+
+    def last_calls(self) -> list[work.CallStanding]:
+        """Its newest calls that are not over, or did not end well."""
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            return work.last_calls(connection, self.key, CALLS_SHOWN)
+
+    def clock(self) -> int:
+        """Unix milliseconds, the same for all processes; redis.RedisError."""
+        return self._place.clock()
+
+    def kept(self, identifier: Identifier) -> Kept:
+        """An identifier as its store has it."""
+        return kept(identifier, self._seal)
 
     def names_rows_by_key(self, insert: Insert, key: Sequence[str]) -> bool:  # noqa: ARG002 - the contract's
         """Always: the store names a profile by its key."""

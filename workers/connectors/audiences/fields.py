@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -38,12 +39,16 @@ class FieldSource:
         text = self.value.of(row)
         if not text.strip():
             return []
-        plain = not self.hash
         if self.already:
             return [Identifier(self.field.kinds[0], hashed_already(text, self.hash))]
+        return self.spelled(text, region)
+
+    def spelled(self, text: str, region: str) -> list[Identifier]:
+        """A value as it is sent, where the profile has no hash of it. NotNormal."""
         forms = FORMS[self.field.form](text, region)
         return [
-            Identifier(kind, hashed(form, self.hash), plain) for kind, form in zip(self.field.kinds, forms, strict=True)
+            Identifier(kind, hashed(form, self.hash), not self.hash)
+            for kind, form in zip(self.field.kinds, forms, strict=True)
         ]
 
 
@@ -78,6 +83,18 @@ class CompiledFields:
             else:
                 (alone if source.field.alone else along).update(dict.fromkeys(found))
         return Record(tuple(alone), tuple(along), tuple(left_out))
+
+    def spellings(self, value: str) -> set[Identifier]:
+        """All that a value, or the hash of one, may have been sent as."""
+        found: set[Identifier] = set()
+        for source in self.sources:
+            if source.field.alone:
+                with suppress(NotNormal):
+                    found.update(source.spelled(value, self.region))
+                with suppress(NotNormal):
+                    if source.hash:
+                        found.add(Identifier(source.field.kinds[0], hashed_already(value, source.hash)))
+        return found
 
     @property
     def digest(self) -> str:

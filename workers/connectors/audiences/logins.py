@@ -67,6 +67,21 @@ class _Kept(NamedTuple):
     owned_until_ms: int
 
 
+class LoginStanding(NamedTuple):
+    """How a login stands, for people.
+
+    kept        whether there is a token
+    expires_ms  when it ends, and is renewed before; ends_ms: when a person must consent again; Unix ms, 0 for never
+    code, reason  why the last renewal failed; "" where it did not
+    """
+
+    kept: bool = False
+    expires_ms: int = 0
+    ends_ms: int = 0
+    code: str = ""
+    reason: str = ""
+
+
 class TokenKeeper:
     """The tokens of one connector.
 
@@ -152,11 +167,13 @@ class TokenKeeper:
             row = self._row(connection)
         return row.account or None if row is not None else None
 
-    def ends_ms(self) -> int:
-        """When a person must consent again, in Unix ms; 0 for never."""
+    def standing(self) -> LoginStanding:
+        """How it stands; no token is opened."""
         with self._store.reading() as connection:
             row = self._row(connection)
-        return int(row.ends_ms) if row is not None else 0
+        if row is None:
+            return LoginStanding()
+        return LoginStanding(row.access is not None, int(row.expires_ms), int(row.ends_ms), row.code, row.reason)
 
     def _begin(self) -> str:
         if self._consent.url(""):

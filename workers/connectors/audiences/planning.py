@@ -37,7 +37,7 @@ def plan(
     """The next step; `sharing` audiences share the login's budget.
 
     What was begun is made real before anything is added; a call that is on its way is waited for where the platform
-    tells of its audience only, and not of each call.
+    tells of its audience only, and not of each call. Each is looked at once a day, whatever it waits for.
     """
     pending = [call for call in calls.open_calls(connection, audience.id) if call.state == "pending"]
     if audience.state in _FIRST:
@@ -45,9 +45,12 @@ def plan(
     next_poll = min((call.poll_ms for call in pending), default=None)
     if pending and platform.one_call_at_a_time:
         return Resting(next_poll, "the platform")
-    return _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms) or Resting(
-        next_poll or (now_ms + LONGEST_WAIT_MS if platform.members_expire else None), "the platform" if pending else ""
-    )
+    step = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
+    if step is None or step == Resting(None):
+        lands = calls.lands_ms(connection, audience.id)
+        later = min(at for at in (now_ms + LONGEST_WAIT_MS, lands) if at)
+        return Resting(next_poll or later, "the platform" if pending else "")
+    return step
 
 
 def _with_nothing_in_its_way(
@@ -58,7 +61,7 @@ def _with_nothing_in_its_way(
     if audience.leaving and not (audience.failures and owed.removes):
         return AudienceStep.DELETE  # one that is in use, and so cannot go, is emptied
     if audience.state == NEW:
-        return _begin(owed.adds, platform)
+        return _begin(owed.adds, platform, now_ms)
     change = _change(audience, owed, platform, sharing, now_ms) if owed.adds or owed.removes else None
     if audience.told_name != audience.title and not audience.leaving and not isinstance(change, AudienceStep):
         return AudienceStep.RENAME  # a name that the platform refuses stands in nobody's way
@@ -73,11 +76,11 @@ _FIRST: Final[dict[str, AudienceStep | Resting]] = {
 """What comes first of all, by the audience's state."""
 
 
-def _begin(adds: int, platform: Platform) -> AudienceStep | Resting:
+def _begin(adds: int, platform: Platform, now_ms: int) -> AudienceStep | Resting:
     if not adds:
         return Resting(None)
     if adds < platform.first_rows:
-        return Resting(None, f"data ({adds} of {platform.first_rows})")
+        return Resting(now_ms + LONGEST_WAIT_MS, f"data ({adds} of {platform.first_rows})")
     return AudienceStep.CREATE
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.records import Platform, Record
+    from workers.connectors.audiences.records import Identifier, Platform, Record
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.sealing import Seal
     from workers.connectors.contract import Fence, Shipment
@@ -123,22 +123,21 @@ class StoreWriter:
 
     def _mine(self, name: str, record: Record) -> tuple[members.Kept, ...]:
         """Of a record's identifiers those of one list."""
-        return tuple(
-            self._kept(kind, value, plain=plain)
-            for kind, value, plain in record.identifiers
-            if self._list_of.get(kind, "") == name
-        )
-
-    def _kept(self, kind: str, value: str, *, plain: bool) -> members.Kept:
-        if not plain:
-            return members.Kept(kind, bytes.fromhex(value), None)
-        return members.Kept(kind, self._seal.mark(f"{kind}\0{value}"), self._seal.seal(value))
+        return tuple(kept(each, self._seal) for each in record.identifiers if self._list_of.get(each.kind, "") == name)
 
     def _companions(self, record: Record) -> members.Along | None:
         if not record.companions:
             return None
         text = json.dumps([[each.kind, each.value] for each in record.companions], separators=(",", ":"))
         return members.Along(self._seal.mark(text), self._seal.seal(text))
+
+
+def kept(identifier: Identifier, seal: Seal) -> members.Kept:
+    """An identifier as the store has it: sealed where it goes plain."""
+    kind, value, plain = identifier
+    if not plain:
+        return members.Kept(kind, bytes.fromhex(value), None)
+    return members.Kept(kind, seal.mark(f"{kind}\0{value}"), seal.seal(value))
 
 
 def profile_name(key: tuple[str, ...]) -> str:

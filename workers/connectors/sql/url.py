@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
@@ -67,6 +69,60 @@ def _options(target: Target, url: URL, allowed: Mapping[str, tuple[str, ...]]) -
             raise _wrong(target, f"parameter {name!r} is {value!r}; {expected_one_of(allowed[name])}")
         options[name] = value
     return options
+
+
+class UnreadableFile(OSError):
+    """A file that an option of the URL names cannot be used.
+
+    place  the option, the path and why, for people
+    """
+
+    def __init__(self, option: str, path: str, reason: str) -> None:
+        self.place = f"{option} {path!r}: {reason}"
+        super().__init__(self.place)
+
+
+def file_of(place: Address, option: str) -> str | None:
+    """The file that an option names, if it does; UnreadableFile."""
+    path = place.options.get(option)
+    if path:
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            raise UnreadableFile(option, path, error.strerror or type(error).__name__) from None
+    return path
+
+
+def trusting(place: Address, option: str) -> ssl.SSLContext:
+    """What judges a server's certificate and name, by the authorities in the file that an option names.
+
+    Where it names none, by the system's. UnreadableFile.
+    """
+    path = file_of(place, option)
+    try:
+        return ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise UnreadableFile(option, path or "", "expected certificates in PEM") from None
+
+
+def show_certificate(context: ssl.SSLContext, place: Address, option: str, key_option: str) -> None:
+    """Has the client show the certificate that an option names, if it does, to a server that asks for one.
+
+    option      names the certificate, in PEM, with those between it and the authority behind it
+    key_option  names its key; left out, that stands in the same file
+
+    Raises UnreadableFile, also for a key with a password: nobody is there to be asked for it.
+    """
+    certificate, key = file_of(place, option), file_of(place, key_option)
+    if certificate is None:
+        if key is not None:
+            raise UnreadableFile(key_option, key, f"expected {option} beside it, the certificate that it belongs to")
+        return
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except ssl.SSLError:
+        what = "expected a certificate and the key that belongs to it, in PEM, the key without a password"
+        raise UnreadableFile(option, certificate, what) from None
 
 
 def expected_one_of(names: Collection[str]) -> str:

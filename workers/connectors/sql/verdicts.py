@@ -6,6 +6,7 @@ depends on the statement that met the error: only the user's queries can have a 
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 
 from workers.errors import ErrorClass, HoldLevel, Matter, Phase, TargetError
@@ -133,3 +134,13 @@ def _while_committing(verdict: Verdict) -> tuple[ErrorClass, HoldLevel]:
         case _:
             # A constraint that is checked at COMMIT, too, is a sure rollback: nothing of the batch is there.
             return verdict.error_class, _level_of_query(verdict)
+
+
+def unwanted(error: BaseException | None) -> bool:
+    """Whether the server broke TLS off, in words or without: it may want a certificate, or not take ours."""
+    return isinstance(error, ssl.SSLEOFError) or (isinstance(error, ssl.SSLError) and "ALERT" in (error.reason or ""))
+
+
+def broken_off(option: str) -> Verdict:
+    """What follows from that, where an option of the URL names a certificate to show."""
+    return target(f"TLS failed: the server broke it off; it may want a certificate ({option}), or not take that one")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.console.pages import (
+    accounts,
     audit,
+    connectors,
     editing,
     find,
     integration,
@@ -23,6 +25,6 @@ if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
 _LOOKING: Final = (overview, integration, segments, runs, quarantine, find, transmitted, system, audit)
-_ALL: Final = (*_LOOKING, editing, resyncs, revisions)
+_ALL: Final = (*_LOOKING, accounts, connectors, editing, resyncs, revisions)
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
 ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

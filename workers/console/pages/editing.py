@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.sql.vendors import VENDORS
 from workers.console.drafts import KINDS, QUERIES, FormDraft, judge
-from workers.console.failures import NotAllowed, NotFound
-from workers.console.publishing import publish
+from workers.console.failures import NotFound
+from workers.console.publishing import Base, base_of, drain, meant, publish
 from workers.console.routes import Act, PageRoute
 from workers.console.viewers import Role
 from workers.console.visit import place
@@ -19,7 +19,7 @@ from workers.lanes.answers import number_of
 from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
-from workers.settings import ConnectorSettings, from_published, load
+from workers.settings import ConnectorSettings, from_published
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -35,24 +35,6 @@ USUAL: Final = {"batched": "on", "size": "1000", "timeout": "60s", "scope": "all
 """What a new integration begins with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """The configuration that a form changes: what is applied, or this process's file where nothing is."""
-
-    text: str
-    revision: int
-    settings: Settings
-
-
-def _base(visit: Visit) -> Base:
-    site = visit.site
-    if not site.edit:
-        raise NotAllowed(Role.EDITOR, edits=True)
-    number = number_of(site.redis.hget(site.keys.config, "revision"))
-    settings = site.runtime().applied.settings if number else load(site.runtime().local.path)
-    return Base(settings.published(), number or 0, settings)
-
-
 def _databases(settings: Settings) -> dict[str, ConnectorSettings]:
     """The connectors that have queries, and so a form."""
     return {key: each for key, each in settings.connectors.items() if isinstance(each, ConnectorSettings)}
@@ -60,7 +42,7 @@ def _databases(settings: Settings) -> dict[str, ConnectorSettings]:
 
 def create(visit: Visit) -> Response:
     """A form for a new one; `connector` of the query fills in queries to begin with."""
-    base, connector = _base(visit), visit.query.get("connector", "")
+    base, connector = base_of(visit), visit.query.get("connector", "")
     fields = {**USUAL, "database": base.settings.default_database}
     if connector in _databases(base.settings):
         vendor = VENDORS[base.settings.connectors[connector].dialect]
@@ -71,7 +53,7 @@ def create(visit: Visit) -> Response:
 
 def edit(visit: Visit) -> Response:
     """A form with the applied settings of one."""
-    base, key = _base(visit), visit.path["key"]
+    base, key = base_of(visit), visit.path["key"]
     table = json.loads(base.text).get("integrations", {}).get(key)
     if table is None:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
@@ -127,7 +109,7 @@ class _Filled:
 
 
 def _filled(visit: Visit) -> _Filled:
-    base, new = _base(visit), "key" not in visit.path
+    base, new = base_of(visit), "key" not in visit.path
     key = visit.field("key") if new else visit.path["key"]
     draft = FormDraft(key, {name: values[-1] for name, values in visit.form.items()})
     return _Filled(base, draft, new, judge(draft, base.text, visit.site.runtime().local, new=new))
@@ -197,8 +179,9 @@ def apply(visit: Visit) -> Response:
 
 
 def remove(visit: Visit) -> Response:
-    """As `segsync apply` of a file without it; what it still owes is thrown away only where that was said."""
-    base, key = _base(visit), visit.path["key"]
+    """As `segsync apply` of a file without it; --drain or --drop, as the form says, where it owes anything."""
+    base, key, how = base_of(visit), visit.path["key"], visit.field("how")
+    meant(visit, key)
     document = json.loads(base.text)
     if document.get("integrations", {}).pop(key, None) is None:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
@@ -209,9 +192,10 @@ def remove(visit: Visit) -> Response:
         settings = from_published(json.dumps(document), site.runtime().local)
     except SettingsError as error:
         raise WrongUsage(str(error)) from None
-    drop = [key] if visit.field("drop") else []
-    plan = applying.plan(site.redis, site.keys, settings, drop=drop, note=f"without {key}, in the console")
-    return publish(visit, plan, "/")
+    owes = bool(number_of(site.redis.hget(site.keys.integration(key), "backlog")))
+    chosen = {name: [key] if owes and how == name else [] for name in ("drain", "drop")}
+    plan = applying.plan(site.redis, site.keys, settings, **chosen, note=f"without {key}, in the console")
+    return drain(visit, plan, key) if plan.drain else publish(visit, plan, "/")
 
 
 PAGES: Final = (

@@ -21,7 +21,7 @@ SHOWN: Final = 100
 SAMPLE: Final = 2
 """Lanes of each integration that are looked at, at each end of a due set: what fails stands there; `status K` and an
 integration's own page look at more."""
-STATES: Final = ("held", "orphaned", "retrying", "paused", "active")
+STATES: Final = ("held", "orphaned", "retrying", "waiting", "paused", "active")
 """The order in which they are shown: whoever needs someone stands first."""
 
 
@@ -51,5 +51,5 @@ def _fitting(integrations: Sequence[IntegrationStatus], text: str, state: str) -
     return sorted(found, key=lambda each: (STATES.index(each.state), each.key))
 
 
-PAGES: Final = (PageRoute("/", show),)
+PAGES: Final = (PageRoute("/", show, live=True),)
 ACTS: Final[tuple[Act, ...]] = ()

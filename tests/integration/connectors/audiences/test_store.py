@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.connectors.audiences.rig import Rig, hashes, people, yandex_rig
+from tests.integration.connectors.audiences.rig import Rig, hashes, people, sha256, yandex_rig
+from workers.connectors.audiences.records import Identifier
+from workers.connectors.audiences.store import erasing
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -115,3 +117,27 @@ def test_another_secret_opens_nothing() -> None:
     assert Seal("one").open(sealed) == "token"
     with pytest.raises(TargetError, match="expected the SEGSYNC_SECRET that sealed it"):
         Seal("another").open(sealed)
+
+
+def test_postgresql_forgets_a_person_by_key_by_part_of_a_key_and_by_value(
+    on_postgresql: Rig, yandex: FakeYandex
+) -> None:
+    rig = on_postgresql
+    shares = {"id": '["400","de"]', "email": "p7@example.com", "phone": "7999"}
+    rig.deliver(("add", [*people(range(120)), shares]))
+    rig.run()
+
+    def erase(names: set[str], value: str) -> int:
+        kept = {rig.connector.kept(Identifier("email", sha256(value)))} if value else set()
+        with rig.connector.store.changing() as connection:
+            found = erasing.find_holders(connection, "ya", names, kept)
+            erasing.erase(connection, found, rig.fake.clock(), whole_rows=False)
+            erasing.sweep(connection, "ya", rig.fake.clock())
+        return len(found)
+
+    assert [erase({"5"}, ""), erase({"de"}, ""), erase(set(), "p7@example.com"), erase({"5", "de"}, "")] == [1, 1, 1, 0]
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([n for n in range(120) if n not in (5, 7)]))
+    with rig.connector.store.changing() as connection:
+        assert erasing.sweep(connection, "ya", rig.fake.clock()) == 0
+    assert len(rig.rows("SELECT id FROM ads_identifier")) == 118

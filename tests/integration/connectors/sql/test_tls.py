@@ -30,6 +30,7 @@ class Rig:
     speak     takes a new certificate for these names
     trusting  what a URL says to verify all
     demanding what it says to have TLS, whoever it is
+    shown     what it says to show a certificate, with the places of two files: it, and its key
     """
 
     target: Target
@@ -37,6 +38,8 @@ class Rig:
     speak: Callable[..., object]
     trusting: str
     demanding: str
+    shown: str
+    front: TlsFront | None = None
 
     def error(self, options: str, *, plain: bool = False) -> TargetError | None:
         """What comes of connecting; the step of `check --connect` says the same."""
@@ -55,7 +58,7 @@ class Rig:
             opened.session.close()
         step = next(step for step in opened.steps if step.name == "session")
         assert step.mark == ("mistake" if found else "fine")
-        assert found is None or found.reason in step.what
+        assert found is None or found.reason in step.what or "hung up" in found.reason + step.what
         return found
 
     def refused(self, options: str, *, plain: bool = False) -> str:
@@ -77,7 +80,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @pytest.fixture(scope="module")
 def tls_mariadb(authority: Authority) -> Iterator[MariadbServer]:
     authority.server("127.0.0.1")
-    server = MariadbServer(certificate=authority.file.parent / "server.pem")
+    server = MariadbServer(certificate=authority.file.parent / "server.pem", authority=authority.file)
     try:
         server.start()
         server.create_database("test_tls")
@@ -94,10 +97,12 @@ def mariadb(tls_mariadb: MariadbServer, mariadb_target: Target, authority: Autho
 
     trusting = f"ssl_ca={authority.file}&ssl_verify_identity=true"
     target = replace(mariadb_target, url=tls_mariadb.url("test_tls"), password=tls_mariadb.password)
-    return Rig(target, mariadb_target, speak, trusting, f"ssl_ca={authority.file}")
+    return Rig(target, mariadb_target, speak, trusting, f"ssl_ca={authority.file}", "ssl_cert={}&ssl_key={}")
 
 
-def behind(target: Target, authority: Authority, trusting: str, demanding: str, *, asks: bool) -> Iterator[Rig]:
+def behind(
+    target: Target, authority: Authority, trusting: str, demanding: str, shown: str, *, asks: bool
+) -> Iterator[Rig]:
     place, _, port_and_path = target.url.rpartition(":")
     port, _, path = port_and_path.partition("/")
     with TlsFront(int(port), authority.server("127.0.0.1"), asks=asks) as front:
@@ -105,19 +110,22 @@ def behind(target: Target, authority: Authority, trusting: str, demanding: str, 
         def speak(*names: str, days: int = 30) -> None:
             front.context = authority.server(*names, days=days)
 
-        yield Rig(replace(target, url=f"{place}:{front.port}/{path}"), target, speak, trusting, demanding)
+        rig = Rig(replace(target, url=f"{place}:{front.port}/{path}"), target, speak, trusting, demanding, shown, front)
+        yield rig
 
 
 @pytest.fixture
 def postgresql(postgresql_target: Target, authority: Authority) -> Iterator[Rig]:
     trusting = f"sslmode=verify-full&sslrootcert={authority.file}"
-    yield from behind(postgresql_target, authority, trusting, "sslmode=require", asks=True)
+    shown = "sslcert={}&sslkey={}"
+    yield from behind(postgresql_target, authority, trusting, "sslmode=require", shown, asks=True)
 
 
 @pytest.fixture
 def clickhouse(clickhouse_target: Target, authority: Authority) -> Iterator[Rig]:
     trusting = f"secure=true&ca_cert={authority.file}"
-    yield from behind(clickhouse_target, authority, trusting, trusting, asks=False)
+    shown = "client_cert={}&client_cert_key={}"
+    yield from behind(clickhouse_target, authority, trusting, trusting, shown, asks=False)
 
 
 @pytest.fixture(params=["postgresql", "mariadb", "clickhouse"])
@@ -200,3 +208,62 @@ def test_where_nobody_is_verified_it_is_encrypted_and_no_authorities_are_read(
     finally:
         connection.close()
     assert (name, bool(cipher), read) == ("Ssl_cipher", True, [])
+
+
+# --- Certificates of the client's own ---------------------------------------------------------------------------------
+
+
+OPTION = {"mysql": "ssl_cert", "postgresql": "sslcert", "clickhouse": "client_cert"}
+
+
+@pytest.fixture
+def wary(rig: Rig, authority: Authority, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """A server that lets nobody in whose certificate its own authority has not signed."""
+    rig.speak("127.0.0.1")
+    if rig.front is not None:
+        rig.front.context.load_verify_locations(authority.file)
+        rig.front.context.verify_mode = ssl.CERT_REQUIRED
+        yield rig
+        return
+    server: MariadbServer = request.getfixturevalue("tls_mariadb")
+    server.run("ALTER USER segsync@'%' REQUIRE X509")
+    yield rig
+    server.run("ALTER USER segsync@'%' REQUIRE NONE")
+
+
+def shown(rig: Rig, certificate: Path, key: Path | None = None) -> str:
+    for path in (certificate, key or certificate):
+        path.chmod(0o600)  # libpq reads no key that others may read
+    return f"{rig.trusting}&{rig.shown.format(certificate, key or certificate)}"
+
+
+def test_a_client_who_shows_its_certificate_is_let_in(wary: Rig, authority: Authority) -> None:
+    assert wary.error(shown(wary, authority.client("segsync"))) is None
+
+
+def turned_away(rig: Rig, options: str) -> str:
+    """The reason; from TLS 1.3 on the refusal comes after the client's first words, and may be lost with the link."""
+    error = rig.error(options)
+    assert error is not None
+    assert (error.error_class, error.level, error.phase) == (
+        (ErrorClass.RETRY, HoldLevel.CONNECTOR, Phase.CONNECT)
+        if "hung up" in error.reason and rig.front
+        else (ErrorClass.HOLD, HoldLevel.CONNECTOR, Phase.CONNECT)
+    )
+    return error.reason
+
+
+def test_a_client_who_shows_none_is_told(wary: Rig) -> None:
+    assert OPTION[wary.target.dialect] in turned_away(wary, wary.trusting)
+
+
+def test_a_certificate_of_another_authority_is_told(wary: Rig, tmp_path: Path) -> None:
+    reason = turned_away(wary, shown(wary, Authority(tmp_path, "other").client("segsync")))
+    assert OPTION[wary.target.dialect] in reason
+
+
+def test_a_key_that_is_another_certificates_is_told(wary: Rig, authority: Authority, tmp_path: Path) -> None:
+    mine, others = authority.client("segsync"), Authority(tmp_path, "other").client("segsync")
+    others.write_bytes(others.read_bytes().partition(b"-----BEGIN CERT")[0])
+    reason = wary.refused(shown(wary, mine, others))
+    assert "TLS" in reason, reason

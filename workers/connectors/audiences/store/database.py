@@ -106,6 +106,14 @@ class Store:
             yield connection
             transaction.rollback()
 
+    def rewrite(self) -> None:
+        """Where it is a file: written anew without what was deleted, its journal emptied. As large, as long."""
+        if self.dialect != "sqlite":
+            return
+        with _told(self._engine), self._engine.connect() as connection:
+            connection.execution_options(segsync_begin="SELECT 1").exec_driver_sql("VACUUM")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _migrate(self, connection: Connection) -> None:
         # Alembic takes 0.15 s to load, and is needed once in a store's life.
         from workers.connectors.audiences.store import migrations  # noqa: PLC0415 - start-up time

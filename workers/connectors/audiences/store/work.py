@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.audiences import DELETED, Audience
-from workers.connectors.audiences.store.tables import audiences, identifiers
+from workers.connectors.audiences.store.audiences import DELETED, Audience, owe
+from workers.connectors.audiences.store.calls import expire
+from workers.connectors.audiences.store.tables import audiences, calls, identifiers
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -102,6 +103,21 @@ def live_audiences(connection: Connection, connector: str) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(audiences).where(*mine)).scalar_one())
 
 
+def owe_all(connection: Connection, connector: str, segment: str | None, now_ms: int) -> int:
+    """All members, of one segment or of all, are owed once more; returns how many identifiers.
+
+    Nobody is taken out by it: who is in an audience and not in the store is known to nobody.
+    """
+    mine = (audiences.c.connector == connector, audiences.c.state != DELETED)
+    asked = sa.select(audiences.c.id).where(*mine, *([audiences.c.segment == segment] if segment is not None else []))
+    found = 0
+    for audience in connection.execute(asked.order_by(audiences.c.id).with_for_update()).scalars().all():
+        if again := expire(connection, audience, now_ms + 1):
+            owe(connection, audience, now_ms)
+        found += again
+    return found
+
+
 class Standing(NamedTuple):
     """How an audience stands, for people."""
 
@@ -140,3 +156,27 @@ def standings(connection: Connection, connector: str) -> list[Standing]:
     ]
     asked = sa.select(*plain, *counts).where(audiences.c.connector == connector).order_by(audiences.c.id)
     return [Standing(*row) for row in connection.execute(asked)]
+
+
+class CallStanding(NamedTuple):
+    """A call that is not over, or did not end well, for people."""
+
+    integration: str
+    segment: str
+    list: str
+    action: str
+    state: str
+    handle: str
+    rows: int
+    made_ms: int
+    code: str
+    reason: str
+
+
+def last_calls(connection: Connection, connector: str, most: int) -> list[CallStanding]:
+    """The newest of them, at most so many."""
+    mine = sa.and_(audiences.c.id == calls.c.audience, audiences.c.connector == connector)
+    of_audience = [getattr(audiences.c, name) for name in CallStanding._fields[:3]]
+    asked = sa.select(*of_audience, *(getattr(calls.c, name) for name in CallStanding._fields[3:]))
+    asked = asked.join_from(calls, audiences, mine).where(calls.c.state != "done")
+    return [CallStanding(*row) for row in connection.execute(asked.order_by(calls.c.id.desc()).limit(most))]

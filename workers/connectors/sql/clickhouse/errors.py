@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.verdicts import UNLISTED, ambiguous, data, query, retry, split, target
+from workers.connectors.sql.verdicts import UNLISTED, ambiguous, broken_off, data, query, retry, split, target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LOST = ambiguous("the link to the server was lost, or it did not answer in time")
 UNREACHABLE = retry("the server cannot be reached")
 TLS = target("the server's certificate is not the expected one, or it speaks no TLS at this port")
+UNWANTED = broken_off("client_cert")
+HUNG_UP = retry("the server hung up, or did not answer in time; does it want TLS, or a certificate (client_cert)?")
 FILE = target("a file that the URL names for TLS cannot be used")
 TOO_LARGE = split("the statement is beyond one of the server's limits")
 TIMEOUT = ambiguous("the statement took longer than the connector's statement timeout")

@@ -9,11 +9,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 from urllib3 import exceptions as urllib3_errors
 
 from workers.connectors.sql.clickhouse import errors
-from workers.connectors.sql.verdicts import judge, unknown
+from workers.connectors.sql.verdicts import judge, unknown, unwanted
+from workers.errors import Phase
 
 if TYPE_CHECKING:
     from workers.connectors.sql.verdicts import Verdict
-    from workers.errors import Phase, TargetError
+    from workers.errors import TargetError
 
 
 def judged(error: Exception, phase: Phase) -> TargetError:
@@ -23,7 +24,10 @@ def judged(error: Exception, phase: Phase) -> TargetError:
         return judge(what, phase, f"clickhouse {type(error).__name__}", detail=f"{type(error).__name__}: {error}")
     message, code = str(error), getattr(error, "code", None)
     if code is None:
-        return judge(_of_the_way(error), phase, "clickhouse link", detail=message)
+        way = _of_the_way(error)
+        if way is errors.LOST and phase is Phase.CONNECT:
+            way = errors.HUNG_UP
+        return judge(way, phase, "clickhouse link", detail=message)
     said = errors.said(message)
     return judge(errors.verdict(code, said), phase, f"clickhouse {code}", where=errors.where(code, said), detail=said)
 
@@ -32,7 +36,7 @@ def _of_the_way(error: Exception) -> Verdict:
     """Of an error that the server has not sent: by what was under it."""
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLError | urllib3_errors.SSLError) for cause in causes):
-        return errors.TLS
+        return errors.UNWANTED if any(map(unwanted, causes)) else errors.TLS
     if any(isinstance(cause, OSError) and not isinstance(cause, ConnectionError | TimeoutError) for cause in causes):
         return errors.UNREACHABLE if any(map(_is_connecting, causes)) else errors.FILE
     return errors.UNREACHABLE if any(map(_is_connecting, causes)) else errors.LOST
@@ -46,7 +50,8 @@ def _causes(error: BaseException | None) -> list[BaseException]:
     found: list[BaseException] = []
     while error is not None and error not in found:
         found.append(error)
-        reason = getattr(error, "reason", None)
+        # urllib3 keeps the cause of a failed handshake as an argument alone.
+        reason = getattr(error, "reason", None) or next(iter(error.args), None)
         error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
     return found
 

@@ -159,8 +159,7 @@ class TdsConnection:
         self._session = TdsSession(self._driver, wire, None, self._driver.env, bufsize=4096)
         self._driver._main_session = self._session  # noqa: SLF001 - it has no parameter for it
         self._session.name = place.options.get("host_name_in_certificate") or place.host or ""
-        trusting = place.options.get("trust_server_certificate") == "true" or place.options.get("encrypt") == "false"
-        self._session.tls = context_of(place.options.get("ca_file"), trusting=trusting)
+        self._session.tls = context_of(place)
         self.route: dict[str, Any] | None = self._log_in()
         self.lost = False
 

@@ -10,7 +10,8 @@ from pytds import tds_base
 
 from workers.connectors.sql.mssql import errors
 from workers.connectors.sql.mssql.connection import PlainText, Refused
-from workers.connectors.sql.verdicts import Verdict, judge, retry, target, unknown
+from workers.connectors.sql.url import UnreadableFile
+from workers.connectors.sql.verdicts import Verdict, broken_off, judge, retry, target, unknown, unwanted
 from workers.errors import Phase
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def judged_connecting(error: Exception) -> TargetError:
     if found is None:
         return judged(error, Phase.CONNECT)
     code, verdict = found
-    return judge(verdict, Phase.CONNECT, f"mssql {code}", detail=f"{type(error).__name__}: {error}")
+    place = error.place if isinstance(error, UnreadableFile) else ""
+    return judge(verdict, Phase.CONNECT, f"mssql {code}", where=place, detail=f"{type(error).__name__}: {error}")
 
 
 # The first that fits counts: the classes of sockets and of TLS overlap.
@@ -50,11 +52,7 @@ _CONNECTING: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, Ver
     (socket.gaierror, "connect", retry("the server's host name cannot be resolved")),
     (ConnectionRefusedError, "connect", retry("the server does not listen at this address")),
     (TimeoutError, "connect", retry("the server did not answer within the connector's connect timeout")),
-    (
-        (FileNotFoundError, PermissionError, IsADirectoryError),
-        "tls",
-        target("the file that the URL names as ca_file cannot be read"),
-    ),
+    (UnreadableFile, "tls", target("a file that the URL names for TLS cannot be used")),
     ((ConnectionError, tds_base.ClosedConnectionError), "connect", retry("the server hung up")),
 )
 
@@ -62,6 +60,8 @@ _CONNECTING: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, Ver
 def _connecting(error: Exception) -> tuple[str, Verdict] | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         return "tls", target(_certificate(error))
+    if unwanted(error):
+        return "tls", broken_off("cert_file")
     return next(((code, verdict) for kind, code, verdict in _CONNECTING if isinstance(error, kind)), None)
 
 

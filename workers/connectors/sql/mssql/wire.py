@@ -11,9 +11,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.url import show_certificate, trusting
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+
+    from workers.connectors.sql.url import Address
 
 CHUNK = 65536
 """Bytes read from the socket at once: some packets' worth."""
@@ -124,16 +128,13 @@ class TlsWire(Wire):
         return self._plain._left()  # noqa: SLF001 - it is the same wire
 
 
-def context_of(ca_file: str | None, *, trusting: bool) -> ssl.SSLContext:
-    """What a server's certificate is judged by; OSError for a file that cannot be read.
-
-    ca_file   certificates of those who may vouch for it, in PEM; None for the system's
-    trusting  whoever answers is taken for the server
-    """
-    context = ssl.create_default_context(cafile=ca_file)
+def context_of(place: Address) -> ssl.SSLContext:
+    """What judges a server's certificate, as the URL wants it, and shows it the client's; UnreadableFile."""
+    context = trusting(place, "ca_file")
     # What is carried in TDS packets ends with TLS 1.2: from 1.3 on the server speaks on after the handshake.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    if trusting:
+    if place.options.get("trust_server_certificate") == "true" or place.options.get("encrypt") == "false":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    show_certificate(context, place, "cert_file", "key_file")
     return context

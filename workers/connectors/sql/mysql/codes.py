@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.verdicts import (
     REFUSED,
     ambiguous,
+    broken_off,
     data,
     query,
     retry,
@@ -30,7 +31,8 @@ LOST = ambiguous("the link to the server was lost")
 TIMEOUT = ambiguous("the statement took longer than the connector's statement timeout")
 ENDED = ambiguous("the session was ended by an administrator or by this lane's next deliverer")
 READ_ONLY = retry("the server takes no writes now: a failover is under way, or the URL names a replica")
-PASSWORD = target("the server refuses this user or password")
+PASSWORD = target("the server refuses this user or password; an account that REQUIREs a certificate needs ssl_cert")
+UNWANTED = broken_off("ssl_cert")
 LOCKED_ACCOUNT = target("the server has locked this account")
 EXPIRED = target("the account's password has expired")
 RIGHT = query("the user has no right to do this")
@@ -217,7 +219,7 @@ VERDICTS: Mapping[int, Verdict] = {
     1630: query("a function does not exist"),
     3105: query("a generated column cannot be given a value"),
     1906: query("a generated column cannot be given a value"),
-    4166: query("the query uses what the server does not allow"),
+    **dict.fromkeys((3948, 4166), query("the query uses what the server does not allow")),
     167: USED_UP,
     1467: USED_UP,
     4084: USED_UP,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pymysql
 from pymysql.protocol import MysqlPacket
 
 from workers.connectors.sql.mysql.vendor import OPTIONS
-from workers.connectors.sql.url import Address, address
+from workers.connectors.sql.url import Address, address, show_certificate, trusting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -120,28 +119,6 @@ def open_connection(target: Target) -> Connection:
     )
 
 
-class UnreadableFile(OSError):
-    """A file that an option of the URL names cannot be read.
-
-    place  the option, the path and why, for people
-    """
-
-    def __init__(self, option: str, path: str, reason: str) -> None:
-        self.place = f"{option} {path!r}: {reason}"
-        super().__init__(self.place)
-
-
-def _file(place: Address, option: str) -> str | None:
-    """The file that an option names, if it does; UnreadableFile."""
-    path = place.options.get(option)
-    if path:
-        try:
-            Path(path).open("rb").close()
-        except OSError as error:
-            raise UnreadableFile(option, path, error.strerror or type(error).__name__) from None
-    return path
-
-
 def _tls(place: Address) -> dict[str, object]:
     """TLS as the URL wants it; left out, the driver's own: encrypted where the server can, and nothing verified.
 
@@ -153,14 +130,13 @@ def _tls(place: Address) -> dict[str, object]:
         return {"ssl_disabled": True}
     if mode == "PREFERRED" and not any(name.startswith("ssl_") for name in options):
         return {}
-    authority = _file(place, "ssl_ca")
+    authority = options.get("ssl_ca")
     identity = options.get("ssl_verify_identity") == "true" or mode == "VERIFY_IDENTITY"
     unless_said = "true" if authority else "false"
     verified = identity or mode == "VERIFY_CA" or options.get("ssl_verify_cert", unless_said) == "true"
-    context = ssl.create_default_context(cafile=authority) if verified or authority else unverified()
+    context = trusting(place, "ssl_ca") if verified or authority else unverified()
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # MySQL's own certificates would not pass
     context.check_hostname = identity
     context.verify_mode = ssl.CERT_REQUIRED if verified else ssl.CERT_NONE
-    if certificate := _file(place, "ssl_cert"):
-        context.load_cert_chain(certificate, _file(place, "ssl_key"))
+    show_certificate(context, place, "ssl_cert", "ssl_key")
     return {"ssl": context}

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
-from workers.connectors.sql.mysql.codes import TIMEOUT, VERDICTS
-from workers.connectors.sql.mysql.connection import UnreadableFile
+from workers.connectors.sql.mysql.codes import TIMEOUT, UNWANTED, VERDICTS
 from workers.connectors.sql.mysql.errors import verdict, where
-from workers.connectors.sql.verdicts import judge, query, unknown
+from workers.connectors.sql.url import UnreadableFile
+from workers.connectors.sql.verdicts import judge, query, unknown, unwanted
 from workers.errors import Phase
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def judged(error: Exception, phase: Phase) -> TargetError:
 def _verdict(error: pymysql.Error, code: int, message: str, phase: Phase) -> Verdict:
     cause = getattr(error, "original_exception", None) or error.__context__
     if isinstance(cause, ssl.SSLError) and phase is Phase.CONNECT:
-        return VERDICTS[2026]
+        return UNWANTED if unwanted(cause) else VERDICTS[2026]
     if timed_out(error) and phase is Phase.EXECUTE:
         return TIMEOUT
     return verdict(code, getattr(error, "sqlstate", None) or "", message)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from typing import TYPE_CHECKING
 
 import oracledb
 
 from workers.connectors.sql.oracle.vendor import OPTIONS, PORT
-from workers.connectors.sql.url import address
+from workers.connectors.sql.url import address, show_certificate, trusting
 
 if TYPE_CHECKING:
+    import ssl
+
     from workers.connectors.contract import Target
+    from workers.connectors.sql.url import Address
 
 
 def open_connection(target: Target) -> oracledb.Connection:
@@ -31,13 +33,19 @@ def open_connection(target: Target) -> oracledb.Connection:
         expire_time=1,  # minutes after which a silent link is asked whether it lives
         stmtcachesize=0,  # no two statements of ours are the same
         program=target.session_name,
-        ssl_context=ssl.create_default_context(cafile=place.options.get("ca_file")) if encrypted else None,
+        ssl_context=_tls(place) if encrypted else None,
         ssl_server_cert_dn=place.options.get("ssl_server_cert_dn"),
         **{by: place.database},
     )
     connection = _within(target.connect_timeout, parameters)
     connection.module = target.session_name[:48]
     return connection
+
+
+def _tls(place: Address) -> ssl.SSLContext:
+    context = trusting(place, "ca_file")
+    show_certificate(context, place, "cert_file", "key_file")
+    return context
 
 
 _waiting: dict[tuple[str | None, int], threading.Thread] = {}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import oracledb
 
 from workers.connectors.sql.oracle import errors
-from workers.connectors.sql.verdicts import Verdict, judge, retry, target, unknown
+from workers.connectors.sql.url import UnreadableFile
+from workers.connectors.sql.verdicts import Verdict, broken_off, judge, retry, target, unknown, unwanted
 from workers.errors import Phase
 
 if TYPE_CHECKING:
@@ -34,11 +35,14 @@ def judged(error: Exception, phase: Phase) -> TargetError:
 def judged_connecting(error: Exception) -> TargetError:
     """What follows from whatever was raised until the session was set up."""
     below = _below(error)
+    if any(map(unwanted, below)):
+        return judge(broken_off("cert_file"), Phase.CONNECT, "oracle tls")
     found = next(
         ((code, verdict) for kind, code, verdict in _CONNECTING if any(isinstance(e, kind) for e in below)), None
     )
     if found is not None:
-        return judge(found[1], Phase.CONNECT, f"oracle {found[0]}")
+        place = error.place if isinstance(error, UnreadableFile) else ""
+        return judge(found[1], Phase.CONNECT, f"oracle {found[0]}", where=place)
     return judged(error, Phase.CONNECT)
 
 
@@ -49,7 +53,7 @@ _CONNECTING: tuple[tuple[type[Exception], str, Verdict], ...] = (
     (TimeoutError, "connect", retry("the server did not answer within the connector's connect timeout")),
     (ConnectionRefusedError, "connect", retry("the listener does not listen at this address")),
     (ConnectionError, "connect", retry("the server hung up")),
-    (FileNotFoundError, "tls", target("the file that the URL names as ca_file cannot be read")),
+    (UnreadableFile, "tls", target("a file that the URL names for TLS cannot be used")),
 )
 
 

@@ -17,6 +17,7 @@ from workers.connectors.sql.verdicts import (
     UNLISTED,
     Verdict,
     ambiguous,
+    broken_off,
     data,
     query,
     retry,
@@ -180,6 +181,7 @@ def _by_place(sqlstate: str, file: str, routine: str) -> Verdict | None:
 
 # In this order: one message can hold several attempts, and what a server said weighs more than that another address
 # was not listening. English only: a server that speaks another language is held, and probed after some minutes.
+HUNG_UP = retry("the server hung up; does it want TLS, or a certificate (sslcert)?")
 CONNECTING = (
     ("too many clients", retry("the server has too many connections")),
     ("too many connections", retry("the database or the user has too many connections")),
@@ -194,6 +196,12 @@ CONNECTING = (
     ("permission denied for database", target("the user has no right to this database")),
     ('role "" does not exist', target("the user does not exist")),
     ('database "" does not exist', target("the database does not exist")),
+    ("alert", broken_off("sslcert")),
+    ("unexpected eof", broken_off("sslcert")),
+    (
+        "private key file",
+        target("TLS failed: expected in sslkey the key of sslcert, in PEM, without a password, for its owner alone"),
+    ),
     ("certificate", target("TLS failed: a certificate is missing, wrong or not to be trusted")),
     ("SSL", target("TLS failed")),
     ("Connection refused", retry("the server does not listen at this address")),
@@ -204,8 +212,8 @@ CONNECTING = (
     ("Network is unreachable", retry("the server cannot be reached")),
     ("timeout", retry("the server did not answer within the connector's connect timeout")),
     ("timed out", retry("the server did not answer within the connector's connect timeout")),
-    ("server closed the connection", retry("the server hung up")),
-    ("Connection reset", retry("the server hung up")),
+    ("server closed the connection", HUNG_UP),
+    ("Connection reset", HUNG_UP),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -184,14 +185,35 @@ def test_without_tls_the_password_at_least_is_encrypted(mssql: Shared, tmp_path:
     assert [login.encrypted for login in mssql.server.logins] == [True]
 
 
-def test_an_unreadable_ca_file_is_said(mssql: Shared) -> None:
-    error = refused(connect(mssql.target("ca_file=/nowhere.pem")).probe)
-    assert (error.error_class, "ca_file" in error.reason) == (ErrorClass.HOLD, True)
+@pytest.mark.parametrize("option", ["ca_file", "cert_file"])
+def test_an_unreadable_file_is_said(mssql: Shared, tmp_path: Path, option: str) -> None:
+    error = refused(connect(mssql.target(f"{option}=/nowhere.pem")).probe)
+    assert (error.error_class, f"{option} '/nowhere.pem'" in error.reason) == (ErrorClass.HOLD, True)
+    other = tmp_path / "other.pem"
+    other.write_text("no PEM")
+    assert f"{option} '{other}': expected" in refused(connect(mssql.target(f"{option}={other}")).probe).reason
 
 
-def serve_tls(mssql: Shared, authority: Authority, *names: str, days: int = 30) -> None:
+def test_a_server_may_ask_for_a_certificate(mssql: Shared, tmp_path: Path) -> None:
+    """SQL Server itself asks for none; what stands before it may."""
+    authority = Authority(tmp_path)
+    serve_tls(mssql, authority, "127.0.0.1", asks=True)
+    trusting = f"ca_file={authority.file}"
+    connect(mssql.target(f"{trusting}&cert_file={authority.client('segsync')}")).probe()
+    for shown in ("", f"&cert_file={Authority(tmp_path, 'other').client('segsync')}"):
+        error = refused(connect(mssql.target(trusting + shown)).probe)
+        assert (error.error_class, error.code) == (ErrorClass.HOLD, "mssql tls"), error
+        assert "cert_file" in error.reason
+    assert len(mssql.server.logins) == 1
+
+
+def serve_tls(mssql: Shared, authority: Authority, *names: str, days: int = 30, asks: bool = False) -> None:
     mssql.server.close()
-    mssql.server = TdsServer(mssql.session, tls=authority.server(*names, days=days))
+    context = authority.server(*names, days=days)
+    if asks:
+        context.load_verify_locations(authority.file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    mssql.server = TdsServer(mssql.session, tls=context)
     assert mssql.server.offers != ENCRYPT_NOT_SUPPORTED
 
 

@@ -383,5 +383,29 @@ def test_the_driver_trusts_no_stranger(tmp_path: Path) -> None:
     assert (error.error_class, error.level, error.code) == (ErrorClass.HOLD, HoldLevel.CONNECTOR, "oracle tls")
 
 
+@UNCLOSED
+def test_the_driver_shows_a_certificate_where_one_is_asked_for(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = authority.server("127.0.0.1")
+    context.load_verify_locations(authority.file)
+    context.verify_mode = ssl.CERT_REQUIRED
+    seen: list[object] = []
+
+    def shake(client: socket.socket) -> None:
+        try:
+            with context.wrap_socket(client, server_side=True) as inside:
+                seen.append(inside.getpeercert())
+        except (ssl.SSLError, OSError):
+            seen.append(None)
+
+    server, port = listener(shake)
+    trusting = f"?protocol=tcps&ca_file={authority.file}"
+    probe(port, f"{trusting}&cert_file={authority.client('segsync')}")
+    shut(server)
+    assert "'segsync'" in str(seen[0])
+    missing = probe(port, f"{trusting}&key_file={authority.file}")
+    assert (missing.error_class, "expected cert_file beside it" in missing.reason) == (ErrorClass.HOLD, True)
+
+
 def test_the_driver_is_thin() -> None:
     assert oracledb.is_thin_mode()

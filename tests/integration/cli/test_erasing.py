@@ -1,0 +1,174 @@
+"""`segsync erase`: a planted person is found in each place, and afterwards nowhere."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.yandex import FakeYandex
+from tests.integration.cli.hours import let_the_platform_work
+from tests.integration.connectors.audiences.rig import sha256
+from tests.integration.place import integration
+from workers.control.drain import drain
+from workers.control.pause import pause, resume
+from workers.runtime import Runtime
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import redis
+
+    from tests.integration.place import Call, Place
+
+ACCOUNT = """
+[connectors.ya]
+platform = "yandex-audiences"
+url = "{url}"
+client_id = "ya-client"
+client_secret = "${{YA_SECRET}}"
+[integrations.buyers]
+connector = "ya"
+key = "id"
+scope = {{ database = "main", segments = [7] }}
+batch = {{ size = 1000, timeout = "100ms" }}
+fields = {{ email = "email" }}
+"""
+EMAIL = "planted@example.com"
+PLANTED = ("planted-id", "planted-key", EMAIL)
+NAMED = ("erase", "--profile", "planted-id", "--profile", "planted-key", "--values")
+
+
+@pytest.fixture
+def yandex() -> Iterator[FakeYandex]:
+    fake = FakeYandex()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def installation(
+    place: Place, call: Call, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Place, Runtime]]:
+    """A table, a paused integration, and an ad account; a planted person in all of them, among others."""
+    monkeypatch.setenv("YA_SECRET", "ya-secret")
+    monkeypatch.setenv("SEGSYNC_SECRET", "a secret of this installation's own")
+    place.write(integration("crm"), integration("later"), ACCOUNT.format(url=yandex.url))
+    call("connect", "ya", "--code", "1234567")
+    assert call("apply").returncode == 0
+    runtime = Runtime(load(place.file).local)
+    pause(runtime.redis, runtime.keys, "later", reason="", by="a test")
+    person = {"_id": "planted-id", "id": "planted-key", "email": f" {EMAIL.upper()} "}
+    others = [{"_id": str(n), "id": str(n), "email": f"p{n}@example.com"} for n in range(120)]
+    with place.producer() as producer:
+        producer.add(7, [person, *others])
+        producer.add(7, [{"_id": "planted-id", "email": EMAIL}, {"_id": "another", "email": "b@example.com"}])
+    place.redis.hset(place.keys.run("1"), mapping={"id": "1", "shown": json.dumps({"missing": ["planted-key"]})})
+    place.let_timeouts_pass()
+    drain(runtime)
+    yield place, runtime
+    runtime.targets.dispose()
+
+
+def stored(client: redis.Redis, namespace: str) -> bytes:
+    """All that Redis has of an installation."""
+    found: list[Any] = []
+    for key in client.scan_iter(match=f"{namespace}:*"):
+        kind = client.type(key)
+        found.append(key)
+        match kind:
+            case b"string":
+                found.append(client.get(key))
+            case b"hash":
+                found.append(client.hgetall(key))
+            case b"list":
+                found.append(client.lrange(key, 0, -1))
+            case b"stream":
+                found.append(client.xrange(key))
+            case b"set":
+                found.append(client.smembers(key))
+            case b"zset":
+                found.append(client.zrange(key, 0, -1))
+    return repr(found).encode()
+
+
+def values(place: Place) -> str:
+    """A file with the person's values."""
+    file = place.folder / "values.txt"
+    file.write_text(f"{EMAIL}\n")
+    return str(file)
+
+
+def test_a_planted_person_is_found_everywhere_and_then_nowhere(
+    installation: tuple[Place, Runtime], call: Call, yandex: FakeYandex
+) -> None:
+    place, runtime = installation
+    let_the_platform_work(place, runtime, yandex)
+    assert ("email", sha256(EMAIL)) in yandex.members("segment 7")
+
+    looked = call(*NAMED, values(place), "--json")
+    assert looked.returncode == 1, looked.stderr
+    assert {(each["where"], each["found"]) for each in json.loads(looked.stdout)} == {
+        ("the quarantine", 2),
+        ("runs of resyncs", 1),
+        ("the audiences of ya", 1),
+        ("the lane of segment 7 of later", 2),
+    }
+
+    erased = call(*NAMED, values(place), "--yes", "--reason", "request 1142")
+    assert erased.returncode == 1
+    assert "! the lane of segment 7 of later: is left to its delivery; then erase again" in erased.stdout
+
+    resume(runtime.redis, runtime.keys, "later")
+    place.let_timeouts_pass()
+    let_the_platform_work(place, runtime, yandex)
+    again = call(*NAMED, values(place), "--yes")
+    assert again.returncode == 0, again.stdout
+    last = call(*NAMED, values(place))
+    assert (last.returncode, last.stdout) == (0, "nothing is left of it\n")
+
+    assert yandex.members("segment 7") == {("email", sha256(f"p{n}@example.com")) for n in range(120)}
+    runtime.targets.dispose()
+    kept = b"".join(each.read_bytes() for each in place.folder.iterdir() if each.name.startswith("ledger"))
+    kept += stored(place.redis, place.keys.namespace)
+    acts = call("audit", "--json").stdout
+    for value in (*PLANTED, EMAIL.upper()):
+        assert value.encode() not in kept
+        assert value not in acts
+    assert bytes.fromhex(sha256(EMAIL)) not in kept
+    (act,) = [each for each in json.loads(acts) if each["act"] == "erase" and each["reason"]]
+    assert (act["target"], act["reason"]) == ("2 profiles, 1 value", "request 1142")
+
+
+def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: Call) -> None:
+    place, _ = installation
+    assert call(*NAMED, values(place), "--yes").returncode == 1
+    entries = json.loads(call("quarantine", "list", "--state", "all", "--json").stdout)["entries"]
+    assert {(each["profile"], each["state"]) for each in entries} == {(None, "dropped"), ("another", "open")}
+    assert all(each["code"] == "missing key" for each in entries)
+
+
+@pytest.mark.usefixtures("installation")
+def test_nothing_is_erased_without_a_yes(call: Call) -> None:
+    for how in ((), ("--dry-run", "--yes")):
+        done = call("erase", "--profile", "planted-id", *how)
+        assert (done.returncode, done.stdout.endswith("\nNothing is erased.\n")) == (1, True)
+    assert call("erase", "--profile", "planted-id").stdout == done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "said"),
+    [
+        ((), None, "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
+        (("--values", "-"), "7\n", "1 value of fewer than 3 characters, which would find others, too"),
+    ],
+)
+def test_who_is_not_named_well_is_refused(
+    place: Place, arguments: tuple[str, ...], stdin: str | None, said: str
+) -> None:
+    place.publish(integration("crm"))
+    done = place.run("erase", *arguments, "--yes", stdin=stdin)
+    assert done.returncode == 2
+    assert said in done.stderr

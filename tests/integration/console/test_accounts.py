@@ -1,0 +1,105 @@
+"""Ad accounts in the console and through the API: connected, and looked at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from starlette.testclient import TestClient
+
+from tests.fakes.yandex import FakeYandex
+from tests.integration.console.browser import Browser, Recorded, text_of
+from tests.integration.console.entering import console_of, token_table
+from tests.integration.place import integration
+from workers.control.drain import drain
+from workers.runtime import Runtime
+from workers.settings import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
+
+from tests.integration.place import Place
+
+ACCOUNT = """
+[connectors.ya]
+platform = "yandex-audiences"
+url = "{url}"
+client_id = "ya-client"
+client_secret = "${{YA_SECRET}}"
+[integrations.buyers]
+connector = "ya"
+key = "id"
+scope = {{ database = "main", segments = [7] }}
+batch = {{ size = 1000, timeout = "100ms" }}
+fields = {{ email = "email", external_id = "id" }}
+"""
+
+
+@pytest.fixture
+def yandex() -> Iterator[FakeYandex]:
+    fake = FakeYandex()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("YA_SECRET", "ya-secret")
+    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-tests")
+    place.publish(integration("crm", segments="[8]") + ACCOUNT.format(url=yandex.url))
+    return place
+
+
+def test_one_is_connected_and_its_audiences_and_jobs_are_shown(
+    account: Place, make_console: Callable[..., ASGIApp], acts: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(make_console())
+    assert "ya Yandex.Audiences active buyers" in text_of(browser.get("/accounts"))
+    assert "none: nobody has consented yet" in browser.get("/accounts/ya")
+    refused = browser.post("/accounts/ya", "/accounts/ya/connect", code="7654321")
+    assert (refused.status_code, "Yandex.OAuth refuses the code" in text_of(refused.text)) == (409, True)
+    told = browser.press("/accounts/ya", "/accounts/ya/connect", code="1234567")
+    assert "ya is connected: Yandex.Audiences takes the token" in told
+    assert "Token kept, sealed" in told
+    assert [(name, outcome == "done") for name, _, outcome in acts.all] == [("connect", False), ("connect", True)]
+    runtime = Runtime(load(account.file).local)
+    with account.producer() as producer:
+        producer.segment_upsert(7, name="VIP <b>")
+        producer.add(7, [{"_id": str(n), "id": str(n), "email": f"p{n}@example.com"} for n in range(120)])
+    account.let_timeouts_pass()
+    assert drain(runtime).failed == 0
+    runtime.targets.dispose()
+    page = browser.get("/accounts/ya")
+    told = text_of(page)
+    assert "VIP <b>" in told
+    assert "VIP <b>" not in page
+    assert "buyers 7 live" in told
+    assert "the platform" in told
+    assert "create" in told.partition("Jobs")[2] or "confirm" in told.partition("Jobs")[2]
+    for planted in ("ya-secret", "planted-seal-of-tests", "ya-access-1", "1234567"):
+        assert planted not in page
+    monkeypatch.delenv("YA_SECRET")
+    told = text_of(Browser(make_console()).get("/accounts/ya"))
+    assert "cannot be looked at from here" in told
+    assert "YA_SECRET is not set" in told
+
+
+def test_programs_connect_and_read_one(account: Place) -> None:
+    app = console_of(account, token_table("w", "w-text", "read", "operate"), integration("crm", segments="[8]"))
+    program = TestClient(app, base_url="http://127.0.0.1", headers={"authorization": "Bearer w-text"})
+    assert program.get("/api/accounts").json()[0]["vendor"] == "Yandex.Audiences"
+    assert program.get("/api/accounts/ya").json()["token_kept"] is False
+    refused = program.post("/api/accounts/ya/connect", json={"code": "7654321"})
+    assert (refused.status_code, "refuses the code" in refused.json()["error"]) == (409, True)
+    told = program.post("/api/accounts/ya/connect", json={"code": "1234567"})
+    assert (told.status_code, told.json()["token_kept"]) == (200, True)
+    assert "ya-access-1" not in told.text
+
+
+def test_without_one_the_page_says_where_it_comes_from(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    place.publish(integration("crm"))
+    browser = Browser(make_console())
+    assert "is declared in the file" in browser.get("/accounts")
+    browser.get("/accounts/db", 404)

@@ -1,0 +1,87 @@
+"""Many segments that need a resync at once, beside segments that do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.integration.resync.platform import Platform
+from tests.proof import draws
+from tests.waiting import until
+from workers.lanes.runs import OPEN_AT_MOST, ResyncRuns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+LIVE = 7
+EVERY = 5
+"""Rounds of work between two live events."""
+SOON = 3
+"""Rounds of work in which a live event is routed and delivered, whatever else is asked for."""
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+class Work:
+    """What workers do, round by round: each wake-up once."""
+
+    def __init__(self, platform: Platform) -> None:
+        self.platform = platform
+        self.runs = ResyncRuns(platform.job.runtime.lanes)
+        self.rounds = 0
+        self.pushed: dict[str, int] = {}
+        self.waits: list[int] = []
+        self.open = 0
+
+    def round(self) -> bool:
+        """One round; whether all runs are over."""
+        runtime = self.platform.job.runtime
+        if self.rounds % EVERY == 0 and not self.pushed:
+            key = f"live{self.rounds}"
+            self.platform.job.push(add(LIVE, key))
+            self.pushed[key] = self.rounds
+        for wake in runtime.tick("task").wakes:
+            kind = wake.queue.partition(".")[0]
+            if kind == "route":
+                runtime.route(wake.token, 1)
+            elif kind == "deliver":
+                runtime.deliver("crm", wake.token, 1)
+                runtime.lanes.give_back(wake.queue, wake.token)
+            elif kind == "resync":
+                runtime.resync(wake.token, 0)
+        self.rounds += 1
+        self._look()
+        return not self.runs.open()
+
+    def _look(self) -> None:
+        self.open = max(self.open, int(self.platform.job.installation.redis.zcard(self.runs._lanes.keys.runs)))
+        rows = self.platform.rows(LIVE) if self.pushed else set()
+        for key in self.pushed.keys() & rows:
+            self.waits.append(self.rounds - self.pushed.pop(key))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+def test_many_segments_at_once_hold_up_nobody_else(platform: Platform) -> None:
+    """Some runs are open at a time; a live event of another segment is delivered as soon as with none."""
+    platform.configure(batch='{ size = 1, timeout = "100ms" }')
+    many = draws(30, 10_000)
+    segments = range(1_000, 1_000 + many)
+    for segment in segments[::10]:
+        platform.has(segment, "a", "b")
+    work = Work(platform)
+    names = [platform.ask(segment, accept_removals=10, accept_adds=10) for segment in segments]
+    until(work.round, lambda: f"{len(work.runs.open())} runs are open", 90 + many)
+    assert {work.runs.read(name)["outcome"] for name in names[:1000]} == {"done"}
+    assert work.open <= OPEN_AT_MOST
+    assert len(work.waits) > work.rounds / EVERY / 2
+    assert max(work.waits) <= SOON, work.waits
+    assert all(platform.rows(segment) == {"a", "b"} for segment in segments[::10][:100])

@@ -1,0 +1,106 @@
+"""`segsync erase`: a person's data, out of all places where segsync has it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from workers.cli.exit_status import FINE, NEEDS_SOMEONE
+from workers.cli.installation import open_runtime
+from workers.cli.output import print_json, print_table
+from workers.cli.people import caller
+from workers.control.acting import recorded
+from workers.control.erasing import Erasure
+from workers.control.person import Person
+from workers.errors import WrongUsage
+from workers.settings.spelling import counted, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workers.control.erasing import PlaceFound
+
+MOST: Final = 10_000
+"""Ids and values at once."""
+FEWEST_CHARACTERS: Final = 3
+"""Of a value: less stands in too many profiles."""
+
+
+@dataclass(frozen=True, slots=True)
+class EraseManner:
+    """How it is done, and why."""
+
+    reason: str
+    dry_run: bool
+    yes: bool
+    as_json: bool
+
+
+def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
+    """Looks, shows, asks, erases; 1 where something is found that is not gone yet.
+
+    values  a file with one in each line, or "-"
+    """
+    wanted = frozenset(profiles), frozenset(_lines(values) if values is not None else ())
+    _refuse(*wanted)
+    runtime = open_runtime()
+    keys = frozenset(each.key_fields for each in runtime.applied.settings.integrations.values())
+    erasure = Erasure(runtime, Person(*wanted, keys))
+    found = erasure.find()
+    places = found.places()
+    if not how.as_json:
+        _print(places)
+    told = f"{counted(len(wanted[0]), 'profile')}, {counted(len(wanted[1]), 'value')}"
+    if _is_meant(places, how):
+        with recorded(runtime.redis, runtime.keys, who := caller(), "erase", told, reason=how.reason):
+            places = erasure.erase(found, who.name)
+        if not how.as_json:
+            _tell(places)
+    elif places and not how.as_json:
+        typer.echo("\nNothing is erased.")
+    if how.as_json:
+        print_json(places)
+    return NEEDS_SOMEONE if any(each.left for each in places) else FINE
+
+
+def _is_meant(places: Sequence[PlaceFound], how: EraseManner) -> bool:
+    """Nothing brings it back: so a pipe at our input is no yes."""
+    if how.dry_run:
+        return False
+    if how.yes:
+        return True
+    asks = sys.stdin is not None and sys.stdin.isatty()
+    return asks and bool(places) and typer.confirm("Erase it?", default=False)
+
+
+def _lines(values: str) -> list[str]:
+    text = sys.stdin.read() if values == "-" else Path(values).read_text()
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _refuse(profiles: frozenset[str], values: frozenset[str]) -> None:
+    if not profiles and not values:
+        raise WrongUsage("nobody is named; expected --profile ID, or --values FILE with one value in each line")
+    if len(profiles) + len(values) > MOST:
+        raise WrongUsage(f"{len(profiles) + len(values):,} ids and values; expected {MOST:,} at most")
+    if short := [each for each in values if len(each) < FEWEST_CHARACTERS]:
+        what = f"{counted(len(short), 'value')} of fewer than {FEWEST_CHARACTERS} characters"
+        raise WrongUsage(f"--values: {what}, which would find others, too; expected whole e-mails, numbers, ids")
+
+
+def _print(places: Sequence[PlaceFound]) -> None:
+    if not places:
+        typer.echo("nothing is left of it")
+        return
+    print_table(("where", ">found", "what becomes of it"), ((each.where, each.found, each.becomes) for each in places))
+
+
+def _tell(places: Sequence[PlaceFound]) -> None:
+    typer.echo("\nErased." if places else "")
+    for each in places:
+        if each.left:
+            typer.echo(plain(f"! {each.where}: {each.becomes}"))

@@ -1,0 +1,50 @@
+"""Taking a person out of an ad account: by key, or by a value as it would have been sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from workers.connectors.audiences.fields import CompiledFields
+from workers.connectors.audiences.store import erasing
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from workers.connectors.audiences.connector import AdConnector
+    from workers.connectors.audiences.records import Fields
+    from workers.connectors.audiences.store.erasing import Holder
+    from workers.connectors.audiences.store.members import Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """Erases people from one account's store, and so from its audiences.
+
+    fields  of the integrations that the account has
+    """
+
+    connector: AdConnector
+    fields: Collection[Fields | None]
+
+    def find(self, names: Collection[str], values: Collection[str]) -> set[Holder]:
+        """Who is named so, or was sent with one of these values. TargetError where the store is away."""
+        kept = {one for value in values for one in self._kept(value)}
+        self.connector.store.upgrade()
+        with self.connector.store.reading() as connection:
+            return erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
+
+    def erase(self, holders: Collection[Holder], now_ms: int) -> int:
+        """They leave all audiences; returns how many identifiers, of anybody, wait for the platform. TargetError."""
+        store, platform = self.connector.store, self.connector.platform
+        with store.changing() as connection:
+            erasing.erase(connection, holders, now_ms, whole_rows=platform.whole_rows)
+            return erasing.sweep(connection, self.connector.key, now_ms)
+
+    def _kept(self, value: str) -> set[Kept]:
+        return {
+            self.connector.kept(each)
+            for fields in self.fields
+            if isinstance(fields, CompiledFields)
+            for each in fields.spellings(value)
+        }

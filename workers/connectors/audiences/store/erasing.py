@@ -1,0 +1,80 @@
+"""Taking a person out of a store: who holds what was asked for, and what is left of them afterwards."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+import sqlalchemy as sa
+
+from workers.connectors.audiences.store import calls, members
+from workers.connectors.audiences.store.audiences import lock, owe
+from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy import Connection
+
+    from workers.connectors.audiences.store.members import Kept
+
+
+class Holder(NamedTuple):
+    """One profile in one audience."""
+
+    audience: int
+    profile: str
+
+
+def find_holders(connection: Connection, connector: str, names: Collection[str], kept: Collection[Kept]) -> set[Holder]:
+    """Who is named so, by the key or by one of its fields, and who holds one of these identifiers."""
+    mine = sa.select(audiences.c.id).where(audiences.c.connector == connector)
+    one = sa.select(holdings.c.audience, holdings.c.profile).where(holdings.c.audience.in_(mine)).distinct()
+    found: set[Holder] = set()
+    for name in names:
+        found |= {Holder(*row) for row in connection.execute(one.where(holdings.c.profile == name))}
+    if names:
+        several = one.where(holdings.c.profile.startswith('["', autoescape=True))
+        found |= {Holder(*row) for row in connection.execute(several) if not set(names).isdisjoint(_parts(row.profile))}
+    for each in kept:
+        same = (identifiers.c.kind == each.kind, identifiers.c.value == each.value)
+        has = one.join(identifiers, identifiers.c.id == holdings.c.identifier).where(*same)
+        found |= {Holder(*row) for row in connection.execute(has)}
+    return found
+
+
+def erase(connection: Connection, holders: Collection[Holder], now_ms: int, *, whole_rows: bool) -> None:
+    """They hold nothing any more, and what the platform has of them is owed its removal."""
+    for audience in sorted({each.audience for each in holders}):
+        lock(connection, audience)
+        nothing = {each.profile: members.Holds((), None) for each in holders if each.audience == audience}
+        if members.write(connection, audience, nothing, {}, whole_rows=whole_rows).touched:
+            owe(connection, audience, now_ms)
+
+
+def sweep(connection: Connection, connector: str, now_ms: int) -> int:
+    """Deletes at once what only says that somebody was there; returns the identifiers that wait for their removal."""
+    mine = sa.select(audiences.c.id).where(audiences.c.connector == connector).order_by(audiences.c.id)
+    leaving = 0
+    for audience in connection.execute(mine).scalars().all():
+        lock(connection, audience)
+        calls.tidy(connection, audience)
+        calls.forget(connection, audience, now_ms + 1)
+        leaving += _leaving(connection, audience)
+    return leaving
+
+
+def _leaving(connection: Connection, audience: int) -> int:
+    held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+    there = sa.or_(identifiers.c.there != GONE, identifiers.c.call.is_not(None))
+    asked = sa.select(sa.func.count()).select_from(identifiers)
+    return connection.execute(asked.where(identifiers.c.audience == audience, there, ~held)).scalar_one()
+
+
+def _parts(profile: str) -> Iterator[str]:
+    """The fields of a key that has several."""
+    try:
+        found = json.loads(profile)
+    except ValueError:
+        return  # a key of one field that looks like it
+    yield from (str(each) for each in found)

@@ -1,0 +1,90 @@
+"""`check --connect` of one connector, asked for by somebody with a browser or a token; its outcome is kept for both."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from redis import RedisError
+
+from workers.connectors.inspection import Mark, Step
+from workers.console.failures import NotFound
+from workers.lanes.clock import redis_ms
+from workers.preflight.targets import examine_one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+    from workers.preflight.examination import Examination
+    from workers.runtime import Runtime
+
+KEPT_MS: Final = 90 * 24 * 3_600_000
+"""Milliseconds that a check is shown; an older one says nothing of today."""
+MOST_STEPS: Final = 200
+"""Of a check, that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorCheck:
+    """What a check came to; `wrong`: whether someone is needed before deliveries can succeed."""
+
+    at: datetime
+    by: str
+    wrong: bool
+    steps: list[Step]
+
+
+def steps_of(found: Examination) -> list[Step]:
+    """All that was found, in order: of reaching the target, then of each integration's queries."""
+    mistakes = [Step(finding.where, finding.level, finding.what) for finding in found.findings]
+    fine = [Step("queries", "fine", line) for line in found.notes]
+    looked = [Step("queries", "fine", f"tried those of {', '.join(found.looked)}")] if found.looked else []
+    unread = [Step("queries", "skipped", line) for line in found.unread]
+    return [*found.steps, *looked, *mistakes, *fine, *unread]
+
+
+def check_connector(runtime: Runtime, key: str, by: str) -> ConnectorCheck:
+    """Asks the target, and keeps what it says. NotFound, redis.RedisError."""
+    settings = runtime.applied.settings
+    if key not in settings.connectors:
+        raise NotFound(f"{key[:80]} is no connector of the applied configuration")
+    found = examine_one(settings, key)
+    at = datetime.fromtimestamp(redis_ms(runtime.redis) / 1000, UTC)
+    check = ConnectorCheck(at, by, found.wrong, steps_of(found)[:MOST_STEPS])
+    with suppress(RedisError):  # a full Redis keeps none; it is told anyhow
+        runtime.redis.set(_name(runtime.keys, key), msgspec.json.encode(check), px=KEPT_MS)
+    return check
+
+
+def last_checks(redis: Redis, keys: Keys, names: Iterable[str]) -> dict[str, ConnectorCheck]:
+    """By connector; those that nobody has checked are left out. redis.RedisError."""
+    named = [*names]
+    kept: list[bytes | None] = redis.mget([_name(keys, key) for key in named]) if named else []  # type: ignore[assignment]
+    decode = msgspec.json.Decoder(_KeptCheck).decode
+    return {key: decode(text).told() for key, text in zip(named, kept, strict=True) if text is not None}
+
+
+class _KeptStep(msgspec.Struct):
+    name: str
+    mark: Mark
+    what: str
+
+
+class _KeptCheck(msgspec.Struct):
+    at: datetime
+    by: str
+    wrong: bool
+    steps: list[_KeptStep]
+
+    def told(self) -> ConnectorCheck:
+        return ConnectorCheck(self.at, self.by, self.wrong, [Step(s.name, s.mark, s.what) for s in self.steps])
+
+
+def _name(keys: Keys, key: str) -> str:
+    return keys.console(f"check:{key}")

@@ -1,0 +1,181 @@
+"""Erasing a person: what is found of them in each place, and what becomes of it (docs/erasing.md)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+from workers.connectors.audiences.platforms import PLATFORMS
+from workers.control.quarantine import UP_TO_DATE_SECONDS
+from workers.control.waiting import in_intake, in_lanes, in_runs
+from workers.errors import TargetError
+from workers.lanes.clock import redis_ms
+from workers.lanes.tending import tend_again
+from workers.quarantine import erasing as of_quarantine
+from workers.quarantine import requeue
+from workers.quarantine.entries import Selection, pages
+from workers.settings.ad_connectors import AdConnectorSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from workers.connectors.audiences.connector import AdConnector
+    from workers.connectors.audiences.erasing import Eraser
+    from workers.connectors.audiences.store.erasing import Holder
+    from workers.control.person import Person
+    from workers.quarantine.entries import EntryDetail
+    from workers.runtime import Runtime
+
+T = TypeVar("T")
+
+WAITS: Final = "is left to its delivery; then erase again"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFound:
+    """One place in which something of theirs was found, or which could not be looked at.
+
+    where    for people: "the quarantine", "the lane of segment 7 of crm"
+    found    entries, operations, members: how many
+    becomes  what is done with it, or was
+    left     whether it is still there after that
+    """
+
+    where: str
+    found: int
+    becomes: str
+    left: bool = False
+
+
+@dataclass(slots=True)
+class Traces:
+    """What was found.
+
+    entries  ids in the quarantine
+    runs     keys in Redis
+    holders  by connector
+    waiting  what is left to its delivery, and what could not be looked at
+    """
+
+    entries: list[int] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    holders: dict[str, set[Holder]] = field(default_factory=dict)
+    waiting: list[PlaceFound] = field(default_factory=list)
+
+    def places(self) -> list[PlaceFound]:
+        """What would be done about it."""
+        return [*self._in_redis_and_ledger(left=True), *self._in_audiences(), *self.waiting]
+
+    def _in_redis_and_ledger(self, *, left: bool) -> list[PlaceFound]:
+        found = [("the quarantine", len(self.entries), "is emptied of it")]
+        found += [("runs of resyncs", len(self.runs), "show it no more")]
+        return [PlaceFound(*each, left=left) for each in found if each[1]]
+
+    def _in_audiences(self) -> list[PlaceFound]:
+        what = "leave, by the next call to the platform"
+        return [PlaceFound(audiences_of(key), len(each), what, left=True) for key, each in sorted(self.holders.items())]
+
+    def erased(self) -> list[PlaceFound]:
+        """What is gone, beside audiences."""
+        return self._in_redis_and_ledger(left=False)
+
+
+def audiences_of(connector: str) -> str:
+    """An ad account as a place, for people."""
+    return f"the audiences of {connector}"
+
+
+class Erasure:
+    """Looks for people in one installation, and erases them."""
+
+    def __init__(self, runtime: Runtime, person: Person) -> None:
+        self._runtime = runtime
+        self._person = person
+
+    def find(self) -> Traces:
+        """Looks everywhere, along the way of the data. LedgerError, redis.RedisError."""
+        runtime, found = self._runtime, Traces()
+        redis, keys = runtime.redis, runtime.keys
+        if events := in_intake(redis, keys, self._person):
+            found.waiting.append(PlaceFound("the intake", events, WAITS, left=True))
+        for each in in_lanes(redis, keys, self._person):
+            where = f"the lane of segment {each.segment} of {each.integration}"
+            found.waiting.append(PlaceFound(where, each.operations, WAITS, left=True))
+        found.runs = in_runs(redis, keys, self._person)
+        runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+        found.entries = of_quarantine.find_entries(runtime.ledger, self._is_theirs)
+        for key, eraser in self._accounts(found.waiting):
+            holders = _ask(key, partial(self._holders, eraser), found.waiting)
+            if holders:
+                found.holders[key] = holders
+        return found
+
+    def erase(self, found: Traces, by: str) -> list[PlaceFound]:
+        """Erases what was found; what came of it, place by place. LedgerError, redis.RedisError."""
+        runtime = self._runtime
+        for name in found.runs:
+            runtime.redis.hset(name, "shown", "{}")
+        left = [self._leave(key, eraser, found) for key, eraser in self._accounts([])]
+        if found.entries:
+            self._drop(found.entries, by)
+            of_quarantine.empty(runtime.ledger, found.entries)
+        runtime.ledger.rewrite()
+        return [*found.erased(), *(each for each in left if each is not None), *found.waiting]
+
+    def _is_theirs(self, entry: EntryDetail) -> bool:
+        person = self._person
+        named = entry.profile is not None and entry.profile in {*person.profiles, *person.values}
+        return named or person.is_in(entry.payload) or person.is_named_in(entry.detail)
+
+    def _drop(self, ids: list[int], by: str) -> None:
+        """Before they are empty: a retry that is on its way leads nowhere."""
+        runtime = self._runtime
+        unfinished = [
+            entry.id
+            for page in pages(runtime.ledger, Selection(ids=tuple(ids)))
+            for entry in page
+            if entry.state in requeue.UNFINISHED
+        ]
+        if unfinished:
+            requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=tuple(unfinished)), by)
+            runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+
+    def _leave(self, key: str, eraser: Eraser, found: Traces) -> PlaceFound | None:
+        runtime, holders = self._runtime, found.holders.get(key, set())
+        where = audiences_of(key)
+        try:
+            leaving = eraser.erase(holders, redis_ms(runtime.redis))
+            eraser.connector.store.rewrite()
+        except TargetError as error:
+            return PlaceFound(where, len(holders), f"could not be erased: {error}", left=True)
+        if holders:
+            tend_again(runtime.redis, runtime.keys, key, 0)
+        if leaving:
+            becomes = f"{leaving:,} values, of anybody, wait for the platform; see `segsync audiences {key}`"
+            return PlaceFound(where, len(holders), becomes, left=bool(holders))
+        return PlaceFound(where, len(holders), "have left") if holders else None
+
+    def _accounts(self, waiting: list[PlaceFound]) -> Iterator[tuple[str, Eraser]]:
+        """Each ad account with its store; one that cannot be reached is told of."""
+        settings = self._runtime.applied.settings
+        for key, each in sorted(settings.connectors.items()):
+            if isinstance(each, AdConnectorSettings) and each.platform in PLATFORMS:
+                connector = _ask(key, partial(self._runtime.targets.get, key), waiting)
+                if connector is not None:
+                    from workers.connectors.audiences.erasing import Eraser  # noqa: PLC0415 - loads SQLAlchemy, httpx
+
+                    fields = [one.fields for one in settings.integrations.values() if one.connector == key]
+                    yield key, Eraser(cast("AdConnector", connector), fields)
+
+    def _holders(self, eraser: Eraser) -> set[Holder]:
+        return eraser.find(self._person.profiles, self._person.values)
+
+
+def _ask(key: str, ask: Callable[[], T], waiting: list[PlaceFound]) -> T | None:
+    """What it answers; None, and a word about it, where its store or its secrets are out of reach."""
+    try:
+        return ask()
+    except TargetError as error:
+        waiting.append(PlaceFound(audiences_of(key), 0, f"could not be looked at: {error}", left=True))
+        return None

@@ -1,0 +1,80 @@
+"""Where in Redis a person's data waits: events, operations, and runs of resyncs that show keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
+
+from workers.lanes.answers import entries_of
+from workers.lanes.chunks import MARK, UnreadableChunk, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from redis import Redis
+
+    from workers.control.person import Person
+    from workers.lanes.keys import Keys
+
+PAGE: Final = 100
+"""Entries or chunks that are read at once."""
+_LAST: Final = "18446744073709551615-18446744073709551615"
+
+
+class WaitingIn(NamedTuple):
+    """A lane with operations of theirs, and how many."""
+
+    integration: str
+    segment: str
+    operations: int
+
+
+def in_intake(redis: Redis, keys: Keys, person: Person) -> int:
+    """Events that no router has moved yet. redis.RedisError."""
+    found, after = 0, "-"
+    while page := entries_of(redis, keys.events, PAGE, first=after):
+        for each in page:
+            found += any(map(person.is_in, each.fields))
+        if len(page) < PAGE or page[-1].id == _LAST:
+            break
+        after = f"({page[-1].id}"
+    return found
+
+
+def in_lanes(redis: Redis, keys: Keys, person: Person) -> list[WaitingIn]:
+    """Lanes that owe something of theirs, those of integrations that are gone among them. redis.RedisError."""
+    found = []
+    prefix = f"{keys.namespace}:chunks:"
+    for name in _keys(redis, prefix, "list"):
+        integration, _, segment = name.removeprefix(prefix).partition(":")
+        operations = sum(map(person.is_in, _bodies(redis, name)))
+        if operations:
+            found.append(WaitingIn(integration, segment, operations))
+    return sorted(found)
+
+
+def in_runs(redis: Redis, keys: Keys, person: Person) -> list[str]:
+    """Keys in Redis of the runs that show keys of theirs. redis.RedisError."""
+    return sorted(
+        name
+        for name in _keys(redis, f"{keys.namespace}:run:", "hash")
+        if person.is_named_in((cast("bytes | None", redis.hget(name, "shown")) or b"").decode(errors="replace"))
+    )
+
+
+def _bodies(redis: Redis, key: str) -> Iterator[bytes]:
+    first = 0
+    while page := cast("list[bytes]", redis.lrange(key, first, first + PAGE - 1)):
+        for chunk in page:
+            try:
+                operations = unpack(chunk)[1]
+            except UnreadableChunk:
+                yield chunk  # no JSON: its words are looked at
+                continue
+            yield from (each.body for each in operations if each.is_profile and each.kind != MARK)
+        first += len(page)
+
+
+def _keys(redis: Redis, prefix: str, kind: str) -> Iterator[str]:
+    """Names that begin so; a namespace has no sign that a pattern would take for its own."""
+    for name in redis.scan_iter(match=f"{prefix}*", count=1_000, _type=kind):
+        yield cast("bytes", name).decode(errors="replace")

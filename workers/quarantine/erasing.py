@@ -1,0 +1,34 @@
+"""Emptying entries of the quarantine of a person's data; what happened, and when, stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from workers.ledger.tables import quarantine
+from workers.quarantine.entries import Selection, pages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from workers.ledger.database import Ledger
+    from workers.quarantine.entries import EntryDetail
+
+ERASED: Final = "erased"
+"""The note of an entry whose data is gone."""
+_EMPTY: Final = {"payload": b"", "sha256": "", "profile": None, "detail": "", "slot": "", "note": ERASED}
+AT_ONCE: Final = 400
+"""Entries in one IN: SQLite's older limit is 999 parameters."""
+
+
+def find_entries(ledger: Ledger, fits: Callable[[EntryDetail], bool]) -> list[int]:
+    """The ids of those that still have data and fit, whatever their state. LedgerError."""
+    everything = pages(ledger, Selection(state=None))
+    return [entry.id for page in everything for entry in page if entry.note != ERASED and fits(entry)]
+
+
+def empty(ledger: Ledger, ids: Sequence[int]) -> None:
+    """Their data goes: payload and its hash, the profile's `_id`, the target's own words. LedgerError."""
+    for at in range(0, len(ids), AT_ONCE):
+        with ledger.changing() as connection:
+            some = quarantine.c.id.in_(ids[at : at + AT_ONCE])
+            connection.execute(quarantine.update().where(some).values(_EMPTY))
