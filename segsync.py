@@ -36,6 +36,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from uuid import UUID
 
@@ -1003,7 +1004,41 @@ def _entries(events: Iterable[Any]) -> Iterator[_Entry]:
 
 def payloads_of(event: dict[str, Any] | str | bytes) -> list[bytes]:
     """What is sent for an event: its JSON, or that of several like it where it is large. Raises InvalidEvent."""
-    return _written(event) if isinstance(event, dict) else _from_json(event)
+    if not isinstance(event, dict):
+        return _from_json(event)
+    usual = _usual(event)
+    return _written(event) if usual is None else [usual]
+
+
+def _usual(event: dict[str, Any]) -> bytes | None:
+    """The JSON of an event as nearly all are, looked at once: a profile that came or went, with ids that surely are.
+
+    None says nothing of it: `_written` judges it, and writes the same for what is taken here.
+    """
+    if tuple(event) != BARE:
+        return None
+    kind, segment, profiles = event.values()
+    if type(profiles) is not list or len(profiles) != 1 or not _names_only_itself(segment):
+        return None
+    profile = profiles[0]
+    value = profile.get("_id") if type(profile) is dict else None
+    if type(value) is not str or not 0 < len(value) <= MAX_ID_BYTES // 4 or kind not in WITH_PROFILES:
+        return None
+    try:
+        data = f"{_opening(kind, segment['id'])}{_encode(profile)}]}}".encode()
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return data if len(data) <= SHALLOW_BYTES or _is_plain(data) else None
+
+
+@lru_cache(1_000)
+def _opening(kind: str, segment_id: str | int) -> str:
+    """What an event's JSON begins with, up to its profiles."""
+    return _encode({"type": kind, "segment": {"id": segment_id}, "profiles": []})[:-2]
+
+
+def _is_plain(data: bytes) -> bool:
+    return len(data) <= MAX_EVENT_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
 
 
 def _written(event: dict[str, Any]) -> list[bytes]:
@@ -1027,10 +1062,8 @@ def _whole(event: dict[str, Any], profiles: list[Any] | tuple[Any, ...]) -> byte
         data = _encode(event).encode()
     except (TypeError, ValueError, RecursionError):
         return None
-    if len(data) <= SHALLOW_BYTES:  # each level takes a bracket on either side
-        return data
-    fits = len(data) <= MAX_EVENT_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
-    return data if fits else None
+    # Each level takes a bracket on either side.
+    return data if len(data) <= SHALLOW_BYTES or _is_plain(data) else None
 
 
 def _parts(event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> Iterator[_Entry]:

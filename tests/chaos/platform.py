@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 WAYS = ("well", "empty", "cut", "late")
 """How it answers: as it is; with no members; cut off at any byte; as it was some time ago."""
-LATE_SECONDS = 0.7
-DELAY = "1s"
+LATE_SECONDS = 0.3
+DELAY = "500ms"
 """What the source says that it may be behind: more than it is."""
 KEPT_SECONDS = 5.0
 ROWS = 25

@@ -40,6 +40,8 @@ SECONDS = 90.0
 APART = ("fail-over", "killers", "refuse-most", "refuse-clears")
 """Faults after which the platform has what no target may have, or which have resyncs of their own."""
 NOBODY = "of nobody"
+DAMAGED = 8
+"""Segments of a target that are damaged."""
 Rows = dict[tuple[str, str], int]
 
 
@@ -171,8 +173,8 @@ class Resyncing:
         return problems
 
     def _wait(self) -> list[str]:
-        started = time.monotonic()
-        if wait(lambda: not self._open(), SECONDS, 0.05):
+        started, redis, keys = time.monotonic(), self._session.redis, self._session.keys
+        if wait(lambda: not redis.exists(keys.runs, keys.runs_waiting), SECONDS, 0.05):
             self._tell(f"runs ended after {time.monotonic() - started:.1f} s")
             return []
         return [f"resyncs have not ended: {[_shown(run) for run in self._open()][:8]}"]
@@ -198,26 +200,26 @@ class Resyncing:
         configure()
         runs, asked = self._runs(), list[str]()
         for key in self._keys:
-            if self._damages:
-                self._damage(key)
-            for segment in self.platform.segments() if self._damages else sorted(half[key]):
+            damaged = self._damage(key) if self._damages else set()
+            for segment in sorted(damaged | half[key]):
                 run, _ = runs.ask(f"i-{key}", segment, "chaos", accept_removals=MANY, accept_adds=MANY)
                 asked.append(run)
         problems = self._wait()
         found = [each for name in asked if (each := ResyncRun.read(runs.read(name))) is not None]
         return problems + [f"healing: {_shown(run)}" for run in found if run.outcome != "done"]
 
-    def _damage(self, key: str) -> None:
-        target = self._session.targets[key]
-        segments = self.platform.segments()
-        rows = sorted(row for row in target.rows() if row[0] in segments)
+    def _damage(self, key: str) -> set[str]:
+        """Takes rows out of some segments' tables, and puts some of nobody in; these segments."""
+        target, segments = self._session.targets[key], self.platform.segments()
+        chosen = set(self._chance.sample(segments, min(len(segments), DAMAGED)))
+        rows = sorted(row for row in target.rows() if row[0] in chosen)
         for segment, name in rows[::4]:
-            target.run(
-                f"DELETE FROM member WHERE segment_id = {segment} AND client_id = {literal(name, target.dialect)}"
-            )
-        for segment in segments[:3]:
+            named = literal(name, target.dialect)
+            target.run(f"DELETE FROM member WHERE segment_id = {segment} AND client_id = {named}")
+        for segment in sorted(chosen)[:3]:
             target.run(f"INSERT INTO member (segment_id, client_id, seq) VALUES ({segment}, '{NOBODY}', 1)")
-        self._tell(f"{len(rows[::4])} rows of {key} deleted, {len(segments[:3])} put in")
+        self._tell(f"{len(rows[::4])} rows of {key} deleted, some put in")
+        return chosen
 
 
 def brought(session: Session, key: str) -> tuple[int, int]:

@@ -27,7 +27,7 @@ SEED = 1
 def test_some_rounds_of_chaos(tmp_path: Path) -> None:
     """Whatever dies in a round, the tables end as the events describe and the ledger has counted each of them once."""
     failed = []
-    with Run(SEED, tmp_path) as run:
+    with Run(SEED, tmp_path, resyncs=0) as run:
         for number, fault in enumerate(FAULTS):
             report = run.round(number, fault)
             print(report)  # noqa: T201 - shown when it fails

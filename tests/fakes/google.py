@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.fakes.server import FakePlatform, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ACCOUNT, MANAGER = "1234567890", "9876543210"
 LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
@@ -37,6 +40,9 @@ class Ingestion:
 
 class FakeGoogle(FakePlatform):
     """Requests are applied by `work`, in any order; `fails` says which come to nothing ("all") or half ("half")."""
+
+    oracle: ClassVar[Callable[[str, Any], None] | None] = None
+    """Looks at each body that comes, by the name of Google's own type for it."""
 
     def __init__(self, seed: int = 0) -> None:
         self.lists: dict[str, UserList] = {}
@@ -119,8 +125,13 @@ class FakeGoogle(FakePlatform):
         self.lists[number].body |= request.json
         return Reply(body={"id": number} | self.lists[number].body)
 
+    def _keep(self, kind: str, body: dict[str, Any]) -> None:
+        self.bodies.append((kind, body))
+        if FakeGoogle.oracle is not None:
+            FakeGoogle.oracle(kind, body)
+
     def _create(self, body: dict[str, Any]) -> Reply:
-        self.bodies.append(("UserList", body))
+        self._keep("UserList", body)
         if any(each.body["displayName"] == body["displayName"] for each in self.lists.values()):
             return _error(400, "DISPLAY_NAME_ALREADY_USED")
         self._next += 1
@@ -131,7 +142,7 @@ class FakeGoogle(FakePlatform):
     def _members(self, verb: str, body: dict[str, Any]) -> Reply:
         if not self._counted(self._written, QUOTAS):
             return _error(429, "RESOURCE_EXHAUSTED")
-        self.bodies.append((f"{verb.capitalize()}AudienceMembersRequest", body))
+        self._keep(f"{verb.capitalize()}AudienceMembersRequest", body)
         unknown = set(body) - (TOP if verb == "ingest" else TOP - {"consent", "termsOfService"})
         (destination,) = body["destinations"]
         target = self.lists.get(destination["productDestinationId"])

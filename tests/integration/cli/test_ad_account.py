@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.yandex import FakeYandex
-from tests.integration.cli.hours import let_the_platform_work
 from tests.integration.connectors.audiences.rig import sha256
 from tests.waiting import until
 from workers.control.drain import drain
@@ -153,38 +152,6 @@ def test_preview_shows_the_records_of_an_account(account: Place, call: Call) -> 
         2,
         "segsync: --try is for statements, and 'buyers' sends records to an ad account\n",
     )
-
-
-def test_another_account_is_refused_unless_it_is_meant(account: Place, call: Call, yandex: FakeYandex) -> None:
-    call("connect", "ya", "--code", "1234567")
-    assert call("apply").returncode == 0
-    runtime = Runtime(load(account.file).local)
-    with account.producer() as producer:
-        producer.segment_upsert(7, name="VIP")
-        producer.add(7, people(0, 120))
-    account.let_timeouts_pass()
-    drain(runtime)
-    let_the_platform_work(account, runtime, yandex)
-    assert call("connect", "ya", "--code", "1234567").returncode == 0, "the same account"
-
-    theirs, yandex.segments = yandex.segments, {}
-    refused = call("connect", "ya", "--code", "1234567")
-    assert refused.returncode == 1
-    assert "segsync: ya: the account has none of the audiences 'VIP'; expected the account that" in refused.stderr
-    assert "`segsync connect ya --move`" in refused.stderr
-    assert not yandex.segments
-
-    assert call("connect", "ya", "--move", "--code", "1234567").returncode == 0
-    with account.producer() as producer:
-        producer.remove(7, people(5, 6))
-    account.let_timeouts_pass()
-    let_the_platform_work(account, runtime, yandex)
-    wanted = {("email", sha256(f"p{n}@example.com")) for n in range(120)}
-    assert yandex.members("VIP") == wanted - {("email", sha256("p5@example.com"))}
-    assert {len(each.members) for each in theirs.values()} == {120}, "what is in the other one nobody touches"
-    (act,) = [each for each in json.loads(call("audit", "--json").stdout) if each["act"] == "connect --move"]
-    assert act["target"] == "ya"
-    runtime.targets.dispose()
 
 
 def test_a_wrong_code_is_said_and_keeps_nothing(account: Place, call: Call) -> None:

@@ -150,6 +150,18 @@ def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: C
     assert all(each["code"] == "missing key" for each in entries)
 
 
+def test_an_account_that_cannot_be_looked_at_is_said(
+    installation: tuple[Place, Runtime], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = installation
+    monkeypatch.delenv("YA_SECRET")
+    done = call(*NAMED, values(place), "--yes", "--json")
+    assert done.returncode == 1
+    (account,) = [each for each in json.loads(done.stdout) if each["where"] == "the audiences of ya"]
+    assert account["left"]
+    assert account["becomes"].startswith("could not be looked at: segsync settings: connectors.ya.client_secret")
+
+
 @pytest.mark.usefixtures("installation")
 def test_nothing_is_erased_without_a_yes(call: Call) -> None:
     for how in ((), ("--dry-run", "--yes")):

@@ -9,10 +9,11 @@ import pytest
 
 from segsync import Producer
 from tests.integration.place import integration
-from workers import presence
 from workers.cli.app import app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.place import Call, Place
 
 HOSTILE = "a\nFORGED\x1b[31m\u202egnp\x9b2J\r"
@@ -47,6 +48,7 @@ COMMANDS = {
     "connect": [["connect", HOSTILE]],
     "config": [["config", "pull"]],
     "init": [["init", "--dialect", HOSTILE]],
+    "erase": [["erase", "--profile", ID, "--yes"], ["erase", "--profile", HOSTILE]],
 }
 """In this order: later ones change what earlier ones show."""
 ELSEWHERE = {
@@ -61,7 +63,7 @@ ELSEWHERE = {
 
 
 @pytest.fixture
-def named(place: Place) -> Place:
+def named(place: Place) -> Iterator[Place]:
     """Everything that people may name has such a name, and something waits, has failed, and is refused."""
     more = f'name = {TOML}\ndescription = {TOML}\nconnector = "db"'
     text = integration("crm", segments="[]").replace('connector = "db"', more, 1)
@@ -77,12 +79,12 @@ def named(place: Place) -> Place:
     for _ in range(3):
         runtime.deliver("db", "token", 5)
     runtime.drain_outcomes(5)
-    presence.say(place.redis, place.keys, "1", "w@here", ["route", "upkeep", "resync", "deliver.db"])
     event["profiles"] = [{"_id": ID, "id": "later"}]
     with Producer(place.url, namespace=place.keys.namespace) as producer:
         producer.push([event])
     runtime.route("token", 5)
-    return place
+    with place.served("route", "upkeep", "resync", "deliver.db"):
+        yield place
 
 
 @pytest.mark.usefixtures("named")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.place import integration
-from workers import presence
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.integration.place import Place
 
 ROUNDS = 3
@@ -24,15 +25,13 @@ CELERY = [sys.executable, "-c", "import celery"]
 
 
 @pytest.fixture
-def fine(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
+def fine(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     """Where nothing needs a closer look: what is usual."""
     runtime = place.publish(integration())
     assert runtime.ledger.dialect == "sqlite"
-    for who in ("pulse", "beat"):
-        runtime.looked(who)
-    presence.say(place.redis, place.keys, "1", "all@here", ["route", "upkeep", "deliver.db"])
     monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))
-    return place
+    with place.served("route", "upkeep", "deliver.db"):
+        yield place
 
 
 def processor_seconds(command: list[str]) -> float:

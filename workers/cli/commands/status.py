@@ -20,6 +20,7 @@ from workers.monitoring import status
 from workers.monitoring.books import OnlyRedis, QuickBooks
 from workers.monitoring.consumers import PATIENCE_SECONDS
 from workers.monitoring.needs import MANY, facts_of
+from workers.settings.alerts import too_many_entries
 from workers.settings.document import digest_of_file
 from workers.settings.local import load_local
 from workers.settings.published import published
@@ -43,13 +44,13 @@ CLEAR: Final = "\x1b[2J\x1b[H"
 class How:
     """How it is told.
 
-    many   open entries of the quarantine of one integration from which on someone is needed
+    many   open entries of the quarantine of one integration from which on someone is needed; None: as the file says
     watch  again and again, until Ctrl-C
     check  one line for a monitoring system
     """
 
     as_json: bool = False
-    many: int = MANY
+    many: int | None = None
     watch: bool = False
     check: bool = False
 
@@ -94,7 +95,8 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
 
 def _all(how: How, place: Place) -> int:
     patience = 0 if how.watch else PATIENCE_SECONDS
-    found = status.read_by(place, QuickBooks(place), _ask, many=how.many, patience=patience)
+    many = _many_by_the_file(place) if how.many is None else how.many
+    found = status.read_by(place, QuickBooks(place), _ask, many=many, patience=patience)
     if how.check:
         typer.echo(one_line(found))
         return exit_status(found)
@@ -104,6 +106,14 @@ def _all(how: How, place: Place) -> int:
     except (BrokenPipeError, SystemExit):  # rich's way to say so; it ends as if all had been read
         give_up()
     return exit_status(found)
+
+
+def _many_by_the_file(place: Place) -> int:
+    """As whoever is alerted by it."""
+    try:
+        return too_many_entries(place.local.path)
+    except SettingsError:  # said below, with the file's other mistakes
+        return MANY
 
 
 def _of_the_file(place: Place) -> Iterator[str]:

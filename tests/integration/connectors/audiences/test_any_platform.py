@@ -157,11 +157,11 @@ class Killed(BaseException):
 
 @on()
 @pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 3])
 def test_who_ends_around_a_call_leaves_nothing_behind(
     account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch, point: str, number: int
 ) -> None:
-    """The first calls begin the audience, the third changes it, or one of the next ones does."""
+    """The first call begins the audience, the third changes it, or one of the next ones does."""
     reached: Counter[str] = Counter()
 
     def reach(at: str) -> None:
@@ -282,3 +282,19 @@ def test_what_was_refused_is_told_once_more_when_its_holder_comes_again(
     rig.run(hours=30)
     assert account.members(fake) == account.wanted([*people(range(3)), *pair])
     assert owes_nothing(rig)
+
+
+@on()
+@pytest.mark.parametrize("size", [2, 12])
+def test_what_a_household_costs_when_one_of_it_leaves(
+    account: Account, rig: Rig, fake: FakePlatform, size: int
+) -> None:
+    """One removal, and where a row stands for a person one more call, in which those who stay are told again."""
+    household = [{"id": f"h{n}", "email": "all of us", "phone": f"{n + 1}"} for n in range(size)]
+    rig.deliver(("add", [*household, *people(range(20, 30))]))
+    rig.run()
+    before = changes(fake)
+    rig.deliver(("remove", household[:1]))
+    rig.run(hours=72)
+    assert account.members(fake) == account.wanted([*household[1:], *people(range(20, 30))])
+    assert changes(fake) - before == (2 if name_of(account) in WHOLE else 1)

@@ -66,7 +66,7 @@ def test_many_segments_share_the_budget_of_a_login_and_all_are_right(
     """In `make proof` 300 segments on 500 writes a day: nobody is served twice while another waits."""
     count = draws(12, 300)
     if count < 300:
-        few = (BudgetWindow(60, 10), BudgetWindow(86_400, 20))
+        few = (BudgetWindow(60, 10), BudgetWindow(86_400, count * 5 // 3))
         monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, budget=few))
     first = PLATFORMS[YANDEX.key].first_rows
     rig = yandex_rig(fast_path, redis_client, namespace, yandex)

@@ -158,3 +158,13 @@ def begin_anew(connection: Connection, connector: str, now_ms: int) -> int:
         connection.execute(audiences.update().where(audiences.c.id == id_).values(texts | numbers | anew))
         found += not leaving
     return found
+
+
+def empty_audiences(connection: Connection, connector: str, integration: str, now_ms: int) -> int:
+    """Everybody leaves the audiences of an integration; returns how many it has."""
+    mine = (audiences.c.connector == connector, audiences.c.integration == integration, audiences.c.state != DELETED)
+    found = connection.execute(sa.select(audiences.c.id).where(*mine).order_by(audiences.c.id).with_for_update())
+    ids = list(found.scalars())
+    for each in ids:
+        forget_members(connection, each, now_ms)
+    return len(ids)

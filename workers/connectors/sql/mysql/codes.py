@@ -147,7 +147,7 @@ VERDICTS: Mapping[int, Verdict] = {
     **dict.fromkeys(range(3685, 3701), REGEXP),
     1172: SEVERAL_ROWS,
     1242: SEVERAL_ROWS,
-    1339: REFUSED,
+    **dict.fromkeys((1321, 1339), REFUSED),
     1643: REFUSED,
     1644: REFUSED,
     1369: data("a row breaks its view's check option"),
