@@ -25,13 +25,18 @@ them again may double them, which a target that stores rows by their key does no
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator
+import secrets
+import threading
+import time as clock
+from collections.abc import AsyncIterable, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from uuid import UUID
 
@@ -42,11 +47,20 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from types import TracebackType
     from typing import NoReturn, Self, Unpack
 
-__all__ = ["AsyncProducer", "IntakeFull", "InvalidEvent", "Pipeline", "Producer", "ProducerError", "PushFailed"]
+__all__ = [
+    "AsyncProducer",
+    "IntakeFull",
+    "InvalidEvent",
+    "Pipeline",
+    "Producer",
+    "ProducerError",
+    "PushFailed",
+    "Resynced",
+]
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 MAX_EVENT_PROFILES = 10_000
@@ -58,6 +72,14 @@ SHALLOW_BYTES = 2 * MAX_DEPTH
 MAX_INT = 2**63
 CHUNK_EVENTS = 1000
 CHUNK_BYTES = 1_000_000
+
+ALIVE_SECONDS = 20
+"""Without a word for so long, who answers for the platform is taken for dead."""
+LOOK_SECONDS = 0.1
+PARTS_AHEAD = 16
+"""Parts of an answer, of 1 MB or 1,000 profiles each, that may wait in Redis to be read."""
+STUCK_SECONDS = 60
+"""An answer that nobody reads for so long is given up."""
 
 WITH_PROFILES = ("add", "remove")
 BARE = ("type", "segment", "profiles")
@@ -179,6 +201,22 @@ class IntakeFull(PushFailed):
     """Segsync is behind, or its Redis is full: nothing more is accepted for now. Wait, then push the rest."""
 
 
+class Resynced(NamedTuple):
+    """How a resync of a segment ended that `snapshot` has answered.
+
+    outcome  "done", "needs confirmation", "failed" or "cancelled"
+    why      a sentence, where it is not done
+    """
+
+    integration: str
+    run: str
+    outcome: str
+    why: str
+    members: int
+    added: int
+    removed: int
+
+
 class _Events:
     """The methods that make an event of what they are given, whoever sends it."""
 
@@ -245,6 +283,35 @@ class Producer(_Events):
         integration  the key of the only one that is meant; None: all that follow the segment
         """
         return self._send(_of_resync(segment_id, integration))
+
+    def snapshot(
+        self,
+        segment_id: str | int,
+        read: Callable[[], Iterable[dict[str, Any]]],
+        integration: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> list[Resynced]:
+        """Makes the segment's rows equal to what `read` gives, and waits until that is done: see docs/resync.md.
+
+        Returns how each run ended, [] where no integration follows the segment. What `read` raises fails the run, which
+        then has removed nothing, and is raised here. PushFailed where Redis is lost.
+
+        read      gives all members, from a list or a generator, as they are when it is called: not before what was
+                  pushed until now has been delivered, and once for each integration or more often
+        timeout   seconds after which TimeoutError is raised; None: waits for as long as it takes
+        """
+        entries = _of_resync(segment_id, integration)
+        answer = _Answer(self._client, self._keys[0], str(segment_id), integration, timeout)
+        try:
+            with answer.alive():
+                answer.request = self._send(entries)[0]
+                while not answer.is_over():
+                    answer.give(read)
+                    clock.sleep(LOOK_SECONDS)
+                return answer.results()
+        except redis.RedisError as error:
+            raise _failure(error, 0) from error
 
     def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON, which is sent as it is; one too large is split, and has several ids."""
@@ -342,6 +409,27 @@ class AsyncProducer:
         """Asks segsync to make the segment's rows equal to the platform again; see `Producer.resync`."""
         return await self._send(_of_resync(segment_id, integration))
 
+    async def snapshot(
+        self,
+        segment_id: str | int,
+        read: Callable[[], Any],
+        integration: str | None = None,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - as in `Producer`
+    ) -> list[Resynced]:
+        """As `Producer.snapshot`; what `read` gives may be awaited, and be iterated with `async for`."""
+        entries = _of_resync(segment_id, integration)
+        answer = _AsyncAnswer(self._client, self._keys[0], str(segment_id), integration, timeout)
+        try:
+            async with answer.alive():
+                answer.request = (await self._send(entries))[0]
+                while not await answer.is_over():
+                    await answer.give(read)
+                    await asyncio.sleep(LOOK_SECONDS)
+                return await answer.results()
+        except redis.RedisError as error:
+            raise _failure(error, 0) from error
+
     async def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON; see `Producer.push`."""
         return await self._send(_of_events(events))
@@ -364,6 +452,294 @@ class AsyncProducer:
         except redis.RedisError as error:
             raise _failure(error, items) from error
         return _accepted(reply)
+
+
+class _Lines:
+    """Profiles as the parts of an answer: lines of JSON, and a last one that proves the end."""
+
+    def __init__(self) -> None:
+        self._lines: list[bytes] = []
+        self._size = self._count = 0
+
+    def add(self, profile: object) -> bytes | None:
+        """One more; a part, where one is full. InvalidEvent."""
+        line = _profile(profile, f"profiles[{self._count}]", MAX_EVENT_BYTES)
+        self._count += 1
+        self._lines.append(line)
+        self._size += len(line)
+        return self._part() if len(self._lines) >= CHUNK_EVENTS or self._size >= CHUNK_BYTES else None
+
+    def end(self) -> bytes:
+        """The last part."""
+        self._lines.append(b'{"end":true,"count":%d}' % self._count)
+        return self._part()
+
+    def _part(self) -> bytes:
+        part = b"+" + b"".join(line + b"\n" for line in self._lines)
+        self._lines, self._size = [], 0
+        return part
+
+
+class _Answering:
+    """What a wait for a segment's runs knows, whoever asks Redis; segsync's reader takes the answers."""
+
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - redis-py's, for threads or for asyncio
+        events: str,
+        segment: str,
+        integration: str | None,
+        timeout: float | None,
+    ) -> None:
+        self._client = client
+        self._space = events.rpartition(":")[0]
+        self._segment, self._integration = segment, integration
+        self._session = secrets.token_hex(8)
+        self._ends = None if timeout is None else clock.monotonic() + timeout
+        self._answered = ""
+        self._claimed = ""
+        self._runs: dict[str, None] | None = None
+        self._gave: dict[str, None] = {}
+        self.request = ""
+
+    def _key(self, *names: str) -> str:
+        return ":".join((self._space, *names))
+
+    @property
+    def _alive_keys(self) -> list[str]:
+        return [self._key("answering", self._segment), *([self._claimed] if self._claimed else [])]
+
+    @property
+    def _all(self) -> list[str]:
+        """Runs that were asked for, and those that were answered: one that another call has begun, perhaps."""
+        return list({**(self._runs or {}), **self._gave})
+
+    def _is_routed(self, position: object) -> bool:
+        return bool(position) and _places(_said(position).partition("|")[0]) >= _places(self.request)
+
+    def _found(self, lanes: dict[Any, Any]) -> dict[str, None]:
+        whose = f":{self._segment}" if self._integration is None else f"{self._integration}:{self._segment}"
+        return {
+            _said(run): None
+            for lane, run in lanes.items()
+            if (_said(lane).endswith(whose) if self._integration is None else _said(lane) == whose)
+        }
+
+    def _check_time(self) -> None:
+        if self._ends is not None and clock.monotonic() > self._ends:
+            raise TimeoutError(f"the resync of segment {self._segment} is not over; it goes on, unless nobody answers")
+
+    def _results(self, fields: Iterable[list[Any]]) -> list[Resynced]:
+        return [
+            Resynced(_said(key), run, _said(outcome), _said(why), int(members or 0), int(added or 0), int(removed or 0))
+            for run, (key, outcome, why, members, added, removed) in zip(self._all, fields)  # noqa: B905 - Python 3.9 has no strict
+        ]
+
+    def _wish(self, found: object) -> tuple[str, str]:
+        """The token of the answer that is wanted, and its run; "" where none is."""
+        if not found:
+            return "", ""
+        wish = json.loads(_said(found))
+        return wish["token"], wish["run"]
+
+
+_OF_A_RUN = ("integration", "outcome", "why", "members", "added", "removed")
+
+
+class _Answer(_Answering):
+    """One call of `Producer.snapshot`."""
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """Says that this producer answers, for as long as the block takes. redis.RedisError."""
+        over = threading.Event()
+
+        def live() -> None:
+            while not over.wait(ALIVE_SECONDS / 4):
+                with suppress(redis.RedisError):
+                    self._say()
+
+        self._say()
+        thread = threading.Thread(target=live, name="segsync-snapshot", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            with suppress(redis.RedisError):
+                self._client.delete(*self._alive_keys)
+
+    def _say(self) -> None:
+        for key in self._alive_keys:
+            self._client.set(key, self._session, ex=ALIVE_SECONDS)
+
+    def is_over(self) -> bool:
+        """Whether all runs have ended; TimeoutError."""
+        self._check_time()
+        if self._runs is None and self._is_routed(self._client.hget(self._key("intake"), "position")):
+            pattern = "*:" + re.sub(r"([*?\[\]\\^-])", r"\\\1", self._segment)
+            self._runs = self._found(dict(self._client.hscan_iter(self._key("runs", "of"), pattern, 1000)))
+        if self._runs is None:
+            return False
+        return all(_said(self._client.hget(self._key("run", run), "state")) in ("ended", "") for run in self._all)
+
+    def results(self) -> list[Resynced]:
+        """How the runs ended."""
+        return self._results([self._client.hmget(self._key("run", run), _OF_A_RUN) for run in self._all])
+
+    def give(self, read: Callable[[], Iterable[dict[str, Any]]]) -> None:
+        """Answers, if an answer is wanted and nobody else gives it; raises what `read` does."""
+        token, run = self._wish(self._client.get(self._key("wanted", self._segment)))
+        claim = self._key("claimed", token)
+        if not token or token == self._answered:
+            return
+        self._answered = token
+        if not self._client.set(claim, self._session, nx=True, ex=ALIVE_SECONDS):
+            return
+        self._gave[run] = None
+        self._claimed = claim
+        try:
+            self._tell(token, read)
+        except redis.RedisError:
+            raise
+        except BaseException:
+            with suppress(redis.RedisError):
+                self._client.rpush(self._key("parts", token), b"!")
+                self._client.expire(self._key("parts", token), STUCK_SECONDS)
+            raise
+        finally:
+            self._claimed = ""
+
+    def _tell(self, token: str, read: Callable[[], Iterable[dict[str, Any]]]) -> None:
+        lines = _Lines()
+        for profile in read():
+            part = lines.add(profile)
+            if part is not None and not self._put(token, part):
+                return
+        if self._put(token, lines.end()):
+            self._put(token, b".")
+
+    def _put(self, token: str, part: bytes) -> bool:
+        """False where nobody wants the answer any more."""
+        key, stuck = self._key("parts", token), clock.monotonic() + STUCK_SECONDS
+        while clock.monotonic() < stuck:
+            if self._wish(self._client.get(self._key("wanted", self._segment)))[0] != token:
+                return False
+            if self._client.llen(key) < PARTS_AHEAD:
+                self._client.rpush(key, part)
+                self._client.expire(key, STUCK_SECONDS)
+                return True
+            clock.sleep(LOOK_SECONDS)
+        return False
+
+
+class _AsyncAnswer(_Answering):
+    """One call of `AsyncProducer.snapshot`; see `_Answer`."""
+
+    @asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        """Says that this producer answers, for as long as the block takes. redis.RedisError."""
+
+        async def live() -> None:
+            while True:
+                await asyncio.sleep(ALIVE_SECONDS / 4)
+                with suppress(redis.RedisError):
+                    await self._say()
+
+        await self._say()
+        task = asyncio.ensure_future(live())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(redis.RedisError):
+                await self._client.delete(*self._alive_keys)
+
+    async def _say(self) -> None:
+        for key in self._alive_keys:
+            await self._client.set(key, self._session, ex=ALIVE_SECONDS)
+
+    async def is_over(self) -> bool:
+        """Whether all runs have ended; TimeoutError."""
+        self._check_time()
+        if self._runs is None and self._is_routed(await self._client.hget(self._key("intake"), "position")):
+            pattern = "*:" + re.sub(r"([*?\[\]\\^-])", r"\\\1", self._segment)
+            found = self._client.hscan_iter(self._key("runs", "of"), pattern, 1000)
+            self._runs = self._found({lane: run async for lane, run in found})
+        if self._runs is None:
+            return False
+        states = [await self._client.hget(self._key("run", run), "state") for run in self._all]
+        return all(_said(state) in ("ended", "") for state in states)
+
+    async def results(self) -> list[Resynced]:
+        """How the runs ended."""
+        return self._results([await self._client.hmget(self._key("run", run), _OF_A_RUN) for run in self._all])
+
+    async def give(self, read: Callable[[], Any]) -> None:
+        """Answers, if an answer is wanted and nobody else gives it; raises what `read` does."""
+        token, run = self._wish(await self._client.get(self._key("wanted", self._segment)))
+        claim = self._key("claimed", token)
+        if not token or token == self._answered:
+            return
+        self._answered = token
+        if not await self._client.set(claim, self._session, nx=True, ex=ALIVE_SECONDS):
+            return
+        self._gave[run] = None
+        self._claimed = claim
+        try:
+            await self._tell(token, read)
+        except redis.RedisError:
+            raise
+        except BaseException:
+            with suppress(redis.RedisError):
+                await self._client.rpush(self._key("parts", token), b"!")
+                await self._client.expire(self._key("parts", token), STUCK_SECONDS)
+            raise
+        finally:
+            self._claimed = ""
+
+    async def _tell(self, token: str, read: Callable[[], Any]) -> None:
+        lines, given = _Lines(), read()
+        profiles = await given if isinstance(given, Awaitable) else given
+        async for profile in _each(profiles):
+            part = lines.add(profile)
+            if part is not None and not await self._put(token, part):
+                return
+        if await self._put(token, lines.end()):
+            await self._put(token, b".")
+
+    async def _put(self, token: str, part: bytes) -> bool:
+        """False where nobody wants the answer any more."""
+        key, stuck = self._key("parts", token), clock.monotonic() + STUCK_SECONDS
+        while clock.monotonic() < stuck:
+            if self._wish(await self._client.get(self._key("wanted", self._segment)))[0] != token:
+                return False
+            if await self._client.llen(key) < PARTS_AHEAD:
+                await self._client.rpush(key, part)
+                await self._client.expire(key, STUCK_SECONDS)
+                return True
+            await asyncio.sleep(LOOK_SECONDS)
+        return False
+
+
+async def _each(profiles: Iterable[Any] | AsyncIterable[Any]) -> AsyncIterator[Any]:
+    if isinstance(profiles, AsyncIterable):
+        async for profile in profiles:
+            yield profile
+    else:
+        for profile in profiles:
+            yield profile
+
+
+def _said(value: object) -> str:
+    """What Redis has said, whether its client speaks text or bytes; "" for nothing."""
+    return value.decode() if isinstance(value, bytes) else str(value or "")
+
+
+def _places(stream_id: str) -> tuple[int, int]:
+    ms, _, n = stream_id.partition("-")
+    return int(ms), int(n or 0)
 
 
 def _keys(namespace: str) -> list[str]:
@@ -628,7 +1004,41 @@ def _entries(events: Iterable[Any]) -> Iterator[_Entry]:
 
 def payloads_of(event: dict[str, Any] | str | bytes) -> list[bytes]:
     """What is sent for an event: its JSON, or that of several like it where it is large. Raises InvalidEvent."""
-    return _written(event) if isinstance(event, dict) else _from_json(event)
+    if not isinstance(event, dict):
+        return _from_json(event)
+    usual = _usual(event)
+    return _written(event) if usual is None else [usual]
+
+
+def _usual(event: dict[str, Any]) -> bytes | None:
+    """The JSON of an event as nearly all are, looked at once: a profile that came or went, with ids that surely are.
+
+    None says nothing of it: `_written` judges it, and writes the same for what is taken here.
+    """
+    if tuple(event) != BARE:
+        return None
+    kind, segment, profiles = event.values()
+    if type(profiles) is not list or len(profiles) != 1 or not _names_only_itself(segment):
+        return None
+    profile = profiles[0]
+    value = profile.get("_id") if type(profile) is dict else None
+    if type(value) is not str or not 0 < len(value) <= MAX_ID_BYTES // 4 or kind not in WITH_PROFILES:
+        return None
+    try:
+        data = f"{_opening(kind, segment['id'])}{_encode(profile)}]}}".encode()
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return data if len(data) <= SHALLOW_BYTES or _is_plain(data) else None
+
+
+@lru_cache(1_000)
+def _opening(kind: str, segment_id: str | int) -> str:
+    """What an event's JSON begins with, up to its profiles."""
+    return _encode({"type": kind, "segment": {"id": segment_id}, "profiles": []})[:-2]
+
+
+def _is_plain(data: bytes) -> bool:
+    return len(data) <= MAX_EVENT_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
 
 
 def _written(event: dict[str, Any]) -> list[bytes]:
@@ -652,10 +1062,8 @@ def _whole(event: dict[str, Any], profiles: list[Any] | tuple[Any, ...]) -> byte
         data = _encode(event).encode()
     except (TypeError, ValueError, RecursionError):
         return None
-    if len(data) <= SHALLOW_BYTES:  # each level takes a bracket on either side
-        return data
-    fits = len(data) <= MAX_EVENT_BYTES and data.count(b"[") + data.count(b"{") <= MAX_DEPTH
-    return data if fits else None
+    # Each level takes a bracket on either side.
+    return data if len(data) <= SHALLOW_BYTES or _is_plain(data) else None
 
 
 def _parts(event: dict[str, Any], profiles: Iterable[dict[str, Any]]) -> Iterator[_Entry]:

@@ -7,6 +7,7 @@ runs the pulse; what is said to Celery itself is in celeryconfig.py, what must n
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import sys
 import time
@@ -25,6 +26,7 @@ from kombu.entity import Queue
 from redis import RedisError
 
 from workers import celery_guards as guards
+from workers import presence
 from workers.celery_broker import amqp_for
 from workers.control.startup import collect_rarely, import_drivers, settle_configuration
 from workers.errors import SegsyncError, SettingsError
@@ -147,8 +149,8 @@ def shape_log(logger: logging.Logger, **_: object) -> None:
     early.hand_on()
 
 
-SECRETS_SECONDS = 5.0
-"""Between two looks whether the secrets of the connectors that a worker serves are there."""
+SAY_SECONDS = 5.0
+"""Between two times that a worker says it is there, and looks for the secrets of the connectors that it serves."""
 EXPIRES_SECONDS = 600.0
 """After so long a wake-up that nobody took is thrown away unrun. Long enough for hosts whose clocks differ by minutes:
 the worker's own says when it is over."""
@@ -196,6 +198,10 @@ def wake_all(who: str) -> None:
             runtime.looked(who)
 
 
+AT_ONCE: Any = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "retry": None}
+"""For a word in farewell: nobody waits for it."""
+
+
 class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
     """Runs the pulse beside the worker's pool. (A consumer's step would restart at every broker reconnect.)."""
 
@@ -208,8 +214,9 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
         self._waker: Waker | None = None
         self._served = frozenset(app.amqp.queues.consume_from)
         self._lacking: frozenset[str] = frozenset()
-        self._looked_for_secrets = 0.0
-        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow, self._look_for_secrets)
+        self._said = 0.0
+        self._own = secrets.token_hex(6)
+        self._pulse = Pulse(lambda: Runtime(local), self._wake, self._follow, self._say)
 
     def start(self, worker: Any) -> None:  # noqa: ARG002 - Celery's signature
         """With the worker."""
@@ -218,6 +225,8 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
     def close(self, worker: Any) -> None:  # noqa: ARG002
         """At the beginning of a shutdown."""
         self._pulse.close()
+        with suppress(RedisError, OSError), local.redis.client(**AT_ONCE) as client:
+            presence.leave(client, runtime.keys, self._own)
 
     def stop(self, worker: Any) -> None:  # noqa: ARG002
         """At its end."""
@@ -242,11 +251,18 @@ class PulseStep(bootsteps.StartStopStep):  # type: ignore[misc]
                 app.control.add_consumer(queue.name, destination=[self._worker.hostname])
             self._lacking = frozenset()
 
+    def _say(self, process: Runtime) -> None:
+        """Says that this worker is there and what it takes; what it lacks the secrets for it does not take."""
+        if time.monotonic() - self._said < SAY_SECONDS:
+            return
+        self._said = time.monotonic()
+        self._look_for_secrets(process)
+        takes = getattr(getattr(self._worker, "consumer", None), "task_consumer", None)  # none without its broker
+        queues = [queue.name for queue in takes.queues] if takes else []
+        presence.say(process.redis, process.keys, self._own, self._worker.hostname, queues)
+
     def _look_for_secrets(self, process: Runtime) -> None:
         """Serves no connector whose secrets this worker lacks, and serves it once they are there."""
-        if time.monotonic() - self._looked_for_secrets < SECRETS_SECONDS:
-            return
-        self._looked_for_secrets = time.monotonic()
         connectors = process.applied.settings.connectors
         served = [key for key in connectors if self.serves_all or f"deliver.{key}" in self._served]
         reasons = process.lacks(served)

@@ -6,20 +6,26 @@ import os
 import socket
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from redis import RedisError
 
+from workers import presence
 from workers.connectors.inspection import Step
 from workers.control import rights
-from workers.errors import SegsyncError
+from workers.errors import SegsyncError, SettingsError
+from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.ledger.engine import file_of, parse
 from workers.monitoring import checkup
 from workers.monitoring.consumers import used_queues
+from workers.preflight import certificates
 from workers.preflight.targets import examine_all
 from workers.settings import revision
+from workers.settings.sources import SourceSettings
+from workers.settings.urls import UrlError, part, plain, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +35,8 @@ if TYPE_CHECKING:
 
     from workers.monitoring.consumers import Consumers
     from workers.settings import Settings
+    from workers.settings.connectors import AnyConnector
+    from workers.settings.urls import Url
 
 FLOWER_PORT: Final = 5555
 """Flower's own default."""
@@ -44,12 +52,14 @@ def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
     """
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
     yield from checkup.of_redis(redis, keys)
+    yield from checkup.of_clocks(presence.present(redis, keys, redis_ms(redis)))
     missing = rights.sentence(redis, keys)
     yield Step("rights", "mistake" if missing else "fine", missing or "all that are needed")
     yield _applied(redis, keys, settings)
     yield from _of_workers(redis, keys, settings, ask)
     yield _flower()
     yield from checkup.of_files(_secret_files(settings), [settings.local.path])
+    yield from certificates.of_urls(_urls(settings))
     yield from _of_targets(settings)
 
 
@@ -104,6 +114,22 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         yield from connector.secret_files()
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
+
+
+def _urls(settings: Settings) -> Iterator[tuple[str, Url]]:
+    """Where this file leads to, as far as it can be told; what is wrong with the others is said elsewhere."""
+    local = settings.local
+    texts = [("redis", local.redis.url), ("ledger", settings.ledger_url)]
+    texts += [("broker", local.broker.url)] if local.broker != local.redis else []
+    places: dict[str, AnyConnector | SourceSettings] = {}
+    places |= {f"connector {key}": each for key, each in settings.connectors.items()}
+    places |= {f"source {key}": each for key, each in settings.sources.items() if isinstance(each, SourceSettings)}
+    for where, place in places.items():
+        with suppress(SettingsError):
+            texts.append((where, getattr(place.resolve(os.environ), "url", "")))
+    for where, text in texts:
+        with suppress(UrlError):
+            yield where, split(part(plain(text))[0])
 
 
 def _of_targets(settings: Settings) -> Iterator[Step]:

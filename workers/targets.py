@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from workers.connectors import connect
@@ -17,7 +18,7 @@ from workers.lanes.tending import tend_again
 from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from redis import Redis
 
@@ -123,3 +124,11 @@ def open_account(settings: Settings, key: str, environ: Mapping[str, str] = os.e
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
     applied = key in members_of(redis, keys.connectors)
     return OpenAccount(_connector(target, redis, keys, f"command {secrets.token_hex(6)}"), redis, keys, applied)
+
+
+@contextmanager
+def opened_account(settings: Settings, key: str) -> Iterator[OpenAccount]:
+    """The same, closed in the end."""
+    account = open_account(settings, key)
+    with closing(account.redis), closing(account.connector):
+        yield account

@@ -7,15 +7,17 @@ import re
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 
 from segsync import Producer
 from tests.leftovers import wait_until_gone
 from tests.waiting import until
+from workers.connectors.sql.vendors import VENDORS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +30,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 FILE = """
 namespace = "{namespace}"
 [ledger]
-url = "sqlite:///ledger.db"
-[connectors.shop]
-url = "sqlite:///shop.db"
+url = "{ledger}"
 [sources.main]
 url = "sqlite:///shop.db"
 delay = "0s"
@@ -45,6 +45,12 @@ CREATE TABLE membership (segment_id INTEGER, id INTEGER, custom_id TEXT);
 """
 PATHS = (
     "/",
+    "/connectors",
+    "/connectors/shop",
+    "/connectors/shop/edit",
+    "/create-connector",
+    "/accounts",
+    "/audit",
     "/create?connector=shop",
     "/integrations/vip",
     "/integrations/vip/edit",
@@ -60,18 +66,24 @@ PATHS = (
     "/revisions",
     "/revisions/2",
     "/system?ask=1",
+    "/system?examine=1",
 )
 
 
 class Live:
-    """`segsync up --console` in a folder of its own; `url` is the console's."""
+    """`segsync up --console` in a folder of its own, on a file without connectors; `url` is the console's.
 
-    def __init__(self, folder: Path) -> None:
+    ledger  its URL
+    target  the URL of the database that is written to, whose tables are there
+    """
+
+    def __init__(self, folder: Path, ledger: str = "sqlite:///ledger.db", target: str = "sqlite:///shop.db") -> None:
         self.folder = folder
+        self.target = target
         self.file = folder / "segsync.toml"
-        self.file.write_text(FILE.format(namespace="console"))
-        with closing(sqlite3.connect(folder / "shop.db")) as target:
-            target.executescript(TABLES)
+        self.file.write_text(FILE.format(namespace="console", ledger=ledger))
+        with closing(sqlite3.connect(folder / "shop.db")) as made:
+            made.executescript(TABLES)
         self.told = folder / "told"
         environ = {name: value for name, value in os.environ.items() if name != "SEGSYNC_REDIS_URL"}
         with self.told.open("wb") as out:
@@ -94,6 +106,9 @@ class Live:
         return Producer(self.redis, namespace="console")
 
     def rows(self) -> set[tuple[int, str]]:
+        if self.target.startswith("postgresql"):
+            with psycopg.connect(self.target) as session:
+                return set(session.execute("SELECT segment_id, client_id FROM segment_member").fetchall())
         with closing(sqlite3.connect(self.folder / "shop.db")) as target:
             return set(target.execute("SELECT segment_id, client_id FROM segment_member"))
 
@@ -102,16 +117,31 @@ class Live:
             target.execute(statement)
 
 
+@contextmanager
+def running(folder: Path, **urls: str) -> Iterator[Live]:
+    found = Live(folder, **urls)
+    try:
+        yield found
+    finally:
+        found.process.kill()
+        found.process.wait()
+        assert wait_until_gone(folder) == []
+
+
 @pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    folder = tmp_path_factory.mktemp("console")
-    running = Live(folder)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
-        assert wait_until_gone(folder) == []
+    with running(tmp_path_factory.mktemp("console")) as found:
+        yield found
+
+
+@pytest.fixture
+def on_postgresql(tmp_path: Path, postgresql_url: str) -> Iterator[Live]:
+    """Its ledger and its target are there."""
+    with psycopg.connect(postgresql_url, autocommit=True) as session:
+        for table in (VENDORS["postgresql"].preset.members, VENDORS["postgresql"].preset.segments):
+            session.execute(table.encode())
+    with running(tmp_path, ledger=postgresql_url, target=postgresql_url) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +152,9 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def page(live: Live, chromium: Browser) -> Iterator[Page]:
-    """A window in which nothing goes wrong unseen."""
+@contextmanager
+def window(live: Live, chromium: Browser) -> Iterator[Page]:
+    """One in which nothing goes wrong unseen."""
     context = chromium.new_context(base_url=live.url, viewport={"width": 1200, "height": 900})
     context.set_default_timeout(60_000)
     found, wrong = context.new_page(), list[str]()
@@ -137,6 +167,12 @@ def page(live: Live, chromium: Browser) -> Iterator[Page]:
     assert wrong == []
 
 
+@pytest.fixture
+def page(live: Live, chromium: Browser) -> Iterator[Page]:
+    with window(live, chromium) as found:
+        yield found
+
+
 def _answers(page: Page) -> bool:
     from playwright.sync_api import Error  # noqa: PLC0415 - as above
 
@@ -146,8 +182,20 @@ def _answers(page: Page) -> bool:
         return False
 
 
-def test_somebody_who_has_never_seen_it_comes_all_the_way(live: Live, page: Page) -> None:
-    """One story, as each step needs the one before it."""
+@pytest.mark.parametrize("databases", ["sqlite", "postgresql"])
+def test_somebody_who_has_never_seen_it_comes_all_the_way(
+    databases: str, request: pytest.FixtureRequest, chromium: Browser
+) -> None:
+    """One story, as each step needs the one before it; with ledger and target in SQLite, and in PostgreSQL."""
+    live = request.getfixturevalue("live" if databases == "sqlite" else "on_postgresql")
+    with window(live, chromium) as page:
+        _walk(live, page)
+        if databases != "sqlite":  # what others look at stays
+            _removes(live, page)
+
+
+def _walk(live: Live, page: Page) -> None:
+    _connects(live, page)
     _creates(page)
     with live.push() as producer:
         producer.segment_upsert(7, name="VIP <customers>")
@@ -164,12 +212,44 @@ def test_somebody_who_has_never_seen_it_comes_all_the_way(live: Live, page: Page
     page.locator("input[name=profile]").fill("A-1")
     page.get_by_role("button", name="Find").click()
     page.get_by_text("profile A-1: nothing of it waits").wait_for()
+    for path in PATHS:
+        answer = page.goto(path)
+        assert answer is not None
+        assert (answer.status, path) == (200, path)
+
+
+def _connects(live: Live, page: Page) -> None:
+    page.goto("/")
+    page.get_by_role("link", name="+ Create").click()
+    page.get_by_role("link", name="Create one").click()
+    page.locator("input[name=key]").fill("shop")
+    page.locator("input[name=url]").fill("nowhere")
+    page.locator("input[name=rate]").fill("1000/s")
+    page.locator("#wrong-url").get_by_text("expected").wait_for()
+    page.get_by_text("SEGSYNC_CONNECTOR_SHOP_PASSWORD").wait_for()
+    page.locator("input[name=url]").fill(live.target)
+    page.get_by_label("it has none").check()
+    page.get_by_role("button", name="Try to connect").click()
+    page.get_by_role("row").filter(has_text="session").get_by_text("fine").first.wait_for()
+    page.get_by_role("button", name="Show what changes").click()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("shop is fine").wait_for()
+
+
+def _removes(live: Live, page: Page) -> None:
+    page.goto("/integrations/vip/edit")
+    page.locator("input[name=confirm]").fill("vip")
+    page.get_by_role("button", name="Remove vip").click()
+    page.get_by_text("There is no integration yet.").wait_for()
+    assert len(live.rows()) == 8
+    page.goto("/audit")
+    page.get_by_role("row").filter(has_text="preview --try").first.wait_for()
 
 
 def _creates(page: Page) -> None:
-    page.goto("/")
-    page.get_by_role("link", name="+ Create").click()
-    page.get_by_role("button", name="Begin with its usual queries").click()
+    page.get_by_role("link", name="create one").click()
+    assert page.locator("select[name=connector]").last.input_value() == "shop"
     page.locator("input[name=key]").fill("vip")
     page.locator("input[name=timeout]").fill("soon")
     page.locator("input[name=name]").fill("VIP customers")
@@ -184,6 +264,8 @@ def _creates(page: Page) -> None:
 
 
 def _pauses(live: Live, page: Page) -> None:
+    with page.expect_request(re.compile("/live")):  # the parts that can be seen come through a stream
+        page.goto("/integrations/vip")
     page.locator("input[name=reason]").fill("stocktaking")
     page.get_by_role("button", name="Pause").click()
     page.get_by_text("vip is paused; its events are kept").wait_for()
@@ -263,6 +345,19 @@ def test_without_its_script_every_page_and_act_works(live: Live, chromium: Brows
     page.goto("/integrations/vip")
     page.get_by_role("button", name="Retry at once").click()
     page.get_by_text("vip is tried at once").wait_for()
+    context.close()
+
+
+def test_whoever_gets_no_stream_asks(live: Live, chromium: Browser, page: Page) -> None:
+    context = chromium.new_context(base_url=live.url)
+    context.route(re.compile("/live"), lambda route: route.fulfill(status=503))
+    other = context.new_page()
+    other.goto("/integrations/vip")
+    page.goto("/integrations/vip")
+    page.locator("input[name=reason]").fill("without a stream")
+    page.get_by_role("button", name="Pause").click()
+    other.locator("#integration-state").get_by_text("without a stream").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Resume").click()
     context.close()
 
 

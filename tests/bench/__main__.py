@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tests.bench import delivering, growth, looking, recording, rendering, resyncing, stages, waiting
+from tests.bench import delivering, growth, looking, recording, rendering, resyncing, stages, usual, waiting
 from tests.bench.servers import Servers
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ PARTS: dict[str, Callable[[Servers], Iterator[Ratio]]] = {
     "rendering": lambda _: rendering.ratios(),
     "recording": lambda _: recording.ratios(),
     "stages": stages.ratios,
+    "usual": usual.ratios,
     "drain": delivering.ratios,
     "ordering": delivering.by_ordering,
     "workers": delivering.by_workers,

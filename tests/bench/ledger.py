@@ -31,7 +31,7 @@ NUMBERS = {
 }
 DELIVERIES = """INSERT INTO deliveries (id, uid, integration, connector, segment, outcome, first, last, operations,
  merged, moot, quarantined, attempt, started_ms, duration_us, waited_ms, code, reason, tries, event_type)
-SELECT n, 'u' || n, 'integration-' || n % 20, 'crm', '' || n % 1000,
+SELECT n, 'u' || n, 'integration-' || (n % 20), 'crm', '' || (n % 1000),
  CASE WHEN n % 50 = 0 THEN 'retry' ELSE 'delivered' END, '', '', 1000, n % 3, 0, 0, 1, {begin} + n * {span} / {size},
  900, 20 + n % 50 * 7919 % 50 * 40, CASE WHEN n % 50 = 0 THEN 'mysql 1213' ELSE '' END,
  CASE WHEN n % 50 = 0 THEN 'deadlock' ELSE '' END, 1, '' FROM {numbers} AS c"""

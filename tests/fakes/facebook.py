@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
 
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
+MOST = 10_000
 PLAIN = {"EXTERN_ID", "MADID"}
 Values = frozenset[tuple[str, str]]
 
@@ -21,7 +23,31 @@ class CustomAudience:
     name: str
     description: str
     schema: list[str] = field(default_factory=list)
-    people: list[Values] = field(default_factory=list)
+    people: dict[Values, None] = field(default_factory=dict)
+    rows_of: dict[tuple[str, str], set[Values]] = field(default_factory=lambda: defaultdict(set))
+    made_ms: int = 0
+
+    def put(self, row: Values) -> None:
+        self.people[row] = None
+        for value in _finds(row):
+            self.rows_of[value].add(row)
+
+    def take(self, row: Values) -> None:
+        """All rows of whoever has one of these values, and one of theirs, and so on."""
+        edge, gone = _finds(row), set[Values]()
+        while edge:
+            rows = set.union(set(), *(self.rows_of[value] for value in edge)) - gone
+            gone |= rows
+            edge = {value for each in rows for value in _finds(each)}
+        for each in gone:
+            del self.people[each]
+            for value in _finds(each):
+                self.rows_of[value].discard(each)
+
+
+def _finds(row: Values) -> set[tuple[str, str]]:
+    """What finds a person."""
+    return {(kind, value) for kind, value in row if kind in ("EMAIL", "PHONE", "EXTERN_ID")}
 
 
 class FakeFacebook(FakePlatform):
@@ -38,12 +64,7 @@ class FakeFacebook(FakePlatform):
     def members(self, name: str) -> set[tuple[str, str]]:
         """By what each finds a person, of the one audience with that name."""
         (found,) = [each for each in self.audiences.values() if each.name == name]
-        return {
-            (kind, value)
-            for person in found.people
-            for kind, value in person
-            if kind in ("EMAIL", "PHONE", "EXTERN_ID")
-        }
+        return {value for value, rows in found.rows_of.items() if rows}
 
     def answer(self, request: Request) -> Reply:
         proof = hmac.new(APP_SECRET.encode(), TOKEN.encode(), hashlib.sha256).hexdigest()
@@ -51,7 +72,7 @@ class FakeFacebook(FakePlatform):
             return _error(190, 463)
         if request.method == "GET":
             return self._read(request)
-        if not self._may_write():
+        if not self._counted(self._written, ((3600, self.most_an_hour),)):
             return _error(80003, 2446079)
         if request.path == f"/act_{ACCOUNT}/customaudiences":
             return self._create(request.json)
@@ -68,17 +89,14 @@ class FakeFacebook(FakePlatform):
             audience.name = request.json["name"]
         return Reply(body={"success": True})
 
-    def _may_write(self) -> bool:
-        self._written = [at for at in self._written if at > self.now - 3_600_000]
-        if len(self._written) >= self.most_an_hour:
-            return False
-        self._written.append(self.now)
-        return True
-
     def _read(self, request: Request) -> Reply:
         if request.path == f"/act_{ACCOUNT}":
             return Reply(body={"id": f"act_{ACCOUNT}"})
-        shown = [each for each in self.audiences.values() if each.id not in self.hidden]
+        shown = [
+            each
+            for each in self.audiences.values()
+            if each.id not in self.hidden and each.made_ms <= self.now - self.lag_ms
+        ]
         first = int(request.query.get("after", 0))
         page = [{"id": e.id, "name": e.name, "description": e.description} for e in shown[first : first + 2]]
         paging = {"cursors": {"after": str(first + 2)}} | ({"next": "x"} if first + 2 < len(shown) else {})
@@ -88,13 +106,13 @@ class FakeFacebook(FakePlatform):
         if said.get("subtype") != "CUSTOM" or not said.get("customer_file_source"):
             return _error(100, 0)
         self._next += 1
-        made = CustomAudience(str(self._next), said["name"], said["description"])
+        made = CustomAudience(str(self._next), said["name"], said["description"], made_ms=self.now)
         self.audiences[made.id] = made
         return Reply(body={"id": made.id})
 
     def _change(self, method: str, audience: CustomAudience, said: dict[str, Any]) -> Reply:
         schema, data = said["payload"]["schema"], said["payload"]["data"]
-        if len(data) > 10_000 or any(len(row) != len(schema) for row in data) or not said["session"]["last_batch_flag"]:
+        if len(data) > MOST or any(len(row) != len(schema) for row in data) or not said["session"]["last_batch_flag"]:
             return _error(100, 0)
         if method == "POST" and audience.schema and audience.schema != schema:
             return _error(2655, 0)
@@ -103,19 +121,11 @@ class FakeFacebook(FakePlatform):
             return _error(100, 0)
         for row in rows:
             if method == "DELETE":
-                audience.people = [each for each in audience.people if not each & self._person(audience, row)]
+                audience.take(row)
             else:
-                audience.people = [*(each for each in audience.people if each != row), row]
+                audience.put(row)
         audience.schema = schema if method == "POST" else audience.schema
         return Reply(body={"num_received": len(rows), "num_invalid_entries": 0, "invalid_entry_samples": {}})
-
-    def _person(self, audience: CustomAudience, row: Values) -> Values:
-        """All that is known of whoever has one of these values."""
-        known = set(row)
-        for each in audience.people * 2:
-            mine = {(kind, value) for kind, value in each if kind in ("EMAIL", "PHONE", "EXTERN_ID")}
-            known |= mine if mine & known else set()
-        return frozenset(known)
 
 
 def _error(code: int, subcode: int) -> Reply:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.fakes.server import FakePlatform, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ACCOUNT, MANAGER = "1234567890", "9876543210"
 LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
 MOST = 10_000
+QUOTAS = ((60, 300), (86_400, 100_000))
 TOP = {"destinations", "audienceMembers", "encoding", "consent", "termsOfService", "validateOnly"}
 SHA256 = re.compile("[0-9a-f]{64}")
 DEVICE = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -23,6 +26,7 @@ class UserList:
     id: str
     body: dict[str, Any]
     members: set[Member] = field(default_factory=set)
+    made_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -37,27 +41,38 @@ class Ingestion:
 class FakeGoogle(FakePlatform):
     """Requests are applied by `work`, in any order; `fails` says which come to nothing ("all") or half ("half")."""
 
+    oracle: ClassVar[Callable[[str, Any], None] | None] = None
+    """Looks at each body that comes, by the name of Google's own type for it."""
+
     def __init__(self, seed: int = 0) -> None:
         self.lists: dict[str, UserList] = {}
         self.requests: dict[str, Ingestion] = {}
         self.bodies: list[tuple[str, Any]] = []
         self.access, self.refresh = "g-access-0", "g-refresh"
         self.renewals = 0
-        self.fails: list[str] = []
-        self._random = random.Random(seed)
-        super().__init__()
+        self._written: list[int] = []
+        self._next = 5000
+        super().__init__(seed)
 
     def members(self, name: str) -> set[Member]:
         found = [each for each in self.lists.values() if each.body["displayName"].startswith(f"{name} ·")]
         assert len(found) == 1, [each.body["displayName"] for each in self.lists.values()]
         return found[0].members
 
-    def work(self) -> None:
+    def work(self, most: int = 1_000_000) -> int:
         with self._lock:
             waiting = [each for each in self.requests.values() if each.status == "PROCESSING"]
-            self._random.shuffle(waiting)
-            for each in waiting:
+            self._shuffle(waiting)
+            for each in waiting[:most]:
                 self._apply(each, self.fails.pop(0) if self.fails else "")
+            return len(waiting[:most])
+
+    @property
+    def busy(self) -> bool:
+        return any(each.status == "PROCESSING" for each in self.requests.values())
+
+    def expire_token(self) -> None:
+        self.access = "another"
 
     def _apply(self, one: Ingestion, fails: str) -> None:
         done = set(sorted(one.members)[: len(one.members) // 2]) if fails == "half" else one.members
@@ -94,7 +109,8 @@ class FakeGoogle(FakePlatform):
 
     def _of_lists(self, request: Request, number: str) -> Reply:
         if request.method == "GET":
-            shown = [{"id": each.id} | each.body for each in self.lists.values()]
+            seen = [each for each in self.lists.values() if each.made_ms <= self.now - self.lag_ms]
+            shown = [{"id": each.id} | each.body for each in seen]
             start, size = int(request.query.get("pageToken", "0")), min(int(request.query["pageSize"]), 2)
             more = {"nextPageToken": str(start + size)} if start + size < len(shown) else {}
             return Reply(body={"userLists": shown[start : start + size]} | more)
@@ -109,16 +125,24 @@ class FakeGoogle(FakePlatform):
         self.lists[number].body |= request.json
         return Reply(body={"id": number} | self.lists[number].body)
 
+    def _keep(self, kind: str, body: dict[str, Any]) -> None:
+        self.bodies.append((kind, body))
+        if FakeGoogle.oracle is not None:
+            FakeGoogle.oracle(kind, body)
+
     def _create(self, body: dict[str, Any]) -> Reply:
-        self.bodies.append(("UserList", body))
+        self._keep("UserList", body)
         if any(each.body["displayName"] == body["displayName"] for each in self.lists.values()):
             return _error(400, "DISPLAY_NAME_ALREADY_USED")
-        number = str(5000 + len(self.lists))
-        self.lists[number] = UserList(number, body)
+        self._next += 1
+        number = str(self._next)
+        self.lists[number] = UserList(number, body, made_ms=self.now)
         return Reply(body={"id": number, "name": f"{LISTS[4:]}/{number}", "readOnly": False} | body)
 
     def _members(self, verb: str, body: dict[str, Any]) -> Reply:
-        self.bodies.append((f"{verb.capitalize()}AudienceMembersRequest", body))
+        if not self._counted(self._written, QUOTAS):
+            return _error(429, "RESOURCE_EXHAUSTED")
+        self._keep(f"{verb.capitalize()}AudienceMembersRequest", body)
         unknown = set(body) - (TOP if verb == "ingest" else TOP - {"consent", "termsOfService"})
         (destination,) = body["destinations"]
         target = self.lists.get(destination["productDestinationId"])
@@ -128,7 +152,7 @@ class FakeGoogle(FakePlatform):
             return _error(400, "TOO_MANY_AUDIENCE_MEMBERS")
         kind = target.body["ingestedUserListInfo"]["uploadKeyTypes"][0]
         read = [_read(each, kind) for each in body["audienceMembers"]]
-        wrong = [n for n, each in enumerate(read) if not each]
+        wrong = [n for n, each in enumerate(read) if not each or any(value in self.refuses for _, value in each)]
         if wrong:
             named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
             return _error(400, "INVALID_ARGUMENT", named)

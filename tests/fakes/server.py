@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import threading
 from collections import deque
@@ -76,11 +77,17 @@ class Fault:
 class FakePlatform:
     """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
         self.now = START_MS
+        self._random = random.Random(seed)
         self.calls: list[tuple[str, str]] = []
         self.queries: list[dict[str, str]] = []
         self.tokens: dict[str, int] = {}
+        self.lag_ms = 0
+        self.fails: list[str] = []
+        self.last_first = False
+        self.refused_calls = 0
+        self.refuses: set[str] = set()
         self._faults: deque[Fault] = deque()
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()
@@ -99,6 +106,39 @@ class FakePlatform:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self.now += round(seconds * 1000)
+
+    def _counted(self, written: list[int], quotas: tuple[tuple[int, int], ...]) -> bool:
+        """Counts a call where no window of so many seconds has as many already."""
+        for seconds, most in quotas:
+            if sum(at > self.now - seconds * 1000 for at in written) >= most:
+                self.refused_calls += 1
+                return False
+        written.append(self.now)
+        return True
+
+    def heal(self) -> None:
+        """Nothing fails any more."""
+        self._faults.clear()
+        self.fails = []
+
+    def work(self, most: int = 1_000_000) -> int:  # noqa: ARG002 - for those that have jobs
+        """Jobs end, so many at most, in any order; `fails` says which come to nothing ("all") or half ("half")."""
+        return 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether jobs are on their way."""
+        return False
+
+    def _shuffle(self, jobs: list[Any]) -> None:
+        """The order in which jobs end: any, or the newest first."""
+        if self.last_first:
+            jobs.reverse()
+        else:
+            self._random.shuffle(jobs)
+
+    def expire_token(self) -> None:
+        """The token that was given last is taken no more."""
 
     def fail(self, matches: str, reply: Reply, *, applied: bool = False, times: int = 1) -> None:
         """The next calls whose "METHOD path" contains `matches`; `applied`: it is done all the same."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import dataclass, field
 
@@ -31,6 +30,7 @@ class UsersList:
     rows: set[str]
     status: str = "receiving"
     members: set[str] = field(default_factory=set)
+    made_ms: int = 0
 
 
 class FakeVk(FakePlatform):
@@ -42,10 +42,10 @@ class FakeVk(FakePlatform):
         self.access = "vk-access-0"
         self.refresh = "vk-refresh"
         self.given = 0
-        self._random = random.Random(seed)
+        self.first, self.later = FIRST, LATER
         self._created: list[int] = []
         self._next = 1000
-        super().__init__()
+        super().__init__(seed)
 
     def members(self, name: str, kind: str = "emails") -> set[str]:
         """Of the one list of a kind that a segment makes usable."""
@@ -56,16 +56,28 @@ class FakeVk(FakePlatform):
         assert len(mine) == 1, [each.name for each in self.lists.values()]
         return mine[0].members
 
-    def work(self) -> None:
+    def work(self, most: int = 1_000_000) -> int:
         with self._lock:
-            waiting = [each for each in self.lists.values() if each.status != "ready"]
-            self._random.shuffle(waiting)
-            for each in waiting:
+            waiting = [each for each in self.lists.values() if each.status in STEPS[:-1]]
+            self._shuffle(waiting)
+            for each in waiting[:most]:
                 each.status = STEPS[min(STEPS.index(each.status) + 3, len(STEPS) - 1)]
-                if each.status != "ready":
-                    continue
-                target = self.lists.get(abs(each.base), each)
-                target.members = target.members - each.rows if each.base < 0 else target.members | each.rows
+                if each.status == "ready":
+                    self._apply(each, self.fails.pop(0) if self.fails and each.base else "")
+            return len(waiting[:most])
+
+    def _apply(self, one: UsersList, fails: str) -> None:
+        rows = set(sorted(one.rows)[: len(one.rows) // 2]) if fails == "half" else set() if fails else one.rows
+        one.status = "deleted" if fails else "ready"
+        target = self.lists.get(abs(one.base), one)
+        target.members = target.members - rows if one.base < 0 else target.members | rows
+
+    @property
+    def busy(self) -> bool:
+        return any(each.status in STEPS[:-1] for each in self.lists.values())
+
+    def expire_token(self) -> None:
+        self.access = "another"
 
     def answer(self, request: Request) -> Reply:
         if request.path == "/api/v2/oauth2/token.json":
@@ -97,9 +109,12 @@ class FakeVk(FakePlatform):
             return self._upload(request)
         if not number:
             wanted = request.query.get("_q", "")
-            return self._page(request, [self._shown(each) for each in self.lists.values() if wanted in each.name])
+            return self._page(request, [self._shown(each) for each in self._seen() if wanted in each.name])
         one = self.lists.get(number)
         return Reply(404, {"error": {"code": "not_found"}}) if one is None else self._of_list(request, one)
+
+    def _seen(self) -> list[UsersList]:
+        return [each for each in self.lists.values() if each.made_ms <= self.now - self.lag_ms]
 
     def _of_list(self, request: Request, one: UsersList) -> Reply:
         if request.method == "GET":
@@ -134,9 +149,8 @@ class FakeVk(FakePlatform):
         return Reply(body={"items": found[skip : skip + limit], "count": len(found), "offset": skip})
 
     def _upload(self, request: Request) -> Reply:
-        if sum(1 for at in self._created if at > self.now - 3_600_000) >= CREATES_PER_HOUR:
+        if not self._counted(self._created, ((3600, CREATES_PER_HOUR),)):
             return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
-        self._created.append(self.now)
         parts = {name: data.decode() for name, data in request.parts().items()}
         kind, base = parts["type"], int(parts.get("base", "0"))
         lines = parts["file"].split("\n")
@@ -144,12 +158,12 @@ class FakeVk(FakePlatform):
             return _refused("base", "not_found")
         if base and self.lists[abs(base)].kind != kind:
             return _refused("base", "type_mismatch")
-        if len(lines) < (LATER if base else FIRST):
+        if len(lines) < (self.later if base else self.first):
             return _refused("file", "not_enough_ids")
-        wrong = [n for n, line in enumerate(lines, 1) if not re.fullmatch(SHAPES[kind], line)]
+        wrong = [n for n, line in enumerate(lines, 1) if line in self.refuses or not re.fullmatch(SHAPES[kind], line)]
         self._next += 1
         good = {line for n, line in enumerate(lines, 1) if n not in wrong}
-        one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good)
+        one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now)
         named = [{"line_number": n, "line": lines[n - 1], "error_code": "invalid_md5"} for n in wrong]
         return Reply(body=self._shown(one) | ({"error": named} if named else {}))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import random
 import re
 from dataclasses import dataclass, field
 
@@ -35,15 +34,12 @@ class FakeYandex(FakePlatform):
 
     def __init__(self, seed: int = 0) -> None:
         self.segments: dict[int, Segment] = {}
-        self.lag_ms = 0
         self.access = "ya-access-0"
         self.refresh = "ya-refresh-0"
         self.renewals = 0
-        self.fails: list[str] = []
-        self._random = random.Random(seed)
         self._written: list[int] = []
         self._next = 100
-        super().__init__()
+        super().__init__(seed)
 
     # What a test does
 
@@ -59,7 +55,7 @@ class FakeYandex(FakePlatform):
             waiting = [
                 (segment, job) for segment in self.segments.values() if segment.confirmed for job in segment.jobs
             ]
-            self._random.shuffle(waiting)
+            self._shuffle(waiting)
             for segment, job in waiting[:most]:
                 segment.jobs.remove(job)
                 kind, rows = job
@@ -72,6 +68,9 @@ class FakeYandex(FakePlatform):
     @property
     def busy(self) -> bool:
         return any(segment.jobs for segment in self.segments.values() if segment.confirmed)
+
+    def expire_token(self) -> None:
+        self.access = "another"
 
     # What Yandex does
 
@@ -115,11 +114,7 @@ class FakeYandex(FakePlatform):
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 
     def _quota(self) -> Reply | None:
-        for seconds, most in QUOTAS:
-            if sum(1 for at in self._written if at > self.now - seconds * 1000) >= most:
-                return _error(429, "quota")
-        self._written.append(self.now)
-        return None
+        return None if self._counted(self._written, QUOTAS) else _error(429, "quota")
 
     def _list(self, request: Request) -> Reply:
         at, skip = self.now - self.lag_ms, int(request.query["offset"])

@@ -7,20 +7,24 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, contextmanager
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from segsync import Producer
 from tests.integration.timeouts import let_timeouts_pass
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
+from workers import presence
 from workers.cli import main
 from workers.lanes.keys import Keys
+from workers.lanes.seen import looked
 from workers.runtime import Runtime
-from workers.settings import load, revision
+from workers.settings import load, load_local, revision
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import redis
@@ -112,6 +116,28 @@ class Place:
     def let_timeouts_pass(self) -> None:
         """Waits until what is pushed or routed waits for a batch's timeout no longer."""
         let_timeouts_pass(self.redis, self.keys)
+
+    @contextmanager
+    def served(self, *queues: str) -> Iterator[None]:
+        """As if a worker that takes from these queues, its pulse and beat were there, however long it lasts."""
+        runtime, over = Runtime(load_local(self.file)), Event()
+
+        def live() -> None:
+            while not over.is_set():
+                presence.say(runtime.redis, self.keys, "1", "all@here", queues)
+                for who in ("pulse", "beat"):
+                    looked(runtime.redis, self.keys, who)
+                over.wait(1.0)
+
+        worker = Thread(target=live)
+        worker.start()
+        until(lambda: self.redis.exists(self.keys.workers), "a worker that is there")
+        try:
+            yield
+        finally:
+            over.set()
+            worker.join()
+            runtime.redis.close()
 
     def rows(self) -> set[tuple[str, str]]:
         """The target's rows."""

@@ -16,7 +16,7 @@ from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
 from workers.delivery import attempt, leases, plain_cut, together
 from workers.delivery.turn import NothingDue
-from workers.events import profiles
+from workers.events import profiles, usual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def test_commands_and_scripts_by_event_and_by_lane(counted_job: Job) -> None:
 def test_statements_by_batch_and_decodings_by_profile(counted_job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job = counted_job
     warm_up(job)
-    counts = dict.fromkeys(("begin", "execute", "commit", "verify", "profile"), 0)
+    counts = dict.fromkeys(("begin", "execute", "commit", "look", "verify", "profile"), 0)
 
     def count(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def counting(*given: Any) -> Any:
@@ -121,6 +121,7 @@ def test_statements_by_batch_and_decodings_by_profile(counted_job: Job, monkeypa
 
     for name in ("begin", "execute", "commit"):
         monkeypatch.setattr(PooledSession, name, count(name, getattr(PooledSession, name)))
+    monkeypatch.setattr(usual, "_name", count("look", usual._name))
     monkeypatch.setattr(profiles, "_verify_profile", count("verify", profiles._verify_profile))
     monkeypatch.setattr(plain_cut, "profile", count("profile", profiles.profile))
     monkeypatch.setattr("workers.delivery.batching.profile", None)
@@ -129,7 +130,8 @@ def test_statements_by_batch_and_decodings_by_profile(counted_job: Job, monkeypa
     route(job)
     deliver(job)
 
-    assert counts["verify"] == 3_000, "the router looks once at each profile"
+    assert counts["look"] == 3_000, "the router looks once at each profile"
+    assert counts["verify"] <= 501, "and once more where it is the first that it hears of a segment"
     assert counts["profile"] == 3_000, "a deliverer decodes each once"
     assert counts["execute"] == 4, "a statement for each kind in a batch"
     assert counts["begin"] == counts["commit"] == 3, "a transaction for each batch"

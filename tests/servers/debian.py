@@ -222,6 +222,16 @@ class _Apt:
 def _foreign(folder: Path, release: str) -> list[str]:
     """Options that have apt know that release alone, and nothing as installed."""
     sources, status = folder / "sources.list", folder / "status"
-    sources.write_text(f"deb [signed-by={KEYRING}] http://deb.debian.org/debian {release} main\n")
+    sources.write_text(f"deb [signed-by={KEYRING}] {_archive()} {release} main\n")
     status.touch()
     return [f"Dir::Etc::sourcelist={sources}", "Dir::Etc::sourceparts=-", f"Dir::State::status={status}"]
+
+
+def _archive() -> str:
+    """Where this machine has Debian's packages from."""
+    command = ["apt-get", "indextargets", "--no-release-info", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout.split()
+    found = [each for each in told if each.rstrip("/").endswith("/debian")]
+    if not found:
+        raise ServerError(f"no source of apt's is an archive of Debian's releases, expected one; found {told!r}")
+    return found[0]

@@ -44,6 +44,11 @@ def _raised(error: _Error) -> oracledb.DatabaseError:
     return kind(error)
 
 
+def _unistr(found: re.Match[str]) -> str:
+    """A literal as PostgreSQL writes it; others than UNISTR's stay as they are."""
+    return found[0] if found[1] is None else f"U&'{found[1]}'"
+
+
 class Shared:
     """What all sessions have in common.
 
@@ -243,6 +248,9 @@ class Cursor:
         if "segsync_position" in text:  # where no text of a test's own holds two quotes
             text = re.sub(r"(?<=[ ,(])''(?=[ ,)]|$)", "NULL", text)
         text = text.replace("VARCHAR2", "varchar").replace("number(19)", "bigint")
+        if text.startswith("MERGE "):
+            text = re.sub(r"TO_CHAR\(UNISTR\('((?:[^']|'')*)'\)\)|'(?:[^']|'')*'", _unistr, text)
+            text = re.sub(r"UPDATE SET (.*)", lambda found: found[0].replace("t.", ""), text)
         if self._connection.call_timeout:
             self._connection.link.execute(f"SET statement_timeout = {self._connection.call_timeout}")
         if wait:

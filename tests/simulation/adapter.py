@@ -31,13 +31,14 @@ from workers.control import apply, pause
 from workers.delivery import shipping, together
 from workers.delivery.turn import Failed, NothingDue
 from workers.errors import SegsyncError, Stale
+from workers.events.usual import usual
 from workers.lanes import bell
 from workers.lanes.store import SCRIPTS
 from workers.ledger.database import Ledger, Writer
 from workers.ledger.errors import LedgerError
 from workers.ledger.tables import identity, metadata
 from workers.quarantine import entries, requeue
-from workers.routing import router
+from workers.routing import entry, router
 from workers.routing.entry import read_part
 from workers.runtime import Runtime
 from workers.settings import Settings, from_published, load, revision
@@ -133,7 +134,8 @@ def simulated(world: World) -> Iterator[None]:
     # As after many lanes that were served fast, whatever befalls them here.
     put(together, "FIRST", 8)
     put(together, "PACE_SECONDS", 60.0)
-    put(router, "read_part", _deadly_to_read(world, read_part))
+    put(entry, "read_part", _deadly_to_read(world, read_part))
+    put(router, "usual", _deadly_to_look_at(world, usual))
     put(Ledger, "upgrade", lambda _: world.before(_refused(world, "look")))
     put(Writer, "write", _written(world, Writer.write))
     try:
@@ -161,11 +163,25 @@ def _deadly_to_read(world: World, read: Any) -> Any:
     """Some events end whichever process reads them, until that is mended."""
 
     def read_it(entry: Any, part: int) -> Any:
-        if any(f'"at":"{name}"'.encode() in entry.parts[part] for name in world.plan.deadly if not world.is_mended):
-            world.die()
+        _die_of(world, entry.parts[part])
         return read(entry, part)
 
     return read_it
+
+
+def _deadly_to_look_at(world: World, look: Any) -> Any:
+    """The same, before anything else is done with them."""
+
+    def look_at_it(data: bytes) -> Any:
+        _die_of(world, data)
+        return look(data)
+
+    return look_at_it
+
+
+def _die_of(world: World, data: bytes) -> None:
+    if any(f'"at":"{name}"'.encode() in data for name in world.plan.deadly if not world.is_mended):
+        world.die()
 
 
 def _refused(world: World, what: str) -> str:

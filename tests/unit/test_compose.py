@@ -9,12 +9,14 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.settings import load
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +45,8 @@ def test_everything_that_was_asked_for_is_there() -> None:
 
 
 def test_a_database_to_try_starts_only_where_it_is_asked_for_and_is_reached_from_here_alone() -> None:
-    assert {"mssql", "oracle"} <= set(TARGETS)
+    assert set(TARGETS) == {"mysql", "mssql", "oracle", "clickhouse"}
+    assert set(TARGETS) <= set(VENDORS)
     for name, service in TARGETS.items():
         assert service["profiles"] == [name]
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
@@ -107,7 +110,22 @@ def test_the_image_copies_what_the_package_needs() -> None:
 def test_the_console_is_there_for_whoever_has_named_its_users() -> None:
     assert OURS["console"]["profiles"] == ["console"]
     assert OURS["console"]["ports"] == ["127.0.0.1:8080:8080"]
-    assert ".[console]" in (ROOT / "Dockerfile").read_text()
+    assert "ARG EXTRAS=console\n" in (ROOT / "Dockerfile").read_text()
+
+
+def test_extras_are_installed_where_they_are_asked_for() -> None:
+    """Whoever builds names them, and what nobody names is not there but the console."""
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    declared, used = lines.index("ARG EXTRAS=console"), lines.index('RUN pip install --no-cache-dir ".[${EXTRAS}]"')
+    assert declared < used, "an argument is known from its line on"
+    assert {str(each["build"]) for each in OURS.values()} == {
+        str({"context": ".", "args": {"EXTRAS": "${SEGSYNC_EXTRAS:-console}"}})
+    }
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    named = re.findall(
+        r"EXTRAS=([\w,]+)", (ROOT / "Dockerfile").read_text() + (ROOT / "docker-compose.yml").read_text()
+    )
+    assert {name for each in named for name in each.split(",")} <= set(extras)
 
 
 def test_no_log_grows_for_ever() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.options import Json
+from workers.errors import WrongUsage
 
 about_ads = typer.Typer()
 
@@ -20,6 +21,9 @@ def connect(
     code: Annotated[
         str | None, typer.Option(metavar="C", help="What the platform's page showed; left out, it is asked for.")
     ] = None,
+    move: Annotated[
+        bool, typer.Option("--move", help="Another account is meant: begin all audiences anew in it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Let an ad account be used: open a page, paste the code that it shows.
@@ -28,15 +32,28 @@ def connect(
     """
     from workers.cli.commands import connect as command
 
-    raise typer.Exit(command.run(account, code, as_json=as_json))
+    raise typer.Exit(command.run(account, code, moves=move, as_json=as_json))
 
 
 @about_ads.command()
-def audiences(account: Account, *, as_json: Json = False) -> None:
+def audiences(
+    account: Account,
+    *,
+    resend: Annotated[bool, typer.Option("--resend", help="Tell the platform all members once more.")] = False,
+    segment: Annotated[
+        str | None, typer.Option(metavar="S", help="With --resend: of this segment alone; left out, of all.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show the audiences of an ad account: accepted, applied, pending, what each waits for.
 
-    The exit status is 1 where someone is needed.
+    The exit status is 1 where someone is needed. --resend is for a platform that has lost what it was told: what the
+    store has is sent again, at the cost of its budget, and nobody is taken out.
     """
     from workers.cli.commands import audiences as command
 
+    if resend:
+        raise typer.Exit(command.resend(account, segment, as_json=as_json))
+    if segment is not None:
+        raise WrongUsage("--segment goes with --resend")
     raise typer.Exit(command.run(account, as_json=as_json))

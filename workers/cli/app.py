@@ -111,6 +111,10 @@ def apply(
     *,
     drain: Drain = None,
     drop: Drop = None,
+    empty: Annotated[
+        list[str] | None,
+        typer.Option(metavar="K", help="The people of an integration that leaves its ad account leave its audiences."),
+    ] = None,
     connect: Annotated[bool, typer.Option("--connect", help="Only if each target agrees, as in `check`.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what differs, and publish nothing.")] = False,
     yes: Yes = False,
@@ -125,7 +129,7 @@ def apply(
     """
     from workers.cli.commands import apply as command
 
-    how = command.Manner(connect=connect, dry_run=dry_run, yes=yes, accept=accept, as_json=as_json)
+    how = command.Manner(connect=connect, dry_run=dry_run, yes=yes, accept=accept, as_json=as_json, emptied=empty or [])
     raise typer.Exit(command.run(drain or [], drop or [], how))
 
 
@@ -261,11 +265,12 @@ def main() -> None:
         streams.give_up()
         raise SystemExit(0) from None
     except Exception as error:
-        from workers.cli.exit_status import explain
+        from workers.cli.explaining import explain
+        from workers.settings.spelling import plain
 
         failure = explain(error)
         if failure is None:
             raise
         if failure.message:
-            streams.say(f"segsync: {failure.message}", err=True)
+            streams.say(plain(f"segsync: {failure.message}"), err=True)
         raise SystemExit(failure.status) from None

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
-
-from redis import RedisError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
@@ -16,28 +11,11 @@ from workers.ledger.database import Ledger
 from workers.runtime import Runtime
 from workers.settings import load, load_local
 from workers.settings.revision import NothingApplied
-from workers.settings.standing import behind
-
-if TYPE_CHECKING:
-    from redis import Redis
-
-    from workers.settings import Settings
 
 
 def open_runtime() -> Runtime:
     """The installation that this process's file leads to. SettingsError."""
     return Runtime(load_local())
-
-
-def why_behind(settings: Settings, redis: Redis | None = None) -> str:
-    """Why this file is behind what is applied; "" where it is not, or where Redis does not tell at once."""
-    quickly = Retry(NoBackoff(), 0)
-    client = redis or settings.local.redis.client(retry=quickly, socket_connect_timeout=1.0, socket_timeout=1.0)
-    try:
-        late = behind(client, Keys(settings.local.namespace), settings)
-    except RedisError:
-        return ""
-    return late.sentence if late else ""
 
 
 def refuse_unknown(integration: str | None) -> None:

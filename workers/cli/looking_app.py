@@ -19,8 +19,14 @@ def status(
     ] = None,
     *,
     quarantine_limit: Annotated[
-        int, typer.Option("--quarantine", metavar="N", min=1, help="Open entries of one integration that are too many.")
-    ] = 10_000,
+        int | None,
+        typer.Option(
+            "--quarantine",
+            metavar="N",
+            min=1,
+            help="Open entries of one integration that are too many; else as [alerts] says, or 10,000.",
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
     check: Annotated[bool, typer.Option("--check", help="One line, for monitoring systems.")] = False,
     as_json: Json = False,

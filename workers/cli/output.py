@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,8 +38,13 @@ READABLE_CHARACTERS: Final = 14
 
 def print_json(value: object) -> None:
     """One JSON value: dataclasses as objects, times in ISO 8601."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    typer.echo(text.decode())
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    typer.echo("".join(each if each.isprintable() or each == "\n" else _escaped(each) for each in text))
+
+
+def _escaped(character: str) -> str:
+    # What JSON allows within a text and a terminal would obey, such as a change of direction.
+    return json.dumps(character)[1:-1]
 
 
 def print_csv(kind: type[Any], rows: Iterable[Any]) -> None:
@@ -53,7 +59,9 @@ def print_csv(kind: type[Any], rows: Iterable[Any]) -> None:
 def _csv_cell(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
-    return " ".join(map(str, value)) if isinstance(value, list) else value
+    told = " ".join(map(str, value)) if isinstance(value, list) else value
+    # A program gets what people wrote as it is, a terminal nothing that it would obey.
+    return plain(told) if isinstance(told, str) and sys.stdout.isatty() else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +140,4 @@ def shown(value: object) -> str:
         return "-"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return plain(str(value))
+    return in_line(str(value))

@@ -13,7 +13,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
 from workers.errors import WrongUsage
 from workers.preflight.preview import MANY_LINES
 from workers.preflight.preview_text import sql
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line, plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,7 @@ def compare(previewer: Previewer, folder: Path, *, write: bool) -> int:
         try:
             same = _settle(target, sql(previewer.file(source)), write=write)
         except WrongUsage as error:
-            typer.echo(plain(f"segsync: {error}"), err=True)
+            typer.echo(in_line(f"segsync: {error}"), err=True)
             status = WRONG
         else:
             status = max(status, FINE if same else NEEDS_SOMEONE)

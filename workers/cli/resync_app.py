@@ -12,7 +12,9 @@ resyncs = typer.Typer()
 
 OptionalKey = Annotated[str | None, typer.Argument(metavar="K", help="An integration's key.")]
 Segments = Annotated[list[str] | None, typer.Option("--segment", metavar="ID", help="A segment; as often as needed.")]
-EverySegment = Annotated[bool, typer.Option("--all", help="All segments that were seen and that it follows.")]
+EverySegment = Annotated[
+    bool, typer.Option("--all", help="All that it follows: as its source lists them, or that were seen.")
+]
 Needed = Annotated[bool, typer.Option("--needed", help="Those that `status` says need it.")]
 
 

@@ -119,6 +119,8 @@ class Table:
     is_view        its unique keys are those of tables that are not looked at
     replaces       a row that is inserted replaces the one with the same unique key, whatever the INSERT says
     caution        what its engine does with rows that queries must know, as the end of a sentence; "" mostly
+    lacks          rights on it that this user lacks, of SELECT, INSERT, UPDATE and DELETE, where the database does not
+                   say so when it explains a statement
     """
 
     name: str
@@ -130,6 +132,7 @@ class Table:
     is_view: bool = False
     replaces: bool = False
     caution: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class Examined(Protocol):

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from workers.console.failures import TooSlow
+from workers.console.live import LiveDoor
 from workers.console.pages import ACTS, PAGES
 from workers.console.routes import Ways
 from workers.console.shield import Shield
@@ -45,6 +46,7 @@ def build(
         *more,
         *map(ways.to_page, PAGES),
         *map(ways.to_act, ACTS),
+        Route("/live", LiveDoor(PAGES, ways.look, site.streams), methods=["GET"]),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     application = Starlette(routes=routes, exception_handlers={Exception: _failed, TooSlow: _slow})

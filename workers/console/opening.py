@@ -8,6 +8,7 @@ from workers.console.acts import KeptActs
 from workers.console.api.all_routes import api_routes
 from workers.console.app import build
 from workers.console.entry import Entrance
+from workers.console.live import Streams
 from workers.console.proxied import Proxied
 from workers.console.seals import Seals
 from workers.console.sessions import seal_key
@@ -27,18 +28,26 @@ if TYPE_CHECKING:
     from workers.settings.console import ConsoleSettings
 
 
-def opened(settings: ConsoleSettings, user: str, ask: Callable[[], Consumers], *, path: Path | None = None) -> ASGIApp:
+def opened(
+    settings: ConsoleSettings,
+    user: str,
+    ask: Callable[[], Consumers],
+    *,
+    path: Path | None = None,
+    streams: Streams | None = None,
+) -> ASGIApp:
     """The application.
 
     user  who started it: everybody, where nobody is named and only this host reaches it
     ask   asks Celery's workers
     path  the configuration, as in `load`
+    streams  where its open streams are; to be ended with it
 
     SettingsError, redis.RedisError.
     """
     runtime = Runtime(load_local(path))
     seals = Seals(seal_key(runtime.redis, runtime.keys))
-    site = Site(ask, settings.edit, seals, _runtime=runtime)
+    site = Site(ask, settings.edit, seals, streams=Streams() if streams is None else streams, _runtime=runtime)
     acts = KeptActs(runtime.redis, runtime.keys)
     if settings.is_open:
         role = Role.EDITOR if settings.edit else Role.VIEWER

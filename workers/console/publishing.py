@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workers.console.failures import NotAllowed
+from redis import RedisError
+
+from workers.console.failures import NotAllowed, sentence
 from workers.console.viewers import Role
+from workers.console.visit import place
 from workers.control import apply as applying
+from workers.control.acting import Actor, record
 from workers.errors import WrongUsage
 from workers.lanes.answers import number_of
 from workers.settings import load, revision
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
     from workers.console.visit import Visit
-    from workers.control.apply import ApplyPlan
+    from workers.control.apply import ApplyPlan, Report
     from workers.settings import Settings
 
 BASIS: Final = "basis"
 """The field of a form that names the revision which its reader saw."""
+DRAIN_SECONDS: Final = 3.0
+"""How long a browser waits for what is drained; it is drained anyhow."""
 _NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -46,15 +54,47 @@ def base_of(visit: Visit) -> Base:
 
 def publish(visit: Visit, plan: ApplyPlan, then: str) -> Response:
     """Carries a plan out and goes to a page; Superseded where another revision came since the form was read."""
-    site = visit.site
+    site, basis = visit.site, _basis(visit, plan)
+    report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name, basis=basis)
+    return visit.go(then, said_of(report))
+
+
+def _basis(visit: Visit, plan: ApplyPlan) -> int:
+    """The revision that the form was read with; WrongUsage, Superseded."""
     basis = visit.field(BASIS)
     if not _NUMBER.fullmatch(basis):
         raise WrongUsage(f"{BASIS} {basis[:40]!r}: expected the revision that the form was read with")
     revision.check_basis(plan.before, int(basis))
-    report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name, basis=int(basis))
+    return int(basis)
+
+
+def drain(visit: Visit, plan: ApplyPlan, key: str) -> Response:
+    """The same for an integration that leaves when it owes nothing; where that takes longer, it is waited for."""
+    site, basis, by = visit.site, _basis(visit, plan), visit.viewer.name
+    client = visit.request.client
+    who = Actor(by, "console", client.host if client else "")
+
+    def failed(error: Exception) -> None:
+        with suppress(RedisError):
+            record(site.redis, site.keys, who, "apply", key, reason=plan.note, failed=sentence(error))
+
+    report = site.drains.begin(
+        key,
+        lambda: applying.carry_out(site.redis, site.keys, plan, by=by, basis=basis),
+        failed,
+        DRAIN_SECONDS,
+    )
+    if report is None:
+        return visit.go(place("integrations", key), f"{key} gets nothing new, and leaves when it owes nothing")
+    return visit.go("/", said_of(report))
+
+
+def said_of(report: Report) -> str:
+    """What came of it, in a sentence."""
     said = f"revision {report.revision} is applied" if report.changed else "no change: nothing was published"
+    dropped = "".join(f"\n{counted(d.operations, 'operation')} of {d.key} thrown away" for d in report.dropped)
     left = "".join(f"\n{key} got more meanwhile and is orphaned: it owes {owed:,}" for key, owed in report.left.items())
-    return visit.go(then, said + left)
+    return said + dropped + left
 
 
 def meant(visit: Visit, key: str) -> None:

@@ -41,11 +41,13 @@ class PageRoute:
     """Something to look at: GET.
 
     path  with places in braces, as in "/integrations/{key}"
+    live  whether parts of it change while somebody looks
     """
 
     path: str
     show: Callable[[Visit], Response]
     role: Role = Role.VIEWER
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,13 @@ class Ways:
         """The route of a page."""
 
         def show(request: Request) -> Response:
-            return self._let_in(request, lambda visit: self._shown(page, visit))
+            return self.look(page, request)
 
         return Route(page.path, show, methods=["GET"])
+
+    def look(self, page: PageRoute, request: Request) -> Response:
+        """The page, for whoever asks."""
+        return self._let_in(request, lambda visit: self._shown(page, visit))
 
     def to_act(self, act: Act) -> Route:
         """The route of an act."""

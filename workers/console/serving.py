@@ -23,8 +23,12 @@ LEAVE_SECONDS: Final = 3
 """For requests that are being answered when it ends."""
 
 
-def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None]) -> None:
-    """Until SIGTERM or Ctrl-C. `told` gets the URL as soon as it listens; port 0 is any free one. WrongUsage."""
+def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None], ending: Callable[[], None]) -> None:
+    """Until SIGTERM or Ctrl-C; port 0 is any free one. WrongUsage.
+
+    told    gets the URL as soon as it listens
+    ending  ends what would go on for as long as somebody looks; called in the server's loop
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,7 +50,7 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None]) -> No
             timeout_graceful_shutdown=LEAVE_SECONDS,
             limit_concurrency=MOST_CONNECTIONS,
         )
-        server = _Quiet(config)
+        server = _Quiet(config, ending)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.end)
         server.run(sockets=[listening])
@@ -54,6 +58,15 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None]) -> No
 
 class _Quiet(uvicorn.Server):
     """Ends with status 0 where it is asked to: uvicorn's own raises the signal once more at its end."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams first: it waits for whatever is being answered."""
+        self._ending()
+        await super().shutdown(sockets)
 
     def end(self, *_: object) -> None:
         """Answers what it has begun to, and ends; the second time at once."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.console.activity import Activity
+from workers.console.draining import Drains
+from workers.console.live import Streams
 from workers.console.seals import Seals
 from workers.lanes.answers import some_fields_of
 from workers.ledger.database import Ledger
@@ -34,6 +36,8 @@ class Site:
     ask: Callable[[], Consumers]
     edit: bool = True
     seals: Seals = field(default_factory=Seals)
+    drains: Drains = field(default_factory=Drains)
+    streams: Streams = field(default_factory=Streams)
     _runtime: Runtime = field(default_factory=lambda: Runtime(load_local()))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     activity: Activity = field(init=False)

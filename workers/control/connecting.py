@@ -14,32 +14,48 @@ if TYPE_CHECKING:
     from workers.targets import OpenAccount
 
 
+_OTHER = (
+    "expected the account that they are in, or `segsync connect {} --move`, which begins all of them anew in this one "
+    "and leaves those where they are"
+)
+
+
 class NotConnected(SegsyncError):
     """The platform gave no token; the message says why."""
 
 
-def connect_account(account: OpenAccount, code: str, who: Actor) -> None:
+def connect_account(account: OpenAccount, code: str, who: Actor, *, moves: bool = False) -> None:
     """Keeps the tokens that a code gives, tries them, and has what waited for them tried at once.
 
-    code  as the platform's page showed it; "" where no person is needed
+    code   as the platform's page showed it; "" where no person is needed
+    moves  to another account, in which all audiences are begun anew, is meant to be so
 
     NotConnected, TargetError, redis.RedisError.
     """
     connector, key = account.connector, account.connector.key
     connector.store.upgrade()
-    with recorded(account.redis, account.keys, who, "connect", key):
-        use_code(account, code)
+    with recorded(account.redis, account.keys, who, "connect --move" if moves else "connect", key):
+        use_code(account, code, moves=moves)
 
 
-def use_code(account: OpenAccount, code: str) -> None:
+def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
     """The same for a caller who has written it down."""
+    # Loads SQLAlchemy, which an account that is open has done already.
+    from workers.connectors.audiences.comparing_accounts import OtherAccount, account_of, move  # noqa: PLC0415
+
     connector, key = account.connector, account.connector.key
     connector.store.upgrade()
     try:
         tokens = connector.way.consent.exchange(code.strip())
+        name: str | None = account_of(connector, tokens)
     except CallFailed as failed:
         raise NotConnected(str(failed)) from None
-    connector.way.tokens.keep(tokens)
+    except OtherAccount as other:
+        if not moves:
+            raise NotConnected(f"{key}: {other}; {_OTHER.format(key)}") from None
+        move(connector, account.clock())
+        name = None
+    connector.way.tokens.keep(tokens, account=name or "")
     connector.probe()
     if account.is_applied:
         retry(account.redis, account.keys, key)

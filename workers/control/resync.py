@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from workers.control.listed import listed_databases, listed_segments
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
 from workers.lanes.answers import members_of, packed_field_of, scan_fields
@@ -14,6 +15,7 @@ from workers.routing.routes import Routes, restore
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from workers.integrations import Segment
     from workers.runtime import Runtime
 
 MOST_DIGITS: Final = 12
@@ -24,13 +26,13 @@ CONFIRMABLE: Final = "needs confirmation"
 def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, every: bool, needed: bool) -> list[str]:
     """The segments that are meant, each once; WrongUsage where none is, UnknownIntegration, redis.RedisError.
 
-    every   all that were seen and that the integration follows
+    every   all that the integration follows: as its source lists them; where it does not, those that were seen
     needed  those flagged
     """
     known_integration(runtime.redis, runtime.keys, integration)
     found = [*named]
     if every:
-        found += _followed(runtime, integration)
+        found += [*listed_segments(runtime, integration), *_followed(runtime, integration)]
     if needed:
         found += sorted(members_of(runtime.redis, runtime.keys.resync(integration)))
     if not found and not every and not needed:
@@ -41,11 +43,16 @@ def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, eve
 def _followed(runtime: Runtime, integration: str) -> Iterator[str]:
     settings = runtime.applied.settings
     routes = Routes(settings.integrations, settings.default_database)
+    listed = listed_databases(runtime)
     for page in scan_fields(runtime.redis, runtime.keys.segments):
         for name, facts in page.items():
             segment = restore(name, facts)
-            if integration in routes.known(segment).targets:
+            if integration in routes.known(segment).targets and _database(runtime, segment) not in listed:
                 yield segment.id
+
+
+def _database(runtime: Runtime, segment: Segment) -> str:
+    return segment.database or runtime.applied.settings.default_database
 
 
 def check_followed(runtime: Runtime, integration: str, segment: str) -> None:

@@ -34,6 +34,10 @@ def stranding(before: str, after: str) -> list[str]:
             what = f"connectors.{connector} was {place['platform']} and is {there.get('platform', 'a database')}"
             found.append(f"integrations.{key}: {plain(what)}; {_WHY.format(place['platform'])} {_ANEW}")
             continue
+        if place.get("account") != there.get("account"):
+            what = f"account of connectors.{connector} was {place.get('account')} and is {there.get('account')}"
+            found.append(f"integrations.{key}: {plain(what)}; {_WHY.format(plain(connector))} {_ANEW}")
+            continue
         form, other = _hashes(place), _hashes(there)
         if form != other:
             what = f"hashing of connectors.{connector} was {_word(form)} and is {_word(other)}"

@@ -37,8 +37,14 @@ _MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]
 _COMPACT_DAY = re.compile(r"(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])", re.ASCII)
 _SPELLED_OUT = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "\u0131": "i", "ħ": "h", "ŧ": "t", "þ": "th"}
+    | {"\u0491": "\u0433"}  # a Cyrillic letter that some take for another one
+    | {"\u01be": "ts", "\u02a6": "ts", "\u02a3": "dz", "\u02aa": "ls", "\u02ab": "lz"}
+    | {"\u018d": "zw", "\u0238": "db", "\u0239": "qp"}
 )
-_TRUTHS = dict.fromkeys(("true", "yes", "on", "t", "y"), "1") | dict.fromkeys(("false", "no", "off", "f", "n"), "0")
+_ONE_LETTER = bytes.maketrans(b"ejuvwy", b"aiiiii")
+"""Latin has one letter for i and j, and one for u and v; Lithuanian one for i and y, Swedish one for y and ü, and one
+for ä and ę. German's phone books write ae for ä, Danish aa for å, and ß is one s or two: all of it in MySQL's
+collations."""
 _LAST_FOLDED_LETTER = "\u0590"
 """Latin, Greek, Cyrillic and Armenian come before it. Collations equate kana, widths and much else beyond it, and some
 take all of it for one: letters from there on are left out of a fold."""
@@ -91,11 +97,14 @@ def fold_all(texts: Sequence[str]) -> list[str]:
     lines = lines.lower()
     if not _PLAIN_LINES.fullmatch(lines + "\n") or _MONTH.search(lines):
         return list(map(fold, texts))
-    folded = lines.encode().translate(None, _SIGNS_BUT_NEWLINE).decode().split("\n")
+    kept = lines.encode().translate(None, _SIGNS_BUT_NEWLINE)
+    # A text that holds a newline makes two lines.
+    folded = _coarse(kept).decode().split("\n")
+    if len(folded) != len(texts) or not _TRUTHS.keys().isdisjoint(folded):
+        return list(map(fold, texts))
     if lines.startswith("0") or "\n0" in lines:
         folded = [one.lstrip("0") or "0" for one in folded]
-    # A text that holds a newline makes two lines.
-    return folded if len(folded) == len(texts) and _TRUTHS.keys().isdisjoint(folded) else list(map(fold, texts))
+    return folded
 
 
 @lru_cache(16_384)
@@ -120,7 +129,8 @@ def fold(text: str) -> str:
 
 def _spelled_plainly(text: str) -> str:
     """Without marks, and without all that a collation may pass over: else 7.5 before one is a number, and 75 behind."""
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_SPELLED_OUT)).casefold()
+    # Before, too, as a casefold of one letter may be another with a mark; and behind, as its mark may be one's own.
+    plain = unicodedata.normalize("NFKD", text.casefold().translate(_SPELLED_OUT)).casefold().translate(_SPELLED_OUT)
     return "".join(c for c in plain if c.isascii() or _is_folded_letter(c))
 
 
@@ -183,4 +193,23 @@ def _letters(text: str) -> str:
         kept = "".join(filter(_is_folded_letter, text))
     if kept.isdigit():
         return _whole(kept)
-    return _TRUTHS.get(kept, kept.lstrip("0"))
+    coarse = _coarse(kept.encode()).decode()
+    return _TRUTHS.get(coarse) or coarse.lstrip("0")
+
+
+def _coarse(letters: bytes) -> bytes:
+    """Small letters and digits without what some language's collation makes no difference of.
+
+    >>> _coarse(b"strasse") == _coarse(b"strase"), _coarse(b"kaese") == _coarse(b"kase"), _coarse(b"a17")
+    (True, True, b'a17')
+    """
+    letters = letters.translate(_ONE_LETTER)
+    for twice in (b"ss", b"aa"):
+        while twice in letters:
+            letters = letters.replace(twice, twice[:1])
+    return letters.replace(b"ch", b"c").replace(b"oa", b"o").replace(b"ia", b"i")
+
+
+_TRUTHS = {_coarse(word).decode(): "1" for word in (b"true", b"yes", b"on", b"t", b"y")} | {
+    _coarse(word).decode(): "0" for word in (b"false", b"no", b"off", b"f", b"n")
+}

@@ -59,7 +59,7 @@ class _Wire(msgspec.Struct, gc=False):
 
 
 _KINDS = {kind.label: kind for kind in Kind}
-_decode_event = msgspec.json.Decoder(_Wire).decode
+decode_wire = msgspec.json.Decoder(_Wire).decode
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -75,9 +75,9 @@ def parse(data: bytes) -> Event:
     kind = _kind(wire)
     _check_profiles(kind, raws)
     if wire.id is not None:
-        _id_text(wire.id, "id")
+        id_text(wire.id, "id")
     segment = _segment(wire.segment)
-    at_us = None if wire.at is None else _at(wire.at)
+    at_us = None if wire.at is None else time_of(wire.at)
     profiles, bad = sorted_out(raws or ())
     return Event(kind, segment, at_us, profiles, bad)
 
@@ -111,7 +111,7 @@ def _check_bytes(data: bytes) -> None:
 def _read(data: bytes) -> tuple[_Wire, list[bytes] | list[msgspec.Raw] | None]:
     """The event's own fields, and its profiles as they came."""
     try:
-        wire = _decode_event(data)
+        wire = decode_wire(data)
     except msgspec.ValidationError as error:
         _refuse(_where_and_what(error))
     except (msgspec.DecodeError, RecursionError):
@@ -137,7 +137,8 @@ def _kind(wire: _Wire) -> Kind:
     return kind
 
 
-def _at(text: str) -> int:
+def time_of(text: str) -> int:
+    """An event's `at` in microseconds since 1970. Raises MalformedEvent for text that is no time."""
     moment = since_1970(text)
     if moment is None:
         _refuse(f"at: {_shown(text)} is no time; expected ISO 8601, as in '2026-11-21T18:30:00.123Z'")
@@ -154,7 +155,7 @@ def _shown(value: str) -> str:
 def _segment(wire: _WireSegment) -> SegmentFacts:
     # Most events say no more than which one it is.
     if wire.name is None and wire.database is None and wire.groups is None and wire.tags is None:
-        return _bare_segment(wire.id)
+        return bare_segment(wire.id)
     return SegmentFacts(
         _plain_id(wire.id, "segment.id"),
         None if wire.name is None else _name(wire.name),
@@ -165,7 +166,8 @@ def _segment(wire: _WireSegment) -> SegmentFacts:
 
 
 @lru_cache(10_000)
-def _bare_segment(segment_id: int | str) -> SegmentFacts:
+def bare_segment(segment_id: int | str) -> SegmentFacts:
+    """A segment of which no more is said than its id. Raises MalformedEvent for an id that is none."""
     return SegmentFacts(_plain_id(segment_id, "segment.id"))
 
 
@@ -182,13 +184,14 @@ def _facts(values: list[int | str], place: str) -> tuple[str, ...]:
 
 
 def _plain_id(value: int | str, place: str) -> str:
-    text = _id_text(value, place)
+    text = id_text(value, place)
     if not text.isprintable() and _CONTROL.search(text):
         _refuse(f"{place}: {_shown(text)} holds a control character; expected plain text")
     return text
 
 
-def _id_text(value: int | str, place: str) -> str:
+def id_text(value: int | str, place: str) -> str:
+    """An id as text. Raises MalformedEvent, which names the place, for one that is none."""
     text = str(value)
     problem = id_problem(text)
     if problem:
@@ -202,7 +205,7 @@ def _id_text(value: int | str, place: str) -> str:
 def _read_apart(text: str) -> tuple[_Wire, list[bytes] | list[msgspec.Raw] | None]:
     head, raws = cut_out(text)
     try:
-        wire = _decode_event(head.encode())
+        wire = decode_wire(head.encode())
     except msgspec.ValidationError as error:
         _refuse(_where_and_what(error))
     except (msgspec.DecodeError, RecursionError):

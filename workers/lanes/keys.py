@@ -109,6 +109,11 @@ class Keys:
         return f"{self.namespace}:lacking"
 
     @property
+    def workers(self) -> str:
+        """Hash: which workers are there, and what each takes from its queues (presence.py)."""
+        return f"{self.namespace}:workers"
+
+    @property
     def full_marks(self) -> str:
         """Hash: integrations that have reached their limit, so that producers wait."""
         return f"{self.namespace}:full"
@@ -177,6 +182,11 @@ class Keys:
         return f"{self.namespace}:flagged:{integration}"
 
     @property
+    def leaving(self) -> str:
+        """Sorted set: [integration, segment] that an `apply` takes out of scope and clears, by when it was noted."""
+        return f"{self.namespace}:leaving"
+
+    @property
     def runs(self) -> str:
         """Sorted set: runs of resyncs that have begun, by when they are looked at next."""
         return f"{self.namespace}:runs"
@@ -188,7 +198,10 @@ class Keys:
 
     @property
     def verifications(self) -> str:
-        """Sorted set: integrations that are verified by themselves, by when the next segment may be."""
+        """Sorted set: integrations that are verified by themselves, by when the next segment may be.
+
+        Beside them routing/leaving.py's one.
+        """
         return f"{self.namespace}:verifications"
 
     def verify_left(self, integration: str) -> str:
@@ -217,6 +230,22 @@ class Keys:
     def run(self, run: str) -> str:
         """Hash: one run of a resync; gone some days after its end."""
         return f"{self.namespace}:run:{run}"
+
+    def answering(self, segment: str) -> str:
+        """String: which producer waits to answer for a segment, with an expiry (resync/answering.py)."""
+        return f"{self.namespace}:answering:{segment}"
+
+    def wanted(self, segment: str) -> str:
+        """String: the answer that a reader wants of a segment, with an expiry."""
+        return f"{self.namespace}:wanted:{segment}"
+
+    def claimed(self, token: str) -> str:
+        """String: the producer that gives an answer, with an expiry."""
+        return f"{self.namespace}:claimed:{token}"
+
+    def parts(self, token: str) -> str:
+        """List: parts of an answer that no reader has taken yet."""
+        return f"{self.namespace}:parts:{token}"
 
     def removals(self, integration: str) -> str:
         """Hash: what runs of one day have listed and removed of an integration."""

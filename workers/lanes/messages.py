@@ -29,6 +29,10 @@ class Run:
     mark: str = ""
 
 
+InEntry = bytes | list[bytes]
+"""What stands in an entry of the intake: its only field `event`, or [field, value, ...] where there are others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The beginning of the intake.
@@ -36,13 +40,13 @@ class Reading:
     position     how far it has been moved, as `Move.position` said
     quarantined  open entries of the quarantine that never reached an integration
     now_ms       Redis's clock
-    entries      (id, the only field `event`, or [field, value, ...] where there are others)
+    entries      (id, what stands in it)
     """
 
     position: str
     quarantined: int
     now_ms: int
-    entries: list[tuple[str, bytes | list[bytes]]] = field(repr=False)
+    entries: list[tuple[bytes, InEntry]] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from workers.errors import Stale
 from workers.lanes.answers import claimed, integer_of, moved, settled
 from workers.lanes.arguments import giving_back, settlement
 from workers.lanes.chunks import StillOpen
+from workers.lanes.intake import FIRST, read_on
 from workers.lanes.keys import Keys
 from workers.lanes.messages import Ended, Idle, Probe, Reading, Tick, Waiting, Wake, systemic
 from workers.lanes.server_info import read_info
@@ -120,8 +121,11 @@ class Lanes:
 
     def read(self, most: int, budget: int | None = None) -> Reading:
         """The first entries of the intake, at most so many, and about so many bytes of them."""
-        reply = self._call("read", BUDGET_BYTES if budget is None else budget, most)
-        entries = [(entry_id.decode(), given) for entry_id, given in zip(reply[3::2], reply[4::2], strict=True)]
+        budget = BUDGET_BYTES if budget is None else budget
+        reply = self._call("read", budget, min(most, FIRST))
+        entries = list(zip(reply[3::2], reply[4::2], strict=True))
+        if len(entries) == FIRST:
+            read_on(self.redis, self.keys.events, entries, most, budget)
         return Reading(reply[0].decode(), int(reply[1]), int(reply[2]), entries)
 
     def segments(self, ids: Sequence[str]) -> list[bytes | None]:

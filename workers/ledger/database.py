@@ -22,6 +22,7 @@ from workers.ledger.engine import engine_of, parse, place_of, with_password
 from workers.ledger.entry_states import apply_changes, purge
 from workers.ledger.errors import BUSY_TIMEOUT, LedgerError, code_of, told
 from workers.ledger.rows import delivery_row, quarantine_row, query_rows, resync_row
+from workers.ledger.schema import SCHEMA
 from workers.ledger.sums import added_to_failed_hours, added_to_hours, failed_hours_of, hours_of
 from workers.ledger.tables import (
     VERSION_TABLE,
@@ -43,9 +44,6 @@ if TYPE_CHECKING:
 
     from workers.ledger.rows import Row
     from workers.outcomes import Record
-
-SCHEMA: Final = "0007"
-"""The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_E2
 """PostgreSQL's advisory lock for upgrades: any number, as long as it stays the same."""

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select, update
 
-from workers.lanes.answers import fields_of
 from workers.ledger.errors import LedgerError, OtherLedger
+from workers.ledger.known import known
 from workers.ledger.tables import identity, installations
 
 if TYPE_CHECKING:
@@ -50,31 +49,6 @@ end
 """
 COUNT_EVERY_SECONDS: Final = 10.0
 """So long may two copies of a ledger be written to before one of them is noticed."""
-
-
-@dataclass(frozen=True, slots=True)
-class KnownLedger:
-    """The ledger that an installation knows.
-
-    place, host  of whoever wrote to it first
-    emptied      Unix seconds when it was found that this Redis is another one than before; None where it is not
-    counted      up to where those who wrote to it have counted
-    """
-
-    id: str
-    place: str
-    host: str
-    emptied: int | None
-    counted: int
-
-
-def known(redis: Redis, keys: Keys) -> KnownLedger | None:
-    """The ledger that was written to; None before the first. redis.RedisError."""
-    text = fields_of(redis, keys.ledger)
-    if "id" not in text:
-        return None
-    emptied = int(text["emptied"]) if "emptied" in text else None
-    return KnownLedger(text["id"], text.get("place", ""), text.get("host", ""), emptied, int(text.get("counted", 0)))
 
 
 def recognise(redis: Redis, keys: Keys, ledger: Ledger) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from sqlalchemy import func, select
 
@@ -14,7 +14,7 @@ from workers.ledger.tables import FAILED, deliveries, queries
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import Connection, RowMapping, Select
+    from sqlalchemy import Connection, RowMapping
 
     from workers.ledger.database import Ledger
 
@@ -67,26 +67,28 @@ def runs(
     failed: bool = False,
     limit: int = 50,
 ) -> list[DeliveryRun]:
-    """The newest deliveries that fit, at most `limit`, of the newest LOOKED_AT that there are.
+    """The newest deliveries that fit, at most `limit`, of the newest LOOKED_AT, and what began as early as the last.
 
     until   before that; None: until now
     failed  only tries that failed. ValueError where a time has no zone; LedgerError
     """
     column = deliveries.c
-    newest: Select[Any] = select(deliveries).order_by(column.started_ms.desc(), column.id.desc()).limit(LOOKED_AT)
+    within = [FAILED] if failed else []
     if since is not None:
-        newest = newest.where(column.started_ms >= milliseconds_of(since))
+        within.append(column.started_ms >= milliseconds_of(since))
     if until is not None:
-        newest = newest.where(column.started_ms < milliseconds_of(until))
-    if failed:
-        newest = newest.where(FAILED)
-    found = newest.subquery().c
-    wanted = select(*found).order_by(found.started_ms.desc(), found.id.desc()).limit(limit)
+        within.append(column.started_ms < milliseconds_of(until))
+    # Found in the index alone. What is wanted is then read backwards along it, and no further than needed.
+    times = select(column.started_ms).where(*within).order_by(column.started_ms.desc())
+    wanted = select(deliveries).where(*within).order_by(column.started_ms.desc(), column.id.desc()).limit(limit)
     if integration is not None:
-        wanted = wanted.where(found.integration == stored_text(integration))
+        wanted = wanted.where(column.integration == stored_text(integration))
     if segment is not None:
-        wanted = wanted.where(found.segment == stored_text(segment))
+        wanted = wanted.where(column.segment == stored_text(segment))
     with ledger.reading() as connection:
+        oldest = connection.execute(times.offset(LOOKED_AT - 1).limit(1)).scalar()
+        if oldest is not None:
+            wanted = wanted.where(column.started_ms >= oldest)
         rows = list(connection.execute(wanted).mappings())
         done = _queries(connection, [row["id"] for row in rows])
     return [_run(row, done.get(row["id"], [])) for row in rows]

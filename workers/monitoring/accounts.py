@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from workers.targets import open_account
+from workers.connectors.audiences.records import LOGIN_SOON_MS
+from workers.targets import opened_account
 
 if TYPE_CHECKING:
     from workers.settings import Settings
-
-DAY_MS: Final = 86_400_000
-WARN_MS: Final = 14 * DAY_MS
-"""Milliseconds before a login ends, of which a person should know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +101,8 @@ def read_account(settings: Settings, key: str, state: str = "") -> AccountReport
     WrongUsage where there is none; SettingsError with the secrets that are missing here; TargetError where its store
     or a package is; redis.RedisError.
     """
-    account = open_account(settings, key)
-    with closing(account.redis), closing(account.connector) as connector:
+    with opened_account(settings, key) as account:
+        connector = account.connector
         standings, calls = connector.standings(), connector.last_calls()
         login, now = connector.way.tokens.standing(), account.clock()
         return AccountReport(
@@ -114,7 +110,7 @@ def read_account(settings: Settings, key: str, state: str = "") -> AccountReport
             platform=connector.platform.name,
             budget_in_s=connector.budget.left_in() / 1000,
             login_ends=_time(login.ends_ms),
-            login_soon=bool(login.ends_ms) and login.ends_ms - now < WARN_MS,
+            login_soon=bool(login.ends_ms) and login.ends_ms - now < LOGIN_SOON_MS,
             audiences=[
                 AudienceLine(**{name: getattr(each, name) for name in AudienceLine.__slots__}) for each in standings
             ],

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
     from workers.lanes.server_info import ServerInfo
     from workers.monitoring.consumers import Consumers
+    from workers.presence import Worker
 
 OLDEST_REDIS: Final = (6, 2)
 """As docs/redis.md has it."""
@@ -103,6 +104,18 @@ def _clock(redis: Redis) -> Step:
     which = "ahead of" if off < 0 else "behind"
     what = f"this host's clock is {abs(off):,.0f} s {which} Redis's: logs and `--since` are off by as much; use NTP"
     return Step("clock", "warning", what)
+
+
+def of_clocks(workers: Iterable[Worker]) -> Iterator[Step]:
+    """Clocks of the hosts that workers run on, as those have told them."""
+    hosts = {each.host: each.ahead_s for each in workers}
+    wrong = {host: ahead for host, ahead in sorted(hosts.items()) if abs(ahead) > CLOCK_SECONDS}
+    for host, ahead in wrong.items():
+        which = "ahead of" if ahead > 0 else "behind"
+        what = f"that of {host} is {abs(ahead):,.0f} s {which} Redis's: its logs are off by as much"
+        yield Step("workers' clocks", "warning", f"{what}; use NTP")
+    if hosts and not wrong:
+        yield Step("workers' clocks", "fine", f"{counted(len(hosts), 'host')} within {CLOCK_SECONDS:.0f} s of Redis's")
 
 
 def _streams(redis: Redis, keys: Keys) -> Step:

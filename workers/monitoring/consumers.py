@@ -1,11 +1,13 @@
-"""Who serves Celery's queues, as its workers say; asked again where nobody seems to."""
+"""Who serves Celery's queues, as its workers say by themselves; asked, and again, where nobody seems to."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from workers import presence
 from workers.lanes.answers import members_of, text_of
 from workers.lanes.clock import redis_ms
 from workers.monitoring.ages import looked_s
@@ -56,12 +58,16 @@ class Asked:
 def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, patience: float) -> Asked:
     """Who serves what must be served. redis.RedisError.
 
+    Workers that say so are believed; nobody is asked where they leave nothing unserved.
+
     consumers  asks Celery's workers; may raise anything when the broker is out of reach; None does not ask
     patience   seconds for which it is asked again, while a pulse looks and a queue seems to be served by nobody
     """
     names = used_queues(redis, keys)
     if consumers is None:
         return Asked(queues=[QueueStatus(name, None) for name in names])
+    if said := _said(redis, keys, names):
+        return said
     pulse = looked_s(redis, keys, "pulse", redis_ms(redis))
     ends = time.monotonic() + (0.0 if pulse is None or pulse > STALE_SECONDS else patience)
     most, workers = dict.fromkeys(names, 0), 0
@@ -75,6 +81,18 @@ def ask(redis: Redis, keys: Keys, consumers: Callable[[], Consumers] | None, pat
         workers = max(workers, found.workers)
         if all(most.values()) or time.monotonic() >= ends:
             return Asked(workers, [QueueStatus(name, number) for name, number in most.items()])
+
+
+def _said(redis: Redis, keys: Keys, names: list[str]) -> Asked | None:
+    """What workers say by themselves; None where that leaves a queue unserved: then they are asked.
+
+    Each serves a queue that it takes from, and two of one name are two.
+    """
+    there = presence.present(redis, keys, redis_ms(redis))
+    served = Counter(queue for each in there for queue in each.queues)
+    if not all(served[name] for name in names):
+        return None
+    return Asked(len(there), [QueueStatus(name, served[name]) for name in names])
 
 
 def used_queues(redis: Redis, keys: Keys) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.lanes.answers import number_of
 from workers.monitoring.needs import WARN_AT, Need
-from workers.settings.revision import INTAKE_LIMIT
+from workers.settings.published import INTAKE_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

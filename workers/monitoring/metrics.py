@@ -61,6 +61,20 @@ OF_INTEGRATION: Final = {
     "segsync_late_seconds": "How long its oldest operation is over its time",
     "segsync_quarantine_entries": "Open entries in the quarantine",
     "segsync_resync_segments": "Segments that were never told of all their members",
+    "segsync_differing_segments": "Segments that the last verification found to differ from the platform",
+}
+OF_ACCOUNT: Final = {
+    "segsync_ads_audiences": "Audiences of the ad account",
+    "segsync_ads_owed_identifiers": "Identifiers that are not sent yet",
+    "segsync_ads_pending_identifiers": "Identifiers on their way, or accepted and not known to be applied",
+    "segsync_ads_budget_wait_seconds": "Until the ad account may be told of additions; 0 for now",
+    "segsync_ads_login_end_timestamp_seconds": "When a person must consent again; absent for never",
+}
+OF_ACCOUNT_TOTALS: Final = {
+    "segsync_ads_accepted_identifiers": "Identifiers that the platform took, since the store's beginning",
+    "segsync_ads_applied_identifiers": "Of these, known to be applied",
+    "segsync_ads_rejected_identifiers": "Identifiers that the platform refused",
+    "segsync_ads_left_out_values": "Values that could not be normalised",
 }
 TOTALS: Final = {
     "segsync_unwanted_operations": "Operations that no integration wanted, since the installation's beginning",
@@ -105,6 +119,7 @@ class Metrics:
         for name in OF_CONNECTOR:
             yield _family(name, OF_CONNECTOR, "connector", ((key, facts[name]) for key, facts in connectors.items()))
         yield from _of_integrations(now)
+        yield from _of_accounts(now)
 
     def _counts(self) -> Iterator[Metric]:
         with suppress(RedisError, SegsyncError):  # segsync_ledger_up says so; what was counted stays
@@ -139,6 +154,7 @@ def _of_integrations(now: Status) -> Iterator[Metric]:
         "segsync_late_seconds": lambda each: each.late_s,
         "segsync_quarantine_entries": lambda each: each.quarantine,
         "segsync_resync_segments": lambda each: each.needs_resync,
+        "segsync_differing_segments": lambda each: each.differing,
     }
     for name, value in values.items():
         yield _family(name, OF_INTEGRATION, "integration", ((each.key, value(each)) for each in now.integrations))
@@ -153,6 +169,30 @@ def _of_integrations(now: Status) -> Iterator[Metric]:
     for each in now.integrations:
         dropped.add_metric([each.key], each.dropped)
     yield dropped
+
+
+def _of_accounts(now: Status) -> Iterator[Metric]:
+    if not now.accounts:
+        return
+    gauges: dict[str, Callable[[Any], float | None]] = {
+        "segsync_ads_audiences": lambda each: each.audiences,
+        "segsync_ads_owed_identifiers": lambda each: each.owed,
+        "segsync_ads_pending_identifiers": lambda each: each.pending,
+        "segsync_ads_budget_wait_seconds": lambda each: each.budget_in_s,
+        "segsync_ads_login_end_timestamp_seconds": lambda each: each.login_ends and each.login_ends.timestamp(),
+    }
+    for name, value in gauges.items():
+        yield _family(name, OF_ACCOUNT, "connector", ((each.connector, value(each)) for each in now.accounts))
+    waiting = GaugeMetricFamily("segsync_ads_waiting_audiences", "Audiences that wait", labels=["connector", "for"])
+    for each in now.accounts:
+        for what, many in each.waiting.items():
+            waiting.add_metric([each.connector, what], many)
+    yield waiting
+    for name, what in OF_ACCOUNT_TOTALS.items():
+        total = CounterMetricFamily(name, what, labels=["connector"])
+        for each in now.accounts:
+            total.add_metric([each.connector], getattr(each, name.split("_", 2)[2].rsplit("_", 1)[0]))
+        yield total
 
 
 def _family(

@@ -26,6 +26,9 @@ TROUBLE_SECONDS: Final = 8.0
 """How long something may fail and be tried again without a word: five tries, or a target that starts anew."""
 LATE_SECONDS: Final = 60.0
 """What may be late by so much without a word: a deploy, a restart and a failed try or two take that long."""
+MANY: Final = 10_000
+"""Open entries of one integration that `status` warns of. Nothing stops more: they cost no delivery, but space in the
+ledger, and some 200 bytes each in Redis."""
 NAMED: Final = 3
 """Segments that are named in a sentence."""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from workers.lanes.answers import fields_of, first_of, some_fields_of
+from workers.lanes.answers import fields_of, first_of, members_of
 from workers.monitoring.needs import Need
+from workers.resync.run import ResyncRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +27,7 @@ TROUBLED_TRIES: Final = 2
 class ResyncState:
     """What is known of runs, as sentences have it.
 
-    begun    runs that have begun, each as "run 3 (segment 7 of crm)", its state, why it waits, and failed tries
+    begun    runs that have begun, each as "run 3 (segment 7 of crm)", how far it is, why it waits, and failed tries
     waiting  how many have not begun
     asking   runs that wait for a person's word, by "integration:segment"
     differing  runs that have found a segment to differ, likewise
@@ -41,12 +43,15 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
     """As it is now. redis.RedisError."""
     begun = []
     for run in first_of(redis, keys.runs, SHOWN + 1):
-        names = ("integration", "segment", "state", "why", "tries")
-        integration, segment, state, why, tries = some_fields_of(redis, keys.run(run), names)
-        begun.append((f"run {run} (segment {segment} of {integration})", state or "", why or "", int(tries or 0)))
+        read = ResyncRun.read(fields_of(redis, keys.run(run)))
+        if read is not None:
+            name = f"run {run} (segment {read.segment} of {read.integration})"
+            begun.append((name, read.progress, read.why, read.tries))
     asking = tuple(sorted(fields_of(redis, keys.runs_asking).items()))
     waiting = redis.zcard(keys.runs_waiting)
-    differing = tuple(sorted(fields_of(redis, keys.runs_differing).items()))
+    known = members_of(redis, keys.integrations)  # of one that was dropped nothing is to be made equal
+    found = fields_of(redis, keys.runs_differing)
+    differing = tuple(sorted((lane, run) for lane, run in found.items() if lane.partition(":")[0] in known))
     return ResyncState(tuple(begun), int(waiting), asking, differing)
 
 
@@ -69,19 +74,23 @@ def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
 
 
 def _differing(found: ResyncState) -> Iterator[Need]:
-    for lane, run in found.differing[:SHOWN]:
-        integration, _, segment = lane.partition(":")
-        what = f"segment {segment} of {integration} differs from the platform, as run {run} has seen"
-        yield Need(f"differs {lane}", f"{what}: `segsync resync {integration} --segment {segment}`")
-    if len(found.differing) > SHOWN:
-        more = f"{len(found.differing) - SHOWN:,} more segments differ from the platform: `segsync resync --list`"
-        yield Need("segments differ", more)
+    """One for each integration: what a further segment adds is no news to those who were told."""
+    lanes = [(*lane.partition(":")[::2], run) for lane, run in found.differing]
+    for integration, group in groupby(lanes, key=lambda each: each[0]):
+        segments = [f"segment {segment}, as run {run} has seen" for _, segment, run in group]
+        more = f", and {len(segments) - SHOWN:,} more" if len(segments) > SHOWN else ""
+        yield Need(
+            f"{integration} differs",
+            f"{integration} differs from the platform: {'; '.join(segments[:SHOWN])}{more}. "
+            f"`segsync verify {integration} --segment S --show` says in what, and `resync` in place of `verify` "
+            "makes it equal",
+        )
 
 
 def notes_of_resyncs(found: ResyncState) -> Iterator[str]:
     """What is worth a word."""
-    for name, state, why, tries in found.begun[:SHOWN]:
+    for name, progress, why, tries in found.begun[:SHOWN]:
         if tries < TROUBLED_TRIES:
-            yield f"{name} is open: {state}{': ' + why if why else ''}"
+            yield f"{name} is open: {progress}{': ' + why if why else ''}"
     if found.waiting:
         yield f"resyncs that wait to begin: {found.waiting:,}"

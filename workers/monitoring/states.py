@@ -9,11 +9,12 @@ middle may go unseen until it comes to the front.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from workers.lanes.answers import text_fields
+from workers.lanes.answers import fields_of, text_fields
 from workers.monitoring.ages import age_s, moment_of
 from workers.monitoring.gathering import gather
 from workers.windows import DailyWindow
@@ -75,6 +76,7 @@ class IntegrationStatus:
     max_lag_s     how many it may have waited; None where the file says nothing
     resync_segments  some of those in need of a resync
     window        its window, as in the file and with its zone; "" where it has none
+    differing     segments that the last verification found to differ from the platform
     rate_per_s    statements a second that its connector may be sent; None where it may be any number
     """
 
@@ -98,6 +100,7 @@ class IntegrationStatus:
     all_wait: bool = False
     window: str = ""
     rate_per_s: float | None = None
+    differing: int = 0
 
 
 def read_integration(
@@ -125,7 +128,12 @@ def read_integrations(
     for name in connectors:
         pipe.hgetall(keys.connector(name))
     through = {name: text_fields(fields) for name, fields in zip(connectors, pipe.execute(), strict=True)}
-    return [_status(each, through[each.facts.get("connector", "")], now, counts) for each in found]
+    lanes = fields_of(redis, keys.runs_differing)
+    differing = Counter(lane.partition(":")[0] for lane in lanes)
+    return [
+        replace(_status(each, through[each.facts.get("connector", "")], now, counts), differing=differing[each.key])
+        for each in found
+    ]
 
 
 def _status(

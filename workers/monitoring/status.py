@@ -12,17 +12,19 @@ from workers.errors import SegsyncError
 from workers.lanes.answers import members_of, number_of, scan_fields
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import ROUTE, UPKEEP
-from workers.ledger import health, identity
+from workers.ledger import health
+from workers.ledger.known import known
 from workers.monitoring.ages import looked_s
+from workers.monitoring.books import WholeBooks
 from workers.monitoring.consumers import PATIENCE_SECONDS, Asked, Consumers, QueueStatus, ask
 from workers.monitoring.intake import needs_of_intake
-from workers.monitoring.needs import needs, notes
+from workers.monitoring.needs import MANY, needs, notes
 from workers.monitoring.resyncs import needs_of_resyncs, notes_of_resyncs, read_resyncs
 from workers.monitoring.server import read_server
 from workers.monitoring.states import SAMPLE, IntegrationStatus, read_integrations
 from workers.monitoring.streams import StreamStatus, oldest, read_stream
-from workers.quarantine import entries as quarantine
 from workers.settings import lacking
+from workers.settings.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
     from workers.lanes.keys import Keys
     from workers.ledger.health import Trouble
+    from workers.monitoring.account_numbers import AccountStatus
+    from workers.monitoring.books import Books, Place
+    from workers.monitoring.needs import Need
     from workers.monitoring.server import ServerStatus
     from workers.runtime import Runtime
 
@@ -52,6 +57,7 @@ class Status:
     needs              sentences: what needs someone
     topics             what each of them is about, as in "crm held": the same at each look for as long as it lasts
     notes              sentences: what is worth a word, and no alarm
+    accounts           ad accounts in numbers
     unread             sentences: what could not be read, and why; its numbers are None
     ledger_is_dead     whether the ledger is among it
     """
@@ -71,6 +77,7 @@ class Status:
     needs: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    accounts: list[AccountStatus] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     ledger_is_dead: bool = False
 
@@ -95,7 +102,7 @@ def read(
     runtime: Runtime,
     consumers: Callable[[], Consumers] | None = None,
     *,
-    many: int = quarantine.MANY,
+    many: int = MANY,
     patience: float = PATIENCE_SECONDS,
     sample: int = SAMPLE,
 ) -> Status:
@@ -108,17 +115,30 @@ def read(
 
     Raises redis.RedisError.
     """
-    redis, keys, unread = runtime.redis, runtime.keys, list[str]()
-    counts = _open_entries(runtime, unread)
+    return read_by(runtime, WholeBooks(runtime), consumers, many=many, patience=patience, sample=sample)
+
+
+def read_by(
+    place: Place,
+    books: Books,
+    consumers: Callable[[], Consumers] | None,
+    *,
+    many: int = MANY,
+    patience: float = PATIENCE_SECONDS,
+    sample: int = SAMPLE,
+) -> Status:
+    """As `read`, with what is asked of the ledger apart."""
+    redis, keys, unread = place.redis, place.keys, list[str]()
+    counts = _open_entries(books, unread)
     before = {key: oldest(redis, key) for key in (keys.events, keys.outcomes)}
     asked = ask(redis, keys, consumers, patience)
     now = redis_ms(redis)
     unread += [asked.trouble] if asked.trouble else []
-    status = _read(runtime, now, asked, counts, unread, before, sample)
-    background = _background(runtime, now, asked.trouble)
+    status = _read(place, now, asked, counts, unread, before, sample)
+    background = _background(place, books, now, asked.trouble)
     resyncs = read_resyncs(redis, keys)
     found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
-    found += needs_of_resyncs(resyncs)
+    found += [*needs_of_resyncs(resyncs), *_read_accounts(place, status, now)]
     status.needs.extend(need.sentence for need in found)
     status.topics.extend(need.topic for need in found)
     status.notes.extend([*notes(status, many), *notes_of_resyncs(resyncs)])
@@ -126,7 +146,7 @@ def read(
 
 
 def _read(
-    runtime: Runtime,
+    place: Place,
     now: int,
     asked: Asked,
     counts: dict[str | None, int] | None,
@@ -134,7 +154,7 @@ def _read(
     before: Mapping[str, str | None],
     sample: int,
 ) -> Status:
-    redis, keys = runtime.redis, runtime.keys
+    redis, keys = place.redis, place.keys
     names = sorted(members_of(redis, keys.integrations))
     integrations = read_integrations(redis, keys, names, now, counts, sample)
     unwanted = _unwanted(redis, keys, unread)
@@ -157,9 +177,29 @@ def _read(
     )
 
 
-def _open_entries(runtime: Runtime, unread: list[str]) -> dict[str | None, int] | None:
+def _read_accounts(place: Place, status: Status, now: int) -> list[Need]:
+    """Adds the ad accounts, where any is applied; what of them needs someone."""
+    applied = published(place.redis, place.keys)
+    if applied is None or '"platform"' not in applied.text:
+        return []
+    # All of the configuration, and SQLAlchemy: for who has ad accounts alone.
+    from workers.monitoring.account_numbers import read_accounts  # noqa: PLC0415 - as above
+    from workers.settings import revision  # noqa: PLC0415 - as above
+
     try:
-        return quarantine.count_open(runtime.ledger)
+        settings = revision.read(place.redis, place.keys, place.local).settings
+    except SegsyncError as error:
+        status.unread.append(f"ad accounts: {error}")
+        return []
+    found = read_accounts(place.redis, place.keys, settings, now)
+    status.accounts.extend(found.accounts)
+    status.unread.extend(found.unread)
+    return found.needs
+
+
+def _open_entries(books: Books, unread: list[str]) -> dict[str | None, int] | None:
+    try:
+        return books.open_entries()
     except SegsyncError as error:  # the ledger itself, a variable that its URL needs, or nothing is applied
         unread.append(f"quarantine: {error}")
         return None
@@ -186,24 +226,23 @@ def _unwanted(redis: Redis, keys: Keys, unread: list[str]) -> dict[str, int]:
     return found
 
 
-def _emptied(runtime: Runtime, now: int) -> int | None:
+def _emptied(place: Place, books: Books, now: int) -> int | None:
     """When it was found that this Redis was emptied: by who wrote to the ledger, or now where nobody has since."""
-    redis, keys = runtime.redis, runtime.keys
-    if ledger := identity.known(redis, keys):
+    if ledger := known(place.redis, place.keys):
         return ledger.emptied
     try:
-        unnoticed = identity.is_unnoticed(redis, keys, runtime.ledger, runtime.applied.installation)
+        unnoticed = books.is_unnoticed()
     except SegsyncError:  # nothing is applied, or the ledger is silent: that was said
         return None
     return now // 1000 if unnoticed else None
 
 
-def _background(runtime: Runtime, now: int, broker: str) -> Background:
-    redis, keys = runtime.redis, runtime.keys
+def _background(place: Place, books: Books, now: int, broker: str) -> Background:
+    redis, keys = place.redis, place.keys
     return Background(
         server=read_server(redis, keys),
         trouble=health.trouble(redis, keys),
         lacking=lacking.noted(redis, keys, now),
-        emptied=_emptied(runtime, now),
+        emptied=_emptied(place, books, now),
         broker=broker,
     )

@@ -194,7 +194,7 @@ def in_intake(redis: Redis, keys: Keys, installation: str, sought: Sought) -> Si
         page = entries_of(redis, keys.events, PAGE, first=after)
         for each in page:
             sight.looked += 1
-            _look_into(entry_of(each.id, list(each.fields), installation), sought, sight)
+            _look_into(entry_of(each.id.encode(), list(each.fields), installation), sought, sight)
         if len(page) < PAGE or page[-1].id == GREATEST:
             break
         after = f"({page[-1].id}"

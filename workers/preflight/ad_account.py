@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from workers.connectors.audiences.records import LOGIN_SOON_MS
 from workers.connectors.inspection import Step, told
 from workers.errors import TargetError
 from workers.preflight.examination import Examination
@@ -29,4 +31,15 @@ def examine_account(connector: AdConnector) -> Examination:
             found.steps.append(Step(name, "mistake", told(error)))
             break
         found.steps.append(Step(name, "fine", fine))
+    else:
+        found.steps += _login(connector)
     return found
+
+
+def _login(connector: AdConnector) -> list[Step]:
+    """A word where a person must consent again soon."""
+    ends = connector.way.tokens.standing().ends_ms
+    if not ends or ends - connector.clock() >= LOGIN_SOON_MS:
+        return []
+    day = datetime.fromtimestamp(ends / 1000, UTC)
+    return [Step("login", "warning", f"it ends {day:%Y-%m-%d}; `segsync connect {connector.key}` makes another")]

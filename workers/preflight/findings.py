@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.vendors import VENDORS
 from workers.preflight.repeating import repeated, verbs
 from workers.preflight.sameness import merged, rendered_alike, types
-from workers.preflight.seen import mistake, names, spelled, warning
+from workers.preflight.seen import joined, mistake, names, spelled, warning
 from workers.preflight.uniqueness import unique
 
 if TYPE_CHECKING:
@@ -55,12 +55,33 @@ def judge(seen: Seen) -> list[Finding]:
 def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterator[Remark]:
     yield from repeated(seen, at, shape)
     yield from verbs(seen, shape, table)
+    yield from _rights(seen, shape, table)
     if table is not None:
         yield from _required(seen, shape, table)
         yield from unique(seen, shape, table)
         yield from _transactions(seen, shape, table)
         yield from _quoted_names(seen, shape, table)
         yield from types(seen, shape, table)
+
+
+def _rights(seen: Seen, shape: Shape, table: Table | None) -> Iterator[Remark]:
+    """Where only running a statement would tell that a right is missing."""
+    if not seen.traits.rights_are_not_explained:
+        return
+    if table is None:
+        yield warning(
+            f"{shape.table!r} is not shown to this user, who may have no right on it: that would hold the integration; "
+            "expected GRANT SELECT, INSERT, UPDATE, DELETE, or a table of this database and no synonym"
+        )
+        return
+    # Whoever changes rows that are there reads them, too.
+    reads = () if shape.verb == "insert" else ("SELECT",)
+    needed = dict.fromkeys((*reads, *(act.upper() for act in shape.acts)))
+    if missing := [right for right in needed if right in table.lacks]:
+        yield mistake(
+            f"this user may not {joined(missing)} on {table.name!r}: every such statement would fail; expected "
+            f"GRANT {', '.join(missing)} ON {shape.table}"
+        )
 
 
 def _required(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:

@@ -87,7 +87,7 @@ class Previewer:
 
     def file(self, path: Path) -> Preview:
         """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
-        return self.events(_read(path), str(path))
+        return self.events(read_events(path), str(path))
 
     def text(self, text: str, name: str) -> Preview:
         """One event, or one on each line; WrongUsage where one cannot be used."""
@@ -173,7 +173,8 @@ def _rejection(n: int, index: int, ids: _Ids, code: str, reason: str) -> str:
     return f"event {n + 1}, profile {index + 1}{named}: {code}: {reason}"
 
 
-def _read(path: Path) -> list[Event]:
+def read_events(path: Path) -> list[Event]:
+    """A .json file's event, or a .jsonl file's; WrongUsage where one cannot be used."""
     try:
         text = read_text(path)
     except FileError as error:

@@ -41,6 +41,7 @@ class Shape:
     guarded   inserts only what a subquery does not find (NOT EXISTS), or is no plain VALUES
     grows     columns that are computed from themselves, as in n = n + 1
     named     all columns of this table that are named in quotes for identifiers
+    branches  what a MERGE does
     """
 
     verb: Verb
@@ -56,6 +57,12 @@ class Shape:
     guarded: bool = False
     grows: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    branches: tuple[Verb, ...] = ()
+
+    @property
+    def acts(self) -> tuple[Verb, ...]:
+        """What is done to rows, each of which needs a right of its own."""
+        return self.branches if self.verb == "merge" else (self.verb,)
 
 
 _BLANK = r"(?:\s|/\*.*?\*/|(?:--|\#)[^\n]*\n)"
@@ -137,7 +144,16 @@ def _shape(node: exp.Expr, names: _Names, how: _How) -> Shape | None:
     if isinstance(node, exp.Insert):
         return _insert(node, names, place, how, grows)
     verb: Verb = "update" if isinstance(node, exp.Update) else "delete" if isinstance(node, exp.Delete) else "merge"
-    return Shape(verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, named=named)
+    return Shape(
+        verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, named=named,
+        branches=tuple(_branches(node)),
+    )  # fmt: skip
+
+
+def _branches(node: exp.Expr) -> Iterator[Verb]:
+    for branch in node.find_all(exp.When):
+        then = branch.args.get("then")
+        yield "insert" if isinstance(then, exp.Insert) else "update" if isinstance(then, exp.Update) else "delete"
 
 
 def _target(node: exp.Expr) -> exp.Table | None:

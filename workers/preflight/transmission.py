@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 from workers.connectors.audiences.fields import CompiledFields
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.sql.vendors import VENDORS
+from workers.settings.ad_connectors import AdConnectorSettings
 from workers.templates.transmitted import SentAs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from workers.connectors.audiences.fields import FieldSource
+    from workers.connectors.audiences.records import Platform
     from workers.integrations import Integration
     from workers.settings import Settings
     from workers.settings.connectors import AnyConnector
@@ -119,7 +121,7 @@ def transmissions(settings: Settings) -> list[Transmission]:
 def _of(integration: Integration, connector: AnyConnector) -> Transmission:
     if isinstance(integration.fields, CompiledFields):
         platform = PLATFORMS[integration.fields.platform]
-        target, login = platform.name, [Authorization(each.name, each.what) for each in platform.settings]
+        target, login = platform.name, _login(platform, connector)
         sent = [*_by_fields(integration.fields)]
     else:
         vendor = VENDORS[connector.dialect]
@@ -136,6 +138,13 @@ def _of(integration: Integration, connector: AnyConnector) -> Transmission:
         authorization=login,
         transmitted=sent,
     )
+
+
+def _login(platform: Platform, connector: AnyConnector) -> list[Authorization]:
+    """What the connector has of the platform's settings: one that may be left out, and is, is shown to nobody."""
+    assert isinstance(connector, AdConnectorSettings)  # noqa: S101 - its integration has fields
+    given = {name.removesuffix("_file") for name in (*connector.options, *connector.secrets)}
+    return [Authorization(each.name, each.what) for each in platform.settings if each.required or each.name in given]
 
 
 def _by_queries(integration: Integration) -> list[Sent]:

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 MOST_ENTRIES: Final = 10_000
 """What one `list_entries` may return."""
 
-MANY: Final = 10_000
-"""Open entries of one integration that `status` warns of. Nothing stops more: they cost no delivery, but space in the
-ledger, and some 200 bytes each in Redis."""
-
 PAGE: Final = 100
 """Entries that are read at once with their data, of up to 64 KiB each."""
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from workers.events.event import Kind
 from workers.resync.judging import FEW, REMOVALS
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
-from workers.resync.profiles import key_in, profile_of_key
+from workers.resync.planning import keys_to_tell, spooled, spooling
+from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import SHORT_MS, finish, is_free
 from workers.templates.scope import parse_path
@@ -96,8 +97,11 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
 
 
 def _is_paged(work: Work) -> bool:
-    """Whether members are told page by page; few texts are told as they were compared, from one statement."""
-    return work.source.paged and (work.source.rises or work.run.members > SMALL)
+    """Whether members are told page by page, as they are read; few are told as they were read to be compared.
+
+    Where only what is missing is told, a host that follows another compares anew, and must come to the end in one go.
+    """
+    return work.source.paged and (work.run.members > SMALL or (work.run.repeated > 0 and work.source.rises))
 
 
 def _is_over(work: Work) -> bool:
@@ -109,7 +113,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
     wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
-        bodies = list(_usable(page.profiles(), page.keys(work.integration.key_fields), wanted))
+        bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
         index, added, before = packed[-1][1] if packed else index, added + len(bodies), before + len(bodies)
         said = {"after": json.dumps(page.ids[-1]), "index": index, "added": added, "tries": 0, "why": ""}
@@ -122,31 +126,28 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 
 def _bring_spooled(work: Work, mark: str) -> None:
-    """A source without pages is read once, to its end, and told from the file; all of it under one mark."""
-    run, file = work.run, work.folder / "members"
+    """Few members, and those of a source without pages, are told from the file; all of them under one mark."""
+    run, file = work.run, spooled(work.folder)
     token = token_of(work.folder, run.first)
     if not token or not file.exists():
-        _spool(work, file)
+        _spool(work)
         token = token or sign(work.folder, run.first)
     lines, said = _lines_from(work, file, token)
     if not lines:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
-    keys = (key_in(line, work.integration.key_fields) for line in lines)
+    keys = (key_to_tell(line, work.integration) for line in lines)
     bodies = list(_usable(lines, keys, _wanted(work)))
     packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
     said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}
     work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
 
 
-def _spool(work: Work, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name("members-coming")
-    with draft.open("wb") as out:
+def _spool(work: Work) -> None:
+    with spooling(work.folder) as out:
         for page in work.source.everything():
             out.writelines(body + b"\n" for body in page.profiles())
             work.keep()
-    draft.rename(file)
 
 
 def _wanted(work: Work) -> set[int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from workers.events.event import Kind
 from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
+from workers.resync import changing
 from workers.resync.judging import Accepted, Today, doubts
 from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
 from workers.resync.planning import Planner
@@ -31,7 +33,9 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
 
     shared  as in judging.doubts
     """
-    planner = Planner(work.integration, work.run.segment, work.open_target, work.keep)
+    most = changing.SMALL if work.source.paged else sys.maxsize
+    spool = 0 if work.run.verifies else most
+    planner = Planner(work.integration, work.run.segment, work.open_target, work.keep, spool=spool)
     found = planner.plan(work.source, work.folder)
     numbers = {
         "members": found.members,

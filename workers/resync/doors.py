@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.connectors import open_lister
+from workers.connectors.audiences.target import AdTarget
 from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
 from workers.resync.reaching import Reach
 from workers.resync.reader import ResyncReader
 from workers.resync.schedule import Schedule
+from workers.routing.leaving import Leaving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workers.connectors.sql.listing import Lister
     from workers.lanes import Lanes
     from workers.lanes.lease import Held, Leases
     from workers.settings import Settings
@@ -32,6 +35,7 @@ def read(
     """
     with leases.hold(RESYNC, token) as held, suppress(ReadingLost):
         if held is not None:
+            Leaving(lanes, settings.integrations, settings.default_database, leases).clear(seconds)
             Schedule(lanes, settings).ask()
             _reader(lanes, held, settings, environ).turn(seconds)
 
@@ -49,4 +53,15 @@ def doors_of(settings: Settings, environ: Mapping[str, str]) -> Reach:
         lambda source: open_lister(source.resolve(environ)),
         lambda feed: feed.resolve(environ),
         lambda connector: open_lister(settings.connectors[connector].resolve(environ)),
+        lambda *place: _audience(settings, environ, *place),
     )
+
+
+def _audience(settings: Settings, environ: Mapping[str, str], connector: str, key: str, segment: str) -> Lister:
+    target = settings.connectors[connector].resolve(environ)
+    assert isinstance(target, AdTarget)  # noqa: S101 - asked for of ad accounts alone
+    # Loads SQLAlchemy, which a resync of tables may not need.
+    from workers.connectors.audiences.listing import MemberLister, SegmentPlace  # noqa: PLC0415 - start-up time
+
+    width = len(settings.integrations[key].key_fields)
+    return MemberLister(target.store_url, SegmentPlace(connector, key, segment, width))

@@ -13,6 +13,7 @@ import msgspec
 
 from workers.errors import ErrorClass, Phase, TargetError
 from workers.events.profiles import profile, sorted_out
+from workers.resync.feed_links import Links
 from workers.resync.profiles import ID, UnfitSource, key_in
 from workers.resync.source import NO_ORDER, Id, next_place
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from workers.delivery.key_folding import Key
     from workers.settings.feeds import FeedSettings
 
-    Ask = Callable[[Id | None], Generator[bytes]]
+    Ask = Callable[[Id | None, Links], Generator[bytes]]
 
 AT_ONCE = 1_000
 """Members that are handed on together."""
@@ -55,7 +56,8 @@ class FeedMembers(NamedTuple):
 class FeedSource:
     """One segment's members, as a source tells them now.
 
-    ask  gives the bytes of the answer behind an `_id` (None: all), as they come; TargetError
+    ask  gives the bytes of the answer behind an `_id` (None: all), or at a link, as they come, and notes the next
+         link; TargetError and UnfitSource
     """
 
     def __init__(self, settings: FeedSettings, ask: Ask) -> None:
@@ -79,13 +81,16 @@ class FeedSource:
     def members(self, after: Id | None = None) -> Iterator[FeedMembers]:
         """As `MemberSource.members`. The last page is an empty one: a source may give fewer than were asked for."""
         if not self.paged:
-            yield from _members(self._ask(None))
+            links = Links()
+            yield from _members(self._ask(None, links))
+            while links.go_on():
+                yield from _members(self._ask(None, links))
             return
         first = self._settings.first
         place: Id = after if after is not None else first if first is not None else 0
         ends: set[Id] = set()
         while True:
-            read = list(_members(self._ask(place)))
+            read = list(_members(self._ask(place, Links())))
             page = FeedMembers(
                 [one for each in read for one in each.ids], [one for each in read for one in each.bodies]
             )

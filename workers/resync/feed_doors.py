@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.resync.feed_links import Links, next_link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -32,9 +33,12 @@ _LATER: Final = {408, 425, 429, 500, 502, 503, 504}
 _REDIRECTS: Final = range(300, 400)
 
 
-def ask(feed: FeedSettings, segment: str, after: Id | None) -> Generator[bytes]:
-    """The bytes of one answer; `feed` is resolved. TargetError."""
-    chunks = _run(feed, segment, after) if feed.command else _get(feed, segment, after)
+def ask(feed: FeedSettings, segment: str, after: Id | None, links: Links | None = None) -> Generator[bytes]:
+    """The bytes of one answer; `feed` is resolved. TargetError, and UnfitSource.
+
+    links  where the reading is that goes on by links, and where the next one is noted
+    """
+    chunks = _run(feed, segment, after) if feed.command else _get(feed, segment, after, links or Links())
     until, size = time.monotonic() + LONGEST, 0
     with closing(chunks):
         for chunk in chunks:
@@ -54,8 +58,9 @@ def _filled(text: str, feed: FeedSettings, segment: str, after: Id | None, write
     return out + rest
 
 
-def _get(feed: FeedSettings, segment: str, after: Id | None) -> Generator[bytes]:
-    parts = urlsplit(_filled(feed.url, feed, segment, after, _part))
+def _get(feed: FeedSettings, segment: str, after: Id | None, links: Links) -> Generator[bytes]:
+    address = links.here or _filled(feed.url, feed, segment, after, _part)
+    parts = urlsplit(address)
     link = _connection(feed, parts.scheme.lower(), parts.hostname or "", parts.port)
     try:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -68,6 +73,7 @@ def _get(feed: FeedSettings, segment: str, after: Id | None) -> Generator[bytes]
         # An answer that ends with its connection has taken it over.
         with closing(link.getresponse()) as answer:
             _judge(answer)
+            links.next = next_link(answer.headers.get_all("Link", []), address)
             while chunk := answer.read1(CHUNK):
                 yield chunk
     except (OSError, http.client.HTTPException) as error:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import UnfitSource, key_of_row
+from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
 from workers.resync.source import TWICE
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from workers.connectors.sql.listing import Lister, Page
+    from workers.delivery.key_folding import Key
     from workers.integrations import Integration
-    from workers.resync.source import Membership
+    from workers.resync.source import Membership, SomeMembers
 
 
 class Planner:
@@ -24,15 +27,23 @@ class Planner:
 
     open_target  a new session with the target; raises only TargetError
     keep         called now and then: says that this goes on, or raises where it must not
+    spool        how many profiles are kept at the most, to be told without another reading; more are read again
     """
 
     def __init__(
-        self, integration: Integration, segment: str, open_target: Callable[[], Lister], keep: Callable[[], None]
+        self,
+        integration: Integration,
+        segment: str,
+        open_target: Callable[[], Lister],
+        keep: Callable[[], None],
+        *,
+        spool: int = 0,
     ) -> None:
         self._integration = integration
         self._segment = segment
         self._open_target = open_target
         self._keep = keep
+        self._spool = spool
         self.unusable = 0
 
     def plan(self, source: Membership, folder: Path) -> KeyDifference:
@@ -41,18 +52,26 @@ class Planner:
         Without a query `members` only the source is read: all its members count as missing.
         """
         remove(folder)
-        members = self._read_source(source, KeyFiles(folder, "source"), KeyFiles(folder, "ids"))
+        keys, ids = KeyFiles(folder, "source"), KeyFiles(folder, "ids")
+        with spooling(folder) if self._spool else nullcontext(None) as out:
+            members = self._read_source(source, keys, ids, out)
         rows = KeyFiles(folder, "target")
-        if self._integration.members is not None:
+        if self._integration.members is not None or self._integration.fields is not None:
             self._read_target(rows)
         return compare(members, rows, folder, self._keep)
 
-    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles) -> KeyFiles:
-        self.unusable, usable = 0, 0
+    def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
+        self.unusable, usable, read = 0, 0, 0
         for page in source.everything():
+            read += len(page.ids)
+            if out and read > self._spool:
+                out.close()
+                out = None
+            if out:
+                out.writelines(body + b"\n" for body in page.profiles())
             for each in () if source.rises else page.ids:
                 ids.add((str(each),))
-            for key in page.keys(self._integration.key_fields):
+            for key in keys_to_tell(page, self._integration):
                 if key is None:
                     self.unusable += 1
                 else:
@@ -62,6 +81,8 @@ class Planner:
         if ids.repeats():
             raise UnfitSource(TWICE)
         if self.unusable and not usable:
+            if self._integration.fields is not None:
+                raise UnfitSource(f"of none of its {self.unusable:,} members anything can be sent; {_FIELDS}")
             names = ", ".join(map(repr, self._integration.key_fields))
             raise UnfitSource(
                 f"none of its {self.unusable:,} members has a usable key; expected the field {names} in what it gives"
@@ -72,7 +93,8 @@ class Planner:
         width = len(self._integration.key_fields)
         lister = self._open_target()
         try:
-            for page in lister.pages(listing_of(self._integration, self._segment)):
+            listing = listing_of(self._integration, self._segment) if self._integration.members is not None else ""
+            for page in lister.pages(listing):
                 check_width(page, width)
                 for row in page.rows:
                     key = key_of_row(row)
@@ -81,6 +103,35 @@ class Planner:
                 self._keep()
         finally:
             lister.close()
+
+
+_FIELDS = "expected the fields of the integration in what it gives"
+
+
+def keys_to_tell(page: SomeMembers, integration: Integration) -> Iterable[Key | None]:
+    """The keys of a page's members; None for each that has no usable one, or of whom nothing can be sent."""
+    if integration.fields is None:
+        return page.keys(integration.key_fields)
+    return (key_to_tell(body, integration) for body in page.profiles())
+
+
+def spooled(folder: Path) -> Path:
+    """Profiles as they were read, one a line: there only once their end has been proven."""
+    return folder / "members"
+
+
+@contextmanager
+def spooling(folder: Path) -> Iterator[BinaryIO]:
+    """Where the profiles are written. OSError, whatever ends the reading, and who closes it leave none of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / "members-coming"
+    with draft.open("wb") as out:
+        yield out
+        whole = not out.closed
+    if whole:
+        draft.rename(spooled(folder))
+    else:
+        draft.unlink()
 
 
 def listing_of(integration: Integration, segment: str) -> str:

@@ -15,12 +15,13 @@ import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.profiles import id_problem, profile
-from workers.templates import RowProblem, key_of
+from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workers.delivery.key_folding import Key
+    from workers.integrations import Integration
 
 ID = "_id"
 
@@ -132,6 +133,14 @@ def key_in(body: bytes, fields: tuple[str, ...]) -> Key | None:
         return None if id_problem(str(decoded[ID])) else key_of(decoded, fields)
     except (RowProblem, msgspec.DecodeError):
         return None
+
+
+def key_to_tell(body: bytes, integration: Integration) -> Key | None:
+    """The key of a member; None where it has no usable one, or where nothing of it can be sent to an ad account."""
+    key = key_in(body, integration.key_fields)
+    if key is None or integration.fields is None:
+        return key
+    return key if integration.fields.record(Row(profile(body), 0, 0)).identifiers else None
 
 
 def key_of_row(row: Sequence[Any]) -> Key | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.resync.feed import FeedSource
 from workers.resync.feed_doors import ask
 from workers.resync.source import MemberSource
+from workers.settings import ConnectorSettings
 from workers.settings.feeds import FeedSettings
 
 if TYPE_CHECKING:
@@ -14,11 +16,14 @@ if TYPE_CHECKING:
 
     from workers.connectors.sql.listing import Lister
     from workers.resync.source import Membership
+    from workers.settings.connectors import AnyConnector
     from workers.settings.sources import AnySource, SourceSettings
 
 
 class Reach(NamedTuple):
     """How sources and targets are reached: by a new session each, a feed by its settings, resolved.
+
+    audience  of an ad account: connector, integration, segment
 
     TargetError, SettingsError.
     """
@@ -26,9 +31,16 @@ class Reach(NamedTuple):
     source: Callable[[SourceSettings], Lister]
     feed: Callable[[FeedSettings], FeedSettings]
     target: Callable[[str], Lister]
+    audience: Callable[[str, str, str], Lister]
 
     def members_of(self, settings: AnySource, segment: str) -> Membership:
         """A segment's members."""
         if isinstance(settings, FeedSettings):
-            return FeedSource(settings, lambda after: ask(self.feed(settings), segment, after))
+            return FeedSource(settings, lambda after, links: ask(self.feed(settings), segment, after, links))
         return MemberSource(settings, segment, lambda: self.source(settings))
+
+    def way_to(self, connector: AnyConnector, integration: str, segment: str) -> tuple[str, Callable[[], Lister]]:
+        """Where a target is, and how a segment's rows are listed; of an ad account, who is in its store."""
+        if isinstance(connector, ConnectorSettings):
+            return connector.address.url, partial(self.target, connector.key)
+        return connector.platform, partial(self.audience, connector.key, integration, segment)

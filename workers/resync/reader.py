@@ -17,17 +17,18 @@ from redis import RedisError
 
 from workers.errors import ErrorClass, SegsyncError, SettingsError, TargetError
 from workers.events.sequence import TEXT_LENGTH
-from workers.lanes.answers import fields_of, text_of
+from workers.lanes.answers import text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import LONGEST_LOOK_MS, ReadingLost, ResyncRuns
+from workers.resync.answering import ANSWERED, answers_of, is_answered
 from workers.resync.changing import bring_members, bring_removals
 from workers.resync.comparing import compare_and_begin
 from workers.resync.keys_on_disk import remove
 from workers.resync.profiles import UnfitSource
+from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, is_free, lacking, stop
 from workers.routing.routes import Routes, restore
-from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.lanes import Lanes
     from workers.lanes.lease import Held
+    from workers.resync.feed import FeedSource
     from workers.resync.reaching import Reach
     from workers.settings import Settings
 
@@ -96,18 +98,20 @@ class ResyncReader:
         known = text_of(self._lanes.redis.hget(self._lanes.keys.segments, run.segment))
         segment = restore(run.segment, known.encode()) if known else None
         database = (segment.database if segment else None) or self._settings.default_database
-        settings = self._settings.sources.get(database)
+        answered = self._is_answered(run)
+        settings = ANSWERED if answered else self._settings.sources.get(database)
         connector = self._settings.connectors.get(integration.connector) if integration else None
-        if integration is None or settings is None or not isinstance(connector, ConnectorSettings):
+        if integration is None or settings is None or connector is None:
             self._give_up(run, lacking(run, integration, settings, database))
             return None
+        place, open_target = self._doors.way_to(connector, run.integration, run.segment)
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            place=connector.address.url,
-            source=self._doors.members_of(settings, run.segment),
-            open_target=lambda: self._doors.target(integration.connector),
+            place=place,
+            source=self._answers(run) if answered else self._doors.members_of(settings, run.segment),
+            open_target=open_target,
             runs=self._runs,
             redis=self._lanes.redis,
             keys=self._lanes.keys,
@@ -115,6 +119,15 @@ class ResyncReader:
             keep=self._keep,
             name=segment.name if segment else None,
         )
+
+    def _is_answered(self, run: ResyncRun) -> bool:
+        """Until a run's first mark is sent, whoever answers at that time; afterwards the same (rule 46)."""
+        if run.phase == "plan" and run.state in {"waiting", "between"}:
+            return is_answered(self._lanes.redis, self._lanes.keys, run.segment)
+        return run.answered == "1"
+
+    def _answers(self, run: ResyncRun) -> FeedSource:
+        return answers_of(self._lanes.redis, self._lanes.keys, run.id, run.segment, self._keep)
 
     def _give_up(self, run: ResyncRun, why: str) -> None:
         lane = self._runs.lane(run.integration, run.segment)
@@ -155,21 +168,21 @@ class ResyncReader:
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
-        if not _is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
+        if not is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
             stop(work, "failed", f"{run.integration} does not follow segment {run.segment}")
             return
-        if why := _in_the_way(work):
+        if why := in_the_way(work):
             self._runs.look(run.id, LATER_MS, {"why": why})
             return
         said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
-        said |= {"mode": work.mode(), "index": 0, "reached": 0}
+        said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
     def _routes(self) -> Routes:
         return Routes(self._settings.integrations, self._settings.default_database)
 
     def _at_mark(self, work: Work) -> None:
-        stalled = "1" if _stands_still(work) else ""
+        stalled = "1" if stands_still(work) else ""
         if stalled != work.run.stalled:
             self._runs.look(work.run.id, None, {"stalled": stalled})
         lane = work.lane()
@@ -202,11 +215,11 @@ class ResyncReader:
         if not is_free(lane):
             self._runs.look(work.run.id, LATER_MS, {"why": "what came in before is being delivered"})
             return
-        behind = _behind(work, mark)
-        if behind > 0:
-            if work.now - _sent_ms(work, mark) > STALE_MS:
-                raise UnfitSource(f"its data is still {behind / 1000:.0f} s too old; nothing was changed")
-            self._runs.look(work.run.id, min(behind, LATER_MS), {"why": "the source does not have yet what was pushed"})
+        late = behind(work, mark)
+        if late > 0:
+            if work.now - sent_ms(work, mark) > STALE_MS:
+                raise UnfitSource(f"its data is still {late / 1000:.0f} s too old; nothing was changed")
+            self._runs.look(work.run.id, min(late, LATER_MS), {"why": "the source does not have yet what was pushed"})
             return
         first = work.run.first or mark[: TEXT_LENGTH - 7] + "0" * 7
         said = {"first": first, "reached": work.now, "why": "", "mode": work.mode()}
@@ -250,48 +263,6 @@ def _has_changed(work: Work) -> bool:
     """Whether what the run has planned is worthless by now."""
     planned = work.run.state in {"removing", "adding"} or work.run.phase != "plan"
     return planned and work.run.digest != work.digest()
-
-
-def _is_followed(work: Work, routes: Routes) -> bool:
-    known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
-    return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
-
-
-def _in_the_way(work: Work) -> str:
-    """Why a mark is not sent now; "" where it may be."""
-    run = work.run
-    state = fields_of(work.redis, work.keys.integration(run.integration))
-    if still := _still(run.integration, state):
-        return still
-    if "hold" in work.lane():
-        return "its lane is held"
-    limit = work.integration.max_backlog
-    if limit and int(state.get("backlog", 0)) > limit / 2:
-        return f"{run.integration} owes more than half of its max_backlog"
-    return ""
-
-
-def _stands_still(work: Work) -> bool:
-    state = fields_of(work.redis, work.keys.integration(work.run.integration))
-    return bool(_still(work.run.integration, state))
-
-
-def _still(integration: str, state: dict[str, str]) -> str:
-    if "paused" in state or state.get("active") != "1":
-        return f"{integration} is paused"
-    return f"{integration} is held" if float(state.get("hold_until", 0)) > 0 else ""
-
-
-def _behind(work: Work, mark: str) -> int:
-    """Milliseconds that the source is too old for the mark, or is to be given; 0 where it can be read."""
-    since = work.now - _sent_ms(work, mark)
-    need = work.source.age() if work.settings.fresh else work.settings.delay
-    return max(0, round(need * 1000) - since)
-
-
-def _sent_ms(work: Work, mark: str) -> int:
-    """When the mark was sent: behind an id of the future its sequence says when that will be."""
-    return min(int(mark[:13]), work.run.marked + SENDING_MS)
 
 
 def _told(error: Exception) -> str:

@@ -22,6 +22,7 @@ class ResyncRun:
     phase      what it does once its mark is reached: "plan" or "adds"
     first      sequence of its first mark: what came in before that is older than the run
     index      the next operation's, under the mark that stands
+    answered   "1" where a producer answers for the platform, and not the file's source
     disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
     looks      how often a verification has compared
@@ -43,6 +44,7 @@ class ResyncRun:
     marked: int = 0
     reached: int = 0
     index: int = 0
+    answered: str = ""
     disk: str = ""
     after: Id | None = None
     looks: int = 0
@@ -106,7 +108,7 @@ class ResyncRun:
 
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
-    *("stalled", "cancelled", "outcome", "why", "shown", "disk"),
+    *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

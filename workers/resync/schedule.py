@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.lanes.answers import fields_of, first_of, text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
+from workers.routing.leaving import LEAVING
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Schedule:
         """Asks for what is due; returns how many. redis.RedisError, Stale."""
         now, asked = redis_ms(self._redis), 0
         for integration in first_of(self._redis, self._keys.verifications, PAGE, up_to=now):
+            if integration == LEAVING and self._redis.exists(self._keys.leaving):
+                self._redis.zadd(self._keys.verifications, {LEAVING: now + SOONEST_MS})
+                continue
             found = self._settings.integrations.get(integration)
             if found is None or found.verify is None:
                 keys = self._keys

@@ -73,7 +73,7 @@ class Work:
     def mode(self) -> str:
         """How it makes the target equal: by difference, by clearing it first, or by telling all again."""
         if self.integration.fields is not None:
-            return "resend"
+            return "diff"
         if self.integration.members is not None:
             return "diff" if names_by_key(self.integration) else "resend"
         return "replace" if QueryKind.CLEAR in self.integration.queries else "resend"
@@ -169,4 +169,4 @@ def lacking(run: ResyncRun, integration: Integration | None, source: AnySource |
         return f"{run.integration!r} is not applied"
     if source is None:
         return f"there is no [sources.{database}] to read the segment from"
-    return f"{integration.connector!r} is an ad account, and only tables can be compared with a source"
+    return f"connector {integration.connector!r} is not applied"

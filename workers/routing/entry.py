@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.errors import MalformedEvent, SegsyncError
 from workers.events.event import Event
@@ -11,6 +11,12 @@ from workers.events.mark import decode as decode_mark
 from workers.events.parsing import parse
 from workers.events.resync_request import ResyncRequest, request_in
 from workers.events.retry_header import RetryHeader, decode
+from workers.events.usual import UsualEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from workers.lanes.messages import InEntry
 
 EVENT, RETRY, MARK = b"event", b"retry", b"mark"
 NO_EVENT = "the entry has no field 'event'; expected XADD ... event '{...}'"
@@ -48,8 +54,9 @@ class Entry(NamedTuple):
     mark: Mark | None = None
 
 
-def entry_of(entry_id: str, given: bytes | list[bytes], installation: str) -> Entry:
+def entry_of(given_id: bytes, given: InEntry, installation: str) -> Entry:
     """The entry, as lanes.Reading has it."""
+    entry_id = given_id.decode()
     ms, _, n = entry_id.partition("-")
     if isinstance(given, bytes):
         return Entry(entry_id, int(ms), int(n), (given,))
@@ -65,6 +72,40 @@ def entry_of(entry_id: str, given: bytes | list[bytes], installation: str) -> En
     ignored = tuple(name for name, _ in fields if name not in {EVENT, RETRY})
     header = decode(retries[0], installation) if retries else None
     return Entry(entry_id, int(ms), int(n), events, True, bool(retries), header, ignored)
+
+
+Part = Event | ResyncRequest | UnreadableEvent | int
+"""What stands in a part of an entry; where it was not read, how many processes have died over the entry."""
+
+
+class Read(NamedTuple):
+    """An entry with what stands in each of its parts."""
+
+    entry: Entry
+    parts: Sequence[Part]
+
+    def segments(self) -> set[str]:
+        """The segments that something is said of."""
+        found = {part.segment.id for part in self.parts if isinstance(part, Event | ResyncRequest)}
+        return found if self.entry.mark is None else found | {self.entry.mark.segment}
+
+
+def segments_of(events: Collection[UsualEvent | Read]) -> set[str]:
+    """The segments that something is said of in any of them."""
+    usual_ones = {event.segment for event in events if type(event) is UsualEvent}
+    return usual_ones.union(*[event.segments() for event in events if isinstance(event, Read)])
+
+
+def read(entry: Entry) -> Read:
+    """With all its parts, whatever was pushed."""
+    return Read(entry, [_read(entry, part) for part in range(len(entry.parts))])
+
+
+def _read(entry: Entry, part: int) -> Part:
+    try:
+        return read_part(entry, part)
+    except UnreadableEvent as error:
+        return error
 
 
 def read_part(entry: Entry, part: int) -> Event | ResyncRequest:

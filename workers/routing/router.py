@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from workers import failpoints as crashpoints
 from workers.errors import SegsyncError
-from workers.events.event import Event
 from workers.events.resync_request import ResyncRequest
+from workers.events.usual import UsualEvent, usual
 from workers.failpoints import reach
 from workers.integrations import Segment
 from workers.lanes import Operation, store
@@ -21,7 +21,7 @@ from workers.lanes.chunks import Retry
 from workers.lanes.lease import ROUTE
 from workers.lanes.runs import ResyncRuns
 from workers.log import FIELDS_IGNORED, ROUTER_RESTS, tell
-from workers.routing.entry import Entry, UnreadableEvent, entry_of, read_part
+from workers.routing.entry import Entry, Part, Read, UnreadableEvent, entry_of, read, segments_of
 from workers.routing.losses import Losses
 from workers.routing.position import Position, place
 from workers.routing.refusals import bad_profile, poison, refused, set_aside, shortened
@@ -29,16 +29,16 @@ from workers.routing.room import Room
 from workers.routing.routes import Known, Routes, Wanted, restore, says_nothing_new
 from workers.routing.teaching import clear_behind, teach
 from workers.routing.transfer import Transfer
+from workers.routing.usual import put_usual
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
+    from workers.events.event import Event
     from workers.events.mark import Mark
     from workers.events.retry_header import RetryHeader
     from workers.events.sequence import Sequence
     from workers.lanes import Lanes
     from workers.lanes.lease import Held, Leases
-    from workers.lanes.messages import Reading
+    from workers.lanes.messages import InEntry, Reading
     from workers.outcomes import Quarantined
     from workers.routing.routes import Judgement
 
@@ -52,13 +52,8 @@ KNOWN_AT_MOST = 200_000
 """Segments whose facts a router keeps in memory; beyond that it reads them again."""
 REST_SECONDS = 0.5
 """How long the router rests before it looks again whether Redis has room."""
-
-
 ASKED_BY = "an event"
 """Who asks for a resync that came through the intake."""
-
-Readable = Event | UnreadableEvent | ResyncRequest
-"""What stands in an entry, read."""
 
 
 class RoutingLost(SegsyncError):
@@ -116,30 +111,50 @@ class Router:
         # Nobody can be held for what no integration wants, and ten million such events must not fill Redis.
         self._only_beginnings = reading.quarantined >= QUARANTINE_AT_MOST
         load = self._load(Position.from_text(reading.position), reading.position)
-        entries = [entry_of(*each, self._lanes.installation) for each in reading.entries]
         # Who died may have died over any of them: each goes by itself, and the next to die has its killer at the head.
-        for some in [[each] for each in entries] if deaths else [entries]:
+        for some in [[each] for each in reading.entries] if deaths else [reading.entries]:
             load, deaths = self._move_together(load, some, unread_for=deaths if deaths >= DEATHS_AT_MOST else 0), 0
 
-    def _move_together(self, load: Transfer, entries: list[Entry], *, unread_for: int) -> Transfer:
+    def _move_together(self, load: Transfer, entries: list[tuple[bytes, InEntry]], *, unread_for: int) -> Transfer:
         """Moves these; `unread_for`: so many processes have died over the only one of them, and it is not read."""
-        events = [[unread_for] * len(each.parts) if unread_for else _read_all(each) for each in entries]
-        self._learn(_segments(entries, events))
-        first, index = load.position.start_of(entries[0].id)
-        for entry, parts in zip(entries, events, strict=True):
-            for part in range(first, len(parts)):
-                load = self._put_part(load, entry, part, index, parts[part])
-                index = 0
-            if entry.mark is not None:
-                self._put_mark(load, entry, entry.mark)
-            first = index = 0
-            if entry.ignored:
-                load.ignore(len(entry.ignored))
-                tell(FIELDS_IGNORED, entry=entry.id, fields=len(entry.ignored))
-            load.finish(entry.id, len(parts))
-            if load.is_full:
+        events = [self._read(*each, unread_for) for each in entries]
+        self._learn(segments_of(events))
+        at, (first, index) = 0, load.position.start_of(entries[0][0].decode())
+        if first or index:
+            load, at = self._put_entry(load, self._in_full(*entries[0], events[0]), first, index), 1
+        while at < len(entries):
+            reached = put_usual(load, entries, events, at, self._known, self._now_ms)
+            if reached == at:
+                load, reached = self._put_entry(load, self._in_full(*entries[at], events[at])), at + 1
+            elif load.is_full:
                 load = self._send(load)
+            at = reached
         return self._send(load)
+
+    def _read(self, entry_id: bytes, given: InEntry, unread_for: int) -> UsualEvent | Read:
+        if unread_for:
+            entry = entry_of(entry_id, given, self._lanes.installation)
+            return Read(entry, [unread_for] * len(entry.parts))
+        event = usual(given) if isinstance(given, bytes) else None
+        return self._in_full(entry_id, given, event) if event is None else event
+
+    def _in_full(self, entry_id: bytes, given: InEntry, event: UsualEvent | Read | None) -> Read:
+        """For the general way."""
+        return event if isinstance(event, Read) else read(entry_of(entry_id, given, self._lanes.installation))
+
+    def _put_entry(self, load: Transfer, whole: Read, first: int = 0, index: int = 0) -> Transfer:
+        """Puts an entry on the load from its part `first` on, and of that from profile `index` on."""
+        entry, parts = whole
+        for part in range(first, len(parts)):
+            load = self._put_part(load, entry, part, index, parts[part])
+            index = 0
+        if entry.mark is not None:
+            self._put_mark(load, entry, entry.mark)
+        if entry.ignored:
+            load.ignore(len(entry.ignored))
+            tell(FIELDS_IGNORED, entry=entry.id, fields=len(entry.ignored))
+        load.finish(entry.id, len(parts))
+        return self._send(load) if load.is_full else load
 
     def _load(self, position: Position, text: str) -> Transfer:
         return Transfer(position, text, self._room.step_bytes(store.BUDGET_BYTES))
@@ -159,7 +174,7 @@ class Router:
         self._losses.tell(moved.dropped)
         return self._load(load.position, str(load.position))
 
-    def _put_part(self, load: Transfer, entry: Entry, part: int, index: int, event: Readable | int) -> Transfer:
+    def _put_part(self, load: Transfer, entry: Entry, part: int, index: int, event: Part) -> Transfer:
         """Puts one event of an entry on the load, sending it whenever it is full.
 
         index  of its first profile that has not been moved
@@ -277,22 +292,3 @@ def _operations(event: Event, sequence: Sequence) -> list[Operation]:
     if not event.kind.is_profile:
         return [Operation(ms, n, 0, kind, at_us, b"")]
     return [Operation(ms, n, index, kind, at_us, body) for index, _, body in event.profiles]
-
-
-def _read_all(entry: Entry) -> list[Readable]:
-    if len(entry.parts) == 1:
-        return [_read(entry, 0)]
-    return [_read(entry, part) for part in range(len(entry.parts))]
-
-
-def _segments(entries: Iterable[Entry], events: Iterable[Iterable[object]]) -> set[str]:
-    """The segments that something is said of."""
-    found = {event.segment.id for each in events for event in each if isinstance(event, Event | ResyncRequest)}
-    return found | {entry.mark.segment for entry in entries if entry.mark is not None}
-
-
-def _read(entry: Entry, part: int) -> Readable:
-    try:
-        return read_part(entry, part)
-    except UnreadableEvent as error:
-        return error

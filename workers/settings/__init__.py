@@ -10,9 +10,15 @@ All mistakes are found in one pass: a reader notes what is wrong, goes on with a
 raises them together.
 """
 
-from workers.settings.connectors import ConnectorSettings
-from workers.settings.loading import Settings, from_given, from_published, load, load_local
-from workers.settings.local import LocalSettings, RedisSettings
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from workers.settings.connectors import ConnectorSettings
+    from workers.settings.loading import Settings, from_given, from_published, load
+    from workers.settings.local import LocalSettings, RedisSettings, load_local
 
 __all__ = [
     "ConnectorSettings",
@@ -24,3 +30,17 @@ __all__ = [
     "load",
     "load_local",
 ]
+
+_HOMES: Final = {
+    "connectors": ("ConnectorSettings",),
+    "loading": ("Settings", "from_given", "from_published", "load"),
+    "local": ("LocalSettings", "RedisSettings", "load_local"),
+}
+
+
+def __getattr__(name: str) -> object:
+    # When it is first asked for: the compiler of queries takes 0.1 s to load, and `status` needs none.
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

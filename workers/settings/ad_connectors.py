@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DEFAULT_SECRET: Final = "${SEGSYNC_SECRET}"  # noqa: S105 - a variable's name
 """What tokens and plain ids are sealed with, where the file says nothing."""
+SHORTEST_SECRET: Final = 16
+"""Characters: as random letters and digits they are 95 bits, which nobody tries through. docs/ads.md advises 32."""
 CONSENTS: Final = ("granted", "denied")
 AT_ONCE: Final = 4
 """Lanes of an ad account served at once where the file says nothing: what they do is write in the store."""
@@ -84,6 +86,9 @@ class AdConnectorSettings:
         if mistakes:
             raise SettingsError(self.where, mistakes)
         sealing = secrets.pop("secret")
+        if len(sealing) < SHORTEST_SECRET:
+            what = f"has {len(sealing)} characters; expected {SHORTEST_SECRET} or more, random: it seals tokens"
+            raise SettingsError(self.where, [Mistake(f"{self.where}.secret", what)])
         return AdTarget(
             key=self.key,
             platform=self.platform,
@@ -96,6 +101,14 @@ class AdConnectorSettings:
             consent=self.options.get("consent", ""),
             on_delete=self.on_delete,
         )
+
+    def store_at(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Its store's database alone, with its password; SettingsError. For who needs no platform."""
+        mistakes: list[Mistake] = []
+        url = self._store_url(environ, mistakes)
+        if mistakes:
+            raise SettingsError(self.where, mistakes)
+        return url
 
     def secret_files(self) -> list[Path]:
         """The files that hold secrets, as far as no variable names them."""

@@ -33,7 +33,6 @@ _OF_DATABASES: Final = dict.fromkeys(
     ("queries", "use", "members", "exactly_once", "ordering"),
     "is for databases, and this connector is an ad account; expected fields",
 )
-_COMPARED: Final = ("on_enter", "on_leave", "verify")
 _EXPECTED: Final = 'a field of the profile, as in "email", a value as in "{lower lead.email}", or { sha256 = "…" }'
 _REGION: Final = re.compile("[A-Z]{2}")
 DEFAULT_BATCH: Final = BatchLimits(batched=True, batch_size=LARGEST_BATCH, timeout_ms=60_000)
@@ -54,9 +53,6 @@ def read_ad_integration(
     scope = read_scope(table, default_database)
     name, description = table.optional_text("name"), read_description(table)
     active, limits = table.flag("active", default=True), read_limits(table)
-    for compared in _COMPARED:
-        if compared in table:
-            table.wrong(compared, "is for databases, which can be compared with a source, and this is an ad account")
     if limits.tolerance != "data":
         what = "is for databases: an ad account takes the rest of a batch, and a bad profile goes to the quarantine"
         table.wrong("tolerance", f'{what}; expected "data", or nothing')

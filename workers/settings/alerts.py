@@ -70,6 +70,15 @@ def load_alerts(path: Path | None = None, environ: Mapping[str, str] = os.enviro
     return found
 
 
+def too_many_entries(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> int:
+    """`quarantine` of `[alerts]` alone, whoever is to be told and whatever secrets that takes; SettingsError."""
+    source = open_source(path, environ)
+    table = TomlTable(source.main.get("alerts", {}), "alerts", source.mistakes)
+    found = table.whole("quarantine", MANY_ENTRIES, 1, MOST_ENTRIES)
+    source.finish()
+    return found
+
+
 def tells_somebody(path: Path) -> bool:
     """Whether the file has `[alerts]`; SettingsError where it cannot be read."""
     return "alerts" in open_source(path, os.environ).main

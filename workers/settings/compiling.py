@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake
+from workers.settings.query_sets import MEMBERS
 from workers.templates import Query, QueryKind, TemplateErrors, compile_query
 from workers.templates.scope import parse_path, path_text
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from workers.settings.table import TomlTable
 
 MANDATORY = (QueryKind.ADD, QueryKind.REMOVE)
-MEMBERS = "members"
-"""The query that answers no event: it lists the rows that a segment has in the target."""
 _SELECT = re.compile(r"\s*(?:select|with)\b", re.IGNORECASE)
 _MEANT = {
     "delete": "'remove' (profiles left the segment) or 'segment_delete' (the segment was deleted)",

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.errors import Mistake, SettingsError
-from workers.settings.ad_connectors import tell_hashing
 from workers.settings.ad_integrations import with_on_delete
 from workers.settings.alerts import check_alerts
 from workers.settings.compiling import Compiler
 from workers.settings.connectors import AnyConnector, read_connectors
 from workers.settings.console import check_console
-from workers.settings.database_url import read_address, tell_dialect
+from workers.settings.document import FORMAT, canonical, digest_of, read_document
 from workers.settings.files import NOTHING
-from workers.settings.includes import merge_includes
 from workers.settings.integrations import read_integrations
+from workers.settings.ledger_place import read_ledger
 from workers.settings.local import LocalSettings, read_local
-from workers.settings.query_sets import write_out
 from workers.settings.source import LOCAL, SettingsSource, open_source
 from workers.settings.sources import AnySource, read_sources_of
 from workers.settings.table import TomlTable
-from workers.settings.urls import split, with_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,14 +29,9 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.settings.files import Texts
 
-FORMAT = 1
-"""Of what is published; raised when older workers could not read it."""
-DEFAULT_LEDGER = "${SEGSYNC_LEDGER_URL:-sqlite:///segsync.db}"
 DEFAULT_DATABASE = "main"
 MOST_EVENTS = 1_000_000_000
 """Events that `[intake] max` may be: more than any Redis holds is a slip of the pen."""
-KEEP = (86_400.0, 100 * 365 * 86_400.0)
-"""Seconds that the ledger may keep deliveries: a day at least, since what is written twice is known by what is kept."""
 _NEVER = (*LOCAL, "include", "query_sets")
 """Keys of a file that are not published."""
 _RESERVED = {
@@ -104,22 +95,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, t
     local = read_local(source)
     check_alerts(source)
     check_console(source)
-    merged = merge_includes(source)
-    document = {key: source.fill(value, (key,)) for key, value in merged.document.items() if key not in LOCAL}
-    write_out(source, document, merged.folders)
-    connectors = document.get("connectors")
-    for key, connector in connectors.items() if isinstance(connectors, dict) else ():
-        tell_dialect(connector, environ)
-        tell_hashing(connector, f"connectors.{key}", environ, source.mistakes)
+    document = read_document(source)
     return _build(source, document, local)
-
-
-def load_local(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LocalSettings:
-    """Only namespace, [redis] and [broker], whatever is wrong beside them; SettingsError for what is wrong in them."""
-    source = open_source(path, environ)
-    local = read_local(source)
-    source.finish()
-    return local
 
 
 def from_published(text: str, local: LocalSettings, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -156,7 +133,7 @@ def from_given(
 
 def _build(source: SettingsSource, document: dict[str, object], local: LocalSettings) -> Settings:
     table = TomlTable(document, "", source.mistakes)
-    ledger_url, keep = _ledger(source, table.table("ledger"))
+    ledger_url, keep = read_ledger(source, table.table("ledger"))
     default_database, max_intake = _intake(table.table("intake"))
     connectors = with_on_delete(read_connectors(table, source.folder, ledger_url), table)
     compiler = Compiler(source.mistakes, source.warnings)
@@ -168,8 +145,7 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     if not integrations and not source.mistakes:
         source.warn("integrations", "there is none: nothing would be delivered")
     source.finish()
-    published = _canonical(document)
-    digest = hashlib.sha256(published.encode()).hexdigest()
+    published = canonical(document)
     warnings = source.placed(source.warnings)
     return Settings(
         local,
@@ -180,14 +156,10 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
         connectors,
         integrations,
         warnings,
-        digest,
+        digest_of(published),
         sources,
         _published=published,
     )
-
-
-def _canonical(document: dict[str, object]) -> str:
-    return json.dumps(document | {"format": FORMAT}, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def _intake(table: TomlTable) -> tuple[str, int | None]:
@@ -195,16 +167,3 @@ def _intake(table: TomlTable) -> tuple[str, int | None]:
     limit = table.whole("max", 0, 1, MOST_EVENTS)
     table.close()
     return database, limit or None
-
-
-def _ledger(source: SettingsSource, table: TomlTable) -> tuple[str, float | None]:
-    """The ledger's URL, and how long it keeps; its variables must be there, since every worker writes outcomes."""
-    address = read_address(table, source.folder, DEFAULT_LEDGER, fixed=False)
-    keep = table.seconds("keep", 0, *KEEP) or None
-    table.close()
-    try:
-        url, password = address.resolve(source.environ)
-    except SettingsError as error:
-        source.mistakes += error.mistakes
-        return "", keep
-    return (with_password(split(url), password) if password else url), keep

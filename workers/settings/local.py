@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,12 @@ from urllib.parse import quote, unquote
 
 from workers.settings.files import FileError, read_secret
 from workers.settings.secret import Secret, credentials
+from workers.settings.source import open_source
 from workers.settings.table import TomlTable
 from workers.settings.urls import UrlError, check_redis, split, with_password
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import redis
@@ -164,6 +167,14 @@ class LocalSettings:
     namespace: str
     redis: RedisSettings
     broker: RedisSettings
+
+
+def load_local(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> LocalSettings:
+    """Only namespace, [redis] and [broker], whatever is wrong beside them; SettingsError for what is wrong in them."""
+    source = open_source(path, environ)
+    local = read_local(source)
+    source.finish()
+    return local
 
 
 def read_local(source: SettingsSource) -> LocalSettings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.settings.compiling import MEMBERS
 from workers.settings.files import FileError
 from workers.settings.spelling import nearest, show
 from workers.settings.table import UNKNOWN, TomlTable
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from workers.settings.includes import Folders
     from workers.settings.source import SettingsSource
 
+MEMBERS = "members"
+"""The query that answers no event: it lists the rows that a segment has in the target."""
 QUERIES = (*map(str, QueryKind), MEMBERS)
 
 Holder = dict[str, object]

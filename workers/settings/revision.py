@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.errors import SegsyncError
-from workers.lanes.answers import fields_of
 from workers.lanes.keys import HOLD_FIELDS
 from workers.settings import LocalSettings, Settings, from_published, revisions
 from workers.settings.connectors import ConnectorSettings
+from workers.settings.published import INTAKE_LIMIT, NothingApplied, Published, published
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -32,14 +32,21 @@ if TYPE_CHECKING:
     from workers.settings.ad_connectors import AdConnectorSettings
 
 
+__all__ = [
+    "INTAKE_LIMIT",
+    "Applied",
+    "NothingApplied",
+    "Published",
+    "Superseded",
+    "check_basis",
+    "publish",
+    "published",
+    "read",
+    "renew_windows",
+]
+
 RESCORE_FROM: Final = "timed 0"
 """Where lanes/rescore.lua begins."""
-INTAKE_LIMIT: Final = "intake"
-"""The field of the limits that producers look at."""
-
-
-class NothingApplied(SegsyncError):
-    """No configuration has been applied to this Redis yet."""
 
 
 class Superseded(SegsyncError):
@@ -62,26 +69,6 @@ class Applied:
     def name(self) -> tuple[str, int]:
         """What no other has: revisions are counted anew in a Redis that was emptied."""
         return self.installation, self.revision
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What stands in Redis of the applied configuration, unread."""
-
-    revision: int
-    digest: str
-    installation: str
-    text: str
-    at: str
-    by: str
-
-
-def published(redis: Redis | Pipeline, keys: Keys) -> Published | None:
-    """What is applied at this moment; None if nothing is."""
-    text = fields_of(redis, keys.config)
-    if "revision" not in text:
-        return None
-    return Published(int(text["revision"]), text["digest"], text["installation"], text["text"], text["at"], text["by"])
 
 
 def read(redis: Redis, keys: Keys, local: LocalSettings) -> Applied:

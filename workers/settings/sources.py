@@ -53,6 +53,7 @@ class SourceSettings:
     rows     rows of a page
     fresh    how old the source's data is, as a number of seconds or an interval; "" where nothing tells
     delay    seconds after which the source surely has what was pushed, where `fresh` is ""
+    segments lists all segments: id, name, groups, tags; "" where nothing does
     """
 
     key: str
@@ -62,6 +63,7 @@ class SourceSettings:
     rows: int
     fresh: str
     delay: float
+    segments: str = ""
 
     @property
     def digest(self) -> str:
@@ -100,11 +102,12 @@ def _read(
     text = table.text("members", "a SELECT that gives a segment's profiles, one column for each field")
     first = read_first(table, paged=_AFTER.search(text) is not None)
     fresh = table.optional_text("fresh", "a SELECT that tells how old the data is") or ""
+    segments = table.optional_text("segments", "a SELECT that lists all segments") or ""
     table.close()
     members = _members(table, text, address.dialect, compiler) if text and address.dialect else None
     if members is None:
         return None
-    return SourceSettings(key, address, members, first, rows, fresh, delay)
+    return SourceSettings(key, address, members, first, rows, fresh, delay, segments)
 
 
 def _members(table: TomlTable, text: str, dialect: str, compiler: Compiler) -> Query | None:

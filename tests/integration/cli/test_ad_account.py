@@ -39,7 +39,14 @@ scope = {{ database = "main", segments = [7] }}
 batch = {{ size = 1000, timeout = "100ms" }}
 fields = {{ email = "email", external_id = "id" }}
 """
-PLANTED = ("ya-secret", "planted-seal", "ya-access-1", "ya-refresh-1", "ann@example.com", sha256("ann@example.com"))
+PLANTED = (
+    "ya-secret",
+    "planted-seal-of-it",
+    "ya-access-1",
+    "ya-refresh-1",
+    "ann@example.com",
+    sha256("ann@example.com"),
+)
 
 
 @pytest.fixture
@@ -52,7 +59,7 @@ def yandex() -> Iterator[FakeYandex]:
 @pytest.fixture
 def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal")
+    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-it")
     place.file.write_text(FILE.format(namespace=place.keys.namespace, redis=place.url, url=yandex.url))
     return place
 
@@ -130,6 +137,21 @@ def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) 
     assert after.returncode == 0
     assert "+ account  Yandex.Audiences lets us in" in after.stdout
     assert not yandex.segments
+
+
+def test_preview_shows_the_records_of_an_account(account: Place, call: Call) -> None:
+    event = account.folder / "event.json"
+    event.write_text(json.dumps({"type": "add", "segment": {"id": 7}, "profiles": [*people(5, 6), {"_id": "x"}]}))
+    shown = call("preview", "buyers", str(event))
+    assert f"email            sha256   {sha256('p5@example.com')}\n" in shown.stdout
+    assert (shown.returncode, "-- rejected: event 1, profile 2 (_id x)" in shown.stdout) == (1, True)
+    (record,) = json.loads(call("preview", "buyers", str(event), "--json").stdout)["records"]
+    assert (record["profile"], record["sent"][0]["how"]) == ("5", "sha256")
+    refused = call("preview", "buyers", str(event), "--try")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "segsync: --try is for statements, and 'buyers' sends records to an ad account\n",
+    )
 
 
 def test_a_wrong_code_is_said_and_keeps_nothing(account: Place, call: Call) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.yandex import FakeYandex
+from tests.integration.cli.hours import let_the_platform_work
 from tests.integration.connectors.audiences.rig import sha256
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause, resume
-from workers.lanes.tending import tend_again
 from workers.runtime import Runtime
 from workers.settings import load
 
@@ -101,17 +101,6 @@ def values(place: Place) -> str:
     return str(file)
 
 
-def let_the_platform_work(place: Place, runtime: Runtime, yandex: FakeYandex) -> None:
-    """Two hours go by."""
-    for _ in range(4):
-        yandex.work()
-        with runtime.targets.get("ya").store.changing() as connection:  # type: ignore[attr-defined]
-            connection.exec_driver_sql("UPDATE ads_audience SET due_ms = 1, written_ms = written_ms - 7200000")
-            connection.exec_driver_sql("UPDATE ads_call SET poll_ms = 1, made_ms = made_ms - 7200000")
-        tend_again(place.redis, place.keys, "ya", 0)
-        drain(runtime)
-
-
 def test_a_planted_person_is_found_everywhere_and_then_nowhere(
     installation: tuple[Place, Runtime], call: Call, yandex: FakeYandex
 ) -> None:
@@ -159,6 +148,18 @@ def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: C
     entries = json.loads(call("quarantine", "list", "--state", "all", "--json").stdout)["entries"]
     assert {(each["profile"], each["state"]) for each in entries} == {(None, "dropped"), ("another", "open")}
     assert all(each["code"] == "missing key" for each in entries)
+
+
+def test_an_account_that_cannot_be_looked_at_is_said(
+    installation: tuple[Place, Runtime], call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, _ = installation
+    monkeypatch.delenv("YA_SECRET")
+    done = call(*NAMED, values(place), "--yes", "--json")
+    assert done.returncode == 1
+    (account,) = [each for each in json.loads(done.stdout) if each["where"] == "the audiences of ya"]
+    assert account["left"]
+    assert account["becomes"].startswith("could not be looked at: segsync settings: connectors.ya.client_secret")
 
 
 @pytest.mark.usefixtures("installation")

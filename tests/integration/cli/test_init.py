@@ -80,15 +80,20 @@ class Installed:
         return set(self.database.run(f"SELECT segment_id, name FROM segment{self.database.final}"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "mysql", "clickhouse"])
+FETCHED = pytest.param("mysql", marks=[pytest.mark.proof, pytest.mark.fetched])
+"""The real one."""
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb", "clickhouse", FETCHED])
 def installed(request: pytest.FixtureRequest, place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> Installed:
-    """On each database in turn; MariaDB stands for MySQL."""
-    dialect = request.param
-    fixture = "mariadb" if dialect == "mysql" else dialect
+    """On each database in turn."""
+    name = request.param
+    dialect = "mysql" if name == "mariadb" else name
     password = CLICKHOUSE_PASSWORD if dialect == "clickhouse" else None
-    if dialect == "mysql":
+    if name == "mariadb":
         password = request.getfixturevalue("mariadb_server").password
-    database = TargetDatabase(dialect, request.getfixturevalue(f"{fixture}_url"), password)
+    url = request.getfixturevalue("mysql_target").url if name == "mysql" else request.getfixturevalue(f"{name}_url")
+    database = TargetDatabase(dialect, url, password)
     for name, value in environment(database, place).items():
         monkeypatch.setenv(name, value)
     return Installed(place, call, database)

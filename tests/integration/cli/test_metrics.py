@@ -29,6 +29,8 @@ from workers.monitoring.consumers import Consumers
 from workers.monitoring.metrics import Metrics
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.integration.place import Place
 
 
@@ -83,6 +85,35 @@ def test_promtool_agrees(place: Place) -> None:
     judge = [str(programs().promtool), "check", "metrics"]
     done = subprocess.run(judge, input=told, capture_output=True, text=True, check=False)
     assert done.stdout + done.stderr == ""
+
+
+DRIFT = """
+rule_files: [alerts.yml]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: 'segsync_differing_segments{integration="crm"}'
+        values: '0 2 2 0'
+    alert_rule_test:
+      - {eval_time: 0m, alertname: SegsyncDiffers, exp_alerts: []}
+      - eval_time: 2m
+        alertname: SegsyncDiffers
+        exp_alerts:
+          - exp_labels: {severity: warning, integration: crm}
+            exp_annotations:
+              summary: 2 segments of crm differ from the platform
+              description: "`segsync status` names them; `segsync resync crm --segment S` makes one equal."
+      - {eval_time: 3m, alertname: SegsyncDiffers, exp_alerts: []}
+"""
+
+
+def test_drift_is_an_alert_until_it_is_over(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples" / "monitoring" / "alerts.yml", tmp_path)
+    (tmp_path / "drift.yml").write_text(DRIFT)
+    judge = [str(programs().promtool), "test", "rules", "drift.yml"]
+    done = subprocess.run(judge, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_real_prometheus_reads_them(place: Place) -> None:

@@ -107,3 +107,17 @@ def test_the_shell_completes_integrations(place: Place, monkeypatch: pytest.Monk
     assert keys_beginning("w") == ["warehouse"]
     place.file.write_text("no = toml = at all")
     assert keys_beginning("w") == []
+
+
+def test_how_many_entries_are_too_many_says_the_file(place: Place, call: Call) -> None:
+    runtime = place.publish(integration())
+    place.redis.xadd(place.keys.events, {"event": "no event"})
+    runtime.route("token", 5)
+    runtime.drain_outcomes(5)
+    with place.served("route", "upkeep", "deliver.db"):
+        assert call("status", "--check").returncode == 0
+        assert call("status", "--check", "--quarantine", "1").returncode == 1
+        place.file.write_text(place.file.read_text() + "\n[alerts]\nquarantine = 1\n")
+        done = call("status", "--check")
+        assert ("events could not be read" in done.stdout, done.returncode) == (True, 1), done.stdout
+        assert call("status", "--check", "--quarantine", "2").returncode == 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from starlette.testclient import TestClient
 
 from tests.fakes.yandex import FakeYandex
 from tests.integration.console.browser import Browser, Recorded, text_of
+from tests.integration.console.entering import console_of, token_table
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.runtime import Runtime
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from tests.integration.place import Place
+from tests.integration.place import Place
 
 ACCOUNT = """
 [connectors.ya]
@@ -45,7 +47,7 @@ def yandex() -> Iterator[FakeYandex]:
 @pytest.fixture
 def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal")
+    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-tests")
     place.publish(integration("crm", segments="[8]") + ACCOUNT.format(url=yandex.url))
     return place
 
@@ -76,12 +78,24 @@ def test_one_is_connected_and_its_audiences_and_jobs_are_shown(
     assert "buyers 7 live" in told
     assert "the platform" in told
     assert "create" in told.partition("Jobs")[2] or "confirm" in told.partition("Jobs")[2]
-    for planted in ("ya-secret", "planted-seal", "ya-access-1", "1234567"):
+    for planted in ("ya-secret", "planted-seal-of-tests", "ya-access-1", "1234567"):
         assert planted not in page
     monkeypatch.delenv("YA_SECRET")
     told = text_of(Browser(make_console()).get("/accounts/ya"))
     assert "cannot be looked at from here" in told
     assert "YA_SECRET is not set" in told
+
+
+def test_programs_connect_and_read_one(account: Place) -> None:
+    app = console_of(account, token_table("w", "w-text", "read", "operate"), integration("crm", segments="[8]"))
+    program = TestClient(app, base_url="http://127.0.0.1", headers={"authorization": "Bearer w-text"})
+    assert program.get("/api/accounts").json()[0]["vendor"] == "Yandex.Audiences"
+    assert program.get("/api/accounts/ya").json()["token_kept"] is False
+    refused = program.post("/api/accounts/ya/connect", json={"code": "7654321"})
+    assert (refused.status_code, "refuses the code" in refused.json()["error"]) == (409, True)
+    told = program.post("/api/accounts/ya/connect", json={"code": "1234567"})
+    assert (told.status_code, told.json()["token_kept"]) == (200, True)
+    assert "ya-access-1" not in told.text
 
 
 def test_without_one_the_page_says_where_it_comes_from(place: Place, make_console: Callable[..., ASGIApp]) -> None:

@@ -141,6 +141,26 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert place.redis.hget(place.keys.integration("crm"), "paused") is None
 
 
+def test_connectors_and_segments_are_read_and_checked(app: ASGIApp, place: Place) -> None:
+    program, worker = Program(app, "reader-text"), Program(app, "worker-text")
+    assert program.get("/api/connectors/db")["check"] is None
+    checked = worker.post("/api/connectors/db/check")
+    assert (checked["by"], checked["wrong"]) == ("worker", False)
+    (one,) = program.get("/api/connectors")
+    assert (one["url"], one["integrations"], one["check"]) == ("sqlite:///target.db", ["crm"], checked)
+    assert program.get("/api/accounts") == []
+    for path in ("/api/accounts/db", "/api/connectors/none", "/api/segment"):
+        program.get(path, 404, **({"id": "none"} if path == "/api/segment" else {}))
+    with place.producer() as producer:
+        producer.segment_upsert("..", name="VIP", groups=["sales"])
+    place.publish(integration(timeout="1h")).route("t", 5)
+    found = program.get("/api/segments", q="vip")
+    assert (found["total"], found["after"], [each["id"] for each in found["segments"]]) == (2, 0, [".."])
+    lanes = program.get("/api/segment", id="..")
+    assert lanes["segment"]["groups"] == ["sales"]
+    assert [(each["integration"], each["hold"]) for each in lanes["owed"]] == [("crm", "")]
+
+
 def test_acts_do_what_the_commands_do_and_are_written_down(app: ASGIApp, place: Place) -> None:
     program, runtime = Program(app, "worker-text"), place.publish(integration(timeout="100ms"))
     assert program.post("/api/integrations/crm/pause", reason="the table is moved") == {
@@ -173,7 +193,9 @@ def test_a_configuration_is_published_with_who_and_from_what(app: ASGIApp, place
     assert (done["revision"], done["changed"]) == (2, True)
     late = changer.post("/api/apply", 409, configuration=told["configuration"], basis=1)
     assert "revision 2 is applied, and this was made from 1" in late["error"]
-    assert changer.post("/api/revisions/1/rollback")["revision"] == 3
+    late = changer.post("/api/revisions/1/rollback", 409, basis=1)
+    assert "revision 2 is applied, and this was made from 1" in late["error"]
+    assert changer.post("/api/revisions/1/rollback", basis=2)["revision"] == 3
     assert [each["by"] for each in reader.get("/api/revisions")][:2] == ["changer", "changer"]
     told["configuration"]["integrations"]["crm"]["batch"]["size"] = 0
     wrong = changer.post("/api/apply", 400, configuration=told["configuration"])

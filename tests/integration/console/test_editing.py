@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,11 @@ import pytest
 
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.place import integration
+from tests.waiting import until
+from workers.control.apply import ApplyRefused
+from workers.control.drain import drain
+from workers.control.pause import pause, resume
+from workers.ledger.acts import list_acts
 from workers.settings import revision
 
 if TYPE_CHECKING:
@@ -19,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from tests.integration.place import Place
+    from workers.runtime import Runtime
 
 ADD = "INSERT OR REPLACE INTO member (segment_id, client_id) VALUES ('{segment_id}', '{lead.id}')"
 FIELDS = {
@@ -200,20 +207,80 @@ def test_nobody_publishes_over_a_revision_that_they_have_not_seen(place: Place, 
     assert (answer.status_code, applied(place)) == (409, 2)
 
 
-def test_one_is_removed_unless_it_owes_something(place: Place, browser: Browser) -> None:
-    runtime = place.publish(integration("crm"), integration("shop", table="other"))
+def owing(place: Place) -> Runtime:
+    """Of two integrations, `shop` owes one operation."""
+    runtime = place.publish(integration("crm", segments="[9]"), integration("shop"))
     place.add("7", 1)
     runtime.route("t", 5)
-    answer = browser.post("/integrations/shop/edit", "/integrations/shop/remove", basis="2")
+    return runtime
+
+
+REMOVAL = ("/integrations/shop/edit", "/integrations/shop/remove")
+
+
+def test_one_is_removed_when_its_key_is_typed_and_it_is_said_what_becomes_of_what_it_owes(
+    place: Place, browser: Browser
+) -> None:
+    owing(place)
+    for typed in ("", "shpo", "crm"):
+        answer = browser.post(*REMOVAL, basis="2", how="drop", confirm=typed)
+        assert (answer.status_code, "which is to be removed" in text_of(answer.text)) == (400, True)
+    answer = browser.post(*REMOVAL, basis="2", confirm="shop")
     assert (answer.status_code, "still owes 1 operation" in text_of(answer.text)) == (409, True)
-    told = browser.press("/integrations/shop/edit", "/integrations/shop/remove", basis="2", drop="1")
-    assert "revision 3 is applied" in told
+    told = browser.press(*REMOVAL, basis="2", how="drop", confirm="shop")
+    assert "revision 3 is applied 1 operation of shop thrown away" in told
     browser.get("/integrations/shop", 404)
+    assert place.rows() == set()
+
+
+def test_one_is_drained_and_leaves_when_it_owes_nothing(
+    place: Place, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = owing(place)
+    monkeypatch.setattr("workers.console.publishing.DRAIN_SECONDS", 0.2)
+    told = browser.press(*REMOVAL, basis="2", how="drain", confirm="shop")
+    assert "shop gets nothing new, and leaves when it owes nothing" in told
+    assert "It gets nothing new, and leaves when it owes nothing." in text_of(browser.get("/integrations/shop"))
+    answer = browser.post(*REMOVAL, basis="3", how="drain", confirm="shop")
+    assert (answer.status_code, "is being drained" in text_of(answer.text)) == (409, True)
+    place.let_timeouts_pass()
+    runtime.follow()
+    drain(runtime)
+    until(lambda: browser.client.get("/integrations/shop").status_code == 404)
+    assert place.rows() == {("7", "0")}
+    assert applied(place) == 4
+
+
+def test_what_cannot_be_drained_is_said_at_once_and_later_written_down(
+    place: Place, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = owing(place)
+    pause(place.redis, place.keys, "shop")
+    answer = browser.post(*REMOVAL, basis="2", how="drain", confirm="shop")
+    assert (answer.status_code, "would never be drained" in text_of(answer.text)) == (409, True)
+    resume(place.redis, place.keys, "shop")
+    began = threading.Event()
+
+    def fail(*_: object, **__: object) -> None:
+        began.wait(30)
+        raise ApplyRefused("the target has gone")
+
+    monkeypatch.setattr("workers.control.apply.carry_out", fail)
+    monkeypatch.setattr("workers.console.publishing.DRAIN_SECONDS", 0.2)
+    browser.press(*REMOVAL, basis="2", how="drain", confirm="shop")
+    began.set()
+
+    def acts() -> list[tuple[str, str, str]]:
+        runtime.drain_outcomes(5)
+        return [(act.who, act.target, act.failed) for act in list_acts(runtime.ledger)]
+
+    assert until(acts) == [("ann@test", "shop", "the target has gone")]
 
 
 def test_the_last_one_is_removed_and_leaves_no_empty_table(place: Place, browser: Browser) -> None:
     place.publish(integration("crm"))
-    browser.press("/integrations/crm/edit", "/integrations/crm/remove", basis="1")
+    pause(place.redis, place.keys, "crm")  # which must not be drained, and owes nothing
+    browser.press("/integrations/crm/edit", "/integrations/crm/remove", basis="1", confirm="crm", how="drain")
     found = revision.published(place.redis, place.keys)
     assert found is not None
     assert (found.revision, "integrations" in json.loads(found.text)) == (2, False)

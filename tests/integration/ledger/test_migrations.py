@@ -17,9 +17,10 @@ from sqlalchemy import create_engine, event, text
 from tests.integration.ledger.records import delivery, rows
 from tests.waiting import PATIENCE
 from workers.ledger import migrations
-from workers.ledger.database import SCHEMA, Ledger
+from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.ledger.rows import delivery_row
+from workers.ledger.schema import SCHEMA
 from workers.ledger.statistics import errors
 from workers.ledger.tables import VERSION_TABLE, deliveries, metadata
 from workers.quarantine.entries import count_open

@@ -79,6 +79,7 @@ IDLE = {
     "all_wait": False,
     "window": "",
     "rate_per_s": None,
+    "differing": 0,
 }
 
 
@@ -101,6 +102,7 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
         "unwanted": 0,
         "unwanted_segments": {},
         "notes": [],
+        "accounts": [],
         "unread": [],
         "ledger_is_dead": False,
     }

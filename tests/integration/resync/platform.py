@@ -69,12 +69,18 @@ class Platform:
         extra += "\nrows = 2" if first else ""
         return SOURCE.format(address=address, first=first, members=text, extra=extra)
 
+    def configure_file(self, **changes: Any) -> None:
+        """Writes the file, as `configure` would, and applies nothing."""
+        self._write(self._source(None, "0", 'delay = "0s"'), {"members": LISTED, **changes})
+
+    def _write(self, source: str, changes: dict[str, Any]) -> None:
+        self.job.installation.configure(self.target.connector() + source + self.target.integration(**changes))
+
     def _publish(self, source: str, members_query: str | None, changes: dict[str, Any]) -> None:
         if members_query is not None:
             changes["members"] = members_query
         job = self.job
-        integration = self.target.integration(**changes)
-        job.installation.configure(self.target.connector() + source + integration)
+        self._write(source, changes)
         revision.publish(job.installation.redis, job.installation.keys, load(job.installation.file))
         job.runtime = job.installation.runtime()
 

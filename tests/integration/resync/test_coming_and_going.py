@@ -9,8 +9,10 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
 from workers.control import apply as applying
+from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import needs_of_resyncs, read_resyncs
+from workers.monitoring.states import read_integration
 from workers.resync.schedule import Schedule
 from workers.settings import load
 
@@ -100,6 +102,65 @@ def test_whatever_event_takes_a_segment_out_it_is_cleared(platform: Platform, ki
 
 
 @on_one
+@pytest.mark.parametrize(("on_leave", "left"), [("keep", {"a", "b"}), ("clear", set())])
+def test_what_an_apply_takes_out_of_scope_keeps_its_rows_or_not(
+    platform: Platform, on_leave: str, left: set[str]
+) -> None:
+    """What was routed before is delivered first; what stays in scope is as it was, and so is what comes back."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.configure(scope=SALES, on_leave=f'"{on_leave}"')
+    platform.job.push(*[upsert(each, "sales", "eu") for each in (7, 8)], add(7, "a"), add(8, "a"), upsert(9, "sales"))
+    platform.job.push(add(9, "a"))
+    platform.job.drain()
+    platform.job.push(add(9, "b"))
+    platform.job.runtime.route("token", 1)
+
+    def apply(scope: str) -> None:
+        installation = platform.job.installation
+        platform.configure_file(scope=scope, on_leave=f'"{on_leave}"')
+        plan = applying.plan(installation.redis, installation.keys, load(installation.file))
+        applying.carry_out(installation.redis, installation.keys, plan)
+        platform.job.runtime = installation.runtime()
+
+    apply('{ database = "main", groups = ["eu"] }')
+    platform.job.push(add(9, "late"))
+    if on_leave == "clear":
+        assert any(wake.queue == "resync" for wake in platform.job.runtime.tick("task").wakes)
+    platform.turn()
+    assert redis.exists(keys.leaving) == 0
+    platform.turn()
+    assert redis.exists(keys.verifications) == 0, "nobody is woken for it any more"
+    platform.job.drain()
+
+    assert platform.rows(9) == left
+    assert (platform.rows(7), platform.rows(8)) == ({"a"}, {"a"})
+
+    apply(SALES)
+    platform.job.push(add(9, "back"))
+    platform.turn()
+    platform.job.drain()
+    assert platform.rows(9) == left | {"back"}
+
+
+@on_one
+def test_what_an_apply_noted_that_never_came_is_not_cleared(platform: Platform) -> None:
+    """It notes before it publishes, so that no crash between the two loses what has left; and forgets after a while."""
+    platform.configure(on_leave='"clear"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.job.push(add(7, "a"))
+    platform.job.drain()
+    redis.zadd(keys.leaving, {'["members", "7"]': redis.time()[0] * 1000})
+    redis.zadd(keys.verifications, {"": 0})
+    platform.turn()
+    assert (redis.zcard(keys.leaving), redis.zcard(keys.verifications)) == (1, 1), "it may come"
+    redis.zadd(keys.leaving, {'["members", "7"]': 0})
+    platform.turn()
+    assert redis.zcard(keys.leaving) == 0
+    platform.job.drain()
+    assert platform.rows(7) == {"a"}
+
+
+@on_one
 def test_clearing_needs_a_query(platform: Platform) -> None:
     from workers.errors import SettingsError  # noqa: PLC0415 - of this test alone
 
@@ -135,10 +196,13 @@ def test_each_segment_is_verified_once_within_the_time(platform: Platform) -> No
     assert sorted(seen) == [("7", "equal", "verify"), ("8", "differs", "verify"), ("9", "equal", "verify")]
     assert schedule(platform).ask() == 0, "the round is over, and its time is not"
     (need,) = needs_of_resyncs(read_resyncs(redis, keys))
-    assert "segment 8 of members differs from the platform" in need.sentence
+    assert need.topic == "members differs"
+    assert "members differs from the platform: segment 8, as run " in need.sentence
+    assert read_integration(redis, keys, "members", redis_ms(redis), {}).differing == 1
 
     assert platform.resync(8, accept_removals=1).outcome == "done"
     assert list(needs_of_resyncs(read_resyncs(redis, keys))) == []
+    assert read_integration(redis, keys, "members", redis_ms(redis), {}).differing == 0
 
 
 @on_one

@@ -52,6 +52,30 @@ def test_a_target_is_made_equal_to_what_a_platform_answers(platform: Platform, *
     assert (run.outcome, run.why) == ("done", "")
     assert platform.rows(7) == {"c1", "c2", "c3", "c4", "c5"}
     assert (run.members, run.rows, run.removed, run.added) == (5, 2, 1, 5)
+    assert len(server.asked) == (4 if paged else 1), "what was compared is told, and nothing read again"
+
+
+@on_one
+@pytest.mark.parametrize("cut", [False, True])
+def test_pages_may_name_the_next_one(platform: Platform, monkeypatch: pytest.MonkeyPatch, *, cut: bool) -> None:
+    """And headers with secrets go to each. What breaks off on any page is no list."""
+    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+
+    def answer(asked: Asked) -> Answer:
+        if "cursor=2" in asked.path:
+            return Answer(b'[{"_id": 3, "CustomID": "c3"}' + (b"" if cut else b"]"))
+        return Answer(lines(1, 2), headers=(("Link", '<?cursor=2>; rel="next"'),))
+
+    with answering(answer) as server:
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}\nheaders = {{ Key = "${{KEY:-k}}" }}')
+        platform.target_has(7, "c1", "c3", "x")
+        run = platform.resync(7, **ACCEPTED)
+
+    assert {asked.headers["key"] for asked in server.asked} == {"k"}
+    assert [asked.path for asked in server.asked] == ["/7", "/7?cursor=2"], (
+        "once, for what is compared and what is told"
+    )
+    assert (run.outcome, platform.rows(7)) == (("failed", {"c1", "c3", "x"}) if cut else ("done", {"c1", "c2", "c3"}))
 
 
 @on_one

@@ -12,6 +12,7 @@ from tests.integration.resync.platform import LISTED, Platform
 from workers.cli.commands import resync as command
 from workers.lanes import runs
 from workers.lanes.runs import ResyncRuns
+from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -174,3 +175,21 @@ def test_a_source_that_is_emptied_while_members_are_told_is_told_of(platform: Pl
     platform.has(7, "a", "b", "c")
     assert platform.resync(7, **ACCEPTED).outcome == "done"
     assert platform.rows(7) == {"a", "b", "c"}
+
+
+@on_one
+def test_status_says_how_far_a_run_is(platform: Platform) -> None:
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x")
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    name = platform.ask(7, accept_removals=9, accept_adds=9)
+    said: list[str] = []
+    for state in ("marked", "removing", "adding"):
+        platform.until_state(name, state)
+        said += notes_of_resyncs(read_resyncs(redis, keys))
+    where = f"run {name} (segment 7 of members) is open: "
+    assert said == [
+        f"{where}waiting for what came before it",
+        f"{where}removing, 0 of 1",
+        f"{where}adding, 0 of 2",
+    ]

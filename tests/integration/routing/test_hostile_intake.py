@@ -13,7 +13,7 @@ from workers.control.drain import drain
 from workers.events import parsing
 from workers.events.sequence import MAX_N
 from workers.lanes.lease import ROUTE, Leases
-from workers.routing import entry
+from workers.routing import entry, router
 from workers.routing.router import DEATHS_AT_MOST
 from workers.routing.transfer import Transfer
 
@@ -201,6 +201,7 @@ def test_an_event_that_kills_whoever_reads_it_costs_itself_alone(desk: Desk, mon
             raise Killed
         return parse(data)
 
+    monkeypatch.setattr(router, "usual", kills)
     monkeypatch.setattr(entry, "parse", kills)
     monkeypatch.setattr(Leases, "_leave", lambda *_: None)
     desk.push(*(add(str(n)) for n in range(1, 6)))

@@ -112,3 +112,9 @@ def test_a_url_that_check_takes_is_taken_when_it_connects(url: str) -> None:
     except TargetError:
         connects = False
     assert checked == connects
+
+
+def test_the_page_for_a_new_database_names_every_file_of_the_smallest_folder() -> None:
+    page = (WORKERS.parent / "docs" / "adding-a-database.md").read_text()
+    files = {path.name for path in (WORKERS / "connectors/sql/sqlite").glob("*.py")} - {"__init__.py"}
+    assert {name for name in files if f"`connectors/sql/sqlite/{name}`" not in page} == set()

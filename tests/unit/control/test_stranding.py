@@ -30,3 +30,8 @@ def test_what_strands_nobody_passes() -> None:
     assert not stranding(published(), published(key="email", connector="other"))
     assert not stranding(published(), json.dumps({}))
     assert not stranding(published(connector="crm"), published(connector="crm", key="email"))
+
+
+def test_another_account_is_refused() -> None:
+    (found,) = stranding(published(account="1"), published(account="2"))
+    assert found.startswith("integrations.buyers: account of connectors.ya was 1 and is 2; whoever ya has of it")

@@ -11,6 +11,7 @@ import pytest
 from workers.lanes.keys import Keys
 from workers.monitoring import checkup
 from workers.monitoring.consumers import Consumers
+from workers.presence import Worker
 
 GOOD = {
     "redis_version": "7.4.1",
@@ -120,3 +121,13 @@ def test_files_that_others_may_read_or_write_are_named(tmp_path: Path) -> None:
     written.chmod(0o664)
     told = [step.what for step in checkup.of_files([secret], [written])]
     assert [what.partition(" can be ")[2].partition(" by")[0] for what in told] == ["read or written", "written"]
+
+
+def test_a_worker_s_clock_that_is_off_is_told_with_its_host() -> None:
+    there = [Worker("a@one", (), -0.4), Worker("b@two", (), 3_600.0), Worker("c@three", (), -61.0)]
+    found = [(step.mark, step.what) for step in checkup.of_clocks(there)]
+    assert [mark for mark, _ in found] == ["warning", "warning"]
+    assert "that of three is 61 s behind" in found[0][1]
+    assert "that of two is 3,600 s ahead of" in found[1][1]
+    assert [step.mark for step in checkup.of_clocks(there[:1])] == ["fine"]
+    assert list(checkup.of_clocks([])) == []

@@ -21,6 +21,9 @@ NAMES = {
     *metrics.OF_CONNECTOR,
     *metrics.OF_INTEGRATION,
     *(f"{name}_total" for name in metrics.TOTALS),
+    *metrics.OF_ACCOUNT,
+    *(f"{name}_total" for name in metrics.OF_ACCOUNT_TOTALS),
+    "segsync_ads_waiting_audiences",
     "segsync_integration_state",
 }
 DELIVERY = {

@@ -72,6 +72,7 @@ def test_each_field_is_told_with_its_source_and_how_it_is_sent(tmp_path: Path) -
         Sent("segment_name", "segment", SentAs.PLAIN, ["audience"]),
     ]
     assert [(one.name, one.manner) for one in others.transmitted[:2]] == [("vk_id", "plain"), ("email", "md5")]
+    assert [one.name for one in third.authorization] == ["account", "access_token"], "and not what is left out"
     assert [(one.name, one.manner) for one in third.transmitted[:2]] == [("email", "sha256"), ("CustomID", "plain")]
     assert vip.target == "SQLite"
 

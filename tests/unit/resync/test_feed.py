@@ -9,6 +9,7 @@ import pytest
 from workers.errors import ErrorClass, TargetError
 from workers.resync import feed
 from workers.resync.feed import FeedSource, entries
+from workers.resync.feed_links import Links, next_link
 from workers.resync.profiles import UnfitSource
 from workers.settings.feeds import FeedSettings
 
@@ -71,7 +72,7 @@ def source(*answers: bytes, first: int | str | None = None, rows: int = 2) -> tu
     asked: list[Id | None] = []
     coming = iter(answers)
 
-    def ask(after: Id | None) -> Generator[bytes]:
+    def ask(after: Id | None, _: Links) -> Generator[bytes]:
         asked.append(after)
         yield next(coming)
 
@@ -117,3 +118,35 @@ def test_members_keep_their_json() -> None:
     assert page.profiles() == [b'{"_id": 7, "n": 1.50, "k": " A "}']
     assert page.keys(("k",)) == [(" A ",)]
     assert page.keys(("missing",)) == [None]
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ('<https://x/m?page=2>; rel="next"', "https://x/m?page=2"),
+        ("<?cursor=a%2Cb>; rel=next", "https://x/m?cursor=a%2Cb"),
+        ('</1>; rel="prev", </3>; title="a, b"; rel="next last"', "https://x/3"),
+        ('<https://X:443/2>; REL="NEXT"', "https://X:443/2"),
+        ('</1>; rel="prev"', ""),
+        ("", ""),
+        ('</2>; rel="nextdoor"', ""),
+    ],
+)
+def test_a_next_page_is_named_by_a_link(header: str, found: str) -> None:
+    assert next_link([header], "https://x/m") == found
+
+
+@pytest.mark.parametrize("target", ["http://x/2", "https://y/2", "https://x:444/2", "//y/2", "https://x:99999/2"])
+def test_a_link_to_another_place_is_refused(target: str) -> None:
+    with pytest.raises(UnfitSource, match="next page"):
+        next_link([f'<{target}>; rel="next"'], "https://x/m")
+
+
+def test_links_that_go_round_are_no_list() -> None:
+    links = Links()
+    for page in "ab":
+        links.next = page
+        assert links.go_on()
+    links.next = "a"
+    with pytest.raises(UnfitSource, match="round in a circle"):
+        links.go_on()

@@ -40,6 +40,16 @@ def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
     assert (found.missing, found.strays) == (1, 1)
 
 
+def test_few_keys_make_no_files(tmp_path: Path) -> None:
+    """To make them took longer than all else that the run of a small segment does."""
+    source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
+    source.add(("a",))
+    source.add(("a",))
+    found = compare(source, target, tmp_path)
+    assert (found.missing, source.repeats(), target.repeats()) == (1, True, False)
+    assert not list(tmp_path.glob("source-*"))
+
+
 def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the source's query is wrong, and no row is a member's: a set of their folds took 100 bytes for each."""
     monkeypatch.setattr(keys_on_disk, "BUFFERED", 500)

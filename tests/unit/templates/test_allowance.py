@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lines import lines
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, rows
-from tests.unit.templates.test_bounds import MEGABYTE, lines
+from tests.unit.templates.test_bounds import MEGABYTE
 from workers.templates import BadRows, allowance
 
 if TYPE_CHECKING:

@@ -7,19 +7,18 @@ times. What is done in C has no steps to count: `make bench BENCH=growth` compar
 from __future__ import annotations
 
 import contextlib
-import sys
 import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lines import lines
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, rows
 from workers.events.numerals import Numeral
 from workers.templates import BadRows, Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
 
 ALL = ("mysql", "postgresql", "sqlite", "mssql", "oracle", "clickhouse")
 MEGABYTE = 2**20
@@ -65,24 +64,6 @@ def rendered(template: str, dialect: str, value: object) -> None:
     """Renders it, or refuses to."""
     with contextlib.suppress(BadRows):
         compiled(template, dialect, batch=False).render(rows({"v": value}), SEGMENT)
-
-
-def lines(work: Callable[[], None]) -> int:
-    """How many lines of Python run."""
-    count = 0
-
-    def traced(_frame: FrameType, event: str, _argument: object) -> object:
-        nonlocal count
-        count += event == "line"
-        return traced
-
-    before = sys.gettrace()
-    sys.settrace(traced)  # type: ignore[arg-type]
-    try:
-        work()
-    finally:
-        sys.settrace(before)
-    return count
 
 
 def work(query: Query, value: object) -> Callable[[], None]:

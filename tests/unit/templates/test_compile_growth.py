@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lines import lines
 from tests.unit.templates.rendering import compiled
-from tests.unit.templates.test_bounds import ALLOWED, lines
+from tests.unit.templates.test_bounds import ALLOWED
 from workers.templates import TemplateErrors
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from workers.monitoring import status
 from workers.monitoring.alarms import Memory, Message, NotSent, Watch, Watcher
 from workers.monitoring.channels import channels_of
 from workers.settings.alerts import load_alerts
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 
 if TYPE_CHECKING:
     from workers.monitoring.consumers import Consumers
@@ -37,7 +37,7 @@ def run(*, once: bool, test: bool) -> int:
         while True:
             failed = list(watcher.turn())
             for text in failed:
-                typer.echo(plain(f"! not told, and tried again: {text}"), err=True)
+                typer.echo(in_line(f"! not told, and tried again: {text}"), err=True)
             if once:
                 return NEEDS_SOMEONE if failed else FINE
             if ended.wait(settings.every):
@@ -65,7 +65,7 @@ def _test(settings: AlertSettings, namespace: str) -> int:
             channel.send(Message(namespace, "test", "test", "`segsync alerts --test` was run", now, now))
         except NotSent as error:
             came = NEEDS_SOMEONE
-            typer.echo(plain(f"! {channel.name}: {error}"), err=True)
+            typer.echo(in_line(f"! {channel.name}: {error}"), err=True)
         else:
             typer.echo(f"{channel.name}: sent")
     return came

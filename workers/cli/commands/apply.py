@@ -14,11 +14,12 @@ from workers.cli.output import print_json
 from workers.cli.people import caller, is_meant
 from workers.control import apply as applying
 from workers.control.acting import recorded
+from workers.control.leaving import check_emptied, empty, leaving, said_of
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
 from workers.settings import load
 from workers.settings.differences import summary
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 from workers.settings.standing import behind
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Manner:
     yes      without asking
     accept   another ledger, or a Redis that was emptied, is meant to be so
     as_json  told as `AppliedReport`; nobody is asked then
+    emptied  integrations that leave their ad accounts, and whose people shall leave with them
     """
 
     connect: bool = False
@@ -47,6 +49,7 @@ class Manner:
     yes: bool = False
     accept: bool = False
     as_json: bool = False
+    emptied: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +77,34 @@ def run(drain: Sequence[str], drop: Sequence[str], how: Manner) -> int:
     if not how.as_json:
         _show(plan)
     _warn(settings)
+    gone = leaving(plan.before.text, settings.published()) if plan.before else {}
+    check_emptied(gone, how.emptied, settings)
+    for sentence in said_of(gone, how.emptied):
+        typer.echo(f"! {in_line(sentence)}", err=True)
     late = behind(redis, keys, settings)
     if late is not None:
-        typer.echo(f"! {plain(late.sentence)}", err=True)
+        typer.echo(f"! {in_line(late.sentence)}", err=True)
     if how.connect and not _targets_agree(settings):
         typer.echo("a target does not agree; nothing was published", err=True)
         return NEEDS_SOMEONE
     if how.as_json:
-        return _as_json(redis, keys, plan, how)
-    if how.dry_run:
+        status = _as_json(redis, keys, plan, how)
+    elif how.dry_run:
         typer.echo("this was a dry run: nothing was published")
         return FINE
-    return confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept, doubtful=late is not None)
+    else:
+        status = confirm_and_carry_out(redis, keys, plan, yes=how.yes, accept=how.accept, doubtful=late is not None)
+    if status == FINE and not how.dry_run:
+        _empty(redis, keys, settings, gone, how.emptied)
+    return status
+
+
+def _empty(redis: Redis, keys: Keys, settings: Settings, gone: Mapping[str, str], emptied: Sequence[str]) -> None:
+    for key, audiences in empty(redis, keys, settings, gone, emptied).items():
+        where = f"{counted(audiences, 'audience')} of {gone[key]}"
+        typer.echo(
+            in_line(f"the people of {key} leave {where}; `segsync audiences {gone[key]}` says how far"), err=True
+        )
 
 
 def _show(plan: ApplyPlan) -> None:
@@ -134,7 +153,7 @@ def _targets_agree(settings: Settings) -> bool:
 
 def _warn(settings: Settings) -> None:
     for warning in (*settings.warnings, *settings.check_secrets()):
-        typer.echo(f"! {plain(str(warning))}", err=True)
+        typer.echo(f"! {in_line(str(warning))}", err=True)
 
 
 def _carry_out(redis: Redis, keys: Keys, plan: ApplyPlan, *, accept: bool) -> int:

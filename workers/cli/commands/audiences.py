@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import typer
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
+from workers.cli.people import caller
+from workers.control.acting import recorded
+from workers.errors import WrongUsage
+from workers.lanes.tending import tend_again
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line, nearest
+from workers.targets import open_account
 
 
 def run(key: str, *, as_json: bool) -> int:
@@ -21,11 +28,31 @@ def run(key: str, *, as_json: bool) -> int:
     return NEEDS_SOMEONE if report.needs_someone else FINE
 
 
+def resend(key: str, segment: str | None, *, as_json: bool) -> int:
+    """Has all members told again; WrongUsage for a segment that has no audience there."""
+    account = open_account(load(), key)
+    with closing(account.redis), closing(account.connector):
+        known = {each.segment for each in account.connector.standings()}
+        if segment is not None and segment not in known:
+            raise WrongUsage(f"{key} has no audience of segment {segment[:60]!r}{nearest(segment, known)}")
+        what = key if segment is None else f"{key}, segment {segment}"
+        with recorded(account.redis, account.keys, caller(), "audiences --resend", what):
+            number = account.connector.resend(segment)
+        tend_again(account.redis, account.keys, key, 0)
+    if as_json:
+        print_json({"connector": key, "segment": segment, "owed": number})
+    else:
+        typer.echo(in_line(f"{number:,} identifiers are told again; `segsync audiences {key}` says how far that is"))
+    return FINE
+
+
 def _print(report: AccountReport) -> None:
     budget = "may write now" if not report.budget_in_s else f"may write again in {report.budget_in_s:,.0f} s"
-    typer.echo(plain(f"{report.connector} ({report.platform}): {budget}"))
+    typer.echo(in_line(f"{report.connector} ({report.platform}): {budget}"))
     if report.login_soon and report.login_ends is not None:
-        typer.echo(plain(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`"))
+        typer.echo(
+            in_line(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`")
+        )
     columns = ("integration", "segment", "list", "state", "members", "pending", "owed", "rejected", "waits", "reason")
     rows = [[str(getattr(each, name)) for name in columns] for each in report.audiences]
     print_table(columns, rows)

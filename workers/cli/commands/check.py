@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.behind import why_behind
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, WRONG
-from workers.cli.installation import why_behind
 from workers.cli.output import print_json
 from workers.connectors.audiences.fields import CompiledFields
 from workers.errors import Mistake, SettingsError
 from workers.integrations import Ordering
 from workers.settings import load
-from workers.settings.spelling import counted, in_line, plain, spell_duration
+from workers.settings.spelling import counted, in_line, spell_duration
 
 if TYPE_CHECKING:
     from workers.integrations import Integration
@@ -163,7 +163,7 @@ def _print(checked: Checked) -> None:
         for name, value in facts.items():
             typer.echo(in_line(f"    {name:<10} {value}"))
     for warning in checked.warnings:
-        typer.echo(f"\n! {plain(str(warning))}")
+        typer.echo(f"\n! {in_line(str(warning))}")
     if isinstance(checked, Tried):
         _print_tried(checked)
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 
 if TYPE_CHECKING:
     from workers.preflight.examination import Examination
@@ -18,17 +18,17 @@ def print_examination(examination: Examination) -> None:
     """A connector's steps, then what was found of its integrations."""
     of_source = examination.connector.startswith("sources.")
     kind = "" if of_source else "connector "
-    typer.echo(plain(f"\n{kind}{examination.connector} ({examination.dialect})"))
+    typer.echo("\n" + in_line(f"{kind}{examination.connector} ({examination.dialect})"))
     for step in examination.steps:
-        typer.echo(plain(f"  {MARKS[step.mark]} {step.name:<8} {step.what}"))
+        typer.echo(in_line(f"  {MARKS[step.mark]} {step.name:<8} {step.what}"))
     for finding in examination.findings:
-        typer.echo(plain(f"  {MARKS[finding.level]} {finding}"))
+        typer.echo(in_line(f"  {MARKS[finding.level]} {finding}"))
     for line in examination.notes:
-        typer.echo(plain(f"  {MARKS['fine']} {line}"))
+        typer.echo(in_line(f"  {MARKS['fine']} {line}"))
     for line in examination.unread:
-        typer.echo(plain(f"  - {line}"))
+        typer.echo(in_line(f"  - {line}"))
     if not of_source:
-        typer.echo(plain(f"  {_summary(examination)}"))
+        typer.echo(in_line(f"  {_summary(examination)}"))
 
 
 def _summary(examination: Examination) -> str:

@@ -14,11 +14,11 @@ from workers.cli.people import caller
 from workers.control.connecting import connect_account
 from workers.errors import WrongUsage
 from workers.settings import load
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 from workers.targets import open_account
 
 
-def run(key: str, code: str | None, *, as_json: bool) -> int:
+def run(key: str, code: str | None, *, moves: bool = False, as_json: bool) -> int:
     """Keeps the tokens that a code gives, tries them, and has what waited for them tried at once."""
     settings = load()
     account = open_account(settings, key)
@@ -28,11 +28,11 @@ def run(key: str, code: str | None, *, as_json: bool) -> int:
         page = connector.way.consent.url(secrets.token_urlsafe(8))
         if page and code is None:
             code = _ask(page)
-        connect_account(account, code or "", caller())
+        connect_account(account, code or "", caller(), moves=moves)
     if as_json:
         print_json({"connector": key, "connected": True})
     else:
-        typer.echo(plain(f"{key} is connected: {connector.platform.name} takes the token"))
+        typer.echo(in_line(f"{key} is connected: {connector.platform.name} takes the token"))
     return FINE
 
 

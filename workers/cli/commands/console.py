@@ -26,12 +26,15 @@ def run(listen: str | None) -> int:
         )
     try:
         # Starlette and Jinja2 are an extra.
+        from workers.console.live import Streams  # noqa: PLC0415 - an extra
         from workers.console.opening import opened  # noqa: PLC0415 - as above
         from workers.console.serving import serve  # noqa: PLC0415 - as above
     except ModuleNotFoundError as error:
         raise WrongUsage(f"the console needs {error.name}; expected: pip install 'segsync[console]'") from None
-    app = opened(settings, somebody(), _ask)
-    serve(app, host, port, lambda url: typer.echo(f"the console is at {url}; Ctrl-C ends it", err=True))
+    streams = Streams()
+    app = opened(settings, somebody(), _ask, streams=streams)
+    told = "the console is at {}; Ctrl-C ends it"
+    serve(app, host, port, lambda url: typer.echo(told.format(url), err=True), streams.end)
     return FINE
 
 

@@ -13,7 +13,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json
 from workers.cli.versions import segsync_version
 from workers.settings import load
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from workers.connectors.inspection import Step
@@ -52,7 +52,7 @@ def _ask() -> Consumers:
 def _print(found: Diagnosis) -> None:
     width = max(len(step.name) for step in found.steps)
     for step in found.steps:
-        typer.echo(plain(f"{MARKS[step.mark]} {step.name:<{width}}  {step.what}"))
+        typer.echo(in_line(f"{MARKS[step.mark]} {step.name:<{width}}  {step.what}"))
     marks = [step.mark for step in found.steps]
     mistakes, warnings = counted(marks.count("mistake"), "mistake"), counted(marks.count("warning"), "warning")
     typer.echo(f"\nsegsync {found.version}: {mistakes}, {warnings}")

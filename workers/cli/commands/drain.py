@@ -12,7 +12,7 @@ from workers.cli.installation import open_runtime
 from workers.control.drain import drain
 from workers.control.startup import collect_rarely, settle_configuration
 from workers.log import BATCH_FAILED, Without, shape
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 
 def run() -> int:
@@ -29,8 +29,8 @@ def run() -> int:
     done = counted(report.events, "event"), counted(report.batches, "batch", "batches")
     typer.echo(f"{done[0]} routed, {done[1]} delivered, {counted(report.failed, 'try', 'tries')} failed")
     for cause in report.causes:
-        typer.echo(f"! {plain(cause)}", err=True)
+        typer.echo(f"! {in_line(cause)}", err=True)
     if report.ledger:
-        typer.echo(f"! outcomes stay in Redis until the ledger is back: {report.ledger}", err=True)
+        typer.echo(f"! outcomes stay in Redis until the ledger is back: {in_line(report.ledger)}", err=True)
         return OUT_OF_REACH
     return NEEDS_SOMEONE if report.failed else FINE

@@ -17,7 +17,7 @@ from workers.control.acting import recorded
 from workers.control.erasing import Erasure
 from workers.control.person import Person
 from workers.errors import WrongUsage
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,4 +103,4 @@ def _tell(places: Sequence[PlaceFound]) -> None:
     typer.echo("\nErased." if places else "")
     for each in places:
         if each.left:
-            typer.echo(plain(f"! {each.where}: {each.becomes}"))
+            typer.echo(in_line(f"! {each.where}: {each.becomes}"))

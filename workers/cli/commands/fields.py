@@ -72,12 +72,12 @@ def _settings(*, file: bool) -> tuple[int | None, Settings, str]:
 
 
 def _text(found: Iterable[Transmission], place: str) -> None:
-    typer.echo(plain(f"{TITLE}: {place}"))
+    typer.echo(in_line(f"{TITLE}: {place}"))
     for each in found:
-        typer.echo(plain(f"\n{_heading(each)}"))
-        typer.echo(plain(f"  scope          {each.scope}"))
+        typer.echo(f"\n{in_line(_heading(each))}")
+        typer.echo(in_line(f"  scope          {each.scope}"))
         named = ", ".join(one.what for one in each.authorization) or "none: it is a file"
-        typer.echo(plain(f"  authorization  {named}\n"))
+        typer.echo(in_line(f"  authorization  {named}") + "\n")
         print_table(("data", "how", "in"), (in_words(sent) for sent in each.transmitted))
 
 

@@ -17,12 +17,15 @@ from workers.errors import WrongUsage
 from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import as_json as described
 from workers.preflight.preview_text import sql, told
+from workers.preflight.record_preview import preview_records, record_text
 from workers.preflight.trying import try_out
 from workers.settings import load
-from workers.settings.spelling import nearest, plain
+from workers.settings.spelling import in_line, nearest
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from workers.preflight.record_preview import RecordPreview
 
 
 def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_json: bool = False) -> int:
@@ -38,6 +41,9 @@ def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_js
         hint = nearest(key, settings.integrations)
         raise WrongUsage(f"no integration {key[:60]!r} in {settings.local.path}{hint}")
     integration = settings.integrations[key]
+    if integration.fields is not None:
+        _check_records(key, write=write, tried=tried)
+        return _records(preview_records(integration, settings.connectors[integration.connector], path), as_json=as_json)
     previewer = Previewer(integration, settings.default_database)
     _check_options(path, write=write, tried=tried, as_json=as_json)
     if path.is_dir():
@@ -51,8 +57,22 @@ def run(key: str, path: Path, *, write: bool = False, tried: bool = False, as_js
         say(sql(preview))
         said = [*preview.notes, *(told(outcome, preview) if outcome else ())]
     for line in said:
-        typer.echo(plain(f"segsync: {line}"), err=True)
+        typer.echo(in_line(f"segsync: {line}"), err=True)
     return FINE if not preview.rejected and (outcome is None or outcome.fine) else NEEDS_SOMEONE
+
+
+def _check_records(key: str, *, write: bool, tried: bool) -> None:
+    if write or tried:
+        option = "--write" if write else "--try"
+        raise WrongUsage(f"{option} is for statements, and {key!r} sends records to an ad account")
+
+
+def _records(found: RecordPreview, *, as_json: bool) -> int:
+    if as_json:
+        print_json(found)
+    else:
+        say(record_text(found))
+    return NEEDS_SOMEONE if found.rejected or any(each.refused for each in found.records) else FINE
 
 
 def _check_options(path: Path, *, write: bool, tried: bool, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from workers.quarantine import entries as quarantine
 from workers.quarantine.exporting import export_lines, with_text
 from workers.quarantine.past_tries import history
 from workers.settings import load_local
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,9 +108,9 @@ def show(entry_id: int, *, as_json: bool) -> int:
     for field in fields(entry):
         value = getattr(entry, field.name)
         if field.name != "payload" and value not in (None, ""):
-            typer.echo(f"{field.name:<12} {plain(str(value))}")
+            typer.echo(f"{field.name:<12} {in_line(str(value))}")
     for each in tries:
-        typer.echo(f"{'try':<12} {plain(_try(each))}")
+        typer.echo(f"{'try':<12} {in_line(_try(each))}")
     cut = "" if entry.is_whole else f"  (the first {len(entry.payload):,} bytes)"
     typer.echo(f"payload{cut}\n{plain(entry.payload.decode(errors='backslashreplace'))}")
     return FINE

@@ -23,11 +23,12 @@ from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from workers.outcomes import Resynced
     from workers.runtime import Runtime
 
 LOOK_EVERY_SECONDS: Final = 0.3
@@ -63,7 +64,7 @@ def resync(choice: Choice, *, watch: bool) -> int:
     asked = _ask(runtime, choice, "resync")
     for integration, segment, run, fresh in asked:
         again = "" if fresh else ", which was asked for before"
-        typer.echo(plain(f"run {run}: segment {segment} of {integration}{again}"))
+        typer.echo(in_line(f"run {run}: segment {segment} of {integration}{again}"))
     if not asked:
         typer.echo("there is nothing to do: no such segment")
     return _watch(runtime, [run for *_, run, _ in asked]) if watch else FINE
@@ -78,7 +79,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
         print_json([_as_json(run) for run in found])
     else:
         for run in found:
-            typer.echo(plain(_verdict(run)))
+            typer.echo(in_line(_verdict(run)))
             if show:
                 _show(run)
     return FINE if all(run.outcome == "equal" for run in found) else NEEDS_SOMEONE
@@ -109,9 +110,9 @@ def show_runs(*, as_json: bool) -> int:
     if as_json:
         print_json({"open": [_as_json(run) for run in found], "ended": [structs.asdict(each) for each in past]})
         return FINE
-    columns = (">run", "integration", "segment", "by", "asked, UTC", "how far", "why")
-    opened = [(r.id, r.integration, r.segment, r.by, _time(r.asked), _progress(r), r.why) for r in found]
-    ended = [(p.run, p.integration, p.segment, p.by, _time(p.asked_ms), p.outcome, p.reason) for p in past]
+    columns = (">run", "integration", "segment", "what", "by", "asked, UTC", "how far", "why")
+    opened = [(r.id, r.integration, r.segment, _what(r), r.by, _time(r.asked), _progress(r), r.why) for r in found]
+    ended = [(p.run, p.integration, p.segment, _what(p), p.by, _time(p.asked_ms), p.outcome, p.reason) for p in past]
     if opened or ended:
         print_table(columns, [*opened, *ended])
     else:
@@ -124,7 +125,7 @@ def confirm(name: str, accept: str, *, watch: bool) -> int:
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --confirm", name, reason=accept):
         run, before = control.confirm(runtime, name, accept, who.name)
-    typer.echo(plain(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
+    typer.echo(in_line(f"run {run}: segment {before.segment} of {before.integration}, in place of run {name}"))
     return _watch(runtime, [run]) if watch else FINE
 
 
@@ -144,7 +145,7 @@ def cancel(name: str) -> int:
 def _watch(runtime: Runtime, names: Sequence[str]) -> int:
     found = [_ended(runtime, name, quiet=False) for name in names]
     for run in found:
-        typer.echo(plain(_verdict(run)))
+        typer.echo(in_line(_verdict(run)))
     return FINE if all(run.outcome in GOOD for run in found) else NEEDS_SOMEONE
 
 
@@ -153,7 +154,7 @@ def _ended(runtime: Runtime, name: str, *, quiet: bool) -> ResyncRun:
     said, said_at = "", 0.0
     terminal = sys.stderr.isatty()
     for run in _looks(runtime, name):
-        line = plain(f"run {name}: {_progress(run)}{': ' + run.why if run.why and run.state != 'ended' else ''}")
+        line = in_line(f"run {name}: {_progress(run)}{': ' + run.why if run.why and run.state != 'ended' else ''}")
         due = terminal or time.monotonic() - said_at > SAY_EVERY_SECONDS
         if line != said and due and not quiet and run.state != "ended":
             typer.echo(f"\r\x1b[K{line}" if terminal else line, err=True, nl=not terminal)
@@ -182,14 +183,19 @@ def _looks(runtime: Runtime, name: str) -> Iterator[ResyncRun]:
 
 
 def _progress(run: ResyncRun) -> str:
-    return f"{run.progress}{_bar(run)}" if run.progress.startswith("adding") else run.progress
+    return f"{run.progress}{_bar(run)}"
 
 
 def _bar(run: ResyncRun) -> str:
-    if not run.members or not sys.stderr.isatty():
+    if run.part is None or not sys.stderr.isatty():
         return ""
-    full = min(20, 20 * run.added // run.members)
+    full = int(20 * run.part)
     return f" [{'#' * full}{'.' * (20 - full)}]"
+
+
+def _what(run: ResyncRun | Resynced) -> str:
+    """What it does: looks only, or how it makes the target equal, once that is known."""
+    return "verify" if run.kind == "verify" else run.mode or run.kind
 
 
 def _verdict(run: ResyncRun) -> str:
@@ -217,13 +223,13 @@ def _show(run: ResyncRun) -> None:
     names = {"missing": "missing", "strays": "of no member", "spelled": "spelled otherwise"}
     for what, keys in json.loads(run.shown or "{}").items():
         for key in keys:
-            typer.echo(plain(f"  {names[what]}: {key}"))
+            typer.echo(in_line(f"  {names[what]}: {key}"))
 
 
 def _as_json(run: ResyncRun) -> dict[str, object]:
     counts = ("members", "rows", "missing", "strays", "spelled", "repeated", "unusable")
     numbers = (*counts, "removed", "added", "quarantined")
-    words = ("id", "integration", "segment", "kind", "by", "state", "mode", "outcome", "why")
+    words = ("id", "integration", "segment", "kind", "by", "state", "progress", "mode", "outcome", "why")
     return {
         **{name: getattr(run, name) for name in (*words, *numbers)},
         "asked": datetime.fromtimestamp(run.asked / 1000, UTC),

@@ -15,7 +15,7 @@ from workers.cli.output import print_csv, print_json, print_table
 from workers.ledger import runs as deliveries
 from workers.ledger.runs import DeliveryRun
 from workers.monitoring.periods import minute, zone_of
-from workers.settings.spelling import plain
+from workers.settings.spelling import in_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ def print_runs(found: Sequence[DeliveryRun], zone: tzinfo = UTC) -> None:
     columns = (f"at, {zone}", "integration", "segment", "outcome", "events", ">profiles", ">rows", ">took")
     print_table(columns, (_cells(each, zone) for each in found))
     for reason in dict.fromkeys(f"{each.code}: {each.reason}" for each in found if each.code):
-        typer.echo(plain(f"\n! {reason}"))
+        typer.echo(f"\n! {in_line(reason)}")
 
 
 def _cells(run: DeliveryRun, zone: tzinfo) -> tuple[object, ...]:

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from workers.cli.commands.account_statistics import (
+    AccountCalls,
+    AccountFailures,
+    print_calls,
+    print_failures,
+    read_calls,
+)
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_ledger, refuse_unknown
 from workers.cli.output import Bar, print_bars, print_csv, print_json, print_table
@@ -17,7 +24,7 @@ from workers.ledger import statistics
 from workers.ledger.periods import WAYS
 from workers.ledger.statistics import ErrorRow, StatsRow
 from workers.monitoring.periods import minute, moment, second, zone_of
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -27,20 +34,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What `stats --json` prints: one row for each hour (day, period), integration and event type."""
+    """What `stats --json` prints: one row for each hour (day, period), integration and event type.
+
+    accounts  calls to ad platforms, over all of the time
+    """
 
     since: datetime
     until: datetime
     stats: list[StatsRow]
+    accounts: list[AccountCalls]
 
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """What `errors --json` prints: one row for each cause."""
+    """What `errors --json` prints: one row for each cause; `accounts`: the same of calls to ad platforms."""
 
     since: datetime
     until: datetime
     errors: list[ErrorRow]
+    accounts: list[AccountFailures]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,9 @@ def stats(since: str, until: str, integration: str | None, form: Form, *, by: st
     rows = statistics.stats(open_ledger(), start, end, integration, by=by, zone=zone)
     if not rows:
         refuse_unknown(integration)
+    calls, _ = ([], []) if form.as_csv or form.plot else read_calls(start, end, integration)
     if form.as_json:
-        print_json(Stats(start, end, rows))
+        print_json(Stats(start, end, rows, calls))
     elif form.as_csv:
         print_csv(StatsRow, rows)
     elif not rows:
@@ -75,6 +88,7 @@ def stats(since: str, until: str, integration: str | None, form: Form, *, by: st
         print_bars(bars(rows, by, zone))
     else:
         _print_stats(rows, zone)
+    print_calls(calls if not form.as_json else [])
     return FINE
 
 
@@ -150,15 +164,17 @@ def errors(since: str, until: str, integration: str | None, form: Form, *, tz: s
     rows = statistics.errors(open_ledger(), start, integration, until=end)
     if not rows:
         refuse_unknown(integration)
+    _, failures = ([], []) if form.as_csv else read_calls(start, end, integration)
     if form.as_json:
-        print_json(Errors(start, end, rows))
+        print_json(Errors(start, end, rows, failures))
     elif form.as_csv:
         print_csv(ErrorRow, rows)
-    elif not rows:
+    elif not rows and not failures:
         typer.echo(f"nothing has failed since {minute(start, zone)}")
     else:
         for row in rows:
             _print_error(row, zone)
+        print_failures(failures, zone)
     return FINE
 
 
@@ -167,5 +183,5 @@ def _print_error(row: ErrorRow, zone: tzinfo) -> None:
     segment = f", segment {row.segment}" if row.segment else ""
     counts = ((row.retries, "retried"), (row.failures, "held"), (row.quarantined, "quarantined"))
     what = ", ".join(f"{count:,} {word}" for count, word in counts if count)
-    typer.echo(plain(f"{where}: {row.code}: {row.reason}"))
-    typer.echo(plain(f"    {what}; last {second(row.last_seen, zone)}{segment}\n"))
+    typer.echo(in_line(f"{where}: {row.code}: {row.reason}"))
+    typer.echo(in_line(f"    {what}; last {second(row.last_seen, zone)}{segment}") + "\n")

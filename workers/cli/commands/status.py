@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Final
 import typer
 from redis import RedisError
 
-from workers.cli.commands.status_near import print_near
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH
-from workers.cli.installation import open_runtime, refuse_unknown, why_behind
 from workers.cli.output import print_json, print_table, shown
 from workers.cli.streams import give_up
 from workers.errors import SettingsError, WrongUsage
 from workers.monitoring import status
+from workers.monitoring.books import OnlyRedis, QuickBooks
 from workers.monitoring.consumers import PATIENCE_SECONDS
-from workers.monitoring.lane_list import read_near
-from workers.monitoring.needs import facts_of
-from workers.quarantine.entries import MANY
-from workers.settings import load
-from workers.settings.spelling import age, counted, plain
+from workers.monitoring.needs import MANY, facts_of
+from workers.settings.alerts import too_many_entries
+from workers.settings.document import digest_of_file
+from workers.settings.local import load_local
+from workers.settings.published import published
+from workers.settings.spelling import age, counted, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from workers.monitoring.books import Place
     from workers.monitoring.consumers import Consumers
     from workers.monitoring.status import Status
-    from workers.runtime import Runtime
 
 
 WATCH_SECONDS: Final = 2.0
@@ -44,13 +44,13 @@ CLEAR: Final = "\x1b[2J\x1b[H"
 class How:
     """How it is told.
 
-    many   open entries of the quarantine of one integration from which on someone is needed
+    many   open entries of the quarantine of one integration from which on someone is needed; None: as the file says
     watch  again and again, until Ctrl-C
     check  one line for a monitoring system
     """
 
     as_json: bool = False
-    many: int = MANY
+    many: int | None = None
     watch: bool = False
     check: bool = False
 
@@ -60,16 +60,16 @@ def run(integration: str | None, how: How) -> int:
     if how.watch and (how.as_json or how.check):
         raise WrongUsage("--watch is for people; for programs: `segsync status --json` as often as you like")
     look = partial(_all, how) if integration is None else partial(_near, integration, how)
-    runtime = open_runtime()
+    place = OnlyRedis(load_local())
     if how.watch:
-        return watched(lambda: look(runtime))
+        return watched(lambda: look(place))
     try:
-        return look(runtime)
+        return look(place)
     except RedisError as error:
         if not how.check:
             raise
         # A monitor reads standard output.
-        typer.echo(plain(f"UNKNOWN: Redis is out of reach: {error}").replace("\n", " "))
+        typer.echo(in_line(f"UNKNOWN: Redis is out of reach: {error}"))
         return OUT_OF_REACH
 
 
@@ -84,7 +84,7 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
             status = look()
         except RedisError as error:
             status = OUT_OF_REACH
-            typer.echo(plain(f"! Redis is out of reach: {error}"))
+            typer.echo(in_line(f"! Redis is out of reach: {error}"))
         except KeyboardInterrupt:
             return status
         try:
@@ -93,12 +93,14 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
             return status
 
 
-def _all(how: How, runtime: Runtime) -> int:
-    found = status.read(runtime, _ask, many=how.many, patience=0 if how.watch else PATIENCE_SECONDS)
+def _all(how: How, place: Place) -> int:
+    patience = 0 if how.watch else PATIENCE_SECONDS
+    many = _many_by_the_file(place) if how.many is None else how.many
+    found = status.read_by(place, QuickBooks(place), _ask, many=many, patience=patience)
     if how.check:
         typer.echo(one_line(found))
         return exit_status(found)
-    found.notes.extend(_of_the_file(runtime))
+    found.notes.extend(_of_the_file(place))
     try:
         print_json(found) if how.as_json else _print(found)
     except (BrokenPipeError, SystemExit):  # rich's way to say so; it ends as if all had been read
@@ -106,23 +108,43 @@ def _all(how: How, runtime: Runtime) -> int:
     return exit_status(found)
 
 
-def _of_the_file(runtime: Runtime) -> Iterator[str]:
-    """What is worth a word of this process's own file."""
+def _many_by_the_file(place: Place) -> int:
+    """As whoever is alerted by it."""
     try:
-        late = why_behind(load(runtime.local.path), runtime.redis)
+        return too_many_entries(place.local.path)
+    except SettingsError:  # said below, with the file's other mistakes
+        return MANY
+
+
+def _of_the_file(place: Place) -> Iterator[str]:
+    """What is worth a word of this process's own file."""
+    applied = published(place.redis, place.keys)
+    try:
+        if applied is not None and digest_of_file(place.local.path) == applied.digest:
+            return  # it is what was checked and applied
+        # SQLAlchemy and the compiler of queries are not worth loading before there is something to tell.
+        from workers.cli.behind import why_behind  # noqa: PLC0415 - as above
+        from workers.settings import load  # noqa: PLC0415 - as above
+
+        late = why_behind(load(place.local.path), place.redis)
     except SettingsError as error:
         late = f"{error.source}: {counted(len(error.mistakes), 'mistake')}; `segsync check` names them"
     if late:
         yield late
 
 
-def _near(integration: str, how: How, runtime: Runtime) -> int:
+def _near(integration: str, how: How, place: Place) -> int:
+    from workers.cli.commands.status_near import print_near  # noqa: PLC0415 - all of the configuration is read for it
+    from workers.cli.installation import refuse_unknown  # noqa: PLC0415 - as above
+    from workers.monitoring.lane_list import read_near  # noqa: PLC0415 - as above
+    from workers.runtime import Runtime  # noqa: PLC0415 - as above
+
     refuse_unknown(integration)
-    found = read_near(runtime, integration)
+    found = read_near(Runtime(place.local), integration)
     if how.check:
         state = found.integration
         words = "; ".join(found.needs) or f"{state.key} is {state.state}"
-        typer.echo(plain(f"{'WARNING' if found.needs else 'OK'}: {words} | backlog={state.backlog}"))
+        typer.echo(in_line(f"{'WARNING' if found.needs else 'OK'}: {words} | backlog={state.backlog}"))
     elif how.as_json:
         print_json(found)
     else:
@@ -143,7 +165,7 @@ def one_line(found: Status) -> str:
     }
     told = " ".join(f"{name}={value}" for name, value in numbers.items())
     # A bar in a sentence would begin the numbers.
-    return f"{word}: {plain(words or 'all is well').replace('|', '/')} | {told}".replace("\n", " ")
+    return f"{word}: {in_line(words or 'all is well').replace('|', '/')} | {told}"
 
 
 def exit_status(found: Status) -> int:
@@ -181,8 +203,26 @@ def _print(found: Status) -> None:
     if found.integrations:
         typer.echo()
         _print_integrations(found)
+    if found.accounts:
+        typer.echo()
+        _print_accounts(found)
     for sentence in (*found.needs, *found.notes, *found.unread):
-        typer.echo(f"\n! {plain(sentence)}")
+        typer.echo(f"\n! {in_line(sentence)}")
+
+
+def _print_accounts(found: Status) -> None:
+    counts = (">audiences", ">accepted", ">pending", ">owed", "?>rejected", "?>left out")
+    print_table(
+        ("ad account", *counts, "waits for", ">may write"),
+        (
+            (
+                *(a.connector, a.audiences, a.accepted, a.pending, a.owed, a.rejected, a.left_out),
+                ", ".join(f"{what} ({many})" for what, many in a.waiting.items()),
+                f"in {age(a.budget_in_s)}" if a.budget_in_s else "now",
+            )
+            for a in found.accounts
+        ),
+    )
 
 
 def _ago(text: str) -> str:
@@ -192,22 +232,22 @@ def _ago(text: str) -> str:
 def _unwanted(found: Status) -> str:
     top = ", ".join(f"{segment} {count:,}" for segment, count in list(found.unwanted_segments.items())[:3])
     more = ", …" if len(found.unwanted_segments) > 3 else ""  # noqa: PLR2004 - what fits a line
-    return plain(f"{counted(found.unwanted, 'operation')} that no integration wanted (by segment: {top}{more})")
+    return in_line(f"{counted(found.unwanted, 'operation')} that no integration wanted (by segment: {top}{more})")
 
 
 def _print_integrations(found: Status) -> None:
-    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync")
+    columns = ("integration", "state", ">backlog", ">oldest", ">lanes", ">quarantine", "?>needs resync", "?>differ")
     print_table(
         columns,
         (
-            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync)
+            (i.key, i.state, i.backlog, age(i.oldest_age_s), i.lanes, i.quarantine, i.needs_resync, i.differing)
             for i in found.integrations
         ),
     )
     for each in found.integrations:
         if each.state == "waiting":
-            typer.echo(plain(f"\n{each.key} waits {each.reason}, in {age(each.next_try_s)}"))
+            typer.echo("\n" + in_line(f"{each.key} waits {each.reason}, in {age(each.next_try_s)}"))
         if each.state in ("paused", "retrying"):
             seconds = each.next_try_s
             again = "" if seconds is None else f"; tried again in {seconds:.0f} s"
-            typer.echo(plain(f"\n{each.key} is {each.state}{facts_of(each)}: {each.reason}{again}"))
+            typer.echo("\n" + in_line(f"{each.key} is {each.state}{facts_of(each)}: {each.reason}{again}"))

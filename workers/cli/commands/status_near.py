@@ -8,7 +8,7 @@ import typer
 
 from workers.cli.output import print_table
 from workers.monitoring.needs import facts_of
-from workers.settings.spelling import age, counted, in_line, plain
+from workers.settings.spelling import age, counted, in_line
 
 if TYPE_CHECKING:
     from workers.monitoring.lane_list import ListedLane, NearStatus
@@ -28,7 +28,7 @@ def print_near(found: NearStatus) -> None:
         "backlog": f"{counted(state.backlog, 'operation')} for {counted(state.lanes, 'segment')}{oldest}",
         "quarantine": counted(state.quarantine or 0, "open entry", "open entries"),
     }
-    typer.echo(plain(state.key))
+    typer.echo(in_line(state.key))
     for name, value in facts.items():
         if value:
             typer.echo(in_line(f"    {name:<12}{value}"))
@@ -39,7 +39,7 @@ def print_near(found: NearStatus) -> None:
         if state.lanes > len(found.lanes):
             typer.echo(f"\n{len(found.lanes):,} of {counted(state.lanes, 'lane')}: those that come first, and last")
     for sentence in found.needs:
-        typer.echo(plain(f"\n! {sentence}"))
+        typer.echo(f"\n! {in_line(sentence)}")
 
 
 def _cells(each: ListedLane) -> tuple[object, ...]:

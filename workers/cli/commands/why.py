@@ -12,7 +12,7 @@ from workers.cli.installation import open_runtime, refuse_unknown
 from workers.cli.output import print_json
 from workers.monitoring import whereabouts
 from workers.monitoring.needs import facts_of, spelled
-from workers.settings.spelling import counted, plain
+from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +33,14 @@ def run(integration: str, segment: str, profile: str | None, *, as_json: bool) -
 
 
 def _print(found: Whereabouts) -> None:
-    typer.echo(plain(f"{found.verdict}\n"))
+    typer.echo(f"{in_line(found.verdict)}\n")
     for name, line in _facts(found):
-        typer.echo(plain(f"{name:<12}{line}"))
+        typer.echo(in_line(f"{name:<12}{line}"))
     if found.deliveries:
         typer.echo("\nThe segment's last deliveries:\n")
         print_runs(found.deliveries)
     for sentence in found.unread:
-        typer.echo(plain(f"\n! {sentence}"), err=True)
+        typer.echo(f"\n! {in_line(sentence)}", err=True)
 
 
 def _facts(found: Whereabouts) -> Iterator[tuple[str, str]]:

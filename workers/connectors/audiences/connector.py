@@ -109,11 +109,21 @@ class AdConnector:
         with self.store.reading() as connection:
             return work.standings(connection, self.key)
 
+    def resend(self, segment: str | None) -> int:
+        """All members, of one segment or of all, are owed to the platform once more; how many identifiers."""
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            return work.owe_all(connection, self.key, segment, self._place.clock())
+
     def last_calls(self) -> list[work.CallStanding]:
         """Its newest calls that are not over, or did not end well."""
         self.store.upgrade()
         with self.store.reading() as connection:
             return work.last_calls(connection, self.key, CALLS_SHOWN)
+
+    def clock(self) -> int:
+        """Unix milliseconds, the same for all processes; redis.RedisError."""
+        return self._place.clock()
 
     def kept(self, identifier: Identifier) -> Kept:
         """An identifier as its store has it."""

@@ -39,6 +39,8 @@ class Eraser:
         store, platform = self.connector.store, self.connector.platform
         with store.changing() as connection:
             erasing.erase(connection, holders, now_ms, whole_rows=platform.whole_rows)
+        # Apart: audiences are locked in one order, by all who lock several of them.
+        with store.changing() as connection:
             return erasing.sweep(connection, self.connector.key, now_ms)
 
     def _kept(self, value: str) -> set[Kept]:

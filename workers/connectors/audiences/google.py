@@ -207,7 +207,9 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
         failed = _failed(Fault.ROWS, code, "the platform refuses some members")
         failed.rows = rows
         return failed
-    usual = (Fault.REFUSED, "the platform refuses the call") if answer.status < 500 else _SERVERS_OWN  # noqa: PLR2004 - HTTP's
+    # A page in place of an answer comes as a success, too, from whatever stands in front of the platform.
+    refuses = 400 <= answer.status < 500  # noqa: PLR2004 - HTTP's
+    usual = (Fault.REFUSED, "the platform refuses the call") if refuses else _SERVERS_OWN
     fault, reason = _MEANS.get(answer.status, usual)
     return _failed(fault, code, reason, _wait_ms(details) if fault is Fault.BUDGET else 0)
 

@@ -47,7 +47,9 @@ def plan(
         return Resting(next_poll, "the platform")
     step = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
     if step is None or step == Resting(None):
-        return Resting(next_poll or now_ms + LONGEST_WAIT_MS, "the platform" if pending else "")
+        lands = calls.lands_ms(connection, audience.id)
+        later = min(at for at in (now_ms + LONGEST_WAIT_MS, lands) if at)
+        return Resting(next_poll or later, "the platform" if pending else "")
     return step
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.templates import Row
+
+LOGIN_SOON_MS: Final = 14 * 86_400_000
+"""Milliseconds before a login ends for good, of which a person should know."""
 
 Hash = Literal["sha256", "md5", ""]
 """How a value is sent; "" is as it is, after normalisation."""
@@ -130,6 +133,7 @@ class Platform:
     later_rows       rows that a change needs
     budget           writes of one login, over all its audiences
     asynchronous     a call is only accepted, and applied later: it is polled
+    lands_within     hours after a call of which nobody heard in which it may still be applied; 0: it is done at once
     one_call_at_a_time  of a call only its audience's state can be asked: so one at a time is on its way
     confirms         an audience is begun with its first rows, and real only when that is confirmed
     row_errors       tells which rows it refuses
@@ -151,6 +155,7 @@ class Platform:
     later_rows: int = 0
     budget: tuple[BudgetWindow, ...] = ()
     asynchronous: bool
+    lands_within: int = 0
     one_call_at_a_time: bool = False
     confirms: bool = False
     row_errors: bool

@@ -11,7 +11,7 @@ One look makes one call at most, so that a login's audiences take turns. What an
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.database import Store
     from workers.connectors.audiences.store.sealing import Seal
-    from workers.connectors.audiences.wire import PlatformWire
+    from workers.connectors.audiences.wire import PlatformWire, SentRow
 
-DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
+"""Milliseconds of an hour."""
+DAY_MS: Final = 24 * HOUR_MS
 """Milliseconds of a day."""
 OWNED_MS: Final = 300_000
 """Milliseconds that an audience is owned for one look; no call takes so long (`http.py`)."""
@@ -92,16 +94,23 @@ class Rounds:
             for call in calls.open_calls(connection, found.id):
                 if call.state == "calling":
                     # Its owner's time is over, so nothing of it can arrive any more; what it came to nobody heard.
-                    calls.end(connection, call.id, "unknown", now, "ads unheard", "its process ended in it")
+                    calls.unheard(connection, call.id, now, self._login.platform.lands_within * HOUR_MS)
                     if call.action == AudienceStep.CREATE.value and self._login.platform.confirms:
                         # What was perhaps begun is not real, and nobody will ever see it.
                         work.note(connection, found.id, state=NEW)
-            if found.reminded_ms + DAY_MS <= now:
-                self._daily(connection, found, now)
+            self._remind(connection, found, now)
             return found
 
-    def _daily(self, connection: Connection, audience: Audience, now: int) -> None:
-        """Members whom the platform would forget are owed again, long before it does; who has left is forgotten."""
+    def _remind(self, connection: Connection, audience: Audience, now: int) -> None:
+        """Owed again is what the platform may not have any more, though it was told.
+
+        Once a call of which nobody heard is surely over, what was told since. And once a day members whom the platform
+        would forget, long before it does; who has left is forgotten.
+        """
+        if audience.state == LIVE:
+            calls.land(connection, audience.id, now)
+        if audience.reminded_ms + DAY_MS > now:
+            return
         days = self._login.platform.members_expire
         if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
@@ -144,6 +153,10 @@ class Rounds:
             if fresh is None:
                 return Resting(None)
             calls.tidy(connection, audience.id)
+            if not fresh.first_owed_ms and calls.owes_anything(connection, audience.id):
+                # It owes again what it had told: to members who would be forgotten, after a call that failed late.
+                work.note(connection, audience.id, first_owed_ms=now)
+                fresh = replace(fresh, first_owed_ms=now)
             sharing = work.live_audiences(connection, self._login.connector)
             step = plan(connection, fresh, self._login.platform, sharing, now)
         if isinstance(step, Resting):
@@ -185,31 +198,45 @@ class Rounds:
 
     def _send(self, audience: Audience, step: AudienceStep, now: int) -> Resting:
         """Adds or removes rows, or begins the audience, with its first rows where the platform wants some."""
-        login = self._login
-        with login.store.changing() as connection:
-            begins_empty = step is AudienceStep.CREATE and not login.platform.first_rows
-            most = 0 if begins_empty else login.platform.largest_call
-            call, number = calls.begin(connection, audience.id, step.value, most, now)
-            if not number and not begins_empty:
-                calls.end(connection, call, "undone", now)
-                return Resting(now)
-            if step is AudienceStep.CREATE:
-                work.note(connection, audience.id, state=CREATING)
-            work.note(connection, audience.id, written_ms=now)
-            whole = login.platform.whole_rows and step is not AudienceStep.REMOVE
-            rows = rows_of(connection, call, login.seal, whole=whole)
+        wire = self._login.wire
+        written = self._write_down(audience, step, now)
+        if written is None:
+            return Resting(now)
+        call, rows = written
         reach(failpoints.BEFORE_CALL)
         try:
             if step is AudienceStep.CREATE:
-                answered = login.wire.create(audience, rows)
+                answered = wire.create(audience, rows)
             else:
-                answered = login.wire.change(audience, "add" if step is AudienceStep.ADD else "remove", rows)
+                answered = wire.change(audience, "add" if step is AudienceStep.ADD else "remove", rows)
         except CallFailed as failed:
             if failed.fault is Fault.UNHEARD:
                 raise
             return self._endings.call_failed(audience, call, rows, failed, step)
         reach(failpoints.AFTER_CALL)
         return self._endings.answered(audience, call, rows, answered, step)
+
+    def _write_down(self, audience: Audience, step: AudienceStep, now: int) -> tuple[int, list[SentRow]] | None:
+        """A call and its rows, before it is made; None where there is nothing to send."""
+        platform = self._login.platform
+        begins_empty = step is AudienceStep.CREATE and not platform.first_rows
+        with self._login.store.changing() as connection:
+            call, number = calls.begin(
+                connection, audience.id, step.value, 0 if begins_empty else platform.largest_call, now
+            )
+            if not number and not begins_empty:
+                calls.end(connection, call, "undone", now)
+                return None
+            if step is AudienceStep.CREATE:
+                work.note(connection, audience.id, state=CREATING)
+            work.note(connection, audience.id, written_ms=now)
+            whole = platform.whole_rows and step is not AudienceStep.REMOVE
+            rows = rows_of(connection, call, self._login.seal, whole=whole)
+            if len(rows) > platform.largest_call:
+                # Many people share what it is about, and each of them is a row.
+                rows = rows[: platform.largest_call]
+                calls.give_back(connection, call, {each for row in rows for each in row.identifiers})
+        return call, rows
 
     def _confirm(self, audience: Audience, now: int) -> Resting:
         """Makes real what was begun; an answer that was lost is looked for before it is asked again."""

@@ -2,36 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from workers.connectors.audiences.facebook import FacebookWire, GivenToken
 from workers.connectors.audiences.google import GoogleAccount, GoogleConsent, GoogleWire
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
 from workers.connectors.audiences.vk import VkConsent, VkWire
+from workers.connectors.audiences.wire import PlatformWire
 from workers.connectors.audiences.yandex import YandexConsent, YandexWire
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from workers.connectors.audiences.logins import Consent
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.database import Store
     from workers.connectors.audiences.store.sealing import Seal
     from workers.connectors.audiences.target import AdTarget
-    from workers.connectors.audiences.wire import PlatformWire
+
+
+class TokenSource(Protocol):
+    """Where a wire has its token from."""
+
+    def token(self) -> str:
+        """As `TokenKeeper.token`."""
+
+    def renew(self, refused: str) -> str:
+        """As `TokenKeeper.renew`."""
+
+
+class FreshToken:
+    """One that a consent has just given, and that is not kept yet."""
+
+    def __init__(self, access: str) -> None:
+        self._access = access
+
+    def token(self) -> str:
+        """As `TokenSource.token`."""
+        return self._access
+
+    def renew(self, refused: str) -> str:  # noqa: ARG002 - there is no other
+        """As `TokenSource.renew`: a new token that is refused is of no use."""
+        reason = "the token that was given is refused"
+        raise TargetError(ErrorClass.HOLD, "ads token", reason, level=HoldLevel.CONNECTOR)
+
+
+MakeWire = Callable[[TokenSource], PlatformWire]
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """All that leads to one login."""
+    """All that leads to one login; `wire_by` is the same with other tokens."""
 
     http: Http
     consent: Consent
     tokens: TokenKeeper
     wire: PlatformWire
+    wire_by: MakeWire
 
 
 def wire_of(
@@ -44,36 +73,36 @@ def wire_of(
         raise TargetError(ErrorClass.HOLD, "ads platform", reason, level=HoldLevel.CONNECTOR)
     consent, wire = _WAYS[platform.key](target, http)
     tokens = TokenKeeper(target.key, store, seal, consent, clock, owner)
-    return Way(http, consent, tokens, wire(tokens))
+    return Way(http, consent, tokens, wire(tokens), wire)
 
 
-def _yandex(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+def _yandex(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     said = target.settings
     consent = YandexConsent(http, said["client_id"], said["client_secret"], target.url)
     hashed = said.get("hashing", "true") != "false"
     return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
 
 
-def _facebook(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+def _facebook(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     said = target.settings
     token = said["access_token"]
     wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
     return GivenToken(token), lambda _: wire
 
 
-def _vk(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+def _vk(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     consent = VkConsent(http, target.settings["client_id"], target.settings["client_secret"])
     return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
 
 
-def _google(target: AdTarget, http: Http) -> tuple[Consent, Callable[[TokenKeeper], PlatformWire]]:
+def _google(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     said = target.settings
     account = GoogleAccount(said["account"], said.get("login_account", ""), said.get("app_id", ""), target.consent)
     consent = GoogleConsent(http, said["client_id"], said["client_secret"], target.url)
     return consent, lambda tokens: GoogleWire(http, account, tokens.token, tokens.renew)
 
 
-_WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, Callable[[TokenKeeper], PlatformWire]]]] = {
+_WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, MakeWire]]] = {
     "yandex-audiences": _yandex,
     "facebook-ads": _facebook,
     "vk-ads": _vk,

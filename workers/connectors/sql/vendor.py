@@ -13,6 +13,7 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
@@ -50,6 +51,7 @@ class Traits:
                              or read as the number that it spells
     number_beside_text       what becomes of a number that is compared with a column of texts; as above
     names_may_be_texts       a name in quotes that is no column is taken for a text
+    rights_are_not_explained explaining a statement passes over missing rights, and who has none on a table sees none
     """
 
     reader: str
@@ -62,6 +64,7 @@ class Traits:
     text_beside_number: str = ""
     number_beside_text: str = ""
     names_may_be_texts: bool = False
+    rights_are_not_explained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,8 @@ class Vendor:
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
                     "" where the server lets no procedure do that
     explain         before a statement, asks how its rows would be found, without running it; "" where nothing does
+    before_tls      says to a server, for a URL's parameters, what comes before TLS; whether TLS follows. None where TLS
+                    is inside of the protocol, or there is no server
     """
 
     name: str
@@ -166,6 +171,7 @@ class Vendor:
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
     explain: str = ""
+    before_tls: Callable[[socket, Mapping[str, str]], bool] | None = None
 
     def port_of(self, place: Address) -> int | None:
         """Where the server listens, unless the URL tells."""

@@ -3,6 +3,7 @@
 routes      what a route is, and what a call of it gets
 frame       what every route goes through: the token, the body, the audit log, failures as JSON
 looking     what is read
+places      connectors, ad accounts, segments
 acts        what changes anything: each as the command of its name
 events      POST /api/events
 description the OpenAPI document, made from the routes

@@ -147,7 +147,7 @@ def _rollback(call: ApiCall) -> Publishing:
     site, number = call.site, call.number_in_path("number")
     settings = from_published(revisions.find(site.redis, site.keys, number).text, site.runtime().local)
     body = call.body
-    return _publish(call, settings, body.drop, note=f"rollback to {number}", basis=None, dry_run=body.dry_run)
+    return _publish(call, settings, body.drop, note=f"rollback to {number}", basis=body.basis, dry_run=body.dry_run)
 
 
 def _publish(

@@ -12,6 +12,7 @@ from workers.console.api.description import described
 from workers.console.api.events import EventsDoor
 from workers.console.api.frame import Frame, as_json
 from workers.console.api.looking import LOOKING
+from workers.console.api.places import PLACES
 from workers.console.api.probes import probes
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from workers.console.site import Site
     from workers.settings.console import ConsoleSettings
 
-ALL: Final = (*LOOKING, *ACTING)
+ALL: Final = (*LOOKING, *PLACES, *ACTING)
 
 
 def api_routes(site: Site, settings: ConsoleSettings) -> list[Route]:

@@ -23,6 +23,13 @@ class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What an ad platform has shown to whoever consented; "" where no person is needed."""
+
+    code: str = ""
+    reason: str = ""
+
+
 class WhichEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Entries by their ids, at most 1,000 of them, or all open ones of an integration or with a code, or all."""
 
@@ -69,6 +76,7 @@ class Publication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class WayBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How an earlier revision is applied once more; as in `Publication`."""
 
+    basis: int | None = None
     drop: list[str] = []
     dry_run: bool = False
     reason: str = ""

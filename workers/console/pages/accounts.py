@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from workers.console.connectors import read_connectors
@@ -13,7 +12,7 @@ from workers.console.visit import place
 from workers.control.connecting import use_code
 from workers.errors import SegsyncError
 from workers.monitoring.accounts import read_account
-from workers.targets import open_account
+from workers.targets import opened_account
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -48,8 +47,7 @@ def one(visit: Visit) -> Response:
 def connect(visit: Visit) -> Response:
     """As `segsync connect`, with the code that the platform's page has shown."""
     key = visit.path["key"]
-    account = open_account(visit.site.runtime().applied.settings, key)
-    with closing(account.redis), closing(account.connector):
+    with opened_account(visit.site.runtime().applied.settings, key) as account:
         use_code(account, visit.field("code"))
         platform = account.connector.platform.name
     return visit.go(place("accounts", key), f"{key} is connected: {platform} takes the token")

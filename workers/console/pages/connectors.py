@@ -214,7 +214,7 @@ def remove(visit: Visit) -> Response:
 
 
 PAGES: Final = (
-    PageRoute("/connectors", show),
+    PageRoute("/connectors", show, live=True),
     PageRoute("/create-connector", create, role=Role.EDITOR),
     PageRoute("/connectors/{key}", one),
     PageRoute("/connectors/{key}/edit", edit, role=Role.EDITOR),

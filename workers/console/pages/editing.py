@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.connectors.sql.vendors import VENDORS
 from workers.console.drafts import KINDS, QUERIES, FormDraft, judge
 from workers.console.failures import NotFound
-from workers.console.publishing import Base, base_of, publish
+from workers.console.publishing import Base, base_of, drain, meant, publish
 from workers.console.routes import Act, PageRoute
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
 from workers.errors import SettingsError, WrongUsage
+from workers.lanes.answers import number_of
 from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
@@ -178,8 +179,9 @@ def apply(visit: Visit) -> Response:
 
 
 def remove(visit: Visit) -> Response:
-    """As `segsync apply` of a file without it; what it still owes is thrown away only where that was said."""
-    base, key = base_of(visit), visit.path["key"]
+    """As `segsync apply` of a file without it; --drain or --drop, as the form says, where it owes anything."""
+    base, key, how = base_of(visit), visit.path["key"], visit.field("how")
+    meant(visit, key)
     document = json.loads(base.text)
     if document.get("integrations", {}).pop(key, None) is None:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
@@ -190,9 +192,10 @@ def remove(visit: Visit) -> Response:
         settings = from_published(json.dumps(document), site.runtime().local)
     except SettingsError as error:
         raise WrongUsage(str(error)) from None
-    drop = [key] if visit.field("drop") else []
-    plan = applying.plan(site.redis, site.keys, settings, drop=drop, note=f"without {key}, in the console")
-    return publish(visit, plan, "/")
+    owes = bool(number_of(site.redis.hget(site.keys.integration(key), "backlog")))
+    chosen = {name: [key] if owes and how == name else [] for name in ("drain", "drop")}
+    plan = applying.plan(site.redis, site.keys, settings, **chosen, note=f"without {key}, in the console")
+    return drain(visit, plan, key) if plan.drain else publish(visit, plan, "/")
 
 
 PAGES: Final = (

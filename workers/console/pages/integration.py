@@ -12,6 +12,7 @@ from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control import pause as pausing
 from workers.control import retry as retrying
+from workers.control.apply import NOBODY
 from workers.control.pause import NotSettled, known_integration
 from workers.ledger import statistics
 from workers.ledger.errors import LedgerError
@@ -47,14 +48,16 @@ def show(visit: Visit) -> Response:
     """The page; `since`, `until` and `tz` of the query are those of the statistics."""
     key, runtime = visit.path["key"], visit.site.runtime()
     known_integration(runtime.redis, runtime.keys, key)
-    period = PickedPeriod.of(visit.query)
+    period, table = PickedPeriod.of(visit.query), declared(visit, key)
     return visit.page(
         "integration.html",
         near=read_near(runtime, key),
         measured=measure(visit, key, period),
         period=period,
         usual=USUAL,
-        declared=declared(visit, key),
+        declared=table,
+        leaves=table.get("scope") == NOBODY,
+        waited=key in visit.site.drains,
         at=place("integrations", key),
     )
 
@@ -111,7 +114,7 @@ def retry(visit: Visit) -> Response:
     return visit.go(place("integrations", key), said)
 
 
-PAGES: Final = (PageRoute("/integrations/{key}", show),)
+PAGES: Final = (PageRoute("/integrations/{key}", show, live=True),)
 ACTS: Final = (
     Act("/integrations/{key}/pause", "pause", pause),
     Act("/integrations/{key}/resume", "resume", resume),

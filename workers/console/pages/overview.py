@@ -51,5 +51,5 @@ def _fitting(integrations: Sequence[IntegrationStatus], text: str, state: str) -
     return sorted(found, key=lambda each: (STATES.index(each.state), each.key))
 
 
-PAGES: Final = (PageRoute("/", show),)
+PAGES: Final = (PageRoute("/", show, live=True),)
 ACTS: Final[tuple[Act, ...]] = ()

@@ -126,7 +126,7 @@ def cancel(visit: Visit) -> Response:
     return visit.go("/resyncs", said)
 
 
-PAGES: Final = (PageRoute("/integrations/{key}/resync", form), PageRoute("/resyncs", show))
+PAGES: Final = (PageRoute("/integrations/{key}/resync", form), PageRoute("/resyncs", show, live=True))
 ACTS: Final = (
     Act("/integrations/{key}/resync", "resync", ask),
     Act("/integrations/{key}/verify", "verify", verify),

@@ -32,5 +32,5 @@ def show(visit: Visit) -> Response:
     return visit.page("runs.html", runs=found, period=period, usual=USUAL, query=query, most=LISTED)
 
 
-PAGES: Final = (PageRoute("/runs", show),)
+PAGES: Final = (PageRoute("/runs", show, live=True),)
 ACTS: Final[tuple[Act, ...]] = ()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.google import FakeGoogle
 from tests.fakes.yandex import FakeYandex
 from tests.integration.connectors.audiences.rig import Rig, yandex_rig
 
@@ -15,6 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import redis
+
+
+@pytest.fixture(autouse=True)
+def misfits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Each request to Google is one that its own types take: they know the fields' names, and refuse others."""
+    found: list[str] = []
+
+    def look(kind: str, body: object) -> None:
+        datamanager = import_module("google.ads.datamanager_v1")  # two seconds, and only where it is needed
+        json_format = import_module("google.protobuf.json_format")
+        try:
+            json_format.ParseDict(body, getattr(datamanager, kind).pb()())
+        except json_format.ParseError as error:
+            found.append(f"{kind}: {error}")
+
+    monkeypatch.setattr(FakeGoogle, "oracle", staticmethod(look))
+    yield found
+    assert found == []
 
 
 @pytest.fixture

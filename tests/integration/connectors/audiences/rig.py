@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from tests.fakes.yandex import FakeYandex
 from workers.connectors.audiences.connector import AdConnector, AdPlace
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.records import Identifier, LeftOut, Record
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.fakes.server import FakePlatform
+    from tests.fakes.yandex import FakeYandex
     from workers.connectors.audiences.records import Fields
     from workers.connectors.audiences.store.work import Standing
 
@@ -131,15 +131,11 @@ class Rig:
         ends = self.fake.now + hours * 3_600_000
         while self.fake.now < ends:
             if work:
-                self._work()
+                self.fake.work()
             due = self.tend()
             if due is None or due > ends:
                 return
             self.fake.advance(max(step_s, (due - self.fake.now) / 1000 + 0.001))
-
-    def _work(self) -> None:
-        if isinstance(self.fake, FakeYandex):
-            self.fake.work()
 
     def standing(self, segment: str = "7") -> Standing:
         return next(each for each in self.connector.standings() if each.segment == segment)

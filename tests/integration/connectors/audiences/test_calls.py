@@ -9,11 +9,9 @@ import pytest
 
 from tests.fakes.server import HTML, Reply
 from tests.integration.connectors.audiences.rig import Rig, hashes, people
-from workers.connectors.audiences import rounds
 from workers.connectors.audiences.endings import SETTLED_MS
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 from workers.connectors.audiences.rounds import OWNED_MS
-from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
 if TYPE_CHECKING:
     from tests.fakes.yandex import FakeYandex
@@ -96,44 +94,6 @@ def test_a_call_that_stalls_is_not_overtaken(begun: Rig, yandex: FakeYandex) -> 
     yandex.land()
     begun.run()
     assert yandex.members("VIP") == hashes(people(range(3)))
-
-
-class Killed(BaseException):
-    """Nobody catches it."""
-
-
-@pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
-@pytest.mark.parametrize("call", [1, 2, 3])
-def test_who_ends_around_a_call_leaves_nothing_behind(
-    rig: Rig, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch, point: str, call: int
-) -> None:
-    """The first call begins the audience, the second makes it real, the third adds to it."""
-    reached = []
-
-    def reach(at: str) -> None:
-        reached.extend([at] if at == point else [])
-        if len(reached) == call and at == point:
-            raise Killed
-
-    monkeypatch.setattr(rounds, "reach", reach)
-    rig.deliver(("add", people(range(3))))
-
-    def lived() -> None:
-        rig.run()
-        rig.deliver(("add", people([3])))
-        rig.run()
-
-    with pytest.raises(Killed):
-        lived()
-    written = len(yandex.writes())
-    rig.again()
-    rig.deliver(("remove", people([0])), ("add", people(range(1, 5))))
-    rig.tend()
-    assert len(yandex.writes()) == written, "it may arrive yet"
-    rig.fake.advance(OWNED_MS / 1000 + 1)
-    rig.run()
-    assert yandex.members("VIP") == hashes(people(range(1, 5)))
-    assert not rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL")
 
 
 def test_a_listing_that_lags_ends_no_call_early(begun: Rig, yandex: FakeYandex) -> None:

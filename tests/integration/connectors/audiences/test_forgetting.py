@@ -22,6 +22,8 @@ def test_who_has_left_is_forgotten_within_two_days(rig: Rig, yandex: FakeYandex)
     assert kept(rig) == 120
     rig.run(hours=49)
     assert kept(rig) == 118
+    assert rig.rows("SELECT id FROM ads_call")
+    rig.run(hours=32 * 24, step_s=86_400)
     assert not rig.rows("SELECT id FROM ads_call")
     assert yandex.members("VIP") == hashes(people([n for n in range(120) if n not in (5, 6)]))
     rig.deliver(("add", people([5])))

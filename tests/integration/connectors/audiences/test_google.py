@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -42,13 +41,6 @@ class GoogleFields:
         return Record(tuple(found))
 
 
-class GoogleRig(Rig):
-    fake: FakeGoogle
-
-    def _work(self) -> None:
-        self.fake.work()
-
-
 @pytest.fixture
 def google() -> Iterator[FakeGoogle]:
     fake = FakeGoogle()
@@ -57,12 +49,12 @@ def google() -> Iterator[FakeGoogle]:
 
 
 @pytest.fixture
-def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, google: FakeGoogle) -> Iterator[GoogleRig]:
+def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, google: FakeGoogle) -> Iterator[Rig]:
     settings = {"client_id": "g-client", "client_secret": "g-secret", "account": ACCOUNT, "login_account": MANAGER}
     url, gone = f"sqlite:///{fast_path}/store.db", {"buyers": "delete"}
     more: dict[str, Any] = {"url": google.url, "consent": "granted", "on_delete": gone}
     target = AdTarget("g", "google-audiences", settings, store_url=url, secret=SECRET, **more)
-    made = GoogleRig(fast_path, redis_client, namespace, google, target)
+    made = Rig(fast_path, redis_client, namespace, google, target)
     made.fields = GoogleFields()
     made.connector.store.upgrade()
     made.connector.way.tokens.keep(made.connector.way.consent.exchange("4/code"))
@@ -74,7 +66,7 @@ def wanted(profiles: Iterable[Profile]) -> set[tuple[str, str]]:
     return {(kind, sha256(each[name])) for each in profiles for name, kind in NAMES.items() if each.get(name)}
 
 
-def test_a_list_begins_empty_and_follows_its_segment(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_a_list_begins_empty_and_follows_its_segment(rig: Rig, google: FakeGoogle) -> None:
     rig.deliver(("add", people(range(5), phone="+79995551111")))
     rig.run(2)
     assert google.members("VIP") == wanted(people(range(5), phone="+79995551111"))
@@ -85,7 +77,7 @@ def test_a_list_begins_empty_and_follows_its_segment(rig: GoogleRig, google: Fak
     assert rig.standing().state == "live"
 
 
-def test_consent_and_terms_go_along_with_additions_alone(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_consent_and_terms_go_along_with_additions_alone(rig: Rig, google: FakeGoogle) -> None:
     rig.deliver(("add", people(range(2))))
     rig.run(2)
     rig.deliver(("remove", people([1])))
@@ -96,7 +88,7 @@ def test_consent_and_terms_go_along_with_additions_alone(rig: GoogleRig, google:
     assert {"consent", "termsOfService"}.isdisjoint(sent["RemoveAudienceMembersRequest"])
 
 
-def test_devices_have_a_list_of_their_own(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_devices_have_a_list_of_their_own(rig: Rig, google: FakeGoogle) -> None:
     rig.deliver(("add", [{"id": str(n), "email": f"{n}@x.com", "android": DEVICE.format(n)} for n in range(3)]))
     rig.run(2)
     kinds = {each.body["ingestedUserListInfo"]["uploadKeyTypes"][0]: each.members for each in google.lists.values()}
@@ -104,7 +96,7 @@ def test_devices_have_a_list_of_their_own(rig: GoogleRig, google: FakeGoogle) ->
     assert kinds["CONTACT_ID"] == {("emailAddress", sha256(f"{n}@x.com")) for n in range(3)}
 
 
-def test_members_that_google_names_are_left_out_and_the_rest_goes(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_members_that_google_names_are_left_out_and_the_rest_goes(rig: Rig, google: FakeGoogle) -> None:
     devices = [{"id": str(n), "android": "no device" if n == 3 else DEVICE.format(n)} for n in range(6)]
     rig.deliver(("add", devices))
     rig.run(2)
@@ -113,7 +105,7 @@ def test_members_that_google_names_are_left_out_and_the_rest_goes(rig: GoogleRig
 
 
 def test_a_request_that_fails_late_is_told_again_and_one_that_fails_in_part_is_counted(
-    rig: GoogleRig, google: FakeGoogle
+    rig: Rig, google: FakeGoogle
 ) -> None:
     google.fails = ["all"]
     rig.deliver(("add", people(range(4))))
@@ -125,7 +117,7 @@ def test_a_request_that_fails_late_is_told_again_and_one_that_fails_in_part_is_c
     assert rig.standing().rejected == 2
 
 
-def test_a_list_whose_creation_was_not_answered_is_found_behind_other_pages(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_a_list_whose_creation_was_not_answered_is_found_behind_other_pages(rig: Rig, google: FakeGoogle) -> None:
     for segment in ("1", "2", "3"):
         rig.deliver(("add", people(range(2))), segment=segment, name=f"S{segment}")
     rig.run(2)
@@ -136,7 +128,7 @@ def test_a_list_whose_creation_was_not_answered_is_found_behind_other_pages(rig:
     assert len(google.lists) == 4
 
 
-def test_a_name_and_an_end_reach_the_list(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_a_name_and_an_end_reach_the_list(rig: Rig, google: FakeGoogle) -> None:
     rig.deliver(("add", people(range(2))))
     rig.run(2)
     rig.tell("segment_upsert", name="Gold")
@@ -147,7 +139,7 @@ def test_a_name_and_an_end_reach_the_list(rig: GoogleRig, google: FakeGoogle) ->
     assert google.lists == {}
 
 
-def test_an_hour_s_token_is_renewed_and_the_refresh_token_stays(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_an_hour_s_token_is_renewed_and_the_refresh_token_stays(rig: Rig, google: FakeGoogle) -> None:
     google.access = "another"
     rig.deliver(("add", people(range(2))))
     rig.run(2)
@@ -163,7 +155,7 @@ def test_an_hour_s_token_is_renewed_and_the_refresh_token_stays(rig: GoogleRig, 
     [("IngestionMutateRequestsPerDayPerProject", 3_600_000), ("IngestionMutateRequestsPerMinutePerProject", 60_000)],
 )
 def test_a_used_up_day_is_waited_for_longer_than_a_minute(
-    rig: GoogleRig, google: FakeGoogle, limit: str, wait_ms: int
+    rig: Rig, google: FakeGoogle, limit: str, wait_ms: int
 ) -> None:
     details = [{"reason": "RATE_LIMIT_EXCEEDED", "metadata": {"quota_limit": limit}}]
     google.fail("GET", Reply(429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": details}}))
@@ -173,32 +165,28 @@ def test_a_used_up_day_is_waited_for_longer_than_a_minute(
     assert failed.value.code == "google-audiences 429 RATE_LIMIT_EXCEEDED"
 
 
-def test_a_page_instead_of_an_answer_is_asked_again(rig: GoogleRig, google: FakeGoogle) -> None:
+def test_a_page_instead_of_an_answer_is_asked_again(rig: Rig, google: FakeGoogle) -> None:
     google.fail("POST", HTML, times=2)
     rig.deliver(("add", people(range(2))))
     rig.run(12)
     assert google.members("VIP") == wanted(people(range(2)))
 
 
-def test_a_wrong_code_is_a_login_s_fault(rig: GoogleRig) -> None:
+def test_a_wrong_code_is_a_login_s_fault(rig: Rig) -> None:
     with pytest.raises(CallFailed) as failed:
         rig.connector.way.consent.exchange("4/other")
     assert (failed.value.fault, failed.value.code) == (Fault.LOGIN, "google-audiences 400 invalid_grant")
     assert "access_type=offline" in rig.connector.way.consent.url("s")
 
 
-def test_what_is_sent_is_what_google_s_own_types_take(rig: GoogleRig, google: FakeGoogle) -> None:
-    """The client of Google's knows the fields' names; unknown ones it refuses."""
-    datamanager = import_module("google.ads.datamanager_v1")
-    json_format = import_module("google.protobuf.json_format")
+def test_what_is_sent_is_what_google_s_own_types_take(rig: Rig, google: FakeGoogle, misfits: list[str]) -> None:
+    """As in every test here; and one of another name is noticed."""
     rig.deliver(("add", [{"id": "1", "email": "a@x.com", "phone": "+1", "android": DEVICE.format(1)}]))
     rig.run(2)
     rig.deliver(("remove", [{"id": "1"}]))
     rig.run(24)
-    assert {kind for kind, _ in google.bodies} == {
-        "UserList",
-        "IngestAudienceMembersRequest",
-        "RemoveAudienceMembersRequest",
-    }
-    for kind, body in google.bodies:
-        json_format.ParseDict(body, getattr(datamanager, kind).pb()())
+    kinds = {kind for kind, _ in google.bodies}
+    assert kinds == {"UserList", "IngestAudienceMembersRequest", "RemoveAudienceMembersRequest"}
+    assert misfits == []
+    google._keep("UserList", {"displayname": "x"})
+    assert "displayname" in misfits.pop()

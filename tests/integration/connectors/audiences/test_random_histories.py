@@ -7,18 +7,16 @@ delivered unheard it delivers again.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.server import HTML, Reply
-from tests.fakes.yandex import FakeYandex
-from tests.integration.connectors.audiences.rig import Profile, Rig, hashes, yandex_rig
+from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
 from tests.proof import draws, seeded
 from workers import failpoints
 from workers.connectors.audiences import connector, rounds
-from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
+from workers.errors import TargetError
 
 if TYPE_CHECKING:
     import random
@@ -26,8 +24,10 @@ if TYPE_CHECKING:
 
     import redis
 
-CALLS = ("upload_csv_file", "confirm", "modify_data", "GET /v1/management/segments", "PUT", "DELETE")
+    from tests.integration.connectors.audiences.rig import Profile, Rig
+
 POINTS = (failpoints.BEFORE_CALL, failpoints.AFTER_CALL, failpoints.AFTER_EXECUTE, failpoints.AFTER_COMMIT)
+LAST = [{"id": "8", "email": "eight", "phone": "8"}, {"id": "9", "email": "nine", "phone": "9"}]
 
 
 class Killed(BaseException):
@@ -37,9 +37,10 @@ class Killed(BaseException):
 class History:
     """One history, told by dice."""
 
-    def __init__(self, rig: Rig, fake: FakeYandex, dice: random.Random) -> None:
+    def __init__(self, account: Account, rig: Rig, dice: random.Random) -> None:
+        self.account = account
         self.rig = rig
-        self.fake = fake
+        self.fake = rig.fake
         self.dice = dice
         self.members: dict[str, Profile] = {}
         self.kill_at = ""
@@ -71,12 +72,12 @@ class History:
     def deliver(self) -> None:
         batch, steps = dict(self.members), []
         if self.dice.random() < 0.07:
-            self.rig.tell("clear")
+            self.through(lambda: self.rig.tell("clear"))
             self.members = {}
             return
         for _ in range(self.dice.choice([1, 2, 3])):
             key = self.dice.choice("123")
-            profile = {"id": key, "email": self.dice.choice("abc"), "phone": self.dice.choice(["", "x", "y"])}
+            profile = {"id": key, "email": self.dice.choice("abc"), "phone": self.dice.choice(["", "1", "2"])}
             adds = self.dice.random() < 0.65
             if adds:
                 batch[key] = profile
@@ -88,7 +89,10 @@ class History:
         self.said.append(str(sorted(batch.items())))
 
     def tend(self) -> None:
-        self.rig.tend()
+        try:
+            self.rig.tend()
+        except TargetError as error:
+            self.said.append(str(error))
 
     def wait(self) -> None:
         self.fake.advance(self.dice.choice([10, 60, 400, 700, 4000]))
@@ -98,7 +102,8 @@ class History:
         self.fake.work(1)
 
     def fail(self) -> None:
-        call, kind = self.dice.choice(CALLS), self.dice.choice(["429", "500", "html", "cut", "done and cut", "stall"])
+        call = self.dice.choice((*self.account.changes, *self.account.looks))
+        kind = self.dice.choice(["too many", "500", "html", "cut", "done and cut", "stall", "token"])
         self.said.append(f"{kind} of {call}")
         if kind == "stall":
             # It lands before its time is over, and after the next look.
@@ -108,40 +113,45 @@ class History:
             self.deliver()
             self.tend()
             self.fake.land()
-        elif kind == "429":
-            self.fake.fail(call, Reply(429, {"errors": [{"error_type": "quota"}]}, {"Retry-After": "120"}))
+        elif kind == "too many":
+            self.fake.fail(call, self.account.too_many)
+        elif kind == "token":
+            self.fake.expire_token()
         else:
             reply = {"500": Reply(500, {}), "html": HTML}.get(kind, Reply(cut=True))
             self.fake.fail(call, reply, applied=kind in ("html", "done and cut"))
 
     def quiet(self) -> None:
         """Nothing fails any more, and there is something to hold, so that nothing waits for data."""
-        self.fake._faults.clear()
-        self.fake.fails, self.kill_at = [], ""
-        self.rig.deliver(("add", [{"id": "8", "email": "eight"}, {"id": "9", "email": "nine"}]))
-        everybody = [*self.members.values(), {"id": "8", "email": "eight"}, {"id": "9", "email": "nine"}]
+        self.fake.heal()
+        self.kill_at = ""
+        self.rig.deliver(("add", LAST))
+        wanted = self.account.wanted([*self.members.values(), *LAST])
         for _ in range(6):
             self.rig.run(hours=24, step_s=400)
-            if not self.fake.busy and self.fake.members("VIP") == hashes(everybody):
+            owed = self.rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL")
+            if not self.fake.busy and not owed and self.account.members(self.fake) == wanted:
                 break
-            self.fake.advance(3600)
+            self.fake.advance(12 * 3600)
         told = "\n".join(self.said)
-        assert self.fake.members("VIP") == hashes(everybody), told
-        assert not self.rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL"), told
+        assert self.account.members(self.fake) == wanted, told
+        assert not owed, told
 
 
 @pytest.mark.proof
+@pytest.mark.parametrize("name", ACCOUNTS)
 def test_whatever_happens_the_platform_ends_with_the_members(
-    fast_path: Path, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch
+    fast_path: Path, redis_client: redis.Redis, namespace: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, largest_call=3))
-    for number in range(draws(6, 300)):
+    account = ACCOUNTS[name]
+    account.shrink(monkeypatch)
+    for number in range(draws(3, 300)):
         dice, seed = seeded(number)
-        fake = FakeYandex(seed)
+        fake = account.fake(seed)
         folder = fast_path / str(number)
         folder.mkdir()
-        rig = yandex_rig(folder, redis_client, f"{namespace}{number}", fake)
-        history = History(rig, fake, dice)
+        rig = account.rig(folder, redis_client, f"{namespace}{number}", fake)
+        history = History(account, rig, dice)
         monkeypatch.setattr(rounds, "reach", history.reach)
         monkeypatch.setattr(connector, "reach", history.reach)
         fake.lag_ms = dice.choice([0, 0, 5_000, 300_000])

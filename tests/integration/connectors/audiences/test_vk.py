@@ -47,13 +47,6 @@ class VkFields:
         return Record(tuple(found))
 
 
-class VkRig(Rig):
-    fake: FakeVk
-
-    def _work(self) -> None:
-        self.fake.work()
-
-
 @pytest.fixture
 def vk() -> Iterator[FakeVk]:
     fake = FakeVk()
@@ -62,18 +55,18 @@ def vk() -> Iterator[FakeVk]:
 
 
 @pytest.fixture
-def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, vk: FakeVk) -> Iterator[VkRig]:
+def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, vk: FakeVk) -> Iterator[Rig]:
     settings = {"client_id": "vk-client", "client_secret": "vk-secret"}
     url = f"sqlite:///{fast_path}/store.db"
     gone = {"buyers": "delete"}
     target = AdTarget("vk", "vk-ads", settings, store_url=url, secret=SECRET, url=vk.url, on_delete=gone)
-    made = VkRig(fast_path, redis_client, namespace, vk, target)
+    made = Rig(fast_path, redis_client, namespace, vk, target)
     made.fields = VkFields()
     yield made
     made.close()
 
 
-def test_a_list_waits_for_2_000_and_gets_a_segment_when_it_is_ready(rig: VkRig, vk: FakeVk) -> None:
+def test_a_list_waits_for_2_000_and_gets_a_segment_when_it_is_ready(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(1500))))
     rig.run(2)
     assert not vk.lists
@@ -84,7 +77,7 @@ def test_a_list_waits_for_2_000_and_gets_a_segment_when_it_is_ready(rig: VkRig, 
     assert vk.given == 1
 
 
-def test_who_leaves_goes_and_made_up_ids_make_a_small_change_large_enough(rig: VkRig, vk: FakeVk) -> None:
+def test_who_leaves_goes_and_made_up_ids_make_a_small_change_large_enough(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     rig.deliver(("remove", people(range(3))))
@@ -94,7 +87,7 @@ def test_who_leaves_goes_and_made_up_ids_make_a_small_change_large_enough(rig: V
     assert vk.members("VIP") == mails(range(3, 2000))
 
 
-def test_each_kind_of_id_has_a_list_of_its_own(rig: VkRig, vk: FakeVk) -> None:
+def test_each_kind_of_id_has_a_list_of_its_own(rig: Rig, vk: FakeVk) -> None:
     both = [{**each, "vk": str(int(each["id"]) + 1)} for each in people(range(2000))]
     rig.deliver(("add", both))
     rig.run(3)
@@ -103,7 +96,7 @@ def test_each_kind_of_id_has_a_list_of_its_own(rig: VkRig, vk: FakeVk) -> None:
     assert len(vk.segments) == 2
 
 
-def test_lines_that_vk_refuses_are_told_and_the_rest_goes(rig: VkRig, vk: FakeVk) -> None:
+def test_lines_that_vk_refuses_are_told_and_the_rest_goes(rig: Rig, vk: FakeVk) -> None:
     both = [{"id": str(n), "vk": "0" if n == 7 else str(n + 10)} for n in range(2001)]
     rig.deliver(("add", both))
     rig.run(3)
@@ -111,7 +104,7 @@ def test_lines_that_vk_refuses_are_told_and_the_rest_goes(rig: VkRig, vk: FakeVk
     assert rig.standing().rejected == 1
 
 
-def test_an_upload_that_was_not_answered_is_found_by_its_name(rig: VkRig, vk: FakeVk) -> None:
+def test_an_upload_that_was_not_answered_is_found_by_its_name(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     vk.fail("POST /api/v3/remarketing/users_lists.json", Reply(cut=True), applied=True)
     rig.run(6)
@@ -119,7 +112,7 @@ def test_an_upload_that_was_not_answered_is_found_by_its_name(rig: VkRig, vk: Fa
     assert len([each for each in vk.lists.values() if not each.base]) == 1
 
 
-def test_a_token_that_has_ended_is_renewed_and_no_new_one_is_asked_for(rig: VkRig, vk: FakeVk) -> None:
+def test_a_token_that_has_ended_is_renewed_and_no_new_one_is_asked_for(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     vk.access = "another"
@@ -129,7 +122,7 @@ def test_a_token_that_has_ended_is_renewed_and_no_new_one_is_asked_for(rig: VkRi
     assert vk.given == 1
 
 
-def test_a_segment_has_its_new_name_on_list_and_segment(rig: VkRig, vk: FakeVk) -> None:
+def test_a_segment_has_its_new_name_on_list_and_segment(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     rig.tell("segment_upsert", name="Gold")
@@ -138,7 +131,7 @@ def test_a_segment_has_its_new_name_on_list_and_segment(rig: VkRig, vk: FakeVk) 
     assert [str(each["name"]).partition(" ·")[0] for each in vk.segments.values()] == ["Gold"]
 
 
-def test_a_used_up_hour_is_waited_for(rig: VkRig, vk: FakeVk) -> None:
+def test_a_used_up_hour_is_waited_for(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     vk.fail("POST /api/v3/remarketing/users_lists.json", Reply(429, {}, {"X-RateLimit-Hourly-Remaining": "0"}))
     rig.tend()
@@ -147,7 +140,7 @@ def test_a_used_up_hour_is_waited_for(rig: VkRig, vk: FakeVk) -> None:
     assert vk.members("VIP") == mails(range(2000))
 
 
-def test_a_segment_that_is_deleted_takes_vk_s_segment_first_and_then_the_list(rig: VkRig, vk: FakeVk) -> None:
+def test_a_segment_that_is_deleted_takes_vk_s_segment_first_and_then_the_list(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     rig.tell("segment_delete")
@@ -156,7 +149,7 @@ def test_a_segment_that_is_deleted_takes_vk_s_segment_first_and_then_the_list(ri
     assert not [each for each in vk.lists.values() if not each.base]
 
 
-def test_a_server_that_fails_and_one_that_answers_with_a_page_are_asked_again(rig: VkRig, vk: FakeVk) -> None:
+def test_a_server_that_fails_and_one_that_answers_with_a_page_are_asked_again(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     vk.fail("POST /api/v3/remarketing/users_lists.json", HTML)
     vk.fail("GET /api/v3/remarketing/users_lists", Reply(503, {"code": "x"}))
@@ -164,7 +157,7 @@ def test_a_server_that_fails_and_one_that_answers_with_a_page_are_asked_again(ri
     assert vk.members("VIP") == mails(range(2000))
 
 
-def test_few_that_join_are_told_within_a_day_with_made_up_ids(rig: VkRig, vk: FakeVk) -> None:
+def test_few_that_join_are_told_within_a_day_with_made_up_ids(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     rig.deliver(("add", people([5000])))
@@ -174,7 +167,7 @@ def test_few_that_join_are_told_within_a_day_with_made_up_ids(rig: VkRig, vk: Fa
     assert len(told) == 2000 + 25
 
 
-def test_a_list_has_one_segment_whoever_looks_and_it_is_looked_for_once(rig: VkRig, vk: FakeVk) -> None:
+def test_a_list_has_one_segment_whoever_looks_and_it_is_looked_for_once(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     for first in (0, 30):
@@ -189,7 +182,7 @@ def test_a_list_has_one_segment_whoever_looks_and_it_is_looked_for_once(rig: VkR
     assert len(vk.segments) == 1
 
 
-def test_what_somebody_has_deleted_there_is_no_error_where_it_is_to_go(rig: VkRig, vk: FakeVk) -> None:
+def test_what_somebody_has_deleted_there_is_no_error_where_it_is_to_go(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     rig.run(2)
     vk.lists.clear()
@@ -198,9 +191,7 @@ def test_what_somebody_has_deleted_there_is_no_error_where_it_is_to_go(rig: VkRi
     assert rig.standing().state == "deleted"
 
 
-def test_a_token_s_life_is_read_though_it_is_a_text_and_a_look_that_fails_changes_nothing(
-    rig: VkRig, vk: FakeVk
-) -> None:
+def test_a_token_s_life_is_read_though_it_is_a_text_and_a_look_that_fails_changes_nothing(rig: Rig, vk: FakeVk) -> None:
     rig.connector.store.upgrade()
     assert rig.connector.way.consent.exchange("").expires_in_s == 86_400
     vk.fail("GET", Reply(503, {}))
@@ -209,7 +200,7 @@ def test_a_token_s_life_is_read_though_it_is_a_text_and_a_look_that_fails_change
     assert failed.value.fault is Fault.UNDONE
 
 
-def test_a_sixth_token_is_said_to_be_too_many(rig: VkRig, vk: FakeVk) -> None:
+def test_a_sixth_token_is_said_to_be_too_many(rig: Rig, vk: FakeVk) -> None:
     vk.given = 5
     with pytest.raises(CallFailed) as failed:
         rig.connector.way.consent.exchange("")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
+from workers.connectors.audiences.store.tables import GONE, audiences, calls, holdings, identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -128,3 +128,43 @@ def forget_members(connection: Connection, audience: int, now_ms: int, *, leavin
 def _sooner(now_ms: int) -> sa.ColumnElement[int]:
     """Due now: whoever looks decides what it waits for."""
     return sa.case((audiences.c.due_ms < now_ms, audiences.c.due_ms), else_=now_ms)
+
+
+def oldest_live(connection: Connection, connector: str, most: int) -> list[Audience]:
+    """The audiences that the platform has had for longest."""
+    mine = (audiences.c.connector == connector, audiences.c.state == LIVE, audiences.c.remote != "")
+    asked = sa.select(audiences).where(*mine).order_by(audiences.c.id).limit(most)
+    return [Audience.of(row) for row in connection.execute(asked)]
+
+
+def begin_anew(connection: Connection, connector: str, now_ms: int) -> int:
+    """All audiences are begun once more, under marks of their own, in another account; returns how many.
+
+    What the old account has of them stays there: nobody can reach it. Calls that are on their way come to nothing.
+    """
+    mine = sa.and_(audiences.c.connector == connector, audiences.c.state != DELETED)
+    asked = sa.select(audiences.c.id, audiences.c.leaving).where(mine).order_by(audiences.c.id).with_for_update()
+    found = 0
+    for id_, leaving in connection.execute(asked).all():
+        over = sa.and_(calls.c.audience == id_, calls.c.state.in_(("calling", "pending")))
+        connection.execute(calls.update().where(over).values(state="undone", ended_ms=now_ms))
+        held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+        of_it = identifiers.c.audience == id_
+        connection.execute(identifiers.delete().where(of_it, ~held))
+        connection.execute(identifiers.update().where(of_it).values(there=GONE, owed=True, call=None))
+        texts = dict.fromkeys((*_TEXTS, "leaving"), "") | {"state": DELETED if leaving else NEW}
+        numbers = dict.fromkeys((*_TIMES, "failures"), 0) | {"due_ms": now_ms, "first_owed_ms": now_ms}
+        anew = {} if leaving else {"generation": audiences.c.generation + 1}
+        connection.execute(audiences.update().where(audiences.c.id == id_).values(texts | numbers | anew))
+        found += not leaving
+    return found
+
+
+def empty_audiences(connection: Connection, connector: str, integration: str, now_ms: int) -> int:
+    """Everybody leaves the audiences of an integration; returns how many it has."""
+    mine = (audiences.c.connector == connector, audiences.c.integration == integration, audiences.c.state != DELETED)
+    found = connection.execute(sa.select(audiences.c.id).where(*mine).order_by(audiences.c.id).with_for_update())
+    ids = list(found.scalars())
+    for each in ids:
+        forget_members(connection, each, now_ms)
+    return len(ids)

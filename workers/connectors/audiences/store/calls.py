@@ -6,16 +6,19 @@ them in any order. What is sent is the net: an identifier is added or removed by
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, THERE, UNSURE, calls, holdings, identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from sqlalchemy import Connection
+
+CALLS_KEPT_MS: Final = 30 * 86_400_000
+"""Milliseconds that a call which is over is told of in statistics; it holds nothing of people."""
 
 Ended = Literal["done", "failed", "undone", "unknown"]
 
@@ -91,6 +94,15 @@ def begin(connection: Connection, audience: int, action: str, most: int, now_ms:
     return call, rows
 
 
+def give_back(connection: Connection, call: int, kept: Collection[int]) -> None:
+    """Of what a call is about only these identifiers stay; the others are owed on."""
+    mine = identifiers.c.call == call
+    found = set(connection.execute(sa.select(identifiers.c.id).where(mine)).scalars())
+    for some in _chunks(sorted(found.difference(kept))):
+        connection.execute(identifiers.update().where(mine, identifiers.c.id.in_(some)).values(call=None, owed=True))
+    connection.execute(calls.update().where(calls.c.id == call).values(rows=len(found.intersection(kept))))
+
+
 def is_calling(connection: Connection, call: int) -> bool:
     """Whether its answer is still waited for; its row stays locked until the transaction ends."""
     asked = sa.select(calls.c.state).where(calls.c.id == call).with_for_update()
@@ -137,6 +149,39 @@ def end(
     return connection.execute(mine.values(call=None, owed=True, there=_unless_stale(UNSURE))).rowcount
 
 
+def unheard(connection: Connection, call: int, now_ms: int, within_ms: int) -> None:
+    """Nobody knows what came of a call, and it may be applied for so many milliseconds yet; `land` looks at it."""
+    end(connection, call, "unknown", now_ms, "ads unheard", "its process ended in it")
+    connection.execute(calls.update().where(calls.c.id == call).values(poll_ms=now_ms + within_ms if within_ms else 0))
+
+
+def lands_ms(connection: Connection, audience: int) -> int | None:
+    """When the last of its calls of which nobody heard is surely over (Unix ms); None where there is none."""
+    asked = sa.select(sa.func.max(calls.c.poll_ms)).where(calls.c.audience == audience, calls.c.state == "unknown")
+    return connection.execute(asked).scalar() or None
+
+
+def land(connection: Connection, audience: int, now_ms: int) -> None:
+    """Once calls of which nobody heard are surely over, all that was told since is owed again.
+
+    They may have been applied after what was told since, and so have undone it. A call that was made before they were
+    over is waited for first, for the same reason.
+    """
+    lands = lands_ms(connection, audience)
+    if lands is None or lands > now_ms:
+        return
+    mine = calls.c.audience == audience
+    open_ = (calls.c.state.in_(("calling", "pending")), calls.c.made_ms <= lands)
+    if connection.execute(sa.select(calls.c.id).where(mine, *open_).limit(1)).first() is not None:
+        return
+    unknown = (mine, calls.c.state == "unknown", calls.c.poll_ms > 0)
+    since = connection.execute(sa.select(sa.func.min(calls.c.ended_ms)).where(*unknown)).scalar_one()
+    told = (identifiers.c.audience == audience, identifiers.c.sent_ms >= since, identifiers.c.call.is_(None))
+    change = identifiers.update().where(*told, identifiers.c.there.in_((THERE, GONE)))
+    connection.execute(change.values(owed=True, there=UNSURE))
+    connection.execute(calls.update().where(*unknown).values(poll_ms=0))
+
+
 def _unless_stale(there: int | sa.ColumnElement[int]) -> sa.ColumnElement[int]:
     return sa.case((identifiers.c.there == STALE, STALE), else_=there)
 
@@ -149,10 +194,13 @@ def all_gone(connection: Connection, audience: int) -> None:
 
 def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
     """These identifiers the platform takes from nobody: they are part of no call, and owed no more."""
-    some = sorted(refused)
-    for at in range(0, len(some), 400):
-        mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(some[at : at + 400]))
+    for some in _chunks(sorted(refused)):
+        mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(some))
         connection.execute(mine.values(call=None, there=REFUSED))
+
+
+def _chunks(ids: list[int]) -> Iterator[list[int]]:
+    return (ids[at : at + 400] for at in range(0, len(ids), 400))
 
 
 def open_calls(connection: Connection, audience: int) -> list[OpenCall]:
@@ -174,12 +222,13 @@ def expire(connection: Connection, audience: int, before_ms: int) -> int:
 def forget(connection: Connection, audience: int, before_ms: int) -> int:
     """Deletes what says nothing any more; returns how many identifiers, and with them hashes of people, went.
 
-    before_ms  when it was told last, or ended, at the latest: identifiers that the platform does not have and nobody
-               holds, and calls that are over
+    before_ms  when it was told last, at the latest: identifiers that the platform does not have and nobody holds;
+               and calls that were over long before that
 
     The audience's row is locked: somebody may be about to hold one of them again.
     """
-    over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before_ms)
+    before = before_ms - CALLS_KEPT_MS
+    over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before)
     connection.execute(calls.delete().where(over, calls.c.state.not_in(("calling", "pending"))))
     mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < before_ms)
     free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~_HELD)

@@ -107,9 +107,10 @@ def write(
         connection.execute(change, [{f"b_{name}": value for name, value in row.items()} for row in renewed])
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
+    again = _try_again(connection, [ids[name] for name in named])
     if whole_rows:
         _owe_rows(connection, audience, held, lost, renewed)
-    return Written(len(gained) + len(lost), bool(owed or (whole_rows and renewed)), len(foreign))
+    return Written(len(gained) + len(lost), bool(owed or again or (whole_rows and renewed)), len(foreign))
 
 
 _KEY = ("audience", "profile", "identifier")
@@ -221,6 +222,13 @@ def _owe(connection: Connection, ids: Iterable[int], *, unsure: bool) -> None:
     for some in _chunks(ids):
         change = identifiers.update().where(identifiers.c.id.in_(some)).values(owed=True)
         connection.execute(change.values(there=there) if unsure else change)
+
+
+def _try_again(connection: Connection, ids: Iterable[int]) -> int:
+    """What the platform refused is told once more when its holder comes again; returns how many."""
+    refused = (identifiers.c.there == REFUSED, identifiers.c.call.is_(None))
+    change = identifiers.update().where(*refused).values(there=UNSURE, owed=True)
+    return sum(connection.execute(change.where(identifiers.c.id.in_(some))).rowcount for some in _chunks(ids))
 
 
 def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:

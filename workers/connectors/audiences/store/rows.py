@@ -34,14 +34,18 @@ def _by_identifier(connection: Connection, call: int, seal: Seal) -> list[SentRo
 
 
 def _by_profile(connection: Connection, call: int, seal: Seal) -> list[SentRow]:
-    """What another call is about is left out of the row: it waits for that one's end."""
+    """What another call is about is left out of the row: it waits for that one's end; and what is owed, for its own.
+
+    What went along without a word of it in the store would stay on the platform when its holder leaves.
+    """
     theirs = sa.select(holdings.c.profile).join(identifiers, identifiers.c.id == holdings.c.identifier)
     audience = sa.select(identifiers.c.audience).where(identifiers.c.call == call).limit(1).scalar_subquery()
+    told = sa.and_(identifiers.c.call.is_(None), sa.not_(identifiers.c.owed))
     asked = (
         sa.select(holdings.c.profile, holdings.c.companions.label("along"), identifiers.c.call, *_COLUMNS[:-1])
         .join(identifiers, identifiers.c.id == holdings.c.identifier)
         .where(holdings.c.audience == audience, holdings.c.profile.in_(theirs.where(identifiers.c.call == call)))
-        .where(sa.or_(identifiers.c.call.is_(None), identifiers.c.call == call), identifiers.c.there != REFUSED)
+        .where(sa.or_(told, identifiers.c.call == call), identifiers.c.there != REFUSED)
         .order_by(holdings.c.profile, identifiers.c.id)
     )
     found: dict[str, tuple[list[int], dict[str, str]]] = {}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.audiences import DELETED, Audience
+from workers.connectors.audiences.store.audiences import DELETED, Audience, owe
+from workers.connectors.audiences.store.calls import expire
 from workers.connectors.audiences.store.tables import audiences, calls, identifiers
 
 if TYPE_CHECKING:
@@ -100,6 +101,21 @@ def live_audiences(connection: Connection, connector: str) -> int:
     """How many share the login's budget."""
     mine = (audiences.c.connector == connector, audiences.c.state != DELETED)
     return int(connection.execute(sa.select(sa.func.count()).select_from(audiences).where(*mine)).scalar_one())
+
+
+def owe_all(connection: Connection, connector: str, segment: str | None, now_ms: int) -> int:
+    """All members, of one segment or of all, are owed once more; returns how many identifiers.
+
+    Nobody is taken out by it: who is in an audience and not in the store is known to nobody.
+    """
+    mine = (audiences.c.connector == connector, audiences.c.state != DELETED)
+    asked = sa.select(audiences.c.id).where(*mine, *([audiences.c.segment == segment] if segment is not None else []))
+    found = 0
+    for audience in connection.execute(asked.order_by(audiences.c.id).with_for_update()).scalars().all():
+        if again := expire(connection, audience, now_ms + 1):
+            owe(connection, audience, now_ms)
+        found += again
+    return found
 
 
 class Standing(NamedTuple):

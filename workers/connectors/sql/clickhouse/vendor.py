@@ -9,7 +9,8 @@ from workers.connectors.sql.extras import require
 from workers.connectors.sql.vendor import Traits, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
@@ -44,6 +45,10 @@ def _what_stays(_target: Target, _statements: Iterable[str]) -> str:
     return "ClickHouse has no transactions"
 
 
+def _before_tls(_link: socket, options: Mapping[str, str]) -> bool:
+    return options.get("secure") == "true"
+
+
 CLICKHOUSE = Vendor(
     name="ClickHouse",
     scheme="clickhouse",
@@ -51,6 +56,7 @@ CLICKHOUSE = Vendor(
     port=8123,
     secure_port=8443,
     options=OPTIONS,
+    before_tls=_before_tls,
     link=_link,
     examine=_examine,
     what_stays=_what_stays,

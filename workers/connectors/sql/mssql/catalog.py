@@ -1,7 +1,8 @@
 """What SQL Server says of itself.
 
 SET NOEXEC compiles a batch and runs nothing: wrong names, columns and types are found, missing rights are not, which
-the server looks at when it runs something. Tried on no server; written from learn.microsoft.com.
+the server looks at when it runs something; so they are asked for by name (HAS_PERMS_BY_NAME). Tried on no
+server; written from learn.microsoft.com.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class MssqlExamined:
         if not found or not columns:
             return None
         number, kind = found[0]
-        return Table(name, columns, self._unique(number or ""), is_view=(kind or "").strip() == "V")
+        unique, lacks = self._unique(number or ""), self._lacks(path, number or "")
+        return Table(name, columns, unique, is_view=(kind or "").strip() == "V", lacks=lacks)
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -211,6 +213,16 @@ class MssqlExamined:
             (str(name), str(column).lower(), KeyPart.SOME_ROWS if partial == "1" else KeyPart.WHOLE)
             for name, column, partial in rows
         )
+
+    def _lacks(self, path: str, number: str) -> tuple[str, ...]:
+        """Rights that this user has neither on the table nor on any of its columns."""
+        has = f"HAS_PERMS_BY_NAME({_quoted(path)}, N'OBJECT', r.name"
+        rows = self._ask(
+            "SELECT r.name FROM (VALUES (N'SELECT'), (N'INSERT'), (N'UPDATE'), (N'DELETE')) AS r (name)"
+            f" WHERE {has}) = 0 AND NOT EXISTS (SELECT 1 FROM sys.columns c WHERE c.object_id = {int(number)}"
+            f" AND {has}, c.name, N'COLUMN') = 1)"
+        )
+        return tuple(str(right) for (right,) in rows)
 
     # --- The link -----------------------------------------------------------------------------------------------
 

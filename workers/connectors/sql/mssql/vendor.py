@@ -61,6 +61,7 @@ MSSQL = Vendor(
         reader="tsql",
         upsert="MERGE",
         upsert_whole="MERGE INTO … WITH (HOLDLOCK) … WHEN MATCHED … WHEN NOT MATCHED …",
+        rights_are_not_explained=True,
         exact_text="varbinary: every collation of texts, BIN2 too, ignores trailing blanks",
     ),
     preset=PRESET,

@@ -8,7 +8,8 @@ from workers.connectors.sql.mysql.preset import PRESET
 from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
@@ -53,12 +54,19 @@ def _lister(target: Target) -> Lister:
     return open_lister(target)
 
 
+def _before_tls(link: socket, options: Mapping[str, str]) -> bool:
+    from workers.connectors.sql.mysql.tls_request import ask_for_tls  # noqa: PLC0415 - see `vendor`
+
+    return options.get("ssl_disabled") != "true" and options.get("ssl-mode") != "DISABLED" and ask_for_tls(link)
+
+
 MYSQL = Vendor(
     name="MySQL",
     scheme="mysql",
     aliases=("mariadb",),
     port=3306,
     options=OPTIONS,
+    before_tls=_before_tls,
     link=_link,
     explain="EXPLAIN ",
     examine=_examine,

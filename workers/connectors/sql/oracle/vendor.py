@@ -9,6 +9,9 @@ from workers.connectors.sql.oracle.preset import PRESET
 from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from socket import socket
+
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
@@ -39,12 +42,17 @@ def _examine(target: Target) -> Examined:
     return OracleExamined(target)
 
 
+def _before_tls(_link: socket, options: Mapping[str, str]) -> bool:
+    return options.get("protocol") == "tcps"
+
+
 ORACLE = Vendor(
     name="Oracle",
     scheme="oracle",
     aliases=("oracledb",),
     port=PORT,
     options=OPTIONS,
+    before_tls=_before_tls,
     link=_link,
     examine=_examine,
     position=PositionTable(

@@ -8,6 +8,9 @@ from workers.connectors.sql.postgresql.preset import PRESET
 from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from socket import socket
+
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
@@ -46,12 +49,21 @@ def _lister(target: Target) -> Lister:
     return open_lister(target)
 
 
+def _before_tls(link: socket, options: Mapping[str, str]) -> bool:
+    # SSLRequest: https://www.postgresql.org/docs/current/protocol-message-formats.html
+    if options.get("sslmode") == "disable":
+        return False
+    link.sendall(bytes([0, 0, 0, 8, 4, 210, 22, 47]))
+    return link.recv(1) == b"S"
+
+
 POSTGRESQL = Vendor(
     name="PostgreSQL",
     scheme="postgresql",
     aliases=("postgres", "pgsql", "psql", "psycopg"),
     port=5432,
     options=OPTIONS,
+    before_tls=_before_tls,
     link=_link,
     explain="EXPLAIN ",
     examine=_examine,

@@ -63,6 +63,7 @@ SCHEMA = (
     "CREATE VIEW broken AS SELECT id FROM gone",
     "DROP TABLE gone",
     "CREATE PROCEDURE one(a INT) SELECT a",
+    "CREATE FUNCTION known(a INT) RETURNS INT DETERMINISTIC BEGIN IF a = 1 THEN RETURN 1; END IF; END",
     "CREATE FUNCTION committing() RETURNS INT NOT DETERMINISTIC RETURN 1",
 )
 
@@ -123,6 +124,7 @@ def run(connector: SqlConnector, statement: str) -> TargetError:
         (1045, ISOLATE, "INSERT INTO signals (v) VALUES ('named')"),
         (1643, ISOLATE, "INSERT INTO signals (v) VALUES ('none')"),
         (1339, ISOLATE, "INSERT INTO signals (v, errno) VALUES ('case', 2)"),
+        (1321, ISOLATE, "INSERT INTO t (id) VALUES (known(9))"),
         (1139, ISOLATE, "INSERT INTO t (id) VALUES ('x' REGEXP '(')"),
         (1242, ISOLATE, "INSERT INTO t (id) VALUES ((SELECT 2 UNION SELECT 3))"),
         (1369, ISOLATE, "INSERT INTO european VALUES (2, 'us')"),

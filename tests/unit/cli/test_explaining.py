@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from segsync import IntakeFull, PushFailed
-from workers.cli.exit_status import explain
+from workers.cli.explaining import explain
 from workers.cli.json_lines import BadLine, PushStopped
 from workers.control.apply import ApplyRefused, WrongChoice
 from workers.control.pause import NotPausable, NotSettled, UnknownIntegration

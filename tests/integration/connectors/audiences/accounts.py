@@ -1,0 +1,169 @@
+"""The four platforms alike: a fake, a connector on it, what it is sent of a profile, and what can go wrong there."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tests.fakes import facebook, google
+from tests.fakes.facebook import FakeFacebook
+from tests.fakes.google import FakeGoogle
+from tests.fakes.server import Reply
+from tests.fakes.vk import FakeVk
+from tests.fakes.yandex import FakeYandex
+from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig
+from workers.connectors.audiences import vk
+from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.platforms import PLATFORMS
+from workers.connectors.audiences.records import Identifier, Record
+from workers.connectors.audiences.target import AdTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import pytest
+    import redis
+
+    from tests.fakes.server import FakePlatform
+    from workers.templates import Row
+
+Members = set[tuple[str, str]]
+
+
+def hash_of(algorithm: str, text: str) -> str:
+    return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class PlainFields:
+    """`records.Fields`: each field of a profile is one kind, hashed as it stands there.
+
+    kinds  by the profile's field: the platform's word, and the hash ("" for none)
+    """
+
+    kinds: dict[str, tuple[str, str]]
+    digest: str = "1"
+
+    def record(self, row: Row) -> Record:
+        return Record(tuple(self.of({name: str(value) for name, value in row.profile.items()})))
+
+    def of(self, profile: Profile) -> list[Identifier]:
+        return [
+            Identifier(kind, hash_of(how, profile[name]) if how else profile[name], plain=not how)
+            for name, (kind, how) in self.kinds.items()
+            if profile.get(name)
+        ]
+
+
+@dataclass(frozen=True)
+class Account:
+    """One platform.
+
+    settings  of the connector
+    kinds     as `PlainFields.kinds`
+    changes   what is in the names of the calls that change something
+    looks     and of those that do not
+    too_many  its answer where the budget is used up
+    """
+
+    platform: str
+    fake: Callable[[int], FakePlatform]
+    settings: dict[str, str]
+    kinds: dict[str, tuple[str, str]]
+    changes: tuple[str, ...]
+    looks: tuple[str, ...]
+    too_many: Reply
+
+    @property
+    def fields(self) -> PlainFields:
+        return PlainFields(self.kinds)
+
+    def rig(self, folder: Path, redis_client: redis.Redis, namespace: str, fake: FakePlatform, **more: Any) -> Rig:
+        """A connector that somebody has consented to."""
+        url = f"sqlite:///{folder}/store.db"
+        common: dict[str, Any] = {"store_url": url, "secret": SECRET, "url": fake.url}
+        made = Rig(folder, redis_client, namespace, fake, AdTarget("a", self.platform, self.settings, **common | more))
+        made.fields = self.fields
+        made.connector.store.upgrade()
+        if isinstance(fake, FakeYandex | FakeGoogle):
+            made.connector.way.tokens.keep(LoginTokens(fake.access, fake.refresh, 31_536_000))
+        return made
+
+    def wanted(self, profiles: Iterable[Profile]) -> Members:
+        """What the platform should have of them."""
+        return {(one.kind, one.value) for each in profiles for one in self.fields.of(each)}
+
+    def members(self, fake: FakePlatform, name: str = "VIP") -> Members:
+        """Whom it has: nobody where the audience is not there yet."""
+        if isinstance(fake, FakeVk):
+            return {(kind, one) for kind in ("emails", "vk") for one in _of_list(fake, name, kind)}
+        assert isinstance(fake, FakeYandex | FakeFacebook | FakeGoogle)
+        try:
+            return fake.members(name)
+        except (AssertionError, ValueError):
+            return set()
+
+    def shrink(self, monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
+        """Audiences that begin with two rows, and calls that hold three."""
+        known = PLATFORMS[self.platform]
+        few = {"largest_call": 3, "first_rows": min(known.first_rows, 2), "later_rows": min(known.later_rows, 2)}
+        monkeypatch.setitem(PLATFORMS, self.platform, replace(known, **few | more))
+        monkeypatch.setattr(vk, "FEWEST", 2)
+
+
+def _of_list(fake: FakeVk, name: str, kind: str) -> set[str]:
+    """Without the ids that nobody has."""
+    try:
+        return fake.members(name, kind) - set(vk._made_up(kind, 25))
+    except AssertionError:
+        return set()
+
+
+def _vk(seed: int) -> FakeVk:
+    fake = FakeVk(seed)
+    fake.first = fake.later = 2
+    return fake
+
+
+_GOOGLE = {"client_id": "g-client", "client_secret": "g-secret"}
+_FACEBOOK = {"access_token": facebook.TOKEN, "app_secret": facebook.APP_SECRET, "account": facebook.ACCOUNT}
+ACCOUNTS = {
+    "yandex": Account(
+        platform="yandex-audiences",
+        fake=FakeYandex,
+        settings={"client_id": "ya-client", "client_secret": "ya-secret"},
+        kinds={"email": ("email", "sha256"), "phone": ("phone", "sha256")},
+        changes=("upload_csv_file", "confirm", "modify_data", "PUT", "DELETE"),
+        looks=("GET /v1/management/segments",),
+        too_many=Reply(429, {"errors": [{"error_type": "quota"}]}, {"Retry-After": "120"}),
+    ),
+    "facebook": Account(
+        platform="facebook-ads",
+        fake=lambda _: FakeFacebook(),
+        settings=_FACEBOOK,
+        kinds={"id": ("EXTERN_ID", ""), "email": ("EMAIL", "sha256"), "phone": ("PHONE", "sha256")},
+        changes=("customaudiences", "POST /2", "DELETE /2", "users"),
+        looks=("GET",),
+        too_many=Reply(400, {"error": {"code": 80003, "error_subcode": 2446079}}),
+    ),
+    "vk": Account(
+        platform="vk-ads",
+        fake=_vk,
+        settings={"client_id": "vk-client", "client_secret": "vk-secret"},
+        kinds={"email": ("emails", "md5"), "phone": ("vk", "")},
+        changes=("POST /api/v3/remarketing/users_lists.json", "POST /api/v2/remarketing/segments.json", "DELETE"),
+        looks=("GET /api/v3", "GET /api/v2", "token.json"),
+        too_many=Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"}),
+    ),
+    "google": Account(
+        platform="google-audiences",
+        fake=FakeGoogle,
+        settings=_GOOGLE | {"account": google.ACCOUNT, "login_account": google.MANAGER},
+        kinds={"email": ("emailAddress", "sha256"), "phone": ("phoneNumber", "sha256")},
+        changes=("userLists", "ingest", "remove", "POST"),
+        looks=("GET", "requestStatus", "/token"),
+        too_many=Reply(429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}),
+    ),
+}

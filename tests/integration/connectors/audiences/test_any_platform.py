@@ -1,0 +1,300 @@
+"""What must hold on each platform, whatever it is like: one test for all four fakes."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.server import HTML, Reply
+from tests.fakes.vk import FakeVk
+from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
+from workers.connectors.audiences import rounds
+from workers.connectors.audiences.platforms import PLATFORMS
+from workers.connectors.audiences.rounds import OWNED_MS
+from workers.errors import ErrorClass, TargetError
+from workers.failpoints import AFTER_CALL, BEFORE_CALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import redis
+
+    from tests.fakes.server import FakePlatform
+    from tests.integration.connectors.audiences.rig import Profile, Rig
+
+LATE = ["yandex", "vk", "google"]
+"""Those that apply a call some time after its answer."""
+CHANGE = {"yandex": "modify_data", "facebook": "/users", "vk": "POST /api/v3", "google": "ingest"}
+"""What is in the name of a call that adds."""
+WHOLE = ["facebook", "google"]
+"""Those that are told of a person in one row."""
+
+
+@pytest.fixture
+def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Account:
+    found = ACCOUNTS[request.param]
+    found.shrink(monkeypatch, largest_call=1_000)
+    return found
+
+
+@pytest.fixture
+def fake(account: Account) -> Iterator[FakePlatform]:
+    made = account.fake(0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig(
+    account: Account, fake: FakePlatform, fast_path: Path, redis_client: redis.Redis, namespace: str
+) -> Iterator[Rig]:
+    made = account.rig(fast_path, redis_client, namespace, fake)
+    yield made
+    made.close()
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("account", names or list(ACCOUNTS), indirect=True)
+
+
+def people(numbers: Iterable[int]) -> list[Profile]:
+    return [{"id": str(n), "email": f"p{n}@example.com", "phone": f"{1000 + n}"} for n in numbers]
+
+
+def changes(fake: FakePlatform) -> int:
+    return sum("token" not in path for _, path in fake.writes())
+
+
+def owes_nothing(rig: Rig) -> bool:
+    return not rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL")
+
+
+@on(*LATE)
+def test_a_call_that_was_not_heard_of_may_be_applied_after_the_next(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    """It adds somebody who has left meanwhile; a day later nothing of it can arrive, and the removal is told again."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    times = len(rig.connector.standings())
+    fake.fail(CHANGE[name_of(account)], Reply(cut=True), applied=True, times=times)
+    fake.advance(3_600)
+    rig.deliver(("add", people([4, 5])))
+    rig.tend()
+    rig.deliver(("remove", people([4, 5])))
+    rig.run(hours=0.6, work=False)
+    fake.last_first = True
+    rig.run(hours=6)
+    assert account.members(fake) == account.wanted(people(range(6))), "it was undone"
+    rig.run(hours=24)
+    rig.fake.advance(24 * 3600)
+    rig.run(hours=24)
+    assert account.members(fake) == account.wanted(people(range(4)))
+    assert owes_nothing(rig)
+
+
+def name_of(account: Account) -> str:
+    return next(name for name, each in ACCOUNTS.items() if each is account)
+
+
+@on(*WHOLE)
+def test_what_is_over_a_call_s_limit_goes_along_in_no_row(
+    account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would stay there, and nobody would know of it, if its holder left before it is told of itself."""
+    rig.deliver(("add", people([9])))
+    rig.run()
+    limit = 3
+    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], largest_call=limit))
+    pair = people([1, 2])
+    rig.deliver(("add", pair))
+
+    def leave() -> None:
+        rig.deliver(("remove", pair))
+
+    fake.before(CHANGE[name_of(account)], leave)
+    rig.run(hours=48)
+    assert account.members(fake) == account.wanted(people([9]))
+
+
+@on(*WHOLE)
+def test_a_call_has_no_more_rows_than_it_may_however_many_share_an_address(
+    account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], largest_call=4))
+    monkeypatch.setattr("tests.fakes.google.MOST", 4)
+    monkeypatch.setattr("tests.fakes.facebook.MOST", 4)
+    household = [{"id": f"h{n}", "email": "all of us", "phone": f"{n % 3 + 1}"} for n in range(11)]
+    rig.deliver(("add", household))
+    rig.run(hours=48)
+    assert account.members(fake) == account.wanted(household)
+    assert not rig.standing().code
+
+
+@on()
+def test_a_page_in_place_of_an_answer_may_hide_a_call_that_was_done(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.advance(3_600)
+    rig.deliver(("add", people([4, 5])))
+    fake.fail(CHANGE[name_of(account)], HTML, applied=True, times=len(rig.connector.standings()))
+    rig.tend()
+    rig.deliver(("remove", people([4, 5])))
+    rig.run(hours=48)
+    assert account.members(fake) == account.wanted(people(range(4)))
+
+
+class Killed(BaseException):
+    """Nobody catches it."""
+
+
+@on()
+@pytest.mark.parametrize("point", [BEFORE_CALL, AFTER_CALL])
+@pytest.mark.parametrize("number", [1, 3])
+def test_who_ends_around_a_call_leaves_nothing_behind(
+    account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch, point: str, number: int
+) -> None:
+    """The first call begins the audience, the third changes it, or one of the next ones does."""
+    reached: Counter[str] = Counter()
+
+    def reach(at: str) -> None:
+        reached[at] += 1
+        if at == point and reached[at] == number:
+            raise Killed
+
+    monkeypatch.setattr(rounds, "reach", reach)
+
+    def lived() -> None:
+        rig.deliver(("add", people(range(4))))
+        rig.run()
+        rig.deliver(("remove", people([0, 1])), ("add", people([4, 5])))
+        rig.run()
+
+    with pytest.raises(Killed):
+        lived()
+    written = changes(fake)
+    rig.again()
+    rig.deliver(("remove", people(range(2))), ("add", people(range(2, 7))))
+    rig.tend()
+    kinds = len({row[0] for row in rig.rows("SELECT list FROM ads_audience")})
+    assert changes(fake) <= written + kinds - 1, "it may arrive yet"
+    fake.advance(OWNED_MS / 1000 + 1)
+    rig.run(hours=72)
+    assert account.members(fake) == account.wanted(people(range(2, 7)))
+    assert owes_nothing(rig)
+
+
+@on("yandex", "vk", "google")
+def test_a_token_is_renewed_once_however_many_find_it_refused(rig: Rig, fake: FakePlatform) -> None:
+    rig.connector.way.wire.account()
+    keepers = [rig.again().way.tokens for _ in range(4)]
+    refused, got = keepers[0].token(), []
+    renewals = len([path for _, path in fake.calls if "token" in path])
+
+    def renew(number: int) -> None:
+        try:
+            got.append(keepers[number].renew(refused))
+        except TargetError as error:
+            got.append(error.error_class.value)
+
+    threads = [threading.Thread(target=renew, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([path for _, path in fake.calls if "token" in path]) == renewals + 1
+    assert set(got) <= {keepers[3].token(), ErrorClass.RETRY.value}
+
+
+@on("vk")
+def test_a_few_who_would_be_forgotten_are_told_again(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    """They are too few for a call, and wait for a day for more."""
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    fake.advance(86_400)
+    rig.deliver(("add", [{"id": "5", "email": "five"}]))
+    rig.run(hours=48)
+    fake.advance(47.5 * 86_400)
+    before = len(fake.writes())
+    rig.run(hours=72)
+    assert len(fake.writes()) > before
+    assert account.members(fake) == account.wanted([*people(range(4)), {"id": "5", "email": "five"}])
+    assert owes_nothing(rig)
+
+
+@on()
+def test_one_who_leaves_is_gone_within_a_day_and_a_half_however_few_the_platform_takes(
+    account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VK takes no change of less than 25; the others take any. None says that somebody is needed."""
+    if isinstance(fake, FakeVk):
+        fake.later = 25
+        monkeypatch.setattr("workers.connectors.audiences.vk.FEWEST", 25)
+        monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], later_rows=25))
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    rig.deliver(("remove", people([0])))
+    waited = []
+    for _ in range(18):
+        rig.run(hours=2)
+        waited.append(rig.standing().waits)
+        fake.advance(7_200)
+    assert account.members(fake) == account.wanted(people(range(1, 4)))
+    assert "someone" not in waited
+    assert any(each.startswith("data (1 of 25)") for each in waited) == isinstance(fake, FakeVk)
+
+
+@on("yandex", "vk")
+def test_too_few_to_begin_with_is_no_error(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    rig.deliver(("add", [{"id": "1", "email": "a"}]))
+    rig.run()
+    assert (rig.standing().waits, rig.standing().code, changes(fake)) == ("data (1 of 2)", "", 0)
+    rig.deliver(("add", people([2])))
+    rig.run()
+    assert account.members(fake) >= account.wanted([{"id": "1", "email": "a"}])
+
+
+@on("vk", "google")
+def test_what_was_refused_is_told_once_more_when_its_holder_comes_again(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    """The platform may have been wrong; until then nothing is sent of it again."""
+    pair = [{"id": "3", "email": "three"}, {"id": "4", "email": "four"}]
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    fake.refuses = {value for _, value in account.wanted(pair)}
+    rig.deliver(("add", pair))
+    rig.run(hours=30)
+    assert rig.standing().rejected == 2
+    assert account.members(fake) == account.wanted(people(range(3)))
+    fake.refuses = set()
+    before = changes(fake)
+    rig.run(hours=30)
+    assert changes(fake) == before
+    rig.deliver(("add", pair))
+    rig.run(hours=30)
+    assert account.members(fake) == account.wanted([*people(range(3)), *pair])
+    assert owes_nothing(rig)
+
+
+@on()
+@pytest.mark.parametrize("size", [2, 12])
+def test_what_a_household_costs_when_one_of_it_leaves(
+    account: Account, rig: Rig, fake: FakePlatform, size: int
+) -> None:
+    """One removal, and where a row stands for a person one more call, in which those who stay are told again."""
+    household = [{"id": f"h{n}", "email": "all of us", "phone": f"{n + 1}"} for n in range(size)]
+    rig.deliver(("add", [*household, *people(range(20, 30))]))
+    rig.run()
+    before = changes(fake)
+    rig.deliver(("remove", household[:1]))
+    rig.run(hours=72)
+    assert account.members(fake) == account.wanted([*household[1:], *people(range(20, 30))])
+    assert changes(fake) - before == (2 if name_of(account) in WHOLE else 1)

@@ -1,0 +1,8 @@
+"""The version of the ledger's schema."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCHEMA: Final = "0007"
+"""The newest version in `workers/migrations/versions`; here too, so that Alembic is loaded only to upgrade."""

@@ -1,0 +1,58 @@
+"""Whether a run may begin, and whether its source has what was pushed before its mark (rules 45, 46)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.lanes.answers import fields_of, text_of
+from workers.routing.routes import Routes, restore
+
+if TYPE_CHECKING:
+    from workers.resync.work import Work
+
+SENDING_MS = 5_000
+"""What the sending of a mark takes at the most, from the moment that its run remembers."""
+
+
+def is_followed(work: Work, routes: Routes) -> bool:
+    """Whether its integration follows the segment."""
+    known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
+    return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
+
+
+def in_the_way(work: Work) -> str:
+    """Why a mark is not sent now; "" where it may be."""
+    run = work.run
+    state = fields_of(work.redis, work.keys.integration(run.integration))
+    if still := _still(run.integration, state):
+        return still
+    if "hold" in work.lane():
+        return "its lane is held"
+    limit = work.integration.max_backlog
+    if limit and int(state.get("backlog", 0)) > limit / 2:
+        return f"{run.integration} owes more than half of its max_backlog"
+    return ""
+
+
+def stands_still(work: Work) -> bool:
+    """Whether the integration is paused or held."""
+    state = fields_of(work.redis, work.keys.integration(work.run.integration))
+    return bool(_still(work.run.integration, state))
+
+
+def _still(integration: str, state: dict[str, str]) -> str:
+    if "paused" in state or state.get("active") != "1":
+        return f"{integration} is paused"
+    return f"{integration} is held" if float(state.get("hold_until", 0)) > 0 else ""
+
+
+def behind(work: Work, mark: str) -> int:
+    """Milliseconds that the source is too old for the mark, or is to be given; 0 where it can be read."""
+    since = work.now - sent_ms(work, mark)
+    need = work.source.age() if work.settings.fresh else work.settings.delay
+    return max(0, round(need * 1000) - since)
+
+
+def sent_ms(work: Work, mark: str) -> int:
+    """When the mark was sent: behind an id of the future its sequence says when that will be."""
+    return min(int(mark[:13]), work.run.marked + SENDING_MS)
