@@ -58,9 +58,9 @@ class Platform:
         """Applies the integration with its query `members`, and a source."""
         self._publish(self._source(members, first, extra), members_query, changes)
 
-    def configure_feed(self, source: str, **changes: Any) -> None:
+    def configure_feed(self, source: str, *, members: str | None = LISTED, **changes: Any) -> None:
         """The same with a source that is no database: what stands in [sources.main]."""
-        self._publish(f"[sources.main]\n{source}\n", LISTED, changes)
+        self._publish(f"[sources.main]\n{source}\n", members, changes)
 
     def _source(self, members: str | None, before: str, extra: str) -> str:
         text = self.paged if members is None else members

@@ -90,6 +90,13 @@ def test_pages_are_asked_for_until_one_is_empty() -> None:
     assert asked == [0, 2, 5]
 
 
+def test_pages_that_come_again_are_no_list() -> None:
+    """They would be read for ever, with the lane at its mark."""
+    found, _ = source(b'[{"_id":"b"},{"_id":"a"}]', b'[{"_id":"c"},{"_id":"a"}]', first="")
+    with pytest.raises(UnfitSource, match="not in the order"):
+        ids(found)
+
+
 def test_a_reading_goes_on_after_a_member() -> None:
     found, asked = source(b'[{"_id":"c"}]', b'{"end": true, "count": 0}', first="")
     assert (ids(found, "b"), asked) == (["c"], ["b", "c"])
