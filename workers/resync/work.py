@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -153,7 +154,8 @@ def finish(
         reason=why,
     )
     remove(work.folder)  # what was read holds keys and profiles
-    work.folder.with_name(f"{work.folder.name}-seen").unlink(missing_ok=True)
+    with suppress(OSError):
+        work.folder.with_name(f"{work.folder.name}-seen").unlink()
     said = {**fields, "outcome": outcome, "why": why}
     work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
 
