@@ -10,6 +10,8 @@ from pathlib import Path
 
 OTHERS = 0o077
 """What nobody else may do there: anything."""
+WRITE = 0o022
+"""Where others may do this, something of theirs may lie there by now."""
 
 
 class StrangeFolder(OSError):
@@ -34,8 +36,10 @@ def make_private(folder: Path) -> None:
     with suppress(FileExistsError):
         own.mkdir(mode=0o700)
     found = own.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & OTHERS:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & WRITE:
         raise StrangeFolder(
-            f"{own} is not this user's own; expected a folder of user {os.getuid()} that nobody else may read or write "
-            "(mode 0700): look what it is, remove it, or set TMPDIR"
+            f"{own} is not this user's own; expected a folder of user {os.getuid()} that nobody else may write to: "
+            "look what it is, remove it, or set TMPDIR"
         )
+    if found.st_mode & OTHERS:
+        own.chmod(0o700)

@@ -247,7 +247,9 @@ def test_a_folder_of_another_user_is_refused(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     user = os.getuid()
     folder = platform.folder
+    folder.parent.mkdir(mode=0o755)
     make_private(folder)
+    assert folder.parent.stat().st_mode & 0o777 == 0o700, "one of our own that others could read is closed to them"
     monkeypatch.setattr(os, "getuid", lambda: user + 1)
     with pytest.raises(
         StrangeFolder, match=rf"segsync-{user} is not this user's own; expected a folder of user {user + 1}"
