@@ -146,7 +146,7 @@ by the platforms' clocks.""")
 It stays up. {self._views()}
 
     push   {sys.executable} -c 'from segsync import Producer; \\
-             Producer("{self.url}").add({ads_events.SEGMENT}, [ \
+             Producer("{self.url}").add({ads_events.SEGMENT}, [
              {{"_id": "E-22", "CustomID": "E-22", "email": "eve@example.com"}}])'
     look   segsync --config {self.config} audiences ya      (fb, vk, g)
            segsync --config {self.config} fields
