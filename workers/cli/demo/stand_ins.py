@@ -74,7 +74,7 @@ def check_there() -> None:
     if not (REPOSITORY / "tests" / "fakes" / "server.py").is_file():
         raise WrongUsage(
             "the stand-ins of the ad platforms are part of segsync's repository, and this is an installed package; "
-            "expected a clone of the repository, and in it `make install` and `.venv/bin/segsync demo --ads`"
+            "expected a clone of the repository, and `.venv/bin/segsync demo --ads` in it, once `make install` has run"
         )
 
 
