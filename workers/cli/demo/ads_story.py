@@ -110,7 +110,7 @@ def tell_platforms(found: FoundAtPlatforms, settings: Settings, stand_ins: Mappi
         _tell_fields(transmission)
         _tell_members(key, found, len(stand_ins[key].writes()))
         _tell_left_out(integration, found)
-        _tell_record(integration)
+        _tell_record(integration, found.members[key])
 
 
 def _tell_fields(transmission: Transmission) -> None:
@@ -145,13 +145,15 @@ def _tell_wrapped(text: str) -> None:
     typer.echo(textwrap.fill(plain(text), WIDTH, initial_indent="    ", subsequent_indent="      "))
 
 
-def _tell_record(integration: Integration) -> None:
+def _tell_record(integration: Integration, members: Members) -> None:
     assert integration.fields is not None  # noqa: S101 - an ad integration has them
     record = integration.fields.record(Row(ANN.profile, 0, 0))
     typer.echo(f"\n{ANN.name} as sent\n")
-    for each in (*record.identifiers, *record.companions):
-        along = "" if each in record.identifiers else ", only along with the others"
-        typer.echo(f"    {each.kind} = {_origin(each)}{along}\n      {each.value}")
+    for each in record.identifiers:
+        there = "the platform has it" if (each.kind, each.value) in members else "THE PLATFORM DOES NOT HAVE IT"
+        typer.echo(f"    {each.kind} = {_origin(each)}; {there}\n      {each.value}")
+    for each in record.companions:
+        typer.echo(f"    {each.kind} = {_origin(each)}, only along with the others\n      {each.value}")
 
 
 def _origin(identifier: Identifier) -> str:

@@ -7,11 +7,14 @@ audience, since whoever is has looked at the clock.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
+from redis import RedisError
 
 from workers.connectors.audiences.store.tables import audiences, identifiers, store_metadata
+from workers.errors import TargetError
 from workers.lanes.bell import ring
 from workers.lanes.tending import tend_again
 
@@ -46,7 +49,9 @@ class Hours:
         """An hour passes, if audiences wait and all of them for time; who is due is woken. Whether any waits."""
         if time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
-            self._is_waited = self._look()
+            # A Redis that starts again, a store that is busy: the next look comes soon.
+            with suppress(RedisError, TargetError):
+                self._is_waited = self._look()
         return self._is_waited
 
     def _look(self) -> bool:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from workers.cli.commands import demo_ads as command
 from workers.cli.demo import ads_story, hours, stand_ins
@@ -17,7 +18,7 @@ from workers.connectors.audiences.store.tables import audiences, identifiers
 from workers.errors import WrongUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -113,6 +114,12 @@ class Clock:
         self.seconds += seconds
 
 
+def account_in(store: Store, clock: Callable[[], int] = lambda: NOW) -> Any:
+    """What is looked at of an open account."""
+    redis, keys = SimpleNamespace(delete=lambda _: None), SimpleNamespace(budget=lambda _: "")
+    return SimpleNamespace(connector=SimpleNamespace(store=store), clock=clock, redis=redis, keys=keys)
+
+
 @pytest.mark.parametrize(
     ("change", "passes"),
     [
@@ -131,12 +138,7 @@ def test_time_goes_by_only_while_all_wait_for_it(
         for name, value in change.items():
             table = identifiers if name == "owed" else audiences
             connection.execute(table.update().values({name: value}))
-    account: Any = SimpleNamespace(
-        connector=SimpleNamespace(store=store),
-        clock=lambda: NOW,
-        redis=SimpleNamespace(delete=lambda _: None),
-        keys=SimpleNamespace(budget=lambda _: ""),
-    )
+    account = account_in(store)
     clock: Any = Clock()
     passing = hours.Hours({"ya": account}, {"ya": clock})
     passing.pass_on()
@@ -144,3 +146,12 @@ def test_time_goes_by_only_while_all_wait_for_it(
         due = connection.execute(audiences.select()).one().due_ms
     assert (passing.passed, clock.seconds) == ((1, 3600) if passes else (0, 0))
     assert due == change.get("due_ms", NOW + 600_000) - (3_600_000 if passes else 0)
+
+
+def test_a_redis_that_is_away_ends_nothing(store: Store) -> None:
+    def away() -> int:
+        raise RedisConnectionError
+
+    passing = hours.Hours({"ya": account_in(store, away)}, {})
+    assert passing.pass_on() is False
+    assert passing.passed == 0
