@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import AudienceStep
 from workers.connectors.audiences.store import calls, removals, work
-from workers.connectors.audiences.store.audiences import BEGUN, LIVE, NEW
+from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, TargetError
@@ -127,6 +127,12 @@ class Endings:
                 _refuse(connection, call, _identifiers(rows, failed.rows), step)
                 work.count(connection, audience.id, rejected=len(failed.rows))
             calls.end(connection, call, "undone", now, failed.code, failed.reason)
+            if step is AudienceStep.CREATE and failed.fault is Fault.EXISTS:
+                # An earlier call made it, and its listing lags: it is looked for, and then created once more.
+                work.note(connection, audience.id, state=CREATING)
+                often = removals.failures_in_a_row(connection, audience.id, step.value) >= removals.MOST_IN_A_ROW
+                waits = "someone" if often else "a second look"
+                return Resting(now + NEEDS_LOOK_MS, waits, failed.code, failed.reason)
             if step is AudienceStep.CREATE:
                 work.note(connection, audience.id, state=NEW)
         return self.failed(audience, failed)
@@ -149,7 +155,7 @@ class Endings:
             case Fault.LOGIN:
                 reason = f"{failed.reason}; {self._platform.remedy(audience.connector)}"
                 raise TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR)
-            case Fault.GONE | Fault.REFUSED | Fault.IN_USE:
+            case Fault.GONE | Fault.REFUSED | Fault.IN_USE | Fault.EXISTS:
                 return Resting(now + max(NEEDS_LOOK_MS, again), "someone", failed.code, failed.reason, failed=True)
             case _:
                 return Resting(
