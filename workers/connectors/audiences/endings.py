@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import AudienceStep
-from workers.connectors.audiences.store import calls, removals, work
+from workers.connectors.audiences.store import calls, refusals, removals, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -58,7 +58,7 @@ class Endings:
         with self._store.changing() as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)  # given up meanwhile: whoever did that has taken it for unheard
-            _refuse(connection, call, _identifiers(rows, answered.refused), step)
+            _refuse(connection, call, rows, answered.refused, step)
             refused = len(answered.refused) + answered.rejected
             taken = _identifiers(rows, set(range(len(rows))) - set(answered.refused))
             work.count(connection, audience.id, accepted=len(taken), rejected=refused)
@@ -124,7 +124,7 @@ class Endings:
             if not calls.is_calling(connection, call):
                 return Resting(now)
             if failed.fault is Fault.ROWS:
-                _refuse(connection, call, _identifiers(rows, failed.rows), step)
+                _refuse(connection, call, rows, failed.rows, step)
                 work.count(connection, audience.id, rejected=len(failed.rows))
             calls.end(connection, call, "undone", now, failed.code, failed.reason)
             if step is AudienceStep.CREATE and failed.fault is Fault.EXISTS:
@@ -163,12 +163,15 @@ class Endings:
                 )
 
 
-def _refuse(connection: Connection, call: int, refused: set[int], step: AudienceStep) -> None:
+def _refuse(
+    connection: Connection, call: int, rows: Sequence[SentRow], refused: Mapping[int, str], step: AudienceStep
+) -> None:
     """What the platform names: who cannot come in stays out, and who cannot be taken out may be there."""
     if step is AudienceStep.REMOVE:
-        removals.give_up(connection, call, refused)
+        removals.give_up(connection, call, _identifiers(rows, refused))
     else:
-        calls.refuse(connection, call, refused)
+        codes = {each: code for index, code in refused.items() for each in rows[index].identifiers}
+        refusals.refuse(connection, call, codes)
 
 
 def _identifiers(rows: Sequence[SentRow], refused: Iterable[int]) -> set[int]:

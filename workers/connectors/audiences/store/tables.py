@@ -72,12 +72,14 @@ identifiers: Final = sa.Table(
     sa.Column("owed", sa.Boolean),
     sa.Column("call", sa.BigInteger),
     sa.Column("sent_ms", sa.BigInteger),
+    sa.Column("code", sa.Text),
 )
 """value       the hash's bytes; of what goes plain a keyed hash, and `sealed` has it
 companions  sealed, as sent along last
 there       GONE, THERE, UNSURE, REFUSED, STALE or STUCK
 owed        somebody came or left since it was last told
-call        the call that it is part of, until that is over"""
+call        the call that it is part of, until that is over
+code        why it was REFUSED last: the platform's code"""
 
 holdings: Final = sa.Table(
     "ads_holding",
