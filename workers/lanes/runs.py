@@ -55,6 +55,10 @@ class ResyncRuns:
         """Asks its reader to end a run; False if it is over."""
         return bool(self._call("cancel", run, by))
 
+    def overrule(self, integration: str, segment: str) -> bool:
+        """Whether a resync has begun in the lane, so that an alarm of its position need hold it no longer."""
+        return bool(self._call("overrule", integration, segment))
+
     def read(self, run: str) -> Fields:
         """What is known of a run; {} where nothing is (any more)."""
         return fields_of(self._lanes.redis, self._lanes.keys.run(run))
