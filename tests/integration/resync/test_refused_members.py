@@ -62,7 +62,7 @@ def test_what_was_pushed_waits_for_room_though_a_run_stands_behind_it(platform: 
     """Nobody could tell it again: it is no more than held."""
     platform.has(7, "k0")
     platform.job.push(add(8, "a", "bad1", "b"), add(8, "c", "bad2", "d"))
-    platform.job.drain()
+    platform.delivered()
     platform.job.push(add(7, "a", "bad3", "b"))
     name = platform.ask(7, **ACCEPTED)
     platform.turn()

@@ -9,7 +9,6 @@ import pytest
 from tests.integration.jobs import add, remove
 from tests.integration.resync.platform import Platform
 from workers.connectors.sql.positions import CREATE
-from workers.control.drain import drain
 from workers.monitoring import status
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def is_held_after_a_restore(platform: Platform, monkeypatch: pytest.MonkeyPatch)
     job, target = platform.job, platform.target
     platform.has(7, "a", "b", "c", "d")
     job.push(add(7, "a", "x"))
-    job.drain()
+    platform.delivered()
     target.run(
         "CREATE TABLE member_copy AS SELECT * FROM member",
         "CREATE TABLE position_copy AS SELECT * FROM segsync_position",
@@ -65,8 +64,7 @@ def is_held_after_a_restore(platform: Platform, monkeypatch: pytest.MonkeyPatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(lanes, "settle", restores)
-        job.runtime.route("token", 10)
-        assert drain(job.runtime, 30).failed
+        platform.works(lambda: held(platform))
     assert platform.rows(7) == {"a", "x"}
     assert "segsync position: the target's position is behind" in held(platform)
 
@@ -78,7 +76,7 @@ def test_a_run_settles_the_alarm_of_a_restored_target(platform: Platform, monkey
     assert platform.rows(7) == {"a", "b", "c", "d"}
     assert (platform.lane(7), flagged(platform)) == ({}, [])
     platform.job.push(add(7, "later"))
-    platform.job.drain()
+    platform.delivered()
     assert platform.rows(7) == {"a", "b", "c", "d", "later"}
     (members,) = status.read(platform.job.runtime).integrations
     assert (members.state, members.backlog, members.needs_resync) == ("active", 0, 0)
@@ -110,16 +108,16 @@ def test_a_position_that_redis_knows_nothing_of_is_settled_too(platform: Platfor
     """Redis has lost its end, and its clock with it: what it still owes is told, and the run is not taken for old."""
     platform.has(7, "a", "b")
     platform.job.push(add(7, "a", "x"))
-    platform.job.drain()
+    platform.delivered()
     platform.target.run(f"UPDATE segsync_position SET position = '{AHEAD}'")
     platform.job.push(add(7, "y"), add(7, "z"))
-    assert platform.job.drain().failed
+    platform.works(lambda: held(platform))
     assert "ahead" in held(platform)
     run = platform.resync(7, **ACCEPTED)
     assert (run.outcome, run.removed, run.added) == ("done", 3, 2)
     assert platform.rows(7) == {"a", "b"}
     platform.job.push(add(7, "later"))
-    platform.job.drain()
+    platform.delivered()
     assert platform.rows(7) == {"a", "b", "later"}
 
 

@@ -39,8 +39,7 @@ class Answered:
         self.threads = threads
         self.redis, self.keys = platform.job.installation.redis, platform.job.installation.keys
         platform.configure_feed('url = "http://localhost:1/{segment_id}"')  # nobody is there
-        platform.job.push(*[add(7, "x")])
-        platform.job.drain()
+        platform.target_has(7, "x")
         self.redis.hset(self.keys.removals("members"), "ever", 1)
 
     def call(self, read: Callable[[], Any], *, by: str = "", user: str = "") -> Future[list[Resynced]]:
@@ -57,21 +56,7 @@ class Answered:
 
     def work(self, is_over: Callable[[], object]) -> None:
         """Does what workers would."""
-        runtime = self.platform.job.runtime
-
-        def step() -> object:
-            for wake in runtime.tick("task").wakes:
-                kind = wake.queue.partition(".")[0]
-                if kind == "route":
-                    runtime.route(wake.token, 1)
-                elif kind == "deliver":
-                    runtime.deliver("crm", wake.token, 1)
-                    runtime.lanes.give_back(wake.queue, wake.token)
-                elif kind == "resync":
-                    runtime.resync(wake.token, 0)
-            return is_over()
-
-        until(step)
+        self.platform.works(is_over)
 
     def ends(self, call: Future[list[Resynced]]) -> list[Resynced]:
         self.work(call.done)
@@ -182,7 +167,7 @@ def test_nothing_is_read_before_the_lane_has_come_to_the_mark(answered: Answered
 
     assert seen == [{"x", "before"}]
     assert ended.outcome == "needs confirmation", "two of two rows"
-    platform.job.drain()
+    platform.delivered()
     assert platform.rows(7) == {"x", "before", "c"}
 
 
