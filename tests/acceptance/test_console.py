@@ -264,7 +264,7 @@ def _creates(page: Page) -> None:
 
 
 def _pauses(live: Live, page: Page) -> None:
-    with page.expect_request(re.compile("/live")):  # the parts that can be seen come through a stream
+    with page.expect_request(re.compile(r"/live\?")):  # the parts that can be seen come through a stream
         page.goto("/integrations/vip")
     page.locator("input[name=reason]").fill("stocktaking")
     page.get_by_role("button", name="Pause").click()
@@ -350,7 +350,7 @@ def test_without_its_script_every_page_and_act_works(live: Live, chromium: Brows
 
 def test_whoever_gets_no_stream_asks(live: Live, chromium: Browser, page: Page) -> None:
     context = chromium.new_context(base_url=live.url)
-    context.route(re.compile("/live"), lambda route: route.fulfill(status=503))
+    context.route(re.compile(r"/live\?"), lambda route: route.fulfill(status=503))
     other = context.new_page()
     other.goto("/integrations/vip")
     page.goto("/integrations/vip")

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FEW = (10, 10)
 MANY = (1_000, 100)
 """Integrations, and lanes of each."""
+FAR_MS = 2**45
+RUNS = 100_000
+"""Resyncs that were asked for and have not begun."""
 ROUNDS = 10
 LOOKS = 50
 
@@ -28,6 +31,9 @@ def ratios(servers: Servers) -> Iterator[Ratio]:
         crowd.warm_up()
     yield _compare("one tick with 1,000 integrations and 100,000 lanes, beside 10 and 100", many, few, _tick)
     yield _compare("one claim of the same", many, few, _claim)
+    waiting = {str(number): FAR_MS + number for number in range(RUNS)}
+    client.zadd(many.lanes.keys.runs_waiting, waiting)
+    yield _compare("one tick with 100,000 resyncs that wait, too", many, few, _tick)
     client.flushall()
     client.close()
 

@@ -54,7 +54,7 @@ MYSQL = Dialect(
     refused=(
         (r"/\*M?!", "`/*!` is no comment: the server runs what is in it; write the SQL itself, or {{* … *}}"),
         (r"/\*M?\Z", "a comment cannot begin directly before a tag: put a blank after it"),
-        (r"--\Z", "`--` directly before a tag or the end is no comment in mysql: put a blank after it"),
+        (r"--(?=;|\Z)", "`--` directly before a tag, `;` or the end is no sure comment in mysql: put a blank after it"),
         (r"/\*\+(?!(?:(?!\*/).)*\*/)", "a hint is closed before the next tag: what is in it must be known"),
         (r"/\*\+(?=(?:(?!\*/).)*(?i:set_var))", f"SET_VAR cannot stand in a query: {_SESSION}"),
         (r"/\*\+(?=(?:(?!\*/).)*['\"`])", "a quote in a hint: versions differ in whether `*/` between quotes ends it"),
@@ -182,6 +182,8 @@ ORACLE = Dialect(
         _TAGGED_QUOTE,
         _GLUED_QUOTE,
         (r"[nN]?[qQ]'\Z", f"a q'…' literal cannot hold a tag; {WRITE_PLAIN}"),
+        # Else what follows might be read as the name's end here, and there as the prefix of a literal.
+        (r"[#$]", "a name begins with a letter in oracle: `#` and `$` stand within names only"),
     ),
     regions=(
         (r"[nN]?[qQ]'.", q_quoted),

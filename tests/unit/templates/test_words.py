@@ -76,7 +76,7 @@ def test_sqlite_takes_a_typographic_quote_and_a_wide_blank_for_letters() -> None
 def test_a_number_sign_is_a_letter_to_sql_server_and_oracle(dialect: str) -> None:
     """So `a#q'[` begins no literal that ends in `]'`."""
     assert one("a#b, {lead.x}", {"x": 1}, dialect).startswith("a#b, 1")
-    assert "directly after a word" in mistakes("SELECT #{lead.x}", dialect, batch=False)[0]
+    assert "directly after a word" in mistakes("SELECT a#{lead.x}", dialect, batch=False)[0]
 
 
 @pytest.mark.parametrize("sign", ".@#")
