@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.targets import TargetDatabase
 
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
-STEPS = 12
+STEPS = 9
 """Steps of the reader that such a run has at the least."""
 DELIVERING = ("before-claim", "after-claim", "after-execute", "after-commit", "after-settle")
 PLACES = [
