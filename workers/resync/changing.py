@@ -39,6 +39,10 @@ UNPROVEN = (
     "its pages of texts may have skipped members, who would not have been told: the segment's flag stays until a run "
     "is confirmed"
 )
+NO_ROOM = (
+    "{:,} were refused beside those in the quarantine, which had no room: retry or drop its entries, or raise "
+    "max_quarantine, and resync the segment again"
+)
 LONG_MS = 30_000
 """Until the next look at what a delivery wakes the reader for."""
 
@@ -176,6 +180,8 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     said = {"quarantined": quarantined}
     if why := _lacks(work):
         finish(work, "failed", why, said, flag=True)
+    elif counted := int(work.runs.read(work.run.id).get("counted", 0)):
+        finish(work, "done", NO_ROOM.format(counted), said, flag=True)
     elif work.source.may_skip and work.run.accept_removals is None:
         finish(work, "done", UNPROVEN, said)
     else:
