@@ -29,6 +29,7 @@ from workers.control import apply as applying
 from workers.errors import SettingsError, WrongUsage
 from workers.preflight.targets import examine_one
 from workers.settings import ConnectorSettings, from_published, lacking
+from workers.settings.entrusted import bound_secrets
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -117,7 +118,9 @@ def _sent(visit: Visit) -> SentConnector:
     if not new:
         _table(base, key)
     draft = ConnectorDraft(key, {name: values[-1] for name, values in visit.form.items()})
-    return SentConnector(base, draft, new, judge_connector(draft, base.text, visit.site.runtime().local, new=new))
+    site = visit.site
+    bound = bound_secrets(site.redis, site.keys)
+    return SentConnector(base, draft, new, judge_connector(draft, base.text, site.runtime().local, bound, new=new))
 
 
 def _form(
