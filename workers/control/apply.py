@@ -149,31 +149,43 @@ def carry_out(
     basis     the revision that this was made from, 0 for none, looked at as it is published; None: over any
 
     May be interrupted and called again with the same plan: what is drained or dropped stays so. SettingsError where
-    an integration to drain cannot go on beside the new file, TakenBack where another revision changed what is drained
-    while it was waited for, Superseded, NotSettled, redis.RedisError.
+    an integration to drain cannot go on beside the new file, TakenBack, Superseded, NotSettled, redis.RedisError.
     """
     flag_entering(redis, keys, plan.before, plan.settings)
     if accept or _has_another_ledger(plan):
         identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
-    if plan.drain and plan.before is not None:
-        first = revision.publish(
-            redis, keys, with_draining(plan.settings, plan.before, plan.drain, environ), basis=basis, by=by
-        )
-        draining = Draining(plan.drain, plan.drop, plan.settings, first)
-        flag_entering(redis, keys, plan.before, plan.settings)  # what was first seen since was judged by old scopes
-        _wake(redis, keys)
-        wait_until_empty(redis, keys, draining, progress)
-        number, settings = publish_without(redis, keys, draining, note=plan.note, by=by, environ=environ)
+    if plan.drain:
+        number, settings = _drained(redis, keys, plan, environ, progress, by, basis)
     else:
         settings = plan.settings
         number = revision.publish(redis, keys, settings, basis=basis, note=plan.note, by=by)
-        flag_entering(redis, keys, plan.before, settings)  # as above
+        flag_entering(redis, keys, plan.before, settings)  # what was first seen since was judged by old scopes
     schedule_verifications(redis, keys, settings)
     _wake(redis, keys)
     dropped = [_drop_lanes(redis, keys, key, patience) for key in plan.drop]
     gone = sorted({*plan.removed, *plan.drain})
     left = {key: owed for key in gone if key not in plan.drop and (owed := _forget_if_empty(redis, keys, key))}
     return Report(number, plan.before is None or plan.before.revision != number, dropped, left)
+
+
+def _drained(
+    redis: Redis,
+    keys: Keys,
+    plan: ApplyPlan,
+    environ: Mapping[str, str],
+    progress: Callable[[str, int], None],
+    by: str,
+    basis: int | None,
+) -> tuple[int, Settings]:
+    """Publishes what is to be drained so that it follows nothing, waits, and takes it out; what is applied then."""
+    assert plan.before is not None  # noqa: S101 - `plan` has found them in it
+    following_nothing = with_draining(plan.settings, plan.before, plan.drain, environ)
+    first = revision.publish(redis, keys, following_nothing, basis=basis, by=by)
+    flag_entering(redis, keys, plan.before, plan.settings)  # as in `carry_out`
+    _wake(redis, keys)
+    draining = Draining(plan.drain, plan.drop, plan.settings, first)
+    wait_until_empty(redis, keys, draining, progress)
+    return publish_without(redis, keys, draining, note=plan.note, by=by, environ=environ)
 
 
 def _wake(redis: Redis, keys: Keys) -> None:
