@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from workers.console.connections import Bounds, bounded
 from workers.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -23,11 +24,19 @@ LEAVE_SECONDS: Final = 3
 """For requests that are being answered when it ends."""
 
 
-def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None], ending: Callable[[], None]) -> None:
+def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    told: Callable[[str], None],
+    ending: Callable[[], None],
+    is_proxy: Callable[[str], bool] = lambda _: False,
+) -> None:
     """Until SIGTERM or Ctrl-C; port 0 is any free one. WrongUsage.
 
-    told    gets the URL as soon as it listens
-    ending  ends what would go on for as long as somebody looks; called in the server's loop
+    told      gets the URL as soon as it listens
+    ending    ends what would go on for as long as somebody looks; called in the server's loop
+    is_proxy  whether an address is a proxy's, and so many people's
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
@@ -41,6 +50,7 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None], endin
         told(f"http://{name}:{listening.getsockname()[1]}/")
         config = uvicorn.Config(
             app,
+            http=bounded(Bounds(is_proxy)),
             log_level="warning",
             access_log=False,
             server_header=False,
