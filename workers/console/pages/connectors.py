@@ -23,6 +23,7 @@ from workers.console.connectors import read_connectors
 from workers.console.failures import NotFound
 from workers.console.publishing import base_of, meant, publish
 from workers.console.routes import Act, PageRoute
+from workers.console.turns import hurried
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
@@ -68,7 +69,7 @@ def _state(visit: Visit) -> ConnectorState:
 def check(visit: Visit) -> Response:
     """As `segsync check --connect`, of this connector alone."""
     key = visit.path["key"]
-    found = check_connector(visit.site.runtime(), key, visit.viewer.name)
+    found = check_connector(visit.site, key, visit.viewer.name)
     return visit.go(place("connectors", key), f"{key} needs someone" if found.wrong else f"{key} is fine")
 
 
@@ -176,7 +177,8 @@ def try_it(visit: Visit) -> Response:
     sent = _sent(visit)
     steps = None
     if sent.judged.settings is not None:
-        steps = steps_of(examine_one(sent.judged.settings, sent.draft.key))
+        with visit.site.turns.one():
+            steps = steps_of(examine_one(hurried(sent.judged.settings), sent.draft.key))
     return _form(visit, sent.base, sent.draft, new=sent.new, judged=sent.judged, steps=steps)
 
 

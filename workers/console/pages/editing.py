@@ -11,6 +11,7 @@ from workers.console.drafts import KINDS, QUERIES, FormDraft, judge
 from workers.console.failures import NotFound
 from workers.console.publishing import Base, base_of, drain, meant, publish
 from workers.console.routes import Act, PageRoute
+from workers.console.turns import hurried
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
@@ -143,7 +144,8 @@ def _previewed(visit: Visit, *, tried: bool) -> Response:
     try:
         found = Previewer(integration, settings.default_database).text(visit.required("example"), "the example")
         if tried:
-            outcome = try_out(settings.connectors[integration.connector], found)
+            with visit.site.turns.one():
+                outcome = try_out(hurried(settings).connectors[integration.connector], found)
             lines = list(told(outcome, found))
     except WrongUsage as error:
         return _again(visit, sent, notes=[str(error)])
