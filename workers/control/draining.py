@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import SettingsError
+from workers.integrations import DRAINING
 from workers.lanes.answers import number_of
 from workers.settings import from_published, revision
 from workers.settings.revision import Superseded
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from workers.settings.revision import Published
 
 LOOK_EVERY_SECONDS: Final = 0.25
-NOBODY: Final = {"segments": ["\x01 draining"]}
-"""A scope that no segment is in: an id never holds a control character."""
+NOBODY: Final = {"segments": [DRAINING]}
+"""A scope that no segment is in."""
 
 
 class TakenBack(Superseded):

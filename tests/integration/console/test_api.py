@@ -137,7 +137,7 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert [each["key"] for each in program.get("/api/fields", integration="crm")] == ["crm"]
     worker = Program(app, "worker-text")
     assert {"name", "mark", "what"} <= set(worker.get("/api/doctor")[0])
-    assert worker.get("/api/audit") == []
+    assert [each["act"] for each in worker.get("/api/audit")] == ["doctor"]
     assert place.redis.hget(place.keys.integration("crm"), "paused") is None
 
 

@@ -21,6 +21,7 @@ from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
 from workers.settings import ConnectorSettings, from_published
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -194,7 +195,11 @@ def remove(visit: Visit) -> Response:
         settings = from_published(json.dumps(document), site.runtime().local)
     except SettingsError as error:
         raise WrongUsage(str(error)) from None
-    owes = bool(number_of(site.redis.hget(site.keys.integration(key), "backlog")))
+    owes = number_of(site.redis.hget(site.keys.integration(key), "backlog")) or 0
+    if owes and how not in ("drain", "drop"):
+        told = f"{how[:40]!r} was chosen" if how else "nothing was chosen"
+        what = "to deliver it first or to throw it away: nothing was done"
+        raise WrongUsage(f"{key} still owes {counted(owes, 'operation')}, and {told}; expected a choice, {what}")
     chosen = {name: [key] if owes and how == name else [] for name in ("drain", "drop")}
     plan = applying.plan(site.redis, site.keys, settings, **chosen, note=f"without {key}, in the console")
     return drain(visit, plan, key) if plan.drain else publish(visit, plan, "/")
