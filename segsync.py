@@ -796,7 +796,7 @@ class Pipeline(_Events):
 
     def event(self, event: dict[str, Any] | str | bytes) -> None:
         """One event as an object or as JSON, as `Producer.push` takes them."""
-        self._send(_Entry(payload, 1) for payload in payloads_of(event))
+        self._send(_of_event(event))
 
     def flush(self) -> None:
         """Sends what is gathered, and waits until all of it is accepted."""
@@ -962,8 +962,10 @@ def _event(kind: str, segment_id: str | int, facts: Facts) -> dict[str, Any]:
     return {"type": kind, "segment": segment, **given}
 
 
-def _of_segment(kind: str, segment_id: str | int, facts: Facts) -> list[_Entry]:
-    return [_Entry(payload, 1) for payload in _written(_event(kind, segment_id, facts))]
+# What is wrong is found while these are gone over, by who also says how much was accepted before.
+def _of_segment(kind: str, segment_id: str | int, facts: Facts) -> Iterator[_Entry]:
+    for payload in _written(_event(kind, segment_id, facts)):
+        yield _Entry(payload, 1)
 
 
 def _of_profiles(
@@ -973,7 +975,7 @@ def _of_profiles(
     if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
         _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
     _check(event)
-    return _parts(event, profiles)
+    yield from _parts(event, profiles)
 
 
 def _of_resync(segment_id: str | int, integration: str | None) -> list[_Entry]:
@@ -983,6 +985,11 @@ def _of_resync(segment_id: str | int, integration: str | None) -> list[_Entry]:
         _check_plain(integration, "integration")
         event["integration"] = integration
     return [_Entry(_encoder.encode(event).encode(), 1)]
+
+
+def _of_event(event: dict[str, Any] | str | bytes) -> Iterator[_Entry]:
+    for payload in payloads_of(event):
+        yield _Entry(payload, 1)
 
 
 def _of_events(events: Iterable[dict[str, Any] | str | bytes]) -> Iterator[_Entry]:
@@ -1218,7 +1225,8 @@ def _short(value: str | int) -> bool:
 def _check_time(at: object) -> None:
     text = at.isoformat() if isinstance(at, datetime) else at
     if not isinstance(text, str) or not _is_time(text):
-        _refuse("at", f"expected ISO 8601, as in '2026-11-21T18:30:00.123Z', got {_shown(text)}")
+        expected = "expected ISO 8601 with a time of day, years 1 to 9999, as in '2026-11-21T18:30:00.123Z'"
+        _refuse("at", f"{expected}, got {_shown(text)}")
     if isinstance(at, datetime) and at.utcoffset() is None:
         _refuse("at", "is a datetime without a zone; expected one with, as datetime.now(timezone.utc) is")
 
@@ -1334,4 +1342,7 @@ def _type_name(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value!r:.60}"
+    try:
+        return f"{value!r:.60}"
+    except ValueError:
+        return "an integer of more than 4,300 digits"

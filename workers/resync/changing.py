@@ -41,6 +41,10 @@ SKIPPED = (
     "its pages gave {:,} of {:,} members; expected `>` and ORDER BY to compare `_id` alike, under one collation, as a "
     "binary one"
 )
+NO_ROOM = (
+    "{:,} were refused beside those in the quarantine, which had no room: retry or drop its entries, or raise "
+    "max_quarantine, and resync the segment again"
+)
 LONG_MS = 30_000
 """Until the next look at what a delivery wakes the reader for."""
 
@@ -178,6 +182,8 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     said = {"quarantined": quarantined}
     if why := _lacks(work):
         finish(work, "failed", why, said, flag=True)
+    elif counted := int(work.runs.read(work.run.id).get("counted", 0)):
+        finish(work, "done", NO_ROOM.format(counted), said, flag=True)
     else:
         finish(work, "done", "", said, unflag_to=work.run.first)
 

@@ -46,6 +46,8 @@ LATER_MS = 5_000
 """Until a run that cannot begin looks again whether it may."""
 LOST_MS = LONGEST_LOOK_MS
 """After so long a mark that is neither in the intake nor in its lane was lost with Redis's last second."""
+KEPT_SECONDS = 0.2
+"""Until Redis is asked again whether the lease is ours: each step asks, too, before it changes a thing."""
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
 SENDING_MS = 5_000
@@ -65,6 +67,7 @@ class ResyncReader:
         self._doors = doors
         self._folder = folder
         self._runs = ResyncRuns(lanes, held.owner)
+        self._kept = -KEPT_SECONDS
 
     def turn(self, seconds: float) -> int:
         """Moves on what is due, for about so long; returns the steps taken. redis.RedisError, Stale, ReadingLost."""
@@ -136,8 +139,11 @@ class ResyncReader:
         self._runs.end(run.id, {"outcome": "failed", "why": why}, flag=run.told > 0)
 
     def _keep(self) -> None:
-        """Something came: the lease may go on. ReadingLost where another reads by now."""
-        self._held.began = time.monotonic()
+        """Something came: the lease may go on. ReadingLost where another reads by now, which is asked now and then."""
+        self._held.began = now = time.monotonic()
+        if now - self._kept < KEPT_SECONDS:
+            return
+        self._kept = now
         if not self._lanes.keep_lease(self._held.name, self._held.owner):
             raise ReadingLost("another process reads for resyncs")
 

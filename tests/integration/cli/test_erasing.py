@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -173,14 +174,15 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
-        ((), None, "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
+        ((), "", "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
         (("--values", "-"), "7\n", "1 value of fewer than 3 characters, which would find others, too"),
     ],
 )
 def test_who_is_not_named_well_is_refused(
-    place: Place, arguments: tuple[str, ...], stdin: str | None, said: str
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stdin: str, said: str
 ) -> None:
     place.publish(integration("crm"))
-    done = place.run("erase", *arguments, "--yes", stdin=stdin)
+    monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    done = call("erase", *arguments, "--yes")
     assert done.returncode == 2
     assert said in done.stderr

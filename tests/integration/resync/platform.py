@@ -127,9 +127,18 @@ class Platform:
 
     def until(self, name: str, has_come: Callable[[ResyncRun], bool]) -> None:
         """One step after the other, as workers are woken for them."""
+        self.works(lambda: has_come(self.run(name)), lambda: self.run(name))
 
-        def comes() -> bool:
-            if has_come(self.run(name)):
+    def delivered(self) -> None:
+        """What was pushed is; and nothing of it is written into a ledger, which would have to be made first."""
+        redis, keys = self.job.installation.redis, self.job.installation.keys
+        self.works(lambda: not redis.xlen(keys.events) and not self.job.installation.backlog())
+
+    def works(self, is_over: Callable[[], object], what: object = "") -> None:
+        """Does what workers would, until it is over."""
+
+        def comes() -> object:
+            if is_over():
                 return True
             for wake in self.job.runtime.tick("task").wakes:
                 kind = wake.queue.partition(".")[0]
@@ -140,11 +149,11 @@ class Platform:
                     self.job.runtime.lanes.give_back(wake.queue, wake.token)
                 elif kind == "resync":
                     self.job.runtime.resync(wake.token, 0)
-                if has_come(self.run(name)):
+                if is_over():
                     return True
             return False
 
-        until(comes, lambda: self.run(name))
+        until(comes, what)
 
     def resync(self, segment: int | str, kind: str = "resync", **more: Any) -> ResyncRun:
         return self.ends(self.ask(segment, kind, **more))

@@ -73,7 +73,7 @@ def test_old_segments_are_taught_and_made_equal(platform: Platform) -> None:
     """A first start: nobody has ever pushed anything of them. What is not in scope stays out."""
     lists(platform, (7, "seven", ["sales", "eu"]), (8, "eight", ["other"]), (9, "nine", ["sales"]))
     platform.job.push({"type": "segment_upsert", "segment": {"id": 5, "groups": ["sales"]}}, add(5, "gone"))
-    platform.job.drain()
+    platform.delivered()
     platform.has(7, "a")
     platform.has(8, "b")
 
@@ -81,7 +81,7 @@ def test_old_segments_are_taught_and_made_equal(platform: Platform) -> None:
 
     run = platform.resync(7)
     assert (run.outcome, platform.rows(7), platform.rows(8)) == ("done", {"a"}, set())
-    platform.job.drain()
+    platform.delivered()
     assert platform.target.names()["7"] == "seven"
     assert platform.job.installation.redis.hexists(platform.job.installation.keys.segments, "8") == 0
 

@@ -10,10 +10,10 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
 from workers.cli.commands import resync as command
-from workers.lanes import runs
+from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
-from workers.resync import changing
+from workers.resync import changing, reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,8 +139,11 @@ def test_a_step_that_is_sent_twice_is_one(platform: Platform, monkeypatch: pytes
 
 @pytest.mark.parametrize("hours", [1, 24])
 @on_one
-def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hours: int) -> None:
+def test_a_clock_that_was_set_back_keeps_no_run_waiting(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
     """Seen from its data, all times of a run lie ahead of the clock; one that waits is put right as well."""
+    monkeypatch.setattr(reader, "LATER_MS", 50)
     platform.configure(extra='delay = "1s"')
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     platform.has(7, "a")
@@ -156,6 +159,25 @@ def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hour
     platform.job.runtime.upkeep("token", 1, rest=0, rest_of_ledger=0)
     assert platform.ends(name).outcome == "done"
     assert platform.ends(other).outcome == "equal"
+
+
+@on_one
+def test_a_reader_asks_now_and_then_whether_it_may_go_on(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each page and part of its files: of a small segment that would be most of the work."""
+    monkeypatch.setattr(reader, "KEPT_SECONDS", 3600.0)
+    asked: list[str] = []
+    keep = Lanes.keep_lease
+
+    def counted(lanes: Lanes, name: str, owner: str) -> bool:
+        asked.append(owner)
+        return keep(lanes, name, owner)
+
+    monkeypatch.setattr(Lanes, "keep_lease", counted)
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "x")
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+    assert asked
+    assert len(asked) == len(set(asked)), "once for each time that somebody reads"
 
 
 @on_one

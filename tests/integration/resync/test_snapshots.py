@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,7 @@ class Answered:
         self.threads = threads
         self.redis, self.keys = platform.job.installation.redis, platform.job.installation.keys
         platform.configure_feed('url = "http://localhost:1/{segment_id}"')  # nobody is there
-        platform.job.push(*[add(7, "x")])
-        platform.job.drain()
+        platform.target_has(7, "x")
         self.redis.hset(self.keys.removals("members"), "ever", 1)
 
     def call(self, read: Callable[[], Any], *, by: str = "", user: str = "") -> Future[list[Resynced]]:
@@ -57,21 +57,7 @@ class Answered:
 
     def work(self, is_over: Callable[[], object]) -> None:
         """Does what workers would."""
-        runtime = self.platform.job.runtime
-
-        def step() -> object:
-            for wake in runtime.tick("task").wakes:
-                kind = wake.queue.partition(".")[0]
-                if kind == "route":
-                    runtime.route(wake.token, 1)
-                elif kind == "deliver":
-                    runtime.deliver("crm", wake.token, 1)
-                    runtime.lanes.give_back(wake.queue, wake.token)
-                elif kind == "resync":
-                    runtime.resync(wake.token, 0)
-            return is_over()
-
-        until(step)
+        self.platform.works(is_over)
 
     def ends(self, call: Future[list[Resynced]]) -> list[Resynced]:
         self.work(call.done)
@@ -141,10 +127,17 @@ def test_what_cannot_be_read_is_raised_and_removes_nothing(answered: Answered, b
         answered.ends(answered.call(lambda: [ONE[0], {"CustomID": "b"}], by=by))
 
 
-@on_one
-def test_who_ends_early_has_answered_nothing(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed, as it were: all that it said stands in Redis, and no last line."""
-    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+MESSAGES = (
+    b'+{"_id":"1","CustomID":"a"}\n',
+    b'+{"_id":"2","CustomID":"b"}\n',
+    b'+{"end":true,"count":2}\n',
+    b".",
+)
+"""An answer of two, in as many messages as it can have."""
+
+
+def answer_in_part(answered: Answered, messages: tuple[bytes, ...]) -> ResyncRun:
+    """A run that is told these, and then whoever answers is gone."""
     platform, redis, keys = answered.platform, answered.redis, answered.keys
     redis.set(keys.answering("7"), "dies")
     name = platform.ask(7, **MAYBE)
@@ -153,17 +146,29 @@ def test_who_ends_early_has_answered_nothing(answered: Answered, monkeypatch: py
         wish = redis.get(keys.wanted("7"))
         if wish is None:
             return False
-        token = wish.decode().split('"')[3]
-        redis.rpush(keys.parts(token), b'+{"_id":"1","CustomID":"a"}\n')
+        if messages:
+            redis.rpush(keys.parts(json.loads(wish)["token"]), *messages)
         redis.delete(keys.answering("7"))
         return True
 
     dying = answered.threads.submit(lambda: until(dies))
     run = platform.ends(name)
-
     assert dying.result()
-    assert (run.outcome, run.why) == ("failed", "source snapshot: nobody answers for the platform (any more)")
-    assert (platform.rows(7), platform.lane(7)) == ({"x"}, {})
+    return run
+
+
+@on_one
+def test_an_answer_that_is_cut_at_any_message_is_none(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, as it were: all that it said stands in Redis. The whole of it is one."""
+    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    platform = answered.platform
+    for said in range(len(MESSAGES)):
+        run = answer_in_part(answered, MESSAGES[:said])
+        why = "source snapshot: nobody answers for the platform (any more)"
+        assert (said, run.outcome, run.why) == (said, "failed", why)
+        assert (platform.rows(7), platform.lane(7)) == ({"x"}, {})
+    assert answer_in_part(answered, MESSAGES).outcome == "done"
+    assert platform.rows(7) == {"a", "b"}
 
 
 @on_one
@@ -182,7 +187,7 @@ def test_nothing_is_read_before_the_lane_has_come_to_the_mark(answered: Answered
 
     assert seen == [{"x", "before"}]
     assert ended.outcome == "needs confirmation", "two of two rows"
-    platform.job.drain()
+    platform.delivered()
     assert platform.rows(7) == {"x", "before", "c"}
 
 

@@ -192,13 +192,6 @@ def all_gone(connection: Connection, audience: int) -> None:
     connection.execute(identifiers.delete().where(identifiers.c.audience == audience))
 
 
-def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
-    """These identifiers the platform takes from nobody: they are part of no call, and owed no more."""
-    for some in _chunks(sorted(refused)):
-        mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(some))
-        connection.execute(mine.values(call=None, there=REFUSED))
-
-
 def _chunks(ids: list[int]) -> Iterator[list[int]]:
     return (ids[at : at + 400] for at in range(0, len(ids), 400))
 
