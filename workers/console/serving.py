@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import signal
 import socket
 from contextlib import contextmanager
@@ -60,10 +62,17 @@ def serve(
             timeout_graceful_shutdown=LEAVE_SECONDS,
             limit_concurrency=MOST_CONNECTIONS,
         )
+        logging.getLogger("uvicorn.error").addFilter(_was_not_ended)
         server = _Quiet(config, ending)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.end)
         server.run(sockets=[listening])
+
+
+def _was_not_ended(record: logging.LogRecord) -> bool:
+    """False for a request that was answered for longer than the console waits at its end: it is no mistake."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError)
 
 
 class _Quiet(uvicorn.Server):
