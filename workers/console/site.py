@@ -11,6 +11,7 @@ from workers.console.draining import Drains
 from workers.console.live import Streams
 from workers.console.seals import Seals
 from workers.lanes.answers import some_fields_of
+from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
 from workers.settings import load, load_local
@@ -77,5 +78,5 @@ class Site:
                 return self.runtime().ledger
             except NothingApplied:
                 ledger = Ledger(load().ledger_url)
-                ledger.upgrade()
+                identity.ready(self._runtime.redis, self._runtime.keys, ledger)
                 return ledger

@@ -12,6 +12,7 @@ import pytest
 from tests.integration.place import integration
 from workers import doctor
 from workers.cli.commands import doctor as command
+from workers.control.drain import drain
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
@@ -39,6 +40,24 @@ def test_what_is_wrong_is_named_and_what_is_fine_is_said(
         ("connector db", "mistake"),
     }
     assert any("missing" in step["what"] for step in found["steps"] if step["name"] == "connector db")
+
+
+def test_a_ledger_that_is_gone_is_a_mistake_and_none_is_made(
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> tuple[str, str]:
+        steps = json.loads(call("doctor", "--json").stdout)["steps"]
+        return next((step["mark"], step["what"]) for step in steps if step["name"] == "ledger")
+
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    runtime, file = place.publish(integration()), place.folder / "ledger.db"
+    assert told() == ("fine", f"sqlite '{file}': none is made yet; a worker or a command makes it")
+    place.add("7")
+    drain(runtime)
+    assert told() == ("fine", f"sqlite '{file}'")
+    file.unlink()
+    mark, what = told()
+    assert (mark, "its disk is not mounted" in what, file.exists()) == ("mistake", True, False)
 
 
 class Answers(BaseHTTPRequestHandler):
