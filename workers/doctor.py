@@ -63,8 +63,10 @@ def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
     yield _ledger(redis, keys, settings)
     yield from _of_workers(redis, keys, settings, ask)
     yield _flower()
-    yield from checkup.of_files(_secret_files(settings), [settings.local.path])
-    yield from certificates.of_urls(_urls(settings))
+    urls = list(_urls(settings))
+    secret = dict.fromkeys([*_secret_files(settings), *certificates.key_files(urls)])
+    yield from checkup.of_files(secret, [settings.local.path])
+    yield from certificates.of_urls(urls)
     yield from _of_targets(settings)
 
 
@@ -131,6 +133,10 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         yield from (path for path in (each.password_file, each.sentinel_password_file) if path)
     for connector in settings.connectors.values():
         yield from connector.secret_files()
+    for source in settings.sources.values():
+        name = source.address.password_file if isinstance(source, SourceSettings) else None
+        if name and "$" not in name:
+            yield settings.local.path.parent / name
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
 
