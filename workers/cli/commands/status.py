@@ -59,6 +59,8 @@ def run(integration: str | None, how: How) -> int:
     """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is."""
     if how.watch and (how.as_json or how.check):
         raise WrongUsage("--watch is for people; for programs: `segsync status --json` as often as you like")
+    if how.check and how.as_json:
+        raise WrongUsage("--check is one line for monitoring systems; for programs: `segsync status --json`")
     look = partial(_all, how) if integration is None else partial(_near, integration, how)
     place = OnlyRedis(load_local())
     if how.watch:
