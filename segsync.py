@@ -323,7 +323,7 @@ class Producer(_Events):
                     clock.sleep(LOOK_SECONDS)
                 return answer.results()
         except redis.RedisError as error:
-            raise _failure(error, 0) from error
+            raise _failure(error, 1) from error
 
     def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON, which is sent as it is; one too large is split, and has several ids."""
@@ -357,7 +357,7 @@ class Producer(_Events):
         try:
             reply = self._script(keys=self._keys, args=[entry.payload for entry in chunk])
         except redis.RedisError as error:
-            raise _failure(error, items) from error
+            raise _failure(error, 0 if _was_never_sent(error, self._client) else max(items, 1)) from error
         return _accepted(reply)
 
 
@@ -445,7 +445,7 @@ class AsyncProducer:
                     await asyncio.sleep(LOOK_SECONDS)
                 return await answer.results()
         except redis.RedisError as error:
-            raise _failure(error, 0) from error
+            raise _failure(error, 1) from error
 
     async def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON; see `Producer.push`."""
@@ -467,7 +467,7 @@ class AsyncProducer:
         try:
             reply = await self._script(keys=self._keys, args=[entry.payload for entry in chunk])
         except redis.RedisError as error:
-            raise _failure(error, items) from error
+            raise _failure(error, 0 if _was_never_sent(error, self._client) else max(items, 1)) from error
         return _accepted(reply)
 
 
@@ -910,15 +910,26 @@ def _link_options(url: str) -> dict[str, Any]:
     return {"socket_timeout": 30, **tcp}
 
 
-def _failure(error: redis.RedisError, items: int) -> PushFailed:
-    """What an error of Redis's means for so many of the given items."""
+def _failure(error: redis.RedisError, unknown: int) -> PushFailed:
+    """What an error of Redis's means; where it is the link's, so many of the given items may have been accepted."""
     if isinstance(error, redis.ResponseError):
         if "OOM command not allowed" in str(error):
             return IntakeFull("the intake is full: Redis is at its maxmemory")
         return PushFailed(f"Redis refused: {error}")
-    failure = PushFailed(f"the link to Redis failed: {error}")
-    failure.unknown = max(items, 1)
+    failure = PushFailed(f"the link to Redis failed: {str(error).rstrip('.')}")
+    failure.unknown = unknown
     return failure
+
+
+def _was_never_sent(error: redis.RedisError, client: redis.Redis | redis.asyncio.Redis) -> bool:
+    """Whether no connection came about, so that nothing is accepted: as redis-py says it, whatever it says else.
+
+    Of a client that repeats a push this may be the second try, and the first was sent.
+    """
+    retry = getattr(client, "get_retry", lambda: None)()
+    if retry is None or getattr(retry, "_retries", 1) != 0:
+        return False
+    return re.match(r"Error (\S+ )?connecting to |Timeout connecting to server", str(error)) is not None
 
 
 def _accepted(reply: list[str | bytes]) -> list[str]:

@@ -12,6 +12,7 @@ from workers.console.live import Streams
 from workers.console.seals import Seals
 from workers.console.turns import Turns
 from workers.lanes.answers import some_fields_of
+from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.monitoring.asking import SharedAsk
 from workers.runtime import Runtime
@@ -83,5 +84,5 @@ class Site:
                 return self.runtime().ledger
             except NothingApplied:
                 ledger = Ledger(load().ledger_url)
-                ledger.upgrade()
+                identity.ready(self._runtime.redis, self._runtime.keys, ledger)
                 return ledger

@@ -163,6 +163,12 @@ def _of_streams(status: Status, background: Background, now: int) -> Iterator[Ne
             f"{trouble.why}; {counted(outcomes.events, 'outcome')} wait in Redis and are tried again every 10 s, and "
             "`stats` and the quarantine are as old as that",
         )
+    elif status.ledger_is_dead:
+        yield Need(
+            "ledger",
+            f"the ledger cannot be read: {background.silence}; deliveries go on, and what becomes of them waits in "
+            "Redis until it can be written",
+        )
     elif outcomes.oldest_age_s is not None and (outcomes.is_stuck or outcomes.oldest_age_s > LATE_SECONDS):
         yield Need(
             "ledger",

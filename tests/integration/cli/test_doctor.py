@@ -12,7 +12,10 @@ import pytest
 from tests.integration.place import integration
 from workers import doctor
 from workers.cli.commands import doctor as command
+from workers.control.drain import drain
 from workers.monitoring.consumers import Consumers
+from workers.preflight import certificates
+from workers.settings.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +42,36 @@ def test_what_is_wrong_is_named_and_what_is_fine_is_said(
         ("connector db", "mistake"),
     }
     assert any("missing" in step["what"] for step in found["steps"] if step["name"] == "connector db")
+
+
+def test_a_ledger_that_is_gone_is_a_mistake_and_none_is_made(
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> tuple[str, str]:
+        steps = json.loads(call("doctor", "--json").stdout)["steps"]
+        return next((step["mark"], step["what"]) for step in steps if step["name"] == "ledger")
+
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    runtime, file = place.publish(integration()), place.folder / "ledger.db"
+    assert told() == ("fine", f"sqlite '{file}': none is made yet; a worker or a command makes it")
+    place.add("7")
+    drain(runtime)
+    assert told() == ("fine", f"sqlite '{file}'")
+    file.unlink()
+    mark, what = told()
+    assert (mark, "its disk is not mounted" in what, file.exists()) == ("mistake", True, False)
+
+
+def test_a_private_key_that_others_may_read_is_told(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = place.folder / "client.key"
+    key.write_text("-----BEGIN PRIVATE KEY-----\n")
+    key.chmod(0o644)
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    monkeypatch.setattr(doctor, "_urls", lambda _: [("connector crm", split(f"mysql://db/crm?ssl_key={key}"))])
+    monkeypatch.setattr(certificates, "of_urls", lambda _: ())
+    place.publish(integration())
+    told = [step["what"] for step in json.loads(call("doctor", "--json").stdout)["steps"] if step["name"] == "files"]
+    assert f"{key} can be read or written by others; chmod 600 {key}" in told
 
 
 class Answers(BaseHTTPRequestHandler):

@@ -175,6 +175,7 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
     ("arguments", "stdin", "said"),
     [
         ((), "", "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
+        (("--profile", ""), "", "--profile '': nobody has an empty id"),
         (("--values", "-"), "7\n", "1 value of fewer than 3 characters, which would find others, too"),
     ],
 )

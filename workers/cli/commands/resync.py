@@ -48,10 +48,10 @@ class Choice:
     every: bool
     needed: bool
 
-    def segments(self, runtime: Runtime) -> tuple[str, list[str]]:
-        """The integration and its segments; WrongUsage."""
+    def segments(self, runtime: Runtime, command: str = "resync") -> tuple[str, list[str]]:
+        """The integration and its segments; WrongUsage, which shows how `command` is used."""
         if self.integration is None:
-            raise WrongUsage("no integration is named; expected its key, as in `segsync resync crm --segment 7`")
+            raise WrongUsage(f"no integration is named; expected its key, as in `segsync {command} crm --segment 7`")
         found = control.segments_of(runtime, self.integration, self.named, every=self.every, needed=self.needed)
         for segment in self.named:
             control.check_followed(runtime, self.integration, segment)
@@ -86,7 +86,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
 
 
 def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
-    integration, segments = choice.segments(runtime)
+    integration, segments = choice.segments(runtime, kind)
     who = caller()
     what = f"{integration}, {_segments(segments)}"
     with recorded(runtime.redis, runtime.keys, who, kind, what):
