@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.members import Kept
 
 
+_HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+
+
 class Holder(NamedTuple):
     """One profile in one audience."""
 
@@ -53,7 +56,10 @@ def erase(connection: Connection, holders: Collection[Holder], now_ms: int, *, w
 
 
 def sweep(connection: Connection, connector: str, now_ms: int) -> int:
-    """Deletes at once what only says that somebody was there; returns the identifiers that wait for their removal."""
+    """Deletes at once what only says that somebody was there; returns the identifiers that wait.
+
+    They wait for their removal, or for a call of which nobody heard: it may put back who has left since.
+    """
     mine = sa.select(audiences.c.id).where(audiences.c.connector == connector).order_by(audiences.c.id)
     leaving = 0
     for audience in connection.execute(mine).scalars().all():
@@ -65,10 +71,12 @@ def sweep(connection: Connection, connector: str, now_ms: int) -> int:
 
 
 def _leaving(connection: Connection, audience: int) -> int:
-    held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
     there = sa.or_(identifiers.c.there != GONE, identifiers.c.call.is_not(None))
+    unheard = calls.unheard_since(connection, audience)
+    if unheard is not None:
+        there = sa.or_(there, identifiers.c.sent_ms >= unheard)
     asked = sa.select(sa.func.count()).select_from(identifiers)
-    return connection.execute(asked.where(identifiers.c.audience == audience, there, ~held)).scalar_one()
+    return connection.execute(asked.where(identifiers.c.audience == audience, there, ~_HELD)).scalar_one()
 
 
 def _parts(profile: str) -> Iterator[str]:
