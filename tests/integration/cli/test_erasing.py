@@ -143,6 +143,26 @@ def test_a_planted_person_is_found_everywhere_and_then_nowhere(
     assert (act["target"], act["reason"]) == ("2 profiles, 1 value", "request 1142")
 
 
+def test_who_waits_for_the_platform_is_still_left(
+    installation: tuple[Place, Runtime], call: Call, yandex: FakeYandex
+) -> None:
+    """A second run, before the platform was told: nobody holds anything any more, and everything is there yet."""
+    place, runtime = installation
+    let_the_platform_work(place, runtime, yandex)
+    assert call("erase", "--profile", "planted-key", "--yes").returncode == 1
+    by_key = call("erase", "--profile", "planted-key", "--dry-run")
+    assert by_key.returncode == 1
+    assert "1 value, of anybody, to be taken out by the platform; see `segsync audiences ya`" in " ".join(
+        by_key.stdout.split()
+    )
+    by_value = json.loads(call("erase", "--values", values(place), "--yes", "--json").stdout)
+    (left,) = [each for each in by_value if each["where"] == "the audiences of ya"]
+    assert left["left"]
+    let_the_platform_work(place, runtime, yandex)
+    gone = json.loads(call("erase", "--values", values(place), "--json").stdout)
+    assert [(each["found"], each["becomes"]) for each in gone if "has left" in each["where"]] == [(1, "is forgotten")]
+
+
 def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: Call) -> None:
     place, _ = installation
     assert call(*NAMED, values(place), "--yes").returncode == 1
