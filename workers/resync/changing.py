@@ -13,7 +13,7 @@ from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token
 from workers.resync.planning import keys_to_tell, spooled, spooling, write_down
 from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
-from workers.resync.work import SHORT_MS, finish, is_free
+from workers.resync.work import SHORT_MS, finish, is_free, told_keyless
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     elif work.source.may_skip and work.run.accept_removals is None:
         finish(work, "done", UNPROVEN, said)
     else:
-        finish(work, "done", "", said, unflag_to=work.run.first)
+        finish(work, "done", told_keyless(work.run.keyless), said, unflag_to=work.run.first)
 
 
 def _lacks(work: Work) -> str:

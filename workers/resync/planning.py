@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class Planner:
     """Compares one segment's source and target.
 
+    unusable  members without a usable key, of the last plan
+    keyless   rows of the target whose key is null or empty, in part at least: no member's, and not to be removed by it
+
     open_target  a new session with the target; raises only TargetError
     keep         called now and then: says that this goes on, or raises where it must not
     spool        how many profiles are kept at the most, to be told without another reading; more are read again
@@ -46,7 +49,7 @@ class Planner:
         self._open_target = open_target
         self._keep = keep
         self._spool = spool
-        self.unusable = 0
+        self.unusable = self.keyless = 0
 
     def plan(self, source: Membership, folder: Path) -> KeyDifference:
         """What differs; TargetError and UnfitSource where one side cannot be read to its end.
@@ -92,7 +95,7 @@ class Planner:
         return keys
 
     def _read_target(self, keys: KeyFiles) -> None:
-        width = len(self._integration.key_fields)
+        width, self.keyless = len(self._integration.key_fields), 0
         lister = self._open_target()
         try:
             listing = listing_of(self._integration, self._segment) if self._integration.members is not None else ""
@@ -100,7 +103,9 @@ class Planner:
                 check_width(page, width)
                 for row in page.rows:
                     key = key_of_row(row)
-                    if key is not None:
+                    if key is None:
+                        self.keyless += 1
+                    else:
                         keys.add(key)
                 self._keep()
         finally:

@@ -158,6 +158,13 @@ def finish(
     work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
 
 
+def told_keyless(rows: int) -> str:
+    """What is said of rows of a target whose key is null or empty; "" where there are none."""
+    if not rows:
+        return ""
+    return f"rows of the target with a null or an empty key: {rows:,}; no member's, and only you can delete them"
+
+
 def _forget(folder: Path) -> None:
     """Removes what was read, which holds keys and profiles; what cannot be removed stays."""
     remove(folder)

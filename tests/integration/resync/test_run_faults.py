@@ -294,3 +294,17 @@ def test_two_installations_of_one_name_keep_what_they_read_apart(
     assert applied is not None
     assert folder.name == f"{installation.namespace}-{applied.installation}"
     assert folder_of("segsync", "1") != folder_of("segsync", "2")
+
+
+@on_one
+def test_rows_without_a_key_are_told_of(platform: Platform) -> None:
+    """No query of the key can name them; a target that has them is not equal."""
+    platform.has(7, "a")
+    platform.target_has(7, "a", "")
+    said = "rows of the target with a null or an empty key: 1;"
+    verified, made = platform.resync(7, "verify"), platform.resync(7)
+    assert (verified.outcome, said in verified.why) == ("differs", True)
+    assert (made.outcome, said in made.why) == ("done", True)
+    assert said in command._verdict(verified)
+    assert said in command._verdict(made)
+    assert platform.rows(7) == {"a", ""}
