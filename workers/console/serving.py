@@ -36,9 +36,8 @@ def serve(
 ) -> None:
     """Until SIGTERM or Ctrl-C; port 0 is any free one. WrongUsage.
 
-    told      gets the URL as soon as it listens
-    ending    ends what would go on for as long as somebody looks; called in the server's loop
-    is_proxy  whether an address is a proxy's, and so many people's
+    told, ending  get the URL as soon as it listens; end what would go on for as long as somebody looks, in its loop
+    is_proxy      whether an address is a proxy's, and so many people's
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
@@ -62,7 +61,6 @@ def serve(
             timeout_graceful_shutdown=LEAVE_SECONDS,
             limit_concurrency=MOST_CONNECTIONS,
         )
-        logging.getLogger("uvicorn.error").addFilter(_was_not_ended)
         server = _Quiet(config, ending)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.end)
@@ -81,6 +79,7 @@ class _Quiet(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._ending = ending
+        logging.getLogger("uvicorn.error").addFilter(_was_not_ended)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams first: it waits for whatever is being answered."""

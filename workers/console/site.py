@@ -10,7 +10,7 @@ from workers.console.activity import Activity
 from workers.console.draining import Drains
 from workers.console.live import Streams
 from workers.console.seals import Seals
-from workers.console.turns import Turns
+from workers.console.turns import AskingTurns
 from workers.lanes.answers import some_fields_of
 from workers.ledger import identity
 from workers.ledger.database import Ledger
@@ -43,7 +43,7 @@ class Site:
     seals: Seals = field(default_factory=Seals)
     drains: Drains = field(default_factory=Drains)
     streams: Streams = field(default_factory=Streams)
-    turns: Turns = field(default_factory=Turns)
+    turns: AskingTurns = field(default_factory=AskingTurns)
     _runtime: Runtime = field(default_factory=lambda: Runtime(load_local()))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     activity: Activity = field(init=False)

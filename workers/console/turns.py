@@ -26,7 +26,7 @@ class Busy(SegsyncError):
     """As many as may are asking targets."""
 
 
-class Turns:
+class AskingTurns:
     """Of one console."""
 
     def __init__(self) -> None:

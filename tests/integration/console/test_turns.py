@@ -12,7 +12,7 @@ from tests.integration.console.browser import Browser, text_of
 from tests.integration.console.entering import console_of, token_table
 from tests.integration.console.test_api import Program
 from tests.integration.place import integration
-from workers.console.turns import ANSWER_SECONDS, AT_ONCE, CONNECT_SECONDS, Turns, hurried
+from workers.console.turns import ANSWER_SECONDS, AT_ONCE, CONNECT_SECONDS, AskingTurns, hurried
 from workers.ledger.acts import list_acts
 from workers.settings import load
 
@@ -29,7 +29,7 @@ TOKEN = "edit = false\n" + token_table("both", "both-text", "read", "operate")
 
 def test_only_so_many_ask_targets_at_once(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.publish(integration("crm"))
-    turns, told = Turns(), "4 are asking targets already"
+    turns, told = AskingTurns(), "4 are asking targets already"
     browser = Browser(make_console(turns=turns))
     with ExitStack() as taken:
         for _ in range(AT_ONCE):

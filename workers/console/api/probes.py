@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from workers.console.api.frame import Frame
 
 HEALTH_THREADS: Final = 2
+"""For all who ask for /health: one that waits for a Redis which is silent leaves another."""
 
 
 def probes(frame: Frame) -> list[Route]:
