@@ -31,6 +31,7 @@ import re
 import secrets
 import threading
 import time as clock
+from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -77,7 +78,9 @@ ALIVE_SECONDS = 20
 """Without a word for so long, who answers for the platform is taken for dead."""
 LOOK_SECONDS = 0.1
 PARTS_AHEAD = 16
-"""Parts of an answer, of 1 MB or 1,000 profiles each, that may wait in Redis to be read."""
+"""Parts of an answer, of about 1 MB or 1,000 profiles each, that may wait in Redis to be read."""
+BYTES_AHEAD = 16_000_000
+"""And bytes of them: of large profiles one alone makes a part."""
 STUCK_SECONDS = 60
 """An answer that nobody reads for so long is given up."""
 
@@ -111,6 +114,13 @@ for index, event in ipairs(ARGV) do
   ids[index] = redis.call('XADD', KEYS[1], '*', 'event', event)
 end
 return ids
+"""
+
+# Several may answer for one segment, and whoever ends takes back its own word alone; in one step, since a word without
+# an end would be believed for ever.
+ALIVE = """
+redis.call('SADD', KEYS[1], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
 
@@ -295,7 +305,8 @@ class Producer(_Events):
         """Makes the segment's rows equal to what `read` gives, and waits until that is done: see docs/resync.md.
 
         Returns how each run ended, [] where no integration follows the segment. What `read` raises fails the run, which
-        then has removed nothing, and is raised here. PushFailed where Redis is lost.
+        then has removed nothing, and is raised here. PushFailed where Redis is lost; InvalidEvent
+        where there is no such integration, and for what `read` gives and is no profile.
 
         read      gives all members, from a list or a generator, as they are when it is called: not before what was
                   pushed until now has been delivered, and once for each integration or more often
@@ -304,6 +315,7 @@ class Producer(_Events):
         entries = _of_resync(segment_id, integration)
         answer = _Answer(self._client, self._keys[0], str(segment_id), integration, timeout)
         try:
+            answer.check()
             with answer.alive():
                 answer.request = self._send(entries)[0]
                 while not answer.is_over():
@@ -417,10 +429,15 @@ class AsyncProducer:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as in `Producer`
     ) -> list[Resynced]:
-        """As `Producer.snapshot`; what `read` gives may be awaited, and be iterated with `async for`."""
+        """As `Producer.snapshot`; what `read` gives may be awaited, and be iterated with `async for`.
+
+        Nothing in it may block the event loop: who is silent for 20 s is taken for dead. What blocks belongs into
+        `Producer.snapshot`, or into `asyncio.to_thread`.
+        """
         entries = _of_resync(segment_id, integration)
         answer = _AsyncAnswer(self._client, self._keys[0], str(segment_id), integration, timeout)
         try:
+            await answer.check()
             async with answer.alive():
                 answer.request = (await self._send(entries))[0]
                 while not await answer.is_over():
@@ -500,14 +517,25 @@ class _Answering:
         self._claimed = ""
         self._runs: dict[str, None] | None = None
         self._gave: dict[str, None] = {}
+        self._put_sizes: deque[int] = deque(maxlen=PARTS_AHEAD)
         self.request = ""
 
     def _key(self, *names: str) -> str:
         return ":".join((self._space, *names))
 
     @property
-    def _alive_keys(self) -> list[str]:
-        return [self._key("answering", self._segment), *([self._claimed] if self._claimed else [])]
+    def _answering(self) -> str:
+        return self._key("answering", self._segment)
+
+    def _check_known(self, known: object) -> None:
+        """InvalidEvent where the only integration that is meant is none."""
+        if not known:
+            raise InvalidEvent(f"{self._integration!r} is not applied; expected the key of one that is", "integration")
+
+    def _has_room(self, waiting: int, part: bytes) -> bool:
+        """Whether a part may be put behind those that wait, which are the last ones."""
+        sizes = list(self._put_sizes)[-waiting:] if waiting else []
+        return not waiting or (waiting < PARTS_AHEAD and sum(sizes) + len(part) <= BYTES_AHEAD)
 
     @property
     def _all(self) -> list[str]:
@@ -518,12 +546,12 @@ class _Answering:
         return bool(position) and _places(_said(position).partition("|")[0]) >= _places(self.request)
 
     def _found(self, lanes: dict[Any, Any]) -> dict[str, None]:
-        whose = f":{self._segment}" if self._integration is None else f"{self._integration}:{self._segment}"
-        return {
-            _said(run): None
-            for lane, run in lanes.items()
-            if (_said(lane).endswith(whose) if self._integration is None else _said(lane) == whose)
-        }
+        found: dict[str, None] = {}
+        for lane, run in lanes.items():
+            integration, _, segment = _said(lane).partition(":")  # a segment's id may hold colons
+            if segment == self._segment and self._integration in (None, integration):
+                found[_said(run)] = None
+        return found
 
     def _check_time(self) -> None:
         if self._ends is not None and clock.monotonic() > self._ends:
@@ -568,11 +596,17 @@ class _Answer(_Answering):
             over.set()
             thread.join()
             with suppress(redis.RedisError):
-                self._client.delete(*self._alive_keys)
+                self._client.srem(self._answering, self._session)
 
     def _say(self) -> None:
-        for key in self._alive_keys:
-            self._client.set(key, self._session, ex=ALIVE_SECONDS)
+        self._client.eval(ALIVE, 1, self._answering, self._session, ALIVE_SECONDS)
+        if self._claimed:
+            self._client.set(self._claimed, self._session, ex=ALIVE_SECONDS)
+
+    def check(self) -> None:
+        """InvalidEvent where nobody can answer; redis.RedisError."""
+        if self._integration is not None:
+            self._check_known(self._client.sismember(self._key("integrations"), self._integration))
 
     def is_over(self) -> bool:
         """Whether all runs have ended; TimeoutError."""
@@ -626,7 +660,8 @@ class _Answer(_Answering):
         while clock.monotonic() < stuck:
             if self._wish(self._client.get(self._key("wanted", self._segment)))[0] != token:
                 return False
-            if self._client.llen(key) < PARTS_AHEAD:
+            if self._has_room(self._client.llen(key), part):
+                self._put_sizes.append(len(part))
                 self._client.rpush(key, part)
                 self._client.expire(key, STUCK_SECONDS)
                 return True
@@ -654,11 +689,17 @@ class _AsyncAnswer(_Answering):
         finally:
             task.cancel()
             with suppress(redis.RedisError):
-                await self._client.delete(*self._alive_keys)
+                await self._client.srem(self._answering, self._session)
 
     async def _say(self) -> None:
-        for key in self._alive_keys:
-            await self._client.set(key, self._session, ex=ALIVE_SECONDS)
+        await self._client.eval(ALIVE, 1, self._answering, self._session, ALIVE_SECONDS)
+        if self._claimed:
+            await self._client.set(self._claimed, self._session, ex=ALIVE_SECONDS)
+
+    async def check(self) -> None:
+        """As in `_Answer`."""
+        if self._integration is not None:
+            self._check_known(await self._client.sismember(self._key("integrations"), self._integration))
 
     async def is_over(self) -> bool:
         """Whether all runs have ended; TimeoutError."""
@@ -715,7 +756,8 @@ class _AsyncAnswer(_Answering):
         while clock.monotonic() < stuck:
             if self._wish(await self._client.get(self._key("wanted", self._segment)))[0] != token:
                 return False
-            if await self._client.llen(key) < PARTS_AHEAD:
+            if self._has_room(await self._client.llen(key), part):
+                self._put_sizes.append(len(part))
                 await self._client.rpush(key, part)
                 await self._client.expire(key, STUCK_SECONDS)
                 return True
@@ -796,7 +838,7 @@ class Pipeline(_Events):
 
     def event(self, event: dict[str, Any] | str | bytes) -> None:
         """One event as an object or as JSON, as `Producer.push` takes them."""
-        self._send(_Entry(payload, 1) for payload in payloads_of(event))
+        self._send(_of_event(event))
 
     def flush(self) -> None:
         """Sends what is gathered, and waits until all of it is accepted."""
@@ -973,8 +1015,10 @@ def _event(kind: str, segment_id: str | int, facts: Facts) -> dict[str, Any]:
     return {"type": kind, "segment": segment, **given}
 
 
-def _of_segment(kind: str, segment_id: str | int, facts: Facts) -> list[_Entry]:
-    return [_Entry(payload, 1) for payload in _written(_event(kind, segment_id, facts))]
+# What is wrong is found while these are gone over, by who also says how much was accepted before.
+def _of_segment(kind: str, segment_id: str | int, facts: Facts) -> Iterator[_Entry]:
+    for payload in _written(_event(kind, segment_id, facts)):
+        yield _Entry(payload, 1)
 
 
 def _of_profiles(
@@ -984,7 +1028,7 @@ def _of_profiles(
     if isinstance(profiles, (dict, str, bytes)) or not hasattr(profiles, "__iter__"):
         _refuse("profiles", f"expected a list of profiles, got {_type_name(profiles)}")
     _check(event)
-    return _parts(event, profiles)
+    yield from _parts(event, profiles)
 
 
 def _of_resync(segment_id: str | int, integration: str | None) -> list[_Entry]:
@@ -994,6 +1038,11 @@ def _of_resync(segment_id: str | int, integration: str | None) -> list[_Entry]:
         _check_plain(integration, "integration")
         event["integration"] = integration
     return [_Entry(_encoder.encode(event).encode(), 1)]
+
+
+def _of_event(event: dict[str, Any] | str | bytes) -> Iterator[_Entry]:
+    for payload in payloads_of(event):
+        yield _Entry(payload, 1)
 
 
 def _of_events(events: Iterable[dict[str, Any] | str | bytes]) -> Iterator[_Entry]:
@@ -1229,7 +1278,8 @@ def _short(value: str | int) -> bool:
 def _check_time(at: object) -> None:
     text = at.isoformat() if isinstance(at, datetime) else at
     if not isinstance(text, str) or not _is_time(text):
-        _refuse("at", f"expected ISO 8601, as in '2026-11-21T18:30:00.123Z', got {_shown(text)}")
+        expected = "expected ISO 8601 with a time of day, years 1 to 9999, as in '2026-11-21T18:30:00.123Z'"
+        _refuse("at", f"{expected}, got {_shown(text)}")
     if isinstance(at, datetime) and at.utcoffset() is None:
         _refuse("at", "is a datetime without a zone; expected one with, as datetime.now(timezone.utc) is")
 
@@ -1345,4 +1395,7 @@ def _type_name(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value!r:.60}"
+    try:
+        return f"{value!r:.60}"
+    except ValueError:
+        return "an integer of more than 4,300 digits"

@@ -28,7 +28,7 @@ from redis import RedisError
 from workers import celery_guards as guards
 from workers import presence
 from workers.celery_broker import amqp_for
-from workers.control.startup import collect_rarely, import_drivers, settle_configuration
+from workers.control.startup import collect_rarely, collect_young, import_drivers, settle_configuration
 from workers.errors import SegsyncError, SettingsError
 from workers.log import NO_MEMORY, Early, shape, tell
 from workers.pulse import Pulse
@@ -91,6 +91,8 @@ class MortalTask(Task):  # type: ignore[misc]
             tell(NO_MEMORY, task=self.name)
             os.kill(os.getpid(), signal.SIGKILL)
             raise
+        finally:
+            collect_young()
 
 
 app = Celery("segsync", task_cls=MortalTask, amqp=amqp_for(local.broker))

@@ -23,6 +23,8 @@ AFTER_SETTLE = "after-settle"
 BETWEEN_HALVES = "between-halves"
 WITHIN_DRAINER = "within-drainer"
 WITHIN_FLUSH = "within-flush"
+BEFORE_STEP = "before-step"
+AFTER_STEP = "after-step"
 BEFORE_CALL = "before-call"
 AFTER_CALL = "after-call"
 
@@ -37,6 +39,8 @@ POINTS = (
     BETWEEN_HALVES,
     WITHIN_DRAINER,
     WITHIN_FLUSH,
+    BEFORE_STEP,
+    AFTER_STEP,
     BEFORE_CALL,
     AFTER_CALL,
 )

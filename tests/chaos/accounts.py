@@ -101,7 +101,8 @@ class AccountRound:
             self._killed()
             for fake in self.fakes.values():
                 fake.land()
-                fake.fails = [self.dice.choice(("", "", "all", "half"))] if not isinstance(fake, FakeGoogle) else []
+                part = "left" if isinstance(fake, FakeGoogle) else "half"
+                fake.fails = [self.dice.choice(("", "", "all", part))]
                 fake.work(self.dice.choice((1, 3, 100)))
             self._pass(self.dice.choice((30, 310, 310, 700, 4_000)))
         for fake in self.fakes.values():

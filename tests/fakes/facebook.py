@@ -51,7 +51,7 @@ def _finds(row: Values) -> set[tuple[str, str]]:
 
 
 class FakeFacebook(FakePlatform):
-    """An ad account with a limit of calls an hour; its listing may lag."""
+    """An ad account with a limit of calls an hour; its listing may lag. `fails`: which removals spare half ("half")."""
 
     def __init__(self) -> None:
         self.audiences: dict[str, CustomAudience] = {}
@@ -119,13 +119,15 @@ class FakeFacebook(FakePlatform):
         rows = [frozenset((kind, value) for kind, value in zip(schema, row, strict=True) if value) for row in data]
         if any(not HEX.fullmatch(value) for row in rows for kind, value in row if kind not in PLAIN):
             return _error(100, 0)
-        for row in rows:
+        fails = self.fails.pop(0) if self.fails and method == "DELETE" else ""
+        spared = len(rows) - len(rows) // 2 if fails == "half" else 0
+        for row in rows[: len(rows) - spared]:
             if method == "DELETE":
                 audience.take(row)
             else:
                 audience.put(row)
         audience.schema = schema if method == "POST" else audience.schema
-        return Reply(body={"num_received": len(rows), "num_invalid_entries": 0, "invalid_entry_samples": {}})
+        return Reply(body={"num_received": len(rows), "num_invalid_entries": spared, "invalid_entry_samples": {}})
 
 
 def _error(code: int, subcode: int) -> Reply:

@@ -39,7 +39,10 @@ class Ingestion:
 
 
 class FakeGoogle(FakePlatform):
-    """Requests are applied by `work`, in any order; `fails` says which come to nothing ("all") or half ("half")."""
+    """Requests are applied by `work`, in any order; `fails` says which come to nothing ("all") or half ("half").
+
+    "left" is half of a removal, and all of what adds: what Google leaves out of that it would leave out again.
+    """
 
     oracle: ClassVar[Callable[[str, Any], None] | None] = None
     """Looks at each body that comes, by the name of Google's own type for it."""
@@ -75,6 +78,8 @@ class FakeGoogle(FakePlatform):
         self.access = "another"
 
     def _apply(self, one: Ingestion, fails: str) -> None:
+        if fails == "left":
+            fails = "half" if one.verb == "remove" else ""
         done = set(sorted(one.members)[: len(one.members) // 2]) if fails == "half" else one.members
         missed = {"recordCount": str(len(one.members - done)), "reason": "PROCESSING_ERROR_REASON_INVALID_FORMAT"}
         one.status = {"half": "PARTIAL_SUCCESS", "all": "FAILED"}.get(fails, "SUCCESS")

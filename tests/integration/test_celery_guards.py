@@ -170,3 +170,31 @@ def test_workers_tell_of_their_broker_and_name_no_secret(tmp_path: Path, text: s
     assert "(hidden)" in found.stdout
     assert "planted-1" not in found.stdout
     assert "planted-2" not in found.stdout
+
+
+CIRCLE = """
+import gc
+import weakref
+from workers.celery import app
+from workers.control.startup import collect_rarely
+collect_rarely()
+class Left: pass
+left = []
+@app.task
+def leave():
+    one = Left()
+    one.itself = one
+    left.append(weakref.ref(one))
+gc.collect()
+for _ in range(3):
+    leave.apply()
+leave()
+print([each() for each in left])
+"""
+
+
+def test_what_a_task_leaves_in_circles_is_gone_when_it_ends(tmp_path: Path) -> None:
+    """Else a worker grows for minutes until Python looks: its thresholds are high (control/startup.py)."""
+    found = run(tmp_path, ["-c", CIRCLE])
+
+    assert found.stdout.strip() == "[None, None, None, None]", found.stderr

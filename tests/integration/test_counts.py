@@ -121,7 +121,7 @@ def test_statements_by_batch_and_decodings_by_profile(counted_job: Job, monkeypa
 
     for name in ("begin", "execute", "commit"):
         monkeypatch.setattr(PooledSession, name, count(name, getattr(PooledSession, name)))
-    monkeypatch.setattr(usual, "_name", count("look", usual._name))
+    monkeypatch.setattr(usual, "_named", count("look", usual._named))
     monkeypatch.setattr(profiles, "_verify_profile", count("verify", profiles._verify_profile))
     monkeypatch.setattr(plain_cut, "profile", count("profile", profiles.profile))
     monkeypatch.setattr("workers.delivery.batching.profile", None)

@@ -38,7 +38,7 @@ from workers.events.parsing import parse
 from workers.events.profiles import profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 MIB = 1024 * 1024
@@ -434,6 +434,32 @@ def test_an_invalid_call_of_a_pipeline_keeps_nothing_of_itself_alone(intake: Fak
             events.add(7, [{"_id": 1}, {"name": "no id"}])
         events.clear(2)
     assert len(intake.events) == events.done == 2
+
+
+BAD_CALLS: dict[str, Callable[[Any], object]] = {
+    "event": lambda events: events.event({"type": "add", "segment": {"id": 7}, "profiles": [{"_id": True}]}),
+    "json": lambda events: events.event("{"),
+    "profile": lambda events: events.add(7, [{"_id": True}]),
+    "segment": lambda events: events.remove("", [{"_id": 1}]),
+    "clear": lambda events: events.clear(""),
+    "upsert": lambda events: events.segment_upsert(7, name=5),
+    "long": lambda events: events.event({"type": 10**4300}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_CALLS)
+def test_a_bad_call_that_ends_a_pipeline_says_how_many_are_accepted(intake: FakeRedis, bad: str) -> None:
+    """Who went on from 0 would push all of them twice."""
+
+    def fails() -> None:
+        with producer_to(intake).pipeline() as events:
+            for number in range(2500):
+                events.clear(number)
+            BAD_CALLS[bad](events)
+
+    with pytest.raises(InvalidEvent) as caught:
+        fails()
+    assert caught.value.done == len(intake.events) == 2000
 
 
 def test_a_pipeline_that_failed_says_how_many_calls_are_accepted_and_sends_no_more() -> None:

@@ -43,15 +43,22 @@ def audiences(
     segment: Annotated[
         str | None, typer.Option(metavar="S", help="With --resend: of this segment alone; left out, of all.")
     ] = None,
+    refused: Annotated[
+        bool, typer.Option("--refused", help="Show what the platform does not take, by profile, and why.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show the audiences of an ad account: accepted, applied, pending, what each waits for.
 
     The exit status is 1 where someone is needed. --resend is for a platform that has lost what it was told: what the
-    store has is sent again, at the cost of its budget, and nobody is taken out.
+    store has is sent again, at the cost of its budget, what was refused as well, and no member is taken out.
     """
     from workers.cli.commands import audiences as command
 
+    if refused and (resend or segment is not None):
+        raise WrongUsage("--refused stands alone; expected no --resend and no --segment")
+    if refused:
+        raise typer.Exit(command.refused(account, as_json=as_json))
     if resend:
         raise typer.Exit(command.resend(account, segment, as_json=as_json))
     if segment is not None:

@@ -58,9 +58,20 @@ def options(
 
 @app.command()
 def demo(
-    *, keep: Annotated[bool, typer.Option("--keep", help="Stay up, with console and Flower, until Ctrl-C.")] = False
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up, with console and Flower, until Ctrl-C.")] = False,
+    ads: Annotated[
+        bool, typer.Option("--ads", help="Ad accounts instead: on stand-ins of the platforms, on this machine.")
+    ] = False,
 ) -> None:
-    """Everything embedded and real: events in, rows read back."""
+    """Everything embedded and real: events in, rows read back.
+
+    With --ads: profiles in, and what four ad platforms are sent of them, hashed. Needs the repository.
+    """
+    if ads:
+        from workers.cli.commands import demo_ads as of_ads
+
+        raise typer.Exit(of_ads.run(keep=keep))
     from workers.cli.commands import demo as command
 
     raise typer.Exit(command.run(keep=keep))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from workers.errors import ErrorClass, Phase, TargetError
+from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from workers.outcomes import QueryRun
     from workers.templates import Query, QueryKind, Row
     from workers.templates.row_naming import Insert
+
+
+POSITION = "segsync position"
+"""Code of an alarm of a lane's position in the target; as in append.lua."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,13 @@ class Positions(NamedTuple):
 
     settled     the last sequence that is known to be in the target, or ""
     handed_out  the last sequence that any deliverer can have delivered
+    overruled   whether one that fits neither counts as none: then all that is owed is told, and the position written
+                anew
     """
 
     settled: str
     handed_out: str
+    overruled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +190,16 @@ class Unfit(TargetError):
         first = rejected[0]
         super().__init__(ErrorClass.ISOLATE, first.code, first.reason, detail=first.detail, phase=Phase.RENDER)
         self.rejected = tuple(rejected)
+
+
+class PositionAlarm(TargetError):
+    """What the target says of a lane's position does not fit what was delivered.
+
+    The lane is held until a person decides, or a resync begins.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(ErrorClass.HOLD, POSITION, what, level=HoldLevel.LANE, phase=Phase.LOCK)
 
 
 class Fence(Protocol):

@@ -16,13 +16,14 @@ from workers.quarantine import erasing as of_quarantine
 from workers.quarantine import requeue
 from workers.quarantine.entries import Selection, pages
 from workers.settings.ad_connectors import AdConnectorSettings
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.erasing import Eraser
-    from workers.connectors.audiences.store.erasing import Holder
+    from workers.connectors.audiences.store.erasing import Holder, Leaving
     from workers.control.person import Person
     from workers.quarantine.entries import EntryDetail
     from workers.runtime import Runtime
@@ -55,12 +56,14 @@ class Traces:
     entries  ids in the quarantine
     runs     keys in Redis
     holders  by connector
+    leaving  by connector: what is left of those who hold nothing any more
     waiting  what is left to its delivery, and what could not be looked at
     """
 
     entries: list[int] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     holders: dict[str, set[Holder]] = field(default_factory=dict)
+    leaving: dict[str, Leaving] = field(default_factory=dict)
     waiting: list[PlaceFound] = field(default_factory=list)
 
     def places(self) -> list[PlaceFound]:
@@ -74,7 +77,14 @@ class Traces:
 
     def _in_audiences(self) -> list[PlaceFound]:
         what = "leave, by the next call to the platform"
-        return [PlaceFound(audiences_of(key), len(each), what, left=True) for key, each in sorted(self.holders.items())]
+        found = [
+            PlaceFound(audiences_of(key), len(each), what, left=True) for key, each in sorted(self.holders.items())
+        ]
+        for key, each in sorted(self.leaving.items()):
+            if each.anybody or each.theirs:
+                becomes = told_of_leaving(key, each.anybody) if each.anybody else "is forgotten"
+                found.append(PlaceFound(left_of(key), each.theirs, becomes, left=True))
+        return found
 
     def erased(self) -> list[PlaceFound]:
         """What is gone, beside audiences."""
@@ -84,6 +94,18 @@ class Traces:
 def audiences_of(connector: str) -> str:
     """An ad account as a place, for people."""
     return f"the audiences of {connector}"
+
+
+def left_of(connector: str) -> str:
+    """What a store has of those who have left, as a place, for people."""
+    return f"who has left the audiences of {connector}"
+
+
+def told_of_leaving(connector: str, anybody: int) -> str:
+    """Who they were is not known any more: so whoever is looked for may be among them."""
+    return (
+        f"{counted(anybody, 'value')}, of anybody, to be taken out by the platform; see `segsync audiences {connector}`"
+    )
 
 
 class Erasure:
@@ -109,6 +131,9 @@ class Erasure:
             holders = _ask(key, partial(self._holders, eraser), found.waiting)
             if holders:
                 found.holders[key] = holders
+            leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)
+            if leaving is not None:
+                found.leaving[key] = leaving
         return found
 
     def erase(self, found: Traces, by: str) -> list[PlaceFound]:
@@ -152,8 +177,7 @@ class Erasure:
         if holders:
             tend_again(runtime.redis, runtime.keys, key, 0)
         if leaving:
-            becomes = f"{leaving:,} values, of anybody, wait for the platform; see `segsync audiences {key}`"
-            return PlaceFound(where, len(holders), becomes, left=bool(holders))
+            return PlaceFound(where, len(holders), told_of_leaving(key, leaving), left=True)
         return PlaceFound(where, len(holders), "have left") if holders else None
 
     def _accounts(self, waiting: list[PlaceFound]) -> Iterator[tuple[str, Eraser]]:

@@ -47,6 +47,15 @@ def collect_rarely() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
+def collect_young() -> None:
+    """For the end of a task: what it left in circles, which else stays until there are 50,000 such objects.
+
+    Celery and the clients leave some twenty with each, and 10 KB of memory that hangs on them; to look at what is
+    young takes some 20 µs.
+    """
+    gc.collect(0)
+
+
 def import_drivers(settings: Settings, served: object = None) -> None:
     """For a worker that is about to fork: what its children deliver with, once for all of them.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from workers.connectors.contract import Group, Positions, Receipt
+from workers.connectors.contract import Group, PositionAlarm, Positions, Receipt
 from workers.delivery.batch import Keyed
 from workers.delivery.failures import LeaseOver
 from workers.delivery.leases import now
 from workers.delivery.shipping import QUERY_KINDS, shipment
 from workers.events.event import Kind
 from workers.events.profiles import profile
+from workers.lanes.runs import ResyncRuns
 from workers.lanes.store import LEASE_MS
 from workers.templates import Row
 
@@ -42,6 +43,7 @@ class Attempts:
     def __init__(self, open_session: Callable[[], Session], lanes: Lanes, *, patience: float, lock_prefix: str) -> None:
         self._open_session = open_session
         self._lanes = lanes
+        self._runs = ResyncRuns(lanes)
         self._patience = patience
         self._lock_prefix = lock_prefix
         self._session: Session | None = None
@@ -60,6 +62,14 @@ class Attempts:
         idle = shipped.event is not None and not turn.integration.answers(shipped.event.kind)
         if not once and (idle or not batch.runs_something):
             return Receipt(idle=int(idle))
+        try:
+            return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))
+        except PositionAlarm:
+            if shipped.positions is None or not self._runs.overrule(turn.lease.integration, turn.lease.segment):
+                raise
+        # A resync has begun, and ends in what the source says, whatever the target has had (rule 49).
+        self.discard()
+        shipped = replace(shipped, positions=shipped.positions._replace(overruled=True))
         return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))
 
     @property

@@ -35,6 +35,7 @@ from workers.delivery.failures import (
     unusable,
 )
 from workers.delivery.leases import Lease, now
+from workers.delivery.room import only_counted
 from workers.delivery.settlement import CLOSING_IN, Settlements
 from workers.delivery.together import Together
 from workers.delivery.turn import Failed, NothingDue, Over, Result, TimeOver
@@ -237,8 +238,11 @@ class Deliverer:
     def _set_aside(
         self, turn: Turn, batch: Batch, started: float, refused: Sequence[Rejection], counts_as: str = ""
     ) -> Over | None:
-        """Writes down what goes to the quarantine; holds the lane where that has no room: nothing is thrown away."""
-        if turn.no_room:
+        """Writes down what goes to the quarantine; holds the lane where that has no room: nothing is thrown away.
+
+        But for what a resync tells, which its source still has.
+        """
+        if turn.no_room and len(only_counted(self._lanes, turn, [one.sequence for one in refused])) < len(refused):
             error = NoRoom(turn.integration.max_quarantine)
             return self._settlements.give_back(turn, batch, started, error, Hold(error.level))
         return self._settlements.set_aside(turn, batch, refused, started, counted_as=counts_as)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from workers.delivery.batch import Batch, Keyed
-from workers.delivery.key_folding import fold_columns
+from workers.delivery.key_folding import fold_columns, fold_columns_far
 from workers.delivery.merging import Merger
 from workers.events.event import LAST_OF_PROFILES
 from workers.events.profiles import profile
@@ -41,7 +41,8 @@ def plain_batch(hand: Hand, how: BatchPolicy, size: int, behind: int = 0) -> Bat
         return None
     first, last, count = operations[0], operations[-1], len(operations)
     batch = Batch(first.sequence, last.sequence, first.ms, name, count, count, members=members)
-    batch.distinct = _are_distinct([each.key for each in members], how.ordering)
+    is_mixed = len({each.kind for each in operations}) > 1
+    batch.distinct = _are_distinct([each.key for each in members], how.ordering, is_mixed=is_mixed)
     if not batch.distinct:
         merger = Merger(how.ordering)
         for member in members:
@@ -68,6 +69,8 @@ def _members(operations: list[Operation], key: Key) -> list[Keyed] | None:
     return list(map(_keyed, zip(operations, keys, rows_of(profiles, times, numbers), strict=True)))
 
 
-def _are_distinct(keys: list[Key], ordering: Ordering) -> bool:
-    """Whether no two of them can be one row, as far as the ordering trusts their spelling."""
-    return len(set(keys if ordering is Ordering.EXACT else fold_columns(keys))) == len(keys)
+def _are_distinct(keys: list[Key], ordering: Ordering, *, is_mixed: bool) -> bool:
+    """Whether no two of them can be one row, as far as the ordering trusts their spelling, and as it matters."""
+    if ordering is Ordering.EXACT:
+        return len(set(keys)) == len(keys)
+    return len(set(fold_columns(keys))) == len(keys) and not (is_mixed and len(set(fold_columns_far(keys))) < len(keys))

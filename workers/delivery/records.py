@@ -15,6 +15,8 @@ from workers.events.profiles import profile
 from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from workers.delivery.batch import Batch, Rejected
     from workers.delivery.leases import Lease
     from workers.delivery.superseding import Change, Past
@@ -106,11 +108,23 @@ def _delivery(
 
 
 def set_aside(
-    lease: Lease, batch: Batch, rejected: list[Rejected], ordering: Ordering, past: Past, *, idle: bool
+    lease: Lease,
+    batch: Batch,
+    rejected: list[Rejected],
+    ordering: Ordering,
+    past: Past,
+    *,
+    idle: bool,
+    counted: Collection[str] = frozenset(),
 ) -> tuple[list[Quarantined], Change]:
-    """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there."""
-    entries = [quarantined(lease, each, slot) for each, slot in zip(rejected, slots(batch, rejected), strict=True)]
-    opened = [(entry.slot, entry.uid) for entry in entries]
+    """What a settled batch sends to the quarantine, and what it means for the entries that its lane has there.
+
+    counted  sequences of what is rejected and gets no entry, as there is no room
+    """
+    kept = [each for each in rejected if each.operation.sequence not in counted]
+    entries = [quarantined(lease, each, slot) for each, slot in zip(kept, slots(batch, kept), strict=True)]
+    uids = {entry.sequence: (entry.slot, entry.uid) for entry in entries}
+    opened = [uids.get(each.operation.sequence) for each in rejected]
     return entries, change(batch, rejected, opened, ordering, past, idle=idle)
 
 

@@ -5,7 +5,8 @@ batches fast; so removes run before adds wherever no remove can meet an add that
 
     exact        different keys are different rows, says whoever wrote the configuration: one round
     folded       keys that differ however far they are folded are different rows, and the queries find the row by the
-                 key alone: a round ends before a key that may be one of its others
+                 key alone: a round ends before a key that may be one of its others, and before a remove that any
+                 language's collation may take for one of its adds
     strict       nothing passes anything, and nothing is merged: what names a row is not known, or a user says so
 
 Within a round adds keep their sequence: where a second unique key frees a value for a later profile, the order counts.
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from workers.delivery.key_folding import fold_key
+from workers.delivery.key_folding import fold_key, fold_key_far
 from workers.integrations import Ordering
 
 if TYPE_CHECKING:
@@ -48,16 +49,20 @@ def into_rounds(operations: Iterable[tuple[bool, Key, Item]], ordering: Ordering
     rounds: list[Round[Item]] = []
     removed: set[Key] = set()
     added: set[Key] = set()
+    passed: set[Key] = set()  # adds that a remove of this round would pass
     for is_add, key, item in operations:
-        folded = key if ordering is Ordering.EXACT else fold_key(key)
+        folded, far = (key, key) if ordering is Ordering.EXACT else (fold_key(key), fold_key_far(key))
         current = rounds[-1] if rounds else None
-        meets = folded in added or (not is_add and folded in removed)
+        meets = folded in added or (not is_add and (folded in removed or far in passed))
         if current is None or meets or not _may_join(current, ordering, is_add=is_add):
             current = Round()
             rounds.append(current)
             removed.clear()
             added.clear()
+            passed.clear()
         (added if is_add else removed).add(folded)
+        if is_add:
+            passed.add(far)
         (current.adds if is_add else current.removes).append(item)
     return rounds
 

@@ -7,6 +7,7 @@ settlement, whatever the target says by then. Nothing here decides; see decide.p
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -18,6 +19,7 @@ from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
 from workers.delivery.failures import as_query_fault, most_are_refused
 from workers.delivery.leases import now
 from workers.delivery.records import Done, delivered, failed, set_aside
+from workers.delivery.room import only_counted
 from workers.delivery.superseding import Past
 from workers.delivery.turn import Failed, Following, Over
 from workers.errors import HoldLevel
@@ -105,11 +107,14 @@ class Settlements:
         rejected = [*batch.aside, *_left_out(batch, receipt)]
         past = Past(turn.open > 0, turn.buffer.still_open, turn.buffer.overtaken)
         ordering = turn.integration.ordering
-        entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=receipt.idle > 0)
+        counted = only_counted(self._lanes, turn, (each.operation.sequence for each in rejected))
+        idle = receipt.idle > 0
+        entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=idle, counted=counted)
         done = Done(started, receipt.idle, list(receipt.queries))
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
-        return _Told(_settlement(turn, batch, following, [record, *entries], change, receipt), following, rejected)
+        message = _settlement(turn, batch, following, [record, *entries], change, receipt)
+        return _Told(replace(message, counted=len(counted)) if counted else message, following, rejected)
 
     def set_aside(
         self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, *, counted_as: str = ""

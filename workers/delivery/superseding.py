@@ -117,7 +117,7 @@ def _slot(rejected: Rejected, keys: dict[str, Key]) -> str:
 def change(
     batch: Batch,
     rejected: Sequence[Rejected],
-    entries: Sequence[tuple[str, str]],
+    entries: Sequence[tuple[str, str] | None],
     ordering: Ordering,
     past: Past,
     *,
@@ -125,7 +125,7 @@ def change(
 ) -> Change:
     """What a settled batch means.
 
-    entries   (slot, entry) of what was rejected
+    entries   (slot, entry) of what was rejected; None for what has no entry
     ordering  EXACT: a key has no other spelling
     idle      whether no query is configured for the segment event that it is
     """
@@ -157,14 +157,17 @@ def _rows(batch: Batch, refused: set[str], ordering: Ordering, since: Mapping[st
 def _opened(
     batch: Batch,
     rejected: Sequence[Rejected],
-    entries: Sequence[tuple[str, str]],
+    entries: Sequence[tuple[str, str] | None],
     ordering: Ordering,
     rows: Mapping[str, str],
     keyed: Mapping[str, str],
     since: Mapping[str, str],
 ) -> Iterator[NewEntry]:
     keys = batch.keys() if rejected else {}
-    for each, (slot, entry) in zip(rejected, entries, strict=True):
+    for each, opened in zip(rejected, entries, strict=True):
+        if opened is None:
+            continue
+        slot, entry = opened
         key = keys.get(each.operation.sequence)
         row = "" if key is None else _row(key, ordering)
         first = first_sequence(each.operation, since)

@@ -141,7 +141,8 @@ def time_of(text: str) -> int:
     """An event's `at` in microseconds since 1970. Raises MalformedEvent for text that is no time."""
     moment = since_1970(text)
     if moment is None:
-        _refuse(f"at: {_shown(text)} is no time; expected ISO 8601, as in '2026-11-21T18:30:00.123Z'")
+        expected = "expected ISO 8601 with a time of day, years 1 to 9999, as in '2026-11-21T18:30:00.123Z'"
+        _refuse(f"at: {_shown(text)} is no time; {expected}")
     return moment
 
 

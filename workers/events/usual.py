@@ -30,14 +30,16 @@ SHORT_ID = MAX_ID_BYTES // 4
 """Characters that are not too many bytes, whichever they are."""
 PROFILES_AT_MOST = 1_000
 """A longer event is rare, and has work enough in it."""
+WHOLE = 2**63
+"""Integers below, either side of nothing, have few digits: an `_id` beyond may be too long."""
 _KINDS = {kind.label: int(kind) for kind in Kind if kind.is_profile}
 
 
-class _Name(msgspec.Struct, gc=False):
-    text: str = msgspec.field(default="", name="_id")
+class _Named(msgspec.Struct, gc=False):
+    id: int | str = msgspec.field(default="", name="_id")
 
 
-_name = msgspec.json.Decoder(_Name).decode
+_named = msgspec.json.Decoder(_Named).decode
 
 
 class UsualEvent(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +97,13 @@ def _bodies(raws: Iterable[msgspec.Raw]) -> list[bytes] | None:
     bodies = []
     for raw in raws:
         body = bytes(raw)
-        if not 0 < len(_name(body).text) <= SHORT_ID or (len(body) > SHALLOW_BYTES and not _is_plain(body)):
+        given = _named(body).id
+        if isinstance(given, str):
+            if not 0 < len(given) <= SHORT_ID:
+                return None
+        elif not -WHOLE < given < WHOLE:
+            return None
+        if len(body) > SHALLOW_BYTES and not _is_plain(body):
             return None
         bodies.append(body)
     return bodies

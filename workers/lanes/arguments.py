@@ -33,6 +33,7 @@ def settlement(done: Settlement, lease_ms: int, budget_bytes: int) -> list[objec
         done.entries,
         done.tried_to,
         done.statements,
+        done.counted,
         *done.records,
     ]
 

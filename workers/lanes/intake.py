@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FIRST: Final = 120
 """Entries that the script reads, in pages of 8, 16, 32 and 64: giants must not pile up in its memory."""
-PAGE: Final = 500
-"""Entries of one page, at the most: more only while they are small."""
+PAGE: Final = 64
+"""Entries of one page, at the most: there may be giants behind small ones, which shows when they have come."""
 EVENT: Final = b"event"
 GREATEST: Final = b"18446744073709551615-18446744073709551615"
 """Nothing stands behind this id, and Redis refuses to look there."""
@@ -33,10 +33,19 @@ def read_on(redis: Redis, stream: str, entries: list[tuple[bytes, InEntry]], mos
         # The name as bytes: the client library would make a dictionary of an entry, in which a field stands once.
         page = redis.execute_command(b"XRANGE", stream, b"(" + entries[-1][0], "+", "COUNT", step)  # type: ignore[no-untyped-call]
         found: list[InEntry] = [each[1] if len(each) == 2 and each[0] == EVENT else each for _, each in page]  # noqa: PLR2004 - a name and its value
-        size += sum([len(each) if type(each) is bytes else _size(each) for each in found])
-        entries += zip([entry_id for entry_id, _ in page], found, strict=True)
-        if len(page) < step:
+        fit, size = _fitting(found, size, budget)
+        entries += zip([entry_id for entry_id, _ in page[:fit]], found[:fit], strict=True)
+        if fit < len(page) or len(page) < step:
             return
+
+
+def _fitting(found: list[InEntry], size: int, budget: int) -> tuple[int, int]:
+    """How many of these are taken until the budget is used up, and the size then: what is beyond is read again."""
+    for number, each in enumerate(found):
+        if size >= budget:
+            return number, size
+        size += len(each) if type(each) is bytes else _size(each)
+    return len(found), size
 
 
 def _size(given: InEntry) -> int:

@@ -200,6 +200,7 @@ class Settlement:
     entries: int = 0
     tried_to: str = ""
     statements: int = 0
+    counted: int = 0
     records: Sequence[bytes] = ()
 
 

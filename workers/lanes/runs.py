@@ -6,8 +6,10 @@ import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from workers import failpoints
 from workers.errors import SegsyncError
 from workers.events.mark import Mark, encode
+from workers.failpoints import reach
 from workers.lanes.answers import fields_of, first_of, members_from, text_of
 
 if TYPE_CHECKING:
@@ -54,6 +56,10 @@ class ResyncRuns:
     def cancel(self, run: str, by: str) -> bool:
         """Asks its reader to end a run; False if it is over."""
         return bool(self._call("cancel", run, by))
+
+    def overrule(self, integration: str, segment: str) -> bool:
+        """Whether a resync has begun in the lane, so that an alarm of its position need hold it no longer."""
+        return bool(self._call("overrule", integration, segment))
 
     def read(self, run: str) -> Fields:
         """What is known of a run; {} where nothing is (any more)."""
@@ -122,7 +128,9 @@ class ResyncRuns:
     ) -> str:
         given: list[Any] = [part for pair in (fields or {}).items() for part in pair]
         when = "" if next_ms is None else next_ms
+        reach(failpoints.BEFORE_STEP)
         reply = self._call(what, run, self._owner, when, len(given) // 2, *given, *more)
+        reach(failpoints.AFTER_STEP)
         answer = text_of(reply[0]) or ""
         if answer in {"lost", "over"}:
             raise ReadingLost(f"run {run}: {answer}")

@@ -107,7 +107,7 @@ def of_integration(each: IntegrationStatus, now: int) -> Iterator[Need]:
         yield Need(
             f"{each.key} retrying", f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_late(each)}"
         )
-    elif each.state == "active" and is_late(each):
+    elif each.state in ("active", "draining") and is_late(each):
         yield Need(
             f"{each.key} late",
             f"{each.key} is late: its oldest operation {_how_late(each)}. It goes on by itself: the target is slow, or "

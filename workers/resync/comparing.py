@@ -11,7 +11,7 @@ from workers.events.event import Kind
 from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
-from workers.resync.judging import Accepted, Today, doubts
+from workers.resync.judging import SKIPS, Accepted, Today, doubts
 from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
@@ -60,12 +60,15 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
 def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
     today = _today(work)
     if work.run.mode == "diff":
-        return doubts(found, accepted, today, shared=shared, entering=work.run.by == BY_ENTERING)
+        entering = work.run.by == BY_ENTERING
+        return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)
     if work.run.mode == "resend":
         return []
     reasons = [] if found.members or accepted.removals is not None else ["the source gives no members at all"]
     if accepted == Accepted() and not today.ever:
         reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
+    if accepted.removals is None and work.source.may_skip:
+        reasons.append(f"all rows would be removed first, and {SKIPS}")
     return reasons
 
 

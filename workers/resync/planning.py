@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
 from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
@@ -68,8 +70,8 @@ class Planner:
                 out.close()
                 out = None
             if out:
-                out.writelines(body + b"\n" for body in page.profiles())
-            for each in () if source.rises else page.ids:
+                write_down(out, page.profiles())
+            for each in () if source.paged else page.ids:
                 ids.add((str(each),))
             for key in keys_to_tell(page, self._integration):
                 if key is None:
@@ -132,6 +134,11 @@ def spooling(folder: Path) -> Iterator[BinaryIO]:
         draft.rename(spooled(folder))
     else:
         draft.unlink()
+
+
+def write_down(out: BinaryIO, profiles: Iterable[bytes]) -> None:
+    """Each on a line of its own, whatever JSON it came as: what a platform prints for people has lines within."""
+    out.writelines((msgspec.json.format(body, indent=-1) if b"\n" in body else body) + b"\n" for body in profiles)
 
 
 def listing_of(integration: Integration, segment: str) -> str:

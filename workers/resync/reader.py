@@ -23,6 +23,7 @@ from workers.lanes.runs import LONGEST_LOOK_MS, ReadingLost, ResyncRuns
 from workers.resync.answering import ANSWERED, answers_of, is_answered
 from workers.resync.changing import bring_members, bring_removals
 from workers.resync.comparing import compare_and_begin
+from workers.resync.folder import StrangeFolder, make_private
 from workers.resync.keys_on_disk import remove
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
@@ -46,6 +47,8 @@ LATER_MS = 5_000
 """Until a run that cannot begin looks again whether it may."""
 LOST_MS = LONGEST_LOOK_MS
 """After so long a mark that is neither in the intake nor in its lane was lost with Redis's last second."""
+KEPT_SECONDS = 0.2
+"""Until Redis is asked again whether the lease is ours: each step asks, too, before it changes a thing."""
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
 SENDING_MS = 5_000
@@ -65,6 +68,7 @@ class ResyncReader:
         self._doors = doors
         self._folder = folder
         self._runs = ResyncRuns(lanes, held.owner)
+        self._kept = -KEPT_SECONDS
 
     def turn(self, seconds: float) -> int:
         """Moves on what is due, for about so long; returns the steps taken. redis.RedisError, Stale, ReadingLost."""
@@ -136,8 +140,11 @@ class ResyncReader:
         self._runs.end(run.id, {"outcome": "failed", "why": why}, flag=run.told > 0)
 
     def _keep(self) -> None:
-        """Something came: the lease may go on. ReadingLost where another reads by now."""
-        self._held.began = time.monotonic()
+        """Something came: the lease may go on. ReadingLost where another reads by now, which is asked now and then."""
+        self._held.began = now = time.monotonic()
+        if now - self._kept < KEPT_SECONDS:
+            return
+        self._kept = now
         if not self._lanes.keep_lease(self._held.name, self._held.owner):
             raise ReadingLost("another process reads for resyncs")
 
@@ -191,6 +198,7 @@ class ResyncReader:
             self._look_for_mark(work)
             return
         try:
+            make_private(self._folder)
             if work.run.state == "marked":
                 self._reached(work, mark, lane)
             elif work.run.state == "removing":
@@ -266,6 +274,6 @@ def _has_changed(work: Work) -> bool:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, StrangeFolder):
         return f"the reader's own disk: {type(error).__name__}"
     return str(error)

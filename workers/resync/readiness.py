@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.contract import POSITION
 from workers.lanes.answers import fields_of, text_of
 from workers.routing.routes import Routes, restore
 
@@ -26,7 +27,8 @@ def in_the_way(work: Work) -> str:
     state = fields_of(work.redis, work.keys.integration(run.integration))
     if still := _still(run.integration, state):
         return still
-    if "hold" in work.lane():
+    hold = work.lane().get("hold", "")
+    if hold and (run.verifies or not hold.startswith(f"{POSITION}:")):  # which a run that changes things settles
         return "its lane is held"
     limit = work.integration.max_backlog
     if limit and int(state.get("backlog", 0)) > limit / 2:

@@ -28,6 +28,7 @@ class ResyncRun:
     looks      how often a verification has compared
     stalled    "1" while its integration is paused or held
     tries      failures one after the other
+    counted    refused ones that have no entry, since the quarantine had no room
     """
 
     id: str
@@ -59,6 +60,7 @@ class ResyncRun:
     removed: int = 0
     added: int = 0
     quarantined: int = 0
+    counted: int = 0
     told: int = 0
     accept_removals: int | None = None
     accept_adds: int | None = None
@@ -112,6 +114,6 @@ _WORDS = (
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
-    *("spelled", "repeated", "unusable", "removed", "added", "quarantined", "told", "ended"),
+    *("spelled", "repeated", "unusable", "removed", "added", "quarantined", "counted", "told", "ended"),
     *("accept_removals", "accept_adds"),
 )

@@ -9,7 +9,10 @@ the key, the function is, in short:
         for row in rows:
             p = row[0]
             v7 = p.get(c8)
-            out.append(f"{h4}{v7 if type(v7) is str and v7 and c9 not in v7 else w10(v7, c8)}{c11}")
+            if (type(v7) is str and v7 and c9 not in v7 or type(v7) is int and 0 <= v7 < c10):
+                out.append(f"{h4}{v7}{c12}")
+            else:
+                out.append(f"{h4}{w11(v7, c8)}{c12}")
         …
         send(finish("".join(out)))
 """
@@ -270,9 +273,8 @@ class _Generator:
             name = self._variables.fields[one.row, one.steps] = self._names.new("v")
             lines.append(f"{name} = {self._found('p', one)}")
             if one.name in self._target.key and used[one] > written[one]:
-                lines.append(
-                    f"if type({name}) is not str or not {name}: key_text({name}, {self._names.constant(one.name)})"
-                )
+                checked = f"key_text({name}, {self._names.constant(one.name)})"
+                lines.append(f"if not (type({name}) is str and {name} or {self._names.short(name)}): {checked}")
         return lines
 
     def _found(self, profile: str, one: Field) -> str:
@@ -289,8 +291,7 @@ def _listed(node: For) -> str:
 
 
 def _joined(codes: list[str]) -> str:
-    if len(codes) == 1:
-        return codes[0]
+    # A single one, too: it may be an integer.
     return 'f"' + "".join(f"{{{code}}}" for code in codes) + '"'
 
 

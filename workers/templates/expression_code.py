@@ -11,21 +11,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.templates import functions, values
+from workers.templates import functions, literals, values
 from workers.templates.allowance import Allowance
 from workers.templates.contexts import BARE, TEXT, VALUE
 from workers.templates.dates import MAX_TIMES, clock, zone
 from workers.templates.lexer import Lexer
-from workers.templates.literals import (
-    bare_writer,
-    constant_writer,
-    constants_only,
-    finisher,
-    moment,
-    segment_id,
-    text_writer,
-    value_writer,
-)
 from workers.templates.nodes import (
     Builtin,
     Call,
@@ -41,6 +31,7 @@ from workers.templates.nodes import (
     fields_of,
     parts_of,
 )
+from workers.templates.values import QUICK
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -92,7 +83,7 @@ class Names:
         dialect = target.dialect
         instant = clock(target.timezone, offset=dialect.offset)
         self.known: dict[str, object] = {
-            "__builtins__": {"type": type, "str": str, "len": len, "enumerate": enumerate},
+            "__builtins__": {"type": type, "str": str, "int": int, "len": len, "enumerate": enumerate},
             **functions.PLAIN,
             "truth": values.truth,
             "equal": values.equal,
@@ -102,10 +93,10 @@ class Names:
             "pick": values.pick,
             "Allowance": Allowance,
             "key_text": values.key_text,
-            "segment_id": lambda text: segment_id(text, dialect),
+            "segment_id": lambda text: literals.segment_id(text, dialect),
             "instant": instant,
-            "moment": lru_cache(MAX_TIMES)(lambda us: moment(dialect, target.timezone, instant(us))),
-            "finish": finisher(dialect),
+            "moment": lru_cache(MAX_TIMES)(lambda us: literals.moment(dialect, target.timezone, instant(us))),
+            "finish": literals.finisher(dialect),
             "begins": Lexer(dialect).begins,
         }
         self._count = 0
@@ -121,6 +112,10 @@ class Names:
         name = self.new(letter)
         self.known[name] = value
         return name
+
+    def short(self, name: str) -> str:
+        """Code that says whether a value is an integer that is written as it is, and needs no closer look."""
+        return f"type({name}) is int and 0 <= {name} < {self.constant(QUICK)}"
 
     def constant(self, value: object) -> str:
         """The name of a constant; equal ones share it (1 and True are not equal here)."""
@@ -259,15 +254,15 @@ class Placeholders:
         return Part(opening, fixed=True), part, Part(closing, fixed=True)
 
     def _quick(self, node: Out, value: Expression, code: str) -> Part:
-        """A text in which nothing is special is copied; so is a key, if it is a text and not empty."""
+        """A text in which nothing is special is copied, and an integer between quotes; a key, if it is not empty."""
         if node.constant or (self._dialect.joint and node.context == TEXT):
             return Part(code)
-        name = self._expressions.value(value)
-        tests = [f"type({name}) is str", *self._plain(name, node)]
-        if self._expressions.is_key(value):
-            tests.insert(1, name)
+        name, key = self._expressions.value(value), self._expressions.is_key(value)
+        test = " and ".join([f"type({name}) is str", *([name] if key else []), *self._plain(name, node)])
+        if key or node.context != BARE:  # where no quotes are written in, an integer has none
+            test = f"({test} or {self._names.short(name)})"
         quick = (Part(name),) if node.context == TEXT else self._between_quotes(node, Part(name))
-        return Part(code, test=" and ".join(tests), quick=quick)
+        return Part(code, test=test, quick=quick)
 
     def _plain(self, name: str, node: Out) -> list[str]:
         tests = [
@@ -286,15 +281,15 @@ class Placeholders:
         if node.constant:
             return self._constant_writer(node, key=key)
         if node.context == BARE:
-            return bare_writer(self._dialect, self._target.timezone, key=key)
+            return literals.bare_writer(self._dialect, self._target.timezone, key=key)
         if node.context == TEXT:
-            return text_writer(self._dialect, node.quote, key=key)
-        return value_writer(self._dialect, node.quote, key=key)
+            return literals.text_writer(self._dialect, node.quote, key=key)
+        return literals.value_writer(self._dialect, node.quote, key=key)
 
     def _constant_writer(self, node: Out, *, key: bool) -> Writer:
-        dialect = constants_only(self._dialect)
+        dialect = literals.constants_only(self._dialect)
         if node.context == BARE:
-            return constant_writer(bare_writer(dialect, self._target.timezone, key=key))
+            return literals.constant_writer(literals.bare_writer(dialect, self._target.timezone, key=key))
         if node.context == TEXT:
-            return constant_writer(text_writer(dialect, node.quote, key=key), part=True)
-        return constant_writer(value_writer(dialect, node.quote, key=key))
+            return literals.constant_writer(literals.text_writer(dialect, node.quote, key=key), part=True)
+        return literals.constant_writer(literals.value_writer(dialect, node.quote, key=key))

@@ -17,19 +17,16 @@ from typing import TYPE_CHECKING
 from workers.templates.bare_numbers import bare_number
 from workers.templates.functions import number
 from workers.templates.model import BAD_KEY, BAD_VALUE, RowProblem
-from workers.templates.values import Instant, is_number, key_text, key_value, text_of
+from workers.templates.values import QUICK, Instant, is_number, key_text, key_value, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
     from workers.templates.dialect import Dialect
 
 Writer = Callable[[object, str], str]
 """Takes a value and the name of its field."""
-
-QUICK = 10**18
-"""Integers below are written without further ado."""
 
 _ORACLE_LITERAL = re.compile(
     r"""--[^\n]*+|/\*(?:(?!\*/).)*+\*/|"[^"]*+"|[qQ]'(?:\[.*?\]|\{.*?\}|\(.*?\)|<.*?>|(?P<mark>.).*?(?P=mark))'"""
@@ -118,6 +115,14 @@ class Quoting:
         return "||".join([self._dialect.piece.format(literal=self.literal(piece)) for piece in cut])
 
 
+def key_texts(found: Sequence[object], field: str) -> list[str]:
+    """`key_text` of each, without a call for what keys mostly are; RowProblem where one is none."""
+    return [
+        one if type(one) is str and one else str(one) if type(one) is int and 0 <= one < QUICK else key_text(one, field)
+        for one in found
+    ]
+
+
 def key_reader(dialect: Dialect) -> Callable[[object, str], str]:
     """The canonical text of a key; no database compares keys that do not fit in one literal."""
     longest = dialect.longest
@@ -200,7 +205,14 @@ def text_list(dialect: Dialect) -> Callable[[Iterable[object], str], str]:
     between = f"',{opening}"
 
     def literals(values: Iterable[object], field: str) -> str:
-        texts = dict.fromkeys([v if type(v) is str and 0 < len(v) <= longest else read(v, field) for v in values])
+        texts = dict.fromkeys(
+            [
+                v
+                if type(v) is str and 0 < len(v) <= longest
+                else (str(v) if type(v) is int and 0 <= v < QUICK else read(v, field))
+                for v in values
+            ]
+        )
         together = "".join(texts)
         if any(special in together for special in specials):
             return ",".join([literal(text) for text in texts])

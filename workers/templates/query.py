@@ -14,6 +14,7 @@ from workers.templates.contexts import place_all
 from workers.templates.dates import zone
 from workers.templates.dialects import DIALECTS
 from workers.templates.expression_code import CodeTarget
+from workers.templates.literals import key_texts
 from workers.templates.model import (
     BadRows,
     QueryKind,
@@ -235,7 +236,7 @@ def keys_of(profiles: Sequence[dict[str, object]], key: tuple[str, ...]) -> list
     for name, steps in zip(key, _paths(key), strict=True):
         top = steps[0] if len(steps) == 1 else None
         found = [each.get(top) for each in profiles] if isinstance(top, str) else [pick(e, steps) for e in profiles]
-        columns.append([one if type(one) is str and one else key_text(one, name) for one in found])
+        columns.append(key_texts(found, name))
     return list(zip(*columns, strict=True))
 
 

@@ -32,6 +32,9 @@ JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 MAX_NUMBER_LENGTH = 1000
 """Characters of a number written bare: more than any database keeps, and far below what str(int) refuses."""
 
+QUICK = 10**18
+"""Integers from 0 to below are written without further ado."""
+
 _SMALL = (-(10**100), 10**100)
 
 MAX_EXPONENT = 308

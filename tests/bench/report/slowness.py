@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SLEEP = "CREATE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.05); RETURN NULL; END'"
 OF_A_SLOW_ONE = 10
 """Profiles of each slow segment."""
+FULL_AT_ONCE = f'{{ size = {OF_A_SLOW_ONE}, timeout = "1s" }}'
+"""What is measured waits for no timeout, which would be the same however many workers there are; what warms up does."""
 FIRST_SLOW = 1_000
 
 
@@ -126,7 +128,7 @@ def workers(servers: Servers, sizes: Sizes, rounds: int, figures: Figures) -> No
             with place(servers) as where:
                 where.target.run(*doze("member"))
                 crowd = {"route": 1, "upkeep": 1} | {f"deliver{number}": 1 for number in range(count)}
-                text = where.target.connector(parallelism=16) + where.target.integration(batch=BATCH)
+                text = where.target.connector(parallelism=16) + where.target.integration(batch=FULL_AT_ONCE)
                 ours = Ours(text, crowd)
                 try:
                     figures.note(f"i.{count}.rate", sizes.slow / serve(ours, where, load))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +91,29 @@ def test_from_the_file_to_the_platform(account: Place, call: Call, yandex: FakeY
         assert value.encode() not in kept
         assert value not in told
     runtime.targets.dispose()
+
+
+def test_what_is_refused_is_shown_by_profile_and_never_by_value(account: Place, call: Call) -> None:
+    call("connect", "ya", "--code", "1234567")
+    call("apply")
+    runtime = Runtime(load(account.file).local)
+    with account.producer() as producer:
+        producer.add(7, people(4, 5))
+    account.let_timeouts_pass()
+    assert drain(runtime).failed == 0
+    runtime.targets.dispose()
+    assert json.loads(call("audiences", "ya", "--refused", "--json").stdout) == []
+    with closing(sqlite3.connect(account.folder / "ledger.db")) as store, store:
+        store.execute("UPDATE ads_identifier SET there = 3, owed = 0, code = 'invalid_md5'")
+    shown = call("audiences", "ya", "--refused", "--json").stdout
+    where = {"integration": "buyers", "segment": "7", "list": ""}
+    assert json.loads(shown) == [where | {"profile": "4", "kind": "email", "code": "invalid_md5"}]
+    assert "invalid_md5" in call("audiences", "ya", "--refused").stdout
+    refused = call("audiences", "ya", "--refused", "--resend")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "segsync: --refused stands alone; expected no --resend and no --segment\n",
+    )
 
 
 @pytest.mark.parametrize(

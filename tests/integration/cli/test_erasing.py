@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +143,26 @@ def test_a_planted_person_is_found_everywhere_and_then_nowhere(
     assert (act["target"], act["reason"]) == ("2 profiles, 1 value", "request 1142")
 
 
+def test_who_waits_for_the_platform_is_still_left(
+    installation: tuple[Place, Runtime], call: Call, yandex: FakeYandex
+) -> None:
+    """A second run, before the platform was told: nobody holds anything any more, and everything is there yet."""
+    place, runtime = installation
+    let_the_platform_work(place, runtime, yandex)
+    assert call("erase", "--profile", "planted-key", "--yes").returncode == 1
+    by_key = call("erase", "--profile", "planted-key", "--dry-run")
+    assert by_key.returncode == 1
+    assert "1 value, of anybody, to be taken out by the platform; see `segsync audiences ya`" in " ".join(
+        by_key.stdout.split()
+    )
+    by_value = json.loads(call("erase", "--values", values(place), "--yes", "--json").stdout)
+    (left,) = [each for each in by_value if each["where"] == "the audiences of ya"]
+    assert left["left"]
+    let_the_platform_work(place, runtime, yandex)
+    gone = json.loads(call("erase", "--values", values(place), "--json").stdout)
+    assert [(each["found"], each["becomes"]) for each in gone if "has left" in each["where"]] == [(1, "is forgotten")]
+
+
 def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: Call) -> None:
     place, _ = installation
     assert call(*NAMED, values(place), "--yes").returncode == 1
@@ -173,15 +194,16 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
-        ((), None, "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
-        (("--profile", ""), None, "--profile '': nobody has an empty id"),
+        ((), "", "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
+        (("--profile", ""), "", "--profile '': nobody has an empty id"),
         (("--values", "-"), "7\n", "1 value of fewer than 3 characters, which would find others, too"),
     ],
 )
 def test_who_is_not_named_well_is_refused(
-    place: Place, arguments: tuple[str, ...], stdin: str | None, said: str
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stdin: str, said: str
 ) -> None:
     place.publish(integration("crm"))
-    done = place.run("erase", *arguments, "--yes", stdin=stdin)
+    monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    done = call("erase", *arguments, "--yes")
     assert done.returncode == 2
     assert said in done.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.delivery.key_folding import fold, fold_all
+from workers.delivery.key_folding import fold_columns_far, fold_key_far
 
 if TYPE_CHECKING:
     from tests.servers.mariadb import MariadbServer
@@ -42,7 +42,7 @@ def test_what_a_collation_takes_for_one_folds_alike(server: MariadbServer) -> No
             )
             alike = defaultdict(set)
             for text, weight in cursor.fetchall():
-                alike[weight].add(fold(text))
+                alike[weight].add(fold_key_far((text,)))
             apart |= {(collation, *sorted(folds)) for folds in alike.values() if len(folds) > 1}
     connection.close()
     assert len(collations) > 20
@@ -50,4 +50,4 @@ def test_what_a_collation_takes_for_one_folds_alike(server: MariadbServer) -> No
 
 
 def test_many_at_once_fold_as_each_by_itself() -> None:
-    assert fold_all(PAIRS) == [fold(text) for text in PAIRS]
+    assert fold_columns_far([(text,) for text in PAIRS]) == [fold_key_far((text,)) for text in PAIRS]

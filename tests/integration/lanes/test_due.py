@@ -65,6 +65,26 @@ def test_a_look_costs_the_same_however_many_integrations_and_lanes_wait(own_redi
     assert all(sum(each.values()) < 50 for each in counts[0])
 
 
+def test_a_look_that_wakes_knows_when_the_next_lane_comes_due(redis_client: redis.Redis, namespace: str) -> None:
+    """Whoever serves what is due rings no bell for it, and no event may come in meanwhile."""
+    bench = Bench(redis_client, namespace, timeout=60_000)
+    bench.append(1, "7")
+    seconds, _ = redis_client.time()
+    bench.append(1, "8", ms=seconds * 1000 - 60_000 + 3_000)
+    tick = bench.lanes().tick("a:", "pulse")
+    assert len(tick.wakes) == 1
+    assert tick.sleep_ms <= 3_000
+
+
+def test_a_look_that_wakes_all_who_may_work_looks_again_soon(redis_client: redis.Redis, namespace: str) -> None:
+    bench = Bench(redis_client, namespace)
+    for segment in range(5):
+        bench.append(1, str(segment))
+    tick = bench.lanes().tick("a:", "pulse")
+    assert len(tick.wakes) == 4
+    assert tick.sleep_ms <= 1_000
+
+
 def test_integrations_of_one_connector_take_turns_while_one_is_filled_again_and_again(
     redis_client: redis.Redis, namespace: str
 ) -> None:

@@ -43,9 +43,29 @@ def test_a_budget_of_bytes_ends_the_pages_too(desk: Desk, monkeypatch: pytest.Mo
         assert len(wanted) <= len(desk.router()._lanes.read(10_000, budget).entries) <= budget // 100 + 1
 
 
+def test_giants_behind_small_entries_are_not_all_taken(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page's length goes by what came before it: of its entries those are kept that fit."""
+    for _ in range(FIRST):
+        put(desk, [b"event", b"x"])
+    for _ in range(PAGE):
+        put(desk, [b"event", b"x" * 100_000])
+    lanes = desk.router()._lanes
+    read: list[int] = []
+    execute: Any = lanes.redis.execute_command
+
+    def counted(*given: object) -> object:
+        answer = execute(*given)
+        read.append(len(answer) if given[0] == b"XRANGE" else 0)
+        return answer
+
+    monkeypatch.setattr(lanes.redis, "execute_command", counted)
+    assert len(lanes.read(10_000, 1_000_000).entries) == FIRST + 10
+    assert sum(read) <= PAGE <= 64
+
+
 def test_entries_that_are_small_come_in_few_calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = desk.redis.pipeline(transaction=False)
-    for n in range(FIRST + 240 + 480 + 3 * PAGE):
+    for n in range(FIRST + 6 * PAGE - 1):
         pipe.xadd(desk.keys.events, {"event": str(n)})
     pipe.execute()
     lanes = desk.router()._lanes
@@ -57,7 +77,7 @@ def test_entries_that_are_small_come_in_few_calls(desk: Desk, monkeypatch: pytes
         return execute(*given)
 
     monkeypatch.setattr(lanes.redis, "execute_command", counted)
-    assert len(lanes.read(10_000).entries) == FIRST + 240 + 480 + 3 * PAGE
+    assert len(lanes.read(10_000).entries) == FIRST + 6 * PAGE - 1
     assert calls.count(b"XRANGE") == 6
 
 

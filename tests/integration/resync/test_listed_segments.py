@@ -73,7 +73,7 @@ def test_old_segments_are_taught_and_made_equal(platform: Platform) -> None:
     """A first start: nobody has ever pushed anything of them. What is not in scope stays out."""
     lists(platform, (7, "seven", ["sales", "eu"]), (8, "eight", ["other"]), (9, "nine", ["sales"]))
     platform.job.push({"type": "segment_upsert", "segment": {"id": 5, "groups": ["sales"]}}, add(5, "gone"))
-    platform.job.drain()
+    platform.delivered()
     platform.has(7, "a")
     platform.has(8, "b")
 
@@ -81,7 +81,7 @@ def test_old_segments_are_taught_and_made_equal(platform: Platform) -> None:
 
     run = platform.resync(7)
     assert (run.outcome, platform.rows(7), platform.rows(8)) == ("done", {"a"}, set())
-    platform.job.drain()
+    platform.delivered()
     assert platform.target.names()["7"] == "seven"
     assert platform.job.installation.redis.hexists(platform.job.installation.keys.segments, "8") == 0
 
@@ -105,9 +105,10 @@ def test_only_what_is_news_is_taught(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("INSERT INTO listed VALUES (7, 'again', '[]')", "one id twice"),
-        ("UPDATE listed SET groups = 'sales, eu'", "groups that are no list"),
-        ("UPDATE listed SET id = NULL", "an id that is none"),
+        ("INSERT INTO listed VALUES (7, 'again', '[]')", "one id twice, '7'; expected"),
+        ("UPDATE listed SET groups = 'sales, eu'", "groups that are no list in row 1: 'sales, eu'; expected"),
+        ("UPDATE listed SET id = NULL", "an id that is none in row 1: None is NoneType; expected a whole number"),
+        ("INSERT INTO listed VALUES (8.5, 'half', '[]')", "an id that is none in row 2: 8.5 is float"),
         ("DROP TABLE listed", "its segments cannot be listed"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,13 +12,16 @@ import pytest
 from tests.integration.jobs import add
 from tests.integration.resync.platform import LISTED, Platform
 from workers.cli.commands import resync as command
-from workers.lanes import runs
+from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
-from workers.resync import changing
+from workers.resync import changing, reader
+from workers.resync.folder import StrangeFolder, folder_of, make_private
+from workers.settings.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
@@ -139,8 +144,11 @@ def test_a_step_that_is_sent_twice_is_one(platform: Platform, monkeypatch: pytes
 
 @pytest.mark.parametrize("hours", [1, 24])
 @on_one
-def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hours: int) -> None:
+def test_a_clock_that_was_set_back_keeps_no_run_waiting(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
     """Seen from its data, all times of a run lie ahead of the clock; one that waits is put right as well."""
+    monkeypatch.setattr(reader, "LATER_MS", 50)
     platform.configure(extra='delay = "1s"')
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     platform.has(7, "a")
@@ -156,6 +164,25 @@ def test_a_clock_that_was_set_back_keeps_no_run_waiting(platform: Platform, hour
     platform.job.runtime.upkeep("token", 1, rest=0, rest_of_ledger=0)
     assert platform.ends(name).outcome == "done"
     assert platform.ends(other).outcome == "equal"
+
+
+@on_one
+def test_a_reader_asks_now_and_then_whether_it_may_go_on(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each page and part of its files: of a small segment that would be most of the work."""
+    monkeypatch.setattr(reader, "KEPT_SECONDS", 3600.0)
+    asked: list[str] = []
+    keep = Lanes.keep_lease
+
+    def counted(lanes: Lanes, name: str, owner: str) -> bool:
+        asked.append(owner)
+        return keep(lanes, name, owner)
+
+    monkeypatch.setattr(Lanes, "keep_lease", counted)
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "x")
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+    assert asked
+    assert len(asked) == len(set(asked)), "once for each time that somebody reads"
 
 
 @on_one
@@ -200,3 +227,70 @@ def test_a_source_that_is_emptied_while_members_are_told_is_told_of(
     platform.has(7, "a", "b", "c")
     assert platform.resync(7, **ACCEPTED).outcome == "done"
     assert platform.rows(7) == {"a", "b", "c"}
+
+
+def open_to_all(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o777)
+
+
+def a_link(folder: Path) -> None:
+    other = folder.with_name("other")
+    other.mkdir(mode=0o700)
+    folder.symlink_to(other)
+
+
+def a_file(folder: Path) -> None:
+    folder.touch(mode=0o600)
+
+
+@on_one
+@pytest.mark.parametrize("made", [open_to_all, a_link, a_file])
+def test_nothing_is_kept_in_a_folder_that_another_may_have_made(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None]
+) -> None:
+    """Its name is known: another user of the host could read the keys there, and write which rows are removed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    made(platform.folder.parent)
+    platform.has(7, "a")
+    platform.target_has(7, "a", "x")
+    run = platform.resync(7, **ACCEPTED)
+    assert run.outcome == "failed"
+    assert str(platform.folder.parent) in run.why
+    assert platform.rows(7) == {"a", "x"}
+    assert [path for path in tmp_path.rglob("*") if path.is_dir() and path.name.startswith(platform.folder.name)] == []
+
+
+@on_one
+def test_a_folder_of_another_user_is_refused(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    user = os.getuid()
+    folder = platform.folder
+    folder.parent.mkdir(mode=0o755)
+    make_private(folder)
+    assert folder.parent.stat().st_mode & 0o777 == 0o700, "one of our own that others could read is closed to them"
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(
+        StrangeFolder, match=rf"segsync-{user} is not this user's own; expected a folder of user {user + 1}"
+    ):
+        make_private(folder)
+
+
+@on_one
+def test_two_installations_of_one_name_keep_what_they_read_apart(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in a Redis of its own, on one host: their runs have the same numbers."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    platform.has(7, "a")
+    platform.target_has(7, "x")
+    platform.until_state(platform.ask(7, **ACCEPTED), "removing")
+    (folder,) = (tmp_path / f"segsync-{os.getuid()}").iterdir()
+    installation = platform.job.installation
+    applied = published(installation.redis, installation.keys)
+    assert applied is not None
+    assert folder.name == f"{installation.namespace}-{applied.installation}"
+    assert folder_of("segsync", "1") != folder_of("segsync", "2")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis.asyncio
 
-from segsync import AsyncProducer, InvalidEvent, Producer, Resynced
+from segsync import AsyncProducer, InvalidEvent, Producer, Resynced, _Answer, _AsyncAnswer
 from tests.integration.jobs import add, remove
 from tests.integration.resync.platform import Platform
 from tests.repository import ROOT
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 ONE = [{"_id": "1", "CustomID": "a", "email": "a@x"}, {"_id": "2", "CustomID": "b", "email": "b@x"}]
+THREE = [*ONE, {"_id": "3", "CustomID": "x"}]
 MAYBE: dict[str, Any] = {"accept_removals": 9, "accept_adds": 9}
 
 
@@ -39,11 +42,12 @@ class Answered:
         self.threads = threads
         self.redis, self.keys = platform.job.installation.redis, platform.job.installation.keys
         platform.configure_feed('url = "http://localhost:1/{segment_id}"')  # nobody is there
-        platform.job.push(*[add(7, "x")])
-        platform.job.drain()
+        platform.target_has(7, "x")
         self.redis.hset(self.keys.removals("members"), "ever", 1)
 
-    def call(self, read: Callable[[], Any], *, by: str = "", user: str = "") -> Future[list[Resynced]]:
+    def call(
+        self, read: Callable[[], Any], *, by: str = "", user: str = "", integration: str | None = None
+    ) -> Future[list[Resynced]]:
         installation, segment = self.platform.job.installation, 7
         url, namespace = installation.redis_url.replace("//", f"//{user}", 1), installation.namespace
         if by == "async":
@@ -53,25 +57,11 @@ class Answered:
                     return await producer.snapshot(segment, read)
 
             return self.threads.submit(lambda: asyncio.run(snapshot()))
-        return self.threads.submit(lambda: Producer(url, namespace=namespace).snapshot(segment, read))
+        return self.threads.submit(lambda: Producer(url, namespace=namespace).snapshot(segment, read, integration))
 
     def work(self, is_over: Callable[[], object]) -> None:
         """Does what workers would."""
-        runtime = self.platform.job.runtime
-
-        def step() -> object:
-            for wake in runtime.tick("task").wakes:
-                kind = wake.queue.partition(".")[0]
-                if kind == "route":
-                    runtime.route(wake.token, 1)
-                elif kind == "deliver":
-                    runtime.deliver("crm", wake.token, 1)
-                    runtime.lanes.give_back(wake.queue, wake.token)
-                elif kind == "resync":
-                    runtime.resync(wake.token, 0)
-            return is_over()
-
-        until(step)
+        self.platform.works(is_over)
 
     def ends(self, call: Future[list[Resynced]]) -> list[Resynced]:
         self.work(call.done)
@@ -141,29 +131,48 @@ def test_what_cannot_be_read_is_raised_and_removes_nothing(answered: Answered, b
         answered.ends(answered.call(lambda: [ONE[0], {"CustomID": "b"}], by=by))
 
 
-@on_one
-def test_who_ends_early_has_answered_nothing(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Killed, as it were: all that it said stands in Redis, and no last line."""
-    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+MESSAGES = (
+    b'+{"_id":"1","CustomID":"a"}\n',
+    b'+{"_id":"2","CustomID":"b"}\n',
+    b'+{"end":true,"count":2}\n',
+    b".",
+)
+"""An answer of two, in as many messages as it can have."""
+
+
+def answer_in_part(answered: Answered, messages: tuple[bytes, ...]) -> ResyncRun:
+    """A run that is told these, and then whoever answers is gone."""
     platform, redis, keys = answered.platform, answered.redis, answered.keys
-    redis.set(keys.answering("7"), "dies")
+    redis.sadd(keys.answering("7"), "dies")
     name = platform.ask(7, **MAYBE)
 
     def dies() -> bool:
         wish = redis.get(keys.wanted("7"))
         if wish is None:
             return False
-        token = wish.decode().split('"')[3]
-        redis.rpush(keys.parts(token), b'+{"_id":"1","CustomID":"a"}\n')
+        if messages:
+            redis.rpush(keys.parts(json.loads(wish)["token"]), *messages)
         redis.delete(keys.answering("7"))
         return True
 
     dying = answered.threads.submit(lambda: until(dies))
     run = platform.ends(name)
-
     assert dying.result()
-    assert (run.outcome, run.why) == ("failed", "source snapshot: nobody answers for the platform (any more)")
-    assert (platform.rows(7), platform.lane(7)) == ({"x"}, {})
+    return run
+
+
+@on_one
+def test_an_answer_that_is_cut_at_any_message_is_none(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed, as it were: all that it said stands in Redis. The whole of it is one."""
+    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    platform = answered.platform
+    for said in range(len(MESSAGES)):
+        run = answer_in_part(answered, MESSAGES[:said])
+        why = "source snapshot: nobody answers for the platform (any more)"
+        assert (said, run.outcome, run.why) == (said, "failed", why)
+        assert (platform.rows(7), platform.lane(7)) == ({"x"}, {})
+    assert answer_in_part(answered, MESSAGES).outcome == "done"
+    assert platform.rows(7) == {"a", "b"}
 
 
 @on_one
@@ -182,7 +191,7 @@ def test_nothing_is_read_before_the_lane_has_come_to_the_mark(answered: Answered
 
     assert seen == [{"x", "before"}]
     assert ended.outcome == "needs confirmation", "two of two rows"
-    platform.job.drain()
+    platform.delivered()
     assert platform.rows(7) == {"x", "before", "c"}
 
 
@@ -196,6 +205,57 @@ def test_two_calls_answer_one_run_and_one_reading(answered: Answered) -> None:
 
     assert {ended.outcome for call in calls for ended in call.result()} <= {"done"}
     assert platform.rows(7) == {"a", "b"}
+
+
+@on_one
+@pytest.mark.parametrize("by", ["", "async"])
+def test_who_ends_takes_back_its_own_word_alone(answered: Answered, by: str) -> None:
+    """Another call waits still, and a run that begins in between has no other source."""
+    url, events, key = answered.platform.job.installation.redis_url, answered.keys.events, answered.keys.answering("7")
+    seen = []
+
+    def look() -> None:
+        seen.append(bool(answered.redis.exists(key)) and answered.redis.ttl(key) > 0)
+
+    async def side_by_side() -> None:
+        async with redis.asyncio.Redis.from_url(url) as client:
+            one, other = (_AsyncAnswer(client, events, "7", None, None) for _ in range(2))
+            async with other.alive():
+                async with one.alive():
+                    look()
+                look()
+            look()
+
+    if by == "async":
+        asyncio.run(side_by_side())
+    else:
+        one, other = (_Answer(answered.redis, events, "7", None, None) for _ in range(2))
+        with other.alive():
+            with one.alive():
+                look()
+            look()
+        look()
+    assert seen == [True, True, False]
+
+
+@on_one
+@pytest.mark.parametrize("by", ["", "async"])
+def test_an_integration_that_is_none_is_named(answered: Answered, by: str) -> None:
+    installation = answered.platform.job.installation
+    where: dict[str, Any] = {"namespace": installation.namespace}
+
+    async def snapshot() -> None:
+        async with AsyncProducer(installation.redis_url, **where) as producer:
+            await producer.snapshot(7, lambda: ONE, "nope")
+
+    def call() -> object:
+        if by == "async":
+            return asyncio.run(snapshot())
+        return Producer(installation.redis_url, **where).snapshot(7, lambda: ONE, "nope")
+
+    with pytest.raises(InvalidEvent, match="integration: 'nope' is not applied"):
+        call()
+    assert answered.redis.xlen(answered.keys.events) == 0
 
 
 @on_one
@@ -219,7 +279,7 @@ def test_the_rights_of_the_page_will_do(answered: Answered) -> None:
     rights = line.replace("segsync:*", f"{answered.keys.namespace}:*").split()[3:]
     answered.redis.execute_command("ACL", "SETUSER", name, *rights)
     try:
-        (ended,) = answered.ends(answered.call(lambda: [*ONE, {"_id": "3", "CustomID": "x"}], user=f"{name}:PASSWORD@"))
+        (ended,) = answered.ends(answered.call(lambda: THREE, user=f"{name}:PASSWORD@", integration="members"))
     finally:
         answered.redis.execute_command("ACL", "DELUSER", name)
     assert ended.outcome == "done"

@@ -85,3 +85,18 @@ def test_keys_that_fold_apart_are_one_round() -> None:
 def test_adds_keep_their_sequence(ordering: Ordering) -> None:
     came = [(True, (key,), key) for key in ("z", "a", "m")]
     assert [one.adds for one in into_rounds(came, ordering)] == [["z", "a", "m"]]
+
+
+def test_no_remove_passes_an_add_that_some_language_takes_for_its_row() -> None:
+    came = [(True, ("s",), "add s"), (False, ("ß",), "remove ß"), (False, ("x",), "remove x")]
+    assert [(one.removes, one.adds) for one in into_rounds(came, Ordering.FOLDED)] == [
+        ([], ["add s"]),
+        (["remove ß", "remove x"], []),
+    ]
+
+
+def test_what_only_some_language_takes_for_one_row_keeps_no_adds_apart() -> None:
+    """Ids that count in hexadecimal have an a and an e in each sixteen: a batch of them took 63 statements."""
+    keys = [(f"61f3a2b4c5d6e7f8a9b0{number:04x}",) for number in range(1000)]
+    assert len(into_rounds([(True, key, key) for key in keys], Ordering.FOLDED)) == 1
+    assert len(into_rounds([(number % 100 != 0, key, key) for number, key in enumerate(keys)], Ordering.FOLDED)) < 10

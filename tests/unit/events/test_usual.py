@@ -15,13 +15,13 @@ from workers.errors import MalformedEvent
 from workers.events import usual as module
 from workers.events.event import Event, SegmentFacts
 from workers.events.parsing import MAX_EVENT_BYTES, parse
-from workers.events.usual import PROFILES_AT_MOST, UsualEvent, usual
+from workers.events.usual import PROFILES_AT_MOST, WHOLE, UsualEvent, usual
 
 IDS = [
     b'"a"',
     b'"\xc3\xa9"',
-    b"7",
-    b"7.0",
+    *(b"7", b"0", b"-0", b"-7", b"7.0", b"7e0", b"07", b"true", b"%d" % (WHOLE - 1), b"%d" % -WHOLE, b"%d" % 2**64),
+    *(b"7" * 255, b"7" * 256, b"-" + b"7" * 255),
     b'""',
     b"null",
     b'"' + b"x" * 63 + b'"',
@@ -128,9 +128,10 @@ def test_of_all_that_may_stand_in_the_intake(row: Row) -> None:
     assert found is None or is_equal(found, row.data)
 
 
-def test_most_events_are_usual() -> None:
+@pytest.mark.parametrize("profile_id", ["61f0", 7, 0, -7, WHOLE - 1, 1 - WHOLE])
+def test_most_events_are_usual(profile_id: str | int) -> None:
     profile = {
-        "_id": "61f0",
+        "_id": profile_id,
         "CustomID": "A-17",
         "name": "Zoë",
         "more": {"a": [1, 2.5, None, True]},

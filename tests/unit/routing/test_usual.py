@@ -15,6 +15,7 @@ from workers.events.sequence import Sequence
 from workers.lanes.answers import Moved
 from workers.lanes.messages import InEntry, Move, Reading
 from workers.routing import router as module
+from workers.routing import transfer
 from workers.routing.position import FAR_MS, Position
 from workers.routing.router import Router
 
@@ -32,7 +33,7 @@ TOLD = [
     b'{"id":9,"database":"other"}',
     b'{"id":7,"database":"main","groups":[]}',
 ]
-GOOD = [b'{"_id":"a"}', b'{"_id":"b","K":"%s"}' % (b"x" * 150), b'{"_id":"\xc3\xa9","K":null}']
+GOOD = [b'{"_id":"a"}', b'{"_id":7}', b'{"_id":"b","K":"%s"}' % (b"x" * 150), b'{"_id":"\xc3\xa9","K":null}']
 BAD = [b"7", b'{"_id":""}', b"{}"]
 
 
@@ -48,7 +49,7 @@ def usual_one(dice: Random) -> bytes:
 
 
 def alike(dice: Random) -> bytes:
-    profiles = dice.choices([*GOOD * 2, b'{"_id":7}', *BAD], k=dice.randint(0, 3))
+    profiles = dice.choices([*GOOD * 2, *BAD], k=dice.randint(0, 3))
     return event(dice.choice([b"add", b"remove"]), dice.choice(BARE + TOLD), profiles)
 
 
@@ -159,6 +160,7 @@ def test_each_step_is_the_one_of_the_general_way(first: int, monkeypatch: pytest
         limit = dice.choice([0, 0, 0, 60_000, 200_000, 500_000])
         deaths = dice.choice([0, 0, 0, 0, 1, 3])
         fails = frozenset(dice.choices(range(1, 9), k=dice.randint(0, 3)))
+        monkeypatch.setattr(transfer, "LANES_AT_MOST", dice.choice([2, 3, 2_000]))
         position = Position(
             "1-0",
             Sequence(dice.choice([0, NOW - 10, NOW + 5]), 3),
@@ -192,6 +194,13 @@ def test_what_is_usual_goes_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> Non
     entries[7] = entries[7][0], event(b"add", TOLD[1], GOOD[:1])
     assert sum(move.operations for move in routed(entries).moves) == 500
     assert general == [f"{NOW + 7}-0"]
+
+
+def test_an_event_that_was_moved_in_part_goes_on_where_it_stopped() -> None:
+    first, second = (event(b"add", b'{"id":7}', GOOD) for _ in range(2))
+    entries: list[tuple[bytes, InEntry]] = [(b"%d-0" % NOW, first), (b"%d-1" % NOW, second)]
+    position = Position("1-0", Sequence(NOW - 10, 0), within=f"{NOW}-0", index=len(GOOD) - 1)
+    assert sum(move.operations for move in routed(entries, position=str(position)).moves) == 1 + len(GOOD)
 
 
 def lines_for(count: int) -> int:

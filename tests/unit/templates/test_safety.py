@@ -201,7 +201,7 @@ def _read_by_unistr(text: str) -> str:
 def test_the_rendering_code_can_call_nothing_but_what_it_was_given() -> None:
     names = compiled(EVERY_PLACE, "mysql")._render.__globals__
 
-    assert set(names["__builtins__"]) == {"type", "str", "len", "enumerate"}
+    assert set(names["__builtins__"]) == {"type", "str", "int", "len", "enumerate"}
 
 
 @given(values=st.lists(ANY_TEXT, min_size=1, max_size=5, unique=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Final
 
 import typer
 
@@ -16,6 +17,9 @@ from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
 from workers.settings.spelling import in_line, nearest
 from workers.targets import open_account
+
+MOST_REFUSED: Final = 10_000
+"""Refused identifiers that are shown."""
 
 
 def run(key: str, *, as_json: bool) -> int:
@@ -43,6 +47,21 @@ def resend(key: str, segment: str | None, *, as_json: bool) -> int:
         print_json({"connector": key, "segment": segment, "owed": number})
     else:
         typer.echo(in_line(f"{number:,} identifiers are told again; `segsync audiences {key}` says how far that is"))
+    return FINE
+
+
+def refused(key: str, *, as_json: bool) -> int:
+    """Prints what the platform does not take, by the profile's key and what of it: never a value."""
+    account = open_account(load(), key)
+    with closing(account.redis), closing(account.connector):
+        found = account.connector.refused(MOST_REFUSED)
+    if as_json:
+        print_json([each._asdict() for each in found])
+    else:
+        columns = ("integration", "segment", "list", "profile", "kind", "code")
+        print_table(columns, [list(each) for each in found])
+        if len(found) == MOST_REFUSED:
+            typer.echo(f"only the first {MOST_REFUSED:,} are shown")
     return FINE
 
 

@@ -56,13 +56,20 @@ GRACE_SECONDS: Final = 2.0
 
 def run(*, keep: bool) -> int:
     """Tells the story; with `keep`, stays up afterwards until Ctrl-C."""
+    return perform(Demo, keep=keep)
+
+
+def perform(make: Callable[[Path], Demo], *, keep: bool) -> int:
+    """One run of the demo that `make` gives, in a folder that goes with it; its exit status."""
     started = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="segsync-demo-"))
-    demo = Demo(folder)
     try:
-        status = demo.run(keep=keep)
+        demo = make(folder)
+        try:
+            status = demo.run(keep=keep)
+        finally:
+            demo.close()
     finally:
-        demo.installation.children.stop(demo.installation.signals.hurry, GRACE_SECONDS)
         shutil.rmtree(folder, ignore_errors=True)
     typer.echo(f"Ended and removed, {time.monotonic() - started:.1f} s after the start.")
     return status
@@ -76,7 +83,7 @@ class Demo:
         self.started = time.monotonic()
         self.port = embedded_redis.free_port()
         self.url = embedded_redis.url(self.port)
-        self.config = write_config(folder, self.url)
+        self.config = self._write_config()
         self.installation = Supervisor(folder, self.config, _whisper)
         self.installation.signals.listen()
         # Killed workers leave files in the temporary folder: in this one they go with the rest.
@@ -94,9 +101,7 @@ class Demo:
             tell_pushed(demo_events.push(producer))
         redis.xadd(keys.events, {"event": demo_events.MALFORMED})
         if keep:
-            self.installation.start_flower()
-            if find_spec("starlette"):  # an extra
-                self.installation.start_console()
+            self._start_views()
         found = self._wait(ledger)
         tell(found, time.monotonic() - pushed)
         if differences := found.differences():
@@ -106,17 +111,33 @@ class Demo:
             self._stay(redis, keys)
         return FINE
 
-    def _prepare(self) -> tuple[Settings, Redis, Ledger]:
-        """Redis, the customer's tables, the ledger and the applied configuration."""
-        self.installation.start_redis(self.port)
+    def close(self) -> None:
+        """Ends all that was started."""
+        self.installation.children.stop(self.installation.signals.hurry, GRACE_SECONDS)
+
+    def _write_config(self) -> Path:
+        return write_config(self.folder, self.url)
+
+    def _make_target(self) -> None:
+        """The customer's tables."""
         with closing(sqlite3.connect(self.folder / "target.db")) as target:
             target.executescript(SCHEMA)
+
+    def _prepare(self) -> tuple[Settings, Redis, Ledger]:
+        """Redis, the target, the ledger and the applied configuration."""
+        self.installation.start_redis(self.port)
+        self._make_target()
         settings = load(self.config)
         redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)
         ledger = Ledger(settings.ledger_url)
         ledger.upgrade()
         applying.carry_out(redis, keys, applying.plan(redis, keys, settings))
         return settings, redis, ledger
+
+    def _start_views(self) -> None:
+        self.installation.start_flower()
+        if find_spec("starlette"):  # an extra
+            self.installation.start_console()
 
     def _wait_for_workers(self, redis: Redis, keys: Keys) -> None:
         """So that the times shown are segsync's, and not what starting takes. Without a worker the story goes on."""
@@ -158,9 +179,8 @@ class Demo:
 
     def _stay(self, redis: Redis, keys: Keys) -> None:
         cli = Path(embedded_redis.executable()).with_name("redis-cli")
-        console = f"The console is at {self.installation.console_url}. " if self.installation.console_url else ""
         typer.echo(f"""
-It stays up. {console}{describe(self.installation)}
+It stays up. {self._views()}
 
     push   {cli if cli.exists() else "redis-cli"} -p {self.port} XADD {keys.events} '*' event \\
              '{{"type":"clear","segment":{{"id":{demo_events.VIP}}}}}'
@@ -172,6 +192,10 @@ It stays up. {console}{describe(self.installation)}
 
 Ctrl-C ends it and removes all of it.""")
         self.installation.watch(redis, keys)
+
+    def _views(self) -> str:
+        console = f"The console is at {self.installation.console_url}. " if self.installation.console_url else ""
+        return f"{console}{describe(self.installation)}"
 
 
 def _whisper(line: str) -> None:

@@ -36,6 +36,10 @@ FULL_SECONDS: Final = 6.0
 """For so long workers that share it with Celery are given to make room themselves: they may die of it, or hang on."""
 
 
+def _nothing() -> None:
+    """Does nothing."""
+
+
 @dataclass(slots=True)
 class Signals:
     """Requests to end: the first one is for good order, the second for haste."""
@@ -122,10 +126,14 @@ class Supervisor:
             self.say(f"Flower will be at {self.flower_url}")
         return died
 
-    def watch(self, redis: Redis, keys: Keys) -> None:
-        """Until a signal: tends all, follows the applied connectors, drains a Redis that is full."""
+    def watch(self, redis: Redis, keys: Keys, besides: Callable[[], object] = _nothing) -> None:
+        """Until a signal: tends all, follows the applied connectors, drains a Redis that is full.
+
+        besides  what else is done at each look
+        """
         while not self.signals.count:
             self.tend()
+            besides()
             # Ours is being started again; another is somebody else's, and the workers wait for it.
             with suppress(RedisError):
                 self._follow(redis, keys)

@@ -10,7 +10,7 @@ from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.rounds import Login, Rounds
-from workers.connectors.audiences.store import work
+from workers.connectors.audiences.store import refusals, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.wire import CallFailed, Fault
@@ -114,6 +114,12 @@ class AdConnector:
         self.store.upgrade()
         with self.store.changing() as connection:
             return work.owe_all(connection, self.key, segment, self._place.clock())
+
+    def refused(self, most: int) -> list[refusals.RefusedMember]:
+        """What the platform does not take of members, at most so many."""
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            return refusals.list_refused(connection, self.key, most)
 
     def last_calls(self) -> list[work.CallStanding]:
         """Its newest calls that are not over, or did not end well."""

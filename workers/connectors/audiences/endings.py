@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import AudienceStep
-from workers.connectors.audiences.store import calls, work
-from workers.connectors.audiences.store.audiences import BEGUN, LIVE, NEW
+from workers.connectors.audiences.store import calls, refusals, removals, work
+from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy import Connection
 
@@ -58,7 +58,7 @@ class Endings:
         with self._store.changing() as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)  # given up meanwhile: whoever did that has taken it for unheard
-            calls.refuse(connection, call, _identifiers(rows, answered.refused))
+            _refuse(connection, call, rows, answered.refused, step)
             refused = len(answered.refused) + answered.rejected
             taken = _identifiers(rows, set(range(len(rows))) - set(answered.refused))
             work.count(connection, audience.id, accepted=len(taken), rejected=refused)
@@ -66,6 +66,9 @@ class Endings:
                 state = LIVE if answered.live else BEGUN
                 told = audience.title if answered.live else ""
                 work.note(connection, audience.id, remote=answered.remote, state=state, told_name=told)
+            if answered.applied and answered.rejected and step is AudienceStep.REMOVE:
+                self._came_to_nothing(connection, audience, (call, step.value), answered.rejected)
+                return Resting(now)
             if answered.applied:
                 applied = calls.end(connection, call, "done", now, rejected=answered.rejected)
                 work.count(connection, audience.id, applied=applied)
@@ -83,18 +86,34 @@ class Endings:
         seen = call.seen or progress.state == "working"
         # What only tells how the audience is may tell how it was: its listing lags.
         tells = seen or now - call.made_ms >= SETTLED_MS or not self._platform.one_call_at_a_time
+        in_part = call.action == AudienceStep.REMOVE.value and progress.rejected > 0
         with self._store.changing() as connection:
-            if progress.state == "done" and tells:
+            if progress.state == "done" and tells and not in_part:
                 applied = calls.end(connection, call.id, "done", now, progress.code, rejected=progress.rejected)
                 work.count(connection, audience.id, applied=applied, rejected=progress.rejected)
                 self._settle(connection, audience)
-            elif (progress.state == "failed" and tells) or now - call.made_ms >= LOST_AFTER_MS:
-                code = progress.code or "ads failed late"
-                calls.end(connection, call.id, "failed", now, code, "the platform failed to apply it")
-                work.note(connection, audience.id, written_ms=now)
+            elif (progress.state in ("failed", "done") and tells) or now - call.made_ms >= LOST_AFTER_MS:
+                what = (call.id, call.action)
+                self._came_to_nothing(connection, audience, what, progress.rejected, progress.code)
             else:
                 wait = min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** min(call.polls, 10))
                 calls.looked_at(connection, call.id, now + wait, seen=seen)
+
+    def _came_to_nothing(
+        self, connection: Connection, audience: Audience, call: tuple[int, str], rejected: int, code: str = ""
+    ) -> None:
+        """A call, by id and action, that was accepted and is not done, or a removal that was done in part.
+
+        It is owed again, later each time; a removal is given up in the end, and then tried once a day.
+        """
+        id_, action = call
+        times = removals.failures_in_a_row(connection, audience.id, action)
+        if action == AudienceStep.REMOVE.value and times + 1 >= removals.MOST_IN_A_ROW:
+            removals.give_up(connection, id_)
+        now, reason = self._clock(), "the platform did a part of it" if rejected else "the platform failed to apply it"
+        calls.end(connection, id_, "failed", now, code or "ads failed late", reason, rejected=rejected)
+        wait = min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** min(times, 10)) if times else 0
+        work.note(connection, audience.id, written_ms=now + wait)
 
     def call_failed(
         self, audience: Audience, call: int, rows: Sequence[SentRow], failed: CallFailed, step: AudienceStep
@@ -105,9 +124,15 @@ class Endings:
             if not calls.is_calling(connection, call):
                 return Resting(now)
             if failed.fault is Fault.ROWS:
-                calls.refuse(connection, call, _identifiers(rows, failed.rows))
+                _refuse(connection, call, rows, failed.rows, step)
                 work.count(connection, audience.id, rejected=len(failed.rows))
             calls.end(connection, call, "undone", now, failed.code, failed.reason)
+            if step is AudienceStep.CREATE and failed.fault is Fault.EXISTS:
+                # An earlier call made it, and its listing lags: it is looked for, and then created once more.
+                work.note(connection, audience.id, state=CREATING)
+                often = removals.failures_in_a_row(connection, audience.id, step.value) >= removals.MOST_IN_A_ROW
+                waits = "someone" if often else "a second look"
+                return Resting(now + NEEDS_LOOK_MS, waits, failed.code, failed.reason)
             if step is AudienceStep.CREATE:
                 work.note(connection, audience.id, state=NEW)
         return self.failed(audience, failed)
@@ -130,12 +155,23 @@ class Endings:
             case Fault.LOGIN:
                 reason = f"{failed.reason}; {self._platform.remedy(audience.connector)}"
                 raise TargetError(ErrorClass.HOLD, failed.code, reason, level=HoldLevel.CONNECTOR)
-            case Fault.GONE | Fault.REFUSED | Fault.IN_USE:
+            case Fault.GONE | Fault.REFUSED | Fault.IN_USE | Fault.EXISTS:
                 return Resting(now + max(NEEDS_LOOK_MS, again), "someone", failed.code, failed.reason, failed=True)
             case _:
                 return Resting(
                     now + max(again, failed.wait_ms), "the platform", failed.code, failed.reason, failed=True
                 )
+
+
+def _refuse(
+    connection: Connection, call: int, rows: Sequence[SentRow], refused: Mapping[int, str], step: AudienceStep
+) -> None:
+    """What the platform names: who cannot come in stays out, and who cannot be taken out may be there."""
+    if step is AudienceStep.REMOVE:
+        removals.give_up(connection, call, _identifiers(rows, refused))
+    else:
+        codes = {each: code for index, code in refused.items() for each in rows[index].identifiers}
+        refusals.refuse(connection, call, codes)
 
 
 def _identifiers(rows: Sequence[SentRow], refused: Iterable[int]) -> set[int]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.records import Fields
-    from workers.connectors.audiences.store.erasing import Holder
+    from workers.connectors.audiences.store.erasing import Holder, Leaving
     from workers.connectors.audiences.store.members import Kept
 
 
@@ -33,6 +33,13 @@ class Eraser:
         self.connector.store.upgrade()
         with self.connector.store.reading() as connection:
             return erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
+
+    def leaving(self, values: Collection[str]) -> Leaving:
+        """What the store has of those who have left. TargetError where it is away."""
+        kept = {one for value in values for one in self._kept(value)}
+        self.connector.store.upgrade()
+        with self.connector.store.reading() as connection:
+            return erasing.find_leaving(connection, self.connector.key, kept)
 
     def erase(self, holders: Collection[Holder], now_ms: int) -> int:
         """They leave all audiences; returns how many identifiers, of anybody, wait for the platform. TargetError."""

@@ -28,6 +28,8 @@ LONGEST_TITLE: Final = 120
 """Characters of a segment's name that are told; with our mark it is unique in the account, as it must be."""
 MEMBERSHIP: Final = f"{540 * 86_400}s"
 """How long a member stays: the longest that Google takes."""
+NAME_USED: Final = "DISPLAY_NAME_ALREADY_USED"
+"""The reason of a refusal: our mark is in the name, so the list is ours."""
 KEY_SPACES: Final = {"android": "ANDROID", "ios": "IOS"}
 _CONSENT: Final = {"granted": "CONSENT_GRANTED", "denied": "CONSENT_DENIED"}
 _MEMBER: Final = re.compile(r"audience_?[mM]embers\[(\d+)\]")
@@ -207,6 +209,8 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
         failed = _failed(Fault.ROWS, code, "the platform refuses some members")
         failed.rows = rows
         return failed
+    if answer.status == 400 and NAME_USED in reasons:  # noqa: PLR2004 - HTTP's
+        return _failed(Fault.EXISTS, code, "there is a list of this name already, and the account does not list it yet")
     # A page in place of an answer comes as a success, too, from whatever stands in front of the platform.
     refuses = 400 <= answer.status < 500  # noqa: PLR2004 - HTTP's
     usual = (Fault.REFUSED, "the platform refuses the call") if refuses else _SERVERS_OWN

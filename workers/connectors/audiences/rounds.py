@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from workers import failpoints
 from workers.connectors.audiences.endings import AGAIN_MS, Endings
 from workers.connectors.audiences.planning import AudienceStep, plan
-from workers.connectors.audiences.store import calls, work
+from workers.connectors.audiences.store import calls, removals, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.rows import rows_of
 from workers.connectors.audiences.store.work import Resting
@@ -43,6 +43,10 @@ DAY_MS: Final = 24 * HOUR_MS
 """Milliseconds of a day."""
 OWNED_MS: Final = 300_000
 """Milliseconds that an audience is owned for one look; no call takes so long (`http.py`)."""
+SOMEONE: Final = "someone"
+"""What an audience waits for that a person must mend."""
+STILL_THERE: Final = "ads still there"
+"""The code of removals that the platform does not do."""
 LOOK_TWICE_MS: Final = 600_000
 """Milliseconds between two looks for what was perhaps created: listings lag."""
 
@@ -105,7 +109,7 @@ class Rounds:
         """Owed again is what the platform may not have any more, though it was told.
 
         Once a call of which nobody heard is surely over, what was told since. And once a day members whom the platform
-        would forget, long before it does; who has left is forgotten.
+        would forget, long before it does, and removals that it does not do; who has left is forgotten.
         """
         if audience.state == LIVE:
             calls.land(connection, audience.id, now)
@@ -114,6 +118,7 @@ class Rounds:
         days = self._login.platform.members_expire
         if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
+        removals.try_again(connection, audience.id)
         calls.forget(connection, audience.id, now - DAY_MS)
         work.note(connection, audience.id, reminded_ms=now)
 
@@ -128,7 +133,7 @@ class Rounds:
             rest = self._endings.failed(audience, failed)
         except TargetError as error:
             again = self._login.clock() + AGAIN_MS
-            self._leave(audience, Resting(again, "someone", error.code, error.reason, failed=True))
+            self._leave(audience, Resting(again, SOMEONE, error.code, error.reason, failed=True))
             raise
         self._leave(audience, rest)
 
@@ -142,6 +147,10 @@ class Rounds:
 
     def _leave(self, audience: Audience, rest: Resting) -> None:
         with self._login.store.changing() as connection:
+            if rest.waits != SOMEONE and (number := removals.stuck(connection, audience.id)):
+                # What else it waits for ends by itself.
+                said = f"{number} that left may still be there: the platform does not take them out; tried every day"
+                rest = rest._replace(waits=SOMEONE, code=rest.code or STILL_THERE, reason=said)
             work.release(connection, audience, self._login.owner, rest)
 
     def _step(self, audience: Audience) -> Resting:

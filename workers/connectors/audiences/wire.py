@@ -34,6 +34,8 @@ class Fault(Enum):
     """Surely not done, for some rows' sake, which are named."""
     IN_USE = "in use"
     """It cannot be deleted now."""
+    EXISTS = "exists"
+    """What is to be created is there already; surely not done."""
     REFUSED = "refused"
     """Someone must mend something."""
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from workers import failpoints
-from workers.connectors.contract import Group, Receipt
+from workers.connectors.contract import Group, PositionAlarm, Receipt
 from workers.connectors.sql.rendering import is_idle, render
-from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.errors import Phase, TargetError
 from workers.failpoints import reach
 from workers.outcomes import QueryRun
 
@@ -61,13 +61,6 @@ class Transactions(Protocol):
 
     def rollback(self) -> None:
         """Sends ROLLBACK."""
-
-
-class PositionAlarm(TargetError):
-    """What `segsync_position` says does not fit what was delivered; the lane is held until a person decides."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(ErrorClass.HOLD, "segsync position", what, level=HoldLevel.LANE, phase=Phase.LOCK)
 
 
 def deliver(
@@ -129,19 +122,22 @@ def _position(session: Transactions, shipment: Shipment) -> str:
     if shipment.positions is None:
         return ""
     position = session.position(shipment.lane, shipment.integration)
-    _check(position, shipment.positions)
-    return position
+    misfit = _misfit(position, shipment.positions)
+    if misfit and not shipment.positions.overruled:
+        raise PositionAlarm(f"{misfit}; `segsync resync` of the segment goes on from here")
+    return "" if misfit else position
 
 
-def _check(position: str, positions: Positions) -> None:
+def _misfit(position: str, positions: Positions) -> str:
     """A position that no try of ours can have written means that Redis or the target lost something (rule 22).
 
-    It never trims and never ends by itself: a person decides.
+    It never trims and never ends by itself: a person decides, or asks for a resync.
     """
     if position > positions.handed_out:
-        raise PositionAlarm("the target's position is ahead of everything that was handed out to deliverers")
+        return "the target's position is ahead of everything that was handed out to deliverers"
     if position and position < positions.settled:
-        raise PositionAlarm("the target's position is behind what was delivered: has it been restored?")
+        return "the target's position is behind what was delivered: has it been restored?"
+    return ""
 
 
 def _not_yet_there(shipment: Shipment, queries: list[RenderedQuery], position: str) -> list[RenderedQuery]:

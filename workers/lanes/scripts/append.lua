@@ -120,8 +120,14 @@ local function is_awaited(mark, lane)
   return id and lane.mark == '' and redis.call('HGET', ns .. ':run:' .. id, 'nonce') == nonce
 end
 
--- What the lane owes by now stands before it.
+-- What the lane owes by now stands before it. One that is held for its position in the target is tried at once: a run
+-- settles that (rule 49).
+local HELD_FOR_POSITION = '^segsync position:'
 local function put_mark(key, lane, run)
+  if string.find(redis.call('HGET', key, 'hold') or '', HELD_FOR_POSITION) then
+    lane.retry = 0
+    redis.call('HSET', key, 'retry', 0)
+  end
   lane.mark, lane.before = run.bar, lane.count - run.operations
   redis.call('HSET', key, 'mark', lane.mark, 'before', lane.before, 'run', string.match(run.mark, '^%S+'))
   if lane.before == 0 and wake_reader(key) then ring() end

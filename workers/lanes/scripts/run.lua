@@ -6,6 +6,8 @@
 -- ARGV  3 'ask'   4 integration  5 segment  6 who  7 'resync' or 'verify'  then fields and values
 --         Returns {id, '1' if it is a new one}: a second request of the same is the same request.
 --       3 'cancel'  4 id  5 who: the run's reader does it. Returns 1, or 0 if it is over.
+--       3 'overrule'  4 integration  5 segment: the target's position of the lane fits nothing. Returns 1 if a resync has
+--         begun there, which makes that good; the segment is flagged until it is done. Else 0.
 --       All others are the reader's: 4 id  5 owner of its lease  6 ms until the next look, or ''
 --         7 number of fields, these and their values; then
 --       'look'   nothing more
@@ -61,8 +63,20 @@ local function cancel(id, by)
   return 1
 end
 
+-- What was done under the mark already may have been lost with the position: then the flag outlives this run.
+local function overrule(integration, segment)
+  local at = redis.call('HMGET', lane_key(integration, segment), 'mark', 'run', 'done')
+  if not at[1] then return 0 end
+  local of_run = redis.call('HMGET', run_key(at[2]), 'kind', 'first')
+  if of_run[1] ~= 'resync' then return 0 end
+  local first, done = of_run[2] or '', at[3] or ''
+  flag(integration, segment, first ~= '' and done >= first and done or '0')
+  return 1
+end
+
 if what == 'ask' then return ask() end
 if what == 'cancel' then return cancel(ARGV[4], ARGV[5]) end
+if what == 'overrule' then return overrule(ARGV[4], ARGV[5]) end
 
 local id, owner, next_ms = ARGV[4], ARGV[5], ARGV[6]
 local fields, rest = tonumber(ARGV[7]) * 2, {}

@@ -103,6 +103,12 @@ local begun = redis.call('ZCARD', ns .. ':runs') - redis.call('SCARD', ns .. ':r
 if not due_runs and begun < OPEN_RUNS then due_runs = runs_in(ns .. ':runs:waiting') end
 if runs_in(ns .. ':verifications') or due_runs then wake_one('resync') end
 
+-- When the next lane comes due of an integration of which one is due already: its place does not tell, and whoever
+-- serves the one that is due rings for no other.
+local function sooner_in(set)
+  sooner(tonumber(redis.call('ZRANGEBYSCORE', set, '(' .. now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or nil))
+end
+
 -- The number of a connector's due lanes, at most as many as could be served; the next one's time counts as well. Looks
 -- at no more integrations than that, and some whose place is put right.
 local LOOKS_BESIDE = 16
@@ -114,8 +120,13 @@ local function due_for(connector, parallelism)
     if at and at <= now then
       total = total + redis.call('ZCOUNT', full_key(integration), '-inf', now)
         + redis.call('ZCOUNT', timed_key(integration), '-inf', now)
+      sooner_in(full_key(integration))
+      sooner_in(timed_key(integration))
     end
-    if total >= parallelism then return parallelism end
+    if total >= parallelism then
+      sooner(now + LOOK_AGAIN_MS)
+      return parallelism
+    end
   end
   if #found == looks then sooner(now) end
   local coming = redis.call('ZRANGEBYSCORE', key, '(' .. exactly_now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)

@@ -273,6 +273,8 @@ def test_what_was_refused_is_told_once_more_when_its_holder_comes_again(
     rig.deliver(("add", pair))
     rig.run(hours=30)
     assert rig.standing().rejected == 2
+    assert {(each.segment, each.profile) for each in rig.connector.refused(9)} == {("7", "3"), ("7", "4")}
+    assert all(each.code for each in rig.connector.refused(9))
     assert account.members(fake) == account.wanted(people(range(3)))
     fake.refuses = set()
     before = changes(fake)
@@ -282,6 +284,24 @@ def test_what_was_refused_is_told_once_more_when_its_holder_comes_again(
     rig.run(hours=30)
     assert account.members(fake) == account.wanted([*people(range(3)), *pair])
     assert owes_nothing(rig)
+
+
+@on("vk", "google")
+def test_what_was_refused_is_told_once_more_where_somebody_says_so(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    pair = [{"id": "3", "email": "three"}, {"id": "4", "email": "four"}]
+    rig.deliver(("add", people(range(3))))
+    rig.run()
+    fake.refuses = {value for _, value in account.wanted(pair)}
+    rig.deliver(("add", pair))
+    rig.run(hours=30)
+    rig.deliver(("remove", pair[1:]))
+    fake.refuses = set()
+    rig.connector.resend("7")
+    rig.run(hours=30)
+    assert account.members(fake) == account.wanted([*people(range(3)), pair[0]])
+    assert rig.connector.refused(9) == []
 
 
 @on()

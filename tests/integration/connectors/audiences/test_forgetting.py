@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.integration.connectors.audiences.rig import Rig, hashes, people
+from workers.connectors.audiences.erasing import Eraser
 
 if TYPE_CHECKING:
     from tests.fakes.yandex import FakeYandex
@@ -37,6 +38,32 @@ def test_who_leaves_before_the_audience_is_begun_is_forgotten_too(rig: Rig, yand
     rig.run(hours=49)
     assert kept(rig) == 8
     assert not yandex.segments or yandex.members("VIP") == hashes(people([n for n in range(9) if n != 3]))
+
+
+def test_an_erasure_forgets_nobody_whom_a_call_may_put_back(rig: Rig, yandex: FakeYandex) -> None:
+    """An add is unheard, its person leaves, and somebody else is erased; then the add lands, late."""
+    rig.deliver(("add", people(range(120))))
+    rig.run(hours=5)
+    rig.deliver(("add", people([500, *range(130, 240)])))
+    rig.fake.advance(7_200)
+    yandex.stall("modify_data")
+    rig.tend()
+    rig.fake.advance(400)
+    rig.tend()
+    rig.deliver(("remove", people([500, *range(130, 240)])))
+    rig.run(hours=5, step_s=400)
+    assert not yandex.members("VIP") & hashes(people([500]))
+    eraser = Eraser(rig.connector, [])
+    assert eraser.erase(eraser.find({"nobody"}, ()), int(yandex.now)) == 111
+    yandex.land()
+    yandex.work()
+    assert yandex.members("VIP") >= hashes(people([500]))
+    for _ in range(8):
+        rig.run(hours=12, step_s=400)
+        rig.fake.advance(12 * 3_600)
+    assert not yandex.members("VIP") & hashes(people([500]))
+    assert eraser.erase(set(), int(yandex.now)) == 0
+    assert kept(rig) == 120
 
 
 def test_of_a_deleted_audience_nobody_is_known(rig: Rig) -> None:

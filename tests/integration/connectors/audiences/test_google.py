@@ -128,6 +128,23 @@ def test_a_list_whose_creation_was_not_answered_is_found_behind_other_pages(rig:
     assert len(google.lists) == 4
 
 
+@pytest.mark.parametrize("lag_hours", [0.7, 1_000])
+def test_a_name_that_is_used_already_is_ours_and_is_looked_for_until_it_is_listed(
+    rig: Rig, google: FakeGoogle, lag_hours: float
+) -> None:
+    """Its creation was not answered, and its listing lags for longer than the two looks."""
+    google.fail("/userLists", Reply(cut=True), applied=True)
+    google.lag_ms = round(lag_hours * 3_600_000)
+    rig.deliver(("add", people(range(4))))
+    rig.run(0.6)
+    code = "google-audiences 400 DISPLAY_NAME_ALREADY_USED"
+    assert (rig.standing().waits, rig.standing().code) == ("a second look", code)
+    rig.run(4)
+    assert len(google.lists) == 1
+    assert google.members("VIP") == (set() if lag_hours > 1 else wanted(people(range(4))))
+    assert (rig.standing().waits, rig.standing().code) == (("someone", code) if lag_hours > 1 else ("", ""))
+
+
 def test_a_name_and_an_end_reach_the_list(rig: Rig, google: FakeGoogle) -> None:
     rig.deliver(("add", people(range(2))))
     rig.run(2)

@@ -161,6 +161,12 @@ def lands_ms(connection: Connection, audience: int) -> int | None:
     return connection.execute(asked).scalar() or None
 
 
+def unheard_since(connection: Connection, audience: int) -> int | None:
+    """Since when a call may be under way of which nobody heard (Unix ms); None where `land` has dealt with all."""
+    mine = (calls.c.audience == audience, calls.c.state == "unknown", calls.c.poll_ms > 0)
+    return connection.execute(sa.select(sa.func.min(calls.c.ended_ms)).where(*mine)).scalar()
+
+
 def land(connection: Connection, audience: int, now_ms: int) -> None:
     """Once calls of which nobody heard are surely over, all that was told since is owed again.
 
@@ -175,7 +181,7 @@ def land(connection: Connection, audience: int, now_ms: int) -> None:
     if connection.execute(sa.select(calls.c.id).where(mine, *open_).limit(1)).first() is not None:
         return
     unknown = (mine, calls.c.state == "unknown", calls.c.poll_ms > 0)
-    since = connection.execute(sa.select(sa.func.min(calls.c.ended_ms)).where(*unknown)).scalar_one()
+    since = unheard_since(connection, audience)
     told = (identifiers.c.audience == audience, identifiers.c.sent_ms >= since, identifiers.c.call.is_(None))
     change = identifiers.update().where(*told, identifiers.c.there.in_((THERE, GONE)))
     connection.execute(change.values(owed=True, there=UNSURE))
@@ -190,13 +196,6 @@ def all_gone(connection: Connection, audience: int) -> None:
     """The audience is not there any more: nobody is in it, and nothing is known of who was."""
     connection.execute(holdings.delete().where(holdings.c.audience == audience))
     connection.execute(identifiers.delete().where(identifiers.c.audience == audience))
-
-
-def refuse(connection: Connection, call: int, refused: Collection[int]) -> None:
-    """These identifiers the platform takes from nobody: they are part of no call, and owed no more."""
-    for some in _chunks(sorted(refused)):
-        mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(some))
-        connection.execute(mine.values(call=None, there=REFUSED))
 
 
 def _chunks(ids: list[int]) -> Iterator[list[int]]:
@@ -225,11 +224,15 @@ def forget(connection: Connection, audience: int, before_ms: int) -> int:
     before_ms  when it was told last, at the latest: identifiers that the platform does not have and nobody holds;
                and calls that were over long before that
 
+    What was told since a call of which nobody heard stays: that call may put it back, and then `land` takes it out.
+
     The audience's row is locked: somebody may be about to hold one of them again.
     """
     before = before_ms - CALLS_KEPT_MS
     over = sa.and_(calls.c.audience == audience, calls.c.ended_ms > 0, calls.c.ended_ms < before)
     connection.execute(calls.delete().where(over, calls.c.state.not_in(("calling", "pending"))))
-    mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < before_ms)
+    unheard = unheard_since(connection, audience)
+    last = before_ms if unheard is None else min(before_ms, unheard)
+    mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < last)
     free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~_HELD)
     return connection.execute(identifiers.delete().where(*mine, *free)).rowcount

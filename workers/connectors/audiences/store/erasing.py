@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -12,11 +11,14 @@ from workers.connectors.audiences.store.audiences import lock, owe
 from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from sqlalchemy import Connection
 
     from workers.connectors.audiences.store.members import Kept
+
+
+_HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
 
 
 class Holder(NamedTuple):
@@ -26,21 +28,42 @@ class Holder(NamedTuple):
     profile: str
 
 
+class Leaving(NamedTuple):
+    """Identifiers that nobody holds any more, and that the store still has.
+
+    anybody  that wait for the platform, or for a call of which nobody heard: nothing says whose they were
+    theirs   with a value that was asked for, also those that only wait to be forgotten
+    """
+
+    anybody: int
+    theirs: int
+
+
 def find_holders(connection: Connection, connector: str, names: Collection[str], kept: Collection[Kept]) -> set[Holder]:
-    """Who is named so, by the key or by one of its fields, and who holds one of these identifiers."""
-    mine = sa.select(audiences.c.id).where(audiences.c.connector == connector)
-    one = sa.select(holdings.c.audience, holdings.c.profile).where(holdings.c.audience.in_(mine)).distinct()
+    """Who is named so by the whole key, as the store has it, and who holds one of these identifiers."""
+    mine = holdings.c.audience.in_(_audiences_of(connector))
+    one = sa.select(holdings.c.audience, holdings.c.profile).where(mine).distinct()
     found: set[Holder] = set()
     for name in names:
         found |= {Holder(*row) for row in connection.execute(one.where(holdings.c.profile == name))}
-    if names:
-        several = one.where(holdings.c.profile.startswith('["', autoescape=True))
-        found |= {Holder(*row) for row in connection.execute(several) if not set(names).isdisjoint(_parts(row.profile))}
     for each in kept:
         same = (identifiers.c.kind == each.kind, identifiers.c.value == each.value)
         has = one.join(identifiers, identifiers.c.id == holdings.c.identifier).where(*same)
         found |= {Holder(*row) for row in connection.execute(has)}
     return found
+
+
+def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> Leaving:
+    """What is left of those who hold nothing any more; of `kept` also what is only to be forgotten."""
+    found = connection.execute(_audiences_of(connector)).scalars().all()
+    anybody = sum(_leaving(connection, audience) for audience in found)
+    theirs = 0
+    for each in kept:
+        same = (identifiers.c.kind == each.kind, identifiers.c.value == each.value, ~_HELD)
+        asked = sa.select(sa.func.count()).select_from(identifiers)
+        mine = identifiers.c.audience.in_(_audiences_of(connector))
+        theirs += connection.execute(asked.where(mine, *same)).scalar_one()
+    return Leaving(anybody, theirs)
 
 
 def erase(connection: Connection, holders: Collection[Holder], now_ms: int, *, whole_rows: bool) -> None:
@@ -53,10 +76,12 @@ def erase(connection: Connection, holders: Collection[Holder], now_ms: int, *, w
 
 
 def sweep(connection: Connection, connector: str, now_ms: int) -> int:
-    """Deletes at once what only says that somebody was there; returns the identifiers that wait for their removal."""
-    mine = sa.select(audiences.c.id).where(audiences.c.connector == connector).order_by(audiences.c.id)
+    """Deletes at once what only says that somebody was there; returns the identifiers that wait.
+
+    They wait for their removal, or for a call of which nobody heard: it may put back who has left since.
+    """
     leaving = 0
-    for audience in connection.execute(mine).scalars().all():
+    for audience in connection.execute(_audiences_of(connector).order_by(audiences.c.id)).scalars().all():
         lock(connection, audience)
         calls.tidy(connection, audience)
         calls.forget(connection, audience, now_ms + 1)
@@ -64,17 +89,14 @@ def sweep(connection: Connection, connector: str, now_ms: int) -> int:
     return leaving
 
 
+def _audiences_of(connector: str) -> sa.Select[Any]:
+    return sa.select(audiences.c.id).where(audiences.c.connector == connector)
+
+
 def _leaving(connection: Connection, audience: int) -> int:
-    held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
     there = sa.or_(identifiers.c.there != GONE, identifiers.c.call.is_not(None))
+    unheard = calls.unheard_since(connection, audience)
+    if unheard is not None:
+        there = sa.or_(there, identifiers.c.sent_ms >= unheard)
     asked = sa.select(sa.func.count()).select_from(identifiers)
-    return connection.execute(asked.where(identifiers.c.audience == audience, there, ~held)).scalar_one()
-
-
-def _parts(profile: str) -> Iterator[str]:
-    """The fields of a key that has several."""
-    try:
-        found = json.loads(profile)
-    except ValueError:
-        return  # a key of one field that looks like it
-    yield from (str(each) for each in found)
+    return connection.execute(asked.where(identifiers.c.audience == audience, there, ~_HELD)).scalar_one()

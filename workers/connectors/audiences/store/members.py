@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, THERE, UNSURE, holdings, identifiers
+from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, STUCK, THERE, UNSURE, holdings, identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -162,7 +162,7 @@ def _owe_rows(
     seeds |= {row["identifier"] for row in renewed}
     _owe(connection, _linked(connection, audience, seeds) if lost else seeds, unsure=True)
     still = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
-    told = sa.or_(identifiers.c.there.in_((THERE, UNSURE)), identifiers.c.call.is_not(None))
+    told = sa.or_(identifiers.c.there.in_((THERE, UNSURE, STUCK)), identifiers.c.call.is_not(None))
     for some in _chunks(row["identifier"] for row in lost):
         stale = identifiers.update().where(identifiers.c.id.in_(some), told, still, identifiers.c.there != REFUSED)
         connection.execute(stale.values(there=STALE))

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 
 STORE_VERSION_TABLE: Final = "ads_version"
 
-GONE, THERE, UNSURE, REFUSED, STALE = 0, 1, 2, 3, 4
+GONE, THERE, UNSURE, REFUSED, STALE, STUCK = 0, 1, 2, 3, 4, 5
 """What the platform has of an identifier: `ads_identifier.there`. REFUSED: it takes it from nobody. STALE: others
-hold it, and it is in the row of somebody who lost it: it is removed before it is added again."""
+hold it, and it is in the row of somebody who lost it: it is removed before it is added again. STUCK: its holders have
+left, and the platform does not take it out."""
 
 store_metadata: Final = sa.MetaData()
 
@@ -71,12 +72,14 @@ identifiers: Final = sa.Table(
     sa.Column("owed", sa.Boolean),
     sa.Column("call", sa.BigInteger),
     sa.Column("sent_ms", sa.BigInteger),
+    sa.Column("code", sa.Text),
 )
 """value       the hash's bytes; of what goes plain a keyed hash, and `sealed` has it
 companions  sealed, as sent along last
-there       GONE, THERE, UNSURE, REFUSED or STALE
+there       GONE, THERE, UNSURE, REFUSED, STALE or STUCK
 owed        somebody came or left since it was last told
-call        the call that it is part of, until that is over"""
+call        the call that it is part of, until that is over
+code        why it was REFUSED last: the platform's code"""
 
 holdings: Final = sa.Table(
     "ads_holding",

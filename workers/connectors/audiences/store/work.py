@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from workers.connectors.audiences.store import refusals, removals
 from workers.connectors.audiences.store.audiences import DELETED, Audience, owe
 from workers.connectors.audiences.store.calls import expire
 from workers.connectors.audiences.store.tables import audiences, calls, identifiers
@@ -106,13 +107,16 @@ def live_audiences(connection: Connection, connector: str) -> int:
 def owe_all(connection: Connection, connector: str, segment: str | None, now_ms: int) -> int:
     """All members, of one segment or of all, are owed once more; returns how many identifiers.
 
-    Nobody is taken out by it: who is in an audience and not in the store is known to nobody.
+    What the platform has refused is among it, and what it has not taken out. Nobody else is taken out by it: who is in
+    an audience and not in the store is known to nobody.
     """
     mine = (audiences.c.connector == connector, audiences.c.state != DELETED)
     asked = sa.select(audiences.c.id).where(*mine, *([audiences.c.segment == segment] if segment is not None else []))
     found = 0
     for audience in connection.execute(asked.order_by(audiences.c.id).with_for_update()).scalars().all():
-        if again := expire(connection, audience, now_ms + 1):
+        again = expire(connection, audience, now_ms + 1) + removals.try_again(connection, audience)
+        again += refusals.try_again(connection, audience)
+        if again:
             owe(connection, audience, now_ms)
         found += again
     return found
