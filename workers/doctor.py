@@ -133,10 +133,9 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         yield from (path for path in (each.password_file, each.sentinel_password_file) if path)
     for connector in settings.connectors.values():
         yield from connector.secret_files()
-    for source in settings.sources.values():
-        name = source.address.password_file if isinstance(source, SourceSettings) else None
-        if name and "$" not in name:
-            yield settings.local.path.parent / name
+    for address in (each.address for each in settings.sources.values() if isinstance(each, SourceSettings)):
+        if address.password_file and "$" not in address.password_file:
+            yield address.folder / address.password_file
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
 

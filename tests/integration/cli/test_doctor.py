@@ -15,6 +15,7 @@ from workers.cli.commands import doctor as command
 from workers.control.drain import drain
 from workers.monitoring.consumers import Consumers
 from workers.preflight import certificates
+from workers.settings import load
 from workers.settings.urls import split
 
 if TYPE_CHECKING:
@@ -103,3 +104,11 @@ def test_a_flower_that_lets_anybody_in_is_a_mistake(status: int, mark: str, monk
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(doctor, "_address", lambda: "localhost")
     assert doctor._flower().mark == mark
+
+
+def test_a_source_s_password_file_is_a_secret(place: Place) -> None:
+    place.write(integration())
+    source = '[sources.main]\nurl = "mysql://u@db/crm"\npassword_file = "source.txt"\nmembers = "SELECT 1 AS _id"\n'
+    (place.folder / "source.txt").write_text("s")
+    place.file.write_text(place.file.read_text() + source)
+    assert place.folder / "source.txt" in list(doctor._secret_files(load(place.file)))
