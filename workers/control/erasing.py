@@ -66,6 +66,12 @@ class Traces:
     leaving: dict[str, Leaving] = field(default_factory=dict)
     waiting: list[PlaceFound] = field(default_factory=list)
 
+    @property
+    def has_anything(self) -> bool:
+        """Whether there is something to erase, beside what waits."""
+        theirs = any(each.theirs for each in self.leaving.values())
+        return bool(self.entries or self.runs or self.holders or theirs)
+
     def places(self) -> list[PlaceFound]:
         """What would be done about it."""
         return [*self._in_redis_and_ledger(left=True), *self._in_audiences(), *self.waiting]
@@ -193,7 +199,7 @@ class Erasure:
                     yield key, Eraser(cast("AdConnector", connector), fields)
 
     def _holders(self, eraser: Eraser) -> set[Holder]:
-        return eraser.find(self._person.profiles, self._person.values)
+        return eraser.find(self._person.names, self._person.values)
 
 
 def _ask(key: str, ask: Callable[[], T], waiting: list[PlaceFound]) -> T | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,23 +13,44 @@ import msgspec
 from workers.templates import RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Sequence
 
 _NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
-_PUNCTUATION = re.compile(r"[^\d]")
+_DECIMAL = re.compile(r"-?\d+\.\d+")
+_NO_DIGIT = re.compile(r"[^\d]")
+_LONG_DISTANCE = re.compile(r"8(?=[3-9]\d{9}$)")
+_FEWEST_DIGITS = 7
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/\"]))")
+_UNREADABLE = object()
 
 
 def fold(value: str) -> str:
-    """A value as it is compared: without case and blanks around it; of a phone number its digits."""
+    """A value as it is compared: without case and blanks around it; of a phone number its digits.
+
+    Russia's 8, as it is dialled within the country, is its 7. A decimal number keeps its point: it is no phone.
+    """
     text = value.strip().casefold()
-    return _PUNCTUATION.sub("", text) if _NUMBER.fullmatch(text) else text
+    if not _NUMBER.fullmatch(text) or _DECIMAL.fullmatch(text):
+        return text
+    return _LONG_DISTANCE.sub("7", _NO_DIGIT.sub("", text), count=1)
+
+
+def key_name(name: str) -> str:
+    """A key of several fields as stores have it, however the list is written: `["A", 17]` is `["A","17"]`."""
+    try:
+        parts = json.loads(name) if name.startswith("[") else None
+    except (ValueError, RecursionError):
+        return name
+    if not isinstance(parts, list) or not all(isinstance(each, str | int) for each in parts):
+        return name
+    return _whole([str(each) for each in parts])
 
 
 @dataclass(frozen=True)
 class Person:
     """Who is to be erased.
 
-    profiles  `_id`s, and texts of key fields
+    profiles  `_id`s, and keys; of several fields the list of them
     values    that stand anywhere in a profile
     keys      the key fields of each applied integration
     """
@@ -39,49 +61,98 @@ class Person:
 
     def is_in(self, raw: bytes) -> bool:
         """Whether a profile, or an event, is theirs; of what is no JSON, whether a word of it is."""
-        try:
-            found = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        found = _read(raw)
+        if found is _UNREADABLE:
             return self.is_named_in(raw.decode(errors="replace"))
         return self._has_value(found) or any(self._names(each) for each in _profiles(found))
 
     def is_named_in(self, text: str) -> bool:
-        """Whether one of them is a word of a text that nobody can read as a profile."""
-        return self._words is not None and self._words.search(text) is not None
+        """Whether one of them is a word of a text that nobody can read as a profile, as it is or unescaped."""
+        words = self._words
+        return words is not None and any(words.search(each) for each in (text, _ESCAPED.sub(_unescaped, text)))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Of profiles, keys of several fields as stores have them."""
+        return frozenset({*self.profiles, *map(key_name, self.profiles)})
 
     @cached_property
     def _folded(self) -> frozenset[str]:
-        return frozenset(map(fold, self.values))
+        return frozenset(filter(None, map(fold, self.values)))
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
-        every = sorted({each.strip() for each in (*self.profiles, *self.values) if each.strip()})
+        every = sorted({each.strip() for each in (*self.names, *self.values) if each.strip()})
         if not every:
             return None
-        return re.compile(rf"(?<![\w.+-])(?:{'|'.join(map(re.escape, every))})(?![\w-]|\.\w)", re.IGNORECASE)
+        phones = [_phone(each) for each in sorted(self._folded) if each.isdecimal() and len(each) >= _FEWEST_DIGITS]
+        words = "|".join([*map(re.escape, every), *phones])
+        return re.compile(rf"(?<![\w.+-])(?:{words})(?![\w-]|\.\w)", re.IGNORECASE)
 
     def _has_value(self, found: Any) -> bool:  # noqa: ANN401 - whatever JSON may hold
         if not self._folded:
             return False
-        if isinstance(found, dict):
-            return any(map(self._has_value, found.values()))
-        if isinstance(found, list):
-            return any(map(self._has_value, found))
-        return isinstance(found, str | int | float) and fold(str(found)) in self._folded
+        open_ = [found]
+        while open_:
+            each = open_.pop()
+            if isinstance(each, dict):
+                open_ += each.values()
+            elif isinstance(each, list):
+                open_ += each
+            elif _folded(each) in self._folded:
+                return True
+        return False
 
     def _names(self, profile: dict[str, Any]) -> bool:
         if not self.profiles:
             return False
         if str(profile.get("_id")) in self.profiles:
             return True
-        return any(not self.profiles.isdisjoint(_key(profile, fields)) for fields in self.keys)
+        return any(_key(profile, fields) in self.names for fields in self.keys)
 
 
-def _key(profile: dict[str, Any], fields: tuple[str, ...]) -> Collection[str]:
+def _read(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON may hold
+    """What JSON says, and what Python's takes for JSON: NaN, single surrogates."""
+    for read in (msgspec.json.decode, json.loads):
+        try:
+            return read(raw)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            continue
+    return _UNREADABLE
+
+
+def _folded(found: object) -> str:
+    """A value of a profile as `fold` has it; a whole number is one, however it is written."""
+    if isinstance(found, str):
+        return fold(found)
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if isinstance(found, int) and not isinstance(found, bool) and found >= 0:
+        return fold(str(found))
+    return str(found).casefold() if isinstance(found, int | float) and not isinstance(found, bool) else ""
+
+
+def _phone(digits: str) -> str:
+    """Finds a number by its digits, whatever stands between them, and no decimal number."""
+    first = "[78]" if _LONG_DISTANCE.match("8" + digits[1:]) and digits[0] == "7" else digits[0]
+    return r"(?!\d+\.\d+\b(?!\.))\+?\(?" + r"[\s().-]{0,3}".join([first, *digits[1:]])
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return chr(int(found[1], 16)) if found[1] else found[2]
+
+
+def _whole(parts: Sequence[str]) -> str:
+    """As the stores of ad accounts have a key of several fields."""
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(profile: dict[str, Any], fields: tuple[str, ...]) -> str | None:
     try:
-        return key_of(profile, fields)
+        found = key_of(profile, fields)
     except RowProblem:
-        return ()
+        return None
+    return found[0] if len(found) == 1 else _whole(found)
 
 
 def _profiles(found: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as above

@@ -194,16 +194,26 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
-        ((), "", "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
-        (("--profile", ""), "", "--profile '': nobody has an empty id"),
-        (("--values", "-"), "7\n", "1 value of fewer than 3 characters, which would find others, too"),
+        (("--profile", ""), b"", "--profile '': nobody has an empty id"),
+        ((), b"", "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
+        (("--values", "-"), b"7\n", "1 value of fewer than 3 characters, which would find others, too"),
+        (("--values", "-"), b"\xef\xbb\xbf77\n", "1 value of fewer than 3 characters"),
+        (
+            ("--values", "-"),
+            b"-------\n",
+            "line 1: fewer than 3 digits, which would find others, too; expected a whole",
+        ),
+        (("--values", "-"), b"a@b.example\n\xcc\xe0\n", "--values -, line 2: expected UTF-8"),
+        (("--values", "-"), b"a\0@\0\n", "--values -, line 1: a NUL in it; expected text in UTF-8"),
+        (("--values", "-"), b"a@b.example;c@b.example\n", "line 1: more than one @; expected one value in each line"),
+        (("--profile", "a\udcff"), b"", "--profile: bytes that are no text; expected UTF-8"),
     ],
 )
 def test_who_is_not_named_well_is_refused(
-    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stdin: str, said: str
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], stdin: bytes, said: str
 ) -> None:
     place.publish(integration("crm"))
-    monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin)))
     done = call("erase", *arguments, "--yes")
     assert done.returncode == 2
     assert said in done.stderr

@@ -15,7 +15,7 @@ from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control.acting import recorded
 from workers.control.erasing import Erasure
-from workers.control.person import Person
+from workers.control.person import Person, fold
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted, in_line
 
@@ -46,6 +46,8 @@ def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
     values  a file with one in each line, or "-"
     """
     wanted = frozenset(profiles), frozenset(_lines(values) if values is not None else ())
+    if any(map(_is_surrogate, "".join(profiles))):
+        raise WrongUsage("--profile: bytes that are no text; expected UTF-8")
     _refuse(*wanted)
     runtime = open_runtime()
     keys = frozenset(each.key_fields for each in runtime.applied.settings.integrations.values())
@@ -59,7 +61,7 @@ def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
         with recorded(runtime.redis, runtime.keys, who := caller(), "erase", told, reason=how.reason):
             places = erasure.erase(found, who.name)
         if not how.as_json:
-            _tell(places)
+            _tell(places, erased=found.has_anything)
     elif places and not how.as_json:
         typer.echo("\nNothing is erased.")
     if how.as_json:
@@ -78,8 +80,26 @@ def _is_meant(places: Sequence[PlaceFound], how: EraseManner) -> bool:
 
 
 def _lines(values: str) -> list[str]:
-    text = sys.stdin.read() if values == "-" else Path(values).read_text()
+    raw = sys.stdin.buffer.read() if values == "-" else Path(values).read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise WrongUsage(f"--values {values}, line {line}: expected UTF-8") from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if wrong := _wrong_with(line.strip()):
+            raise WrongUsage(f"--values {values}, line {number}: {wrong}")
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _wrong_with(value: str) -> str:
+    if "\0" in value:
+        return "a NUL in it; expected text in UTF-8"
+    if value.count("@") > 1:
+        return "more than one @; expected one value in each line"
+    if len(fold(value)) < FEWEST_CHARACTERS <= len(value):
+        return f"fewer than {FEWEST_CHARACTERS} digits, which would find others, too; expected a whole number"
+    return ""
 
 
 def _refuse(profiles: frozenset[str], values: frozenset[str]) -> None:
@@ -94,6 +114,10 @@ def _refuse(profiles: frozenset[str], values: frozenset[str]) -> None:
         raise WrongUsage(f"--values: {what}, which would find others, too; expected whole e-mails, numbers, ids")
 
 
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
+
+
 def _print(places: Sequence[PlaceFound]) -> None:
     if not places:
         typer.echo("nothing is left of it")
@@ -101,8 +125,8 @@ def _print(places: Sequence[PlaceFound]) -> None:
     print_table(("where", ">found", "what becomes of it"), ((each.where, each.found, each.becomes) for each in places))
 
 
-def _tell(places: Sequence[PlaceFound]) -> None:
-    typer.echo("\nErased." if places else "")
+def _tell(places: Sequence[PlaceFound], *, erased: bool) -> None:
+    typer.echo("\nErased." if erased else "")
     for each in places:
         if each.left:
             typer.echo(in_line(f"! {each.where}: {each.becomes}"))
