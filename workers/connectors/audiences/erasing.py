@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.connectors.audiences.fields import CompiledFields
+from workers.connectors.audiences.fields import CompiledFields, spellings
 from workers.connectors.audiences.store import erasing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from workers.connectors.audiences.connector import AdConnector
-    from workers.connectors.audiences.records import Fields
+    from workers.connectors.audiences.records import AdField, Fields, Identifier
     from workers.connectors.audiences.store.erasing import Holder, Leaving
     from workers.connectors.audiences.store.members import Kept
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Eraser:
     """Erases people from one account's store, and so from its audiences.
 
-    fields  of the integrations that the account has
+    fields  of the integrations that the account has now; their regions of phone numbers are those that are tried
     """
 
     connector: AdConnector
@@ -51,9 +51,18 @@ class Eraser:
             return erasing.sweep(connection, self.connector.key, now_ms)
 
     def _kept(self, value: str) -> set[Kept]:
-        return {
-            self.connector.kept(each)
-            for fields in self.fields
-            if isinstance(fields, CompiledFields)
-            for each in fields.spellings(value)
-        }
+        """As each field of the platform may have sent it, hashed or not: integrations that did may be gone."""
+        platform = self.connector.platform
+        found: set[Identifier] = set()
+        compiled = [each for each in self.fields if isinstance(each, CompiledFields)]
+        for each in compiled:
+            found |= each.spellings(value)
+        for field in filter(_is_alone, platform.fields.values()):
+            for how in {field.hash, ""} if platform.hashing_off else {field.hash}:
+                for region in {"", *(each.region for each in compiled)}:
+                    found |= spellings(field, how, value, region)
+        return {self.connector.kept(each) for each in found}
+
+
+def _is_alone(field: AdField) -> bool:
+    return field.alone
