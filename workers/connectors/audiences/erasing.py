@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.fields import CompiledFields, spellings
 from workers.connectors.audiences.store import erasing
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.records import AdField, Fields, Identifier
     from workers.connectors.audiences.store.erasing import Holder, Leaving
     from workers.connectors.audiences.store.members import Kept
+
+
+OWN_ID: Final = "own id"
+"""The form of fields by which a customer knows a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,9 @@ class Eraser:
         kept = {one for value in values for one in self._kept(value)}
         self.connector.store.upgrade()
         with self.connector.store.reading() as connection:
-            return erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
+            found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
+            opened = self.connector.sent_along
+            return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
 
     def leaving(self, values: Collection[str]) -> Leaving:
         """What the store has of those who have left. TargetError where it is away."""
@@ -49,6 +55,11 @@ class Eraser:
         # Apart: audiences are locked in one order, by all who lock several of them.
         with store.changing() as connection:
             return erasing.sweep(connection, self.connector.key, now_ms)
+
+    def _along(self, values: Collection[str]) -> set[Identifier]:
+        """As ids that are only sent along; names, cities and days of birth are shared by too many."""
+        ids = [each for each in self.connector.platform.fields.values() if not each.alone and each.form == OWN_ID]
+        return {one for value in values for each in ids for one in spellings(each, each.hash, value, "")}
 
     def _kept(self, value: str) -> set[Kept]:
         """As each field of the platform may have sent it, hashed or not: integrations that did may be gone."""

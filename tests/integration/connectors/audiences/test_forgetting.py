@@ -74,6 +74,14 @@ def test_a_value_is_found_that_an_integration_sent_which_is_gone(rig: Rig) -> No
     assert {each.profile for each in gone.find((), {sha256("p2@example.com")})} == {"2"}
 
 
+def test_an_id_that_was_only_sent_along_is_found(rig: Rig) -> None:
+    rig.deliver(("add", [*people([1]), *people([2], outer="Outer-2"), *people([3], outer="Outer-3")]))
+    eraser = Eraser(rig.connector, [])
+    assert {each.profile for each in eraser.find((), {"Outer-2"})} == {"2"}
+    assert {each.profile for each in eraser.find((), {sha256("Outer-3")})} == {"3"}
+    assert not eraser.find((), {"outer-2"})
+
+
 def test_of_a_deleted_audience_nobody_is_known(rig: Rig) -> None:
     rig.deliver(("add", people(range(120))))
     rig.run(hours=1)

@@ -11,10 +11,11 @@ from workers.connectors.audiences.store.audiences import lock, owe
 from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlalchemy import Connection
 
+    from workers.connectors.audiences.records import Identifier
     from workers.connectors.audiences.store.members import Kept
 
 
@@ -51,6 +52,22 @@ def find_holders(connection: Connection, connector: str, names: Collection[str],
         has = one.join(identifiers, identifiers.c.id == holdings.c.identifier).where(*same)
         found |= {Holder(*row) for row in connection.execute(has)}
     return found
+
+
+def find_sent_along(
+    connection: Connection, connector: str, sent: Collection[Identifier], opened: Callable[[bytes], Mapping[str, str]]
+) -> set[Holder]:
+    """Who was sent with one of these beside an identifier: all that is sealed is opened, since only a whole has a mark.
+
+    opened  what stands in a holding, by kind
+    """
+    wanted = {(each.kind, each.value) for each in sent}
+    if not wanted:
+        return set()
+    asked = sa.select(holdings.c.audience, holdings.c.profile, holdings.c.companions)
+    mine = (holdings.c.audience.in_(_audiences_of(connector)), holdings.c.companions.is_not(None))
+    every = connection.execution_options(yield_per=1_000).execute(asked.where(*mine))
+    return {Holder(row.audience, row.profile) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
 
 
 def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> Leaving:
