@@ -31,6 +31,7 @@ import re
 import secrets
 import threading
 import time as clock
+from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -77,7 +78,9 @@ ALIVE_SECONDS = 20
 """Without a word for so long, who answers for the platform is taken for dead."""
 LOOK_SECONDS = 0.1
 PARTS_AHEAD = 16
-"""Parts of an answer, of 1 MB or 1,000 profiles each, that may wait in Redis to be read."""
+"""Parts of an answer, of about 1 MB or 1,000 profiles each, that may wait in Redis to be read."""
+BYTES_AHEAD = 16_000_000
+"""And bytes of them: of large profiles one alone makes a part."""
 STUCK_SECONDS = 60
 """An answer that nobody reads for so long is given up."""
 
@@ -111,6 +114,13 @@ for index, event in ipairs(ARGV) do
   ids[index] = redis.call('XADD', KEYS[1], '*', 'event', event)
 end
 return ids
+"""
+
+# Several may answer for one segment, and whoever ends takes back its own word alone; in one step, since a word without
+# an end would be believed for ever.
+ALIVE = """
+redis.call('SADD', KEYS[1], ARGV[1])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
 """
 
 
@@ -295,7 +305,8 @@ class Producer(_Events):
         """Makes the segment's rows equal to what `read` gives, and waits until that is done: see docs/resync.md.
 
         Returns how each run ended, [] where no integration follows the segment. What `read` raises fails the run, which
-        then has removed nothing, and is raised here. PushFailed where Redis is lost.
+        then has removed nothing, and is raised here. PushFailed where Redis is lost; InvalidEvent
+        where there is no such integration, and for what `read` gives and is no profile.
 
         read      gives all members, from a list or a generator, as they are when it is called: not before what was
                   pushed until now has been delivered, and once for each integration or more often
@@ -304,6 +315,7 @@ class Producer(_Events):
         entries = _of_resync(segment_id, integration)
         answer = _Answer(self._client, self._keys[0], str(segment_id), integration, timeout)
         try:
+            answer.check()
             with answer.alive():
                 answer.request = self._send(entries)[0]
                 while not answer.is_over():
@@ -311,7 +323,7 @@ class Producer(_Events):
                     clock.sleep(LOOK_SECONDS)
                 return answer.results()
         except redis.RedisError as error:
-            raise _failure(error, 0) from error
+            raise _failure(error, 1) from error
 
     def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON, which is sent as it is; one too large is split, and has several ids."""
@@ -345,7 +357,7 @@ class Producer(_Events):
         try:
             reply = self._script(keys=self._keys, args=[entry.payload for entry in chunk])
         except redis.RedisError as error:
-            raise _failure(error, items) from error
+            raise _failure(error, 0 if _was_never_sent(error, self._client) else max(items, 1)) from error
         return _accepted(reply)
 
 
@@ -417,10 +429,15 @@ class AsyncProducer:
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - as in `Producer`
     ) -> list[Resynced]:
-        """As `Producer.snapshot`; what `read` gives may be awaited, and be iterated with `async for`."""
+        """As `Producer.snapshot`; what `read` gives may be awaited, and be iterated with `async for`.
+
+        Nothing in it may block the event loop: who is silent for 20 s is taken for dead. What blocks belongs into
+        `Producer.snapshot`, or into `asyncio.to_thread`.
+        """
         entries = _of_resync(segment_id, integration)
         answer = _AsyncAnswer(self._client, self._keys[0], str(segment_id), integration, timeout)
         try:
+            await answer.check()
             async with answer.alive():
                 answer.request = (await self._send(entries))[0]
                 while not await answer.is_over():
@@ -428,7 +445,7 @@ class AsyncProducer:
                     await asyncio.sleep(LOOK_SECONDS)
                 return await answer.results()
         except redis.RedisError as error:
-            raise _failure(error, 0) from error
+            raise _failure(error, 1) from error
 
     async def push(self, events: Iterable[dict[str, Any] | str | bytes]) -> list[str]:
         """Events as objects or as JSON; see `Producer.push`."""
@@ -450,7 +467,7 @@ class AsyncProducer:
         try:
             reply = await self._script(keys=self._keys, args=[entry.payload for entry in chunk])
         except redis.RedisError as error:
-            raise _failure(error, items) from error
+            raise _failure(error, 0 if _was_never_sent(error, self._client) else max(items, 1)) from error
         return _accepted(reply)
 
 
@@ -500,14 +517,25 @@ class _Answering:
         self._claimed = ""
         self._runs: dict[str, None] | None = None
         self._gave: dict[str, None] = {}
+        self._put_sizes: deque[int] = deque(maxlen=PARTS_AHEAD)
         self.request = ""
 
     def _key(self, *names: str) -> str:
         return ":".join((self._space, *names))
 
     @property
-    def _alive_keys(self) -> list[str]:
-        return [self._key("answering", self._segment), *([self._claimed] if self._claimed else [])]
+    def _answering(self) -> str:
+        return self._key("answering", self._segment)
+
+    def _check_known(self, known: object) -> None:
+        """InvalidEvent where the only integration that is meant is none."""
+        if not known:
+            raise InvalidEvent(f"{self._integration!r} is not applied; expected the key of one that is", "integration")
+
+    def _has_room(self, waiting: int, part: bytes) -> bool:
+        """Whether a part may be put behind those that wait, which are the last ones."""
+        sizes = list(self._put_sizes)[-waiting:] if waiting else []
+        return not waiting or (waiting < PARTS_AHEAD and sum(sizes) + len(part) <= BYTES_AHEAD)
 
     @property
     def _all(self) -> list[str]:
@@ -518,12 +546,12 @@ class _Answering:
         return bool(position) and _places(_said(position).partition("|")[0]) >= _places(self.request)
 
     def _found(self, lanes: dict[Any, Any]) -> dict[str, None]:
-        whose = f":{self._segment}" if self._integration is None else f"{self._integration}:{self._segment}"
-        return {
-            _said(run): None
-            for lane, run in lanes.items()
-            if (_said(lane).endswith(whose) if self._integration is None else _said(lane) == whose)
-        }
+        found: dict[str, None] = {}
+        for lane, run in lanes.items():
+            integration, _, segment = _said(lane).partition(":")  # a segment's id may hold colons
+            if segment == self._segment and self._integration in (None, integration):
+                found[_said(run)] = None
+        return found
 
     def _check_time(self) -> None:
         if self._ends is not None and clock.monotonic() > self._ends:
@@ -568,11 +596,17 @@ class _Answer(_Answering):
             over.set()
             thread.join()
             with suppress(redis.RedisError):
-                self._client.delete(*self._alive_keys)
+                self._client.srem(self._answering, self._session)
 
     def _say(self) -> None:
-        for key in self._alive_keys:
-            self._client.set(key, self._session, ex=ALIVE_SECONDS)
+        self._client.eval(ALIVE, 1, self._answering, self._session, ALIVE_SECONDS)
+        if self._claimed:
+            self._client.set(self._claimed, self._session, ex=ALIVE_SECONDS)
+
+    def check(self) -> None:
+        """InvalidEvent where nobody can answer; redis.RedisError."""
+        if self._integration is not None:
+            self._check_known(self._client.sismember(self._key("integrations"), self._integration))
 
     def is_over(self) -> bool:
         """Whether all runs have ended; TimeoutError."""
@@ -626,7 +660,8 @@ class _Answer(_Answering):
         while clock.monotonic() < stuck:
             if self._wish(self._client.get(self._key("wanted", self._segment)))[0] != token:
                 return False
-            if self._client.llen(key) < PARTS_AHEAD:
+            if self._has_room(self._client.llen(key), part):
+                self._put_sizes.append(len(part))
                 self._client.rpush(key, part)
                 self._client.expire(key, STUCK_SECONDS)
                 return True
@@ -654,11 +689,17 @@ class _AsyncAnswer(_Answering):
         finally:
             task.cancel()
             with suppress(redis.RedisError):
-                await self._client.delete(*self._alive_keys)
+                await self._client.srem(self._answering, self._session)
 
     async def _say(self) -> None:
-        for key in self._alive_keys:
-            await self._client.set(key, self._session, ex=ALIVE_SECONDS)
+        await self._client.eval(ALIVE, 1, self._answering, self._session, ALIVE_SECONDS)
+        if self._claimed:
+            await self._client.set(self._claimed, self._session, ex=ALIVE_SECONDS)
+
+    async def check(self) -> None:
+        """As in `_Answer`."""
+        if self._integration is not None:
+            self._check_known(await self._client.sismember(self._key("integrations"), self._integration))
 
     async def is_over(self) -> bool:
         """Whether all runs have ended; TimeoutError."""
@@ -715,7 +756,8 @@ class _AsyncAnswer(_Answering):
         while clock.monotonic() < stuck:
             if self._wish(await self._client.get(self._key("wanted", self._segment)))[0] != token:
                 return False
-            if await self._client.llen(key) < PARTS_AHEAD:
+            if self._has_room(await self._client.llen(key), part):
+                self._put_sizes.append(len(part))
                 await self._client.rpush(key, part)
                 await self._client.expire(key, STUCK_SECONDS)
                 return True
@@ -868,15 +910,26 @@ def _link_options(url: str) -> dict[str, Any]:
     return {"socket_timeout": 30, **tcp}
 
 
-def _failure(error: redis.RedisError, items: int) -> PushFailed:
-    """What an error of Redis's means for so many of the given items."""
+def _failure(error: redis.RedisError, unknown: int) -> PushFailed:
+    """What an error of Redis's means; where it is the link's, so many of the given items may have been accepted."""
     if isinstance(error, redis.ResponseError):
         if "OOM command not allowed" in str(error):
             return IntakeFull("the intake is full: Redis is at its maxmemory")
         return PushFailed(f"Redis refused: {error}")
-    failure = PushFailed(f"the link to Redis failed: {error}")
-    failure.unknown = max(items, 1)
+    failure = PushFailed(f"the link to Redis failed: {str(error).rstrip('.')}")
+    failure.unknown = unknown
     return failure
+
+
+def _was_never_sent(error: redis.RedisError, client: redis.Redis | redis.asyncio.Redis) -> bool:
+    """Whether no connection came about, so that nothing is accepted: as redis-py says it, whatever it says else.
+
+    Of a client that repeats a push this may be the second try, and the first was sent.
+    """
+    retry = getattr(client, "get_retry", lambda: None)()
+    if retry is None or getattr(retry, "_retries", 1) != 0:
+        return False
+    return re.match(r"Error (\S+ )?connecting to |Timeout connecting to server", str(error)) is not None
 
 
 def _accepted(reply: list[str | bytes]) -> list[str]:

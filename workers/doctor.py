@@ -18,12 +18,16 @@ from workers.control import rights
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
+from workers.ledger import identity
+from workers.ledger.database import Ledger
 from workers.ledger.engine import file_of, parse
+from workers.ledger.errors import LedgerError
 from workers.monitoring import checkup
 from workers.monitoring.consumers import used_queues
 from workers.preflight import certificates
 from workers.preflight.targets import examine_all
 from workers.settings import revision
+from workers.settings.ledger_place import published_ledger
 from workers.settings.sources import SourceSettings
 from workers.settings.urls import UrlError, part, plain, split
 
@@ -56,10 +60,13 @@ def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
     missing = rights.sentence(redis, keys)
     yield Step("rights", "mistake" if missing else "fine", missing or "all that are needed")
     yield _applied(redis, keys, settings)
+    yield _ledger(redis, keys, settings)
     yield from _of_workers(redis, keys, settings, ask)
     yield _flower()
-    yield from checkup.of_files(_secret_files(settings), [settings.local.path])
-    yield from certificates.of_urls(_urls(settings))
+    urls = list(_urls(settings))
+    secret = dict.fromkeys([*_secret_files(settings), *certificates.key_files(urls)])
+    yield from checkup.of_files(secret, [settings.local.path])
+    yield from certificates.of_urls(urls)
     yield from _of_targets(settings)
 
 
@@ -71,6 +78,20 @@ def _applied(redis: Redis, keys: Keys, settings: Settings) -> Step:
         what = f"this file is not what is applied (revision {found.revision}, by {found.by}); `segsync apply` shows how"
         return Step("applied", "warning", what)
     return Step("applied", "fine", f"this file, as revision {found.revision}")
+
+
+def _ledger(redis: Redis, keys: Keys, settings: Settings) -> Step:
+    """Whether the applied ledger can be read, and is the one that is known; nothing is made or brought up to date."""
+    found = revision.published(redis, keys)
+    try:
+        url = settings.ledger_url if found is None else published_ledger(found.text, settings.local)
+        ledger = Ledger(url)
+        if ledger.schema() is None and not identity.is_claimed(redis, keys):
+            return Step("ledger", "fine", f"{ledger.place}: none is made yet; a worker or a command makes it")
+        identity.recognise(redis, keys, ledger)
+    except (SettingsError, LedgerError) as error:
+        return Step("ledger", "mistake", str(error))
+    return Step("ledger", "fine", ledger.place)
 
 
 def _of_workers(redis: Redis, keys: Keys, settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
@@ -112,6 +133,9 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
         yield from (path for path in (each.password_file, each.sentinel_password_file) if path)
     for connector in settings.connectors.values():
         yield from connector.secret_files()
+    for address in (each.address for each in settings.sources.values() if isinstance(each, SourceSettings)):
+        if address.password_file and "$" not in address.password_file:
+            yield address.folder / address.password_file
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
 

@@ -49,7 +49,9 @@ class SettingsError(SegsyncError):
         self.source = source
         self.mistakes = mistakes
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__("\n".join([f"{source}: {count}", *(f"  {m}" for m in mistakes)]))
+        # A file's name may hold a line end.
+        lines = [f"{source}: {count}", *(f"  {m}" for m in mistakes)]
+        super().__init__("\n".join(line.replace(source, source.replace("\n", "\\n")) for line in lines))
 
 
 class WrongUsage(SegsyncError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,6 +70,10 @@ class Segment:
     tags: frozenset[str] | None = None
 
 
+DRAINING: Final = "\x01 draining"
+"""The segment of an integration that is being drained: there is none, since an id never holds a control character."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """Which segments an integration follows.
@@ -82,6 +86,11 @@ class Scope:
     database: str
     kind: ScopeKind = "all"
     values: frozenset[str] = frozenset()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it follows nothing until what it owes is delivered, and then leaves."""
+        return self.kind == "ids" and self.values == {DRAINING}
 
     def wants(self, segment: Segment, default_database: str) -> bool:
         """Whether this scope follows `segment`, which is in `default_database` if nobody said (rule 4)."""

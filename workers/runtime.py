@@ -126,8 +126,7 @@ class Runtime:
         if self._ledger is None:
             # Read anew: its password may have changed with the file that it stands in.
             ledger = Ledger(revision.read(self.redis, self.keys, self.local).settings.ledger_url)
-            ledger.upgrade()
-            identity.recognise(self.redis, self.keys, ledger)
+            identity.ready(self.redis, self.keys, ledger)
             self._ledger = ledger
         return self._ledger
 

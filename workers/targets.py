@@ -118,7 +118,8 @@ def open_account(settings: Settings, key: str, environ: Mapping[str, str] = os.e
     """The ad account that a file calls so. WrongUsage where there is none; SettingsError, redis.RedisError."""
     accounts = {name: each for name, each in settings.connectors.items() if each.dialect in PLATFORMS}
     if key not in accounts:
-        raise WrongUsage(f"{show(key)} is no connector with a platform{nearest(key, accounts)}")
+        expected = nearest(key, accounts) or "; the file has none (docs/ads.md)"
+        raise WrongUsage(f"{show(key)} is no connector with a platform{expected}")
     target = accounts[key].resolve(environ)
     assert isinstance(target, AdTarget)  # noqa: S101 - it has a platform
     redis, keys = settings.local.redis.client(), Keys(settings.local.namespace)

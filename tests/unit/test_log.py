@@ -23,7 +23,7 @@ SILENCES = {
     "workers/connectors/sql/clickhouse/connection.py",
     "workers/connectors/audiences/http.py",
 }
-SETS_UP = {"workers/log.py", "workers/cli/commands/drain.py", *SILENCES}
+SETS_UP = {"workers/console/serving.py", "workers/log.py", "workers/cli/commands/drain.py", *SILENCES}
 """Where `logging` itself is spoken to: what defines the lines, a command that says where they go, and
 libraries that are silenced."""
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}

@@ -21,10 +21,13 @@ import pytest
 import redis
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 import segsync
 from segsync import AsyncProducer, IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
 from tests.fake_redis import FakeRedis, async_producer_to, producer_to
+from tests.servers.process import free_port
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from tests.waiting import until
 from workers.errors import MalformedEvent
@@ -661,5 +664,14 @@ def test_redis_may_be_a_unix_socket(made: Any, tmp_path: Path) -> None:
         if inspect.isawaitable(answer):
             await answer
 
-    with pytest.raises(PushFailed, match="the link to Redis failed"):
+    with pytest.raises(PushFailed, match="the link to Redis failed") as caught:
         asyncio.run(pushes())
+    assert (caught.value.unknown, ".;" in str(caught.value)) == (0, False)
+
+
+@pytest.mark.parametrize(("retries", "unknown"), [(0, 0), (1, 1)])
+def test_what_was_never_sent_is_not_unknown_but_where_it_may_be_a_second_try(retries: int, unknown: int) -> None:
+    client = redis.Redis("127.0.0.1", free_port(), retry=Retry(NoBackoff(), retries))
+    with pytest.raises(PushFailed, match=r"failed: Error \S+ connecting to .*refused; accepted before it: 0") as caught:
+        Producer(client=client).clear(7)
+    assert caught.value.unknown == unknown

@@ -24,23 +24,36 @@ def take_config(path: Path | None) -> None:
 
 
 class AnywhereGroup(TyperGroup):
-    """A group whose commands take `--config` as well, and `--json` from before their names."""
+    """A group whose commands and groups take `--config` as well, and `--json` from before their names."""
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401 - typer's types have no public names
         """The command, with the option that all have."""
         command = super().get_command(ctx, cmd_name)
-        if isinstance(command, TyperCommand) and all(each.name != "config" for each in command.params):
+        if isinstance(command, (TyperCommand, TyperGroup)) and all(each.name != "config" for each in command.params):
             command.params.append(_config_option())
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
         """The command and its arguments, `--json` among them if it stood before."""
         name, command, rest = super().resolve_command(ctx, args)
-        if command is None or not ctx.params.get(AS_JSON):
+        if command is None or not _wants_json(ctx):
             return name, command, rest
-        if not isinstance(command, TyperGroup) and all(each.name != AS_JSON for each in command.params):
-            raise WrongUsage(f"`segsync {name}` has no --json; those that print JSON show it in their --help")
+        if isinstance(command, TyperGroup) and any(each in command.commands for each in rest):
+            return name, command, rest  # it is for the command within
+        if all(each.name != AS_JSON for each in command.params):
+            path = " ".join(["segsync", *_groups(ctx), str(name)])
+            raise WrongUsage(f"`{path}` has no --json; those that print JSON show it in their --help")
         return name, command, ["--json", *rest]
+
+
+def _wants_json(ctx: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether it stood before this command's name, or a group's in which it is."""
+    return ctx is not None and (bool(ctx.params.get(AS_JSON)) or _wants_json(ctx.parent))
+
+
+def _groups(ctx: Any) -> list[str]:  # noqa: ANN401 - as above
+    """The groups that lead here, without the first, which is the program."""
+    return [] if ctx.parent is None else [*_groups(ctx.parent), ctx.info_name]
 
 
 def _declared(config: Annotated[Path | None, typer.Option(metavar="PATH", help=CONFIG_HELP)] = None) -> None:

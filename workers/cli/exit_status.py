@@ -11,4 +11,4 @@ NEEDS_SOMEONE: Final = 1
 WRONG: Final = 2
 """What was typed, or a file, is wrong; 2 as shells and typer have it."""
 OUT_OF_REACH: Final = 3
-"""Redis or the ledger does not answer, or refuses us."""
+"""Redis or the ledger does not answer, or refuses us; or the output cannot be written."""

@@ -76,6 +76,8 @@ def _of_system(error: OSError) -> Failure:
         return Failure("", FINE)
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG):
         give_up()
+        if error.filename is None:  # nobody is told anything: 1 would say that it was, and who reads it is needed
+            return Failure(f"the output: {error.strerror}", OUT_OF_REACH)
     if isinstance(error, FileNotFoundError) and error.filename is None:
         return Failure("the current folder is gone; expected to be started in one that is there", WRONG)
     place = f"{in_line(str(error.filename))}: " if error.filename else "the output: "

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
 from workers.lanes.keys import Keys
+from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.runtime import Runtime
 from workers.settings import load, load_local
@@ -33,11 +34,12 @@ def open_ledger() -> Ledger:
 
     SettingsError, LedgerError, redis.RedisError.
     """
+    runtime = open_runtime()
     try:
-        return open_runtime().ledger
+        return runtime.ledger
     except NothingApplied:
         ledger = Ledger(load().ledger_url)
-        ledger.upgrade()
+        identity.ready(runtime.redis, runtime.keys, ledger)
         return ledger
 
 

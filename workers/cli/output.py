@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 STYLES: Final = {
     "active": "green",
+    "draining": "yellow",
     "held": "bold red",
     "orphaned": "bold red",
     "paused": "yellow",

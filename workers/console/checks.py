@@ -12,6 +12,7 @@ from redis import RedisError
 
 from workers.connectors.inspection import Mark, Step
 from workers.console.failures import NotFound
+from workers.console.turns import hurried
 from workers.lanes.clock import redis_ms
 from workers.preflight.targets import examine_one
 
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from workers.console.site import Site
     from workers.lanes.keys import Keys
     from workers.preflight.examination import Examination
-    from workers.runtime import Runtime
 
 KEPT_MS: Final = 90 * 24 * 3_600_000
 """Milliseconds that a check is shown; an older one says nothing of today."""
@@ -49,12 +50,14 @@ def steps_of(found: Examination) -> list[Step]:
     return [*found.steps, *looked, *mistakes, *fine, *unread]
 
 
-def check_connector(runtime: Runtime, key: str, by: str) -> ConnectorCheck:
-    """Asks the target, and keeps what it says. NotFound, redis.RedisError."""
+def check_connector(site: Site, key: str, by: str) -> ConnectorCheck:
+    """Asks the target, and keeps what it says. NotFound, Busy, redis.RedisError."""
+    runtime = site.runtime()
     settings = runtime.applied.settings
     if key not in settings.connectors:
         raise NotFound(f"{key[:80]} is no connector of the applied configuration")
-    found = examine_one(settings, key)
+    with site.turns.one():
+        found = examine_one(hurried(settings), key)
     at = datetime.fromtimestamp(redis_ms(runtime.redis) / 1000, UTC)
     check = ConnectorCheck(at, by, found.wrong, steps_of(found)[:MOST_STEPS])
     with suppress(RedisError):  # a full Redis keeps none; it is told anyhow

@@ -14,6 +14,7 @@ from workers.connectors.sql.vendors import VENDORS
 from workers.console.drafts import Judged, by_field, whole
 from workers.errors import SettingsError
 from workers.settings import from_published
+from workers.settings.entrusted import leads_to, secret_of
 from workers.settings.table import NAME, NAME_RULE
 
 if TYPE_CHECKING:
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
 
     from workers.settings import LocalSettings
 
+    Bound = Mapping[str, set[tuple[str, ...]]]
+
 PLAIN: Final = ("url", "rate", "timezone", "statement_timeout", "connect_timeout")
 """Fields that are text in the file."""
 FIELDS: Final = (*PLAIN, "parallelism", "password")
 NOWHERE, VARIABLE, FILE, KEPT = "none", "variable", "file", "kept"
 """Where the password is, as the form says it; KEPT: where the file has it."""
 _SECRETS: Final = ("password", "password_file")
+_ELSEWHERE: Final = (
+    "leads a password to another address than the one it was applied with; expected the same scheme, host, port and "
+    "options, or the connector changed in segsync.toml, by `segsync apply`"
+)
 _NO_VARIABLE: Final = "holds a variable; expected it as text here, or the connector in segsync.toml"
 
 
@@ -36,8 +43,8 @@ def variable_of(key: str) -> str:
 
 
 def file_of(key: str) -> str:
-    """The file of a connector's password, beside segsync.toml."""
-    return f"secrets/{key}"
+    """The file of a connector's password, beside segsync.toml: in a folder that holds no other secret."""
+    return f"secrets/connectors/{key}"
 
 
 def examples() -> list[str]:
@@ -90,12 +97,15 @@ class ConnectorDraft:
                 return {name: before[name] for name in _SECRETS if name in before}
         return {}
 
-    def unfit(self, document: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, list[str]]:
+    def unfit(self, document: Mapping[str, Any], before: Mapping[str, Any], bound: Bound) -> dict[str, list[str]]:
         """Mistakes by field that no reader of a file would find: what only the file may have."""
         was = ConnectorDraft.of_table(self.key, before)
         found = {name: [_NO_VARIABLE] for name in PLAIN if "$" in self.text(name) and self.text(name) != was.text(name)}
         if self.text("password") == VARIABLE and (other := _shares(self.key, document)):
             found["password"] = [f"{variable_of(self.key)} is the variable of {other}, too; expected another key"]
+        secret, at = secret_of(self._secret(before)), leads_to(self.text("url"))
+        if "url" not in found and at not in bound.get(secret, {at}):
+            found["url"] = [_ELSEWHERE]
         return found
 
 
@@ -112,8 +122,11 @@ def _shares(key: str, document: Mapping[str, Any]) -> str:
     return next((o for o in document.get("connectors", {}) if o != key and variable_of(o) == variable_of(key)), "")
 
 
-def judge_connector(draft: ConnectorDraft, published: str, local: LocalSettings, *, new: bool) -> Judged:
-    """The draft put into a published configuration; `new` refuses a key that is there already."""
+def judge_connector(draft: ConnectorDraft, published: str, local: LocalSettings, bound: Bound, *, new: bool) -> Judged:
+    """The draft put into a published configuration; `new` refuses a key that is there already.
+
+    bound  where each password was sent, as `bound_secrets` tells
+    """
     document = json.loads(published)
     connectors = document.setdefault("connectors", {})
     where = f"connectors.{draft.key}"
@@ -122,7 +135,7 @@ def judge_connector(draft: ConnectorDraft, published: str, local: LocalSettings,
     if new and draft.key in connectors:
         return Judged(None, {"key": ["is there already; expected a new one"]}, [])
     before = connectors.get(draft.key, {})
-    if unfit := draft.unfit(document, before):
+    if unfit := draft.unfit(document, before, bound):
         return Judged(None, unfit, [])
     connectors[draft.key] = draft.table(before)
     try:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from redis import RedisError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
@@ -16,7 +18,7 @@ from workers.console.failures import NotMeant, TooLarge, sentence, status_of
 from workers.console.guesses import Guesses, TooManyGuesses
 from workers.console.proxied import NAMED
 from workers.console.rendering import render
-from workers.console.routes import is_of_this_site, posted
+from workers.console.routes import is_form_of_this_site, posted
 from workers.console.seals import is_cookie, new_cookie
 from workers.console.sessions import COOKIE, Sessions
 from workers.console.viewers import Role, Viewer
@@ -37,6 +39,9 @@ MOST_BYTES: Final = 8 * 1024
 AT_ONCE: Final = 2
 """Passwords that are looked at at the same time: each takes 64 MiB."""
 WAIT_SECONDS: Final = 10.0
+THREADS: Final = 4
+"""For all who sign in, apart from those that pages share: whoever guesses delays others who sign in, and nobody else.
+"""
 NOBODY: Final = ""
 """Whose the forms are of somebody who has not signed in."""
 WRONG: Final = "name and password do not fit; expected those of a user of [console.users]"
@@ -51,6 +56,7 @@ class Entrance:
 
     site: Site
     settings: ConsoleSettings
+    _threads: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(THREADS))
     _turns: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
 
     @property
@@ -98,7 +104,7 @@ class Entrance:
 
     async def _sign_in(self, request: Request) -> Response:
         body = await posted(request, MOST_BYTES)
-        return await run_in_threadpool(self._signed_in, request, body)
+        return await run_sync(self._signed_in, request, body, limiter=self._threads)
 
     def _signed_in(self, request: Request, body: bytes | None) -> Response:
         form = dict(parse_qsl((body or b"").decode(errors="replace"), keep_blank_values=True))
@@ -164,7 +170,7 @@ class Entrance:
 
     def _check(self, request: Request, form: dict[str, str], viewer: str) -> None:
         browser = request.cookies.get(BROWSER, "")
-        if not is_of_this_site(request) or not self.site.seals.knows(form.get("token", ""), browser, viewer):
+        if not is_form_of_this_site(request) or not self.site.seals.knows(form.get("token", ""), browser, viewer):
             raise NotMeant
 
     def _actor(self, request: Request, name: str) -> Actor:

@@ -153,7 +153,7 @@ class Ways:
     def _read_form(self, visit: Visit, body: bytes) -> dict[str, list[str]]:
         """What was posted, if it came from a form of ours; NotMeant."""
         request = visit.request
-        if not is_of_this_site(request):
+        if not is_form_of_this_site(request):
             raise NotMeant
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
@@ -169,9 +169,14 @@ class Ways:
 
 
 def is_of_this_site(request: Request) -> bool:
-    """Whether it is a form, and the browser does not say that another site sent it."""
+    """Whether the browser does not say that another site had it sent."""
+    return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+
+
+def is_form_of_this_site(request: Request) -> bool:
+    """The same, and whether it is a form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind == FORM and request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
+    return kind == FORM and is_of_this_site(request)
 
 
 async def posted(request: Request, most: int, seconds: float | None = None) -> bytes | None:

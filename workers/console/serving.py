@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import signal
 import socket
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from workers.console.connections import Bounds, bounded
 from workers.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -23,11 +26,18 @@ LEAVE_SECONDS: Final = 3
 """For requests that are being answered when it ends."""
 
 
-def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None], ending: Callable[[], None]) -> None:
+def serve(
+    app: ASGIApp,
+    host: str,
+    port: int,
+    told: Callable[[str], None],
+    ending: Callable[[], None],
+    is_proxy: Callable[[str], bool] = lambda _: False,
+) -> None:
     """Until SIGTERM or Ctrl-C; port 0 is any free one. WrongUsage.
 
-    told    gets the URL as soon as it listens
-    ending  ends what would go on for as long as somebody looks; called in the server's loop
+    told, ending  get the URL as soon as it listens; end what would go on for as long as somebody looks, in its loop
+    is_proxy      whether an address is a proxy's, and so many people's
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listening:
@@ -41,6 +51,7 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None], endin
         told(f"http://{name}:{listening.getsockname()[1]}/")
         config = uvicorn.Config(
             app,
+            http=bounded(Bounds(is_proxy)),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -56,12 +67,19 @@ def serve(app: ASGIApp, host: str, port: int, told: Callable[[str], None], endin
         server.run(sockets=[listening])
 
 
+def _was_not_ended(record: logging.LogRecord) -> bool:
+    """False for a request that was answered for longer than the console waits at its end: it is no mistake."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError)
+
+
 class _Quiet(uvicorn.Server):
     """Ends with status 0 where it is asked to: uvicorn's own raises the signal once more at its end."""
 
     def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
         super().__init__(config)
         self._ending = ending
+        logging.getLogger("uvicorn.error").addFilter(_was_not_ended)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Streams first: it waits for whatever is being answered."""

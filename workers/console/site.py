@@ -10,8 +10,11 @@ from workers.console.activity import Activity
 from workers.console.draining import Drains
 from workers.console.live import Streams
 from workers.console.seals import Seals
+from workers.console.turns import AskingTurns
 from workers.lanes.answers import some_fields_of
+from workers.ledger import identity
 from workers.ledger.database import Ledger
+from workers.monitoring.asking import SharedAsk
 from workers.runtime import Runtime
 from workers.settings import load, load_local
 from workers.settings.revision import NothingApplied
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 class Site:
     """One console.
 
-    ask     asks Celery's workers, about a second; may raise anything when the broker is out of reach
+    ask     asks Celery's workers, about a second, once for all who ask; may raise anything when the broker is out of
+            reach
+    turns   of whatever asks targets
     edit    whether revisions may be published here
     """
 
@@ -38,11 +43,13 @@ class Site:
     seals: Seals = field(default_factory=Seals)
     drains: Drains = field(default_factory=Drains)
     streams: Streams = field(default_factory=Streams)
+    turns: AskingTurns = field(default_factory=AskingTurns)
     _runtime: Runtime = field(default_factory=lambda: Runtime(load_local()))
     _lock: threading.RLock = field(default_factory=threading.RLock)
     activity: Activity = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ask", SharedAsk(self.ask))
         object.__setattr__(self, "activity", Activity(self.ledger))
 
     @property
@@ -77,5 +84,5 @@ class Site:
                 return self.runtime().ledger
             except NothingApplied:
                 ledger = Ledger(load().ledger_url)
-                ledger.upgrade()
+                identity.ready(self._runtime.redis, self._runtime.keys, ledger)
                 return ledger

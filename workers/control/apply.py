@@ -1,30 +1,30 @@
 """What `apply` does beside publishing: nothing that is owed is lost because a file changed.
 
 An integration that leaves the file while it still owes something is refused, unless somebody says what shall become
-of it. `drain` publishes it once more with a scope that follows nothing, waits until its lanes are empty, and then
-publishes the file. `drop` publishes the file and removes its lanes, counted.
+of it. `drain` publishes it once more with a scope that follows nothing, waits until its lanes are empty, and takes it
+out then (`draining.py`). `drop` publishes the file and removes its lanes, counted.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from redis import ResponseError
 
+from workers.control.draining import Draining, publish_without, wait_until_empty, with_draining
 from workers.control.entering import flag_entering, schedule_verifications
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.control.stranding import stranding
-from workers.errors import SegsyncError, SettingsError
+from workers.errors import SegsyncError
 from workers.lanes.answers import number_of, ranked, some_fields_of
 from workers.lanes.bell import ring
 from workers.ledger import identity
 from workers.ledger.database import Ledger
-from workers.settings import from_published, revision
+from workers.settings import revision
 from workers.settings.differences import Difference, compared
 from workers.settings.spelling import counted
 
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 STEP: Final = 500
 """Lanes that are removed at once, so that Redis is never kept busy for long."""
-LOOK_EVERY_SECONDS: Final = 0.25
-NOBODY: Final = {"segments": ["\x01 draining"]}
-"""A scope that no segment is in: an id never holds a control character."""
 
 
 class ApplyRefused(SegsyncError):
@@ -152,25 +149,43 @@ def carry_out(
     basis     the revision that this was made from, 0 for none, looked at as it is published; None: over any
 
     May be interrupted and called again with the same plan: what is drained or dropped stays so. SettingsError where
-    an integration to drain cannot go on beside the new file, Superseded, NotSettled, redis.RedisError.
+    an integration to drain cannot go on beside the new file, TakenBack, Superseded, NotSettled, redis.RedisError.
     """
     flag_entering(redis, keys, plan.before, plan.settings)
     if accept or _has_another_ledger(plan):
         identity.accept(redis, keys, Ledger(plan.settings.ledger_url))
     if plan.drain:
-        revision.publish(redis, keys, _with_draining(plan, environ), basis=basis, by=by)
-        flag_entering(redis, keys, plan.before, plan.settings)  # what was first seen since was judged by old scopes
-        _wake(redis, keys)
-        _wait_until_empty(redis, keys, plan.drain, progress)
-    number = revision.publish(redis, keys, plan.settings, basis=None if plan.drain else basis, note=plan.note, by=by)
-    if not plan.drain:  # as above
-        flag_entering(redis, keys, plan.before, plan.settings)
-    schedule_verifications(redis, keys, plan.settings)
+        number, settings = _drained(redis, keys, plan, environ, progress, by, basis)
+    else:
+        settings = plan.settings
+        number = revision.publish(redis, keys, settings, basis=basis, note=plan.note, by=by)
+        flag_entering(redis, keys, plan.before, settings)  # what was first seen since was judged by old scopes
+    schedule_verifications(redis, keys, settings)
     _wake(redis, keys)
     dropped = [_drop_lanes(redis, keys, key, patience) for key in plan.drop]
     gone = sorted({*plan.removed, *plan.drain})
     left = {key: owed for key in gone if key not in plan.drop and (owed := _forget_if_empty(redis, keys, key))}
     return Report(number, plan.before is None or plan.before.revision != number, dropped, left)
+
+
+def _drained(
+    redis: Redis,
+    keys: Keys,
+    plan: ApplyPlan,
+    environ: Mapping[str, str],
+    progress: Callable[[str, int], None],
+    by: str,
+    basis: int | None,
+) -> tuple[int, Settings]:
+    """Publishes what is to be drained so that it follows nothing, waits, and takes it out; what is applied then."""
+    assert plan.before is not None  # noqa: S101 - `plan` has found them in it
+    following_nothing = with_draining(plan.settings, plan.before, plan.drain, environ)
+    first = revision.publish(redis, keys, following_nothing, basis=basis, by=by)
+    flag_entering(redis, keys, plan.before, plan.settings)  # as in `carry_out`
+    _wake(redis, keys)
+    draining = Draining(plan.drain, plan.drop, plan.settings, first)
+    wait_until_empty(redis, keys, draining, progress)
+    return publish_without(redis, keys, draining, note=plan.note, by=by, environ=environ)
 
 
 def _wake(redis: Redis, keys: Keys) -> None:
@@ -221,30 +236,6 @@ def _refusal(owing: Mapping[str, int]) -> str:
         for key, owed in owing.items()
     ]
     return "\n".join([*lines, "nothing was published"])
-
-
-def _with_draining(plan: ApplyPlan, environ: Mapping[str, str]) -> Settings:
-    """The file's settings, and beside them the integrations that are being drained, as they were applied."""
-    assert plan.before is not None  # noqa: S101 - `plan` has found them in it
-    document, before = json.loads(plan.settings.published()), json.loads(plan.before.text)
-    for key in plan.drain:
-        integration = before["integrations"][key]
-        document.setdefault("integrations", {})[key] = integration | {"scope": NOBODY}
-        connector = integration["connector"]
-        document.setdefault("connectors", {}).setdefault(connector, before["connectors"][connector])
-    try:
-        return from_published(json.dumps(document), plan.settings.local, environ)
-    except SettingsError as error:
-        where = f"{', '.join(plan.drain)} cannot be drained beside this file"
-        raise SettingsError(where, error.mistakes) from None
-
-
-def _wait_until_empty(redis: Redis, keys: Keys, drain: Sequence[str], progress: Callable[[str, int], None]) -> None:
-    for key in drain:
-        while owed := _backlog(redis, keys, key):
-            progress(key, owed)
-            time.sleep(LOOK_EVERY_SECONDS)
-        progress(key, 0)
 
 
 def _drop_lanes(redis: Redis, keys: Keys, key: str, patience: float) -> Dropped:

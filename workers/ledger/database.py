@@ -18,7 +18,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import OperationalError
 
 from workers.ledger.acts import write_acts
-from workers.ledger.engine import engine_of, parse, place_of, with_password
+from workers.ledger.engine import engine_of, file_of, parse, place_of, with_password
 from workers.ledger.entry_states import apply_changes, purge
 from workers.ledger.errors import BUSY_TIMEOUT, LedgerError, code_of, told
 from workers.ledger.rows import delivery_row, quarantine_row, query_rows, resync_row
@@ -55,13 +55,14 @@ class Ledger:
     url       resolved: `sqlite:////abs/segsync.db` or `postgresql://user@host/db`; segsync picks the driver
     password  apart from the URL, so that no character of it can be misread; wins over one in the URL
 
-    Nothing is opened before the first use. Every method raises `LedgerError` only.
+    Nothing is opened before the first use, and only `upgrade` makes a file. Every method raises `LedgerError` only.
     """
 
     def __init__(self, url: str, *, password: str | None = None) -> None:
         parsed = parse(url)
         self.place: Final = place_of(parsed)
         """Where it is, for messages: dialect, file or host; no password."""
+        self._file: Final = file_of(parsed)
         with told(self.place):
             self._engine: Final = engine_of(with_password(parsed, password))
 
@@ -76,13 +77,28 @@ class Ledger:
         Cheap where nothing is to be done: one look, no lock. LedgerError where the schema is of a newer
         segsync, or the database holds tables of these names that are not ours.
         """
-        with self.reading() as connection:
+        with told(self.place), self._engine.begin() as connection:
             if _version(connection) == SCHEMA:
                 return
         with told(self.place), self._engine.connect() as connection:
             _prepare(connection)
             with connection.execution_options(segsync_begin="BEGIN IMMEDIATE").begin():
                 self._migrate(connection)
+
+    def schema(self) -> str | None:
+        """The schema's version; None for an empty one, and for a file that is not there. Makes nothing. LedgerError."""
+        if self._is_gone():
+            return None
+        with self.reading() as connection:
+            return _version(connection)
+
+    def _is_gone(self) -> bool:
+        return self._file is not None and not self._file.exists()
+
+    def _refuse_gone(self) -> None:
+        # SQLite would make a new one, and what is empty would be taken for the ledger.
+        if self._is_gone():
+            raise LedgerError(self.place, "its file is gone: it was removed, or its disk is not mounted")
 
     def write(self, records: Sequence[Record]) -> int:
         """Writes all of them or none, and returns how many were new.
@@ -97,18 +113,21 @@ class Ledger:
     @contextmanager
     def writing(self) -> Iterator[Writer]:
         """A writer with a connection of its own, for many transactions by one thread."""
+        self._refuse_gone()
         with told(self.place), self._engine.connect() as connection:
             yield Writer(self.place, connection.execution_options(segsync_begin="BEGIN IMMEDIATE"))
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reading; errors of what is done with it come out as LedgerError."""
+        self._refuse_gone()
         with told(self.place), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:
         """A connection for a change that is no record, in a transaction of its own; LedgerError."""
+        self._refuse_gone()
         with told(self.place), self._engine.execution_options(segsync_begin="BEGIN IMMEDIATE").begin() as connection:
             yield connection
 

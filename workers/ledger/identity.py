@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from workers.lanes.keys import Keys
     from workers.ledger.database import Ledger
+    from workers.ledger.known import KnownLedger
 
 # The DEL lets a full Redis run what follows (rule 5).
 _CLAIM: Final = """
@@ -51,21 +52,46 @@ COUNT_EVERY_SECONDS: Final = 10.0
 """So long may two copies of a ledger be written to before one of them is noticed."""
 
 
+def ready(redis: Redis, keys: Keys, ledger: Ledger) -> None:
+    """Brings its schema up to date, where it is the one that this installation writes to.
+
+    Nothing is made where a ledger is known: an empty one in its place is refused as it is. As `recognise`.
+    """
+    found = known(redis, keys)
+    if found is not None and ledger.schema() is None:
+        raise _other(found, ledger)
+    ledger.upgrade()
+    recognise(redis, keys, ledger)
+
+
 def recognise(redis: Redis, keys: Keys, ledger: Ledger) -> None:
     """OtherLedger for one that this installation does not write to; LedgerError, redis.RedisError."""
     found = known(redis, keys)  # before the ledger is asked, which is always counted up first
     if found is None:
         return
     if found.id != id_of(ledger):
-        wrong = f"it is not the one that this installation writes to ({found.place} on {found.host})"
-    elif _counted(ledger, keys.namespace) < found.counted:
+        raise _other(found, ledger)
+    if _counted(ledger, keys.namespace) < found.counted:
         wrong = "it lacks what was written since: it is an older copy of the ledger, or was restored from a backup"
-    else:
-        return
-    raise OtherLedger(
+        raise OtherLedger(ledger.place, f"{wrong}; {_EXPECTED}")
+
+
+_EXPECTED: Final = (
+    "expected one ledger for all hosts, in [ledger] of every file. If it is meant to be this one from now on: "
+    "`segsync apply --accept` on this host"
+)
+
+
+def _other(found: KnownLedger, ledger: Ledger) -> OtherLedger:
+    """What is in the place of the one that is known. A path says nothing on another host, a server's name does."""
+    if found.place != ledger.place or (ledger.dialect == "sqlite" and found.host != socket.gethostname()):
+        wrong = f"it is not the one that this installation writes to ({found.place} on {found.host})"
+        return OtherLedger(ledger.place, f"{wrong}; {_EXPECTED}")
+    return OtherLedger(
         ledger.place,
-        f"{wrong}; expected one ledger for all hosts, in [ledger] of every file. If it is meant to be this one from "
-        "now on: `segsync apply --accept` on this host",
+        "the one that this installation writes to is gone, and in its place is nothing, or an empty or new one: it "
+        "was removed, or its disk is not mounted. Expected to be put back, or its backup; `segsync apply --accept` "
+        "gives up what was in it",
     )
 
 

@@ -7,6 +7,7 @@ is tried again at the next look, and the others are not told twice.
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal, Protocol
@@ -15,6 +16,7 @@ import msgspec
 from redis import RedisError
 
 from workers.lanes.answers import packed_fields_of
+from workers.monitoring.needs import STALE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +32,8 @@ SILENT_LOOKS: Final = 2
 UNREACHABLE: Final = "redis unreachable"
 STATES: Final = ("late", "retrying", "held", "orphaned")
 """What an integration's topic may end with: one that follows another is a change, and the other is not over."""
+LOOKERS: Final = ("pulse", "beat")
+"""Topics of those who write into Redis that they have looked: while it is away, none of them can."""
 TURN_MS: Final = 120_000
 """How long whoever looks has the right to tell, without looking again."""
 
@@ -169,9 +173,16 @@ class Watcher:
     found  sentences by topic, as `status` has them; may raise redis.RedisError
     """
 
-    def __init__(self, watch: Watch, memory: Memory, found: Callable[[], Mapping[str, str]]) -> None:
-        self._watch, self._memory, self._found = watch, memory, found
+    def __init__(
+        self,
+        watch: Watch,
+        memory: Memory,
+        found: Callable[[], Mapping[str, str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._watch, self._memory, self._found, self._clock = watch, memory, found, clock
         self._silent = 0
+        self._back_at = float("-inf")
         self._is_saved = True
 
     def turn(self) -> Iterator[str]:
@@ -182,7 +193,7 @@ class Watcher:
             if self._is_saved:
                 self._watch.alarms = self._memory.load()
             found = dict(self._found())
-            self._silent = 0
+            self._answered(found)
         except RedisError as error:
             self._silent += 1
             if self._silent < SILENT_LOOKS:
@@ -197,3 +208,12 @@ class Watcher:
             self._is_saved = False  # what this process knows counts until it can be written down
         else:
             self._is_saved = True
+
+    def _answered(self, found: dict[str, str]) -> None:
+        """Takes out of `found` that nobody has looked, as long as those who do had no time yet since an outage."""
+        if self._silent:
+            self._silent, self._back_at = 0, self._clock()
+        if self._clock() - self._back_at < STALE_SECONDS:
+            for topic in LOOKERS:
+                if topic not in self._watch.alarms:
+                    found.pop(topic, None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from workers.monitoring.status import Status
     from workers.runtime import Runtime
 
-STATES: Final = ("active", "paused", "held", "retrying", "waiting", "orphaned")
+STATES: Final = ("active", "draining", "paused", "held", "retrying", "waiting", "orphaned")
 """What an integration may be: each is a series, 1 for the one that holds."""
 GAUGES: Final = {
     "segsync_up": "1 where Redis answers; 0 where it does not, and then nothing else is told",

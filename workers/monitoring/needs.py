@@ -107,7 +107,7 @@ def of_integration(each: IntegrationStatus, now: int) -> Iterator[Need]:
         yield Need(
             f"{each.key} retrying", f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_late(each)}"
         )
-    elif each.state == "active" and is_late(each):
+    elif each.state in ("active", "draining") and is_late(each):
         yield Need(
             f"{each.key} late",
             f"{each.key} is late: its oldest operation {_how_late(each)}. It goes on by itself: the target is slow, or "
@@ -162,6 +162,12 @@ def _of_streams(status: Status, background: Background, now: int) -> Iterator[Ne
             f"the ledger cannot be written to since {spelled(moment_of(trouble.since))}, {tries}, the last {ago} ago: "
             f"{trouble.why}; {counted(outcomes.events, 'outcome')} wait in Redis and are tried again every 10 s, and "
             "`stats` and the quarantine are as old as that",
+        )
+    elif status.ledger_is_dead:
+        yield Need(
+            "ledger",
+            f"the ledger cannot be read: {background.silence}; deliveries go on, and what becomes of them waits in "
+            "Redis until it can be written",
         )
     elif outcomes.oldest_age_s is not None and (outcomes.is_stuck or outcomes.oldest_age_s > LATE_SECONDS):
         yield Need(

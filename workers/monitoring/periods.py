@@ -14,6 +14,8 @@ _PART = re.compile(r"(\d{1,6}) ?([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAYS = {"today": 0, "yesterday": 1}
 _ZONED = re.compile(r"[ T].*(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
+_ENDS = ("0001-01-01", "9999-12-31")
+"""The days that not every time zone can show."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,6 +33,8 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
     if _AGE.fullmatch(text):
         return now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(text)), timedelta())
     micros = since_1970(text if "T" in text or " " in text else f"{text}T00:00")
+    if micros is None and text.startswith(_ENDS):
+        raise WrongUsage(f"{option} {text[:60]!r} is out of range; expected a day from 0001-01-02 to 9999-12-30")
     if micros is None:
         raise WrongUsage(
             f"{option} {text[:60]!r} is no time; expected an age (30m, 1h30m, 7d), today, yesterday, "

@@ -37,7 +37,7 @@ RESYNC_SHOWN: Final = 10
 class IntegrationState:
     """What an integration does at this moment.
 
-    name        "active", "paused", "held", "retrying", "waiting" or "orphaned"
+    name        "active", "draining", "paused", "held", "retrying", "waiting" or "orphaned"
     reason      why it is not active; "" where it is
     since       when that began; None where it is not known
     tries       failed tries since then; None where they are not counted
@@ -57,9 +57,10 @@ class IntegrationState:
 class IntegrationStatus:
     """One integration.
 
-    state         "active", "paused" (at run time or in the file), "held" (someone is needed; it probes itself),
-                  "retrying" (goes on by itself; also while the target cannot be reached), "waiting" (for its
-                  window) or "orphaned" (not in the applied configuration any more)
+    state         "active", "draining" (is being removed, once it owes nothing), "paused" (at run time or in the
+                  file), "held" (someone is needed; it probes itself), "retrying" (goes on by itself; also while the
+                  target cannot be reached), "waiting" (for its window) or "orphaned" (not in the applied configuration
+                  any more)
     reason        why it is not active; "" where it is
     backlog       operations that it still owes
     oldest_age_s  seconds since the oldest of them came into the intake; None where there is none
@@ -214,7 +215,7 @@ def _state_within(
         reason = f"{where}{connector.get('open_code', '')}: {connector.get('open_reason', '')}"
         since, tries = moment_of(connector.get("open_since")), int(connector.get("failures", 0)) or None
         return IntegrationState("retrying", reason, since, tries, _until(connector["open_until"], now), all_wait=True)
-    return _state_of_lanes(lanes, now)
+    return _state_of_lanes(lanes, now, is_draining=bool(facts.get("draining")))
 
 
 def _held(fields: dict[str, str], where: str, now: int) -> IntegrationState:
@@ -243,9 +244,11 @@ def _paused(facts: dict[str, str]) -> IntegrationState:
     return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since, all_wait=True)
 
 
-def _state_of_lanes(lanes: list[SampledLane], now: int) -> IntegrationState:
+def _state_of_lanes(lanes: list[SampledLane], now: int, *, is_draining: bool) -> IntegrationState:
     held = [lane for lane in lanes if lane.hold]
     failing = held or [lane for lane in lanes if lane.attempts]
+    if not failing and is_draining:
+        return IntegrationState("draining", "gets nothing new, and leaves when it owes nothing")
     if not failing:
         return IntegrationState("active")
     lane = min(failing, key=lambda each: each.failing or now)  # the one that has failed for longest

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 UNWANTED_AT_MOST: Final = 100_000
 """Segments whose unwanted events are counted: some 0.1 s."""
+_QUARANTINE: Final = "quarantine: "
+"""How the sentence begins that says why the ledger cannot be read."""
 UNWANTED_SHOWN: Final = 10
 """Segments with most unwanted events that are named."""
 
@@ -89,6 +91,7 @@ class Background:
     lacking  what workers lack to serve a connector, as "connector on worker" and why
     emptied  when this Redis was found to be another than before, in Unix seconds; None where it was not
     broker   why Celery's workers cannot be asked; "" where they can
+    silence  why the ledger cannot be read; "" where it can
     """
 
     server: ServerStatus
@@ -96,6 +99,7 @@ class Background:
     lacking: Mapping[str, str]
     emptied: int | None
     broker: str
+    silence: str
 
 
 def read(
@@ -135,7 +139,8 @@ def read_by(
     now = redis_ms(redis)
     unread += [asked.trouble] if asked.trouble else []
     status = _read(place, now, asked, counts, unread, before, sample)
-    background = _background(place, books, now, asked.trouble)
+    silence = next((why.removeprefix(_QUARANTINE) for why in unread if why.startswith(_QUARANTINE)), "")
+    background = _background(place, books, now, asked.trouble, silence)
     resyncs = read_resyncs(redis, keys)
     found = [*needs(status, background, many, now), *needs_of_intake(redis, keys, status.intake.events)]
     found += [*needs_of_resyncs(resyncs), *_read_accounts(place, status, now)]
@@ -201,7 +206,7 @@ def _open_entries(books: Books, unread: list[str]) -> dict[str | None, int] | No
     try:
         return books.open_entries()
     except SegsyncError as error:  # the ledger itself, a variable that its URL needs, or nothing is applied
-        unread.append(f"quarantine: {error}")
+        unread.append(f"{_QUARANTINE}{error}")
         return None
 
 
@@ -237,7 +242,7 @@ def _emptied(place: Place, books: Books, now: int) -> int | None:
     return now // 1000 if unnoticed else None
 
 
-def _background(place: Place, books: Books, now: int, broker: str) -> Background:
+def _background(place: Place, books: Books, now: int, broker: str, silence: str) -> Background:
     redis, keys = place.redis, place.keys
     return Background(
         server=read_server(redis, keys),
@@ -245,4 +250,5 @@ def _background(place: Place, books: Books, now: int, broker: str) -> Background
         lacking=lacking.noted(redis, keys, now),
         emptied=_emptied(place, books, now),
         broker=broker,
+        silence=silence,
     )

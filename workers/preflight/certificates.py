@@ -35,6 +35,8 @@ OWN: Final = {
     "client_cert": "client_cert_key",
 }
 """Options whose file has a certificate of our own, and where its key is."""
+KEYS: Final = ("ssl_keyfile", "ssl_key", "sslkey", "client_cert_key", "key_file")
+"""Options whose file is a private key."""
 REDIS_PORT: Final = 6379
 """Redis's own default."""
 
@@ -67,6 +69,21 @@ def of_urls(urls: Iterable[tuple[str, Url]]) -> Iterator[Step]:
         first = min(seen, key=lambda each: each.ends)
         what = f"{counted(len(seen), 'certificate')}; the first to end is {first.what}, on {first.ends:%Y-%m-%d}"
         yield Step(NAME, "fine", what)
+
+
+def key_files(urls: Iterable[tuple[str, Url]]) -> Iterator[Path]:
+    """The files that these URLs name and that hold a private key: one of its own, or one beside its certificate."""
+    for _, url in urls:
+        for name, path in url.options:
+            if path.startswith("/") and (name in KEYS or (name in (*OWN, "cert_file") and _holds_a_key(Path(path)))):
+                yield Path(path)
+
+
+def _holds_a_key(path: Path) -> bool:
+    try:
+        return b"PRIVATE KEY-----" in path.read_bytes()
+    except OSError:  # what cannot be read is said where its end is looked for
+        return False
 
 
 def _of_late(seen: _Seen, now: datetime) -> Step:

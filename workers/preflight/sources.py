@@ -87,12 +87,15 @@ def _of_feed(source: Membership, integrations: Sequence[Integration]) -> Iterato
     for each in integrations if page else ():
         if page and not any(key is not None for key in page.keys(each.key_fields)):
             yield Step("keys", "mistake", _lacks(each, each.key_fields))
-    if not source.paged:
+    if source.may_skip:
+        what = "its pages are of texts, whose order nothing proves: whatever a run would remove needs your word"
+        yield Step("pages", "warning", what)
+    elif not source.paged:
         yield _whole()
 
 
 def _whole() -> Step:
-    what = "it names no `{after}`: all members come at once, and a lane stands until the last one is delivered"
+    what = "it has no pages of numbers: all members come at once, and a lane stands until the last one is delivered"
     return Step("pages", "warning", what)
 
 

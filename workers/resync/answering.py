@@ -52,7 +52,8 @@ def _ask(redis: Redis, keys: Keys, run: str, segment: str, keep: Callable[[], No
     wish = json.dumps({"token": token, "run": run})
     redis.set(keys.wanted(segment), wish, ex=WANTED_SECONDS)
     try:
-        heard = kept = time.monotonic()
+        seen, heard = False, time.monotonic()
+        kept = heard
         while (part := _next(redis, keys, token)) != END:
             now = time.monotonic()
             if part:
@@ -62,8 +63,11 @@ def _ask(redis: Redis, keys: Keys, run: str, segment: str, keep: Callable[[], No
                 heard = now
                 yield part.removeprefix(PAGE)
                 continue
-            if not redis.exists(keys.claimed(token), keys.answering(segment)):
+            claimed = redis.exists(keys.claimed(token))
+            if not claimed and (seen or not is_answered(redis, keys, segment)):
                 raise _error(ErrorClass.RETRY, "nobody answers for the platform (any more)")
+            # Who has claimed it and is gone is waited for no longer, though another one answers: it gets a new reading.
+            seen = seen or bool(claimed)
             if now - heard > ANSWERED.timeout:
                 raise _error(ErrorClass.RETRY, f"the platform said nothing for {ANSWERED.timeout:g} s")
             if now - kept > KEEP_SECONDS:

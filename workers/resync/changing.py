@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from workers.events.event import Kind
 from workers.resync.judging import FEW, REMOVALS
 from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
-from workers.resync.planning import keys_to_tell, spooled, spooling
+from workers.resync.planning import keys_to_tell, spooled, spooling, write_down
 from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
-from workers.resync.work import SHORT_MS, finish, is_free
+from workers.resync.work import SHORT_MS, finish, is_free, told_keyless
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
@@ -31,15 +31,13 @@ SMALL = 20_000
 """Members that are told under the first mark: with more, the lane goes on between removals and members."""
 SLICE_MS = 30_000
 """How long a lane stands at one mark while members are told, about."""
-ENOUGH = 0.99
-"""Of the members that were compared, the part that pages of texts must give: a few may have left meanwhile."""
 FEWER = (
     "the source gave {:,} of {:,} members, and had all of them before: rows of others may be gone; "
     "resync the segment again when the source is well"
 )
-SKIPPED = (
-    "its pages gave {:,} of {:,} members; expected `>` and ORDER BY to compare `_id` alike, under one collation, as a "
-    "binary one"
+UNPROVEN = (
+    "its pages of texts may have skipped members, who would not have been told: the segment's flag stays until a run "
+    "is confirmed"
 )
 NO_ROOM = (
     "{:,} were refused beside those in the quarantine, which had no room: retry or drop its entries, or raise "
@@ -105,7 +103,7 @@ def _is_paged(work: Work) -> bool:
 
     Where only what is missing is told, a host that follows another compares anew, and must come to the end in one go.
     """
-    return work.source.paged and (work.run.members > SMALL or (work.run.repeated > 0 and work.source.rises))
+    return work.source.paged and (work.run.members > SMALL or work.run.repeated > 0)
 
 
 def _is_over(work: Work) -> bool:
@@ -150,7 +148,7 @@ def _bring_spooled(work: Work, mark: str) -> None:
 def _spool(work: Work) -> None:
     with spooling(work.folder) as out:
         for page in work.source.everything():
-            out.writelines(body + b"\n" for body in page.profiles())
+            write_down(out, page.profiles())
             work.keep()
 
 
@@ -184,8 +182,10 @@ def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
         finish(work, "failed", why, said, flag=True)
     elif counted := int(work.runs.read(work.run.id).get("counted", 0)):
         finish(work, "done", NO_ROOM.format(counted), said, flag=True)
+    elif work.source.may_skip and work.run.accept_removals is None:
+        finish(work, "done", UNPROVEN, said)
     else:
-        finish(work, "done", "", said, unflag_to=work.run.first)
+        finish(work, "done", told_keyless(work.run.keyless), said, unflag_to=work.run.first)
 
 
 def _lacks(work: Work) -> str:
@@ -193,8 +193,6 @@ def _lacks(work: Work) -> str:
     run = work.run
     if run.repeated:  # only missing ones were told
         return ""
-    if _is_paged(work) and not work.source.rises and run.added < ENOUGH * run.members:
-        return SKIPPED.format(run.added, run.members)
     if (run.members and not run.added) or run.members - run.added > max(FEW, REMOVALS * run.members):
         return FEWER.format(run.added, run.members)
     return ""

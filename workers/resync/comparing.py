@@ -11,11 +11,11 @@ from workers.events.event import Kind
 from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
-from workers.resync.judging import Accepted, Today, doubts
+from workers.resync.judging import SKIPS, Accepted, Today, doubts
 from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
-from workers.resync.work import finish, is_free, shown_text, stop
+from workers.resync.work import finish, is_free, shown_text, stop, told_keyless
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,7 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
         "spelled": found.spelled,
         "repeated": found.repeated,
         "unusable": planner.unusable,
+        "keyless": planner.keyless,
     }
     if work.run.verifies:
         _tell(work, found, numbers)
@@ -60,12 +61,15 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
 def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
     today = _today(work)
     if work.run.mode == "diff":
-        return doubts(found, accepted, today, shared=shared, entering=work.run.by == BY_ENTERING)
+        entering = work.run.by == BY_ENTERING
+        return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)
     if work.run.mode == "resend":
         return []
     reasons = [] if found.members or accepted.removals is not None else ["the source gives no members at all"]
     if accepted == Accepted() and not today.ever:
         reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
+    if accepted.removals is None and work.source.may_skip:
+        reasons.append(f"all rows would be removed first, and {SKIPS}")
     return reasons
 
 
@@ -86,15 +90,15 @@ def _tell(work: Work, found: KeyDifference, numbers: dict[str, int]) -> None:
     """What a verification has found; where something differs, it looks once more."""
     looks = work.run.looks + 1
     seen = work.folder.with_name(f"{work.folder.name}-seen")
-    differs = found.missing + found.strays + found.spelled > 0
+    differs = found.missing + found.strays + found.spelled + numbers["keyless"] > 0
     if differs and looks >= LOOKS and seen.exists():
         numbers |= _again(found, seen)
-        differs = numbers["missing"] + numbers["strays"] + numbers["spelled"] > 0
+        differs = sum(numbers[each] for each in ("missing", "strays", "spelled", "keyless")) > 0
     if not differs or looks > LOOKS or (looks == LOOKS and seen.exists()):
         outcome = "differs" if differs else "equal"
         seen.unlink(missing_ok=True)
         if work.runs.leave(work.run.id, None, {}) == "ok":
-            finish(work, outcome, "", {**numbers, "shown": shown_text(found.shown)})
+            finish(work, outcome, told_keyless(numbers["keyless"]), {**numbers, "shown": shown_text(found.shown)})
         return
     _remember(found, seen)
     if is_free(work.lane()):

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.connectors import open_lister
 from workers.connectors.audiences.target import AdTarget
 from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
+from workers.resync.folder import folder_of
 from workers.resync.reaching import Reach
 from workers.resync.reader import ResyncReader
 from workers.resync.schedule import Schedule
@@ -41,10 +39,8 @@ def read(
 
 
 def _reader(lanes: Lanes, held: Held, settings: Settings, environ: Mapping[str, str]) -> ResyncReader:
-    """What it keeps on disk holds keys and profiles: in a folder of this user's own, below $TMPDIR."""
-    own = Path(tempfile.gettempdir()) / f"segsync-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    return ResyncReader(lanes, held, settings, doors_of(settings, environ), own / lanes.namespace)
+    folder = folder_of(lanes.namespace, lanes.installation)
+    return ResyncReader(lanes, held, settings, doors_of(settings, environ), folder)
 
 
 def doors_of(settings: Settings, environ: Mapping[str, str]) -> Reach:

@@ -66,13 +66,13 @@ class FeedSource:
 
     @property
     def paged(self) -> bool:
-        """Whether a reading can go on after any member."""
-        return self._settings.first is not None
+        """As `Membership.paged`."""
+        return isinstance(self._settings.first, int)
 
     @property
-    def rises(self) -> bool:
-        """As `MemberSource.rises`."""
-        return type(self._settings.first) is int
+    def may_skip(self) -> bool:
+        """As `Membership.may_skip`: where `>` and the pages have two orders, nothing tells who stands between."""
+        return isinstance(self._settings.first, str)
 
     def everything(self) -> Iterator[FeedMembers]:
         """As `MemberSource.everything`: what gives pages is asked for them."""
@@ -80,14 +80,14 @@ class FeedSource:
 
     def members(self, after: Id | None = None) -> Iterator[FeedMembers]:
         """As `MemberSource.members`. The last page is an empty one: a source may give fewer than were asked for."""
-        if not self.paged:
+        first = self._settings.first
+        if first is None:
             links = Links()
             yield from _members(self._ask(None, links))
             while links.go_on():
                 yield from _members(self._ask(None, links))
             return
-        first = self._settings.first
-        place: Id = after if after is not None else first if first is not None else 0
+        place: Id = after if after is not None else first
         ends: set[Id] = set()
         while True:
             read = list(_members(self._ask(place, Links())))

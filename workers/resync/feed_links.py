@@ -10,12 +10,15 @@ from urllib.parse import urljoin, urlsplit
 from workers.resync.profiles import UnfitSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 MOST_PAGES: Final = 1_000_000
 """Of one reading: a server that always knows another one would be read for ever."""
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;\s*[^\s;,=]+\s*(?:=\s*(?:\"[^\"]*\"|[^\s;,\"]*))?)*)")
-_REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]*))", re.IGNORECASE)
+UNREADABLE: Final = 'its header Link may name a next page, and is none; expected <address>; rel="next" (RFC 8288)'
+_QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
+_PARAMETER = re.compile(rf'\s*;\s*([^\s;,="]*)\s*(?:=\s*(?:{_QUOTED}|([^\s;,"]*)))?')
+_TARGET = re.compile(r"[\s,]*<([^<>]*)>")
+_NEXT = re.compile(r"(?<![\w-])next(?![\w-])", re.IGNORECASE)
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -41,16 +44,35 @@ class Links:
 def next_link(headers: Iterable[str], address: str) -> str:
     """The next page's address by the values of an answer's headers `Link`; "" where none is named.
 
-    UnfitSource where it is at another place than `address`: headers with secrets go to the written one alone.
+    UnfitSource where it is at another place than `address`, since headers with secrets go to the written one alone; and
+    where a header may name a next page, and cannot be read: taken for the last page, it would hide all members behind.
     """
-    for target, parameters in (found for header in headers for found in _LINK.findall(header)):
-        relation = _REL.search(parameters)
-        if relation and "next" in (relation[1] or relation[2] or "").lower().split():
-            found: str = urljoin(address, target)
-            if _origin(found) != _origin(address):
-                raise UnfitSource("its link to the next page leads to another scheme, host or port; expected the same")
-            return found
+    for header in headers:
+        for target, relation in _links(header):
+            if "next" in relation.lower().split():
+                found: str = urljoin(address, target)
+                if _origin(found) != _origin(address):
+                    raise UnfitSource(
+                        "its link to the next page leads to another scheme, host or port; expected the same"
+                    )
+                return found
+            if _NEXT.search(relation):
+                raise UnfitSource(UNREADABLE)
     return ""
+
+
+def _links(header: str) -> Iterator[tuple[str, str]]:
+    """Targets and relations of one header; UnfitSource where a rest that cannot be read may name a next page."""
+    at = 0
+    while found := _TARGET.match(header, at):
+        at, relation = found.end(), ""
+        while parameter := _PARAMETER.match(header, at):
+            at = parameter.end()
+            if parameter[1].lower() == "rel" and not relation:
+                relation = parameter[3] or re.sub(r"\\(.)", r"\1", parameter[2] or "")
+        yield found[1], relation
+    if _NEXT.search(header, at):
+        raise UnfitSource(UNREADABLE)
 
 
 def _origin(address: str) -> tuple[str, str | None, int | None]:

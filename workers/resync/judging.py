@@ -16,6 +16,11 @@ ADDS = 2
 SPELLED = 0.01
 """Share of rows spelled otherwise that is no accident: the two sides write their keys differently."""
 
+SKIPS = (
+    "the source's pages of texts skip members where `>` and their order have two collations: "
+    "look at `segsync verify --show` whether these are members"
+)
+
 
 class Accepted(NamedTuple):
     """What a person has said yes to; None where nothing was said."""
@@ -36,14 +41,23 @@ class Today(NamedTuple):
 
 
 def doubts(
-    found: KeyDifference, accepted: Accepted, today: Today, *, shared: str = "", entering: bool = False
+    found: KeyDifference,
+    accepted: Accepted,
+    today: Today,
+    *,
+    shared: str = "",
+    entering: bool = False,
+    may_skip: bool = False,
 ) -> list[str]:
     """Why nothing may be changed before a person has said yes; [] where nothing stands in the way.
 
     shared    integrations that may write to the same table, as they are told; "" for none
+    may_skip  whether the source may have passed over members, who then look like strays
     entering  whether the segment has just come into scope: its target has what was added since, and no one else
     """
     reasons = [*_of_removals(found, accepted, today, shared), *_of_adds(found, accepted, entering)]
+    if may_skip and found.strays and accepted.removals is None:
+        reasons.append(f"{found.strays:,} rows would be removed, and {SKIPS}")
     if found.spelled > SPELLED * max(found.rows, 1) and accepted == Accepted():
         reasons.append(
             f"{found.spelled:,} of {found.rows:,} rows are members' spelled otherwise: "

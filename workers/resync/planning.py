@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
 from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 class Planner:
     """Compares one segment's source and target.
 
+    unusable  members without a usable key, of the last plan
+    keyless   rows of the target whose key is null or empty, in part at least: no member's, and not to be removed by it
+
     open_target  a new session with the target; raises only TargetError
     keep         called now and then: says that this goes on, or raises where it must not
     spool        how many profiles are kept at the most, to be told without another reading; more are read again
@@ -44,7 +49,7 @@ class Planner:
         self._open_target = open_target
         self._keep = keep
         self._spool = spool
-        self.unusable = 0
+        self.unusable = self.keyless = 0
 
     def plan(self, source: Membership, folder: Path) -> KeyDifference:
         """What differs; TargetError and UnfitSource where one side cannot be read to its end.
@@ -68,8 +73,8 @@ class Planner:
                 out.close()
                 out = None
             if out:
-                out.writelines(body + b"\n" for body in page.profiles())
-            for each in () if source.rises else page.ids:
+                write_down(out, page.profiles())
+            for each in () if source.paged else page.ids:
                 ids.add((str(each),))
             for key in keys_to_tell(page, self._integration):
                 if key is None:
@@ -90,7 +95,7 @@ class Planner:
         return keys
 
     def _read_target(self, keys: KeyFiles) -> None:
-        width = len(self._integration.key_fields)
+        width, self.keyless = len(self._integration.key_fields), 0
         lister = self._open_target()
         try:
             listing = listing_of(self._integration, self._segment) if self._integration.members is not None else ""
@@ -98,7 +103,9 @@ class Planner:
                 check_width(page, width)
                 for row in page.rows:
                     key = key_of_row(row)
-                    if key is not None:
+                    if key is None:
+                        self.keyless += 1
+                    else:
                         keys.add(key)
                 self._keep()
         finally:
@@ -132,6 +139,11 @@ def spooling(folder: Path) -> Iterator[BinaryIO]:
         draft.rename(spooled(folder))
     else:
         draft.unlink()
+
+
+def write_down(out: BinaryIO, profiles: Iterable[bytes]) -> None:
+    """Each on a line of its own, whatever JSON it came as: what a platform prints for people has lines within."""
+    out.writelines((msgspec.json.format(body, indent=-1) if b"\n" in body else body) + b"\n" for body in profiles)
 
 
 def listing_of(integration: Integration, segment: str) -> str:

@@ -23,6 +23,7 @@ from workers.lanes.runs import LONGEST_LOOK_MS, ReadingLost, ResyncRuns
 from workers.resync.answering import ANSWERED, answers_of, is_answered
 from workers.resync.changing import bring_members, bring_removals
 from workers.resync.comparing import compare_and_begin
+from workers.resync.folder import StrangeFolder, make_private
 from workers.resync.keys_on_disk import remove
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
@@ -197,6 +198,7 @@ class ResyncReader:
             self._look_for_mark(work)
             return
         try:
+            make_private(self._folder)
             if work.run.state == "marked":
                 self._reached(work, mark, lane)
             elif work.run.state == "removing":
@@ -272,6 +274,6 @@ def _has_changed(work: Work) -> bool:
 
 
 def _told(error: Exception) -> str:
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, StrangeFolder):
         return f"the reader's own disk: {type(error).__name__}"
     return str(error)

@@ -57,6 +57,7 @@ class ResyncRun:
     spelled: int = 0
     repeated: int = 0
     unusable: int = 0
+    keyless: int = 0
     removed: int = 0
     added: int = 0
     quarantined: int = 0
@@ -114,6 +115,6 @@ _WORDS = (
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),
-    *("spelled", "repeated", "unusable", "removed", "added", "quarantined", "counted", "told", "ended"),
+    *("spelled", "repeated", "unusable", "keyless", "removed", "added", "quarantined", "counted", "told", "ended"),
     *("accept_removals", "accept_adds"),
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from workers.events.profiles import id_problem
 from workers.integrations import Segment
 from workers.resync.profiles import UnfitSource
+from workers.settings.spelling import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,14 +25,15 @@ def read_segments(statement: str, database: str, open_lister: Callable[[], Liste
 
     A column that is left out, and null, say nothing of a segment.
     """
-    lister, found = open_lister(), {}
+    lister, found, read = open_lister(), {}, 0
     try:
         for page in lister.pages(statement):
             _check(page.columns)
             for row in page.rows:
-                segment = _segment(dict(zip(page.columns, row, strict=True)), database)
+                read += 1
+                segment = _segment(dict(zip(page.columns, row, strict=True)), database, read)
                 if segment.id in found:
-                    raise UnfitSource("`segments` gives one id twice; expected each segment once")
+                    raise UnfitSource(f"`segments` gives one id twice, {show(segment.id)}; expected each segment once")
                 found[segment.id] = segment
             if len(found) > MOST:
                 raise UnfitSource(f"`segments` gives more than {MOST:,} rows")
@@ -46,16 +48,17 @@ def _check(columns: tuple[str, ...]) -> None:
         raise UnfitSource(f"`segments` gives the columns {shown}; expected id, and any of name, groups and tags")
 
 
-def _segment(row: dict[str, object], database: str) -> Segment:
+def _segment(row: dict[str, object], database: str, number: int) -> Segment:
     id_, name = row["id"], row.get("name")
-    if not isinstance(id_, (int, str)) or isinstance(id_, bool) or (why := id_problem(str(id_))):
-        told = why if isinstance(id_, (int, str)) and not isinstance(id_, bool) else f"it is {type(id_).__name__}"
-        raise UnfitSource(f"`segments` gives an id that is none: {told}")
-    groups, tags = (_names(row.get(each), each) for each in ("groups", "tags"))
+    is_one = isinstance(id_, (int, str)) and not isinstance(id_, bool)
+    if why := id_problem(str(id_)) if is_one else f"is {type(id_).__name__}; expected a whole number or a text":
+        raise UnfitSource(f"`segments` gives an id that is none in row {number:,}: {show(id_)} {why}")
+    groups, tags = (_names(row.get(each), each, number) for each in ("groups", "tags"))
     return Segment(str(id_), None if name is None else str(name), database, groups, tags)
 
 
-def _names(value: object, column: str) -> frozenset[str] | None:
+def _names(given: object, column: str, number: int) -> frozenset[str] | None:
+    value = given
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -65,4 +68,7 @@ def _names(value: object, column: str) -> frozenset[str] | None:
         return None
     if isinstance(value, (list, tuple)) and all(isinstance(each, (int, str)) for each in value):
         return frozenset(map(str, value))
-    raise UnfitSource(f'`segments` gives {column} that are no list; expected an array, or a JSON text like ["a", "b"]')
+    raise UnfitSource(
+        f"`segments` gives {column} that are no list in row {number:,}: {show(given)}; "
+        'expected an array, or a JSON text like ["a", "b"]'
+    )

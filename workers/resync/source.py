@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.resync.profiles import Shaper, UnfitSource
+from workers.resync.profiles import ID, Shaper, UnfitSource
 from workers.templates import Row, SegmentView
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ TWICE = (
 )
 ALL_ROWS = 2**31 - 1
 """What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
+LEAST = -(2**63) + 1
+"""`{after}` before every number: one less would be too great to databases that read the sign by itself."""
 
 
 class Members(NamedTuple):
@@ -74,11 +76,11 @@ class Membership(Protocol):
 
     @property
     def paged(self) -> bool:
-        """Whether a reading can go on after any member."""
+        """Whether it comes in the order of numbers: none stands there twice, and a reading can go on after any."""
 
     @property
-    def rises(self) -> bool:
-        """Whether what `everything` gives proves by its order that no `_id` stands there twice."""
+    def may_skip(self) -> bool:
+        """Whether it comes in pages of texts, whose order nothing proves: some members may have been passed over."""
 
     def everything(self) -> Iterator[SomeMembers]:
         """All members to their proven end, to be compared. TargetError and UnfitSource, also after some."""
@@ -103,50 +105,56 @@ class MemberSource:
 
     @property
     def paged(self) -> bool:
-        """Whether a reading can go on after any member."""
-        return self._settings.first is not None
+        """As `Membership.paged`. Texts have as many orders as there are collations: pages of them may skip members."""
+        return isinstance(self._settings.first, int)
 
     @property
-    def rises(self) -> bool:
-        """Whether the order of `everything` proves that no `_id` stands there twice."""
-        return type(self._settings.first) is int
+    def may_skip(self) -> bool:
+        """Never: what is not in the order of numbers comes in one statement."""
+        return False
 
     def everything(self) -> Iterator[Members]:
-        """All members to their end, to be compared. TargetError and UnfitSource, also after some.
-
-        Texts have as many orders as there are collations, and where `>` has another than ORDER BY, pages skip members,
-        who would lose their rows. So texts come in one statement, whatever the order.
-        """
-        if self.rises:
-            yield from self.members()
+        """All members to their end, to be compared. TargetError and UnfitSource, also after some."""
+        first = self._settings.first
+        if isinstance(first, int):
+            for page in self._in_pages(_Pages(LEAST, None)):
+                _check_first(first, page.ids[0])
+                yield page
             return
         lister = self._open()
         try:
-            yield from _shaped(lister, self._statement(self._settings.first, ALL_ROWS))
+            yield from _shaped(lister, self._statement(first, ALL_ROWS))
         finally:
             lister.close()
 
     def members(self, after: Id | None = None) -> Iterator[Members]:
-        """The members behind `after`, or all of them, to the end. TargetError and UnfitSource, also after some.
-
-        The end is proven: a page that is not full, read to the driver's own end of it. A page begins with the last
-        member of the one before: an `_id` that stands there twice would else be split between the two, and lost.
-        """
-        if not self.paged:
+        """The members behind `after`, or all of them, to the end. TargetError and UnfitSource, also after some."""
+        if isinstance(self._settings.first, int):
+            yield from self._in_pages(_Pages(self._settings.first, after))
+        else:
             yield from self.everything()
-            return
-        lister, pages = self._open(), _Pages(self._settings.first, after)
+
+    def _in_pages(self, pages: _Pages) -> Iterator[Members]:
+        """To the end. No page is empty.
+
+        A page begins with the last member of the one before: an `_id` that stands there twice would else be split
+        between the two, and lost. A page that is not full proves no end, since the query may limit rows that it drops
+        afterwards, as a JOIN does: behind it is asked without a limit, and only where that gives no more is the end.
+        """
+        lister, short = self._open(), False
         try:
             while True:
-                limit = self._settings.rows + (1 if pages.repeats else 0)
-                read = list(_shaped(lister, self._statement(pages.place, limit)))
-                rows = [row for each in read for row in each.rows]
-                ids = [one for each in read for one in each.ids]
-                known = pages.take(ids)
-                if len(ids) > known:
-                    yield Members(ids[known:], rows[known:], read[0].shaper)
-                if len(ids) < limit:
+                limit = ALL_ROWS if short else self._settings.rows + pages.repeats
+                page, whole = _some(lister, self._statement(pages.place, limit), self._settings.rows)
+                if not whole:
+                    lister.close()
+                    lister = self._open()
+                known = pages.take(page.ids)
+                if len(page.ids) > known:
+                    yield Members(page.ids[known:], page.rows[known:], page.shaper)
+                if short and whole:
                     return
+                short = whole and len(page.ids) < limit
         finally:
             lister.close()
 
@@ -186,34 +194,33 @@ class MemberSource:
 class _Pages:
     """Where the next page begins, and whether what came is one.
 
-    place    `{after}` of the next page
     repeats  whether that is to begin with the last member once more
     """
 
-    def __init__(self, first: Id | None, after: Id | None) -> None:
-        self._last: Id = after if after is not None else first if first is not None else 0
+    def __init__(self, first: int, after: Id | None) -> None:
         self.repeats = isinstance(after, int)
-        self.place: Id = after - 1 if isinstance(after, int) else self._last
-        self._page: set[Id] = set()
+        self._last: Id = after if isinstance(after, int) else first
+
+    @property
+    def place(self) -> Id:
+        """`{after}` of the next page."""
+        return self._last - 1 if self.repeats and isinstance(self._last, int) else self._last
 
     def take(self, ids: list[Id]) -> int:
         """How many of a page's first ids were in the page before: one or none. UnfitSource where it is no page."""
         known = 1 if self.repeats and ids and ids[0] == self._last else 0
-        fresh = ids[known:]
-        if fresh:
-            if fresh[0] == self._last:
-                raise UnfitSource(TWICE)
-            if not self._page.isdisjoint(fresh):
-                raise UnfitSource(NO_ORDER)
-            self._last = next_place(self._last, fresh)
-            self._page = {*ids}
-            if isinstance(self._last, int):
-                self.place, self.repeats = self._last - 1, True
-            elif len(ids) > 1:
-                self.place, self.repeats = ids[-2], True
-            else:
-                self.place, self.repeats = self._last, False
+        if ids[known:]:
+            self._last = next_place(self._last, ids[known:])
+            self.repeats = True
         return known
+
+
+def _check_first(first: int, smallest: Id) -> None:
+    if isinstance(smallest, int) and smallest <= first:
+        raise UnfitSource(
+            f"a member's `_id` is {smallest}, and `first` is {first}: no page gives it when members are told; "
+            "expected `first` to be below every `_id`"
+        )
 
 
 def next_place(place: Id, ids: list[Id]) -> Id:
@@ -235,6 +242,20 @@ def _shaped(lister: Lister, statement: str) -> Iterator[Members]:
     for page in lister.pages(statement):
         shaper = shaper or Shaper(page.columns)
         yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
+
+
+def _some(lister: Lister, statement: str, most: int) -> tuple[Members, bool]:
+    """What a statement gives first, little more than `most`, and whether that is all; else the session is to end."""
+    ids: list[Id] = []
+    rows: list[tuple[Any, ...]] = []
+    shaper = None
+    for page in _shaped(lister, statement):
+        ids += page.ids
+        rows += page.rows
+        shaper = page.shaper
+        if len(ids) > most + 1:
+            return Members(ids, rows, shaper), False
+    return Members(ids, rows, shaper or Shaper([ID])), True
 
 
 def _seconds(value: object) -> float:

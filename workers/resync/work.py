@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -152,10 +153,23 @@ def finish(
         outcome=outcome,
         reason=why,
     )
-    remove(work.folder)  # what was read holds keys and profiles
-    work.folder.with_name(f"{work.folder.name}-seen").unlink(missing_ok=True)
+    _forget(work.folder)
     said = {**fields, "outcome": outcome, "why": why}
     work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
+
+
+def told_keyless(rows: int) -> str:
+    """What is said of rows of a target whose key is null or empty; "" where there are none."""
+    if not rows:
+        return ""
+    return f"rows of the target with a null or an empty key: {rows:,}; no member's, and only you can delete them"
+
+
+def _forget(folder: Path) -> None:
+    """Removes what was read, which holds keys and profiles; what cannot be removed stays."""
+    remove(folder)
+    with suppress(OSError):
+        folder.with_name(f"{folder.name}-seen").unlink()
 
 
 def shown_text(shown: dict[str, list[str]]) -> str:

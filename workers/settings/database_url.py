@@ -64,6 +64,14 @@ class DatabaseAddress:
             raise SettingsError(self.where, mistakes)
         return anchored(url, self.folder), password or inside
 
+    def place(self, environ: Mapping[str, str]) -> str:
+        """The URL alone, as `resolve` has it; SettingsError. No secret is read."""
+        mistakes: list[Mistake] = []
+        url, _ = self._url(environ, mistakes)
+        if mistakes:
+            raise SettingsError(self.where, mistakes)
+        return anchored(url, self.folder)
+
     def is_malformed(self, environ: Mapping[str, str]) -> bool:
         """Whether the URL has all its variables, and still leads nowhere."""
         try:

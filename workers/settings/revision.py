@@ -208,6 +208,7 @@ def _for_scripts(integration: Integration) -> dict[Any, Any]:
         # For `status` alone, likewise.
         "max_lag": integration.max_lag or "",
         "window": integration.window.for_scripts(time.time() * 1000) if integration.window else "",
+        "draining": 1 if integration.scope.is_draining else "",
         "window_words": integration.window.words if integration.window else "",
     }
 

@@ -205,6 +205,14 @@ def test_an_unknown_account_is_named_with_the_nearest(account: Place, call: Call
     assert account.file.exists()
 
 
+def test_where_there_is_no_account_that_is_said(place: Place, call: Call) -> None:
+    place.write()
+    for command in ("audiences", "connect"):
+        done = call(command, "db")
+        said = "segsync: 'db' is no connector with a platform; the file has none (docs/ads.md)\n"
+        assert (done.returncode, done.stderr) == (2, said)
+
+
 def test_a_login_that_needs_someone_holds_the_account_and_nothing_is_lost(
     account: Place, call: Call, yandex: FakeYandex
 ) -> None:

@@ -24,6 +24,21 @@ def test_the_file_may_be_named_before_and_behind(place: Place, call: Call, comma
 @pytest.mark.parametrize(
     "command",
     [
+        ["quarantine", "--config", "other.toml", "list"],
+        ["--config", "other.toml", "quarantine", "list"],
+        ["config", "--config", "other.toml", "pull", "--dry-run"],
+    ],
+    ids=" ".join,
+)
+def test_the_file_may_be_named_behind_a_group(place: Place, call: Call, command: list[str]) -> None:
+    place.publish(integration())
+    place.file.rename(place.folder / "other.toml")
+    assert call(*command).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
         ["--json", "quarantine", "list"],
         ["quarantine", "--json", "list"],
         ["quarantine", "list", "--json"],
@@ -36,10 +51,11 @@ def test_json_may_stand_before_and_behind(place: Place, call: Call, command: lis
     assert json.loads(call(*command).stdout) == {"open": 0, "entries": []}
 
 
-def test_json_of_a_command_without_it_is_refused(place: Place, call: Call) -> None:
+@pytest.mark.parametrize("command", ["drain", "quarantine purge", "config pull", "console", "console password"])
+def test_json_of_a_command_without_it_is_refused(place: Place, call: Call, command: str) -> None:
     place.write(integration())
-    done = call("--json", "drain")
-    assert ("`segsync drain` has no --json" in done.stderr, done.returncode) == (True, 2)
+    done = call("--json", *command.split())
+    assert (f"`segsync {command}` has no --json" in done.stderr, done.returncode) == (True, 2)
 
 
 def test_the_version_names_the_libraries_that_decide(call: Call) -> None:

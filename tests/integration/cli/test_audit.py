@@ -65,7 +65,11 @@ def test_it_is_read_by_people_and_by_what_it_was_done_to(place: Place, call: Cal
 def test_who_looks_at_peoples_data_is_written_down(place: Place, call: Call) -> None:
     runtime = place.publish(integration())
     place.redis.xadd(place.keys.events, {"event": b"{"})
-    drain(runtime, 0)
-    call("quarantine", "show", "1")
+    drain(runtime)
+    shown = call("quarantine", "show", "1")
+    assert shown.returncode == 0, shown.stderr
     (found,) = json.loads(call("audit", "--json").stdout)
     assert (found["act"], found["target"]) == ("quarantine show", "1")
+    call("quarantine", "show", "999")
+    told = [(each["target"], bool(each["failed"])) for each in json.loads(call("audit", "--json").stdout)]
+    assert told == [("999", True), ("999", False), ("1", False)]

@@ -12,7 +12,11 @@ import pytest
 from tests.integration.place import integration
 from workers import doctor
 from workers.cli.commands import doctor as command
+from workers.control.drain import drain
 from workers.monitoring.consumers import Consumers
+from workers.preflight import certificates
+from workers.settings import load
+from workers.settings.urls import split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +43,36 @@ def test_what_is_wrong_is_named_and_what_is_fine_is_said(
         ("connector db", "mistake"),
     }
     assert any("missing" in step["what"] for step in found["steps"] if step["name"] == "connector db")
+
+
+def test_a_ledger_that_is_gone_is_a_mistake_and_none_is_made(
+    place: Place, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> tuple[str, str]:
+        steps = json.loads(call("doctor", "--json").stdout)["steps"]
+        return next((step["mark"], step["what"]) for step in steps if step["name"] == "ledger")
+
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    runtime, file = place.publish(integration()), place.folder / "ledger.db"
+    assert told() == ("fine", f"sqlite '{file}': none is made yet; a worker or a command makes it")
+    place.add("7")
+    drain(runtime)
+    assert told() == ("fine", f"sqlite '{file}'")
+    file.unlink()
+    mark, what = told()
+    assert (mark, "its disk is not mounted" in what, file.exists()) == ("mistake", True, False)
+
+
+def test_a_private_key_that_others_may_read_is_told(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = place.folder / "client.key"
+    key.write_text("-----BEGIN PRIVATE KEY-----\n")
+    key.chmod(0o644)
+    monkeypatch.setattr(command, "_ask", lambda: Consumers(1, {"route": 1}, ("a@one",)))
+    monkeypatch.setattr(doctor, "_urls", lambda _: [("connector crm", split(f"mysql://db/crm?ssl_key={key}"))])
+    monkeypatch.setattr(certificates, "of_urls", lambda _: ())
+    place.publish(integration())
+    told = [step["what"] for step in json.loads(call("doctor", "--json").stdout)["steps"] if step["name"] == "files"]
+    assert f"{key} can be read or written by others; chmod 600 {key}" in told
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -70,3 +104,11 @@ def test_a_flower_that_lets_anybody_in_is_a_mistake(status: int, mark: str, monk
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(doctor, "_address", lambda: "localhost")
     assert doctor._flower().mark == mark
+
+
+def test_a_source_s_password_file_is_a_secret(place: Place) -> None:
+    place.write(integration())
+    source = '[sources.main]\nurl = "mysql://u@db/crm"\npassword_file = "source.txt"\nmembers = "SELECT 1 AS _id"\n'
+    (place.folder / "source.txt").write_text("s")
+    place.file.write_text(place.file.read_text() + source)
+    assert place.folder / "source.txt" in list(doctor._secret_files(load(place.file)))

@@ -194,6 +194,7 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [
+        (("--profile", ""), b"", "--profile '': nobody has an empty id"),
         ((), b"", "nobody is named; expected --profile ID, or --values FILE with one value in each line"),
         (("--values", "-"), b"7\n", "1 value of fewer than 3 characters, which would find others, too"),
         (("--values", "-"), b"\xef\xbb\xbf77\n", "1 value of fewer than 3 characters"),

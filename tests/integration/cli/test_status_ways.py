@@ -101,6 +101,12 @@ def test_watching_is_for_people(place: Place, call: Call) -> None:
     assert ("--watch is for people" in done.stderr, done.returncode) == (True, 2)
 
 
+def test_one_line_is_no_json(place: Place, call: Call) -> None:
+    place.publish(integration())
+    done = call("status", "--check", "--json")
+    assert ("for programs: `segsync status --json`" in done.stderr, done.returncode) == (True, 2)
+
+
 def test_the_shell_completes_integrations(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write(integration("crm"), integration("warehouse"))
     monkeypatch.setenv("SEGSYNC_CONFIG", str(place.file))

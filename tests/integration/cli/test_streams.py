@@ -38,10 +38,11 @@ def shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
         ("segsync status >&-", 3, "Redis is out of reach"),
         ("segsync status 2>&-", 3, ""),
         ("segsync check >&-", 0, ""),
-        ("segsync check > /dev/full", 1, "segsync: the output: No space left on device"),
-        ("segsync --help > /dev/full", 1, "segsync: the output: No space left on device"),
+        ("segsync check > /dev/full", 3, "segsync: the output: No space left on device"),
+        ("segsync --help > /dev/full", 3, "segsync: the output: No space left on device"),
         ("segsync push - <&-", 2, "-: standard input is closed; expected events on it"),
         ("segsync --help | head -c 1", 0, ""),
+        ("segsync --config $'a\\nb.toml' check", 2, "a\\nb.toml: 1 mistake"),
         ("mkdir gone; cd gone; rmdir ../gone; segsync status", 2, "the current folder is gone"),
     ],
 )

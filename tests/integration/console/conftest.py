@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.responses import PlainTextResponse
@@ -46,9 +46,9 @@ def acts() -> Recorded:
 def make_console(request: pytest.FixtureRequest, acts: Recorded) -> Callable[..., ASGIApp]:
     """Makes a console of a file, else of that of `place`; it must be written by then."""
 
-    def make(*, edit: bool = True, file: Path | None = None) -> ASGIApp:
+    def make(*, edit: bool = True, file: Path | None = None, **more: Any) -> ASGIApp:
         runtime = Runtime(load_local(file or request.getfixturevalue("place").file))
-        site = Site(lambda: Consumers(1, {"route": 1}, ("a@one",)), edit=edit, _runtime=runtime)
+        site = Site(lambda: Consumers(1, {"route": 1}, ("a@one",)), edit=edit, _runtime=runtime, **more)
         return build(site, Everybody("ann@test"), acts, hosts=LOCAL_HOSTS)
 
     return make

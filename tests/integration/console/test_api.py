@@ -137,7 +137,7 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert [each["key"] for each in program.get("/api/fields", integration="crm")] == ["crm"]
     worker = Program(app, "worker-text")
     assert {"name", "mark", "what"} <= set(worker.get("/api/doctor")[0])
-    assert worker.get("/api/audit") == []
+    assert [each["act"] for each in worker.get("/api/audit")] == ["doctor"]
     assert place.redis.hget(place.keys.integration("crm"), "paused") is None
 
 
@@ -225,6 +225,48 @@ def test_what_is_never_published_is_refused(app: ASGIApp, place: Place, key: str
     applied = published(place.redis, place.keys)
     assert applied is not None
     assert (applied.revision, key in json.loads(applied.text)) == (1, False)
+
+
+SECRET = "${OTHER_SECRET}"
+PG = "postgresql://u@one.example/d"
+
+
+@pytest.mark.parametrize(
+    ("section", "table", "where"),
+    [
+        ("connectors", {"url": f"postgresql://{SECRET}@h/d"}, "connectors.new.url"),
+        ("connectors", {"url": PG, "password": SECRET}, "connectors.new.password"),
+        ("connectors", {"url": PG, "password_file": "/etc/hostname"}, "connectors.new.password_file"),
+        ("sources", {"url": "https://h/{segment_id}", "headers": {"X": f"a {SECRET}"}}, "sources.new.headers.X"),
+        ("sources", {"command": ["/bin/true"]}, "sources.new.command.0"),
+        ("connectors", {"platform": "vk", "url": "https://h/"}, "connectors.new.url"),
+        ("ledger", "sqlite:///other.db", "ledger"),
+    ],
+)
+def test_secrets_and_where_they_go_are_said_by_the_file_alone(
+    app: ASGIApp, place: Place, section: str, table: object, where: str
+) -> None:
+    configuration = Program(app, "reader-text").get("/api/configuration")["configuration"]
+    configuration.setdefault(section, {})["new" if section != "ledger" else "url"] = table
+    for dry in (True, False):
+        told = Program(app, "changer-text").post("/api/apply", 400, configuration=configuration, dry_run=dry)
+        assert where in [each["where"] for each in told["mistakes"]]
+        assert "it is changed in segsync.toml, by `segsync apply`" in told["error"]
+    found = published(place.redis, place.keys)
+    assert found is not None
+    assert found.revision == 1
+
+
+def test_what_has_a_secret_is_changed_but_led_nowhere_else(app: ASGIApp, place: Place) -> None:
+    place.publish(integration(timeout="100ms") + f'[connectors.pg]\nurl = "{PG}"\npassword = "${{A:-}}"\n')
+    changer = Program(app, "changer-text")
+    given = Program(app, "reader-text").get("/api/configuration")["configuration"]
+    given["connectors"]["pg"]["parallelism"] = 9
+    assert changer.post("/api/apply", configuration=given)["changed"]
+    for url in (PG.replace("one", "two"), f"{PG}?sslmode=disable"):
+        given["connectors"]["pg"]["url"] = url
+        told = changer.post("/api/apply", 400, configuration=given)
+        assert [each["where"] for each in told["mistakes"]] == ["connectors.pg.url"]
 
 
 def test_a_configuration_of_nothing_is_as_a_file_of_nothing(app: ASGIApp, place: Place) -> None:

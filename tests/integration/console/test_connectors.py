@@ -142,6 +142,36 @@ def test_a_password_that_the_file_declares_stays_where_it_is(
     assert found == {"url": "postgresql://${PGUSER:-u}@localhost/d", "password": "${PG_WORD:-}", "parallelism": 9}
 
 
+def test_a_password_is_sent_to_no_other_address_than_it_was_applied_with(place: Place, browser: Browser) -> None:
+    """Nor by way of a connector that has none, or of another one of the same key."""
+    form = {"key": "pg", "url": "postgresql://u@one.example/d?sslmode=require", "password": "file"}
+    browser.press(NEW, f"{NEW}/apply", **form, basis="1")
+    assert declared(place, "pg") == {"url": form["url"], "password_file": "secrets/connectors/pg"}
+    edit, away = "/connectors/pg/edit", form["url"].replace("one", "two")
+    for url in (away, form["url"].replace("require", "disable"), form["url"].replace("/d", ":99/d")):
+        page = browser.post(edit, f"{edit}/try", **form | {"url": url})
+        assert "leads a password to another address" in page.text.partition('id="wrong-url"')[2][:300]
+    browser.press(edit, f"{edit}/apply", **form | {"url": form["url"].replace("u@", "v@")}, basis="2")
+    browser.press(edit, f"{edit}/apply", **form | {"url": away, "password": "none"}, basis="3")
+    assert browser.post(edit, f"{edit}/apply", **form | {"url": away}, basis="4").status_code == 400
+    browser.press(edit, "/connectors/pg/remove", basis="4", confirm="pg")
+    assert browser.post(NEW, f"{NEW}/apply", **form | {"url": away}, basis="5").status_code == 400
+    browser.press(NEW, f"{NEW}/apply", **form, basis="5")
+
+
+def test_what_the_file_has_led_elsewhere_is_edited_where_it_leads_now(
+    place: Place, make_console: Callable[..., ASGIApp]
+) -> None:
+    for host in ("one", "two"):
+        text = f'[connectors.pg]\nurl = "postgresql://u@{host}/d"\npassword = "${{PG_WORD:-}}"\n'
+        place.publish(integration("crm") + text)
+    browser, edit = Browser(make_console()), "/connectors/pg/edit"
+    form = filled(browser.get(edit)) | {"password": "kept", "parallelism": "9"}
+    browser.press(edit, f"{edit}/apply", **form)
+    back = form | {"url": "postgresql://u@one/d", "basis": "3"}
+    assert browser.post(edit, f"{edit}/apply", **back).status_code == 400
+
+
 def test_in_the_browser_alone_to_a_table_of_postgresql_with_a_password(
     place: Place,
     make_console: Callable[..., ASGIApp],
@@ -160,9 +190,9 @@ def test_in_the_browser_alone_to_a_table_of_postgresql_with_a_password(
     assert "There is no connector yet" in browser.get("/create")
     form = {"key": "pg", "url": postgresql_url.replace("segsync@", f"{PASSWORD_USER}@"), "password": "file"}
     told = text_of(browser.post(NEW, f"{NEW}/try", **form).text)
-    assert "The console cannot connect yet: connectors.pg.password_file: secrets/pg:" in told
-    (place.folder / "secrets").mkdir()
-    (place.folder / "secrets" / "pg").write_text(PASSWORD + "\n")
+    assert "The console cannot connect yet: connectors.pg.password_file: secrets/connectors/pg:" in told
+    (place.folder / "secrets" / "connectors").mkdir(parents=True)
+    (place.folder / "secrets" / "connectors" / "pg").write_text(PASSWORD + "\n")
     told = text_of(browser.post(NEW, f"{NEW}/try", **form).text)
     assert "session fine" in told
     assert PASSWORD not in told

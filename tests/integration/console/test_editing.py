@@ -225,8 +225,10 @@ def test_one_is_removed_when_its_key_is_typed_and_it_is_said_what_becomes_of_wha
     for typed in ("", "shpo", "crm"):
         answer = browser.post(*REMOVAL, basis="2", how="drop", confirm=typed)
         assert (answer.status_code, "which is to be removed" in text_of(answer.text)) == (400, True)
-    answer = browser.post(*REMOVAL, basis="2", confirm="shop")
-    assert (answer.status_code, "still owes 1 operation" in text_of(answer.text)) == (409, True)
+    for how, chosen in (("", "nothing was chosen"), ("bogus", "'bogus' was chosen")):
+        answer = browser.post(*REMOVAL, basis="2", confirm="shop", how=how)
+        told = f"shop still owes 1 operation, and {chosen}; expected a choice, to deliver it first or to throw it away"
+        assert (answer.status_code, told in text_of(answer.text)) == (400, True), text_of(answer.text)
     told = browser.press(*REMOVAL, basis="2", how="drop", confirm="shop")
     assert "revision 3 is applied 1 operation of shop thrown away" in told
     browser.get("/integrations/shop", 404)
@@ -241,6 +243,7 @@ def test_one_is_drained_and_leaves_when_it_owes_nothing(
     told = browser.press(*REMOVAL, basis="2", how="drain", confirm="shop")
     assert "shop gets nothing new, and leaves when it owes nothing" in told
     assert "It gets nothing new, and leaves when it owes nothing." in text_of(browser.get("/integrations/shop"))
+    assert "draining gets nothing new" in text_of(browser.get("/")).replace("draining draining", "draining")
     answer = browser.post(*REMOVAL, basis="3", how="drain", confirm="shop")
     assert (answer.status_code, "is being drained" in text_of(answer.text)) == (409, True)
     place.let_timeouts_pass()

@@ -6,25 +6,28 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from starlette.requests import Request
 
 from tests.integration.place import integration
 from tests.waiting import PATIENCE, until
-from workers.console import routes
+from workers.console import routes, serving
 from workers.console.failures import TooSlow
+from workers.console.serving import _Quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from starlette.types import Message
+    from starlette.types import Message, Receive, Scope, Send
 
     from tests.integration.place import Place
 
@@ -58,6 +61,35 @@ def test_it_says_where_it_is_answers_and_ends_when_it_is_asked_to(place: Place) 
     place.publish(integration("crm"))
     with listening(place) as at, urllib.request.urlopen(at, timeout=PATIENCE) as answer:  # noqa: S310 - the pattern says http
         assert (answer.headers.get("server"), b"crm" in answer.read()) == (None, True)
+
+
+def test_what_is_still_asked_as_it_ends_is_ended_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    monkeypatch.setattr(serving, "LEAVE_SECONDS", 1)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    asked, servers, at = threading.Event(), list[_Quiet](), list[str]()
+
+    def remembered(*given: Any) -> _Quiet:
+        servers.append(_Quiet(*given))
+        return servers[0]
+
+    monkeypatch.setattr(serving, "_Quiet", remembered)
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as ASGI wants it
+        if scope["type"] == "http":
+            asked.set()
+            await asyncio.Event().wait()
+
+    server = threading.Thread(target=serving.serve, args=(never, "127.0.0.1", 0, at.append, lambda: None))
+    server.start()
+    until(lambda: at)
+    with socket.create_connection(("127.0.0.1", int(at[0].rpartition(":")[2].strip("/")))) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert asked.wait(PATIENCE)
+        servers[0].end()
+        server.join(PATIENCE)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_forwarded_address_is_believed_of_the_files_proxies_alone(place: Place) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,14 +13,19 @@ from tests.integration.place import integration
 from workers.control import apply as applying
 from workers.control.apply import ApplyRefused, WrongChoice
 from workers.control.drain import drain
+from workers.control.draining import TakenBack
 from workers.control.pause import NotSettled, UnknownIntegration, pause
 from workers.lanes import Claimed, Lanes
-from workers.settings import revision
+from workers.settings import from_published, load_local, revision
 from workers.settings.revision import Superseded
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
     from workers.control.apply import ApplyPlan, Report
+    from workers.runtime import Runtime
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+"""From the tables of integrations to others."""
 
 
 def apply(place: Place, *integrations: str, **choices: Any) -> Report:
@@ -212,6 +219,75 @@ def test_a_drain_that_was_given_up_is_undone_by_the_old_file(place: Place) -> No
     place.add("8", 10)
     assert drain(runtime).batches >= 1
     assert {segment for segment, _ in place.rows()} >= {"8"}
+
+
+def owing(place: Place) -> Runtime:
+    """An installation whose crm owes something, beside another that owes nothing."""
+    runtime = place.publish(integration(timeout="1s"), integration("erp"))
+    place.add("7", 10)
+    runtime.route("t", 5)
+    return runtime
+
+
+def test_what_others_publish_while_it_is_drained_stays(place: Place) -> None:
+    runtime = owing(place)
+    wanted = place.write(integration("erp"))
+    plan = applying.plan(place.redis, place.keys, wanted, ["crm"])
+
+    def progress(_: str, owed: int) -> None:
+        if owed and applied(place) == 2:
+            apply_beside(place, lambda tables: tables | {"zed": tables["erp"]})
+            threading.Thread(target=drain, args=(runtime,)).start()
+
+    report = applying.carry_out(place.redis, place.keys, plan, progress=progress)
+    assert report.revision == applied(place) == 4
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    assert json.loads(found.text)["integrations"].keys() == {"erp", "zed"}
+    assert left_of(place, "crm") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda tables: tables | {"crm": tables["erp"]}, "crm was put back meanwhile, by revision 3: it stays"),
+        (lambda tables: {"erp": tables["erp"]}, "crm was taken out meanwhile, by revision 3, and owes 10"),
+    ],
+)
+def test_what_was_put_back_while_it_was_drained_stays(place: Place, change: Change, told: str) -> None:
+    owing(place)
+    plan = applying.plan(place.redis, place.keys, place.write(integration("erp")), ["crm"])
+
+    def progress(_: str, owed: int) -> None:  # noqa: ARG001 - told once, before anything is delivered
+        if applied(place) == 2:
+            apply_beside(place, change)
+
+    with pytest.raises(TakenBack, match=told):
+        applying.carry_out(place.redis, place.keys, plan, progress=progress)
+    assert applied(place) == 3
+
+
+def test_what_comes_back_as_the_last_of_another_is_delivered_is_not_dropped(place: Place) -> None:
+    place.publish(integration(timeout="1s"), integration("erp"), integration("old"))
+    plan = applying.plan(place.redis, place.keys, place.write(integration("erp")), ["crm"], ["old"])
+
+    def progress(_: str, owed: int) -> None:
+        if not owed:
+            apply_beside(place, lambda tables: tables | {"old": tables["erp"]})
+
+    with pytest.raises(TakenBack, match="old was put back meanwhile"):
+        applying.carry_out(place.redis, place.keys, plan, progress=progress)
+    assert b"old" in names(place)
+
+
+def apply_beside(place: Place, change: Change) -> None:
+    """Publishes what is applied, its integrations changed, as somebody else would."""
+    found = revision.published(place.redis, place.keys)
+    assert found is not None
+    document = json.loads(found.text)
+    document["integrations"] = change(document["integrations"])
+    settings = from_published(json.dumps(document), load_local(place.file))
+    revision.publish(place.redis, place.keys, settings, basis=found.revision)
 
 
 def test_what_is_paused_is_not_drained(place: Place) -> None:

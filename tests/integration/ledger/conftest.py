@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from workers.ledger.database import Ledger
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -19,6 +16,14 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'ledger.db'}"
     url: str = request.getfixturevalue("postgresql_url")
     return url
+
+
+@pytest.fixture
+def empty_url(ledger_url: str) -> str:
+    """One that is there, without tables."""
+    if ledger_url.startswith("sqlite:///"):
+        Path(ledger_url.removeprefix("sqlite:///")).touch()
+    return ledger_url
 
 
 @pytest.fixture

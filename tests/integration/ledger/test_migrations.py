@@ -80,8 +80,8 @@ def test_records_stay_through_an_upgrade(ledger: Ledger) -> None:
     assert len(rows(ledger, deliveries)) == 1
 
 
-def test_what_an_older_segsync_wrote_stands_for_one_each(ledger_url: str) -> None:
-    ledger = Ledger(ledger_url)
+def test_what_an_older_segsync_wrote_stands_for_one_each(empty_url: str) -> None:
+    ledger = Ledger(empty_url)
     with ledger.writing() as writer, writer._connection.begin():
         config = migrations._config()
         config.attributes["connection"] = writer._connection

@@ -258,9 +258,9 @@ def test_everything_that_is_read_can_be_json(ledger: Ledger) -> None:
     assert len(plain) == 6
 
 
-def test_a_ledger_without_tables_says_so(ledger_url: str) -> None:
+def test_a_ledger_without_tables_says_so(empty_url: str) -> None:
     with pytest.raises(LedgerError, match=r"^ledger (sqlite|postgresql) '.*: its tables are missing \("):
-        count_open(Ledger(ledger_url))
+        count_open(Ledger(empty_url))
 
 
 def test_a_file_that_is_no_ledger_says_so(tmp_path: Path) -> None:

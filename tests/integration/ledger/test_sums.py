@@ -184,9 +184,9 @@ def test_the_database_rounds_waits_as_the_code_does(ledger: Ledger, wait: int) -
         assert connection.execute(select(rounded_column(queries.c.waited_ms))).scalar() == rounded(wait)
 
 
-def test_an_upgrade_sums_up_what_there_is(ledger_url: str) -> None:
+def test_an_upgrade_sums_up_what_there_is(empty_url: str) -> None:
     records = some(60)
-    ledger = Ledger(ledger_url)
+    ledger = Ledger(empty_url)
     with ledger.writing() as writer, writer._connection.begin():
         config = migrations._config()
         config.attributes["connection"] = writer._connection

@@ -21,6 +21,7 @@ from tests.waiting import until
 from workers.control import apply as applying
 from workers.control.drain import drain
 from workers.lanes.clock import redis_ms
+from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.monitoring import status
 from workers.monitoring.consumers import Consumers
@@ -227,7 +228,48 @@ def test_the_quarantine_is_counted_while_the_ledger_is_silent(fine: Runtime, pla
     assert (found.quarantine, found.integrations[0].quarantine, found.ledger_is_dead) == (3, 3, True)
 
 
+def test_a_ledger_that_is_gone_is_told_as_that_and_none_is_made_in_its_place(fine: Runtime, place: Place) -> None:
+    ledger = place.folder / "ledger.db"
+    ledger.rename(place.folder / "aside.db")
+    found = look(running(fine))
+    assert "its file is gone: it was removed, or its disk is not mounted" in found.unread[0]
+    assert found.topics == ["ledger"]  # nothing waits to be written, and it needs someone
+    assert only(found.needs).startswith("the ledger cannot be read: ledger sqlite")
+    place.add("9", 10)
+    assert "its file is gone" in drain(fine).ledger
+    assert "in its place is nothing, or an empty or new one" in drain(fine).ledger
+    fresh = running(type(fine)(fine.local))
+    with pytest.raises(LedgerError, match=r"its disk is not mounted\. Expected to be put back") as refused:
+        _ = fresh.ledger
+    assert str(refused.value).count(str(ledger)) == 1
+    assert not ledger.exists()
+    ledger.touch()  # as a segsync that was older would have made it
+    with pytest.raises(LedgerError, match="is gone, and in its place is nothing"):
+        _ = fresh.ledger
+    (place.folder / "aside.db").replace(ledger)
+    assert look(running(type(fine)(fine.local))).unread == []
+    assert drain(fine).ledger == ""
+
+
+def test_a_new_ledger_in_the_place_of_the_one_that_is_known_is_none(fine: Runtime, place: Place) -> None:
+    (place.folder / "ledger.db").rename(place.folder / "aside.db")
+    Ledger(f"sqlite:///{place.folder / 'ledger.db'}").upgrade()
+    with pytest.raises(LedgerError, match="is gone, and in its place is nothing, or an empty or new one"):
+        _ = type(fine)(fine.local).ledger
+    plan = applying.plan(place.redis, place.keys, load(place.file))
+    applying.carry_out(place.redis, place.keys, plan, accept=True)
+    assert look(running(type(fine)(fine.local))).needs == []
+
+
+def test_what_is_given_up_is_made_anew(fine: Runtime, place: Place) -> None:
+    (place.folder / "ledger.db").unlink()
+    plan = applying.plan(place.redis, place.keys, load(place.file))
+    applying.carry_out(place.redis, place.keys, plan, accept=True)
+    assert look(running(type(fine)(fine.local))).needs == []
+
+
 def test_another_ledger_is_refused_and_told(fine: Runtime, place: Place) -> None:
+    place.redis.hset(place.keys.ledger, "host", "elsewhere")
     (place.folder / "ledger.db").rename(place.folder / "first.db")
     other = running(type(fine)(fine.local))
     with pytest.raises(LedgerError, match="it is not the one that this installation writes to"):

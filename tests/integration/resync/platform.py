@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.waiting import until
 from workers.lanes.runs import ResyncRuns
+from workers.resync.folder import folder_of
 from workers.resync.run import ResyncRun
 from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.jobs import Job
 
@@ -58,9 +57,9 @@ class Platform:
         """Applies the integration with its query `members`, and a source."""
         self._publish(self._source(members, first, extra), members_query, changes)
 
-    def configure_feed(self, source: str, **changes: Any) -> None:
+    def configure_feed(self, source: str, *, members: str | None = LISTED, **changes: Any) -> None:
         """The same with a source that is no database: what stands in [sources.main]."""
-        self._publish(f"[sources.main]\n{source}\n", LISTED, changes)
+        self._publish(f"[sources.main]\n{source}\n", members, changes)
 
     def _source(self, members: str | None, before: str, extra: str) -> str:
         text = self.paged if members is None else members
@@ -169,10 +168,16 @@ class Platform:
     def other_host(self) -> None:
         """What the reader had on its disk is not to be found, and it has died without a word."""
         keys, redis = self.job.installation.keys, self.job.installation.redis
-        shutil.rmtree(Path(tempfile.gettempdir()) / f"segsync-{os.getuid()}" / keys.namespace, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
         self.job.runtime = self.job.installation.runtime()
         for name in redis.zrange(keys.runs, 0, -1):
             redis.zadd(keys.runs, {name: 0})
+
+    @property
+    def folder(self) -> Path:
+        """Where the reader keeps what it has read, on this host."""
+        lanes = self.job.runtime.lanes
+        return folder_of(lanes.namespace, lanes.installation)
 
     def lane(self, segment: int) -> dict[str, str]:
         return ResyncRuns(self.job.runtime.lanes).lane("members", str(segment))

@@ -109,3 +109,52 @@ def test_a_target_is_made_equal_to_what_a_program_prints(
     monkeypatch.setenv("SEGSYNC_SOURCE_COMMANDS", sys.executable)
     assert platform.resync(7, **ACCEPTED).outcome == "done"
     assert platform.rows(7) == {"c1", "c2"}
+
+
+@on_one
+@pytest.mark.parametrize("mode", ["diff", "replace"])
+def test_pages_of_texts_remove_nobody_by_themselves(platform: Platform, mode: str) -> None:
+    """`>` compares bytes here and the pages do not: behind `c` there is no `D`, and nothing tells."""
+    ids = ["a", "b", "c", "D"]
+
+    def answer(asked: Asked) -> Answer:
+        after = parse_qs(urlsplit(asked.path).query, keep_blank_values=True)["after"][0]
+        return Answer(json.dumps([{"_id": id_, "CustomID": id_} for id_ in ids if id_ > after][:3]).encode())
+
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    redis.hset(keys.removals("members"), "ever", 1)
+    redis.sadd(keys.resync("members"), "7")
+    with answering(answer) as server:
+        url = f"{server.url}/{{segment_id}}?after={{after}}&limit={{limit}}"
+        source = f'url = "{url}"\nfirst = ""\nrows = 3\n{DELAY}'
+        platform.configure_feed(source, **({} if mode == "diff" else {"members": None}))
+        platform.target_has(7, *ids)
+        run = platform.resync(7)
+        assert (run.outcome, run.mode) == ("needs confirmation", mode)
+        assert "pages of texts skip members" in run.why
+        assert platform.rows(7) == set(ids)
+
+        platform.target.run("DELETE FROM member WHERE client_id = 'D'")
+        if mode == "diff":
+            run = platform.resync(7)
+            assert (run.outcome, "may have skipped members" in run.why) == ("done", True)
+            assert redis.smembers(keys.resync("members")) == {b"7"}
+        run = platform.resync(7, **ACCEPTED)
+        assert (run.outcome, run.why) == ("done", "")
+        assert redis.smembers(keys.resync("members")) == set()
+
+
+@on_one
+@pytest.mark.parametrize("indent", [None, 1])
+def test_what_is_printed_for_people_is_told_whole(platform: Platform, indent: int | None) -> None:
+    """A profile of several lines is one, and no line of it is another."""
+    members = [
+        {"_id": 1, "CustomID": "a", "friends": [{"_id": 2, "CustomID": "no member"}]},
+        {"_id": 3, "CustomID": "b"},
+    ]
+    text = json.dumps(members, indent=indent).replace('[{"_id": 2', '[\n{"_id": 2').replace('member"}]', 'member"}\n]')
+    with answering(lambda _: Answer(text.encode())) as server:
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}')
+        run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.added) == ("done", 2)
+    assert platform.rows(7) == {"a", "b"}

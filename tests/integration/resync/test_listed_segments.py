@@ -105,9 +105,10 @@ def test_only_what_is_news_is_taught(platform: Platform) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("INSERT INTO listed VALUES (7, 'again', '[]')", "one id twice"),
-        ("UPDATE listed SET groups = 'sales, eu'", "groups that are no list"),
-        ("UPDATE listed SET id = NULL", "an id that is none"),
+        ("INSERT INTO listed VALUES (7, 'again', '[]')", "one id twice, '7'; expected"),
+        ("UPDATE listed SET groups = 'sales, eu'", "groups that are no list in row 1: 'sales, eu'; expected"),
+        ("UPDATE listed SET id = NULL", "an id that is none in row 1: None is NoneType; expected a whole number"),
+        ("INSERT INTO listed VALUES (8.5, 'half', '[]')", "an id that is none in row 2: 8.5 is float"),
         ("DROP TABLE listed", "its segments cannot be listed"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,9 +16,12 @@ from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
 from workers.resync import changing, reader
+from workers.resync.folder import StrangeFolder, folder_of, make_private
+from workers.settings.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
@@ -222,3 +227,84 @@ def test_a_source_that_is_emptied_while_members_are_told_is_told_of(
     platform.has(7, "a", "b", "c")
     assert platform.resync(7, **ACCEPTED).outcome == "done"
     assert platform.rows(7) == {"a", "b", "c"}
+
+
+def open_to_all(folder: Path) -> None:
+    folder.mkdir(mode=0o700)
+    folder.chmod(0o777)
+
+
+def a_link(folder: Path) -> None:
+    other = folder.with_name("other")
+    other.mkdir(mode=0o700)
+    folder.symlink_to(other)
+
+
+def a_file(folder: Path) -> None:
+    folder.touch(mode=0o600)
+
+
+@on_one
+@pytest.mark.parametrize("made", [open_to_all, a_link, a_file])
+def test_nothing_is_kept_in_a_folder_that_another_may_have_made(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Path], None]
+) -> None:
+    """Its name is known: another user of the host could read the keys there, and write which rows are removed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    made(platform.folder.parent)
+    platform.has(7, "a")
+    platform.target_has(7, "a", "x")
+    run = platform.resync(7, **ACCEPTED)
+    assert run.outcome == "failed"
+    assert str(platform.folder.parent) in run.why
+    assert platform.rows(7) == {"a", "x"}
+    assert [path for path in tmp_path.rglob("*") if path.is_dir() and path.name.startswith(platform.folder.name)] == []
+
+
+@on_one
+def test_a_folder_of_another_user_is_refused(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    user = os.getuid()
+    folder = platform.folder
+    folder.parent.mkdir(mode=0o755)
+    make_private(folder)
+    assert folder.parent.stat().st_mode & 0o777 == 0o700, "one of our own that others could read is closed to them"
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    with pytest.raises(
+        StrangeFolder, match=rf"segsync-{user} is not this user's own; expected a folder of user {user + 1}"
+    ):
+        make_private(folder)
+
+
+@on_one
+def test_two_installations_of_one_name_keep_what_they_read_apart(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each in a Redis of its own, on one host: their runs have the same numbers."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    platform.has(7, "a")
+    platform.target_has(7, "x")
+    platform.until_state(platform.ask(7, **ACCEPTED), "removing")
+    (folder,) = (tmp_path / f"segsync-{os.getuid()}").iterdir()
+    installation = platform.job.installation
+    applied = published(installation.redis, installation.keys)
+    assert applied is not None
+    assert folder.name == f"{installation.namespace}-{applied.installation}"
+    assert folder_of("segsync", "1") != folder_of("segsync", "2")
+
+
+@on_one
+def test_rows_without_a_key_are_told_of(platform: Platform) -> None:
+    """No query of the key can name them; a target that has them is not equal."""
+    platform.has(7, "a")
+    platform.target_has(7, "a", "")
+    said = "rows of the target with a null or an empty key: 1;"
+    verified, made = platform.resync(7, "verify"), platform.resync(7)
+    assert (verified.outcome, said in verified.why) == ("differs", True)
+    assert (made.outcome, said in made.why) == ("done", True)
+    assert said in command._verdict(verified)
+    assert said in command._verdict(made)
+    assert platform.rows(7) == {"a", ""}

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import redis.asyncio
 
-from segsync import AsyncProducer, InvalidEvent, Producer, Resynced
+from segsync import AsyncProducer, InvalidEvent, Producer, Resynced, _Answer, _AsyncAnswer
 from tests.integration.jobs import add, remove
 from tests.integration.resync.platform import Platform
 from tests.repository import ROOT
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 ONE = [{"_id": "1", "CustomID": "a", "email": "a@x"}, {"_id": "2", "CustomID": "b", "email": "b@x"}]
+THREE = [*ONE, {"_id": "3", "CustomID": "x"}]
 MAYBE: dict[str, Any] = {"accept_removals": 9, "accept_adds": 9}
 
 
@@ -43,7 +45,9 @@ class Answered:
         platform.target_has(7, "x")
         self.redis.hset(self.keys.removals("members"), "ever", 1)
 
-    def call(self, read: Callable[[], Any], *, by: str = "", user: str = "") -> Future[list[Resynced]]:
+    def call(
+        self, read: Callable[[], Any], *, by: str = "", user: str = "", integration: str | None = None
+    ) -> Future[list[Resynced]]:
         installation, segment = self.platform.job.installation, 7
         url, namespace = installation.redis_url.replace("//", f"//{user}", 1), installation.namespace
         if by == "async":
@@ -53,7 +57,7 @@ class Answered:
                     return await producer.snapshot(segment, read)
 
             return self.threads.submit(lambda: asyncio.run(snapshot()))
-        return self.threads.submit(lambda: Producer(url, namespace=namespace).snapshot(segment, read))
+        return self.threads.submit(lambda: Producer(url, namespace=namespace).snapshot(segment, read, integration))
 
     def work(self, is_over: Callable[[], object]) -> None:
         """Does what workers would."""
@@ -139,7 +143,7 @@ MESSAGES = (
 def answer_in_part(answered: Answered, messages: tuple[bytes, ...]) -> ResyncRun:
     """A run that is told these, and then whoever answers is gone."""
     platform, redis, keys = answered.platform, answered.redis, answered.keys
-    redis.set(keys.answering("7"), "dies")
+    redis.sadd(keys.answering("7"), "dies")
     name = platform.ask(7, **MAYBE)
 
     def dies() -> bool:
@@ -204,6 +208,57 @@ def test_two_calls_answer_one_run_and_one_reading(answered: Answered) -> None:
 
 
 @on_one
+@pytest.mark.parametrize("by", ["", "async"])
+def test_who_ends_takes_back_its_own_word_alone(answered: Answered, by: str) -> None:
+    """Another call waits still, and a run that begins in between has no other source."""
+    url, events, key = answered.platform.job.installation.redis_url, answered.keys.events, answered.keys.answering("7")
+    seen = []
+
+    def look() -> None:
+        seen.append(bool(answered.redis.exists(key)) and answered.redis.ttl(key) > 0)
+
+    async def side_by_side() -> None:
+        async with redis.asyncio.Redis.from_url(url) as client:
+            one, other = (_AsyncAnswer(client, events, "7", None, None) for _ in range(2))
+            async with other.alive():
+                async with one.alive():
+                    look()
+                look()
+            look()
+
+    if by == "async":
+        asyncio.run(side_by_side())
+    else:
+        one, other = (_Answer(answered.redis, events, "7", None, None) for _ in range(2))
+        with other.alive():
+            with one.alive():
+                look()
+            look()
+        look()
+    assert seen == [True, True, False]
+
+
+@on_one
+@pytest.mark.parametrize("by", ["", "async"])
+def test_an_integration_that_is_none_is_named(answered: Answered, by: str) -> None:
+    installation = answered.platform.job.installation
+    where: dict[str, Any] = {"namespace": installation.namespace}
+
+    async def snapshot() -> None:
+        async with AsyncProducer(installation.redis_url, **where) as producer:
+            await producer.snapshot(7, lambda: ONE, "nope")
+
+    def call() -> object:
+        if by == "async":
+            return asyncio.run(snapshot())
+        return Producer(installation.redis_url, **where).snapshot(7, lambda: ONE, "nope")
+
+    with pytest.raises(InvalidEvent, match="integration: 'nope' is not applied"):
+        call()
+    assert answered.redis.xlen(answered.keys.events) == 0
+
+
+@on_one
 def test_a_segment_that_nobody_follows_has_no_runs(answered: Answered) -> None:
     answered.platform.configure(scope='{ database = "main", groups = ["none"] }')
     assert answered.ends(answered.call(lambda: ONE)) == []
@@ -224,7 +279,7 @@ def test_the_rights_of_the_page_will_do(answered: Answered) -> None:
     rights = line.replace("segsync:*", f"{answered.keys.namespace}:*").split()[3:]
     answered.redis.execute_command("ACL", "SETUSER", name, *rights)
     try:
-        (ended,) = answered.ends(answered.call(lambda: [*ONE, {"_id": "3", "CustomID": "x"}], user=f"{name}:PASSWORD@"))
+        (ended,) = answered.ends(answered.call(lambda: THREE, user=f"{name}:PASSWORD@", integration="members"))
     finally:
         answered.redis.execute_command("ACL", "DELUSER", name)
     assert ended.outcome == "done"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.resync.platform import Platform
+from tests.integration.resync.platform import LISTED, Platform
 from workers.resync import changing
 
 if TYPE_CHECKING:
@@ -28,13 +28,14 @@ def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) 
     return Platform(make_job(target))
 
 
-def page_by_text(platform: Platform) -> None:
+def page_by_text(platform: Platform, members_query: str | None = LISTED) -> None:
     dialect = platform.target.dialect
     quoted = "`" if dialect == "mysql" else '"'
     platform.configure(
         members=f"SELECT custom_id AS _id, custom_id AS {quoted}CustomID{quoted} FROM membership WHERE segment_id = "
         f"{{segment_id}} AND {BINARY[dialect]} > {{after}} ORDER BY {NO_CASE[dialect]} LIMIT {{limit}}",
         first="''",
+        members_query=members_query,
     )
 
 
@@ -50,18 +51,35 @@ def test_pages_in_an_order_of_their_own_lose_no_member(platform: Platform) -> No
 
 
 @on_one
-def test_pages_that_skip_members_of_a_large_segment_are_told(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("mode", ["diff", "replace"])
+def test_texts_of_a_large_segment_are_told_as_they_were_compared(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
-    """Nobody loses a row, and that somebody has none is said."""
+    """Told by pages, `D` would be told to nobody, and in the mode replace have lost its row."""
     monkeypatch.setattr(changing, "SMALL", 2)
-    page_by_text(platform)
+    page_by_text(platform, members_query=LISTED if mode == "diff" else None)
     platform.has(7, "a", "b", "c", "D")
+    platform.target_has(7, "a")
     run = platform.resync(7, **ACCEPTED)
-    assert run.outcome == "failed"
-    assert "its pages gave 3 of 4 members" in run.why
-    redis, keys = platform.job.installation.redis, platform.job.installation.keys
-    assert redis.smembers(keys.resync("members")) == {b"7"}
+    assert (run.outcome, run.mode, run.added) == ("done", mode, 4)
+    assert platform.rows(7) == {"a", "b", "c", "D"}
+
+
+@on_one
+def test_a_join_behind_the_limit_loses_nobody(platform: Platform) -> None:
+    """Its pages have fewer rows than the LIMIT has let through."""
+    platform.target.run("CREATE TABLE profile (id bigint, custom_id varchar(255))")
+    platform.configure(
+        members='SELECT p.id AS _id, p.custom_id AS "CustomID" FROM (SELECT id FROM membership WHERE segment_id = '
+        "{segment_id} AND id > {after} ORDER BY id LIMIT {limit}) m JOIN profile p ON p.id = m.id ORDER BY p.id"
+    )
+    keys = [f"k{number}" for number in range(12)]
+    platform.has(7, *keys)
+    platform.target.run("INSERT INTO profile SELECT id, custom_id FROM membership WHERE id NOT IN (1, 2, 3, 7)")
+    platform.target_has(7, *keys)
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.members, run.removed) == ("done", 8, 4)
+    assert platform.rows(7) == set(keys) - {"k0", "k1", "k2", "k6"}
 
 
 @pytest.mark.parametrize("paged", [True, False])

@@ -31,6 +31,20 @@ def test_help_names_every_command_of_the_contract() -> None:
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
 
 
+@pytest.mark.parametrize("where", ["typer", "workers.cli.streams"])
+def test_ctrl_c_while_it_loads_ends_it_quietly(where: str) -> None:
+    """As if it came while this module is loaded: the command line's own, and what is loaded before a command."""
+    done = python(
+        "import sys, os, signal, importlib.abc\n"
+        "class Finder(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {where!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder()); sys.argv = ['segsync', '--help']\n"
+        "from workers.cli import main; main()"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 @pytest.mark.parametrize("arguments", [["statsu"], ["status", "--jsn"], ["pause"], ["quarantine", "show", "x"]])
 def test_wrong_usage_is_told_with_status_2(arguments: list[str]) -> None:
     done = python(f"import sys; sys.argv = ['segsync', *{arguments}]; from workers.cli import main; main()")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
-from workers.monitoring.alarms import CALM_LOOKS, Message, NotSent, Watch
+from redis import RedisError
+
+from workers.monitoring.alarms import CALM_LOOKS, UNREACHABLE, Memory, Message, NotSent, Watch, Watcher
+from workers.monitoring.needs import STALE_SECONDS
 
 BEGAN = datetime(2026, 11, 21, 18, tzinfo=UTC)
 
@@ -76,3 +80,38 @@ def test_a_channel_that_is_new_is_told_what_is_going_on() -> None:
     again = Watch("n", [first, second], watch.alarms)
     looking(again, {"beat": "x"})
     assert (first.told, second.told) == (["beat begun: x"], ["beat begun: x"])
+
+
+class Forgetful:
+    """A memory that is always ours and keeps nothing."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+
+    def is_ours(self) -> bool:
+        return True
+
+    def load(self) -> object:
+        return self.watch.alarms
+
+    def save(self, _: object) -> None: ...
+
+
+def test_after_an_outage_nobody_is_told_dead_who_had_no_time_to_look() -> None:
+    book, now, answers = Notebook(), 0.0, [RedisError("gone"), RedisError("gone"), {"beat": "old"}, {}, {"beat": "new"}]
+
+    def found() -> dict[str, str]:
+        answer = answers.pop(0)
+        if isinstance(answer, RedisError):
+            raise answer
+        return cast("dict[str, str]", answer)
+
+    watch = Watch("n", [book])
+    watcher = Watcher(watch, cast("Memory", Forgetful(watch)), found, lambda: now)
+    for _ in range(4):
+        assert list(watcher.turn()) == []
+    told = [f"{UNREACHABLE} {state}: Redis is out of reach: gone" for state in ("begun", "over")]
+    assert book.told == told
+    now = STALE_SECONDS
+    assert list(watcher.turn()) == []
+    assert book.told == [*told, "beat begun: new"]

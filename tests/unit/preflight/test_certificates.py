@@ -109,3 +109,14 @@ def test_what_is_no_tls_has_no_certificate() -> None:
     for url in ("redis://127.0.0.1:1/0", "sqlite:////tmp/x.db", "postgresql://u@127.0.0.1:1/d?sslmode=disable"):
         marks = [mark for mark, what in told(url) if "refused" not in what]
         assert marks == ["fine"]
+
+
+def test_files_that_hold_a_private_key_are_found(tmp_path: Path) -> None:
+    both, alone = tmp_path / "both.pem", tmp_path / "alone.pem"
+    both.write_text("-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\n")
+    alone.write_text("-----BEGIN CERTIFICATE-----\n")
+    for own, key in (*certificates.OWN.items(), ("cert_file", "key_file")):
+        url = split(f"mysql://db/crm?{own}={alone}&{key}=/k/client.key")
+        assert [str(path) for path in certificates.key_files([("connector crm", url)])] == ["/k/client.key"]
+        assert list(certificates.key_files([("connector crm", split(f"mysql://db/crm?{own}={both}"))])) == [both]
+        assert list(certificates.key_files([("connector crm", split(f"mysql://db/crm?{own}={alone}"))])) == []

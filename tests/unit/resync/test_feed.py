@@ -90,6 +90,13 @@ def test_pages_are_asked_for_until_one_is_empty() -> None:
     assert asked == [0, 2, 5]
 
 
+def test_pages_that_come_again_are_no_list() -> None:
+    """They would be read for ever, with the lane at its mark."""
+    found, _ = source(b'[{"_id":"b"},{"_id":"a"}]', b'[{"_id":"c"},{"_id":"a"}]', first="")
+    with pytest.raises(UnfitSource, match="not in the order"):
+        ids(found)
+
+
 def test_a_reading_goes_on_after_a_member() -> None:
     found, asked = source(b'[{"_id":"c"}]', b'{"end": true, "count": 0}', first="")
     assert (ids(found, "b"), asked) == (["c"], ["b", "c"])
@@ -130,6 +137,11 @@ def test_members_keep_their_json() -> None:
         ('</1>; rel="prev"', ""),
         ("", ""),
         ('</2>; rel="nextdoor"', ""),
+        (r'</3>; title="a \"b\"; c, <next>"; rel="next"', "https://x/3"),
+        ('</1>; title="the next; rel=next"; rel=prev', ""),
+        ('</next>; rel="prev"; title=next', ""),
+        ('</3>; rel="next"; rel="prev"', "https://x/3"),
+        ("</3> ; rel = next ,", "https://x/3"),
     ],
 )
 def test_a_next_page_is_named_by_a_link(header: str, found: str) -> None:
@@ -140,6 +152,16 @@ def test_a_next_page_is_named_by_a_link(header: str, found: str) -> None:
 def test_a_link_to_another_place_is_refused(target: str) -> None:
     with pytest.raises(UnfitSource, match="next page"):
         next_link([f'<{target}>; rel="next"'], "https://x/m")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["</2>; rel='next'", '/2; rel="next"', '</2>; rel="next', "</1>; rel=prev, /2; rel=next", '</2; rel="next"'],
+)
+def test_a_next_page_that_cannot_be_read_is_no_last_page(header: str) -> None:
+    """Taken for one, it would cost all members behind it their rows."""
+    with pytest.raises(UnfitSource, match="may name a next page"):
+        next_link([header], "https://x/m")
 
 
 def test_links_that_go_round_are_no_list() -> None:

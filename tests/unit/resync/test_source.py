@@ -56,21 +56,22 @@ def ids(found: MemberSource, after: int | str | None = None) -> list[int | str]:
     return [each for page in found.members(after) for each in page.ids]
 
 
-def test_pages_are_read_until_one_is_not_full() -> None:
-    listing = Listing([1, 2], [2, 3, 4], [4])
+def test_pages_are_read_until_one_is_not_full_and_nothing_is_behind_it() -> None:
+    listing = Listing([1, 2], [2, 3, 4], [4], [4])
     assert ids(source(listing)) == [1, 2, 3, 4]
-    assert [asked.rpartition("> ")[2] for asked in listing.asked] == ["0 LIMIT 2", "1 LIMIT 3", "3 LIMIT 3"]
+    asked = [each.rpartition("> ")[2] for each in listing.asked]
+    assert asked == ["0 LIMIT 2", "1 LIMIT 3", "3 LIMIT 3", "3 LIMIT 2147483647"]
     assert listing.closed == 1
 
 
 def test_a_reading_goes_on_behind_a_member() -> None:
-    listing = Listing([2, 3])
+    listing = Listing([2, 3], [3])
     assert ids(source(listing), 2) == [3]
     assert listing.asked[0].endswith("id > 1 LIMIT 3")
 
 
 def test_a_page_whose_first_member_has_left_meanwhile_is_one() -> None:
-    assert ids(source(Listing([1, 2], [3, 4, 5], []))) == [1, 2, 3, 4, 5]
+    assert ids(source(Listing([1, 2], [3, 4, 5], [], []))) == [1, 2, 3, 4, 5]
 
 
 def test_a_member_that_stands_on_both_sides_of_a_page_is_seen() -> None:
@@ -79,17 +80,32 @@ def test_a_member_that_stands_on_both_sides_of_a_page_is_seen() -> None:
         ids(source(Listing([1, 2], [2, 2, 3])))
 
 
-def test_texts_are_paged_as_texts() -> None:
-    listing = Listing(["it's", "x"], ["x"])
-    assert ids(source(listing, first="")) == ["it's", "x"]
-    assert [asked.rpartition("> ")[2] for asked in listing.asked] == ["'' LIMIT 2", "'it''s' LIMIT 3"]
+@pytest.mark.parametrize("short", [[], [1], [1, 4]])
+def test_a_page_that_is_not_full_is_no_end_by_itself(short: list[Any]) -> None:
+    """A JOIN behind the LIMIT drops rows: even a page of none may have members behind it."""
+    rest = [5, 6, 7, 8, 9]
+    listing = Listing(short, [*short[-1:], *rest], [9], [9])
+    assert ids(source(listing)) == [*short, *rest]
+    assert listing.closed == 2, "who stops in the middle of a list ends its session"
 
 
-def test_texts_are_compared_from_one_statement() -> None:
+@pytest.mark.parametrize("smallest", [-1, 0])
+def test_a_member_that_no_page_gives_is_told(smallest: int) -> None:
+    """With `> 0` it would be no member, and its row removed."""
+    listing = Listing([smallest, 1])
+    with pytest.raises(UnfitSource, match=rf"`_id` is {smallest}, and `first` is 0"):
+        list(source(listing).everything())
+    assert listing.asked[0].endswith("> (-9223372036854775807) LIMIT 2")
+    assert [page.ids for page in source(Listing([1], [1], [1])).everything()] == [[1]]
+
+
+def test_texts_come_in_one_statement() -> None:
     """Pages may skip some, where `>` has another collation than ORDER BY."""
-    listing = Listing(["a", "c", "D"])
-    assert [one for page in source(listing, first="").everything() for one in page.ids] == ["a", "c", "D"]
-    assert listing.asked[0].endswith("> '' LIMIT 2147483647")
+    for read in ("everything", "members"):
+        listing = Listing(["a", "c", "D"])
+        found = source(listing, first="")
+        assert [one for page in getattr(found, read)() for one in page.ids] == ["a", "c", "D"]
+        assert (listing.asked[0].endswith("> '' LIMIT 2147483647"), found.paged) == (True, False)
 
 
 @pytest.mark.parametrize("page", [[2, 1], [1, 1], [0, 1], ["a", "b"]])
@@ -145,9 +161,3 @@ def test_a_number_that_json_has_not_leaves_its_member_one(value: object) -> None
     """PostgreSQL's numeric has it: a profile that is no JSON would be told to nobody, and the run would say done."""
     body = Shaper(["_id", "k", "score"]).profile_of((1, "a", value))
     assert (body, key_in(body, ("k",))) == (b'{"_id":1,"k":"a","score":null}', ("a",))
-
-
-def test_pages_that_come_again_are_no_list() -> None:
-    """They would be read for ever, with the lane at its mark."""
-    with pytest.raises(UnfitSource, match="not in the order"):
-        ids(source(Listing(["b", "a"], ["a", "c", "b"], []), first=""))

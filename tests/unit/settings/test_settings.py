@@ -79,6 +79,33 @@ def test_what_is_wrong_with_the_ledger_is_said_on_loading(tmp_path: Path, lines:
     assert "hunter2" not in found[0]
 
 
+STORE = """
+[connectors.ads]
+platform = "yandex-audiences"
+account = "me"
+client_id = "1"
+client_secret = "${S}"
+store = { url = "sqlite:///crm.db" }
+"""
+
+
+def test_no_queries_reach_the_ledgers_file_or_an_accounts_store_by_any_name(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link.db").symlink_to("segsync.db")
+    (tmp_path / "segsync.db").touch()
+    (tmp_path / "hard.db").hardlink_to(tmp_path / "segsync.db")
+    for url in ("segsync.db", f"/{tmp_path}/segsync.db", "there/../segsync.db", "${F}", "link.db", "hard.db"):
+        text = CONNECTOR.replace("crm.db", url)
+        told = "connectors.crm.url: is the ledger's own file; expected another: its queries could change anything"
+        assert mistakes(tmp_path, text, environ={"F": "segsync.db"}) == [told]
+    source = CONNECTOR.replace("connectors.crm", "sources.main").replace("crm.db", "segsync.db")
+    found = mistakes(tmp_path, f"{source}members = 'SELECT id AS _id FROM acts WHERE s = {{segment_id}}'")
+    assert [each.partition(";")[0] for each in found] == ["sources.main.url: is the ledger's own file"]
+    found = mistakes(tmp_path, CONNECTOR + STORE)
+    assert "connectors.crm.url: is the store of ads" in [each.partition(";")[0] for each in found]
+    assert loaded(tmp_path, CONNECTOR.replace("crm.db", "${F:-crm.db}"))
+
+
 def test_the_default_database_is_main_unless_said(tmp_path: Path) -> None:
     assert loaded(tmp_path, CONNECTOR).default_database == "main"
     assert full(tmp_path).default_database == "people"

@@ -34,7 +34,8 @@ def run(listen: str | None) -> int:
     streams = Streams()
     app = opened(settings, somebody(), _ask, streams=streams)
     told = "the console is at {}; Ctrl-C ends it"
-    serve(app, host, port, lambda url: typer.echo(told.format(url), err=True), streams.end)
+    is_proxy = settings.proxy.is_one if settings.proxy else lambda _: False
+    serve(app, host, port, lambda url: typer.echo(told.format(url), err=True), streams.end, is_proxy)
     return FINE
 
 

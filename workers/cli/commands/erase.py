@@ -105,6 +105,8 @@ def _wrong_with(value: str) -> str:
 def _refuse(profiles: frozenset[str], values: frozenset[str]) -> None:
     if not profiles and not values:
         raise WrongUsage("nobody is named; expected --profile ID, or --values FILE with one value in each line")
+    if any(not each.strip() for each in profiles):
+        raise WrongUsage("--profile '': nobody has an empty id; expected an `_id` or a key")
     if len(profiles) + len(values) > MOST:
         raise WrongUsage(f"{len(profiles) + len(values):,} ids and values; expected {MOST:,} at most")
     if short := [each for each in values if len(each) < FEWEST_CHARACTERS]:

@@ -13,6 +13,7 @@ from prometheus_client.exposition import generate_latest
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_runtime
 from workers.errors import WrongUsage
+from workers.monitoring.asking import SharedAsk
 from workers.monitoring.metrics import Metrics
 from workers.settings.console import parse_listen
 
@@ -24,7 +25,7 @@ def run(listen: str | None) -> int:
     """Serves until SIGTERM or Ctrl-C; without an address, prints them once."""
     where = None if listen is None else address(listen)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Metrics(open_runtime(), _ask))
+    registry.register(Metrics(open_runtime(), SharedAsk(_ask)))
     if where is None:
         typer.echo(generate_latest(registry).decode(), nl=False)
         return FINE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final
@@ -19,7 +19,7 @@ from workers.cli.people import caller, is_meant
 from workers.control import quarantine as control
 from workers.control.acting import record, recorded
 from workers.control.quarantine import UP_TO_DATE_SECONDS
-from workers.errors import WrongUsage
+from workers.errors import SegsyncError, WrongUsage
 from workers.lanes.keys import Keys
 from workers.ledger.tables import STATES
 from workers.monitoring.periods import moment
@@ -30,7 +30,7 @@ from workers.settings import load_local
 from workers.settings.spelling import counted, in_line, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from workers.quarantine.entries import QuarantineEntry, Selection
     from workers.quarantine.past_tries import PastTry
@@ -99,9 +99,9 @@ def _why(entry: QuarantineEntry, state: str) -> str:
 def show(entry_id: int, *, as_json: bool) -> int:
     """Prints one entry, whatever its state, with its data and the tries that it was in; that is written down."""
     ledger = open_ledger()
-    _look_at_data("quarantine show", str(entry_id))
-    entry = quarantine.show(ledger, entry_id)
-    tries = history(ledger, entry)
+    with _looking_at_data("quarantine show", str(entry_id)):
+        entry = quarantine.show(ledger, entry_id)
+        tries = history(ledger, entry)
     if as_json:
         print_json(with_text(entry) | {"tries": tries})
         return FINE
@@ -116,11 +116,24 @@ def show(entry_id: int, *, as_json: bool) -> int:
     return FINE
 
 
-def _look_at_data(act: str, target: str) -> None:
-    """Writes down who sees people's data; a Redis that is away keeps nobody from an entry that is in the ledger."""
+@contextmanager
+def _looking_at_data(act: str, target: str) -> Iterator[None]:
+    """Writes down who sees people's data, and once more where it fails; as `recorded`, but with or without Redis.
+
+    A Redis that is away keeps nobody from an entry that is in the ledger.
+    """
+    _write_down(act, target)
+    try:
+        yield
+    except BaseException as error:
+        _write_down(act, target, failed=str(error) if isinstance(error, SegsyncError) else type(error).__name__)
+        raise
+
+
+def _write_down(act: str, target: str, failed: str = "") -> None:
     local = load_local()
     with suppress(RedisError):
-        record(local.redis.client(), Keys(local.namespace), caller(), act, target)
+        record(local.redis.client(), Keys(local.namespace), caller(), act, target, failed=failed)
 
 
 def _try(attempt: PastTry) -> str:
@@ -186,7 +199,11 @@ def export(which: Selection, file: str) -> int:
     """Writes entries with their data as JSON lines; a file is made for its owner's eyes only, and never overwritten."""
     if not quarantine.count(open_ledger(), which):
         refuse_unknown(which.integration)
-    _look_at_data("quarantine export", control.words_of(which))
+    with _looking_at_data("quarantine export", control.words_of(which)):
+        return _export(file, which)
+
+
+def _export(file: str, which: Selection) -> int:
     if file == "-":
         _write(which, sys.stdout.buffer)
         return FINE

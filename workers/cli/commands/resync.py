@@ -48,10 +48,10 @@ class Choice:
     every: bool
     needed: bool
 
-    def segments(self, runtime: Runtime) -> tuple[str, list[str]]:
-        """The integration and its segments; WrongUsage."""
+    def segments(self, runtime: Runtime, command: str = "resync") -> tuple[str, list[str]]:
+        """The integration and its segments; WrongUsage, which shows how `command` is used."""
         if self.integration is None:
-            raise WrongUsage("no integration is named; expected its key, as in `segsync resync crm --segment 7`")
+            raise WrongUsage(f"no integration is named; expected its key, as in `segsync {command} crm --segment 7`")
         found = control.segments_of(runtime, self.integration, self.named, every=self.every, needed=self.needed)
         for segment in self.named:
             control.check_followed(runtime, self.integration, segment)
@@ -86,7 +86,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
 
 
 def _ask(runtime: Runtime, choice: Choice, kind: str) -> list[tuple[str, str, str, bool]]:
-    integration, segments = choice.segments(runtime)
+    integration, segments = choice.segments(runtime, kind)
     who = caller()
     what = f"{integration}, {_segments(segments)}"
     with recorded(runtime.redis, runtime.keys, who, kind, what):
@@ -200,17 +200,18 @@ def _what(run: ResyncRun | Resynced) -> str:
 
 def _verdict(run: ResyncRun) -> str:
     where = f"run {run.id}, segment {run.segment} of {run.integration}"
+    mind = f"; {run.why}" if run.why else ""
     if run.outcome == "done":
         stays = f"; {run.spelled:,} rows are members' spelled otherwise, and stay" if run.spelled else ""
         refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
         unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
         strays = "; rows of no member stay: there is no query to find or clear them" if run.mode == "resend" else ""
         told = f"{run.added:,} members told, {run.removed:,} rows removed"
-        return f"{where}: done; {told}{stays}{refused}{unusable}{strays}"
+        return f"{where}: done; {told}{stays}{refused}{unusable}{strays}{mind}"
     if run.outcome in ("equal", "differs"):
         return (
             f"{where}: {run.outcome}; {run.members:,} members, {run.rows:,} rows; {run.missing:,} members missing, "
-            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise"
+            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise{mind}"
         )
     if run.outcome == control.CONFIRMABLE:
         accept = f"removals={run.strays},adds={run.missing}"

@@ -59,6 +59,8 @@ def run(integration: str | None, how: How) -> int:
     """Prints it; needs someone where `Status.needs` says so, out of reach where the ledger is."""
     if how.watch and (how.as_json or how.check):
         raise WrongUsage("--watch is for people; for programs: `segsync status --json` as often as you like")
+    if how.check and how.as_json:
+        raise WrongUsage("--check is one line for monitoring systems; for programs: `segsync status --json`")
     look = partial(_all, how) if integration is None else partial(_near, integration, how)
     place = OnlyRedis(load_local())
     if how.watch:
@@ -155,7 +157,7 @@ def _near(integration: str, how: How, place: Place) -> int:
 def one_line(found: Status) -> str:
     """As monitoring systems read it: a word, the sentences, and numbers behind a bar."""
     word = "UNKNOWN" if found.ledger_is_dead else "WARNING" if found.needs else "OK"
-    words = "; ".join((*found.needs, *(found.unread if found.ledger_is_dead else ())))
+    words = "; ".join(found.needs)
     oldest = max((each.oldest_age_s or 0.0 for each in found.integrations), default=0.0)
     numbers = {
         "backlog": found.backlog,
@@ -206,7 +208,10 @@ def _print(found: Status) -> None:
     if found.accounts:
         typer.echo()
         _print_accounts(found)
-    for sentence in (*found.needs, *found.notes, *found.unread):
+    told = " ".join(found.needs)
+    # Why a number is missing is not said again where it needs someone.
+    unread = [sentence for sentence in found.unread if (sentence.partition(": ")[2] or sentence) not in told]
+    for sentence in (*found.needs, *found.notes, *unread):
         typer.echo(f"\n! {in_line(sentence)}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +15,14 @@ from workers.control import resync as runs_control
 from workers.control import retry as retrying
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
-from workers.errors import WrongUsage
+from workers.errors import SettingsError, WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import EntryDetail, Selection
 from workers.quarantine.requeue import Requeued
 from workers.settings import from_given, from_published, load, revision, revisions
 from workers.settings.console import May
+from workers.settings.entrusted import not_entrusted
 
 if TYPE_CHECKING:
     import msgspec
@@ -139,8 +141,20 @@ def _cancel(call: ApiCall) -> Changed:
 
 def _apply(call: ApiCall) -> Publishing:
     local, body = call.site.runtime().local, call.body
-    settings = load(local.path) if body.configuration is None else from_given(body.configuration, local)
+    if body.configuration is None:
+        settings = load(local.path)
+    else:
+        _check_entrusted(call, body.configuration)
+        settings = from_given(body.configuration, local)
     return _publish(call, settings, body.drop, note="", basis=body.basis, dry_run=body.dry_run)
+
+
+def _check_entrusted(call: ApiCall, configuration: dict[str, Any]) -> None:
+    """SettingsError where it says what only the file may: a token that may edit is not one that may read secrets."""
+    found = revision.published(call.site.redis, call.site.keys)
+    applied = json.loads(found.text) if found else {}
+    if mistakes := not_entrusted(configuration, applied):
+        raise SettingsError("the configuration that was given", mistakes)
 
 
 def _rollback(call: ApiCall) -> Publishing:

@@ -48,7 +48,7 @@ class Frame:
 
     async def _answer(self, route: ApiRoute, request: Request) -> Response:
         try:
-            token = self.token(request, route.may, acts=route.kept)
+            token = self.token(request, route.may, acts=route.kept and route.method != "GET")
             body = await posted(request, MOST_BYTES)
             if body is None:
                 raise TooLarge(MOST_BYTES)

@@ -12,6 +12,7 @@ import msgspec
 from workers import doctor
 from workers.connectors.inspection import Step
 from workers.console.api.routes import ApiCall, ApiRoute, Parameter
+from workers.console.turns import hurried
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
@@ -199,7 +200,8 @@ def _fields(call: ApiCall) -> list[Transmission]:
 
 
 def _doctor(call: ApiCall) -> list[Step]:
-    return list(doctor.steps(load(call.site.runtime().local.path), call.site.ask))
+    with call.site.turns.one():
+        return list(doctor.steps(hurried(load(call.site.runtime().local.path)), call.site.ask))
 
 
 def _audit(call: ApiCall) -> list[PastAct]:
@@ -266,7 +268,9 @@ LOOKING: Final = (
         many=True,
         query=(INTEGRATION,),
     ),
-    _get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True, may=May.OPERATE),
+    _get(
+        "/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True, may=May.OPERATE, kept=True
+    ),
     _get(
         "/api/audit",
         "audit",

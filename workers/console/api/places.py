@@ -35,7 +35,7 @@ def _connector(call: ApiCall) -> ConnectorState:
 
 
 def _check(call: ApiCall) -> ConnectorCheck:
-    return check_connector(call.site.runtime(), call.path["key"], call.by)
+    return check_connector(call.site, call.path["key"], call.by)
 
 
 def _accounts(call: ApiCall) -> list[ConnectorState]:
@@ -55,7 +55,7 @@ def _account(call: ApiCall) -> AccountReport:
 
 def _connect(call: ApiCall) -> AccountReport:
     settings, key = _settings(call), call.path["key"]
-    with opened_account(settings, key) as account:
+    with call.site.turns.one(), opened_account(settings, key) as account:
         use_code(account, call.body.code)
     return read_account(settings, key)
 

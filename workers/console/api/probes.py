@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from redis import RedisError
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from workers.console.api.frame import Frame
 
+HEALTH_THREADS: Final = 2
+"""For all who ask for /health: one that waits for a Redis which is silent leaves another."""
+
 
 def probes(frame: Frame) -> list[Route]:
     """The routes; health tells nothing but whether, so it asks for no token, and metrics ask for one that may read."""
@@ -29,9 +34,12 @@ def probes(frame: Frame) -> list[Route]:
     # A runtime of its own: its scrapes follow revisions in their own time.
     registry.register(Metrics(Runtime(frame.site.runtime().local), frame.site.ask))
 
-    def health(request: Request) -> Response:  # noqa: ARG001 - it is the same for all
+    # Not among the threads that pages share: whoever watches is told of Redis, and not of how busy those are.
+    threads = CapacityLimiter(HEALTH_THREADS)
+
+    async def health(request: Request) -> Response:  # noqa: ARG001 - it is the same for all
         try:
-            frame.site.redis.ping()
+            await run_sync(frame.site.redis.ping, limiter=threads)
         except RedisError:
             return as_json({"ok": False, "error": "Redis is out of reach"}, 503)
         return as_json({"ok": True})

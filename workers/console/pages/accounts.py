@@ -47,7 +47,7 @@ def one(visit: Visit) -> Response:
 def connect(visit: Visit) -> Response:
     """As `segsync connect`, with the code that the platform's page has shown."""
     key = visit.path["key"]
-    with opened_account(visit.site.runtime().applied.settings, key) as account:
+    with visit.site.turns.one(), opened_account(visit.site.runtime().applied.settings, key) as account:
         use_code(account, visit.field("code"))
         platform = account.connector.platform.name
     return visit.go(place("accounts", key), f"{key} is connected: {platform} takes the token")

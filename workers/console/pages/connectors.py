@@ -23,12 +23,14 @@ from workers.console.connectors import read_connectors
 from workers.console.failures import NotFound
 from workers.console.publishing import base_of, meant, publish
 from workers.console.routes import Act, PageRoute
+from workers.console.turns import hurried
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
 from workers.errors import SettingsError, WrongUsage
 from workers.preflight.targets import examine_one
 from workers.settings import ConnectorSettings, from_published, lacking
+from workers.settings.entrusted import bound_secrets
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -67,7 +69,7 @@ def _state(visit: Visit) -> ConnectorState:
 def check(visit: Visit) -> Response:
     """As `segsync check --connect`, of this connector alone."""
     key = visit.path["key"]
-    found = check_connector(visit.site.runtime(), key, visit.viewer.name)
+    found = check_connector(visit.site, key, visit.viewer.name)
     return visit.go(place("connectors", key), f"{key} needs someone" if found.wrong else f"{key} is fine")
 
 
@@ -117,7 +119,9 @@ def _sent(visit: Visit) -> SentConnector:
     if not new:
         _table(base, key)
     draft = ConnectorDraft(key, {name: values[-1] for name, values in visit.form.items()})
-    return SentConnector(base, draft, new, judge_connector(draft, base.text, visit.site.runtime().local, new=new))
+    site = visit.site
+    bound = bound_secrets(site.redis, site.keys)
+    return SentConnector(base, draft, new, judge_connector(draft, base.text, site.runtime().local, bound, new=new))
 
 
 def _form(
@@ -173,7 +177,8 @@ def try_it(visit: Visit) -> Response:
     sent = _sent(visit)
     steps = None
     if sent.judged.settings is not None:
-        steps = steps_of(examine_one(sent.judged.settings, sent.draft.key))
+        with visit.site.turns.one():
+            steps = steps_of(examine_one(hurried(sent.judged.settings), sent.draft.key))
     return _form(visit, sent.base, sent.draft, new=sent.new, judged=sent.judged, steps=steps)
 
 

@@ -11,6 +11,7 @@ from workers.console.drafts import KINDS, QUERIES, FormDraft, judge
 from workers.console.failures import NotFound
 from workers.console.publishing import Base, base_of, drain, meant, publish
 from workers.console.routes import Act, PageRoute
+from workers.console.turns import hurried
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
@@ -20,6 +21,7 @@ from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
 from workers.settings import ConnectorSettings, from_published
+from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -143,7 +145,8 @@ def _previewed(visit: Visit, *, tried: bool) -> Response:
     try:
         found = Previewer(integration, settings.default_database).text(visit.required("example"), "the example")
         if tried:
-            outcome = try_out(settings.connectors[integration.connector], found)
+            with visit.site.turns.one():
+                outcome = try_out(hurried(settings).connectors[integration.connector], found)
             lines = list(told(outcome, found))
     except WrongUsage as error:
         return _again(visit, sent, notes=[str(error)])
@@ -192,7 +195,11 @@ def remove(visit: Visit) -> Response:
         settings = from_published(json.dumps(document), site.runtime().local)
     except SettingsError as error:
         raise WrongUsage(str(error)) from None
-    owes = bool(number_of(site.redis.hget(site.keys.integration(key), "backlog")))
+    owes = number_of(site.redis.hget(site.keys.integration(key), "backlog")) or 0
+    if owes and how not in ("drain", "drop"):
+        told = f"{how[:40]!r} was chosen" if how else "nothing was chosen"
+        what = "to deliver it first or to throw it away: nothing was done"
+        raise WrongUsage(f"{key} still owes {counted(owes, 'operation')}, and {told}; expected a choice, {what}")
     chosen = {name: [key] if owes and how == name else [] for name in ("drain", "drop")}
     plan = applying.plan(site.redis, site.keys, settings, **chosen, note=f"without {key}, in the console")
     return drain(visit, plan, key) if plan.drain else publish(visit, plan, "/")

@@ -12,7 +12,7 @@ from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control import pause as pausing
 from workers.control import retry as retrying
-from workers.control.apply import NOBODY
+from workers.control.draining import is_draining
 from workers.control.pause import NotSettled, known_integration
 from workers.ledger import statistics
 from workers.ledger.errors import LedgerError
@@ -56,7 +56,7 @@ def show(visit: Visit) -> Response:
         period=period,
         usual=USUAL,
         declared=table,
-        leaves=table.get("scope") == NOBODY,
+        leaves=is_draining(table),
         waited=key in visit.site.drains,
         at=place("integrations", key),
     )

@@ -21,7 +21,7 @@ SHOWN: Final = 100
 SAMPLE: Final = 2
 """Lanes of each integration that are looked at, at each end of a due set: what fails stands there; `status K` and an
 integration's own page look at more."""
-STATES: Final = ("held", "orphaned", "retrying", "waiting", "paused", "active")
+STATES: Final = ("held", "orphaned", "retrying", "waiting", "draining", "paused", "active")
 """The order in which they are shown: whoever needs someone stands first."""
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from workers import doctor
 from workers.console.connectors import read_connectors
-from workers.console.failures import NotAllowed
-from workers.console.routes import PageRoute
+from workers.console.failures import NotAllowed, NotMeant
+from workers.console.routes import PageRoute, is_of_this_site
+from workers.console.turns import hurried
 from workers.console.viewers import Role
+from workers.control.acting import Actor, recorded
 from workers.ledger import health
 from workers.monitoring import status
 from workers.monitoring.server import read_server
@@ -30,9 +32,12 @@ def show(visit: Visit) -> Response:
     site, examined = visit.site, "examine" in visit.query
     if examined and visit.viewer.role < Role.OPERATOR:
         raise NotAllowed(Role.OPERATOR)  # it logs in to every target
+    asked = examined or "ask" in visit.query
+    if asked and not is_of_this_site(visit.request):
+        raise NotMeant  # it takes time, and is asked for by a page of another site
     runtime = site.runtime()
-    consumers = site.ask if examined or "ask" in visit.query else None
-    steps: list[Step] = list(doctor.steps(load(runtime.local.path), site.ask)) if examined else []
+    consumers = site.ask if asked else None
+    steps = _examined(visit) if examined else []
     found = status.read(runtime, consumers, patience=0.0, sample=SAMPLE)
     return visit.page(
         "system.html",
@@ -42,8 +47,16 @@ def show(visit: Visit) -> Response:
         connectors=[] if found.revision is None else read_connectors(runtime),
         steps=steps,
         examined=examined,
-        asked=consumers is not None,
+        asked=asked,
     )
+
+
+def _examined(visit: Visit) -> list[Step]:
+    """Every step of `doctor`, which is written down as the logins that it is."""
+    site, client = visit.site, visit.request.client
+    who = Actor(visit.viewer.name, "console", client.host if client else "")
+    with site.turns.one(), recorded(site.redis, site.keys, who, "doctor"):
+        return list(doctor.steps(hurried(load(site.runtime().local.path)), site.ask))
 
 
 PAGES: Final = (PageRoute("/system", show),)

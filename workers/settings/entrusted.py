@@ -1,0 +1,120 @@
+"""What only whoever writes the file may say, in what is published from elsewhere: secrets, and where they are sent.
+
+Whoever publishes through the API or the console may be trusted with tables, and not with the secrets of the workers'
+environment: a variable or a file that he may name freely, or an address that he may change under a password, sends
+them to a server of his.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from workers.errors import Mistake
+from workers.settings import revisions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
+
+_URL: Final = re.compile(r"(?P<scheme>[^:/?#]*)://(?:[^/?#]*@)?(?P<place>[^/?#]*)[^?#]*(?P<options>.*)", re.DOTALL)
+_VARIABLE: Final = re.compile(r"\$\{")
+_TEXTS: Final = {"integrations": ("queries",), "sources": ("members", "segments", "fresh")}
+"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in."""
+_IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
+
+
+def leads_to(url: str) -> tuple[str, ...]:
+    """Of an address what says whom a password is sent to, and how: all but its user and what stands behind the host.
+
+    What a variable stands in is another with each change.
+    """
+    found = _URL.fullmatch(url)
+    if found is None or _VARIABLE.search(url):
+        return (url,)
+    return found["scheme"], found["place"].lower(), found["options"]
+
+
+def secret_of(table: Mapping[str, Any]) -> str:
+    """The place of a connector's password, as it is written; "" where it has none."""
+    return str(table.get("password") or table.get("password_file") or "")
+
+
+def bound_secrets(redis: Redis, keys: Keys) -> dict[str, set[tuple[str, ...]]]:
+    """Where each connector's password was sent by the last revision, of those that are kept, that had it.
+
+    By the place of the password. redis.RedisError.
+    """
+    found: dict[str, set[tuple[str, ...]]] = {}
+    for each in revisions.history(redis, keys):
+        mine: dict[str, set[tuple[str, ...]]] = {}
+        for table in json.loads(each.text).get("connectors", {}).values():
+            if secret := secret_of(table):
+                mine.setdefault(secret, set()).add(leads_to(str(table.get("url", ""))))
+        found = mine | found
+    return found
+
+
+def not_entrusted(given: Mapping[str, Any], applied: Mapping[str, Any]) -> list[Mistake]:
+    """What of a configuration that was given differs from the applied one in what only the file may say."""
+    found = []
+    if given.get("ledger", {}) != applied.get("ledger", {}):
+        found.append(Mistake("ledger", f"is another one; {_IN_THE_FILE}"))
+    before = dict(_leaves(applied))
+    for path, value in _leaves(given):
+        if path[0] != "ledger" and before.get(path) != value and (what := _why_not(path, value)):
+            found.append(Mistake(".".join(path), f"{what}; {_IN_THE_FILE}"))
+    for section in ("connectors", "sources"):
+        found += _led_away(section, _table(given, section), _table(applied, section))
+    return found
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = document.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    """Each value that is no table, with its key path; an entry of a list has its number."""
+    if path[2:3] and path[2] in _TEXTS.get(path[0], ()):
+        return
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _leaves(each, (*path, str(name)))
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from _leaves(each, (*path, str(index)))
+    else:
+        yield path, value
+
+
+def _why_not(path: tuple[str, ...], value: object) -> str:
+    if isinstance(value, str) and _VARIABLE.search(value):
+        return "holds a variable that is not applied there"
+    if any(name.endswith("_file") for name in path[2:]):
+        return "names a file that is not applied there"
+    if path[0] == "sources" and "command" in path[2:3]:
+        return "is a command that is not applied"
+    return ""
+
+
+def _led_away(section: str, given: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Tables with a secret, or a login of an ad account, that would lead to another address."""
+    for key, table in given.items():
+        was = applied.get(key, {})
+        if not isinstance(table, dict):
+            continue
+        account = "platform" in table
+        if account and table.get("store") != was.get("store"):
+            yield Mistake(f"{section}.{key}.store", f"is another one; {_IN_THE_FILE}")
+        url, before = str(table.get("url", "")), str(was.get("url", ""))
+        if (account or _has_secret(table)) and leads_to(url) != leads_to(before):
+            yield Mistake(f"{section}.{key}.url", f"leads its secret to another address; {_IN_THE_FILE}")
+
+
+def _has_secret(table: Mapping[str, Any]) -> bool:
+    return any(_VARIABLE.search(str(value)) or path[-1].endswith("_file") for path, value in _leaves(table))
