@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.records import AdField, Fields, Identifier
-    from workers.connectors.audiences.store.erasing import Holder, Leaving
+    from workers.connectors.audiences.store.erasing import Holder, LeftBehind
     from workers.connectors.audiences.store.members import Kept
 
 
@@ -40,7 +40,7 @@ class Eraser:
             opened = self.connector.sent_along
             return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
 
-    def leaving(self, values: Collection[str]) -> Leaving:
+    def leaving(self, values: Collection[str]) -> LeftBehind:
         """What the store has of those who have left. TargetError where it is away."""
         kept = {one for value in values for one in self._kept(value)}
         self.connector.store.upgrade()

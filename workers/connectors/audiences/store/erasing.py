@@ -29,7 +29,7 @@ class Holder(NamedTuple):
     profile: str
 
 
-class Leaving(NamedTuple):
+class LeftBehind(NamedTuple):
     """Identifiers that nobody holds any more, and that the store still has.
 
     anybody  that wait for the platform, or for a call of which nobody heard: nothing says whose they were
@@ -70,7 +70,7 @@ def find_sent_along(
     return {Holder(row.audience, row.profile) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
 
 
-def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> Leaving:
+def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> LeftBehind:
     """What is left of those who hold nothing any more; of `kept` also what is only to be forgotten."""
     found = connection.execute(_audiences_of(connector)).scalars().all()
     anybody = sum(_leaving(connection, audience) for audience in found)
@@ -80,7 +80,7 @@ def find_leaving(connection: Connection, connector: str, kept: Collection[Kept])
         asked = sa.select(sa.func.count()).select_from(identifiers)
         mine = identifiers.c.audience.in_(_audiences_of(connector))
         theirs += connection.execute(asked.where(mine, *same)).scalar_one()
-    return Leaving(anybody, theirs)
+    return LeftBehind(anybody, theirs)
 
 
 def erase(connection: Connection, holders: Collection[Holder], now_ms: int, *, whole_rows: bool) -> None:
