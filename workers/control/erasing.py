@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.erasing import Eraser
-    from workers.connectors.audiences.store.erasing import Holder, Leaving
+    from workers.connectors.audiences.store.erasing import Holder, LeftBehind
     from workers.control.person import Person
     from workers.quarantine.entries import EntryDetail
     from workers.runtime import Runtime
@@ -63,13 +63,13 @@ class Traces:
     entries: list[int] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     holders: dict[str, set[Holder]] = field(default_factory=dict)
-    leaving: dict[str, Leaving] = field(default_factory=dict)
+    leaving: dict[str, LeftBehind] = field(default_factory=dict)
     waiting: list[PlaceFound] = field(default_factory=list)
 
     @property
     def has_anything(self) -> bool:
         """Whether there is something to erase, beside what waits."""
-        theirs = any(each.theirs for each in self.leaving.values())
+        theirs = any(each.theirs and not each.anybody for each in self.leaving.values())
         return bool(self.entries or self.runs or self.holders or theirs)
 
     def places(self) -> list[PlaceFound]:

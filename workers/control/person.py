@@ -37,13 +37,18 @@ def fold(value: str) -> str:
 
 def key_name(name: str) -> str:
     """A key of several fields as stores have it, however the list is written: `["A", 17]` is `["A","17"]`."""
+    parts = _parts(name)
+    return name if parts is None else _whole(parts)
+
+
+def _parts(name: str) -> list[str] | None:
     try:
         parts = json.loads(name) if name.startswith("[") else None
     except (ValueError, RecursionError):
-        return name
+        return None
     if not isinstance(parts, list) or not all(isinstance(each, str | int) for each in parts):
-        return name
-    return _whole([str(each) for each in parts])
+        return None
+    return [str(each) for each in parts]
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ class Person:
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
-        every = sorted({each.strip() for each in (*self.names, *self.values) if each.strip()})
+        shown = (", ".join(_parts(each) or ()) for each in self.names)  # as runs of resyncs have it
+        every = sorted({each.strip() for each in (*self.names, *self.values, *shown) if each.strip()})
         if not every:
             return None
         phones = [_phone(each) for each in sorted(self._folded) if each.isdecimal() and len(each) >= _FEWEST_DIGITS]

@@ -96,7 +96,9 @@ def test_another_account_is_refused_unless_it_is_meant(account: Place, call: Cal
     assert "`segsync connect ya --move`" in refused.stderr
     assert not yandex.segments
 
-    assert call("connect", "ya", "--move", "--code", "1234567").returncode == 0
+    moved = call("connect", "ya", "--move", "--code", "1234567")
+    assert moved.returncode == 0
+    assert "audiences of the account before, if it was another, and whom they have stay there" in moved.stdout
     with account.producer() as producer:
         producer.remove(7, people(5, 6))
     account.let_timeouts_pass()

@@ -58,6 +58,8 @@ def test_a_key_of_several_fields_is_compared_as_a_whole(name: str) -> None:
     assert profile_name(("A", "17")) in named.names
     assert named.is_in(b'{"_id": 1, "shop": "A", "nr": 17}')
     assert not named.is_in(b'{"_id": 2, "shop": "B", "nr": 17}')
+    assert named.is_named_in('{"missing": ["A, 17"]}'), "as a run of a resync shows it"
+    assert not named.is_named_in('{"missing": ["B, 17"]}')
     assert not Person(frozenset({"17"}), frozenset(), both).is_in(b'{"_id": 1, "shop": "A", "nr": 17}')
 
 

@@ -33,6 +33,8 @@ def run(key: str, code: str | None, *, moves: bool = False, as_json: bool) -> in
         print_json({"connector": key, "connected": True})
     else:
         typer.echo(in_line(f"{key} is connected: {connector.platform.name} takes the token"))
+        if moves:
+            typer.echo("audiences of the account before, if it was another, and whom they have stay there; delete them")
     return FINE
 
 

@@ -10,7 +10,7 @@ from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.rounds import Login, Rounds
-from workers.connectors.audiences.store import refusals, work
+from workers.connectors.audiences.store import refusals, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.wire import CallFailed, Fault
@@ -130,6 +130,10 @@ class AdConnector:
     def clock(self) -> int:
         """Unix milliseconds, the same for all processes; redis.RedisError."""
         return self._place.clock()
+
+    def sent_along(self, companions: bytes) -> dict[str, str]:
+        """What a holding has sealed, by kind. TargetError where another secret sealed it."""
+        return rows.sent_along(companions, self._seal)
 
     def kept(self, identifier: Identifier) -> Kept:
         """An identifier as its store has it."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from workers.connectors.audiences.fields import CompiledFields
+from workers.connectors.audiences.fields import CompiledFields, spellings
 from workers.connectors.audiences.store import erasing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from workers.connectors.audiences.connector import AdConnector
-    from workers.connectors.audiences.records import Fields
-    from workers.connectors.audiences.store.erasing import Holder, Leaving
+    from workers.connectors.audiences.records import AdField, Fields, Identifier
+    from workers.connectors.audiences.store.erasing import Holder, LeftBehind
     from workers.connectors.audiences.store.members import Kept
+
+
+OWN_ID: Final = "own id"
+"""The form of fields by which a customer knows a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Eraser:
     """Erases people from one account's store, and so from its audiences.
 
-    fields  of the integrations that the account has
+    fields  of the integrations that the account has now; their regions of phone numbers are those that are tried
     """
 
     connector: AdConnector
@@ -32,9 +36,11 @@ class Eraser:
         kept = {one for value in values for one in self._kept(value)}
         self.connector.store.upgrade()
         with self.connector.store.reading() as connection:
-            return erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
+            found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
+            opened = self.connector.sent_along
+            return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
 
-    def leaving(self, values: Collection[str]) -> Leaving:
+    def leaving(self, values: Collection[str]) -> LeftBehind:
         """What the store has of those who have left. TargetError where it is away."""
         kept = {one for value in values for one in self._kept(value)}
         self.connector.store.upgrade()
@@ -50,10 +56,24 @@ class Eraser:
         with store.changing() as connection:
             return erasing.sweep(connection, self.connector.key, now_ms)
 
+    def _along(self, values: Collection[str]) -> set[Identifier]:
+        """As ids that are only sent along; names, cities and days of birth are shared by too many."""
+        ids = [each for each in self.connector.platform.fields.values() if not each.alone and each.form == OWN_ID]
+        return {one for value in values for each in ids for one in spellings(each, each.hash, value, "")}
+
     def _kept(self, value: str) -> set[Kept]:
-        return {
-            self.connector.kept(each)
-            for fields in self.fields
-            if isinstance(fields, CompiledFields)
-            for each in fields.spellings(value)
-        }
+        """As each field of the platform may have sent it, hashed or not: integrations that did may be gone."""
+        platform = self.connector.platform
+        found: set[Identifier] = set()
+        compiled = [each for each in self.fields if isinstance(each, CompiledFields)]
+        for each in compiled:
+            found |= each.spellings(value)
+        for field in filter(_is_alone, platform.fields.values()):
+            for how in {field.hash, ""} if platform.hashing_off else {field.hash}:
+                for region in {"", *(each.region for each in compiled)}:
+                    found |= spellings(field, how, value, region)
+        return {self.connector.kept(each) for each in found}
+
+
+def _is_alone(field: AdField) -> bool:
+    return field.alone

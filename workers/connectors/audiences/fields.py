@@ -45,11 +45,7 @@ class FieldSource:
 
     def spelled(self, text: str, region: str) -> list[Identifier]:
         """A value as it is sent, where the profile has no hash of it. NotNormal."""
-        forms = FORMS[self.field.form](text, region)
-        return [
-            Identifier(kind, hashed(form, self.hash), not self.hash)
-            for kind, form in zip(self.field.kinds, forms, strict=True)
-        ]
+        return _spelled(self.field, self.hash, text, region)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +85,7 @@ class CompiledFields:
         found: set[Identifier] = set()
         for source in self.sources:
             if source.field.alone:
-                with suppress(NotNormal):
-                    found.update(source.spelled(value, self.region))
-                with suppress(NotNormal):
-                    if source.hash:
-                        found.add(Identifier(source.field.kinds[0], hashed_already(value, source.hash)))
+                found |= spellings(source.field, source.hash, value, self.region)
         return found
 
     @property
@@ -104,6 +96,22 @@ class CompiledFields:
             already = "hashed already" if source.already else ""
             parts += [source.field.name, source.field.form, source.hash, already, source.value.digest]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+def spellings(field: AdField, how: Hash, value: str, region: str) -> set[Identifier]:
+    """All that a value, or the hash of one, may have been sent as by one field."""
+    found: set[Identifier] = set()
+    with suppress(NotNormal):
+        found.update(_spelled(field, how, value, region))
+    with suppress(NotNormal):
+        if how:
+            found.add(Identifier(field.kinds[0], hashed_already(value, how)))
+    return found
+
+
+def _spelled(field: AdField, how: Hash, text: str, region: str) -> list[Identifier]:
+    forms = FORMS[field.form](text, region)
+    return [Identifier(kind, hashed(form, how), not how) for kind, form in zip(field.kinds, forms, strict=True)]
 
 
 def _consents(consent: PlainValue, row: Row) -> bool:

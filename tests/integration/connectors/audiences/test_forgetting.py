@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.connectors.audiences.rig import Rig, hashes, people
+from tests.integration.connectors.audiences.rig import Rig, hashes, people, sha256
 from workers.connectors.audiences.erasing import Eraser
 
 if TYPE_CHECKING:
@@ -64,6 +64,22 @@ def test_an_erasure_forgets_nobody_whom_a_call_may_put_back(rig: Rig, yandex: Fa
     assert not yandex.members("VIP") & hashes(people([500]))
     assert eraser.erase(set(), int(yandex.now)) == 0
     assert kept(rig) == 120
+
+
+def test_a_value_is_found_that_an_integration_sent_which_is_gone(rig: Rig) -> None:
+    """Nobody has its fields any more: every field of the platform is tried."""
+    rig.deliver(("add", [*people([1, 2]), {"id": "3", "phone": "79995551111"}]))
+    gone = Eraser(rig.connector, [])
+    assert {each.profile for each in gone.find((), {"P1@example.com", "+7 999 555-11-11"})} == {"1", "3"}
+    assert {each.profile for each in gone.find((), {sha256("p2@example.com")})} == {"2"}
+
+
+def test_an_id_that_was_only_sent_along_is_found(rig: Rig) -> None:
+    rig.deliver(("add", [*people([1]), *people([2], outer="Outer-2"), *people([3], outer="Outer-3")]))
+    eraser = Eraser(rig.connector, [])
+    assert {each.profile for each in eraser.find((), {"Outer-2"})} == {"2"}
+    assert {each.profile for each in eraser.find((), {sha256("Outer-3")})} == {"3"}
+    assert not eraser.find((), {"outer-2"})
 
 
 def test_of_a_deleted_audience_nobody_is_known(rig: Rig) -> None:

@@ -11,10 +11,11 @@ from workers.connectors.audiences.store.audiences import lock, owe
 from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
 
     from sqlalchemy import Connection
 
+    from workers.connectors.audiences.records import Identifier
     from workers.connectors.audiences.store.members import Kept
 
 
@@ -28,7 +29,7 @@ class Holder(NamedTuple):
     profile: str
 
 
-class Leaving(NamedTuple):
+class LeftBehind(NamedTuple):
     """Identifiers that nobody holds any more, and that the store still has.
 
     anybody  that wait for the platform, or for a call of which nobody heard: nothing says whose they were
@@ -53,7 +54,23 @@ def find_holders(connection: Connection, connector: str, names: Collection[str],
     return found
 
 
-def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> Leaving:
+def find_sent_along(
+    connection: Connection, connector: str, sent: Collection[Identifier], opened: Callable[[bytes], Mapping[str, str]]
+) -> set[Holder]:
+    """Who was sent with one of these beside an identifier: all that is sealed is opened, since only a whole has a mark.
+
+    opened  what stands in a holding, by kind
+    """
+    wanted = {(each.kind, each.value) for each in sent}
+    if not wanted:
+        return set()
+    asked = sa.select(holdings.c.audience, holdings.c.profile, holdings.c.companions)
+    mine = (holdings.c.audience.in_(_audiences_of(connector)), holdings.c.companions.is_not(None))
+    every = connection.execution_options(yield_per=1_000).execute(asked.where(*mine))
+    return {Holder(row.audience, row.profile) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
+
+
+def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> LeftBehind:
     """What is left of those who hold nothing any more; of `kept` also what is only to be forgotten."""
     found = connection.execute(_audiences_of(connector)).scalars().all()
     anybody = sum(_leaving(connection, audience) for audience in found)
@@ -63,7 +80,7 @@ def find_leaving(connection: Connection, connector: str, kept: Collection[Kept])
         asked = sa.select(sa.func.count()).select_from(identifiers)
         mine = identifiers.c.audience.in_(_audiences_of(connector))
         theirs += connection.execute(asked.where(mine, *same)).scalar_one()
-    return Leaving(anybody, theirs)
+    return LeftBehind(anybody, theirs)
 
 
 def erase(connection: Connection, holders: Collection[Holder], now_ms: int, *, whole_rows: bool) -> None:

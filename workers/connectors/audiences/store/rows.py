@@ -28,7 +28,7 @@ _COLUMNS = (identifiers.c.id, identifiers.c.kind, identifiers.c.value, identifie
 def _by_identifier(connection: Connection, call: int, seal: Seal) -> list[SentRow]:
     asked = sa.select(*_COLUMNS).where(identifiers.c.call == call).order_by(identifiers.c.id)
     return [
-        SentRow((row.id,), _along(row.companions, seal) | {row.kind: _value(row.value, row.sealed, seal)})
+        SentRow((row.id,), sent_along(row.companions, seal) | {row.kind: _value(row.value, row.sealed, seal)})
         for row in connection.execute(asked)
     ]
 
@@ -50,7 +50,7 @@ def _by_profile(connection: Connection, call: int, seal: Seal) -> list[SentRow]:
     )
     found: dict[str, tuple[list[int], dict[str, str]]] = {}
     for row in connection.execute(asked):
-        mine, values = found.setdefault(row.profile, ([], _along(row.along, seal)))
+        mine, values = found.setdefault(row.profile, ([], sent_along(row.along, seal)))
         mine += [row.id] if row.call == call else []
         values[row.kind] = _value(row.value, row.sealed, seal)
     return [SentRow(tuple(mine), values) for mine, values in found.values()]
@@ -60,5 +60,6 @@ def _value(value: bytes, sealed: bytes | None, seal: Seal) -> str:
     return bytes(value).hex() if sealed is None else seal.open(sealed)
 
 
-def _along(companions: bytes | None, seal: Seal) -> dict[str, str]:
+def sent_along(companions: bytes | None, seal: Seal) -> dict[str, str]:
+    """What goes along with a row, by kind. TargetError where another secret sealed it."""
     return dict(json.loads(seal.open(companions[MARK_BYTES:]))) if companions else {}
