@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from workers.settings.database_url import DatabaseAddress
     from workers.settings.sources import AnySource
 
-_FILE: Final = "sqlite"
+_SERVER: Final = frozenset({"host", "unix_socket"})
+"""Options that name a server, where the address has no host."""
 
 
 def own_files_used(
@@ -56,7 +57,8 @@ def _file(url: str) -> str:
         parts = split(url)
     except UrlError:
         return ""
-    return os.path.realpath(parts.path[1:]) if parts.scheme == _FILE and parts.path[1:] else ""
+    is_server = parts.host or _SERVER & {name for name, _ in parts.options}
+    return "" if is_server or not parts.path[1:] else os.path.realpath(parts.path[1:])
 
 
 def _is_same(one: str, other: str) -> bool:
