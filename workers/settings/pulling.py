@@ -95,8 +95,10 @@ def _replace(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         shutil.copymode(path, name)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)  # a full disk names no file
         raise
 
 

@@ -161,7 +161,9 @@ def test_files_are_replaced_as_a_whole_and_keep_their_mode(
     files.file.chmod(0o640)
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-        assert call("config", "pull").returncode == 1
+        refused = call("config", "pull")
+    assert refused.returncode == 1
+    assert f"{files.file}: No space left on device" in refused.stderr
     assert all_texts(files) == before
     assert not [path for path in files.folder.iterdir() if path.name.startswith(".segsync")]
     assert call("config", "pull").returncode == 0

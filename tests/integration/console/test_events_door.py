@@ -13,6 +13,7 @@ import pytest
 from segsync import CHUNK_EVENTS
 from tests.integration.console.entering import console_of, token_table
 from tests.integration.console.test_api import Program
+from tests.waiting import until
 from workers.console.api import events as door
 from workers.console.api import events_body
 from workers.console.api.events_body import MOST_PACKED
@@ -197,11 +198,11 @@ def test_two_that_send_the_same_call_at_once_push_it_once(shop: Shop) -> None:
 
 
 def test_only_so_many_are_read_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    going, go_on = threading.Event(), threading.Event()
+    going, go_on = list[int](), threading.Event()
     real = events_body.items_of
 
     def slow(content: bytes, kind: str) -> list[Any]:
-        going.set()
+        going.append(1)
         assert go_on.wait(30)
         return real(content, kind)
 
@@ -209,12 +210,9 @@ def test_only_so_many_are_read_at_once(shop: Shop, monkeypatch: pytest.MonkeyPat
     threads = [threading.Thread(target=shop.push, args=(lines(1),)) for _ in range(door.AT_ONCE)]
     for thread in threads:
         thread.start()
-    assert going.wait(30)
     try:
-        for _ in range(3_000):
-            answer = shop.push(b"", "application/xml")
-            if answer.status_code == 429:
-                break
+        until(lambda: len(going) == door.AT_ONCE)
+        answer = shop.push(b"", "application/xml")
         assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     finally:
         go_on.set()
