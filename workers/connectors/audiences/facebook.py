@@ -147,7 +147,8 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
         return _failed(Fault.UNDONE, said, "the audience is being replaced")
     if answer.field("error", "is_transient") is True:
         return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
-    fault = _FAULTS.get(code, Fault.REFUSED)
+    # A server's own error may have come after the change, whatever code it bears.
+    fault = _FAULTS.get(code, Fault.REFUSED if answer.status < 500 else Fault.UNHEARD)  # noqa: PLR2004 - HTTP's
     reasons = {
         Fault.UNHEARD: "the platform failed for a moment",
         Fault.BUDGET: "the platform's limit of calls is used up",
