@@ -13,6 +13,7 @@ from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig, people, sha256
 from workers.connectors.audiences import rounds
 from workers.connectors.audiences.records import Identifier, Record
+from workers.connectors.audiences.erasing import Eraser
 from workers.connectors.audiences.rounds import LOOK_TWICE_MS, OWNED_MS
 from workers.connectors.audiences.target import AdTarget
 from workers.errors import ErrorClass, TargetError
@@ -69,6 +70,25 @@ def wanted(profiles: Iterable[Profile]) -> set[tuple[str, str]]:
 
 
 def test_a_segment_is_there_at_once_and_changes(fb: Rig, facebook: FakeFacebook) -> None:
+def test_an_erased_person_leaves_with_all_that_went_along_and_namesakes_stay(fb: Rig, facebook: FakeFacebook) -> None:
+    """A name is the hash of thousands: it finds nobody, and goes with the rows of whom a key or an address finds."""
+    planted = [{"id": "planted", "email": "same@example.com", "name": "planted name"}]
+    others = [{"id": "stays", "email": "same@example.com", "name": "ann"}, *people(range(5), name="ann")]
+    fb.deliver(("add", [*planted, *others]))
+    fb.run()
+    eraser = Eraser(fb.connector, [])
+    assert not eraser.find((), {"planted name", "Planted Name", sha256("planted name"), "ann"})
+    holders = eraser.find({"planted"}, ())
+    assert {each.profile for each in holders} == {"planted"}
+    assert eraser.erase(holders, int(facebook.now)) > 0
+    fb.run()
+    assert eraser.erase(set(), int(facebook.now)) == 0
+    found = fb.rows("SELECT companions FROM ads_holding UNION SELECT companions FROM ads_identifier")
+    beside = {one for (sealed,) in found if sealed for one in fb.connector.sent_along(bytes(sealed)).values()}  # type: ignore[arg-type]
+    assert beside == {sha256("ann")}
+    assert facebook.members("VIP") == wanted(others)
+
+
     fb.deliver(("add", people(range(5), name="ann")))
     fb.run()
     assert facebook.members("VIP") == wanted(people(range(5)))
