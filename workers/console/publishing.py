@@ -14,6 +14,7 @@ from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
 from workers.control.acting import Actor, record
+from workers.control.entrusting import refuse_own_databases
 from workers.errors import WrongUsage
 from workers.lanes.answers import number_of
 from workers.settings import load, revision
@@ -56,6 +57,7 @@ def base_of(visit: Visit) -> Base:
 def publish(visit: Visit, plan: ApplyPlan, then: str) -> Response:
     """Carries a plan out and goes to a page; Superseded where another revision came since the form was read."""
     site, basis = visit.site, _basis(visit, plan)
+    refuse_own_databases(plan)
     report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name, basis=basis)
     return visit.go(then, said_of(report))
 

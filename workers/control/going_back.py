@@ -12,6 +12,7 @@ import json
 from typing import TYPE_CHECKING
 
 from workers.control import apply as applying
+from workers.control.entrusting import refuse_own_databases
 from workers.settings import from_published, revisions
 from workers.settings.entrusted import refuse_not_entrusted
 from workers.settings.revision import check_basis
@@ -52,4 +53,6 @@ def plan_back(
     settings = from_published(text, local)
     plan = applying.plan(redis, keys, settings, drain, drop, note=f"rollback to {number}")
     check_basis(plan.before, compared)
+    if not by_file:
+        refuse_own_databases(plan)
     return plan

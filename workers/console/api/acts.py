@@ -13,6 +13,7 @@ from workers.control import pause as pausing
 from workers.control import quarantine as entries_control
 from workers.control import resync as runs_control
 from workers.control import retry as retrying
+from workers.control.entrusting import refuse_own_databases
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
 from workers.errors import WrongUsage
@@ -150,6 +151,8 @@ def _apply(call: ApiCall) -> Publishing:
         settings = from_given(body.configuration, local)
         basis = compared if basis is None else basis
     plan = applying.plan(redis, keys, settings, (), body.drop)
+    if body.configuration is not None:
+        refuse_own_databases(plan)
     return _publish(call, plan, basis, dry_run=body.dry_run)
 
 
