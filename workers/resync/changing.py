@@ -14,7 +14,7 @@ from workers.resync.keys_on_disk import line_of, remove, sign, token_of
 from workers.resync.planning import keys_to_tell, spooled, spooling, write_down
 from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
-from workers.resync.work import SHORT_MS, finish, is_free, told_keyless
+from workers.resync.work import LONG_MS, SHORT_MS, finish, is_free, told_keyless, wait_for_room, wait_until_free
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ NO_ROOM = (
     "{:,} were refused beside those in the quarantine, which had no room: retry or drop its entries, or raise "
     "max_quarantine, and resync the segment again"
 )
-LONG_MS = 30_000
-"""Until the next look at what a delivery wakes the reader for."""
 
 
 def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
@@ -56,7 +54,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         _plan_again(work)
         return
     if int(lane.get("before", "0")) > WINDOW:
-        work.runs.look(run.id, LONG_MS)
+        wait_for_room(work)
         return
     lines, said = _lines_from(work, strays, token)
     if lines:
@@ -67,7 +65,7 @@ def bring_removals(work: Work, mark: str, lane: dict[str, str]) -> None:
         said |= {"index": packed[-1][1], "removed": run.removed + len(lines)}
         work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
     elif not is_free(lane):
-        work.runs.look(run.id, LONG_MS)
+        wait_until_free(work)
     elif run.members <= SMALL or not _is_paged(work):
         work.runs.look(run.id, 0, {"state": "adding"})
     else:
@@ -87,12 +85,12 @@ def bring_members(work: Work, mark: str, lane: dict[str, str]) -> None:
     elif run.repeated and token_of(work.folder, run.first) != run.disk:
         _plan_again(work)
     elif int(lane.get("before", "0")) > WINDOW:
-        work.runs.look(run.id, LONG_MS)
+        wait_for_room(work)
     elif _is_paged(work) and run.members > SMALL and run.index > 0 and _is_over(work):
         if is_free(lane):
             _leave(work, mark)
         else:
-            work.runs.look(run.id, LONG_MS)
+            wait_until_free(work)
     elif _is_paged(work):
         _bring_pages(work, mark, int(lane.get("before", "0")))
     else:
@@ -127,7 +125,7 @@ def _bring_wanted_pages(work: Work, mark: str, before: int, wanted: Chosen | Non
         if not work.runs.part(run.id, LONG_MS, said, [chunk for chunk, _ in packed]):
             return
         if before > WINDOW or _is_over(work):
-            work.runs.look(run.id, 0 if before <= WINDOW else LONG_MS)
+            work.runs.look(run.id, 0)
             return
     work.runs.look(run.id, 0, {"phase": "told"})
 
@@ -176,7 +174,7 @@ def _usable(bodies: list[bytes], keys: Iterable[Key | None], wanted: Chosen | No
 
 def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:
     if not is_free(lane):
-        work.runs.look(work.run.id, LONG_MS)
+        wait_until_free(work)
         return
     quarantined = work.run.quarantined + work.refused(mark)
     if work.runs.leave(work.run.id, SHORT_MS, {}, _superseded(work)) != "ok":

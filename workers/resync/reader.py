@@ -32,7 +32,7 @@ from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
 from workers.resync.run import ResyncRun
-from workers.resync.work import Work, is_free, lacking, stop
+from workers.resync.work import Work, is_free, lacking, stop, wait_until_free
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
@@ -249,12 +249,15 @@ class ResyncReader:
         """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""
         if work.now - work.run.marked < LOST_MS or self._lanes.redis.xlen(self._lanes.keys.events):
             self._runs.look(work.run.id, LATER_MS)
+            if work.mark_of(work.lane()):  # it has come in between, and whoever brought it has woken nobody else
+                self._runs.look(work.run.id, 0)
         else:
             self._send_mark(work)
 
     def _reached(self, work: Work, mark: str, lane: dict[str, str]) -> None:
         if not is_free(lane):
-            self._runs.look(work.run.id, LATER_MS, {"why": "what came in before is being delivered"})
+            self._runs.look(work.run.id, None, {"why": "what came in before is being delivered"})
+            wait_until_free(work, LATER_MS)
             return
         late = behind(work, mark)
         if late > 0:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from workers.resync.source import Membership
     from workers.settings.sources import AnySource
 
+LONG_MS = 30_000
+"""Until the next look at what a delivery wakes the reader for."""
+LOW = 5_000
+"""Operations before a mark with which the reader is woken to bring more; as in run.lua."""
 SHORT_MS = 500
 """Until the next look at what is expected at any moment; whoever brings it about wakes the reader, too."""
 
@@ -96,6 +100,24 @@ class Work:
 def is_free(lane: dict[str, str]) -> bool:
     """Whether nothing stands before the mark, and nobody delivers what did."""
     return int(lane.get("before", "0")) <= 0 and "owner" not in lane
+
+
+def wait_until_free(work: Work, ms: int = LONG_MS) -> None:
+    """Looks again when what stands before the mark is delivered, or so much later.
+
+    Whoever delivers wakes the reader, and may have done so after the lane was looked at and before this is noted: the
+    lane would stand for all that time. So it is looked at once more.
+    """
+    work.runs.look(work.run.id, ms)
+    if is_free(work.lane()):
+        work.runs.look(work.run.id, 0)
+
+
+def wait_for_room(work: Work) -> None:
+    """The same, where so much stands before the mark that nothing is added to it."""
+    work.runs.look(work.run.id, LONG_MS)
+    if int(work.lane().get("before", "0")) <= LOW:
+        work.runs.look(work.run.id, 0)
 
 
 def names_by_key(integration: Integration) -> bool:
