@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ MOST_ROUNDS = 60
 FEW, MANY = 5, 60
 """Integrations: so many more that one round, or one statement, for each of them would be noticed."""
 SEGMENTS = 20
+SOURCE = '[sources.main]\nurl = "sqlite:///shop.db"\nmembers = "SELECT {segment_id} AS _id"\n'
 
 
 class Costs:
@@ -59,7 +61,9 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
 
 def paths() -> list[str]:
     """Every page but those of one entry of the quarantine."""
-    named = (page.path.replace("/connectors/{key}", "/connectors/db") for page in PAGES if "{id}" not in page.path)
+    known = {"/connectors/{key}": "/connectors/db", "/sources/{key}": "/sources/main"}
+    every = [page.path for page in PAGES if "{id}" not in page.path]
+    named = [reduce(lambda path, place: path.replace(place, known[place]), known, path) for path in every]
     return [path.replace("{key}", "crm1").replace("{number}", "1") for path in named if "/accounts/" not in path]
 
 
@@ -68,7 +72,7 @@ def test_no_page_asks_redis_or_the_ledger_more_often_where_there_are_more_integr
 ) -> None:
     asked = []
     for many in (FEW, MANY):
-        runtime = place.publish(*(integration(f"crm{n}") for n in range(many)))
+        runtime = place.publish(*(integration(f"crm{n}") for n in range(many)), SOURCE)
         for n in range(SEGMENTS):
             place.add(str(n))
         runtime.route("t", 5)

@@ -17,6 +17,7 @@ from workers.console.pages import (
     revisions,
     runs,
     segments,
+    sources,
     system,
     transmitted,
 )
@@ -25,6 +26,6 @@ if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
 _LOOKING: Final = (overview, integration, segments, runs, quarantine, find, transmitted, system, audit)
-_ALL: Final = (*_LOOKING, accounts, connectors, editing, resyncs, revisions)
+_ALL: Final = (*_LOOKING, accounts, connectors, sources, editing, resyncs, revisions)
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
 ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)
