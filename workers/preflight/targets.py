@@ -15,6 +15,7 @@ from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
 from workers.preflight.ad_account import examine_account
 from workers.preflight.examination import Examination, examine, skipped
+from workers.preflight.ledger_reached import reached
 from workers.preflight.sources import examine_listing, examine_source, segment_for
 from workers.resync.doors import doors_of
 from workers.settings import ConnectorSettings
@@ -90,6 +91,7 @@ def _examine(
     if found.looked:
         listed = [each for each in integrations if each.members is not None]
         found.findings += [wrong for each in listed for wrong in examine_listing(each, lambda: open_lister(target))]
+    found.findings += reached(settings.ledger_url, key, target)
     return _masked(found, target.password)
 
 

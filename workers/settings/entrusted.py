@@ -11,8 +11,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.errors import Mistake
+from workers.errors import Mistake, SettingsError
 from workers.settings import revisions
+from workers.settings.published import published
 from workers.settings.variables import VariableError, references
 
 if TYPE_CHECKING:
@@ -85,6 +86,20 @@ def _with_secrets(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for table in document.get("connectors", {}).values():
         yield table
         yield table.get("store", {})
+
+
+def refuse_not_entrusted(redis: Redis, keys: Keys, given: Mapping[str, Any], source: str) -> int:
+    """SettingsError where it says what only the file may, and that is not what is applied.
+
+    source  what is being published, for the message
+
+    Returns the revision that is applied, 0 for none: what was compared with another says nothing of what may be
+    published over it. redis.RedisError.
+    """
+    found = published(redis, keys)
+    if mistakes := not_entrusted(given, json.loads(found.text) if found else {}):
+        raise SettingsError(source, mistakes)
+    return found.revision if found else 0
 
 
 def not_entrusted(given: Mapping[str, Any], applied: Mapping[str, Any]) -> list[Mistake]:

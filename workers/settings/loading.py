@@ -18,6 +18,7 @@ from workers.settings.files import NOTHING
 from workers.settings.integrations import read_integrations
 from workers.settings.ledger_place import read_ledger
 from workers.settings.local import LocalSettings, read_local
+from workers.settings.own_databases import shared
 from workers.settings.own_files import own_files_used
 from workers.settings.source import LOCAL, SettingsSource, open_source
 from workers.settings.sources import AnySource, read_sources_of
@@ -141,6 +142,9 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     integrations = read_integrations(table, connectors, default_database, compiler)
     sources = read_sources_of(table, source.folder, compiler)
     source.mistakes += own_files_used(ledger_url, connectors, sources, source.environ)
+    for each in shared(ledger_url, connectors, sources, source.environ):
+        if each.same_user:
+            source.warn(f"{each.where}.url", each.what)
     for key in _NEVER:
         table.take(key)
     table.close(_RESERVED)
