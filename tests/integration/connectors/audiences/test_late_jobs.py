@@ -132,7 +132,9 @@ def test_a_server_s_own_error_may_hide_a_change_that_was_done(account: Account, 
     """Whatever code it bears: who leaves before it is told again is taken out all the same."""
     rig.deliver(("add", people([4])))
     fake.fail("/users", Reply(500, {"error": {"code": 99_999, "message": "m"}}), applied=True)
+    fake.advance(60)
     rig.tend()
+    assert account.members(fake) == account.wanted(people(range(5)))
     rig.deliver(("remove", people([4])))
     rig.run(hours=72, step_s=900)
     assert account.members(fake) == account.wanted(people(range(4)))
