@@ -13,7 +13,8 @@ PAIRS = ["--", "/*", "//", "@'", '@"', "@`", "&'", "a'", "N'", "aa", "u&", "a@",
 @pytest.mark.parametrize("dialect", ALL)
 def test_no_tag_parts_what_means_something_together(dialect: str) -> None:
     """The second character begins a branch, or what follows one."""
-    for left, right in PAIRS:
+    for pair in PAIRS:
+        left, right = pair[0], pair[1]
         opened = f"SELECT 1 + {left}"
         for cut in (f"{{if lead.a}}{right}x{{end}}", f"{{if lead.a}}{{end}}{right}x"):
             assert mistakes(opened + cut, dialect, batch=False), opened + cut
