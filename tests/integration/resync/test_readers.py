@@ -164,7 +164,12 @@ def test_nothing_is_left_of_what_is_read_of_a_run_that_is_over(
     def late(work: Work) -> NoReturn:
         other = platform.job.installation.runtime()
         ResyncRuns(other.lanes).cancel(work.run.id, "somebody")
-        until(lambda: other.resync("token", 0) or platform.run(work.run.id).state == "ended")
+
+        def is_over() -> bool:
+            other.resync("token", 0)
+            return platform.run(work.run.id).state == "ended"
+
+        until(is_over)
         work.folder.mkdir(parents=True)
         (work.folder / "members").write_text("profiles")
         raise UnfitSource("too late")
