@@ -67,6 +67,7 @@ PATHS = (
     "/quarantine",
     "/quarantine/1",
     "/find",
+    "/erase",
     "/resyncs",
     "/transmitted",
     "/revisions",
