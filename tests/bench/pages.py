@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,7 @@ ROUNDS = 7
 
 def ratios(servers: Servers) -> Iterator[Ratio]:
     """Each page: processor seconds of the console's process, the client's with them, of so many looks."""
+    logging.getLogger("segsync").setLevel(logging.ERROR)  # what is refused is said of each integration
     with _console(servers, MANY) as many, _console(servers, FEW) as few:
         for path in paths():
             for client in (many, few):  # what is kept between looks is there in both

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 _URL: Final = re.compile(r"(?P<scheme>[^:/?#]*)://(?:[^/?#]*@)?(?P<place>[^/?#]*)[^?#]*(?P<options>.*)", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{")
 _TEXTS: Final = {"integrations": ("queries",), "sources": ("members", "segments", "fresh")}
-"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in."""
+"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in; `segments` may be none."""
+_TEXT: Final = 3
+"""Names of the path to such a text, or to a table of them."""
+_ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _NO_SECRETS: Final = frozenset({"url", "store", "members", "segments", "fresh"})
-"""Keys of a table whose variables are sent nowhere with it: its address, queries, and a store, which has its own."""
+"""Keys of a table that hold no secret to be bound: its address, queries, and a store, which has its own address."""
 _IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
 
 
@@ -49,7 +52,8 @@ def secrets_of(table: Mapping[str, Any]) -> set[str]:
     What its address and its queries name is not among them.
     """
     found: set[str] = set()
-    for path, value in _leaves({name: each for name, each in table.items() if name not in _NO_SECRETS}):
+    listed = {"segments"} if _is_feed(table.get("segments")) else set()
+    for path, value in _leaves({name: each for name, each in table.items() if name not in _NO_SECRETS - listed}):
         if path[-1].endswith("_file"):
             found.add(str(value))
         elif isinstance(value, str) and _VARIABLE.search(value):
@@ -123,7 +127,7 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Each value that is no table, with its key path; an entry of a list has its number."""
-    if path[2:3] and path[2] in _TEXTS.get(path[0], ()):
+    if len(path) == _TEXT and path[2] in _TEXTS.get(path[0], ()) and not _is_feed(value):
         return
     if isinstance(value, dict):
         for name, each in value.items():
@@ -135,12 +139,17 @@ def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield path, value
 
 
+def _is_feed(value: object) -> bool:
+    """Whether a source's `segments` are no SQL: an address, or a program, in which variables are filled in."""
+    return isinstance(value, list) or (isinstance(value, str) and _ADDRESS.match(value) is not None)
+
+
 def _why_not(path: tuple[str, ...], value: object) -> str:
     if isinstance(value, str) and _VARIABLE.search(value):
         return "holds a variable that is not applied there"
     if any(name.endswith("_file") for name in path[2:]):
         return "names a file that is not applied there"
-    if path[0] == "sources" and "command" in path[2:3]:
+    if path[0] == "sources" and (path[2:3] == ("command",) or (path[2:3] == ("segments",) and path[3:])):
         return "is a command that is not applied"
     return ""
 
