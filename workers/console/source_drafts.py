@@ -35,10 +35,11 @@ PAGES: Final = (
     ("text", "pages, by an _id that is a text"),
 )
 """What `{after}` is, for people."""
-PLAIN: Final = {SQL: ("url", "delay"), HTTP: ("url", "delay", "timeout"), PROGRAM: ("delay", "timeout")}
+PLAIN: Final = {SQL: ("url", "delay"), HTTP: ("url", "segments", "delay", "timeout"), PROGRAM: ("delay", "timeout")}
 """Fields of a line that are text in the file, by kind."""
 QUERIES: Final = {SQL: ("members", "fresh", "segments"), HTTP: (), PROGRAM: ()}
 """Those of several lines."""
+NUMBERS: Final = ("rows", "readers")
 USUAL: Final[dict[str, dict[str, str]]] = {
     SQL: {
         "password": VARIABLE,
@@ -65,7 +66,7 @@ class SourceDraft:
     def of_table(cls, key: str, table: Mapping[str, Any]) -> SourceDraft:
         """From the source's table, as it was applied."""
         kind, first = kind_of(table), table.get("first")
-        fields = {name: str(table[name]) for name in (*PLAIN[kind], *QUERIES[kind], "rows", "first") if name in table}
+        fields = {name: str(table[name]) for name in (*PLAIN[kind], *QUERIES[kind], *NUMBERS, "first") if name in table}
         fields |= {"kind": kind, "paged": "" if first is None else "text" if isinstance(first, str) else "number"}
         if kind == SQL:
             fields["password"] = source_secret(key).of(table)
@@ -93,13 +94,13 @@ class SourceDraft:
     def table(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """As `PartDraft` has it."""
         was = SourceDraft.of_table(self.key, before) if before else SourceDraft(self.key)
-        own = {*PLAIN[self.kind], *QUERIES[self.kind], "rows", "first", "headers", "password", "password_file"}
+        own = {*PLAIN[self.kind], *QUERIES[self.kind], *NUMBERS, "first", "headers", "password", "password_file"}
         found = {name: value for name, value in before.items() if name not in own}
-        for name in (*PLAIN[self.kind], *QUERIES[self.kind], "rows"):
+        for name in (*PLAIN[self.kind], *QUERIES[self.kind], *NUMBERS):
             if self.text(name) == was.text(name) and name in before:
                 found[name] = before[name]
             elif text := self.text(name):
-                found[name] = whole(text) if name == "rows" else text
+                found[name] = whole(text) if name in NUMBERS else text
         if self.text("paged"):
             first = self.text("first")
             found["first"] = first if self.text("paged") == "text" else whole(first or "0")
@@ -151,7 +152,7 @@ class SourceDraft:
     def field_of(self, path: str) -> str:
         """As `PartDraft` has it."""
         first = path.partition(".")[0].removesuffix("_file")
-        known = {*PLAIN[self.kind], *QUERIES[self.kind], "rows", "first", "password"}
+        known = {*PLAIN[self.kind], *QUERIES[self.kind], *NUMBERS, "first", "password"}
         return "header" if first == "headers" else first if first in known else ""
 
 

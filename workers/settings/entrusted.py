@@ -31,7 +31,7 @@ _TEXT: Final = 3
 """Names of the path to such a text, or to a table of them."""
 _ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _NO_SECRETS: Final = frozenset({"url", "store", "members", "segments", "fresh"})
-"""Keys of a table whose variables are sent nowhere with it: its address, queries, and a store, which has its own."""
+"""Keys of a table that hold no secret to be bound: its address, queries, and a store, which has its own address."""
 _IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
 
 
@@ -52,7 +52,8 @@ def secrets_of(table: Mapping[str, Any]) -> set[str]:
     What its address and its queries name is not among them.
     """
     found: set[str] = set()
-    for path, value in _leaves({name: each for name, each in table.items() if name not in _NO_SECRETS}):
+    listed = {"segments"} if _is_feed(table.get("segments")) else set()
+    for path, value in _leaves({name: each for name, each in table.items() if name not in _NO_SECRETS - listed}):
         if path[-1].endswith("_file"):
             found.add(str(value))
         elif isinstance(value, str) and _VARIABLE.search(value):

@@ -198,10 +198,11 @@ def test_what_the_file_has_led_elsewhere_is_edited_where_it_leads_now(
     [
         '[sources.main]\nurl = "postgresql://u@one/d"\npassword = "{}"\nmembers = "SELECT {{segment_id}} AS _id"\n',
         '[sources.main]\nurl = "https://one/{{segment_id}}"\nheaders = {{ A = "Bearer {}" }}\n',
+        '[sources.main]\nurl = "https://one/{{segment_id}}"\nsegments = "https://one/all?key={}"\n',
         '[connectors.vk]\nplatform = "vk-ads"\nclient_id = "1"\nclient_secret = "{}"\n',
         STORE,
     ],
-    ids=["source", "header", "account", "store"],
+    ids=["source", "header", "list", "account", "store"],
 )
 def test_a_secret_that_something_else_has_goes_nowhere_else(
     other: str, place: Place, make_console: Callable[..., ASGIApp]

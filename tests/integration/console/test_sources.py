@@ -36,7 +36,8 @@ SQL = {
     "delay": "0s",
 }
 URL = "https://platform.example/s/{segment_id}?after={after}&limit={limit}"
-HTTP = {"kind": "http", "key": "main", "url": URL, "paged": "number", "first": "0", "rows": "50"}
+HTTP = {"kind": "http", "key": "main", "url": URL, "paged": "number", "first": "0", "rows": "50", "readers": "2"}
+SEGMENTS = "https://platform.example/segments"
 SECRET = {"token_place": "variable", "header": "Authorization", "prefix": "Bearer"}
 
 
@@ -86,6 +87,7 @@ def test_an_address_that_answers_is_created_and_kept(place: Place, browser: Brow
         "headers": {"Authorization": "Bearer ${SEGSYNC_SOURCE_MAIN_TOKEN}"},
         "first": 0,
         "rows": 50,
+        "readers": 2,
     }
     assert applied_table(place, "sources", "main") == table
     edit = "/sources/main/edit"
@@ -94,10 +96,17 @@ def test_an_address_that_answers_is_created_and_kept(place: Place, browser: Brow
     form = filled(page) | {"token_place": "variable"}
     assert "Nothing differs" in browser.post(edit, f"{edit}/difference", **form).text
     pages = URL.replace("&limit={limit}", "").replace("?after={after}", "")
-    browser.press(edit, f"{edit}/apply", **form | {"url": pages, "paged": "", "timeout": "90s"})
+    browser.press(edit, f"{edit}/apply", **form | {"url": pages, "paged": "", "timeout": "90s", "segments": SEGMENTS})
     found = applied_table(place, "sources", "main")
     assert found is not None
-    assert found == {"url": pages, "timeout": "90s", "headers": table["headers"], "rows": 50}
+    assert found == {
+        "url": pages,
+        "timeout": "90s",
+        "headers": table["headers"],
+        "rows": 50,
+        "readers": 2,
+        "segments": SEGMENTS,
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,6 +120,7 @@ def test_an_address_that_answers_is_created_and_kept(place: Place, browser: Brow
         pytest.param({**SQL, "paged": ""}, "first", "missing", id="pages"),
         pytest.param({**HTTP, "url": "https://p.example/"}, "url", "does not name {segment_id}", id="segment"),
         pytest.param({**HTTP, **SECRET, "header": "a b"}, "header", "is no header's name", id="header"),
+        pytest.param({**HTTP, "segments": "https://evil.example/"}, "segments", "expected the same", id="list"),
         pytest.param({**SQL, "key": "Main"}, "key", "cannot be a name", id="key"),
     ],
 )
