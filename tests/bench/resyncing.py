@@ -46,8 +46,8 @@ members = """{members}"""
 '''
 MEMBERS_OF = """SELECT id AS _id, 'customer-' || id AS "CustomID", 'customer-' || id || '@example.com' AS email
 FROM membership WHERE segment_id = {segment_id} AND id > {after} ORDER BY id LIMIT {limit}"""
-SERIES = """SELECT n AS _id, 'customer-' || n AS "CustomID" FROM generate_series(greatest({{after}}, 0) + 1,
-least(greatest({{after}}, 0) + {{limit}}, {many})) AS n WHERE {{segment_id}} > 0 ORDER BY n"""
+SERIES = """SELECT n AS _id, 'customer-' || n AS "CustomID" FROM generate_series(greatest({{after}}::bigint, 0) + 1,
+least(greatest({{after}}::bigint, 0) + {{limit}}, {many})) AS n WHERE {{segment_id}} > 0 ORDER BY n"""
 MADE_UP = "SELECT '{who}-' || n FROM generate_series(1, {many}) AS n WHERE {{segment_id}} > 0"
 LISTED = "SELECT client_id FROM member WHERE segment_id = {segment_id}"
 FILL = "INSERT INTO membership SELECT {segment}, n FROM generate_series(1, {many}) AS n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -14,12 +14,15 @@ from tests.integration.resync.test_feed_runs import DELAY, lines
 from tests.servers.platform_http import Answer, Asked, answering
 from tests.waiting import PATIENCE, until
 from workers.lanes.runs import ResyncRuns
+from workers.resync import places
+from workers.resync.profiles import UnfitSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+    from workers.resync.work import Work
 
 pytestmark = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 
@@ -151,7 +154,30 @@ def test_a_run_is_cancelled_while_its_source_is_read(platform: Platform) -> None
         team.until(lambda: platform.run(again).state == "ended")
     assert [platform.run(each).outcome for each in (name, again)] == ["cancelled", "done"]
     assert source.asked == 2
-    assert not [*platform.folder.glob("*")], "nobody's profiles are left on the disk"
+
+
+def test_nothing_is_left_of_what_is_read_of_a_run_that_is_over(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has ended it has removed what was there until then."""
+
+    def late(work: Work) -> NoReturn:
+        other = platform.job.installation.runtime()
+        ResyncRuns(other.lanes).cancel(work.run.id, "somebody")
+
+        def is_over() -> bool:
+            other.resync("token", 0)
+            return platform.run(work.run.id).state == "ended"
+
+        until(is_over)
+        work.folder.mkdir(parents=True)
+        (work.folder / "members").write_text("profiles")
+        raise UnfitSource("too late")
+
+    monkeypatch.setattr(places, "compare", late)
+    platform.configure_feed(f'url = "http://127.0.0.1:1/{{segment_id}}"\n{DELAY}\nreaders = 2')
+    assert platform.resync(1).outcome == "cancelled"
+    assert not [*platform.folder.glob("*")]
 
 
 def test_what_cannot_be_read_at_a_place_fails_as_elsewhere(platform: Platform) -> None:
