@@ -57,6 +57,7 @@ class FakeFacebook(FakePlatform):
         self.audiences: dict[str, CustomAudience] = {}
         self.hidden: set[str] = set()
         self.most_an_hour = 1_000
+        self.token_ends_s = 0
         self._written: list[int] = []
         self._next = 2385
         super().__init__()
@@ -90,6 +91,9 @@ class FakeFacebook(FakePlatform):
         return Reply(body={"success": True})
 
     def _read(self, request: Request) -> Reply:
+        if request.path == "/debug_token":
+            ends = self.token_ends_s if request.query["input_token"] == TOKEN else 1
+            return Reply(body={"data": {"expires_at": ends, "is_valid": True}})
         if request.path == f"/act_{ACCOUNT}":
             return Reply(body={"id": f"act_{ACCOUNT}"})
         shown = [
