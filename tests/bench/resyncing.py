@@ -46,8 +46,8 @@ members = """{members}"""
 '''
 MEMBERS_OF = """SELECT id AS _id, 'customer-' || id AS "CustomID", 'customer-' || id || '@example.com' AS email
 FROM membership WHERE segment_id = {segment_id} AND id > {after} ORDER BY id LIMIT {limit}"""
-SERIES = """SELECT n AS _id, 'customer-' || n AS "CustomID" FROM generate_series({{after}} + 1,
-least({{after}} + {{limit}}, {many})) AS n WHERE {{segment_id}} > 0 ORDER BY n"""
+SERIES = """SELECT n AS _id, 'customer-' || n AS "CustomID" FROM generate_series(greatest({{after}}::bigint, 0) + 1,
+least(greatest({{after}}::bigint, 0) + {{limit}}, {many})) AS n WHERE {{segment_id}} > 0 ORDER BY n"""
 MADE_UP = "SELECT '{who}-' || n FROM generate_series(1, {many}) AS n WHERE {{segment_id}} > 0"
 LISTED = "SELECT client_id FROM member WHERE segment_id = {segment_id}"
 FILL = "INSERT INTO membership SELECT {segment}, n FROM generate_series(1, {many}) AS n"
@@ -216,6 +216,12 @@ def peaks(worker: Process) -> int:
     return max(found, default=0)
 
 
+def processor(worker: Process) -> float:
+    """Seconds of a processor that a worker's processes have had; a busy machine makes them few more."""
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in worker.children()]
+    return sum(int(each[11]) + int(each[12]) for each in stats) / os.sysconf("SC_CLK_TCK")
+
+
 def _ends(place: Platform, run: str, of: int) -> None:
     """Waits for a run's end; tells what the processes have had whenever another tenth of so many members is told."""
     told = 0
@@ -241,13 +247,14 @@ def main(many: int, kinds: list[str]) -> None:
             elif not place.rows(7):
                 place.has(7, many, told=True)
             before = (peaks(place.reader), peaks(place.deliverer))
+            had = processor(place.reader)
             asked = "resync" if kind in {"resync", "fill"} else "verify"
             run = place.ask(7, asked)
             seconds = timed(lambda: _ends(place, run, many if kind == "fill" else 0))  # noqa: B023 - called at once
             after = (peaks(place.reader), peaks(place.deliverer))
             sys.stdout.write(
-                f"{kind} of {many:,}: {seconds:.1f} s; MB at the most of the reader {before[0]} -> {after[0]},"
-                f" of the deliverer {before[1]} -> {after[1]}\n"
+                f"{kind} of {many:,}: {seconds:.1f} s, {processor(place.reader) - had:.1f} s of the reader's processor;"
+                f" MB at the most of the reader {before[0]} -> {after[0]}, of the deliverer {before[1]} -> {after[1]}\n"
             )
             sys.stdout.flush()
 

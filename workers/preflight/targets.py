@@ -49,6 +49,11 @@ def examine_one(settings: Settings, key: str) -> Examination:
     return _look(settings.connectors[key], settings, _sources(settings))
 
 
+def examine_one_source(settings: Settings, key: str) -> Examination:
+    """One source; KeyError where there is none."""
+    return _examine_source(settings.sources[key], settings)
+
+
 def _look(connector: AnyConnector, settings: Settings, queries: Mapping[tuple[str, QueryKind], str]) -> Examination:
     if isinstance(connector, ConnectorSettings):
         return _examine(connector, settings, queries)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from workers.resync.work import Work
 
 KEYS = ("k1", "k2", "k3", "k4", "k5")
-STEPS = 40
 ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 100}
 SOON = {"reader.LATER_MS": 20, "work.SHORT_MS": 20, "changing.SHORT_MS": 20, "changing.LONG_MS": 20}
 """Histories are about what comes after what, and wait for nothing."""
@@ -57,11 +56,15 @@ class Theme:
     paged    whether the source comes in pages
     sizes    of `workers.resync`: module and name
     changes  of the integration
+    steps    until it goes quietly to its end
+    commits  how often the platform does something, beside 8 pushes
     """
 
     paged: bool = True
     sizes: dict[str, int] = field(default_factory=lambda: TINY)
     changes: dict[str, str] = field(default_factory=dict)
+    steps: int = 40
+    commits: int = 8
 
     @property
     def drops(self) -> bool:
@@ -72,6 +75,7 @@ THEMES = {
     "pages": Theme(changes={"exactly_once": "true"}),
     "one statement": Theme(paged=False),
     "few": Theme(sizes=FEW, changes={"exactly_once": "true"}),
+    "busy": Theme(steps=80, commits=16),
     "drops": Theme(changes={"when_full": '"drop"', "max_backlog": "4"}),
 }
 
@@ -145,7 +149,7 @@ class Stage:
         self.platform.target.run("DELETE FROM refused")
         self.history = History(self, chance, segment)
         try:
-            for _ in range(STEPS):
+            for _ in range(self.theme.steps):
                 self.history.step()
         finally:
             history, self.history = self.history, None
@@ -260,7 +264,7 @@ class History:
     def step(self) -> None:
         runtime = self.platform.job.runtime
         acts: list[tuple[int, Callable[[], object]]] = [
-            (8, self.commit),
+            (self.stage.theme.commits, self.commit),
             (8, self.push),
             (1, self.lose),
             (4, self.ask),
