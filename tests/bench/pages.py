@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,10 +28,16 @@ if TYPE_CHECKING:
 FEW, MANY = 5, 500
 SEGMENTS = 3
 ROUNDS = 7
+SOURCE = """
+[sources.main]
+url = "sqlite:///shop.db"
+members = "SELECT id AS _id, id FROM membership WHERE segment_id = {segment_id}"
+"""
 
 
 def ratios(servers: Servers) -> Iterator[Ratio]:
     """Each page: processor seconds of the console's process, the client's with them, of so many looks."""
+    logging.getLogger("segsync").setLevel(logging.ERROR)  # what is refused is said of each integration
     with _console(servers, MANY) as many, _console(servers, FEW) as few:
         for path in paths():
             for client in (many, few):  # what is kept between looks is there in both
@@ -41,10 +48,11 @@ def ratios(servers: Servers) -> Iterator[Ratio]:
 
 
 def paths() -> list[str]:
-    """Every page but that of an ad account."""
-    named = [
+    """Every page but those of an ad account."""
+    found = [
         page.path.replace("/connectors/{key}", "/connectors/db") for page in PAGES if "/accounts/" not in page.path
     ]
+    named = [path.replace("/sources/{key}", "/sources/main") for path in found]
     shown = [path.replace("{key}", "crm1").replace("{number}", "1").replace("{id}", "1") for path in named]
     return [f"{path}?id=7" if path == "/segment" else path for path in shown]
 
@@ -61,7 +69,7 @@ def _console(servers: Servers, many: int) -> Iterator[TestClient]:
     redis = servers.redis.client()
     with TemporaryDirectory() as folder:
         place = Place(Path(folder), redis, servers.redis.url, f"pages-{many}")
-        runtime = place.publish(*(integration(f"crm{n}") for n in range(many)))
+        runtime = place.publish(*(integration(f"crm{n}") for n in range(many)), SOURCE)
         for segment in range(SEGMENTS):
             place.add(str(segment + 6), 2)
         bad = {"type": "add", "segment": {"id": 7}, "profiles": [{"_id": "bad"}]}

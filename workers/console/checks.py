@@ -1,4 +1,4 @@
-"""`check --connect` of one connector, asked for by somebody with a browser or a token; its outcome is kept for both."""
+"""`check --connect` of one connector or source, for somebody with a browser or a token; its outcome is kept."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from workers.connectors.inspection import Mark, Step
 from workers.console.failures import NotFound
 from workers.console.turns import hurried
 from workers.lanes.clock import redis_ms
-from workers.preflight.targets import examine_one
+from workers.preflight.targets import examine_one, examine_one_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from redis import Redis
 
@@ -52,16 +52,33 @@ def steps_of(found: Examination) -> list[Step]:
 
 def check_connector(site: Site, key: str, by: str) -> ConnectorCheck:
     """Asks the target, and keeps what it says. NotFound, Busy, redis.RedisError."""
-    runtime = site.runtime()
-    settings = runtime.applied.settings
+    settings = site.runtime().applied.settings
     if key not in settings.connectors:
         raise NotFound(f"{key[:80]} is no connector of the applied configuration")
+    return _kept(site, key, by, lambda: examine_one(hurried(settings), key))
+
+
+def check_source(site: Site, key: str, by: str) -> ConnectorCheck:
+    """The same of a source."""
+    settings = site.runtime().applied.settings
+    if key not in settings.sources:
+        raise NotFound(f"{key[:80]} is no source of the applied configuration")
+    return _kept(site, name_of_source(key), by, lambda: examine_one_source(hurried(settings), key))
+
+
+def name_of_source(key: str) -> str:
+    """Under which a source's check is kept: no connector's key has a dot."""
+    return f"sources.{key}"
+
+
+def _kept(site: Site, name: str, by: str, examined: Callable[[], Examination]) -> ConnectorCheck:
+    runtime = site.runtime()
     with site.turns.one():
-        found = examine_one(hurried(settings), key)
+        found = examined()
     at = datetime.fromtimestamp(redis_ms(runtime.redis) / 1000, UTC)
     check = ConnectorCheck(at, by, found.wrong, steps_of(found)[:MOST_STEPS])
     with suppress(RedisError):  # a full Redis keeps none; it is told anyhow
-        runtime.redis.set(_name(runtime.keys, key), msgspec.json.encode(check), px=KEPT_MS)
+        runtime.redis.set(_name(runtime.keys, name), msgspec.json.encode(check), px=KEPT_MS)
     return check
 
 

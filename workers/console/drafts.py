@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.console import ad_fields
 from workers.errors import Mistake, SettingsError
 from workers.settings import from_published
 from workers.settings.table import NAME, NAME_RULE
@@ -18,12 +19,14 @@ from workers.settings.table import NAME, NAME_RULE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from workers.connectors.audiences.records import Platform
     from workers.settings import LocalSettings, Settings
 
 QUERIES: Final = ("add", "remove", "clear", "segment_upsert", "segment_delete", "members")
 PLAIN: Final = (
     *("name", "description", "connector", "ordering", "tolerance", "when_full", "max_lag"),
     *("window", "on_enter", "on_leave", "verify"),
+    *("phone_region", "consent", "on_delete"),
 )
 """Fields that are text in the file."""
 NUMBERS: Final = ("max_backlog", "max_quarantine")
@@ -40,15 +43,17 @@ _TORN: Final = (
 class FormDraft:
     """One form, filled in.
 
-    key     of the integration
-    fields  what stands in each field, by its name
+    key       of the integration
+    fields    what stands in each field, by its name
+    platform  of the ad account that it sends to, which has fields and no queries; None for a database's
     """
 
     key: str
     fields: Mapping[str, str] = field(default_factory=dict)
+    platform: Platform | None = None
 
     @classmethod
-    def of_table(cls, key: str, table: Mapping[str, Any]) -> FormDraft:
+    def of_table(cls, key: str, table: Mapping[str, Any], platform: Platform | None = None) -> FormDraft:
         """From the integration's table, as it was applied."""
         scope, batch = table.get("scope", {}), table.get("batch")
         kind = next((each for each in KINDS if each in scope), "all")
@@ -66,7 +71,9 @@ class FormDraft:
             "timeout": str((batch or {}).get("timeout", "")),
         }
         fields |= {f"queries.{name}": text for name, text in table.get("queries", {}).items()}
-        return cls(key, fields)
+        if platform is not None:
+            fields |= ad_fields.from_table(table.get("fields", {}), platform)
+        return cls(key, fields, platform)
 
     def table(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """The table that the fields stand for.
@@ -74,7 +81,7 @@ class FormDraft:
         What has no field, and what is as it was, stays as it was written `before`: a form that changes nothing
         publishes nothing.
         """
-        was = FormDraft.of_table(self.key, before)
+        was = FormDraft.of_table(self.key, before, self.platform)
         found = {name: value for name, value in before.items() if name not in _OWN}
         for name in (*PLAIN, *NUMBERS):
             found |= self._put(name, before, was, name, lambda name=name: self._value(name))  # type: ignore[misc]
@@ -85,9 +92,16 @@ class FormDraft:
         for name, usual in (("active", True), ("exactly_once", False)):
             if bool(self.text(name)) != bool(before.get(name, usual)):
                 found[name] = bool(self.text(name))
+        return found | self._what_is_sent(before, was)
+
+    def _what_is_sent(self, before: Mapping[str, Any], was: FormDraft) -> dict[str, Any]:
+        """Queries, or an ad account's fields."""
+        platform = self.platform
+        if platform is not None:
+            names = ad_fields.names_of(platform)
+            return self._put("fields", before, was, names[0], lambda: ad_fields.to_table(self.fields, platform), *names)
         others = {name: text for name, text in before.get("queries", {}).items() if name not in QUERIES}
-        found["queries"] = others | {name: text for name in QUERIES if (text := self._query(name))}
-        return found
+        return {"queries": others | {name: text for name in QUERIES if (text := self._query(name))}}
 
     def _put(
         self, name: str, before: Mapping[str, Any], was: FormDraft, field: str, make: Callable[[], Any], *fields: str
@@ -145,7 +159,7 @@ class FormDraft:
         return {**scope, kind: [whole(each) for each in values] if kind == "segments" else values}
 
 
-_OWN: Final = {*PLAIN, *NUMBERS, "scope", "queries", "key", "batch"}
+_OWN: Final = {*PLAIN, *NUMBERS, "scope", "queries", "fields", "key", "batch"}
 """Keys of the table that fields stand for; two switches stay unless they are turned."""
 
 
@@ -197,6 +211,8 @@ def by_field(mistakes: list[Mistake], where: str, field_of: Callable[[str], str]
 def _field_of(path: str) -> str:
     """The form's field for a key path below the integration; "" where there is none."""
     first, _, rest = path.partition(".")
+    if first == "fields":
+        return ad_fields.field_of(rest)
     if first == "queries":
         return f"queries.{rest}" if rest in QUERIES else ""
     if first == "batch":

@@ -91,13 +91,7 @@ class Previewer:
 
     def text(self, text: str, name: str) -> Preview:
         """One event, or one on each line; WrongUsage where one cannot be used."""
-        try:
-            return self.events([_parse(text, name)], name)
-        except WrongUsage:
-            if "\n" not in text.strip():
-                raise
-        lines = enumerate(text.splitlines(), 1)
-        return self.events([_parse(line, f"{name}, line {n:,}") for n, line in lines if line.strip()], name)
+        return self.events(events_of(text, name), name)
 
     def events(self, events: list[Event], name: str) -> Preview:
         """Events of one segment, in order; WrongUsage where there are several. `name` is where they come from."""
@@ -186,6 +180,16 @@ def read_events(path: Path) -> list[Event]:
     if not events:
         raise WrongUsage(f"{path}: holds no event; expected one on each line")
     return events
+
+
+def events_of(text: str, name: str) -> list[Event]:
+    """One event, or one on each line; WrongUsage where one cannot be used. `name` is where the text comes from."""
+    try:
+        return [_parse(text, name)]
+    except WrongUsage:
+        if "\n" not in text.strip():
+            raise
+    return [_parse(line, f"{name}, line {n:,}") for n, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _parse(text: str, place: str) -> Event:

@@ -13,7 +13,7 @@ from workers.settings.spelling import plain
 from workers.templates import Row, RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from workers.connectors.audiences.records import Identifier
@@ -81,9 +81,13 @@ def preview_records(integration: Integration, connector: AnyConnector, path: Pat
     """Of one file of events, in their order; WrongUsage where it cannot be used."""
     if path.is_dir():
         raise WrongUsage(f"{path} is a folder, and {integration.connector!r} an ad account; expected a file of events")
+    return preview_events(integration, connector, read_events(path))
+
+
+def preview_events(integration: Integration, connector: AnyConnector, events: Sequence[Event]) -> RecordPreview:
+    """Of some events, at least one, in their order."""
     policies = connector.on_delete if isinstance(connector, AdConnectorSettings) else {}
     on_delete = policies.get(integration.key, "empty")
-    events = read_events(path)
     found = RecordPreview(events[0].segment.id)
     for number, event in enumerate(events, 1):
         if event.kind.is_profile:

@@ -16,7 +16,7 @@ from workers.errors import SettingsError
 from workers.preflight.ad_account import examine_account
 from workers.preflight.examination import Examination, examine, skipped
 from workers.preflight.ledger_reached import reached
-from workers.preflight.sources import examine_listing, examine_source, segment_for
+from workers.preflight.sources import examine_listing, examine_segments, examine_source, segment_for
 from workers.resync.doors import doors_of
 from workers.settings import ConnectorSettings
 from workers.targets import open_account
@@ -49,6 +49,11 @@ def examine_one(settings: Settings, key: str) -> Examination:
     return _look(settings.connectors[key], settings, _sources(settings))
 
 
+def examine_one_source(settings: Settings, key: str) -> Examination:
+    """One source; KeyError where there is none."""
+    return _examine_source(settings.sources[key], settings)
+
+
 def _look(connector: AnyConnector, settings: Settings, queries: Mapping[tuple[str, QueryKind], str]) -> Examination:
     if isinstance(connector, ConnectorSettings):
         return _examine(connector, settings, queries)
@@ -68,8 +73,12 @@ def _examine_source(source: AnySource, settings: Settings) -> Examination:
     except SettingsError as error:
         return skipped(f"sources.{source.key}", "source", error.mistakes, malformed=False)
     segment = segment_for(readers)
-    members = doors_of(settings, os.environ).members_of(source, segment)
-    examined = examine_source(source, members, readers, {"segment": f"{segment} is asked for"})
+    doors = doors_of(settings, os.environ)
+    examined = examine_source(
+        source, doors.members_of(source, segment), readers, {"segment": f"{segment} is asked for"}
+    )
+    if source.segments:
+        examined.steps += examine_segments(lambda: doors.segments_of(source), settings)
     return _masked(examined, resolved.password if isinstance(resolved, Target) else None)
 
 

@@ -88,10 +88,11 @@ def _is_full(redis: Redis, keys: Keys, integration: str) -> bool:
 
 def _records(change: EntryChange, platform: Platform, now_ms: int) -> Iterator[Record]:
     if change.told == "":
+        gone = change.state == "superseded"
         for each in change.before.split():
-            yield _resolved(each, "superseded" if change.profile is None else "replaced", now_ms)
-        if change.profile is not None:
-            yield _opened(change, change.profile, platform, now_ms)
+            yield _resolved(each, "superseded" if gone else "replaced", now_ms)
+        if not gone:
+            yield _opened(change, platform, now_ms)
     if change.state != "open":
         yield _resolved(change.entry, change.state, now_ms)
 
@@ -100,7 +101,7 @@ def _resolved(entry: str, state: str, now_ms: int) -> Resolved:
     return Resolved(entry, state, now_ms, "later operation" if state == "superseded" else "")
 
 
-def _opened(change: EntryChange, profile: str, platform: Platform, now_ms: int) -> Quarantined:
+def _opened(change: EntryChange, platform: Platform, now_ms: int) -> Quarantined:
     what = next((each.what for each in platform.fields.values() if change.kind in each.kinds), "")
     reason = f"{platform.name} refuses what was sent of it as: {what}; mend the profile where it comes from"
     return Quarantined(
@@ -108,7 +109,7 @@ def _opened(change: EntryChange, profile: str, platform: Platform, now_ms: int) 
         integration=change.integration,
         segment=change.segment,
         event_type="add",
-        profile=profile,
+        profile=change.profile,
         sequence=OF_NO_LANE,
         at_ms=now_ms,
         code=f"{platform.key} {change.code or 'refused'}",

@@ -119,7 +119,7 @@ class _Reader:
         before = len(self._table.mistakes)
         fields = self._table.table("fields")
         found: dict[str, FieldSource] = {}
-        for name, value in _spelled_out(fields.values, self._also()).items():
+        for name, value in spelled_out(fields.values, self._also()).items():
             fields.take(name.partition(".")[0])
             field = self._field(fields, name)
             if field is not None and field.name in found:
@@ -215,8 +215,11 @@ def _is_region(region: str) -> bool:
     return _REGION.fullmatch(region) is not None and region in regions()
 
 
-def _spelled_out(values: object, dotted: dict[str, str]) -> dict[str, object]:
-    """The fields by name: `PushData.SubscriptionID = …` is a table in a table to TOML, and one name here."""
+def spelled_out(values: object, dotted: Mapping[str, str]) -> dict[str, object]:
+    """The fields by name; `dotted` has the names with a dot.
+
+    `PushData.SubscriptionID = …` is a table in a table to TOML, and one name here.
+    """
     found: dict[str, object] = {}
     for name, value in cast("dict[str, object]", values).items():
         inner = value if isinstance(value, dict) else {}

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.errors import Mistake, SettingsError
 from workers.settings import revisions
 from workers.settings.published import published
+from workers.settings.variables import VariableError, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +26,12 @@ if TYPE_CHECKING:
 _URL: Final = re.compile(r"(?P<scheme>[^:/?#]*)://(?:[^/?#]*@)?(?P<place>[^/?#]*)[^?#]*(?P<options>.*)", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{")
 _TEXTS: Final = {"integrations": ("queries",), "sources": ("members", "segments", "fresh")}
-"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in."""
+"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in; `segments` may be none."""
+_TEXT: Final = 3
+"""Names of the path to such a text, or to a table of them."""
+_ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
+_NO_SECRETS: Final = frozenset({"url", "store", "members", "segments", "fresh"})
+"""Keys of a table that hold no secret to be bound: its address, queries, and a store, which has its own address."""
 _IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
 
 
@@ -40,24 +46,50 @@ def leads_to(url: str) -> tuple[str, ...]:
     return found["scheme"], found["place"].lower(), found["options"]
 
 
-def secret_of(table: Mapping[str, Any]) -> str:
-    """The place of a connector's password, as it is written; "" where it has none."""
-    return str(table.get("password") or table.get("password_file") or "")
+def secrets_of(table: Mapping[str, Any]) -> set[str]:
+    """The places of the secrets in a connector's, a source's or the ledger's table: variables and files, by name.
+
+    What its address and its queries name is not among them.
+    """
+    found: set[str] = set()
+    listed = {"segments"} if _is_feed(table.get("segments")) else set()
+    for path, value in _leaves({name: each for name, each in table.items() if name not in _NO_SECRETS - listed}):
+        if path[-1].endswith("_file"):
+            found.add(str(value))
+        elif isinstance(value, str) and _VARIABLE.search(value):
+            found |= _variables(value)
+    return found
+
+
+def _variables(text: str) -> set[str]:
+    try:
+        return {each.name for each in references(text)}
+    except VariableError:
+        return {text}
 
 
 def bound_secrets(redis: Redis, keys: Keys) -> dict[str, set[tuple[str, ...]]]:
-    """Where each connector's password was sent by the last revision, of those that are kept, that had it.
+    """Where each secret was sent by the last revision, of those that are kept, that had it.
 
-    By the place of the password. redis.RedisError.
+    By its place, as `secrets_of` names it. redis.RedisError.
     """
     found: dict[str, set[tuple[str, ...]]] = {}
     for each in revisions.history(redis, keys):
         mine: dict[str, set[tuple[str, ...]]] = {}
-        for table in json.loads(each.text).get("connectors", {}).values():
-            if secret := secret_of(table):
+        for table in _with_secrets(json.loads(each.text)):
+            for secret in secrets_of(table):
                 mine.setdefault(secret, set()).add(leads_to(str(table.get("url", ""))))
         found = mine | found
     return found
+
+
+def _with_secrets(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All tables that may have any: connectors and their stores, sources, the ledger."""
+    yield document.get("ledger", {})
+    yield from document.get("sources", {}).values()
+    for table in document.get("connectors", {}).values():
+        yield table
+        yield table.get("store", {})
 
 
 def refuse_not_entrusted(redis: Redis, keys: Keys, given: Mapping[str, Any], source: str) -> int:
@@ -95,7 +127,7 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Each value that is no table, with its key path; an entry of a list has its number."""
-    if path[2:3] and path[2] in _TEXTS.get(path[0], ()):
+    if len(path) == _TEXT and path[2] in _TEXTS.get(path[0], ()) and not _is_feed(value):
         return
     if isinstance(value, dict):
         for name, each in value.items():
@@ -107,12 +139,17 @@ def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield path, value
 
 
+def _is_feed(value: object) -> bool:
+    """Whether a source's `segments` are no SQL: an address, or a program, in which variables are filled in."""
+    return isinstance(value, list) or (isinstance(value, str) and _ADDRESS.match(value) is not None)
+
+
 def _why_not(path: tuple[str, ...], value: object) -> str:
     if isinstance(value, str) and _VARIABLE.search(value):
         return "holds a variable that is not applied there"
     if any(name.endswith("_file") for name in path[2:]):
         return "names a file that is not applied there"
-    if path[0] == "sources" and "command" in path[2:3]:
+    if path[0] == "sources" and (path[2:3] == ("command",) or (path[2:3] == ("segments",) and path[3:])):
         return "is a command that is not applied"
     return ""
 

@@ -14,6 +14,7 @@ from workers.settings.compiling import Compiler
 from workers.settings.connectors import AnyConnector, read_connectors
 from workers.settings.console import check_console
 from workers.settings.document import FORMAT, canonical, digest_of, read_document
+from workers.settings.feeds import FeedSettings
 from workers.settings.files import NOTHING
 from workers.settings.integrations import read_integrations
 from workers.settings.ledger_place import read_ledger
@@ -78,12 +79,13 @@ class Settings:
     def check_secrets(self, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
         """What `resolve` of the connectors and sources would miss in this environment."""
         missing: list[Mistake] = []
+        feeds = [each for each in self.sources.values() if isinstance(each, FeedSettings) and each.segments]
         places: list[AnyConnector | AnySource] = [*self.connectors.values(), *self.sources.values()]
-        for place in places:
+        for place in [*places, *(each.listing for each in feeds)]:
             try:
                 place.resolve(environ)
             except SettingsError as error:
-                missing += error.mistakes
+                missing += [each for each in error.mistakes if each not in missing]
         return missing
 
 

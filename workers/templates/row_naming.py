@@ -76,6 +76,8 @@ _TAKEN_FROM = dict.fromkeys(_INSERTS, _OTHERS) | {"update": _OTHERS | {"from"}, 
 """How a statement begins whose rows can be told -> words with which it takes something from elsewhere."""
 _MODIFIERS = frozenset({"low_priority", "high_priority", "delayed", "quick", "ignore", "or"})
 """Words between a statement's verb and INTO, FROM or its table."""
+_ALTERNATIVES = frozenset({"or", "xor", "|"})
+"""What lets a row through that another condition keeps out."""
 _BEFORE_NAME = frozenset({"where", "and", "or", "on", "(", ".", "set"})
 
 
@@ -140,7 +142,7 @@ def _names_rows(statement: list[Token], keys: frozenset[str]) -> bool:
 def _is_in_where(statement: list[Token], keys: frozenset[str]) -> bool:
     """Whether WHERE leaves no row to touch whose key is another: all of the key is compared there, joined by AND."""
     where = next((at for at, one in enumerate(statement) if sign(statement, at) == "where"), len(statement))
-    if any(_undoes(statement, at) for at in range(where, len(statement))):
+    if not _ALTERNATIVES.isdisjoint(sign(statement, at) for at in range(where, len(statement))):
         return False
     brackets, found = around(statement), frozenset[str]()
     for at in range(where, len(statement)):
@@ -149,21 +151,8 @@ def _is_in_where(statement: list[Token], keys: frozenset[str]) -> bool:
     return keys <= found
 
 
-def _undoes(statement: list[Token], at: int) -> bool:
-    """Whether a word or sign of WHERE may let through what another condition keeps out."""
-    after = sign(statement, at + 1)
-    match sign(statement, at):
-        case "or" | "xor" | "case" | "|":
-            return True
-        case "not":
-            return after not in ("null", "in", "like", "between")
-        case "!":
-            return after != "="
-    return False
-
-
 def _is_condition(statement: list[Token], brackets: list[int], at: int, where: int) -> bool:
-    """Whether all brackets around this comparison stand by themselves, and are no function's."""
+    """Whether all brackets around this comparison stand by themselves, behind no NOT, and are no function's."""
     opened = brackets[at]
     if sign(statement, opened - 1) == "in":
         opened = brackets[opened]

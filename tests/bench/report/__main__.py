@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DOCS = ROOT / "docs"
 KEPT = FOLDER / "figures.json"
+RATE = "a.segsync.rate"
+"""Of (a), which (h) goes by."""
 WAIT_S = 240.0
 """For the load average of a minute to fall, which takes two after everything has ended."""
 
@@ -54,6 +56,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=[], metavar="PART", help="some parts; the page is not written")
+    parser.add_argument(
+        "--again", nargs="*", default=[], metavar="PART", help="some parts, into the last whole run's page"
+    )
     parser.add_argument("--redraw", action="store_true", help="write the page from the figures of the last whole run")
     chosen = parser.parse_args(arguments)
     if chosen.redraw:
@@ -64,9 +69,12 @@ def main(arguments: list[str]) -> int:
     figures, started = Figures(), time.monotonic()
     with Servers() as servers:
         known = parts(servers, SIZES[chosen.size], chosen.rounds, figures)
-        if unknown := [name for name in chosen.only if name not in known]:
+        if unknown := [name for name in [*chosen.only, *chosen.again] if name not in known]:
             parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(known)}")
         figures.about = about(servers, load, f"make bench ROUNDS={chosen.rounds} SIZE={chosen.size}", chosen.size)
+        if chosen.again:
+            _again(chosen.again, servers, SIZES[chosen.size], chosen.rounds, figures.about)
+            return 0
         for name in chosen.only or known:
             _measure(name, known[name], figures)
             if not chosen.only:
@@ -80,6 +88,17 @@ def main(arguments: list[str]) -> int:
         write_all(DOCS, figures)
         _tell(f"written: benchmarks.md, benchmarks.svg and scaling.md in {DOCS}")
     return 0
+
+
+def _again(names: list[str], servers: Servers, sizes: Sizes, rounds: int, about: dict[str, str]) -> None:
+    """Measures these parts, and writes the page anew from the last whole run's figures and theirs."""
+    kept = Figures.read(KEPT)
+    for name in names:
+        fresh = Figures({each: values for each, values in kept.values.items() if each == RATE}, about=about)
+        _measure(name, parts(servers, sizes, rounds, fresh)[name], fresh)
+        kept.take_over(name, fresh)
+        kept.save(KEPT)
+    write_all(DOCS, kept)
 
 
 def _measure(name: str, part: Callable[[], None], figures: Figures) -> None:

@@ -60,6 +60,15 @@ class Figures:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=1, sort_keys=True))
 
+    def take_over(self, part: str, again: Figures) -> None:
+        """What one part has found when it was measured again takes the place of what it had found before."""
+        self.values |= again.values
+        self.wrong |= again.wrong
+        old = {name for name in self.missing if name.partition(".")[0] == part}
+        self.missing = {name: why for name, why in self.missing.items() if name not in old} | again.missing
+        when = f"{part} on {again.about['date']} at commit {again.about['commit']}"
+        self.about["again"] = ", ".join(filter(None, (self.about.get("again"), when)))
+
     @classmethod
     def read(cls, path: Path) -> Figures:
         """What `save` wrote."""

@@ -56,6 +56,8 @@ def _about(figures: Figures) -> Iterator[str]:
     yield f"Measured on {figures.about['date']} by `{figures.about['command']}` at commit {figures.about['commit']}."
     yield f"Machine: {figures.about['machine']}. Versions: {figures.about['versions']}."
     yield f"Load average before it began: {figures.about['load']}."
+    if again := figures.about.get("again"):
+        yield f"Parts that were measured once more since: {again}."
     if warning := figures.about.get("warning"):
         yield f"\n**{warning}**"
 

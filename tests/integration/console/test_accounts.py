@@ -98,8 +98,8 @@ def test_programs_connect_and_read_one(account: Place) -> None:
     assert "ya-access-1" not in told.text
 
 
-def test_without_one_the_page_says_where_it_comes_from(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+def test_without_one_the_page_says_what_it_would_be(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.publish(integration("crm"))
     browser = Browser(make_console())
-    assert "is declared in the file" in browser.get("/accounts")
+    assert "an ad account is a connector with a platform" in browser.get("/accounts")
     browser.get("/accounts/db", 404)

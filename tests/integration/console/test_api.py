@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from base64 import b64decode
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,6 +161,21 @@ def test_connectors_and_segments_are_read_and_checked(app: ASGIApp, place: Place
     lanes = program.get("/api/segment", id="..")
     assert lanes["segment"]["groups"] == ["sales"]
     assert [(each["integration"], each["hold"]) for each in lanes["owed"]] == [("crm", "")]
+
+
+def test_sources_are_read_and_checked(app: ASGIApp, place: Place) -> None:
+    with closing(sqlite3.connect(place.folder / "shop.db")) as shop:
+        shop.execute("CREATE TABLE membership (segment_id, id)")
+    members = "members = 'SELECT id AS _id, id FROM membership WHERE segment_id = {segment_id}'\n"
+    place.publish(integration(), f'[sources.main]\nurl = "sqlite:///shop.db"\n{members}')
+    program, worker = Program(app, "reader-text"), Program(app, "worker-text")
+    (one,) = program.get("/api/sources")
+    assert (one["key"], one["place"], one["integrations"], one["check"]) == ("main", "sqlite:///shop.db", ["crm"], None)
+    checked = worker.post("/api/sources/main/check", reason="it has moved")
+    assert (checked["by"], checked["wrong"]) == ("worker", False)
+    assert program.get("/api/sources")[0]["check"] == checked
+    assert "none is no source of the applied configuration" in worker.post("/api/sources/none/check", 404)["error"]
+    program.post("/api/sources/main/check", 403)
 
 
 def test_acts_do_what_the_commands_do_and_are_written_down(app: ASGIApp, place: Place) -> None:

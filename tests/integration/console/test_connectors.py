@@ -29,6 +29,16 @@ NEW = "/create-connector"
 FORM = {"key": "shop", "url": "sqlite:///shop.db", "password": "none", "parallelism": "2", "rate": "30/m"}
 
 
+STORE = """
+[connectors.vk]
+platform = "vk-ads"
+client_id = "1"
+client_secret = "${{A:-}}"
+store = {{ url = "postgresql://u@one/d", password = "{}" }}
+"""
+"""An ad account whose store has a secret."""
+
+
 @pytest.fixture
 def browser(place: Place, make_console: Callable[..., ASGIApp]) -> Browser:
     place.publish(integration("crm"))
@@ -87,6 +97,17 @@ def test_one_is_created_tried_changed_and_removed(place: Place, browser: Browser
     assert declared(place, "shop") is None
     done = ["check --connect", "apply", "apply", "apply"]
     assert [name for name, _, outcome in acts.all if outcome == "done"] == done
+
+
+def test_calls_are_allowed_and_not_any_more(place: Place, browser: Browser) -> None:
+    browser.press(NEW, f"{NEW}/apply", **FORM, allow="on", basis="1")
+    assert (declared(place, "shop") or {})["allow"] == ["call"]
+    edit = "/connectors/shop/edit"
+    form = filled(browser.get(edit)) | {"password": "none"}
+    assert "Nothing differs" in browser.post(edit, f"{edit}/difference", **form).text
+    del form["allow"]
+    browser.press(edit, f"{edit}/apply", **form)
+    assert "allow" not in (declared(place, "shop") or {})
 
 
 def test_one_that_is_used_is_not_removed(place: Place, browser: Browser) -> None:
@@ -170,6 +191,27 @@ def test_what_the_file_has_led_elsewhere_is_edited_where_it_leads_now(
     browser.press(edit, f"{edit}/apply", **form)
     back = form | {"url": "postgresql://u@one/d", "basis": "3"}
     assert browser.post(edit, f"{edit}/apply", **back).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '[sources.main]\nurl = "postgresql://u@one/d"\npassword = "{}"\nmembers = "SELECT {{segment_id}} AS _id"\n',
+        '[sources.main]\nurl = "https://one/{{segment_id}}"\nheaders = {{ A = "Bearer {}" }}\n',
+        '[sources.main]\nurl = "https://one/{{segment_id}}"\nsegments = "https://one/all?key={}"\n',
+        '[connectors.vk]\nplatform = "vk-ads"\nclient_id = "1"\nclient_secret = "{}"\n',
+        STORE,
+    ],
+    ids=["source", "header", "list", "account", "store"],
+)
+def test_a_secret_that_something_else_has_goes_nowhere_else(
+    other: str, place: Place, make_console: Callable[..., ASGIApp]
+) -> None:
+    """A key is chosen freely, and so could be the variable of a secret that the file has elsewhere."""
+    place.publish(integration("crm") + other.format("${SEGSYNC_CONNECTOR_PG_PASSWORD:-}"))
+    browser, form = Browser(make_console()), {"key": "pg", "url": "postgresql://u@evil/d", "password": "variable"}
+    page = browser.post(NEW, f"{NEW}/try", **form).text
+    assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
 
 
 def test_in_the_browser_alone_to_a_table_of_postgresql_with_a_password(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ MOST_ROUNDS = 60
 FEW, MANY = 5, 60
 """Integrations: so many more that one round, or one statement, for each of them would be noticed."""
 SEGMENTS = 20
+SOURCE = '[sources.main]\nurl = "sqlite:///shop.db"\nmembers = "SELECT {segment_id} AS _id"\n'
 
 
 class Costs:
@@ -60,8 +62,9 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
 
 def paths() -> list[str]:
     """Every page but those of one entry of the quarantine, and an empty form."""
-    asking = (page.path for page in PAGES if "{id}" not in page.path and page.path != "/erase")
-    named = (path.replace("/connectors/{key}", "/connectors/db") for path in asking)
+    known = {"/connectors/{key}": "/connectors/db", "/sources/{key}": "/sources/main"}
+    every = [page.path for page in PAGES if "{id}" not in page.path and page.path != "/erase"]
+    named = [reduce(lambda path, place: path.replace(place, known[place]), known, path) for path in every]
     return [path.replace("{key}", "crm1").replace("{number}", "1") for path in named if "/accounts/" not in path]
 
 
@@ -70,7 +73,7 @@ def test_no_page_asks_redis_or_the_ledger_more_often_where_there_are_more_integr
 ) -> None:
     asked = []
     for many in (FEW, MANY):
-        runtime = place.publish(*(integration(f"crm{n}") for n in range(many)))
+        runtime = place.publish(*(integration(f"crm{n}") for n in range(many)), SOURCE)
         for n in range(SEGMENTS):
             place.add(str(n))
         runtime.route("t", 5)

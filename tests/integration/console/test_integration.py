@@ -62,3 +62,16 @@ def test_a_period_that_is_none_is_said_with_what_was_expected(browser: Browser) 
 
 def test_an_integration_that_is_none_is_not_found(browser: Browser) -> None:
     assert "no integration 'crn'; did you mean 'crm'?" in text_of(browser.get("/integrations/crn", 404))
+
+
+def test_errors_and_runs_are_those_up_to_the_end_of_the_period(place: Place, browser: Browser) -> None:
+    runtime = place.publish(integration("crm", table="missing"))
+    place.add("7", 1)
+    runtime.route("t", 5)
+    place.let_timeouts_pass()
+    runtime.deliver("db", "t", 5)
+    runtime.drain_outcomes(5)
+    assert "Each try that failed" in browser.get(PAGE)
+    assert "Nothing has failed from" in browser.get(f"{PAGE}?until=2h")
+    assert "crm 7 held" in text_of(browser.get("/runs?integration=crm&failed=1"))
+    assert "Nothing has failed from" in browser.get("/runs?integration=crm&failed=1&until=2h")

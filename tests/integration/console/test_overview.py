@@ -49,6 +49,15 @@ def test_integrations_are_found_by_key_and_state(place: Place, make_console: Cal
     assert "No integration fits" in browser.get("/?q=none")
 
 
+def test_a_name_stands_beside_its_key_and_is_found(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    named = integration("crm").replace('key = "id"', 'name = "Customers <b>"\nkey = "id"')
+    place.publish(named, integration("shop"))
+    browser = Browser(make_console())
+    assert "crm Customers <b> active" in text_of(browser.get("/"))
+    told = text_of(browser.get("/?q=customers"))
+    assert ("crm Customers" in told, "shop active" in told) == (True, False)
+
+
 def test_before_anything_is_applied_the_page_says_so(place: Place, make_console: Callable[..., ASGIApp]) -> None:
     place.write()
     assert "no configuration is applied" in text_of(Browser(make_console()).get("/"))

@@ -52,6 +52,17 @@ def test_a_ratio_is_the_median_of_the_rounds_ratios() -> None:
     assert measured().median("a.segsync.of_bare") == 0.5
 
 
+def test_a_part_that_is_measured_again_takes_the_place_of_what_it_had_found_and_is_named(tmp_path: Path) -> None:
+    kept, again = measured(), Figures(about={"date": "later", "commit": "2"})
+    kept.missing = {"j": "TimeoutError: late", "a.dlt": "no such package"}
+    again.note("push.raw.rate", 5.0)
+    kept.values["push.raw.rate"] = [1.0, 2.0]
+    kept.take_over("j", again)
+    assert (kept.values["push.raw.rate"], kept.missing) == ([5.0], {"a.dlt": "no such package"})
+    kept.take_over("push", again)
+    assert "once more since: j on later at commit 2, push on later at commit 2." in written(tmp_path, kept)
+
+
 def test_a_run_writes_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
     text = written(tmp_path, measured())
     assert text.startswith(f"before\n{page.BEGIN}\n")

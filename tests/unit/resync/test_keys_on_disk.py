@@ -68,9 +68,10 @@ def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkey
         finally:
             tracemalloc.stop()
 
-    few, more = 1_000, 7_000
+    few, more = 1_000, 4_000
     peak(few)  # what is made once is none of theirs
-    assert peak(more) - peak(few + 1) < (more - few) * 40
+    # Nor is a table of the interpreter's own that grows just then, by megabytes, as that of all paths' parts does once.
+    assert min(peak(more), peak(more + 1)) - peak(few + 1) < (more - few) * 40
 
 
 def test_a_long_comparison_says_that_it_goes_on(tmp_path: Path) -> None:

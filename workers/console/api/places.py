@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from workers.console.api.bodies import Code, Reason
 from workers.console.api.routes import ApiCall, ApiRoute, Parameter
-from workers.console.checks import ConnectorCheck, check_connector
+from workers.console.checks import ConnectorCheck, check_connector, check_source
 from workers.console.connectors import ConnectorState, read_connectors
 from workers.console.failures import NotFound
 from workers.console.segments import SegmentLanes, SegmentPage, find_segments, read_segment
+from workers.console.sources import SourceState, read_sources
 from workers.control.connecting import use_code
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings.console import May
@@ -36,6 +38,15 @@ def _connector(call: ApiCall) -> ConnectorState:
 
 def _check(call: ApiCall) -> ConnectorCheck:
     return check_connector(call.site, call.path["key"], call.by)
+
+
+def _sources(call: ApiCall) -> list[SourceState]:
+    runtime = call.site.runtime()
+    return read_sources(runtime, json.loads(runtime.applied.settings.published()))
+
+
+def _check_source(call: ApiCall) -> ConnectorCheck:
+    return check_source(call.site, call.path["key"], call.by)
 
 
 def _accounts(call: ApiCall) -> list[ConnectorState]:
@@ -91,6 +102,28 @@ PLACES: Final = (
         "check --connect",
         "Log in, and try its queries",
         _check,
+        May.OPERATE,
+        ConnectorCheck,
+        body=Reason,
+        on="key",
+        kept=True,
+    ),
+    ApiRoute(
+        "GET",
+        "/api/sources",
+        "check",
+        "Where segments' members are read, and who follows them",
+        _sources,
+        May.READ,
+        SourceState,
+        many=True,
+    ),
+    ApiRoute(
+        "POST",
+        "/api/sources/{key}/check",
+        "check --connect",
+        "Log in, and read a page of it",
+        _check_source,
         May.OPERATE,
         ConnectorCheck,
         body=Reason,

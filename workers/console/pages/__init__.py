@@ -18,6 +18,7 @@ from workers.console.pages import (
     revisions,
     runs,
     segments,
+    sources,
     system,
     transmitted,
 )
@@ -26,6 +27,6 @@ if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
 _LOOKING: Final = (overview, integration, segments, runs, quarantine, find, erase, transmitted, system, audit)
-_ALL: Final = (*_LOOKING, accounts, connectors, editing, resyncs, revisions)
+_ALL: Final = (*_LOOKING, accounts, connectors, sources, editing, resyncs, revisions)
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
 ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

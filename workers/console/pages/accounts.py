@@ -1,23 +1,32 @@
-"""Ad accounts: consent, budget, audiences and their sizes, and the calls that are on their way."""
+"""Ad accounts: consent, budget, audiences, calls that are on their way, and the form that creates and changes one."""
 
 from __future__ import annotations
 
+import os
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from workers.console.account_drafts import CHOICES_OF_CONSENT, PLATFORM_NAMES, AccountDraft
 from workers.console.connectors import read_connectors
 from workers.console.failures import NotFound
+from workers.console.pages.connectors import lacks, unused
+from workers.console.pages.part_forms import PartForm
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control.connecting import use_code
 from workers.errors import SegsyncError
 from workers.monitoring.accounts import read_account
+from workers.preflight.targets import examine_one
+from workers.settings.ad_connectors import DEFAULT_SECRET
 from workers.targets import opened_account
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.responses import Response
 
     from workers.console.connectors import ConnectorState
+    from workers.console.pages.part_forms import SentPart
     from workers.console.visit import Visit
 
 
@@ -53,5 +62,49 @@ def connect(visit: Visit) -> Response:
     return visit.go(place("accounts", key), f"{key} is connected: {platform} takes the token")
 
 
-PAGES: Final = (PageRoute("/accounts", show), PageRoute("/accounts/{key}", one))
-ACTS: Final = (Act("/accounts/{key}/connect", "connect", connect),)
+def _first(visit: Visit) -> AccountDraft:
+    platform = visit.query.get("platform", "")
+    return AccountDraft.usual(platform if platform in dict(PLATFORM_NAMES) else "")
+
+
+def _more(sent: SentPart) -> dict[str, Any]:
+    draft = AccountDraft(sent.draft.key or "KEY", sent.draft.fields)
+    return {
+        "platforms": PLATFORM_NAMES,
+        "platform": draft.platform,
+        "consents": CHOICES_OF_CONSENT,
+        "secrets": draft.secrets,
+        "before": sent.before,
+        "url": sent.before.get("url", ""),
+        "sealing": _sealing(sent.before),
+        "lacks": lacks(sent),
+        "unused": unused(sent),
+    }
+
+
+def _sealing(table: Mapping[str, Any]) -> str:
+    place = table.get("secret_file") or table.get("secret")
+    if place:
+        return f"{place}, as segsync.toml has it"
+    name = DEFAULT_SECRET.strip("${}")
+    here = "is set" if name in os.environ else "is not set"
+    return (
+        f"The variable {name}, for all ad accounts; it {here} where the console runs, and every worker needs the same"
+    )
+
+
+FORM: Final = PartForm(
+    section="connectors",
+    word="ad account",
+    create="/create-account",
+    home="/accounts",
+    template="account_form.html",
+    draft=AccountDraft,
+    from_table=AccountDraft.of_table,
+    first=_first,
+    is_mine=lambda table: "platform" in table,
+    more=_more,
+    examine=examine_one,
+)
+PAGES: Final = (PageRoute("/accounts", show), *FORM.pages(), PageRoute("/accounts/{key}", one))
+ACTS: Final = (Act("/accounts/{key}/connect", "connect", connect), *FORM.acts())

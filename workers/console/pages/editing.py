@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.sql.vendors import VENDORS
+from workers.console import ad_fields
 from workers.console.drafts import KINDS, QUERIES, FormDraft, judge
 from workers.console.failures import NotFound
 from workers.console.publishing import Base, base_of, drain, meant, publish
@@ -17,39 +19,57 @@ from workers.console.visit import place
 from workers.control import apply as applying
 from workers.control import removing
 from workers.errors import WrongUsage
-from workers.preflight.preview import Previewer
+from workers.preflight.preview import Previewer, events_of
 from workers.preflight.preview_text import sql, told
+from workers.preflight.record_preview import preview_events, record_text
 from workers.preflight.trying import try_out
 from workers.settings import ConnectorSettings
+from workers.settings.ad_connectors import AdConnectorSettings
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from workers.connectors.audiences.records import Platform
     from workers.console.drafts import Judged
     from workers.console.visit import Visit
     from workers.settings import Settings
+    from workers.settings.connectors import AnyConnector
 
 EXAMPLE: Final = """\
 {"type": "add", "segment": {"id": 7, "name": "VIP"}, "profiles": [{"_id": "61f0", "CustomID": "A-17"}]}"""
 """An event to begin with."""
+EXAMPLE_OF_PEOPLE: Final = """\
+{"type": "add", "segment": {"id": 7, "name": "VIP"}, "profiles": [{"_id": "61f0", "CustomID": "A-17",
+ "email": "ann@example.com", "phone": "+49 30 901820"}]}"""
+"""The same for an ad account."""
 USUAL: Final = {"batched": "on", "size": "1000", "timeout": "60s", "scope": "all", "database": "main", "active": "on"}
 """What a new integration begins with."""
 
 
-def _databases(settings: Settings) -> dict[str, ConnectorSettings]:
-    """The connectors that have queries, and so a form."""
-    return {key: each for key, each in settings.connectors.items() if isinstance(each, ConnectorSettings)}
+def _platform(settings: Settings, connector: str) -> Platform | None:
+    """Of the ad account that a connector is; None for a database, and for what is no connector."""
+    found = settings.connectors.get(connector)
+    return PLATFORMS[found.platform] if isinstance(found, AdConnectorSettings) else None
+
+
+def _alike(settings: Settings, platform: Platform | None) -> dict[str, AnyConnector]:
+    """The connectors that one form is for: all databases, or the ad accounts of one platform."""
+    return {key: each for key, each in settings.connectors.items() if _platform(settings, key) is platform}
 
 
 def create(visit: Visit) -> Response:
-    """A form for a new one; `connector` of the query fills in queries to begin with."""
+    """A form for a new one; `connector` of the query fills in queries, or fields, to begin with."""
     base, connector = base_of(visit), visit.query.get("connector", "")
-    fields = {**USUAL, "database": base.settings.default_database}
-    if connector in _databases(base.settings):
-        vendor = VENDORS[base.settings.connectors[connector].dialect]
-        fields |= {"connector": connector, "key_fields": "CustomID", "ordering": "exact"}
-        fields |= {f"queries.{name}": text for name, text in asdict(vendor.preset.queries).items()}
-    return _form(visit, base, FormDraft("", fields), new=True)
+    fields, found = {**USUAL, "database": base.settings.default_database}, base.settings.connectors.get(connector)
+    platform = _platform(base.settings, connector)
+    if found is not None:
+        fields |= {"connector": connector, "key_fields": "CustomID"}
+    if platform is not None:
+        fields |= {"batched": "", "size": "", "timeout": "", **ad_fields.usual(platform)}
+    elif isinstance(found, ConnectorSettings):
+        queries = asdict(VENDORS[found.dialect].preset.queries)
+        fields |= {"ordering": "exact"} | {f"queries.{name}": text for name, text in queries.items()}
+    return _form(visit, base, FormDraft("", fields, platform), new=True)
 
 
 def edit(visit: Visit) -> Response:
@@ -58,9 +78,8 @@ def edit(visit: Visit) -> Response:
     table = json.loads(base.text).get("integrations", {}).get(key)
     if table is None:
         raise NotFound(f"{key[:80]} is not in the applied configuration")
-    if "fields" in table:
-        raise NotFound(f"{key[:80]} is an ad account's, for which there is no form: change the file, and apply it")
-    return _form(visit, base, FormDraft.of_table(key, table), new=False)
+    platform = _platform(base.settings, str(table.get("connector", "")))
+    return _form(visit, base, FormDraft.of_table(key, table, platform), new=False)
 
 
 def _form(
@@ -72,26 +91,29 @@ def _form(
     judged: Judged | None = None,
     **more: Any,  # noqa: ANN401 - what the page takes
 ) -> Response:
-    connector = _databases(base.settings).get(draft.text("connector"))
+    platform = draft.platform
     return visit.page(
         "form.html",
         draft=draft,
         new=new,
         at="/create" if new else place("integrations", draft.key),
-        connectors=_databases(base.settings),
-        preset=_preset(connector),
-        queries=QUERIES,
+        every_connector=list(base.settings.connectors),
+        connectors=list(_alike(base.settings, platform)),
+        platform=platform,
+        may_be_hashed=ad_fields.may_be_hashed,
+        preset=_preset(base.settings.connectors.get(draft.text("connector"))),
+        queries=() if platform else QUERIES,
         kinds=KINDS,
         basis=base.revision,
         mistakes=judged.mistakes if judged else {},
         warnings=judged.warnings if judged else [],
         checked=judged is not None and judged.settings is not None,
-        example=visit.field("example") or EXAMPLE,
+        example=visit.field("example") or (EXAMPLE_OF_PEOPLE if platform else EXAMPLE),
         **{"statements": "", "tried": [], "notes": []} | more,
     )
 
 
-def _preset(connector: ConnectorSettings | None) -> str:
+def _preset(connector: AnyConnector | None) -> str:
     """The tables that the queries to begin with are written for; "" where there are none."""
     if connector is None or connector.dialect not in VENDORS:
         return ""
@@ -112,7 +134,8 @@ class _Filled:
 def _filled(visit: Visit) -> _Filled:
     base, new = base_of(visit), "key" not in visit.path
     key = visit.field("key") if new else visit.path["key"]
-    draft = FormDraft(key, {name: values[-1] for name, values in visit.form.items()})
+    platform = _platform(base.settings, visit.field("connector"))
+    draft = FormDraft(key, {name: values[-1] for name, values in visit.form.items()}, platform)
     return _Filled(base, draft, new, judge(draft, base.text, visit.site.runtime().local, new=new))
 
 
@@ -141,8 +164,13 @@ def _previewed(visit: Visit, *, tried: bool) -> Response:
         return _again(visit, sent)
     settings, lines = sent.judged.settings, list[str]()
     integration = settings.integrations[sent.draft.key]
+    connector, example = settings.connectors[integration.connector], visit.required("example")
     try:
-        found = Previewer(integration, settings.default_database).text(visit.required("example"), "the example")
+        if sent.draft.platform is not None:
+            records = preview_events(integration, connector, events_of(example, "the example"))
+            notes = [f"{connector.key} is an ad account, on which nothing can be tried and taken back"] if tried else []
+            return _again(visit, sent, statements=record_text(records), notes=notes)
+        found = Previewer(integration, settings.default_database).text(example, "the example")
         if tried:
             with visit.site.turns.one():
                 outcome = try_out(hurried(settings).connectors[integration.connector], found)

@@ -70,7 +70,7 @@ def measure(visit: Visit, key: str, period: PickedPeriod) -> Measured:
     try:
         ledger = visit.site.ledger()
         rows = statistics.stats(ledger, period.since, period.until, key)
-        causes = statistics.errors(ledger, period.since, key)
+        causes = statistics.errors(ledger, period.since, key, until=period.until)
     except LedgerError as error:
         return Measured(trouble=str(error))
     return Measured(by_event_type(rows), charts(rows, period), words(rows), causes[:CAUSES_SHOWN])

@@ -8,7 +8,7 @@ from workers.console.routes import PageRoute
 from workers.monitoring import status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.responses import Response
 
@@ -27,8 +27,11 @@ STATES: Final = ("held", "orphaned", "retrying", "waiting", "draining", "paused"
 
 def show(visit: Visit) -> Response:
     """The page; `q` and `state` of the query leave out integrations, `page` counts from 1."""
-    found = status.read(visit.site.runtime(), sample=SAMPLE)
-    fitting = _fitting(found.integrations, visit.query.get("q", ""), visit.query.get("state", ""))
+    runtime = visit.site.runtime()
+    found = status.read(runtime, sample=SAMPLE)
+    declared = runtime.applied.settings.integrations if found.revision is not None else {}
+    names = {key: each.name for key, each in declared.items() if each.name != key}
+    fitting = _fitting(found.integrations, names, visit.query.get("q", ""), visit.query.get("state", ""))
     number = max(1, int(page)) if (page := visit.query.get("page", "1")).isdecimal() else 1
     listed = fitting[(number - 1) * SHOWN : number * SHOWN]
     visit.site.activity.refresh()
@@ -37,6 +40,7 @@ def show(visit: Visit) -> Response:
         found=found,
         fitting=len(fitting),
         listed=listed,
+        names=names,
         sparks={each.key: visit.site.activity.spark(each.key) for each in listed},
         number=number,
         pages=max(1, -(-len(fitting) // SHOWN)),
@@ -46,8 +50,16 @@ def show(visit: Visit) -> Response:
     )
 
 
-def _fitting(integrations: Sequence[IntegrationStatus], text: str, state: str) -> list[IntegrationStatus]:
-    found = [each for each in integrations if text.lower() in each.key.lower() and state in ("", each.state)]
+def _fitting(
+    integrations: Sequence[IntegrationStatus], names: Mapping[str, str], text: str, state: str
+) -> list[IntegrationStatus]:
+    """Those whose key or name has the text in it."""
+    wanted = text.lower()
+    found = [
+        each
+        for each in integrations
+        if state in ("", each.state) and (wanted in each.key.lower() or wanted in names.get(each.key, "").lower())
+    ]
     return sorted(found, key=lambda each: (STATES.index(each.state), each.key))
 
 

@@ -59,6 +59,7 @@ def form(visit: Visit) -> Response:
         needed=runtime.redis.scard(runtime.keys.resync(key)),
         sources=sorted(runtime.applied.settings.sources),
         segment=visit.query.get("segment", ""),
+        which=visit.query.get("which", ""),
     )
 
 

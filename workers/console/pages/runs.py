@@ -19,13 +19,14 @@ LISTED: Final = 100
 
 
 def show(visit: Visit) -> Response:
-    """`integration`, `segment` and `failed` of the query leave out runs; `since` and `tz` say of which time."""
+    """`integration`, `segment` and `failed` of the query leave out runs, `since`, `until` and `tz` other times."""
     query, period = visit.query, PickedPeriod.of(visit.query)
     found = deliveries.runs(
         visit.site.ledger(),
         integration=query.get("integration") or None,
         segment=query.get("segment") or None,
         since=period.since,
+        until=period.until,
         failed=bool(query.get("failed")),
         limit=LISTED,
     )

@@ -6,12 +6,14 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
 from tests.integration.connectors.audiences.rig import Rig, hashes, people, sha256, yandex_rig
 from workers.connectors.audiences.records import Identifier
 from workers.connectors.audiences.store import erasing
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
+from workers.connectors.audiences.store.tables import REFUSED, THERE, identifiers, refusals
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
@@ -95,6 +97,30 @@ def test_a_store_of_another_version_or_with_strangers_in_it_needs_someone(fast_p
             store.upgrade()
         assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
         store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_refused_before_entries_told_of_it_gets_one(
+    kind: str, fast_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{fast_path}/old.db" if kind == "sqlite" else request.getfixturevalue("postgresql_url")
+    old, new = Store(url), Store(url)
+    old.upgrade()
+    members = [("a", REFUSED), ("b", THERE), ("c", REFUSED)]
+    with old.changing() as connection:
+        connection.exec_driver_sql("DROP TABLE ads_refusal")
+        connection.exec_driver_sql("UPDATE ads_version SET version_num = '0003'")
+        rows = [{"audience": 4, "kind": "email", "value": name.encode(), "there": there} for name, there in members]
+        connection.execute(identifiers.insert(), [row | {"owed": False, "sent_ms": 0} for row in rows])
+    new.upgrade()
+    with new.reading() as connection:
+        asked = sa.select(identifiers.c.value, refusals).join(refusals, refusals.c.identifier == identifiers.c.id)
+        found = connection.execute(asked.order_by(identifiers.c.id)).all()
+    assert [bytes(each.value) for each in found] == [b"a", b"c"]
+    assert {(each.audience, each.told, each.before, each.retries) for each in found} == {(4, "", "", 0)}
+    assert len({each.entry for each in found}) == 2
+    old.close()
+    new.close()
 
 
 def test_a_store_that_is_away_waits(fast_path: Path) -> None:

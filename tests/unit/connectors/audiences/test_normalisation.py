@@ -8,6 +8,7 @@ import hashlib
 
 import pytest
 
+from tests.cases import case
 from workers.connectors.audiences.normalisation import FORMS, NotNormal, hashed, hashed_already
 from workers.connectors.audiences.normalisation.contacts import regions
 from workers.connectors.audiences.normalisation.people import postal_code
@@ -195,39 +196,37 @@ def test_values_as_people_have_them_come_to_their_normal_form(form: str, text: s
     assert FORMS[form](text, "") == (normal,)
 
 
-@pytest.mark.parametrize(
-    ("form", "text"),
-    [
-        *((form, text) for form in FORMS for text in ("", " ", "\u200b", "\t\n", "x" * 1001)),
-        *(("e-mail", text) for text in ("ann", "ann@", "@x.com", "ann@x", "a b@x.com", "a@x.com;b@x.com", "a@x..com")),
-        *(("e-mail", text) for text in ("Ann <ann@x.com>", "ann@.com", "ann@x.com.", f"{'a' * 250}@x.com")),
-        ("latin e-mail", "märy@example.com"),
-        ("Google's e-mail", ".+x@gmail.com"),
-        *(
-            ("phone", text)
-            for text in ("999 555", "+0", "1-800-FLOWERS", "+79995551111, +79995552222", "+799955511111")
-        ),
-        *(("phone", text) for text in ("89995551111", "n/a", "+7 999 555 11 11 ext. 5", "--")),
-        *(("name", text) for text in ("-", "..", "'")),
-        *(("city", text) for text in ("東京", "12345", "Αθήνα")),
-        *(("country", text) for text in ("Russia", "RUS", "xx", "uk")),
-        *(("gender", text) for text in ("x", "0", "none")),
-        *(("date of birth", text) for text in ("1970-02-30", "01/02/1970", "1899-12-31", "70-01-01", "0", "197")),
-        *(("mobile id", text) for text in ("00000000-0000-0000-0000-000000000000", "38400000-8cf0", "n/a")),
-        *(("MAC", text) for text in ("AE:12:34:56:D0", "AE:12:34:56:D0:G1")),
-        *(("account", text) for text in ("0", "-5", "durov", "12345678901234567890")),
-        ("own id", "a\nb"),
-        ("name", "\ud800"),
-        *((form, "a\0b@x.com") for form in ("e-mail", "name", "city", "own id")),
-        ("e-mail", "\ud800@x.com"),
-        ("own id", "\ud800"),
-    ],
-)
-def test_what_has_no_normal_form_is_refused_and_its_reason_does_not_show_it(form: str, text: str) -> None:
-    with pytest.raises(NotNormal) as refused:
-        FORMS[form](text, "")
-    assert len(text) < 4 or text not in str(refused.value)
-    assert len(str(refused.value)) < 80
+REFUSED = [
+    *((form, text) for form in FORMS for text in ("", " ", "\u200b", "\t\n", "x" * 1001)),
+    *(("e-mail", text) for text in ("ann", "ann@", "@x.com", "ann@x", "a b@x.com", "a@x.com;b@x.com", "a@x..com")),
+    *(("e-mail", text) for text in ("Ann <ann@x.com>", "ann@.com", "ann@x.com.", f"{'a' * 250}@x.com")),
+    ("latin e-mail", "märy@example.com"),
+    ("Google's e-mail", ".+x@gmail.com"),
+    *(("phone", text) for text in ("999 555", "+0", "1-800-FLOWERS", "+79995551111, +79995552222", "+799955511111")),
+    *(("phone", text) for text in ("89995551111", "n/a", "+7 999 555 11 11 ext. 5", "--")),
+    *(("name", text) for text in ("-", "..", "'")),
+    *(("city", text) for text in ("東京", "12345", "Αθήνα")),
+    *(("country", text) for text in ("Russia", "RUS", "xx", "uk")),
+    *(("gender", text) for text in ("x", "0", "none")),
+    *(("date of birth", text) for text in ("1970-02-30", "01/02/1970", "1899-12-31", "70-01-01", "0", "197")),
+    *(("mobile id", text) for text in ("00000000-0000-0000-0000-000000000000", "38400000-8cf0", "n/a")),
+    *(("MAC", text) for text in ("AE:12:34:56:D0", "AE:12:34:56:D0:G1")),
+    *(("account", text) for text in ("0", "-5", "durov", "12345678901234567890")),
+    ("own id", "a\nb"),
+    ("name", "\ud800"),
+    *((form, "a\0b@x.com") for form in ("e-mail", "name", "city", "own id")),
+    ("e-mail", "\ud800@x.com"),
+    ("own id", "\ud800"),
+]
+
+
+def test_what_has_no_normal_form_is_refused_and_its_reason_does_not_show_it() -> None:
+    for form, text in REFUSED:
+        with case(f"{form}: {text[:20]!a}"):
+            with pytest.raises(NotNormal) as refused:
+                FORMS[form](text, "")
+            assert len(text) < 4 or text not in str(refused.value)
+            assert len(str(refused.value)) < 80
 
 
 def test_without_a_plus_a_number_must_be_one_of_its_region() -> None:

@@ -46,11 +46,7 @@ class EntryChange(NamedTuple):
     code: str | None
 
 
-_HELD: Final = (
-    sa.exists()
-    .where(holdings.c.identifier == refusals.c.identifier, holdings.c.audience == refusals.c.audience)
-    .correlate(refusals)
-)
+_HELD: Final = sa.exists().where(holdings.c.identifier == refusals.c.identifier).correlate(refusals)
 _ITS: Final = sa.and_(identifiers.c.id == refusals.c.identifier, identifiers.c.audience == refusals.c.audience)
 _STATE: Final = sa.case(
     (sa.or_(identifiers.c.id.is_(None), ~_HELD), "superseded"),
@@ -89,16 +85,20 @@ def changes(connection: Connection, connector: str, most: int, without_room: Col
 
     without_room  integrations of which no new entry is told now
     """
-    holder = sa.select(sa.func.min(holdings.c.profile)).where(
-        holdings.c.identifier == refusals.c.identifier, holdings.c.audience == refusals.c.audience
-    )
+    # By the identifier alone: with the audience, too, SQLite would look through all of its profiles for the least.
+    holder = sa.select(sa.func.min(holdings.c.profile)).where(holdings.c.identifier == refusals.c.identifier)
+    # Subqueries and no join: so it is read in the order of its key, and ends at `most`, however many wait.
+    its = [
+        sa.select(column).where(audiences.c.id == refusals.c.audience).scalar_subquery()
+        for column in (audiences.c.integration, audiences.c.segment)
+    ]
+    of = sa.select(audiences.c.id).where(audiences.c.connector == connector)
+    full = of.where(audiences.c.integration.in_(sorted(without_room)))
+    waits = sa.and_(refusals.c.told == "", refusals.c.audience.in_(full))
     columns = (refusals.c.identifier, refusals.c.entry, refusals.c.before, refusals.c.retries, refusals.c.told, _STATE)
-    of = (audiences.c.integration, audiences.c.segment, holder.scalar_subquery())
-    asked = sa.select(*columns, *of, identifiers.c.kind, identifiers.c.code).select_from(
-        refusals.join(audiences, audiences.c.id == refusals.c.audience).outerjoin(identifiers, _ITS)
-    )
-    waits = sa.and_(refusals.c.told == "", audiences.c.integration.in_(sorted(without_room)))
-    mine = (audiences.c.connector == connector, refusals.c.told != _STATE, ~waits)
+    asked = sa.select(*columns, *its, holder.scalar_subquery(), identifiers.c.kind, identifiers.c.code)
+    asked = asked.select_from(refusals.outerjoin(identifiers, _ITS))
+    mine = (refusals.c.audience.in_(of), refusals.c.told != _STATE, *([~waits] if without_room else []))
     found = connection.execute(asked.where(*mine).order_by(refusals.c.identifier).limit(most))
     return [EntryChange(*row) for row in found]
 
