@@ -57,7 +57,9 @@ class Theme:
     sizes    of `workers.resync`: module and name
     changes  of the integration
     steps    until it goes quietly to its end
-    commits  how often the platform does something, beside 8 pushes
+    commits  how often the platform does something, where it pushes 8 times
+    full     whether a run begins at once, and has all of them to tell
+    kinds    how often it adds, removes and clears
     """
 
     paged: bool = True
@@ -65,6 +67,8 @@ class Theme:
     changes: dict[str, str] = field(default_factory=dict)
     steps: int = 40
     commits: int = 8
+    full: bool = False
+    kinds: tuple[int, int, int] = (6, 6, 1)
 
     @property
     def drops(self) -> bool:
@@ -75,7 +79,7 @@ THEMES = {
     "pages": Theme(changes={"exactly_once": "true"}),
     "one statement": Theme(paged=False),
     "few": Theme(sizes=FEW, changes={"exactly_once": "true"}),
-    "busy": Theme(steps=80, commits=16),
+    "leaving": Theme(steps=60, commits=4, full=True, kinds=(1, 9, 0)),
     "drops": Theme(changes={"when_full": '"drop"', "max_backlog": "4"}),
 }
 
@@ -170,10 +174,13 @@ class History:
         self.unpushed: list[dict[str, object]] = []
         self.run = ""
         for key in KEYS:
-            if chance.random() < 0.5:
+            if stage.theme.full or chance.random() < 0.5:
                 self._becomes(key)
-            if chance.random() < 0.5:
+            if not stage.theme.full and chance.random() < 0.5:
                 self.platform.target_has(segment, chance.choice((key, key, "q" + key[1:])))
+        if stage.theme.full:
+            self.run = self.platform.ask(segment, **ACCEPTED)
+            return
         if chance.random() < 0.4:
             self._was_refused(chance.choice(KEYS))
 
@@ -199,7 +206,7 @@ class History:
             self.accept()
 
     def commit(self) -> None:
-        key, kind = self.random.choice(KEYS), self.random.choices(["add", "remove", "clear"], [6, 6, 1])[0]
+        key, kind = self.random.choice(KEYS), self.random.choices(["add", "remove", "clear"], self.stage.theme.kinds)[0]
         if kind == "clear":
             self.platform.loses(self.segment, *self.members)
             self.members.clear()

@@ -163,5 +163,5 @@ NAIVE: dict[str, tuple[str, Mutation]] = {
     "an old plan carried out later": ("few", old_plan_later),
     "a flag taken back too early": ("drops", flag_is_taken_back_too_early),
     "open entries retried later": ("pages", entries_stay_open),
-    "pages by number": ("busy", pages_by_number),
+    "pages by number": ("leaving", pages_by_number),
 }
