@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.templates.row_tokens import Token, around, sign, tokens_of
+from workers.templates.row_tokens import RowToken, around, sign, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -95,21 +95,21 @@ def row_naming(nodes: list[Node], key: Iterable[str]) -> RowNaming:
     return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)))
 
 
-def _meetings(tokens: list[Token], places: list[tuple[int, int]]) -> Iterator[Meeting]:
+def _meetings(tokens: list[RowToken], places: list[tuple[int, int]]) -> Iterator[Meeting]:
     for at, bracket in places:
         column = _compared(tokens, at, bracket)
         if column is not None:
             yield from (Meeting(field, tokens[column].text.lower()) for field in tokens[at].fields)
 
 
-def _compared(tokens: list[Token], at: int, bracket: int) -> int | None:
+def _compared(tokens: list[RowToken], at: int, bracket: int) -> int | None:
     """Where the column's name ends that this value is compared with, or set to; None where it is no such place."""
     if sign(tokens, at - 1) == "=":
         return at - 2
     return bracket - 2 if sign(tokens, bracket - 1) == "in" else None
 
 
-def _is_plain(tokens: list[Token], at: int, bracket: int, keys: frozenset[str]) -> bool:
+def _is_plain(tokens: list[RowToken], at: int, bracket: int, keys: frozenset[str]) -> bool:
     """Whether the key's field at this place stands as it is, beside a column or in a row of VALUES."""
     token = tokens[at]
     if token.computed or not token.fields <= keys or sign(tokens, at + 1) not in _ENDS:
@@ -121,13 +121,13 @@ def _is_plain(tokens: list[Token], at: int, bracket: int, keys: frozenset[str]) 
     return _is_row(tokens, bracket) if column is None else _is_column(tokens, column)
 
 
-def _is_by_itself(tokens: list[Token], keys: frozenset[str]) -> bool:
+def _is_by_itself(tokens: list[RowToken], keys: frozenset[str]) -> bool:
     """Whether each statement names rows by itself: what another table, or a list of rows, gives may be anything."""
     starts = [0, *(at + 1 for at, token in enumerate(tokens) if token.kind == ";"), len(tokens)]
     return all(_names_rows(tokens[start:end], keys) for start, end in itertools.pairwise(starts))
 
 
-def _names_rows(statement: list[Token], keys: frozenset[str]) -> bool:
+def _names_rows(statement: list[RowToken], keys: frozenset[str]) -> bool:
     words = [token.text for token in statement if token.kind == "word"]
     if not words:
         return True
@@ -139,7 +139,7 @@ def _names_rows(statement: list[Token], keys: frozenset[str]) -> bool:
     return all(token.kind != "," for token in statement[:until]) and _is_in_where(statement, keys)
 
 
-def _is_in_where(statement: list[Token], keys: frozenset[str]) -> bool:
+def _is_in_where(statement: list[RowToken], keys: frozenset[str]) -> bool:
     """Whether WHERE leaves no row to touch whose key is another: all of the key is compared there, joined by AND."""
     where = next((at for at, one in enumerate(statement) if sign(statement, at) == "where"), len(statement))
     if not _ALTERNATIVES.isdisjoint(sign(statement, at) for at in range(where, len(statement))):
@@ -151,7 +151,7 @@ def _is_in_where(statement: list[Token], keys: frozenset[str]) -> bool:
     return keys <= found
 
 
-def _is_condition(statement: list[Token], brackets: list[int], at: int, where: int) -> bool:
+def _is_condition(statement: list[RowToken], brackets: list[int], at: int, where: int) -> bool:
     """Whether all brackets around this comparison stand by themselves, behind no NOT, and are no function's."""
     opened = brackets[at]
     if sign(statement, opened - 1) == "in":
@@ -172,7 +172,7 @@ def _bends(words: list[str]) -> bool:
     return "ignore" in modifiers and words[1] != "or"
 
 
-def _is_column(tokens: list[Token], at: int) -> bool:
+def _is_column(tokens: list[RowToken], at: int) -> bool:
     """Whether a column's bare name ends here: nothing is computed with it."""
     if at < 1 or tokens[at].kind not in ("word", "name") or tokens[at].text == "not":
         return False
@@ -181,14 +181,14 @@ def _is_column(tokens: list[Token], at: int) -> bool:
     return sign(tokens, at - 1) in _BEFORE_NAME
 
 
-def _is_row(tokens: list[Token], opened: int) -> bool:
+def _is_row(tokens: list[RowToken], opened: int) -> bool:
     """Whether the bracket opens a row of VALUES; -1 is none."""
     while sign(tokens, opened - 1) == ",":
         opened -= 1
     return sign(tokens, opened - 1) in ("values", "value")
 
 
-def _insert(tokens: list[Token]) -> Insert | None:
+def _insert(tokens: list[RowToken]) -> Insert | None:
     words = [token.text for token in tokens if token.kind == "word"]
     if not words or words[0] not in ("insert", "replace") or {"select", "where", "exists"} & {*words}:
         return None
@@ -216,7 +216,7 @@ def _insert(tokens: list[Token]) -> Insert | None:
     return Insert(tuple(table), dict(zip(names, taken, strict=True)), changed=changed)
 
 
-def _changed(tokens: list[Token]) -> Iterator[str]:
+def _changed(tokens: list[RowToken]) -> Iterator[str]:
     """As `Insert.changed`: what an upsert sets to anything else than VALUES(column), excluded.column and the like."""
     update = next((at for at, token in enumerate(tokens) if token.kind == "word" and token.text == "update"), None)
     for at in range(len(tokens) if update is None else update + 1, len(tokens)):
@@ -226,7 +226,7 @@ def _changed(tokens: list[Token]) -> Iterator[str]:
                 yield name
 
 
-def _is_same(tokens: list[Token], at: int, name: str) -> bool:
+def _is_same(tokens: list[RowToken], at: int, name: str) -> bool:
     """Whether all that stands here, up to a comma or the end, is the value of this column in VALUES, or as it is."""
     if sign(tokens, at) in ("values", "value") and sign(tokens, at + 1) == "(" and sign(tokens, at + 3) == ")":
         at, end = at + 2, at + 4
@@ -237,15 +237,15 @@ def _is_same(tokens: list[Token], at: int, name: str) -> bool:
     return at < len(tokens) and tokens[at].text.lower() == name and sign(tokens, end) in _ENDS
 
 
-def _fields(cell: list[Token]) -> frozenset[str]:
+def _fields(cell: list[RowToken]) -> frozenset[str]:
     return frozenset[str]().union(*(token.fields for token in cell))
 
 
-def _bracket(tokens: list[Token], at: int) -> list[list[Token]]:
+def _bracket(tokens: list[RowToken], at: int) -> list[list[RowToken]]:
     """What stands between the commas of the bracket that opens at this place; [] where none does."""
     if sign(tokens, at) != "(":
         return []
-    cells: list[list[Token]] = [[]]
+    cells: list[list[RowToken]] = [[]]
     depth = 0
     for token in tokens[at:]:
         depth += {"(": 1, ")": -1}.get(token.kind, 0)

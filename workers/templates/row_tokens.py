@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Token(NamedTuple):
+class RowToken(NamedTuple):
     """kind: "word", "name" (quoted), "value" (a placeholder or list that is a whole value), "mixed", or the sign."""
 
     kind: str
@@ -35,14 +35,14 @@ _KEEP_APART = frozenset({"number", "lower", "upper", "trim", "md5", "sha256"})
 """Functions that give one value only for texts that fold alike: what they compute names the row as the field does."""
 
 
-def tokens_of(nodes: list[Node]) -> list[Token]:
+def tokens_of(nodes: list[Node]) -> list[RowToken]:
     """All tokens of a parsed query."""
-    holes: list[Token] = []
+    holes: list[RowToken] = []
     text = "".join(_skeleton(nodes, holes))
     return list(_tokens(text, holes))
 
 
-def _skeleton(nodes: list[Node], holes: list[Token]) -> Iterator[str]:
+def _skeleton(nodes: list[Node], holes: list[RowToken]) -> Iterator[str]:
     """The query's text with a mark for each placeholder; a condition is one mark for all it holds."""
     for node in nodes:
         if isinstance(node, Text):
@@ -61,38 +61,38 @@ def _skeleton(nodes: list[Node], holes: list[Token]) -> Iterator[str]:
             yield _mark(holes, _placeholder(node))
 
 
-def _condition(node: If, holes: list[Token]) -> str:
+def _condition(node: If, holes: list[RowToken]) -> str:
     bodies = [*(body for _, body in node.branches), *([node.otherwise] if node.otherwise else [])]
     inside = [token for body in bodies for token in _holes_in(list(_skeleton(body, holes)), holes)]
     return _mark(holes, _computed([condition for condition, _ in node.branches], inside))
 
 
-def _holes_in(pieces: list[str], holes: list[Token]) -> list[Token]:
+def _holes_in(pieces: list[str], holes: list[RowToken]) -> list[RowToken]:
     """What the marks in some text stand for."""
     return [holes[int(found[1])] for piece in pieces for found in _HOLE.finditer(piece)]
 
 
-def _computed(expressions: list[Expression], inside: list[Token]) -> Token:
+def _computed(expressions: list[Expression], inside: list[RowToken]) -> RowToken:
     names = {one.name for expression in expressions for one in fields_of(expression)}
-    return Token("value", fields=frozenset(names).union(*(token.fields for token in inside)), computed=True)
+    return RowToken("value", fields=frozenset(names).union(*(token.fields for token in inside)), computed=True)
 
 
-def _placeholder(node: Out | BatchIn) -> Token:
+def _placeholder(node: Out | BatchIn) -> RowToken:
     if isinstance(node, BatchIn):
-        return Token("value", fields=frozenset({node.field.name}))
+        return RowToken("value", fields=frozenset({node.field.name}))
     expression = node.expression
     while isinstance(expression, Call) and expression.name in _KEEP_APART:
         expression = expression.arguments[0]
     names = frozenset(one.name for one in fields_of(expression))
-    return Token("value", fields=names, computed=not isinstance(expression, Field))
+    return RowToken("value", fields=names, computed=not isinstance(expression, Field))
 
 
-def _mark(holes: list[Token], token: Token) -> str:
+def _mark(holes: list[RowToken], token: RowToken) -> str:
     holes.append(token)
     return f"\x00{len(holes) - 1}\x01"
 
 
-def _tokens(text: str, holes: list[Token]) -> Iterator[Token]:
+def _tokens(text: str, holes: list[RowToken]) -> Iterator[RowToken]:
     for found in _PIECE.finditer(text):
         piece = found[0]
         if found["hole"]:
@@ -100,28 +100,28 @@ def _tokens(text: str, holes: list[Token]) -> Iterator[Token]:
         elif found["quoted"]:
             yield _quoted(piece, holes)
         elif found["word"]:
-            yield Token("word", piece.lower(), written=piece)
+            yield RowToken("word", piece.lower(), written=piece)
         elif found["sign"]:
-            yield Token(piece)
+            yield RowToken(piece)
 
 
-def _quoted(piece: str, holes: list[Token]) -> Token:
+def _quoted(piece: str, holes: list[RowToken]) -> RowToken:
     inside = _holes_in([piece], holes)
     if not inside:
-        return Token("name", piece[1:-1])
+        return RowToken("name", piece[1:-1])
     if len(inside) == 1 and _HOLE.fullmatch(piece[1:-1]):
         return inside[0]
-    return Token("mixed", fields=frozenset[str]().union(*(token.fields for token in inside)), computed=True)
+    return RowToken("mixed", fields=frozenset[str]().union(*(token.fields for token in inside)), computed=True)
 
 
-def sign(tokens: list[Token], at: int) -> str:
+def sign(tokens: list[RowToken], at: int) -> str:
     """The word there, or the kind of what is no word; "" beyond both ends."""
     if not 0 <= at < len(tokens):
         return ""
     return tokens[at].text if tokens[at].kind == "word" else tokens[at].kind
 
 
-def around(tokens: list[Token]) -> list[int]:
+def around(tokens: list[RowToken]) -> list[int]:
     """For each token the place of the bracket that stands open there, its own not counted; -1 where none does."""
     found, open_ = [], [-1]
     for at, token in enumerate(tokens):
