@@ -161,11 +161,14 @@ class Rounds:
             fresh = work.still_mine(connection, audience.id, self._login.owner, now + OWNED_MS)
             if fresh is None:
                 return Resting(None)
-            calls.tidy(connection, audience.id)
-            if not fresh.first_owed_ms and calls.owes_anything(connection, audience.id):
-                # It owes again what it had told: to members who would be forgotten, after a call that failed late.
-                work.note(connection, audience.id, first_owed_ms=now)
-                fresh = replace(fresh, first_owed_ms=now)
+            if not calls.owes_a_call(connection, audience.id):
+                calls.tidy(connection, audience.id)
+            owes = calls.owes_anything(connection, audience.id)
+            if owes != bool(fresh.first_owed_ms):
+                # It owes again what it had told: to members who would be forgotten, after a call that failed late. Or
+                # all that it owed came to nothing, and what comes next has its own time to wait for more.
+                work.note(connection, audience.id, first_owed_ms=now if owes else 0)
+                fresh = replace(fresh, first_owed_ms=now if owes else 0)
             sharing = work.live_audiences(connection, self._login.connector)
             step = plan(connection, fresh, self._login.platform, sharing, now)
         if isinstance(step, Resting):
