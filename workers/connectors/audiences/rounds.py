@@ -232,10 +232,9 @@ class Rounds:
         """A call and its rows, before it is made; None where there is nothing to send."""
         platform = self._login.platform
         begins_empty = step is AudienceStep.CREATE and not platform.first_rows
+        most = platform.largest_call if step is AudienceStep.REMOVE else platform.fills_a_call(audience.list)
         with self._login.store.changing() as connection:
-            call, number = calls.begin(
-                connection, audience.id, step.value, 0 if begins_empty else platform.largest_call, now
-            )
+            call, number = calls.begin(connection, audience.id, step.value, 0 if begins_empty else most, now)
             if not number and not begins_empty:
                 calls.end(connection, call, "undone", now)
                 return None
@@ -245,7 +244,7 @@ class Rounds:
             whole = platform.whole_rows and step is not AudienceStep.REMOVE
             rows = rows_of(connection, call, self._login.seal, whole=whole)
             if len(rows) > platform.largest_call:
-                # Many people share what it is about, and each of them is a row.
+                # Not everybody has an identifier of each kind, or many share one, and each of them is a row.
                 rows = rows[: platform.largest_call]
                 calls.give_back(connection, call, {each for row in rows for each in row.identifiers})
         return call, rows
