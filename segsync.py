@@ -1082,13 +1082,20 @@ def _usual(event: dict[str, Any]) -> bytes | None:
         return None
     profile = profiles[0]
     value = profile.get("_id") if type(profile) is dict else None
-    if type(value) is not str or not 0 < len(value) <= MAX_ID_BYTES // 4 or kind not in WITH_PROFILES:
+    if not _is_usual_id(value) or kind not in WITH_PROFILES:
         return None
     try:
         data = f"{_opening(kind, segment['id'])}{_encode(profile)}]}}".encode()
     except (TypeError, ValueError, RecursionError):
         return None
     return data if len(data) <= SHALLOW_BYTES or _is_plain(data) else None
+
+
+def _is_usual_id(value: object) -> bool:
+    """Whether it surely is a proper `_id`: a short text, or an integer of a database's."""
+    if type(value) is str:
+        return 0 < len(value) <= MAX_ID_BYTES // 4
+    return type(value) is int and 0 <= value < MAX_INT
 
 
 @lru_cache(1_000)
@@ -1310,8 +1317,7 @@ def _checked_profiles(event: dict[str, Any]) -> list[Any] | tuple[Any, ...]:
 
 def _check_profiles(profiles: list[Any] | tuple[Any, ...]) -> None:
     for index, profile in enumerate(profiles):
-        value = profile.get("_id") if isinstance(profile, dict) else None
-        if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_BYTES // 4:
+        if not isinstance(profile, dict) or not _is_usual_id(profile.get("_id")):
             _check_profile(profile, f"profiles[{index}]")
 
 
@@ -1331,7 +1337,8 @@ def _as_list(values: object, place: str) -> list[Any] | tuple[Any, ...]:
 
 
 def _profile(profile: object, place: str, room: int) -> bytes:
-    _check_profile(profile, place)
+    if not isinstance(profile, dict) or not _is_usual_id(profile.get("_id")):
+        _check_profile(profile, place)
     data = _json(profile, place)
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH:
         _text(profile, place)  # refuses what is too deep

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal
+
+from workers.templates.row_naming import Meeting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.connectors.audiences.records import Fields
     from workers.templates import Query, QueryKind
+    from workers.templates.row_naming import Insert
     from workers.windows import DailyWindow
 
 ScopeKind = Literal["all", "ids", "groups", "tags"]
@@ -46,6 +49,17 @@ def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
         return Ordering.STRICT
     # What is no plain insert has no columns whose types and keys could be asked for.
     return Ordering.CATALOG if add.insert else Ordering.STRICT
+
+
+def named_insert(queries: Mapping[QueryKind, Query]) -> Insert | None:
+    """What `add` inserts, with the columns in which `remove` looks for it; None where `add` is no plain INSERT."""
+    naming = {kind.value: query.naming for kind, query in queries.items()}
+    insert, remove = naming["add"].insert, naming.get("remove")
+    if insert is None or remove is None:
+        return insert
+    written = remove.insert.columns if remove.insert else {}
+    meets = (Meeting(field, column.lower()) for column, taken in written.items() for field in taken)
+    return replace(insert, found_by=remove.meets.union(meets))
 
 
 Tolerance = Literal["data", "none"]

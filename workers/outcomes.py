@@ -8,8 +8,12 @@ them to the ledger. Only `Quarantined` carries profile data.
 from __future__ import annotations
 
 import secrets
+from typing import Final
 
 import msgspec
+
+OF_NO_LANE: Final = "9" * 27
+"""The sequence of an entry that came through no lane: behind all others, so that no clear of one has done with it."""
 
 
 class QueryRun(msgspec.Struct, frozen=True, array_like=True):
@@ -77,7 +81,7 @@ class Quarantined(msgspec.Struct, frozen=True, array_like=True, tag="quarantined
     """A profile or an event that could not be delivered. The only record with people's data.
 
     integration   None where the event never reached one (malformed bytes)
-    sequence      of the operation: when it came in
+    sequence      of the operation: when it came in; OF_NO_LANE where an ad platform refuses a member
     at_ms         when it was set aside, Unix milliseconds
     code          short and stable: "malformed", "missing key", "mysql 1406", ...
     reason        our sentence: what was wrong, where, what was expected; never a value

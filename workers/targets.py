@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from workers.connectors import connect
@@ -15,6 +15,7 @@ from workers.lanes.answers import members_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.lanes.tending import tend_again
+from workers.quarantine import refused_members
 from workers.settings.spelling import nearest, show
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Targets:
     def tend(self, key: str, seconds: float) -> None:
         """Sends what an ad account is owed, for about so long, and says when there is more. redis.RedisError.
 
+        What the platform refuses by name goes to the quarantine.
+
         A login that needs someone holds the connector, as a refused password would; a store that is out of reach opens
         its circuit.
         """
@@ -82,6 +85,9 @@ class Targets:
             how = "hold" if error.error_class is ErrorClass.HOLD else "open"
             self._lanes.circuit(key, how, delay_ms=HOLD_MS, code=error.code, reason=error.reason)
         tend_again(self._lanes.redis, self._lanes.keys, key, due)
+        if key in self._made:
+            with suppress(TargetError):  # its store is away: that was said, and the next look tells it
+                refused_members.tell(self._lanes.redis, self._lanes.keys, cast("AdConnector", self._made[key]))
 
     def _ads(self, target: AdTarget) -> AdConnector:
         return _connector(target, self._lanes.redis, self._lanes.keys, self._lanes.owner)

@@ -5,7 +5,19 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from tests.bench import delivering, growth, looking, recording, rendering, resyncing, stages, usual, waiting
+from tests.bench import (
+    delivering,
+    flagged,
+    growth,
+    looking,
+    pages,
+    recording,
+    rendering,
+    resyncing,
+    stages,
+    usual,
+    waiting,
+)
 from tests.bench.servers import Servers
 
 if TYPE_CHECKING:
@@ -24,6 +36,8 @@ PARTS: dict[str, Callable[[Servers], Iterator[Ratio]]] = {
     "batches": waiting.ratios,
     "looks": looking.ratios,
     "resync": resyncing.ratios,
+    "pages": pages.ratios,
+    "flagged": flagged.ratios,
     "growth": lambda _: growth.ratios(),
 }
 

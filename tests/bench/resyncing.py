@@ -1,9 +1,10 @@
 """Resyncs: how fast, beside the same rows as events; what a verification takes; memory; events of others meanwhile.
 
 SEGSYNC_BENCH_MEMBERS says how large the segment is, 100,000 unless said; SEGSYNC_BENCH_ROUNDS how many rounds.
-`python -m tests.bench.resyncing MANY [verify|resync|series|nobody ...]` does that with a segment of so many members,
-and tells what it took. `series` verifies members and rows that PostgreSQL makes up as they are read, so that ten
-million need no tables; with `nobody` none of the rows is a member's.
+`python -m tests.bench.resyncing MANY [verify|resync|fill|series|nobody ...]` does that with a segment of so many
+members, and tells what it took. `series` verifies members and rows that PostgreSQL makes up as they are read, so that
+ten million need no tables; with `nobody` none of the rows is a member's. `fill` makes an empty target equal to members
+that are made up, and tells the memory of reader and deliverer each time another tenth is there.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ members = """{members}"""
 '''
 MEMBERS_OF = """SELECT id AS _id, 'customer-' || id AS "CustomID", 'customer-' || id || '@example.com' AS email
 FROM membership WHERE segment_id = {segment_id} AND id > {after} ORDER BY id LIMIT {limit}"""
-SERIES = """SELECT n AS _id, 'customer-' || n AS "CustomID" FROM generate_series({{after}} + 1,
-least({{after}} + {{limit}}, {many})) AS n WHERE {{segment_id}} > 0 ORDER BY n"""
+SERIES = """SELECT n AS _id, 'customer-' || n AS "CustomID" FROM generate_series(greatest({{after}}, 0) + 1,
+least(greatest({{after}}, 0) + {{limit}}, {many})) AS n WHERE {{segment_id}} > 0 ORDER BY n"""
 MADE_UP = "SELECT '{who}-' || n FROM generate_series(1, {many}) AS n WHERE {{segment_id}} > 0"
 LISTED = "SELECT client_id FROM member WHERE segment_id = {segment_id}"
 FILL = "INSERT INTO membership SELECT {segment}, n FROM generate_series(1, {many}) AS n"
@@ -63,13 +64,16 @@ class Platform(BenchInstallation):
     reader: Process
     deliverer: Process
 
-    def begin(self) -> None:
-        """Applies the configuration and starts the workers."""
+    def begin(self, processes: int) -> None:
+        """Applies the configuration and starts the workers: by queue, or one for all with so many processes."""
         self.target.run(MEMBERSHIP)
         self.apply(MEMBERS_OF, LISTED)
-        self.reader = self.worker("-Q", "resync", name="read", concurrency=1)
-        self.deliverer = self.worker("-Q", "deliver.crm", name="deliver", concurrency=2)
-        self.worker("-Q", "route,upkeep", name="route", concurrency=1)
+        if processes:
+            self.reader = self.deliverer = self.worker(concurrency=processes)
+        else:
+            self.reader = self.worker("-Q", "resync", name="read", concurrency=1)
+            self.deliverer = self.worker("-Q", "deliver.crm", name="deliver", concurrency=2)
+            self.worker("-Q", "route,upkeep", name="route", concurrency=1)
         self.ready()
         self.producer.add(1, [{"_id": "1", "CustomID": "first"}])
         self.settle()
@@ -108,14 +112,14 @@ class Platform(BenchInstallation):
 
 
 @contextmanager
-def platform(servers: Servers) -> Iterator[Platform]:
-    """An empty one, ready."""
+def platform(servers: Servers, processes: int = 0) -> Iterator[Platform]:
+    """An empty one, ready; `processes` as in `begin`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         target = stack.enter_context(servers.target("postgresql"))
         found = Platform(folder, servers.redis.url, f"bench_{os.urandom(4).hex()}", target)
         stack.callback(found.stop)
-        found.begin()
+        found.begin(processes)
         yield found
 
 
@@ -171,19 +175,19 @@ def _bare(place: Platform, segment: int) -> float:
 
 def _live(place: Platform) -> Iterator[Ratio]:
     """Push to visible, of lone events in a segment of their own."""
-    quiet = _latencies(place, 400, lambda at: at < 20)
+    quiet = latencies(place, 400, lambda at: at < 20)
     place.has(500, MEMBERS)
     run = place.ask(500)
-    busy = _latencies(place, 401, lambda _: place.ended(run) is None)
+    busy = latencies(place, 401, lambda _: place.ended(run) is None)
     for name, part in (("median", 0.5), ("95th percentile", 0.95)):
         yield Ratio(
             f"push to visible in another segment, {name}: {len(busy)} during a resync, beside none",
-            (_at(busy, part),),
-            (_at(quiet, part),),
+            (at(busy, part),),
+            (at(quiet, part),),
         )
 
 
-def _latencies(place: Platform, segment: int, more: Any) -> list[float]:
+def latencies(place: Platform, segment: int, more: Any) -> list[float]:
     """Of one event after the other, the batch's timeout included."""
     found: list[float] = []
     with psycopg.connect(place.target.url, autocommit=True) as link:
@@ -198,7 +202,8 @@ def _latencies(place: Platform, segment: int, more: Any) -> list[float]:
     return found
 
 
-def _at(values: list[float], part: float) -> float:
+def at(values: list[float], part: float) -> float:
+    """The value below which that part of them is."""
     return sorted(values)[min(len(values) - 1, int(len(values) * part))]
 
 
@@ -211,22 +216,45 @@ def peaks(worker: Process) -> int:
     return max(found, default=0)
 
 
+def processor(worker: Process) -> float:
+    """Seconds of a processor that a worker's processes have had; a busy machine makes them few more."""
+    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in worker.children()]
+    return sum(int(each[11]) + int(each[12]) for each in stats) / os.sysconf("SC_CLK_TCK")
+
+
+def _ends(place: Platform, run: str, of: int) -> None:
+    """Waits for a run's end; tells what the processes have had whenever another tenth of so many members is told."""
+    told = 0
+    while of and place.ended(run) is None:
+        found = ResyncRun.read(ResyncRuns(place.kept_runtime.lanes).read(run))
+        if found is not None and found.added >= of * (told + 1) // 10:
+            told = found.added * 10 // of
+            sys.stdout.write(f"{found.added:,} told: {peaks(place.reader)}, {peaks(place.deliverer)} MB at the most\n")
+            sys.stdout.flush()
+        time.sleep(SELDOM)
+    place.ends(run)
+
+
 def main(many: int, kinds: list[str]) -> None:
     """What a segment of so many members takes that the target has; `nobody`: that has as many others."""
     with Servers() as servers, platform(servers) as place:
         for kind in kinds:
-            if kind in {"series", "nobody"}:
+            if kind == "fill":
+                place.apply(SERIES.format(many=many), LISTED)
+            elif kind in {"series", "nobody"}:
                 who = "customer" if kind == "series" else "nobody"
                 place.apply(SERIES.format(many=many), MADE_UP.format(who=who, many=many))
             elif not place.rows(7):
                 place.has(7, many, told=True)
             before = (peaks(place.reader), peaks(place.deliverer))
-            asked = "resync" if kind == "resync" else "verify"
-            seconds = timed(lambda: place.ends(place.ask(7, asked)))  # noqa: B023 - called at once
+            had = processor(place.reader)
+            asked = "resync" if kind in {"resync", "fill"} else "verify"
+            run = place.ask(7, asked)
+            seconds = timed(lambda: _ends(place, run, many if kind == "fill" else 0))  # noqa: B023 - called at once
             after = (peaks(place.reader), peaks(place.deliverer))
             sys.stdout.write(
-                f"{kind} of {many:,}: {seconds:.1f} s; MB at the most of the reader {before[0]} -> {after[0]},"
-                f" of the deliverer {before[1]} -> {after[1]}\n"
+                f"{kind} of {many:,}: {seconds:.1f} s, {processor(place.reader) - had:.1f} s of the reader's processor;"
+                f" MB at the most of the reader {before[0]} -> {after[0]}, of the deliverer {before[1]} -> {after[1]}\n"
             )
             sys.stdout.flush()
 

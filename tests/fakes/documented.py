@@ -65,6 +65,7 @@ _MADE = {"name": _NAME, "description?": str, "subtype": {"CUSTOM"}, "customer_fi
 _PROOF = {"appsecret_proof?": re.compile("[0-9a-f]{64}")}
 _PAGED = _PROOF | {"fields": str, "limit": DIGITS, "after?": str}
 FACEBOOK = (
+    Shape("GET", "/debug_token", _PROOF | {"input_token": str}),
     Shape("GET", r"/act_\d+", _PROOF | {"fields": str}),
     Shape("GET", r"/act_\d+/customaudiences", _PAGED),
     Shape("POST", r"/act_\d+/customaudiences", _PROOF, "json", _MADE),

@@ -60,6 +60,7 @@ class FakeFacebook(FakePlatform):
     def __init__(self) -> None:
         self.audiences: dict[str, CustomAudience] = {}
         self.hidden: set[str] = set()
+        self.token_ends_s = 0
         self._next = 2385
         super().__init__()
 
@@ -92,6 +93,9 @@ class FakeFacebook(FakePlatform):
         return Reply(body={"success": True})
 
     def _read(self, request: Request) -> Reply:
+        if request.path == "/debug_token":
+            ends = self.token_ends_s if request.query["input_token"] == TOKEN else 1
+            return Reply(body={"data": {"expires_at": ends, "is_valid": True}})
         if request.path == f"/act_{ACCOUNT}":
             return Reply(body={"id": f"act_{ACCOUNT}"})
         shown = [

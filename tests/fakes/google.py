@@ -63,6 +63,7 @@ class FakeGoogle(FakePlatform):
         self.bodies: list[tuple[str, Any]] = []
         self.access, self.refresh = "g-access-0", "g-refresh"
         self.renewals = 0
+        self.login_lives_s = 0
         self._next = 5000
         super().__init__(seed)
 
@@ -126,7 +127,9 @@ class FakeGoogle(FakePlatform):
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1
         self.access = f"g-access-{self.renewals}"
-        given = {"refresh_token": self.refresh} if "code" in form else {}
+        given: dict[str, object] = {"refresh_token": self.refresh} if "code" in form else {}
+        if "code" in form and self.login_lives_s:
+            given["refresh_token_expires_in"] = self.login_lives_s
         return Reply(body={"access_token": self.access, "expires_in": 3599, "token_type": "Bearer"} | given)
 
     def _of_lists(self, request: Request, number: str) -> Reply:

@@ -34,7 +34,10 @@ class UsersList:
 
 
 class FakeVk(FakePlatform):
-    """Lists are applied by `work`, in any order; so many may be created in an hour."""
+    """Lists are applied by `work`, in any order; so many may be created in an hour.
+
+    forgets_changes  none can be asked for but by its list
+    """
 
     shapes = documented.VK
     quotas = ((3600, 10),)
@@ -46,6 +49,7 @@ class FakeVk(FakePlatform):
         self.refresh = "vk-refresh"
         self.given = 0
         self.first, self.later = FIRST, LATER
+        self.forgets_changes = False
         self._next = 1000
         super().__init__(seed)
 
@@ -113,6 +117,8 @@ class FakeVk(FakePlatform):
             wanted = request.query.get("_q", "")
             return self._page(request, [self._shown(each) for each in self._seen() if wanted in each.name])
         one = self.lists.get(number)
+        if one is not None and one.base and self.forgets_changes:
+            one = None
         return Reply(404, {"error": {"code": "not_found"}}) if one is None else self._of_list(request, one)
 
     def _seen(self) -> list[UsersList]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tests.integration.hours import let_the_platform_work
 from workers.connectors.audiences.logins import LoginTokens
 from workers.control.drain import drain
-from workers.lanes.tending import tend_again
 from workers.runtime import Runtime
 from workers.settings import load, revision
 
@@ -100,17 +100,7 @@ class AdAccount:
 
     def hours_go_by(self) -> set[str]:
         """Eight at most, until nothing is owed: turns come, jobs are applied, and looked at. Whom `VIP` has then."""
-        for _ in range(4):
-            self.yandex.work()
-            with self.target.store.changing() as connection:
-                connection.exec_driver_sql("UPDATE ads_audience SET due_ms = 1, written_ms = written_ms - 7200000")
-                connection.exec_driver_sql("UPDATE ads_call SET poll_ms = 1, made_ms = made_ms - 7200000")
-            tend_again(self.place.redis, self.place.keys, "ya", 0)
-            drain(self.runtime)
-            with self.target.store.reading() as connection:
-                owed = "SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL LIMIT 1"
-                if not self.yandex.busy and connection.exec_driver_sql(owed).first() is None:
-                    break
+        let_the_platform_work(self.place, self.runtime, self.yandex)
         named = {each.name for each in self.yandex.segments.values()}
         return {value for _, value in self.yandex.members("VIP")} if "VIP" in named else set()
 

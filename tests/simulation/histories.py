@@ -53,11 +53,12 @@ class History:
 @contextmanager
 def a_place() -> Iterator[Place]:
     """A Redis and a folder for histories, one after the other."""
-    server = RedisServer({"appendonly": "no"})
     folder = Path(tempfile.mkdtemp(prefix="segsync-sim-", dir=MEMORY if MEMORY.is_dir() else None))
+    socket = str(folder / "redis.sock")
+    server = RedisServer({"appendonly": "no", "unixsocket": socket})
     try:
         server.start()
-        yield Place(folder, RealRedis(server.port))
+        yield Place(folder, RealRedis(socket))
     finally:
         server.remove()
         shutil.rmtree(folder, ignore_errors=True)

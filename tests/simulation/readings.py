@@ -61,20 +61,27 @@ class Waiting:
 
 
 def waiting(client: Any) -> Waiting:
-    """A look at what waits; no step."""
-    backlogs, holds = {}, set()
-    for key in client.smembers(KEYS.integrations):
-        backlog, code = client.hmget(KEYS.integration(key.decode()), "backlog", "hold_code")
-        backlogs[key.decode()] = int(backlog or 0)
-        holds |= {code.decode()} if code else set()
+    """A look at what waits; no step. In two round trips: histories look a hundred times."""
+    pipe = client.pipeline(transaction=False)
+    pipe.smembers(KEYS.integrations).keys(f"{NAMESPACE}:lane:*").hgetall(KEYS.full_marks)
+    pipe.xlen(KEYS.events).xlen(KEYS.outcomes)
+    members, names, marks, intake, outcomes = pipe.execute()
+    keys = [key.decode() for key in members]
+    for key in keys:
+        pipe.hmget(KEYS.integration(key), "backlog", "hold_code")
+    for name in names:
+        pipe.hgetall(name)
+    found = pipe.execute()
+    backlogs = {key: int(backlog or 0) for key, (backlog, _) in zip(keys, found, strict=False)}
+    held = {code.decode() for _, code in found[: len(keys)] if code}
     lanes = {}
-    for name in client.keys(f"{NAMESPACE}:lane:*"):
+    for name, hash_ in zip(names, found[len(keys) :], strict=True):
         # What is set aside is packed: no text.
-        fields = {k.decode(): v.decode(errors="replace") for k, v in client.hgetall(name).items()}
+        fields = {k.decode(): v.decode(errors="replace") for k, v in hash_.items()}
         if int(fields.get("count", 0)) > 0:
             lanes[name.decode().removeprefix(f"{NAMESPACE}:lane:")] = str(fields)
-    full = {k.decode(): v.decode() for k, v in client.hgetall(KEYS.full_marks).items()}
-    return Waiting(client.xlen(KEYS.events), client.xlen(KEYS.outcomes), backlogs, full, lanes, holds)
+    full = {k.decode(): v.decode() for k, v in marks.items()}
+    return Waiting(intake, outcomes, backlogs, full, lanes, held)
 
 
 def integrations(client: Any) -> set[str]:
@@ -86,7 +93,10 @@ def integrations(client: Any) -> set[str]:
 def oldest(client: Any) -> tuple[int | None, int | None]:
     """When the oldest event of the intake, and the oldest operation of a lane, came in: Unix milliseconds."""
     events = client.xrange(KEYS.events, count=1)
-    heads = [int(client.hget(name, "head") or 0) for name in client.keys(f"{NAMESPACE}:lane:*")]
+    pipe = client.pipeline(transaction=False)
+    for name in client.keys(f"{NAMESPACE}:lane:*"):
+        pipe.hget(name, "head")
+    heads = [int(head or 0) for head in pipe.execute()]
     return int(events[0][0].partition(b"-")[0]) if events else None, min(heads, default=None)
 
 

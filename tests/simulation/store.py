@@ -79,10 +79,10 @@ for _, key in ipairs(redis.call('KEYS', '*')) do redis.call('COPY', key, key, 'D
 class RealRedis:
     """The server behind the simulation, used by one history at a time."""
 
-    def __init__(self, port: int) -> None:
-        self.pool = redis.ConnectionPool(host="127.0.0.1", port=port)
+    def __init__(self, socket: str) -> None:
+        self.pool = redis.ConnectionPool(redis.UnixDomainSocketConnection, path=socket)
         self._client = redis.Redis(connection_pool=self.pool)
-        self._replica = redis.Redis(host="127.0.0.1", port=port, db=1)
+        self._replica = redis.Redis(unix_socket_path=socket, db=1)
         self._loaded: set[str] = set()
         self._link: Any = self.pool.get_connection()  # half of its methods have no types
 

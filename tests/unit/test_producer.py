@@ -26,6 +26,7 @@ from redis.retry import Retry
 
 import segsync
 from segsync import AsyncProducer, IntakeFull, InvalidEvent, Producer, ProducerError, PushFailed
+from tests.cases import case
 from tests.fake_redis import FakeRedis, async_producer_to, producer_to
 from tests.servers.process import free_port
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
@@ -66,37 +67,47 @@ def loaded(row: Row) -> Any:
 # --- The same rules as the intake's ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is Verdict.GOOD], ids=lambda row: row.name)
-def test_good_json_is_sent(row: Row, producer: Producer, intake: FakeRedis) -> None:
-    assert producer.push([row.data, row.data.decode()]) == ["1-0", "1-1"]
-
-    assert parse(intake.events[0]) == parse(intake.events[1])
-    assert [each[:2] for each in parse(intake.events[0]).profiles] == [each[:2] for each in parse(row.data).profiles]
-    assert [profile(raw) for *_, raw in parse(intake.events[0]).profiles] == [
-        profile(raw) for *_, raw in parse(row.data).profiles
-    ]
+def each_row(intake: FakeRedis, rows: list[Row]) -> Iterator[Row]:
+    """Each row, with nothing in the intake before it."""
+    assert rows
+    for row in rows:
+        intake.chunks.clear()
+        yield row
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is not Verdict.GOOD], ids=lambda row: row.name)
-def test_bad_json_is_refused(row: Row, producer: Producer, intake: FakeRedis) -> None:
-    with pytest.raises(InvalidEvent) as caught:
-        producer.push([row.data])
+def test_good_json_is_sent(producer: Producer, intake: FakeRedis) -> None:
+    for row in each_row(intake, [row for row in ROWS if row.verdict is Verdict.GOOD]):
+        with case(row.name):
+            assert producer.push([row.data, row.data.decode()]) == ["1-0", "1-1"]
 
-    assert intake.chunks == []
-    assert caught.value.place.startswith("events[0]")
-    assert SECRET not in str(caught.value)
+            first, second, given = (parse(data) for data in (*intake.events, row.data))
+            assert first == second
+            assert [each[:2] for each in first.profiles] == [each[:2] for each in given.profiles]
+            assert [profile(raw) for *_, raw in first.profiles] == [profile(raw) for *_, raw in given.profiles]
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if isinstance(loaded(row), dict)], ids=lambda row: row.name)
-def test_objects_are_judged_as_their_json(row: Row, producer: Producer, intake: FakeRedis) -> None:
-    if row.verdict is not Verdict.GOOD:
-        with pytest.raises(InvalidEvent) as caught:
-            producer.push([loaded(row)])
-        assert SECRET not in str(caught.value)
-    else:
-        producer.push([loaded(row)])
-        assert parse(intake.events[0]).segment == parse(row.data).segment
-        assert parse(intake.events[0]).at_us == parse(row.data).at_us
+def test_bad_json_is_refused(producer: Producer, intake: FakeRedis) -> None:
+    for row in each_row(intake, [row for row in ROWS if row.verdict is not Verdict.GOOD]):
+        with case(row.name):
+            with pytest.raises(InvalidEvent) as caught:
+                producer.push([row.data])
+
+            assert intake.chunks == []
+            assert caught.value.place.startswith("events[0]")
+            assert SECRET not in str(caught.value)
+
+
+def test_objects_are_judged_as_their_json(producer: Producer, intake: FakeRedis) -> None:
+    for row in each_row(intake, [row for row in ROWS if isinstance(loaded(row), dict)]):
+        with case(row.name):
+            if row.verdict is not Verdict.GOOD:
+                with pytest.raises(InvalidEvent) as caught:
+                    producer.push([loaded(row)])
+                assert SECRET not in str(caught.value)
+            else:
+                producer.push([loaded(row)])
+                assert parse(intake.events[0]).segment == parse(row.data).segment
+                assert parse(intake.events[0]).at_us == parse(row.data).at_us
 
 
 _TEXTS = st.text('aü😀 \n\0"\\[]{},:\ud800', max_size=6)

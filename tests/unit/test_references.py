@@ -6,6 +6,8 @@ import re
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.repository import ROOT, only_listed, texts
 from workers.cli.app import app
 
@@ -101,7 +103,7 @@ def test_every_test_of_a_rule_is_there() -> None:
 def test_every_page_that_is_named_is_there() -> None:
     missing = set()
     for path, text in elsewhere().items():
-        for page in re.findall(r"[\w./-]*\w\.md\b", text):
+        for page in set(re.findall(r"[\w./-]*\w\.md\b", text)) if ".md" in text else ():
             places = (ROOT / page, (ROOT / path).parent / page, ROOT / "docs" / page)
             if not any(place.is_file() for place in places):
                 missing.add(f"{path}: {page}")
@@ -126,11 +128,33 @@ OUTSIDE = re.compile(
     r"|\b(?:DESIGN|CONTRACT)\b|\bRULES\.md|\b[Ff]indings? [A-D]\d|\b[Tt]he spec\b|\bspec:"
 )
 
+MAYBE = re.compile(
+    r"[Rr]eview(?:er)?s? [A-D\dts]|\([A-CS]\d|[Tt]he issue|[Ii]ssue \d|first design|/work/|/root/|/home/|pypi\.org"
+    r"|pythonhosted|DESIGN|CONTRACT|RULES|[Ff]indings? [A-D]|[Tt]he spec|spec:"
+)
+"""What all of that holds: where it begins with a letter and nothing before it, it is found ten times as fast."""
+
 
 def test_nothing_leads_out_of_the_repository() -> None:
     """Reviews, issues, first designs and paths of somebody's machine are nothing that a reader can open."""
-    leading = {path: found for path, text in elsewhere().items() if (found := OUTSIDE.findall(text))}
+    leading = {}
+    for path, text in elsewhere().items():
+        if MAYBE.search(text) and (found := OUTSIDE.findall(text)):
+            leading[path] = found
     assert not leading
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Review 4", "reviewers said", "reviews that", "(C12)", "the issue", "Issue 8", "first design", "/work/x"),
+        *("/root/x", "/home/ann/x", "see pypi.org", "pythonhosted.org", "DESIGN", "CONTRACT", "RULES.md"),
+        *("Findings B2", "finding A1", "The spec", "spec: 4"),
+    ],
+)
+def test_what_leads_out_is_found(text: str) -> None:
+    assert OUTSIDE.search(f"as {text} has it")
+    assert MAYBE.search(text)
 
 
 def test_every_link_of_a_page_leads_to_a_page_and_a_heading() -> None:

@@ -47,7 +47,8 @@ def quarantine_retry(
 ) -> None:
     """Send entries back through the intake.
 
-    Nothing that came later is overwritten: such an entry becomes superseded.
+    Nothing that came later is overwritten: such an entry becomes superseded. What an ad platform refuses it is told
+    once more, from the store.
     """
     from workers.cli.commands import quarantine as command
 

@@ -118,6 +118,7 @@ class Table:
     followers      tables whose rows are deleted or emptied together with a row of this one (foreign keys)
     is_view        its unique keys are those of tables that are not looked at
     replaces       a row that is inserted replaces the one with the same unique key, whatever the INSERT says
+    triggers       other rows than those of a statement, or other values, may be written by triggers or rules of its own
     caution        what its engine does with rows that queries must know, as the end of a sentence; "" mostly
     lacks          rights on it that this user lacks, of SELECT, INSERT, UPDATE and DELETE, where the database does not
                    say so when it explains a statement
@@ -131,6 +132,7 @@ class Table:
     followers: tuple[str, ...] = ()
     is_view: bool = False
     replaces: bool = False
+    triggers: bool = False
     caution: str = ""
     lacks: tuple[str, ...] = ()
 

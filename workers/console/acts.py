@@ -46,4 +46,6 @@ DONE = "done"
 
 def subject(visit: Visit, act: Act) -> str:
     """What it is done to, as the path or the form names it."""
+    if act.told is not None:
+        return act.told(visit)
     return visit.path.get(act.on) or ", ".join(visit.form.get(act.on, ()))

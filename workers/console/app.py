@@ -50,6 +50,8 @@ def build(
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     application = Starlette(routes=routes, exception_handlers={Exception: _failed, TooSlow: _slow})
+    # Starlette would lead from "/runs/" to "/runs" by a whole address, made of whatever host was asked for.
+    application.router.redirect_slashes = False
     # Around all of it: what Starlette answers by itself carries the same headers.
     return Shield(application, hosts)
 

@@ -1,4 +1,4 @@
-"""Connections that nobody else may be kept out by: those that say nothing, and too many of one address."""
+"""Connections that nobody else may be kept out by: those that say or read nothing, and too many of one address."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from workers.console.guesses import counted_as
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
 SLOWEST_SECONDS: Final = 10.0
 """From a connection, or a request's first byte, to the end of the request's headers."""
+UNREAD_SECONDS: Final = 60.0
+"""How long what is answered may wait to be read: 64 KiB of it, beside what the kernel takes."""
 MOST_OF_ADDRESS: Final = 100
 """Connections of one address that is no proxy of ours."""
 _TOO_MANY: Final = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 5\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -26,19 +30,22 @@ class Bounds:
     is_proxy  whether an address stands for many, as a proxy's does
     seconds   from a connection, or a request's first byte, to the end of the request's headers
     most      connections of one address that is no proxy
+    unread    seconds that an answer may wait to be read
     """
 
     is_proxy: Callable[[str], bool]
     seconds: float = SLOWEST_SECONDS
     most: int = MOST_OF_ADDRESS
+    unread: float = UNREAD_SECONDS
     counted: Counter[str] = field(default_factory=Counter)
 
 
 class BoundedProtocol(H11Protocol):
-    """Uvicorn's own with both bounds: it bounds the time between requests, and not that of the first or a half one."""
+    """Uvicorn's own with these bounds. By itself it bounds the time between requests, and nothing else."""
 
     bounds: ClassVar[Bounds]
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _counted = ""
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as the base has it
@@ -46,9 +53,9 @@ class BoundedProtocol(H11Protocol):
         super().connection_made(transport)
         address = self.client[0] if self.client else ""
         if not self.bounds.is_proxy(address):
-            self._counted = address
-            self.bounds.counted[address] += 1
-        if self.bounds.counted[address] > self.bounds.most:
+            self._counted = counted_as(address)
+            self.bounds.counted[self._counted] += 1
+        if self.bounds.counted[self._counted] > self.bounds.most:
             transport.write(_TOO_MANY)
             transport.close()
         self._watch()
@@ -58,6 +65,23 @@ class BoundedProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def pause_writing(self) -> None:
+        """As much waits as may: whoever reads nothing of it is let go."""
+        super().pause_writing()
+        self._let_go_unread(self.bounds.unread)
+
+    def resume_writing(self) -> None:
+        """Enough of it was read."""
+        super().resume_writing()
+        self._has_read()
+        if self.transport.is_closing():
+            self._let_go_unread(self.bounds.seconds)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """No further request came. What is left of the last answer is read within the same time, or never."""
+        super().timeout_keep_alive_handler()
+        self._let_go_unread(self.bounds.seconds)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """One less."""
         counted = self.bounds.counted
@@ -65,6 +89,7 @@ class BoundedProtocol(H11Protocol):
         if counted[self._counted] <= 0:
             del counted[self._counted]
         self._stop()
+        self._has_read()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
@@ -82,6 +107,17 @@ class BoundedProtocol(H11Protocol):
         self._timer = None
         if self.cycle is None or self.cycle.response_complete:
             self.transport.close()
+            self._let_go_unread(self.bounds.seconds)
+
+    def _let_go_unread(self, seconds: float) -> None:
+        if self._unread is None:
+            # Closing would wait until everything is read.
+            self._unread = self.loop.call_later(seconds, self.transport.abort)
+
+    def _has_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
 
 def bounded(bounds: Bounds) -> type[BoundedProtocol]:

@@ -26,6 +26,7 @@ class _Wait:
     done: threading.Event = field(default_factory=threading.Event)
     report: Report | None = None
     error: Exception | None = None
+    late: Exception | None = None
 
 
 class Drains:
@@ -38,6 +39,11 @@ class Drains:
     def __contains__(self, key: str) -> bool:
         wait = self._waits.get(key)
         return wait is not None and not wait.done.is_set()
+
+    def failure(self, key: str) -> Exception | None:
+        """Why the last wait for it came to nothing, once nobody waited for that; None where it did not."""
+        wait = self._waits.get(key)
+        return None if wait is None else wait.late
 
     def begin(
         self, key: str, work: Callable[[], Report], failed: Callable[[Exception], None], patience: float
@@ -70,6 +76,7 @@ class Drains:
             wait.report = work()
         except Exception as error:  # noqa: BLE001 - it is told to whoever waits, or written down
             if left.is_set():
+                wait.late = error
                 failed(error)
             else:
                 wait.error = error

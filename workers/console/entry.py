@@ -25,6 +25,7 @@ from workers.console.viewers import Role, Viewer
 from workers.console.visit import BROWSER, set_cookie
 from workers.control.acting import Actor, record
 from workers.errors import SegsyncError
+from workers.settings.console import is_user_name
 from workers.settings.passwords import is_password
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ THREADS: Final = 4
 """
 NOBODY: Final = ""
 """Whose the forms are of somebody who has not signed in."""
+NO_NAME: Final = "a name that no user can have"
+"""What the audit log has of such a guess: whatever somebody typed could be made to look like another's name."""
 WRONG: Final = "name and password do not fit; expected those of a user of [console.users]"
 
 
@@ -137,7 +140,8 @@ class Entrance:
             guesses.count(address, name)
         except TooManyGuesses as error:
             if error.first:  # once, or whoever guesses on would fill the ledger
-                record(self.site.redis, self.site.keys, self._actor(request, name), "sign in", failed=str(error))
+                who = name if is_user_name(name) else NO_NAME
+                record(self.site.redis, self.site.keys, self._actor(request, who), "sign in", failed=str(error))
             raise
         if not self._turns.acquire(timeout=WAIT_SECONDS):
             raise TooManyGuesses(1)

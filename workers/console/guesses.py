@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS: Final = 900
 """What is counted together, from the first guess on."""
+HOST_BITS: Final = 64
+"""Of an IPv6 address: one customer has at least such a network (RFC 6177)."""
 OF_BOTH, OF_ADDRESS, OF_NAME = 5, 30, 100
 """Guesses within that time: of a name from an address; from an address; of a name from anywhere. The last is as high as
 a crowd of addresses needs to keep a user out on purpose, and low enough for ten characters."""
@@ -60,6 +63,7 @@ class Guesses:
 
     def count(self, address: str, name: str) -> None:
         """Counts one more; TooManyGuesses where a bound is reached. redis.RedisError."""
+        address = counted_as(address)
         names = [self._key("both", address, name), self._key("address", address), self._key("name", name)]
         names.append(self._key("told", address))
         bounds = (OF_BOTH, OF_ADDRESS, OF_NAME)
@@ -69,9 +73,20 @@ class Guesses:
 
     def forget(self, address: str, name: str) -> None:
         """After a right one: whoever mistyped before begins anew."""
-        self.redis.delete(self._key("both", address, name))
+        self.redis.delete(self._key("both", counted_as(address), name))
 
     def _key(self, what: str, *parts: str) -> str:
         # A hash, since names are whatever somebody typed.
         told = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
         return self.keys.console(f"guesses:{what}:{told}")
+
+
+def counted_as(address: str) -> str:
+    """What an address is counted with: of IPv6 the network of its host, who has 2**64 of them."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return address
+    return str(found.ipv4_mapped or ipaddress.ip_network((found.packed[:8] + bytes(8), HOST_BITS)))

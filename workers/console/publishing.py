@@ -14,6 +14,7 @@ from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
 from workers.control.acting import Actor, record
+from workers.control.entrusting import refuse_own_databases
 from workers.errors import WrongUsage
 from workers.lanes.answers import number_of
 from workers.settings import load, revision
@@ -22,6 +23,7 @@ from workers.settings.spelling import counted
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from workers.console.site import Site
     from workers.console.visit import Visit
     from workers.control.apply import ApplyPlan, Report
     from workers.settings import Settings
@@ -55,6 +57,7 @@ def base_of(visit: Visit) -> Base:
 def publish(visit: Visit, plan: ApplyPlan, then: str) -> Response:
     """Carries a plan out and goes to a page; Superseded where another revision came since the form was read."""
     site, basis = visit.site, _basis(visit, plan)
+    refuse_own_databases(plan)
     report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name, basis=basis)
     return visit.go(then, said_of(report))
 
@@ -70,23 +73,32 @@ def _basis(visit: Visit, plan: ApplyPlan) -> int:
 
 def drain(visit: Visit, plan: ApplyPlan, key: str) -> Response:
     """The same for an integration that leaves when it owes nothing; where that takes longer, it is waited for."""
-    site, basis, by = visit.site, _basis(visit, plan), visit.viewer.name
     client = visit.request.client
-    who = Actor(by, "console", client.host if client else "")
+    who = Actor(visit.viewer.name, "console", client.host if client else "")
+    report = begin_to_drain(visit.site, plan, key, who, _basis(visit, plan))
+    if report is None:
+        return visit.go(place("integrations", key), f"{key} gets nothing new, and leaves when it owes nothing")
+    return visit.go("/", said_of(report))
+
+
+def begin_to_drain(site: Site, plan: ApplyPlan, key: str, who: Actor, basis: int | None) -> Report | None:
+    """Carries a plan out that drains one integration; None where that takes longer, and then it is waited for.
+
+    basis  the revision that the plan was made from; None: over any
+
+    What came to nothing later is written down. StillDraining, and what `apply.carry_out` raises.
+    """
 
     def failed(error: Exception) -> None:
         with suppress(RedisError):
             record(site.redis, site.keys, who, "apply", key, reason=plan.note, failed=sentence(error))
 
-    report = site.drains.begin(
+    return site.drains.begin(
         key,
-        lambda: applying.carry_out(site.redis, site.keys, plan, by=by, basis=basis),
+        lambda: applying.carry_out(site.redis, site.keys, plan, by=who.name, basis=basis),
         failed,
         DRAIN_SECONDS,
     )
-    if report is None:
-        return visit.go(place("integrations", key), f"{key} gets nothing new, and leaves when it owes nothing")
-    return visit.go("/", said_of(report))
 
 
 def said_of(report: Report) -> str:

@@ -57,6 +57,7 @@ def serve(
             server_header=False,
             # Whom such headers are believed of, the file says (proxies.py); uvicorn's own would come before that.
             proxy_headers=False,
+            ws="none",  # the end of a connection that became one would be told to nobody who counts
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=LEAVE_SECONDS,
             limit_concurrency=MOST_CONNECTIONS,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from workers.connectors.audiences.platforms import PLATFORMS
+from workers.control.person import Person
 from workers.control.quarantine import UP_TO_DATE_SECONDS
 from workers.control.waiting import in_intake, in_lanes, in_runs
 from workers.errors import TargetError
@@ -15,6 +17,7 @@ from workers.lanes.tending import tend_again
 from workers.quarantine import erasing as of_quarantine
 from workers.quarantine import requeue
 from workers.quarantine.entries import Selection, pages
+from workers.runtime import Runtime
 from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.spelling import counted
 
@@ -24,9 +27,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.erasing import Eraser
     from workers.connectors.audiences.store.erasing import Holder, LeftBehind
-    from workers.control.person import Person
     from workers.quarantine.entries import EntryDetail
-    from workers.runtime import Runtime
+    from workers.settings import LocalSettings
 
 T = TypeVar("T")
 
@@ -112,6 +114,19 @@ def told_of_leaving(connector: str, anybody: int) -> str:
     return (
         f"{counted(anybody, 'value')}, of anybody, to be taken out by the platform; see `segsync audiences {connector}`"
     )
+
+
+@contextmanager
+def opened(local: LocalSettings, profiles: frozenset[str], values: frozenset[str]) -> Iterator[Erasure]:
+    """A look for them in the installation that a file leads to, with connections of its own. As `Runtime` raises."""
+    runtime = Runtime(local)
+    applied = runtime.applied.settings
+    try:
+        keys = frozenset(each.key_fields for each in applied.integrations.values())
+        yield Erasure(runtime, Person(profiles, values, keys))
+    finally:
+        runtime.targets.dispose()
+        runtime.redis.close()
 
 
 class Erasure:

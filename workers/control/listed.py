@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from workers.connectors import open_lister
 from workers.errors import TargetError, WrongUsage
 from workers.lanes.answers import field_of
+from workers.resync.doors import doors_of
 from workers.resync.profiles import UnfitSource
-from workers.resync.segment_list import read_segments
+from workers.resync.segment_list import event_of, facts_of
 from workers.routing.position import Position
 from workers.routing.routes import Routes, restore
-from workers.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
     from workers.integrations import Segment
+    from workers.resync.reaching import Reach
     from workers.runtime import Runtime
+    from workers.settings.sources import AnySource
 
 PATIENCE_SECONDS: Final = 60.0
 """Until what was taught has been routed: a router needs a second for some ten thousand."""
@@ -27,10 +27,9 @@ AT_ONCE: Final = 1_000
 """Segments that are looked up, and taught, in one round trip: some hundred kilobytes."""
 
 
-def listed_databases(runtime: Runtime) -> dict[str, SourceSettings]:
+def listed_databases(runtime: Runtime) -> dict[str, AnySource]:
     """Sources that list their segments, by their database."""
-    sources = runtime.applied.settings.sources.items()
-    return {key: each for key, each in sources if isinstance(each, SourceSettings) and each.segments}
+    return {key: each for key, each in runtime.applied.settings.sources.items() if each.segments}
 
 
 def listed_segments(runtime: Runtime, integration: str) -> list[str]:
@@ -40,9 +39,9 @@ def listed_segments(runtime: Runtime, integration: str) -> list[str]:
     """
     settings = runtime.applied.settings
     routes = Routes(settings.integrations, settings.default_database)
-    found, last = [], ""
-    for database, source in listed_databases(runtime).items():
-        segments = _read(database, source)
+    found, last, doors = [], "", doors_of(settings, os.environ)
+    for source in listed_databases(runtime).values():
+        segments = _read(source, doors)
         for at in range(0, len(segments), AT_ONCE):
             page = segments[at : at + AT_ONCE]
             stored = runtime.lanes.segments([each.id for each in page])
@@ -61,33 +60,22 @@ def listed_segments(runtime: Runtime, integration: str) -> list[str]:
     return found
 
 
-def _read(database: str, source: SourceSettings) -> list[Segment]:
+def _read(source: AnySource, doors: Reach) -> list[Segment]:
     try:
-        return read_segments(source.segments, database, lambda: open_lister(source.resolve()))
+        return doors.segments_of(source)
     except (TargetError, UnfitSource) as error:
-        raise WrongUsage(f"sources.{database}: its segments cannot be listed: {error}") from None
-
-
-def _facts(segment: Segment) -> dict[str, Any]:
-    facts = {
-        "name": segment.name,
-        "database": segment.database,
-        "groups": None if segment.groups is None else sorted(segment.groups),
-        "tags": None if segment.tags is None else sorted(segment.tags),
-    }
-    return {name: value for name, value in facts.items() if value is not None}
+        raise WrongUsage(f"sources.{source.key}: its segments cannot be listed: {error}") from None
 
 
 def _is_news(segment: Segment, known: Segment | None) -> bool:
-    return known is None or any(_facts(known).get(name) != value for name, value in _facts(segment).items())
+    return known is None or any(facts_of(known).get(name) != value for name, value in facts_of(segment).items())
 
 
 def _teach(runtime: Runtime, segments: list[Segment]) -> str:
     """The last one's place in the intake; "" for none."""
     pipe = runtime.redis.pipeline(transaction=False)
     for each in segments:
-        event = {"type": "segment_upsert", "segment": {"id": each.id, **_facts(each)}}
-        pipe.xadd(runtime.keys.events, {"event": msgspec.json.encode(event)})
+        pipe.xadd(runtime.keys.events, {"event": event_of(each)})
     ids = pipe.execute()
     return ids[-1].decode() if ids else ""
 

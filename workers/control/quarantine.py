@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from workers.control.refused_members import retry_members
 from workers.quarantine import requeue
 
 if TYPE_CHECKING:
-    from workers.quarantine.entries import Selection
+    from collections.abc import Sequence
+
+    from workers.quarantine.entries import EntryDetail, Selection
     from workers.quarantine.requeue import Requeued
     from workers.runtime import Runtime
 
@@ -16,9 +19,13 @@ UP_TO_DATE_SECONDS: Final = 60.0
 
 
 def retry(runtime: Runtime, which: Selection, by: str, seconds: float = UP_TO_DATE_SECONDS) -> Requeued:
-    """Sends entries back through the intake. As `requeue.retry`."""
+    """Sends entries on their way once more. As `requeue.retry`."""
     runtime.drain_outcomes(seconds)
-    done = requeue.retry(runtime.ledger, runtime.lanes, runtime.keys, which, by)
+
+    def of_accounts(entries: Sequence[EntryDetail], by: str) -> list[str]:
+        return retry_members(runtime.applied.settings, runtime.redis, runtime.keys, entries, by)
+
+    done = requeue.retry(runtime.ledger, runtime.lanes, runtime.keys, which, by, of_accounts)
     runtime.drain_outcomes(seconds)
     return done
 

@@ -23,8 +23,11 @@ Key = tuple[str, ...]
 MAX_FOLDED = 256
 """Characters of a key part that are folded; longer ones that begin alike count as the same."""
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:e([+-]?)0*([0-9]+))?", re.ASCII)
+_BASED = re.compile(r"[+-]?0(?:x[0-9a-f]{1,64}|o[0-7]{1,64}|b[01]{1,128})", re.ASCII)
+"""As PostgreSQL reads whole numbers from 16 on: 0x1F, 0o17, 0b11."""
 _UUID = re.compile(r"(?=.*e)[0-9a-f]{32}", re.ASCII)
+_LONGEST_EXPONENT = 3
 _MOST_WHOLE = str(2**63 - 1)
 _ADDRESS = re.compile(r"[0-9a-f.]*:[0-9a-f:.]*(?:/[0-9]{1,3})?", re.ASCII)
 _DAY = re.compile(
@@ -41,7 +44,13 @@ _SPELLED_OUT = str.maketrans(
     | {"\u01be": "ts", "\u02a6": "ts", "\u02a3": "dz", "\u02aa": "ls", "\u02ab": "lz"}
     | {"\u018d": "zw", "\u0238": "db", "\u0239": "qp"}
 )
-_TRUTHS = dict.fromkeys(("true", "yes", "on", "t", "y"), "1") | dict.fromkeys(("false", "no", "off", "f", "n"), "0")
+_INFINITE = "inf"
+"""As Python writes what is beyond all doubles."""
+_TRUTHS = (
+    dict.fromkeys(("true", "yes", "on", "t", "y"), "1")
+    | dict.fromkeys(("false", "no", "off", "f", "n"), "0")
+    | dict.fromkeys(("inf", "infinity"), _INFINITE)
+)
 _ONE_LETTER = bytes.maketrans(b"ejuvwy", b"aiiiii")
 """Latin has one letter for i and j, and one for u and v; Lithuanian one for i and y, Swedish one for y and ü, and one
 for ä and ę. German's phone books write ae for ä, Danish aa for å, and ß is one s or two: all of it in MySQL's
@@ -59,7 +68,7 @@ _SIGNS_BUT_NEWLINE = _SIGNS.replace(b"\n", b"")
 _PLAIN_LINES = re.compile(
     r"(?:(?:[a-z][^:\n\x00-\x08\x0e-\x1f\x7f]*+"  # months and truths are looked for apart
     r"|(?!(?:19|20)[0-9]{6}\n)[0-9]{1,18}"
-    r"|(?![0-9]++e[0-9]{1,3}\n|0x|[0-9]{8}t)[0-9]++[a-z][0-9a-z]*+"
+    r"|(?![0-9]++e[0-9]++\n|0x|0o[0-7]++\n|0b[01]++\n|[0-9]{8}t)[0-9]++[a-z][0-9a-z]*+"
     r"|(?![0-9-]++\n)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r")\n)*+",
     re.ASCII,
@@ -167,8 +176,13 @@ def _number(text: str) -> str:
     if _UUID.fullmatch(text):
         return ""  # although 29 digits with an exponent could be a number
     bare = text.strip(" \t\r\n$€£+()").replace(",", "").replace("_", "")
-    if not _NUMBER.fullmatch(bare):
-        return _hexadecimal(bare)
+    found = _NUMBER.fullmatch(bare)
+    if found is None:
+        return _whole(str(abs(int(bare, 0)))) if _BASED.fullmatch(bare) else ""
+    digits, sign, exponent = found.groups()
+    if exponent and len(exponent) > _LONGEST_EXPONENT:
+        # To a double it is infinite, or nothing.
+        return _INFINITE if sign != "-" and digits.strip("0.") else "0"
     try:
         nearest = Decimal(bare).to_integral_value(ROUND_HALF_UP)
     except InvalidOperation:
@@ -184,10 +198,6 @@ def _whole(digits: str) -> str:
     digits = digits.lstrip("0") or "0"
     rounded = len(digits) > len(_MOST_WHOLE) or (len(digits) == len(_MOST_WHOLE) and digits > _MOST_WHOLE)
     return f"{float(digits):.13e}" if rounded else digits
-
-
-def _hexadecimal(text: str) -> str:
-    return _whole(str(int(text, 16))) if re.fullmatch(r"0x[0-9a-f]{1,64}", text, re.ASCII) else ""
 
 
 def _address(text: str) -> str:

@@ -13,8 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from workers.errors import TargetError
-from workers.integrations import Ordering
-from workers.templates import QueryKind
+from workers.integrations import Ordering, named_insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,7 +106,7 @@ class Orderings:
         return known.integration.ordering
 
     def _look(self, integration: Integration) -> _Known:
-        insert = integration.queries[QueryKind.ADD].naming.insert
+        insert = named_insert(integration.queries)
         try:
             folds = insert is not None and self._ask(insert, integration.key_fields)
         except TargetError:

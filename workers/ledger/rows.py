@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import structs
 
 from workers.ledger.tables import UNREADABLE
-from workers.outcomes import Acted, Delivery, Quarantined, QueryRun, Resolved, Resynced
+from workers.outcomes import OF_NO_LANE, Acted, Delivery, Quarantined, QueryRun, Resolved, Resynced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,9 @@ def change_row(record: Resolved) -> Row:
 def _source(record: Quarantined) -> str:
     if record.code == UNREADABLE:
         return "outcomes"
-    return "intake" if record.integration is None else "lane"
+    if record.integration is None:
+        return "intake"
+    return "audience" if record.sequence == OF_NO_LANE else "lane"
 
 
 def _row(record: Delivery | QueryRun | Quarantined | Resynced | Acted) -> Row:

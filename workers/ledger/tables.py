@@ -83,7 +83,8 @@ class QueryColumns(TypedColumns):
 class QuarantineColumns(TypedColumns):
     """`outcomes.Quarantined`, with an id that people can type and what became of it.
 
-    source      "lane", "intake" (it never reached an integration) or "outcomes" (an unreadable record)
+    source      "lane", "intake" (it never reached an integration), "outcomes" (an unreadable record) or "audience" (an
+                ad platform refuses a member by name)
     state       one of STATES
     changed_ms  when `state` was changed last, `changed_by` by whose command, `note` why
     """

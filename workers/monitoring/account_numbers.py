@@ -97,7 +97,7 @@ def read_accounts(
             **counts,
         )
         found.accounts.append(status)
-        found.needs += _needs(status, waiting, now)
+        found.needs += _needs(status, waiting, now, platform.remedy(each.key))
     return found
 
 
@@ -139,13 +139,13 @@ def _reading(account: AdConnectorSettings, environ: Mapping[str, str]) -> Iterat
         store.close()
 
 
-def _needs(account: AccountStatus, waiting: list[WaitingAudience], now: int) -> Iterator[Need]:
+def _needs(account: AccountStatus, waiting: list[WaitingAudience], now: int, remedy: str) -> Iterator[Need]:
     key = account.connector
     if account.login_ends is not None and account.login_ends.timestamp() * 1000 - now < LOGIN_SOON_MS:
         yield Need(
             f"{key} login",
             f"the login of {key} with {account.platform} ends {account.login_ends:%Y-%m-%d}, and its audiences wait "
-            f"from then on; `segsync connect {key}` makes another",
+            f"from then on; {remedy}",
         )
     stuck = [each for each in waiting if each.waits == SOMEONE]
     if stuck:

@@ -69,7 +69,7 @@ class AccountReport:
 
     budget_in_s  seconds until an addition may be sent; 0: now
     login_ends   when a person must consent again; None for never
-    login_soon   whether that is so near that somebody should consent now
+    login_soon   whether that is so near that somebody should consent now; remedy: what is expected of them
     token_kept   whether there is a token; token_ends: when it is renewed at the latest; None for never
     token_reason why the last renewal failed; "" where it did not
     consents_at  where a person consents and is shown a code; "" where none is needed
@@ -82,6 +82,7 @@ class AccountReport:
     login_ends: datetime | None
     audiences: list[AudienceLine]
     login_soon: bool = False
+    remedy: str = ""
     token_kept: bool = False
     token_ends: datetime | None = None
     token_reason: str = ""
@@ -111,6 +112,7 @@ def read_account(settings: Settings, key: str, state: str = "") -> AccountReport
             budget_in_s=connector.budget.left_in() / 1000,
             login_ends=_time(login.ends_ms),
             login_soon=bool(login.ends_ms) and login.ends_ms - now < LOGIN_SOON_MS,
+            remedy=connector.platform.remedy(key),
             audiences=[
                 AudienceLine(**{name: getattr(each, name) for name in AudienceLine.__slots__}) for each in standings
             ],

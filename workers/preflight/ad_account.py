@@ -42,4 +42,4 @@ def _login(connector: AdConnector) -> list[Step]:
     if not ends or ends - connector.clock() >= LOGIN_SOON_MS:
         return []
     day = datetime.fromtimestamp(ends / 1000, UTC)
-    return [Step("login", "warning", f"it ends {day:%Y-%m-%d}; `segsync connect {connector.key}` makes another")]
+    return [Step("login", "warning", f"it ends {day:%Y-%m-%d}; {connector.platform.remedy(connector.key)}")]

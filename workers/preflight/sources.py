@@ -11,14 +11,16 @@ from workers.preflight.findings import Finding
 from workers.resync.planning import check_width, listing_of
 from workers.resync.profiles import UnfitSource
 from workers.resync.source import MemberSource
+from workers.routing.routes import Routes
 from workers.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from workers.connectors.sql.listing import Lister
-    from workers.integrations import Integration
+    from workers.integrations import Integration, Segment
     from workers.resync.source import Membership
+    from workers.settings import Settings
     from workers.settings.sources import AnySource
 
 ANY_SEGMENT: Final = "1"
@@ -45,6 +47,22 @@ def examine_source(
         said = told(error) if isinstance(error, TargetError) else str(error)
         found.steps.append(Step("members", "mistake", said))
     return found
+
+
+def examine_segments(read: Callable[[], list[Segment]], settings: Settings) -> Iterator[Step]:
+    """A source's list of segments, read to its end: how many there are, and how many of them are followed."""
+    try:
+        listed = read()
+    except (TargetError, UnfitSource, SettingsError) as error:
+        yield Step("segments", "mistake", told(error) if isinstance(error, TargetError) else str(error))
+        return
+    routes = Routes(settings.integrations, settings.default_database)
+    followed = sum(bool(routes.known(each).targets) for each in listed)
+    what = f"{len(listed):,} are listed, and {followed:,} of them are in an integration's scope"
+    if followed:
+        yield Step("segments", "fine", what)
+    else:
+        yield Step("segments", "warning", f"{what}: `segsync resync --all` would ask for none")
 
 
 def examine_listing(integration: Integration, open_lister: Callable[[], Lister]) -> Iterator[Finding]:
@@ -81,7 +99,7 @@ def _of_database(source: MemberSource, integrations: Sequence[Integration]) -> I
 
 
 def _of_feed(source: Membership, integrations: Sequence[Integration]) -> Iterator[Step]:
-    page = next(iter(source.members()), None)
+    page = next(iter(source.everything()), None)
     many = len(page.ids) if page else 0
     yield Step("members", "fine", f"its first answer is whole, and has {many:,} members")
     for each in integrations if page else ():

@@ -15,7 +15,8 @@ from workers.connectors.sql.inspecting import open_examined
 from workers.errors import SettingsError
 from workers.preflight.ad_account import examine_account
 from workers.preflight.examination import Examination, examine, skipped
-from workers.preflight.sources import examine_listing, examine_source, segment_for
+from workers.preflight.ledger_reached import reached
+from workers.preflight.sources import examine_listing, examine_segments, examine_source, segment_for
 from workers.resync.doors import doors_of
 from workers.settings import ConnectorSettings
 from workers.targets import open_account
@@ -67,8 +68,12 @@ def _examine_source(source: AnySource, settings: Settings) -> Examination:
     except SettingsError as error:
         return skipped(f"sources.{source.key}", "source", error.mistakes, malformed=False)
     segment = segment_for(readers)
-    members = doors_of(settings, os.environ).members_of(source, segment)
-    examined = examine_source(source, members, readers, {"segment": f"{segment} is asked for"})
+    doors = doors_of(settings, os.environ)
+    examined = examine_source(
+        source, doors.members_of(source, segment), readers, {"segment": f"{segment} is asked for"}
+    )
+    if source.segments:
+        examined.steps += examine_segments(lambda: doors.segments_of(source), settings)
     return _masked(examined, resolved.password if isinstance(resolved, Target) else None)
 
 
@@ -85,6 +90,7 @@ def _examine(
     if found.looked:
         listed = [each for each in integrations if each.members is not None]
         found.findings += [wrong for each in listed for wrong in examine_listing(each, lambda: open_lister(target))]
+    found.findings += reached(settings.ledger_url, key, target)
     return _masked(found, target.password)
 
 

@@ -44,12 +44,12 @@ class QuarantineEntry:
 
     id           what people type; never used again for another entry
     integration  None where the event never reached one
-    profile      the profile's `_id`
+    profile      the profile's `_id`; of source "audience" its key
     at           when it was quarantined
     code         short and stable: "malformed", "missing key", "mysql 1406", ...
     reason       our sentence
     size         bytes of the whole payload
-    source       "lane", "intake" or "outcomes"
+    source       "lane", "intake", "outcomes" or "audience"
     state        one of ledger.tables.STATES
     retries      how often it was retried before, under the entries that this one replaces
     """

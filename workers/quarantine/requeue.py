@@ -2,13 +2,14 @@
 
 A retry goes back through the intake, as an event addressed to the one integration that the entry belongs to, so it
 gets its place among everything else; whether something came after it is looked up when it is delivered. What never
-reached an integration is pushed as it came, to all that want it.
+reached an integration is pushed as it came, to all that want it. A member that an ad platform refuses is told to it
+once more, from the store of its account.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
@@ -19,12 +20,16 @@ from workers.lanes.messages import Requeue
 from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.lanes import Lanes
     from workers.lanes.keys import Keys
     from workers.ledger.database import Ledger
     from workers.quarantine.entries import EntryDetail, Selection
 
 UNFINISHED: Final = ("open", "retried")
+OF_AUDIENCE: Final = "audience"
+"""The source of an entry for a member that an ad platform refuses."""
 MOST_SKIPPED: Final = 1_000
 """Of so many at the most it is said why."""
 GONE: Final = "something has come after it meanwhile; or Redis has lost what did: then export it, and push it yourself"
@@ -36,7 +41,15 @@ _WHY: Final = {
     "gone": GONE,
     "spelled": SPELLED,
     "pushed": "it was pushed again already; the ledger will tell soon",
+    "not refused": "its account's store has it as refused no more: it is on its way, or has left; the ledger will tell",
 }
+
+
+class MemberRetry(Protocol):
+    """Tells ad platforms refused members once more."""
+
+    def __call__(self, entries: Sequence[EntryDetail], by: str) -> list[str]:
+        """For each "ok" or "not refused". TargetError where a store is away, SettingsError, redis.RedisError."""
 
 
 class RetryStopped(SegsyncError):
@@ -63,24 +76,43 @@ class Requeued:
             self.left.append((entry.id, why))
 
 
-def retry(ledger: Ledger, lanes: Lanes, keys: Keys, wanted: Selection, by: str) -> Requeued:
-    """Puts entries back into the intake; they are "retried" until it is known what came of them.
+def _of_no_account(entries: Sequence[EntryDetail], by: str) -> list[str]:  # noqa: ARG001 - as `MemberRetry`
+    return ["not refused"] * len(entries)
+
+
+def retry(
+    ledger: Ledger,
+    lanes: Lanes,
+    keys: Keys,
+    wanted: Selection,
+    by: str,
+    retry_members: MemberRetry = _of_no_account,
+) -> Requeued:
+    """Sends entries on their way once more; they are "retried" until it is known what came of them.
 
     The ledger should be up to date (Runtime.drain_outcomes). Open entries; by their ids also those on their way, for
-    which it is their way that counts that arrives first. UnknownEntry, RetryStopped, LedgerError, redis.RedisError.
+    which it is their way that counts that arrives first. UnknownEntry, RetryStopped, LedgerError, redis.RedisError;
+    of members also TargetError and SettingsError.
     """
     done = Requeued()
     for page in quarantine.pages(ledger, wanted):
-        _refuse_full(lanes, keys, done)
         fit = [entry for entry in page if _fits(done, entry, why_not_retried(entry))]
-        for entry, verdict in zip(
-            fit, lanes.retry(by, [_requeued(entry, lanes.installation) for entry in fit]), strict=True
-        ):
-            if verdict == "ok":
-                done.entries += 1
-            else:
-                done.skip(entry, _WHY[verdict])
+        pushed = [entry for entry in fit if entry.source != OF_AUDIENCE]
+        if pushed:
+            _refuse_full(lanes, keys, done)
+            _count(done, pushed, lanes.retry(by, [_requeued(entry, lanes.installation) for entry in pushed]))
+        members = [entry for entry in fit if entry.source == OF_AUDIENCE]
+        if members:
+            _count(done, members, retry_members(members, by))
     return done
+
+
+def _count(done: Requeued, entries: Sequence[EntryDetail], verdicts: Sequence[str]) -> None:
+    for entry, verdict in zip(entries, verdicts, strict=True):
+        if verdict == "ok":
+            done.entries += 1
+        else:
+            done.skip(entry, _WHY[verdict])
 
 
 def drop(ledger: Ledger, lanes: Lanes, wanted: Selection, by: str) -> Requeued:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from hashlib import blake2b
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from workers.events.event import Kind
+from workers.resync.chosen import Chosen
 from workers.resync.judging import FEW, REMOVALS
-from workers.resync.keys_on_disk import line_of, read_lines, remove, sign, token_of
+from workers.resync.keys_on_disk import line_of, remove, sign, token_of
 from workers.resync.planning import keys_to_tell, spooled, spooling, write_down
 from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
@@ -111,8 +112,12 @@ def _is_over(work: Work) -> bool:
 
 
 def _bring_pages(work: Work, mark: str, before: int) -> None:
+    with _wanted(work) as wanted:
+        _bring_wanted_pages(work, mark, before, wanted)
+
+
+def _bring_wanted_pages(work: Work, mark: str, before: int, wanted: Chosen | None) -> None:
     run, index, added = work.run, work.run.index, work.run.added
-    wanted = _wanted(work)
     for page in work.source.members(run.after):
         work.keep()
         bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
@@ -139,7 +144,8 @@ def _bring_spooled(work: Work, mark: str) -> None:
         work.runs.look(run.id, 0, {"phase": "told"})
         return
     keys = (key_to_tell(line, work.integration) for line in lines)
-    bodies = list(_usable(lines, keys, _wanted(work)))
+    with _wanted(work) as wanted:
+        bodies = list(_usable(lines, keys, wanted))
     packed = list(chunks_of(mark, run.index, Kind.ADD, bodies, work.name))
     said |= {"index": packed[-1][1] if packed else run.index, "added": run.added + len(bodies)}
     work.runs.part(run.id, 0, said, [chunk for chunk, _ in packed])
@@ -152,21 +158,20 @@ def _spool(work: Work) -> None:
             work.keep()
 
 
-def _wanted(work: Work) -> set[int] | None:
+@contextmanager
+def _wanted(work: Work) -> Iterator[Chosen | None]:
     """The members that are told, where a table would take what it has a second time; None for all (rule 48)."""
     if not work.run.repeated:
-        return None
-    return {_digest(line) for line in read_lines(work.folder / "missing")}
+        yield None
+        return
+    with Chosen(work.folder / "missing", work.keep) as chosen:
+        yield chosen
 
 
-def _usable(bodies: list[bytes], keys: Iterable[Key | None], wanted: set[int] | None) -> Iterator[bytes]:
+def _usable(bodies: list[bytes], keys: Iterable[Key | None], wanted: Chosen | None) -> Iterator[bytes]:
     for body, key in zip(bodies, keys, strict=True):
-        if key is not None and (wanted is None or _digest(line_of(key)) in wanted):
+        if key is not None and (wanted is None or line_of(key) in wanted):
             yield body
-
-
-def _digest(line: bytes) -> int:
-    return int.from_bytes(blake2b(line, digest_size=8).digest())
 
 
 def _end_when_free(work: Work, mark: str, lane: dict[str, str]) -> None:

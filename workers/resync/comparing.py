@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from array import array
+from bisect import bisect_left
 from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from workers.events.event import Kind
 from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
+from workers.resync.chosen import digest_of
 from workers.resync.judging import SKIPS, Accepted, Today, doubts
 from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
 from workers.resync.planning import Planner
@@ -28,11 +31,15 @@ LOOKS = 2
 """How often a verification compares, with a mark between, before it tells what differs (rule 49)."""
 
 
-def compare_and_begin(work: Work, mark: str, shared: str) -> None:
-    """The plan of a run whose mark has been reached. TargetError and UnfitSource, and then nothing was changed.
+class ComparedSides(NamedTuple):
+    """What a run's source and target have; `numbers` as the run notes them."""
 
-    shared  as in judging.doubts
-    """
+    found: KeyDifference
+    numbers: dict[str, int]
+
+
+def compare(work: Work) -> ComparedSides:
+    """Reads both to their ends; the run's mark has been reached. TargetError and UnfitSource; nothing is changed."""
     most = changing.SMALL if work.source.paged else sys.maxsize
     spool = 0 if work.run.verifies else most
     planner = Planner(work.integration, work.run.segment, work.open_target, work.keep, spool=spool)
@@ -47,6 +54,15 @@ def compare_and_begin(work: Work, mark: str, shared: str) -> None:
         "unusable": planner.unusable,
         "keyless": planner.keyless,
     }
+    return ComparedSides(found, numbers)
+
+
+def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
+    """Judges what was found, and begins to change what is to be, or only tells.
+
+    shared  as in judging.doubts
+    """
+    found, numbers = compared
     if work.run.verifies:
         _tell(work, found, numbers)
         return
@@ -89,7 +105,7 @@ def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int])
 def _tell(work: Work, found: KeyDifference, numbers: dict[str, int]) -> None:
     """What a verification has found; where something differs, it looks once more."""
     looks = work.run.looks + 1
-    seen = work.folder.with_name(f"{work.folder.name}-seen")
+    seen = work.folder.with_name(f"{work.folder.name}-looked")
     differs = found.missing + found.strays + found.spelled + numbers["keyless"] > 0
     if differs and looks >= LOOKS and seen.exists():
         numbers |= _again(found, seen)
@@ -109,26 +125,31 @@ def _lines(found: KeyDifference) -> list[tuple[str, Path]]:
     return [("missing", found.missing_file), ("strays", found.strays_file), ("spelled", found.spelled_file)]
 
 
-def _digest(what: str, line: bytes) -> bytes:
-    return blake2b(what.encode() + b" " + line, digest_size=8).digest()
+def _named(what: str, line: bytes) -> bytes:
+    return what.encode() + b" " + line
+
+
+def _has(digests: array[int], digest: int) -> bool:
+    at = bisect_left(digests, digest)
+    return at < len(digests) and digests[at] == digest
 
 
 def _remember(found: KeyDifference, seen: Path) -> None:
-    digests = (_digest(what, line) for what, path in _lines(found) for line in read_lines(path))
+    digests = (digest_of(_named(what, line)) for what, path in _lines(found) for line in read_lines(path))
     with seen.open("wb") as file:
-        for _, digest in zip(range(MOST_REMEMBERED), digests, strict=False):
-            file.write(digest)
+        array("Q", islice(digests, MOST_REMEMBERED)).tofile(file)
 
 
 def _again(found: KeyDifference, seen: Path) -> dict[str, int]:
     """What differed at the first look, too."""
-    data = seen.read_bytes()
-    before = {data[at : at + 8] for at in range(0, len(data), 8)}
+    before = array("Q")
+    before.frombytes(seen.read_bytes())
+    before = array("Q", sorted(before))  # a set would take a hundred bytes for each
     counts = dict.fromkeys(("missing", "strays", "spelled"), 0)
     found.shown.clear()
     for what, path in _lines(found):
         for line in read_lines(path):
-            if len(before) >= MOST_REMEMBERED or _digest(what, line) in before:
+            if len(before) >= MOST_REMEMBERED or _has(before, digest_of(_named(what, line))):
                 counts[what] += 1
                 found.show(what, line)
     return counts

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from workers.connectors import open_lister
 from workers.connectors.audiences.target import AdTarget
+from workers.lanes.bell import ring
 from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
 from workers.resync.folder import folder_of
+from workers.resync.places import Apart, Places, lease_again
 from workers.resync.reaching import Reach
 from workers.resync.reader import ResyncReader
 from workers.resync.schedule import Schedule
 from workers.routing.leaving import Leaving
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from workers.connectors.sql.listing import Lister
     from workers.lanes import Lanes
@@ -31,16 +33,34 @@ def read(
 
     Raises Stale and redis.RedisError.
     """
-    with leases.hold(RESYNC, token) as held, suppress(ReadingLost):
-        if held is not None:
-            Leaving(lanes, settings.integrations, settings.default_database, leases).clear(seconds)
-            Schedule(lanes, settings).ask()
-            _reader(lanes, held, settings, environ).turn(seconds)
+    with ExitStack() as stack, suppress(ReadingLost):
+        places = Places(leases, lanes, stack)
+
+        def reader(held: Held) -> ResyncReader:
+            folder = folder_of(lanes.namespace, lanes.installation)
+            return ResyncReader(lanes, held, settings, doors_of(settings, environ), folder, places)
+
+        apart = None
+        with leases.hold(RESYNC, token) as held:
+            if held is not None:
+                Leaving(lanes, settings.integrations, settings.default_database, leases).clear(seconds)
+                Schedule(lanes, settings).ask()
+                turned = reader(held)
+                turned.turn(seconds)
+                apart = turned.apart
+        if apart is not None:
+            _read_apart(apart, lanes, leases, reader)
 
 
-def _reader(lanes: Lanes, held: Held, settings: Settings, environ: Mapping[str, str]) -> ResyncReader:
-    folder = folder_of(lanes.namespace, lanes.installation)
-    return ResyncReader(lanes, held, settings, doors_of(settings, environ), folder)
+def _read_apart(apart: Apart, lanes: Lanes, leases: Leases, reader: Callable[[Held], ResyncReader]) -> None:
+    """Reads while others move all other runs on, and then says what was found."""
+    ring(lanes.redis, lanes.keys)
+    try:
+        outcome = apart.read(lanes)
+        with lease_again(leases, apart.keeper(lanes)) as held:
+            reader(held).conclude(apart.work.run.id, apart.place, outcome)
+    finally:
+        apart.forget_if_over()
 
 
 def doors_of(settings: Settings, environ: Mapping[str, str]) -> Reach:

@@ -15,7 +15,7 @@ from workers.errors import ErrorClass, Phase, TargetError
 from workers.events.profiles import profile, sorted_out
 from workers.resync.feed_links import Links
 from workers.resync.profiles import ID, UnfitSource, key_in
-from workers.resync.source import NO_ORDER, Id, next_place
+from workers.resync.source import NO_ORDER, Id, check_first, next_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 1_000
 """Members that are handed on together."""
+LEAST_ASKED = -(2**31)
+"""`{after}` that is before every number that a platform is likely to have, and fits into what it may read it into."""
 LONGEST_LINE = 8 * 2**20
 """Bytes of a profile: no event could have a longer one."""
 LONGEST_ARRAY = 64 * 2**20
@@ -75,7 +77,9 @@ class FeedSource:
         return isinstance(self._settings.first, str)
 
     def everything(self) -> Iterator[FeedMembers]:
-        """As `MemberSource.everything`: what gives pages is asked for them."""
+        """As `MemberSource.everything`: what gives pages is asked for them, and once for what no page may give."""
+        if isinstance(self._settings.first, int):
+            self._look_below(self._settings.first)
         yield from self.members()
 
     def members(self, after: Id | None = None) -> Iterator[FeedMembers]:
@@ -90,28 +94,48 @@ class FeedSource:
         place: Id = after if after is not None else first
         ends: set[Id] = set()
         while True:
-            read = list(_members(self._ask(place, Links())))
-            page = FeedMembers(
-                [one for each in read for one in each.ids], [one for each in read for one in each.bodies]
-            )
+            page = self._page(place)
             if not page.ids:
                 return
-            if len(page.ids) > self._settings.rows:
-                raise UnfitSource(
-                    f"a page has {len(page.ids):,} members; expected {{limit}}, {self._settings.rows:,}, at most"
-                )
             place = next_place(place, page.ids)
             if place in ends:
                 raise UnfitSource(NO_ORDER)
             ends.add(place)
             yield page
 
+    def _page(self, place: Id) -> FeedMembers:
+        page = FeedMembers([], [])
+        with closing(_members(self._ask(place, Links()))) as read:
+            for some in read:
+                page.ids.extend(some.ids)
+                page.bodies.extend(some.bodies)
+                # Now, and not at its end: who is not asked for a page gives all members, which fit into no memory.
+                if len(page.ids) > self._settings.rows:
+                    raise UnfitSource(
+                        f"a page has {len(page.ids):,} members, or more; expected {{limit}}, {self._settings.rows:,}, "
+                        "at most"
+                    )
+        return page
+
+    def _look_below(self, first: int) -> None:
+        """UnfitSource where a member stands before the first page; what refuses to look there tells nothing."""
+        if first < LEAST_ASKED:
+            return
+        try:
+            with closing(_members(self._ask(LEAST_ASKED, Links()))) as read:
+                some = next(read, None)
+        except (TargetError, UnfitSource):
+            return
+        numbers = [each for each in (some.ids if some else ()) if isinstance(each, int)]
+        if numbers:
+            check_first(first, min(numbers))
+
     def age(self) -> float:
         """Nothing tells; `delay` is waited."""
         return self._settings.delay
 
 
-def _members(chunks: Generator[bytes]) -> Iterator[FeedMembers]:
+def _members(chunks: Generator[bytes]) -> Generator[FeedMembers]:
     """The members of one answer, to its proven end; TargetError and UnfitSource, also after some."""
     with closing(chunks):
         found = entries(chunks)
@@ -159,7 +183,7 @@ def _array(start: bytes, coming: Iterator[bytes]) -> Iterator[bytes]:
                 f"its array is longer than {LONGEST_ARRAY // 2**20} MiB; expected pages, or a line for each member"
             )
     try:
-        found = _profiles(bytes(held))
+        found = _profiles(held)  # which stay where they are: a copy would take as much again
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         _cut_off("its array does not end with ], or is no JSON")
     yield from map(bytes, found)

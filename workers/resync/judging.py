@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from workers.integrations import Integration
     from workers.resync.keys_on_disk import KeyDifference
 
 REMOVALS = 0.10
@@ -38,6 +41,20 @@ class Today(NamedTuple):
     rows: int = 0
     removed: int = 0
     ever: bool = True
+
+
+def sharing(integration: Integration, every: Iterable[Integration]) -> str:
+    """Those of all integrations that may write to the same table as this one, as they are told; "" for none."""
+    others = [
+        repr(other.key)
+        for other in every
+        if other.key != integration.key
+        and other.connector == integration.connector
+        and other.members is not None
+        and integration.members is not None
+        and other.members.digest == integration.members.digest
+    ]
+    return ", ".join(sorted(others)[:5])
 
 
 def doubts(

@@ -78,17 +78,30 @@ class KeyFiles:
 
     def repeats(self) -> bool:
         """Whether a key was added twice."""
-        return any(len(lines := self.lines(number)) > len(set(lines)) for number in range(FILES))
+        return any(many > len(lines) for lines, many in map(self.distinct, range(FILES)))
 
     def has(self, number: int) -> bool:
         """Whether there are keys of a number."""
         return bool(self._waiting[number]) or self.path(number).exists()
 
-    def lines(self, number: int) -> list[bytes]:
-        """The keys of one number, as their lines: those in its file, and those that are still held."""
+    def lines(self, number: int) -> Iterator[bytes]:
+        """The keys of one number, as their lines: those in its file, and those that are still held.
+
+        One by one: where a query gives one key a million times, all of them are in one file.
+        """
         path = self.path(number)
-        written = path.read_bytes().splitlines() if path.exists() else []
-        return written + self._waiting[number]
+        if path.exists():
+            yield from read_lines(path)
+        yield from self._waiting[number]
+
+    def distinct(self, number: int) -> tuple[set[bytes], int]:
+        """The lines of one number, each once, and how many there are."""
+        found: set[bytes] = set()
+        many = 0
+        for line in self.lines(number):
+            many += 1
+            found.add(line)
+        return found, many
 
 
 @dataclass(slots=True)
@@ -156,10 +169,9 @@ def compare(source: KeyFiles, target: KeyFiles, folder: Path, keep: Callable[[],
     with found.missing_file.open("wb") as missing:
         for number in range(FILES):
             keep()
-            members, rows = set(source.lines(number)), target.lines(number)
-            distinct = set(rows)
+            members, (distinct, many) = set(source.lines(number)), target.distinct(number)
             found.members += len(members)
-            found.repeated += len(rows) - len(distinct)
+            found.repeated += many - len(distinct)
             for line in sorted(distinct - members):
                 unmatched.put(_fold(line), line)
             for line in sorted(members - distinct):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from workers.resync.feed import FeedSource
 from workers.resync.feed_doors import ask
+from workers.resync.segment_list import read_segments, rows_of_answers, rows_of_database
 from workers.resync.source import MemberSource
 from workers.settings import ConnectorSettings
 from workers.settings.feeds import FeedSettings
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from workers.connectors.sql.listing import Lister
+    from workers.integrations import Segment
     from workers.resync.source import Membership
     from workers.settings.connectors import AnyConnector
     from workers.settings.sources import AnySource, SourceSettings
@@ -38,6 +40,15 @@ class Reach(NamedTuple):
         if isinstance(settings, FeedSettings):
             return FeedSource(settings, lambda after, links: ask(self.feed(settings), segment, after, links))
         return MemberSource(settings, segment, lambda: self.source(settings))
+
+    def segments_of(self, settings: AnySource) -> list[Segment]:
+        """All segments that a source lists, which it does; UnfitSource, too."""
+        if isinstance(settings, FeedSettings):
+            listing = self.feed(settings.listing)
+            rows = rows_of_answers(lambda links: ask(listing, "", None, links))
+        else:
+            rows = rows_of_database(settings.segments, lambda: self.source(settings))
+        return read_segments(rows, settings.key)
 
     def way_to(self, connector: AnyConnector, integration: str, segment: str) -> tuple[str, Callable[[], Lister]]:
         """Where a target is, and how a segment's rows are listed; of an ad account, who is in its store."""

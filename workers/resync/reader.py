@@ -15,16 +15,20 @@ from typing import TYPE_CHECKING
 
 from redis import RedisError
 
-from workers.errors import ErrorClass, SegsyncError, SettingsError, TargetError
+from workers.errors import SegsyncError, SettingsError, TargetError
 from workers.events.sequence import TEXT_LENGTH
 from workers.lanes.answers import text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import LONGEST_LOOK_MS, ReadingLost, ResyncRuns
+from workers.lanes.store import LEASE_MS
 from workers.resync.answering import ANSWERED, answers_of, is_answered
 from workers.resync.changing import bring_members, bring_removals
-from workers.resync.comparing import compare_and_begin
-from workers.resync.folder import StrangeFolder, make_private
+from workers.resync.comparing import begin, compare
+from workers.resync.failing import fail
+from workers.resync.folder import make_private
+from workers.resync.judging import sharing
 from workers.resync.keys_on_disk import remove
+from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
 from workers.resync.run import ResyncRun
@@ -32,17 +36,16 @@ from workers.resync.work import Work, is_free, lacking, stop
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from workers.integrations import Integration
     from workers.lanes import Lanes
     from workers.lanes.lease import Held
     from workers.resync.feed import FeedSource
+    from workers.resync.places import Outcome, Places
     from workers.resync.reaching import Reach
     from workers.settings import Settings
 
-MOST_TRIES = 5
-"""Failures one after the other, after which a run that has changed nothing gives up."""
 LATER_MS = 5_000
 """Until a run that cannot begin looks again whether it may."""
 LOST_MS = LONGEST_LOOK_MS
@@ -59,14 +62,19 @@ class ResyncReader:
     """Reads for resyncs in the name of one lease.
 
     folder  where runs keep what they have read, each in a folder of its own
+    apart   the run that is to be read at a place of its own, once the lease is left
     """
 
-    def __init__(self, lanes: Lanes, held: Held, settings: Settings, doors: Reach, folder: Path) -> None:
+    def __init__(
+        self, lanes: Lanes, held: Held, settings: Settings, doors: Reach, folder: Path, places: Places
+    ) -> None:
         self._lanes = lanes
         self._held = held
         self._settings = settings
         self._doors = doors
         self._folder = folder
+        self._places = places
+        self.apart: Apart | None = None
         self._runs = ResyncRuns(lanes, held.owner)
         self._kept = -KEPT_SECONDS
 
@@ -77,9 +85,25 @@ class ResyncReader:
             for run in due:
                 self._step(run)
                 steps += 1
-                if time.monotonic() >= ends:
+                if self.apart is not None or time.monotonic() >= ends:
                     return steps
         return steps
+
+    def conclude(self, name: str, place: str, outcome: Outcome) -> None:
+        """Goes on with a run that was read at this place, if it is still the same. As `turn`."""
+        run = ResyncRun.read(self._runs.read(name))
+        if run is None or run.place != place:
+            return
+        self._runs.look(name, 0, {"place": ""})
+        if run.state != "marked" or run.cancelled or (work := self._work(run)) is None:
+            return
+        if mark := work.mark_of(work.lane()):
+            self._guarded(work, lambda: self._begin(work, mark, outcome))
+
+    def _begin(self, work: Work, mark: str, outcome: Outcome) -> None:
+        if isinstance(outcome, Exception):
+            raise outcome
+        begin(work, mark, sharing(work.integration, self._settings.integrations.values()), outcome)
 
     def _due(self) -> list[str]:
         now = redis_ms(self._lanes.redis)
@@ -154,6 +178,8 @@ class ResyncReader:
             stop(work, "cancelled", f"by {run.cancelled}")
         elif run.state == "stopping":
             stop(work, run.outcome, run.why)
+        elif run.place and self._places.is_taken(run.place):
+            self._runs.look(run.id, LATER_MS)
         elif run.marked > work.now + SENDING_MS:  # the clock was set back: how long it is since, nothing tells
             self._runs.look(run.id, 0, {"marked": work.now, "reached": min(run.reached, work.now)})
         elif _has_changed(work):
@@ -197,20 +223,27 @@ class ResyncReader:
         if not mark:
             self._look_for_mark(work)
             return
+        self._guarded(work, lambda: self._under_mark(work, mark, lane))
+
+    def _under_mark(self, work: Work, mark: str, lane: dict[str, str]) -> None:
+        make_private(self._folder)
+        if work.run.state == "marked":
+            self._reached(work, mark, lane)
+        elif work.run.state == "removing":
+            bring_removals(work, mark, lane)
+        else:
+            bring_members(work, mark, lane)
+
+    def _guarded(self, work: Work, act: Callable[[], None]) -> None:
+        """Does it; what cannot be read is the run's own failure."""
         try:
-            make_private(self._folder)
-            if work.run.state == "marked":
-                self._reached(work, mark, lane)
-            elif work.run.state == "removing":
-                bring_removals(work, mark, lane)
-            else:
-                bring_members(work, mark, lane)
+            act()
         except (TargetError, UnfitSource, SettingsError, OSError) as error:
-            self._failed(work, error)
+            fail(work, error)
         except (SegsyncError, RedisError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - data that nobody has thought of must not stop all other runs
-            self._failed(work, UnfitSource(f"what was read raised {type(error).__name__}"))
+            fail(work, UnfitSource(f"what was read raised {type(error).__name__}"))
 
     def _look_for_mark(self, work: Work) -> None:
         """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""
@@ -230,50 +263,28 @@ class ResyncReader:
             self._runs.look(work.run.id, min(late, LATER_MS), {"why": "the source does not have yet what was pushed"})
             return
         first = work.run.first or mark[: TEXT_LENGTH - 7] + "0" * 7
-        said = {"first": first, "reached": work.now, "why": "", "mode": work.mode()}
+        said = {"first": first, "reached": work.now, "why": "", "mode": work.mode(), "place": ""}
         self._runs.look(work.run.id, LOST_MS, {**said, "digest": work.digest()})
         if work.run.phase == "plan":
-            compare_and_begin(self._reread(work), mark, self._sharing(work.integration))
+            self._plan(self._reread(work), mark)
         else:
             self._runs.look(work.run.id, 0, {"state": "adding"})
+
+    def _plan(self, work: Work, mark: str) -> None:
+        """Here and now; or at a place of its own, where the source has one that is free."""
+        held = self._places.take(work.settings)
+        if held is None:
+            self._begin(work, mark, compare(work))
+            return
+        self._runs.look(work.run.id, LEASE_MS, {"place": place_of(held)})
+        self.apart = Apart(work, held)
 
     def _reread(self, work: Work) -> Work:
         again = self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run)
         return again or work
-
-    def _sharing(self, integration: Integration) -> str:
-        others = [
-            repr(other.key)
-            for other in self._settings.integrations.values()
-            if other.key != integration.key
-            and other.connector == integration.connector
-            and other.members is not None
-            and integration.members is not None
-            and other.members.digest == integration.members.digest
-        ]
-        return ", ".join(sorted(others)[:5])
-
-    def _failed(self, work: Work, error: Exception) -> None:
-        """Tried again, with the lane at its mark; a run that has changed nothing gives up in the end."""
-        tries, why = work.run.tries + 1, _told(error)
-        lasting = isinstance(error, (UnfitSource, SettingsError)) or (
-            isinstance(error, TargetError) and error.error_class in {ErrorClass.HOLD, ErrorClass.ISOLATE}
-        )
-        cleared = work.run.mode == "replace" and work.run.told > 0
-        if not cleared and (lasting or tries >= MOST_TRIES):
-            remove(work.folder)
-            stop(work, "failed", why)
-            return
-        self._runs.look(work.run.id, min(1000 * 2**tries, LOST_MS), {"tries": tries, "why": why})
 
 
 def _has_changed(work: Work) -> bool:
     """Whether what the run has planned is worthless by now."""
     planned = work.run.state in {"removing", "adding"} or work.run.phase != "plan"
     return planned and work.run.digest != work.digest()
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, StrangeFolder):
-        return f"the reader's own disk: {type(error).__name__}"
-    return str(error)

@@ -22,6 +22,7 @@ class ResyncRun:
     phase      what it does once its mark is reached: "plan" or "adds"
     first      sequence of its first mark: what came in before that is older than the run
     index      the next operation's, under the mark that stands
+    place      where the source is read, and by whom, while that is at a place of its own; "" else
     answered   "1" where a producer answers for the platform, and not the file's source
     disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
@@ -46,6 +47,7 @@ class ResyncRun:
     reached: int = 0
     index: int = 0
     answered: str = ""
+    place: str = ""
     disk: str = ""
     after: Id | None = None
     looks: int = 0
@@ -111,7 +113,7 @@ class ResyncRun:
 
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
-    *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered"),
+    *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

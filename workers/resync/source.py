@@ -118,7 +118,7 @@ class MemberSource:
         first = self._settings.first
         if isinstance(first, int):
             for page in self._in_pages(_Pages(LEAST, None)):
-                _check_first(first, page.ids[0])
+                check_first(first, page.ids[0])
                 yield page
             return
         lister = self._open()
@@ -215,7 +215,8 @@ class _Pages:
         return known
 
 
-def _check_first(first: int, smallest: Id) -> None:
+def check_first(first: int, smallest: Id) -> None:
+    """UnfitSource where a member is at or below `first`: it is on no page."""
     if isinstance(smallest, int) and smallest <= first:
         raise UnfitSource(
             f"a member's `_id` is {smallest}, and `first` is {first}: no page gives it when members are told; "

@@ -169,7 +169,7 @@ def _forget(folder: Path) -> None:
     """Removes what was read, which holds keys and profiles; what cannot be removed stays."""
     remove(folder)
     with suppress(OSError):
-        folder.with_name(f"{folder.name}-seen").unlink()
+        folder.with_name(f"{folder.name}-looked").unlink()
 
 
 def shown_text(shown: dict[str, list[str]]) -> str:

@@ -11,8 +11,9 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.errors import Mistake
+from workers.errors import Mistake, SettingsError
 from workers.settings import revisions
+from workers.settings.published import published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 _URL: Final = re.compile(r"(?P<scheme>[^:/?#]*)://(?:[^/?#]*@)?(?P<place>[^/?#]*)[^?#]*(?P<options>.*)", re.DOTALL)
 _VARIABLE: Final = re.compile(r"\$\{")
 _TEXTS: Final = {"integrations": ("queries",), "sources": ("members", "segments", "fresh")}
-"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in."""
+"""Keys whose text is SQL, in which nothing is filled in, by the section they stand in; `segments` may be none."""
+_TEXT: Final = 3
+"""Names of the path to such a text, or to a table of them."""
+_ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
 
 
@@ -59,6 +63,20 @@ def bound_secrets(redis: Redis, keys: Keys) -> dict[str, set[tuple[str, ...]]]:
     return found
 
 
+def refuse_not_entrusted(redis: Redis, keys: Keys, given: Mapping[str, Any], source: str) -> int:
+    """SettingsError where it says what only the file may, and that is not what is applied.
+
+    source  what is being published, for the message
+
+    Returns the revision that is applied, 0 for none: what was compared with another says nothing of what may be
+    published over it. redis.RedisError.
+    """
+    found = published(redis, keys)
+    if mistakes := not_entrusted(given, json.loads(found.text) if found else {}):
+        raise SettingsError(source, mistakes)
+    return found.revision if found else 0
+
+
 def not_entrusted(given: Mapping[str, Any], applied: Mapping[str, Any]) -> list[Mistake]:
     """What of a configuration that was given differs from the applied one in what only the file may say."""
     found = []
@@ -80,7 +98,7 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
     """Each value that is no table, with its key path; an entry of a list has its number."""
-    if path[2:3] and path[2] in _TEXTS.get(path[0], ()):
+    if len(path) == _TEXT and path[2] in _TEXTS.get(path[0], ()) and not _is_feed(value):
         return
     if isinstance(value, dict):
         for name, each in value.items():
@@ -92,12 +110,17 @@ def _leaves(value: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
         yield path, value
 
 
+def _is_feed(value: object) -> bool:
+    """Whether a source's `segments` are no SQL: an address, or a program, in which variables are filled in."""
+    return isinstance(value, list) or (isinstance(value, str) and _ADDRESS.match(value) is not None)
+
+
 def _why_not(path: tuple[str, ...], value: object) -> str:
     if isinstance(value, str) and _VARIABLE.search(value):
         return "holds a variable that is not applied there"
     if any(name.endswith("_file") for name in path[2:]):
         return "names a file that is not applied there"
-    if path[0] == "sources" and "command" in path[2:3]:
+    if path[0] == "sources" and (path[2:3] == ("command",) or (path[2:3] == ("segments",) and path[3:])):
         return "is a command that is not applied"
     return ""
 

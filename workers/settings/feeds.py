@@ -7,6 +7,8 @@ first = 0
 
 [sources.main]
 command = ["/usr/local/bin/members", "--segment={segment_id}"]
+
+Either may list its segments, too: `segments` is an address at the same place, or a program and its arguments.
 """
 
 from __future__ import annotations
@@ -36,9 +38,11 @@ COMMANDS: Final = "SEGSYNC_SOURCE_COMMANDS"
 write to Redis could publish a configuration, and with it a command; but not this."""
 PLACES: Final = ("segment_id", "after", "limit")
 _PLACE = re.compile(r"\{\s*(\w*)\s*\}")
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
 _NEAR = re.compile(r"http://(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?(?:/|$)", re.IGNORECASE)
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
+_ORIGIN = re.compile(r"https?://(?:\$\{[^}]*\}|[^/?#$])*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,9 @@ class FeedSettings:
     command  a program and its arguments, with the same places; () where there is a URL
     first, rows, delay  as in SourceSettings
     timeout  seconds of silence after which an answer is given up
+    readers  as in SourceSettings
+    segments where all segments are listed: an address alone, or a program and its arguments; () where nothing does
+    lists    whether this is that list, and no segment's members
     """
 
     key: str
@@ -62,6 +69,15 @@ class FeedSettings:
     delay: float
     timeout: float
     fresh: str = ""
+    segments: tuple[str, ...] = ()
+    lists: bool = False
+    readers: int = 1
+
+    @property
+    def listing(self) -> FeedSettings:
+        """The list of all segments, where there is one: whole in one answer, or in pages that name the next one."""
+        url, command = ("", self.segments) if self.command else (self.segments[0], ())
+        return replace(self, url=url, command=command, first=None, segments=(), lists=True)
 
     @property
     def digest(self) -> str:
@@ -81,18 +97,19 @@ class FeedSettings:
                 mistakes.append(Mistake(f"{where}.{name}", str(error)))
                 return ""
 
-        url = filled(self.url, "url")
+        url_at, command_at = ("segments", "segments") if self.lists else ("url", "command")
+        url = filled(self.url, url_at)
         headers = {name: filled(value, f"headers.{name}") for name, value in self.headers.items()}
         mistakes += [
             Mistake(f"{where}.headers.{name}", "its value has a line end; expected one line of ASCII")
             for name, value in headers.items()
             if not value.isascii() or not value.isprintable()
         ]
-        command = tuple(filled(part, f"command[{n}]") for n, part in enumerate(self.command))
+        command = tuple(filled(part, f"{command_at}[{n}]") for n, part in enumerate(self.command))
         if command and command[0] not in environ.get(COMMANDS, "").split(":"):
             mistakes.append(
                 Mistake(
-                    f"{where}.command",
+                    f"{where}.{command_at}",
                     f"{show(command[0])} may not be run here; expected it in the variable {COMMANDS} of this process",
                 )
             )
@@ -111,7 +128,7 @@ def read_feed(key: str, table: TomlTable, rows: int, delay: float) -> FeedSettin
     """The source; None where it cannot be used, its mistakes noted. `rows` and `delay` have been read already."""
     before = len(table.mistakes)
     url = table.optional_text("url", "an address", hidden=True) or ""
-    command = _command(table)
+    command = _program(table, "command")
     if url and command:
         table.wrong("command", "expected either url or command, not both")
     headers = _headers(table)
@@ -124,26 +141,45 @@ def read_feed(key: str, table: TomlTable, rows: int, delay: float) -> FeedSettin
         )
     if ("{after}" in whole) != ("{limit}" in whole):
         table.wrong("url" if url else "command", "has only one of {after} and {limit}; expected both, or none of them")
-    if command and not command[0].startswith("/"):
-        table.wrong("command[0]", f"{show(command[0])} is no absolute path; expected one, as in /usr/local/bin/members")
     if url.lower().startswith("http:") and headers and not _NEAR.match(url):
         table.wrong("headers", "would go in clear text; expected an address that begins with https://")
     first = read_first(table, paged="{after}" in whole)
     timeout = table.seconds("timeout", TIMEOUT, 1.0, LONGEST_TIMEOUT)
+    segments = _listing(table, url)
     table.close()
     if len(table.mistakes) > before:
         return None
-    return FeedSettings(key, url, headers, command, first, rows, delay, timeout)
+    return FeedSettings(key, url, headers, command, first, rows, delay, timeout, segments=segments)
 
 
-def _command(table: TomlTable) -> tuple[str, ...]:
-    value = table.take("command")
+def _program(table: TomlTable, name: str) -> tuple[str, ...]:
+    value = table.take(name)
     if value is None:
         return ()
-    if isinstance(value, list) and value and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    table.wrong("command", 'expected a list of texts: a program and its arguments, as in ["/usr/local/bin/members"]')
-    return ()
+    if not isinstance(value, list) or not value or not all(isinstance(part, str) for part in value):
+        table.wrong(name, 'expected a list of texts: a program and its arguments, as in ["/usr/local/bin/members"]')
+        return ()
+    if not value[0].startswith("/"):
+        table.wrong(f"{name}[0]", f"{show(value[0])} is no absolute path; expected one, as in /usr/local/bin/members")
+    return tuple(value)
+
+
+def _listing(table: TomlTable, url: str) -> tuple[str, ...]:
+    """Where segments are listed; headers go to the place of `url` alone, so that must be the same."""
+    if not url:
+        parts = _program(table, "segments")
+    else:
+        address = table.optional_text("segments", "an address", hidden=True) or ""
+        parts = (address,) if address else ()
+        origins = [found[0].lower() if (found := _ORIGIN.match(each)) else "" for each in (url, address)]
+        if address and origins[0] != origins[1]:
+            table.wrong(
+                "segments", "is at another scheme, host or port than url; expected the same, as headers go there"
+            )
+    for each in parts:
+        if found := _PLACE.search(_VARIABLE.sub("", each)):
+            table.wrong("segments", f"names {show(found[0])}; expected no place, since it lists all segments at once")
+    return parts
 
 
 def _headers(table: TomlTable) -> dict[str, str]:
@@ -159,7 +195,7 @@ def _headers(table: TomlTable) -> dict[str, str]:
 
 def _check_places(table: TomlTable, name: str, text: str) -> None:
     # `${NAME}` is a variable and no place.
-    for found in _PLACE.finditer(re.sub(r"\$\{[^}]*\}", "", text)):
+    for found in _PLACE.finditer(_VARIABLE.sub("", text)):
         if found[0][1:-1] not in PLACES:
             table.wrong(name, f"names {show(found[0])}; expected " + ", ".join(f"{{{each}}}" for each in PLACES))
 

@@ -14,10 +14,12 @@ from workers.settings.compiling import Compiler
 from workers.settings.connectors import AnyConnector, read_connectors
 from workers.settings.console import check_console
 from workers.settings.document import FORMAT, canonical, digest_of, read_document
+from workers.settings.feeds import FeedSettings
 from workers.settings.files import NOTHING
 from workers.settings.integrations import read_integrations
 from workers.settings.ledger_place import read_ledger
 from workers.settings.local import LocalSettings, read_local
+from workers.settings.own_databases import shared
 from workers.settings.own_files import own_files_used
 from workers.settings.source import LOCAL, SettingsSource, open_source
 from workers.settings.sources import AnySource, read_sources_of
@@ -77,12 +79,13 @@ class Settings:
     def check_secrets(self, environ: Mapping[str, str] = os.environ) -> list[Mistake]:
         """What `resolve` of the connectors and sources would miss in this environment."""
         missing: list[Mistake] = []
+        feeds = [each for each in self.sources.values() if isinstance(each, FeedSettings) and each.segments]
         places: list[AnyConnector | AnySource] = [*self.connectors.values(), *self.sources.values()]
-        for place in places:
+        for place in [*places, *(each.listing for each in feeds)]:
             try:
                 place.resolve(environ)
             except SettingsError as error:
-                missing += error.mistakes
+                missing += [each for each in error.mistakes if each not in missing]
         return missing
 
 
@@ -141,6 +144,9 @@ def _build(source: SettingsSource, document: dict[str, object], local: LocalSett
     integrations = read_integrations(table, connectors, default_database, compiler)
     sources = read_sources_of(table, source.folder, compiler)
     source.mistakes += own_files_used(ledger_url, connectors, sources, source.environ)
+    for each in shared(ledger_url, connectors, sources, source.environ):
+        if each.same_user:
+            source.warn(f"{each.where}.url", each.what)
     for key in _NEVER:
         table.take(key)
     table.close(_RESERVED)

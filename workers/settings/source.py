@@ -116,7 +116,7 @@ def _is_query(path: KeyPath) -> bool:
         case ("integrations", _, "queries", _):
             return True
         case ("sources", _, kind):
-            return kind in {"members", "fresh"}
+            return kind.partition("[")[0] in {"members", "fresh", "segments"}
         case ("query_sets", _, kind):
             return kind != "key"
         case _:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.connectors.contract import Target
@@ -35,6 +35,8 @@ MOST_ROWS = 100_000
 """Rows of a page at the most: they are in memory at once."""
 DELAY = 2.0
 """Seconds that a source is given to have what was pushed, where nothing is said of how fresh it is."""
+MOST_READERS = 8
+"""Processes that read one source at once: more than runs that may have begun (lanes/runs.py) are of no use."""
 LONGEST_DELAY = 3_600.0
 """Seconds: a source that needs longer is no picture of the platform."""
 
@@ -54,6 +56,7 @@ class SourceSettings:
     fresh    how old the source's data is, as a number of seconds or an interval; "" where nothing tells
     delay    seconds after which the source surely has what was pushed, where `fresh` is ""
     segments lists all segments: id, name, groups, tags; "" where nothing does
+    readers  processes that may read it at once
     """
 
     key: str
@@ -64,6 +67,7 @@ class SourceSettings:
     fresh: str
     delay: float
     segments: str = ""
+    readers: int = 1
 
     @property
     def digest(self) -> str:
@@ -86,12 +90,13 @@ def read_sources_of(document: TomlTable, folder: Path, compiler: Compiler) -> di
         rows = table.whole("rows", ROWS, 1, MOST_ROWS)
         delay = table.seconds("delay", DELAY, 0.0, LONGEST_DELAY)
         source: AnySource | None
+        readers = table.whole("readers", 1, 1, MOST_READERS)
         if is_feed(table):
             source = read_feed(key, table, rows, delay)
         else:
             source = _read(key, table, folder, compiler, rows, delay)
         if source:
-            found[key] = source
+            found[key] = replace(source, readers=readers)
     return found
 
 

@@ -237,7 +237,7 @@ class _Generator:
         if not self._commas and node.is_needed:
             filled = f"len(out) > {start}" if always_writes(node.body) else f"''.join(out[{start}:]).strip()"
             self._line(f"if not {filled}: skip = True")
-        elif node.is_value and not self._target.dialect.empty_lists:
+        elif node.is_value and (node.is_rows or not self._target.dialect.empty_lists):
             refuse = f"{self._names.bind('f', refuse_empty)}({self._names.constant(_listed(node))})"
             self._line(f"if not ''.join(out[{start}:]).strip(): {refuse}")
 

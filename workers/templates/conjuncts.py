@@ -23,7 +23,7 @@ _ENDS = frozenset(
     ("group", "having", "window", "order", "limit", "offset", "fetch", "returning", "output", "on", "for", "option")
 )
 _NEGATES = frozenset({"not", "is", "like", "ilike", "rlike", "regexp", "similar", "glob", "match", "collate", "escape"})
-_SPOILS = frozenset({"or", "xor", "case", "union", "except", "intersect", "minus"})
+_SPOILS = frozenset({"or", "xor", "case", "union", "except", "intersect", "minus", "having"})
 """Words beside which no condition of WHERE is one for every row."""
 _BARE = frozenset({".", "(", ")", ",", "'", "name"})
 """Signs that may stand in a condition before its IN: a, t.a, `a`, (a, b), lower(a)."""

@@ -25,12 +25,22 @@ _GOES_ON = re.compile(_BLANK + r"[,(]", re.DOTALL)
 NO_ITEM = "expected at least one item: there is no list without any in IN (…) and VALUES"
 
 
+_OUTER = frozenset({("left", "join"), ("right", "join"), ("full", "join"), ("outer", "join"), ("outer", "apply")})
+_WRITERS = frozenset({"insert", "update", "delete", "merge"})
+"""Verbs that, in brackets of WITH, do something whatever the statement itself does."""
+_OTHER_ROWS = frozenset({"union", "except", "intersect", "minus", "having", "rollup", "cube", "grouping"})
+"""Words beside which a statement has rows though its VALUES have none."""
+
+
 class Lists:
-    """Those of the statement that is being read, in its own conditions: what else it says may make values of them."""
+    """Those of the statement that is being read: what else it says may make values of them."""
 
     def __init__(self) -> None:
         self._conditions: list[For] = []
+        self._rows: list[For] = []
+        self._last = ""
         self._spoiled = False
+        self._has_other_rows = False
 
     def take(self, node: For, before: Collection[str], following: Node | None) -> None:
         """Says what a loop is. `before` is what came last on each way (see Progress.previous)."""
@@ -41,18 +51,25 @@ class Lists:
             is_rows and {*before} == {"values"}
         )
         node.is_value = (is_in or is_rows) and not node.is_list
-        if is_in and node.is_list:
-            self._conditions.append(node)
+        node.is_rows = is_rows
+        if node.is_list:
+            (self._conditions if is_in else self._rows).append(node)
 
     def saw(self, word: str, read: Progress) -> None:
         """Notes a word outside of all literals, and how far the statement had come."""
-        self._spoiled = self._spoiled or spoils(word, read)
+        writes_within = read.depth > 0 and word in _WRITERS
+        self._spoiled = self._spoiled or spoils(word, read) or writes_within
+        by_source = (self._last, word, read.verb) == ("by", "source", "merge")
+        others = read.depth == 0 and (word in _OTHER_ROWS or (self._last, word) in _OUTER or by_source)
+        self._has_other_rows = self._has_other_rows or others or writes_within
+        self._last = word
 
     def end(self) -> None:
         """The statement has been read."""
-        for node in self._conditions if self._spoiled else ():
+        for node in [*self._conditions * self._spoiled, *self._rows * self._has_other_rows]:
             node.is_list, node.is_value = False, True
-        self._conditions, self._spoiled = [], False
+        self._conditions, self._rows, self._last = [], [], ""
+        self._spoiled = self._has_other_rows = False
 
 
 def refuse_empty(field: str) -> None:

@@ -158,6 +158,7 @@ class For:
     is_list     whether it is all that the statement's VALUES have, or IN (…) in a condition that every row must meet:
                 empty, it leaves nothing that could be run
     is_value    whether it is all that another IN (…) or VALUES has, whose statement runs whatever it holds
+    is_rows     whether that is VALUES, which no database reads without any
     """
 
     index: str | None
@@ -168,6 +169,7 @@ class For:
     in_literal: bool = False
     is_list: bool = False
     is_value: bool = False
+    is_rows: bool = False
 
     @property
     def is_needed(self) -> bool:

@@ -165,7 +165,9 @@ def _previous(word: str, read: Progress, *, called: bool | None) -> str:
     if called is not False and word.startswith(_MATCHERS):
         return "match"
     if word == "values":
-        return word if read.depth == 0 or (read.previous == "from(" and not read.calls) else "value rows"
+        # A table of the statement's own FROM, and of no SELECT within it.
+        is_table = read.previous == "from(" and read.depth == 1 and not read.calls
+        return word if read.depth == 0 or is_table else "value rows"
     return word if word in _KEPT else ""
 
 

@@ -152,6 +152,7 @@ def elsewhere(postgresql_target: Target) -> Target:
             "transform_null_equals = on",
             "quote_all_identifiers = on",
             "row_security = off",
+            "gin_fuzzy_search_limit = 1",
         ):
             connection.execute(f'ALTER DATABASE "{name}" SET {setting}'.encode())
     return postgresql_target
@@ -169,6 +170,7 @@ def elsewhere(postgresql_target: Target) -> Target:
         ("coalesce((NULL = NULL)::text, 'null')", "null"),
         ("quote_ident('a')", "a"),
         ("current_setting('row_security')", "on"),
+        ("current_setting('gin_fuzzy_search_limit')", "0"),
     ],
 )
 def test_a_literal_means_what_it_means_on_an_untouched_server(

@@ -75,3 +75,47 @@ def test_a_unique_key_that_is_computed_may_name_another_row(target: TargetDataba
 
 def test_without_a_unique_key_nothing_is_known(target: TargetDatabase) -> None:
     assert not key_alone(target, key="")
+
+
+TRIGGERS = {
+    "mysql": ("CREATE TRIGGER g BEFORE INSERT ON member FOR EACH ROW SET NEW.k = lower(NEW.k)",),
+    "postgresql": (
+        "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.k := lower(NEW.k); RETURN NEW; END $$",
+        "CREATE TRIGGER g BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION g()",
+    ),
+    "sqlite": ("CREATE TRIGGER g AFTER INSERT ON member BEGIN UPDATE member SET mail = 'x'; END",),
+}
+
+
+def test_a_trigger_may_turn_one_key_into_another(target: TargetDatabase) -> None:
+    assert not key_alone(target, *TRIGGERS[target.dialect])
+
+
+PARTITIONS = (
+    "CREATE TABLE part PARTITION OF member DEFAULT",
+    TRIGGERS["postgresql"][0],
+    TRIGGERS["postgresql"][1].replace("member", "part"),
+)
+RULE = "CREATE RULE r AS ON INSERT TO member DO ALSO DELETE FROM member WHERE member.mail = NEW.mail AND k <> NEW.k"
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_so_may_a_rule_or_a_partitions_trigger_and_none_that_is_off(target: TargetDatabase) -> None:
+    assert not key_alone(target, RULE)
+    assert key_alone(target, *TRIGGERS["postgresql"], "ALTER TABLE member DISABLE TRIGGER g")
+    target.run("DROP FUNCTION g CASCADE")
+    assert not key_alone(target, *PARTITIONS, key=", PRIMARY KEY (seg, k)) PARTITION BY LIST (seg")
+
+
+OWN_TYPES = {
+    "number": "CREATE DOMAIN number AS real",
+    "varbinary": "CREATE DOMAIN varbinary AS bytea",
+    "string": "CREATE TYPE string AS ENUM ('a', 'b')",
+}
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("name", OWN_TYPES)
+def test_a_type_of_ones_own_is_not_the_one_that_it_is_called_as(target: TargetDatabase, name: str) -> None:
+    target.run(OWN_TYPES[name])
+    assert not key_alone(target, f"ALTER TABLE member ALTER k TYPE {name} USING NULL::{name}")

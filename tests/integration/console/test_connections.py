@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,15 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from tests.waiting import PATIENCE, until
+from workers.console import serving
 from workers.console.connections import Bounds, bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.requests import Request
+
+KEPT: dict[str, Any] = {"timeout_keep_alive": 1}
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -28,17 +33,24 @@ async def slow(_: object) -> PlainTextResponse:
     return PlainTextResponse("fine")
 
 
+async def long(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("x" * int(request.path_params["many"]))
+
+
 @contextmanager
 def served(**bounds: Any) -> Iterator[int]:
     """A server with these bounds; gives its port."""
-    app = Starlette(routes=[Route("/", slow)])
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    app = Starlette(routes=[Route("/", slow), Route("/long/{many}", long)])
+    with socket.create_server(("127.0.0.1", 0)) as server_side:
+        server_side.setsockopt(
+            socket.SOL_SOCKET, socket.SO_SNDBUF, 4096
+        )  # the kernel takes little for who reads nothing
         protocol = bounded(Bounds(**{"is_proxy": lambda _: False} | bounds))
-        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, args=([listening],))
+        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="warning", lifespan="off", **KEPT))
+        thread = threading.Thread(target=server.run, args=([server_side],))
         thread.start()
         try:
-            yield listening.getsockname()[1]
+            yield server_side.getsockname()[1]
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
@@ -63,6 +75,39 @@ def test_who_says_half_of_a_second_request_is_let_go_and_a_slow_answer_is_waited
             answer += made.recv(1000)
         made.sendall(REQUEST[:-2])
         assert made.recv(1) == b""
+
+
+@pytest.mark.parametrize("many", [40_000, 5_000_000], ids=["whole", "in part"])
+def test_who_reads_nothing_of_an_answer_is_let_go(many: int) -> None:
+    """However little of it the server still holds."""
+    counted: Counter[str] = Counter()
+    with served(seconds=0.2, unread=0.2, counted=counted) as port, socket.socket() as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        made.connect(("127.0.0.1", port))
+        made.sendall(REQUEST.replace(b"/ ", f"/long/{many} ".encode(), 1))
+        assert until(lambda: counted["127.0.0.1"])
+        until(lambda: not counted["127.0.0.1"], "the connection is let go")
+
+
+def test_who_reads_slowly_gets_all_of_it() -> None:
+    with served(seconds=5, unread=5) as port, connect(port, REQUEST.replace(b"/ ", b"/long/1000000 ", 1)) as made:
+        found = b""
+        while not found.endswith(b"x" * 100) or len(found) < 1_000_000:
+            found += made.recv(65536)
+
+
+def test_no_connection_becomes_a_web_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its end would be told to nobody who counts: a hundred of them, and its address is kept out for ever."""
+    given: dict[str, Any] = {}
+
+    def config(_: object, **more: Any) -> None:
+        given.update(more)
+        raise LookupError
+
+    monkeypatch.setattr("workers.console.serving.uvicorn.Config", config)
+    with pytest.raises(LookupError):
+        serving.serve(lambda *_: None, "127.0.0.1", 0, lambda _: None, lambda: None)  # type: ignore[arg-type]
+    assert given["ws"] == "none"
 
 
 def test_one_address_has_so_many_and_a_proxys_any_number() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,8 +59,9 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
 
 
 def paths() -> list[str]:
-    """Every page but those of one entry of the quarantine."""
-    named = (page.path.replace("/connectors/{key}", "/connectors/db") for page in PAGES if "{id}" not in page.path)
+    """Every page but those of one entry of the quarantine, and an empty form."""
+    asking = (page.path for page in PAGES if "{id}" not in page.path and page.path != "/erase")
+    named = (path.replace("/connectors/{key}", "/connectors/db") for path in asking)
     return [path.replace("{key}", "crm1").replace("{number}", "1") for path in named if "/accounts/" not in path]
 
 
@@ -78,3 +80,32 @@ def test_no_page_asks_redis_or_the_ledger_more_often_where_there_are_more_integr
     more = {path: (few[path], cost) for path, cost in many_of_them.items() if cost > few[path]}
     assert {path: both for path, both in more.items() if any(b - a > 3 for a, b in zip(*both, strict=True))} == {}
     assert {path: cost for path, cost in many_of_them.items() if not 0 < cost[0] < MOST_ROUNDS} == {}
+
+
+MOST_CALLS = 900
+"""Python's calls that a page may make for each integration: some 100 ns each, so 500 of them take 50 ms."""
+
+
+def test_no_page_works_long_for_each_integration(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    """In calls, which are as many on any machine."""
+    made = [0]
+
+    def counted(_: object, event: str, __: object) -> None:
+        made[0] += event in ("call", "c_call")
+
+    calls = []
+    for many in (FEW, MANY):
+        place.publish(*(integration(f"crm{n}") for n in range(many)))
+        browser = Browser(make_console())
+        found = {}
+        for path in paths():
+            browser.client.get(path, params={"id": "7"})
+            threading.setprofile(counted)
+            made[0] = 0
+            browser.client.get(path, params={"id": "7"})
+            threading.setprofile(None)
+            found[path] = made[0]
+        calls.append(found)
+    each = {path: (calls[1][path] - calls[0][path]) / (MANY - FEW) for path in calls[0]}
+    assert max(calls[0].values()) > 1_000, "they are counted"
+    assert {path: many for path, many in each.items() if many > MOST_CALLS} == {}

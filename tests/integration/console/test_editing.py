@@ -227,7 +227,7 @@ def test_one_is_removed_when_its_key_is_typed_and_it_is_said_what_becomes_of_wha
         assert (answer.status_code, "which is to be removed" in text_of(answer.text)) == (400, True)
     for how, chosen in (("", "nothing was chosen"), ("bogus", "'bogus' was chosen")):
         answer = browser.post(*REMOVAL, basis="2", confirm="shop", how=how)
-        told = f"shop still owes 1 operation, and {chosen}; expected a choice, to deliver it first or to throw it away"
+        told = f"shop still owes 1 operation, and {chosen}; expected a choice, to deliver it first (drain) or"
         assert (answer.status_code, told in text_of(answer.text)) == (400, True), text_of(answer.text)
     told = browser.press(*REMOVAL, basis="2", how="drop", confirm="shop")
     assert "revision 3 is applied 1 operation of shop thrown away" in told

@@ -10,7 +10,9 @@ import pytest
 from segsync import Producer
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.place import integration
+from workers.outcomes import OF_NO_LANE, Quarantined
 from workers.quarantine import entries as quarantine
+from workers.quarantine import refused_members
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,6 +88,21 @@ def test_what_is_no_json_shows_nothing_of_itself(app: ASGIApp, runtime: Runtime)
     page = Browser(app).get(f"/quarantine/{entry}")
     assert SECRET not in page
     assert "••• (16 bytes)" in page
+
+
+def test_of_what_an_ad_platform_refuses_there_is_no_payload(app: ASGIApp, runtime: Runtime) -> None:
+    said = {"code": "vk-ads invalid_email", "reason": "VK Ads refuses what was sent of it"}
+    empty = {"payload": b"", "size": 0, "sha256": "", "at_ms": 1_790_000_000_000, "sequence": OF_NO_LANE}
+    of = {"uid": "u", "integration": "crm", "segment": "7", "event_type": "add", "profile": "A-17"}
+    refused_members.append(runtime.redis, runtime.keys, [Quarantined(**of, **said, **empty)])  # type: ignore[arg-type]
+    runtime.drain_outcomes(5)
+    (entry,) = quarantine.list_entries(runtime.ledger, "crm", code="vk-ads invalid_email")
+    browser = Browser(app)
+    assert "add of A-17" in text_of(browser.get("/quarantine?code=vk-ads%20invalid_email"))
+    page = browser.get(f"/quarantine/{entry.id}")
+    assert "It has no payload" in text_of(page)
+    assert "Show the data" not in page
+    assert "/quarantine/retry" in page
 
 
 def test_marked_entries_are_dropped_and_those_that_fit_retried(app: ASGIApp, runtime: Runtime, acts: Recorded) -> None:

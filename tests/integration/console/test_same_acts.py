@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import typer
 from starlette.testclient import TestClient
 
 from tests.integration.console.entering import Person, console_of, token_table, users
 from tests.integration.place import caller, integration
+from tests.repository import ROOT
 from workers.cli.app import app as commands
 from workers.console.api.all_routes import ALL
 from workers.console.pages import ACTS
@@ -20,6 +23,66 @@ if TYPE_CHECKING:
 
     from tests.integration.place import Call, Place
 
+LOOKED_AT = {
+    "status",
+    "why",
+    "stats",
+    "errors",
+    "runs",
+    "fields",
+    "audit",
+    "doctor",
+    "diff",
+    "revisions",
+    "audiences",
+    "quarantine list",
+}
+"""Commands that only look: the API shows the same under their names."""
+OF_THE_HOST = {
+    "demo": "makes an installation of its own",
+    "up": "starts processes",
+    "init": "writes a file",
+    "check": "reads a file; of what is applied everything is checked as it is published",
+    "preview": "reads files",
+    "config pull": "writes the file",
+    "drain": "is a process that routes and delivers",
+    "push": "is POST /api/events, whose own test is test_events_door.py",
+    "metrics": "is GET /metrics",
+    "alerts": "is a process that watches",
+    "console password": "prints what goes into the file",
+    "console token": "prints what goes into the file",
+    "quarantine purge": "deletes for good what others have done",
+}
+"""Commands without an act of their name, and why."""
+OF_COMMANDS_ALONE = {"connect --move", "audiences --resend", "quarantine purge"}
+"""What commands write down and no act is: each begins anew, or ends, what nobody can bring back."""
+UNWRITTEN = {"preview --try", "check --connect", "doctor"}
+"""What the console writes down, since it is the console that does it, and commands do not."""
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "apply": ("--yes",),
+    "connect": ("ya", "--code", "1"),
+    "erase": ("--profile", "1", "--yes"),
+    "pause": ("crm",),
+    "resume": ("crm",),
+    "retry": ("crm",),
+    "rollback": ("1", "--yes"),
+    "resync": ("crm", "--all"),
+    "verify": ("crm", "--all"),
+    "resync --confirm": ("1",),
+    "resync --cancel": ("1",),
+    "quarantine show": ("1",),
+    "quarantine retry": ("--all",),
+    "quarantine drop": ("--integration", "crm", "--yes"),
+    "quarantine export": ("-",),
+}
+"""Each act as somebody types it, with what it takes to be begun."""
+ACCOUNT = """
+[connectors.ya]
+platform = "yandex-audiences"
+url = "http://127.0.0.1:1"
+client_id = "a"
+client_secret = "${YA_SECRET}"
+"""
 LOOKS = {"difference": "diff"}
 """Acts of forms, which change nothing, and the command that shows the same."""
 OF_FORMS_ALONE = {
@@ -58,6 +121,69 @@ def test_what_the_console_does_programs_can_have_done_and_the_other_way_round() 
     pages, programs = {act.name for act in ACTS if act.kept}, {route.name for route in ALL if route.kept}
     assert pages - programs == OF_FORMS_ALONE.keys()
     assert programs - pages == {"doctor"}  # which a page shows, and writes down as it does
+
+
+def test_no_command_is_without_an_act_of_its_name_or_a_reason() -> None:
+    known = options()
+    leaves = {name for name in known if not any(other.startswith(f"{name} ") for other in known)}
+    of_acts = {name.partition(" --")[0] for name in COMMANDS}
+    assert leaves == of_acts | LOOKED_AT | OF_THE_HOST.keys()
+    assert LOOKED_AT - {route.name for route in ALL if not route.kept or route.method == "GET"} == set()
+
+
+def of_program_bodies() -> dict[str, dict[str, Any]]:
+    """What each act of the API needs so that it is begun."""
+    found = {}
+    for route in (each for each in ALL if each.kept):
+        fields = msgspec.structs.fields(route.body) if route.body else ()
+        found[f"{route.method} {route.path}"] = {each.name: "crm" for each in fields if each.required}
+    return found
+
+
+def filled(path: str) -> str:
+    """A path with something in its places."""
+    return re.sub(r"{(\w+)}", lambda each: "crm" if each[1] == "key" else "1", path)
+
+
+def test_every_act_is_written_down_whichever_way_it_comes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever comes of it: it is written down before it is done."""
+    monkeypatch.setenv("YA_SECRET", "a secret")
+    monkeypatch.setenv("SEGSYNC_SECRET", "a secret of this installation's own")
+    runtime = place.publish(integration("crm"), ACCOUNT)
+    call = caller(place, monkeypatch, capsys)
+    for name, arguments in COMMANDS.items():
+        call(*name.split(), *arguments)
+    app = console_of(place, users(ann="editor") + token_table("ann", "ann-text", "operate", "edit"))
+    person = Person(app)
+    person.sign_in("ann")
+    token = person.token("/find")
+    for act in (each for each in ACTS if each.kept):
+        assert person.client.post(filled(act.path), data={"token": token}).status_code < 500, act.path
+    program = TestClient(app, base_url="http://127.0.0.1", headers={"authorization": "Bearer ann-text"})
+    for at, body in of_program_bodies().items():
+        method, _, path = at.partition(" ")
+        answer = program.post(filled(path), json=body) if method == "POST" else program.get(filled(path))
+        assert answer.status_code < 500, at
+    runtime.drain_outcomes(10)
+    told = {
+        via: {act.act for act in list_acts(runtime.ledger) if act.via == via} for via in ("command", "console", "api")
+    }
+    pages, programs = {act.name for act in ACTS if act.kept}, {route.name for route in ALL if route.kept}
+    assert told["console"] - {"sign in"} == pages
+    assert told["api"] == programs
+    assert told["command"] == (pages | programs) - UNWRITTEN == COMMANDS.keys()
+
+
+def test_what_commands_write_down_is_an_act_or_is_theirs_alone() -> None:
+    """Read from their code: the names with which they write down what they do."""
+    found = set()
+    for file in (ROOT / "workers").glob("c*/**/*.py"):
+        if "console" not in file.parts:
+            found |= set(re.findall(r"record(?:ed)?\([^\n]*?, \"([a-z -]+)\"[,)]", file.read_text()))
+    assert {"pause", "retry", "erase", "quarantine purge"} <= found
+    assert found - COMMANDS.keys() == OF_COMMANDS_ALONE - {"connect --move"}
 
 
 def of_console(place: Place, _: Call) -> Callable[[str, dict[str, str]], None]:

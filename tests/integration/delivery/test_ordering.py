@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -180,3 +180,82 @@ def test_a_key_that_another_table_turns_into_rows_is_delivered_in_its_order(job:
     job.installation.producer.push([event(1, what, {"CustomID": key}) for what, key in came])
     job.drain()
     assert job.target.run("SELECT house FROM member") == []
+
+
+KEYED = "segment_id bigint, client_id {key}, mail varchar(50), PRIMARY KEY (segment_id, client_id)"
+UPSERTS = {
+    "mysql": "ON DUPLICATE KEY UPDATE mail = VALUES(mail)",
+    "postgresql": "ON CONFLICT (segment_id, client_id) DO UPDATE SET mail = excluded.mail",
+    "sqlite": "ON CONFLICT (segment_id, client_id) DO UPDATE SET mail = excluded.mail",
+}
+RENAMING = {dialect: upsert.replace("SET mail", "SET client_id").replace("UPDATE mail", "UPDATE client_id")
+            for dialect, upsert in UPSERTS.items()}  # fmt: skip
+NICK = "CREATE TRIGGER nick BEFORE INSERT ON member FOR EACH ROW"
+RENAMES = (
+    "CREATE FUNCTION nick() RETURNS trigger LANGUAGE plpgsql AS $$"
+    " BEGIN NEW.client_id := replace(NEW.client_id, 'ann', 'anna'); RETURN NEW; END $$"
+)
+LATER = "UPDATE member SET client_id = 'anna' WHERE client_id = 'ann'"
+NICKNAMES = {
+    "mysql": (f"{NICK} SET NEW.client_id = IF(NEW.client_id = 'ann', 'anna', NEW.client_id)",),
+    "postgresql": (RENAMES, f"{NICK} EXECUTE FUNCTION nick()"),
+    "sqlite": (f"{NICK.replace('BEFORE', 'AFTER')} WHEN NEW.client_id = 'ann' BEGIN {LATER}; END",),
+}
+
+
+@dataclass(frozen=True)
+class Met:
+    """Keys that meet though nothing of them looks alike: what came leaves no row.
+
+    came    verb, key and mail of each operation
+    where   the condition of `remove`
+    upsert  what `add` does with a row that is there
+    verb    how `add` begins
+    key     the key column's type
+    more    what is made beside the table
+    """
+
+    came: tuple[tuple[str, str, str], ...]
+    where: str = 'client_id IN ({batch_in "CustomID"})'
+    upsert: dict[str, str] = field(default_factory=lambda: UPSERTS)
+    verb: str = "INSERT"
+    key: str = "varchar(20)"
+    more: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+ANN, BOB = ("remove", "ann", ""), ("remove", "bob", "")
+OR = "(client_id IN ({batch_in \"CustomID\"}) OR mail = 'old')"
+BYTES_BY_NAME = ("CREATE DOMAIN varbinary AS bytea", "ALTER TABLE member ALTER client_id TYPE varbinary")
+ANY = ("mysql", "postgresql", "sqlite")
+MET = {
+    "a trigger": (ANY, Met((("add", "ann", ""), ("remove", "anna", "")), more=NICKNAMES)),
+    "ignored": (("mysql",), Met((("add", "ann-a", ""), ANN), verb="INSERT IGNORE", key="varchar(3)")),
+    "another column": (ANY, Met((("add", "ann", "bob"), BOB), 'mail IN ({batch_in "CustomID"})')),
+    "another condition": (ANY, Met((("add", "ann", "old"), BOB), OR)),
+    "renamed": (ANY, Met((("add", "ann", "bob"), ("add", "ann", "bob"), BOB), upsert=RENAMING)),
+    "rounded": (ANY[:2], Met((("add", "7.495", ""), ("remove", "7.5", "")), key="numeric(9,2)")),
+    "named alike": (
+        ("postgresql",),
+        Met((("add", "A", ""), ("remove", "\\x41", "")), key="bytea", more={"postgresql": BYTES_BY_NAME}),
+    ),
+    "numbers": (("postgresql",), Met((("add", "0b11", ""), ("remove", "3", "")), key="int")),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "target"), [(n, d) for n, (some, _) in MET.items() for d in some], indirect=["target"]
+)
+def test_keys_that_meet_by_what_no_spelling_tells_keep_their_order(job: Job, name: str) -> None:
+    met, dialect = MET[name][1], job.target.dialect
+    columns = KEYED.format(key=met.key)
+    job.target.run("DROP TABLE member", f"CREATE TABLE member ({columns})", *met.more.get(dialect, ()))
+    row = "({segment_id}, '{$l.CustomID}', '{$l.mail}')"
+    job.configure(
+        add=f"{met.verb} INTO member (segment_id, client_id, mail) VALUES\n"
+        f"{{for $l = $batch}}{row}{{autocomma}}{{end}}\n{met.upsert[dialect]}",
+        remove=f"DELETE FROM member WHERE segment_id = {{segment_id}} AND {met.where}",
+    )
+    job.installation.producer.push([event(1, what, {"CustomID": key, "mail": mail}) for what, key, mail in met.came])
+    job.drain()
+    assert job.target.run("SELECT client_id FROM member") == []
+    assert job.quarantined() == []

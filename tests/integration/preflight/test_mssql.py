@@ -52,7 +52,7 @@ def known(mssql: Shared, lacking: tuple[str, ...] = (), *, shown: bool = True) -
     always(mssql, "ProductVersion", ("16.0.4135.4", "Developer Edition (64-bit)", 3))
     always(mssql, "Updateability", ("READ_WRITE",))
     always(mssql, "SELECT CAST.@@SPID AS int.$", (51,))
-    always(mssql, "FROM sys.objects", *([(42, "U ")] if shown else []))
+    always(mssql, "FROM sys.objects", *([(42, "U ", 0)] if shown else []))
     always(mssql, "HAS_PERMS_BY_NAME", *((right,) for right in lacking))
     always(mssql, "FROM sys.columns", *MEMBER)
     always(mssql, "COLLATE Latin1_General_100_BIN2 =", (0, 0, 1, 0, 0, 0))

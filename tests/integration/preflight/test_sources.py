@@ -68,6 +68,38 @@ def test_a_source_over_http_is_asked_once(platform: Platform) -> None:
 
 
 @on_one
+def test_a_list_of_segments_is_tried(platform: Platform) -> None:
+    """To its end, since a list that is cut off is none; and what `--all` would ask for is said."""
+    platform.target.run("CREATE TABLE listed (id bigint)", "INSERT INTO listed VALUES (7), (8)")
+    platform.configure(extra="segments = 'SELECT id FROM listed'")
+    assert steps(platform)["segments"] == ("fine", "2 are listed, and 2 of them are in an integration's scope")
+    platform.configure(extra="segments = 'SELECT id AS segment FROM listed'")
+    assert steps(platform)["segments"][0] == "mistake"
+    platform.configure(extra="segments = 'SELECT id FROM listed'", scope='{ database = "main", groups = ["sales"] }')
+    mark, said = steps(platform)["segments"]
+    assert (mark, said.partition(":")[0]) == ("warning", "2 are listed, and 0 of them are in an integration's scope")
+
+
+@on_one
+@pytest.mark.parametrize(
+    ("body", "mark", "said"),
+    [
+        (b'[{"id": 7}]', "fine", "1 are listed"),
+        (b"[]", "warning", "0 are listed, and 0 of them are in an integration's scope: `segsync resync --all` would"),
+        (b'[{"id": 7}', "mistake", "its array does not end"),
+        (b'[{"id": 7}, {"id": "7"}]', "mistake", "gives one id twice, '7'"),
+    ],
+)
+def test_a_list_of_segments_over_http_is_tried(platform: Platform, body: bytes, mark: str, said: str) -> None:
+    with answering(lambda asked: Answer(body if asked.path == "/all" else b"[]")) as server:
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\nsegments = "{server.url}/all"')
+        found = steps(platform)
+    assert found["segments"][0] == mark
+    assert said in found["segments"][1]
+    assert found["members"][0] == "fine"
+
+
+@on_one
 def test_the_list_of_a_target_is_tried(platform: Platform) -> None:
     def found() -> list[str]:
         (target,) = [each for each in examine_all(load(platform.job.installation.file)) if each.connector == "crm"]

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.resync.platform import Platform
 from tests.servers.platform_http import Answer, Asked, answering
-from workers.resync import reader
+from workers.resync import failing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,14 +52,14 @@ def test_a_target_is_made_equal_to_what_a_platform_answers(platform: Platform, *
     assert (run.outcome, run.why) == ("done", "")
     assert platform.rows(7) == {"c1", "c2", "c3", "c4", "c5"}
     assert (run.members, run.rows, run.removed, run.added) == (5, 2, 1, 5)
-    assert len(server.asked) == (4 if paged else 1), "what was compared is told, and nothing read again"
+    assert len(server.asked) == (5 if paged else 1), "what was compared is told, and nothing read again"
 
 
 @on_one
 @pytest.mark.parametrize("cut", [False, True])
 def test_pages_may_name_the_next_one(platform: Platform, monkeypatch: pytest.MonkeyPatch, *, cut: bool) -> None:
     """And headers with secrets go to each. What breaks off on any page is no list."""
-    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    monkeypatch.setattr(failing, "MOST_TRIES", 1)
 
     def answer(asked: Asked) -> Answer:
         if "cursor=2" in asked.path:
@@ -80,7 +80,7 @@ def test_pages_may_name_the_next_one(platform: Platform, monkeypatch: pytest.Mon
 
 @on_one
 def test_an_answer_that_breaks_off_removes_nothing(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    monkeypatch.setattr(failing, "MOST_TRIES", 1)
     body = lines(1, 2, 3)
     with answering(lambda _: Answer(body[:-8])) as server:
         platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}')

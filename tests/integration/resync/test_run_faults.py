@@ -15,7 +15,7 @@ from workers.cli.commands import resync as command
 from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
-from workers.resync import changing, reader
+from workers.resync import changing, failing, reader
 from workers.resync.folder import StrangeFolder, folder_of, make_private
 from workers.settings.published import published
 
@@ -251,7 +251,7 @@ def test_nothing_is_kept_in_a_folder_that_another_may_have_made(
 ) -> None:
     """Its name is known: another user of the host could read the keys there, and write which rows are removed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    monkeypatch.setattr(failing, "MOST_TRIES", 1)
     made(platform.folder.parent)
     platform.has(7, "a")
     platform.target_has(7, "a", "x")

@@ -16,7 +16,7 @@ from tests.integration.resync.platform import Platform
 from tests.repository import ROOT
 from tests.waiting import until
 from workers.lanes.runs import ResyncRuns
-from workers.resync import reader
+from workers.resync import failing
 from workers.resync.run import ResyncRun
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def answer_in_part(answered: Answered, messages: tuple[bytes, ...]) -> ResyncRun
 @on_one
 def test_an_answer_that_is_cut_at_any_message_is_none(answered: Answered, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed, as it were: all that it said stands in Redis. The whole of it is one."""
-    monkeypatch.setattr(reader, "MOST_TRIES", 1)
+    monkeypatch.setattr(failing, "MOST_TRIES", 1)
     platform = answered.platform
     for said in range(len(MESSAGES)):
         run = answer_in_part(answered, MESSAGES[:said])

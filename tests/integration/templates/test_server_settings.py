@@ -25,7 +25,7 @@ from tests.integration.templates.writing import Server
 from tests.servers.mariadb import BINARY, MariadbServer
 from tests.servers.postgresql import USER
 from tests.servers.rows import Database
-from workers.connectors import connect
+from workers.connectors import connect, open_lister
 from workers.connectors.contract import Target
 from workers.connectors.sql.mysql import session as mysql
 from workers.templates import QueryKind
@@ -133,6 +133,18 @@ def test_no_setting_of_the_server_reaches_the_session(server: MariadbServer, nam
         on_mariadb(server, places('"'))
     finally:
         server.run(f"SET GLOBAL {name} = DEFAULT")
+
+
+def test_no_limit_of_the_server_makes_a_list_shorter(server: MariadbServer) -> None:
+    """A resync takes out who is not in the list that it has read to its end."""
+    server.run("DELETE FROM test_set.t", "INSERT INTO test_set.t (n) VALUES (1), (2), (3), (4), (5)")
+    server.run("SET GLOBAL sql_select_limit = 2")
+    try:
+        lister = open_lister(mariadb(server))
+        assert sum(len(page.rows) for page in lister.pages("SELECT n FROM t")) == 5
+        lister.close()
+    finally:
+        server.run("SET GLOBAL sql_select_limit = DEFAULT")
 
 
 OF_THE_DATABASE = [

@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
+from tests.repository import ROOT, parsed
 from workers.connectors.contract import Target
 from workers.connectors.sql.url import address
 from workers.connectors.sql.vendors import VENDORS, vendor_of
 from workers.errors import TargetError
 from workers.settings.urls import UrlError, check_database, check_options, dialect_of, split
 
-WORKERS = Path(__file__).resolve().parents[3] / "workers"
+WORKERS = ROOT / "workers"
 OWN_DATABASES = ("templates", "ledger", "cli/demo", "connectors/audiences/store")
 """Rooms that have dialects of their own: the compiler's, those of the ledger and of the store of ad accounts, and the
 demonstration's one database."""
@@ -29,7 +29,7 @@ def test_nobody_else_names_a_vendor() -> None:
         f"{path.relative_to(WORKERS)}:{node.lineno}: {node.value!r}"
         for path in sorted(WORKERS.rglob("*.py"))
         if not any(path.is_relative_to(room) for room in rooms)
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed()[path.relative_to(ROOT).as_posix()])
         if isinstance(node, ast.Constant) and node.value in VENDORS
     ]
     assert [each for each in found if "memory.py" not in each] == []
@@ -41,7 +41,7 @@ def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
     found = [
         f"{path.name}:{node.lineno}: {node.value!r}"
         for path in sorted((WORKERS / "preflight").glob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed()[path.relative_to(ROOT).as_posix()])
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and named.search(node.value)
         if not node.value.endswith((".", "\n", "\n    "))  # a docstring
     ]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import doctest
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
+from tests.cases import case
 from workers.delivery import decide as table
 from workers.delivery import failures
 from workers.delivery.decide import (
@@ -145,14 +147,10 @@ def test_what_follows_from_an_error(failed: TargetError, tried: FailedTry, outco
 
 
 @pytest.mark.parametrize("kind", list(ErrorClass))
-@pytest.mark.parametrize("phase", [*Phase, None])
-@pytest.mark.parametrize("tried", [MANY, ONE, EVENT])
-def test_nothing_is_tried_for_ever_at_once_and_nothing_is_left_undecided(
-    kind: ErrorClass, phase: Phase | None, tried: FailedTry
-) -> None:
+def test_nothing_is_tried_for_ever_at_once_and_nothing_is_left_undecided(kind: ErrorClass) -> None:
     """Every error of every phase leads somewhere; what is tried again at once is shorter than before."""
-    for attempts in range(8):
-        for level in HoldLevel:
+    for phase, tried, attempts, level in product([*Phase, None], [MANY, ONE, EVENT], range(8), HoldLevel):
+        with case((phase, tried, attempts, level)):
             outcome = decide(error(kind, phase, level), after(tried, attempts))
             assert not isinstance(outcome, Halve) or outcome.limit < tried.operations
             assert not isinstance(outcome, SetAside) or tried.alone or phase is Phase.RENDER

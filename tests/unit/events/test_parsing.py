@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import case
 from tests.unit.events.table import ROWS, SECRET, Row, Verdict
 from workers.errors import MalformedEvent
 from workers.events import parsing as events
@@ -16,6 +18,9 @@ from workers.events.event import Kind, SegmentFacts, raw_excerpt
 from workers.events.numerals import Numeral
 from workers.events.parsing import parse
 from workers.events.profiles import profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LONE_SURROGATE = rb'{"_id":"bad","a":"\ud800"}'
 
@@ -28,30 +33,39 @@ def clear(**keys: object) -> bytes:
     return json.dumps({"type": "clear", "segment": {"id": 7}, **keys}).encode()
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is Verdict.GOOD], ids=lambda row: row.name)
-def test_good(row: Row) -> None:
-    assert parse(row.data).bad == []
+def each_row(*verdicts: Verdict) -> Iterator[Row]:
+    rows = [row for row in ROWS if row.verdict in verdicts]
+    assert rows
+    yield from rows
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is Verdict.BAD_PROFILE], ids=lambda row: row.name)
-def test_a_bad_profile_goes_alone(row: Row) -> None:
-    event = parse(row.data)
-
-    (bad,) = event.bad
-    assert row.says in bad.reason
-    assert bad.code in {"bad id", "malformed profile"}
-    assert bad.index == 1
-    assert bad.raw == row.data.partition(b'{"_id":"before"},')[2].removesuffix(b',{"_id":"after"}]}')
-    assert event.profiles == [(0, "before", b'{"_id":"before"}'), (2, "after", b'{"_id":"after"}')]
+def test_good() -> None:
+    for row in each_row(Verdict.GOOD):
+        with case(row.name):
+            assert parse(row.data).bad == []
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is Verdict.MALFORMED], ids=lambda row: row.name)
-def test_malformed(row: Row) -> None:
-    with pytest.raises(MalformedEvent) as caught:
-        parse(row.data)
+def test_a_bad_profile_goes_alone() -> None:
+    for row in each_row(Verdict.BAD_PROFILE):
+        with case(row.name):
+            event = parse(row.data)
 
-    assert row.says in str(caught.value)
-    assert str(caught.value).partition(": ")[0] in {"malformed", "not json", "not utf-8", "reserved"}
+            (bad,) = event.bad
+            assert row.says in bad.reason
+            assert bad.code in {"bad id", "malformed profile"}
+            assert bad.index == 1
+            assert bad.raw == row.data.partition(b'{"_id":"before"},')[2].removesuffix(b',{"_id":"after"}]}')
+            assert event.profiles == [(0, "before", b'{"_id":"before"}'), (2, "after", b'{"_id":"after"}')]
+
+
+def test_malformed() -> None:
+    for row in each_row(Verdict.MALFORMED):
+        with case(row.name):
+            with pytest.raises(MalformedEvent) as caught:
+                parse(row.data)
+
+            assert row.says in str(caught.value)
+            assert str(caught.value).partition(": ")[0] in {"malformed", "not json", "not utf-8", "reserved"}
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if SECRET.encode() in row.data], ids=lambda row: row.name)
@@ -138,10 +152,11 @@ def test_a_profile_keeps_its_numbers_digits() -> None:
     }
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.verdict is not Verdict.MALFORMED], ids=lambda row: row.name)
-def test_what_parse_calls_good_can_be_decoded(row: Row) -> None:
-    for _, profile_id, raw in parse(row.data).profiles:
-        assert str(profile(raw)["_id"]) == profile_id
+def test_what_parse_calls_good_can_be_decoded() -> None:
+    for row in each_row(Verdict.GOOD, Verdict.BAD_PROFILE):
+        with case(row.name):
+            for _, profile_id, raw in parse(row.data).profiles:
+                assert str(profile(raw)["_id"]) == profile_id
 
 
 def test_the_deepest_profile_can_be_decoded_deep_in_a_stack() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from workers.errors import ErrorClass, TargetError
 from workers.resync import feed
-from workers.resync.feed import FeedSource, entries
+from workers.resync.feed import LEAST_ASKED, FeedSource, entries
 from workers.resync.feed_links import Links, next_link
 from workers.resync.profiles import UnfitSource
 from workers.settings.feeds import FeedSettings
@@ -90,6 +90,30 @@ def test_pages_are_asked_for_until_one_is_empty() -> None:
     assert asked == [0, 2, 5]
 
 
+@pytest.mark.parametrize("below", [b'[{"_id":-7},{"_id":1}]', b'[{"_id":0},{"_id":1}]'])
+def test_a_member_whom_no_page_gives_is_told_of(below: bytes) -> None:
+    """Its row would be removed. What is no answer to such a question, or one that looks away, says nothing."""
+    found, asked = source(below, first=0)
+    with pytest.raises(UnfitSource, match=r"`_id` is (-7|0), and `first` is 0: no page gives it"):
+        list(found.everything())
+    assert asked == [LEAST_ASKED]
+
+    for nothing in (b"", b"<html>", b"[]", b'[{"_id":1}]', b'[{"_id":"a"}]', b'[{"n":1}]'):
+        found, asked = source(nothing, b'[{"_id":1}]', b"[]", first=0)
+        assert [each for page in found.everything() for each in page.ids] == [1]
+        assert asked == [LEAST_ASKED, 0, 1]
+
+
+def test_what_is_no_page_is_given_up_while_it_comes() -> None:
+    """A platform that does not know `{limit}` gives all members, which fit into no memory."""
+    coming = iter(range(1, 10**9))
+    lines = (b'{"_id": %d}\n' % number for number in coming)
+    found = FeedSource(FeedSettings("main", "x", {}, (), 0, 10, 0.0, 1.0), lambda *_: lines)
+    with pytest.raises(UnfitSource, match="or more; expected"):
+        ids(found)
+    assert next(coming) < 10_000
+
+
 def test_pages_that_come_again_are_no_list() -> None:
     """They would be read for ever, with the lane at its mark."""
     found, _ = source(b'[{"_id":"b"},{"_id":"a"}]', b'[{"_id":"c"},{"_id":"a"}]', first="")
@@ -107,7 +131,7 @@ def test_a_reading_goes_on_after_a_member() -> None:
     [
         ([b'[{"_id":2},{"_id":1}]'], "not in the order of `_id`"),
         ([b'[{"_id":1}]', b'[{"_id":1}]'], "one `_id` twice"),
-        ([b'[{"_id":1},{"_id":2},{"_id":3}]'], r"a page has 3 members; expected \{limit\}, 2, at most"),
+        ([b'[{"_id":1},{"_id":2},{"_id":3}]'], r"a page has 3 members, or more; expected \{limit\}, 2, at most"),
         ([b'[{"_id":"a"}]'], "expected both to be of one kind"),
         ([b'[{"name":"a"}]'], "a member is no profile"),
         ([b"[7]"], "a member is no profile"),

@@ -55,12 +55,51 @@ def test_a_command(tmp_path: Path) -> None:
         ('url = "https://p/{segment_id}"\ncommand = ["/bin/m"]\n', "expected either url or command, not both"),
         ('url = "https://p/{segment_id}"\nmembers = "SELECT 1"\n', "members: unknown key"),
         ('url = "https://p/{segment_id}"\nheaders = { "a b" = "x" }\n', "is no header's name"),
+        (
+            'url = "https://p/{segment_id}"\nsegments = "https://q/all"\n',
+            "segments: is at another scheme, host or port",
+        ),
+        ('url = "https://p/{segment_id}"\nsegments = "/all"\n', "segments: is at another scheme, host or port"),
+        ('url = "https://p/{segment_id}"\nsegments = "https://p/{after}"\n', "segments: names '{after}'; expected no"),
+        ('url = "https://p/{segment_id}"\nsegments = ["/bin/m"]\n', "sources.main.segments: "),
+        ('command = ["/bin/m", "{segment_id}"]\nsegments = ["m"]\n', "segments[0]: 'm' is no absolute path"),
+        ('command = ["/bin/m", "{segment_id}"]\nsegments = "/bin/m"\n', "segments: expected a list of texts"),
+        (
+            'url = "https://p/{segment_id}"\nreaders = 0\n',
+            "readers: 0 is out of range; expected an integer from 1 to 8",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_feed_is_said_with_what_was_expected(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(SettingsError) as raised:
         loaded(tmp_path, source(text))
     assert said in str(raised.value)
+
+
+def test_a_list_of_segments(tmp_path: Path) -> None:
+    """At the place of the members, with the same headers; or a program of its own."""
+    text = URL + HEADERS + 'segments = "https://${HOST:-p.example}/all?key=${KEY}"\nreaders = 3\n'
+    settings = loaded(tmp_path, source(text))
+    assert "${KEY}" in settings.published(), "variables are filled in by who asks"
+    missing = [str(each) for each in settings.check_secrets({"TOKEN": "t"})]
+    assert missing == ["sources.main.segments: the environment variable KEY is not set"]
+    found = settings.sources["main"]
+    assert isinstance(found, FeedSettings)
+    asked = found.listing.resolve({"TOKEN": "t", "KEY": "k"})
+    assert (asked.url, asked.headers, asked.first) == (
+        "https://p.example/all?key=k",
+        {"Authorization": "Bearer t"},
+        None,
+    )
+    assert (found.readers, found.url) == (3, "https://${HOST:-p.example}/{segment_id}?after={after}&limit={limit}")
+    with pytest.raises(SettingsError, match=r"sources\.main\.segments"):
+        found.listing.resolve({"TOKEN": "t"})
+
+    found = loaded(tmp_path, source('command = ["/bin/m", "{segment_id}"]\nsegments = ["/bin/s", "-a"]\n')).sources[
+        "main"
+    ]
+    assert isinstance(found, FeedSettings)
+    assert found.listing.command == ("/bin/s", "-a")
 
 
 def test_headers_to_this_very_host_need_no_tls(tmp_path: Path) -> None:

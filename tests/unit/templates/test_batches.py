@@ -268,6 +268,8 @@ LIST = "({for $x = lead.l}{$x}{autocomma}{end})"
         f"UPDATE t SET a = 2 IN {LIST} WHERE b = 1",
         f"INSERT INTO t SELECT count(*) FROM u WHERE a IN {LIST}",
         f"INSERT INTO t SELECT a FROM u WHERE a IN {LIST} UNION ALL SELECT 0",
+        f"INSERT INTO t SELECT 0 FROM u WHERE a IN {LIST} HAVING count(*) = 0",
+        f"WITH g AS (DELETE FROM u WHERE k = 1 RETURNING k) DELETE FROM t WHERE a IN {LIST}",
         f"INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1 WHERE t.a IN {LIST}",
         f"DELETE FROM t WHERE b = 1 RETURNING a IN {LIST}",
         "UPDATE t SET n = (SELECT count(*) FROM u WHERE EXISTS (VALUES {for $x = lead.l}({$x}){autocomma}{end}))",
@@ -281,6 +283,63 @@ def test_a_list_that_is_a_value_takes_no_statement_with_it(template: str) -> Non
     assert len(query.render(rows({"l": [1, 2]}), SEGMENT)) == 1
     with pytest.raises(BadRows, match="l: bad value: expected at least one item"):
         query.render(rows({"l": []}), SEGMENT)
+
+
+ROWS = "(VALUES {for $x = lead.l}({$x}){autocomma}{end}) v (x)"
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite", "mssql"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        f"DELETE FROM t WHERE k = 1 AND NOT EXISTS (SELECT 1 FROM {ROWS} WHERE v.x = t.x)",
+        f"DELETE FROM t WHERE k = 1 AND x NOT IN (SELECT x FROM {ROWS})",
+        f"UPDATE t SET n = (SELECT count(*) FROM {ROWS}) WHERE k = 1",
+        f"INSERT INTO t SELECT u.k FROM u LEFT JOIN {ROWS} ON u.x = v.x WHERE u.k = 1",
+        f"INSERT INTO t SELECT u.k FROM {ROWS} RIGHT OUTER JOIN u ON u.x = v.x WHERE u.k = 1",
+        f"INSERT INTO t SELECT u.k FROM {ROWS} FULL JOIN u ON u.x = v.x WHERE u.k = 1",
+        f"INSERT INTO t SELECT x FROM {ROWS} UNION ALL SELECT 0",
+        f"INSERT INTO t SELECT 0 EXCEPT SELECT x FROM {ROWS}",
+        f"INSERT INTO t SELECT 0 FROM {ROWS} HAVING count(*) = 0",
+        f"INSERT INTO t VALUES (1, (SELECT max(x) FROM {ROWS}))",
+        f"INSERT INTO t SELECT u.k FROM u, (SELECT count(*) FROM {ROWS}) c",
+        f"WITH w AS (SELECT x FROM {ROWS}) DELETE FROM t WHERE x NOT IN (SELECT x FROM w)",
+        "INSERT INTO t VALUES {for $x = lead.l}({$x}){autocomma}{end} UNION ALL SELECT 0",
+        f"WITH g AS (DELETE FROM u WHERE k = 1 RETURNING k) INSERT INTO t SELECT x FROM {ROWS}",
+    ],
+)
+def test_rows_of_which_a_statement_has_others_take_it_not_with_them(template: str, dialect: str) -> None:
+    """Whoever has no tags any more must lose them: not sent, the rows would stay, and count as delivered."""
+    query = compiled(template, dialect, batch=False)
+
+    assert not [warning for warning in query.warnings if "is not sent" in warning.what]
+    assert len(query.render(rows({"l": [1, 2]}), SEGMENT)) == 1
+    with pytest.raises(BadRows, match="l: bad value: expected at least one item"):
+        query.render(rows({"l": []}), SEGMENT)
+
+
+@pytest.mark.parametrize(("dialect", "end"), [("postgresql", ""), ("mssql", ";")])
+def test_a_merge_that_deletes_what_its_source_has_not_is_sent_or_refused(dialect: str, end: str) -> None:
+    merge = f"MERGE INTO t USING {ROWS} ON t.x = v.x"
+    query = compiled(f"{merge} WHEN NOT MATCHED BY SOURCE AND t.k = 1 THEN DELETE{end}", dialect, batch=False)
+    with pytest.raises(BadRows, match="expected at least one item"):
+        query.render(rows({"l": []}), SEGMENT)
+    inserts = f"{merge} AND 'source' = 'by' WHEN NOT MATCHED BY TARGET THEN INSERT (x) VALUES (v.x){end}"
+    assert compiled(inserts, dialect, batch=False).render(rows({"l": []}), SEGMENT) == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        f"INSERT INTO t SELECT 1, x FROM {ROWS}",
+        f"INSERT INTO t SELECT u.k FROM u JOIN {ROWS} ON u.x = v.x",
+        f"INSERT INTO t SELECT u.k FROM u INNER JOIN {ROWS} ON u.x = v.x",
+        f"DELETE FROM t USING {ROWS} WHERE t.x = v.x",
+        f"UPDATE t SET x = v.x FROM {ROWS} WHERE t.k = v.x",
+    ],
+)
+def test_rows_without_which_a_statement_does_nothing_take_it_with_them(template: str) -> None:
+    assert compiled(template, "postgresql", batch=False).render(rows({"l": []}), SEGMENT) == []
 
 
 def test_a_list_that_is_a_value_may_be_empty_where_the_database_reads_that() -> None:

@@ -60,12 +60,6 @@ TEXTS: list[Callable[[int], object]] = [
 ]
 
 
-def rendered(template: str, dialect: str, value: object) -> None:
-    """Renders it, or refuses to."""
-    with contextlib.suppress(BadRows):
-        compiled(template, dialect, batch=False).render(rows({"v": value}), SEGMENT)
-
-
 def work(query: Query, value: object) -> Callable[[], None]:
     batch = rows({"v": value})
 
@@ -77,13 +71,13 @@ def work(query: Query, value: object) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place[:28])
-@pytest.mark.parametrize("text", range(len(TEXTS)))
 @pytest.mark.parametrize("dialect", ["mysql", "oracle", "mssql"])
-def test_four_times_the_length_takes_at_most_about_four_times_the_work(dialect: str, text: int, place: str) -> None:
+def test_four_times_the_length_takes_at_most_about_four_times_the_work(dialect: str, place: str) -> None:
     query = compiled(place, dialect, batch=False)
-    short, long = (work(query, TEXTS[text](length)) for length in (2_000, 8_000))
+    for number, text in enumerate(TEXTS):
+        short, long = (work(query, text(length)) for length in (2_000, 8_000))
 
-    assert lines(long) <= ALLOWED * lines(short) + 1000
+        assert lines(long) <= ALLOWED * lines(short) + 1000, f"TEXTS[{number}]"
 
 
 NUMBERS = [
@@ -97,20 +91,20 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("dialect", ALL)
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: number[:16] + number[-5:])
 @pytest.mark.parametrize("place", [*PLACES, "SELECT {lead.v = 5}", "SELECT {lead.v < 5}", "SELECT {lead.v = lead.v}"])
-def test_no_number_is_written_out_at_length(dialect: str, number: str, place: str) -> None:
+def test_no_number_is_written_out_at_length(dialect: str, place: str) -> None:
     """Of `1.2e-1000000000`, written without its exponent, come two gigabytes."""
-    rendered(place, dialect, Numeral("1"))
-    tracemalloc.start()
-    try:
-        rendered(place, dialect, Numeral(number))
-        rendered(place, dialect, number)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    query = compiled(place, dialect, batch=False)
+    for number in NUMBERS:
+        tracemalloc.start()
+        try:
+            work(query, Numeral(number))()
+            work(query, number)()
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
 
-    assert peak < 4 * MEGABYTE
+        assert peak < 4 * MEGABYTE, number
 
 
 @pytest.mark.parametrize("dialect", ALL)

@@ -6,7 +6,7 @@ import pytest
 
 from workers.templates import QueryKind
 from workers.templates.parser import parse
-from workers.templates.row_naming import Name, RowNaming, row_naming
+from workers.templates.row_naming import Meeting, Name, RowNaming, row_naming
 from workers.templates.scanner import Source
 
 KEY = ("K",)
@@ -134,3 +134,86 @@ def test_what_is_no_plain_insert_is_none(text: str) -> None:
 )
 def test_a_key_that_another_table_turns_into_rows_is_not_plain(text: str) -> None:
     assert not naming(text).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT IGNORE INTO t (k) VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}",
+        "INSERT LOW_PRIORITY IGNORE INTO t VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}",
+        'DELETE IGNORE FROM t WHERE k IN ({batch_in "K"})',
+        'DELETE LOW_PRIORITY QUICK IGNORE FROM t WHERE k IN ({batch_in "K"})',
+        'UPDATE IGNORE t SET gone = 1 WHERE k IN ({batch_in "K"})',
+    ],
+)
+def test_what_bends_a_key_silently_is_not_plain(text: str) -> None:
+    assert not naming(text).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "INSERT OR IGNORE INTO t (k) VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}",
+        "INSERT INTO t (k, `ignore`) VALUES {for $l = $batch}('{$l.K}', 1){autocomma}{end}",
+        'UPDATE t SET gone = 1 WHERE k IN ({batch_in "K"}) AND s = {segment_id} AND ended IS NOT NULL AND x != 3',
+        "DELETE FROM t WHERE (s = {segment_id}) AND ((k IN ({batch_in \"K\"}))) AND lower(kind) NOT IN ('a')",
+    ],
+)
+def test_what_bends_none_and_what_narrows_is_plain(text: str) -> None:
+    assert naming(text).plain
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'k IN ({batch_in "K"}) OR ended < NOW()',
+        'k IN ({batch_in "K"}) || ended < NOW()',
+        's = {segment_id} AND NOT (k IN ({batch_in "K"}))',
+        's = {segment_id} AND !(k IN ({batch_in "K"}))',
+        'coalesce(k IN ({batch_in "K"}), TRUE)',
+        'CASE WHEN k IN ({batch_in "K"}) THEN TRUE ELSE TRUE END',
+    ],
+)
+def test_a_condition_that_lets_through_other_rows_is_not_plain(condition: str) -> None:
+    assert not naming(f"DELETE FROM t WHERE {condition}").plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DELETE FROM t WHERE k IN ({batch_in "K"}); DELETE FROM t WHERE ended < NOW()',
+        "UPDATE t SET k = '{lead.K}' WHERE ended < NOW()",
+    ],
+)
+def test_each_statement_names_its_rows_by_the_key(text: str) -> None:
+    assert not naming(text, batch="batch" in text).plain
+
+
+def test_each_statement_names_its_rows_by_all_of_the_key() -> None:
+    both = "DELETE FROM t WHERE a = '{lead.a}' AND b = '{lead.b}'"
+    assert naming(both, batch=False, key=("a", "b")).plain
+    assert not naming(f"{both}; DELETE FROM u WHERE a = '{{lead.a}}'", batch=False, key=("a", "b")).plain
+
+
+def test_the_columns_that_the_key_is_compared_with_are_told() -> None:
+    found = naming('DELETE FROM t WHERE s = {segment_id} AND t.Boss IN ({batch_in "K"})')
+    assert found.meets == {Meeting("K", "boss")}
+    assert naming("DELETE FROM t WHERE `k` = '{lead.K}'", batch=False).meets == {Meeting("K", "k")}
+
+
+@pytest.mark.parametrize(
+    ("upsert", "changed"),
+    [
+        ("ON DUPLICATE KEY UPDATE a = VALUES(a), k = VALUES(k)", set()),
+        ("ON DUPLICATE KEY UPDATE k = VALUES(a), a = 5", {"k", "a"}),
+        ("AS new ON DUPLICATE KEY UPDATE t.k = new.k, K = new.a", {"k"}),
+        ("ON CONFLICT (k) DO UPDATE SET k = excluded.a", {"k"}),
+        ("ON CONFLICT (k) DO UPDATE SET a = excluded.a, k = excluded.k RETURNING k", set()),
+        ("ON CONFLICT (k) DO UPDATE SET k = excluded.k || 'x'", {"k"}),
+        ("ON CONFLICT (k) DO NOTHING", set()),
+    ],
+)
+def test_what_an_upsert_makes_of_a_row_that_is_there(upsert: str, changed: set[str]) -> None:
+    found = naming(rows("('{$l.K}', '{$l.a}')", "t (k, a)") + f" {upsert}").insert
+    assert found is not None
+    assert found.changed == changed

@@ -69,9 +69,7 @@ def _print(report: AccountReport) -> None:
     budget = "may write now" if not report.budget_in_s else f"may write again in {report.budget_in_s:,.0f} s"
     typer.echo(in_line(f"{report.connector} ({report.platform}): {budget}"))
     if report.login_soon and report.login_ends is not None:
-        typer.echo(
-            in_line(f"the login ends {report.login_ends:%Y-%m-%d}: expected `segsync connect {report.connector}`")
-        )
+        typer.echo(in_line(f"the login ends {report.login_ends:%Y-%m-%d}; {report.remedy}"))
     columns = ("integration", "segment", "list", "state", "members", "pending", "owed", "rejected", "waits", "reason")
     rows = [[str(getattr(each, name)) for name in columns] for each in report.audiences]
     print_table(columns, rows)

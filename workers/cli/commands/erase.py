@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -15,7 +15,8 @@ from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control.acting import recorded
 from workers.control.erasing import Erasure
-from workers.control.person import Person, fold
+from workers.control.person import Person
+from workers.control.wanted import FEWEST_CHARACTERS, MOST, is_surrogate, told_of, wrong_with
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted, in_line
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from workers.control.erasing import PlaceFound
-
-MOST: Final = 10_000
-"""Ids and values at once."""
-FEWEST_CHARACTERS: Final = 3
-"""Of a value: less stands in too many profiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +42,7 @@ def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
     values  a file with one in each line, or "-"
     """
     wanted = frozenset(profiles), frozenset(_lines(values) if values is not None else ())
-    if any(map(_is_surrogate, "".join(profiles))):
+    if any(map(is_surrogate, "".join(profiles))):
         raise WrongUsage("--profile: bytes that are no text; expected UTF-8")
     _refuse(*wanted)
     runtime = open_runtime()
@@ -56,7 +52,7 @@ def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
     places = found.places()
     if not how.as_json:
         _print(places)
-    told = f"{counted(len(wanted[0]), 'profile')}, {counted(len(wanted[1]), 'value')}"
+    told = told_of(*wanted)
     if _is_meant(places, how):
         with recorded(runtime.redis, runtime.keys, who := caller(), "erase", told, reason=how.reason):
             places = erasure.erase(found, who.name)
@@ -87,19 +83,9 @@ def _lines(values: str) -> list[str]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise WrongUsage(f"--values {values}, line {line}: expected UTF-8") from None
     for number, line in enumerate(text.splitlines(), start=1):
-        if wrong := _wrong_with(line.strip()):
+        if wrong := wrong_with(line.strip()):
             raise WrongUsage(f"--values {values}, line {number}: {wrong}")
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _wrong_with(value: str) -> str:
-    if "\0" in value:
-        return "a NUL in it; expected text in UTF-8"
-    if value.count("@") > 1:
-        return "more than one @; expected one value in each line"
-    if len(fold(value)) < FEWEST_CHARACTERS <= len(value):
-        return f"fewer than {FEWEST_CHARACTERS} digits, which would find others, too; expected a whole number"
-    return ""
 
 
 def _refuse(profiles: frozenset[str], values: frozenset[str]) -> None:
@@ -112,10 +98,6 @@ def _refuse(profiles: frozenset[str], values: frozenset[str]) -> None:
     if short := [each for each in values if len(each) < FEWEST_CHARACTERS]:
         what = f"{counted(len(short), 'value')} of fewer than {FEWEST_CHARACTERS} characters"
         raise WrongUsage(f"--values: {what}, which would find others, too; expected whole e-mails, numbers, ids")
-
-
-def _is_surrogate(character: str) -> bool:
-    return "\ud800" <= character <= "\udfff"
 
 
 def _print(places: Sequence[PlaceFound]) -> None:

@@ -158,7 +158,7 @@ def fitting(integration: str | None, code: str | None, state: str) -> Selection:
 
 
 def retry(which: Selection, *, as_json: bool) -> int:
-    """Sends entries back through the intake; status 1 where some had to stay."""
+    """Sends entries on their way once more; status 1 where some had to stay."""
     runtime = open_runtime()
     runtime.drain_outcomes(UP_TO_DATE_SECONDS)
     if not quarantine.count(runtime.ledger, which):

@@ -11,9 +11,9 @@ from workers.cli.commands.apply import confirm_and_carry_out
 from workers.cli.difference_lines import print_differences
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
-from workers.control import apply as applying
+from workers.control import going_back
 from workers.lanes.keys import Keys
-from workers.settings import from_published, load, load_local, revision, revisions
+from workers.settings import load, load_local, revision, revisions
 from workers.settings.differences import Difference, compared
 from workers.settings.revision import NothingApplied
 
@@ -106,8 +106,7 @@ def rollback(number: int, *, drain: Sequence[str], drop: Sequence[str], yes: boo
     """Applies an earlier revision once more, as a new one; the file stays as it is."""
     local = load_local()
     redis, keys = local.redis.client(), Keys(local.namespace)
-    settings = from_published(revisions.find(redis, keys, number).text, local)
-    plan = applying.plan(redis, keys, settings, drain, drop, note=f"rollback to {number}")
+    plan = going_back.plan_back(redis, keys, local, number, drain=drain, drop=drop, by_file=True)
     print_differences(plan.differences)
     status = confirm_and_carry_out(redis, keys, plan, yes=yes)
     typer.echo(

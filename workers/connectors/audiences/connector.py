@@ -10,7 +10,7 @@ from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.rounds import Login, Rounds
-from workers.connectors.audiences.store import refusals, rows, work
+from workers.connectors.audiences.store import refusal_entries, refusals, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.wire import CallFailed, Fault
@@ -20,7 +20,7 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from redis import Redis
 
@@ -120,6 +120,20 @@ class AdConnector:
         self.store.upgrade()
         with self.store.reading() as connection:
             return refusals.list_refused(connection, self.key, most)
+
+    def entry_changes(self, most: int, without_room: Collection[str]) -> list[refusal_entries.EntryChange]:
+        """What the quarantine is not told yet of what the platform refused. TargetError where the store is away.
+
+        without_room  integrations of which no new entry is told now
+        """
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            return refusal_entries.changes(connection, self.key, most, without_room)
+
+    def entries_told(self, done: Collection[refusal_entries.EntryChange]) -> None:
+        """These are on their way to the ledger. TargetError where the store is away."""
+        with self.store.changing() as connection:
+            refusal_entries.told(connection, done)
 
     def last_calls(self) -> list[work.CallStanding]:
         """Its newest calls that are not over, or did not end well."""

@@ -85,7 +85,8 @@ class Endings:
         """A look at a call that is on its way."""
         seen = call.seen or progress.state == "working"
         # What only tells how the audience is may tell how it was: its listing lags.
-        tells = seen or now - call.made_ms >= SETTLED_MS or not self._platform.one_call_at_a_time
+        may_lag = progress.of_audience or self._platform.one_call_at_a_time
+        tells = seen or now - call.made_ms >= SETTLED_MS or not may_lag
         in_part = call.action == AudienceStep.REMOVE.value and progress.rejected > 0
         with self._store.changing() as connection:
             if progress.state == "done" and tells and not in_part:
@@ -120,6 +121,10 @@ class Endings:
     ) -> Resting:
         """A call that surely changed nothing: its identifiers are owed again, but for those refused by name."""
         now = self._clock()
+        if failed.fault is Fault.ROWS:
+            # What was made up to fill a call may be named, too, and is nobody's.
+            failed.rows = {index: code for index, code in failed.rows.items() if index < len(rows)}
+            failed.fault = failed.fault if failed.rows else Fault.REFUSED
         with self._store.changing() as connection:
             if not calls.is_calling(connection, call):
                 return Resting(now)

@@ -1,7 +1,7 @@
 """Facebook's Custom Audiences: rows of hashes, added and removed at once, refused by counts.
 
 developers.facebook.com, Marketing API: "Custom Audience", "Custom Audience Users", "Rate Limiting", "Handling Errors",
-"Secure Graph API calls". The status of an answer says little, its code says what is wrong.
+"Secure Graph API calls", "Debugging access tokens". The status of an answer says little, its code says what is wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import hashlib
 import hmac
 import json
 import secrets
+import time
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.logins import LoginTokens
@@ -61,6 +63,15 @@ class FacebookWire:
     def account(self) -> str:
         """As `PlatformWire.account`."""
         return str(self._ask("GET", f"/act_{self._account}", {"fields": "id"}).field("id"))
+
+    def token_ends_in_s(self, token: str) -> int:
+        """Seconds until a token ends; 0 for never, and where Facebook does not tell: what is wrong, others say."""
+        try:
+            answer = self._ask("GET", "/debug_token", {"input_token": token})
+        except CallFailed:
+            return 0
+        ends = answer.field("data", "expires_at")
+        return max(1, ends - _now_s(answer)) if isinstance(ends, int) and ends > 0 else 0
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark in its description, since ids only grow."""
@@ -147,7 +158,8 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
         return _failed(Fault.UNDONE, said, "the audience is being replaced")
     if answer.field("error", "is_transient") is True:
         return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
-    fault = _FAULTS.get(code, Fault.REFUSED)
+    # A server's own error may have come after the change, whatever code it bears.
+    fault = _FAULTS.get(code, Fault.REFUSED if answer.status < 500 else Fault.UNHEARD)  # noqa: PLR2004 - HTTP's
     reasons = {
         Fault.UNHEARD: "the platform failed for a moment",
         Fault.BUDGET: "the platform's limit of calls is used up",
@@ -170,17 +182,28 @@ def _rest_ms(answer: HttpAnswer) -> int:
     return (worst - SLOW_FROM + 1) * 60_000 if worst >= SLOW_FROM else 0
 
 
+def _now_s(answer: HttpAnswer) -> int:
+    """Unix seconds, by the platform's own clock where it tells it."""
+    with suppress(KeyError, TypeError, ValueError):
+        return int(parsedate_to_datetime(answer.headers["date"]).timestamp())
+    return int(time.time())
+
+
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
     return CallFailed(fault, f"facebook-ads {code}", reason, wait_ms=wait_ms)
 
 
 class GivenToken:
-    """`logins.Consent` where the file gives the token: there is nothing to ask a person for, and no renewal."""
+    """`logins.Consent` where the file gives the token: there is nothing to ask a person for, and no renewal.
+
+    wire  asks when it ends
+    """
 
     early_s = 0
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, wire: FacebookWire) -> None:
         self._token = token
+        self._wire = wire
 
     def url(self, state: str) -> str:  # noqa: ARG002 - the protocol's
         """As `Consent.url`."""
@@ -188,7 +211,7 @@ class GivenToken:
 
     def exchange(self, code: str) -> LoginTokens:  # noqa: ARG002 - the protocol's
         """As `Consent.exchange`."""
-        return LoginTokens(self._token)
+        return LoginTokens(self._token, ends_in_s=self._wire.token_ends_in_s(self._token))
 
     def renew(self, refresh: str) -> LoginTokens:  # noqa: ARG002 - the protocol's
         """As `Consent.renew`: it has an end that only a person moves."""

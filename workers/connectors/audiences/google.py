@@ -272,9 +272,8 @@ class GoogleConsent:
         answer = self._http.send("POST", f"{self._base}/token", form=what | self._client)
         access, refresh = answer.field("access_token"), answer.field("refresh_token")
         if answer.fine and isinstance(access, str):
-            return LoginTokens(
-                access, refresh if isinstance(refresh, str) else "", int(answer.field("expires_in") or 0)
-            )
+            lives, ends = (int(answer.field(each) or 0) for each in ("expires_in", "refresh_token_expires_in"))
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", lives, ends)
         error = str(answer.field("error") or "")
         code = f"{answer.status} {error}" if error.isidentifier() else str(answer.status)
         if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's

@@ -151,6 +151,8 @@ class TokenKeeper:
             "expires_ms": now + tokens.expires_in_s * 1000 if tokens.expires_in_s else 0,
             "ends_ms": now + tokens.ends_in_s * 1000 if tokens.ends_in_s else 0,
         } | {"owner": "", "owned_until_ms": 0, "code": "", "reason": ""}
+        if refresh and not tokens.ends_in_s and tokens.refresh in ("", refresh):
+            del values["ends_ms"]  # the refresh token is the same, and so is its end
         if account is not None:
             values["account"] = account
         with self._store.changing() as connection:

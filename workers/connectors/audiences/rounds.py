@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
-from workers.connectors.audiences.endings import AGAIN_MS, Endings
+from workers.connectors.audiences.endings import AGAIN_MS, LOST_AFTER_MS, Endings
 from workers.connectors.audiences.planning import AudienceStep, plan
 from workers.connectors.audiences.store import calls, removals, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.rows import rows_of
 from workers.connectors.audiences.store.work import Resting
-from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.connectors.audiences.wire import CallFailed, CallProgress, Fault
 from workers.errors import TargetError
 from workers.failpoints import reach
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.budgets import Budget
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.database import Store
     from workers.connectors.audiences.store.sealing import Seal
     from workers.connectors.audiences.wire import PlatformWire, SentRow
@@ -278,4 +279,13 @@ class Rounds:
         for call in pending:
             now = self._login.clock()
             if call.poll_ms <= now:
-                self._endings.polled(audience, call, self._login.wire.poll(audience, call), now)
+                self._endings.polled(audience, call, self._ask(audience, call, now), now)
+
+    def _ask(self, audience: Audience, call: OpenCall, now: int) -> CallProgress:
+        """How a call is doing; one that the platform refuses to tell of for days is lost, and waits no longer."""
+        try:
+            return self._login.wire.poll(audience, call)
+        except CallFailed as failed:
+            if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
+                raise
+            return CallProgress("failed", code=failed.code)

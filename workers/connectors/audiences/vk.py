@@ -81,14 +81,26 @@ class VkWire:
         return self._upload(audience, rows, {"base": audience.remote if change == "add" else f"-{audience.remote}"})
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
-        """As `PlatformWire.poll`; a list that is ready gets its segment, without which nobody can use it."""
-        state = self._ask("GET", f"{LISTS}/{call.handle}.json").field("status")
+        """As `PlatformWire.poll`; a list that is ready gets its segment, without which nobody can use it.
+
+        Whether a change can be asked for by its own id once it is done, VK does not say: else its list is asked for.
+        """
+        gone = False
+        try:
+            state = self._status(call.handle)
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE or call.handle == audience.remote:
+                raise
+            gone, state = True, self._status(audience.remote)
         if state == "ready":
             self._bring_to_use(audience)
-            return CallProgress("done")
+            return CallProgress("done", of_audience=gone)
         if state in _WORKING:
             return CallProgress("working")
         return CallProgress("failed", code="vk-ads list lost")
+
+    def _status(self, number: str) -> str:
+        return str(self._ask("GET", f"{LISTS}/{number}.json").field("status"))
 
     def rename(self, audience: Audience) -> None:
         """As `PlatformWire.rename`: list and segment."""

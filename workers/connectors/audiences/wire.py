@@ -95,14 +95,16 @@ class Answered:
 class CallProgress(NamedTuple):
     """What a look at a pending call tells.
 
-    state     "working" (seen at it), "done", "failed", "unseen" (not listed)
-    rejected  identifiers that it left out
-    code      short, where something is worth telling
+    state        "working" (seen at it), "done", "failed", "unseen" (not listed)
+    rejected     identifiers that it left out
+    code         short, where something is worth telling
+    of_audience  it is the audience's state, since nothing is known of the call itself: it may tell how it was before
     """
 
     state: Literal["working", "done", "failed", "unseen"]
     rejected: int = 0
     code: str = ""
+    of_audience: bool = False
 
 
 class Sighting(NamedTuple):

@@ -87,7 +87,7 @@ def _facebook(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     said = target.settings
     token = said["access_token"]
     wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
-    return GivenToken(token), lambda _: wire
+    return GivenToken(token, wire), lambda _: wire
 
 
 def _vk(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:

@@ -1,7 +1,8 @@
 """Whether a table's rows are named by the key alone, or by further unique keys that a query's text does not show.
 
 Where `add` writes more than the key, a second unique key may make it meet the row of another profile: z gives up an
-e-mail, a takes it. Then no remove may pass an add (delivery/rounds.py).
+e-mail, a takes it. A trigger may turn one key into another, and `remove` may look for it in a column that takes some
+other field. Then no remove may pass an add (delivery/rounds.py).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.templates.row_naming import Meeting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,10 +45,14 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
     insert  what `add` writes, and from which of the profile's fields
     key     the fields that identify the row
 
-    True only where every unique key holds nothing but what the key or the segment says, and one of them the key's.
+    True only where every unique key holds nothing but what the key or the segment says, and one of them the key's, and
+    where `remove` looks for the key in columns that take it, which nothing changes on its way.
     """
     fields = None if table is None else _taken(insert, table)
-    if table is None or fields is None:
+    if table is None or fields is None or table.triggers:
+        return False
+    takes = {Meeting(field, column) for column, taken in fields.items() for field in taken}
+    if not insert.found_by <= takes or any(insert.changed & _names(unique) for unique in table.unique):
         return False
     judged = [_judge(one, table, fields, frozenset(key)) for one in table.unique]
     return all(judged) and any(_uses_key(one, fields) for one in table.unique)
@@ -66,6 +72,10 @@ def _taken(insert: Insert, table: Table) -> dict[str, frozenset[str]] | None:
     return {name.lower(): taken for name, taken in zip(columns, insert.values, strict=True)}
 
 
+def _names(unique: UniqueKey) -> frozenset[str]:
+    return frozenset(column.lower() for column in unique.columns)
+
+
 def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str]) -> bool:
     if unique.partial or unique.beginnings or unique.computed:
         return False
@@ -82,10 +92,12 @@ def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], k
 _FOLDED = re.compile(
     r"(?:(?:tiny|medium|long|n)?(?:text|clob)|(?:n|national )?(?:var)?char(?:acter)?(?: varying)?|n?varchar2"
     r"|string|citext|(?:tiny|small|medium|big)?int(?:eger)?|number|numeric|decimal|uuid|uniqueidentifier|(?:var)?binary"
-    r"|date(?:time)?|timestamp(?:tz)?|time)\b(?!\(\d+, ?-)(?!\[)|\Z"
+    r")\b(?!.* collate )(?!\(\d+, ?(?!0\)))(?![.\[])|\Z"
 )
 """Types of which folding (delivery/key_folding.py) knows what they take for equal. Others know more spellings (inet,
-interval, jsonb, boolean, year), keep the beginning (name), or a few digits of a number (real)."""
+interval, jsonb, boolean, year, and days, where 261128 is one, and so is today), follow a collation that may be of the
+user's own, keep the beginning (name), a few digits of a number (real), or round it elsewhere than at the point
+(numeric(9,2) takes 7.495 for 7.5)."""
 
 
 def _is_folded(table: Table, column: str) -> bool:

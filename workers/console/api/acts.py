@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.console.api.bodies import Acceptance, Named, Publication, Reason, WayBack, WhichEntries, WhichSegments
 from workers.console.api.routes import ApiCall, ApiRoute, Nothing
 from workers.control import apply as applying
+from workers.control import going_back
 from workers.control import pause as pausing
 from workers.control import quarantine as entries_control
 from workers.control import resync as runs_control
 from workers.control import retry as retrying
+from workers.control.entrusting import refuse_own_databases
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
-from workers.errors import SettingsError, WrongUsage
+from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import EntryDetail, Selection
 from workers.quarantine.requeue import Requeued
-from workers.settings import from_given, from_published, load, revision, revisions
+from workers.settings import from_given, load, revision
 from workers.settings.console import May
-from workers.settings.entrusted import not_entrusted
+from workers.settings.entrusted import refuse_not_entrusted
 
 if TYPE_CHECKING:
     import msgspec
 
-    from workers.settings import Settings
+    from workers.control.apply import ApplyPlan
     from workers.settings.differences import Difference
 
 PAUSE_SECONDS: Final = 20.0
@@ -141,34 +142,30 @@ def _cancel(call: ApiCall) -> Changed:
 
 def _apply(call: ApiCall) -> Publishing:
     local, body = call.site.runtime().local, call.body
+    redis, keys, basis = call.site.redis, call.site.keys, body.basis
     if body.configuration is None:
         settings = load(local.path)
     else:
-        _check_entrusted(call, body.configuration)
+        # A token that may edit is not one that may read secrets.
+        compared = refuse_not_entrusted(redis, keys, body.configuration, "the configuration that was given")
         settings = from_given(body.configuration, local)
-    return _publish(call, settings, body.drop, note="", basis=body.basis, dry_run=body.dry_run)
-
-
-def _check_entrusted(call: ApiCall, configuration: dict[str, Any]) -> None:
-    """SettingsError where it says what only the file may: a token that may edit is not one that may read secrets."""
-    found = revision.published(call.site.redis, call.site.keys)
-    applied = json.loads(found.text) if found else {}
-    if mistakes := not_entrusted(configuration, applied):
-        raise SettingsError("the configuration that was given", mistakes)
+        basis = compared if basis is None else basis
+    plan = applying.plan(redis, keys, settings, (), body.drop)
+    if body.configuration is not None:
+        refuse_own_databases(plan)
+    return _publish(call, plan, basis, dry_run=body.dry_run)
 
 
 def _rollback(call: ApiCall) -> Publishing:
-    site, number = call.site, call.number_in_path("number")
-    settings = from_published(revisions.find(site.redis, site.keys, number).text, site.runtime().local)
-    body = call.body
-    return _publish(call, settings, body.drop, note=f"rollback to {number}", basis=body.basis, dry_run=body.dry_run)
+    site, body = call.site, call.body
+    number = call.number_in_path("number")
+    plan = going_back.plan_back(site.redis, site.keys, site.runtime().local, number, drop=body.drop)
+    seen = plan.before.revision if plan.before else 0
+    return _publish(call, plan, seen if body.basis is None else body.basis, dry_run=body.dry_run)
 
 
-def _publish(
-    call: ApiCall, settings: Settings, drop: list[str], *, note: str, basis: int | None, dry_run: bool
-) -> Publishing:
+def _publish(call: ApiCall, plan: ApplyPlan, basis: int | None, *, dry_run: bool) -> Publishing:
     redis, keys = call.site.redis, call.site.keys
-    plan = applying.plan(redis, keys, settings, (), drop, note=note)
     revision.check_basis(plan.before, basis)
     if dry_run:
         return Publishing(None, bool(plan.differences) or plan.before is None, plan.differences)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+
+from workers.control.wanted import told_of
 
 MOST_IDS: Final = 1_000
 """Entries that one call may name: fewer than any ledger's driver takes in one statement."""
@@ -71,6 +73,35 @@ class Publication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drop: list[str] = []
     dry_run: bool = False
     reason: str = ""
+
+
+class WayOut(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What becomes of what an integration owes that is taken out: "drain" or "drop" it; "" where it owes nothing.
+
+    basis  the revision that was seen; where another is applied by now, nothing is published
+    """
+
+    how: Literal["", "drain", "drop"] = ""
+    basis: int | None = None
+    reason: str = ""
+
+
+class Whom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is meant: profiles by their `_id` or a key, and values that are theirs; at most 10,000 together."""
+
+    profiles: list[str | int] = []
+    values: list[str] = []
+    reason: str = ""
+
+    @property
+    def ids(self) -> list[str]:
+        """Profiles, as texts."""
+        return [str(each) for each in self.profiles]
+
+    @property
+    def told(self) -> str:
+        """How many, for the audit log."""
+        return told_of(self.ids, self.values)
 
 
 class WayBack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -82,10 +82,10 @@ class Frame:
             if each.required and not query.get(each.name):
                 raise WrongUsage(f"{each.name} is missing: {each.words}")
         sees, posted_body = May.OPERATE in token.may, _read(route, request, body)
-        call = ApiCall(self.site, token.name, sees, request.path_params, query, posted_body)
+        site, who = self.site, actor_of(request, token)
+        call = ApiCall(site, token.name, sees, request.path_params, query, posted_body, who.address)
         if not route.kept:
             return as_json(route.do(call))
-        site, who = self.site, actor_of(request, token)
         reason = getattr(call.body, "reason", "")
         with recorded(site.redis, site.keys, who, route.name, target_of(route, call), reason=reason):
             return as_json(route.do(call))

@@ -51,6 +51,7 @@ class ApiCall:
     """One call, as a route sees it.
 
     by    the token's name: what revisions, pauses and runs say of who did it
+    address  where it came from
     sees  whether it may see people's data and ids
     path  the values of the path's places
     body  of the route's type; None where it has none
@@ -62,6 +63,7 @@ class ApiCall:
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    address: str = ""
 
     def text(self, name: str) -> str | None:
         """A text of the query; None where it is not there or empty."""

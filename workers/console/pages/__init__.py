@@ -9,6 +9,7 @@ from workers.console.pages import (
     audit,
     connectors,
     editing,
+    erase,
     find,
     integration,
     overview,
@@ -24,7 +25,7 @@ from workers.console.pages import (
 if TYPE_CHECKING:
     from workers.console.routes import Act, PageRoute
 
-_LOOKING: Final = (overview, integration, segments, runs, quarantine, find, transmitted, system, audit)
+_LOOKING: Final = (overview, integration, segments, runs, quarantine, find, erase, transmitted, system, audit)
 _ALL: Final = (*_LOOKING, accounts, connectors, editing, resyncs, revisions)
 PAGES: Final[tuple[PageRoute, ...]] = tuple(each for module in _ALL for each in module.PAGES)
 ACTS: Final[tuple[Act, ...]] = tuple(each for module in _ALL for each in module.ACTS)

@@ -15,13 +15,12 @@ from workers.console.turns import hurried
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import apply as applying
-from workers.errors import SettingsError, WrongUsage
-from workers.lanes.answers import number_of
+from workers.control import removing
+from workers.errors import WrongUsage
 from workers.preflight.preview import Previewer
 from workers.preflight.preview_text import sql, told
 from workers.preflight.trying import try_out
-from workers.settings import ConnectorSettings, from_published
-from workers.settings.spelling import counted
+from workers.settings import ConnectorSettings
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -183,25 +182,10 @@ def apply(visit: Visit) -> Response:
 
 def remove(visit: Visit) -> Response:
     """As `segsync apply` of a file without it; --drain or --drop, as the form says, where it owes anything."""
-    base, key, how = base_of(visit), visit.path["key"], visit.field("how")
+    base, key, how, site = base_of(visit), visit.path["key"], visit.field("how"), visit.site
     meant(visit, key)
-    document = json.loads(base.text)
-    if document.get("integrations", {}).pop(key, None) is None:
-        raise NotFound(f"{key[:80]} is not in the applied configuration")
-    if not document["integrations"]:
-        del document["integrations"]  # as in a file without any: an empty table differs from none
-    site = visit.site
-    try:
-        settings = from_published(json.dumps(document), site.runtime().local)
-    except SettingsError as error:
-        raise WrongUsage(str(error)) from None
-    owes = number_of(site.redis.hget(site.keys.integration(key), "backlog")) or 0
-    if owes and how not in ("drain", "drop"):
-        told = f"{how[:40]!r} was chosen" if how else "nothing was chosen"
-        what = "to deliver it first or to throw it away: nothing was done"
-        raise WrongUsage(f"{key} still owes {counted(owes, 'operation')}, and {told}; expected a choice, {what}")
-    chosen = {name: [key] if owes and how == name else [] for name in ("drain", "drop")}
-    plan = applying.plan(site.redis, site.keys, settings, **chosen, note=f"without {key}, in the console")
+    local, note = site.runtime().local, f"without {key}, in the console"
+    plan = removing.plan_without(site.redis, site.keys, base.text, key, how, local, note=note)
     return drain(visit, plan, key) if plan.drain else publish(visit, plan, "/")
 
 

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.console.pages.measures import by_event_type, charts, words
 from workers.console.pages.period import USUAL, PickedPeriod
 from workers.console.routes import Act, PageRoute
+from workers.console.viewers import Role
 from workers.console.visit import place
+from workers.control import apply as applying
 from workers.control import pause as pausing
+from workers.control import removing
 from workers.control import retry as retrying
 from workers.control.draining import is_draining
 from workers.control.pause import NotSettled, known_integration
@@ -114,9 +117,19 @@ def retry(visit: Visit) -> Response:
     return visit.go(place("integrations", key), said)
 
 
+def stay(visit: Visit) -> Response:
+    """As `segsync apply` of a file that has it again: one that is being drained gets its scope back."""
+    site, key = visit.site, visit.path["key"]
+    plan = removing.plan_staying(site.redis, site.keys, key, site.runtime().local)
+    basis = plan.before.revision if plan.before else 0
+    report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name, basis=basis)
+    return visit.go(place("integrations", key), f"{key} stays: revision {report.revision} is applied")
+
+
 PAGES: Final = (PageRoute("/integrations/{key}", show, live=True),)
 ACTS: Final = (
     Act("/integrations/{key}/pause", "pause", pause),
     Act("/integrations/{key}/resume", "resume", resume),
     Act("/integrations/{key}/retry", "retry", retry),
+    Act("/integrations/{key}/stay", "apply", stay, role=Role.EDITOR, edits=True),
 )

@@ -9,8 +9,8 @@ from workers.console.publishing import publish
 from workers.console.routes import Act, PageRoute
 from workers.console.viewers import Role
 from workers.console.visit import place
-from workers.control import apply as applying
-from workers.settings import from_published, revision, revisions
+from workers.control import going_back
+from workers.settings import revision, revisions
 from workers.settings.differences import compared
 from workers.settings.revisions import UnknownRevision
 
@@ -76,8 +76,7 @@ def rollback(visit: Visit) -> Response:
 
 def _plan(visit: Visit) -> ApplyPlan:
     site, number = visit.site, _number(visit.path["number"])
-    settings = from_published(revisions.find(site.redis, site.keys, number).text, site.runtime().local)
-    return applying.plan(site.redis, site.keys, settings, note=f"rollback to {number}")
+    return going_back.plan_back(site.redis, site.keys, site.runtime().local, number)
 
 
 PAGES: Final = (PageRoute("/revisions", show), PageRoute("/revisions/{number}", one))

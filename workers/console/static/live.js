@@ -96,14 +96,28 @@ if (parts().length) {
   setInterval(poll, POLL_MS);
 }
 
-// A form with data-check-at is checked there when a field is left; what is wrong is shown beside each.
+// A form with data-check-at is checked there when a field is left; what is wrong is shown beside each. Two fields may be
+// left within a moment, and the answers come in any order: only that to the last check counts.
+let checking = null;
+
+async function checked(form) {
+  if (checking) checking.abort();
+  checking = new AbortController();
+  const body = new URLSearchParams(new FormData(form));
+  try {
+    const response = await fetch(form.dataset.checkAt, { method: "POST", body, redirect: "error", signal: checking.signal });
+    return response.ok ? await response.text() : null;
+  } catch {
+    return null; // a later check is on its way, or nobody answers, which the buttons tell
+  }
+}
+
 document.addEventListener("change", async (event) => {
   const form = event.target.form;
   if (!form || !form.dataset.checkAt || event.target.name === "example") return;
-  const body = new URLSearchParams(new FormData(form));
-  const response = await fetch(form.dataset.checkAt, { method: "POST", body, redirect: "error" });
-  if (!response.ok) return;
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const told = await checked(form);
+  if (told === null) return;
+  const fresh = new DOMParser().parseFromString(told, "text/html");
   for (const mark of document.querySelectorAll("[data-check][id]")) {
     const newer = fresh.getElementById(mark.id);
     if (!newer) continue;

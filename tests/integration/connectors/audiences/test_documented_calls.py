@@ -23,6 +23,8 @@ def test_an_audience_s_life_makes_all_of_them(account: Account, make_rig: MakeRi
     """Its creation is not answered, its name changes, a token ends, and in the end it goes."""
     rig = make_rig(account.name, fake, on_delete={"buyers": "delete"})
     rig.connector.probe()
+    if account.name == "facebook":
+        rig.connector.way.consent.exchange("")
     fake.expire_token()
     fake.fail("customaudiences", Reply(cut=True), applied=True)
     people = [{"id": str(n), "email": f"p{n}", "phone": f"{n}", "android": "", "name": "n"} for n in range(1, 5)]

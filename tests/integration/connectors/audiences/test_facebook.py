@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
 from tests.integration.connectors.audiences.rig import people, sha256
 from workers.connectors.audiences import rounds
+from workers.connectors.audiences.erasing import Eraser
 from workers.connectors.audiences.rounds import LOOK_TWICE_MS, OWNED_MS
 from workers.errors import ErrorClass, TargetError
 from workers.failpoints import AFTER_CALL, BEFORE_CALL
@@ -34,6 +36,25 @@ def facebook(fake: FakePlatform) -> FakeFacebook:
 
 
 wanted = ACCOUNTS["facebook"].wanted
+
+
+def test_an_erased_person_leaves_with_all_that_went_along_and_namesakes_stay(rig: Rig, facebook: FakeFacebook) -> None:
+    """A name is the hash of thousands: it finds nobody, and goes with the rows of whom a key or an address finds."""
+    planted = [{"id": "planted", "email": "same@example.com", "name": "planted name"}]
+    others = [{"id": "stays", "email": "same@example.com", "name": "ann"}, *people(range(5), name="ann")]
+    rig.deliver(("add", [*planted, *others]))
+    rig.run()
+    eraser = Eraser(rig.connector, [])
+    assert not eraser.find((), {"planted name", "Planted Name", sha256("planted name"), "ann"})
+    holders = eraser.find({"planted"}, ())
+    assert {each.profile for each in holders} == {"planted"}
+    assert eraser.erase(holders, int(facebook.now)) > 0
+    rig.run()
+    assert eraser.erase(set(), int(facebook.now)) == 0
+    found = rig.rows("SELECT companions FROM ads_holding UNION SELECT companions FROM ads_identifier")
+    beside = {one for (sealed,) in found if sealed for one in rig.connector.sent_along(bytes(sealed)).values()}  # type: ignore[arg-type]
+    assert beside == {sha256("ann")}
+    assert facebook.members("VIP") == wanted(others)
 
 
 def test_a_segment_is_there_at_once_and_changes(rig: Rig, facebook: FakeFacebook) -> None:
@@ -183,6 +204,16 @@ def test_its_own_word_of_the_budget_is_heeded(rig: Rig, facebook: FakeFacebook) 
     rig.deliver(("add", people([7])))
     rig.tend()
     assert rig.connector.budget.left_in() > 39 * 60_000
+
+
+def test_when_a_token_ends_is_asked_for(rig: Rig, facebook: FakeFacebook) -> None:
+    consent = rig.connector.way.consent
+    assert consent.exchange("").ends_in_s == 0, "it never does"
+    facebook.token_ends_s = round(time.time()) + 1_000_000
+    assert 999_000 < consent.exchange("").ends_in_s <= 1_000_100
+    for code in (100, 190):
+        facebook.fail("debug_token", Reply(400, {"error": {"code": code, "message": "m"}}))
+        assert consent.exchange("").ends_in_s == 0, "it does not tell, and connecting goes on"
 
 
 def test_a_token_that_is_refused_needs_a_person(rig: Rig, facebook: FakeFacebook) -> None:

@@ -82,6 +82,28 @@ def test_an_id_that_was_only_sent_along_is_found(rig: Rig) -> None:
     assert not eraser.find((), {"outer-2"})
 
 
+def beside(rig: Rig) -> set[str]:
+    """What the store has of what goes along, opened."""
+    found = rig.rows("SELECT companions FROM ads_holding UNION SELECT companions FROM ads_identifier")
+    return {value for (sealed,) in found if sealed for value in rig.connector.sent_along(bytes(sealed)).values()}  # type: ignore[arg-type]
+
+
+def test_of_who_shared_an_address_nothing_stays_beside_it(rig: Rig, yandex: FakeYandex) -> None:
+    """As long as their outer id stands in the shared row, something of them is left."""
+    ann, bob = ({"id": name, "email": "same@example.com", "outer": name} for name in ("ann", "bob"))
+    rig.deliver(("add", [ann, *people(range(120))]))
+    rig.run()
+    rig.deliver(("add", [bob]))
+    rig.run()
+    eraser = Eraser(rig.connector, [])
+    assert eraser.erase(eraser.find((), {"ann"}), int(yandex.now)) == 1
+    assert eraser.leaving(()).anybody == 1
+    rig.run()
+    assert eraser.erase(eraser.find((), {"ann"}), int(yandex.now)) == 0
+    assert beside(rig) == {sha256("bob")}
+    assert yandex.members("VIP") == hashes([bob, *people(range(120))])
+
+
 def test_of_a_deleted_audience_nobody_is_known(rig: Rig) -> None:
     rig.deliver(("add", people(range(120))))
     rig.run(hours=1)

@@ -159,6 +159,22 @@ def test_a_page_instead_of_an_answer_is_asked_again(rig: Rig, google: FakeGoogle
     assert google.members("VIP") == wanted(people(range(2)))
 
 
+def test_when_a_login_ends_is_known_and_stays_known_however_often_its_token_is_renewed(
+    rig: Rig, google: FakeGoogle
+) -> None:
+    """A project that is not reviewed loses it after a week."""
+    google.login_lives_s = 604_800
+    tokens, week = rig.connector.way.tokens, google.clock() + 604_800_000
+    tokens.keep(rig.connector.way.consent.exchange("4/code"))
+    assert tokens.standing().ends_ms == week
+    google.advance(3_600)
+    tokens.renew(tokens.token())
+    assert tokens.standing().ends_ms == week
+    google.login_lives_s = 0
+    tokens.keep(rig.connector.way.consent.exchange("4/code"))
+    assert tokens.standing().ends_ms == 0
+
+
 def test_a_wrong_code_is_a_login_s_fault(rig: Rig) -> None:
     with pytest.raises(CallFailed) as failed:
         rig.connector.way.consent.exchange("4/other")

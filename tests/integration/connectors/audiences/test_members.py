@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.server import Reply
+from tests.fakes.server import Reply, Request
+from tests.fakes.yandex import FakeYandex
 from tests.integration.connectors.audiences.rig import SECRET, hashes, people, sha256
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 
 if TYPE_CHECKING:
-    from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Rig
 
@@ -35,6 +35,37 @@ def test_what_two_share_stays_until_both_have_left(rig: Rig, yandex: FakeYandex)
     rig.deliver(("remove", [BOB]))
     rig.run()
     assert yandex.members("VIP") == hashes(people([3]))
+
+
+def test_what_its_loser_alone_has_beside_leaves_with_them(
+    rig: Rig, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row of a shared address was sent with the outer id of one; who stays is told again, with their own."""
+    sent: list[tuple[str, str]] = []
+    read = FakeYandex._read
+
+    def look(self: FakeYandex, request: Request) -> object:
+        sent.append((request.query.get("modification_type", ""), request.parts()["file"].decode()))
+        return read(self, request)
+
+    monkeypatch.setattr(FakeYandex, "_read", look)
+    rig.deliver(("add", [ANN | {"outer": "ann"}, *people([3], outer="3"), *people([4], outer="4")]))
+    rig.run()
+    rig.deliver(("add", [BOB | {"outer": "bob"}]))
+    rig.run()
+    assert sha256("ann") in sent.pop()[1]
+    assert not sent
+    rig.deliver(("remove", [ANN]))
+    rig.run()
+    row = ",".join([sha256("same@example.com"), "", "{}", ""])
+    assert [(kind, file.split("\n")[1]) for kind, file in sent] == [
+        ("subtraction", row.format(sha256("ann"))),
+        ("addition", row.format(sha256("bob"))),
+    ]
+    assert yandex.members("VIP") == hashes([BOB, *people([3, 4])])
+    rig.deliver(("remove", [BOB]))
+    rig.run()
+    assert yandex.members("VIP") == hashes(people([3, 4]))
 
 
 def test_of_a_changed_address_the_old_one_goes(rig: Rig, yandex: FakeYandex) -> None:

@@ -77,6 +77,20 @@ def test_lines_that_vk_refuses_are_told_and_the_rest_goes(rig: Rig, vk: FakeVk) 
     assert rig.standing().rejected == 1
 
 
+def test_a_line_that_is_nobody_s_refuses_nobody(rig: Rig, vk: FakeVk) -> None:
+    """It was made up to fill the call."""
+    rig.deliver(("add", people(range(2_000))))
+    rig.run(2)
+    rig.deliver(("add", people([2_000])))
+    named = {"line_number": 20, "line": "planted", "code": "invalid_md5"}
+    vk.fail("POST /api/v3", Reply(400, {"error": {"fields": {"file": [named]}}}))
+    rig.run(24.1)
+    assert (rig.standing().waits, rig.standing().code) == ("someone", "vk-ads 400 invalid_md5")
+    rig.run(24.1)
+    assert rig.connector.refused(9) == []
+    assert len(vk.members("VIP")) - 24 == 2_001
+
+
 def test_an_upload_that_was_not_answered_is_found_by_its_name(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
     vk.fail("POST /api/v3/remarketing/users_lists.json", Reply(cut=True), applied=True)

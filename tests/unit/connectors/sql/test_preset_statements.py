@@ -82,10 +82,11 @@ def test_every_key_is_found_unharmed(dialect: str, kind: QueryKind) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_is_found_unharmed(dialect: str, name: str) -> None:
-    (tree,) = parsed(Ran(preset_queries(dialect)).statements(QueryKind.SEGMENT_UPSERT, (), name=name), dialect)
-    assert name in set(texts(tree))
+def test_a_name_is_found_unharmed(dialect: str) -> None:
+    ran = Ran(preset_queries(dialect))
+    for name in HOSTILE:
+        (tree,) = parsed(ran.statements(QueryKind.SEGMENT_UPSERT, (), name=name), dialect)
+        assert name in set(texts(tree))
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from workers.connectors.inspection import Column, Table, UniqueKey
 from workers.connectors.sql.unique_keys import named_by_key_alone, place_of
-from workers.templates.row_naming import Insert, Name
+from workers.templates.row_naming import Insert, Meeting, Name
 
 INSERT = Insert(
     (Name("t"),),
@@ -62,6 +64,35 @@ def test_only_keys_of_the_key_alone(found: Table | None, expected: bool) -> None
     assert named_by_key_alone(found, INSERT, ("CustomID",)) is expected
 
 
+def test_what_triggers_make_of_a_key_is_nobodys_guess() -> None:
+    assert not named_by_key_alone(replace(table(PRIMARY), triggers=True), INSERT, ("CustomID",))
+
+
+@pytest.mark.parametrize(
+    ("found_by", "expected"),
+    [
+        ({Meeting("CustomID", "k")}, True),
+        ({Meeting("CustomID", "rough")}, True),
+        ({Meeting("CustomID", "mail")}, False),
+        ({Meeting("CustomID", "k"), Meeting("CustomID", "mail")}, False),
+        ({Meeting("CustomID", "elsewhere")}, False),
+    ],
+    ids=["the key's", "another of its own", "another field's", "both", "unknown"],
+)
+def test_a_key_is_looked_for_where_it_is_written(found_by: set[Meeting], expected: bool) -> None:
+    insert = replace(INSERT, found_by=frozenset(found_by))
+    assert named_by_key_alone(table(PRIMARY), insert, ("CustomID",)) is expected
+    by_place = replace(insert, columns={}, values=(frozenset(), frozenset({"CustomID"}), frozenset({"email"})))
+    kept = {each for each in found_by if each.column != "rough"}
+    by_place = replace(by_place, found_by=frozenset(kept))
+    assert named_by_key_alone(placed(PRIMARY), by_place, ("CustomID",)) is expected
+
+
+def test_a_row_that_an_upsert_gives_another_key_is_not_named_by_it() -> None:
+    assert named_by_key_alone(table(PRIMARY), replace(INSERT, changed=frozenset({"mail"})), ("CustomID",))
+    assert not named_by_key_alone(table(PRIMARY), replace(INSERT, changed=frozenset({"k"})), ("CustomID",))
+
+
 @pytest.mark.parametrize(
     ("names", "dialect", "expected"),
     [
@@ -79,12 +110,47 @@ def test_a_table_is_looked_up_as_its_database_keeps_its_name(
 
 
 FOLDED = (
-    *("text", "character varying(255)", "varchar(9)", "bigint(20) unsigned", "numeric(9,2)", "", "uuid", "citext"),
-    *("char(36)", "timestamp with time zone", "varbinary(16)", "int"),
+    *(
+        "text",
+        "character varying(255)",
+        "varchar(9)",
+        "bigint(20) unsigned",
+        "numeric(9)",
+        "decimal(20,0)",
+        "",
+        "uuid",
+        "citext",
+    ),
+    *("char(36)", "varbinary(16)", "int"),
 )
 OTHERS = (
-    *("inet", "cidr", "interval", "name", "jsonb", "bytea", "boolean", "numeric(9,-2)", "year(4)", "enum('a','b')"),
-    *("bit(8)", "double", "text[]", '"char"', "int4range"),
+    *(
+        "numeric(9,2)",
+        "decimal(10,4)",
+        "public.text",
+        "text.email",
+        "inet",
+        "cidr",
+        "interval",
+        "name",
+        "jsonb",
+        "bytea",
+        "boolean",
+        "numeric(9,-2)",
+        "year(4)",
+        "enum('a','b')",
+    ),
+    *(
+        "date",
+        "timestamp with time zone",
+        "time",
+        "text collate public.numbers",
+        "bit(8)",
+        "double",
+        "text[]",
+        '"char"',
+        "int4range",
+    ),
 )
 
 

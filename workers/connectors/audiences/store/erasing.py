@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from workers.connectors.audiences.store import calls, members
 from workers.connectors.audiences.store.audiences import lock, owe
-from workers.connectors.audiences.store.tables import GONE, audiences, holdings, identifiers
+from workers.connectors.audiences.store.tables import GONE, STALE, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -115,5 +115,7 @@ def _leaving(connection: Connection, audience: int) -> int:
     unheard = calls.unheard_since(connection, audience)
     if unheard is not None:
         there = sa.or_(there, identifiers.c.sent_ms >= unheard)
+    # What others hold, too, stands in the row of somebody who lost it.
+    left = sa.or_(sa.and_(there, ~_HELD), identifiers.c.there == STALE)
     asked = sa.select(sa.func.count()).select_from(identifiers)
-    return connection.execute(asked.where(identifiers.c.audience == audience, there, ~_HELD)).scalar_one()
+    return connection.execute(asked.where(identifiers.c.audience == audience, left)).scalar_one()

@@ -97,23 +97,27 @@ def write(
         connection.execute(gone, [{f"b_{name}": row[name] for name in _KEY} for row in lost])
     if gained:
         connection.execute(_insert(connection, holdings), gained)
-    if renewed:
-        along: sa.BindParameter[bytes] = sa.bindparam("b_companions")
-        change = (
-            holdings.update()
-            .where(*(holdings.c[name] == sa.bindparam(f"b_{name}") for name in _KEY))
-            .values(companions=along)
-        )
-        connection.execute(change, [{f"b_{name}": value for name, value in row.items()} for row in renewed])
+    _renew(connection, renewed)
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
     again = _try_again(connection, [ids[name] for name in named])
     if whole_rows:
         _owe_rows(connection, audience, held, lost, renewed)
+    else:
+        _take_rows_apart(connection, lost)
     return Written(len(gained) + len(lost), bool(owed or again or (whole_rows and renewed)), len(foreign))
 
 
 _KEY = ("audience", "profile", "identifier")
+
+
+def _renew(connection: Connection, renewed: list[dict[str, Any]]) -> None:
+    if not renewed:
+        return
+    along: sa.BindParameter[bytes] = sa.bindparam("b_companions")
+    mine = (holdings.c[name] == sa.bindparam(f"b_{name}") for name in _KEY)
+    change = holdings.update().where(*mine).values(companions=along)
+    connection.execute(change, [{f"b_{name}": value for name, value in row.items()} for row in renewed])
 
 
 def _differences(
@@ -166,6 +170,20 @@ def _owe_rows(
     for some in _chunks(row["identifier"] for row in lost):
         stale = identifiers.update().where(identifiers.c.id.in_(some), told, still, identifiers.c.there != REFUSED)
         connection.execute(stale.values(there=STALE))
+
+
+def _take_rows_apart(connection: Connection, lost: list[dict[str, Any]]) -> None:
+    """What its loser alone has beside may stand in the row of a value that others hold: that row goes first.
+
+    Then the value is told again, with what one of its holders has.
+    """
+    beside = sa.func.substr(identifiers.c.companions, 1, MARK_BYTES)
+    held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+    same = held.where(sa.func.substr(holdings.c.companions, 1, MARK_BYTES) == beside)
+    told = sa.or_(identifiers.c.there.in_((THERE, UNSURE)), identifiers.c.call.is_not(None))
+    for some in _chunks(row["identifier"] for row in lost):
+        row = (identifiers.c.id.in_(some), identifiers.c.companions.is_not(None))
+        connection.execute(identifiers.update().where(*row, told, held, ~same).values(there=STALE))
 
 
 def _linked(connection: Connection, audience: int, seeds: set[int]) -> set[int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import sqlalchemy as sa
 
 from workers.connectors.audiences.store.audiences import DELETED
+from workers.connectors.audiences.store.refusal_entries import open_anew
 from workers.connectors.audiences.store.tables import REFUSED, UNSURE, audiences, holdings, identifiers
 
 if TYPE_CHECKING:
@@ -34,14 +35,20 @@ class RefusedMember(NamedTuple):
 
 
 def refuse(connection: Connection, call: int, refused: Mapping[int, str]) -> None:
-    """These identifiers, each with a code, the platform takes from nobody: they are part of no call, and not owed."""
+    """These identifiers, each with a code, the platform takes from nobody: they are part of no call, and not owed.
+
+    Each gets an entry in the quarantine.
+    """
     by_code: dict[str, list[int]] = {}
+    done: list[int] = []
     for id_ in sorted(refused):
         by_code.setdefault(refused[id_], []).append(id_)
     for code, ids in by_code.items():
         for at in range(0, len(ids), _CHUNK):
             mine = identifiers.update().where(identifiers.c.call == call, identifiers.c.id.in_(ids[at : at + _CHUNK]))
-            connection.execute(mine.values(call=None, there=REFUSED, code=code))
+            changed = mine.values(call=None, there=REFUSED, code=code).returning(identifiers.c.id)
+            done += connection.execute(changed).scalars()
+    open_anew(connection, done)
 
 
 def list_refused(connection: Connection, connector: str, most: int) -> list[RefusedMember]:

@@ -5,6 +5,7 @@
     ads_identifier  what an audience may have: whether the platform has it, whether it is owed a call, which call
     ads_holding     which profile has which identifier: an identifier is wanted while anybody holds it
     ads_call        one for each call that changes something, written down before it is made
+    ads_refusal     one for each identifier that the platform has refused: which entry of the quarantine tells of it
 
 Times are Unix milliseconds.
 """
@@ -106,3 +107,16 @@ calls: Final = sa.Table(
 state   "calling", "pending" (accepted, not applied yet), "done", "failed", "undone" (surely not applied), "unknown"
         (nobody heard what came of it)
 seen    whether the platform was seen to be at work on it"""
+
+refusals: Final = sa.Table(
+    "ads_refusal",
+    store_metadata,
+    sa.Column("identifier", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("audience", sa.BigInteger),
+    *(sa.Column(name, sa.Text) for name in ("entry", "told", "before")),
+    sa.Column("retries", sa.BigInteger),
+)
+"""entry    the uid of the quarantine's entry
+told     what the ledger was told of it: "" for nothing, "open" or "retried"; what ends it ends this row
+before   the uids of the entries that it takes the place of, as long as that is not told; "" for none
+retries  how often the identifier was refused before, since the first of these entries"""

@@ -84,15 +84,17 @@ class MssqlExamined:
         """As `Examined.table`."""
         path = f"{_bracketed(schema)}.{_bracketed(name)}" if schema else _bracketed(name)
         found = self._ask(
-            f"SELECT object_id, type FROM sys.objects WHERE object_id = OBJECT_ID({_quoted(path)})"
-            " AND type IN ('U', 'V')"
+            "SELECT object_id, type, CASE WHEN EXISTS (SELECT 1 FROM sys.triggers g WHERE g.parent_id = o.object_id"
+            " AND g.is_disabled = 0) THEN 1 ELSE 0 END"
+            f" FROM sys.objects o WHERE object_id = OBJECT_ID({_quoted(path)}) AND type IN ('U', 'V')"
         )
         columns = self._columns(found[0][0] or "") if found else {}
         if not found or not columns:
             return None
-        number, kind = found[0]
+        number, kind, triggers = found[0]
         unique, lacks = self._unique(number or ""), self._lacks(path, number or "")
-        return Table(name, columns, unique, is_view=(kind or "").strip() == "V", lacks=lacks)
+        is_view = (kind or "").strip() == "V"
+        return Table(name, columns, unique, is_view=is_view, triggers=triggers == "1", lacks=lacks)
 
     def close(self) -> None:
         """As `Examined.close`."""

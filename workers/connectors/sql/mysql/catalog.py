@@ -97,7 +97,7 @@ class MysqlExamined:
         engine = kinds[0][0] or ""
         return Table(
             name, columns, self._unique(place), engine, self._transactional(engine), self._followers(schema, name),
-            is_view="VIEW" in kinds[0][1],
+            is_view="VIEW" in kinds[0][1], triggers=self._triggers(schema, name),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -222,6 +222,17 @@ class MysqlExamined:
             f" AND referenced_table_name = {_quoted(name)} ORDER BY 1"
         )
         return tuple(str(row[0]) for row in rows)
+
+    def _triggers(self, schema: str, name: str) -> bool:
+        """Triggers that this user may see, with the right TRIGGER alone."""
+        return (
+            self._ask(
+                "SELECT 1 FROM information_schema.triggers"
+                f" WHERE event_object_schema = {_quoted(schema) if schema else 'DATABASE()'}"
+                f" AND event_object_table = {_quoted(name)} LIMIT 1"
+            )
+            != []
+        )
 
     def _transactional(self, engine: str) -> bool:
         """False only where the server says so; a view has no engine of its own."""

@@ -66,6 +66,8 @@ def pinned(target: Target, *, mariadb: bool) -> Mapping[str, str]:
         # Else a DELETE without an index, or a join, is refused whatever its profile.
         "sql_safe_updates": "0",
         "sql_big_selects": "1",
+        # Else a resync would take the first rows of a list for all of it.
+        "sql_select_limit": str(2**64 - 1),
         **(MARIADB_ONLY if mariadb else {}),
     }
 

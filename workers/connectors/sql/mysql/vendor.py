@@ -88,7 +88,9 @@ MYSQL = Vendor(
         ignoring="stores what does not fit bent (300 becomes 127, 'old' becomes 0, a missing value 0) and passes over"
         " what breaks a key, without a word",
         triggers_may_be_hidden=True,
-        text_beside_number="MySQL reads 'x' as 0 and '17 x' as 17, and so takes other rows",
+        text_beside_number=(
+            "MySQL reads 'x' as 0, '17 x' as 17 and in a list numbers beyond 2^53 as doubles, and so takes other rows"
+        ),
         number_beside_text=("MySQL then compares as numbers, so 7 is also '07', '7.0' and '7 x', and no index serves"),
     ),
     preset=PRESET,

@@ -79,7 +79,8 @@ class OracleExamined:
         columns = self._columns(holder, spelled)
         if not columns:
             return None
-        return Table(name, columns, self._unique(holder, spelled), is_view=kind == "VIEW")
+        unique, triggers = self._unique(holder, spelled), self._triggers(holder, spelled, "status = 'ENABLED'")
+        return Table(name, columns, unique, is_view=kind == "VIEW", triggers=triggers)
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -140,16 +141,18 @@ class OracleExamined:
 
     def _columns(self, owner: str, table: str) -> dict[str, Column]:
         place = f"owner = {_quoted(owner)} AND table_name = {_quoted(table)}"
-        filled = self._ask(
-            f"SELECT COUNT(*) FROM all_triggers WHERE table_owner = {_quoted(owner)} AND table_name = {_quoted(table)}"
-            " AND triggering_event LIKE '%INSERT%' AND trigger_type IN ('BEFORE EACH ROW', 'INSTEAD OF')"
-        )[0][0]
+        fills = "triggering_event LIKE '%INSERT%' AND trigger_type IN ('BEFORE EACH ROW', 'INSTEAD OF')"
+        filled = self._triggers(owner, table, fills)
         rows = self._ask(
             "SELECT column_name, data_type, data_length, char_length, char_used, data_precision, data_scale, nullable,"
             f" default_length, identity_column, virtual_column, data_default FROM all_tab_cols WHERE {place}"
             " AND hidden_column = 'NO' ORDER BY column_id"
         )
-        return {str(row[0]).lower(): _column(row, filled=filled != "0") for row in rows}
+        return {str(row[0]).lower(): _column(row, filled=filled) for row in rows}
+
+    def _triggers(self, owner: str, table: str, which: str) -> bool:
+        place = f"table_owner = {_quoted(owner)} AND table_name = {_quoted(table)}"
+        return self._ask(f"SELECT COUNT(*) FROM all_triggers WHERE {place} AND {which}")[0][0] != "0"
 
     def _unique(self, owner: str, table: str) -> tuple[UniqueKey, ...]:
         rows = self._ask(

@@ -104,8 +104,13 @@ class PostgresqlExamined:
         columns = self._columns(oid) if oid else {}
         if not oid or not columns:
             return None
-        kind = self._ask(f"SELECT relkind FROM pg_class WHERE oid = {oid}")[0][0]
-        return Table(name, columns, self._unique(oid), is_view=kind in ("v", "m"))
+        kind, triggers = self._ask(
+            "SELECT relkind, EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
+            f" AND (tgrelid = {oid} OR tgrelid IN (SELECT relid FROM pg_partition_tree({oid}))))"
+            f" OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = {oid} AND rulename <> '_RETURN')"
+            f" FROM pg_class WHERE oid = {oid}"
+        )[0]
+        return Table(name, columns, self._unique(oid), is_view=kind in ("v", "m"), triggers=triggers == "t")
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -192,14 +197,17 @@ class PostgresqlExamined:
 
     def _columns(self, oid: str) -> dict[str, Column]:
         rows = self._ask(
-            "SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typcategory,"
+            # A type of the user's own may be called as another one is: it is told with its schema.
+            "SELECT a.attname, CASE WHEN s.nspname = 'pg_catalog' OR t.typname = 'citext' THEN"
+            " format_type(a.atttypid, a.atttypmod) ELSE quote_ident(s.nspname) || '.' || quote_ident(t.typname) END,"
+            " t.typname, t.typcategory,"
             " quote_ident(n.nspname) || '.' || quote_ident(l.collname), l.collisdeterministic,"
             " a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL"
             # A trigger before the insert (1: each row, 2: before, 4: insert) may fill it in.
             " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = a.attrelid AND g.tgtype & 7 = 7),"
             " CASE WHEN a.attgenerated <> '' THEN (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d"
             " WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END"
-            " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid"
+            " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace s ON s.oid = t.typnamespace"
             " LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace"
             f" WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
         )
@@ -207,15 +215,11 @@ class PostgresqlExamined:
 
     def _column(self, row: Row) -> Column:
         name, spelled, kind, category, collation, exact, required, computed = row
-        merges: tuple[str, ...] = ()
+        merges = SPELLINGS.get(str(kind)) or OF_CATEGORIES.get(str(category), ())
         if exact == "f":
-            merges = self._collation(str(collation))
-        else:
-            merges = SPELLINGS.get(str(kind)) or OF_CATEGORIES.get(str(category), ())
-        shown = (collation or "").removeprefix("pg_catalog.")
-        return Column(
-            str(name), str(spelled), FAMILIES.get(category, "other"), shown, merges, required == "t", computed or ""
-        )
+            merges, spelled = self._collation(str(collation)), f"{spelled} collate {collation}"
+        family, shown = FAMILIES.get(category, "other"), (collation or "").removeprefix("pg_catalog.")
+        return Column(str(name), str(spelled), family, shown, merges, required == "t", computed or "")
 
     def _collation(self, collation: str) -> tuple[str, ...]:
         """What a collation that is not deterministic takes for equal: asked, since names do not tell."""

@@ -45,6 +45,7 @@ def pinned(target: Target) -> Mapping[str, str]:
         "transform_null_equals": "off",
         "quote_all_identifiers": "off",
         "row_security": "on",  # else a query is refused where a policy would leave out some rows
+        "gin_fuzzy_search_limit": "0",  # else a query leaves out rows that a GIN index has found
     }
 
 

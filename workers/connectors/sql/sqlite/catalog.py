@@ -83,9 +83,12 @@ class SqliteExamined:
         unique = list(self._unique(place, name))
         if keys and all(set(keys) != set(one.columns) for one in unique):
             unique.append(UniqueKey("PRIMARY KEY", tuple(keys)))  # INTEGER PRIMARY KEY has no index of its own
-        kinds = self._ask(f"SELECT type FROM {place}sqlite_master WHERE lower(name) = lower({_literal(name)})")
-        is_view = bool(kinds) and kinds[0][0] == "view"
-        return Table(name, columns, tuple(unique), followers=self._followers(name), is_view=is_view)
+        rows = self._ask(f"SELECT type FROM {place}sqlite_master WHERE lower(tbl_name) = lower({_literal(name)})")
+        kinds = {str(kind) for (kind,) in rows}
+        return Table(
+            name, columns, tuple(unique), followers=self._followers(name), is_view="view" in kinds,
+            triggers="trigger" in kinds,
+        )  # fmt: skip
 
     def close(self) -> None:
         """As `Examined.close`."""

@@ -65,7 +65,7 @@ def test_what_nobody_can_deliver_with_is_a_mistake(mssql: Shared, examined: Mssq
 
 
 def test_a_table_is_told_with_what_its_columns_take_for_equal(mssql: Shared, examined: MssqlExamined) -> None:
-    answers(mssql, "FROM sys.objects", (42, "U "))
+    answers(mssql, "FROM sys.objects", (42, "U ", 1))
     answers(mssql, "HAS_PERMS_BY_NAME", ("UPDATE",))
     answers(mssql, "FROM sys.columns", *COLUMNS)
     answers(mssql, "COLLATE Latin1_General_CI_AS", (1, 0, 1, 0, 1, 0))
@@ -83,7 +83,7 @@ def test_a_table_is_told_with_what_its_columns_take_for_equal(mssql: Shared, exa
     assert table.columns["segment_id"].merges == (NUMBER_SPELLING,)
     assert table.columns["updated"].merges == (TIME_SPELLING,)
     assert "varbinary" in table.columns["client_key"].computed
-    assert table.lacks == ("UPDATE",)
+    assert (table.triggers, table.lacks) == (True, ("UPDATE",))
     assert table.unique == (
         UniqueKey("PK", ("segment_id", "client_key")),
         UniqueKey("UX", ("updated",), partial=True),

@@ -87,6 +87,7 @@ def test_a_table_is_told_with_what_its_columns_take_for_equal(oracle: Shared, ex
         "lowered": ("varchar2(255 char)", "text", False, ()),
         "updated": ("timestamp(6)", "other", True, (TIME_SPELLING,)),
     }
+    assert not table.triggers
     assert table.columns["lowered"].computed == 'LOWER("CLIENT_ID")'
     assert table.unique == (UniqueKey("PK", ("segment_id", "client_id")), UniqueKey("UX", (), computed=True))
 

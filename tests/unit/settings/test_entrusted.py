@@ -1,0 +1,39 @@
+"""What only the file may say: a source's list of segments may be SQL, which is anybody's, or a way to a secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from workers.settings.entrusted import not_entrusted
+
+HTTP = {"url": "https://p/{segment_id}", "headers": {"Key": "${TOKEN}"}}
+PROGRAM = {"command": ["/bin/m", "{segment_id}"], "segments": ["/bin/s", "${TOKEN}"]}
+
+
+def found(given: dict[str, Any], applied: dict[str, Any]) -> list[str]:
+    return [str(each) for each in not_entrusted({"sources": {"main": given}}, {"sources": {"main": applied}})]
+
+
+@pytest.mark.parametrize(
+    ("segments", "said"),
+    [
+        ("https://p/all?token=${OTHER}", "sources.main.segments: holds a variable that is not applied there"),
+        (["/bin/rm", "-r"], "sources.main.segments.0: is a command that is not applied"),
+    ],
+)
+def test_a_list_of_segments_that_may_tell_a_secret_or_run_a_program(segments: object, said: str) -> None:
+    assert said in "\n".join(found(HTTP | {"segments": segments}, HTTP))
+
+
+def test_what_is_applied_may_stay_and_an_address_may_change_behind_its_host() -> None:
+    assert found(PROGRAM, PROGRAM) == []
+    assert found(HTTP | {"segments": "https://p/all"}, HTTP) == []
+    assert "is a command" in found(PROGRAM | {"segments": ["/bin/s", "x"]}, PROGRAM)[0]
+
+
+def test_a_query_is_anybodys() -> None:
+    """Nothing is filled in there."""
+    database = {"url": "mysql://u@db/crm", "password": "${PASSWORD}"}
+    assert found(database | {"segments": "SELECT '${PASSWORD}' AS id"}, database) == []

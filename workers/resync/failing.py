@@ -1,0 +1,38 @@
+"""A run whose source or target cannot be read, or that cannot write to this host's disk: tried again, and given up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workers.errors import ErrorClass, SettingsError, TargetError
+from workers.lanes.runs import LONGEST_LOOK_MS
+from workers.resync.folder import StrangeFolder
+from workers.resync.keys_on_disk import remove
+from workers.resync.profiles import UnfitSource
+from workers.resync.work import stop
+
+if TYPE_CHECKING:
+    from workers.resync.work import Work
+
+MOST_TRIES = 5
+"""Failures one after the other, after which a run that has changed nothing gives up."""
+
+
+def fail(work: Work, error: Exception) -> None:
+    """Tried again, with the lane at its mark; a run that has changed nothing gives up in the end."""
+    tries, why = work.run.tries + 1, _told(error)
+    lasting = isinstance(error, (UnfitSource, SettingsError)) or (
+        isinstance(error, TargetError) and error.error_class in {ErrorClass.HOLD, ErrorClass.ISOLATE}
+    )
+    cleared = work.run.mode == "replace" and work.run.told > 0
+    if not cleared and (lasting or tries >= MOST_TRIES):
+        remove(work.folder)
+        stop(work, "failed", why)
+        return
+    work.runs.look(work.run.id, min(1000 * 2**tries, LONGEST_LOOK_MS), {"tries": tries, "why": why})
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, StrangeFolder):
+        return f"the reader's own disk: {type(error).__name__}"
+    return str(error)
