@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from tests.fakes import facebook
 from tests.fakes.facebook import FakeFacebook
 from tests.fakes.google import FakeGoogle
 from tests.fakes.vk import FakeVk
@@ -12,6 +13,8 @@ from tests.fakes.yandex import FakeYandex
 from workers.connectors.audiences import vk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tests.fakes.server import FakePlatform
 
 Profile = dict[str, str]
@@ -41,7 +44,7 @@ fields = {{{{ {fields} }}}}
 phone_region = "RU"
 """
 _MAIL: Final = 'email = "email", phone = "phone"'
-FILE: Final = """
+_FILE: Final = """
 [connectors.ya]
 platform = "yandex-audiences"
 url = "{ya}"
@@ -74,7 +77,16 @@ login_account = "9876543210"
         ("g", _MAIL),
     )
 )
-"""To be formatted with each fake's address and Facebook's account."""
+
+
+def start_fakes(seed: int = 0) -> dict[str, Any]:
+    """All four, by connector."""
+    return {"ya": FakeYandex(seed), "fb": FakeFacebook(), "vk": FakeVk(seed), "g": FakeGoogle(seed)}
+
+
+def account_text(fakes: Mapping[str, FakePlatform]) -> str:
+    """The accounts on these, and an integration for each, as they stand in a file."""
+    return _FILE.format(**{name: fake.url for name, fake in fakes.items()}, account=facebook.ACCOUNT)
 
 
 def members_of(fake: FakePlatform) -> set[tuple[str, str]]:

@@ -20,13 +20,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tests.chaos.account_file import FILE, SECRETS, Profile, members_of, sent
-from tests.fakes import facebook
-from tests.fakes.facebook import FakeFacebook
+from tests.chaos.account_file import SECRETS, Profile, account_text, members_of, sent, start_fakes
+from tests.fakes import oracle
 from tests.fakes.google import FakeGoogle
-from tests.fakes.server import HTML, Reply
-from tests.fakes.vk import FakeVk
-from tests.fakes.yandex import FakeYandex
+from tests.fakes.server import HTML, FakePlatform, Reply
 from tests.installation import Installation
 from tests.servers.redis import RedisServer
 from workers.connectors.audiences.logins import LoginTokens
@@ -68,20 +65,15 @@ class AccountRound:
 
     def __init__(self, folder: Path, redis_url: str, seed: int, number: int) -> None:
         self.dice = random.Random(f"{seed}:{number}")
-        self.fakes: dict[str, Any] = {
-            "ya": FakeYandex(number),
-            "fb": FakeFacebook(),
-            "vk": FakeVk(number),
-            "g": FakeGoogle(number),
-        }
+        FakePlatform.misfits.clear()
+        self.fakes = start_fakes(number)
         self.members: dict[str, Profile] = {}
         self.told: list[str] = []
         self.kills = 0
         self.place = Installation(folder, redis_url, f"chaos_ads_{os.getpid()}_{number}")
         self.place.environ |= SECRETS | {"SEGSYNC_LEASE_MS": "2000"}
         os.environ.update(SECRETS)
-        urls = {name: fake.url for name, fake in self.fakes.items()}
-        self.place.configure(FILE.format(**urls, account=facebook.ACCOUNT))
+        self.place.configure(account_text(self.fakes))
         settings = load(self.place.file)
         revision.publish(self.place.redis, self.place.keys, settings)
         self.runtime = self.place.runtime()
@@ -110,7 +102,7 @@ class AccountRound:
         # After a clear there may be too few for VK to begin.
         self._push("add", [_profile(number, self.dice) for number in range(MOVING, CROWD)])
         wrong = self._heal(stops=HEALED)
-        return [*wrong, *self._left()]
+        return [*wrong, *self._left(), *FakePlatform.misfits]
 
     def close(self) -> None:
         """Ends all of it."""
@@ -249,6 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", type=int, help="this round alone")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all that was started ends
+    FakeGoogle.oracle = oracle.misfit
     numbers = range(options.rounds) if options.only is None else [options.only]
     server, failed = RedisServer(), 0
     server.start()

@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.fakes import documented
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
 
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
@@ -53,12 +54,13 @@ def _finds(row: Values) -> set[tuple[str, str]]:
 class FakeFacebook(FakePlatform):
     """An ad account with a limit of calls an hour; its listing may lag. `fails`: which removals spare half ("half")."""
 
+    shapes = documented.FACEBOOK
+    quotas = ((3600, 1_000),)
+
     def __init__(self) -> None:
         self.audiences: dict[str, CustomAudience] = {}
         self.hidden: set[str] = set()
-        self.most_an_hour = 1_000
         self.token_ends_s = 0
-        self._written: list[int] = []
         self._next = 2385
         super().__init__()
 
@@ -73,7 +75,7 @@ class FakeFacebook(FakePlatform):
             return _error(190, 463)
         if request.method == "GET":
             return self._read(request)
-        if not self._counted(self._written, ((3600, self.most_an_hour),)):
+        if not self._counted():
             return _error(80003, 2446079)
         if request.path == f"/act_{ACCOUNT}/customaudiences":
             return self._create(request.json)

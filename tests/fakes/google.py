@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tests.fakes import documented
 from tests.fakes.server import FakePlatform, Reply, Request
 
 if TYPE_CHECKING:
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 ACCOUNT, MANAGER = "1234567890", "9876543210"
 LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
 MOST = 10_000
-QUOTAS = ((60, 300), (86_400, 100_000))
+ANSWERS = (
+    ("GET " + LISTS, "ListUserListsResponse"),
+    ("POST " + LISTS, "UserList"),
+    ("audienceMembers:ingest", "IngestAudienceMembersResponse"),
+    ("audienceMembers:remove", "RemoveAudienceMembersResponse"),
+    ("requestStatus:retrieve", "RetrieveRequestStatusResponse"),
+)
+"""Google's type for what is answered to each call."""
 TOP = {"destinations", "audienceMembers", "encoding", "consent", "termsOfService", "validateOnly"}
 SHA256 = re.compile("[0-9a-f]{64}")
 DEVICE = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -44,8 +52,10 @@ class FakeGoogle(FakePlatform):
     "left" is half of a removal, and all of what adds: what Google leaves out of that it would leave out again.
     """
 
-    oracle: ClassVar[Callable[[str, Any], None] | None] = None
-    """Looks at each body that comes, by the name of Google's own type for it."""
+    shapes = documented.GOOGLE
+    quotas = ((60, 300), (86_400, 100_000))
+    oracle: ClassVar[Callable[[str, dict[str, Any]], str] | None] = None
+    """What is wrong with a body that comes or goes, by the name of Google's own type for it (`oracle.misfit`)."""
 
     def __init__(self, seed: int = 0) -> None:
         self.lists: dict[str, UserList] = {}
@@ -54,7 +64,6 @@ class FakeGoogle(FakePlatform):
         self.access, self.refresh = "g-access-0", "g-refresh"
         self.renewals = 0
         self.login_lives_s = 0
-        self._written: list[int] = []
         self._next = 5000
         super().__init__(seed)
 
@@ -90,6 +99,14 @@ class FakeGoogle(FakePlatform):
             target.members = target.members | done if one.verb == "ingest" else target.members - done
 
     def answer(self, request: Request) -> Reply:
+        """What Google says; of a type that Google's own package knows, where one looks (`oracle`)."""
+        reply = self._reply(request)
+        kind = next((kind for end, kind in ANSWERS if f"{request.method} {request.path}".endswith(end)), "")
+        if kind and reply.status == 200:
+            self._look(kind, reply.body)
+        return reply
+
+    def _reply(self, request: Request) -> Reply:
         if request.path == "/token":
             return self._token(request)
         if request.headers.get("authorization") != f"Bearer {self.access}":
@@ -135,8 +152,11 @@ class FakeGoogle(FakePlatform):
 
     def _keep(self, kind: str, body: dict[str, Any]) -> None:
         self.bodies.append((kind, body))
-        if FakeGoogle.oracle is not None:
-            FakeGoogle.oracle(kind, body)
+        self._look(kind, body)
+
+    def _look(self, kind: str, body: dict[str, Any]) -> None:
+        wrong = FakeGoogle.oracle(kind, body) if FakeGoogle.oracle is not None else ""
+        self.misfits.extend([wrong] if wrong else [])
 
     def _create(self, body: dict[str, Any]) -> Reply:
         self._keep("UserList", body)
@@ -148,7 +168,7 @@ class FakeGoogle(FakePlatform):
         return Reply(body={"id": number, "name": f"{LISTS[4:]}/{number}", "readOnly": False} | body)
 
     def _members(self, verb: str, body: dict[str, Any]) -> Reply:
-        if not self._counted(self._written, QUOTAS):
+        if not self._counted():
             return _error(429, "RESOURCE_EXHAUSTED")
         self._keep(f"{verb.capitalize()}AudienceMembersRequest", body)
         unknown = set(body) - (TOP if verb == "ingest" else TOP - {"consent", "termsOfService"})

@@ -9,11 +9,15 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.fakes.shapes import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tests.fakes.shapes import Shape
 
 START_MS = 1_790_000_000_000
 HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
@@ -39,15 +43,7 @@ class Request:
 
     def parts(self) -> dict[str, bytes]:
         """The parts of a multipart body by name."""
-        boundary = re.search(r'boundary="?([^";]+)', self.headers.get("content-type", ""))
-        assert boundary, "no multipart body"
-        found = {}
-        for part in self.body.split(b"--" + boundary[1].encode())[1:-1]:
-            head, _, data = part.strip(b"\r\n").partition(b"\r\n\r\n")
-            name = re.search(rb'name="([^"]*)"', head)
-            assert name
-            found[name[1].decode()] = data
-        return found
+        return parts_of(self.headers.get("content-type", ""), self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +71,21 @@ class Fault:
 
 
 class FakePlatform:
-    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on."""
+    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on.
+
+    shapes   the calls that its documents have
+    misfits  what any fake was sent that no document has: refused, and for tests to look at
+    quotas   for each window its seconds, and the writes it may have; those that came beyond them are `refused_calls`
+    """
+
+    shapes: ClassVar[tuple[Shape, ...]] = ()
+    misfits: ClassVar[list[str]] = []
+    quotas: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, seed: int = 0) -> None:
         self.now = START_MS
+        self.written: deque[int] = deque()
+        self.used: set[str] = set()
         self._random = random.Random(seed)
         self.calls: list[tuple[str, str]] = []
         self.queries: list[dict[str, str]] = []
@@ -107,14 +114,29 @@ class FakePlatform:
         with self._lock:
             self.now += round(seconds * 1000)
 
-    def _counted(self, written: list[int], quotas: tuple[tuple[int, int], ...]) -> bool:
-        """Counts a call where no window of so many seconds has as many already."""
-        for seconds, most in quotas:
-            if sum(at > self.now - seconds * 1000 for at in written) >= most:
+    def _counted(self) -> bool:
+        """Counts a write where no window has as many as it may have already."""
+        longest = max((seconds for seconds, _ in self.quotas), default=0)
+        while self.written and self.written[0] <= self.now - longest * 1000:
+            self.written.popleft()
+        for seconds, most in self.quotas:
+            if len(self.written) >= most and self.written[-most] > self.now - seconds * 1000:
                 self.refused_calls += 1
                 return False
-        written.append(self.now)
+        self.written.append(self.now)
         return True
+
+    def _fits(self, request: Request) -> bool:
+        """Whether its documents have such a call."""
+        name = f"{request.method} {request.path}"
+        found = next((each for each in self.shapes if each.fits(request.method, request.path)), None)
+        if found is None:
+            self.misfits.append(f"{name}: no such call")
+            return False
+        self.used.add(f"{found.method} {found.path}")
+        wrong = found.misfits(request.query, request.headers.get("content-type", ""), request.body)
+        self.misfits.extend(f"{name}: {each}" for each in wrong)
+        return not wrong
 
     def heal(self) -> None:
         """Nothing fails any more."""
@@ -171,6 +193,8 @@ class FakePlatform:
 
     def _answered(self, request: Request) -> Reply:
         name = f"{request.method} {request.path}"
+        if not self._fits(request):
+            return Reply(400, {"error": {"message": "not as documented"}})
         fault = next((each for each in self._faults if each.matches in name), None)
         if fault is not None:
             self._faults.remove(fault)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from tests.fakes import documented
 from tests.fakes.server import FakePlatform, Reply, Request
 
-CREATES_PER_HOUR = 10
 FIRST, LATER = 2000, 25
 TOKENS = 5
 SHAPES = {
@@ -34,7 +34,13 @@ class UsersList:
 
 
 class FakeVk(FakePlatform):
-    """Lists are applied by `work`, in any order; `forgets_changes`: none can be asked for but by its list."""
+    """Lists are applied by `work`, in any order; so many may be created in an hour.
+
+    forgets_changes  none can be asked for but by its list
+    """
+
+    shapes = documented.VK
+    quotas = ((3600, 10),)
 
     def __init__(self, seed: int = 0) -> None:
         self.lists: dict[int, UsersList] = {}
@@ -44,7 +50,6 @@ class FakeVk(FakePlatform):
         self.given = 0
         self.first, self.later = FIRST, LATER
         self.forgets_changes = False
-        self._created: list[int] = []
         self._next = 1000
         super().__init__(seed)
 
@@ -152,7 +157,7 @@ class FakeVk(FakePlatform):
         return Reply(body={"items": found[skip : skip + limit], "count": len(found), "offset": skip})
 
     def _upload(self, request: Request) -> Reply:
-        if not self._counted(self._created, ((3600, CREATES_PER_HOUR),)):
+        if not self._counted():
             return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
         parts = {name: data.decode() for name, data in request.parts().items()}
         kind, base = parts["type"], int(parts.get("base", "0"))

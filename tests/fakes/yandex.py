@@ -7,9 +7,9 @@ import io
 import re
 from dataclasses import dataclass, field
 
+from tests.fakes import documented
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
 
-QUOTAS = ((60, 10), (3600, 100), (86_400, 500))
 Members = set[tuple[str, str]]
 
 
@@ -32,12 +32,14 @@ class Segment:
 class FakeYandex(FakePlatform):
     """`jobs` of confirmed segments wait for `work`; the list tells what was `lag_ms` ago."""
 
+    shapes = documented.YANDEX
+    quotas = ((60, 10), (3600, 100), (86_400, 500))
+
     def __init__(self, seed: int = 0) -> None:
         self.segments: dict[int, Segment] = {}
         self.access = "ya-access-0"
         self.refresh = "ya-refresh-0"
         self.renewals = 0
-        self._written: list[int] = []
         self._next = 100
         super().__init__(seed)
 
@@ -114,7 +116,7 @@ class FakeYandex(FakePlatform):
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 
     def _quota(self) -> Reply | None:
-        return None if self._counted(self._written, QUOTAS) else _error(429, "quota")
+        return None if self._counted() else _error(429, "quota")
 
     def _list(self, request: Request) -> Reply:
         at, skip = self.now - self.lag_ms, int(request.query["offset"])

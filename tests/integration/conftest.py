@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes import oracle
+from tests.fakes.google import FakeGoogle
+from tests.fakes.server import FakePlatform
+from tests.fakes.yandex import FakeYandex
 from tests.installation import Installation
+from tests.integration.ad_account import ENVIRON, AdAccount
 from tests.integration.desk import Desk
 from tests.integration.jobs import Job
 from tests.integration.place import Place
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import redis
@@ -72,3 +77,30 @@ def full_place(tmp_path: Path, own_redis: RedisServer, namespace: str) -> Place:
 def desk(redis_client: redis.Redis, namespace: str) -> Desk:
     """A router, and what it needs."""
     return Desk(redis_client, namespace)
+
+
+@pytest.fixture(autouse=True)
+def misfits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What ad platforms are sent that their documents, or Google's own types, do not have: in no test anything."""
+    monkeypatch.setattr(FakeGoogle, "oracle", oracle.misfit)
+    FakePlatform.misfits.clear()
+    yield FakePlatform.misfits
+    assert FakePlatform.misfits == []
+
+
+@pytest.fixture
+def yandex() -> Iterator[FakeYandex]:
+    """Yandex.Audiences, with nothing in it."""
+    fake = FakeYandex()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def ads(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Iterator[AdAccount]:
+    """An ad account on it; nobody has consented, and nothing is applied."""
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    made = AdAccount(place, yandex)
+    yield made
+    made.close()

@@ -10,40 +10,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.yandex import FakeYandex
+from tests.integration.ad_account import CODE, ENVIRON, buyers
 from tests.integration.connectors.audiences.rig import sha256
 from tests.waiting import until
 from workers.control.drain import drain
 from workers.lanes.tending import tend_again
-from workers.runtime import Runtime
-from workers.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from tests.fakes.yandex import FakeYandex
+    from tests.integration.ad_account import AdAccount
     from tests.integration.place import Call, Place
 
-FILE = """
-namespace = "{namespace}"
-[redis]
-url = "{redis}"
-[ledger]
-url = "sqlite:///ledger.db"
-[connectors.ya]
-platform = "yandex-audiences"
-url = "{url}"
-client_id = "ya-client"
-client_secret = "${{YA_SECRET}}"
-[integrations.buyers]
-connector = "ya"
-key = "id"
-scope = {{ database = "main", segments = [7] }}
-batch = {{ size = 1000, timeout = "100ms" }}
-fields = {{ email = "email", external_id = "id" }}
-"""
+FIELDS = 'email = "email", external_id = "id"'
 PLANTED = (
     "ya-secret",
-    "planted-seal-of-it",
+    ENVIRON["SEGSYNC_SECRET"],
     "ya-access-1",
     "ya-refresh-1",
     "ann@example.com",
@@ -52,58 +33,34 @@ PLANTED = (
 
 
 @pytest.fixture
-def yandex() -> Iterator[FakeYandex]:
-    fake = FakeYandex()
-    yield fake
-    fake.close()
+def account(ads: AdAccount) -> AdAccount:
+    ads.write(fields=FIELDS)
+    return ads
 
 
-@pytest.fixture
-def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-it")
-    place.file.write_text(FILE.format(namespace=place.keys.namespace, redis=place.url, url=yandex.url))
-    return place
-
-
-def people(first: int, after: int) -> list[dict[str, str]]:
-    return [{"_id": str(n), "id": str(n), "email": f" P{n}@Example.com"} for n in range(first, after)]
-
-
-def test_from_the_file_to_the_platform(account: Place, call: Call, yandex: FakeYandex) -> None:
-    assert call("connect", "ya", "--code", "1234567").stdout == "ya is connected: Yandex.Audiences takes the token\n"
+def test_from_the_file_to_the_platform(account: AdAccount, call: Call, yandex: FakeYandex) -> None:
+    assert call("connect", "ya", "--code", CODE).stdout == "ya is connected: Yandex.Audiences takes the token\n"
     assert call("apply").returncode == 0
-    runtime = Runtime(load(account.file).local)
-    with account.producer() as producer:
-        producer.segment_upsert(7, name="VIP")
-        producer.add(7, [{"_id": "a", "id": "a", "email": "ann@example.com"}, *people(0, 120)])
-    account.let_timeouts_pass()
-    assert drain(runtime).failed == 0
+    account.add([{"_id": "a", "id": "a", "email": "ann@example.com"}, *buyers(*range(120))])
     yandex.work()
     wanted = {("email", sha256(f"p{n}@example.com")) for n in range(120)} | {("email", sha256("ann@example.com"))}
     assert yandex.members("VIP") == wanted
     shown = call("audiences", "ya", "--json")
     (one,) = json.loads(shown.stdout)["audiences"]
     assert (one["state"], one["accepted"], one["pending"], one["waits"]) == ("live", 121, 121, "the platform")
-    kept = b"".join(each.read_bytes() for each in account.folder.iterdir() if each.name.startswith("ledger"))
-    told = shown.stdout + str(account.redis.hgetall(account.keys.config))
+    place = account.place
+    kept = b"".join(each.read_bytes() for each in place.folder.iterdir() if each.name.startswith("ledger"))
+    told = shown.stdout + str(place.redis.hgetall(place.keys.config))
     for value in PLANTED:
         assert value.encode() not in kept
         assert value not in told
-    runtime.targets.dispose()
 
 
-def test_what_is_refused_is_shown_by_profile_and_never_by_value(account: Place, call: Call) -> None:
-    call("connect", "ya", "--code", "1234567")
-    call("apply")
-    runtime = Runtime(load(account.file).local)
-    with account.producer() as producer:
-        producer.add(7, people(4, 5))
-    account.let_timeouts_pass()
-    assert drain(runtime).failed == 0
-    runtime.targets.dispose()
+def test_what_is_refused_is_shown_by_profile_and_never_by_value(account: AdAccount, call: Call) -> None:
+    account.connect()
+    account.add(buyers(4))
     assert json.loads(call("audiences", "ya", "--refused", "--json").stdout) == []
-    with closing(sqlite3.connect(account.folder / "ledger.db")) as store, store:
+    with closing(sqlite3.connect(account.place.folder / "ledger.db")) as store, store:
         store.execute("UPDATE ads_identifier SET there = 3, owed = 0, code = 'invalid_md5'")
     shown = call("audiences", "ya", "--refused", "--json").stdout
     where = {"integration": "buyers", "segment": "7", "list": ""}
@@ -133,11 +90,18 @@ def test_what_is_refused_is_shown_by_profile_and_never_by_value(account: Place, 
     ],
 )
 def test_a_change_after_which_nobody_could_leave_is_refused(
-    account: Place, call: Call, monkeypatch: pytest.MonkeyPatch, old: str, new: str, environ: dict[str, str], said: str
+    account: AdAccount,
+    call: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
+    environ: dict[str, str],
+    said: str,
 ) -> None:
     assert call("apply").returncode == 0
-    text = account.file.read_text()
-    account.file.write_text(text.replace(old, new, 1) if old else text)
+    file = account.place.file
+    text = file.read_text()
+    file.write_text(text.replace(old, new, 1) if old else text)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     refused = call("apply", "--yes")
@@ -146,7 +110,7 @@ def test_a_change_after_which_nobody_could_leave_is_refused(
     assert "expected the old one, and another" in refused.stderr
     for name in environ:
         monkeypatch.delenv(name)
-    account.file.write_text(text.replace("batch = { size = 1000", "batch = { size = 900"))
+    file.write_text(text.replace("batch = { size = 1000", "batch = { size = 900"))
     assert call("apply", "--yes").returncode == 0
 
 
@@ -157,16 +121,16 @@ def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) 
     assert "    fields     email, external_id\n" in before.stdout
     assert "queries    " not in before.stdout
     assert "x token    ads token: nobody has consented yet; expected `segsync connect ya`" in before.stdout
-    call("connect", "ya", "--code", "1234567")
+    call("connect", "ya", "--code", CODE)
     after = call("check", "--connect")
     assert after.returncode == 0
     assert "+ account  Yandex.Audiences lets us in" in after.stdout
     assert not yandex.segments
 
 
-def test_preview_shows_the_records_of_an_account(account: Place, call: Call) -> None:
-    event = account.folder / "event.json"
-    event.write_text(json.dumps({"type": "add", "segment": {"id": 7}, "profiles": [*people(5, 6), {"_id": "x"}]}))
+def test_preview_shows_the_records_of_an_account(account: AdAccount, call: Call) -> None:
+    event = account.place.folder / "event.json"
+    event.write_text(json.dumps({"type": "add", "segment": {"id": 7}, "profiles": [*buyers(5), {"_id": "x"}]}))
     shown = call("preview", "buyers", str(event))
     assert f"email            sha256   {sha256('p5@example.com')}\n" in shown.stdout
     assert (shown.returncode, "-- rejected: event 1, profile 2 (_id x)" in shown.stdout) == (1, True)
@@ -179,13 +143,13 @@ def test_preview_shows_the_records_of_an_account(account: Place, call: Call) -> 
     )
 
 
-def test_a_wrong_code_is_said_and_keeps_nothing(account: Place, call: Call) -> None:
+def test_a_wrong_code_is_said_and_keeps_nothing(account: AdAccount, call: Call) -> None:
     done = call("connect", "ya", "--code", "7654321")
     assert done.returncode == 1
     assert done.stderr == (
         "segsync: yandex-audiences 400 invalid_grant: Yandex.OAuth refuses the code, the token or the application\n"
     )
-    assert account.folder.joinpath("ledger.db").exists()
+    assert account.place.folder.joinpath("ledger.db").exists()
 
 
 @pytest.mark.usefixtures("account")
@@ -196,13 +160,13 @@ def test_a_package_that_is_missing_is_said_with_what_to_install(call: Call, monk
     assert done.stderr.endswith("is not installed; expected pip install 'segsync[ads]'\n")
 
 
-def test_an_unknown_account_is_named_with_the_nearest(account: Place, call: Call) -> None:
+@pytest.mark.usefixtures("account")
+def test_an_unknown_account_is_named_with_the_nearest(call: Call) -> None:
     done = call("audiences", "yaa")
     assert (done.returncode, done.stderr) == (
         2,
         "segsync: 'yaa' is no connector with a platform; did you mean 'ya'?\n",
     )
-    assert account.file.exists()
 
 
 def test_where_there_is_no_account_that_is_said(place: Place, call: Call) -> None:
@@ -214,77 +178,50 @@ def test_where_there_is_no_account_that_is_said(place: Place, call: Call) -> Non
 
 
 def test_a_login_that_needs_someone_holds_the_account_and_nothing_is_lost(
-    account: Place, call: Call, yandex: FakeYandex
+    account: AdAccount, call: Call, yandex: FakeYandex
 ) -> None:
-    call("connect", "ya", "--code", "1234567")
-    call("apply")
+    account.connect()
     yandex.access = yandex.refresh = "another"
-    runtime = Runtime(load(account.file).local)
-    with account.producer() as producer:
-        producer.add(7, people(0, 120))
-    account.let_timeouts_pass()
-    drain(runtime)
-    held = account.redis.hgetall(account.keys.connector("ya"))
-    assert b"expected `segsync connect ya`" in held[b"hold"]
-    call("connect", "ya", "--code", "1234567")
-    drain(runtime)
-    assert b"hold" not in account.redis.hgetall(account.keys.connector("ya"))
-    with runtime.targets.get("ya").store.changing() as connection:  # type: ignore[attr-defined]
-        connection.exec_driver_sql("UPDATE ads_audience SET due_ms = 1")
-    tend_again(account.redis, account.keys, "ya", 0)
-    drain(runtime)
-    assert [each.confirmed for each in yandex.segments.values()] == [True]
-    runtime.targets.dispose()
+    account.add(buyers(*range(120)))
+    connector = account.place.keys.connector("ya")
+    assert b"expected `segsync connect ya`" in account.place.redis.hgetall(connector)[b"hold"]
+    call("connect", "ya", "--code", CODE)
+    drain(account.runtime)
+    assert b"hold" not in account.place.redis.hgetall(connector)
+    assert len(account.hours_go_by()) == 120
 
 
-def test_who_says_yes_no_longer_is_taken_out_and_is_no_mistake(account: Place, call: Call, yandex: FakeYandex) -> None:
-    account.file.write_text(account.file.read_text().replace('key = "id"', 'key = "id"\nconsent = "ads"'))
-    call("connect", "ya", "--code", "1234567")
-    call("apply")
-    runtime = Runtime(load(account.file).local)
-
-    def told(*profiles: dict[str, object]) -> None:
-        with account.producer() as producer:
-            producer.add(7, [*profiles])
-        account.let_timeouts_pass()
-        assert drain(runtime).failed == 0
-
-    told(*({**each, "ads": True} for each in people(0, 120)))
-    yandex.work()
-    told(
-        {"_id": "5", "id": "5", "email": "p5@example.com", "ads": False},
-        {"_id": "new", "id": "new", "email": "new@example.com"},
-    )
+def test_who_says_yes_no_longer_is_taken_out_and_is_no_mistake(account: AdAccount, call: Call) -> None:
+    account.write(fields=FIELDS, more='consent = "ads"')
+    account.connect()
+    account.add([{**each, "ads": True} for each in buyers(*range(120))])
+    account.yandex.work()
+    no, nothing = {"_id": "5", "id": "5", "email": "p5@example.com", "ads": False}, {"_id": "new", "id": "new"}
+    account.add([no, {**nothing, "email": "new@example.com"}])
     (one,) = json.loads(call("audiences", "ya", "--json").stdout)["audiences"]
     assert (one["accepted"], one["owed"]) == (120, 1)
     assert json.loads(call("status", "--json").stdout)["quarantine"] == 0
-    runtime.targets.dispose()
 
 
 @pytest.mark.parametrize("point", ["after-commit", "before-call", "after-call"])
-def test_a_process_that_is_killed_loses_and_doubles_nothing(
-    account: Place, call: Call, yandex: FakeYandex, point: str
-) -> None:
+def test_a_process_that_is_killed_loses_and_doubles_nothing(account: AdAccount, yandex: FakeYandex, point: str) -> None:
     """SIGKILL after the store's transaction, and around the first call; then five minutes go by."""
-    call("connect", "ya", "--code", "1234567")
-    call("apply")
-    with account.producer() as producer:
+    account.connect()
+    place = account.place
+    with place.producer() as producer:
         producer.segment_upsert(7, name="VIP")
-        producer.add(7, people(0, 120))
-    account.let_timeouts_pass()
-    assert account.run("drain", SEGSYNC_CRASH_AT=point, SEGSYNC_LEASE_MS="2000").returncode == -9
-    runtime = Runtime(load(account.file).local)
+        producer.add(7, buyers(*range(120)))
+    place.let_timeouts_pass()
+    assert place.run("drain", SEGSYNC_CRASH_AT=point, SEGSYNC_LEASE_MS="2000").returncode == -9
 
     def is_there() -> bool:
         """Its lane's lease runs out by itself; for the audience's time there is no such word."""
-        drain(runtime)
-        store = runtime.targets.get("ya").store  # type: ignore[attr-defined]
-        with store.changing() as connection:
+        drain(account.runtime)
+        with account.target.store.changing() as connection:
             connection.exec_driver_sql("UPDATE ads_audience SET owned_until_ms = 0, due_ms = 1 WHERE state <> 'live'")
-        tend_again(account.redis, account.keys, "ya", 0)
+        tend_again(place.redis, place.keys, "ya", 0)
         return any(each.confirmed for each in yandex.segments.values())
 
     until(is_there, "the audience")
     yandex.work()
     assert yandex.members("VIP") == {("email", sha256(f"p{n}@example.com")) for n in range(120)}
-    runtime.targets.dispose()

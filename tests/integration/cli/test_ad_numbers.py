@@ -10,65 +10,27 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tests.fakes.server import Reply
-from tests.fakes.yandex import FakeYandex
-from tests.integration.cli.hours import let_the_platform_work
-from workers.control.drain import drain
+from tests.integration.ad_account import buyers
 from workers.lanes.clock import redis_ms
 from workers.monitoring.metrics import Metrics
-from workers.runtime import Runtime
-from workers.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tests.integration.place import Call, Place
-
-FILE = """
-namespace = "{namespace}"
-[redis]
-url = "{redis}"
-[ledger]
-url = "sqlite:///ledger.db"
-[connectors.ya]
-platform = "yandex-audiences"
-url = "{url}"
-client_id = "ya-client"
-client_secret = "${{YA_SECRET}}"
-[integrations.buyers]
-connector = "ya"
-key = "id"
-scope = {{ database = "main", segments = [7, 8] }}
-batch = {{ size = 1000, timeout = "100ms" }}
-fields = {{ email = "email" }}
-"""
+    from tests.fakes.yandex import FakeYandex
+    from tests.integration.ad_account import AdAccount
+    from tests.integration.place import Call
 
 
 @pytest.fixture
-def yandex() -> Iterator[FakeYandex]:
-    fake = FakeYandex()
-    yield fake
-    fake.close()
+def connected(ads: AdAccount) -> AdAccount:
+    ads.write(scope="segments = [7, 8]")
+    ads.connect()
+    return ads
 
 
-@pytest.fixture
-def runtime(place: Place, call: Call, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runtime]:
-    monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "a secret of this installation's own")
-    place.file.write_text(FILE.format(namespace=place.keys.namespace, redis=place.url, url=yandex.url))
-    call("connect", "ya", "--code", "1234567")
-    assert call("apply").returncode == 0
-    made = Runtime(load(place.file).local)
-    yield made
-    made.targets.dispose()
-
-
-def told(place: Place, runtime: Runtime) -> None:
+def told(ads: AdAccount) -> None:
     """A segment of 120, and one that is too small."""
-    with place.producer() as producer:
-        producer.add(7, [{"_id": str(n), "id": str(n), "email": f"p{n}@example.com"} for n in range(120)])
-        producer.add(8, [{"_id": str(n), "id": str(n), "email": f"p{n}@example.com"} for n in range(40)])
-    place.let_timeouts_pass()
-    assert drain(runtime).failed == 0
+    ads.add(buyers(*range(120)))
+    ads.add(buyers(*range(40)), segment=8)
 
 
 def account(call: Call) -> dict[str, Any]:
@@ -77,18 +39,16 @@ def account(call: Call) -> dict[str, Any]:
 
 
 def test_accepted_applied_pending_and_what_is_waited_for_are_told_apart(
-    place: Place, call: Call, runtime: Runtime, yandex: FakeYandex
+    connected: AdAccount, call: Call, yandex: FakeYandex
 ) -> None:
-    told(place, runtime)
+    told(connected)
     numbers = ("audiences", "accepted", "applied", "pending", "owed")
     before = account(call)
     assert [before[name] for name in numbers] == [2, 120, 0, 120, 40]
     assert before["waiting"] == {"the platform": 1, "data": 1}
     yandex.fail("POST /v1/management/segment/", Reply(400, {"errors": [{"error_type": "no"}]}), times=1)
-    with place.producer() as producer:
-        producer.remove(7, [{"_id": "5", "id": "5", "email": "p5@example.com"}])
-    place.let_timeouts_pass()
-    let_the_platform_work(place, runtime, yandex)
+    connected.remove(buyers(5))
+    connected.hours_go_by()
     after = account(call)
     assert [after[name] for name in numbers] == [2, 121, 121, 0, 40]
     assert after["waiting"] == {"data": 1}
@@ -107,7 +67,7 @@ def test_accepted_applied_pending_and_what_is_waited_for_are_told_apart(
     assert "buyers, to ya: yandex-audiences 400 no: the platform refuses the call" in call("errors").stdout
 
     registry = CollectorRegistry()
-    registry.register(Metrics(runtime, None))
+    registry.register(Metrics(connected.runtime, None))
     metrics = generate_latest(registry).decode()
     for line in (
         'segsync_ads_owed_identifiers{connector="ya"} 40.0',
@@ -118,12 +78,12 @@ def test_accepted_applied_pending_and_what_is_waited_for_are_told_apart(
 
 
 def test_a_login_that_ends_soon_and_a_stuck_audience_need_someone(
-    place: Place, call: Call, runtime: Runtime, yandex: FakeYandex
+    connected: AdAccount, call: Call, yandex: FakeYandex
 ) -> None:
     yandex.fail("POST /v1/management/segments", Reply(403, {"errors": [{"error_type": "access_denied"}]}), times=9)
-    told(place, runtime)
-    soon = redis_ms(place.redis) + 13 * 86_400_000
-    with runtime.targets.get("ya").store.changing() as connection:  # type: ignore[attr-defined]
+    told(connected)
+    soon = redis_ms(connected.place.redis) + 13 * 86_400_000
+    with connected.target.store.changing() as connection:
         connection.exec_driver_sql(f"UPDATE ads_login SET ends_ms = {soon}")
     status = json.loads(call("status", "--json").stdout)
     needs = " ".join(status["needs"])
@@ -136,11 +96,11 @@ def test_a_login_that_ends_soon_and_a_stuck_audience_need_someone(
     )
 
 
-def test_a_store_that_is_away_leaves_its_numbers_out(place: Place, call: Call, runtime: Runtime) -> None:
-    told(place, runtime)
-    text = place.file.read_text()
+def test_a_store_that_is_away_leaves_its_numbers_out(connected: AdAccount, call: Call) -> None:
+    told(connected)
+    file = connected.place.file
     store = 'store = { url = "postgresql://nobody@127.0.0.1:1/none" }\n'
-    place.file.write_text(text.replace("[integrations.buyers]", f"{store}[integrations.buyers]"))
+    file.write_text(file.read_text().replace("[integrations.buyers]", f"{store}[integrations.buyers]"))
     assert call("apply", "--yes").returncode == 0
     status = json.loads(call("status", "--json").stdout)
     assert status["accounts"] == []

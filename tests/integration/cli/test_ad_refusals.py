@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.fakes.vk import FakeVk
-from tests.integration.cli.hours import let_the_platform_work
+from tests.integration.hours import let_the_platform_work
 from workers.connectors.audiences.platforms import PLATFORMS, VK
 from workers.control.drain import drain
 from workers.lanes.clock import redis_ms

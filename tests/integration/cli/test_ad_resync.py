@@ -9,63 +9,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.yandex import FakeYandex
-from tests.integration.cli.hours import let_the_platform_work
 from tests.integration.connectors.audiences.rig import sha256
 from tests.waiting import until
 from workers.control.drain import drain
 from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
-from workers.runtime import Runtime
-from workers.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.integration.ad_account import AdAccount
+    from tests.integration.place import Call
 
-    from tests.integration.place import Call, Place
-
-FILE = """
-namespace = "{namespace}"
-[redis]
-url = "{redis}"
-[ledger]
-url = "sqlite:///ledger.db"
+SOURCE = """
 [sources.main]
 url = "sqlite:///platform.db"
 delay = "0s"
-members = "SELECT id AS _id, id, email FROM member WHERE segment = {{segment_id}}"
-[connectors.ya]
-platform = "yandex-audiences"
-url = "{url}"
-client_id = "ya-client"
-client_secret = "${{YA_SECRET}}"
-[integrations.buyers]
-connector = "ya"
-key = "id"
-scope = {{ database = "main", groups = ["sales"] }}
-batch = {{ size = 1000, timeout = "100ms" }}
-fields = {{ email = "email" }}
-on_enter = "resync"
-on_leave = "clear"
+members = "SELECT id AS _id, id, email FROM member WHERE segment = {segment_id}"
 """
-
-
-@pytest.fixture
-def yandex() -> Iterator[FakeYandex]:
-    fake = FakeYandex()
-    yield fake
-    fake.close()
 
 
 class Shop:
     """A platform with a table of members, and an ad account that follows it."""
 
-    def __init__(self, place: Place, yandex: FakeYandex) -> None:
-        self.place = place
-        self.yandex = yandex
-        with closing(sqlite3.connect(place.folder / "platform.db")) as platform:
+    def __init__(self, ads: AdAccount) -> None:
+        self.ads = ads
+        self.place = ads.place
+        self.runtime = ads.runtime
+        with closing(sqlite3.connect(self.place.folder / "platform.db")) as platform:
             platform.execute("CREATE TABLE member (segment INT, id TEXT, email TEXT)")
-        self.runtime = Runtime(load(place.file).local)
 
     def has(self, *members: tuple[str, str | None]) -> None:
         with closing(sqlite3.connect(self.place.folder / "platform.db")) as platform, platform:
@@ -89,8 +59,8 @@ class Shop:
     def hours_go_by(self) -> set[str]:
         """What the audience has then."""
         self.place.let_timeouts_pass()
-        let_the_platform_work(self.place, self.runtime, self.yandex)
-        return {value for _, value in self.yandex.members("VIP")}
+        drain(self.runtime)
+        return self.ads.hours_go_by()
 
     def run(self, kind: str = "resync", **more: int) -> ResyncRun:
         name, _ = ResyncRuns(self.runtime.lanes).ask("buyers", "7", "test", kind, **more)
@@ -108,15 +78,10 @@ class Shop:
 
 
 @pytest.fixture
-def shop(place: Place, call: Call, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
-    monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "a secret of this installation's own")
-    place.file.write_text(FILE.format(namespace=place.keys.namespace, redis=place.url, url=yandex.url))
-    call("connect", "ya", "--code", "1234567")
-    assert call("apply").returncode == 0
-    made = Shop(place, yandex)
-    yield made
-    made.runtime.targets.dispose()
+def shop(ads: AdAccount) -> Shop:
+    ads.write(SOURCE, scope='groups = ["sales"]', more='on_enter = "resync"\non_leave = "clear"')
+    ads.connect()
+    return Shop(ads)
 
 
 def email(number: int) -> str:
@@ -162,7 +127,7 @@ def test_what_the_platform_has_lost_is_told_again(shop: Shop, call: Call) -> Non
     shop.has(*members(*range(120)))
     shop.enters()
     shop.hours_go_by()
-    (audience,) = shop.yandex.segments.values()
+    (audience,) = shop.ads.yandex.segments.values()
     audience.members = set()
     assert shop.run("verify").outcome == "equal", "what nobody lists, nobody sees"
     assert call("audiences", "ya", "--resend", "--segment", "8").stderr == (

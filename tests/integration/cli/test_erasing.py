@@ -8,58 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.yandex import FakeYandex
-from tests.integration.cli.hours import let_the_platform_work
 from tests.integration.connectors.audiences.rig import sha256
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause, resume
-from workers.runtime import Runtime
-from workers.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import redis
 
+    from tests.fakes.yandex import FakeYandex
+    from tests.integration.ad_account import AdAccount
     from tests.integration.place import Call, Place
 
-ACCOUNT = """
-[connectors.ya]
-platform = "yandex-audiences"
-url = "{url}"
-client_id = "ya-client"
-client_secret = "${{YA_SECRET}}"
-[integrations.buyers]
-connector = "ya"
-key = "id"
-scope = {{ database = "main", segments = [7] }}
-batch = {{ size = 1000, timeout = "100ms" }}
-fields = {{ email = "email" }}
-"""
 EMAIL = "planted@example.com"
 PLANTED = ("planted-id", "planted-key", EMAIL)
 NAMED = ("erase", "--profile", "planted-id", "--profile", "planted-key", "--values")
 
 
 @pytest.fixture
-def yandex() -> Iterator[FakeYandex]:
-    fake = FakeYandex()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def installation(
-    place: Place, call: Call, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Place, Runtime]]:
+def installation(place: Place, ads: AdAccount) -> AdAccount:
     """A table, a paused integration, and an ad account; a planted person in all of them, among others."""
-    monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "a secret of this installation's own")
-    place.write(integration("crm"), integration("later"), ACCOUNT.format(url=yandex.url))
-    call("connect", "ya", "--code", "1234567")
-    assert call("apply").returncode == 0
-    runtime = Runtime(load(place.file).local)
+    place.write(integration("crm"), integration("later"), ads.text())
+    ads.connect()
+    runtime = ads.runtime
     pause(runtime.redis, runtime.keys, "later", reason="", by="a test")
     person = {"_id": "planted-id", "id": "planted-key", "email": f" {EMAIL.upper()} "}
     others = [{"_id": str(n), "id": str(n), "email": f"p{n}@example.com"} for n in range(120)]
@@ -69,8 +40,7 @@ def installation(
     place.redis.hset(place.keys.run("1"), mapping={"id": "1", "shown": json.dumps({"missing": ["planted-key"]})})
     place.let_timeouts_pass()
     drain(runtime)
-    yield place, runtime
-    runtime.targets.dispose()
+    return ads
 
 
 def stored(client: redis.Redis, namespace: str) -> bytes:
@@ -103,10 +73,10 @@ def values(place: Place) -> str:
 
 
 def test_a_planted_person_is_found_everywhere_and_then_nowhere(
-    installation: tuple[Place, Runtime], call: Call, yandex: FakeYandex
+    installation: AdAccount, call: Call, yandex: FakeYandex
 ) -> None:
-    place, runtime = installation
-    let_the_platform_work(place, runtime, yandex)
+    place, runtime = installation.place, installation.runtime
+    installation.hours_go_by()
     assert ("email", sha256(EMAIL)) in yandex.members("segment 7")
 
     looked = call(*NAMED, values(place), "--json")
@@ -124,7 +94,7 @@ def test_a_planted_person_is_found_everywhere_and_then_nowhere(
 
     resume(runtime.redis, runtime.keys, "later")
     place.let_timeouts_pass()
-    let_the_platform_work(place, runtime, yandex)
+    installation.hours_go_by()
     again = call(*NAMED, values(place), "--yes")
     assert again.returncode == 0, again.stdout
     last = call(*NAMED, values(place))
@@ -143,12 +113,10 @@ def test_a_planted_person_is_found_everywhere_and_then_nowhere(
     assert (act["target"], act["reason"]) == ("2 profiles, 1 value", "request 1142")
 
 
-def test_who_waits_for_the_platform_is_still_left(
-    installation: tuple[Place, Runtime], call: Call, yandex: FakeYandex
-) -> None:
+def test_who_waits_for_the_platform_is_still_left(installation: AdAccount, call: Call) -> None:
     """A second run, before the platform was told: nobody holds anything any more, and everything is there yet."""
-    place, runtime = installation
-    let_the_platform_work(place, runtime, yandex)
+    place = installation.place
+    installation.hours_go_by()
     assert call("erase", "--profile", "planted-key", "--yes").returncode == 1
     by_key = call("erase", "--profile", "planted-key", "--dry-run")
     assert by_key.returncode == 1
@@ -158,13 +126,13 @@ def test_who_waits_for_the_platform_is_still_left(
     by_value = json.loads(call("erase", "--values", values(place), "--yes", "--json").stdout)
     (left,) = [each for each in by_value if each["where"] == "the audiences of ya"]
     assert left["left"]
-    let_the_platform_work(place, runtime, yandex)
+    installation.hours_go_by()
     gone = json.loads(call("erase", "--values", values(place), "--json").stdout)
     assert [(each["found"], each["becomes"]) for each in gone if "has left" in each["where"]] == [(1, "is forgotten")]
 
 
-def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: Call) -> None:
-    place, _ = installation
+def test_others_keep_what_they_have(installation: AdAccount, call: Call) -> None:
+    place = installation.place
     assert call(*NAMED, values(place), "--yes").returncode == 1
     entries = json.loads(call("quarantine", "list", "--state", "all", "--json").stdout)["entries"]
     assert {(each["profile"], each["state"]) for each in entries} == {(None, "dropped"), ("another", "open")}
@@ -172,9 +140,9 @@ def test_others_keep_what_they_have(installation: tuple[Place, Runtime], call: C
 
 
 def test_an_account_that_cannot_be_looked_at_is_said(
-    installation: tuple[Place, Runtime], call: Call, monkeypatch: pytest.MonkeyPatch
+    installation: AdAccount, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place, _ = installation
+    place = installation.place
     monkeypatch.delenv("YA_SECRET")
     done = call(*NAMED, values(place), "--yes", "--json")
     assert done.returncode == 1

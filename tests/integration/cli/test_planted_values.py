@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.chaos.account_file import FILE, SECRETS
-from tests.fakes import facebook
-from tests.fakes.facebook import FakeFacebook
-from tests.fakes.google import FakeGoogle
+from tests.chaos.account_file import SECRETS, account_text, start_fakes
 from tests.fakes.server import Reply
-from tests.fakes.vk import FakeVk
-from tests.fakes.yandex import FakeYandex
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.control.drain import drain
 from workers.lanes.tending import tend_again
@@ -41,9 +36,8 @@ CHANGES = {"ya": "POST /v1", "fb": "POST /", "vk": "POST /api/v3", "g": "POST /v
 
 @pytest.fixture
 def fakes() -> Iterator[dict[str, Any]]:
-    vk = FakeVk()
-    vk.first = vk.later = 2
-    made = {"ya": FakeYandex(), "fb": FakeFacebook(), "vk": vk, "g": FakeGoogle()}
+    made = start_fakes()
+    made["vk"].first = made["vk"].later = 2
     yield made
     for each in made.values():
         each.close()
@@ -59,8 +53,7 @@ def account(place: Place, fakes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     head = (
         f'namespace = "{place.keys.namespace}"\n[redis]\nurl = "{place.url}"\n[ledger]\nurl = "sqlite:///ledger.db"\n'
     )
-    urls = {name: fake.url for name, fake in fakes.items()}
-    place.file.write_text(head + FILE.format(**urls, account=facebook.ACCOUNT))
+    place.file.write_text(head + account_text(fakes))
     return place
 
 

@@ -7,53 +7,29 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.testclient import TestClient
 
-from tests.fakes.yandex import FakeYandex
+from tests.integration.ad_account import buyers
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.console.entering import console_of, token_table
 from tests.integration.place import integration
-from workers.control.drain import drain
-from workers.runtime import Runtime
-from workers.settings import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp
 
-from tests.integration.place import Place
-
-ACCOUNT = """
-[connectors.ya]
-platform = "yandex-audiences"
-url = "{url}"
-client_id = "ya-client"
-client_secret = "${{YA_SECRET}}"
-[integrations.buyers]
-connector = "ya"
-key = "id"
-scope = {{ database = "main", segments = [7] }}
-batch = {{ size = 1000, timeout = "100ms" }}
-fields = {{ email = "email", external_id = "id" }}
-"""
+    from tests.integration.ad_account import AdAccount
+    from tests.integration.place import Place
 
 
 @pytest.fixture
-def yandex() -> Iterator[FakeYandex]:
-    fake = FakeYandex()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def account(place: Place, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setenv("YA_SECRET", "ya-secret")
-    monkeypatch.setenv("SEGSYNC_SECRET", "planted-seal-of-tests")
-    place.publish(integration("crm", segments="[8]") + ACCOUNT.format(url=yandex.url))
-    return place
+def account(place: Place, ads: AdAccount) -> AdAccount:
+    fields = 'email = "email", external_id = "id"'
+    place.publish(integration("crm", segments="[8]") + ads.text(fields=fields))
+    return ads
 
 
 def test_one_is_connected_and_its_audiences_and_jobs_are_shown(
-    account: Place, make_console: Callable[..., ASGIApp], acts: Recorded, monkeypatch: pytest.MonkeyPatch
+    account: AdAccount, make_console: Callable[..., ASGIApp], acts: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = Browser(make_console())
     assert "ya Yandex.Audiences active buyers" in text_of(browser.get("/accounts"))
@@ -64,13 +40,7 @@ def test_one_is_connected_and_its_audiences_and_jobs_are_shown(
     assert "ya is connected: Yandex.Audiences takes the token" in told
     assert "Token kept, sealed" in told
     assert [(name, outcome == "done") for name, _, outcome in acts.all] == [("connect", False), ("connect", True)]
-    runtime = Runtime(load(account.file).local)
-    with account.producer() as producer:
-        producer.segment_upsert(7, name="VIP <b>")
-        producer.add(7, [{"_id": str(n), "id": str(n), "email": f"p{n}@example.com"} for n in range(120)])
-    account.let_timeouts_pass()
-    assert drain(runtime).failed == 0
-    runtime.targets.dispose()
+    account.add(buyers(*range(120)), name="VIP <b>")
     page = browser.get("/accounts/ya")
     told = text_of(page)
     assert "VIP <b>" in told
@@ -86,8 +56,8 @@ def test_one_is_connected_and_its_audiences_and_jobs_are_shown(
     assert "YA_SECRET is not set" in told
 
 
-def test_programs_connect_and_read_one(account: Place) -> None:
-    app = console_of(account, token_table("w", "w-text", "read", "operate"), integration("crm", segments="[8]"))
+def test_programs_connect_and_read_one(account: AdAccount) -> None:
+    app = console_of(account.place, token_table("w", "w-text", "read", "operate"), integration("crm", segments="[8]"))
     program = TestClient(app, base_url="http://127.0.0.1", headers={"authorization": "Bearer w-text"})
     assert program.get("/api/accounts").json()[0]["vendor"] == "Yandex.Audiences"
     assert program.get("/api/accounts/ya").json()["token_kept"] is False

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-CONFIG: Final = """\
+_HEAD: Final = """\
 namespace = "segsync"
 
 [redis]
@@ -51,39 +51,22 @@ client_secret_file = "g-client_secret"
 account = "1234567890"
 login_account = "9876543210"
 secret_file = "seal"
-
-[integrations.to-ya]
-connector = "ya"
+"""
+_INTEGRATION: Final = """
+[integrations.to-%(connector)s]
+connector = "%(connector)s"
 key = "CustomID"
 scope = { database = "main", segments = "all" }
 batch = { size = 10000, timeout = "1s" }
-fields = { email = "email", phone = "phone", external_id = "CustomID" }
-phone_region = "RU"
-
-[integrations.to-fb]
-connector = "fb"
-key = "CustomID"
-scope = { database = "main", segments = "all" }
-batch = { size = 10000, timeout = "1s" }
-fields = { em = "email", ph = "phone", fn = "name" }
-phone_region = "RU"
-
-[integrations.to-vk]
-connector = "vk"
-key = "CustomID"
-scope = { database = "main", segments = "all" }
-batch = { size = 10000, timeout = "1s" }
-fields = { email = "email", phone = "phone" }
-phone_region = "RU"
-
-[integrations.to-g]
-connector = "g"
-key = "CustomID"
-scope = { database = "main", segments = "all" }
-batch = { size = 10000, timeout = "1s" }
-fields = { email = "email", phone = "phone" }
+fields = { %(fields)s }
 phone_region = "RU"
 """
+_FIELDS: Final = {
+    "ya": 'email = "email", phone = "phone", external_id = "CustomID"',
+    "fb": 'em = "email", ph = "phone", fn = "name"',
+    "vk": 'email = "email", phone = "phone"',
+    "g": 'email = "email", phone = "phone"',
+}
 
 
 def write_ads_config(folder: Path, redis_url: str, urls: Mapping[str, str]) -> Path:
@@ -97,5 +80,6 @@ def write_ads_config(folder: Path, redis_url: str, urls: Mapping[str, str]) -> P
         file.touch(mode=0o600)
         file.write_text(value)
     path = folder / "segsync.toml"
-    path.write_text(CONFIG % ({"redis": redis_url} | dict(urls)))
+    text = [_INTEGRATION % {"connector": connector, "fields": fields} for connector, fields in _FIELDS.items()]
+    path.write_text("".join([_HEAD % ({"redis": redis_url} | dict(urls)), *text]))
     return path

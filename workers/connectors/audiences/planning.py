@@ -57,7 +57,7 @@ def _with_nothing_in_its_way(
     connection: Connection, audience: Audience, platform: Platform, sharing: int, now_ms: int
 ) -> AudienceStep | Resting | None:
     """None where nothing is owed."""
-    owed = calls.owed(connection, audience.id, platform.largest_call)
+    owed = calls.owed(connection, audience.id, platform.fills_a_call(audience.list))
     if audience.leaving and not (audience.failures and owed.removes):
         return AudienceStep.DELETE  # one that is in use, and so cannot go, is emptied
     if audience.state == NEW:
@@ -92,7 +92,8 @@ def _change(
     What does not fill a call waits for its turn among those that share the budget.
     """
     at = audience.written_ms + pace_ms(platform, sharing)
-    if max(owed) < platform.largest_call and at > now_ms:
+    full = owed.adds >= platform.fills_a_call(audience.list) or owed.removes >= platform.largest_call
+    if not full and at > now_ms:
         return Resting(at, "its turn")
     waited = audience.first_owed_ms and audience.first_owed_ms + LONGEST_WAIT_MS <= now_ms
     steps = {AudienceStep.ADD: owed.adds, AudienceStep.REMOVE: owed.removes}

@@ -164,6 +164,13 @@ class Platform:
     members_expire: int = 0
     consent: bool = False
 
+    def fills_a_call(self, name: str) -> int:
+        """Identifiers of a list that fill a call which adds: where all of a person's go in one row, as many times."""
+        if not self.whole_rows:
+            return self.largest_call
+        mine = (each for each in self.fields.values() if each.alone and each.list == name)
+        return self.largest_call * max(1, len({kind for each in mine for kind in each.kinds}))
+
     def remedy(self, connector: str) -> str:
         """What is expected of a person where the token is refused: one that the file gives no command makes anew."""
         if not any(each.name == "access_token" for each in self.settings):

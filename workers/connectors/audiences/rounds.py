@@ -162,11 +162,14 @@ class Rounds:
             fresh = work.still_mine(connection, audience.id, self._login.owner, now + OWNED_MS)
             if fresh is None:
                 return Resting(None)
-            calls.tidy(connection, audience.id)
-            if not fresh.first_owed_ms and calls.owes_anything(connection, audience.id):
-                # It owes again what it had told: to members who would be forgotten, after a call that failed late.
-                work.note(connection, audience.id, first_owed_ms=now)
-                fresh = replace(fresh, first_owed_ms=now)
+            if not calls.owes_a_call(connection, audience.id):
+                calls.tidy(connection, audience.id)
+            owes = calls.owes_anything(connection, audience.id)
+            if owes != bool(fresh.first_owed_ms):
+                # It owes again what it had told: to members who would be forgotten, after a call that failed late. Or
+                # all that it owed came to nothing, and what comes next has its own time to wait for more.
+                work.note(connection, audience.id, first_owed_ms=now if owes else 0)
+                fresh = replace(fresh, first_owed_ms=now if owes else 0)
             sharing = work.live_audiences(connection, self._login.connector)
             step = plan(connection, fresh, self._login.platform, sharing, now)
         if isinstance(step, Resting):
@@ -230,10 +233,9 @@ class Rounds:
         """A call and its rows, before it is made; None where there is nothing to send."""
         platform = self._login.platform
         begins_empty = step is AudienceStep.CREATE and not platform.first_rows
+        most = platform.largest_call if step is AudienceStep.REMOVE else platform.fills_a_call(audience.list)
         with self._login.store.changing() as connection:
-            call, number = calls.begin(
-                connection, audience.id, step.value, 0 if begins_empty else platform.largest_call, now
-            )
+            call, number = calls.begin(connection, audience.id, step.value, 0 if begins_empty else most, now)
             if not number and not begins_empty:
                 calls.end(connection, call, "undone", now)
                 return None
@@ -243,7 +245,7 @@ class Rounds:
             whole = platform.whole_rows and step is not AudienceStep.REMOVE
             rows = rows_of(connection, call, self._login.seal, whole=whole)
             if len(rows) > platform.largest_call:
-                # Many people share what it is about, and each of them is a row.
+                # Not everybody has an identifier of each kind, or many share one, and each of them is a row.
                 rows = rows[: platform.largest_call]
                 calls.give_back(connection, call, {each for row in rows for each in row.identifiers})
         return call, rows

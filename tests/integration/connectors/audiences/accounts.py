@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from tests.fakes import facebook, google
 from tests.fakes.facebook import FakeFacebook
@@ -16,14 +18,13 @@ from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig
 from workers.connectors.audiences import vk
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.connectors.audiences.records import Identifier, Record
+from workers.connectors.audiences.records import Identifier, LeftOut, Record
 from workers.connectors.audiences.target import AdTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    import pytest
     import redis
 
     from tests.fakes.server import FakePlatform
@@ -36,59 +37,77 @@ def hash_of(algorithm: str, text: str) -> str:
     return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
 
 
+Kinds = dict[str, tuple[str, str]]
+"""By a profile's field: the platform's word, and the hash ("" for none)."""
+
+
 @dataclass(frozen=True)
 class PlainFields:
-    """`records.Fields`: each field of a profile is one kind, hashed as it stands there.
+    """`records.Fields`: each field of a profile is one kind, hashed as it stands there; "bad" cannot be read.
 
-    kinds  by the profile's field: the platform's word, and the hash ("" for none)
+    kinds  what finds a person; along: what is only sent along
     """
 
-    kinds: dict[str, tuple[str, str]]
+    kinds: Kinds
+    along: Kinds = field(default_factory=dict)
     digest: str = "1"
 
     def record(self, row: Row) -> Record:
-        return Record(tuple(self.of({name: str(value) for name, value in row.profile.items()})))
+        profile = {name: str(value) for name, value in row.profile.items()}
+        left_out = (LeftOut(name, "cannot be read") for name in self.kinds if profile.get(name) == "bad")
+        return Record(tuple(self.of(profile)), tuple(_hashed(self.along, profile)), tuple(left_out))
 
     def of(self, profile: Profile) -> list[Identifier]:
-        return [
-            Identifier(kind, hash_of(how, profile[name]) if how else profile[name], plain=not how)
-            for name, (kind, how) in self.kinds.items()
-            if profile.get(name)
-        ]
+        return _hashed(self.kinds, profile)
+
+
+def _hashed(kinds: Kinds, profile: Profile) -> list[Identifier]:
+    return [
+        Identifier(kind, hash_of(how, profile[name]) if how else profile[name], plain=not how)
+        for name, (kind, how) in kinds.items()
+        if profile.get(name) not in (None, "", "bad")
+    ]
 
 
 @dataclass(frozen=True)
 class Account:
     """One platform.
 
+    name      in `ACCOUNTS`
+    key       of the connector
     settings  of the connector
-    kinds     as `PlainFields.kinds`
+    kinds, along  as those of `PlainFields`
     changes   what is in the names of the calls that change something
     looks     and of those that do not
     too_many  its answer where the budget is used up
     """
 
+    name: str
+    key: str
     platform: str
     fake: Callable[[int], FakePlatform]
     settings: dict[str, str]
-    kinds: dict[str, tuple[str, str]]
+    kinds: Kinds
     changes: tuple[str, ...]
     looks: tuple[str, ...]
     too_many: Reply
+    along: Kinds = field(default_factory=dict)
 
     @property
     def fields(self) -> PlainFields:
-        return PlainFields(self.kinds)
+        return PlainFields(self.kinds, self.along)
 
     def rig(self, folder: Path, redis_client: redis.Redis, namespace: str, fake: FakePlatform, **more: Any) -> Rig:
         """A connector that somebody has consented to."""
         url = f"sqlite:///{folder}/store.db"
         common: dict[str, Any] = {"store_url": url, "secret": SECRET, "url": fake.url}
-        made = Rig(folder, redis_client, namespace, fake, AdTarget("a", self.platform, self.settings, **common | more))
-        made.fields = self.fields
+        target = AdTarget(self.key, self.platform, self.settings, **common | more)
+        made = Rig(folder, redis_client, namespace, fake, target, self.fields)
         made.connector.store.upgrade()
-        if isinstance(fake, FakeYandex | FakeGoogle):
+        if isinstance(fake, FakeYandex):
             made.connector.way.tokens.keep(LoginTokens(fake.access, fake.refresh, 31_536_000))
+        if isinstance(fake, FakeGoogle):
+            made.connector.way.tokens.keep(made.connector.way.consent.exchange("4/code"))
         return made
 
     def wanted(self, profiles: Iterable[Profile]) -> Members:
@@ -131,39 +150,67 @@ _GOOGLE = {"client_id": "g-client", "client_secret": "g-secret"}
 _FACEBOOK = {"access_token": facebook.TOKEN, "app_secret": facebook.APP_SECRET, "account": facebook.ACCOUNT}
 ACCOUNTS = {
     "yandex": Account(
+        name="yandex",
+        key="ya",
         platform="yandex-audiences",
         fake=FakeYandex,
         settings={"client_id": "ya-client", "client_secret": "ya-secret"},
         kinds={"email": ("email", "sha256"), "phone": ("phone", "sha256")},
+        along={"outer": ("ext_id", "sha256")},
         changes=("upload_csv_file", "confirm", "modify_data", "PUT", "DELETE"),
         looks=("GET /v1/management/segments",),
         too_many=Reply(429, {"errors": [{"error_type": "quota"}]}, {"Retry-After": "120"}),
     ),
     "facebook": Account(
+        name="facebook",
+        key="fb",
         platform="facebook-ads",
         fake=lambda _: FakeFacebook(),
         settings=_FACEBOOK,
         kinds={"id": ("EXTERN_ID", ""), "email": ("EMAIL", "sha256"), "phone": ("PHONE", "sha256")},
+        along={"name": ("FN", "sha256")},
         changes=("customaudiences", "POST /2", "DELETE /2", "users"),
         looks=("GET",),
         too_many=Reply(400, {"error": {"code": 80003, "error_subcode": 2446079}}),
     ),
     "vk": Account(
+        name="vk",
+        key="vk",
         platform="vk-ads",
         fake=_vk,
         settings={"client_id": "vk-client", "client_secret": "vk-secret"},
-        kinds={"email": ("emails", "md5"), "phone": ("vk", "")},
+        kinds={"email": ("emails", "md5"), "phone": ("vk", ""), "vk": ("vk", "")},
         changes=("POST /api/v3/remarketing/users_lists.json", "POST /api/v2/remarketing/segments.json", "DELETE"),
         looks=("GET /api/v3", "GET /api/v2", "token.json"),
         too_many=Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"}),
     ),
     "google": Account(
+        name="google",
+        key="g",
         platform="google-audiences",
         fake=FakeGoogle,
         settings=_GOOGLE | {"account": google.ACCOUNT, "login_account": google.MANAGER},
-        kinds={"email": ("emailAddress", "sha256"), "phone": ("phoneNumber", "sha256")},
+        kinds={
+            "email": ("emailAddress", "sha256"),
+            "phone": ("phoneNumber", "sha256"),
+            "android": ("android", ""),
+        },
         changes=("userLists", "ingest", "remove", "POST"),
         looks=("GET", "requestStatus", "/token"),
         too_many=Reply(429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}),
     ),
 }
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    """A test runs on each of these platforms, or on all, with small audiences and calls."""
+    return pytest.mark.parametrize("account", names or list(ACCOUNTS), indirect=True)
+
+
+def changes(fake: FakePlatform) -> int:
+    """Calls that were to change something."""
+    return sum("token" not in path for _, path in fake.writes())
+
+
+def owes_nothing(rig: Rig) -> bool:
+    return not rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL")

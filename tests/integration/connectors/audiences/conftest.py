@@ -1,48 +1,27 @@
-"""Ad connectors on fake platforms."""
+"""Ad connectors on fake platforms: Yandex, unless a test, or its file, says which."""
 
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.google import FakeGoogle
 from tests.fakes.yandex import FakeYandex
-from tests.integration.connectors.audiences.rig import Rig, yandex_rig
+from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
+from tests.integration.connectors.audiences.rig import Rig
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import redis
 
+    from tests.fakes.server import FakePlatform
 
-@pytest.fixture(autouse=True)
-def misfits(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Each request to Google is one that its own types take: they know the fields' names, and refuse others."""
-    found: list[str] = []
-
-    def look(kind: str, body: object) -> None:
-        datamanager = import_module("google.ads.datamanager_v1")  # two seconds, and only where it is needed
-        json_format = import_module("google.protobuf.json_format")
-        try:
-            json_format.ParseDict(body, getattr(datamanager, kind).pb()())
-        except json_format.ParseError as error:
-            found.append(f"{kind}: {error}")
-
-    monkeypatch.setattr(FakeGoogle, "oracle", staticmethod(look))
-    yield found
-    assert found == []
-
-
-@pytest.fixture
-def yandex() -> Iterator[FakeYandex]:
-    """Yandex.Audiences, with nothing in it."""
-    fake = FakeYandex()
-    yield fake
-    fake.close()
+MakeRig = Callable[..., Rig]
+"""A name of `ACCOUNTS`, a fake, and what its target has beside the usual."""
 
 
 @pytest.fixture
@@ -54,8 +33,47 @@ def fast_path() -> Iterator[Path]:
 
 
 @pytest.fixture
-def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex) -> Iterator[Rig]:
-    """A connector on it, which somebody has consented to."""
-    made = yandex_rig(fast_path, redis_client, namespace, yandex)
+def make_rig(fast_path: Path, redis_client: redis.Redis, namespace: str) -> Iterator[MakeRig]:
+    """Makes connectors that somebody has consented to, each with a store and a budget of its own."""
+    made: list[Rig] = []
+
+    def make(name: str, fake: FakePlatform, **more: Any) -> Rig:
+        folder = fast_path / str(len(made))
+        folder.mkdir()
+        made.append(ACCOUNTS[name].rig(folder, redis_client, f"{namespace}{len(made)}", fake, **more))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Which platform: that of `accounts.on`, small; else Yandex as it is."""
+    if not hasattr(request, "param"):
+        return ACCOUNTS["yandex"]
+    found = ACCOUNTS[request.param]
+    found.shrink(monkeypatch, largest_call=1_000)
+    return found
+
+
+@pytest.fixture
+def fake(account: Account) -> Iterator[FakePlatform]:
+    """The platform, with nothing in it."""
+    made = account.fake(0)
     yield made
     made.close()
+
+
+@pytest.fixture
+def yandex(fake: FakePlatform) -> FakeYandex:
+    """The same, where it is Yandex."""
+    assert isinstance(fake, FakeYandex)
+    return fake
+
+
+@pytest.fixture
+def rig(make_rig: MakeRig, account: Account, fake: FakePlatform) -> Rig:
+    """A connector on it."""
+    return make_rig(account.name, fake)

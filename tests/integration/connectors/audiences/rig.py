@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
 from workers.connectors.audiences.connector import AdConnector, AdPlace
-from workers.connectors.audiences.logins import LoginTokens
-from workers.connectors.audiences.records import Identifier, LeftOut, Record
-from workers.connectors.audiences.target import AdTarget
 from workers.connectors.contract import Group, Receipt, SegmentEvent, Shipment
 from workers.templates import QueryKind, Row
 
@@ -22,9 +18,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.fakes.server import FakePlatform
-    from tests.fakes.yandex import FakeYandex
     from workers.connectors.audiences.records import Fields
     from workers.connectors.audiences.store.work import Standing
+    from workers.connectors.audiences.target import AdTarget
 
 SECRET = "a secret of the installation"
 Profile = dict[str, str]
@@ -32,25 +28,6 @@ Profile = dict[str, str]
 
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class YandexFields:
-    """`records.Fields`: email and phone hashed, an outer id along."""
-
-    digest: str = "1"
-
-    def record(self, row: Row) -> Record:
-        found, left_out = [], []
-        for name in ("email", "phone"):
-            value = str(row.profile.get(name, ""))
-            if value == "bad":
-                left_out.append(LeftOut(name, "cannot be read"))
-            elif value:
-                found.append(Identifier(name, sha256(value)))
-        outer = str(row.profile.get("outer", ""))
-        along = (Identifier("ext_id", sha256(outer)),) if outer else ()
-        return Record(tuple(found), along, tuple(left_out))
 
 
 class Told(NamedTuple):
@@ -68,16 +45,18 @@ def no_fence(seconds: float = 0.0) -> None:
 class Rig:
     """One connector on one platform, in this process; `again` makes another as a new process would be."""
 
-    def __init__(self, folder: Path, redis: Redis, namespace: str, fake: FakePlatform, target: AdTarget) -> None:
+    def __init__(
+        self, folder: Path, redis: Redis, namespace: str, fake: FakePlatform, target: AdTarget, fields: Fields
+    ) -> None:
         self.fake = fake
-        self._folder = folder
+        self.folder = folder
         self._redis = redis
         self._namespace = namespace
         self._target = target
         self._made: list[AdConnector] = []
         self._number = 0
         self._owner = 0
-        self.fields: Fields = YandexFields()
+        self.fields = fields
         self.connector = self.again()
 
     def again(self) -> AdConnector:
@@ -140,6 +119,11 @@ class Rig:
     def standing(self, segment: str = "7") -> Standing:
         return next(each for each in self.connector.standings() if each.segment == segment)
 
+    def number(self, query: str) -> int:
+        """Of a query for one."""
+        with self.connector.store.reading() as connection:
+            return int(connection.execute(sa.text(query)).scalar_one())
+
     def rows(self, query: str) -> Sequence[sa.Row[tuple[object, ...]]]:
         with self.connector.store.reading() as connection:
             return connection.execute(sa.text(query)).all()
@@ -152,16 +136,3 @@ def people(numbers: Iterable[int], **more: str) -> list[Profile]:
 def hashes(profiles: Iterable[Mapping[str, str]]) -> set[tuple[str, str]]:
     """What Yandex should have of them."""
     return {(kind, sha256(each[kind])) for each in profiles for kind in ("email", "phone") if each.get(kind)}
-
-
-def yandex_target(folder: Path, fake: FakeYandex, **more: object) -> AdTarget:
-    settings = {"client_id": "ya-client", "client_secret": "ya-secret"}
-    common = {"url": fake.url, "store_url": f"sqlite:///{folder}/store.db", "secret": SECRET}
-    return AdTarget("ya", "yandex-audiences", settings, **(common | more))  # type: ignore[arg-type]
-
-
-def yandex_rig(folder: Path, redis: Redis, namespace: str, fake: FakeYandex, **more: object) -> Rig:
-    rig = Rig(folder, redis, namespace, fake, yandex_target(folder, fake, **more))
-    rig.connector.store.upgrade()
-    rig.connector.way.tokens.keep(LoginTokens(fake.access, fake.refresh, 31_536_000))
-    return rig

@@ -11,18 +11,16 @@ import pytest
 
 from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
-from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
+from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
 from workers.connectors.audiences import rounds
 from workers.connectors.audiences.platforms import PLATFORMS
+from workers.connectors.audiences.records import Platform
 from workers.connectors.audiences.rounds import OWNED_MS
 from workers.errors import ErrorClass, TargetError
 from workers.failpoints import AFTER_CALL, BEFORE_CALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import redis
+    from collections.abc import Iterable
 
     from tests.fakes.server import FakePlatform
     from tests.integration.connectors.audiences.rig import Profile, Rig
@@ -35,43 +33,8 @@ WHOLE = ["facebook", "google"]
 """Those that are told of a person in one row."""
 
 
-@pytest.fixture
-def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Account:
-    found = ACCOUNTS[request.param]
-    found.shrink(monkeypatch, largest_call=1_000)
-    return found
-
-
-@pytest.fixture
-def fake(account: Account) -> Iterator[FakePlatform]:
-    made = account.fake(0)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rig(
-    account: Account, fake: FakePlatform, fast_path: Path, redis_client: redis.Redis, namespace: str
-) -> Iterator[Rig]:
-    made = account.rig(fast_path, redis_client, namespace, fake)
-    yield made
-    made.close()
-
-
-def on(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("account", names or list(ACCOUNTS), indirect=True)
-
-
 def people(numbers: Iterable[int]) -> list[Profile]:
     return [{"id": str(n), "email": f"p{n}@example.com", "phone": f"{1000 + n}"} for n in numbers]
-
-
-def changes(fake: FakePlatform) -> int:
-    return sum("token" not in path for _, path in fake.writes())
-
-
-def owes_nothing(rig: Rig) -> bool:
-    return not rig.rows("SELECT id FROM ads_identifier WHERE owed OR call IS NOT NULL")
 
 
 @on(*LATE)
@@ -82,7 +45,7 @@ def test_a_call_that_was_not_heard_of_may_be_applied_after_the_next(
     rig.deliver(("add", people(range(4))))
     rig.run()
     times = len(rig.connector.standings())
-    fake.fail(CHANGE[name_of(account)], Reply(cut=True), applied=True, times=times)
+    fake.fail(CHANGE[account.name], Reply(cut=True), applied=True, times=times)
     fake.advance(3_600)
     rig.deliver(("add", people([4, 5])))
     rig.tend()
@@ -98,10 +61,6 @@ def test_a_call_that_was_not_heard_of_may_be_applied_after_the_next(
     assert owes_nothing(rig)
 
 
-def name_of(account: Account) -> str:
-    return next(name for name, each in ACCOUNTS.items() if each is account)
-
-
 @on(*WHOLE)
 def test_what_is_over_a_call_s_limit_goes_along_in_no_row(
     account: Account, rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
@@ -109,17 +68,28 @@ def test_what_is_over_a_call_s_limit_goes_along_in_no_row(
     """It would stay there, and nobody would know of it, if its holder left before it is told of itself."""
     rig.deliver(("add", people([9])))
     rig.run()
-    limit = 3
-    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], largest_call=limit))
+    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], largest_call=3))
+    monkeypatch.setattr(Platform, "fills_a_call", lambda *_: 3)
     pair = people([1, 2])
     rig.deliver(("add", pair))
 
     def leave() -> None:
         rig.deliver(("remove", pair))
 
-    fake.before(CHANGE[name_of(account)], leave)
+    fake.before(CHANGE[account.name], leave)
     rig.run(hours=48)
     assert account.members(fake) == account.wanted(people([9]))
+
+
+@on(*WHOLE)
+def test_a_call_is_full_of_people_whatever_each_is_found_by(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    rig.deliver(("add", people([9])))
+    rig.run()
+    before = changes(fake)
+    rig.deliver(("add", people(range(10, 1_010))))
+    rig.run()
+    assert changes(fake) - before == 1
+    assert account.members(fake) == account.wanted(people([9, *range(10, 1_010)]))
 
 
 @on(*WHOLE)
@@ -144,7 +114,7 @@ def test_a_page_in_place_of_an_answer_may_hide_a_call_that_was_done(
     rig.run()
     fake.advance(3_600)
     rig.deliver(("add", people([4, 5])))
-    fake.fail(CHANGE[name_of(account)], HTML, applied=True, times=len(rig.connector.standings()))
+    fake.fail(CHANGE[account.name], HTML, applied=True, times=len(rig.connector.standings()))
     rig.tend()
     rig.deliver(("remove", people([4, 5])))
     rig.run(hours=48)
@@ -251,6 +221,24 @@ def test_one_who_leaves_is_gone_within_a_day_and_a_half_however_few_the_platform
     assert any(each.startswith("data (1 of 25)") for each in waited) == isinstance(fake, FakeVk)
 
 
+@on("vk")
+def test_what_came_to_nothing_takes_no_time_from_what_comes_next(
+    account: Account, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who leaves two days later waits for others a whole day, and is not told at once for the sake of that."""
+    monkeypatch.setattr(rig.connector, "platform", replace(PLATFORMS[account.platform], later_rows=25))
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    rig.deliver(("add", people([9])))
+    rig.tend()
+    rig.deliver(("remove", people([9])))
+    rig.run(hours=2)
+    rig.fake.advance(48 * 3_600)
+    rig.deliver(("remove", people([0])))
+    rig.tend()
+    assert {each.waits for each in rig.connector.standings()} == {"data (1 of 25)"}
+
+
 @on("yandex", "vk")
 def test_too_few_to_begin_with_is_no_error(account: Account, rig: Rig, fake: FakePlatform) -> None:
     rig.deliver(("add", [{"id": "1", "email": "a"}]))
@@ -317,4 +305,4 @@ def test_what_a_household_costs_when_one_of_it_leaves(
     rig.deliver(("remove", household[:1]))
     rig.run(hours=72)
     assert account.members(fake) == account.wanted([*household[1:], *people(range(20, 30))])
-    assert changes(fake) - before == (2 if name_of(account) in WHOLE else 1)
+    assert changes(fake) - before == (2 if account.name in WHOLE else 1)

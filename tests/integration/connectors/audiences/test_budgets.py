@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.integration.connectors.audiences.rig import people, yandex_rig
 from workers.connectors.audiences.budgets import RedisBudget
-from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 from workers.connectors.audiences.records import BudgetWindow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
     import redis
-
-    from tests.fakes.yandex import FakeYandex
 
 
 class Counter:
@@ -58,27 +50,3 @@ def test_who_is_told_to_wait_waits_as_long_as_it_was_told(redis_client: redis.Re
     assert counter.take() == counter.take(removes=True) == 90_000
     counter.now += 90_000
     assert counter.take() == 0
-
-
-def test_many_audiences_take_turns_and_removals_go_first(
-    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Four segments, and ten writes an hour."""
-    monkeypatch.setitem(PLATFORMS, YANDEX.key, replace(YANDEX, first_rows=2, budget=(BudgetWindow(3600, 10),)))
-    rig, segments = yandex_rig(fast_path, redis_client, namespace, yandex), [str(number) for number in range(4)]
-    for segment in segments:
-        rig.deliver(("add", people(range(3))), segment=segment, name=f"S{segment}")
-    rig.run(hours=10, step_s=600)
-    assert {len(yandex.members(f"S{segment}")) for segment in segments} == {3}
-    rig.budget_is_used_up()
-    for segment in segments:
-        rig.deliver(("add", people([500])), ("remove", people([1])), segment=segment, name=f"S{segment}")
-    yandex.queries.clear()
-    rig.tend()
-    assert [query["modification_type"] for query in yandex.queries if "modification_type" in query] == [
-        "subtraction"
-    ] * 2
-    rig.run(hours=48, step_s=600)
-    assert {len(yandex.members(f"S{segment}")) for segment in segments} == {3}
-    assert not [standing for standing in rig.connector.standings() if standing.code or standing.owed]
-    rig.close()

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.google import ACCOUNT, MANAGER, FakeGoogle
+from tests.fakes.google import FakeGoogle
 from tests.fakes.server import HTML, Reply
-from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig, people, sha256
-from workers.connectors.audiences.records import Identifier, Record
-from workers.connectors.audiences.target import AdTarget
+from tests.integration.connectors.audiences.accounts import ACCOUNTS
+from tests.integration.connectors.audiences.rig import people, sha256
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    import redis
+    from tests.integration.connectors.audiences.conftest import MakeRig
+    from tests.integration.connectors.audiences.rig import Rig
 
-    from workers.templates import Row
-
-NAMES = {"email": "emailAddress", "phone": "phoneNumber"}
 DEVICE = "38400000-8cf0-11bd-b23e-10b96e40{:04x}"
-
-
-@dataclass(frozen=True)
-class GoogleFields:
-    """`records.Fields`: contacts hashed, a device's id as it is; "bad" is sent as no hash at all."""
-
-    digest: str = "1"
-
-    def record(self, row: Row) -> Record:
-        found = [
-            Identifier(kind, sha256(str(row.profile[name]))) for name, kind in NAMES.items() if row.profile.get(name)
-        ]
-        if device := str(row.profile.get("android", "")):
-            found.append(Identifier("android", device, plain=True))
-        return Record(tuple(found))
 
 
 @pytest.fixture
@@ -49,21 +29,11 @@ def google() -> Iterator[FakeGoogle]:
 
 
 @pytest.fixture
-def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, google: FakeGoogle) -> Iterator[Rig]:
-    settings = {"client_id": "g-client", "client_secret": "g-secret", "account": ACCOUNT, "login_account": MANAGER}
-    url, gone = f"sqlite:///{fast_path}/store.db", {"buyers": "delete"}
-    more: dict[str, Any] = {"url": google.url, "consent": "granted", "on_delete": gone}
-    target = AdTarget("g", "google-audiences", settings, store_url=url, secret=SECRET, **more)
-    made = Rig(fast_path, redis_client, namespace, google, target)
-    made.fields = GoogleFields()
-    made.connector.store.upgrade()
-    made.connector.way.tokens.keep(made.connector.way.consent.exchange("4/code"))
-    yield made
-    made.close()
+def rig(make_rig: MakeRig, google: FakeGoogle) -> Rig:
+    return make_rig("google", google, consent="granted", on_delete={"buyers": "delete"})
 
 
-def wanted(profiles: Iterable[Profile]) -> set[tuple[str, str]]:
-    return {(kind, sha256(each[name])) for each in profiles for name, kind in NAMES.items() if each.get(name)}
+wanted = ACCOUNTS["google"].wanted
 
 
 def test_a_list_begins_empty_and_follows_its_segment(rig: Rig, google: FakeGoogle) -> None:
@@ -210,16 +180,3 @@ def test_a_wrong_code_is_a_login_s_fault(rig: Rig) -> None:
         rig.connector.way.consent.exchange("4/other")
     assert (failed.value.fault, failed.value.code) == (Fault.LOGIN, "google-audiences 400 invalid_grant")
     assert "access_type=offline" in rig.connector.way.consent.url("s")
-
-
-def test_what_is_sent_is_what_google_s_own_types_take(rig: Rig, google: FakeGoogle, misfits: list[str]) -> None:
-    """As in every test here; and one of another name is noticed."""
-    rig.deliver(("add", [{"id": "1", "email": "a@x.com", "phone": "+1", "android": DEVICE.format(1)}]))
-    rig.run(2)
-    rig.deliver(("remove", [{"id": "1"}]))
-    rig.run(24)
-    kinds = {kind for kind, _ in google.bodies}
-    assert kinds == {"UserList", "IngestAudienceMembersRequest", "RemoveAudienceMembersRequest"}
-    assert misfits == []
-    google._keep("UserList", {"displayname": "x"})
-    assert "displayname" in misfits.pop()

@@ -7,51 +7,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import Reply
-from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
 from workers.connectors.audiences.endings import LOST_AFTER_MS, SETTLED_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import redis
+    from collections.abc import Iterable
 
     from tests.fakes.server import FakePlatform
     from tests.fakes.vk import FakeVk
+    from tests.integration.connectors.audiences.accounts import Account
+    from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Account:
-    found = ACCOUNTS[request.param]
-    found.shrink(monkeypatch, largest_call=1_000)
-    return found
-
-
-@pytest.fixture
-def fake(account: Account) -> Iterator[FakePlatform]:
-    made = account.fake(0)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rig(
-    account: Account, fake: FakePlatform, fast_path: Path, redis_client: redis.Redis, namespace: str
-) -> Iterator[Rig]:
-    made = account.rig(fast_path, redis_client, namespace, fake)
+def rig(make_rig: MakeRig, account: Account, fake: FakePlatform) -> Rig:
+    """With four members."""
+    made = make_rig(account.name, fake)
     made.deliver(("add", people(range(4))))
     made.run()
-    yield made
-    made.close()
+    return made
 
 
 def people(numbers: Iterable[int]) -> list[Profile]:
     return [{"id": str(n), "email": f"p{n}@example.com", "phone": f"{1000 + n}"} for n in numbers]
-
-
-def name_of(account: Account) -> str:
-    return next(name for name, each in ACCOUNTS.items() if each is account)
 
 
 def settled(rig: Rig) -> bool:
@@ -93,7 +71,7 @@ def test_a_job_of_which_the_platform_refuses_to_tell_is_lost_after_two_days(
 ) -> None:
     """Its id may be too old to be asked for. Until then somebody is needed; then it is told again."""
     rig.deliver(("add", people([4, 5, 6])))
-    look = {"google": "requestStatus", "vk": "GET /api/v3/remarketing/users_lists/"}[name_of(account)]
+    look = {"google": "requestStatus", "vk": "GET /api/v3/remarketing/users_lists/"}[account.name]
     fake.fail(look, Reply(status, {"error": {"code": status}}), times=1_000)
     rig.run(hours=3, step_s=1_800)
     assert "someone" in {each.waits for each in rig.connector.standings()}

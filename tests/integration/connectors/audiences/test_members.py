@@ -9,13 +9,12 @@ import pytest
 
 from tests.fakes.server import Reply, Request
 from tests.fakes.yandex import FakeYandex
-from tests.integration.connectors.audiences.rig import SECRET, Rig, hashes, people, sha256, yandex_rig
+from tests.integration.connectors.audiences.rig import SECRET, hashes, people, sha256
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import redis
+    from tests.integration.connectors.audiences.conftest import MakeRig
+    from tests.integration.connectors.audiences.rig import Rig
 
 
 @pytest.fixture(autouse=True)
@@ -141,9 +140,9 @@ def test_a_blank_name_is_no_name(rig: Rig, yandex: FakeYandex) -> None:
 
 @pytest.mark.parametrize(("policy", "left"), [("empty", set()), ("keep", hashes(people(range(3)))), ("delete", None)])
 def test_of_a_deleted_segment_stays_what_the_file_says(
-    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, policy: str, left: object
+    make_rig: MakeRig, yandex: FakeYandex, policy: str, left: object
 ) -> None:
-    rig = yandex_rig(fast_path, redis_client, namespace, yandex, on_delete={"buyers": policy})
+    rig = make_rig("yandex", yandex, on_delete={"buyers": policy})
     rig.deliver(("add", people(range(3))))
     rig.run()
     rig.tell("segment_delete")
@@ -156,7 +155,6 @@ def test_of_a_deleted_segment_stays_what_the_file_says(
         assert yandex.members("VIP") == hashes(people([7, 8]))
     else:
         assert yandex.members("VIP") == left
-    rig.close()
 
 
 def test_of_whom_nothing_can_be_sent_goes_to_the_quarantine(rig: Rig, yandex: FakeYandex) -> None:
@@ -179,15 +177,12 @@ def test_who_has_no_address_any_more_loses_the_old_one(rig: Rig, yandex: FakeYan
     assert yandex.members("VIP") == hashes(people([0, 2]))
 
 
-def test_what_goes_plain_is_kept_sealed(
-    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex
-) -> None:
-    rig = yandex_rig(fast_path, redis_client, namespace, yandex)
+def test_what_goes_plain_is_kept_sealed(rig: Rig, yandex: FakeYandex) -> None:
     outer = "outer-id-of-ann"
     rig.deliver(("add", [{**each, "outer": outer} for each in people(range(3))]))
     rig.run()
     rig.close()
-    kept = b"".join(each.read_bytes() for each in fast_path.iterdir() if each.name.startswith("store.db"))
+    kept = b"".join(each.read_bytes() for each in rig.folder.iterdir() if each.name.startswith("store.db"))
     for value in (outer, sha256(outer), "p1@example.com", yandex.access, yandex.refresh, SECRET, "ya-secret"):
         assert value.encode() not in kept
         assert bytes.fromhex(sha256(outer)) not in kept

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
+from tests.integration.connectors.audiences.accounts import Account, on
 from workers import outcomes
 from workers.connectors.audiences.store import refusal_entries
 from workers.lanes.keys import Keys
@@ -14,42 +14,22 @@ from workers.outcomes import Quarantined, Resolved
 from workers.quarantine import refused_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable
 
     import redis
 
     from tests.fakes.server import FakePlatform
+    from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Account:
-    found = ACCOUNTS[request.param]
-    found.shrink(monkeypatch, largest_call=1_000)
-    return found
-
-
-@pytest.fixture
-def fake(account: Account) -> Iterator[FakePlatform]:
-    made = account.fake(0)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rig(
-    account: Account, fake: FakePlatform, fast_path: Path, redis_client: redis.Redis, namespace: str
-) -> Iterator[Rig]:
-    made = account.rig(fast_path, redis_client, namespace, fake)
+def rig(make_rig: MakeRig, account: Account, fake: FakePlatform) -> Rig:
+    """With three members."""
+    made = make_rig(account.name, fake)
     made.deliver(("add", people(range(3))))
     made.run()
-    yield made
-    made.close()
-
-
-def on(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("account", names, indirect=True)
+    return made
 
 
 def people(numbers: Iterable[int]) -> list[Profile]:
@@ -89,7 +69,7 @@ class Books:
 
 @pytest.fixture
 def books(rig: Rig, redis_client: redis.Redis, namespace: str) -> Books:
-    redis_client.hset(Keys(namespace).integration("buyers"), "connector", "a")
+    redis_client.hset(Keys(namespace).integration("buyers"), "connector", rig.connector.key)
     return Books(rig, redis_client, namespace)
 
 
@@ -99,7 +79,7 @@ def refuse(account: Account, fake: FakePlatform, profiles: list[Profile]) -> Non
 
 def retry(rig: Rig, entry: Quarantined) -> set[str]:
     with rig.connector.store.changing() as connection:
-        return refusal_entries.tell_again(connection, "a", {entry.uid, "another"}, rig.fake.clock())
+        return refusal_entries.tell_again(connection, rig.connector.key, {entry.uid, "another"}, rig.fake.clock())
 
 
 @on("vk", "google")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from tests.integration.connectors.audiences.rig import Rig, hashes, people, sha256, yandex_rig
+from tests.integration.connectors.audiences.rig import hashes, people, sha256
 from workers.connectors.audiences.records import Identifier
 from workers.connectors.audiences.store import erasing
 from workers.connectors.audiences.store.database import Store
@@ -17,21 +17,16 @@ from workers.connectors.audiences.store.tables import REFUSED, THERE, identifier
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    import redis
-
     from tests.fakes.yandex import FakeYandex
+    from tests.integration.connectors.audiences.conftest import MakeRig
+    from tests.integration.connectors.audiences.rig import Rig
 
 
 @pytest.fixture
-def on_postgresql(
-    fast_path: Path, redis_client: redis.Redis, namespace: str, yandex: FakeYandex, postgresql_url: str
-) -> Iterator[Rig]:
-    made = yandex_rig(fast_path, redis_client, namespace, yandex, store_url=postgresql_url)
-    yield made
-    made.close()
+def on_postgresql(make_rig: MakeRig, yandex: FakeYandex, postgresql_url: str) -> Rig:
+    return make_rig("yandex", yandex, store_url=postgresql_url)
 
 
 def test_postgresql_does_as_a_file_does(on_postgresql: Rig, yandex: FakeYandex) -> None:

@@ -6,54 +6,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account
+from tests.integration.connectors.audiences.accounts import Account, changes, on
 from workers.connectors.audiences.store.removals import MOST_IN_A_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import redis
+    from collections.abc import Iterable
 
     from tests.fakes.server import FakePlatform
+    from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
 
 
 @pytest.fixture
-def account(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Account:
-    found = ACCOUNTS[request.param]
-    found.shrink(monkeypatch, largest_call=1_000)
-    return found
-
-
-@pytest.fixture
-def fake(account: Account) -> Iterator[FakePlatform]:
-    made = account.fake(0)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def rig(
-    account: Account, fake: FakePlatform, fast_path: Path, redis_client: redis.Redis, namespace: str
-) -> Iterator[Rig]:
-    made = account.rig(fast_path, redis_client, namespace, fake)
+def rig(make_rig: MakeRig, account: Account, fake: FakePlatform) -> Rig:
+    """With eight members."""
+    made = make_rig(account.name, fake)
     made.deliver(("add", people(range(8))))
     made.run()
-    yield made
-    made.close()
-
-
-def on(*names: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("account", names or list(ACCOUNTS), indirect=True)
+    return made
 
 
 def people(numbers: Iterable[int]) -> list[Profile]:
     return [{"id": str(n), "email": f"p{n}@example.com", "phone": f"{1000 + n}"} for n in numbers]
-
-
-def changes(fake: FakePlatform) -> int:
-    return sum("token" not in path for _, path in fake.writes())
 
 
 @on()

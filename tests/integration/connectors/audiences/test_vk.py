@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
-from tests.integration.connectors.audiences.rig import SECRET, Rig, people
-from workers.connectors.audiences.records import Identifier, Record
-from workers.connectors.audiences.target import AdTarget
+from tests.integration.connectors.audiences.rig import people
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
-    import redis
-
-    from workers.templates import Row
+    from tests.integration.connectors.audiences.conftest import MakeRig
+    from tests.integration.connectors.audiences.rig import Rig
 
 
 def md5(text: str) -> str:
@@ -32,21 +27,6 @@ def mails(numbers: Iterable[int]) -> set[str]:
     return {md5(f"p{number}@example.com") for number in numbers}
 
 
-@dataclass(frozen=True)
-class VkFields:
-    """`records.Fields`: email hashed, VK's id as it is."""
-
-    digest: str = "1"
-
-    def record(self, row: Row) -> Record:
-        found = []
-        if email := str(row.profile.get("email", "")):
-            found.append(Identifier("emails", md5(email)))
-        if account := str(row.profile.get("vk", "")):
-            found.append(Identifier("vk", account, plain=True))
-        return Record(tuple(found))
-
-
 @pytest.fixture
 def vk() -> Iterator[FakeVk]:
     fake = FakeVk()
@@ -55,15 +35,8 @@ def vk() -> Iterator[FakeVk]:
 
 
 @pytest.fixture
-def rig(fast_path: Path, redis_client: redis.Redis, namespace: str, vk: FakeVk) -> Iterator[Rig]:
-    settings = {"client_id": "vk-client", "client_secret": "vk-secret"}
-    url = f"sqlite:///{fast_path}/store.db"
-    gone = {"buyers": "delete"}
-    target = AdTarget("vk", "vk-ads", settings, store_url=url, secret=SECRET, url=vk.url, on_delete=gone)
-    made = Rig(fast_path, redis_client, namespace, vk, target)
-    made.fields = VkFields()
-    yield made
-    made.close()
+def rig(make_rig: MakeRig, vk: FakeVk) -> Rig:
+    return make_rig("vk", vk, on_delete={"buyers": "delete"})
 
 
 def test_a_list_waits_for_2_000_and_gets_a_segment_when_it_is_ready(rig: Rig, vk: FakeVk) -> None:
