@@ -268,7 +268,7 @@ LIST = "({for $x = lead.l}{$x}{autocomma}{end})"
         f"UPDATE t SET a = 2 IN {LIST} WHERE b = 1",
         f"INSERT INTO t SELECT count(*) FROM u WHERE a IN {LIST}",
         f"INSERT INTO t SELECT a FROM u WHERE a IN {LIST} UNION ALL SELECT 0",
-        f"INSERT INTO t SELECT 0 FROM u WHERE a IN {LIST} HAVING count(*) = 0",
+        f"INSERT INTO t SELECT 0 FROM u WHERE a IN {LIST} AND b = 1 HAVING count(*) = 0",
         f"WITH g AS (DELETE FROM u WHERE k = 1 RETURNING k) DELETE FROM t WHERE a IN {LIST}",
         f"INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = 1 WHERE t.a IN {LIST}",
         f"DELETE FROM t WHERE b = 1 RETURNING a IN {LIST}",
