@@ -120,6 +120,7 @@ class Rounds:
         if days:
             calls.expire(connection, audience.id, now - days * DAY_MS * 4 // 5)
         removals.try_again(connection, audience.id)
+        calls.tidy(connection, audience.id)  # who left before they were told, while others wait for their call
         calls.forget(connection, audience.id, now - DAY_MS)
         work.note(connection, audience.id, reminded_ms=now)
 
