@@ -406,6 +406,7 @@ def test_many_windows_of_one_browser_keep_it_from_nothing(live: Live, chromium: 
     """It opens six connections to a host, and a stream takes one: a stream for each window would take all of them."""
     context = chromium.new_context(base_url=live.url)
     windows = [context.new_page() for _ in range(8)]
+    until(lambda: _answers(windows[0]), "the console")
     for each in windows:
         with each.expect_response(re.compile(r"/live\?")):
             each.goto("/", timeout=60_000)
