@@ -87,10 +87,12 @@ def _retry(call: ApiCall) -> Sooner:
 
 
 def _selection(which: WhichEntries, *, drop: bool) -> Selection:
-    named = bool(which.integration or which.code)
+    segment = None if which.segment in (None, "") else str(which.segment)
+    named = bool(which.integration or segment or which.code)
     if bool(which.ids) + named + which.all != 1 or (which.all and drop):
-        raise WrongUsage(f"which entries? expected either ids, or integration or code{'' if drop else ', or all'}")
-    return Selection(tuple(which.ids), which.integration, which.code)
+        expected = f"either ids, or integration, segment or code{'' if drop else ', or all'}"
+        raise WrongUsage(f"which entries? expected {expected}")
+    return Selection(tuple(which.ids), which.integration, which.code, segment=segment)
 
 
 def _retry_entries(call: ApiCall) -> Requeued:

@@ -33,10 +33,11 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WhichEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Entries by their ids, at most 1,000 of them, or all open ones of an integration or with a code, or all."""
+    """Entries by their ids, at most 1,000 of them, or all open ones of an integration, a segment or a code, or all."""
 
     ids: Annotated[list[int], msgspec.Meta(max_length=MOST_IDS)] = []
     integration: str | None = None
+    segment: str | int | None = None
     code: str | None = None
     all: bool = False
     reason: str = ""

@@ -31,18 +31,20 @@ PATIENCE_SECONDS: Final = 5.0
 """How long a browser waits for outcomes that are on their way to the ledger."""
 WHY_SHOWN: Final = 3
 """Reasons that are told of entries that stay as they are."""
+NAMED: Final = ("integration", "segment", "code")
+"""By what entries are chosen that are not marked one by one."""
 LONGEST_ID: Final = 19
 """Digits of the greatest id."""
 
 
 def show(visit: Visit) -> Response:
-    """The list; `integration`, `code` and `state` of the query leave out entries."""
+    """The list; `integration`, `segment`, `code` and `state` of the query leave out entries."""
     query, ledger = visit.query, visit.site.ledger()
     state = query.get("state") or "open"
     if state != "all" and state not in STATES:
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
-    integration, code = query.get("integration") or None, query.get("code") or None
-    found = quarantine.list_entries(ledger, integration, LISTED, None if state == "all" else state, code)
+    integration, segment, code = (query.get(name) or None for name in NAMED)
+    found = quarantine.list_entries(ledger, integration, LISTED, None if state == "all" else state, code, segment)
     return visit.page(
         "quarantine.html",
         entries=found,
@@ -50,6 +52,7 @@ def show(visit: Visit) -> Response:
         states=(*STATES, "all"),
         state=state,
         integration=integration or "",
+        segment=segment or "",
         code=code or "",
         most=LISTED,
     )
@@ -110,10 +113,10 @@ def export(visit: Visit) -> Response:
 def _wanted(visit: Visit) -> Selection:
     """The entries that were marked; or all open ones that fit, where that was said. WrongUsage."""
     if visit.field("which") == "fitting":
-        integration, code = visit.field("integration") or None, visit.field("code") or None
-        if not (integration or code):
-            raise WrongUsage("which entries? expected an integration or a code, or entries that are marked")
-        return quarantine.Selection((), integration, code)
+        integration, segment, code = (visit.field(name) or None for name in NAMED)
+        if not (integration or segment or code):
+            raise WrongUsage("which entries? expected an integration, a segment or a code, or entries that are marked")
+        return quarantine.Selection((), integration, code, segment=segment)
     ids = tuple(map(_id, visit.form.get("id", ())))
     if not ids:
         raise WrongUsage("no entry is marked; expected at least one")
