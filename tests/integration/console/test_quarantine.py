@@ -144,6 +144,20 @@ def test_marked_entries_are_dropped_and_those_that_fit_retried(app: ASGIApp, run
     assert [each[0] for each in acts.all] == ["quarantine drop", "quarantine retry"]
 
 
+def test_what_was_resolved_is_deleted_and_nothing_else(app: ASGIApp, runtime: Runtime, acts: Recorded) -> None:
+    browser, (second, first) = Browser(app), ids(runtime)
+    browser.press("/quarantine", "/quarantine/drop", id=[str(first)], which="marked")
+    answer = browser.post("/quarantine", "/quarantine/purge", older_than="soon")
+    assert (answer.status_code, "'soon' is no time; expected an age" in text_of(answer.text)) == (400, True)
+    assert browser.post("/quarantine", "/quarantine/purge").status_code == 400
+    assert "0 resolved entries are deleted" in browser.press("/quarantine", "/quarantine/purge", older_than="30d")
+    told = browser.press("/quarantine", "/quarantine/purge", older_than="2999-01-01")
+    assert "1 resolved entry is deleted: all from before 2999-01-01 00:00 UTC" in told
+    assert [each.id for each in quarantine.list_entries(runtime.ledger, "crm", state=None)] == [second]
+    assert [each[0] for each in acts.all][1:] == ["quarantine purge"] * 4
+    assert "/quarantine/purge" not in Browser(app, "viewer").get("/quarantine")
+
+
 def test_entries_are_exported_with_their_data(app: ASGIApp, acts: Recorded) -> None:
     fields = {"which": "fitting", "integration": "crm"}
     answer = Browser(app).post("/quarantine?integration=crm", "/quarantine/export", **fields)

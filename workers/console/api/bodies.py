@@ -43,6 +43,25 @@ class WhichEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str = ""
 
 
+class Age(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How old, as "30d", or a time in ISO 8601."""
+
+    older_than: str
+    reason: str = ""
+
+
+class OneOrAll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A segment; all that have an audience there, where none is said."""
+
+    segment: str | int | None = None
+    reason: str = ""
+
+    @property
+    def named(self) -> str | None:
+        """Its id, as a text."""
+        return None if self.segment is None else str(self.segment)
+
+
 class WhichSegments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Segments of an integration: by their ids, those that need it, or all."""
 

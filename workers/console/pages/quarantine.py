@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import StreamingResponse
 
+from workers.console import purging
 from workers.console.masking import masked
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control import quarantine as control
-from workers.errors import WrongUsage
+from workers.errors import SegsyncError, WrongUsage
 from workers.ledger.tables import STATES
 from workers.quarantine import entries as quarantine
 from workers.quarantine.exporting import export_lines
@@ -101,6 +102,13 @@ def drop(visit: Visit) -> Response:
     return visit.go(_back(visit), _told(done, "dropped", "dropped"))
 
 
+def purge(visit: Visit) -> Response:
+    """As `segsync quarantine purge`."""
+    done = purging.purge(visit.site.ledger(), visit.required("older_than"))
+    entries = counted(done.entries, "resolved entry is", "resolved entries are")
+    return visit.go("/quarantine", f"{entries} deleted: all from before {done.before:%Y-%m-%d %H:%M} UTC")
+
+
 def export(visit: Visit) -> Response:
     """As `segsync quarantine export`: the entries with their data, as a file of JSON lines."""
     wanted = _wanted(visit)
@@ -123,6 +131,14 @@ def _wanted(visit: Visit) -> Selection:
     return quarantine.Selection(ids)
 
 
+def _told_entries(visit: Visit) -> str:
+    """Which they are, for the audit log, as the command has it there."""
+    try:
+        return control.words_of(_wanted(visit))
+    except SegsyncError:
+        return ""  # it is refused for that
+
+
 def _back(visit: Visit) -> str:
     return "/quarantine" + (f"?{back}" if (back := visit.field("back")).startswith("integration=") else "")
 
@@ -135,8 +151,14 @@ def _told(done: Requeued, one: str, many: str) -> str:
 
 PAGES: Final = (PageRoute("/quarantine", show), PageRoute("/quarantine/{id}", entry))
 ACTS: Final = (
-    Act("/quarantine/retry", "quarantine retry", retry, on="id"),
-    Act("/quarantine/drop", "quarantine drop", drop, on="id"),
-    Act("/quarantine/export", "quarantine export", export, on="id"),
+    Act("/quarantine/retry", "quarantine retry", retry, told=_told_entries),
+    Act("/quarantine/drop", "quarantine drop", drop, told=_told_entries),
+    Act("/quarantine/export", "quarantine export", export, told=_told_entries),
+    Act(
+        "/quarantine/purge",
+        "quarantine purge",
+        purge,
+        told=lambda visit: purging.told_purge(visit.field("older_than")),
+    ),
     Act("/quarantine/{id}/reveal", "quarantine show", reveal, on="id"),
 )
