@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from workers.console.failures import sentence
 from workers.console.publishing import publish
 from workers.console.routes import Act, PageRoute
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import going_back
+from workers.errors import SegsyncError
 from workers.settings import revision, revisions
 from workers.settings.differences import compared
 from workers.settings.revisions import UnknownRevision
@@ -46,7 +48,7 @@ def show(visit: Visit) -> Response:
 
 
 def one(visit: Visit) -> Response:
-    """How a revision differs from the one before it, and what applying it once more would change."""
+    """How a revision differs from the one before it, what applying it once more would change, and why it cannot be."""
     site, number = visit.site, _number(visit.path["number"])
     found = revisions.find(site.redis, site.keys, number)
     applied = revision.published(site.redis, site.keys)
@@ -54,13 +56,26 @@ def one(visit: Visit) -> Response:
         before = revisions.find(site.redis, site.keys, number - 1)
     except UnknownRevision:
         before = None
+    back = compared(applied.text, found.text) if applied and applied.revision != number else []
+    may = bool(back) and site.edit and visit.viewer.role >= Role.EDITOR
     return visit.page(
         "revision.html",
         revision=found,
         differences=compared(before.text, found.text) if before else None,
-        back=compared(applied.text, found.text) if applied and applied.revision != number else [],
+        back=back,
         applied=applied.revision if applied else None,
+        may=may,
+        refused=_refusal(visit) if may else "",
     )
+
+
+def _refusal(visit: Visit) -> str:
+    """Why nobody may go back to it here, which pressing the button would tell; "" where they may."""
+    try:
+        _plan(visit)
+    except SegsyncError as error:
+        return sentence(error)
+    return ""
 
 
 def _number(text: str) -> int:
