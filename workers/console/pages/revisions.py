@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workers.console.failures import sentence
 from workers.console.publishing import publish
 from workers.console.routes import Act, PageRoute
 from workers.console.viewers import Role
 from workers.console.visit import place
 from workers.control import going_back
-from workers.errors import SegsyncError
 from workers.settings import revision, revisions
 from workers.settings.differences import compared
 from workers.settings.revisions import UnknownRevision
@@ -65,17 +63,8 @@ def one(visit: Visit) -> Response:
         back=back,
         applied=applied.revision if applied else None,
         may=may,
-        refused=_refusal(visit) if may else "",
+        refused=going_back.refusal(site.redis, site.keys, number) if may else "",
     )
-
-
-def _refusal(visit: Visit) -> str:
-    """Why nobody may go back to it here, which pressing the button would tell; "" where they may."""
-    try:
-        _plan(visit)
-    except SegsyncError as error:
-        return sentence(error)
-    return ""
 
 
 def _number(text: str) -> int:
