@@ -81,7 +81,7 @@ def test_an_integrations_own_page_shows_its_open_runs_and_no_others(
     assert "Run 3 · resync of segment 7 for members · asked by ann@test" in told
     assert "Run 2" not in told
     assert "There may be more" not in told
-    assert "Remove 300" not in browser.get(page, **{"x-role": "viewer"})
+    assert "Remove 300" not in browser.client.get(page, headers={"x-role": "viewer"}).text
     monkeypatch.setattr(open_runs, "LOOKED_AT", 1)
     told = text_of(browser.get(page))
     assert ("Run 1" in told, "Run 3" in told, "There may be more" in told) == (True, False, True)
