@@ -402,6 +402,19 @@ def test_whoever_gets_no_stream_asks(live: Live, chromium: Browser, page: Page) 
     context.close()
 
 
+def test_many_windows_of_one_browser_keep_it_from_nothing(live: Live, chromium: Browser) -> None:
+    """It opens six connections to a host, and a stream takes one: a stream for each window would take all of them."""
+    context = chromium.new_context(base_url=live.url)
+    windows = [context.new_page() for _ in range(8)]
+    until(lambda: _answers(windows[0]), "the console")
+    for each in windows:
+        with each.expect_response(re.compile(r"/live\?")):
+            each.goto("/", timeout=60_000)
+    windows[0].get_by_role("link", name="System").click(timeout=60_000)
+    windows[0].get_by_role("heading", name="System", exact=True).wait_for(timeout=60_000)
+    context.close()
+
+
 def test_pictures_for_the_first_page(live: Live, chromium: Browser) -> None:
     """Two of them, where somebody wants new ones: SEGSYNC_PICTURES=1."""
     with live.push() as producer:

@@ -15,7 +15,8 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE, OUT_OF_REACH, WRONG
 from workers.cli.json_lines import BadLine, PushStopped
 from workers.cli.streams import give_up
 from workers.control import rights
-from workers.control.apply import ApplyRefused, WrongChoice
+from workers.control.apply import WrongChoice
+from workers.control.losses import ApplyRefused
 from workers.control.pause import UnknownIntegration
 from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.ledger.errors import LedgerError

@@ -29,6 +29,7 @@ OfKey = Annotated[
     typer.Option("--integration", metavar="K", help="Only of this integration.", autocompletion=keys_beginning),
 ]
 OfCode = Annotated[str | None, typer.Option("--code", metavar="C", help="Only with this code.")]
+OfSegment = Annotated[str | None, typer.Option("--segment", metavar="ID", help="Only of this segment.")]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="As `quarantine list` shows them.")]
 Drain = Annotated[
     list[str] | None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from workers.cli.anywhere import AnywhereGroup
-from workers.cli.options import Every, Ids, Json, OfCode, OfKey, State, Yes
+from workers.cli.options import Every, Ids, Json, OfCode, OfKey, OfSegment, State, Yes
 
 quarantine = typer.Typer(cls=AnywhereGroup, no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,6 +21,7 @@ def options(*, as_json: Json = False) -> None:
 def quarantine_list(
     *,
     integration: OfKey = None,
+    segment: OfSegment = None,
     state: State = "open",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     as_json: Json = False,
@@ -28,7 +29,7 @@ def quarantine_list(
     """The open entries, the newest first."""
     from workers.cli.commands import quarantine as command
 
-    raise typer.Exit(command.listed(integration, limit, state=state, as_json=as_json))
+    raise typer.Exit(command.listed(integration, limit, segment=segment, state=state, as_json=as_json))
 
 
 @quarantine.command("show")
@@ -43,7 +44,13 @@ def quarantine_show(
 
 @quarantine.command("retry")
 def quarantine_retry(
-    ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, every: Every = False, as_json: Json = False
+    ids: Ids = None,
+    *,
+    integration: OfKey = None,
+    segment: OfSegment = None,
+    code: OfCode = None,
+    every: Every = False,
+    as_json: Json = False,
 ) -> None:
     """Send entries back through the intake.
 
@@ -52,18 +59,25 @@ def quarantine_retry(
     """
     from workers.cli.commands import quarantine as command
 
-    which = command.wanted(ids or [], integration, code, every=every)
+    which = command.wanted(ids or [], integration, code, segment, every=every)
     raise typer.Exit(command.retry(which, as_json=as_json))
 
 
 @quarantine.command("drop")
 def quarantine_drop(
-    ids: Ids = None, *, integration: OfKey = None, code: OfCode = None, yes: Yes = False, as_json: Json = False
+    ids: Ids = None,
+    *,
+    integration: OfKey = None,
+    segment: OfSegment = None,
+    code: OfCode = None,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Give entries up; they stay readable until they are purged."""
     from workers.cli.commands import quarantine as command
 
-    raise typer.Exit(command.drop(command.wanted(ids or [], integration, code), as_json=as_json, yes=yes))
+    which = command.wanted(ids or [], integration, code, segment)
+    raise typer.Exit(command.drop(which, as_json=as_json, yes=yes))
 
 
 @quarantine.command("export")
@@ -71,13 +85,14 @@ def quarantine_export(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A new file; - is standard output.")],
     *,
     integration: OfKey = None,
+    segment: OfSegment = None,
     code: OfCode = None,
     state: State = "open",
 ) -> None:
     """Write entries with their data as JSON lines."""
     from workers.cli.commands import quarantine as command
 
-    raise typer.Exit(command.export(command.fitting(integration, code, state), file))
+    raise typer.Exit(command.export(command.fitting(integration, code, state, segment), file))
 
 
 @quarantine.command("purge")

@@ -1,7 +1,8 @@
 """Live parts of a page as server-sent events: a stream renders the page now and then, and sends the parts that changed.
 
-A stream ends with its page, with its viewer's session, with the console, and after a while; there are only so many. The
-script that listens falls back to asking (live.js), so whoever gets none is served more slowly, and no worse.
+A stream ends with its page, with its viewer's session, with the console, and after a while; there are only so many, and
+of one browser fewer: the newest takes the place of its oldest. The script that listens falls back to asking (live.js),
+so whoever has none is served more slowly, and no worse.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Match, Route
 
+from workers.console.visit import BROWSER
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 MOST_STREAMS: Final = 40
 """Of one console, at once."""
+MOST_OF_BROWSER: Final = 3
+"""Of one browser, in all its windows: it opens six connections to a host, and with a stream on each of them whatever it
+asks for next waits for ever."""
 AT_ONCE: Final = 2
 """Streams that render at the same time: pages that somebody waits for come between them."""
 SHARE: Final = 10
@@ -66,29 +72,47 @@ def parts_of(html: str) -> list[LivePart]:
     return [LivePart(each["id"], int(each["seconds"]), each["inside"]) for each in _PART.finditer(html)]
 
 
+@dataclass(eq=False, slots=True)
+class OpenStream:
+    """A stream's place.
+
+    browser  whose it is: the value of its cookie; "" for one without
+    ending   set when it must end
+    gives_way  whether it ends for a newer one of its browser
+    """
+
+    browser: str
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    gives_way: bool = False
+
+
 class Streams:
-    """Those that are open; `end` ends them all, from the loop that serves them."""
+    """Those that are open, the oldest first; `end` ends them all, from the loop that serves them."""
 
     def __init__(self) -> None:
-        self._open: set[asyncio.Event] = set()
+        self._open: list[OpenStream] = []
 
     def __len__(self) -> int:
         return len(self._open)
 
     @contextmanager
-    def one(self) -> Iterator[asyncio.Event]:
-        """A place for one; what is given is set when it must end."""
-        ending = asyncio.Event()
-        self._open.add(ending)
+    def one(self, browser: str) -> Iterator[OpenStream]:
+        """A place for one; its browser's oldest give way, where it has too many with this one."""
+        place = OpenStream(browser)
+        self._open.append(place)
+        same = [each for each in self._open if each.browser == browser and not each.gives_way]
+        for each in same[:-MOST_OF_BROWSER] if browser else ():
+            each.gives_way = True
+            each.ending.set()
         try:
-            yield ending
+            yield place
         finally:
-            self._open.discard(ending)
+            self._open.remove(place)
 
     def end(self) -> None:
         """Ends them all."""
         for each in self._open:
-            each.set()
+            each.ending.set()
 
 
 @dataclass(slots=True)
@@ -115,16 +139,16 @@ class LiveDoor:
             full = PlainTextResponse(f"{MOST_STREAMS} streams are open; expected fewer\n", 503, {"retry-after": "60"})
             await full(scope, receive, send)
             return
-        with self.streams.one() as ending:
+        with self.streams.one(request.cookies.get(BROWSER, "")) as place:
             first = await self._rendered(request, at)
             if first is None or first.status_code != HTTPStatus.OK:
                 code = HTTPStatus.NOT_FOUND if first is None else first.status_code
                 code = HTTPStatus.UNAUTHORIZED if code == HTTPStatus.SEE_OTHER else code
                 await PlainTextResponse("no live page\n", code)(scope, receive, send)
                 return
-            ends = {asyncio.ensure_future(_set(ending)), asyncio.ensure_future(_disconnected(receive))}
+            ends = {asyncio.ensure_future(_set(place.ending)), asyncio.ensure_future(_disconnected(receive))}
             try:
-                await self._stream(_Stream(request, at, wanted, send, ends), first)
+                await self._stream(_Stream(request, at, wanted, send, ends, place), first)
             finally:
                 for each in ends:
                     each.cancel()
@@ -138,12 +162,14 @@ class LiveDoor:
         while page is not None and page.status_code not in _OVER:
             rest = await stream.tell(page)
             if time.monotonic() > until or await stream.ends_within(max(rest, SHARE * took)):
+                if stream.place.gives_way:
+                    await stream.over()
                 break
             began = time.monotonic()
             page = await self._rendered(stream.request, stream.at)
             took = time.monotonic() - began
         else:
-            await stream.say("event: over\ndata:\n\n")
+            await stream.over()
         await stream.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _rendered(self, request: Request, at: str) -> Response | None:
@@ -183,6 +209,7 @@ class _Stream:
     wanted: Collection[str]
     send: Send
     ends: Collection[asyncio.Task[None]]
+    place: OpenStream
     told: dict[str, str] = field(default_factory=dict)
 
     async def tell(self, page: Response) -> float:
@@ -197,6 +224,10 @@ class _Stream:
 
     async def say(self, text: str) -> None:
         await self.send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+
+    async def over(self) -> None:
+        """Has the browser ask instead: it would begin another stream at once where one only ends."""
+        await self.say("event: over\ndata:\n\n")
 
     async def ends_within(self, seconds: float) -> bool:
         """Waits so long; whether it must end."""

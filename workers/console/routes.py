@@ -58,7 +58,7 @@ class Act:
     on      the place of the path, or the field of the form, that names what it is done to; "" for none
     edits   whether it publishes a revision, which a console may have been told not to do
     kept    whether it is written down; what only looks is not
-    told    says what it is done to, where `on` would write down whom
+    told    says what it is done to, where `on` would write down whom, or no one field does
     """
 
     path: str

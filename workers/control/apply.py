@@ -17,16 +17,15 @@ from redis import ResponseError
 
 from workers.control.draining import Draining, publish_without, wait_until_empty, with_draining
 from workers.control.entering import flag_entering, schedule_verifications
+from workers.control.losses import backlogs_of, integrations_of, refuse_loss
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
-from workers.control.stranding import stranding
 from workers.errors import SegsyncError
-from workers.lanes.answers import number_of, ranked, some_fields_of
+from workers.lanes.answers import ranked, some_fields_of
 from workers.lanes.bell import ring
 from workers.ledger import identity
 from workers.ledger.database import Ledger
 from workers.settings import revision
 from workers.settings.differences import Difference, compared
-from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -40,10 +39,6 @@ if TYPE_CHECKING:
 
 STEP: Final = 500
 """Lanes that are removed at once, so that Redis is never kept busy for long."""
-
-
-class ApplyRefused(SegsyncError):
-    """Publishing this would leave something owed behind; the message says what, and what to choose from."""
 
 
 class WrongChoice(SegsyncError):
@@ -112,19 +107,14 @@ def plan(
     Raises ApplyRefused, WrongChoice, UnknownIntegration, redis.RedisError.
     """
     before = revision.published(redis, keys)
-    applied = _integrations_of(before)
+    applied = integrations_of(before.text) if before else set()
     for key in (*drain, *drop):
         _check_choice(redis, keys, settings, key, both=key in drain and key in drop)
     for key in drain:
         _check_drain(redis, keys, key, applied)
-    removed = {key: _backlog(redis, keys, key) for key in sorted(applied - set(settings.integrations))}
-    owing = {key: owed for key, owed in removed.items() if owed and key not in drain and key not in drop}
-    if owing:
-        raise ApplyRefused(_refusal(owing))
-    if before and (stranded := stranding(before.text, settings.published())):
-        raise ApplyRefused("\n".join([*stranded, "nothing was published"]))
+    removed = refuse_loss(redis, keys, before.text, settings.published(), (*drain, *drop)) if before else {}
     found = compared(before.text, settings.published()) if before else []
-    dropped = {key: _backlog(redis, keys, key) for key in drop}
+    dropped = backlogs_of(redis, keys, drop)
     return ApplyPlan(settings, before, found, removed, [*drain], [*drop], dropped, note)
 
 
@@ -201,14 +191,6 @@ def _has_another_ledger(plan: ApplyPlan) -> bool:
     return bool(json.loads(plan.before.text).get("ledger") != json.loads(plan.settings.published()).get("ledger"))
 
 
-def _integrations_of(before: Published | None) -> set[str]:
-    return set(json.loads(before.text).get("integrations", {})) if before else set()
-
-
-def _backlog(redis: Redis, keys: Keys, key: str) -> int:
-    return number_of(redis.hget(keys.integration(key), "backlog")) or 0
-
-
 def _check_choice(redis: Redis, keys: Keys, settings: Settings, key: str, *, both: bool) -> None:
     known_integration(redis, keys, key)
     if key in settings.integrations:
@@ -227,15 +209,6 @@ def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:
     if paused is not None or active != "1":
         how = f"`segsync resume {key}`" if paused is not None else "`active = true` in the file, applied,"
         raise WrongChoice(f"{key} is paused, so it would never be drained; {how} comes first, or use --drop {key}")
-
-
-def _refusal(owing: Mapping[str, int]) -> str:
-    lines = [
-        f"{key} is not in the file any more and still owes {counted(owed, 'operation')}; "
-        f"expected --drain {key} (deliver them first) or --drop {key} (throw them away)"
-        for key, owed in owing.items()
-    ]
-    return "\n".join([*lines, "nothing was published"])
 
 
 def _drop_lanes(redis: Redis, keys: Keys, key: str, patience: float) -> Dropped:

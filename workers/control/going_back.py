@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from workers.control import apply as applying
 from workers.control.entrusting import refuse_own_databases
+from workers.control.losses import ApplyRefused, refuse_loss
+from workers.errors import SettingsError
 from workers.settings import from_published, revisions
 from workers.settings.entrusted import refuse_not_entrusted
-from workers.settings.revision import check_basis
+from workers.settings.revision import check_basis, published
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,13 +48,32 @@ def plan_back(
     meanwhile, and what `apply.plan` raises.
     """
     text = revisions.find(redis, keys, number).text
-    compared = None
-    if not by_file:
-        what = f"revision {number}, to which whoever may write the file goes back, by `segsync rollback {number}`"
-        compared = refuse_not_entrusted(redis, keys, json.loads(text), what)
+    compared = None if by_file else _refuse_not_entrusted(redis, keys, text, number)
     settings = from_published(text, local)
     plan = applying.plan(redis, keys, settings, drain, drop, note=f"rollback to {number}")
     check_basis(plan.before, compared)
     if not by_file:
         refuse_own_databases(plan)
     return plan
+
+
+def refusal(redis: Redis, keys: Keys, number: int) -> str:
+    """Why nobody goes back to it through the console or the API now; "" where nothing is seen that is in the way.
+
+    What is seen without reading all of it again: what only the file may say, and what would be lost. `plan_back` looks
+    at the rest. UnknownRevision, redis.RedisError.
+    """
+    text = revisions.find(redis, keys, number).text
+    before = published(redis, keys)
+    try:
+        _refuse_not_entrusted(redis, keys, text, number)
+        if before is not None:
+            refuse_loss(redis, keys, before.text, text)
+    except (SettingsError, ApplyRefused) as error:
+        return str(error)
+    return ""
+
+
+def _refuse_not_entrusted(redis: Redis, keys: Keys, text: str, number: int) -> int:
+    what = f"revision {number}, to which whoever may write the file goes back, by `segsync rollback {number}`"
+    return refuse_not_entrusted(redis, keys, json.loads(text), what)

@@ -118,14 +118,15 @@ def list_entries(
     limit: int = 50,
     state: str | None = "open",
     code: str | None = None,
+    segment: str | None = None,
 ) -> list[QuarantineEntry]:
-    """The newest entries, of one integration or code or of all, the newest first; open ones unless said.
+    """The newest entries, of one integration, code or segment or of all, the newest first; open ones unless said.
 
     ValueError unless 1 <= limit <= 10,000 and for an unknown state; LedgerError.
     """
     if not 1 <= limit <= MOST_ENTRIES:
         raise ValueError(f"limit {limit!r}: expected 1 to {MOST_ENTRIES}")
-    fits = _fits(Selection(integration=integration, state=state, code=code))
+    fits = _fits(Selection((), integration, code, state, segment))
     wanted = select(*_columns(QuarantineEntry)).where(fits).order_by(quarantine.c.id.desc()).limit(limit)
     with ledger.reading() as connection:
         return [QuarantineEntry(**_fields(row, QuarantineEntry)) for row in connection.execute(wanted).mappings()]

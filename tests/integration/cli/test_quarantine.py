@@ -120,6 +120,17 @@ def test_retry_and_list_tell_what_came_of_it(runtime: Runtime, capsys: pytest.Ca
     assert "missing key" in capsys.readouterr().out
 
 
+def test_a_command_may_be_about_a_segment_alone(runtime: Runtime, capsys: pytest.CaptureFixture[str]) -> None:
+    quarantine.listed(None, 10, segment="8", as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["open"], [each["segment"] for each in found["entries"]]) == (1, ["8"])
+    quarantine.listed(None, 10, segment="9", as_json=False)
+    assert capsys.readouterr().out == "no entries of segment 9: open\n"
+    assert quarantine.drop(quarantine.wanted([], None, None, "8"), as_json=False) == FINE
+    assert "1 entry is dropped" in capsys.readouterr().out
+    assert sorted(states(runtime)) == ["dropped", "open", "open"]
+
+
 def test_an_unknown_state_is_wrong_usage(runtime: Runtime) -> None:
     assert runtime is not None
     with pytest.raises(WrongUsage, match="expected one of open, retried"):

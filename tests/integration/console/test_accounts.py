@@ -66,6 +66,34 @@ def test_programs_connect_and_read_one(account: AdAccount) -> None:
     told = program.post("/api/accounts/ya/connect", json={"code": "1234567"})
     assert (told.status_code, told.json()["token_kept"]) == (200, True)
     assert "ya-access-1" not in told.text
+    refused = program.post("/api/accounts/ya/resend", json={"segment": 7})
+    assert (refused.status_code, "ya has no audience of segment '7'" in refused.json()["error"]) == (400, True)
+    account.add(buyers(*range(120)))
+    account.hours_go_by()
+    told = program.post("/api/accounts/ya/resend", json={"segment": 7})
+    assert told.json() == {"connector": "ya", "segment": "7", "owed": 120}
+    assert program.post("/api/accounts/db/resend").status_code == 404
+
+
+def test_all_members_are_told_again(account: AdAccount, make_console: Callable[..., ASGIApp], acts: Recorded) -> None:
+    browser = Browser(make_console())
+    assert "/accounts/ya/resend" not in browser.get("/accounts/ya")  # of no audience there is nobody to tell of
+    assert "--move" not in browser.get("/accounts/ya")
+    browser.press("/accounts/ya", "/accounts/ya/connect", code="1234567")
+    account.add(buyers(*range(120)), name="VIP")
+    account.hours_go_by()
+    assert "segsync connect ya --move" in text_of(browser.get("/accounts/ya"))
+    answer = browser.post("/accounts/ya", "/accounts/ya/resend", segment="8")
+    assert (answer.status_code, "ya has no audience of segment '8'" in text_of(answer.text)) == (400, True)
+    (audience,) = account.yandex.segments.values()
+    audience.members = set()
+    for segment, many in (("", 120), ("7", 0)):  # what is owed already is owed once
+        told = browser.press("/accounts/ya", "/accounts/ya/resend", segment=segment)
+        assert f"{many} identifiers are told again" in told
+    assert len(account.hours_go_by()) == 120
+    assert [each[0] for each in acts.all][1:] == ["audiences --resend"] * 3
+    viewer = Browser(make_console(), "viewer").get("/accounts/ya")
+    assert ("VIP" in viewer, "/accounts/ya/resend" in viewer) == (True, False)
 
 
 def test_without_one_the_page_says_what_it_would_be(place: Place, make_console: Callable[..., ASGIApp]) -> None:

@@ -121,6 +121,9 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert program.get("/api/stats", since="1h")[0]["quarantined"] == 1
     assert program.get("/api/errors")[0]["code"]
     page = program.get("/api/quarantine", integration="crm")
+    segment = page["entries"][0]["segment"]
+    assert len(program.get("/api/quarantine", segment=segment)["entries"]) == 1
+    assert program.get("/api/quarantine", segment="none")["entries"] == []
     assert (page["open"], len(page["entries"])) == (1, 1)
     entry = program.get(f"/api/quarantine/{page['entries'][0]['id']}")
     assert entry["integration"] == "crm"
@@ -301,8 +304,18 @@ WRONG_BODIES = [
     ("/api/integrations/crm/pause", b"\xff", 400, "the body cannot be understood"),
     ("/api/integrations/crm/pause", b"[" * 100_000, 400, "the body cannot be understood"),
     ("/api/integrations/crm/pause", b" " * (MOST_BYTES + 1), 413, "this is too long; expected at most"),
-    ("/api/quarantine/retry", b"{}", 400, "which entries? expected either ids, or integration or code, or all"),
-    ("/api/quarantine/drop", b'{"all": true}', 400, "which entries? expected either ids, or integration or code"),
+    (
+        "/api/quarantine/retry",
+        b"{}",
+        400,
+        "which entries? expected either ids, or integration, segment or code, or all",
+    ),
+    (
+        "/api/quarantine/drop",
+        b'{"all": true}',
+        400,
+        "which entries? expected either ids, or integration, segment or code",
+    ),
     ("/api/quarantine/retry", b'{"ids": [99]}', 404, "99"),
     ("/api/quarantine/retry", b'{"ids": [99%b]}' % (b", 99" * 1_000), 400, "of length <= 1000 - at `$.ids`"),
     ("/api/quarantine/drop", b'{"ids": [99%b]}' % (b", 99" * 1_000), 400, "of length <= 1000 - at `$.ids`"),

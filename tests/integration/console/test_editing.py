@@ -13,8 +13,8 @@ import pytest
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.place import integration
 from tests.waiting import until
-from workers.control.apply import ApplyRefused
 from workers.control.drain import drain
+from workers.control.losses import ApplyRefused
 from workers.control.pause import pause, resume
 from workers.ledger.acts import list_acts
 from workers.settings import revision

@@ -74,9 +74,14 @@ def test_nobody_brings_back_by_a_number_what_only_the_file_may_say(
         told = Program(app, "changer-text").post("/api/revisions/1/rollback", 400, dry_run=dry)
         assert where in [each["where"] for each in told["mistakes"]]
         assert "by `segsync rollback 1`" in told["error"]
-    answer = back(editor(app), 1, 2)
+    ann = editor(app)
+    answer = back(ann, 1, 2)
     assert (answer.status_code, where in answer.text) == (400, True)
     assert applied(place) == 2
+    page = ann.client.get("/revisions/1").text
+    assert "/revisions/1/rollback" not in page
+    assert "Nobody goes back to it here" in page
+    assert where in page
     done = caller(place, monkeypatch, capsys)("rollback", "1", "--yes")
     assert (done.returncode, applied(place)) == (0, 3), done.stderr
 
@@ -85,9 +90,26 @@ def test_nobody_brings_back_by_a_number_what_only_the_file_may_say(
 def test_all_else_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch, first: str, then: str) -> None:
     monkeypatch.setenv("OTHER_SECRET", "a secret")
     app = reached(place, first, then)
-    answer = back(editor(app), 1, 2)
+    ann = editor(app)
+    page = ann.client.get("/revisions/1").text
+    assert ("Nobody goes back" in page, "/revisions/1/rollback" in page) == (False, True)
+    answer = back(ann, 1, 2)
     assert (answer.status_code, applied(place)) == (303, 3), answer.text
     assert Program(app, "changer-text").post("/api/revisions/1/rollback", basis=3)["changed"] is False
+
+
+def test_the_page_says_what_is_in_the_way_instead_of_a_button_that_is_refused(place: Place) -> None:
+    """An integration that the earlier revision has not, and that owes something."""
+    place.publish(integration())
+    place.publish(integration(), integration("late"))
+    place.redis.hset(place.keys.integration("late"), "backlog", 3)
+    app = console_of(place, users(ann="editor", eve="viewer"))
+    page = editor(app).client.get("/revisions/1").text
+    assert "late" in page.partition("Nobody goes back to it here: ")[2]
+    assert "/revisions/1/rollback" not in page
+    eve = Person(app)
+    eve.sign_in("eve")
+    assert "Nobody goes back" not in eve.client.get("/revisions/1").text  # she may not anyhow
 
 
 def test_what_was_compared_with_another_revision_is_not_published(

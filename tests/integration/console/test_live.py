@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import urllib.request
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -19,6 +19,7 @@ from tests.repository import ROOT
 from tests.waiting import PATIENCE
 from workers.console import live
 from workers.console.pages import PAGES
+from workers.console.visit import BROWSER
 from workers.control.pause import pause
 
 if TYPE_CHECKING:
@@ -57,10 +58,13 @@ class Listener:
 
 
 @asynccontextmanager
-async def stream(app: ASGIApp, at: str, *parts: str, role: str = "viewer") -> AsyncIterator[tuple[Listener, Any]]:
+async def stream(
+    app: ASGIApp, at: str, *parts: str, role: str = "viewer", browser: str = ""
+) -> AsyncIterator[tuple[Listener, Any]]:
     """One that is open; ended with the block."""
     query = urlencode([("at", at), *(("part", part) for part in parts)])
     headers = [(b"host", b"localhost"), (b"x-role", role.encode())]
+    headers += [(b"cookie", f"{BROWSER}={browser}".encode())] if browser else []
     scope = {"type": "http", "method": "GET", "path": "/live", "query_string": query.encode(), "headers": headers}
     listener = Listener()
     task = asyncio.ensure_future(app(scope, listener.receive, listener.send))
@@ -105,6 +109,29 @@ def test_a_closed_page_ends_its_stream_and_leaves_its_place(app: ASGIApp, monkey
                 assert (other.status, "1 streams are open" in other.said.get_nowait()) == (503, True)
         async with stream(app, "/", FIGURES) as (listener, _):
             await listener.part()
+
+    asyncio.run(look())
+
+
+def test_a_browsers_newest_stream_takes_the_place_of_its_oldest(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else six windows take all connections that a browser opens to a host."""
+    monkeypatch.setattr(live, "MOST_OF_BROWSER", 2)
+
+    async def look() -> None:
+        async with AsyncExitStack() as stack:
+
+            async def open_one(browser: str) -> tuple[Listener, Any]:
+                opened = await stack.enter_async_context(stream(app, "/", FIGURES, browser=browser))
+                await opened[0].part()
+                return opened
+
+            first, second, others = await open_one("ann"), await open_one("ann"), await open_one("bob")
+            nobodys = [await open_one("") for _ in range(3)]
+            third = await open_one("ann")
+            await asyncio.wait_for(first[1], PATIENCE)
+            told = [first[0].said.get_nowait() for _ in range(first[0].said.qsize())]
+            assert told[-1] == "event: over\ndata:\n\n"  # it asks, and begins no other at once
+            assert not any(task.done() for _, task in (second, third, others, *nobodys))
 
     asyncio.run(look())
 

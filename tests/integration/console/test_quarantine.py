@@ -60,6 +60,31 @@ def test_entries_are_listed_and_left_out(app: ASGIApp) -> None:
     assert "state 'x': expected one of open" in text_of(browser.get("/quarantine?state=x", 400))
 
 
+@pytest.fixture
+def eighth(runtime: Runtime) -> int:
+    """An entry of segment 8."""
+    at_ms, empty = 1_790_000_000_000, {"payload": b"{}", "size": 2, "sha256": ""}
+    of = {"uid": "u8", "integration": "crm", "segment": "8", "event_type": "add", "profile": "of-8"}
+    why = {"code": "missing key", "reason": "no id", "sequence": OF_NO_LANE, "at_ms": at_ms}
+    refused_members.append(runtime.redis, runtime.keys, [Quarantined(**of, **why, **empty)])  # type: ignore[arg-type]
+    runtime.drain_outcomes(5)
+    (entry,) = quarantine.list_entries(runtime.ledger, segment="8")
+    return entry.id
+
+
+def test_those_of_a_segment_are_shown_and_given_up_alone(app: ASGIApp, runtime: Runtime, eighth: int) -> None:
+    browser, at = Browser(app), "/quarantine?segment=8"
+    told = text_of(browser.get(at))
+    assert ("add of of-8" in told, "add of p1" in told) == (True, False)
+    assert "Nothing is in the quarantine that fits" in browser.get("/quarantine?segment=9")
+    assert 'href="/quarantine?segment=7"' in browser.get("/segment?id=7")
+    told = browser.press(at, "/quarantine/drop", which="fitting", segment="8", back="integration=&segment=8")
+    assert "1 entry is dropped" in told
+    assert "Nothing is in the quarantine that fits" in told  # the page after it is of the same segment
+    assert quarantine.show(runtime.ledger, eighth).state == "dropped"
+    assert sum(quarantine.count_open(runtime.ledger).values()) == 3
+
+
 def test_a_viewer_sees_no_profile(app: ASGIApp, runtime: Runtime) -> None:
     viewer = Browser(app, "viewer")
     for path in ("/quarantine", *(f"/quarantine/{entry}" for entry in ids(runtime))):
@@ -119,6 +144,20 @@ def test_marked_entries_are_dropped_and_those_that_fit_retried(app: ASGIApp, run
     assert [each[0] for each in acts.all] == ["quarantine drop", "quarantine retry"]
 
 
+def test_what_was_resolved_is_deleted_and_nothing_else(app: ASGIApp, runtime: Runtime, acts: Recorded) -> None:
+    browser, (second, first) = Browser(app), ids(runtime)
+    browser.press("/quarantine", "/quarantine/drop", id=[str(first)], which="marked")
+    answer = browser.post("/quarantine", "/quarantine/purge", older_than="soon")
+    assert (answer.status_code, "'soon' is no time; expected an age" in text_of(answer.text)) == (400, True)
+    assert browser.post("/quarantine", "/quarantine/purge").status_code == 400
+    assert "0 resolved entries are deleted" in browser.press("/quarantine", "/quarantine/purge", older_than="30d")
+    told = browser.press("/quarantine", "/quarantine/purge", older_than="2999-01-01")
+    assert "1 resolved entry is deleted: all from before 2999-01-01 00:00 UTC" in told
+    assert [each.id for each in quarantine.list_entries(runtime.ledger, "crm", state=None)] == [second]
+    assert [each[0] for each in acts.all][1:] == ["quarantine purge"] * 4
+    assert "/quarantine/purge" not in Browser(app, "viewer").get("/quarantine")
+
+
 def test_entries_are_exported_with_their_data(app: ASGIApp, acts: Recorded) -> None:
     fields = {"which": "fitting", "integration": "crm"}
     answer = Browser(app).post("/quarantine?integration=crm", "/quarantine/export", **fields)
@@ -131,7 +170,7 @@ def test_entries_are_exported_with_their_data(app: ASGIApp, acts: Recorded) -> N
 def test_nothing_is_done_where_nobody_said_to_what(app: ASGIApp, runtime: Runtime) -> None:
     browser = Browser(app)
     answer = browser.post("/quarantine", "/quarantine/drop", which="fitting")
-    assert (answer.status_code, "expected an integration or a code" in answer.text) == (400, True)
+    assert (answer.status_code, "expected an integration, a segment or a code" in answer.text) == (400, True)
     answer = browser.post("/quarantine", "/quarantine/drop", which="marked")
     assert (answer.status_code, "no entry is marked" in answer.text) == (400, True)
     assert sum(quarantine.count_open(runtime.ledger).values()) == 3

@@ -51,11 +51,10 @@ OF_THE_HOST = {
     "alerts": "is a process that watches",
     "console password": "prints what goes into the file",
     "console token": "prints what goes into the file",
-    "quarantine purge": "deletes for good what others have done",
 }
 """Commands without an act of their name, and why."""
-OF_COMMANDS_ALONE = {"connect --move", "audiences --resend", "quarantine purge"}
-"""What commands write down and no act is: each begins anew, or ends, what nobody can bring back."""
+OF_COMMANDS_ALONE = {"connect --move"}
+"""What commands write down and no act is: it begins anew what nobody can bring back; the account's page says it."""
 UNWRITTEN = {"preview --try", "check --connect", "doctor"}
 """What the console writes down, since it is the console that does it, and commands do not."""
 COMMANDS: dict[str, tuple[str, ...]] = {
@@ -74,6 +73,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "quarantine retry": ("--all",),
     "quarantine drop": ("--integration", "crm", "--yes"),
     "quarantine export": ("-",),
+    "quarantine purge": ("--older-than", "30d", "--yes"),
+    "audiences --resend": ("ya",),
 }
 """Each act as somebody types it, with what it takes to be begun."""
 ACCOUNT = """
@@ -221,6 +222,40 @@ def of_command(_: Place, call: Call) -> Callable[[str, dict[str, str]], None]:
         assert call(*name.split(), "crm", *more).returncode == 0
 
     return do
+
+
+def test_the_audit_log_has_the_same_of_what_is_done_whichever_way_it_comes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no one field names it: entries that are chosen by what they have in common, and a time."""
+    runtime = place.publish(integration("crm"))
+    call = caller(place, monkeypatch, capsys)
+    call("quarantine", "drop", "--integration", "crm", "--segment", "7", "--yes")
+    call("quarantine", "retry", "--code", "x")
+    call("quarantine", "purge", "--older-than", "2026-01-02", "--yes")
+    app = console_of(place, users(ann="operator") + token_table("ann", "ann-text", "operate"))
+    person = Person(app)
+    person.sign_in("ann")
+    sealed = {"token": person.token("/find"), "which": "fitting"}
+    program = TestClient(app, base_url="http://127.0.0.1", headers={"authorization": "Bearer ann-text"})
+    for name, said in (
+        ("drop", {"integration": "crm", "segment": "7"}),
+        ("retry", {"code": "x"}),
+        ("purge", {"older_than": "2026-01-02"}),
+    ):
+        assert person.client.post(f"/quarantine/{name}", data=sealed | said).status_code == 303
+        assert program.post(f"/api/quarantine/{name}", json=said).status_code == 200
+    runtime.drain_outcomes(5)
+    told = {
+        via: [(act.act, act.target) for act in list_acts(runtime.ledger) if act.via == via and act.act != "sign in"]
+        for via in ("command", "console", "api")
+    }
+    assert told["command"] == [
+        ("quarantine purge", "before 2026-01-02 00:00:00"),
+        ("quarantine retry", "code x, open"),
+        ("quarantine drop", "crm, segment 7, open"),
+    ]
+    assert told["console"] == told["api"] == told["command"]
 
 
 @pytest.mark.parametrize("way", [of_command, of_console, of_program])

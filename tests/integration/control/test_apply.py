@@ -11,9 +11,10 @@ import pytest
 
 from tests.integration.place import integration
 from workers.control import apply as applying
-from workers.control.apply import ApplyRefused, WrongChoice
+from workers.control.apply import WrongChoice
 from workers.control.drain import drain
 from workers.control.draining import TakenBack
+from workers.control.losses import ApplyRefused
 from workers.control.pause import NotSettled, UnknownIntegration, pause
 from workers.lanes import Claimed, Lanes
 from workers.settings import from_published, load_local, revision

@@ -8,7 +8,8 @@ import redis
 from segsync import IntakeFull, PushFailed
 from workers.cli.explaining import explain
 from workers.cli.json_lines import BadLine, PushStopped
-from workers.control.apply import ApplyRefused, WrongChoice
+from workers.control.apply import WrongChoice
+from workers.control.losses import ApplyRefused
 from workers.control.pause import NotPausable, NotSettled, UnknownIntegration
 from workers.control.startup import UnfitRedis
 from workers.errors import Mistake, SegsyncError, SettingsError, WrongUsage

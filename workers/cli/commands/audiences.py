@@ -10,12 +10,11 @@ import typer
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
+from workers.control import resending
 from workers.control.acting import recorded
-from workers.errors import WrongUsage
-from workers.lanes.tending import tend_again
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
-from workers.settings.spelling import in_line, nearest
+from workers.settings.spelling import in_line
 from workers.targets import open_account
 
 MOST_REFUSED: Final = 10_000
@@ -36,13 +35,10 @@ def resend(key: str, segment: str | None, *, as_json: bool) -> int:
     """Has all members told again; WrongUsage for a segment that has no audience there."""
     account = open_account(load(), key)
     with closing(account.redis), closing(account.connector):
-        known = {each.segment for each in account.connector.standings()}
-        if segment is not None and segment not in known:
-            raise WrongUsage(f"{key} has no audience of segment {segment[:60]!r}{nearest(segment, known)}")
-        what = key if segment is None else f"{key}, segment {segment}"
+        resending.check_audience(account, segment)
+        what = resending.told_resend(key, segment)
         with recorded(account.redis, account.keys, caller(), "audiences --resend", what):
-            number = account.connector.resend(segment)
-        tend_again(account.redis, account.keys, key, 0)
+            number = resending.resend(account, segment)
     if as_json:
         print_json({"connector": key, "segment": segment, "owed": number})
     else:

@@ -24,6 +24,7 @@ from workers.lanes.keys import Keys
 from workers.ledger.tables import STATES
 from workers.monitoring.periods import moment
 from workers.quarantine import entries as quarantine
+from workers.quarantine.entries import Selection
 from workers.quarantine.exporting import export_lines, with_text
 from workers.quarantine.past_tries import history
 from workers.settings import load_local
@@ -32,7 +33,7 @@ from workers.settings.spelling import counted, in_line, plain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from workers.quarantine.entries import QuarantineEntry, Selection
+    from workers.quarantine.entries import QuarantineEntry
     from workers.quarantine.past_tries import PastTry
     from workers.quarantine.requeue import Requeued
 
@@ -44,7 +45,7 @@ WHY_SHOWN: Final = 10
 class Listed:
     """What `quarantine list --json` prints.
 
-    open     open entries in all, of the integration asked for
+    open     open entries in all, of the integration and the segment asked for
     entries  the newest of them, or of those in the state asked for
     """
 
@@ -52,21 +53,28 @@ class Listed:
     entries: list[QuarantineEntry]
 
 
-def listed(integration: str | None, limit: int, *, state: str = "open", as_json: bool) -> int:
+def listed(
+    integration: str | None, limit: int, *, segment: str | None = None, state: str = "open", as_json: bool
+) -> int:
     """Prints the newest entries, open ones unless said."""
     ledger = open_ledger()
-    entries = quarantine.list_entries(ledger, integration, limit, _state(state))
+    entries = quarantine.list_entries(ledger, integration, limit, _state(state), segment=segment)
     if not entries:
         refuse_unknown(integration)
-    counts = quarantine.count_open(ledger)
-    found = Listed(sum(counts.values()) if integration is None else counts.get(integration, 0), entries)
+    found = Listed(quarantine.count(ledger, Selection(integration=integration, segment=segment)), entries)
     if as_json:
         print_json(found)
     elif not entries:
-        typer.echo("the quarantine is empty" if state == "open" else f"no entries: {state}")
+        typer.echo(_nothing(segment, state))
     else:
         _print(found, state)
     return FINE
+
+
+def _nothing(segment: str | None, state: str) -> str:
+    if segment is not None:
+        return f"no entries of segment {in_line(segment[:60])}: {state}"
+    return "the quarantine is empty" if state == "open" else f"no entries: {state}"
 
 
 def _state(name: str) -> str | None:
@@ -143,18 +151,23 @@ def _try(attempt: PastTry) -> str:
     return f"{attempt.at:%Y-%m-%d %H:%M:%S} {what}of {many}: {came}"
 
 
-def wanted(ids: Sequence[int], integration: str | None, code: str | None, *, every: bool = False) -> Selection:
+def wanted(
+    ids: Sequence[int], integration: str | None, code: str | None, segment: str | None = None, *, every: bool = False
+) -> Selection:
     """Which entries a command is about; WrongUsage where nobody said, or said two things."""
-    if ids and (integration or code or every):
-        raise WrongUsage("expected either IDs, or --integration, --code or --all")
-    if not (ids or integration or code or every):
-        raise WrongUsage("which entries? expected IDs, --integration K or --code C (for a retry: or --all)")
-    return quarantine.Selection(tuple(ids), integration, code)
+    named = integration or code or segment
+    if ids and (named or every):
+        raise WrongUsage("expected either IDs, or --integration, --segment, --code or --all")
+    if not (ids or named or every):
+        raise WrongUsage(
+            "which entries? expected IDs, --integration K, --segment ID or --code C (for a retry: or --all)"
+        )
+    return Selection(tuple(ids), integration, code, segment=segment)
 
 
-def fitting(integration: str | None, code: str | None, state: str) -> Selection:
-    """All entries of a state, perhaps only of an integration or with a code."""
-    return quarantine.Selection((), integration, code, _state(state))
+def fitting(integration: str | None, code: str | None, state: str, segment: str | None = None) -> Selection:
+    """All entries of a state, perhaps only of an integration, of a segment or with a code."""
+    return Selection((), integration, code, _state(state), segment)
 
 
 def retry(which: Selection, *, as_json: bool) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.console.api.bodies import Acceptance, Named, Publication, Reason, WayBack, WhichEntries, WhichSegments
+from workers.console.api.bodies import Acceptance, Age, Named, Publication, Reason, WayBack, WhichEntries, WhichSegments
 from workers.console.api.routes import ApiCall, ApiRoute, Nothing
+from workers.console.purging import Purged, purge, told_purge
 from workers.control import apply as applying
 from workers.control import going_back
 from workers.control import pause as pausing
@@ -87,10 +88,12 @@ def _retry(call: ApiCall) -> Sooner:
 
 
 def _selection(which: WhichEntries, *, drop: bool) -> Selection:
-    named = bool(which.integration or which.code)
+    segment = None if which.segment in (None, "") else str(which.segment)
+    named = bool(which.integration or segment or which.code)
     if bool(which.ids) + named + which.all != 1 or (which.all and drop):
-        raise WrongUsage(f"which entries? expected either ids, or integration or code{'' if drop else ', or all'}")
-    return Selection(tuple(which.ids), which.integration, which.code)
+        expected = f"either ids, or integration, segment or code{'' if drop else ', or all'}"
+        raise WrongUsage(f"which entries? expected {expected}")
+    return Selection(tuple(which.ids), which.integration, which.code, segment=segment)
 
 
 def _retry_entries(call: ApiCall) -> Requeued:
@@ -101,6 +104,15 @@ def _retry_entries(call: ApiCall) -> Requeued:
 def _drop_entries(call: ApiCall) -> Requeued:
     which = _selection(call.body, drop=True)
     return entries_control.drop(call.site.runtime(), which, call.by, PATIENCE_SECONDS)
+
+
+def _purge(call: ApiCall) -> Purged:
+    return purge(call.site.ledger(), call.body.older_than)
+
+
+def _told_entries(call: ApiCall) -> str:
+    which, segment = call.body, None if call.body.segment is None else str(call.body.segment)
+    return entries_control.words_of(Selection(tuple(which.ids), which.integration, which.code, segment=segment))
 
 
 def _reveal(call: ApiCall) -> EntryDetail:
@@ -199,7 +211,7 @@ ACTING: Final = (
         "Send entries back through the intake",
         _retry_entries,
         WhichEntries,
-        on="ids",
+        told=_told_entries,
         answer=Requeued,
     ),
     _post(
@@ -208,8 +220,17 @@ ACTING: Final = (
         "Give entries up",
         _drop_entries,
         WhichEntries,
-        on="ids",
+        told=_told_entries,
         answer=Requeued,
+    ),
+    _post(
+        "/api/quarantine/purge",
+        "quarantine purge",
+        "Delete for good what was resolved before then",
+        _purge,
+        Age,
+        told=lambda call: told_purge(call.body.older_than),
+        answer=Purged,
     ),
     _post(
         "/api/quarantine/{id}/reveal",

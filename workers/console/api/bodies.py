@@ -33,13 +33,33 @@ class Code(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class WhichEntries(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Entries by their ids, at most 1,000 of them, or all open ones of an integration or with a code, or all."""
+    """Entries by their ids, at most 1,000 of them, or all open ones of an integration, a segment or a code, or all."""
 
     ids: Annotated[list[int], msgspec.Meta(max_length=MOST_IDS)] = []
     integration: str | None = None
+    segment: str | int | None = None
     code: str | None = None
     all: bool = False
     reason: str = ""
+
+
+class Age(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How old, as "30d", or a time in ISO 8601."""
+
+    older_than: str
+    reason: str = ""
+
+
+class OneOrAll(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A segment; all that have an audience there, where none is said."""
+
+    segment: str | int | None = None
+    reason: str = ""
+
+    @property
+    def named(self) -> str | None:
+        """Its id, as a text."""
+        return None if self.segment is None else str(self.segment)
 
 
 class WhichSegments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

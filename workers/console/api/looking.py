@@ -134,9 +134,8 @@ def _quarantine(call: ApiCall) -> QuarantinePage:
     ledger, state = call.site.ledger(), call.text("state") or "open"
     if state not in (*STATES, "all"):
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
-    found = quarantine.list_entries(
-        ledger, call.text("integration"), call.number("limit", 50), None if state == "all" else state, call.text("code")
-    )
+    of, at_most, asked = call.text("integration"), call.number("limit", 50), None if state == "all" else state
+    found = quarantine.list_entries(ledger, of, at_most, asked, call.text("code"), call.text("segment"))
     return QuarantinePage(sum(quarantine.count_open(ledger).values()), [_shown(call, each) for each in found])
 
 
@@ -243,7 +242,7 @@ LOOKING: Final = (
         "What could not be delivered, without its data",
         _quarantine,
         QuarantinePage,
-        query=(INTEGRATION, _STATE, _CODE, LIMIT),
+        query=(INTEGRATION, _SEGMENT, _STATE, _CODE, LIMIT),
     ),
     _get("/api/quarantine/{id}", "quarantine show", "One entry, without its data", _entry, QuarantineEntry),
     _get(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from workers.console.api.bodies import Code, Reason
+from workers.console.api.bodies import Code, OneOrAll, Reason
 from workers.console.api.routes import ApiCall, ApiRoute, Parameter
 from workers.console.checks import ConnectorCheck, check_connector, check_source
 from workers.console.connectors import ConnectorState, read_connectors
@@ -13,6 +14,7 @@ from workers.console.failures import NotFound
 from workers.console.segments import SegmentLanes, SegmentPage, find_segments, read_segment
 from workers.console.sources import SourceState, read_sources
 from workers.control.connecting import use_code
+from workers.control.resending import resend, told_resend
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings.console import May
 from workers.targets import opened_account
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 
 HIGHEST_CURSOR: Final = 10**11
 """Where a page of segments may begin: beyond the buckets of any hash that Redis holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """What is told again: the account, the segment (None: all that have an audience there), how many identifiers."""
+
+    connector: str
+    segment: str | None
+    owed: int
 
 
 def _connectors(call: ApiCall) -> list[ConnectorState]:
@@ -69,6 +80,12 @@ def _connect(call: ApiCall) -> AccountReport:
     with call.site.turns.one(), opened_account(settings, key) as account:
         use_code(account, call.body.code)
     return read_account(settings, key)
+
+
+def _resend(call: ApiCall) -> Resent:
+    segment = call.body.named
+    with opened_account(_settings(call), call.path["key"]) as account:
+        return Resent(call.path["key"], segment, resend(account, segment))
 
 
 def _segments(call: ApiCall) -> SegmentPage:
@@ -151,6 +168,18 @@ PLACES: Final = (
         body=Code,
         on="key",
         kept=True,
+    ),
+    ApiRoute(
+        "POST",
+        "/api/accounts/{key}/resend",
+        "audiences --resend",
+        "Tell the platform all members again",
+        _resend,
+        May.OPERATE,
+        Resent,
+        body=OneOrAll,
+        kept=True,
+        told=lambda call: told_resend(call.path["key"], call.body.named),
     ),
     ApiRoute(
         "GET", "/api/segments", "why", "What is known of segments", _segments, May.READ, SegmentPage, query=(_Q, _AFTER)

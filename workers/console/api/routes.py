@@ -104,6 +104,7 @@ class ApiRoute:
     body    the type of the JSON object that is posted; None for none
     on      the place of the path, or the field of the body, that names what it is done to
     kept    whether it is written down for `segsync audit`
+    told    says what it is done to, where no one place or field does
     """
 
     method: str
@@ -118,6 +119,7 @@ class ApiRoute:
     body: type[msgspec.Struct] | None = None
     on: str = ""
     kept: bool = False
+    told: Callable[[ApiCall], str] | None = None
 
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -126,5 +128,7 @@ class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def target_of(route: ApiRoute, call: ApiCall) -> str:
     """What it is done to, for the audit log."""
+    if route.told is not None:
+        return route.told(call)
     found = call.path.get(route.on) or getattr(call.body, route.on, "")
     return ", ".join(map(str, found)) if isinstance(found, (list, tuple)) else str(found)

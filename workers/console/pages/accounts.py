@@ -14,10 +14,12 @@ from workers.console.pages.part_forms import PartForm
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control.connecting import use_code
+from workers.control.resending import resend, told_resend
 from workers.errors import SegsyncError
 from workers.monitoring.accounts import read_account
 from workers.preflight.targets import examine_one
 from workers.settings.ad_connectors import DEFAULT_SECRET
+from workers.settings.spelling import counted
 from workers.targets import opened_account
 
 if TYPE_CHECKING:
@@ -60,6 +62,14 @@ def connect(visit: Visit) -> Response:
         use_code(account, visit.field("code"))
         platform = account.connector.platform.name
     return visit.go(place("accounts", key), f"{key} is connected: {platform} takes the token")
+
+
+def tell_again(visit: Visit) -> Response:
+    """As `segsync audiences --resend`, of one segment or of all."""
+    key, segment = visit.path["key"], visit.field("segment") or None
+    with opened_account(visit.site.runtime().applied.settings, key) as account:
+        number = resend(account, segment)
+    return visit.go(place("accounts", key), f"{counted(number, 'identifier is', 'identifiers are')} told again")
 
 
 def _first(visit: Visit) -> AccountDraft:
@@ -107,4 +117,13 @@ FORM: Final = PartForm(
     examine=examine_one,
 )
 PAGES: Final = (PageRoute("/accounts", show), *FORM.pages(), PageRoute("/accounts/{key}", one))
-ACTS: Final = (Act("/accounts/{key}/connect", "connect", connect), *FORM.acts())
+ACTS: Final = (
+    Act("/accounts/{key}/connect", "connect", connect),
+    Act(
+        "/accounts/{key}/resend",
+        "audiences --resend",
+        tell_again,
+        told=lambda visit: told_resend(visit.path["key"], visit.field("segment") or None),
+    ),
+    *FORM.acts(),
+)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.responses import StreamingResponse
 
+from workers.console import purging
 from workers.console.masking import masked
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control import quarantine as control
-from workers.errors import WrongUsage
+from workers.errors import SegsyncError, WrongUsage
 from workers.ledger.tables import STATES
 from workers.quarantine import entries as quarantine
 from workers.quarantine.exporting import export_lines
@@ -31,18 +32,20 @@ PATIENCE_SECONDS: Final = 5.0
 """How long a browser waits for outcomes that are on their way to the ledger."""
 WHY_SHOWN: Final = 3
 """Reasons that are told of entries that stay as they are."""
+NAMED: Final = ("integration", "segment", "code")
+"""By what entries are chosen that are not marked one by one."""
 LONGEST_ID: Final = 19
 """Digits of the greatest id."""
 
 
 def show(visit: Visit) -> Response:
-    """The list; `integration`, `code` and `state` of the query leave out entries."""
+    """The list; `integration`, `segment`, `code` and `state` of the query leave out entries."""
     query, ledger = visit.query, visit.site.ledger()
     state = query.get("state") or "open"
     if state != "all" and state not in STATES:
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
-    integration, code = query.get("integration") or None, query.get("code") or None
-    found = quarantine.list_entries(ledger, integration, LISTED, None if state == "all" else state, code)
+    integration, segment, code = (query.get(name) or None for name in NAMED)
+    found = quarantine.list_entries(ledger, integration, LISTED, None if state == "all" else state, code, segment)
     return visit.page(
         "quarantine.html",
         entries=found,
@@ -50,6 +53,7 @@ def show(visit: Visit) -> Response:
         states=(*STATES, "all"),
         state=state,
         integration=integration or "",
+        segment=segment or "",
         code=code or "",
         most=LISTED,
     )
@@ -98,6 +102,13 @@ def drop(visit: Visit) -> Response:
     return visit.go(_back(visit), _told(done, "dropped", "dropped"))
 
 
+def purge(visit: Visit) -> Response:
+    """As `segsync quarantine purge`."""
+    done = purging.purge(visit.site.ledger(), visit.required("older_than"))
+    entries = counted(done.entries, "resolved entry is", "resolved entries are")
+    return visit.go("/quarantine", f"{entries} deleted: all from before {done.before:%Y-%m-%d %H:%M} UTC")
+
+
 def export(visit: Visit) -> Response:
     """As `segsync quarantine export`: the entries with their data, as a file of JSON lines."""
     wanted = _wanted(visit)
@@ -110,14 +121,22 @@ def export(visit: Visit) -> Response:
 def _wanted(visit: Visit) -> Selection:
     """The entries that were marked; or all open ones that fit, where that was said. WrongUsage."""
     if visit.field("which") == "fitting":
-        integration, code = visit.field("integration") or None, visit.field("code") or None
-        if not (integration or code):
-            raise WrongUsage("which entries? expected an integration or a code, or entries that are marked")
-        return quarantine.Selection((), integration, code)
+        integration, segment, code = (visit.field(name) or None for name in NAMED)
+        if not (integration or segment or code):
+            raise WrongUsage("which entries? expected an integration, a segment or a code, or entries that are marked")
+        return quarantine.Selection((), integration, code, segment=segment)
     ids = tuple(map(_id, visit.form.get("id", ())))
     if not ids:
         raise WrongUsage("no entry is marked; expected at least one")
     return quarantine.Selection(ids)
+
+
+def _told_entries(visit: Visit) -> str:
+    """Which they are, for the audit log, as the command has it there."""
+    try:
+        return control.words_of(_wanted(visit))
+    except SegsyncError:
+        return ""  # it is refused for that
 
 
 def _back(visit: Visit) -> str:
@@ -132,8 +151,14 @@ def _told(done: Requeued, one: str, many: str) -> str:
 
 PAGES: Final = (PageRoute("/quarantine", show), PageRoute("/quarantine/{id}", entry))
 ACTS: Final = (
-    Act("/quarantine/retry", "quarantine retry", retry, on="id"),
-    Act("/quarantine/drop", "quarantine drop", drop, on="id"),
-    Act("/quarantine/export", "quarantine export", export, on="id"),
+    Act("/quarantine/retry", "quarantine retry", retry, told=_told_entries),
+    Act("/quarantine/drop", "quarantine drop", drop, told=_told_entries),
+    Act("/quarantine/export", "quarantine export", export, told=_told_entries),
+    Act(
+        "/quarantine/purge",
+        "quarantine purge",
+        purge,
+        told=lambda visit: purging.told_purge(visit.field("older_than")),
+    ),
     Act("/quarantine/{id}/reveal", "quarantine show", reveal, on="id"),
 )

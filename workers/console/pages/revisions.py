@@ -46,7 +46,7 @@ def show(visit: Visit) -> Response:
 
 
 def one(visit: Visit) -> Response:
-    """How a revision differs from the one before it, and what applying it once more would change."""
+    """How a revision differs from the one before it, what applying it once more would change, and why it cannot be."""
     site, number = visit.site, _number(visit.path["number"])
     found = revisions.find(site.redis, site.keys, number)
     applied = revision.published(site.redis, site.keys)
@@ -54,12 +54,16 @@ def one(visit: Visit) -> Response:
         before = revisions.find(site.redis, site.keys, number - 1)
     except UnknownRevision:
         before = None
+    back = compared(applied.text, found.text) if applied and applied.revision != number else []
+    may = bool(back) and site.edit and visit.viewer.role >= Role.EDITOR
     return visit.page(
         "revision.html",
         revision=found,
         differences=compared(before.text, found.text) if before else None,
-        back=compared(applied.text, found.text) if applied and applied.revision != number else [],
+        back=back,
         applied=applied.revision if applied else None,
+        may=may,
+        refused=going_back.refusal(site.redis, site.keys, number) if may else "",
     )
 
 
