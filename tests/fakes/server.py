@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 import re
+import socket
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -98,6 +100,7 @@ class FakePlatform:
         self._faults: deque[Fault] = deque()
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()
+        self._links: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=lambda: self._server.serve_forever(0.01), daemon=True)
@@ -182,6 +185,9 @@ class FakePlatform:
 
     def close(self) -> None:
         self._server.shutdown()
+        for link in list(self._links):  # kept alive by clients that are there still: each would be waited for
+            with suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
         self._server.server_close()
         self._thread.join()
 
@@ -221,6 +227,14 @@ class Handler(BaseHTTPRequestHandler):
     platform: FakePlatform
     protocol_version = "HTTP/1.1"
     timeout = 10
+
+    def setup(self) -> None:
+        super().setup()
+        self.platform._links.add(self.connection)
+
+    def finish(self) -> None:
+        self.platform._links.discard(self.connection)
+        super().finish()
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)

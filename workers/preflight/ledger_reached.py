@@ -10,11 +10,11 @@ from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.ledger.tables import metadata
 from workers.preflight.findings import Finding
+from workers.settings.own_databases import SCHEME
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
 
-DIALECT: Final = "postgresql"
 # The time of its start tells one server from another, to the microsecond, and each user may read it.
 _WHERE: Final = text("SELECT pg_postmaster_start_time(), current_database()")
 _RIGHTS: Final = text(
@@ -30,11 +30,11 @@ def reached(ledger_url: str, key: str, target: Target) -> list[Finding]:
 
     What cannot be asked is passed over: that a server is away, or a password wrong, is said elsewhere.
     """
-    if target.dialect != DIALECT:
+    if target.dialect != SCHEME:
         return []
     try:
         ledger = Ledger(ledger_url)
-        if ledger.dialect != DIALECT:
+        if ledger.dialect != SCHEME:
             return []
         with ledger.reading() as connection:
             place = connection.execute(_WHERE).one()
