@@ -47,7 +47,7 @@ def test_workers_are_named_as_they_say_it_themselves(
     assert "crm@<i>two deliver.db, route as that of Redis" in text_of(page)
     assert "crm@one nothing: it does not reach its broker" in text_of(page)
     assert "<i>" not in page
-    monkeypatch.setattr(presence.time, "time", lambda real=time.time: real() + 7_500)
+    monkeypatch.setattr("workers.presence.time.time", lambda real=time.time: real() + 7_500)
     presence.say(place.redis, place.keys, "a", "crm@one", ["route"])
     assert "crm@one route 2.1 h ahead of that of Redis" in text_of(browser.get("/system"))
     presence.leave(place.redis, place.keys, "b")
