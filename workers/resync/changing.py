@@ -154,6 +154,7 @@ def _spool(work: Work) -> None:
         for page in work.source.everything():
             write_down(out, page.profiles())
             work.keep()
+        work.keep()  # who was stopped meanwhile puts nothing in place of what another has read
 
 
 @contextmanager

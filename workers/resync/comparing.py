@@ -15,7 +15,7 @@ from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
 from workers.resync.judging import SKIPS, Accepted, Today, doubts
-from workers.resync.keys_on_disk import KeyDifference, read_lines, sign
+from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop, told_keyless
@@ -43,7 +43,16 @@ def compare(work: Work) -> ComparedSides:
     most = changing.SMALL if work.source.paged else sys.maxsize
     spool = 0 if work.run.verifies else most
     planner = Planner(work.integration, work.run.segment, work.open_target, work.keep, spool=spool)
-    found = planner.plan(work.source, work.folder)
+    work.keep()
+    remove_drafts(work.folder)
+    draft = draft_of(work.folder)
+    try:
+        found = planner.plan(work.source, draft)
+        work.keep()  # who was stopped meanwhile, and taken for dead, puts nothing in place of what another has read
+        adopt(draft, work.folder)
+    finally:
+        remove(draft)
+    found.folder = work.folder
     numbers = {
         "members": found.members,
         "rows": found.rows,

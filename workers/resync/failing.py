@@ -26,6 +26,7 @@ def fail(work: Work, error: Exception) -> None:
     )
     cleared = work.run.mode == "replace" and work.run.told > 0
     if not cleared and (lasting or tries >= MOST_TRIES):
+        work.keep()
         remove(work.folder)
         stop(work, "failed", why)
         return

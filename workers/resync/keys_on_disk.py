@@ -47,6 +47,7 @@ class KeyFiles:
         self._folder, self._side = folder, side
         self._waiting: list[list[bytes]] = [[] for _ in range(FILES)]
         self._held = 0
+        self._written: set[int] = set()
         self.count = 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -71,6 +72,7 @@ class KeyFiles:
         """Writes what is held."""
         for number, lines in enumerate(self._waiting):
             if lines:
+                self._written.add(number)
                 with self.path(number).open("ab") as file:
                     file.write(b"\n".join(lines) + b"\n")
                 lines.clear()
@@ -82,16 +84,16 @@ class KeyFiles:
 
     def has(self, number: int) -> bool:
         """Whether there are keys of a number."""
-        return bool(self._waiting[number]) or self.path(number).exists()
+        return bool(self._waiting[number]) or number in self._written
 
     def lines(self, number: int) -> Iterator[bytes]:
         """The keys of one number, as their lines: those in its file, and those that are still held.
 
-        One by one: where a query gives one key a million times, all of them are in one file.
+        One by one: where a query gives one key a million times, all of them are in one file. FileNotFoundError where
+        somebody has removed what was written: that is no empty file.
         """
-        path = self.path(number)
-        if path.exists():
-            yield from read_lines(path)
+        if number in self._written:
+            yield from read_lines(self.path(number))
         yield from self._waiting[number]
 
     def distinct(self, number: int) -> tuple[set[bytes], int]:
@@ -232,6 +234,23 @@ def token_of(folder: Path, first: str) -> str:
     except OSError:
         return ""
     return token if of == first else ""
+
+
+def draft_of(folder: Path) -> Path:
+    """Where one reading of a run is kept until it is whole: no other reading, of whatever process, has its name."""
+    return folder.with_name(f"{folder.name}.{secrets.token_hex(8)}")
+
+
+def adopt(draft: Path, folder: Path) -> None:
+    """Makes a whole reading the run's own, in place of an earlier one. OSError."""
+    remove(folder)
+    draft.rename(folder)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes what readings of a run have left that came to no end."""
+    for draft in folder.parent.glob(f"{folder.name}.*"):
+        remove(draft)
 
 
 def remove(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,7 @@ def spooled(folder: Path) -> Path:
 def spooling(folder: Path) -> Iterator[BinaryIO]:
     """Where the profiles are written. OSError, whatever ends the reading, and who closes it leave none of them."""
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / "members-coming"
+    draft = folder / f"members-coming-{secrets.token_hex(8)}"
     with draft.open("wb") as out:
         yield out
         whole = not out.closed

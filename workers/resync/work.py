@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from workers.lanes.clock import redis_ms
 from workers.outcomes import Resynced, encode, new_uid
-from workers.resync.keys_on_disk import remove
+from workers.resync.keys_on_disk import remove, remove_drafts
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def finish(
         outcome=outcome,
         reason=why,
     )
+    work.keep()
     _forget(work.folder)
     said = {**fields, "outcome": outcome, "why": why}
     work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
@@ -190,6 +191,7 @@ def told_keyless(rows: int) -> str:
 def _forget(folder: Path) -> None:
     """Removes what was read, which holds keys and profiles; what cannot be removed stays."""
     remove(folder)
+    remove_drafts(folder)
     with suppress(OSError):
         folder.with_name(f"{folder.name}-looked").unlink()
 
