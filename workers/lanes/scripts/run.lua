@@ -219,6 +219,19 @@ local function begin_again(again, record)
   ring()
 end
 
+local function note_for_status(lane_name, outcome)
+  -- Told by `status` until another run has seen or made it equal.
+  if outcome == 'differs' then
+    redis.call('HSET', runs .. ':differing', lane_name, id)
+  elseif outcome == 'equal' or outcome == 'done' then
+    redis.call('HDEL', runs .. ':differing', lane_name)
+  end
+  -- Told by `status` until somebody has said yes or no.
+  if outcome == 'needs confirmation' then
+    redis.call('HSET', runs .. ':asking', lane_name, id)
+  end
+end
+
 local function finish()
   -- The mark has come since the reader looked: it would stand for ever.
   if mine then return { 'busy' } end
@@ -241,16 +254,7 @@ local function finish()
   redis.call('ZREM', runs, id)
   redis.call('ZREM', waiting, id)
   redis.call('SREM', stalled, id)
-  -- Told by `status` until another run has seen or made it equal.
-  if at[2] == 'differs' then
-    redis.call('HSET', runs .. ':differing', lane_name, id)
-  elseif at[2] == 'equal' or at[2] == 'done' then
-    redis.call('HDEL', runs .. ':differing', lane_name)
-  end
-  -- Told by `status` until somebody has said yes or no.
-  if redis.call('HGET', run_key(id), 'outcome') == 'needs confirmation' then
-    redis.call('HSET', runs .. ':asking', lane_name, id)
-  end
+  note_for_status(lane_name, at[2])
   local flagged = redis.call('HGET', ns .. ':flagged:' .. integration, segment) or ''
   if rest[3] == '1' then
     flag(integration, segment, lane.done)
