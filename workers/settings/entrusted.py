@@ -8,16 +8,19 @@ them to a server of his.
 from __future__ import annotations
 
 import json
+import os
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import Mistake, SettingsError
 from workers.settings import revisions
 from workers.settings.published import published
-from workers.settings.variables import VariableError, references
+from workers.settings.variables import VariableError, fill, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from redis import Redis
 
@@ -46,8 +49,26 @@ def leads_to(url: str) -> tuple[str, ...]:
     return found["scheme"], found["place"].lower(), found["options"]
 
 
-def secrets_of(table: Mapping[str, Any]) -> set[str]:
-    """The places of the secrets in a connector's, a source's or the ledger's table: variables and files, by name.
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where secrets were sent.
+
+    folder  what a file's name is relative to: the one of segsync.toml
+    sent    by a secret's place, as `secrets_of` tells it: the addresses, as `leads_to` tells them
+    """
+
+    folder: Path
+    sent: Mapping[str, set[tuple[str, ...]]]
+
+    def of(self, table: Mapping[str, Any]) -> list[set[tuple[str, ...]]]:
+        """Of each secret that a table names: where it was sent. Those that never were are left out."""
+        return [self.sent[each] for each in secrets_of(table, self.folder) if each in self.sent]
+
+
+def secrets_of(table: Mapping[str, Any], folder: Path) -> set[str]:
+    """The places of the secrets in a connector's, a source's or the ledger's table: variables by name, files by path.
+
+    folder  what a file's name is relative to
 
     What its address names is among them, since a password may stand in it; what its queries name is not.
     """
@@ -55,10 +76,18 @@ def secrets_of(table: Mapping[str, Any]) -> set[str]:
     listed = {"segments"} if _is_feed(table.get("segments")) else set()
     for path, value in _leaves({name: each for name, each in table.items() if name not in _NO_SECRETS - listed}):
         if path[-1].endswith("_file"):
-            found.add(str(value))
+            found.add(_file(str(value), folder))
         elif isinstance(value, str) and _VARIABLE.search(value):
             found |= _variables(value)
     return found
+
+
+def _file(name: str, folder: Path) -> str:
+    """A file's path, however it is spelled: by way of other folders, of links, of variables that are set here."""
+    try:
+        return str((folder / fill(name, os.environ)).resolve())
+    except (VariableError, OSError, ValueError):  # nobody can open it here, either
+        return name
 
 
 def _variables(text: str) -> set[str]:
@@ -68,19 +97,16 @@ def _variables(text: str) -> set[str]:
         return {text}
 
 
-def bound_secrets(redis: Redis, keys: Keys) -> dict[str, set[tuple[str, ...]]]:
-    """Where each secret was sent by the last revision, of those that are kept, that had it.
-
-    By its place, as `secrets_of` names it. redis.RedisError.
-    """
+def bound_secrets(redis: Redis, keys: Keys, folder: Path) -> Bound:
+    """Where each secret was sent by the last revision, of those that are kept, that had it. redis.RedisError."""
     found: dict[str, set[tuple[str, ...]]] = {}
     for each in revisions.history(redis, keys):
         mine: dict[str, set[tuple[str, ...]]] = {}
         for table in _with_secrets(json.loads(each.text)):
-            for secret in secrets_of(table):
+            for secret in secrets_of(table, folder):
                 mine.setdefault(secret, set()).add(leads_to(str(table.get("url", ""))))
         found = mine | found
-    return found
+    return Bound(folder, found)
 
 
 def _with_secrets(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
