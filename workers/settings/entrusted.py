@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.errors import Mistake, SettingsError
 from workers.settings import revisions
+from workers.settings.feeds import is_written_secret
 from workers.settings.published import published
 from workers.settings.variables import VariableError, fill, references
 
@@ -68,6 +69,8 @@ class Bound:
 def secrets_of(table: Mapping[str, Any], folder: Path) -> set[str]:
     """The places of the secrets in a connector's, a source's or the ledger's table: variables by name, files by path.
 
+    A header without a variable is one, too, and its own place: what is written there may be a password.
+
     folder  what a file's name is relative to
 
     What its address names is among them, since a password may stand in it; what its queries name is not.
@@ -79,6 +82,8 @@ def secrets_of(table: Mapping[str, Any], folder: Path) -> set[str]:
             found.add(_file(str(value), folder))
         elif isinstance(value, str) and _VARIABLE.search(value):
             found |= _variables(value)
+        elif path[0] == "headers":
+            found.add(f"the header {value}")  # as neither a variable nor a path is written
     return found
 
 
@@ -173,6 +178,8 @@ def _is_feed(value: object) -> bool:
 def _why_not(path: tuple[str, ...], value: object) -> str:
     if isinstance(value, str) and _VARIABLE.search(value):
         return "holds a variable that is not applied there"
+    if path[0] == "sources" and path[2:3] == ("headers",) and is_written_secret(path[-1], value):
+        return "is a secret that stands in what is published"
     if any(name.endswith("_file") for name in path[2:]):
         return "names a file that is not applied there"
     if path[0] == "sources" and (path[2:3] == ("command",) or (path[2:3] == ("segments",) and path[3:])):
@@ -181,7 +188,10 @@ def _why_not(path: tuple[str, ...], value: object) -> str:
 
 
 def _led_away(section: str, given: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Tables with a secret, or a login of an ad account, that would lead to another address."""
+    """Tables with a secret, headers or a login of an ad account, that would lead to another address.
+
+    What a header says may be a secret, whoever wrote it there. Those of a new source are the ones of who gives it.
+    """
     for key, table in given.items():
         was = applied.get(key, {})
         if not isinstance(table, dict):
@@ -190,7 +200,8 @@ def _led_away(section: str, given: Mapping[str, Any], applied: Mapping[str, Any]
         if account and table.get("store") != was.get("store"):
             yield Mistake(f"{section}.{key}.store", f"is another one; {_IN_THE_FILE}")
         url, before = str(table.get("url", "")), str(was.get("url", ""))
-        if (account or _has_secret(table)) and leads_to(url) != leads_to(before):
+        kept = bool(table.get("headers") and was.get("headers"))
+        if (account or kept or _has_secret(table)) and leads_to(url) != leads_to(before):
             yield Mistake(f"{section}.{key}.url", f"leads its secret to another address; {_IN_THE_FILE}")
 
 

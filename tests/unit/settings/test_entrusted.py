@@ -33,6 +33,17 @@ def test_what_is_applied_may_stay_and_an_address_may_change_behind_its_host() ->
     assert "is a command" in found(PROGRAM | {"segments": ["/bin/s", "x"]}, PROGRAM)[0]
 
 
+def test_what_a_header_says_is_led_nowhere_else() -> None:
+    """A secret may stand there in clear text, in what an older version has published."""
+    plain = {"url": "https://p/{segment_id}", "headers": {"Tenant": "one"}}
+    assert found(plain | {"rows": 9}, plain) == []
+    assert "leads its secret to another address" in found(plain | {"url": "https://evil/{segment_id}"}, plain)[0]
+    assert found(plain, {}) == [], "who gives a new one has it"
+    assert "is a secret that stands in" in found(plain | {"headers": {"Token": "two"}}, plain)[0]
+    old = plain | {"headers": {"Token": "two"}}
+    assert found(old | {"rows": 9}, old) == []
+
+
 def test_a_query_is_anybodys() -> None:
     """Nothing is filled in there."""
     database = {"url": "mysql://u@db/crm", "password": "${PASSWORD}"}
