@@ -146,6 +146,7 @@ def not_entrusted(given: Mapping[str, Any], applied: Mapping[str, Any]) -> list[
     for path, value in _leaves(given):
         if path[0] != "ledger" and before.get(path) != value and (what := _why_not(path, value)):
             found.append(Mistake(".".join(path), f"{what}; {_IN_THE_FILE}"))
+    found += _commands(_table(given, "sources"), _table(applied, "sources"))
     for section in ("connectors", "sources"):
         found += _led_away(section, _table(given, section), _table(applied, section))
     return found
@@ -182,9 +183,17 @@ def _why_not(path: tuple[str, ...], value: object) -> str:
         return "is a secret that stands in what is published"
     if any(name.endswith("_file") for name in path[2:]):
         return "names a file that is not applied there"
-    if path[0] == "sources" and (path[2:3] == ("command",) or (path[2:3] == ("segments",) and path[3:])):
-        return "is a command that is not applied"
     return ""
+
+
+def _commands(given: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Programs of sources, with all their arguments: one that is left out says something else, too."""
+    for key, table in given.items():
+        was = applied.get(key, {})
+        for name in ("command", "segments") if isinstance(table, dict) else ():
+            value = table.get(name)
+            if value is not None and value != was.get(name) and (name == "command" or isinstance(value, list)):
+                yield Mistake(f"sources.{key}.{name}", f"is a command that is not applied; {_IN_THE_FILE}")
 
 
 def _led_away(section: str, given: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[Mistake]:
