@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-STORE_SCHEMA: Final = "0005"
+STORE_SCHEMA: Final = "0006"
 """The newest version in `migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_AD
 """PostgreSQL's advisory lock for upgrades: any number, as long as it stays the same."""
