@@ -30,8 +30,8 @@ _TEXTS: Final = {"integrations": ("queries",), "sources": ("members", "segments"
 _TEXT: Final = 3
 """Names of the path to such a text, or to a table of them."""
 _ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
-_NO_SECRETS: Final = frozenset({"url", "store", "members", "segments", "fresh"})
-"""Keys of a table that hold no secret to be bound: its address, queries, and a store, which has its own address."""
+_NO_SECRETS: Final = frozenset({"store", "members", "segments", "fresh"})
+"""Keys of a table that hold no secret to be bound: queries, and a store, which has its own address."""
 _IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
 
 
@@ -49,7 +49,7 @@ def leads_to(url: str) -> tuple[str, ...]:
 def secrets_of(table: Mapping[str, Any]) -> set[str]:
     """The places of the secrets in a connector's, a source's or the ledger's table: variables and files, by name.
 
-    What its address and its queries name is not among them.
+    What its address names is among them, since a password may stand in it; what its queries name is not.
     """
     found: set[str] = set()
     listed = {"segments"} if _is_feed(table.get("segments")) else set()

@@ -201,8 +201,10 @@ def test_what_the_file_has_led_elsewhere_is_edited_where_it_leads_now(
         '[sources.main]\nurl = "https://one/{{segment_id}}"\nsegments = "https://one/all?key={}"\n',
         '[connectors.vk]\nplatform = "vk-ads"\nclient_id = "1"\nclient_secret = "{}"\n',
         STORE,
+        '[connectors.mine]\nurl = "postgresql://u:{}@one/d"\n',
+        '[sources.main]\nurl = "https://one/{{segment_id}}?key={}"\n',
     ],
-    ids=["source", "header", "list", "account", "store"],
+    ids=["source", "header", "list", "account", "store", "inside", "asked"],
 )
 def test_a_secret_that_something_else_has_goes_nowhere_else(
     other: str, place: Place, make_console: Callable[..., ASGIApp]
