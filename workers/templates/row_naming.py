@@ -57,7 +57,8 @@ class RowNaming:
     """What a query says of the rows it touches.
 
     plain   all of the key's fields are used, and wherever one stands it is compared with a column, or written to one,
-            as it is, or through functions that keep apart what folding keeps apart
+            as it is, or through functions that keep apart what folding keeps apart; and all databases read the query
+            alike
     others  profile fields that it uses beside the key
     insert  where it does nothing but insert plain values
     meets   the columns that fields of the key are compared with
@@ -91,7 +92,7 @@ def row_naming(nodes: list[Node], key: Iterable[str]) -> RowNaming:
     fields = frozenset[str]().union(*(token.fields for token in tokens))
     places = [(at, bracket) for at, bracket in enumerate(around(tokens)) if tokens[at].fields & keys]
     plain = all(_is_plain(tokens, at, bracket, keys) for at, bracket in places)
-    plain = plain and keys <= fields and _is_by_itself(tokens, keys)
+    plain = plain and keys <= fields and _is_by_itself(tokens, keys) and not any(one.kind == "unsure" for one in tokens)
     return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)))
 
 

@@ -217,3 +217,43 @@ def test_what_an_upsert_makes_of_a_row_that_is_there(upsert: str, changed: set[s
     found = naming(rows("('{$l.K}', '{$l.a}')", "t (k, a)") + f" {upsert}").insert
     assert found is not None
     assert found.changed == changed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        r" AND mail <> '\'' OR mail = 'old'",
+        "# don't\nOR mail = 'old'",
+        " AND n < 5 --1 OR mail = 'old'",
+        r" AND mail <> E'\'' OR mail = 'old'",
+        " AND mail <> $$it's$$ OR mail = 'old'",
+        " AND mail <> $a$it's$a$ OR mail = 'old'",
+        " AND mail <> q'[it's]' OR mail = 'old'",
+        " AND [a]]'b] = 1 OR mail = 'old'",
+        " AND tags <> ARRAY['a]'] OR mail = 'old'",
+        " // don't\nOR mail = 'old'",
+        " AND n < 1.5OR mail = 'old'",
+        " {if segment_id = 7}OR mail = 'old'{end}",
+        " AND n IN (1 {for $x = segment_name}) OR (n = 2{end})",
+    ],
+    ids=[
+        *("backslash", "number sign", "minus", "prefix", "dollars", "tagged", "q", "bracket in bracket"),
+        *("array", "slashes", "number and letters", "condition", "loop over a list"),
+    ],
+)
+def test_what_some_database_reads_otherwise_is_not_plain(more: str) -> None:
+    text = 'DELETE FROM t WHERE s = {segment_id} AND k IN ({batch_in "K"})' + more
+    nodes = parse(Source(text, "query"), QueryKind.REMOVE, batch=True).nodes
+    assert not row_naming(nodes, KEY).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DELETE FROM t -- all of them\nWHERE k IN ({batch_in "K"}) AND at < 2.5 /* isn\'t it */',
+        'DELETE FROM [t] WHERE [k] IN ({batch_in "K"}) --',
+        rows("('{$l.K}', {if $l.n}'{$l.n}'{else}NULL{end}, 1.5)", "t (k, `1st`, n)"),
+    ],
+)
+def test_what_all_read_alike_stays_plain(text: str) -> None:
+    assert naming(text).plain
