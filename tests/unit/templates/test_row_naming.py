@@ -257,3 +257,35 @@ def test_what_some_database_reads_otherwise_is_not_plain(more: str) -> None:
 )
 def test_what_all_read_alike_stays_plain(text: str) -> None:
     assert naming(text).plain
+
+
+KEPT_OUT = 'k IN ({batch_in "K"})'
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        *(f"s = {{segment_id}} AND ({KEPT_OUT}) {turned}" for turned in ("IS NOT TRUE", "= false", "= 0", "<> true")),
+        *(f"s = {{segment_id}} AND ({KEPT_OUT}) {turned}" for turned in ("< true", "<=> 0", "COLLATE x", "::int = 0")),
+        f"((s = {{segment_id}} AND {KEPT_OUT})) IS NOT TRUE",
+        f"(({KEPT_OUT}) AND s = {{segment_id}}) = 0 AND n = 1",
+        f"{KEPT_OUT} IS NOT TRUE",
+        f"{KEPT_OUT} IS NULL AND s = {{segment_id}}",
+        f"{KEPT_OUT} = false",
+        f"{KEPT_OUT} ISNULL",
+        f"CASE WHEN s = {{segment_id}} AND {KEPT_OUT} THEN false ELSE true END",
+        f"CASE WHEN s = {{segment_id}} AND {KEPT_OUT} AND n = 1 THEN false ELSE true END",
+        f"n NOT BETWEEN 0 AND ({KEPT_OUT})",
+        f"s = {{segment_id}} AND {KEPT_OUT} AND n ? 0 : 1",
+        f"ARRAY[s = {{segment_id}} AND {KEPT_OUT} AND n = 1] = ARRAY[false]",
+    ],
+)
+def test_a_condition_that_is_turned_round_behind_it_is_not_plain(condition: str) -> None:
+    nodes = parse(Source(f"DELETE FROM t WHERE {condition}", "query"), QueryKind.REMOVE, batch=True).nodes
+    assert not row_naming(nodes, KEY).plain
+
+
+def test_so_is_one_of_one_profile() -> None:
+    for condition in ("(k = '{lead.K}') = 0", "n NOT BETWEEN 0 AND k = '{lead.K}'"):
+        assert not naming(f"DELETE FROM t WHERE {condition}", batch=False).plain
+    assert naming("DELETE FROM t WHERE ((k = '{lead.K}') AND n = 0) AND m < 2", batch=False).plain
