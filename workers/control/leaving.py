@@ -66,12 +66,14 @@ def empty(
     # Loads SQLAlchemy, for who has ad accounts alone.
     from workers.connectors.audiences.store.audiences import empty_audiences  # noqa: PLC0415 - start-up time
     from workers.connectors.audiences.store.database import Store  # noqa: PLC0415 - as above
+    from workers.connectors.audiences.store.written import StoreWatch  # noqa: PLC0415 - as above
 
     found = {}
     for key in emptied:
         account = settings.connectors[gone[key]]
         assert isinstance(account, AdConnectorSettings)  # noqa: S101 - `check_emptied` has looked
-        store = Store(account.store_at(environ))
+        watch = StoreWatch(redis, keys.ad_stores, keys.nothing, account.key)
+        store = Store(account.store_at(environ), watch)
         try:
             store.upgrade()
             with store.changing() as connection:

@@ -13,6 +13,7 @@ from workers.connectors.audiences.rounds import Login, Rounds
 from workers.connectors.audiences.store import proving, refusal_entries, refusals, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
+from workers.connectors.audiences.store.written import StoreWatch
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.connectors.audiences.wires import wire_of
 from workers.connectors.audiences.writing import StoreWriter, kept
@@ -46,6 +47,7 @@ class AdPlace:
     redis       where budgets are counted
     budget_key  of this login's
     nothing     a key that is never there
+    stores_key  of what is known of the stores of all connectors
     clock       Unix milliseconds, the same for all processes; redis.RedisError
     owner       this process's name
     now_ms      the budget's time, where it is not Redis's own: for tests
@@ -54,6 +56,7 @@ class AdPlace:
     redis: Redis
     budget_key: str
     nothing: str
+    stores_key: str
     clock: Callable[[], int]
     owner: str
     now_ms: Callable[[], int] | None = None
@@ -65,7 +68,7 @@ class AdConnector:
     def __init__(self, target: AdTarget, place: AdPlace) -> None:
         self.key = target.key
         self.platform = PLATFORMS[target.platform]
-        self.store = Store(target.store_url)
+        self.store = Store(target.store_url, StoreWatch(place.redis, place.stores_key, place.nothing, target.key))
         self._place = place
         self._seal = Seal(target.secret)
         self.budget = RedisBudget(place.redis, place.budget_key, place.nothing, self.platform.budget, place.now_ms)

@@ -150,6 +150,7 @@ def test_what_was_refused_before_entries_told_of_it_gets_one(
     members = [("a", REFUSED), ("b", THERE), ("c", REFUSED)]
     with old.changing() as connection:
         connection.exec_driver_sql("DROP TABLE ads_refusal")
+        connection.exec_driver_sql("DROP TABLE ads_written")
         connection.exec_driver_sql("DROP TABLE ads_seal")
         connection.exec_driver_sql("DROP INDEX ads_call_state")
         connection.exec_driver_sql("CREATE INDEX ads_call_open ON ads_call (state)")

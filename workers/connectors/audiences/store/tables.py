@@ -7,6 +7,7 @@
     ads_call        one for each call that changes something, written down before it is made
     ads_refusal     one for each identifier that the platform has refused: which entry of the quarantine tells of it
     ads_seal        one for each connector: what proves the secret that its login and ids are sealed with
+    ads_written     one for each connector: how often it was written to (store/written.py)
 
 Times are Unix milliseconds.
 """
@@ -129,3 +130,12 @@ seals: Final = sa.Table(
     sa.Column("proof", sa.LargeBinary),
 )
 """proof  a keyed hash of a word that everybody knows"""
+
+written: Final = sa.Table(
+    "ads_written",
+    store_metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text),
+    sa.Column("counted", sa.BigInteger),
+)
+"""id: random, made with the row; counted: transactions that wrote for the connector"""
