@@ -13,6 +13,7 @@ from workers.console.drafts import whole
 from workers.console.secret_places import (
     ELSEWHERE,
     KEPT,
+    NO_FILE,
     NO_VARIABLE,
     NOWHERE,
     VARIABLE,
@@ -20,7 +21,7 @@ from workers.console.secret_places import (
     sharing,
     source_secret,
 )
-from workers.settings.entrusted import leads_to
+from workers.settings.entrusted import files_named, leads_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,6 +123,8 @@ class SourceDraft:
         found = {name: [NO_VARIABLE] for name in plain if "$" in self.text(name) and self.text(name) != was.text(name)}
         if wrong := self._of_another_kind(before):
             found["url"] = [wrong]
+        if files := files_named(self.text("url"), was.text("url")):
+            found["url"] = [NO_FILE.format(", ".join(files))]
         other, place = sharing(self.key, document.get("sources", {})), "password" if self.kind == SQL else "token_place"
         if other and self.text(place) == VARIABLE:
             found[place] = [f"its variable is that of {other}, too; expected another key"]

@@ -12,7 +12,9 @@ import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.errors import Mistake, SettingsError
 from workers.settings import revisions
 from workers.settings.feeds import is_written_secret
@@ -36,6 +38,7 @@ _TEXT: Final = 3
 _ADDRESS: Final = re.compile(r"https?://", re.IGNORECASE)
 _NO_SECRETS: Final = frozenset({"store", "members", "segments", "fresh"})
 """Keys of a table that hold no secret to be bound: queries, and a store, which has its own address."""
+_FILES: Final = frozenset(name for vendor in VENDORS.values() for name in vendor.files)
 _IN_THE_FILE: Final = "expected it as it is applied: it is changed in segsync.toml, by `segsync apply`"
 
 
@@ -123,6 +126,21 @@ def _with_secrets(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         yield table.get("store", {})
 
 
+def files_named(url: str, before: str = "") -> list[str]:
+    """The options of a database's address that name another file than they do `before`.
+
+    Whoever names one is told whether it is there and can be read, wherever the address leads.
+    """
+    if _ADDRESS.match(url):
+        return []
+    applied = _options(before)
+    return [name for name, path in _options(url) if name in _FILES and (name, path) not in applied and path != "system"]
+
+
+def _options(url: str) -> list[tuple[str, str]]:
+    return parse_qsl(url.partition("?")[2], keep_blank_values=True)
+
+
 def refuse_not_entrusted(redis: Redis, keys: Keys, given: Mapping[str, Any], source: str) -> int:
     """SettingsError where it says what only the file may, and that is not what is applied.
 
@@ -197,7 +215,7 @@ def _commands(given: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[
 
 
 def _led_away(section: str, given: Mapping[str, Any], applied: Mapping[str, Any]) -> Iterator[Mistake]:
-    """Tables with a secret, headers or a login of an ad account, that would lead to another address.
+    """Tables with a secret, headers or a login of an ad account, that would lead to another address, or name a file.
 
     What a header says may be a secret, whoever wrote it there. Those of a new source are the ones of who gives it.
     """
@@ -209,6 +227,9 @@ def _led_away(section: str, given: Mapping[str, Any], applied: Mapping[str, Any]
         if account and table.get("store") != was.get("store"):
             yield Mistake(f"{section}.{key}.store", f"is another one; {_IN_THE_FILE}")
         url, before = str(table.get("url", "")), str(was.get("url", ""))
+        if names := files_named(url, before):
+            what = f"names a file that is not applied there ({', '.join(names)})"
+            yield Mistake(f"{section}.{key}.url", f"{what}; {_IN_THE_FILE}")
         kept = bool(table.get("headers") and was.get("headers"))
         if (account or kept or _has_secret(table)) and leads_to(url) != leads_to(before):
             yield Mistake(f"{section}.{key}.url", f"leads its secret to another address; {_IN_THE_FILE}")

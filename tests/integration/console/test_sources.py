@@ -136,6 +136,7 @@ def test_what_is_wrong_with_a_source_stands_beside_its_field(
     ("form", "field", "said"),
     [
         pytest.param({**SQL, "url": "postgresql://u@${REDIS_PASSWORD}/d"}, "url", "holds a variable", id="address"),
+        pytest.param({**SQL, "url": "mysql://u@h/d?ssl_key=/etc/shadow"}, "url", "names a file (ssl_key)", id="file"),
         pytest.param({**HTTP, **SECRET, "prefix": "${REDIS_PASSWORD}"}, "prefix", "holds a variable", id="header"),
         pytest.param(
             {**SQL, "kind": "program", "url": "", "command": "/bin/sh"}, "url", "segsync.toml alone", id="program"

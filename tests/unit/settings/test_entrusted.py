@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from workers.settings.entrusted import not_entrusted
+from workers.settings.entrusted import files_named, not_entrusted
 
 HTTP = {"url": "https://p/{segment_id}", "headers": {"Key": "${TOKEN}"}}
 PROGRAM = {"command": ["/bin/m", "{segment_id}"], "segments": ["/bin/s", "${TOKEN}"]}
@@ -57,3 +57,26 @@ def test_a_query_is_anybodys() -> None:
     """Nothing is filled in there."""
     database = {"url": "mysql://u@db/crm", "password": "${PASSWORD}"}
     assert found(database | {"segments": "SELECT '${PASSWORD}' AS id"}, database) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("mysql://u@h/d?ssl_ca=/etc/shadow", ["ssl_ca"]),
+        ("mysql://u@h/d?ssl-mode=REQUIRED", []),
+        ("mysql://u@h/d?ssl%5Fca=/etc/shadow", ["ssl_ca"]),
+        ("postgresql://u@h/d?sslcert=a&sslkey=/etc/id_rsa&sslcrl=b", ["sslcert", "sslkey", "sslcrl"]),
+        ("postgresql://u@h/d?sslrootcert=system", []),
+        ("mssql://u@h/d?ca_file=a", ["ca_file"]),
+        ("oracle://u@h/d?key_file=a", ["key_file"]),
+        ("clickhouse://u@h/d?client_cert=a", ["client_cert"]),
+        ("https://h/{segment_id}?ssl_ca=a", []),
+    ],
+)
+def test_a_file_of_an_address_is_named_by_the_file_alone(url: str, named: list[str]) -> None:
+    assert (files_named(url), files_named(url, url)) == (named, [])
+    assert files_named(url.replace("=a", "=c"), url) == [each for each in named if f"{each}=a" in url]
+    told = not_entrusted({"connectors": {"new": {"url": url}}}, {})
+    assert [(each.where, "names a file that is not applied there" in each.what) for each in told] == (
+        [("connectors.new.url", True)] if named else []
+    )
