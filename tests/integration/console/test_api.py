@@ -220,7 +220,7 @@ def test_a_configuration_is_published_with_who_and_from_what(app: ASGIApp, place
     told["configuration"]["integrations"]["crm"]["batch"]["size"] = 0
     wrong = changer.post("/api/apply", 400, configuration=told["configuration"])
     assert wrong["mistakes"][0]["where"] == "integrations.crm.batch.size"
-    assert changer.post("/api/apply") == {"revision": 3, "changed": False, "differences": []}
+    assert changer.post("/api/apply") == {"revision": 3, "changed": False, "differences": [], "stays_in": {}}
     applied = published(place.redis, place.keys)
     assert applied is not None
     assert applied.by == "changer"

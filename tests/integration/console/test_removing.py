@@ -57,6 +57,7 @@ def told(state: str, owes: int, number: int, *, waited_for: bool = False, droppe
         "waited_for": waited_for,
         "failed": "",
         "revision": number,
+        "stays_in": "",
     }
 
 
