@@ -322,7 +322,7 @@ WRONG_BODIES = [
     ("/api/quarantine/drop", b'{"ids": [99%b]}' % (b", 99" * 999), 404, "99"),
     ("/api/quarantine/x/reveal", b"{}", 400, "id 'x': expected a number from 0"),
     ("/api/retry", b"{}", 400, "missing required field `name`"),
-    ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named"),
+    ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named; expected at least one id, those that"),
     ("/api/resync", b'{"integration": "crm", "segments": ["7", ""]}', 400, "segment '' is no id; expected 1 to 255"),
     ("/api/resync", b'{"integration": "crm", "segments": ["%b"]}' % (b"x" * 100_000), 400, "x…' is no id; expected"),
     ("/api/verify", b'{"integration": "crm", "segments": ["a\\n"]}', 400, "is no id; expected"),
