@@ -150,6 +150,8 @@ class Erasure:
         found.entries = of_quarantine.find_entries(runtime.ledger, self._is_theirs)
         for key, eraser in self._accounts(found.waiting):
             holders = _ask(key, partial(self._holders, eraser), found.waiting)
+            if holders is None:
+                continue  # that is said
             if holders:
                 found.holders[key] = holders
             leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)

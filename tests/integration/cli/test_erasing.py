@@ -152,6 +152,17 @@ def test_an_account_that_cannot_be_looked_at_is_said(
     assert account["becomes"].startswith("could not be looked at: segsync settings: connectors.ya.client_secret")
 
 
+def test_under_another_secret_nobody_is_said_to_be_gone(
+    installation: AdAccount, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = installation.place
+    monkeypatch.setenv("SEGSYNC_SECRET", "another secret of sixteen")
+    done = call(*NAMED, values(place), "--json")
+    assert done.returncode == 1
+    (account,) = [each for each in json.loads(done.stdout) if each["where"] == "the audiences of ya"]
+    assert account["becomes"].endswith("expected the SEGSYNC_SECRET that sealed it")
+
+
 @pytest.mark.usefixtures("installation")
 def test_nothing_is_erased_without_a_yes(call: Call) -> None:
     for how in ((), ("--dry-run", "--yes")):

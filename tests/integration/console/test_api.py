@@ -258,7 +258,7 @@ PG = "postgresql://u@one.example/d"
         ("connectors", {"url": PG, "password": SECRET}, "connectors.new.password"),
         ("connectors", {"url": PG, "password_file": "/etc/hostname"}, "connectors.new.password_file"),
         ("sources", {"url": "https://h/{segment_id}", "headers": {"X": f"a {SECRET}"}}, "sources.new.headers.X"),
-        ("sources", {"command": ["/bin/true"]}, "sources.new.command.0"),
+        ("sources", {"command": ["/bin/true"]}, "sources.new.command"),
         ("connectors", {"platform": "vk", "url": "https://h/"}, "connectors.new.url"),
         ("ledger", "sqlite:///other.db", "ledger"),
     ],

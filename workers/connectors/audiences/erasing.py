@@ -32,18 +32,21 @@ class Eraser:
     fields: Collection[Fields | None]
 
     def find(self, names: Collection[str], values: Collection[str]) -> set[Holder]:
-        """Who is named so, or was sent with one of these values. TargetError where the store is away."""
+        """Who is named so, or was sent with one of these values.
+
+        TargetError where the store is away, or another secret sealed it.
+        """
         kept = {one for value in values for one in self._kept(value)}
-        self.connector.store.upgrade()
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
             opened = self.connector.sent_along
             return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
 
     def leaving(self, values: Collection[str]) -> LeftBehind:
-        """What the store has of those who have left. TargetError where it is away."""
+        """What the store has of those who have left. TargetError as `find`."""
         kept = {one for value in values for one in self._kept(value)}
-        self.connector.store.upgrade()
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             return erasing.find_leaving(connection, self.connector.key, kept)
 
