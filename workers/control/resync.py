@@ -39,7 +39,7 @@ def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, eve
     if needed:
         found += sorted(members_of(runtime.redis, runtime.keys.resync(integration)))
     if not found and not every and not needed:
-        raise WrongUsage("no segment is named; expected --segment ID (as often as needed), --needed or --all")
+        raise WrongUsage("no segment is named; expected at least one id, those that need it (needed), or all")
     return list(dict.fromkeys(found))
 
 
@@ -106,6 +106,6 @@ def _accepted(accept: str) -> dict[str, int]:
     for part in accept.split(","):
         name, _, number = part.strip().partition("=")
         if name not in {"removals", "adds"} or not number.isdecimal() or len(number) > MOST_DIGITS:
-            raise WrongUsage(f"--accept {accept[:60]!r}: expected removals=N, adds=M, or both with a comma between")
+            raise WrongUsage(f"accept {accept[:60]!r}: expected removals=N, adds=M, or both with a comma between")
         found[f"accept_{name}"] = int(number)
     return found

@@ -220,7 +220,7 @@ def test_a_configuration_is_published_with_who_and_from_what(app: ASGIApp, place
     told["configuration"]["integrations"]["crm"]["batch"]["size"] = 0
     wrong = changer.post("/api/apply", 400, configuration=told["configuration"])
     assert wrong["mistakes"][0]["where"] == "integrations.crm.batch.size"
-    assert changer.post("/api/apply") == {"revision": 3, "changed": False, "differences": []}
+    assert changer.post("/api/apply") == {"revision": 3, "changed": False, "differences": [], "stays_in": {}}
     applied = published(place.redis, place.keys)
     assert applied is not None
     assert applied.by == "changer"
@@ -322,7 +322,7 @@ WRONG_BODIES = [
     ("/api/quarantine/drop", b'{"ids": [99%b]}' % (b", 99" * 999), 404, "99"),
     ("/api/quarantine/x/reveal", b"{}", 400, "id 'x': expected a number from 0"),
     ("/api/retry", b"{}", 400, "missing required field `name`"),
-    ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named"),
+    ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named; expected at least one id, those that"),
     ("/api/resync", b'{"integration": "crm", "segments": ["7", ""]}', 400, "segment '' is no id; expected 1 to 255"),
     ("/api/resync", b'{"integration": "crm", "segments": ["%b"]}' % (b"x" * 100_000), 400, "x…' is no id; expected"),
     ("/api/verify", b'{"integration": "crm", "segments": ["a\\n"]}', 400, "is no id; expected"),

@@ -60,6 +60,9 @@ def test_a_run_that_would_remove_much_waits_for_the_word_of_who_saw_the_numbers(
     assert platform.ends("1").outcome == "needs confirmation"
     page = browser.get("/resyncs")
     assert "Remove 300 and add 0" in text_of(page)
+    answer = browser.post("/resyncs", "/resyncs/1/confirm", removals="many", adds="0")
+    told = text_of(answer.text)
+    assert (answer.status_code, "accept 'removals=many,adds=0': expected" in told, "--" in told) == (400, True, False)
     browser.press("/resyncs", "/resyncs/1/confirm", removals="300", adds="0")
     assert platform.ends("2").outcome == "done"
     assert platform.rows(7) == set()
