@@ -45,14 +45,18 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
     insert  what `add` writes, and from which of the profile's fields
     key     the fields that identify the row
 
-    True only where every unique key holds nothing but what the key or the segment says, and one of them the key's, and
-    where `remove` looks for the key in columns that take it, which nothing changes on its way.
+    True only where every unique key holds nothing but what the key or the segment says, and one of them the key's,
+    where `remove` looks for the key in columns that take it, which nothing changes on its way or later, and where no
+    other rows go along with one that is deleted, by a foreign key that leads back to this table.
     """
     fields = None if table is None else _taken(insert, table)
-    if table is None or fields is None or table.triggers:
+    if table is None or fields is None or table.triggers or table.followers:
         return False
     takes = {Meeting(field, column) for column, taken in fields.items() for field in taken}
-    if not insert.found_by <= takes or any(insert.changed & _names(unique) for unique in table.unique):
+    found_by = {one.column for one in insert.found_by}
+    if not insert.found_by <= takes or not all(_is_folded(table, column) for column in found_by):
+        return False
+    if insert.changed & found_by or any(insert.changed & _names(unique) for unique in table.unique):
         return False
     judged = [_judge(one, table, fields, frozenset(key)) for one in table.unique]
     return all(judged) and any(_uses_key(one, fields) for one in table.unique)

@@ -12,13 +12,14 @@ from workers.templates.row_naming import Insert, Meeting, Name
 
 INSERT = Insert(
     (Name("t"),),
-    {"seg": frozenset(), "K": frozenset({"CustomID"}), "mail": frozenset({"email"}), "rough": frozenset({"CustomID"})},
+    {"seg": frozenset(), "K": frozenset({"CustomID"}), "mail": frozenset({"email"}), "rough": frozenset({"CustomID"})}
+    | {"copy": frozenset({"CustomID"})},
 )
 PRIMARY = UniqueKey("PRIMARY", ("seg", "k"))
 
 
 def table(*unique: UniqueKey, computed: bool = False) -> Table:
-    columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "norm")}
+    columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "norm", "copy")}
     columns["id"] = Column("id", "bigint", "number")
     columns["rough"] = Column("rough", "real", "number")
     columns["low"] = Column("low", "text", "text", computed="lower(mail)" if computed else "")
@@ -72,20 +73,31 @@ def test_what_triggers_make_of_a_key_is_nobodys_guess() -> None:
     ("found_by", "expected"),
     [
         ({Meeting("CustomID", "k")}, True),
-        ({Meeting("CustomID", "rough")}, True),
+        ({Meeting("CustomID", "copy")}, True),
+        ({Meeting("CustomID", "rough")}, False),
         ({Meeting("CustomID", "mail")}, False),
         ({Meeting("CustomID", "k"), Meeting("CustomID", "mail")}, False),
         ({Meeting("CustomID", "elsewhere")}, False),
     ],
-    ids=["the key's", "another of its own", "another field's", "both", "unknown"],
+    ids=["the key's", "another of its own", "one that rounds", "another field's", "both", "unknown"],
 )
 def test_a_key_is_looked_for_where_it_is_written(found_by: set[Meeting], expected: bool) -> None:
     insert = replace(INSERT, found_by=frozenset(found_by))
     assert named_by_key_alone(table(PRIMARY), insert, ("CustomID",)) is expected
     by_place = replace(insert, columns={}, values=(frozenset(), frozenset({"CustomID"}), frozenset({"email"})))
-    kept = {each for each in found_by if each.column != "rough"}
-    by_place = replace(by_place, found_by=frozenset(kept))
-    assert named_by_key_alone(placed(PRIMARY), by_place, ("CustomID",)) is expected
+    kept = {each for each in found_by if each.column not in ("rough", "copy")}
+    if kept == found_by:
+        assert named_by_key_alone(placed(PRIMARY), by_place, ("CustomID",)) is expected
+
+
+def test_rows_that_go_along_with_others_are_named_by_more_than_the_key() -> None:
+    assert not named_by_key_alone(replace(table(PRIMARY), followers=("t",)), INSERT, ("CustomID",))
+
+
+def test_a_row_that_remove_leaves_elsewhere_is_not_found_again() -> None:
+    insert = replace(INSERT, found_by=frozenset({Meeting("CustomID", "copy")}))
+    assert named_by_key_alone(table(PRIMARY), replace(insert, changed=frozenset({"mail"})), ("CustomID",))
+    assert not named_by_key_alone(table(PRIMARY), replace(insert, changed=frozenset({"copy"})), ("CustomID",))
 
 
 def test_a_row_that_an_upsert_gives_another_key_is_not_named_by_it() -> None:
