@@ -59,10 +59,11 @@ def named_insert(queries: Mapping[QueryKind, Query]) -> Insert | None:
     naming = {kind.value: query.naming for kind, query in queries.items()}
     insert, remove = naming["add"].insert, naming.get("remove")
     if insert is None or remove is None:
-        return insert
+        return None if insert is None else replace(insert, bends=naming["add"].bends)
     written = remove.insert.columns if remove.insert else {}
     meets = (Meeting(field, column.lower()) for column, taken in written.items() for field in taken)
-    return replace(insert, found_by=remove.meets.union(meets), changed=insert.changed | remove.changed)
+    changed, bends = insert.changed | remove.changed, naming["add"].bends | remove.bends
+    return replace(insert, found_by=remove.meets.union(meets), changed=changed, bends=bends)
 
 
 Tolerance = Literal["data", "none"]

@@ -43,6 +43,7 @@ class Insert:
     changed  columns, in small letters, that a row which is there already is given another value in than the one that
              stands for them in VALUES: `ON CONFLICT (id) DO UPDATE SET id = excluded.new_id`
     found_by the columns in which the integration's `remove` looks for the key
+    bends    as `RowNaming.bends`, of `remove` too
     """
 
     table: tuple[Name, ...]
@@ -50,6 +51,7 @@ class Insert:
     values: tuple[frozenset[str], ...] = ()
     changed: frozenset[str] = frozenset()
     found_by: frozenset[Meeting] = frozenset()
+    bends: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class RowNaming:
     insert  where it does nothing but insert plain values
     meets   the columns that fields of the key are compared with
     changed columns that it gives rows another value in, as `Insert.changed`
+    bends   families of columns beside which some databases read another key than is written, as `RowToken.bends`
     """
 
     plain: bool
@@ -70,6 +73,7 @@ class RowNaming:
     insert: Insert | None
     meets: frozenset[Meeting] = frozenset()
     changed: frozenset[str] = frozenset()
+    bends: frozenset[str] = frozenset()
 
 
 _ENDS = frozenset({",", ")", ";", "and", "or", "on", "returning", "limit", "order", ""})
@@ -97,8 +101,8 @@ def row_naming(nodes: list[Node], key: Iterable[str]) -> RowNaming:
     places = [(at, bracket) for at, bracket in enumerate(around(tokens)) if tokens[at].fields & keys]
     plain = all(_is_plain(tokens, at, bracket, keys) for at, bracket in places)
     plain = plain and keys <= fields and _is_by_itself(tokens, keys) and not any(one.kind == "unsure" for one in tokens)
-    changed = frozenset(_changed(tokens))
-    return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)), changed)
+    changed, bends = frozenset(_changed(tokens)), frozenset[str]().union(*(tokens[at].bends for at, _ in places))
+    return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)), changed, bends)
 
 
 def _meetings(tokens: list[RowToken], places: list[tuple[int, int]]) -> Iterator[Meeting]:

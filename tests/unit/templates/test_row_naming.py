@@ -84,7 +84,8 @@ def test_other_fields_are_told() -> None:
 
 def test_a_key_of_two_fields() -> None:
     text = rows("('{$l.a}', '{$l.b}')", "t (x, y)")
-    assert naming(text, key=("a", "b")) == RowNaming(plain=True, others=frozenset(), insert=naming(text).insert)
+    found = naming(text, key=("a", "b"))
+    assert found == RowNaming(plain=True, others=frozenset(), insert=naming(text).insert, bends=frozenset({"number"}))
 
 
 def test_an_inserts_columns_and_whose_values_they_take() -> None:
@@ -321,3 +322,19 @@ def test_one_table_under_any_name_is_plain(text: str) -> None:
 )
 def test_what_a_remove_makes_of_the_rows_it_leaves(text: str, changed: set[str]) -> None:
     assert naming(text).changed == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "bends"),
+    [
+        (rows("({segment_id}, '{$l.K}')"), {"number"}),
+        (rows("({segment_id}, {$l.K})"), {"number", "text"}),
+        (rows("({segment_id}, {number $l.K})"), {"text"}),
+        (rows("({segment_id}, '{number $l.K}')"), set()),
+        (rows("({segment_id}, {md5 $l.K})"), {"number"}),
+        ('DELETE FROM t WHERE k IN ({batch_in "K"})', {"number"}),
+        ('DELETE FROM t WHERE k IN ({batch_in number "K"})', {"text"}),
+    ],
+)
+def test_beside_which_columns_a_key_so_written_is_read_otherwise(text: str, bends: set[str]) -> None:
+    assert naming(text).bends == bends

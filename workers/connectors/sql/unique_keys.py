@@ -23,7 +23,24 @@ if TYPE_CHECKING:
 def names_rows_by_key(session: Examined, insert: Insert, key: Iterable[str]) -> bool:
     """As `contract.Connector.names_rows_by_key`, by what the target says of the table now."""
     schema, name = place_of(insert, session.dialect)
-    return bool(name) and named_by_key_alone(session.table(schema, name), insert, key)
+    table = session.table(schema, name) if name else None
+    if table is None or not named_by_key_alone(table, insert, key):
+        return False
+    return _reads_otherwise(session.dialect).isdisjoint(insert.bends & _families(table, insert, frozenset(key)))
+
+
+def _reads_otherwise(dialect: str) -> frozenset[str]:
+    """Families of columns beside which this database reads what a text begins with as a number (`Insert.bends`)."""
+    traits = VENDORS[dialect].traits
+    found = {"number": traits.text_beside_number, "text": traits.number_beside_text}
+    return frozenset(family for family, what in found.items() if what)
+
+
+def _families(table: Table, insert: Insert, key: frozenset[str]) -> frozenset[str]:
+    """Of the columns that take the key, or that it is compared with."""
+    taken = {column for column, fields in (_taken(insert, table) or {}).items() if fields & key}
+    names = taken | {one.column for one in insert.found_by}
+    return frozenset(column.family for name, column in table.columns.items() if name.lower() in names)
 
 
 def place_of(insert: Insert, dialect: str) -> tuple[str, str]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from workers.connectors.inspection import Column, Table, UniqueKey
-from workers.connectors.sql.unique_keys import named_by_key_alone, place_of
+from workers.connectors.sql.unique_keys import named_by_key_alone, names_rows_by_key, place_of
 from workers.templates.row_naming import Insert, Meeting, Name
+
+if TYPE_CHECKING:
+    from workers.connectors.inspection import Examined, Family
 
 INSERT = Insert(
     (Name("t"),),
@@ -205,3 +209,42 @@ def test_without_a_list_of_columns_values_go_by_their_places(
     found: Table, values: tuple[frozenset[str], ...], expected: bool
 ) -> None:
     assert named_by_key_alone(found, Insert((Name("t"),), {}, values), ("CustomID",)) is expected
+
+
+class Told:
+    """A session that tells of one table, and nothing else."""
+
+    def __init__(self, dialect: str, kind: str, family: Family) -> None:
+        self.dialect = dialect
+        columns = {"seg": Column("seg", "bigint", "number"), "k": Column("k", kind, family)}
+        self._table = Table("t", columns, (PRIMARY,))
+
+    def table(self, schema: str, name: str) -> Table:
+        assert (schema, name) == ("", "t")
+        return self._table
+
+
+BIGINT: tuple[str, Family] = ("bigint(20)", "number")
+VARCHAR: tuple[str, Family] = ("varchar(50)", "text")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "column", "bends", "expected"),
+    [
+        ("mysql", BIGINT, {"number"}, False),
+        ("mysql", BIGINT, {"text"}, True),
+        ("mysql", VARCHAR, {"text"}, False),
+        ("mysql", VARCHAR, {"number", "text"}, False),
+        ("mysql", VARCHAR, {"number"}, True),
+        ("postgresql", BIGINT, {"number"}, True),
+    ],
+    ids=["7 of '7 x'", "numbers", "7 for '7 x'", "as they come", "texts", "refuses"],
+)
+def test_where_a_number_is_read_of_what_a_text_begins_with_nothing_passes(
+    dialect: str, column: tuple[str, Family], bends: set[str], expected: bool
+) -> None:
+    session = cast("Examined", Told(dialect, *column))
+    insert = replace(INSERT, columns={"seg": frozenset(), "k": frozenset({"CustomID"})}, bends=frozenset(bends))
+    assert names_rows_by_key(session, insert, ("CustomID",)) is expected
+    by_place = replace(insert, columns={}, values=(frozenset(), frozenset({"CustomID"})))
+    assert names_rows_by_key(session, by_place, ("CustomID",)) is expected
