@@ -19,6 +19,8 @@ class RowToken(NamedTuple):
 
     kind  "word", "name" (quoted), "value" (a placeholder or list that is a whole value), "mixed", the sign itself, or
           "unsure": what databases read differently, or a condition that writes more than a value
+    bends families of columns beside which some databases read another value of it: of a text beside numbers what it
+          begins with, and of a number beside texts each that begins with it
     """
 
     kind: str
@@ -26,6 +28,7 @@ class RowToken(NamedTuple):
     fields: frozenset[str] = frozenset()
     computed: bool = False
     written: str = ""
+    bends: frozenset[str] = frozenset()
 
 
 _PIECE = re.compile(
@@ -45,6 +48,8 @@ _VALUE_SIGNS = frozenset({"value", "mixed", "name", ",", ".", "-", "(", ")"})
 _VALUE_WORDS = frozenset(
     {"null", "true", "false", "default", "now", "current_timestamp", "utc_timestamp", "systimestamp", "sysutcdatetime"}
 )
+_TEXT, _NUMBER = frozenset({"number"}), frozenset({"text"})
+"""What texts, and what numbers bend."""
 _HOLE = re.compile(r"\x00(\d+)\x01")
 _KEEP_APART = frozenset({"number", "lower", "upper", "trim", "md5", "sha256"})
 """Functions that give one value only for texts that fold alike: what they compute names the row as the field does."""
@@ -107,12 +112,14 @@ def _is_value(text: str, holes: list[RowToken]) -> bool:
 
 def _placeholder(node: Out | BatchIn) -> RowToken:
     if isinstance(node, BatchIn):
-        return RowToken("value", fields=frozenset({node.field.name}))
+        return RowToken("value", fields=frozenset({node.field.name}), bends=_NUMBER if node.number else _TEXT)
     expression = node.expression
     while isinstance(expression, Call) and expression.name in _KEEP_APART:
         expression = expression.arguments[0]
     names = frozenset(one.name for one in fields_of(expression))
-    return RowToken("value", fields=names, computed=not isinstance(expression, Field))
+    outermost = node.expression.name if isinstance(node.expression, Call) else ""
+    bends = _NUMBER if outermost == "number" else _TEXT if outermost else _TEXT | _NUMBER
+    return RowToken("value", fields=names, computed=not isinstance(expression, Field), bends=bends)
 
 
 def _mark(holes: list[RowToken], token: RowToken) -> str:
@@ -139,7 +146,8 @@ def _quoted(piece: str, holes: list[RowToken]) -> RowToken:
     if not inside:
         return RowToken("name", piece[1:-1])
     if len(inside) == 1 and _HOLE.fullmatch(piece[1:-1]):
-        return inside[0]._replace(kind="value")
+        # Of a number in quotes the text is a number's, whatever it stands beside.
+        return inside[0]._replace(kind="value", bends=inside[0].bends - _NUMBER)
     return RowToken("mixed", fields=frozenset[str]().union(*(token.fields for token in inside)), computed=True)
 
 
