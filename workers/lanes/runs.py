@@ -48,7 +48,10 @@ class ResyncRuns:
         self._call = partial(lanes._call, "run")  # noqa: SLF001 - one door to the scripts, and no room for each behind it
 
     def ask(self, integration: str, segment: str, by: str, kind: str = "resync", **more: object) -> tuple[str, bool]:
-        """Asks for a run; its id, and whether it is a new one: a second request of the same is the same request."""
+        """Asks for a run; its id, and whether it is a new one: a second request of the same is the same request.
+
+        A resync that has begun is done once more for it, since its source may have been read before.
+        """
         fields = [part for pair in more.items() for part in pair]
         run, fresh = self._call("ask", integration, segment, by, kind, *fields)
         return run.decode(), fresh == b"1"

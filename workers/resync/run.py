@@ -29,6 +29,7 @@ class ResyncRun:
     looks      how often a verification has compared
     stalled    "1" while its integration is paused or held
     tries      failures one after the other
+    again      says who has asked for it once more since its mark was sent; "" for nobody
     counted    refused ones that have no entry, since the quarantine had no room
     """
 
@@ -68,6 +69,7 @@ class ResyncRun:
     accept_removals: int | None = None
     accept_adds: int | None = None
     stalled: str = ""
+    again: str = ""
     cancelled: str = ""
     outcome: str = ""
     why: str = ""
@@ -113,7 +115,7 @@ class ResyncRun:
 
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
-    *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place"),
+    *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place", "again"),
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.resync.platform import Platform
-from workers.lanes.runs import ResyncRuns
+from workers.lanes.runs import ReadingLost, ResyncRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
+
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+ACCEPTED: dict[str, Any] = {"accept_removals": 10**6, "accept_adds": 10**6}
+SALES = '{ database = "main", groups = ["sales"] }'
+
+
+def upsert(segment: int, *groups: str) -> dict[str, Any]:
+    return {"type": "segment_upsert", "segment": {"id": segment, "groups": groups}}
 
 
 @pytest.fixture
@@ -48,3 +57,93 @@ def test_what_cannot_be_asked_for_goes_to_the_quarantine(platform: Platform, int
     assert [entry.code for entry in platform.job.quarantined()] == [
         "not followed" if integration == "unknown" else "reserved"
     ]
+
+
+@on_one
+@pytest.mark.parametrize("state", ["marked", "adding"])
+def test_what_comes_once_a_run_has_read_its_source_is_done_once_more(platform: Platform, state: str) -> None:
+    """The platform's own event was lost: nobody would tell but this request."""
+    platform.has(7, "a", "b", "c")
+    platform.target_has(7, "a")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, state)
+    platform.loses(7, "b")
+    assert platform.ask(7, **ACCEPTED) == name
+    assert platform.run(name).again
+    run = platform.ends(name)
+    assert (run.outcome, run.again, platform.rows(7)) == ("done", "", {"a", "c"})
+    assert ResyncRuns(platform.job.runtime.lanes).open() == []
+
+
+@on_one
+def test_a_word_that_was_given_is_not_given_once_more(platform: Platform) -> None:
+    platform.has(7, *"12345678")
+    platform.target_has(7, *"12345678", "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "adding")
+    platform.loses(7, *"1234")
+    platform.ask(7)
+    run = platform.ends(name)
+    assert (run.outcome, run.strays, len(platform.rows(7))) == ("needs confirmation", 4, 8)
+
+
+@on_one
+@pytest.mark.parametrize("leave", ["clear", "keep"])
+def test_a_segment_that_left_and_came_while_it_was_told_is_told_once_more(platform: Platform, leave: str) -> None:
+    """What clears it stands behind the run's mark, and what it lost meanwhile nobody has told."""
+    platform.configure(scope=SALES, on_enter='"resync"', on_leave=f'"{leave}"')
+    platform.has(7, *"abcdefghijklm")
+    platform.job.push(upsert(7), upsert(7, "sales"))
+    platform.job.runtime.route("token", 1)
+    (name,) = ResyncRuns(platform.job.runtime.lanes).open()
+    platform.until_state(name, "adding")
+    platform.loses(7, "b")
+    platform.job.installation.redis.hset(platform.job.installation.keys.removals("members"), "ever", 1)
+    platform.job.push(upsert(7), upsert(7, "sales"))
+    platform.job.runtime.route("token", 1)
+    run = platform.ends(name)
+    platform.delivered()
+    assert (run.outcome, platform.rows(7)) == ("done", set("acdefghijklm"))
+
+
+@on_one
+def test_who_asks_once_more_is_not_forgotten_where_an_answer_was_lost(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ResyncRuns._reader
+
+    def twice(self: ResyncRuns, what: str, *arguments: Any) -> str:
+        answer = call(self, what, *arguments)
+        if what == "end":
+            with contextlib.suppress(ReadingLost):
+                call(self, what, *arguments)
+        return answer
+
+    monkeypatch.setattr(ResyncRuns, "_reader", twice)
+    platform.has(7, "a", "b")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "adding")
+    platform.loses(7, "b")
+    platform.ask(7, **ACCEPTED)
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a"})
+
+
+@on_one
+def test_a_run_that_is_cancelled_is_not_done_once_more(platform: Platform) -> None:
+    platform.has(7, "a", "b")
+    name = platform.ask(7)
+    platform.until_state(name, "adding")
+    platform.ask(7)
+    assert ResyncRuns(platform.job.runtime.lanes).cancel(name, "me")
+    assert platform.ends(name).outcome == "cancelled"
+
+
+@on_one
+def test_who_asks_is_told_that_it_is_done_once_more(platform: Platform) -> None:
+    platform.has(7, "a")
+    name = platform.ask(7)
+    asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
+    assert asked == f"run {name}: segment 7 of members, which was asked for before\n"
+    platform.until_state(name, "adding")
+    asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
+    assert "reads its source and tells all members once more" in asked

@@ -283,3 +283,40 @@ def test_the_rights_of_the_page_will_do(answered: Answered) -> None:
     finally:
         answered.redis.execute_command("ACL", "DELUSER", name)
     assert ended.outcome == "done"
+
+
+@on_one
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_snapshot_beside_an_open_run_is_asked_for_its_members(
+    make_job: Callable[[TargetDatabase], Job], target: TargetDatabase, *, answers: bool
+) -> None:
+    """Whoever has answered the run so far, or whatever its file has, was read before this call."""
+    platform = Platform(make_job(target))
+    installation = platform.job.installation
+    installation.redis.hset(installation.keys.removals("members"), "ever", 1)
+    stay = [f"k{number}" for number in range(20)]
+    platform.has(7, *stay, "x")
+    called: list[int] = []
+
+    def read() -> list[dict[str, Any]]:
+        called.append(1)
+        there = stay if len(called) > answers else [*stay, "x"]
+        return [{"_id": key, "CustomID": key} for key in there]
+
+    def snapshot() -> list[Resynced]:
+        return Producer(installation.redis_url, namespace=installation.namespace).snapshot(7, read)
+
+    def is_told() -> bool:
+        return any(platform.run(each).state == "adding" for each in ResyncRuns(platform.job.runtime.lanes).open())
+
+    with ThreadPoolExecutor(2) as threads:
+        calls = [threads.submit(snapshot)] if answers else []
+        if not answers:
+            platform.ask(7)
+        platform.works(is_told)
+        calls.append(threads.submit(snapshot))
+        until(lambda: installation.redis.xlen(installation.keys.events), what="the second request")
+        platform.job.runtime.route("token", 1)
+        platform.works(lambda: all(call.done() for call in calls))
+        outcomes = {each.outcome for call in calls for each in call.result()}
+    assert (len(called), outcomes, platform.rows(7)) == (1 + answers, {"done"}, set(stay))

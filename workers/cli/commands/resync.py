@@ -65,11 +65,18 @@ def resync(choice: Choice, *, watch: bool) -> int:
     runtime = open_runtime()
     asked = _ask(runtime, choice, "resync")
     for integration, segment, run, fresh in asked:
-        again = "" if fresh else ", which was asked for before"
-        typer.echo(in_line(f"run {run}: segment {segment} of {integration}{again}"))
+        joined = "" if fresh else _joined(runtime, run)
+        typer.echo(in_line(f"run {run}: segment {segment} of {integration}{joined}"))
     if not asked:
         typer.echo("there is nothing to do: no such segment")
     return _watch(runtime, [run for *_, run, _ in asked]) if watch else FINE
+
+
+def _joined(runtime: Runtime, name: str) -> str:
+    run = ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
+    if run is not None and run.again:
+        return ", which has begun: once it is through, it reads its source and tells all members once more"
+    return ", which was asked for before"
 
 
 def verify(choice: Choice, *, show: bool, as_json: bool) -> int:

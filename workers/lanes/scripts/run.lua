@@ -4,7 +4,8 @@
 -- runs those that have, by when they are looked at next.
 --
 -- ARGV  3 'ask'   4 integration  5 segment  6 who  7 'resync' or 'verify'  then fields and values
---         Returns {id, '1' if it is a new one}: a second request of the same is the same request.
+--         Returns {id, '1' if it is a new one}: a second request of the same is the same request; one to change that comes
+--         once the open run's first mark is sent may tell of what that run does not see, and is done behind it (finish).
 --       3 'cancel'  4 id  5 who: the run's reader does it. Returns 1, or 0 if it is over.
 --       3 'overrule'  4 integration  5 segment: the target's position of the lane fits nothing. Returns 1 if a resync has
 --         begun there, which makes that good; the segment is flagged until it is done. Else 0.
@@ -34,9 +35,13 @@ local function ask()
   local lane = integration .. ':' .. segment
   local id = redis.call('HGET', of, lane)
   if id and redis.call('EXISTS', run_key(id)) == 1 then
-    -- Who only looks answers no request to change: the run goes on as what was asked for (finish).
-    if kind == 'resync' and redis.call('HGET', run_key(id), 'kind') == 'verify' then
-      redis.call('HSET', run_key(id), 'kind', kind, 'by', by, unpack(ARGV, 8))
+    if kind == 'resync' then
+      local at = redis.call('HMGET', run_key(id), 'kind', 'state', 'phase')
+      if at[2] ~= 'waiting' and not (at[2] == 'between' and at[3] == 'plan') then
+        redis.call('HSET', run_key(id), 'again', cjson.encode({ by, unpack(ARGV, 8) }))
+      elseif at[1] == 'verify' then
+        redis.call('HSET', run_key(id), 'kind', kind, 'by', by, unpack(ARGV, 8))
+      end
       redis.call('HDEL', runs .. ':asking', lane)
     end
     return { id, '0' }
@@ -57,6 +62,7 @@ local function cancel(id, by)
     redis.call('HDEL', runs .. ':asking', integration .. ':' .. segment)
   end
   if not state or state == 'ended' then return 0 end
+  redis.call('HDEL', run_key(id), 'again')
   redis.call('HSET', run_key(id), 'cancelled', by)
   redis.call('ZADD', redis.call('ZSCORE', waiting, id) and waiting or runs, now, id)
   ring()
@@ -199,14 +205,31 @@ local function leave()
   return note()
 end
 
+-- It was asked for once more while it went on: by the same number, for whoever waits for its end, and from nothing. A
+-- flag that is there stays until that is done. `was` knows this step again, should its answer be lost.
+local function begin_again(again, record)
+  local asked = redis.call('HGET', run_key(id), 'asked')
+  redis.call('DEL', run_key(id))
+  redis.call('HSET', run_key(id), 'id', id, 'integration', integration, 'segment', segment, 'kind', 'resync',
+    'asked', asked, 'state', 'between', 'phase', 'plan', 'was', redis.sha1hex(record), 'by', unpack(again))
+  redis.call('SREM', stalled, id)
+  redis.call('ZREM', waiting, id)
+  redis.call('ZADD', runs, now, id)
+  if record ~= '' then redis.call('XADD', ns .. ':outcomes', '*', 'r', record) end
+  ring()
+end
+
 local function finish()
   -- The mark has come since the reader looked: it would stand for ever.
   if mine then return { 'busy' } end
+  local record = rest[4]
+  if record ~= '' and redis.call('HGET', run_key(id), 'was') == redis.sha1hex(record) then return { 'ok' } end
   note()
-  local at = redis.call('HMGET', run_key(id), 'kind', 'outcome')
-  if at[1] == 'resync' and (at[2] == 'equal' or at[2] == 'differs') then  -- it was asked for while the run only looked
-    redis.call('HSET', run_key(id), 'state', 'between', 'phase', 'plan', 'looks', 0, 'first', '', 'outcome', '')
-    redis.call('ZADD', runs, now, id)
+  local at = redis.call('HMGET', run_key(id), 'kind', 'outcome', 'again', 'by')
+  local only_looked = at[1] == 'resync' and (at[2] == 'equal' or at[2] == 'differs')
+  if at[3] or only_looked then
+    if rest[3] == '1' then flag(integration, segment, lane.done) end
+    begin_again(at[3] and cjson.decode(at[3]) or { at[4] }, record)
     return { 'ok' }
   end
   redis.call('HSET', run_key(id), 'state', 'ended', 'ended', now)
