@@ -216,6 +216,22 @@ def test_a_secret_that_something_else_has_goes_nowhere_else(
     assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
 
 
+@pytest.mark.parametrize(
+    "spelled", ["./secrets/connectors/pg", "{folder}/secrets/connectors/pg", "${{FOLDER}}/pg", "linked/pg"]
+)
+def test_a_file_is_the_same_however_its_path_is_spelled(
+    spelled: str, place: Place, make_console: Callable[..., ASGIApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "secrets" / "connectors").mkdir(parents=True)
+    (place.folder / "linked").symlink_to("secrets/connectors")
+    monkeypatch.setenv("FOLDER", "secrets/connectors")
+    file = spelled.format(folder=place.folder)
+    place.publish(integration("crm") + f'[connectors.a]\nurl = "postgresql://u@one/d"\npassword_file = "{file}"\n')
+    browser, form = Browser(make_console()), {"key": "pg", "url": "postgresql://u@evil/d", "password": "file"}
+    page = browser.post(NEW, f"{NEW}/try", **form).text
+    assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
+
+
 def test_in_the_browser_alone_to_a_table_of_postgresql_with_a_password(
     place: Place,
     make_console: Callable[..., ASGIApp],

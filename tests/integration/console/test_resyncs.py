@@ -96,7 +96,14 @@ def test_a_run_is_cancelled(platform: Platform, browser: Browser) -> None:
     assert platform.ends("1").outcome == "cancelled"
 
 
-@pytest.mark.parametrize(("segments", "told"), [("", "no segment is named"), ("zz", "does not follow segment")])
+@pytest.mark.parametrize(
+    ("segments", "told"),
+    [
+        ("", "no segment is named"),
+        ("zz", "does not follow segment"),
+        ("7 " + "8" * 256, "8…' is no id; expected 1 to 255 bytes"),
+    ],
+)
 def test_what_cannot_begin_is_said(segments: str, told: str, platform: Platform, browser: Browser) -> None:
     platform.configure(scope="{ segments = [7] }")
     answer = browser.post(FORM, FORM, which="named", segments=segments)
