@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.control.person import Person
+from workers.control.person import Person, keys_in
 from workers.control.quarantine import UP_TO_DATE_SECONDS
 from workers.control.waiting import in_intake, in_lanes, in_runs
 from workers.errors import TargetError
@@ -22,7 +22,7 @@ from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.erasing import Eraser
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_REFUSED_THERE: Final = "audience"
+"""The source of an entry that has a key, and no payload."""
 WAITS: Final = "is left to its delivery; then erase again"
 
 
@@ -147,7 +149,6 @@ class Erasure:
             found.waiting.append(PlaceFound(where, each.operations, WAITS, left=True))
         found.runs = in_runs(redis, keys, self._person)
         runtime.drain_outcomes(UP_TO_DATE_SECONDS)
-        found.entries = of_quarantine.find_entries(runtime.ledger, self._is_theirs)
         for key, eraser in self._accounts(found.waiting):
             holders = _ask(key, partial(self._holders, eraser), found.waiting)
             if holders is None:
@@ -157,6 +158,8 @@ class Erasure:
             leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)
             if leaving is not None:
                 found.leaving[key] = leaving
+        named = {(each.integration, each.profile) for holders in found.holders.values() for each in holders}
+        found.entries = of_quarantine.find_entries(runtime.ledger, partial(self._is_theirs, named))
         return found
 
     def erase(self, found: Traces, by: str) -> list[PlaceFound]:
@@ -164,17 +167,27 @@ class Erasure:
         runtime = self._runtime
         for name in found.runs:
             runtime.redis.hset(name, "shown", "{}")
-        left = [self._leave(key, eraser, found) for key, eraser in self._accounts([])]
-        if found.entries:
+        if found.entries:  # first: whoever has left all audiences is named by no value any more
             self._drop(found.entries, by)
             of_quarantine.empty(runtime.ledger, found.entries)
+        left = [self._leave(key, eraser, found) for key, eraser in self._accounts([])]
         runtime.ledger.rewrite()
         return [*found.erased(), *(each for each in left if each is not None), *found.waiting]
 
-    def _is_theirs(self, entry: EntryDetail) -> bool:
+    def _is_theirs(self, named: Collection[tuple[str, str]], entry: EntryDetail) -> bool:
+        """Whether an entry is about them; `named`: integration and key of those whom an ad account knows."""
         person = self._person
-        named = entry.profile is not None and entry.profile in {*person.profiles, *person.values}
-        return named or person.is_in(entry.payload) or person.is_named_in(entry.detail)
+        if entry.profile is not None and entry.profile in {*person.profiles, *person.values}:
+            return True
+        if person.is_in(entry.payload) or person.is_named_in(entry.detail):
+            return True
+        integration = entry.integration or ""
+        if entry.source == _REFUSED_THERE:
+            return (integration, entry.profile) in named
+        settings = self._runtime.applied.settings.integrations.get(integration)
+        if settings is None or not named:
+            return False
+        return any((integration, key) in named for key in keys_in(entry.payload, settings.key_fields))
 
     def _drop(self, ids: list[int], by: str) -> None:
         """Before they are empty: a retry that is on its way leads nowhere."""

@@ -51,6 +51,12 @@ def _parts(name: str) -> list[str] | None:
     return [str(each) for each in parts]
 
 
+def keys_in(raw: bytes, fields: tuple[str, ...]) -> set[str]:
+    """The keys of the profiles in a profile or an event, as stores have them."""
+    found = _read(raw)
+    return {key for each in _profiles(found) if (key := _key(each, fields)) is not None}
+
+
 @dataclass(frozen=True)
 class Person:
     """Who is to be erased.

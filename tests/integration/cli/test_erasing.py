@@ -186,6 +186,7 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
         (("--values", "-"), b"a@b.example\n\xcc\xe0\n", "--values -, line 2: expected UTF-8"),
         (("--values", "-"), b"a\0@\0\n", "--values -, line 1: a NUL in it; expected text in UTF-8"),
         (("--values", "-"), b"a@b.example;c@b.example\n", "line 1: more than one @; expected one value in each line"),
+        (("--profile", '["\\ud800"]'), b"", "--profile: half of a surrogate pair in it; expected an `_id` or a key"),
         (("--profile", "a\udcff"), b"", "--profile: bytes that are no text; expected UTF-8"),
     ],
 )

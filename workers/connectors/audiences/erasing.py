@@ -32,7 +32,7 @@ class Eraser:
     fields: Collection[Fields | None]
 
     def find(self, names: Collection[str], values: Collection[str]) -> set[Holder]:
-        """Who is named so, or was sent with one of these values.
+        """Who is named so, or was sent with one of these values, in each audience of their integration.
 
         TargetError where the store is away, or another secret sealed it.
         """
@@ -41,7 +41,8 @@ class Eraser:
         with self.connector.store.reading() as connection:
             found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
             opened = self.connector.sent_along
-            return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
+            found |= erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
+            return erasing.find_everywhere(connection, self.connector.key, found)
 
     def leaving(self, values: Collection[str]) -> LeftBehind:
         """What the store has of those who have left. TargetError as `find`."""

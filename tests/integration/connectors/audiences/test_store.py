@@ -190,6 +190,15 @@ def test_another_secret_opens_nothing() -> None:
         Seal("another").open(sealed)
 
 
+@pytest.mark.parametrize(
+    "sealed", [b"", b"\x00", b"\x01", b"\x01" + b"n" * 7, b"\x01" + b"n" * 12, b"\x01" + b"n" * 40]
+)
+def test_what_is_cut_or_damaged_is_said(sealed: bytes) -> None:
+    with pytest.raises(TargetError, match="what the store keeps sealed") as caught:
+        Seal("one").open(sealed)
+    assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+
+
 def test_postgresql_forgets_a_person_by_key_and_by_value(on_postgresql: Rig, yandex: FakeYandex) -> None:
     rig = on_postgresql
     shares = {"id": '["400","de"]', "email": "p7@example.com", "phone": "7999"}

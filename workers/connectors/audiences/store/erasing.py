@@ -23,10 +23,11 @@ _HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(i
 
 
 class Holder(NamedTuple):
-    """One profile in one audience."""
+    """One profile in one audience; `integration` is the audience's."""
 
     audience: int
     profile: str
+    integration: str
 
 
 class LeftBehind(NamedTuple):
@@ -42,8 +43,7 @@ class LeftBehind(NamedTuple):
 
 def find_holders(connection: Connection, connector: str, names: Collection[str], kept: Collection[Kept]) -> set[Holder]:
     """Who is named so by the whole key, as the store has it, and who holds one of these identifiers."""
-    mine = holdings.c.audience.in_(_audiences_of(connector))
-    one = sa.select(holdings.c.audience, holdings.c.profile).where(mine).distinct()
+    one = _holders_of(connector).distinct()
     found: set[Holder] = set()
     for name in names:
         found |= {Holder(*row) for row in connection.execute(one.where(holdings.c.profile == name))}
@@ -64,10 +64,23 @@ def find_sent_along(
     wanted = {(each.kind, each.value) for each in sent}
     if not wanted:
         return set()
-    asked = sa.select(holdings.c.audience, holdings.c.profile, holdings.c.companions)
-    mine = (holdings.c.audience.in_(_audiences_of(connector)), holdings.c.companions.is_not(None))
-    every = connection.execution_options(yield_per=1_000).execute(asked.where(*mine))
-    return {Holder(row.audience, row.profile) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
+    asked = _holders_of(connector).add_columns(holdings.c.companions).where(holdings.c.companions.is_not(None))
+    every = connection.execution_options(yield_per=1_000).execute(asked)
+    return {Holder(*row[:-1]) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
+
+
+def find_everywhere(connection: Connection, connector: str, found: Collection[Holder]) -> set[Holder]:
+    """The same people in all audiences of their integrations: one key is one person there, whatever else they have."""
+    named: dict[str, list[str]] = {}
+    for integration, profile in sorted({(each.integration, each.profile) for each in found}):
+        named.setdefault(integration, []).append(profile)
+    everywhere = set(found)
+    for integration, profiles in named.items():
+        theirs = _holders_of(connector).where(audiences.c.integration == integration).distinct()
+        for at in range(0, len(profiles), members.CHUNK):
+            some = holdings.c.profile.in_(profiles[at : at + members.CHUNK])
+            everywhere |= {Holder(*row) for row in connection.execute(theirs.where(some))}
+    return everywhere
 
 
 def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> LeftBehind:
@@ -104,6 +117,12 @@ def sweep(connection: Connection, connector: str, now_ms: int) -> int:
         calls.forget(connection, audience, now_ms + 1)
         leaving += _leaving(connection, audience)
     return leaving
+
+
+def _holders_of(connector: str) -> sa.Select[Any]:
+    joined = holdings.join(audiences, audiences.c.id == holdings.c.audience)
+    asked = sa.select(holdings.c.audience, holdings.c.profile, audiences.c.integration).select_from(joined)
+    return asked.where(audiences.c.connector == connector)
 
 
 def _audiences_of(connector: str) -> sa.Select[Any]:

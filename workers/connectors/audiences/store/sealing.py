@@ -30,11 +30,14 @@ class Seal:
         return _MARK + nonce + self._aead.encrypt(nonce, text.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The text; TargetError (HOLD, CONNECTOR) where another secret sealed it."""
+        """The text; TargetError (HOLD, CONNECTOR) where another secret sealed it, or it is damaged."""
         try:
             return self._aead.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], None).decode()
         except InvalidTag:
             raise of_another_secret() from None
+        except ValueError:  # too short for a nonce: nothing that any secret sealed
+            reason = "what the store keeps sealed is cut short; expected the store as it was written, or a backup of it"
+            raise TargetError(ErrorClass.HOLD, "ads sealed", reason, level=HoldLevel.CONNECTOR) from None
 
     @property
     def proof(self) -> bytes:
