@@ -32,13 +32,14 @@ class Eraser:
     fields: Collection[Fields | None]
 
     def find(self, names: Collection[str], values: Collection[str]) -> set[Holder]:
-        """Who is named so, or was sent with one of these values. TargetError where the store is away."""
+        """Who is named so, or was sent with one of these values: all that they are in. TargetError: no store."""
         kept = {one for value in values for one in self._kept(value)}
         self.connector.store.upgrade()
         with self.connector.store.reading() as connection:
             found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
             opened = self.connector.sent_along
-            return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
+            found |= erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
+            return erasing.widen(connection, self.connector.key, found)
 
     def leaving(self, values: Collection[str]) -> LeftBehind:
         """What the store has of those who have left. TargetError where it is away."""
