@@ -13,6 +13,7 @@ from tests.fakes.vk import FakeVk
 from tests.integration.hours import let_the_platform_work
 from workers.connectors.audiences.platforms import PLATFORMS, VK
 from workers.control.drain import drain
+from workers.control.pause import pause
 from workers.lanes.clock import redis_ms
 from workers.outcomes import Cleared
 from workers.quarantine import refused_members
@@ -166,3 +167,29 @@ def test_what_its_lane_has_done_with_is_refused_still(installation: tuple[Place,
     runtime.drain_outcomes(5)
     assert told(listed(call)) == {(n, "vk-ads invalid_md5", "audience", "open", 0) for n in ("5", "6")}
     assert ("none", "no identifier", "lane", "superseded", 0) in told(listed(call, "all"))
+
+
+def test_who_is_found_by_a_value_goes_from_what_names_their_key_alone(
+    installation: tuple[Place, Runtime], call: Call
+) -> None:
+    """The refused entry has no address in it, and neither has what waits with another one, or a run that shows keys."""
+    place, runtime = installation
+    place.redis.hset(place.keys.run("1"), mapping={"id": "1", "integration": "buyers", "shown": '{"missing": ["5"]}'})
+    place.redis.hset(place.keys.run("2"), mapping={"id": "2", "integration": "others", "shown": '{"missing": ["5"]}'})
+    pause(runtime.redis, runtime.keys, "buyers", reason="", by="a test")
+    with place.producer() as producer:
+        producer.add(7, [{**person(5), "email": "new@example.com"}, {"_id": "5", "id": "8", "email": "p8@example.com"}])
+    place.let_timeouts_pass()
+    drain(runtime)
+    values = place.folder / "values.txt"
+    values.write_text("p5@example.com\n")
+
+    erased = json.loads(call("erase", "--values", str(values), "--yes", "--json").stdout)
+    assert [(each["where"], each["found"]) for each in erased] == [
+        ("the quarantine", 1),
+        ("runs of resyncs", 1),
+        ("the audiences of vk", 1),
+        ("the lane of segment 7 of buyers", 1),
+    ]
+    assert {each["profile"] for each in listed(call, "all")} == {None, "6", "none"}
+    assert place.redis.hget(place.keys.run("2"), "shown") == b'{"missing": ["5"]}'
