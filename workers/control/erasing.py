@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WAITS: Final = "is left to its delivery; then erase again"
+UNASKED: Final = "stays until its account can be looked at: others may have what is refused; then erase again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +164,12 @@ class Erasure:
         for name in found.runs:
             runtime.redis.hset(name, "shown", "{}")
         left = [self._leave(key, eraser, found) for key, eraser in self._accounts([])]
-        if found.entries:
-            self._drop(found.entries, by)
-            of_quarantine.empty(runtime.ledger, found.entries)
+        stay = self._empty(found.entries, by) if found.entries else []
         runtime.ledger.rewrite()
-        return [*found.erased(), *(each for each in left if each is not None), *found.waiting]
+        done = replace(found, entries=[each for each in found.entries if each not in stay]).erased()
+        if stay:
+            done.append(PlaceFound("the quarantine", len(stay), UNASKED, left=True))
+        return [*done, *(each for each in left if each is not None), *found.waiting]
 
     def _look_in_accounts(self, found: Traces) -> None:
         for key, eraser in self._accounts(found.waiting):
@@ -205,18 +207,37 @@ class Erasure:
             return True
         return person.is_in(entry.payload) or person.is_named_in(entry.detail)
 
-    def _drop(self, ids: list[int], by: str) -> None:
-        """Before they are empty: a retry that is on its way leads nowhere."""
+    def _empty(self, ids: list[int], by: str) -> list[int]:
+        """Drops and empties entries; returns those that stay, as nobody can tell whose they are beside.
+
+        A value that a platform refuses has one entry, whoever has it: of another it tells still, by that one's key.
+        """
         runtime = self._runtime
-        unfinished = [
-            entry.id
-            for page in pages(runtime.ledger, Selection(ids=tuple(ids)))
-            for entry in page
-            if entry.state in requeue.UNFINISHED
-        ]
+        entries = [each for page in pages(runtime.ledger, Selection(ids=tuple(ids))) for each in page]
+        heirs, stay = self._heirs([each for each in entries if each.source == requeue.OF_AUDIENCE])
+        gone = [each for each in entries if each.id not in heirs and each.id not in stay]
+        # Dropped before they are empty: a retry that is on its way leads nowhere.
+        unfinished = tuple(each.id for each in gone if each.state in requeue.UNFINISHED)
         if unfinished:
-            requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=tuple(unfinished)), by)
+            requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=unfinished), by)
             runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+        of_quarantine.empty(runtime.ledger, [each.id for each in gone])
+        of_quarantine.hand_over(runtime.ledger, heirs)
+        return stay
+
+    def _heirs(self, refused: list[EntryDetail]) -> tuple[dict[int, str], list[int]]:
+        """After they have left: who else has what is refused, by entry; and entries whose account cannot be asked."""
+        holders: dict[str, str] = {}
+        asked = set()
+        for key, eraser in self._accounts([]) if refused else ():
+            answer = _ask(key, partial(eraser.holders_of, [each.uid for each in refused]), [])
+            if answer is not None:
+                asked.add(key)
+                holders |= answer
+        integrations = self._runtime.applied.settings.integrations
+        away = {key for key, each in integrations.items() if each.connector not in asked}
+        stay = [each.id for each in refused if each.integration in away]
+        return {each.id: holders[each.uid] for each in refused if each.uid in holders}, stay
 
     def _leave(self, key: str, eraser: Eraser, found: Traces) -> PlaceFound | None:
         runtime, holders = self._runtime, found.holders.get(key, set())

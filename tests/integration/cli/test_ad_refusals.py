@@ -193,3 +193,25 @@ def test_who_is_found_by_a_value_goes_from_what_names_their_key_alone(
     ]
     assert {each["profile"] for each in listed(call, "all")} == {None, "6", "none"}
     assert place.redis.hget(place.keys.run("2"), "shown") == b'{"missing": ["5"]}'
+
+
+def test_what_another_has_as_well_stays_in_the_quarantine_by_their_key(
+    installation: tuple[Place, Runtime], call: Call, vk: FakeVk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One entry tells of a refused value, whoever has it; where nobody can say who that is, it stays as it is."""
+    push(*installation, vk, {"_id": "id 9", "id": "9", "email": "p5@example.com"})
+    with monkeypatch.context() as without:
+        without.delenv("SEGSYNC_SECRET")
+        left = json.loads(call("erase", "--profile", "5", "--yes", "--json").stdout)
+    stays = [(each["where"], each["found"], each["left"]) for each in left if each["found"]]
+    assert stays == [("the quarantine", 2, True)], "the one that was replaced is a person's, too"
+    assert {each["profile"] for each in listed(call)} == {"5", "6", "none"}
+
+    assert call("erase", "--profile", "5", "--yes").returncode in (0, 1)
+    assert {each["profile"] for each in listed(call)} == {"9", "6", "none"}
+    (mine,) = [each for each in listed(call) if each["profile"] == "9"]
+    vk.refuses = set()
+    assert call("quarantine", "retry", str(mine["id"])).returncode == 0
+    work(*installation, vk)
+    assert sent(5) in vk.members("segment 7", "emails")
+    assert "5" not in {each["profile"] for each in listed(call, "all")}

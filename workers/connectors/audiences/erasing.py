@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.fields import CompiledFields, spellings
-from workers.connectors.audiences.store import erasing
+from workers.connectors.audiences.store import erasing, refusal_entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -56,6 +56,11 @@ class Eraser:
         # Apart: audiences are locked in one order, by all who lock several of them.
         with store.changing() as connection:
             return erasing.sweep(connection, self.connector.key, now_ms)
+
+    def holders_of(self, entries: Collection[str]) -> dict[str, str]:
+        """By entry of the quarantine, its uid, the key of one who holds what is refused. TargetError."""
+        with self.connector.store.reading() as connection:
+            return refusal_entries.holders_of(connection, self.connector.key, entries)
 
     def _along(self, values: Collection[str]) -> set[Identifier]:
         """As ids that are only sent along; names, cities and days of birth are shared by too many."""
