@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.connectors.sql.vendors import VENDORS
 from workers.console.drafts import whole
 from workers.console.secret_places import ELSEWHERE, NO_VARIABLE, VARIABLE, SecretPlace, connector_secret, sharing
-from workers.settings.entrusted import leads_to, secrets_of
+from workers.settings.entrusted import leads_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.console.parts import Bound
+    from workers.settings.entrusted import Bound
 
 PLAIN: Final = ("url", "rate", "timezone", "statement_timeout", "connect_timeout")
 """Fields that are text in the file."""
@@ -78,8 +78,8 @@ class ConnectorDraft:
         if other and self.text("password") == VARIABLE:
             found["password"] = [f"{self.secret.variable} is the variable of {other}, too; expected another key"]
         at = leads_to(self.text("url"))
-        secrets = secrets_of(self.secret.into(self.text("password"), before))
-        if "url" not in found and any(at not in bound.get(each, {at}) for each in secrets):
+        secret = self.secret.into(self.text("password"), before)
+        if "url" not in found and any(at not in known for known in bound.of(secret)):
             found["url"] = [ELSEWHERE]
         return found
 

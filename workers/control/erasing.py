@@ -174,6 +174,8 @@ class Erasure:
     def _look_in_accounts(self, found: Traces) -> None:
         for key, eraser in self._accounts(found.waiting):
             holders = _ask(key, partial(self._holders, eraser), found.waiting)
+            if holders is None:
+                continue  # that is said
             if holders:
                 found.holders[key] = holders
             leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)

@@ -11,6 +11,7 @@ from workers.lanes.answers import members_of, packed_field_of, scan_fields
 from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
+from workers.settings.segment_ids import segment_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,13 +25,15 @@ CONFIRMABLE: Final = "needs confirmation"
 
 
 def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, every: bool, needed: bool) -> list[str]:
-    """The segments that are meant, each once; WrongUsage where none is, UnknownIntegration, redis.RedisError.
+    """The segments that are meant, each once; WrongUsage where none is, or for what is no id.
+
+    UnknownIntegration, redis.RedisError.
 
     every   all that the integration follows: as its source lists them; where it does not, those that were seen
     needed  those flagged
     """
     known_integration(runtime.redis, runtime.keys, integration)
-    found = [*named]
+    found = [segment_id(each) for each in named]
     if every:
         found += [*listed_segments(runtime, integration), *_followed(runtime, integration)]
     if needed:

@@ -53,7 +53,8 @@ class Ledger:
     """One ledger. Safe to share between threads; survives a fork, since it keeps no open connection.
 
     url       resolved: `sqlite:////abs/segsync.db` or `postgresql://user@host/db`; segsync picks the driver
-    password  apart from the URL, so that no character of it can be misread; wins over one in the URL
+    password  apart from the URL, so that no character of it can be misread; wins over one in the URL. "" for none,
+              that of this process's environment included
 
     Nothing is opened before the first use, and only `upgrade` makes a file. Every method raises `LedgerError` only.
     """

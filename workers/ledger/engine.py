@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+_NO_FILE: Final = "/dev/null/none"
+"""A path that no file ever has, so that libpq reads no file of passwords."""
 
 
 def parse(url: str) -> URL:
@@ -38,11 +40,16 @@ def parse(url: str) -> URL:
 
 
 def with_password(url: URL, password: str | None) -> URL:
-    """The URL with a password that is kept apart from it; None leaves it as it is."""
+    """The URL with a password that is kept apart from it; None leaves it as it is, and what libpq finds by itself.
+
+    With "" there is none: that of PGPASSWORD or ~/.pgpass is not sent either.
+    """
     if password is None:
         return url
     if url.get_backend_name() == "sqlite":
         raise LedgerError("url", "a SQLite file has no password; expected none")
+    if not password:
+        return url.update_query_dict({"password": "", "passfile": _NO_FILE})
     return url.set(password=password)
 
 

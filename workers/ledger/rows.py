@@ -6,6 +6,7 @@ Any record can be written: a record that a database refused would stop all that 
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,7 @@ _LAST_MS: Final = 253_402_300_799_000
 """The last second of the year 9999: later times have no date."""
 _LONGEST_TEXT: Final = 255
 """Characters: what PostgreSQL can index, and more than any id or code has."""
+_LONGEST_REASON: Final = 4_000
 _LONGEST_UID: Final = 64
 _LONGEST_PAYLOAD: Final = 16 * 2**20
 """Bytes: twice the largest event."""
@@ -63,13 +65,37 @@ def query_rows(delivery: int, record: Delivery) -> list[Row]:
 
 def quarantine_row(record: Quarantined) -> Row:
     """The row of `quarantine` for an entry, which is open."""
+    source = _source(record)
+    reason = stored_text(withheld(record.reason) if source == "intake" else record.reason, _LONGEST_REASON)
     return _row(record) | {
-        "source": _source(record),
+        "source": source,
+        "reason": reason,
         "state": "open",
         "changed_ms": None,
         "changed_by": "",
         "note": "",
     }
+
+
+_QUOTED: Final = re.compile(
+    r"(?P<place>[a-z.]+(?:\[\d+\])?): ['\"](?P<ends>.*['\"] (?=is none; |is no time; |holds |is not applied, ))?",
+    re.DOTALL,
+)
+"""The beginning of an intake's sentence, up to the last place where a text that is quoted can end."""
+
+
+def withheld(reason: str) -> str:
+    """Why an event could not be read, without the text of it that is quoted, which may be a person's.
+
+    'at: what stands there is no time; expected …': a reason is shown to whoever may look, and kept; what the event
+    has there, its entry shows to whoever may see people's data.
+    """
+    found = _QUOTED.match(reason)
+    if found is None:
+        return reason
+    return (
+        f"{found['place']}: what stands there {reason[found.end() :] if found[0].endswith(' ') else 'cannot be used'}"
+    )
 
 
 def resync_row(record: Resynced) -> Row:
@@ -90,7 +116,7 @@ def change_row(record: Resolved) -> Row:
         "state": stored_text(record.state),
         "changed_ms": stored_moment(record.at_ms),
         "changed_by": stored_text(record.by),
-        "note": stored_text(note, 4_000),
+        "note": stored_text(note, _LONGEST_REASON),
     }
 
 
@@ -156,7 +182,7 @@ _SPECIAL: Final[dict[str, Callable[[Any], str | int | bytes | None]]] = {
     "event_us": _micros,
     "replaces": stored_uid,
     "profile": partial(stored_text, longest=1_000),
-    "reason": partial(stored_text, longest=4_000),
+    "reason": partial(stored_text, longest=_LONGEST_REASON),
     "detail": partial(stored_text, longest=64_000),
     "failed": partial(stored_text, longest=4_000),
     "target": partial(stored_text, longest=1_000),

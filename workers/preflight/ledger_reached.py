@@ -38,7 +38,7 @@ def reached(ledger_url: str, key: str, target: Target) -> list[Finding]:
             return []
         with ledger.reading() as connection:
             place = connection.execute(_WHERE).one()
-        with Ledger(target.url, password=target.password).reading() as connection:
+        with Ledger(target.url, password=target.password or "").reading() as connection:
             if connection.execute(_WHERE).one() != place:
                 return []
             tables = list(connection.execute(_RIGHTS, {"names": sorted(metadata.tables)}).scalars())

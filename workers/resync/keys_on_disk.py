@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from workers.delivery.key_folding import fold_key
+from workers.delivery.key_folding import fold_key_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -214,7 +214,7 @@ def _sort_out(found: KeyDifference, source: KeyFiles, unmatched: KeyFiles, keep:
 
 
 def _fold(line: bytes) -> int:
-    folded = json.dumps(fold_key(_decode(line))).encode()
+    folded = json.dumps(fold_key_far(_decode(line))).encode()
     return int.from_bytes(blake2b(folded, digest_size=8).digest())
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import product
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 SCHEME: Final = "postgresql"
 """Of all servers, the one that may keep a ledger or a store. In it, a statement reaches its own database alone."""
-PORT: Final = "5432"
+PORT: Final = 5432
+"""Where such a server listens, where an address names no port."""
 THIS_HOST: Final = "this host"
 _TELL: Final = (
     "leads to {own} as its user: whoever may edit queries can have them change anything there; expected a user of its "
@@ -45,18 +48,17 @@ _TELL: Final = (
 class Database:
     """A server's database, and who logs in to it.
 
-    hosts  names, or addresses, of its servers; `THIS_HOST` for this one
-    user   "" for the one that the process runs as
+    places  each name, or address, of its servers (`THIS_HOST` for this one), with the port there
+    user    "" for the one that the process runs as
     """
 
-    hosts: frozenset[str]
-    port: str
+    places: frozenset[tuple[str, int]]
     name: str
     user: str
 
     def is_same(self, other: Database) -> bool:
         """Whether both are one database, whoever logs in."""
-        return bool(self.hosts & other.hosts) and (self.port, self.name) == (other.port, other.name)
+        return bool(self.places & other.places) and self.name == other.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,49 @@ class Shared:
 
 
 def names_of(host: str) -> frozenset[str]:
-    """A host by its words; nothing is asked."""
-    name = host.strip("[]").lower().rstrip(".")
-    if not name or name.startswith(("/", "@", "127.")) or name in ("localhost", "::1"):
+    """A host by its words, an address in one spelling; nothing is asked."""
+    name = host.strip("[] ").lower().rstrip(".")
+    if not name or name.startswith(("/", "@")) or name == "localhost":
         return frozenset({THIS_HOST})
-    return frozenset({name})
+    address = _address(name)
+    if address is None:
+        return frozenset({name})
+    # Whoever connects to "no address" (0.0.0.0, ::) reaches this host, as with its loopback.
+    return frozenset({THIS_HOST if address.is_loopback or address.is_unspecified else str(address)})
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(name)
+    except ValueError:
+        try:
+            return IPv4Address(socket.inet_aton(name))  # C's further spellings: 127.1, 0x7f000001, 0
+        except (OSError, ValueError):
+            return None
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found
 
 
 def addresses_of(host: str) -> frozenset[str]:
-    """The same, and where its name leads at this moment."""
+    """The same, and where its name leads at this moment; an address of this host is `THIS_HOST`, too."""
     found = names_of(host)
     try:
-        told = socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM) if host else []
-    except (OSError, UnicodeError):
+        told = socket.getaddrinfo(host.strip("[] "), None, type=socket.SOCK_STREAM) if host else []
+    except (OSError, ValueError):
         return found
-    return found.union(*(names_of(str(address[0]).removeprefix("::ffff:")) for *_, address in told))
+    addresses = [(str(address[0]), 0, *address[2:]) for *_, address in told]
+    here = frozenset({THIS_HOST} if any(map(_is_here, addresses)) else ())
+    return found.union(here, *(names_of(address[0]) for address in addresses))
+
+
+def _is_here(address: tuple[str | int, ...]) -> bool:
+    """Whether an address, as sockets take it, is one of this host: nobody can bind to another's. Nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(address)
+    except OSError:
+        return False
+    return True
 
 
 def shared(
@@ -142,7 +172,15 @@ def _database(url: str, hosts: Hosts) -> Database | None:
         return None
     options = dict(parts.options)
     # As libpq takes them: a parameter wins over what stands before the question mark, and may be a list.
-    named, ports = options.get("host") or unquote(parts.host), options.get("port") or parts.port or PORT
-    found = frozenset[str]().union(*(hosts(each) for each in named.split(",")))
+    named, ports = options.get("host") or unquote(parts.host), options.get("port") or parts.port
     user, database = unquote(parts.user), unquote(parts.path.lstrip("/"))
-    return Database(found, ports.partition(",")[0] or PORT, database, user)
+    return Database(frozenset(_places(named.split(","), ports.split(","), hosts)), database, user)
+
+
+def _places(named: list[str], ports: list[str], hosts: Hosts) -> Iterator[tuple[str, int]]:
+    """Each host with its port, which may be one for all of them."""
+    # libpq refuses lists of other lengths; should another version read them otherwise, each pair is among these.
+    pairs = zip(named, ports, strict=True) if len(named) == len(ports) else product(named, ports)
+    for host, port in pairs:
+        if not port or (port.isascii() and port.isdigit()):
+            yield from ((name, int(port or PORT)) for name in hosts(host))

@@ -57,7 +57,8 @@ class RowNaming:
     """What a query says of the rows it touches.
 
     plain   all of the key's fields are used, and wherever one stands it is compared with a column, or written to one,
-            as it is, or through functions that keep apart what folding keeps apart
+            as it is, or through functions that keep apart what folding keeps apart; and all databases read the query
+            alike
     others  profile fields that it uses beside the key
     insert  where it does nothing but insert plain values
     meets   the columns that fields of the key are compared with
@@ -76,8 +77,8 @@ _TAKEN_FROM = dict.fromkeys(_INSERTS, _OTHERS) | {"update": _OTHERS | {"from"}, 
 """How a statement begins whose rows can be told -> words with which it takes something from elsewhere."""
 _MODIFIERS = frozenset({"low_priority", "high_priority", "delayed", "quick", "ignore", "or"})
 """Words between a statement's verb and INTO, FROM or its table."""
-_ALTERNATIVES = frozenset({"or", "xor", "|"})
-"""What lets a row through that another condition keeps out."""
+_ALTERNATIVES = frozenset({"or", "xor", "|", "case", "between", "?", "["})
+"""What may let a row through that another condition keeps out; BETWEEN has an AND that joins none."""
 _BEFORE_NAME = frozenset({"where", "and", "or", "on", "(", ".", "set"})
 
 
@@ -91,7 +92,7 @@ def row_naming(nodes: list[Node], key: Iterable[str]) -> RowNaming:
     fields = frozenset[str]().union(*(token.fields for token in tokens))
     places = [(at, bracket) for at, bracket in enumerate(around(tokens)) if tokens[at].fields & keys]
     plain = all(_is_plain(tokens, at, bracket, keys) for at, bracket in places)
-    plain = plain and keys <= fields and _is_by_itself(tokens, keys)
+    plain = plain and keys <= fields and _is_by_itself(tokens, keys) and not any(one.kind == "unsure" for one in tokens)
     return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)))
 
 
@@ -152,12 +153,17 @@ def _is_in_where(statement: list[RowToken], keys: frozenset[str]) -> bool:
 
 
 def _is_condition(statement: list[RowToken], brackets: list[int], at: int, where: int) -> bool:
-    """Whether all brackets around this comparison stand by themselves, behind no NOT, and are no function's."""
+    """Whether all brackets around this comparison stand by themselves, and nothing turns round what they say.
+
+    Behind each comes an AND, another bracket's end or the condition's own: `(k IN (…)) IS NOT TRUE` says the contrary.
+    """
     opened = brackets[at]
-    if sign(statement, opened - 1) == "in":
-        opened = brackets[opened]
     while opened > where:
-        if sign(statement, opened - 1) not in ("where", "and", "("):
+        is_list = opened == brackets[at] and sign(statement, opened - 1) == "in"
+        if not is_list and sign(statement, opened - 1) not in ("where", "and", "("):
+            return False
+        closed = next((end for end in range(at, len(statement)) if brackets[end] == brackets[opened]), len(statement))
+        if sign(statement, closed + 1) not in _ENDS:
             return False
         opened = brackets[opened]
     return True

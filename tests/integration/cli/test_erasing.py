@@ -12,6 +12,7 @@ from tests.integration.connectors.audiences.rig import sha256
 from tests.integration.place import integration
 from workers.control.drain import drain
 from workers.control.pause import pause, resume
+from workers.ledger.tables import quarantine
 
 if TYPE_CHECKING:
     import redis
@@ -151,6 +152,17 @@ def test_an_account_that_cannot_be_looked_at_is_said(
     assert account["becomes"].startswith("could not be looked at: segsync settings: connectors.ya.client_secret")
 
 
+def test_under_another_secret_nobody_is_said_to_be_gone(
+    installation: AdAccount, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = installation.place
+    monkeypatch.setenv("SEGSYNC_SECRET", "another secret of sixteen")
+    done = call(*NAMED, values(place), "--json")
+    assert done.returncode == 1
+    (account,) = [each for each in json.loads(done.stdout) if each["where"] == "the audiences of ya"]
+    assert account["becomes"].endswith("expected the SEGSYNC_SECRET that sealed it")
+
+
 @pytest.mark.usefixtures("installation")
 def test_nothing_is_erased_without_a_yes(call: Call) -> None:
     for how in ((), ("--dry-run", "--yes")):
@@ -190,3 +202,24 @@ def test_who_is_not_named_well_is_refused(
     done = call("erase", *arguments, "--yes")
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_an_event_that_cannot_be_read_says_nothing_of_them(place: Place, call: Call) -> None:
+    """Neither why it could not be read, which everybody sees, nor what an older version had written there."""
+    runtime = place.publish(integration("crm"))
+    event = json.dumps({"type": "clear", "segment": {"id": 7}, "at": EMAIL})
+    for _ in range(2):
+        place.redis.xadd(place.keys.events, {"event": event})
+    drain(runtime)
+    for listed in (call("quarantine", "list", "--json"), call("errors", "--json"), call("quarantine", "show", "1")):
+        assert "at: what stands there is no time" in " ".join(listed.stdout.split())
+    assert EMAIL not in call("quarantine", "list").stdout + call("errors").stdout
+
+    with runtime.ledger.changing() as connection:
+        older = quarantine.update().where(quarantine.c.id == 2)
+        connection.execute(older.values(reason=f"at: {EMAIL!r} is no time"))
+    assert call("erase", "--values", values(place), "--yes").returncode == 0
+    entries = json.loads(call("quarantine", "list", "--state", "all", "--json").stdout)["entries"]
+    assert [(each["code"], each["reason"]) for each in entries] == [("malformed", "")] * 2
+    kept = b"".join(each.read_bytes() for each in place.folder.iterdir() if each.name.startswith("ledger"))
+    assert EMAIL.encode() not in kept

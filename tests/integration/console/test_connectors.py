@@ -201,8 +201,10 @@ def test_what_the_file_has_led_elsewhere_is_edited_where_it_leads_now(
         '[sources.main]\nurl = "https://one/{{segment_id}}"\nsegments = "https://one/all?key={}"\n',
         '[connectors.vk]\nplatform = "vk-ads"\nclient_id = "1"\nclient_secret = "{}"\n',
         STORE,
+        '[connectors.mine]\nurl = "postgresql://u:{}@one/d"\n',
+        '[sources.main]\nurl = "https://one/{{segment_id}}?key={}"\n',
     ],
-    ids=["source", "header", "list", "account", "store"],
+    ids=["source", "header", "list", "account", "store", "inside", "asked"],
 )
 def test_a_secret_that_something_else_has_goes_nowhere_else(
     other: str, place: Place, make_console: Callable[..., ASGIApp]
@@ -210,6 +212,22 @@ def test_a_secret_that_something_else_has_goes_nowhere_else(
     """A key is chosen freely, and so could be the variable of a secret that the file has elsewhere."""
     place.publish(integration("crm") + other.format("${SEGSYNC_CONNECTOR_PG_PASSWORD:-}"))
     browser, form = Browser(make_console()), {"key": "pg", "url": "postgresql://u@evil/d", "password": "variable"}
+    page = browser.post(NEW, f"{NEW}/try", **form).text
+    assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
+
+
+@pytest.mark.parametrize(
+    "spelled", ["./secrets/connectors/pg", "{folder}/secrets/connectors/pg", "${{FOLDER}}/pg", "linked/pg"]
+)
+def test_a_file_is_the_same_however_its_path_is_spelled(
+    spelled: str, place: Place, make_console: Callable[..., ASGIApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "secrets" / "connectors").mkdir(parents=True)
+    (place.folder / "linked").symlink_to("secrets/connectors")
+    monkeypatch.setenv("FOLDER", "secrets/connectors")
+    file = spelled.format(folder=place.folder)
+    place.publish(integration("crm") + f'[connectors.a]\nurl = "postgresql://u@one/d"\npassword_file = "{file}"\n')
+    browser, form = Browser(make_console()), {"key": "pg", "url": "postgresql://u@evil/d", "password": "file"}
     page = browser.post(NEW, f"{NEW}/try", **form).text
     assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
 

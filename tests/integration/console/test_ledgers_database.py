@@ -42,7 +42,7 @@ def applied(place: Place) -> int:
     return found.revision
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "one.example"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "one.example", "0", "[::]"])
 def test_no_editor_leads_a_connector_to_the_ledgers_database(
     place: Place, postgresql_url: str, monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:

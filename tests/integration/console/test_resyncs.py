@@ -8,6 +8,8 @@ import pytest
 
 from tests.integration.console.browser import Browser, Recorded, text_of
 from tests.integration.resync.platform import Platform
+from workers.console import open_runs
+from workers.lanes.runs import ResyncRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +65,30 @@ def test_a_run_that_would_remove_much_waits_for_the_word_of_who_saw_the_numbers(
     assert platform.rows(7) == set()
 
 
+def test_an_integrations_own_page_shows_its_open_runs_and_no_others(
+    platform: Platform, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "/integrations/members"
+    assert "None is open" in browser.get(page)
+    platform.target_has(8, *(f"k{n}" for n in range(300)))
+    browser.press(FORM, FORM, which="named", segments="8")
+    assert platform.ends("1").outcome == "needs confirmation"
+    ResyncRuns(platform.job.runtime.lanes).ask("another", "9", "bob")  # run 2
+    browser.press(FORM, FORM, which="named", segments="7")
+    told = text_of(browser.get(page))
+    assert "Run 1 · resync of segment 8" in told
+    assert "Remove 300 and add 0" in told
+    assert "Run 3 · resync of segment 7 for members · asked by ann@test" in told
+    assert "Run 2" not in told
+    assert "There may be more" not in told
+    assert "Remove 300" not in browser.client.get(page, headers={"x-role": "viewer"}).text
+    monkeypatch.setattr(open_runs, "LOOKED_AT", 1)
+    told = text_of(browser.get(page))
+    assert ("Run 1" in told, "Run 3" in told, "There may be more" in told) == (True, False, True)
+    browser.press(page, "/resyncs/3/cancel")
+    assert platform.ends("3").outcome == "cancelled"
+
+
 def test_a_run_is_cancelled(platform: Platform, browser: Browser) -> None:
     platform.has(7, "a")
     browser.press(FORM, FORM, which="named", segments="7")
@@ -70,7 +96,14 @@ def test_a_run_is_cancelled(platform: Platform, browser: Browser) -> None:
     assert platform.ends("1").outcome == "cancelled"
 
 
-@pytest.mark.parametrize(("segments", "told"), [("", "no segment is named"), ("zz", "does not follow segment")])
+@pytest.mark.parametrize(
+    ("segments", "told"),
+    [
+        ("", "no segment is named"),
+        ("zz", "does not follow segment"),
+        ("7 " + "8" * 256, "8…' is no id; expected 1 to 255 bytes"),
+    ],
+)
 def test_what_cannot_begin_is_said(segments: str, told: str, platform: Platform, browser: Browser) -> None:
     platform.configure(scope="{ segments = [7] }")
     answer = browser.post(FORM, FORM, which="named", segments=segments)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tests.integration.console.browser import Browser, text_of
 from tests.integration.place import integration
+from workers import presence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,25 @@ def test_workers_are_asked_only_when_somebody_wants_it(place: Place, make_consol
     told = text_of(browser.get("/system?ask=1"))
     assert "route 1 worker" in told
     assert "deliver.db 0 workers" in told
+
+
+def test_workers_are_named_as_they_say_it_themselves(
+    place: Place, make_console: Callable[..., ASGIApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.publish(integration("crm"))
+    browser = Browser(make_console())
+    assert "Workers None says that it is there" in text_of(browser.get("/system"))
+    presence.say(place.redis, place.keys, "b", "crm@<i>two", ["route", "deliver.db"])
+    presence.say(place.redis, place.keys, "a", "crm@one", [])
+    page = browser.get("/system")
+    assert "crm@<i>two deliver.db, route as that of Redis" in text_of(page)
+    assert "crm@one nothing: it does not reach its broker" in text_of(page)
+    assert "<i>" not in page
+    monkeypatch.setattr("workers.presence.time.time", lambda real=time.time: real() + 7_500)
+    presence.say(place.redis, place.keys, "a", "crm@one", ["route"])
+    assert "crm@one route 2.1 h ahead of that of Redis" in text_of(browser.get("/system"))
+    presence.leave(place.redis, place.keys, "b")
+    assert "two" not in text_of(browser.get("/system"))
 
 
 def test_everything_is_examined_as_by_doctor(

@@ -526,6 +526,25 @@ def test_a_collation_that_takes_two_keys_for_one_loses_none(platform: Platform) 
 
 
 @pytest.mark.parametrize("target", ["mysql"], indirect=True)
+def test_a_member_beside_a_row_that_a_collation_takes_for_it_keeps_its_own(platform: Platform) -> None:
+    """Where a table has a key twice nobody tells a member again that it had, so nothing may take it along."""
+    platform.target.run(
+        "DROP TABLE member",
+        "CREATE TABLE member (segment_id bigint, client_id varchar(255) CHARACTER SET utf8mb4 "
+        "COLLATE utf8mb4_general_ci)",
+    )
+    platform.configure(
+        add="INSERT INTO member (segment_id, client_id) VALUES "
+        "{for $index, $lead = $batch}({segment_id}, '{$lead.CustomID}'){autocomma}{end}"
+    )
+    platform.has(7, "dup", "strase")
+    platform.target_has(7, "dup", "dup", "strase", "straße", "stray")
+    run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, run.strays, run.spelled) == ("done", 1, 1)
+    assert platform.rows(7) == {"dup", "strase", "straße"}
+
+
+@pytest.mark.parametrize("target", ["mysql"], indirect=True)
 def test_a_column_of_numbers_loses_no_member_that_is_written_with_zeros(platform: Platform) -> None:
     platform.target.run("ALTER TABLE member MODIFY client_id bigint NOT NULL")
     platform.has(7, "00042", "7")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from workers.errors import MalformedEvent
+from workers.events.parsing import parse
 from workers.ledger.rows import delivery_row, milliseconds_of, quarantine_row, query_rows, stored_text, time_of
 from workers.ledger.tables import deliveries, quarantine, queries
 from workers.outcomes import Delivery, Quarantined, QueryRun
@@ -100,3 +103,49 @@ def test_only_the_beginning_of_a_very_large_payload_is_kept() -> None:
     row = quarantine_row(large)
 
     assert (len(row["payload"] or b""), row["size"]) == (16 * 2**20, 17 * 2**20)  # type: ignore[arg-type]
+
+
+def reason_for(**keys: object) -> str:
+    """What the quarantine says of an event that cannot be read."""
+    with pytest.raises(MalformedEvent) as caught:
+        parse(json.dumps({"type": "clear", "segment": {"id": 7}, **keys}).encode())
+    reason = str(caught.value).partition(": ")[2]
+    return str(quarantine_row(structs.replace(ENTRY, integration=None, reason=reason))["reason"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"type": "S"}, "type: what stands there is none; expected one of "),
+        ({"type": "it's S"}, "type: what stands there is none; expected one of "),
+        ({"type": "S' is none; S"}, "type: what stands there is none; expected one of "),
+        ({"type": "S\n'S"}, "type: what stands there is none; expected one of "),
+        ({"at": "S"}, "at: what stands there is no time; expected ISO 8601 "),
+        ({"at": "S' is no time; 'S"}, "at: what stands there is no time; expected ISO 8601 "),
+        ({"at": "S" * 99}, "at: what stands there is no time; expected ISO 8601 "),
+        ({"segment": {"id": "S\n"}}, "segment.id: what stands there holds a control character; expected "),
+        ({"segment": {"id": 7, "name": "S\0"}}, "segment.name: what stands there holds NUL, or "),
+        ({"segment": {"id": 7, "tags": ["S\n"]}}, "segment.tags[0]: what stands there holds a control character; "),
+    ],
+)
+def test_why_an_event_cannot_be_read_is_said_without_its_text(keys: dict[str, object], told: str) -> None:
+    found = reason_for(**keys)
+    assert found.startswith(told)
+    assert found.replace("ISO", "").count("S") == 0
+
+
+@given(any_text, st.sampled_from(("type", "at")))
+def test_it_is_the_same_whatever_the_text(text: str, place: str) -> None:
+    written = f"{place[:2]} {text}".encode("utf-8", "replace").decode()
+    assert reason_for(**{place: written}) == reason_for(**{place: "any"})
+
+
+def test_a_sentence_that_is_not_known_is_cut_before_its_text_and_others_stay() -> None:
+    def told(reason: str, integration: str | None = None) -> object:
+        return quarantine_row(structs.replace(ENTRY, integration=integration, reason=reason))["reason"]
+
+    assert told("at: 'S' is of tomorrow") == "at: what stands there cannot be used"
+    assert told("resync: 'S' is not applied, or so") == "resync: what stands there is not applied, or so"
+    for same in ("profiles[1] is null; expected an object", "the field 'retry' is none of ours", "expected `str`"):
+        assert told(same) == same
+    assert told("at: 'crm' is none; so", "crm") == "at: 'crm' is none; so"

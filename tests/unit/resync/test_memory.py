@@ -45,7 +45,7 @@ ADDRESS = DatabaseAddress("sources.main", Path(), "sqlite:///s.db", None, None, 
 @pytest.fixture(autouse=True)
 def _small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys_on_disk, "BUFFERED", 500)
-    monkeypatch.setattr(keys_on_disk, "fold_key", lambda key: key)  # which remembers some
+    monkeypatch.setattr(keys_on_disk, "fold_key_far", lambda key: key)  # which remembers some
     monkeypatch.setattr(chosen, "AT_ONCE", 500)
     monkeypatch.setattr(feed, "AT_ONCE", ROWS)
     monkeypatch.setattr(feed_doors, "CHUNK", 4_096)
@@ -201,7 +201,7 @@ def test_rows_that_nobody_can_tell_apart_need_no_memory(
     planned: Callable[[Membership, Series], tuple[int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As dates, or texts in Chinese: all of them have one fold, and meet in one file."""
-    monkeypatch.setattr(keys_on_disk, "fold_key", lambda _: ("a time",))
+    monkeypatch.setattr(keys_on_disk, "fold_key_far", lambda _: ("a time",))
 
     def work(many: int) -> None:
         assert planned(of_database(10, paged=True), Series(many, ("client_id",), lambda n: f"day {n}")) == (10, 0)

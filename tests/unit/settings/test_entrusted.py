@@ -20,17 +20,37 @@ def found(given: dict[str, Any], applied: dict[str, Any]) -> list[str]:
     ("segments", "said"),
     [
         ("https://p/all?token=${OTHER}", "sources.main.segments: holds a variable that is not applied there"),
-        (["/bin/rm", "-r"], "sources.main.segments.0: is a command that is not applied"),
+        (["/bin/rm", "-r"], "sources.main.segments: is a command that is not applied"),
     ],
 )
 def test_a_list_of_segments_that_may_tell_a_secret_or_run_a_program(segments: object, said: str) -> None:
     assert said in "\n".join(found(HTTP | {"segments": segments}, HTTP))
 
 
+@pytest.mark.parametrize("name", ["command", "segments"])
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_no_argument_of_a_program_is_left_out(name: str, kept: int) -> None:
+    """One that is left out may be what kept it from telling more."""
+    applied = {"command": ["/bin/m", "{segment_id}"]} | {name: ["/bin/m", "{segment_id}", "--only-public"]}
+    (told,) = found(applied | {name: applied[name][:kept]}, applied)
+    assert told.startswith(f"sources.main.{name}: is a command that is not applied; expected it as it is applied")
+
+
 def test_what_is_applied_may_stay_and_an_address_may_change_behind_its_host() -> None:
     assert found(PROGRAM, PROGRAM) == []
     assert found(HTTP | {"segments": "https://p/all"}, HTTP) == []
     assert "is a command" in found(PROGRAM | {"segments": ["/bin/s", "x"]}, PROGRAM)[0]
+
+
+def test_what_a_header_says_is_led_nowhere_else() -> None:
+    """A secret may stand there in clear text, in what an older version has published."""
+    plain = {"url": "https://p/{segment_id}", "headers": {"Tenant": "one"}}
+    assert found(plain | {"rows": 9}, plain) == []
+    assert "leads its secret to another address" in found(plain | {"url": "https://evil/{segment_id}"}, plain)[0]
+    assert found(plain, {}) == [], "who gives a new one has it"
+    assert "is a secret that stands in" in found(plain | {"headers": {"Token": "two"}}, plain)[0]
+    old = plain | {"headers": {"Token": "two"}}
+    assert found(old | {"rows": 9}, old) == []
 
 
 def test_a_query_is_anybodys() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.settings.files import loaded
+from workers.settings import own_databases
 from workers.settings.own_databases import THIS_HOST, addresses_of, names_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,20 @@ def told(folder: Path, url: str, *more: str, section: str = "connectors.crm", **
         "postgresql://ledger@one.example/segsync?host=two.example,127.0.0.1",
         "postgresql://l%65dger@localhost/segs%79nc",
         "postgresql://ledger@${H}/segsync",
+        "postgresql://ledger@localhost:05432/segsync",
+        "postgresql://ledger@localhost/segsync?port=05432",
+        "postgresql://ledger@0.0.0.0/segsync",
+        "postgresql://ledger@0/segsync",
+        "postgresql://ledger@127.1/segsync",
+        "postgresql://ledger@0x7f000001/segsync",
+        "postgresql://ledger@[::]/segsync",
+        "postgresql://ledger@[0:0::1]/segsync",
+        "postgresql://ledger@[::ffff:127.0.0.1]/segsync",
+        "postgresql://ledger@one.example/segsync?host=0.0.0.0&port=5432",
+        "postgresql://ledger@one.example/segsync?host=0.0.0.0%20",
+        "postgresql://ledger@localhost,localhost/segsync?port=1,5432",
+        "postgresql://ledger@one.example/segsync?host=two.example,&port=1,5432",
+        "postgresql://ledger@localhost/segsync?port=1,5432",
     ],
 )
 def test_one_user_for_both_is_told_whatever_this_host_is_called(tmp_path: Path, url: str) -> None:
@@ -55,6 +70,10 @@ def test_one_user_for_both_is_told_whatever_this_host_is_called(tmp_path: Path, 
         "postgresql://other@localhost/segsync",
         "postgresql://ledger@localhost/shop",
         "postgresql://ledger@localhost:5433/segsync",
+        "postgresql://ledger@localhost,db.example/segsync?port=1,5432",
+        "postgresql://ledger@localhost,localhost/segsync?port=1,2",
+        "postgresql://ledger@%00/segsync",
+        "postgresql://ledger@0.0.0.1/segsync",
         "postgresql://ledger@db.example/segsync",
         "mysql://ledger@localhost/segsync",
         "postgresql://ledger@${H:-db.example}/segsync",
@@ -89,3 +108,14 @@ def test_names_are_told_apart_by_words_and_by_where_they_lead(monkeypatch: pytes
     assert addresses_of("one.example") & addresses_of("mapped.example") == {"192.0.2.1"}
     assert THIS_HOST in addresses_of("here.example") & addresses_of("/var/run/postgresql") & addresses_of("")
     assert addresses_of("gone.example") == {"gone.example"}
+
+
+def test_an_address_of_this_host_is_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of any interface: it is asked by binding to it, which nobody can do with another's (203.0.113.9 is nobody's)."""
+    for text in ("127.0.0.1", "127.0.0.2"):
+        assert own_databases._is_here((text, 0)), text
+    assert not own_databases._is_here(("203.0.113.9", 0))
+    monkeypatch.setattr(own_databases, "_is_here", ("203.0.113.7", 0).__eq__)
+    assert addresses_of("203.0.113.7") == {"203.0.113.7", THIS_HOST}
+    assert addresses_of("203.0.113.9") == {"203.0.113.9"}
+    assert addresses_of("one\0example") == {"one\0example"}

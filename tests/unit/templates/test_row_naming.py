@@ -217,3 +217,75 @@ def test_what_an_upsert_makes_of_a_row_that_is_there(upsert: str, changed: set[s
     found = naming(rows("('{$l.K}', '{$l.a}')", "t (k, a)") + f" {upsert}").insert
     assert found is not None
     assert found.changed == changed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        r" AND mail <> '\'' OR mail = 'old'",
+        "# don't\nOR mail = 'old'",
+        " AND n < 5 --1 OR mail = 'old'",
+        r" AND mail <> E'\'' OR mail = 'old'",
+        " AND mail <> $$it's$$ OR mail = 'old'",
+        " AND mail <> $a$it's$a$ OR mail = 'old'",
+        " AND mail <> q'[it's]' OR mail = 'old'",
+        " AND [a]]'b] = 1 OR mail = 'old'",
+        " AND tags <> ARRAY['a]'] OR mail = 'old'",
+        " // don't\nOR mail = 'old'",
+        " AND n < 1.5OR mail = 'old'",
+        " {if segment_id = 7}OR mail = 'old'{end}",
+        " AND n IN (1 {for $x = segment_name}) OR (n = 2{end})",
+    ],
+    ids=[
+        *("backslash", "number sign", "minus", "prefix", "dollars", "tagged", "q", "bracket in bracket"),
+        *("array", "slashes", "number and letters", "condition", "loop over a list"),
+    ],
+)
+def test_what_some_database_reads_otherwise_is_not_plain(more: str) -> None:
+    text = 'DELETE FROM t WHERE s = {segment_id} AND k IN ({batch_in "K"})' + more
+    nodes = parse(Source(text, "query"), QueryKind.REMOVE, batch=True).nodes
+    assert not row_naming(nodes, KEY).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DELETE FROM t -- all of them\nWHERE k IN ({batch_in "K"}) AND at < 2.5 /* isn\'t it */',
+        'DELETE FROM [t] WHERE [k] IN ({batch_in "K"}) --',
+        rows("('{$l.K}', {if $l.n}'{$l.n}'{else}NULL{end}, 1.5)", "t (k, `1st`, n)"),
+    ],
+)
+def test_what_all_read_alike_stays_plain(text: str) -> None:
+    assert naming(text).plain
+
+
+KEPT_OUT = 'k IN ({batch_in "K"})'
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        *(f"s = {{segment_id}} AND ({KEPT_OUT}) {turned}" for turned in ("IS NOT TRUE", "= false", "= 0", "<> true")),
+        *(f"s = {{segment_id}} AND ({KEPT_OUT}) {turned}" for turned in ("< true", "<=> 0", "COLLATE x", "::int = 0")),
+        f"((s = {{segment_id}} AND {KEPT_OUT})) IS NOT TRUE",
+        f"(({KEPT_OUT}) AND s = {{segment_id}}) = 0 AND n = 1",
+        f"{KEPT_OUT} IS NOT TRUE",
+        f"{KEPT_OUT} IS NULL AND s = {{segment_id}}",
+        f"{KEPT_OUT} = false",
+        f"{KEPT_OUT} ISNULL",
+        f"CASE WHEN s = {{segment_id}} AND {KEPT_OUT} THEN false ELSE true END",
+        f"CASE WHEN s = {{segment_id}} AND {KEPT_OUT} AND n = 1 THEN false ELSE true END",
+        f"n NOT BETWEEN 0 AND ({KEPT_OUT})",
+        f"s = {{segment_id}} AND {KEPT_OUT} AND n ? 0 : 1",
+        f"ARRAY[s = {{segment_id}} AND {KEPT_OUT} AND n = 1] = ARRAY[false]",
+    ],
+)
+def test_a_condition_that_is_turned_round_behind_it_is_not_plain(condition: str) -> None:
+    nodes = parse(Source(f"DELETE FROM t WHERE {condition}", "query"), QueryKind.REMOVE, batch=True).nodes
+    assert not row_naming(nodes, KEY).plain
+
+
+def test_so_is_one_of_one_profile() -> None:
+    for condition in ("(k = '{lead.K}') = 0", "n NOT BETWEEN 0 AND k = '{lead.K}'"):
+        assert not naming(f"DELETE FROM t WHERE {condition}", batch=False).plain
+    assert naming("DELETE FROM t WHERE ((k = '{lead.K}') AND n = 0) AND m < 2", batch=False).plain

@@ -32,9 +32,12 @@ class Eraser:
     fields: Collection[Fields | None]
 
     def find(self, names: Collection[str], values: Collection[str]) -> set[Holder]:
-        """Who is named so, or was sent with one of these values: all that they are in. TargetError: no store."""
+        """Who is named so, or was sent with one of these values: in all that they are in.
+
+        TargetError where the store is away, or another secret sealed it.
+        """
         kept = {one for value in values for one in self._kept(value)}
-        self.connector.store.upgrade()
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
             opened = self.connector.sent_along
@@ -42,9 +45,9 @@ class Eraser:
             return erasing.widen(connection, self.connector.key, found)
 
     def leaving(self, values: Collection[str]) -> LeftBehind:
-        """What the store has of those who have left. TargetError where it is away."""
+        """What the store has of those who have left. TargetError as `find`."""
         kept = {one for value in values for one in self._kept(value)}
-        self.connector.store.upgrade()
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             return erasing.find_leaving(connection, self.connector.key, kept)
 
@@ -58,7 +61,8 @@ class Eraser:
             return erasing.sweep(connection, self.connector.key, now_ms)
 
     def holders_of(self, entries: Collection[str]) -> dict[str, str]:
-        """By entry of the quarantine, its uid, the key of one who holds what is refused. TargetError."""
+        """By entry of the quarantine, its uid, the key of one who holds what is refused. TargetError as `find`."""
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             return refusal_entries.holders_of(connection, self.connector.key, entries)
 

@@ -25,6 +25,7 @@ from workers.quarantine.requeue import Requeued
 from workers.settings import from_given, load, revision
 from workers.settings.console import May
 from workers.settings.entrusted import refuse_not_entrusted
+from workers.settings.segment_ids import segment_id
 
 if TYPE_CHECKING:
     import msgspec
@@ -88,7 +89,7 @@ def _retry(call: ApiCall) -> Sooner:
 
 
 def _selection(which: WhichEntries, *, drop: bool) -> Selection:
-    segment = None if which.segment in (None, "") else str(which.segment)
+    segment = None if which.segment is None else segment_id(str(which.segment))
     named = bool(which.integration or segment or which.code)
     if bool(which.ids) + named + which.all != 1 or (which.all and drop):
         expected = f"either ids, or integration, segment or code{'' if drop else ', or all'}"

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.console import open_runs
 from workers.console.pages.measures import by_event_type, charts, words
 from workers.console.pages.period import USUAL, PickedPeriod
 from workers.console.routes import Act, PageRoute
@@ -55,6 +56,7 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "integration.html",
         near=read_near(runtime, key),
+        resyncs=open_runs.of_integration(runtime.redis, runtime.keys, key),
         measured=measure(visit, key, period),
         period=period,
         usual=USUAL,

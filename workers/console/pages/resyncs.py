@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from workers.console.open_runs import view
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control import resync as control
 from workers.control.pause import known_integration
-from workers.control.resync import CONFIRMABLE
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
@@ -28,22 +26,6 @@ SHOWN: Final = 50
 """Runs that are open, and runs that have ended, on the page."""
 MOST_ASKED: Final = 1_000
 """Segments that one form may ask runs for."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run as the page shows it.
-
-    part     how much of it is done, 0 to 1; None where that is not known
-    asks     whether it waits for somebody's word
-    shown    some of the keys that differ, by kind
-    """
-
-    run: ResyncRun
-    progress: str
-    part: float | None
-    asks: bool
-    shown: dict[str, Any]
 
 
 def form(visit: Visit) -> Response:
@@ -102,13 +84,8 @@ def show(visit: Visit) -> Response:
         ended = last_resyncs(visit.site.ledger(), SHOWN)
     except LedgerError as error:
         trouble = str(error)
-    views = [_view(run) for run in found]
+    views = [view(run) for run in found]
     return visit.page("resyncs.html", runs=views, more=len(names) - SHOWN, ended=ended, trouble=trouble)
-
-
-def _view(run: ResyncRun) -> RunView:
-    asks = run.outcome == CONFIRMABLE
-    return RunView(run, run.progress, run.part, asks, json.loads(run.shown or "{}"))
 
 
 def confirm(visit: Visit) -> Response:

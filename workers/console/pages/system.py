@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers import doctor
+from workers import doctor, presence
 from workers.console.connectors import read_connectors
 from workers.console.failures import NotAllowed, NotMeant
 from workers.console.routes import PageRoute, is_of_this_site
 from workers.console.turns import hurried
 from workers.console.viewers import Role
 from workers.control.acting import Actor, recorded
+from workers.lanes.clock import redis_ms
 from workers.ledger import health
 from workers.monitoring import status
 from workers.monitoring.server import read_server
@@ -48,6 +49,7 @@ def show(visit: Visit) -> Response:
         steps=steps,
         examined=examined,
         asked=asked,
+        there=presence.present(site.redis, site.keys, redis_ms(site.redis)),
     )
 
 

@@ -1,6 +1,7 @@
 """The store's database: SQLite (WAL) or PostgreSQL, the ledger's or one of its own; one process keeps its connections.
 
-Everything raises TargetError only: RETRY where the database is away, so that ad lanes wait and no others.
+Everything raises TargetError only: RETRY where the database is away, so that ad lanes wait and no others; ISOLATE where
+it does not take a value, which is the value's fault and passes by no wait.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import QueuePool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, SQLAlchemyError
 
 from workers.connectors.audiences.store.tables import STORE_VERSION_TABLE, store_metadata
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-STORE_SCHEMA: Final = "0005"
+STORE_SCHEMA: Final = "0006"
 """The newest version in `migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_AD
 """PostgreSQL's advisory lock for upgrades: any number, as long as it stays the same."""
 _MAY_NOT: Final = "42501"
 """PostgreSQL's insufficient_privilege."""
+_OF_THE_DATA: Final = ("22", "54000")
+"""PostgreSQL's data exceptions, and program_limit_exceeded: what is too large for an index."""
 _BUSY_SECONDS: Final = 10
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _LIBPQ: Final = {
@@ -188,14 +191,23 @@ def _told(engine: Engine) -> Iterator[None]:
     """Turns a driver's error into ours; `from None`, since tracebacks would show the driver's text."""
     try:
         yield
+    except UnicodeEncodeError:
+        raise _of_the_data("ads store unicode") from None
     except SQLAlchemyError as exc:
         code = ""
         if isinstance(exc, DBAPIError):
             code = getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", None) or ""
         if code == _MAY_NOT:
             raise _needs_someone(f"its user may not make tables in {_place(engine)}, or use them") from None
-        where, reason = f"ads store {code}".rstrip(), f"the store of ad accounts ({_place(engine)}) cannot be used now"
+        where = f"ads store {code}".rstrip()
+        if isinstance(exc, DataError) or code.startswith(_OF_THE_DATA):
+            raise _of_the_data(where) from None
+        reason = f"the store of ad accounts ({_place(engine)}) cannot be used now"
         raise TargetError(ErrorClass.RETRY, where, reason, phase=Phase.CONNECT) from None
+
+
+def _of_the_data(where: str) -> TargetError:
+    return TargetError(ErrorClass.ISOLATE, where, "the store of ad accounts does not take a value of it")
 
 
 def _place(engine: Engine) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.sql.link import MARGIN
 from workers.connectors.sql.postgresql.session import milliseconds
@@ -12,6 +12,9 @@ from workers.connectors.sql.url import address
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
+
+NO_FILE: Final = "/dev/null/none"
+"""A path that no file ever has. Of one that is there and no plain file libpq would say something on stderr."""
 
 
 def parameters(target: Target) -> dict[str, Any]:
@@ -22,7 +25,9 @@ def parameters(target: Target) -> dict[str, Any]:
         "port": place.port,
         "user": place.user,
         "dbname": place.database,
-        "password": target.password,
+        # Without one libpq would take that of PGPASSWORD, or of ~/.pgpass, and send it wherever the URL leads.
+        "password": target.password or "",
+        "passfile": NO_FILE,
         "connect_timeout": max(1, math.ceil(target.connect_timeout)),
         "application_name": target.session_name,
         "client_encoding": "UTF8",
