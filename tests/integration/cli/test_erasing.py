@@ -171,6 +171,11 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
     assert call("erase", "--profile", "planted-id").stdout == done.stdout
 
 
+def test_who_finds_nobody_hears_just_that(place: Place, call: Call) -> None:
+    place.publish(integration("crm"))
+    assert call("erase", "--profile", "nobody", "--yes").stdout == "nothing is left of it\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "stdin", "said"),
     [

@@ -110,7 +110,7 @@ def _print(places: Sequence[PlaceFound]) -> None:
 
 
 def _tell(places: Sequence[PlaceFound], *, erased: bool) -> None:
-    typer.echo("\nErased." if erased else "")
-    for each in places:
-        if each.left:
-            typer.echo(in_line(f"! {each.where}: {each.becomes}"))
+    lines = ["Erased."] if erased else []
+    lines += [in_line(f"! {each.where}: {each.becomes}") for each in places if each.left]
+    if lines:
+        typer.echo("\n" + "\n".join(lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 _HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
 
 
+_AT_ONCE: Final = 400
+"""Values in one IN: SQLite's older limit is 999 parameters in all."""
+
+
 class Holder(NamedTuple):
-    """One profile in one audience; `integration` is the audience's."""
+    """One profile in one audience.
+
+    integration  whose audience it is, and by whose `key` the profile is named
+    """
 
     audience: int
     profile: str
@@ -69,18 +76,22 @@ def find_sent_along(
     return {Holder(*row[:-1]) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
 
 
-def find_everywhere(connection: Connection, connector: str, found: Collection[Holder]) -> set[Holder]:
-    """The same people in all audiences of their integrations: one key is one person there, whatever else they have."""
-    named: dict[str, list[str]] = {}
-    for integration, profile in sorted({(each.integration, each.profile) for each in found}):
-        named.setdefault(integration, []).append(profile)
-    everywhere = set(found)
-    for integration, profiles in named.items():
-        theirs = _holders_of(connector).where(audiences.c.integration == integration).distinct()
-        for at in range(0, len(profiles), members.CHUNK):
-            some = holdings.c.profile.in_(profiles[at : at + members.CHUNK])
-            everywhere |= {Holder(*row) for row in connection.execute(theirs.where(some))}
-    return everywhere
+def widen(connection: Connection, connector: str, found: Collection[Holder]) -> set[Holder]:
+    """With the same profiles in all lists and segments of their integrations.
+
+    A value leads to one list, and to the segments to which it was sent; whose it is has more, and there other values.
+    """
+    names: dict[str, set[str]] = {}
+    for each in found:
+        names.setdefault(each.integration, set()).add(each.profile)
+    wide = set(found)
+    for integration, its in names.items():
+        asked = _holders_of(connector).where(audiences.c.integration == integration).distinct()
+        every = sorted(its)
+        for at in range(0, len(every), _AT_ONCE):
+            some = asked.where(holdings.c.profile.in_(every[at : at + _AT_ONCE]))
+            wide |= {Holder(*row) for row in connection.execute(some)}
+    return wide
 
 
 def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> LeftBehind:
@@ -120,9 +131,10 @@ def sweep(connection: Connection, connector: str, now_ms: int) -> int:
 
 
 def _holders_of(connector: str) -> sa.Select[Any]:
-    joined = holdings.join(audiences, audiences.c.id == holdings.c.audience)
-    asked = sa.select(holdings.c.audience, holdings.c.profile, audiences.c.integration).select_from(joined)
-    return asked.where(audiences.c.connector == connector)
+    """Its columns are those of a Holder."""
+    of = holdings.join(audiences, audiences.c.id == holdings.c.audience)
+    columns = (holdings.c.audience, holdings.c.profile, audiences.c.integration)
+    return sa.select(*columns).select_from(of).where(audiences.c.connector == connector)
 
 
 def _audiences_of(connector: str) -> sa.Select[Any]:
