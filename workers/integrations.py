@@ -52,14 +52,18 @@ def safe_ordering(queries: Mapping[QueryKind, Query]) -> Ordering:
 
 
 def named_insert(queries: Mapping[QueryKind, Query]) -> Insert | None:
-    """What `add` inserts, with the columns in which `remove` looks for it; None where `add` is no plain INSERT."""
+    """What `add` inserts, with the columns in which `remove` looks for it, and those that either gives another value.
+
+    None where `add` is no plain INSERT.
+    """
     naming = {kind.value: query.naming for kind, query in queries.items()}
     insert, remove = naming["add"].insert, naming.get("remove")
     if insert is None or remove is None:
-        return insert
+        return None if insert is None else replace(insert, bends=naming["add"].bends)
     written = remove.insert.columns if remove.insert else {}
     meets = (Meeting(field, column.lower()) for column, taken in written.items() for field in taken)
-    return replace(insert, found_by=remove.meets.union(meets))
+    changed, bends = insert.changed | remove.changed, naming["add"].bends | remove.bends
+    return replace(insert, found_by=remove.meets.union(meets), changed=changed, bends=bends)
 
 
 Tolerance = Literal["data", "none"]

@@ -101,7 +101,7 @@ def _connector(target: AdTarget, redis: Redis, keys: Keys, owner: str) -> AdConn
         reason = f"the package {error.name!r} is not installed; expected pip install 'segsync[ads]'"
         raise TargetError(ErrorClass.HOLD, "ads packages", reason, level=HoldLevel.CONNECTOR) from None
     budget, clock = keys.budget(target.key), lambda: redis_ms(redis)
-    return AdConnector(target, AdPlace(redis, budget, keys.nothing, clock, owner))
+    return AdConnector(target, AdPlace(redis, budget, keys.nothing, keys.ad_stores, clock, owner))
 
 
 class OpenAccount(NamedTuple):

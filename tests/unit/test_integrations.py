@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from workers.integrations import Integration, Scope, Segment
-from workers.templates import QueryKind
+from workers.integrations import Integration, Scope, Segment, named_insert
+from workers.templates import QueryKind, compile_query
+from workers.templates.row_naming import Meeting
 
 if TYPE_CHECKING:
     from workers.integrations import ScopeKind
@@ -118,3 +119,18 @@ def test_integrations_are_equal_by_value_and_can_be_hashed() -> None:
         key="vip", connector="crm", scope=scope("all"), key_fields=("CustomID",), queries=one.queries
     )
     assert len({one, one, integration("other")}) == 2
+
+
+def test_what_a_remove_changes_counts_with_what_an_add_does() -> None:
+    texts = {
+        QueryKind.ADD: "INSERT INTO t (k, a) VALUES {for $l = $batch}('{$l.K}', 1){autocomma}{end}"
+        " ON DUPLICATE KEY UPDATE a = 2",
+        QueryKind.REMOVE: 'UPDATE t SET gone = 1 WHERE k IN ({batch_in "K"})',
+    }
+    compiled = {
+        kind: compile_query(text, dialect="mysql", kind=kind, batch=True, key=("K",)) for kind, text in texts.items()
+    }
+    insert = named_insert(compiled)
+    assert insert is not None
+    assert insert.changed == {"a", "gone"}
+    assert insert.found_by == {Meeting("K", "k")}

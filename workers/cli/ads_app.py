@@ -46,17 +46,25 @@ def audiences(
     refused: Annotated[
         bool, typer.Option("--refused", help="Show what the platform does not take, by profile, and why.")
     ] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="The store is meant to be so, though it lacks what was written since.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show the audiences of an ad account: accepted, applied, pending, what each waits for.
 
     The exit status is 1 where someone is needed. --resend is for a platform that has lost what it was told: what the
     store has is sent again, at the cost of its budget, what was refused as well, and no member is taken out.
+    --accept is for a store that was restored from a backup, where there is no newer one.
     """
     from workers.cli.commands import audiences as command
 
     if refused and (resend or segment is not None):
         raise WrongUsage("--refused stands alone; expected no --resend and no --segment")
+    if accept and (refused or resend or segment is not None):
+        raise WrongUsage("--accept stands alone; expected no --refused, no --resend and no --segment")
+    if accept:
+        raise typer.Exit(command.accept(account, as_json=as_json))
     if refused:
         raise typer.Exit(command.refused(account, as_json=as_json))
     if resend:

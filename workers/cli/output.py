@@ -37,6 +37,10 @@ READABLE_CHARACTERS: Final = 14
 """A column of text that is folded narrower than that is read letter by letter."""
 
 
+MOST_CHARACTERS: Final = 1_000
+"""Of one cell; of a profile's id the ledger keeps as many."""
+
+
 def print_json(value: object) -> None:
     """One JSON value: dataclasses as objects, times in ISO 8601."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
@@ -136,9 +140,15 @@ def _cell(text: str) -> Text:
 
 
 def shown(value: object) -> str:
-    """A value for people: numbers with thousands, "-" for None, nothing that a terminal would obey."""
+    """A value for people: numbers with thousands, "-" for None, nothing that a terminal would obey.
+
+    Of a longer text than MOST_CHARACTERS the beginning, and how much there is: a key may have any length.
+    """
     if value is None:
         return "-"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return in_line(str(value))
+    text = str(value)
+    if len(text) > MOST_CHARACTERS:
+        return in_line(f"{text[:MOST_CHARACTERS]}… ({len(text):,} characters)")
+    return in_line(text)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.connectors.audiences.records import Platform
-    from workers.console.parts import Bound
+    from workers.settings.entrusted import Bound
 
 PLAIN: Final = ("consent", "statement_timeout", "connect_timeout")
 """Fields that are text in the file, whatever the platform."""

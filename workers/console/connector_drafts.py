@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.sql.vendors import VENDORS
 from workers.console.drafts import whole
-from workers.console.secret_places import ELSEWHERE, NO_VARIABLE, VARIABLE, SecretPlace, connector_secret, sharing
-from workers.settings.entrusted import leads_to, secrets_of
+from workers.console.secret_places import (
+    ELSEWHERE,
+    NO_FILE,
+    NO_VARIABLE,
+    VARIABLE,
+    SecretPlace,
+    connector_secret,
+    sharing,
+)
+from workers.settings.entrusted import files_named, leads_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.console.parts import Bound
+    from workers.settings.entrusted import Bound
 
 PLAIN: Final = ("url", "rate", "timezone", "statement_timeout", "connect_timeout")
 """Fields that are text in the file."""
@@ -77,9 +85,11 @@ class ConnectorDraft:
         other = sharing(self.key, document.get("connectors", {}))
         if other and self.text("password") == VARIABLE:
             found["password"] = [f"{self.secret.variable} is the variable of {other}, too; expected another key"]
+        if files := files_named(self.text("url"), was.text("url")):
+            found["url"] = [NO_FILE.format(", ".join(files))]
         at = leads_to(self.text("url"))
-        secrets = secrets_of(self.secret.into(self.text("password"), before))
-        if "url" not in found and any(at not in bound.get(each, {at}) for each in secrets):
+        secret = self.secret.into(self.text("password"), before)
+        if "url" not in found and any(at not in known for known in bound.of(secret)):
             found["url"] = [ELSEWHERE]
         return found
 

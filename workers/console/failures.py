@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from redis import RedisError
 
+from workers.control.losses import Undecided
 from workers.control.pause import UnknownIntegration
 from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.ledger.errors import LedgerError
@@ -82,6 +83,8 @@ def sentence(error: Exception) -> str:
     """What is said of it; nothing of a mistake of ours, which may hold anything."""
     if status_of(error) is None:
         return f"a mistake of segsync's ({type(error).__name__})"
+    if isinstance(error, Undecided):
+        return error.elsewhere
     return f"Redis is out of reach: {error}" if isinstance(error, RedisError) else str(error)
 
 

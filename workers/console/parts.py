@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.settings import LocalSettings
-
-    Bound = Mapping[str, set[tuple[str, ...]]]
+    from workers.settings.entrusted import Bound
 
 
 class PartDraft(Protocol):

@@ -15,6 +15,7 @@ from workers.console.visit import place
 from workers.control import apply as applying
 from workers.control.acting import Actor, record
 from workers.control.entrusting import refuse_own_databases
+from workers.control.leaving import leaving_by, staying
 from workers.errors import WrongUsage
 from workers.lanes.answers import number_of
 from workers.settings import load, revision
@@ -59,7 +60,7 @@ def publish(visit: Visit, plan: ApplyPlan, then: str) -> Response:
     site, basis = visit.site, _basis(visit, plan)
     refuse_own_databases(plan)
     report = applying.carry_out(site.redis, site.keys, plan, by=visit.viewer.name, basis=basis)
-    return visit.go(then, said_of(report))
+    return visit.go(then, said_of(report, plan))
 
 
 def _basis(visit: Visit, plan: ApplyPlan) -> int:
@@ -78,7 +79,7 @@ def drain(visit: Visit, plan: ApplyPlan, key: str) -> Response:
     report = begin_to_drain(visit.site, plan, key, who, _basis(visit, plan))
     if report is None:
         return visit.go(place("integrations", key), f"{key} gets nothing new, and leaves when it owes nothing")
-    return visit.go("/", said_of(report))
+    return visit.go("/", said_of(report, plan))
 
 
 def begin_to_drain(site: Site, plan: ApplyPlan, key: str, who: Actor, basis: int | None) -> Report | None:
@@ -101,12 +102,12 @@ def begin_to_drain(site: Site, plan: ApplyPlan, key: str, who: Actor, basis: int
     )
 
 
-def said_of(report: Report) -> str:
-    """What came of it, in a sentence."""
+def said_of(report: Report, plan: ApplyPlan) -> str:
+    """What came of it, in a sentence; another where people stay in an ad account's audiences."""
     said = f"revision {report.revision} is applied" if report.changed else "no change: nothing was published"
     dropped = "".join(f"\n{counted(d.operations, 'operation')} of {d.key} thrown away" for d in report.dropped)
     left = "".join(f"\n{key} got more meanwhile and is orphaned: it owes {owed:,}" for key, owed in report.left.items())
-    return said + dropped + left
+    return said + dropped + left + "".join(f"\n{line}" for line in staying(leaving_by(plan)))
 
 
 def meant(visit: Visit, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Final
@@ -11,6 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from workers.settings.spelling import age
 
+_CHARACTER: Final = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+# Control characters but blanks and line ends, and changes of direction: names and keys may have any.
+_OBEYED: Final = re.compile(_CHARACTER)
+_OBEYED_IN_TEXT: Final = re.compile(rf"<textarea\b.*?</textarea>|<[a-zA-Z/!][^>]*>|{_CHARACTER}", re.DOTALL)
 DASH: Final = "-"
 """What stands where nothing is known."""
 
@@ -38,8 +43,14 @@ def _environment() -> Environment:
 
 
 def render(template: str, **context: object) -> str:
-    """The page."""
-    return _environment().get_template(template).render(**context)
+    """The page. What a terminal or a reader would obey is written out, but not in what a form sends back."""
+    html = _environment().get_template(template).render(**context)
+    return _OBEYED_IN_TEXT.sub(_written_out, html) if _OBEYED.search(html) else html
+
+
+def _written_out(found: re.Match[str]) -> str:
+    """A tag or a field as it is: a form must send back what was there. Of text a character by its number."""
+    return found[0] if found[0].startswith("<") else found[0].encode("unicode_escape").decode()
 
 
 def number(value: int | None) -> str:

@@ -20,6 +20,9 @@ ELSEWHERE: Final = (
     "leads a password to another address than the one it was applied with; expected the same scheme, host, port and "
     "options, or the connector changed in segsync.toml, by `segsync apply`"
 )
+NO_FILE: Final = (
+    "names a file ({}); expected the address without it, or the whole of it in segsync.toml, by `segsync apply`"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.console.failures import NotFound
 from workers.lanes.answers import number_of, text_of
 from workers.routing.routes import Routes, restore
+from workers.settings.segment_ids import segment_id as as_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +93,8 @@ def find_segments(runtime: Runtime, q: str = "", after: int = 0) -> SegmentPage:
 
 
 def read_segment(runtime: Runtime, segment_id: str) -> SegmentLanes:
-    """One of them; NotFound where nobody has told of it and nothing is owed to it."""
+    """One of them; NotFound where nobody has told of it and nothing is owed to it, WrongUsage for what is no id."""
+    segment_id = as_id(segment_id)
     kept: Any = runtime.redis.hget(runtime.keys.segments, segment_id)
     segment = _followed(runtime, _routes(runtime), restore(segment_id, kept or b"{}"))
     owed = [*_owed(runtime, segment_id, segment.targets)]

@@ -13,6 +13,7 @@ from workers.console.drafts import whole
 from workers.console.secret_places import (
     ELSEWHERE,
     KEPT,
+    NO_FILE,
     NO_VARIABLE,
     NOWHERE,
     VARIABLE,
@@ -20,12 +21,12 @@ from workers.console.secret_places import (
     sharing,
     source_secret,
 )
-from workers.settings.entrusted import leads_to, secrets_of
+from workers.settings.entrusted import files_named, leads_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.console.parts import Bound
+    from workers.settings.entrusted import Bound
 
 SQL, HTTP, PROGRAM = "sql", "http", "program"
 """Kinds of sources."""
@@ -122,10 +123,12 @@ class SourceDraft:
         found = {name: [NO_VARIABLE] for name in plain if "$" in self.text(name) and self.text(name) != was.text(name)}
         if wrong := self._of_another_kind(before):
             found["url"] = [wrong]
+        if files := files_named(self.text("url"), was.text("url")):
+            found["url"] = [NO_FILE.format(", ".join(files))]
         other, place = sharing(self.key, document.get("sources", {})), "password" if self.kind == SQL else "token_place"
         if other and self.text(place) == VARIABLE:
             found[place] = [f"its variable is that of {other}, too; expected another key"]
-        if "url" not in found and any(not self._leads_to(bound[each]) for each in self._bound(before, bound)):
+        if "url" not in found and not all(map(self._leads_to, bound.of(self._secrets(before)))):
             found["url"] = [ELSEWHERE]
         return found
 
@@ -139,10 +142,6 @@ class SourceDraft:
             expected = "one that begins with https://" if self.kind == HTTP else "that of a database"
             return f"is an address of another kind of source; expected {expected}"
         return ""
-
-    def _bound(self, before: Mapping[str, Any], bound: Bound) -> set[str]:
-        """Its secrets that were sent somewhere already."""
-        return secrets_of(self._secrets(before)) & bound.keys()
 
     def _leads_to(self, known: set[tuple[str, ...]]) -> bool:
         """Whether its address is among the known ones; of one over HTTP, what it asks for there may be anything."""

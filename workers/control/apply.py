@@ -17,9 +17,8 @@ from redis import ResponseError
 
 from workers.control.draining import Draining, publish_without, wait_until_empty, with_draining
 from workers.control.entering import flag_entering, schedule_verifications
-from workers.control.losses import backlogs_of, integrations_of, refuse_loss
+from workers.control.losses import Undecided, backlogs_of, integrations_of, refuse_loss
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
-from workers.errors import SegsyncError
 from workers.lanes.answers import ranked, some_fields_of
 from workers.lanes.bell import ring
 from workers.ledger import identity
@@ -41,7 +40,7 @@ STEP: Final = 500
 """Lanes that are removed at once, so that Redis is never kept busy for long."""
 
 
-class WrongChoice(SegsyncError):
+class WrongChoice(Undecided):
     """`drain` or `drop` names an integration that cannot be drained or dropped; the message says why."""
 
 
@@ -196,19 +195,23 @@ def _check_choice(redis: Redis, keys: Keys, settings: Settings, key: str, *, bot
     if key in settings.integrations:
         raise WrongChoice(f"{key} is still in the file; expected one that was taken out of it")
     if both:
-        raise WrongChoice(f"{key}: expected either --drain or --drop, not both")
+        what = "expected either {}drain or {}drop, not both"
+        raise WrongChoice(f"{key}: {what.format('--', '--')}", f"{key}: {what.format('', '')}")
 
 
 def _check_drain(redis: Redis, keys: Keys, key: str, applied: set[str]) -> None:
     if key not in applied:
+        gone = f"{key} is not in the applied configuration any more, and its queries with it;"
         raise WrongChoice(
-            f"{key} is not in the applied configuration any more, and its queries with it; "
-            f"put it back into the file and apply that first, or use --drop {key}"
+            f"{gone} put it back into the file and apply that first, or use --drop {key}",
+            f"{gone} have it applied once more first, or drop what it owes",
         )
     paused, active = some_fields_of(redis, keys.integration(key), ("paused", "active"))
     if paused is not None or active != "1":
         how = f"`segsync resume {key}`" if paused is not None else "`active = true` in the file, applied,"
-        raise WrongChoice(f"{key} is paused, so it would never be drained; {how} comes first, or use --drop {key}")
+        also = "resume it first" if paused is not None else "have `active = true` of it applied first"
+        stays = f"{key} is paused, so it would never be drained;"
+        raise WrongChoice(f"{stays} {how} comes first, or use --drop {key}", f"{stays} {also}, or drop what it owes")
 
 
 def _drop_lanes(redis: Redis, keys: Keys, key: str, patience: float) -> Dropped:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.control.person import Person
+from workers.control.person import AccountKeys, Person
 from workers.control.quarantine import UP_TO_DATE_SECONDS
 from workers.control.waiting import in_intake, in_lanes, in_runs
 from workers.errors import TargetError
@@ -22,17 +23,21 @@ from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from workers.connectors.audiences.connector import AdConnector
     from workers.connectors.audiences.erasing import Eraser
     from workers.connectors.audiences.store.erasing import Holder, LeftBehind
+    from workers.control.waiting import WaitingIn
     from workers.quarantine.entries import EntryDetail
     from workers.settings import LocalSettings
 
 T = TypeVar("T")
 
+_REFUSED_THERE: Final = "audience"
+"""The source of an entry that has a key, and no payload."""
 WAITS: Final = "is left to its delivery; then erase again"
+UNASKED: Final = "stays until its account can be looked at: others may have what is refused; then erase again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +147,17 @@ class Erasure:
         redis, keys = runtime.redis, runtime.keys
         if events := in_intake(redis, keys, self._person):
             found.waiting.append(PlaceFound("the intake", events, WAITS, left=True))
-        for each in in_lanes(redis, keys, self._person):
-            where = f"the lane of segment {each.segment} of {each.integration}"
-            found.waiting.append(PlaceFound(where, each.operations, WAITS, left=True))
-        found.runs = in_runs(redis, keys, self._person)
+        lanes = Counter(_operations(in_lanes(redis, keys, self._is_in)))
+        self._look_in_accounts(found)
+        account_keys = self._account_keys(found)
+        if account_keys.names:  # only now known
+            lanes += Counter(_operations(in_lanes(redis, keys, partial(self._is_only_by_key, account_keys))))
+        for (integration, segment), operations in sorted(lanes.items()):
+            where = f"the lane of segment {segment} of {integration}"
+            found.waiting.append(PlaceFound(where, operations, WAITS, left=True))
+        found.runs = in_runs(redis, keys, partial(self._is_shown, account_keys))
         runtime.drain_outcomes(UP_TO_DATE_SECONDS)
-        found.entries = of_quarantine.find_entries(runtime.ledger, self._is_theirs)
-        for key, eraser in self._accounts(found.waiting):
-            holders = _ask(key, partial(self._holders, eraser), found.waiting)
-            if holders:
-                found.holders[key] = holders
-            leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)
-            if leaving is not None:
-                found.leaving[key] = leaving
+        found.entries = of_quarantine.find_entries(runtime.ledger, partial(self._is_theirs, account_keys))
         return found
 
     def erase(self, found: Traces, by: str) -> list[PlaceFound]:
@@ -163,29 +166,82 @@ class Erasure:
         for name in found.runs:
             runtime.redis.hset(name, "shown", "{}")
         left = [self._leave(key, eraser, found) for key, eraser in self._accounts([])]
-        if found.entries:
-            self._drop(found.entries, by)
-            of_quarantine.empty(runtime.ledger, found.entries)
+        stay = self._empty(found.entries, by) if found.entries else []
         runtime.ledger.rewrite()
-        return [*found.erased(), *(each for each in left if each is not None), *found.waiting]
+        done = replace(found, entries=[each for each in found.entries if each not in stay]).erased()
+        if stay:
+            done.append(PlaceFound("the quarantine", len(stay), UNASKED, left=True))
+        return [*done, *(each for each in left if each is not None), *found.waiting]
 
-    def _is_theirs(self, entry: EntryDetail) -> bool:
+    def _look_in_accounts(self, found: Traces) -> None:
+        for key, eraser in self._accounts(found.waiting):
+            holders = _ask(key, partial(self._holders, eraser), found.waiting)
+            if holders is None:
+                continue  # that is said
+            if holders:
+                found.holders[key] = holders
+            leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)
+            if leaving is not None:
+                found.leaving[key] = leaving
+
+    def _account_keys(self, found: Traces) -> AccountKeys:
+        """Whoever is found by a value in an account has a key there, and waits elsewhere with other values."""
+        names: dict[str, set[str]] = {}
+        for each in (one for holders in found.holders.values() for one in holders):
+            names.setdefault(each.integration, set()).add(each.profile)
+        fields = {key: each.key_fields for key, each in self._runtime.applied.settings.integrations.items()}
+        return AccountKeys({key: frozenset(its) for key, its in names.items()}, fields)
+
+    def _is_in(self, _integration: str, raw: bytes) -> bool:
+        return self._person.is_in(raw)
+
+    def _is_only_by_key(self, account_keys: AccountKeys, integration: str, raw: bytes) -> bool:
+        return account_keys.is_in(integration, raw) and not self._person.is_in(raw)
+
+    def _is_shown(self, account_keys: AccountKeys, integration: str, text: str) -> bool:
+        return self._person.is_named_in(text) or account_keys.is_named_in(integration, text)
+
+    def _is_theirs(self, account_keys: AccountKeys, entry: EntryDetail) -> bool:
         person = self._person
-        named = entry.profile is not None and entry.profile in {*person.profiles, *person.values}
-        return named or person.is_in(entry.payload) or person.is_named_in(entry.detail)
+        if entry.profile is not None and entry.profile in {*person.profiles, *person.values}:
+            return True
+        if entry.source == requeue.OF_AUDIENCE and account_keys.has(entry.integration, entry.profile):
+            return True
+        if account_keys.is_in(entry.integration, entry.payload):
+            return True
+        return person.is_in(entry.payload) or person.is_named_in(entry.detail)
 
-    def _drop(self, ids: list[int], by: str) -> None:
-        """Before they are empty: a retry that is on its way leads nowhere."""
+    def _empty(self, ids: list[int], by: str) -> list[int]:
+        """Drops and empties entries; returns those that stay, as nobody can tell whose they are beside.
+
+        A value that a platform refuses has one entry, whoever has it: of another it tells still, by that one's key.
+        """
         runtime = self._runtime
-        unfinished = [
-            entry.id
-            for page in pages(runtime.ledger, Selection(ids=tuple(ids)))
-            for entry in page
-            if entry.state in requeue.UNFINISHED
-        ]
+        entries = [each for page in pages(runtime.ledger, Selection(ids=tuple(ids))) for each in page]
+        heirs, stay = self._heirs([each for each in entries if each.source == requeue.OF_AUDIENCE])
+        gone = [each for each in entries if each.id not in heirs and each.id not in stay]
+        # Dropped before they are empty: a retry that is on its way leads nowhere.
+        unfinished = tuple(each.id for each in gone if each.state in requeue.UNFINISHED)
         if unfinished:
-            requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=tuple(unfinished)), by)
+            requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=unfinished), by)
             runtime.drain_outcomes(UP_TO_DATE_SECONDS)
+        of_quarantine.empty(runtime.ledger, [each.id for each in gone])
+        of_quarantine.hand_over(runtime.ledger, heirs)
+        return stay
+
+    def _heirs(self, refused: list[EntryDetail]) -> tuple[dict[int, str], list[int]]:
+        """After they have left: who else has what is refused, by entry; and entries whose account cannot be asked."""
+        holders: dict[str, str] = {}
+        asked = set()
+        for key, eraser in self._accounts([]) if refused else ():
+            answer = _ask(key, partial(eraser.holders_of, [each.uid for each in refused]), [])
+            if answer is not None:
+                asked.add(key)
+                holders |= answer
+        integrations = self._runtime.applied.settings.integrations
+        away = {key for key, each in integrations.items() if each.connector not in asked}
+        stay = [each.id for each in refused if each.integration in away]
+        return {each.id: holders[each.uid] for each in refused if each.uid in holders}, stay
 
     def _leave(self, key: str, eraser: Eraser, found: Traces) -> PlaceFound | None:
         runtime, holders = self._runtime, found.holders.get(key, set())
@@ -215,6 +271,10 @@ class Erasure:
 
     def _holders(self, eraser: Eraser) -> set[Holder]:
         return eraser.find(self._person.names, self._person.values)
+
+
+def _operations(waiting: Iterable[WaitingIn]) -> dict[tuple[str, str], int]:
+    return {(each.integration, each.segment): each.operations for each in waiting}
 
 
 def _ask(key: str, ask: Callable[[], T], waiting: list[PlaceFound]) -> T | None:

@@ -69,7 +69,9 @@ def refusal(redis: Redis, keys: Keys, number: int) -> str:
         _refuse_not_entrusted(redis, keys, text, number)
         if before is not None:
             refuse_loss(redis, keys, before.text, text)
-    except (SettingsError, ApplyRefused) as error:
+    except ApplyRefused as error:
+        return error.elsewhere
+    except SettingsError as error:
         return str(error)
     return ""
 

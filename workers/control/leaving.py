@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from workers.errors import WrongUsage
 from workers.lanes.clock import redis_ms
 from workers.lanes.tending import tend_again
+from workers.settings import revision, revisions
 from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from redis import Redis
 
+    from workers.control.apply import ApplyPlan
     from workers.lanes.keys import Keys
     from workers.settings import Settings
 
@@ -41,13 +43,42 @@ def check_emptied(gone: Mapping[str, str], emptied: Collection[str], settings: S
             raise WrongUsage(f"--empty {key}: {what}; take out the connector when its audiences are empty")
 
 
-def said_of(gone: Mapping[str, str], emptied: Collection[str]) -> list[str]:
+def leaving_by(plan: ApplyPlan) -> dict[str, str]:
+    """The same, of what a plan publishes in the end."""
+    return leaving(plan.before.text, plan.settings.published()) if plan.before else {}
+
+
+def account_of(redis: Redis, keys: Keys, key: str) -> str:
+    """The ad account in whose audiences an integration's people are, or stayed; "" for a database's. RedisError.
+
+    By the newest configuration that has it.
+    """
+    having = (each for each in _configurations(redis, keys) if key in json.loads(each).get("integrations", {}))
+    return leaving(next(having, "{}"), "{}").get(key, "")
+
+
+def _configurations(redis: Redis, keys: Keys) -> Iterator[str]:
+    """What is applied, and then what was, the newest first."""
+    found = revision.published(redis, keys)
+    if found is not None:
+        yield found.text
+    yield from (each.text for each in revisions.history(redis, keys))
+
+
+def staying(gone: Mapping[str, str]) -> list[str]:
     """A word on those whose people stay."""
     return [
-        f"{key} leaves {connector}: its people stay in its audiences there, and nothing takes them out; expected "
-        f"--empty {key} where they shall leave"
+        f"{key} leaves {connector}: its people stay in its audiences there, and nothing takes them out"
         for key, connector in sorted(gone.items())
-        if key not in emptied
+    ]
+
+
+def said_of(gone: Mapping[str, str], emptied: Collection[str]) -> list[str]:
+    """The same to who may still have them leave."""
+    left = sorted(key for key in gone if key not in emptied)
+    return [
+        f"{line}; expected --empty {key} where they shall leave"
+        for key, line in zip(left, staying({key: gone[key] for key in left}), strict=True)
     ]
 
 
@@ -66,12 +97,14 @@ def empty(
     # Loads SQLAlchemy, for who has ad accounts alone.
     from workers.connectors.audiences.store.audiences import empty_audiences  # noqa: PLC0415 - start-up time
     from workers.connectors.audiences.store.database import Store  # noqa: PLC0415 - as above
+    from workers.connectors.audiences.store.written import StoreWatch  # noqa: PLC0415 - as above
 
     found = {}
     for key in emptied:
         account = settings.connectors[gone[key]]
         assert isinstance(account, AdConnectorSettings)  # noqa: S101 - `check_emptied` has looked
-        store = Store(account.store_at(environ))
+        watch = StoreWatch(redis, keys.ad_stores, keys.nothing, account.key)
+        store = Store(account.store_at(environ), watch)
         try:
             store.upgrade()
             with store.changing() as connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from workers.control.stranding import stranding
 from workers.errors import SegsyncError
@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
 
 
-class ApplyRefused(SegsyncError):
+class Undecided(SegsyncError):
+    """Somebody has to choose first; the message says between what, by the options of `segsync apply`.
+
+    elsewhere  the same for a page or a call, which has no such options
+    """
+
+    def __init__(self, told: str, elsewhere: str = "") -> None:
+        super().__init__(told)
+        self.elsewhere = elsewhere or told
+
+
+class ApplyRefused(Undecided):
     """Publishing this would leave something owed behind; the message says what, and what to choose from."""
 
 
@@ -31,7 +42,7 @@ def refuse_loss(redis: Redis, keys: Keys, before: str, after: str, chosen: Colle
     """
     removed = backlogs_of(redis, keys, sorted(integrations_of(before) - integrations_of(after)))
     if owing := {key: owed for key, owed in removed.items() if owed and key not in chosen}:
-        raise ApplyRefused(_refusal(owing))
+        raise ApplyRefused(_refusal(owing, _OPTIONS), _refusal(owing, _WORDS))
     if stranded := stranding(before, after):
         raise ApplyRefused("\n".join([*stranded, "nothing was published"]))
     return removed
@@ -50,10 +61,15 @@ def backlogs_of(redis: Redis, keys: Keys, names: Collection[str]) -> dict[str, i
     return {key: number_of(found) or 0 for key, found in zip(names, pipe.execute(), strict=True)}
 
 
-def _refusal(owing: Mapping[str, int]) -> str:
-    lines = [
-        f"{key} is not in the file any more and still owes {counted(owed, 'operation')}; "
-        f"expected --drain {key} (deliver them first) or --drop {key} (throw them away)"
-        for key, owed in owing.items()
-    ]
+_OPTIONS: Final = (
+    "is not in the file any more and still owes {owes}; "
+    "expected --drain {key} (deliver them first) or --drop {key} (throw them away)"
+)
+_WORDS: Final = (
+    "is taken out and still owes {owes}; expected a choice for it: to drain it (deliver them first) or to drop them"
+)
+
+
+def _refusal(owing: Mapping[str, int], words: str) -> str:
+    lines = [f"{key} {words.format(key=key, owes=counted(owed, 'operation'))}" for key, owed in owing.items()]
     return "\n".join([*lines, "nothing was published"])

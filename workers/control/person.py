@@ -13,7 +13,7 @@ import msgspec
 from workers.templates import RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
 _DECIMAL = re.compile(r"-?\d+\.\d+")
@@ -115,6 +115,36 @@ class Person:
         if str(profile.get("_id")) in self.profiles:
             return True
         return any(_key(profile, fields) in self.names for fields in self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """By which keys ad accounts have them, whatever they were found by.
+
+    names   by integration; of several fields as stores have them
+    fields  the key fields of each integration
+    """
+
+    names: Mapping[str, frozenset[str]]
+    fields: Mapping[str, tuple[str, ...]]
+
+    def has(self, integration: str | None, name: str | None) -> bool:
+        """Whether a key is theirs in that integration."""
+        return name is not None and name in self._of(integration)
+
+    def is_in(self, integration: str | None, raw: bytes) -> bool:
+        """Whether a profile has a key of theirs; nothing is made of what is no JSON."""
+        names, fields = self._of(integration), self.fields.get(integration or "")
+        if not names or fields is None:
+            return False
+        return any(_key(each, fields) in names for each in _profiles(_read(raw)))
+
+    def is_named_in(self, integration: str | None, text: str) -> bool:
+        """As `Person.is_named_in`, of a text that shows keys of that integration."""
+        return Person(self._of(integration), frozenset(), frozenset()).is_named_in(text)
+
+    def _of(self, integration: str | None) -> frozenset[str]:
+        return self.names.get(integration or "", frozenset())
 
 
 def _read(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON may hold

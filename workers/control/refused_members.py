@@ -37,12 +37,14 @@ def retry_members(
     # Loads SQLAlchemy, for who has ad accounts alone.
     from workers.connectors.audiences.store.database import Store  # noqa: PLC0415 - start-up time
     from workers.connectors.audiences.store.refusal_entries import tell_again  # noqa: PLC0415 - as above
+    from workers.connectors.audiences.store.written import StoreWatch  # noqa: PLC0415 - as above
 
     wanted, found = {entry.uid for entry in entries}, set[str]()
     for _, account in sorted(settings.connectors.items()):
         if not isinstance(account, AdConnectorSettings) or found == wanted:
             continue
-        with closing(Store(account.store_at(environ))) as store:
+        watch = StoreWatch(redis, keys.ad_stores, keys.nothing, account.key)
+        with closing(Store(account.store_at(environ), watch)) as store:
             store.upgrade()
             with store.changing() as connection:
                 now_ms = redis_ms(redis)

@@ -11,6 +11,7 @@ from workers.lanes.answers import members_of, packed_field_of, scan_fields
 from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
+from workers.settings.segment_ids import segment_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,19 +25,21 @@ CONFIRMABLE: Final = "needs confirmation"
 
 
 def segments_of(runtime: Runtime, integration: str, named: Iterable[str], *, every: bool, needed: bool) -> list[str]:
-    """The segments that are meant, each once; WrongUsage where none is, UnknownIntegration, redis.RedisError.
+    """The segments that are meant, each once; WrongUsage where none is, or for what is no id.
+
+    UnknownIntegration, redis.RedisError.
 
     every   all that the integration follows: as its source lists them; where it does not, those that were seen
     needed  those flagged
     """
     known_integration(runtime.redis, runtime.keys, integration)
-    found = [*named]
+    found = [segment_id(each) for each in named]
     if every:
         found += [*listed_segments(runtime, integration), *_followed(runtime, integration)]
     if needed:
         found += sorted(members_of(runtime.redis, runtime.keys.resync(integration)))
     if not found and not every and not needed:
-        raise WrongUsage("no segment is named; expected --segment ID (as often as needed), --needed or --all")
+        raise WrongUsage("no segment is named; expected at least one id, those that need it (needed), or all")
     return list(dict.fromkeys(found))
 
 
@@ -103,6 +106,6 @@ def _accepted(accept: str) -> dict[str, int]:
     for part in accept.split(","):
         name, _, number = part.strip().partition("=")
         if name not in {"removals", "adds"} or not number.isdecimal() or len(number) > MOST_DIGITS:
-            raise WrongUsage(f"--accept {accept[:60]!r}: expected removals=N, adds=M, or both with a comma between")
+            raise WrongUsage(f"accept {accept[:60]!r}: expected removals=N, adds=M, or both with a comma between")
         found[f"accept_{name}"] = int(number)
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
-from workers.lanes.answers import entries_of
+from workers.lanes.answers import entries_of, field_of
 from workers.lanes.chunks import MARK, UnreadableChunk, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from redis import Redis
 
@@ -40,24 +40,30 @@ def in_intake(redis: Redis, keys: Keys, person: Person) -> int:
     return found
 
 
-def in_lanes(redis: Redis, keys: Keys, person: Person) -> list[WaitingIn]:
-    """Lanes that owe something of theirs, those of integrations that are gone among them. redis.RedisError."""
+def in_lanes(redis: Redis, keys: Keys, is_theirs: Callable[[str, bytes], bool]) -> list[WaitingIn]:
+    """Lanes that owe something of theirs, those of integrations that are gone among them. redis.RedisError.
+
+    is_theirs  asked of an integration and an operation's profile
+    """
     found = []
     prefix = f"{keys.namespace}:chunks:"
     for name in _keys(redis, prefix, "list"):
         integration, _, segment = name.removeprefix(prefix).partition(":")
-        operations = sum(map(person.is_in, _bodies(redis, name)))
+        operations = sum(is_theirs(integration, each) for each in _bodies(redis, name))
         if operations:
             found.append(WaitingIn(integration, segment, operations))
     return sorted(found)
 
 
-def in_runs(redis: Redis, keys: Keys, person: Person) -> list[str]:
-    """Keys in Redis of the runs that show keys of theirs. redis.RedisError."""
+def in_runs(redis: Redis, keys: Keys, is_named_in: Callable[[str, str], bool]) -> list[str]:
+    """Keys in Redis of the runs that show keys of theirs. redis.RedisError.
+
+    is_named_in  asked of an integration and what its run shows
+    """
     return sorted(
         name
         for name in _keys(redis, f"{keys.namespace}:run:", "hash")
-        if person.is_named_in((cast("bytes | None", redis.hget(name, "shown")) or b"").decode(errors="replace"))
+        if is_named_in(*(field_of(redis, name, field) or "" for field in ("integration", "shown")))
     )
 
 

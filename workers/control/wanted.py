@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.control.person import fold
+from workers.control.person import fold, key_name
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted
 
@@ -28,6 +28,8 @@ def wanted(profiles: Sequence[str], values: Sequence[str]) -> tuple[frozenset[st
     for number, each in enumerate(profiles, start=1):
         if not each.strip() or any(map(is_surrogate, each)):
             raise WrongUsage(f"profile {number}: empty, or no text; expected an `_id` or a key")
+        if wrong := wrong_name(each):
+            raise WrongUsage(f"profile {number}: {wrong}")
     for number, each in enumerate(values, start=1):
         if wrong := wrong_with(each.strip()) or too_short(each.strip()):
             raise WrongUsage(f"value {number}: {wrong}")
@@ -50,6 +52,18 @@ def wrong_with(value: str) -> str:
         return "more than one @; expected one value in each line"
     if len(fold(value)) < FEWEST_CHARACTERS <= len(value):
         return f"fewer than {FEWEST_CHARACTERS} digits, which would find others, too; expected a whole number"
+    return ""
+
+
+def wrong_name(profile: str) -> str:
+    """Why nobody can be named so, by `_id` or key; "" where somebody can.
+
+    A list of a key's fields may spell out what no text holds: U+0000 stays spelled out in it, half of a pair is none.
+    """
+    if "\0" in profile:
+        return "a NUL in it; expected an `_id` or a key as text"
+    if any(map(is_surrogate, key_name(profile))):
+        return "half of a surrogate pair in it; expected an `_id` or a key as text"
     return ""
 
 

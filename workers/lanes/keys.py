@@ -173,6 +173,11 @@ class Keys:
         """Hash: what an ad account's login has written, by slices of time (connectors/audiences/budgets.py)."""
         return f"{self.namespace}:budget:{connector}"
 
+    @property
+    def ad_stores(self) -> str:
+        """Hash: of each ad account, how far its store was written (connectors/audiences/store/written.py)."""
+        return f"{self.namespace}:stores"
+
     def resync(self, integration: str) -> str:
         """Set: segments that came into the integration's scope with members it was never told of."""
         return f"{self.namespace}:resync:{integration}"

@@ -15,7 +15,8 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
+from sqlalchemy.dialects import sqlite
 
 from workers.ledger.errors import LedgerError, OtherLedger
 from workers.ledger.known import known
@@ -23,6 +24,7 @@ from workers.ledger.tables import identity, installations
 
 if TYPE_CHECKING:
     from redis import Redis
+    from sqlalchemy import Connection
 
     from workers.lanes.keys import Keys
     from workers.ledger.database import Ledger
@@ -160,10 +162,8 @@ def _note_installation(ledger: Ledger, namespace: str, installation: str) -> boo
     if before == installation:
         return False
     with ledger.changing() as connection:
-        if before is None:
-            connection.execute(insert(installations).values(namespace=namespace, installation=installation))
-        else:
-            connection.execute(update(installations).where(mine).values(installation=installation))
+        _begin(connection, namespace)
+        connection.execute(update(installations).where(mine).values(installation=installation))
     return bool(before)
 
 
@@ -177,10 +177,20 @@ def _count_up(ledger: Ledger, namespace: str, least: int) -> int:
     """The ledger's next count, above `least`."""
     mine = installations.c.namespace == namespace
     with ledger.changing() as connection:
-        before = connection.execute(select(installations.c.installation, installations.c.counted).where(mine)).first()
-        counted = max(least, 0 if before is None else before.counted or 0) + 1
-        if before is None:
-            connection.execute(insert(installations).values(namespace=namespace, installation="", counted=counted))
-        else:
-            connection.execute(update(installations).where(mine).values(counted=counted))
+        _begin(connection, namespace)
+        before = connection.execute(select(installations.c.counted).where(mine).with_for_update()).scalar()
+        counted = max(least, before or 0) + 1
+        connection.execute(update(installations).where(mine).values(counted=counted))
     return counted
+
+
+def _begin(connection: Connection, namespace: str) -> None:
+    """A row for the name, which another process may write at the same moment."""
+    if connection.dialect.name == "sqlite":
+        sqlite_row = sqlite.insert(installations).values(namespace=namespace, installation="")
+        connection.execute(sqlite_row.on_conflict_do_nothing())
+        return
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - with all its drivers: no other ledger waits for them
+
+    row = postgresql.insert(installations).values(namespace=namespace, installation="")
+    connection.execute(row.on_conflict_do_nothing())

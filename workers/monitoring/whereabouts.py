@@ -20,6 +20,7 @@ from workers.monitoring.states import IntegrationStatus, read_integration
 from workers.monitoring.tracing import LaneSight, Sight, Sought, in_intake, in_lane, read_lane
 from workers.quarantine import entries as quarantine
 from workers.routing.routes import restore
+from workers.settings.segment_ids import segment_id
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -82,9 +83,10 @@ class Whereabouts:
 def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Whereabouts:
     """Where a profile of a segment is, for an integration that was ever applied; None: the segment as a whole.
 
-    A dead ledger only leaves out what it knows. Raises redis.RedisError, NothingApplied.
+    A dead ledger only leaves out what it knows. Raises redis.RedisError, NothingApplied, WrongUsage.
     """
     redis, keys, settings = runtime.redis, runtime.keys, runtime.applied.settings
+    segment = segment_id(segment)
     integration = settings.integrations.get(key)
     sought = Sought(segment, profile, integration.key_fields if integration else ())
     now = redis_ms(redis)

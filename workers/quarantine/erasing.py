@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import case
 
+from workers.ledger.rows import stored_text
 from workers.ledger.tables import quarantine
 from workers.quarantine.entries import Selection, pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from workers.ledger.database import Ledger
     from workers.quarantine.entries import EntryDetail
@@ -39,3 +40,12 @@ def empty(ledger: Ledger, ids: Sequence[int]) -> None:
         with ledger.changing() as connection:
             some = quarantine.c.id.in_(ids[at : at + AT_ONCE])
             connection.execute(quarantine.update().where(some).values(_EMPTY | {"reason": _REASON}))
+
+
+def hand_over(ledger: Ledger, heirs: Mapping[int, str]) -> None:
+    """Entries, by id, that tell of somebody else as well have that one's key from now on. LedgerError."""
+    with ledger.changing() as connection:
+        for id_, profile in heirs.items():
+            connection.execute(
+                quarantine.update().where(quarantine.c.id == id_).values(profile=stored_text(profile, 1_000))
+            )

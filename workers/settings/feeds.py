@@ -40,6 +40,8 @@ PLACES: Final = ("segment_id", "after", "limit")
 _PLACE = re.compile(r"\{\s*(\w*)\s*\}")
 _VARIABLE = re.compile(r"\$\{[^}]*\}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
+_SECRET_HEADER = re.compile(r"auth|token|key|secret|passw|cookie|session|credential|signature", re.IGNORECASE)
+_SECRET_VALUE = re.compile(r"\s*(bearer|basic|digest|token|apikey)\s", re.IGNORECASE)
 _NEAR = re.compile(r"http://(localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?(?:/|$)", re.IGNORECASE)
 _HTTP = re.compile(r"https?://", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://(?:\$\{[^}]*\}|[^/?#$])*", re.IGNORECASE)
@@ -191,6 +193,42 @@ def _headers(table: TomlTable) -> dict[str, str]:
             found.wrong(name, "is no header's name; expected letters, digits and -")
     found.close()
     return headers
+
+
+def is_written_secret(name: str, value: object) -> bool:
+    """Whether a header is one of those that let somebody in, by its name or its value, and stands there in clear text.
+
+    That is one without a variable, or with a variable's default. What a header is called otherwise tells nothing of it.
+    """
+    if not isinstance(value, str) or not (_SECRET_HEADER.search(name) or _SECRET_VALUE.match(value)):
+        return False
+    try:
+        found = variables.references(value)
+    except variables.VariableError:
+        return False  # `resolve` says what is wrong with it
+    return not found or any(each.default for each in found)
+
+
+def written_secrets(sources: object) -> list[Mistake]:
+    """Headers of [sources.*] that are secrets in clear text: for a file, before it is published.
+
+    What is applied is read with them, since a version that did not know of this may have published it.
+    """
+    found = []
+    for key, table in sources.items() if isinstance(sources, dict) else ():
+        headers = table.get("headers") if isinstance(table, dict) else None
+        found += [
+            Mistake(f"sources.{key}.headers.{name}", _WRITTEN)
+            for name, value in (headers.items() if isinstance(headers, dict) else ())
+            if is_written_secret(name, value)
+        ]
+    return found
+
+
+_WRITTEN: Final = (
+    "stands in the file, which is published in Redis; expected its secret in a variable without a default, as in "
+    '"Bearer ${PLATFORM_TOKEN}"'
+)
 
 
 def _check_places(table: TomlTable, name: str, text: str) -> None:

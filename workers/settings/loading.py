@@ -14,7 +14,7 @@ from workers.settings.compiling import Compiler
 from workers.settings.connectors import AnyConnector, read_connectors
 from workers.settings.console import check_console
 from workers.settings.document import FORMAT, canonical, digest_of, read_document
-from workers.settings.feeds import FeedSettings
+from workers.settings.feeds import FeedSettings, written_secrets
 from workers.settings.files import NOTHING
 from workers.settings.integrations import read_integrations
 from workers.settings.ledger_place import read_ledger
@@ -100,6 +100,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, t
     check_alerts(source)
     check_console(source)
     document = read_document(source)
+    source.mistakes += written_secrets(document.get("sources"))
     return _build(source, document, local)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SCHEME: Final = "postgresql"
 """Of all servers, the one that may keep a ledger or a store. In it, a statement reaches its own database alone."""
 PORT: Final = 5432
+"""Where such a server listens, where an address names no port."""
 THIS_HOST: Final = "this host"
 _TELL: Final = (
     "leads to {own} as its user: whoever may edit queries can have them change anything there; expected a user of its "

@@ -43,6 +43,7 @@ class Insert:
     changed  columns, in small letters, that a row which is there already is given another value in than the one that
              stands for them in VALUES: `ON CONFLICT (id) DO UPDATE SET id = excluded.new_id`
     found_by the columns in which the integration's `remove` looks for the key
+    bends    as `RowNaming.bends`, of `remove` too
     """
 
     table: tuple[Name, ...]
@@ -50,6 +51,7 @@ class Insert:
     values: tuple[frozenset[str], ...] = ()
     changed: frozenset[str] = frozenset()
     found_by: frozenset[Meeting] = frozenset()
+    bends: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,21 @@ class RowNaming:
     """What a query says of the rows it touches.
 
     plain   all of the key's fields are used, and wherever one stands it is compared with a column, or written to one,
-            as it is, or through functions that keep apart what folding keeps apart
+            as it is, or through functions that keep apart what folding keeps apart; and all databases read the query
+            alike
     others  profile fields that it uses beside the key
     insert  where it does nothing but insert plain values
     meets   the columns that fields of the key are compared with
+    changed columns that it gives rows another value in, as `Insert.changed`
+    bends   families of columns beside which some databases read another key than is written, as `RowToken.bends`
     """
 
     plain: bool
     others: frozenset[str]
     insert: Insert | None
     meets: frozenset[Meeting] = frozenset()
+    changed: frozenset[str] = frozenset()
+    bends: frozenset[str] = frozenset()
 
 
 _ENDS = frozenset({",", ")", ";", "and", "or", "on", "returning", "limit", "order", ""})
@@ -76,8 +83,10 @@ _TAKEN_FROM = dict.fromkeys(_INSERTS, _OTHERS) | {"update": _OTHERS | {"from"}, 
 """How a statement begins whose rows can be told -> words with which it takes something from elsewhere."""
 _MODIFIERS = frozenset({"low_priority", "high_priority", "delayed", "quick", "ignore", "or"})
 """Words between a statement's verb and INTO, FROM or its table."""
-_ALTERNATIVES = frozenset({"or", "xor", "|"})
-"""What lets a row through that another condition keeps out."""
+_MOST_PARTS = 2
+"""A table and its other name; what a DELETE deletes, and where it finds it."""
+_ALTERNATIVES = frozenset({"or", "xor", "|", "case", "between", "?", "["})
+"""What may let a row through that another condition keeps out; BETWEEN has an AND that joins none."""
 _BEFORE_NAME = frozenset({"where", "and", "or", "on", "(", ".", "set"})
 
 
@@ -91,8 +100,9 @@ def row_naming(nodes: list[Node], key: Iterable[str]) -> RowNaming:
     fields = frozenset[str]().union(*(token.fields for token in tokens))
     places = [(at, bracket) for at, bracket in enumerate(around(tokens)) if tokens[at].fields & keys]
     plain = all(_is_plain(tokens, at, bracket, keys) for at, bracket in places)
-    plain = plain and keys <= fields and _is_by_itself(tokens, keys)
-    return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)))
+    plain = plain and keys <= fields and _is_by_itself(tokens, keys) and not any(one.kind == "unsure" for one in tokens)
+    changed, bends = frozenset(_changed(tokens)), frozenset[str]().union(*(tokens[at].bends for at, _ in places))
+    return RowNaming(plain, fields - keys, _insert(tokens), frozenset(_meetings(tokens, places)), changed, bends)
 
 
 def _meetings(tokens: list[RowToken], places: list[tuple[int, int]]) -> Iterator[Meeting]:
@@ -135,8 +145,25 @@ def _names_rows(statement: list[RowToken], keys: frozenset[str]) -> bool:
         return False
     if words[0] in _INSERTS:
         return keys <= _fields(statement)
-    until = next((at for at, one in enumerate(statement) if one.text in ("where", "set")), 0)
-    return all(token.kind != "," for token in statement[:until]) and _is_in_where(statement, keys)
+    until = next((at for at in range(len(statement)) if sign(statement, at) in ("where", "set")), 0)
+    return _is_one_table(statement[1:until]) and _is_in_where(statement, keys)
+
+
+def _is_one_table(target: list[RowToken]) -> bool:
+    """Whether it names one table, under another name at most: `m FROM member m`, and no more tables beside it."""
+    rest = list(itertools.dropwhile(lambda token: token.text in _MODIFIERS, target))
+    parts: list[list[str]] = [[]]
+    for at, token in enumerate(rest):
+        if sign(rest, at) == "from":
+            parts.append([])
+        elif token.kind not in ("word", "name", "."):
+            return False
+        elif token.kind != "." and token.text != "as":
+            if sign(rest, at - 1) == ".":
+                parts[-1].pop()
+            parts[-1].append(token.text)
+    before, names = (parts[0], parts[-1]) if len(parts) > 1 else ([], parts[0])
+    return len(parts) <= _MOST_PARTS and len(before) <= 1 and 1 <= len(names) <= _MOST_PARTS and {*before} <= {*names}
 
 
 def _is_in_where(statement: list[RowToken], keys: frozenset[str]) -> bool:
@@ -152,12 +179,17 @@ def _is_in_where(statement: list[RowToken], keys: frozenset[str]) -> bool:
 
 
 def _is_condition(statement: list[RowToken], brackets: list[int], at: int, where: int) -> bool:
-    """Whether all brackets around this comparison stand by themselves, behind no NOT, and are no function's."""
+    """Whether all brackets around this comparison stand by themselves, and nothing turns round what they say.
+
+    Behind each comes an AND, another bracket's end or the condition's own: `(k IN (…)) IS NOT TRUE` says the contrary.
+    """
     opened = brackets[at]
-    if sign(statement, opened - 1) == "in":
-        opened = brackets[opened]
     while opened > where:
-        if sign(statement, opened - 1) not in ("where", "and", "("):
+        is_list = opened == brackets[at] and sign(statement, opened - 1) == "in"
+        if not is_list and sign(statement, opened - 1) not in ("where", "and", "("):
+            return False
+        closed = next((end for end in range(at, len(statement)) if brackets[end] == brackets[opened]), len(statement))
+        if sign(statement, closed + 1) not in _ENDS:
             return False
         opened = brackets[opened]
     return True
@@ -217,11 +249,19 @@ def _insert(tokens: list[RowToken]) -> Insert | None:
 
 
 def _changed(tokens: list[RowToken]) -> Iterator[str]:
-    """As `Insert.changed`: what an upsert sets to anything else than VALUES(column), excluded.column and the like."""
-    update = next((at for at, token in enumerate(tokens) if token.kind == "word" and token.text == "update"), None)
-    for at in range(len(tokens) if update is None else update + 1, len(tokens)):
-        if sign(tokens, at + 1) == "=" and sign(tokens, at - 1) in ("update", "set", ",", "."):
-            name = tokens[at].text.lower()
+    """As `Insert.changed`: what UPDATE sets to anything else than VALUES(column), excluded.column and the like."""
+    brackets, sets = around(tokens), False
+    for at, token in enumerate(tokens):
+        if brackets[at] < 0:
+            sets = sign(tokens, at) == "update" or (sets and sign(tokens, at) not in ("where", ";"))
+        is_set = sign(tokens, at + 1) == "=" or (sign(tokens, at + 1) == ":" and sign(tokens, at + 2) == "=")
+        if not sets or not is_set:
+            continue
+        if token.kind == ")":  # (a, b) = (…)
+            row = range(max(i for i in range(at) if brackets[i] == brackets[at]) + 1, at)
+            yield from (tokens[i].text.lower() for i in row if tokens[i].kind in ("word", "name"))
+        elif sign(tokens, at - 1) in ("update", "set", ",", "."):
+            name = token.text.lower()
             if not _is_same(tokens, at + 2, name):
                 yield name
 

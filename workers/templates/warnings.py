@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.templates.model import QueryKind
-from workers.templates.nodes import BatchIn, Builtin, Expression, For, Node, Out, inside, walk
+from workers.templates.nodes import (
+    BatchIn,
+    Builtin,
+    Expression,
+    For,
+    Node,
+    Out,
+    expressions_in,
+    fields_of,
+    inside,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +56,8 @@ def warn(
         source.warn(0, f"it does not use {', '.join(map(repr, unused))} of the key: {_HARM[kind]}")
     if batch:
         _warn_of_mixture(source, statements)
+        for one in statements:
+            _warn_of_combinations(source, one.nodes, frozenset(key))
 
 
 def _warn_of_mixture(source: Source, statements: list[Statement]) -> None:
@@ -56,6 +69,25 @@ def _warn_of_mixture(source: Source, statements: list[Statement]) -> None:
             "a statement without $batch beside one with it: it runs once for each part into which a batch is cut; "
             "make sure that running it again does no harm",
         )
+
+
+def _warn_of_combinations(source: Source, nodes: list[Node], key: frozenset[str]) -> None:
+    """`a IN (…) AND b IN (…)` of two profiles takes four rows: two of them are others'."""
+    lists = [node for node in walk(nodes) if isinstance(node, (BatchIn, For)) and _is_over_batch(node)]
+    found = [(node, _fields_over_batch(node)) for node in lists]
+    parts = [(node, fields & key) for node, fields in found if fields & key and not key <= fields and "" not in fields]
+    if len({fields for _, fields in parts}) > 1:
+        source.warn(
+            parts[1][0].place,
+            "lists of its own for each part of the key meet every combination of their values, rows of other profiles "
+            "among them; write whole keys, as in (a, b) IN ({for $l = $batch}({$l.a}, {$l.b}){autocomma}{end})",
+        )
+
+
+def _fields_over_batch(node: BatchIn | For) -> frozenset[str]:
+    if isinstance(node, BatchIn):
+        return frozenset({node.field.name})
+    return frozenset(field.name for value in expressions_in([node]) for field in fields_of(value))
 
 
 def _is_over_batch(node: Node) -> bool:

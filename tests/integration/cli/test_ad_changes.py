@@ -9,6 +9,8 @@ from tests.integration.ad_account import buyers
 from tests.integration.connectors.audiences.rig import sha256
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.fakes.yandex import FakeYandex
     from tests.integration.ad_account import AdAccount
     from tests.integration.place import Call
@@ -67,3 +69,17 @@ def test_another_account_is_refused_unless_it_is_meant(ads: AdAccount, call: Cal
     assert {len(each.members) for each in theirs.values()} == {120}, "what is in the other one nobody touches"
     (act,) = [each for each in json.loads(call("audit", "--json").stdout) if each["act"] == "connect --move"]
     assert act["target"] == "ya"
+
+
+def test_a_login_under_another_secret_is_refused_where_ids_are_sealed(
+    ads: AdAccount, call: Call, monkeypatch: pytest.MonkeyPatch, yandex: FakeYandex
+) -> None:
+    ads.write(fields='email = "email", external_id = "id"')
+    ads.connect()
+    ads.add(buyers(*range(3)))
+    monkeypatch.setenv("SEGSYNC_SECRET", "another secret of sixteen")
+    before = len(yandex.calls)
+    refused = call("connect", "ya", "--code", "1234567")
+    assert refused.returncode == 1
+    assert "expected the SEGSYNC_SECRET that sealed it" in refused.stderr
+    assert len(yandex.calls) == before, "the code is still good"

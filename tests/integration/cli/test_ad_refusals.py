@@ -13,6 +13,7 @@ from tests.fakes.vk import FakeVk
 from tests.integration.hours import let_the_platform_work
 from workers.connectors.audiences.platforms import PLATFORMS, VK
 from workers.control.drain import drain
+from workers.control.pause import pause
 from workers.lanes.clock import redis_ms
 from workers.outcomes import Cleared
 from workers.quarantine import refused_members
@@ -166,3 +167,51 @@ def test_what_its_lane_has_done_with_is_refused_still(installation: tuple[Place,
     runtime.drain_outcomes(5)
     assert told(listed(call)) == {(n, "vk-ads invalid_md5", "audience", "open", 0) for n in ("5", "6")}
     assert ("none", "no identifier", "lane", "superseded", 0) in told(listed(call, "all"))
+
+
+def test_who_is_found_by_a_value_goes_from_what_names_their_key_alone(
+    installation: tuple[Place, Runtime], call: Call
+) -> None:
+    """The refused entry has no address in it, and neither has what waits with another one, or a run that shows keys."""
+    place, runtime = installation
+    place.redis.hset(place.keys.run("1"), mapping={"id": "1", "integration": "buyers", "shown": '{"missing": ["5"]}'})
+    place.redis.hset(place.keys.run("2"), mapping={"id": "2", "integration": "others", "shown": '{"missing": ["5"]}'})
+    pause(runtime.redis, runtime.keys, "buyers", reason="", by="a test")
+    with place.producer() as producer:
+        producer.add(7, [{**person(5), "email": "new@example.com"}, {"_id": "5", "id": "8", "email": "p8@example.com"}])
+    place.let_timeouts_pass()
+    drain(runtime)
+    values = place.folder / "values.txt"
+    values.write_text("p5@example.com\n")
+
+    erased = json.loads(call("erase", "--values", str(values), "--yes", "--json").stdout)
+    assert [(each["where"], each["found"]) for each in erased] == [
+        ("the quarantine", 1),
+        ("runs of resyncs", 1),
+        ("the audiences of vk", 1),
+        ("the lane of segment 7 of buyers", 1),
+    ]
+    assert {each["profile"] for each in listed(call, "all")} == {None, "6", "none"}
+    assert place.redis.hget(place.keys.run("2"), "shown") == b'{"missing": ["5"]}'
+
+
+def test_what_another_has_as_well_stays_in_the_quarantine_by_their_key(
+    installation: tuple[Place, Runtime], call: Call, vk: FakeVk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One entry tells of a refused value, whoever has it; where nobody can say who that is, it stays as it is."""
+    push(*installation, vk, {"_id": "id 9", "id": "9", "email": "p5@example.com"})
+    with monkeypatch.context() as without:
+        without.delenv("SEGSYNC_SECRET")
+        left = json.loads(call("erase", "--profile", "5", "--yes", "--json").stdout)
+    stays = [(each["where"], each["found"], each["left"]) for each in left if each["found"]]
+    assert stays == [("the quarantine", 2, True)], "the one that was replaced is a person's, too"
+    assert {each["profile"] for each in listed(call)} == {"5", "6", "none"}
+
+    assert call("erase", "--profile", "5", "--yes").returncode in (0, 1)
+    assert {each["profile"] for each in listed(call)} == {"9", "6", "none"}
+    (mine,) = [each for each in listed(call) if each["profile"] == "9"]
+    vk.refuses = set()
+    assert call("quarantine", "retry", str(mine["id"])).returncode == 0
+    work(*installation, vk)
+    assert sent(5) in vk.members("segment 7", "emails")
+    assert "5" not in {each["profile"] for each in listed(call, "all")}

@@ -152,12 +152,28 @@ def test_an_account_that_cannot_be_looked_at_is_said(
     assert account["becomes"].startswith("could not be looked at: segsync settings: connectors.ya.client_secret")
 
 
+def test_under_another_secret_nobody_is_said_to_be_gone(
+    installation: AdAccount, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = installation.place
+    monkeypatch.setenv("SEGSYNC_SECRET", "another secret of sixteen")
+    done = call(*NAMED, values(place), "--json")
+    assert done.returncode == 1
+    (account,) = [each for each in json.loads(done.stdout) if each["where"] == "the audiences of ya"]
+    assert account["becomes"].endswith("expected the SEGSYNC_SECRET that sealed it")
+
+
 @pytest.mark.usefixtures("installation")
 def test_nothing_is_erased_without_a_yes(call: Call) -> None:
     for how in ((), ("--dry-run", "--yes")):
         done = call("erase", "--profile", "planted-id", *how)
         assert (done.returncode, done.stdout.endswith("\nNothing is erased.\n")) == (1, True)
     assert call("erase", "--profile", "planted-id").stdout == done.stdout
+
+
+def test_who_finds_nobody_hears_just_that(place: Place, call: Call) -> None:
+    place.publish(integration("crm"))
+    assert call("erase", "--profile", "nobody", "--yes").stdout == "nothing is left of it\n"
 
 
 @pytest.mark.parametrize(
@@ -175,6 +191,7 @@ def test_nothing_is_erased_without_a_yes(call: Call) -> None:
         (("--values", "-"), b"a@b.example\n\xcc\xe0\n", "--values -, line 2: expected UTF-8"),
         (("--values", "-"), b"a\0@\0\n", "--values -, line 1: a NUL in it; expected text in UTF-8"),
         (("--values", "-"), b"a@b.example;c@b.example\n", "line 1: more than one @; expected one value in each line"),
+        (("--profile", '["\\ud800"]'), b"", "--profile: half of a surrogate pair in it; expected an `_id` or a key"),
         (("--profile", "a\udcff"), b"", "--profile: bytes that are no text; expected UTF-8"),
     ],
 )

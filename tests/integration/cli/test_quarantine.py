@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.place import integration
-from workers.cli.commands import quarantine
+from workers.cli.commands import quarantine, runs, why
+from workers.cli.commands.statistics import Form
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.control.drain import drain
 from workers.errors import WrongUsage
@@ -129,6 +130,22 @@ def test_a_command_may_be_about_a_segment_alone(runtime: Runtime, capsys: pytest
     assert quarantine.drop(quarantine.wanted([], None, None, "8"), as_json=False) == FINE
     assert "1 entry is dropped" in capsys.readouterr().out
     assert sorted(states(runtime)) == ["dropped", "open", "open"]
+
+
+@pytest.mark.parametrize("segment", ["", "8" * 256, "8\n"])
+def test_a_segment_that_is_none_is_wrong_usage(segment: str, runtime: Runtime) -> None:
+    """Of an integration's entries an empty one left nothing out: all were given up."""
+    with pytest.raises(WrongUsage, match="is no id; expected 1 to 255 bytes"):
+        quarantine.drop(quarantine.wanted([], "crm", None, segment), as_json=False)
+    with pytest.raises(WrongUsage, match="is no id"):
+        quarantine.listed(None, 10, segment=segment, as_json=True)
+    with pytest.raises(WrongUsage, match="is no id"):
+        quarantine.fitting("crm", None, "open", segment)
+    with pytest.raises(WrongUsage, match="is no id"):
+        why.run("crm", segment, None, as_json=True)
+    with pytest.raises(WrongUsage, match="is no id"):
+        runs.run("24h", "now", None, segment, failed=False, limit=1, form=Form())
+    assert set(states(runtime)) == {"open"}
 
 
 def test_an_unknown_state_is_wrong_usage(runtime: Runtime) -> None:

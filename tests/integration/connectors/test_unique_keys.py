@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -89,6 +90,16 @@ TRIGGERS = {
 
 def test_a_trigger_may_turn_one_key_into_another(target: TargetDatabase) -> None:
     assert not key_alone(target, *TRIGGERS[target.dialect])
+
+
+BOSS = ", boss varchar(50), ref varchar(50) UNIQUE, FOREIGN KEY (boss) REFERENCES member (ref) ON DELETE"
+
+
+@pytest.mark.parametrize("action", ["CASCADE", "SET NULL"])
+def test_a_foreign_key_may_take_other_rows_along(target: TargetDatabase, action: str) -> None:
+    own = replace(INSERT, columns={**INSERT.columns} | {"ref": frozenset({"CustomID"})})
+    assert not key_alone(target, columns=f"{BOSS} {action}", insert=own)
+    assert key_alone(target, columns=f"{BOSS} NO ACTION", insert=own)
 
 
 PARTITIONS = (

@@ -75,6 +75,35 @@ def test_programs_connect_and_read_one(account: AdAccount) -> None:
     assert program.post("/api/accounts/db/resend").status_code == 404
 
 
+STAYS = "buyers leaves ya: its people stay in its audiences there, and nothing takes them out"
+
+
+def test_programs_are_told_who_stays_in_its_audiences(account: AdAccount) -> None:
+    app = console_of(account.place, token_table("w", "w-text", "read", "edit"), integration("crm", segments="[8]"))
+    program = TestClient(app, base_url="http://127.0.0.1", headers={"authorization": "Bearer w-text"})
+    given = program.get("/api/configuration").json()["configuration"]
+    del given["integrations"]["buyers"]
+    told = program.post("/api/apply", json={"configuration": given, "dry_run": True}).json()
+    assert told["stays_in"] == {"buyers": "ya"}
+    at = "/api/integrations/buyers/remove"
+    assert program.get(at).json()["stays_in"] == "ya"
+    assert program.get("/api/integrations/crm/remove").json()["stays_in"] == ""
+    told = program.post(at, json={}).json()
+    assert (told["state"], told["stays_in"]) == ("removed", "ya")
+    assert program.get(at).json()["stays_in"] == "ya", "as a revision that is kept has it"
+    told = program.post("/api/revisions/1/rollback", json={}).json()
+    assert (told["revision"], told["stays_in"]) == (3, {})
+    assert program.post("/api/revisions/2/rollback", json={"dry_run": True}).json()["stays_in"] == {"buyers": "ya"}
+
+
+@pytest.mark.usefixtures("account")
+def test_whoever_removes_one_in_a_browser_is_told_who_stays(make_console: Callable[..., ASGIApp]) -> None:
+    browser = Browser(make_console())
+    form = "/integrations/buyers/edit"
+    assert "Its audiences stay, with their people." in browser.get(form)
+    assert STAYS in browser.press(form, "/integrations/buyers/remove", confirm="buyers", basis="1")
+
+
 def test_all_members_are_told_again(account: AdAccount, make_console: Callable[..., ASGIApp], acts: Recorded) -> None:
     browser = Browser(make_console())
     assert "/accounts/ya/resend" not in browser.get("/accounts/ya")  # of no audience there is nobody to tell of

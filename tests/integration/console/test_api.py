@@ -220,7 +220,7 @@ def test_a_configuration_is_published_with_who_and_from_what(app: ASGIApp, place
     told["configuration"]["integrations"]["crm"]["batch"]["size"] = 0
     wrong = changer.post("/api/apply", 400, configuration=told["configuration"])
     assert wrong["mistakes"][0]["where"] == "integrations.crm.batch.size"
-    assert changer.post("/api/apply") == {"revision": 3, "changed": False, "differences": []}
+    assert changer.post("/api/apply") == {"revision": 3, "changed": False, "differences": [], "stays_in": {}}
     applied = published(place.redis, place.keys)
     assert applied is not None
     assert applied.by == "changer"
@@ -258,7 +258,7 @@ PG = "postgresql://u@one.example/d"
         ("connectors", {"url": PG, "password": SECRET}, "connectors.new.password"),
         ("connectors", {"url": PG, "password_file": "/etc/hostname"}, "connectors.new.password_file"),
         ("sources", {"url": "https://h/{segment_id}", "headers": {"X": f"a {SECRET}"}}, "sources.new.headers.X"),
-        ("sources", {"command": ["/bin/true"]}, "sources.new.command.0"),
+        ("sources", {"command": ["/bin/true"]}, "sources.new.command"),
         ("connectors", {"platform": "vk", "url": "https://h/"}, "connectors.new.url"),
         ("ledger", "sqlite:///other.db", "ledger"),
     ],
@@ -322,7 +322,12 @@ WRONG_BODIES = [
     ("/api/quarantine/drop", b'{"ids": [99%b]}' % (b", 99" * 999), 404, "99"),
     ("/api/quarantine/x/reveal", b"{}", 400, "id 'x': expected a number from 0"),
     ("/api/retry", b"{}", 400, "missing required field `name`"),
-    ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named"),
+    ("/api/resync", b'{"integration": "crm"}', 400, "no segment is named; expected at least one id, those that"),
+    ("/api/resync", b'{"integration": "crm", "segments": ["7", ""]}', 400, "segment '' is no id; expected 1 to 255"),
+    ("/api/resync", b'{"integration": "crm", "segments": ["%b"]}' % (b"x" * 100_000), 400, "x…' is no id; expected"),
+    ("/api/verify", b'{"integration": "crm", "segments": ["a\\n"]}', 400, "is no id; expected"),
+    ("/api/quarantine/drop", b'{"integration": "crm", "segment": ""}', 400, "segment '' is no id; expected"),
+    ("/api/quarantine/retry", b'{"segment": "\\u0000"}', 400, "is no id; expected"),
     ("/api/resyncs/nope/cancel", b"{}", 400, "there is no run 'nope'"),
 ]
 
@@ -341,6 +346,9 @@ WRONG_QUERIES = [
     ("/api/runs?lmit=1", "'lmit' means nothing here; did you mean 'limit'?"),
     ("/api/runs?failed=maybe", "failed='maybe': expected true or false"),
     ("/api/stats?since=someday", "since 'someday' is no time"),
+    (f"/api/quarantine?segment={'7' * 256}", "7…' is no id; expected 1 to 255 bytes"),
+    ("/api/runs?segment=%00", "segment '\\x00' is no id; expected"),
+    ("/api/segment?id=%0A", "segment '\\n' is no id; expected"),
     ("/api/quarantine?state=gone", "state 'gone': expected one of open"),
     ("/api/diff?of=1", "to is missing"),
 ]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-KEPT: dict[str, Any] = {"timeout_keep_alive": 1}
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -38,15 +37,17 @@ async def long(request: Request) -> PlainTextResponse:
 
 
 @contextmanager
-def served(**bounds: Any) -> Iterator[int]:
-    """A server with these bounds; gives its port."""
+def served(kept: Any = 1, **bounds: Any) -> Iterator[int]:
+    """A server with these bounds, which lets go whom it has answered after `kept` seconds; gives its port."""
     app = Starlette(routes=[Route("/", slow), Route("/long/{many}", long)])
     with socket.create_server(("127.0.0.1", 0)) as server_side:
         server_side.setsockopt(
             socket.SOL_SOCKET, socket.SO_SNDBUF, 4096
         )  # the kernel takes little for who reads nothing
         protocol = bounded(Bounds(**{"is_proxy": lambda _: False} | bounds))
-        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="warning", lifespan="off", **KEPT))
+        server = uvicorn.Server(
+            uvicorn.Config(app, http=protocol, log_level="warning", lifespan="off", timeout_keep_alive=kept)
+        )
         thread = threading.Thread(target=server.run, args=([server_side],))
         thread.start()
         try:
@@ -81,7 +82,7 @@ def test_who_says_half_of_a_second_request_is_let_go_and_a_slow_answer_is_waited
 def test_who_reads_nothing_of_an_answer_is_let_go(many: int) -> None:
     """However little of it the server still holds."""
     counted: Counter[str] = Counter()
-    with served(seconds=0.2, unread=0.2, counted=counted) as port, socket.socket() as made:
+    with served(0.1, seconds=0.2, unread=0.2, counted=counted) as port, socket.socket() as made:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         made.connect(("127.0.0.1", port))
         made.sendall(REQUEST.replace(b"/ ", f"/long/{many} ".encode(), 1))

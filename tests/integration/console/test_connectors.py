@@ -122,6 +122,7 @@ def test_one_that_is_used_is_not_removed(place: Place, browser: Browser) -> None
     [
         pytest.param("url", "postgresql://u:secret@h/d", "there is a password inside the URL", id="password"),
         pytest.param("url", "postgresql://u@${SEGSYNC_SECRET}.example.com/d", "holds a variable", id="variable"),
+        pytest.param("url", "mysql://u@h/d?ssl_ca=/etc/hostname", "names a file (ssl_ca)", id="file"),
         pytest.param("url", "", "missing", id="empty"),
         pytest.param("rate", "fast", "is no rate", id="rate"),
         pytest.param("parallelism", "many", "expected", id="parallelism"),
@@ -212,6 +213,22 @@ def test_a_secret_that_something_else_has_goes_nowhere_else(
     """A key is chosen freely, and so could be the variable of a secret that the file has elsewhere."""
     place.publish(integration("crm") + other.format("${SEGSYNC_CONNECTOR_PG_PASSWORD:-}"))
     browser, form = Browser(make_console()), {"key": "pg", "url": "postgresql://u@evil/d", "password": "variable"}
+    page = browser.post(NEW, f"{NEW}/try", **form).text
+    assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
+
+
+@pytest.mark.parametrize(
+    "spelled", ["./secrets/connectors/pg", "{folder}/secrets/connectors/pg", "${{FOLDER}}/pg", "linked/pg"]
+)
+def test_a_file_is_the_same_however_its_path_is_spelled(
+    spelled: str, place: Place, make_console: Callable[..., ASGIApp], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "secrets" / "connectors").mkdir(parents=True)
+    (place.folder / "linked").symlink_to("secrets/connectors")
+    monkeypatch.setenv("FOLDER", "secrets/connectors")
+    file = spelled.format(folder=place.folder)
+    place.publish(integration("crm") + f'[connectors.a]\nurl = "postgresql://u@one/d"\npassword_file = "{file}"\n')
+    browser, form = Browser(make_console()), {"key": "pg", "url": "postgresql://u@evil/d", "password": "file"}
     page = browser.post(NEW, f"{NEW}/try", **form).text
     assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
 

@@ -80,6 +80,7 @@ WRONG = [
     ({"values": ["+1 2-3-4", "+-- 4 ---"]}, "value 2: fewer than 3 digits"),
     ({"values": ["a@b.c d@e.f"]}, "value 1: more than one @"),
     ({"values": ["a\0b"]}, "value 1: a NUL in it"),
+    ({"profiles": ["a\0b"]}, "profile 1: a NUL in it"),
     ({"values": ["ann"] * 10_001}, "10,001 profiles and values; expected 10,000 at most"),
     ({"profile": ["a"]}, "unknown field `profile`"),
 ]

@@ -54,8 +54,8 @@ def back(ann: Person, number: int, basis: int) -> Any:
 @pytest.mark.parametrize(
     ("first", "then", "where"),
     [
-        (COMMAND, "", "sources.other.command.0"),
-        (COMMAND, PLAIN, "sources.other.command.0"),
+        (COMMAND, "", "sources.other.command"),
+        (COMMAND, PLAIN, "sources.other.command"),
         (SECRET, "", "connectors.pg.password"),
         (LED, SECRET, "connectors.pg.url"),
     ],

@@ -57,6 +57,7 @@ def told(state: str, owes: int, number: int, *, waited_for: bool = False, droppe
         "waited_for": waited_for,
         "failed": "",
         "revision": number,
+        "stays_in": "",
     }
 
 
@@ -101,7 +102,13 @@ def test_what_it_owes_is_not_lost_by_mistake(place: Place, program: Program) -> 
     assert "did you mean 'shop'" in program.post("/api/integrations/shpo/remove", 404)["error"]
     assert program.get("/api/integrations/shpo/remove", 404)
     pause(place.redis, place.keys, "shop")
-    assert "would never be drained" in program.post(f"{AT}/remove", 409, how="drain")["error"]
+    paused = program.post(f"{AT}/remove", 409, how="drain")["error"]
+    assert paused == "shop is paused, so it would never be drained; resume it first, or drop what it owes"
+    given = program.get("/api/configuration")["configuration"]
+    del given["integrations"]["shop"]
+    taken = program.post("/api/apply", 409, configuration=given)["error"]
+    assert "shop is taken out and still owes 1 operation; expected a choice for it: to drain it" in taken
+    assert "--" not in taken
     assert applied(place).keys() == {"crm", "shop"}
     assert program.post(f"{AT}/remove", how="drop") == told("removed", 0, 2, dropped=1)
     assert program.get(f"{AT}/remove") == told("removed", 0, 2), "a revision that is kept knows it"

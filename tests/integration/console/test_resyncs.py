@@ -60,6 +60,9 @@ def test_a_run_that_would_remove_much_waits_for_the_word_of_who_saw_the_numbers(
     assert platform.ends("1").outcome == "needs confirmation"
     page = browser.get("/resyncs")
     assert "Remove 300 and add 0" in text_of(page)
+    answer = browser.post("/resyncs", "/resyncs/1/confirm", removals="many", adds="0")
+    told = text_of(answer.text)
+    assert (answer.status_code, "accept 'removals=many,adds=0': expected" in told, "--" in told) == (400, True, False)
     browser.press("/resyncs", "/resyncs/1/confirm", removals="300", adds="0")
     assert platform.ends("2").outcome == "done"
     assert platform.rows(7) == set()
@@ -96,7 +99,14 @@ def test_a_run_is_cancelled(platform: Platform, browser: Browser) -> None:
     assert platform.ends("1").outcome == "cancelled"
 
 
-@pytest.mark.parametrize(("segments", "told"), [("", "no segment is named"), ("zz", "does not follow segment")])
+@pytest.mark.parametrize(
+    ("segments", "told"),
+    [
+        ("", "no segment is named"),
+        ("zz", "does not follow segment"),
+        ("7 " + "8" * 256, "8…' is no id; expected 1 to 255 bytes"),
+    ],
+)
 def test_what_cannot_begin_is_said(segments: str, told: str, platform: Platform, browser: Browser) -> None:
     platform.configure(scope="{ segments = [7] }")
     answer = browser.post(FORM, FORM, which="named", segments=segments)

@@ -53,8 +53,8 @@ OF_THE_HOST = {
     "console token": "prints what goes into the file",
 }
 """Commands without an act of their name, and why."""
-OF_COMMANDS_ALONE = {"connect --move"}
-"""What commands write down and no act is: it begins anew what nobody can bring back; the account's page says it."""
+OF_COMMANDS_ALONE = {"connect --move", "audiences --accept"}
+"""What commands write down and no act is: it gives up what nobody can bring back; the account's page says it."""
 UNWRITTEN = {"preview --try", "check --connect", "doctor"}
 """What the console writes down, since it is the console that does it, and commands do not."""
 COMMANDS: dict[str, tuple[str, ...]] = {

@@ -136,6 +136,7 @@ def test_what_is_wrong_with_a_source_stands_beside_its_field(
     ("form", "field", "said"),
     [
         pytest.param({**SQL, "url": "postgresql://u@${REDIS_PASSWORD}/d"}, "url", "holds a variable", id="address"),
+        pytest.param({**SQL, "url": "mysql://u@h/d?ssl_key=/etc/shadow"}, "url", "names a file (ssl_key)", id="file"),
         pytest.param({**HTTP, **SECRET, "prefix": "${REDIS_PASSWORD}"}, "prefix", "holds a variable", id="header"),
         pytest.param(
             {**SQL, "kind": "program", "url": "", "command": "/bin/sh"}, "url", "segsync.toml alone", id="program"
@@ -176,6 +177,16 @@ def test_headers_that_only_the_file_has_are_kept(place: Place, make_console: Cal
     found = applied_table(place, "sources", "main")
     assert found is not None
     assert found["headers"] == {"A": "1", "B": "${B_TOKEN:-}"}
+
+
+def test_what_a_header_says_is_sent_to_no_other_address(place: Place, make_console: Callable[..., ASGIApp]) -> None:
+    """Without a variable, too: it may be a secret all the same."""
+    place.publish(integration("crm") + f'[sources.main]\nurl = "{URL}"\nheaders = {{ Tenant = "one" }}\nfirst = 0\n')
+    browser, edit = Browser(make_console()), "/sources/main/edit"
+    form = filled(browser.get(edit)) | {"token_place": "kept", "url": URL.replace("platform", "evil")}
+    page = browser.post(edit, f"{edit}/try", **form).text
+    assert "leads a password to another address" in page.partition('id="wrong-url"')[2][:300]
+    browser.press(edit, f"{edit}/apply", **form | {"url": URL.replace("/s/", "/t/")})
 
 
 @pytest.mark.parametrize(

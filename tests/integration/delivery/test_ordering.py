@@ -225,6 +225,7 @@ class Met:
 
 ANN, BOB = ("remove", "ann", ""), ("remove", "bob", "")
 OR = "(client_id IN ({batch_in \"CustomID\"}) OR mail = 'old')"
+TEXTS, NUMBERS = 'client_id IN ({batch_in "CustomID"})', '{batch_in number "CustomID"}'
 BYTES_BY_NAME = ("CREATE DOMAIN varbinary AS bytea", "ALTER TABLE member ALTER client_id TYPE varbinary")
 ANY = ("mysql", "postgresql", "sqlite")
 MET = {
@@ -238,6 +239,10 @@ MET = {
         ("postgresql",),
         Met((("add", "A", ""), ("remove", "\\x41", "")), key="bytea", more={"postgresql": BYTES_BY_NAME}),
     ),
+    "begins a text": (("mysql",), Met((("add", "7", ""), ("remove", "7 x", "")), key="bigint")),
+    "begun by a number": (("mysql",), Met((("add", "7/b", ""), ("remove", "7", "")), f"client_id IN ({NUMBERS})")),
+    "turned round": (ANY[:2], Met((("add", "ann", ""), BOB), f"({TEXTS}) IS NOT TRUE")),
+    "read otherwise": (("mysql",), Met((("add", "ann", "old"), BOB), rf"{TEXTS} AND mail <> '\'' OR mail = 'old'")),
     "numbers": (("postgresql",), Met((("add", "0b11", ""), ("remove", "3", "")), key="int")),
 }
 

@@ -212,6 +212,7 @@ def test_views_need_no_right_to_explain(mariadb: Place) -> None:
     [
         ("read_only", "ON", "writes", "mistake", "the server is read only"),
         ("binlog_format", "STATEMENT", "writes", "mistake", "excludes READ COMMITTED"),
+        ("tx_read_only", "ON", "writes", "mistake", "transactions are read only"),
         ("wsrep_on", "ON", "lock", "warning", "a Galera cluster"),
     ],
 )

@@ -60,6 +60,7 @@ def test_a_target_is_made_equal_to_what_a_platform_answers(platform: Platform, *
 def test_pages_may_name_the_next_one(platform: Platform, monkeypatch: pytest.MonkeyPatch, *, cut: bool) -> None:
     """And headers with secrets go to each. What breaks off on any page is no list."""
     monkeypatch.setattr(failing, "MOST_TRIES", 1)
+    monkeypatch.setenv("FEED_KEY", "k")
 
     def answer(asked: Asked) -> Answer:
         if "cursor=2" in asked.path:
@@ -67,7 +68,7 @@ def test_pages_may_name_the_next_one(platform: Platform, monkeypatch: pytest.Mon
         return Answer(lines(1, 2), headers=(("Link", '<?cursor=2>; rel="next"'),))
 
     with answering(answer) as server:
-        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}\nheaders = {{ Key = "${{KEY:-k}}" }}')
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}\nheaders = {{ Key = "${{FEED_KEY}}" }}')
         platform.target_has(7, "c1", "c3", "x")
         run = platform.resync(7, **ACCEPTED)
 

@@ -157,9 +157,9 @@ def test_a_platform_lists_its_segments_over_http(platform: Platform, *, as_lines
 
     with answering(answer) as server:
         source = f'url = "{server.url}/of/{{segment_id}}"\nsegments = "{server.url}/segments"\ndelay = "0s"\n'
-        platform.configure_feed(source + 'headers = { Key = "secret" }', scope=SALES)
+        platform.configure_feed(source + 'headers = { Tenant = "secret" }', scope=SALES)
         assert all_of(platform) == ["7", "9"]
-        assert {asked.headers["key"] for asked in server.asked} == {"secret"}
+        assert {asked.headers["tenant"] for asked in server.asked} == {"secret"}
         run = platform.resync(9)
     assert (run.outcome, platform.rows(9)) == ("done", {"c1", "c2"})
     platform.delivered()

@@ -41,6 +41,11 @@ def test_nothing_that_a_terminal_obeys_gets_through() -> None:
     assert in_line("a\n\x07b") == "a\\n\\x07b"
 
 
+def test_of_a_long_name_the_beginning_is_shown() -> None:
+    assert shown("k" * 100_000) == f"{'k' * 1_000}… (100,000 characters)"
+    assert shown("k" * 1_000) == "k" * 1_000
+
+
 def test_numbers_have_thousands_and_none_is_a_dash() -> None:
     assert [shown(value) for value in (1234567, None, "7", True)] == ["1,234,567", "-", "7", "True"]
 

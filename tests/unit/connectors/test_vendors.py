@@ -59,6 +59,8 @@ def test_no_vendor_may_import_another() -> None:
 def test_a_vendor_is_whole(scheme: str) -> None:
     vendor = vendor_of(scheme)
     assert vendor.scheme == scheme
+    named = {name for name, values in vendor.options.items() if not values and re.search("ca|cert|key|crl|file", name)}
+    assert named - {"host_name_in_certificate", "ssl_server_cert_dn"} == set(vendor.files), "names of files"
     if vendor.position is not None:
         assert vendor.position.create.startswith("CREATE TABLE segsync_position ")
         assert "{lane}" in vendor.position.make

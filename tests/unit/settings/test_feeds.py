@@ -76,6 +76,34 @@ def test_what_is_wrong_with_a_feed_is_said_with_what_was_expected(tmp_path: Path
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        'Authorization = "Bearer plain-word"',
+        'authorization = "plain-word"',
+        'X-Api-Key = "plain-word"',
+        'X-Key = "${KEY:-plain-word}"',
+        'Cookie = "session=plain-word"',
+        'X-Other = "Basic plain-word"',
+    ],
+)
+def test_a_secret_in_a_header_comes_from_a_variable(tmp_path: Path, header: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        loaded(tmp_path, source(URL + f"headers = {{ {header} }}\n"))
+    told = str(raised.value)
+    assert f"sources.main.headers.{header.partition(' ')[0]}: stands in the file, which is published in Redis" in told
+    assert "expected its secret in a variable without a default" in told
+    assert "plain-word" not in told
+
+
+def test_what_a_header_says_beside_is_written_as_it_is_and_what_was_applied_is_read(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, source(URL + 'headers = { Accept = "application/json", Tenant = "one" }\n'))
+    older = settings.published().replace('"Tenant":"one"', '"Token":"one"')
+    found = from_published(older, settings.local).sources["main"]
+    assert isinstance(found, FeedSettings)
+    assert found.headers["Token"] == "one"
+
+
 def test_a_list_of_segments(tmp_path: Path) -> None:
     """At the place of the members, with the same headers; or a program of its own."""
     text = URL + HEADERS + 'segments = "https://${HOST:-p.example}/all?key=${KEY}"\nreaders = 3\n'

@@ -261,6 +261,26 @@ def test_what_is_probably_not_meant_is_warned_of(template: str, warning: str) ->
     assert found.startswith(warning)
 
 
+ROWS = "(a, b) IN ({for $l = $batch}({$l.K}, {$l.L}){autocomma}{end})"
+LIST = "b IN ({for $l = $batch}{$l.L}{autocomma}{end})"
+
+
+@pytest.mark.parametrize(
+    ("where", "is_warned_of"),
+    [
+        ('a IN ({batch_in "K"}) AND b IN ({batch_in "L"})', True),
+        (f'a IN ({{batch_in "K"}}) AND {LIST}', True),
+        (ROWS, False),
+        (f'{ROWS} AND a IN ({{batch_in "K"}})', False),
+        ('a IN ({batch_in "K"}) AND c IN ({batch_in "K"}) AND b = 5', False),
+    ],
+)
+def test_a_list_for_each_part_of_a_key_takes_rows_of_others(where: str, is_warned_of: bool) -> None:
+    remove = compiled(f"DELETE FROM t WHERE s = {{segment_id}} AND {where}", kind=QueryKind.REMOVE, key=("K", "L"))
+    said = [each.what for each in remove.warnings if each.what.startswith("lists of its own for each part of the key")]
+    assert len(said) == is_warned_of
+
+
 def test_a_good_query_has_no_warnings() -> None:
     whole = "INSERT INTO t VALUES {for $x = $batch}({segment_id}, '{json $x}'){autocomma}{end}"
     assert compiled(whole, key=("CustomID",)).warnings == []

@@ -84,7 +84,8 @@ def test_other_fields_are_told() -> None:
 
 def test_a_key_of_two_fields() -> None:
     text = rows("('{$l.a}', '{$l.b}')", "t (x, y)")
-    assert naming(text, key=("a", "b")) == RowNaming(plain=True, others=frozenset(), insert=naming(text).insert)
+    found = naming(text, key=("a", "b"))
+    assert found == RowNaming(plain=True, others=frozenset(), insert=naming(text).insert, bends=frozenset({"number"}))
 
 
 def test_an_inserts_columns_and_whose_values_they_take() -> None:
@@ -127,6 +128,10 @@ def test_what_is_no_plain_insert_is_none(text: str) -> None:
         'DELETE FROM t USING people p WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
         'DELETE t FROM t JOIN people p ON t.u = p.id WHERE p.k IN ({batch_in "K"})',
         'DELETE t FROM t, people p WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
+        'DELETE m FROM member m STRAIGHT_JOIN people p WHERE m.u = p.id AND p.k IN ({batch_in "K"})',
+        'UPDATE member STRAIGHT_JOIN people SET m = 1 WHERE u = id AND people.k IN ({batch_in "K"})',
+        'DELETE FROM member FROM people WHERE u = id AND people.k IN ({batch_in "K"})',
+        'DELETE member FROM people WHERE member.u = people.id AND people.k IN ({batch_in "K"})',
         'UPDATE t, people p SET t.m = 1 WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
         'UPDATE t SET m = 1 FROM people p WHERE t.u = p.id AND p.k IN ({batch_in "K"})',
         "WITH v (k) AS (VALUES {for $l = $batch}('{$l.K}'){autocomma}{end}) DELETE FROM t WHERE k = 1",
@@ -211,9 +216,125 @@ def test_the_columns_that_the_key_is_compared_with_are_told() -> None:
         ("ON CONFLICT (k) DO UPDATE SET a = excluded.a, k = excluded.k RETURNING k", set()),
         ("ON CONFLICT (k) DO UPDATE SET k = excluded.k || 'x'", {"k"}),
         ("ON CONFLICT (k) DO NOTHING", set()),
+        ("ON CONFLICT (k) DO UPDATE SET (a, k) = (excluded.a, excluded.a)", {"a", "k"}),
+        ('ON CONFLICT (k) DO UPDATE SET a = excluded.a, ("k") = ROW (excluded.a)', {"k"}),
     ],
 )
 def test_what_an_upsert_makes_of_a_row_that_is_there(upsert: str, changed: set[str]) -> None:
     found = naming(rows("('{$l.K}', '{$l.a}')", "t (k, a)") + f" {upsert}").insert
     assert found is not None
     assert found.changed == changed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        r" AND mail <> '\'' OR mail = 'old'",
+        "# don't\nOR mail = 'old'",
+        " AND n < 5 --1 OR mail = 'old'",
+        r" AND mail <> E'\'' OR mail = 'old'",
+        " AND mail <> $$it's$$ OR mail = 'old'",
+        " AND mail <> $a$it's$a$ OR mail = 'old'",
+        " AND mail <> q'[it's]' OR mail = 'old'",
+        " AND [a]]'b] = 1 OR mail = 'old'",
+        " AND tags <> ARRAY['a]'] OR mail = 'old'",
+        " // don't\nOR mail = 'old'",
+        " AND n < 1.5OR mail = 'old'",
+        " {if segment_id = 7}OR mail = 'old'{end}",
+        " AND n IN (1 {for $x = segment_name}) OR (n = 2{end})",
+    ],
+    ids=[
+        *("backslash", "number sign", "minus", "prefix", "dollars", "tagged", "q", "bracket in bracket"),
+        *("array", "slashes", "number and letters", "condition", "loop over a list"),
+    ],
+)
+def test_what_some_database_reads_otherwise_is_not_plain(more: str) -> None:
+    text = 'DELETE FROM t WHERE s = {segment_id} AND k IN ({batch_in "K"})' + more
+    nodes = parse(Source(text, "query"), QueryKind.REMOVE, batch=True).nodes
+    assert not row_naming(nodes, KEY).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DELETE FROM t -- all of them\nWHERE k IN ({batch_in "K"}) AND at < 2.5 /* isn\'t it */',
+        'DELETE FROM [t] WHERE [k] IN ({batch_in "K"}) --',
+        rows("('{$l.K}', {if $l.n}'{$l.n}'{else}NULL{end}, 1.5)", "t (k, `1st`, n)"),
+    ],
+)
+def test_what_all_read_alike_stays_plain(text: str) -> None:
+    assert naming(text).plain
+
+
+KEPT_OUT = 'k IN ({batch_in "K"})'
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        *(f"s = {{segment_id}} AND ({KEPT_OUT}) {turned}" for turned in ("IS NOT TRUE", "= false", "= 0", "<> true")),
+        *(f"s = {{segment_id}} AND ({KEPT_OUT}) {turned}" for turned in ("< true", "<=> 0", "COLLATE x", "::int = 0")),
+        f"((s = {{segment_id}} AND {KEPT_OUT})) IS NOT TRUE",
+        f"(({KEPT_OUT}) AND s = {{segment_id}}) = 0 AND n = 1",
+        f"{KEPT_OUT} IS NOT TRUE",
+        f"{KEPT_OUT} IS NULL AND s = {{segment_id}}",
+        f"{KEPT_OUT} = false",
+        f"{KEPT_OUT} ISNULL",
+        f"CASE WHEN s = {{segment_id}} AND {KEPT_OUT} THEN false ELSE true END",
+        f"CASE WHEN s = {{segment_id}} AND {KEPT_OUT} AND n = 1 THEN false ELSE true END",
+        f"n NOT BETWEEN 0 AND ({KEPT_OUT})",
+        f"s = {{segment_id}} AND {KEPT_OUT} AND n ? 0 : 1",
+        f"ARRAY[s = {{segment_id}} AND {KEPT_OUT} AND n = 1] = ARRAY[false]",
+    ],
+)
+def test_a_condition_that_is_turned_round_behind_it_is_not_plain(condition: str) -> None:
+    nodes = parse(Source(f"DELETE FROM t WHERE {condition}", "query"), QueryKind.REMOVE, batch=True).nodes
+    assert not row_naming(nodes, KEY).plain
+
+
+def test_so_is_one_of_one_profile() -> None:
+    for condition in ("(k = '{lead.K}') = 0", "n NOT BETWEEN 0 AND k = '{lead.K}'"):
+        assert not naming(f"DELETE FROM t WHERE {condition}", batch=False).plain
+    assert naming("DELETE FROM t WHERE ((k = '{lead.K}') AND n = 0) AND m < 2", batch=False).plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'DELETE LOW_PRIORITY FROM crm.member AS m WHERE m.k IN ({batch_in "K"})',
+        'DELETE m FROM `crm`.`member` m WHERE m.k IN ({batch_in "K"})',
+        'UPDATE ONLY member SET gone = 1 WHERE k IN ({batch_in "K"})',
+        'UPDATE OR IGNORE crm.member AS m SET gone = 1 WHERE m.k IN ({batch_in "K"})',
+    ],
+)
+def test_one_table_under_any_name_is_plain(text: str) -> None:
+    assert naming(text).plain
+
+
+@pytest.mark.parametrize(
+    ("text", "changed"),
+    [
+        ('DELETE FROM t WHERE t.k IN ({batch_in "K"})', set()),
+        ('UPDATE t SET gone = 1 WHERE t.s = {segment_id} AND t.k IN ({batch_in "K"})', {"gone"}),
+        ("UPDATE t SET k = concat(k, '-'), gone = 1 WHERE k IN ({batch_in \"K\"})", {"k", "gone"}),
+        ('UPDATE t SET k := mail WHERE k IN ({batch_in "K"})', {"k"}),
+    ],
+)
+def test_what_a_remove_makes_of_the_rows_it_leaves(text: str, changed: set[str]) -> None:
+    assert naming(text).changed == changed
+
+
+@pytest.mark.parametrize(
+    ("text", "bends"),
+    [
+        (rows("({segment_id}, '{$l.K}')"), {"number"}),
+        (rows("({segment_id}, {$l.K})"), {"number", "text"}),
+        (rows("({segment_id}, {number $l.K})"), {"text"}),
+        (rows("({segment_id}, '{number $l.K}')"), set()),
+        (rows("({segment_id}, {md5 $l.K})"), {"number"}),
+        ('DELETE FROM t WHERE k IN ({batch_in "K"})', {"number"}),
+        ('DELETE FROM t WHERE k IN ({batch_in number "K"})', {"text"}),
+    ],
+)
+def test_beside_which_columns_a_key_so_written_is_read_otherwise(text: str, bends: set[str]) -> None:
+    assert naming(text).bends == bends

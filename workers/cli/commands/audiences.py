@@ -11,6 +11,7 @@ from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control import resending
+from workers.control.accepting import accept_store
 from workers.control.acting import recorded
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings import load
@@ -43,6 +44,23 @@ def resend(key: str, segment: str | None, *, as_json: bool) -> int:
         print_json({"connector": key, "segment": segment, "owed": number})
     else:
         typer.echo(in_line(f"{number:,} identifiers are told again; `segsync audiences {key}` says how far that is"))
+    return FINE
+
+
+def accept(key: str, *, as_json: bool) -> int:
+    """Takes the store as it is, and says what is to be done then."""
+    settings = load()
+    account = open_account(settings, key)
+    with closing(account.redis), closing(account.connector):
+        accept_store(account, caller())
+    mine = sorted(name for name, each in settings.integrations.items() if each.connector == key)
+    if as_json:
+        print_json({"connector": key, "accepted": True, "resync": mine})
+        return FINE
+    typer.echo(in_line(f"the store of {key} is taken as it is, and deliveries go on. It lacks what was written since:"))
+    for each in mine:
+        typer.echo(in_line(f"  segsync resync {each} --all"))
+    typer.echo("and erase again whom you have erased since it was copied (`segsync audit` says when)")
     return FINE
 
 

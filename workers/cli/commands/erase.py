@@ -16,7 +16,7 @@ from workers.cli.people import caller
 from workers.control.acting import recorded
 from workers.control.erasing import Erasure
 from workers.control.person import Person
-from workers.control.wanted import FEWEST_CHARACTERS, MOST, is_surrogate, told_of, wrong_with
+from workers.control.wanted import FEWEST_CHARACTERS, MOST, is_surrogate, told_of, wrong_name, wrong_with
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted, in_line
 
@@ -44,6 +44,8 @@ def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
     wanted = frozenset(profiles), frozenset(_lines(values) if values is not None else ())
     if any(map(is_surrogate, "".join(profiles))):
         raise WrongUsage("--profile: bytes that are no text; expected UTF-8")
+    if wrong := next(filter(None, map(wrong_name, profiles)), ""):
+        raise WrongUsage(f"--profile: {wrong}")
     _refuse(*wanted)
     runtime = open_runtime()
     keys = frozenset(each.key_fields for each in runtime.applied.settings.integrations.values())
@@ -108,7 +110,7 @@ def _print(places: Sequence[PlaceFound]) -> None:
 
 
 def _tell(places: Sequence[PlaceFound], *, erased: bool) -> None:
-    typer.echo("\nErased." if erased else "")
-    for each in places:
-        if each.left:
-            typer.echo(in_line(f"! {each.where}: {each.becomes}"))
+    lines = ["Erased."] if erased else []
+    lines += [in_line(f"! {each.where}: {each.becomes}") for each in places if each.left]
+    if lines:
+        typer.echo("\n" + "\n".join(lines))

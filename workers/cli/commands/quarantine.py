@@ -28,6 +28,7 @@ from workers.quarantine.entries import Selection
 from workers.quarantine.exporting import export_lines, with_text
 from workers.quarantine.past_tries import history
 from workers.settings import load_local
+from workers.settings.segment_ids import segment_id_if_any
 from workers.settings.spelling import counted, in_line, plain
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def listed(
     integration: str | None, limit: int, *, segment: str | None = None, state: str = "open", as_json: bool
 ) -> int:
     """Prints the newest entries, open ones unless said."""
-    ledger = open_ledger()
+    segment, ledger = segment_id_if_any(segment), open_ledger()
     entries = quarantine.list_entries(ledger, integration, limit, _state(state), segment=segment)
     if not entries:
         refuse_unknown(integration)
@@ -155,6 +156,7 @@ def wanted(
     ids: Sequence[int], integration: str | None, code: str | None, segment: str | None = None, *, every: bool = False
 ) -> Selection:
     """Which entries a command is about; WrongUsage where nobody said, or said two things."""
+    segment = segment_id_if_any(segment)
     named = integration or code or segment
     if ids and (named or every):
         raise WrongUsage("expected either IDs, or --integration, --segment, --code or --all")
@@ -167,7 +169,7 @@ def wanted(
 
 def fitting(integration: str | None, code: str | None, state: str, segment: str | None = None) -> Selection:
     """All entries of a state, perhaps only of an integration, of a segment or with a code."""
-    return Selection((), integration, code, _state(state), segment)
+    return Selection((), integration, code, _state(state), segment_id_if_any(segment))
 
 
 def retry(which: Selection, *, as_json: bool) -> int:

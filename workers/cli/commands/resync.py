@@ -52,6 +52,8 @@ class Choice:
         """The integration and its segments; WrongUsage, which shows how `command` is used."""
         if self.integration is None:
             raise WrongUsage(f"no integration is named; expected its key, as in `segsync {command} crm --segment 7`")
+        if not (self.named or self.every or self.needed):
+            raise WrongUsage("no segment is named; expected --segment ID (as often as needed), --needed or --all")
         found = control.segments_of(runtime, self.integration, self.named, every=self.every, needed=self.needed)
         for segment in self.named:
             control.check_followed(runtime, self.integration, segment)

@@ -15,6 +15,7 @@ from workers.cli.output import print_csv, print_json, print_table
 from workers.ledger import runs as deliveries
 from workers.ledger.runs import DeliveryRun
 from workers.monitoring.periods import minute, zone_of
+from workers.settings.segment_ids import segment_id_if_any
 from workers.settings.spelling import in_line
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def run(
     """Prints the newest tries that fit."""
     zone = zone_of(tz)
     start, end = span(since, until, zone)
-    wanted = {"integration": integration, "segment": segment}
+    wanted = {"integration": integration, "segment": segment_id_if_any(segment)}
     found = deliveries.runs(open_ledger(), **wanted, since=start, until=end, failed=failed, limit=limit)
     if not found:
         refuse_unknown(integration)

@@ -10,9 +10,10 @@ from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.rounds import Login, Rounds
-from workers.connectors.audiences.store import refusal_entries, refusals, rows, work
+from workers.connectors.audiences.store import proving, refusal_entries, refusals, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
+from workers.connectors.audiences.store.written import StoreWatch
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.connectors.audiences.wires import wire_of
 from workers.connectors.audiences.writing import StoreWriter, kept
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from redis import Redis
+    from sqlalchemy import Connection
 
     from workers.connectors.audiences.records import Identifier, Platform
     from workers.connectors.audiences.store.members import Kept
@@ -45,6 +47,7 @@ class AdPlace:
     redis       where budgets are counted
     budget_key  of this login's
     nothing     a key that is never there
+    stores_key  of what is known of the stores of all connectors
     clock       Unix milliseconds, the same for all processes; redis.RedisError
     owner       this process's name
     now_ms      the budget's time, where it is not Redis's own: for tests
@@ -53,6 +56,7 @@ class AdPlace:
     redis: Redis
     budget_key: str
     nothing: str
+    stores_key: str
     clock: Callable[[], int]
     owner: str
     now_ms: Callable[[], int] | None = None
@@ -64,7 +68,7 @@ class AdConnector:
     def __init__(self, target: AdTarget, place: AdPlace) -> None:
         self.key = target.key
         self.platform = PLATFORMS[target.platform]
-        self.store = Store(target.store_url)
+        self.store = Store(target.store_url, StoreWatch(place.redis, place.stores_key, place.nothing, target.key))
         self._place = place
         self._seal = Seal(target.secret)
         self.budget = RedisBudget(place.redis, place.budget_key, place.nothing, self.platform.budget, place.now_ms)
@@ -74,11 +78,11 @@ class AdConnector:
     def open(self) -> AdSession:
         """As `contract.Connector.open`."""
         self.store.upgrade()
-        return AdSession(self.store, self._writer, self._place.clock)
+        return AdSession(self.store, self._writer, self._place.clock, self.begin_sealing)
 
     def probe(self) -> None:
-        """As `contract.Connector.probe`: the store, the token, and the platform's smallest question."""
-        self.store.upgrade()
+        """As `contract.Connector.probe`: the store, the secret, the token, and the platform's smallest question."""
+        self.prove_secret()
         try:
             self.way.wire.account()
         except CallFailed as failed:
@@ -87,9 +91,9 @@ class AdConnector:
     def tend(self, seconds: float) -> int | None:
         """Sends what is owed, for about so long; when something is due again (Unix ms), None for never.
 
-        Raises TargetError where the store or the login needs someone; redis.RedisError.
+        Raises TargetError where the store, the secret or the login needs someone; redis.RedisError.
         """
-        self.store.upgrade()
+        self.prove_secret()
         place = self._place
         login = Login(
             connector=self.key,
@@ -102,6 +106,22 @@ class AdConnector:
             owner=f"{place.owner}:{os.getpid()}",
         )
         return Rounds(login).work(seconds)
+
+    def prove_secret(self) -> None:
+        """TargetError (HOLD) where another secret sealed what the store has of this connector, or it is away."""
+        self.store.upgrade()
+        with self.store.reading() as connection:
+            proving.prove(connection, self.key, self._seal)
+
+    def begin_sealing(self, connection: Connection) -> None:
+        """As `prove_secret`, where something is to be written: from then on no other secret is taken."""
+        proving.begin(connection, self.key, self._seal)
+
+    def take_secret(self, *, only_look: bool = False) -> None:
+        """A new login may be sealed with a new secret, as long as no ids are sealed with the old. TargetError."""
+        self.store.upgrade()
+        with self.store.reading() if only_look else self.store.changing() as connection:
+            (proving.may_take if only_look else proving.take)(connection, self.key, self._seal)
 
     def standings(self) -> list[work.Standing]:
         """How its audiences stand."""
@@ -170,8 +190,15 @@ class AdConnector:
 class AdSession:
     """`contract.Session` with the store."""
 
-    def __init__(self, store: Store, writer: StoreWriter, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        writer: StoreWriter,
+        clock: Callable[[], int],
+        begin_sealing: Callable[[Connection], None],
+    ) -> None:
         self._store = store
+        self._begin_sealing = begin_sealing
         self._writer = writer
         self._clock = clock
 
@@ -189,6 +216,7 @@ class AdSession:
         fence(shipment.patience + COMMIT_SECONDS)
         try:
             with self._store.trying() if shipment.trial else self._store.changing() as connection:
+                self._begin_sealing(connection)
                 receipt = self._writer.write(connection, shipment, fence, self._clock())
                 reach(failpoints.AFTER_EXECUTE)
                 fence()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.fields import CompiledFields, spellings
-from workers.connectors.audiences.store import erasing
+from workers.connectors.audiences.store import erasing, refusal_entries
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,18 +32,22 @@ class Eraser:
     fields: Collection[Fields | None]
 
     def find(self, names: Collection[str], values: Collection[str]) -> set[Holder]:
-        """Who is named so, or was sent with one of these values. TargetError where the store is away."""
+        """Who is named so, or was sent with one of these values: in all that they are in.
+
+        TargetError where the store is away, or another secret sealed it.
+        """
         kept = {one for value in values for one in self._kept(value)}
-        self.connector.store.upgrade()
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             found = erasing.find_holders(connection, self.connector.key, {*names, *values}, kept)
             opened = self.connector.sent_along
-            return found | erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
+            found |= erasing.find_sent_along(connection, self.connector.key, self._along(values), opened)
+            return erasing.widen(connection, self.connector.key, found)
 
     def leaving(self, values: Collection[str]) -> LeftBehind:
-        """What the store has of those who have left. TargetError where it is away."""
+        """What the store has of those who have left. TargetError as `find`."""
         kept = {one for value in values for one in self._kept(value)}
-        self.connector.store.upgrade()
+        self.connector.prove_secret()
         with self.connector.store.reading() as connection:
             return erasing.find_leaving(connection, self.connector.key, kept)
 
@@ -55,6 +59,12 @@ class Eraser:
         # Apart: audiences are locked in one order, by all who lock several of them.
         with store.changing() as connection:
             return erasing.sweep(connection, self.connector.key, now_ms)
+
+    def holders_of(self, entries: Collection[str]) -> dict[str, str]:
+        """By entry of the quarantine, its uid, the key of one who holds what is refused. TargetError as `find`."""
+        self.connector.prove_secret()
+        with self.connector.store.reading() as connection:
+            return refusal_entries.holders_of(connection, self.connector.key, entries)
 
     def _along(self, values: Collection[str]) -> set[Identifier]:
         """As ids that are only sent along; names, cities and days of birth are shared by too many."""

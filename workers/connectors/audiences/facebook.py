@@ -15,6 +15,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.connectors.audiences.http import objects, whole_number
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -70,8 +71,8 @@ class FacebookWire:
             answer = self._ask("GET", "/debug_token", {"input_token": token})
         except CallFailed:
             return 0
-        ends = answer.field("data", "expires_at")
-        return max(1, ends - _now_s(answer)) if isinstance(ends, int) and ends > 0 else 0
+        ends = whole_number(answer.field("data", "expires_at"))
+        return max(1, ends - _now_s(answer)) if ends else 0
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark in its description, since ids only grow."""
@@ -102,7 +103,7 @@ class FacebookWire:
         body = {"payload": {"schema": schema, "data": data}, "session": session | {"estimated_num_total": len(data)}}
         answer = self._ask("POST" if change == "add" else "DELETE", f"/{audience.remote}/users", body=body)
         invalid = answer.field("num_invalid_entries")
-        return Answered(applied=True, rejected=int(invalid or 0), rest_ms=_rest_ms(answer))
+        return Answered(applied=True, rejected=whole_number(invalid), rest_ms=_rest_ms(answer))
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the protocol's
         """As `PlatformWire.poll`: what was answered is done."""
@@ -124,7 +125,10 @@ class FacebookWire:
         query = {"fields": "id,name,description", "limit": PAGE}
         while True:
             answer = self._ask("GET", f"/act_{self._account}/customaudiences", query)
-            yield from (each for each in answer.field("data") or () if isinstance(each, dict) and "id" in each)
+            found = answer.field("data")
+            if not isinstance(found, list | None):
+                raise _failed(Fault.UNDONE, "answer", "the list of audiences is none")
+            yield from (each for each in objects(found) if "id" in each)
             after = answer.field("paging", "cursors", "after")
             if not after or not answer.field("paging", "next"):
                 return
@@ -172,7 +176,7 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
 def _rest_ms(answer: HttpAnswer) -> int:
     """Milliseconds to leave the account alone, by what it says of its usage (per cent, and minutes)."""
     worst, minutes = 0, 0
-    with suppress(ValueError, AttributeError, TypeError):
+    with suppress(ValueError, AttributeError, TypeError, OverflowError, RecursionError):
         for each in json.loads(answer.headers.get("x-business-use-case-usage", "{}")).values():
             for usage in each:
                 worst = max(worst, *(int(usage.get(name, 0)) for name in ("call_count", "total_cputime", "total_time")))

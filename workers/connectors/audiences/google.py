@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
+from workers.connectors.audiences.http import objects, whole_number, word
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -111,10 +112,11 @@ class GoogleWire:
         answer = self._ask("GET", "/v1/requestStatus:retrieve", query={"requestId": call.handle})
         found = answer.field("requestStatusPerDestination")
         told = found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
-        state = _STATES.get(str(told.get("requestStatus")), "working")
-        errors = (told.get("errorInfo") or {}).get("errorCounts") or []
-        reasons = sorted({_short(str(each.get("reason", ""))) for each in errors})
-        rejected = sum(int(each.get("recordCount") or 0) for each in errors)  # int64 is a text in JSON
+        state = _STATES.get(word(told.get("requestStatus")), "working")
+        info = told.get("errorInfo")
+        errors = objects(info.get("errorCounts")) if isinstance(info, dict) else []
+        reasons = sorted({_short(word(each.get("reason"))) for each in errors})
+        rejected = sum(whole_number(each.get("recordCount")) for each in errors)  # int64 is a text in JSON
         code = f"google-audiences {' '.join(reasons)}".strip() if reasons else ""
         if state == "failed":
             return CallProgress("failed", code=code or "google-audiences FAILED")
@@ -149,7 +151,10 @@ class GoogleWire:
         query = {"pageSize": PAGE}
         while True:
             answer = self._ask("GET", self._lists, query=query)
-            yield from (each for each in answer.field("userLists") or () if isinstance(each, dict) and "id" in each)
+            found = answer.field("userLists")
+            if not isinstance(found, list | None):
+                raise _failed(Fault.UNDONE, "answer", "the list of lists is none")
+            yield from (each for each in objects(found) if "id" in each)
             after = answer.field("nextPageToken")
             if not after:
                 return
@@ -196,14 +201,14 @@ def _short(reason: str) -> str:
 
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """By status and details; what it says in words may repeat what was sent, and is not shown."""
-    details = [each for each in answer.field("error", "details") or () if isinstance(each, dict)]
-    violations = [one for each in details for one in each.get("fieldViolations") or () if isinstance(one, dict)]
+    details = objects(answer.field("error", "details"))
+    violations = [one for each in details for one in objects(each.get("fieldViolations"))]
     rows = {
-        int(found[1]): _short(str(each.get("reason", "")))
+        whole_number(found[1]): _short(word(each.get("reason")))
         for each in violations
-        if (found := _MEMBER.match(str(each.get("field", ""))))
+        if (found := _MEMBER.match(str(each.get("field", "")))) and found[1].isascii()
     }
-    reasons = sorted({_short(str(each["reason"])) for each in [*details, *violations] if each.get("reason")})
+    reasons = sorted({_short(word(each["reason"])) for each in [*details, *violations] if each.get("reason")})
     code = " ".join([str(answer.status), *reasons])
     if answer.status == 400 and rows:  # noqa: PLR2004 - HTTP's
         failed = _failed(Fault.ROWS, code, "the platform refuses some members")
@@ -229,7 +234,8 @@ _MEANS: Final = {
 
 
 def _wait_ms(details: list[dict[str, Any]]) -> int:
-    limits = [str((each.get("metadata") or {}).get("quota_limit", "")) for each in details]
+    told = [each["metadata"] for each in details if isinstance(each.get("metadata"), dict)]
+    limits = [word(each.get("quota_limit")) for each in told]
     return _DAY_WAIT_MS if any("PerDay" in each for each in limits) else 60_000
 
 
@@ -272,9 +278,9 @@ class GoogleConsent:
         answer = self._http.send("POST", f"{self._base}/token", form=what | self._client)
         access, refresh = answer.field("access_token"), answer.field("refresh_token")
         if answer.fine and isinstance(access, str):
-            lives, ends = (int(answer.field(each) or 0) for each in ("expires_in", "refresh_token_expires_in"))
+            lives, ends = (whole_number(answer.field(each)) for each in ("expires_in", "refresh_token_expires_in"))
             return LoginTokens(access, refresh if isinstance(refresh, str) else "", lives, ends)
-        error = str(answer.field("error") or "")
+        error = word(answer.field("error"))
         code = f"{answer.status} {error}" if error.isidentifier() else str(answer.status)
         if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
             raise _failed(Fault.UNHEARD, code, "Google's OAuth failed")

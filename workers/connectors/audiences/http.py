@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CALL_SECONDS: Final = 240.0
 """What sending may take; with the wait for the answer it stays below the time that an audience is owned."""
+MOST: Final = 10**10
+"""Of what a platform counts, or of seconds: three centuries."""
 LONGEST_TIMEOUT: Final = 45.0
 """Seconds between two bytes of an answer."""
 
@@ -49,6 +51,28 @@ class HttpAnswer:
         for name in path:
             found = found.get(name) if isinstance(found, dict) else None
         return found
+
+
+def objects(found: object) -> list[dict[str, Any]]:
+    """The objects of a list; none of what is no list, since nobody knows what stands in an answer."""
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def whole_number(found: object) -> int:
+    """A number, or a text that spells one, as stores can keep it: `MOST` at most, and 0 for anything else."""
+    if isinstance(found, str):
+        if not (found.isascii() and found.isdigit()):
+            return 0
+        return min(int(found), MOST) if len(found) <= len(str(MOST)) else MOST
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < float("inf"):
+        return 0
+    return int(min(found, MOST))
+
+
+def word(found: object) -> str:
+    """A short code; "" for what is none, whatever that is."""
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+    return text if text.isidentifier() or text.isdecimal() else ""
 
 
 class Http:
@@ -111,7 +135,7 @@ class Http:
             raise self._failed(Fault.REFUSED, "url", "its URL is none; expected https://host") from None
         try:
             body = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):  # what is nested too deep is no answer that a document has
             body = None
         return HttpAnswer(answer.status_code, dict(answer.headers), body)
 

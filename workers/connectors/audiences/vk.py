@@ -10,6 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.connectors.audiences.http import objects, whole_number, word
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -125,7 +126,7 @@ class VkWire:
         form = {"name": _name(audience), "type": audience.list} | base
         answer = self._ask("POST", f"{LISTS}.json", form=form, file="\n".join(lines).encode())
         remote = answer.field("id")
-        if not remote:
+        if not isinstance(remote, int | str) or not str(remote).isdecimal():
             raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no list")
         refused = {at: code for at, code in _named_lines(answer.field("error")) if at < len(rows)}
         return Answered(remote=str(remote), handle=str(remote), refused=refused)
@@ -196,9 +197,9 @@ def _made_up(kind: str, number: int) -> list[str]:
 
 def _named_lines(errors: object) -> Iterator[tuple[int, str]]:
     """Index and code of each line that VK names; the line itself, which it repeats, is not looked at."""
-    for each in errors if isinstance(errors, list) else ():
-        number = each.get("line_number") if isinstance(each, dict) else None
-        code = str(each.get("error_code") or each.get("code") or "") if isinstance(each, dict) else ""
+    for each in objects(errors):
+        number = each.get("line_number")
+        code = word(each.get("error_code")) or word(each.get("code"))
         if isinstance(number, int) and number > 0:
             yield number - 1, code if code.isidentifier() else "refused"
 
@@ -206,8 +207,8 @@ def _named_lines(errors: object) -> Iterator[tuple[int, str]]:
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """What an answer means that is no success; what it says in words is not shown."""
     fields = answer.field("error", "fields")
-    told = [each for found in fields.values() for each in found] if isinstance(fields, dict) else []
-    codes = {str(each.get("code", "")) for each in told if isinstance(each, dict)} | {str(answer.field("code") or "")}
+    told = [each for found in fields.values() for each in objects(found)] if isinstance(fields, dict) else []
+    codes = {word(each.get("code")) for each in told} | {word(answer.field("code"))}
     code = " ".join([str(answer.status), *sorted(each for each in codes if each.isidentifier())])
     if rows := dict(_named_lines(told)) if answer.status == 400 else {}:  # noqa: PLR2004 - HTTP's
         refused = _failed(Fault.ROWS, code, "the platform refuses some lines")
@@ -261,9 +262,9 @@ class VkConsent:
         answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=what | self._client)
         access, refresh = answer.field("access_token"), answer.field("refresh_token")
         if answer.fine and isinstance(access, str):
-            life = str(answer.field("expires_in") or "")  # a number, or a text that spells one
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", int(life) if life.isdigit() else 0)
-        code = str(answer.field("code") or answer.field("error") or "")
+            life = whole_number(answer.field("expires_in"))
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", life)
+        code = word(answer.field("code")) or word(answer.field("error"))
         shown = f"{answer.status} {code}" if code.isidentifier() else str(answer.status)
         if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
             raise _failed(Fault.UNHEARD, shown, "VK's OAuth failed")

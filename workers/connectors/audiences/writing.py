@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 NO_IDENTIFIER = "no identifier"
 """The code of a profile of whom nothing can be sent."""
+BAD_KEY = "bad key"
+"""The code of a profile that the store cannot name."""
+LONGEST_KEY = 2_000
+"""Bytes of a key: what PostgreSQL keeps in an index ends at 2,704 (its manual, "B-Tree Indexes": a third of a page)."""
 
 
 @dataclass(slots=True)
@@ -62,7 +66,7 @@ class StoreWriter:
     def write(self, connection: Connection, shipment: Shipment, fence: Fence, now_ms: int) -> Receipt:
         """All of the shipment, within the connection's transaction."""
         started = time.perf_counter()
-        told = self._told(shipment)
+        told = self._told(shipment, takes_nul=connection.dialect.name == "sqlite")
         place = (self._connector, shipment.integration, shipment.segment)
         found = open_audiences(connection, place, told.lists, shipment.name or "", now_ms)
         fence()
@@ -89,7 +93,7 @@ class StoreWriter:
             for one in found.values()
         )
 
-    def _told(self, shipment: Shipment) -> _Told:
+    def _told(self, shipment: Shipment, *, takes_nul: bool) -> _Told:
         told = _Told()
         if not shipment.groups:
             return told
@@ -97,8 +101,13 @@ class StoreWriter:
         for kind, group in shipment.groups:
             told.runs[kind.value] += len(group)
             for member in group:
-                record = shipment.fields.record(member.row)
                 key = profile_name(member.key)
+                if kind is QueryKind.ADD and (unfit := _unfit(key)):
+                    told.rejected.append(Rejection(member.sequence, BAD_KEY, unfit))
+                    continue
+                if "\0" in key and not takes_nul:
+                    continue  # nobody stands there under it, and nobody can be asked for by it
+                record = shipment.fields.record(member.row)
                 if key not in told.last and kind is QueryKind.REMOVE:
                     told.left_first[key] = record
                 told.last[key], told.present[key] = record, kind is QueryKind.ADD
@@ -143,6 +152,17 @@ def kept(identifier: Identifier, seal: Seal) -> members.Kept:
 def profile_name(key: tuple[str, ...]) -> str:
     """A key as the store has it: its one field, or JSON of several."""
     return key[0] if len(key) == 1 else json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+
+
+def _unfit(key: str) -> str:
+    """Why a profile cannot stand in the store under this key, in either database; "" where it can.
+
+    Who stands there already, under a key that a file took, can leave.
+    """
+    if "\0" in key:
+        return "its key has a NUL; expected text without one"
+    size = len(key.encode("utf-8", "surrogatepass"))
+    return f"its key has {size:,} bytes; expected at most {LONGEST_KEY:,}" if size > LONGEST_KEY else ""
 
 
 def _why(record: Record) -> str:

@@ -11,6 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+from workers.connectors.audiences.http import objects, whole_number, word
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
@@ -157,11 +158,11 @@ def _id(answer: HttpAnswer) -> str:
 def _refusal(answer: HttpAnswer) -> CallFailed:
     """What an answer means that is no success; what it says in words is not shown."""
     errors = answer.field("errors")
-    kinds = {str(each.get("error_type", "")) for each in errors if isinstance(each, dict)} if errors else set()
+    kinds = {word(each.get("error_type")) for each in objects(errors)}
     code = " ".join([str(answer.status), *sorted(kind for kind in kinds if kind.isidentifier())])
     if answer.status == 429:  # noqa: PLR2004 - HTTP's
         after = answer.headers.get("retry-after", "")
-        wait_ms = int(after) * 1000 if after.isdigit() else 600_000
+        wait_ms = whole_number(after) * 1000 if after.isascii() and after.isdigit() else 600_000
         return _failed(Fault.BUDGET, code, "the platform's limit of calls is used up", wait_ms)
     if answer.status == 401 or kinds & _TOKEN_FAULTS:  # noqa: PLR2004 - HTTP's
         return _failed(Fault.LOGIN, code, "the token is refused")
@@ -214,7 +215,7 @@ class YandexConsent:
         if answer.fine and isinstance(access, str):
             life = answer.field("expires_in")
             refresh = answer.field("refresh_token")
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", int(life) if life else 0)
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", whole_number(life))
         error = answer.field("error")
         code = f"{answer.status} {error}" if isinstance(error, str) and error.isidentifier() else str(answer.status)
         if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's

@@ -23,7 +23,24 @@ if TYPE_CHECKING:
 def names_rows_by_key(session: Examined, insert: Insert, key: Iterable[str]) -> bool:
     """As `contract.Connector.names_rows_by_key`, by what the target says of the table now."""
     schema, name = place_of(insert, session.dialect)
-    return bool(name) and named_by_key_alone(session.table(schema, name), insert, key)
+    table = session.table(schema, name) if name else None
+    if table is None or not named_by_key_alone(table, insert, key):
+        return False
+    return _reads_otherwise(session.dialect).isdisjoint(insert.bends & _families(table, insert, frozenset(key)))
+
+
+def _reads_otherwise(dialect: str) -> frozenset[str]:
+    """Families of columns beside which this database reads what a text begins with as a number (`Insert.bends`)."""
+    traits = VENDORS[dialect].traits
+    found = {"number": traits.text_beside_number, "text": traits.number_beside_text}
+    return frozenset(family for family, what in found.items() if what)
+
+
+def _families(table: Table, insert: Insert, key: frozenset[str]) -> frozenset[str]:
+    """Of the columns that take the key, or that it is compared with."""
+    taken = {column for column, fields in (_taken(insert, table) or {}).items() if fields & key}
+    names = taken | {one.column for one in insert.found_by}
+    return frozenset(column.family for name, column in table.columns.items() if name.lower() in names)
 
 
 def place_of(insert: Insert, dialect: str) -> tuple[str, str]:
@@ -45,14 +62,18 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
     insert  what `add` writes, and from which of the profile's fields
     key     the fields that identify the row
 
-    True only where every unique key holds nothing but what the key or the segment says, and one of them the key's, and
-    where `remove` looks for the key in columns that take it, which nothing changes on its way.
+    True only where every unique key holds nothing but what the key or the segment says, and one of them the key's,
+    where `remove` looks for the key in columns that take it, which nothing changes on its way or later, and where no
+    other rows go along with one that is deleted, by a foreign key that leads back to this table.
     """
     fields = None if table is None else _taken(insert, table)
-    if table is None or fields is None or table.triggers:
+    if table is None or fields is None or table.triggers or table.followers:
         return False
     takes = {Meeting(field, column) for column, taken in fields.items() for field in taken}
-    if not insert.found_by <= takes or any(insert.changed & _names(unique) for unique in table.unique):
+    found_by = {one.column for one in insert.found_by}
+    if not insert.found_by <= takes or not all(_is_folded(table, column) for column in found_by):
+        return False
+    if insert.changed & found_by or any(insert.changed & _names(unique) for unique in table.unique):
         return False
     judged = [_judge(one, table, fields, frozenset(key)) for one in table.unique]
     return all(judged) and any(_uses_key(one, fields) for one in table.unique)

@@ -142,6 +142,7 @@ class Vendor:
     port            where its servers listen unless told otherwise; None for a file
     secure_port     where they listen for TLS, if that is another port, which the parameter `secure` asks for
     options         parameters that may follow a URL's question mark, with the values they may have; () for any
+    files           those of them that name a file of the host that connects
     link            a new link, set up and asserted; raises only TargetError
     examine         a session that the target can be asked about in; raises only TargetError
     lister          a session that reads rows, many of them, and changes nothing; raises only TargetError
@@ -166,6 +167,7 @@ class Vendor:
     traits: Traits
     preset: Preset
     lister: Callable[[Target], Lister] = no_lister
+    files: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     secure_port: int | None = None
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing

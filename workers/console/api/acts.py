@@ -15,6 +15,7 @@ from workers.control import quarantine as entries_control
 from workers.control import resync as runs_control
 from workers.control import retry as retrying
 from workers.control.entrusting import refuse_own_databases
+from workers.control.leaving import leaving_by
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
 from workers.errors import WrongUsage
@@ -25,6 +26,7 @@ from workers.quarantine.requeue import Requeued
 from workers.settings import from_given, load, revision
 from workers.settings.console import May
 from workers.settings.entrusted import refuse_not_entrusted
+from workers.settings.segment_ids import segment_id
 
 if TYPE_CHECKING:
     import msgspec
@@ -59,11 +61,16 @@ class AskedRun:
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """What publishing came to, or would; `revision` is None for a dry run."""
+    """What publishing came to, or would.
+
+    revision  None for a dry run
+    stays_in  by integration that leaves its ad account: that one, in whose audiences its people stay
+    """
 
     revision: int | None
     changed: bool
     differences: list[Difference]
+    stays_in: dict[str, str]
 
 
 def _pause(call: ApiCall) -> Changed:
@@ -88,7 +95,7 @@ def _retry(call: ApiCall) -> Sooner:
 
 
 def _selection(which: WhichEntries, *, drop: bool) -> Selection:
-    segment = None if which.segment in (None, "") else str(which.segment)
+    segment = None if which.segment is None else segment_id(str(which.segment))
     named = bool(which.integration or segment or which.code)
     if bool(which.ids) + named + which.all != 1 or (which.all and drop):
         expected = f"either ids, or integration, segment or code{'' if drop else ', or all'}"
@@ -180,9 +187,9 @@ def _publish(call: ApiCall, plan: ApplyPlan, basis: int | None, *, dry_run: bool
     redis, keys = call.site.redis, call.site.keys
     revision.check_basis(plan.before, basis)
     if dry_run:
-        return Publishing(None, bool(plan.differences) or plan.before is None, plan.differences)
+        return Publishing(None, bool(plan.differences) or plan.before is None, plan.differences, leaving_by(plan))
     report = applying.carry_out(redis, keys, plan, by=call.by, basis=basis)
-    return Publishing(report.revision, report.changed, plan.differences)
+    return Publishing(report.revision, report.changed, plan.differences, leaving_by(plan))
 
 
 def _post(path: str, name: str, words: str, do: Any, body: type[msgspec.Struct], **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them

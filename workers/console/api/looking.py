@@ -37,6 +37,7 @@ from workers.settings import load, revision, revisions
 from workers.settings.console import May
 from workers.settings.differences import Difference, compared
 from workers.settings.revision import NothingApplied
+from workers.settings.segment_ids import segment_id_if_any
 
 if TYPE_CHECKING:
     from workers.outcomes import Resynced
@@ -135,8 +136,12 @@ def _quarantine(call: ApiCall) -> QuarantinePage:
     if state not in (*STATES, "all"):
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
     of, at_most, asked = call.text("integration"), call.number("limit", 50), None if state == "all" else state
-    found = quarantine.list_entries(ledger, of, at_most, asked, call.text("code"), call.text("segment"))
+    found = quarantine.list_entries(ledger, of, at_most, asked, call.text("code"), _segment(call))
     return QuarantinePage(sum(quarantine.count_open(ledger).values()), [_shown(call, each) for each in found])
+
+
+def _segment(call: ApiCall) -> str | None:
+    return segment_id_if_any(call.text("segment"))
 
 
 def _entry(call: ApiCall) -> QuarantineEntry:
@@ -152,7 +157,7 @@ def _runs(call: ApiCall) -> list[DeliveryRun]:
     return deliveries.runs(
         call.site.ledger(),
         integration=call.text("integration"),
-        segment=call.text("segment"),
+        segment=_segment(call),
         since=_time(call, "since", "24h"),
         failed=call.flag("failed"),
         limit=call.number("limit", 50),

@@ -12,6 +12,7 @@ from workers.console.publishing import begin_to_drain
 from workers.control import apply as applying
 from workers.control import removing
 from workers.control.acting import Actor
+from workers.control.leaving import account_of
 from workers.settings import revision
 from workers.settings.console import May
 
@@ -30,6 +31,8 @@ class RemovalState:
     waited_for  whether this console takes it out when it owes nothing; where not, ask for it once more
     failed      why the last wait of this console for it came to nothing; "" where it did not
     revision    that is applied
+    stays_in    the ad account in whose audiences its people stay when it is out, as nothing takes them out then; ""
+                for an integration of a database
     """
 
     key: str
@@ -39,6 +42,7 @@ class RemovalState:
     waited_for: bool
     failed: str
     revision: int
+    stays_in: str = ""
 
 
 def _state(call: ApiCall) -> RemovalState:
@@ -51,7 +55,8 @@ def _told(call: ApiCall, report: Report | None = None) -> RemovalState:
     found = removing.removal(site.redis, site.keys, key)
     dropped = sum(each.operations for each in report.dropped) if report else 0
     failed = sentence(failure) if failure else ""
-    return RemovalState(key, found.state, found.owes, dropped, waited_for, failed, found.revision)
+    stays_in = account_of(site.redis, site.keys, key)
+    return RemovalState(key, found.state, found.owes, dropped, waited_for, failed, found.revision, stays_in)
 
 
 def _remove(call: ApiCall) -> RemovalState:

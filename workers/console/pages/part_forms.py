@@ -104,8 +104,9 @@ class PartForm:
         key = visit.field("key") if new else visit.path["key"]
         before = {} if new else self._table(base, key)
         draft = self.draft(key, {name: values[-1] for name, values in visit.form.items()})
-        bound = bound_secrets(site.redis, site.keys)
-        judged = judge_part(draft, self.section, base.text, site.runtime().local, bound, new=new)
+        local = site.runtime().local
+        bound = bound_secrets(site.redis, site.keys, local.path.parent)
+        judged = judge_part(draft, self.section, base.text, local, bound, new=new)
         return SentPart(base, draft, before, new, judged)
 
     def _at(self, sent: SentPart) -> str:

@@ -17,6 +17,7 @@ from workers.quarantine import entries as quarantine
 from workers.quarantine.exporting import export_lines
 from workers.quarantine.past_tries import history
 from workers.quarantine.requeue import why_not_retried
+from workers.settings.segment_ids import segment_id_if_any
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def show(visit: Visit) -> Response:
     if state != "all" and state not in STATES:
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
     integration, segment, code = (query.get(name) or None for name in NAMED)
+    segment = segment_id_if_any(segment)
     found = quarantine.list_entries(ledger, integration, LISTED, None if state == "all" else state, code, segment)
     return visit.page(
         "quarantine.html",
@@ -124,7 +126,7 @@ def _wanted(visit: Visit) -> Selection:
         integration, segment, code = (visit.field(name) or None for name in NAMED)
         if not (integration or segment or code):
             raise WrongUsage("which entries? expected an integration, a segment or a code, or entries that are marked")
-        return quarantine.Selection((), integration, code, segment=segment)
+        return quarantine.Selection((), integration, code, segment=segment_id_if_any(segment))
     ids = tuple(map(_id, visit.form.get("id", ())))
     if not ids:
         raise WrongUsage("no entry is marked; expected at least one")

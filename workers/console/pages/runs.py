@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from workers.console.pages.period import USUAL, PickedPeriod
 from workers.console.routes import PageRoute
 from workers.ledger import runs as deliveries
+from workers.settings.segment_ids import segment_id_if_any
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -24,7 +25,7 @@ def show(visit: Visit) -> Response:
     found = deliveries.runs(
         visit.site.ledger(),
         integration=query.get("integration") or None,
-        segment=query.get("segment") or None,
+        segment=segment_id_if_any(query.get("segment") or None),
         since=period.since,
         until=period.until,
         failed=bool(query.get("failed")),

@@ -65,6 +65,7 @@ class Rig:
             redis=self._redis,
             budget_key=f"{self._namespace}:ads:{self._target.key}",
             nothing=f"{self._namespace}:nothing",
+            stores_key=f"{self._namespace}:stores",
             clock=self.fake.clock,
             owner=f"owner {self._owner}",
             now_ms=self.fake.clock,

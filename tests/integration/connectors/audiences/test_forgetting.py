@@ -113,3 +113,17 @@ def test_of_a_deleted_audience_nobody_is_known(rig: Rig) -> None:
     assert rig.standing().state == "deleted"
     assert not rig.rows("SELECT id FROM ads_identifier")
     assert not rig.rows("SELECT profile FROM ads_holding")
+
+
+def test_who_is_found_by_a_value_leaves_all_lists_and_segments_of_the_integration(rig: Rig) -> None:
+    """In the other segment they have another address; the key of another integration may be somebody else's."""
+    ann = {"id": "ann", "email": "ann@example.com", "phone": "79995551111"}
+    rig.deliver(("add", [ann, *people([1, 2])]))
+    for segment in ("8", "9"):
+        rig.deliver(("add", [{**ann, "email": "ann.new@example.com", "phone": ""}, *people([1])]), segment=segment)
+    with rig.connector.store.changing() as connection:
+        connection.exec_driver_sql("UPDATE ads_audience SET integration = 'others' WHERE segment = '9'")
+    eraser = Eraser(rig.connector, [])
+    eraser.erase(eraser.find((), {"ann@example.com"}), int(rig.fake.now))
+    held = rig.rows("SELECT a.segment, h.profile FROM ads_holding h JOIN ads_audience a ON a.id = h.audience")
+    assert set(held) == {("7", "1"), ("7", "2"), ("8", "1"), ("9", "1"), ("9", "ann")}

@@ -13,7 +13,7 @@ from workers.connectors.audiences.records import Identifier
 from workers.connectors.audiences.store import erasing
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
-from workers.connectors.audiences.store.tables import REFUSED, THERE, identifiers, refusals
+from workers.connectors.audiences.store.tables import REFUSED, THERE, holdings, identifiers, refusals
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
@@ -57,6 +57,52 @@ def test_two_processes_never_work_on_one_audience(on_postgresql: Rig, yandex: Fa
     rig.run(hours=2)
     assert {len(yandex.members(f"S{segment}")) for segment in range(6)} == {100}
     assert len(yandex.segments) == 6
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_key_that_a_database_cannot_keep_costs_its_profile_alone(
+    kind: str, make_rig: MakeRig, yandex: FakeYandex, request: pytest.FixtureRequest
+) -> None:
+    more = {} if kind == "sqlite" else {"store_url": request.getfixturevalue("postgresql_url")}
+    rig = make_rig("yandex", yandex, **more)
+    long = "".join(sha256(str(number)) for number in range(60))
+    bad = [{"id": "a\0b", "email": "nul@example.com"}, {"id": long, "email": "long@example.com"}]
+    receipt = rig.deliver(("add", [*bad, *people(range(120)), {"id": long[:2_000], "email": "fits@example.com"}]))
+    assert [(each.code, each.reason) for each in receipt.rejected] == [
+        ("bad key", "its key has a NUL; expected text without one"),
+        ("bad key", "its key has 3,840 bytes; expected at most 2,000"),
+    ]
+    rig.run()
+    assert yandex.members("VIP") == hashes([*people(range(120)), {"email": "fits@example.com"}])
+    assert not rig.deliver(("remove", [*bad, *people([7])])).rejected
+    rig.run()
+    assert yandex.members("VIP") >= hashes(people([6]))
+    assert not yandex.members("VIP") & hashes([*bad, *people([7])])
+
+
+def test_who_stands_there_under_a_key_that_a_file_took_can_leave(rig: Rig, yandex: FakeYandex) -> None:
+    old = {"id": "a\0b", "email": "nul@example.com"}
+    rig.deliver(("add", [*people(range(120)), {**old, "id": "old"}]))
+    with rig.connector.store.changing() as connection:
+        connection.execute(holdings.update().where(holdings.c.profile == "old").values(profile=old["id"]))
+    rig.run()
+    assert yandex.members("VIP") >= hashes([old])
+    rig.deliver(("remove", [old]))
+    rig.run()
+    assert not yandex.members("VIP") & hashes([old])
+
+
+def test_what_postgresql_does_not_take_is_the_data_s_fault(postgresql_url: str, fast_path: Path) -> None:
+    stores = [Store(postgresql_url), Store(f"sqlite:///{fast_path}/store.db")]
+    stores[0].upgrade()
+    stores[1].upgrade()
+    long = "".join(sha256(str(number)) for number in range(200))
+    for store, profile in ((stores[0], "a\0b"), (stores[0], long), (stores[0], "\ud800"), (stores[1], "\ud800")):
+        with pytest.raises(TargetError, match="does not take a value of it") as caught, store.changing() as connection:
+            connection.execute(holdings.insert().values(audience=1, profile=profile, identifier=1))
+        assert (caught.value.error_class, caught.value.phase) == (ErrorClass.ISOLATE, None)
+    for store in stores:
+        store.close()
 
 
 def test_many_make_the_tables_at_once(postgresql_url: str) -> None:
@@ -104,6 +150,8 @@ def test_what_was_refused_before_entries_told_of_it_gets_one(
     members = [("a", REFUSED), ("b", THERE), ("c", REFUSED)]
     with old.changing() as connection:
         connection.exec_driver_sql("DROP TABLE ads_refusal")
+        connection.exec_driver_sql("DROP TABLE ads_written")
+        connection.exec_driver_sql("DROP TABLE ads_seal")
         connection.exec_driver_sql("DROP INDEX ads_call_state")
         connection.exec_driver_sql("CREATE INDEX ads_call_open ON ads_call (state)")
         connection.exec_driver_sql("UPDATE ads_version SET version_num = '0003'")
@@ -142,10 +190,19 @@ def test_another_secret_opens_nothing() -> None:
         Seal("another").open(sealed)
 
 
+@pytest.mark.parametrize(
+    "sealed", [b"", b"\x00", b"\x01", b"\x01" + b"n" * 7, b"\x01" + b"n" * 12, b"\x01" + b"n" * 40]
+)
+def test_what_is_cut_or_damaged_is_said(sealed: bytes) -> None:
+    with pytest.raises(TargetError, match="what the store keeps sealed") as caught:
+        Seal("one").open(sealed)
+    assert (caught.value.error_class, caught.value.level) == (ErrorClass.HOLD, HoldLevel.CONNECTOR)
+
+
 def test_postgresql_forgets_a_person_by_key_and_by_value(on_postgresql: Rig, yandex: FakeYandex) -> None:
     rig = on_postgresql
     shares = {"id": '["400","de"]', "email": "p7@example.com", "phone": "7999"}
-    deep = {"id": '["a",' + "[" * 5_000, "email": "deep@example.com"}
+    deep = {"id": '["a",' + "[" * 1_900, "email": "deep@example.com"}
     rig.deliver(("add", [*people(range(120)), shares, deep]))
     rig.run()
 

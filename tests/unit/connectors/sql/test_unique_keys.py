@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from workers.connectors.inspection import Column, Table, UniqueKey
-from workers.connectors.sql.unique_keys import named_by_key_alone, place_of
+from workers.connectors.sql.unique_keys import named_by_key_alone, names_rows_by_key, place_of
 from workers.templates.row_naming import Insert, Meeting, Name
+
+if TYPE_CHECKING:
+    from workers.connectors.inspection import Examined, Family
 
 INSERT = Insert(
     (Name("t"),),
-    {"seg": frozenset(), "K": frozenset({"CustomID"}), "mail": frozenset({"email"}), "rough": frozenset({"CustomID"})},
+    {"seg": frozenset(), "K": frozenset({"CustomID"}), "mail": frozenset({"email"}), "rough": frozenset({"CustomID"})}
+    | {"copy": frozenset({"CustomID"})},
 )
 PRIMARY = UniqueKey("PRIMARY", ("seg", "k"))
 
 
 def table(*unique: UniqueKey, computed: bool = False) -> Table:
-    columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "norm")}
+    columns = {name: Column(name, "text", "text") for name in ("seg", "k", "mail", "norm", "copy")}
     columns["id"] = Column("id", "bigint", "number")
     columns["rough"] = Column("rough", "real", "number")
     columns["low"] = Column("low", "text", "text", computed="lower(mail)" if computed else "")
@@ -72,20 +77,31 @@ def test_what_triggers_make_of_a_key_is_nobodys_guess() -> None:
     ("found_by", "expected"),
     [
         ({Meeting("CustomID", "k")}, True),
-        ({Meeting("CustomID", "rough")}, True),
+        ({Meeting("CustomID", "copy")}, True),
+        ({Meeting("CustomID", "rough")}, False),
         ({Meeting("CustomID", "mail")}, False),
         ({Meeting("CustomID", "k"), Meeting("CustomID", "mail")}, False),
         ({Meeting("CustomID", "elsewhere")}, False),
     ],
-    ids=["the key's", "another of its own", "another field's", "both", "unknown"],
+    ids=["the key's", "another of its own", "one that rounds", "another field's", "both", "unknown"],
 )
 def test_a_key_is_looked_for_where_it_is_written(found_by: set[Meeting], expected: bool) -> None:
     insert = replace(INSERT, found_by=frozenset(found_by))
     assert named_by_key_alone(table(PRIMARY), insert, ("CustomID",)) is expected
     by_place = replace(insert, columns={}, values=(frozenset(), frozenset({"CustomID"}), frozenset({"email"})))
-    kept = {each for each in found_by if each.column != "rough"}
-    by_place = replace(by_place, found_by=frozenset(kept))
-    assert named_by_key_alone(placed(PRIMARY), by_place, ("CustomID",)) is expected
+    kept = {each for each in found_by if each.column not in ("rough", "copy")}
+    if kept == found_by:
+        assert named_by_key_alone(placed(PRIMARY), by_place, ("CustomID",)) is expected
+
+
+def test_rows_that_go_along_with_others_are_named_by_more_than_the_key() -> None:
+    assert not named_by_key_alone(replace(table(PRIMARY), followers=("t",)), INSERT, ("CustomID",))
+
+
+def test_a_row_that_remove_leaves_elsewhere_is_not_found_again() -> None:
+    insert = replace(INSERT, found_by=frozenset({Meeting("CustomID", "copy")}))
+    assert named_by_key_alone(table(PRIMARY), replace(insert, changed=frozenset({"mail"})), ("CustomID",))
+    assert not named_by_key_alone(table(PRIMARY), replace(insert, changed=frozenset({"copy"})), ("CustomID",))
 
 
 def test_a_row_that_an_upsert_gives_another_key_is_not_named_by_it() -> None:
@@ -193,3 +209,42 @@ def test_without_a_list_of_columns_values_go_by_their_places(
     found: Table, values: tuple[frozenset[str], ...], expected: bool
 ) -> None:
     assert named_by_key_alone(found, Insert((Name("t"),), {}, values), ("CustomID",)) is expected
+
+
+class Told:
+    """A session that tells of one table, and nothing else."""
+
+    def __init__(self, dialect: str, kind: str, family: Family) -> None:
+        self.dialect = dialect
+        columns = {"seg": Column("seg", "bigint", "number"), "k": Column("k", kind, family)}
+        self._table = Table("t", columns, (PRIMARY,))
+
+    def table(self, schema: str, name: str) -> Table:
+        assert (schema, name) == ("", "t")
+        return self._table
+
+
+BIGINT: tuple[str, Family] = ("bigint(20)", "number")
+VARCHAR: tuple[str, Family] = ("varchar(50)", "text")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "column", "bends", "expected"),
+    [
+        ("mysql", BIGINT, {"number"}, False),
+        ("mysql", BIGINT, {"text"}, True),
+        ("mysql", VARCHAR, {"text"}, False),
+        ("mysql", VARCHAR, {"number", "text"}, False),
+        ("mysql", VARCHAR, {"number"}, True),
+        ("postgresql", BIGINT, {"number"}, True),
+    ],
+    ids=["7 of '7 x'", "numbers", "7 for '7 x'", "as they come", "texts", "refuses"],
+)
+def test_where_a_number_is_read_of_what_a_text_begins_with_nothing_passes(
+    dialect: str, column: tuple[str, Family], bends: set[str], expected: bool
+) -> None:
+    session = cast("Examined", Told(dialect, *column))
+    insert = replace(INSERT, columns={"seg": frozenset(), "k": frozenset({"CustomID"})}, bends=frozenset(bends))
+    assert names_rows_by_key(session, insert, ("CustomID",)) is expected
+    by_place = replace(insert, columns={}, values=(frozenset(), frozenset({"CustomID"})))
+    assert names_rows_by_key(session, by_place, ("CustomID",)) is expected

@@ -1,6 +1,7 @@
 """The store's database: SQLite (WAL) or PostgreSQL, the ledger's or one of its own; one process keeps its connections.
 
-Everything raises TargetError only: RETRY where the database is away, so that ad lanes wait and no others.
+Everything raises TargetError only: RETRY where the database is away, so that ad lanes wait and no others; ISOLATE where
+it does not take a value, which is the value's fault and passes by no wait.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import QueuePool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, SQLAlchemyError
 
 from workers.connectors.audiences.store.tables import STORE_VERSION_TABLE, store_metadata
+from workers.connectors.audiences.store.written import NOTHING, count_up, read_written
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
 if TYPE_CHECKING:
@@ -22,12 +24,16 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
-STORE_SCHEMA: Final = "0005"
+    from workers.connectors.audiences.store.written import StoreWatch
+
+STORE_SCHEMA: Final = "0007"
 """The newest version in `migrations/versions`; here too, so that Alembic is loaded only to upgrade."""
 _UPGRADE_LOCK: Final = 0x5E65_1ED6_AD
 """PostgreSQL's advisory lock for upgrades: any number, as long as it stays the same."""
 _MAY_NOT: Final = "42501"
 """PostgreSQL's insufficient_privilege."""
+_OF_THE_DATA: Final = ("22", "54000")
+"""PostgreSQL's data exceptions, and program_limit_exceeded: what is too large for an index."""
 _BUSY_SECONDS: Final = 10
 _DRIVERS: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _LIBPQ: Final = {
@@ -45,13 +51,15 @@ _LIBPQ: Final = {
 class Store:
     """One store. Safe to share between threads; begins anew in a forked child.
 
-    url  as SQLAlchemy's, with its password: `sqlite:////abs/segsync.db` or `postgresql://user:pass@host/db`
+    url    as SQLAlchemy's, with its password: `sqlite:////abs/segsync.db` or `postgresql://user:pass@host/db`
+    watch  what is known of it, for whoever writes: an older copy is then refused. Whoever only reads needs none
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, watch: StoreWatch | None = None) -> None:
         self._of_this_process: Final = _engine(url)
         self._pid = os.getpid()
         self._ready = False
+        self._watch = watch
 
     @property
     def _engine(self) -> Engine:
@@ -70,7 +78,29 @@ class Store:
         return self._engine.dialect.name
 
     def upgrade(self) -> None:
-        """Brings the schema up to date; any number of processes may do so at once. Cheap where it is."""
+        """Brings the schema up to date; any number of processes may do so at once. Cheap where it is.
+
+        With a watch: TargetError (HOLD, CONNECTOR) for an older copy, or another store; redis.RedisError.
+        """
+        self._upgrade()
+        if self._watch is None:
+            return
+        known = self._watch.known()
+        if known != NOTHING:
+            with self.reading() as connection:
+                found = read_written(connection, self._watch.connector)
+            self._watch.check(found, known)
+
+    def accept(self) -> None:
+        """With a watch: this is the store from now on, and not the one before, should it come back. As `upgrade`."""
+        assert self._watch is not None  # noqa: S101 - a connector's store has one
+        self._upgrade()
+        known = self._watch.known()
+        with self._changing() as connection:
+            found = count_up(connection, self._watch.connector, known.counted)
+        self._watch.accept(found)
+
+    def _upgrade(self) -> None:
         if self._ready:
             return
         with self.reading() as connection:
@@ -94,7 +124,23 @@ class Store:
 
     @contextmanager
     def changing(self) -> Iterator[Connection]:
-        """A transaction, committed at its end; no other writer meanwhile, where the database is a file."""
+        """A transaction, committed at its end; no other writer meanwhile, where the database is a file.
+
+        With a watch it is counted, and nothing is written to an older copy. As `upgrade`.
+        """
+        if self._watch is None:
+            with self._changing() as connection:
+                yield connection
+            return
+        known = self._watch.known()
+        with self._changing() as connection:
+            yield connection
+            self._watch.check(read_written(connection, self._watch.connector), known)
+            found = count_up(connection, self._watch.connector)
+        self._watch.tell(found)
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
         with _told(self._engine), self._engine.execution_options(segsync_begin="BEGIN IMMEDIATE").begin() as connection:
             yield connection
 
@@ -188,14 +234,23 @@ def _told(engine: Engine) -> Iterator[None]:
     """Turns a driver's error into ours; `from None`, since tracebacks would show the driver's text."""
     try:
         yield
+    except UnicodeEncodeError:
+        raise _of_the_data("ads store unicode") from None
     except SQLAlchemyError as exc:
         code = ""
         if isinstance(exc, DBAPIError):
             code = getattr(exc.orig, "sqlstate", None) or getattr(exc.orig, "sqlite_errorname", None) or ""
         if code == _MAY_NOT:
             raise _needs_someone(f"its user may not make tables in {_place(engine)}, or use them") from None
-        where, reason = f"ads store {code}".rstrip(), f"the store of ad accounts ({_place(engine)}) cannot be used now"
+        where = f"ads store {code}".rstrip()
+        if isinstance(exc, DataError) or code.startswith(_OF_THE_DATA):
+            raise _of_the_data(where) from None
+        reason = f"the store of ad accounts ({_place(engine)}) cannot be used now"
         raise TargetError(ErrorClass.RETRY, where, reason, phase=Phase.CONNECT) from None
+
+
+def _of_the_data(where: str) -> TargetError:
+    return TargetError(ErrorClass.ISOLATE, where, "the store of ad accounts does not take a value of it")
 
 
 def _place(engine: Engine) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,11 +22,19 @@ if TYPE_CHECKING:
 _HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
 
 
+_AT_ONCE: Final = 400
+"""Values in one IN: SQLite's older limit is 999 parameters in all."""
+
+
 class Holder(NamedTuple):
-    """One profile in one audience."""
+    """One profile in one audience.
+
+    integration  whose audience it is, and by whose `key` the profile is named
+    """
 
     audience: int
     profile: str
+    integration: str
 
 
 class LeftBehind(NamedTuple):
@@ -42,8 +50,7 @@ class LeftBehind(NamedTuple):
 
 def find_holders(connection: Connection, connector: str, names: Collection[str], kept: Collection[Kept]) -> set[Holder]:
     """Who is named so by the whole key, as the store has it, and who holds one of these identifiers."""
-    mine = holdings.c.audience.in_(_audiences_of(connector))
-    one = sa.select(holdings.c.audience, holdings.c.profile).where(mine).distinct()
+    one = _holders_of(connector).distinct()
     found: set[Holder] = set()
     for name in names:
         found |= {Holder(*row) for row in connection.execute(one.where(holdings.c.profile == name))}
@@ -64,10 +71,27 @@ def find_sent_along(
     wanted = {(each.kind, each.value) for each in sent}
     if not wanted:
         return set()
-    asked = sa.select(holdings.c.audience, holdings.c.profile, holdings.c.companions)
-    mine = (holdings.c.audience.in_(_audiences_of(connector)), holdings.c.companions.is_not(None))
-    every = connection.execution_options(yield_per=1_000).execute(asked.where(*mine))
-    return {Holder(row.audience, row.profile) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
+    asked = _holders_of(connector).add_columns(holdings.c.companions).where(holdings.c.companions.is_not(None))
+    every = connection.execution_options(yield_per=1_000).execute(asked)
+    return {Holder(*row[:-1]) for row in every if not wanted.isdisjoint(opened(row.companions).items())}
+
+
+def widen(connection: Connection, connector: str, found: Collection[Holder]) -> set[Holder]:
+    """With the same profiles in all lists and segments of their integrations.
+
+    A value leads to one list, and to the segments to which it was sent; whose it is has more, and there other values.
+    """
+    names: dict[str, set[str]] = {}
+    for each in found:
+        names.setdefault(each.integration, set()).add(each.profile)
+    wide = set(found)
+    for integration, its in names.items():
+        asked = _holders_of(connector).where(audiences.c.integration == integration).distinct()
+        every = sorted(its)
+        for at in range(0, len(every), _AT_ONCE):
+            some = asked.where(holdings.c.profile.in_(every[at : at + _AT_ONCE]))
+            wide |= {Holder(*row) for row in connection.execute(some)}
+    return wide
 
 
 def find_leaving(connection: Connection, connector: str, kept: Collection[Kept]) -> LeftBehind:
@@ -104,6 +128,13 @@ def sweep(connection: Connection, connector: str, now_ms: int) -> int:
         calls.forget(connection, audience, now_ms + 1)
         leaving += _leaving(connection, audience)
     return leaving
+
+
+def _holders_of(connector: str) -> sa.Select[Any]:
+    """Its columns are those of a Holder."""
+    of = holdings.join(audiences, audiences.c.id == holdings.c.audience)
+    columns = (holdings.c.audience, holdings.c.profile, audiences.c.integration)
+    return sa.select(*columns).select_from(of).where(audiences.c.connector == connector)
 
 
 def _audiences_of(connector: str) -> sa.Select[Any]:

@@ -103,6 +103,19 @@ def changes(connection: Connection, connector: str, most: int, without_room: Col
     return [EntryChange(*row) for row in found]
 
 
+def holders_of(connection: Connection, connector: str, entries: Collection[str]) -> dict[str, str]:
+    """By entry the key of one who holds what it is about; nothing for what nobody holds."""
+    found: dict[str, str] = {}
+    of = refusals.join(audiences, audiences.c.id == refusals.c.audience)
+    of = of.join(holdings, holdings.c.identifier == refusals.c.identifier)
+    asked = sa.select(refusals.c.entry, sa.func.min(holdings.c.profile).label("profile")).select_from(of)
+    asked = asked.group_by(refusals.c.entry)
+    for some in _chunks(sorted(entries)):
+        mine = (audiences.c.connector == connector, refusals.c.entry.in_(some))
+        found |= {row.entry: row.profile for row in connection.execute(asked.where(*mine))}
+    return found
+
+
 def told(connection: Connection, done: Collection[EntryChange]) -> None:
     """These were told; what has changed meanwhile is told next."""
     over = [{"of": each.entry} for each in done if each.state in ("delivered", "superseded")]

@@ -30,13 +30,26 @@ class Seal:
         return _MARK + nonce + self._aead.encrypt(nonce, text.encode(), None)
 
     def open(self, sealed: bytes) -> str:
-        """The text; TargetError (HOLD, CONNECTOR) where another secret sealed it."""
+        """The text; TargetError (HOLD, CONNECTOR) where another secret sealed it, or it is damaged."""
         try:
             return self._aead.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], None).decode()
         except InvalidTag:
-            reason = "what the store keeps sealed cannot be opened; expected the SEGSYNC_SECRET that sealed it"
-            raise TargetError(ErrorClass.HOLD, "ads secret", reason, level=HoldLevel.CONNECTOR) from None
+            raise of_another_secret() from None
+        except ValueError:  # too short for a nonce: nothing that any secret sealed
+            reason = "what the store keeps sealed is cut short; expected the store as it was written, or a backup of it"
+            raise TargetError(ErrorClass.HOLD, "ads sealed", reason, level=HoldLevel.CONNECTOR) from None
+
+    @property
+    def proof(self) -> bytes:
+        """By which a store knows the secret again: it tells nothing of it."""
+        return self.mark("segsync proof")
 
     def mark(self, text: str) -> bytes:
         """16 bytes by which the same text is found again, and not guessed without the secret."""
         return hmac.digest(self._mac, text.encode(), "sha256")[:16]
+
+
+def of_another_secret() -> TargetError:
+    """What is said where what is sealed cannot be opened, or must not be added to."""
+    reason = "what the store keeps sealed cannot be opened; expected the SEGSYNC_SECRET that sealed it"
+    return TargetError(ErrorClass.HOLD, "ads secret", reason, level=HoldLevel.CONNECTOR)

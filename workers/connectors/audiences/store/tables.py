@@ -6,6 +6,8 @@
     ads_holding     which profile has which identifier: an identifier is wanted while anybody holds it
     ads_call        one for each call that changes something, written down before it is made
     ads_refusal     one for each identifier that the platform has refused: which entry of the quarantine tells of it
+    ads_seal        one for each connector: what proves the secret that its login and ids are sealed with
+    ads_written     one for each connector: how often it was written to (store/written.py)
 
 Times are Unix milliseconds.
 """
@@ -120,3 +122,20 @@ refusals: Final = sa.Table(
 told     what the ledger was told of it: "" for nothing, "open" or "retried"; what ends it ends this row
 before   the uids of the entries that it takes the place of, as long as that is not told; "" for none
 retries  how often the identifier was refused before, since the first of these entries"""
+
+seals: Final = sa.Table(
+    "ads_seal",
+    store_metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("proof", sa.LargeBinary),
+)
+"""proof  a keyed hash of a word that everybody knows"""
+
+written: Final = sa.Table(
+    "ads_written",
+    store_metadata,
+    sa.Column("connector", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text),
+    sa.Column("counted", sa.BigInteger),
+)
+"""id: random, made with the row; counted: transactions that wrote for the connector"""

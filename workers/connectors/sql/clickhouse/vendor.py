@@ -56,6 +56,7 @@ CLICKHOUSE = Vendor(
     port=8123,
     secure_port=8443,
     options=OPTIONS,
+    files=("ca_cert", "client_cert", "client_cert_key"),
     before_tls=_before_tls,
     link=_link,
     examine=_examine,

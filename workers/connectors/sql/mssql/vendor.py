@@ -46,6 +46,7 @@ MSSQL = Vendor(
     aliases=("sqlserver", "tds"),
     port=PORT,
     options=OPTIONS,
+    files=("ca_file", "cert_file", "key_file"),
     link=_link,
     examine=_examine,
     position=PositionTable(

@@ -161,6 +161,8 @@ class MysqlExamined:
         read_only, binlog = (self._variable(name) for name in ("read_only", "binlog_format"))
         if read_only == "ON" and not self._unbound():
             return Step("writes", "mistake", "the server is read only; expected the URL of the primary")
+        if "ON" in (self._variable("transaction_read_only"), self._variable("tx_read_only")):
+            return Step("writes", "mistake", "transactions are read only (tx_read_only): set it to OFF for this user")
         if self._variable("log_bin") == "ON" and binlog == "STATEMENT":
             return Step("writes", "mistake", "binlog_format is STATEMENT, which excludes READ COMMITTED: set it to ROW")
         return Step("writes", "fine", "the server takes changes")

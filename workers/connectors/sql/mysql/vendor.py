@@ -66,6 +66,7 @@ MYSQL = Vendor(
     aliases=("mariadb",),
     port=3306,
     options=OPTIONS,
+    files=("ssl_ca", "ssl_cert", "ssl_key"),
     before_tls=_before_tls,
     link=_link,
     explain="EXPLAIN ",

@@ -52,6 +52,7 @@ ORACLE = Vendor(
     aliases=("oracledb",),
     port=PORT,
     options=OPTIONS,
+    files=("ca_file", "cert_file", "key_file"),
     before_tls=_before_tls,
     link=_link,
     examine=_examine,

@@ -104,13 +104,17 @@ class PostgresqlExamined:
         columns = self._columns(oid) if oid else {}
         if not oid or not columns:
             return None
-        kind, triggers = self._ask(
+        kind, triggers, following = self._ask(
             "SELECT relkind, EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
             f" AND (tgrelid = {oid} OR tgrelid IN (SELECT relid FROM pg_partition_tree({oid}))))"
             f" OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = {oid} AND rulename <> '_RETURN')"
+            ", (SELECT string_agg(DISTINCT conrelid::regclass::text, chr(10)) FROM pg_constraint"
+            f" WHERE confrelid = {oid} AND contype = 'f' AND confdeltype IN ('c', 'n', 'd'))"
             f" FROM pg_class WHERE oid = {oid}"
         )[0]
-        return Table(name, columns, self._unique(oid), is_view=kind in ("v", "m"), triggers=triggers == "t")
+        followers = tuple((following or "").splitlines())
+        is_view = kind in ("v", "m")
+        return Table(name, columns, self._unique(oid), followers=followers, is_view=is_view, triggers=triggers == "t")
 
     def close(self) -> None:
         """As `Examined.close`."""

@@ -63,6 +63,7 @@ POSTGRESQL = Vendor(
     aliases=("postgres", "pgsql", "psql", "psycopg"),
     port=5432,
     options=OPTIONS,
+    files=("sslrootcert", "sslcert", "sslkey", "sslcrl"),
     before_tls=_before_tls,
     link=_link,
     explain="EXPLAIN ",

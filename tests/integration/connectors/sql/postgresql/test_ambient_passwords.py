@@ -12,6 +12,7 @@ import pytest
 
 from workers.connectors import connect
 from workers.connectors.contract import Target
+from workers.connectors.sql.vendors import vendor_of
 from workers.errors import TargetError
 from workers.preflight import ledger_reached
 
@@ -88,6 +89,12 @@ def test_no_password_of_the_environment_is_sent(target: Target, curious: Curious
     with pytest.raises(TargetError):
         connector.open()
     connector.dispose()
+    assert (curious.told, curious.came > 0) == ([], True)
+
+
+def test_none_is_sent_where_rows_are_read(target: Target, curious: Curious) -> None:
+    with pytest.raises(TargetError):
+        vendor_of("postgresql").lister(target)
     assert (curious.told, curious.came > 0) == ([], True)
 
 

@@ -1,0 +1,119 @@
+"""Answers of platforms that are JSON, and of no shape that any document has: each is a failed call, and no crash."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from workers.connectors.audiences import facebook, google, vk, yandex
+from workers.connectors.audiences.http import Http, HttpAnswer, objects, whole_number
+from workers.connectors.audiences.wire import CallFailed, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ODD: tuple[Any, ...] = (None, True, 7, -1, 3.5, 10**30, "soon", "²", [], [7], [[]], {}, {"a": 1}, [None, {"a": []}])
+PATHS = (
+    ("errors",),
+    ("error",),
+    ("error", "details"),
+    ("error", "fields"),
+    ("error", "fields", "file"),
+    ("error", "code"),
+    ("code",),
+)
+INNER = ("fieldViolations", "metadata", "error_type", "code", "line_number", "reason", "field")
+
+
+def nested(path: tuple[str, ...], value: Any) -> Any:
+    for name in reversed(path):
+        value = {name: value}
+    return value
+
+
+def bodies() -> list[Any]:
+    found = [nested(path, odd) for path in PATHS for odd in ODD]
+    for name in INNER:
+        found += [nested(path, [{name: odd}]) for path in PATHS for odd in ODD]
+    return [*found, *ODD]
+
+
+@pytest.mark.parametrize("refusal", [yandex._refusal, google._refusal, vk._refusal, facebook._refusal])
+def test_whatever_a_refusal_says_it_is_one(refusal: Callable[[HttpAnswer], CallFailed]) -> None:
+    for status in (200, 400, 401, 404, 429, 500):
+        for body in bodies():
+            assert isinstance(refusal(HttpAnswer(status, {"retry-after": "\xb2"}, body)), CallFailed)
+
+
+class Answering(Http):
+    """A platform that answers all calls alike."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def send(self, *_: Any, **__: Any) -> HttpAnswer:
+        return HttpAnswer(200, {}, self._body)
+
+
+@pytest.mark.parametrize(
+    ("life", "seconds"), [("soon", 0), ([1], 0), (3600.5, 3600), ("3600", 3600), (True, 0), (-5, 0), (10**30, 10**10)]
+)
+def test_a_token_whose_life_cannot_be_read_is_kept(life: object, seconds: int) -> None:
+    http = Answering({"access_token": "x", "expires_in": life, "refresh_token_expires_in": life})
+    for consent in (
+        yandex.YandexConsent(http, "a", "b"),
+        google.GoogleConsent(http, "a", "b"),
+        vk.VkConsent(http, "a", "b"),
+    ):
+        assert consent.renew("r").expires_in_s == seconds
+
+
+def test_a_list_that_is_none_is_no_empty_list() -> None:
+    """Taken for one, an audience that is there would be made once more."""
+    account = google.GoogleAccount("1", "", "")
+    for body in ({"userLists": 7, "data": 7}, {"userLists": {"a": 1}, "data": "x"}):
+        http = Answering(body)
+        for wire in (
+            google.GoogleWire(http, account, lambda: "t", lambda _: "t"),
+            facebook.FacebookWire(http, "1", "t", ""),
+        ):
+            with pytest.raises(CallFailed) as caught:
+                list(wire._listed())
+            assert caught.value.fault is Fault.UNDONE
+
+
+@pytest.mark.parametrize("told", [*ODD, [{"errorInfo": 7}], [{"errorInfo": {"errorCounts": 7}}]])
+def test_what_google_says_of_a_request_is_read_or_left(told: object) -> None:
+    http = Answering({"requestStatusPerDestination": told})
+    wire = google.GoogleWire(http, google.GoogleAccount("1", "", ""), lambda: "t", lambda _: "t")
+    assert wire.poll(None, type("Call", (), {"handle": "7"})()).state == "working"  # type: ignore[arg-type]
+
+
+def test_numbers_and_objects_are_read_or_left() -> None:
+    texts = ("7", 7, 7.9, "7.9", "x" * 5_000, "9" * 5_000, "²", float("inf"), float("nan"))
+    assert [whole_number(each) for each in texts] == [7, 7, 7, 0, 0, 10**10, 0, 0, 0]
+    assert objects([{"a": 1}, 7, None]) == [{"a": 1}]
+    assert [objects(each) for each in (None, 7, {"a": 1}, "text")] == [[], [], [], []]
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000 + b"]" * 200_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000, b"\xff"])
+def test_what_is_nested_too_deep_is_no_json(body: bytes) -> None:
+    http = Http("vk-ads", "http://localhost", 5, 5)
+    http._pid = os.getpid()
+    http._client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(500, content=body)))
+    assert http.get("/x", headers={}).body is None
+    http.close()
+
+
+def test_json_may_be_as_deep_as_it_may() -> None:
+    """What is just not too deep to be read is not too deep for what is done with it."""
+    for depth in range(900, 1_000, 7):
+        try:
+            body = json.loads('{"code":' + "[" * depth + "]" * depth + "}")
+        except RecursionError:
+            break
+        assert vk._refusal(HttpAnswer(400, {}, body)).fault is Fault.REFUSED
