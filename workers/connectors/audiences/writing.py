@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.audiences.store import members
 from workers.connectors.audiences.store.audiences import forget_members, open_audiences, owe, rename
+from workers.connectors.audiences.store.database import takes_nul
 from workers.connectors.contract import Receipt, Rejection
 from workers.outcomes import QueryRun
 from workers.templates import QueryKind
@@ -66,7 +67,7 @@ class StoreWriter:
     def write(self, connection: Connection, shipment: Shipment, fence: Fence, now_ms: int) -> Receipt:
         """All of the shipment, within the connection's transaction."""
         started = time.perf_counter()
-        told = self._told(shipment, takes_nul=connection.dialect.name == "sqlite")
+        told = self._told(shipment, takes_nul=takes_nul(connection))
         place = (self._connector, shipment.integration, shipment.segment)
         found = open_audiences(connection, place, told.lists, shipment.name or "", now_ms)
         fence()

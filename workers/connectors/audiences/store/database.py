@@ -207,6 +207,11 @@ def _engine(url: str) -> Engine:
     )
 
 
+def takes_nul(connection: Connection) -> bool:
+    """Whether a text of this store may hold a NUL: SQLite's may, PostgreSQL's may not."""
+    return connection.dialect.name == "sqlite"
+
+
 def _make_private(path: str) -> None:
     # It holds people's data: a new file is its owner's alone. One that is there stays as somebody set it.
     with suppress(OSError):  # SQLite says what is wrong with the place
