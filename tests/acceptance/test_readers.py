@@ -18,7 +18,7 @@ from tests.waiting import PATIENCE
 if TYPE_CHECKING:
     from tests.installation import Installation
 
-pytestmark = (pytest.mark.fetched, pytest.mark.proof)
+pytestmark = [pytest.mark.fetched, pytest.mark.proof]
 
 SEGMENTS = [str(number) for number in range(1, 7)]
 SOURCE = """

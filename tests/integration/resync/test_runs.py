@@ -393,6 +393,7 @@ def test_a_resync_that_is_asked_for_while_a_run_only_looks_takes_place(
         end = ResyncRuns.end
 
         def late(self: ResyncRuns, *given: Any, **more: Any) -> None:
+            monkeypatch.setattr(ResyncRuns, "end", end)
             platform.ask(7, **ACCEPTED)
             end(self, *given, **more)
 
