@@ -61,6 +61,7 @@ def comes(installation: Installation, target: TargetDatabase, key: str) -> int:
     return max(0, int(target.run(query)[0][0]) - before)
 
 
+@pytest.mark.fetched
 @pytest.mark.proof
 def test_many_flagged_segments_hold_up_nobody_else(installation: Installation, target: TargetDatabase) -> None:
     """An apply that widens a scope flags all of them; all are made equal, and live events go on meanwhile."""
