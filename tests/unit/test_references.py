@@ -129,7 +129,7 @@ OUTSIDE = re.compile(
 )
 
 MAYBE = re.compile(
-    r"[Rr]eview(?:er)?s? [A-D\dts]|\([A-CS]\d|[Tt]he issue|[Ii]ssue \d|first design|/work/|/root/|/home/|pypi\.org"
+    r"[Rr]eview(?:er)?s? [A-D\dts]|\([A-CS]\d|[Tt]he issue|[Ii]ssue \d|first design|/(?:work|root|home)/|pypi\.org"
     r"|pythonhosted|DESIGN|CONTRACT|RULES|[Ff]indings? [A-D]|[Tt]he spec|spec:"
 )
 """What all of that holds: where it begins with a letter and nothing before it, it is found ten times as fast."""
@@ -147,8 +147,15 @@ def test_nothing_leads_out_of_the_repository() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("Review 4", "reviewers said", "reviews that", "(C12)", "the issue", "Issue 8", "first design", "/work/x"),
-        *("/root/x", "/home/ann/x", "see pypi.org", "pythonhosted.org", "DESIGN", "CONTRACT", "RULES.md"),
+        *("Review 4", "reviewers said", "reviews that", "(C12)", "the issue", "Issue 8", "first design"),
+        *(
+            *(f"/{place}/x" for place in ("work", "root", "home/ann")),
+            "see pypi.org",
+            "pythonhosted.org",
+            "DESIGN",
+            "CONTRACT",
+            "RULES.md",
+        ),
         *("Findings B2", "finding A1", "The spec", "spec: 4"),
     ],
 )
