@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, Request, Route
 
+    from tests.servers.postgresql import PostgresqlServer
+
 pytestmark = [pytest.mark.fetched, pytest.mark.timeout(900)]
 WIDTHS, THEMES = (360, 800, 1400), ("light", "dark")
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -142,13 +144,20 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
 
 
 @pytest.fixture
-def on_postgresql(tmp_path: Path, postgresql_url: str) -> Iterator[Live]:
-    """Its ledger and its target are there."""
+def on_postgresql(
+    tmp_path: Path, postgresql_server: PostgresqlServer, postgresql_url: str, namespace: str
+) -> Iterator[Live]:
+    """Its ledger and its target are there, each in a database of its own: queries may not reach the ledger's."""
     with psycopg.connect(postgresql_url, autocommit=True) as session:
         for table in (VENDORS["postgresql"].preset.members, VENDORS["postgresql"].preset.segments):
             session.execute(table.encode())
-    with running(tmp_path, ledger=postgresql_url, target=postgresql_url) as found:
-        yield found
+    ledger = f"{namespace}_ledger"
+    postgresql_server.create_database(ledger)
+    try:
+        with running(tmp_path, ledger=postgresql_server.url(ledger), target=postgresql_url) as found:
+            yield found
+    finally:
+        postgresql_server.drop_database(ledger)
 
 
 @pytest.fixture(scope="module")
