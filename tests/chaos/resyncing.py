@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from redis import RedisError
+from sqlalchemy import text
 
 from tests.chaos.healing import LISTED, MANY
 from tests.chaos.platform import Platform
@@ -184,10 +185,14 @@ class Resyncing:
 
     def half_told(self) -> dict[str, set[str]]:
         """Segments of this round that were cleared by a run which has not come to its end."""
-        found: dict[str, set[str]] = {key: set() for key in self._keys}
-        ours = self.platform.segments()
+        found: dict[str, set[str]] = {}
+        for key in self._keys:
+            half = {
+                segment for segment, outcome, _, cleared in passes(self._session, key) if cleared and outcome != "done"
+            }
+            found[key] = half.intersection(self.platform.segments())
         for run in runs_of(self._session):
-            if run.segment in ours and run.mode == "replace" and run.told and run.outcome != "done":
+            if run.mode == "replace" and run.told and run.outcome != "done" and run.segment in self.platform.segments():
                 found.setdefault(run.integration.removeprefix("i-"), set()).add(run.segment)
         return found
 
@@ -222,10 +227,28 @@ class Resyncing:
         return chosen
 
 
+def passes(session: Session, key: str) -> list[tuple[str, str, int, bool]]:
+    """Each pass of a target's runs: its segment, its outcome, how many operations it told, whether it may have cleared.
+
+    A run that was asked for once more while it went on begins again under its number: Redis keeps its last pass, the
+    ledger each that has ended. Complete once the ledger has been told everything.
+    """
+    sql = "SELECT run, segment, outcome, added + removed, mode FROM resyncs WHERE integration = :integration"
+    with session.installation.ledger.reading() as connection:
+        rows = connection.execute(text(sql), {"integration": f"i-{key}"}).all()
+    known = {str(run) for run, *_ in rows}
+    found = [(segment, outcome, int(told), mode == "replace") for _, segment, outcome, told, mode in rows]
+    return found + [
+        (run.segment, run.outcome, run.added + run.removed, run.mode == "replace" and bool(run.told))
+        for run in runs_of(session)
+        if run.integration == f"i-{key}" and (run.id not in known or run.state != "ended")
+    ]
+
+
 def brought(session: Session, key: str) -> tuple[int, int]:
     """Operations that runs have put into lanes of a target, and how many clears there may be besides, at the most."""
-    runs = [run for run in runs_of(session) if run.integration == f"i-{key}"]
-    return sum(run.added + run.removed for run in runs), sum(4 for run in runs if run.mode == "replace" and run.told)
+    found = passes(session, key)
+    return sum(told for _, _, told, _ in found), sum(4 for *_, cleared in found if cleared)
 
 
 def _shown(run: ResyncRun) -> dict[str, Any]:
