@@ -36,6 +36,7 @@ from workers.lanes import bell
 from workers.lanes.store import SCRIPTS
 from workers.ledger import database
 from workers.ledger.database import Ledger, Writer
+from workers.ledger.engine import engine_of
 from workers.ledger.errors import LedgerError
 from workers.ledger.tables import identity, metadata
 from workers.quarantine import entries, requeue
@@ -75,7 +76,7 @@ def _settings(text: str, folder: str) -> Settings:
 
 _from_published = cache(from_published)
 # One for all processes of all histories: it opens a connection for each use, and keeps the compiled statements alone.
-_engine_of = cache(database.engine_of)
+_engine_of = cache(engine_of)
 
 
 def queues(worker: int, workers: int) -> tuple[str, ...]:
