@@ -26,3 +26,9 @@ def takes_turns(session: Examined, integration: Integration) -> str:
         return ""
     why = why_keys_meet(session, insert, integration.key_fields)
     return BY_TURNS.format(why=why) if why else ""
+
+
+def merges(integration: Integration, turns: str) -> bool:
+    """Whether of several operations for one key in a batch only the last is told; `turns` is of `takes_turns`."""
+    settled = integration.ordering is Ordering.CATALOG and not turns
+    return integration.batched and (integration.ordering.merges or settled)
