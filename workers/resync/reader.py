@@ -205,9 +205,10 @@ class ResyncReader:
             stop(work, "failed", f"{run.integration} does not follow segment {run.segment}")
             return
         if why := in_the_way(work):
-            self._runs.look(run.id, LATER_MS, {"why": why})
+            stalled = {"stalled": "1" if stands_still(work) else ""} if run.state == "between" else {}
+            self._runs.look(run.id, LATER_MS, {"why": why, **stalled})
             return
-        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
+        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": "", "stalled": ""}
         said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
