@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from workers.lanes.clock import redis_ms
-from workers.outcomes import Resynced, encode, new_uid
-from workers.resync.keys_on_disk import remove, remove_drafts
+from workers.resync.ending import RunBooks, end, leaves_need
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -66,6 +64,11 @@ class Work:
     def now(self) -> int:
         """Redis's clock, in milliseconds."""
         return redis_ms(self.redis)
+
+    @property
+    def books(self) -> RunBooks:
+        """Where its end is written down."""
+        return RunBooks(self.runs, self.redis, self.keys, self.folder)
 
     def lane(self) -> dict[str, str]:
         """The lane's hash."""
@@ -136,7 +139,7 @@ def stop(work: Work, outcome: str, why: str, fields: Said = MappingProxyType({})
         if not is_free(lane) or work.runs.leave(work.run.id, SHORT_MS, said) != "ok":
             work.runs.look(work.run.id, SHORT_MS, said)
             return
-    finish(work, outcome, why, fields, flag=work.run.told > 0)
+    finish(work, outcome, why, fields, flag=leaves_need(work.run))
 
 
 def finish(
@@ -153,32 +156,8 @@ def finish(
     fields  of the run that are known only now
     flag, unflag_to  as in ResyncRuns.end
     """
-    known: dict[str, Any] = {name: value for name, value in fields.items() if name != "shown"}
-    run = replace(work.run, **known)
-    record = Resynced(
-        uid=new_uid(),
-        run=run.id,
-        integration=run.integration,
-        segment=run.segment,
-        kind=run.kind,
-        mode=run.mode,
-        by=run.by,
-        asked_ms=run.asked,
-        ended_ms=work.now,
-        members=run.members,
-        rows=run.rows,
-        added=run.added,
-        removed=run.removed,
-        kept=run.spelled,
-        unusable=run.unusable,
-        quarantined=run.quarantined,
-        outcome=outcome,
-        reason=why,
-    )
     work.keep()
-    _forget(work.folder)
-    said = {**fields, "outcome": outcome, "why": why}
-    work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
+    end(work.books, work.run, outcome, why, fields, flag=flag, unflag_to=unflag_to)
 
 
 def told_keyless(rows: int) -> str:
@@ -186,14 +165,6 @@ def told_keyless(rows: int) -> str:
     if not rows:
         return ""
     return f"rows of the target with a null or an empty key: {rows:,}; no member's, and only you can delete them"
-
-
-def _forget(folder: Path) -> None:
-    """Removes what was read, which holds keys and profiles; what cannot be removed stays."""
-    remove(folder)
-    remove_drafts(folder)
-    with suppress(OSError):
-        folder.with_name(f"{folder.name}-looked").unlink()
 
 
 def shown_text(shown: dict[str, list[str]]) -> str:

@@ -142,8 +142,7 @@ def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --cancel", name):
-        control.find(runtime, name)
-        open_still = ResyncRuns(runtime.lanes).cancel(name, who.name)
+        open_still = control.cancel(runtime, name, who.name)
     if open_still:
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
