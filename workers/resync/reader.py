@@ -133,14 +133,13 @@ class ResyncReader:
         if integration is None or settings is None or connector is None:
             self._give_up(run, lacking(run, integration, settings, database))
             return None
-        place, open_target = self._doors.way_to(connector, run.integration, run.segment)
+        way = self._doors.way_to(connector, run.integration, run.segment)
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            place=place,
+            way=way,
             source=self._answers(run) if answered else self._doors.members_of(settings, run.segment),
-            open_target=open_target,
             runs=self._runs,
             redis=self._lanes.redis,
             keys=self._lanes.keys,

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.connectors.sql.listing import Lister
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
     from workers.lanes.runs import ResyncRuns
+    from workers.resync.reaching import Way
     from workers.resync.run import ResyncRun
     from workers.resync.source import Membership
     from workers.settings.sources import AnySource
@@ -39,20 +39,18 @@ SHORT_MS = 500
 class Work:
     """One run, and what it needs.
 
-    settings     of its source
-    place        where the target is, as the configuration says
-    open_target  a session that lists the target; raises TargetError
-    folder       this run's own, on this host
-    keep         says that the reader goes on; raises ReadingLost
-    name         the segment's, if it is known
+    settings  of its source
+    way       to the segment's rows in the target
+    folder    this run's own, on this host
+    keep      says that the reader goes on; raises ReadingLost
+    name      the segment's, if it is known
     """
 
     run: ResyncRun
     integration: Integration
     settings: AnySource
-    place: str
+    way: Way
     source: Membership
-    open_target: Callable[[], Lister]
     runs: ResyncRuns
     redis: Redis
     keys: Keys
@@ -84,13 +82,14 @@ class Work:
             return "diff"
         if self.integration.members is not None:
             return "diff" if names_by_key(self.integration) else "resend"
-        return "replace" if QueryKind.CLEAR in self.integration.queries else "resend"
+        # A clear that was held up on its way would come after the members, where no lock keeps it from that.
+        return "replace" if QueryKind.CLEAR in self.integration.queries and self.way.locks else "resend"
 
     def digest(self) -> str:
         """Of all that a plan depends on: another one makes it worthless (rule 49)."""
         made = self.integration
         members = made.members.digest if made.members is not None else ""
-        parts = [made.digest, made.connector, self.place, members, self.settings.digest]
+        parts = [made.digest, made.connector, self.way.place, members, self.settings.digest]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def refused(self, mark: str) -> int:

@@ -213,7 +213,7 @@ def _verdict(run: ResyncRun) -> str:
         stays = f"; {run.spelled:,} rows are members' spelled otherwise, and stay" if run.spelled else ""
         refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
         unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
-        strays = "; rows of no member stay: there is no query to find or clear them" if run.mode == "resend" else ""
+        strays = "; rows of no member stay: this run can neither find nor clear them" if run.mode == "resend" else ""
         told = f"{run.added:,} members told, {run.removed:,} rows removed"
         return f"{where}: done; {told}{stays}{refused}{unusable}{strays}{mind}"
     if run.outcome in ("equal", "differs"):
