@@ -42,7 +42,7 @@ def compare(work: Work) -> ComparedSides:
     """Reads both to their ends; the run's mark has been reached. TargetError and UnfitSource; nothing is changed."""
     most = changing.SMALL if work.source.paged else sys.maxsize
     spool = 0 if work.run.verifies else most
-    planner = Planner(work.integration, work.run.segment, work.open_target, while_wanted(work), spool=spool)
+    planner = Planner(work.integration, work.run.segment, work.way.open, while_wanted(work), spool=spool)
     work.keep()
     remove_drafts(work.folder)
     draft = draft_of(work.folder)

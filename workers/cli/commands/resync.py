@@ -167,8 +167,7 @@ def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --cancel", name):
-        control.find(runtime, name)
-        open_still = ResyncRuns(runtime.lanes).cancel(name, who.name)
+        open_still = control.cancel(runtime, name, who.name)
     if open_still:
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
@@ -239,7 +238,7 @@ def _verdict(run: ResyncRun) -> str:
         stays = f"; {run.spelled:,} rows are members' spelled otherwise, and stay" if run.spelled else ""
         refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
         unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
-        strays = "; rows of no member stay: there is no query to find or clear them" if run.mode == "resend" else ""
+        strays = "; rows of no member stay: this run can neither find nor clear them" if run.mode == "resend" else ""
         told = f"{run.added:,} members told, {run.removed:,} rows removed"
         return f"{where}: done; {told}{stays}{refused}{unusable}{strays}{mind}"
     if run.outcome in ("equal", "differs"):
