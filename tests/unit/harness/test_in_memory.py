@@ -15,15 +15,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def asked(folder: Path, room: int = 1, **environ: str) -> dict[str, str]:
+def asked(folder: Path, room: int = 1, before: dict[str, str] | None = None) -> dict[str, str]:
     """The environment afterwards."""
+    environ = dict(before or {})
     use_memory(environ, folder, room)
     return environ
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the whole process goes by is put back."""
+    assert tmp_path.exists()
     monkeypatch.setattr(tempfile, "tempdir", "/chosen before")
 
 
@@ -34,7 +36,7 @@ def test_folders_are_in_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", CHOSEN)
 def test_what_somebody_has_chosen_stays(tmp_path: Path, name: str) -> None:
-    assert asked(tmp_path, **{name: "/elsewhere"}) == {name: "/elsewhere"}
+    assert asked(tmp_path, before={name: "/elsewhere"}) == {name: "/elsewhere"}
     assert tempfile.tempdir == "/chosen before"
 
 
