@@ -80,6 +80,7 @@ IDLE = {
     "window": "",
     "rate_per_s": None,
     "differing": 0,
+    "alone": "",
 }
 
 

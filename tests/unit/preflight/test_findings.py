@@ -139,70 +139,73 @@ INSERTED = (
 )
 
 
+DEPENDING = (
+    (
+        "postgresql",
+        INSERTED.format("ON CONFLICT (segment_id, client_id) DO UPDATE SET email = excluded.email"),
+        QueryKind.ADD,
+        "",
+    ),
+    ("mysql", INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email)"), QueryKind.ADD, ""),
+    (
+        "mysql",
+        INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email), n = n + 1"),
+        QueryKind.ADD,
+        "sets 'n' of 'member'",
+    ),
+    (
+        "mysql",
+        INSERTED.format("ON DUPLICATE KEY UPDATE email = IFNULL(email, VALUES(email))"),
+        QueryKind.ADD,
+        "sets 'email' of",
+    ),
+    (
+        "postgresql",
+        INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET email = COALESCE(member.email, excluded.email)"),
+        QueryKind.ADD,
+        "sets 'email' of 'member' from what is there",
+    ),
+    (
+        "sqlite",
+        INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET n = excluded.n + n, email = ''"),
+        QueryKind.ADD,
+        "sets 'n' of 'member' from what is there",
+    ),
+    ("postgresql", INSERTED.format("ON CONFLICT DO NOTHING"), QueryKind.ADD, "leaves 'email' of a row of 'member'"),
+    (
+        "mysql",
+        INSERTED.replace("INSERT", "INSERT IGNORE").format(""),
+        QueryKind.ADD,
+        "leaves 'email' of a row of 'member'",
+    ),
+    (
+        "postgresql",
+        INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET updated = now()"),
+        QueryKind.ADD,
+        "leaves 'email' of a row of 'member'",
+    ),
+    ("postgresql", PLAIN + " ON CONFLICT DO NOTHING", QueryKind.ADD, ""),
+    ("postgresql", 'DELETE FROM member WHERE client_id IN ({batch_in "CustomID"})', QueryKind.REMOVE, ""),
+    (
+        "postgresql",
+        'UPDATE member SET gone = true WHERE client_id IN ({batch_in "CustomID"})',
+        QueryKind.REMOVE,
+        "changes rows of",
+    ),
+    (
+        "postgresql",
+        'UPDATE member SET n = n - 1 WHERE client_id IN ({batch_in "CustomID"})',
+        QueryKind.REMOVE,
+        "sets 'n' of 'member'",
+    ),
+)
+
+
 def test_a_query_that_depends_on_earlier_ones_is_told_that_they_are_left_out() -> None:
     only = "of several operations for one key in a batch only the last is told"
-    for dialect, text, kind, expected in (
-        (
-            "postgresql",
-            INSERTED.format("ON CONFLICT (segment_id, client_id) DO UPDATE SET email = excluded.email"),
-            0,
-            "",
-        ),
-        ("mysql", INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email)"), 0, ""),
-        (
-            "mysql",
-            INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email), n = n + 1"),
-            0,
-            "sets 'n' of 'member'",
-        ),
-        (
-            "mysql",
-            INSERTED.format("ON DUPLICATE KEY UPDATE email = IFNULL(email, VALUES(email))"),
-            0,
-            "sets 'email' of",
-        ),
-        (
-            "postgresql",
-            INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET email = COALESCE(member.email, excluded.email)"),
-            0,
-            "sets 'email' of 'member' from what is there",
-        ),
-        (
-            "sqlite",
-            INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET n = excluded.n + n, email = ''"),
-            0,
-            "sets 'n' of 'member' from what is there",
-        ),
-        ("postgresql", INSERTED.format("ON CONFLICT DO NOTHING"), 0, "leaves 'email' of a row of 'member'"),
-        ("mysql", INSERTED.replace("INSERT", "INSERT IGNORE").format(""), 0, "leaves 'email' of a row of 'member'"),
-        (
-            "postgresql",
-            INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET updated = now()"),
-            0,
-            "leaves 'email' of a row of 'member'",
-        ),
-        ("postgresql", PLAIN + " ON CONFLICT DO NOTHING", 0, ""),
-        ("postgresql", 'DELETE FROM member WHERE client_id IN ({batch_in "CustomID"})', 1, ""),
-        (
-            "postgresql",
-            'UPDATE member SET gone = true WHERE client_id IN ({batch_in "CustomID"})',
-            1,
-            "changes rows of",
-        ),
-        (
-            "postgresql",
-            'UPDATE member SET n = n - 1 WHERE client_id IN ({batch_in "CustomID"})',
-            1,
-            "sets 'n' of 'member'",
-        ),
-    ):
-        kinds = (QueryKind.ADD, QueryKind.REMOVE)
+    for dialect, text, kind, expected in DEPENDING:
         told = [
-            [
-                each.what
-                for each in findings(text, None, kinds[kind], dialect=dialect, merges=merges)
-                if only in each.what
-            ]
+            [each.what for each in findings(text, None, kind, dialect=dialect, merges=merges) if only in each.what]
             for merges in (True, False)
         ]
         assert told[1] == [], text
