@@ -25,7 +25,7 @@ TWICE = (
     "take DISTINCT)"
 )
 NO_AGE = (
-    "`fresh` gives null, which does not say how old its data is; expected seconds, or an interval. A standby gives null "
+    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
     'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
 )
 ALL_ROWS = 2**31 - 1
