@@ -11,6 +11,7 @@ Redis holds of the run; what was on this one's disk is made anew.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import RedisError
@@ -29,6 +30,7 @@ from workers.resync.failing import fail
 from workers.resync.folder import make_private
 from workers.resync.judging import sharing
 from workers.resync.keys_on_disk import remove
+from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
@@ -144,7 +146,7 @@ class ResyncReader:
             redis=self._lanes.redis,
             keys=self._lanes.keys,
             folder=self._folder / run.id,
-            keep=self._keep,
+            keep=partial(self._keep, granted(settings)),
             name=segment.name if segment else None,
         )
 
@@ -165,9 +167,10 @@ class ResyncReader:
         books = RunBooks(self._runs, self._lanes.redis, self._lanes.keys, self._folder / run.id)
         end(books, run, "failed", why, {}, flag=leaves_need(run), unflag_to="")
 
-    def _keep(self) -> None:
+    def _keep(self, granted_seconds: float = 0.0) -> None:
         """Something came: the lease may go on. ReadingLost where another reads by now, which is asked now and then."""
-        self._held.began = now = time.monotonic()
+        now = time.monotonic()
+        self._held.began = now + granted_seconds
         if now - self._kept < KEPT_SECONDS:
             return
         self._kept = now

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from workers.lanes.clock import redis_ms
+from workers.lanes.runs import ReadingLost
 from workers.resync.ending import RunBooks, end, leaves_need
 from workers.templates import QueryKind
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
     from workers.lanes.runs import ResyncRuns
-    from workers.resync.reaching import Way
+    from workers.resync.reaching import Reach
     from workers.resync.run import ResyncRun
     from workers.resync.source import Membership
     from workers.settings.sources import AnySource
@@ -33,6 +35,9 @@ LOW = 5_000
 """Operations before a mark with which the reader is woken to bring more; as in run.lua."""
 SHORT_MS = 500
 """Until the next look at what is expected at any moment; whoever brings it about wakes the reader, too."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks whether the run that is read for was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Work:
     run: ResyncRun
     integration: Integration
     settings: AnySource
-    way: Way
+    way: Reach
     source: Membership
     runs: ResyncRuns
     redis: Redis
@@ -120,6 +125,23 @@ def wait_for_room(work: Work) -> None:
     work.runs.look(work.run.id, LONG_MS)
     if int(work.lane().get("before", "0")) <= LOW:
         work.runs.look(work.run.id, 0)
+
+
+def while_wanted(work: Work) -> Callable[[], None]:
+    """`work.keep` for a reading, which may take long: it ends where somebody has cancelled the run meanwhile."""
+    looked = time.monotonic()
+
+    def keep() -> None:
+        nonlocal looked
+        work.keep()
+        if time.monotonic() - looked < LOOK_SECONDS:
+            return
+        looked = time.monotonic()
+        if work.redis.hexists(work.keys.run(work.run.id), "cancelled"):
+            work.runs.look(work.run.id, 0)
+            raise ReadingLost("the run is over: it was cancelled")
+
+    return keep
 
 
 def names_by_key(integration: Integration) -> bool:

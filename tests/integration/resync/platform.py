@@ -115,6 +115,9 @@ class Platform:
         run, _ = ResyncRuns(self.job.runtime.lanes).ask("members", str(segment), "test", kind, **more)
         return run
 
+    def cancel(self, name: str) -> None:
+        ResyncRuns(self.job.runtime.lanes).cancel(name, "test")
+
     def run(self, name: str) -> ResyncRun:
         found = ResyncRun.read(ResyncRuns(self.job.runtime.lanes).read(name))
         assert found is not None
