@@ -34,7 +34,9 @@ from workers.errors import SegsyncError, Stale
 from workers.events.usual import usual
 from workers.lanes import bell
 from workers.lanes.store import SCRIPTS
+from workers.ledger import database
 from workers.ledger.database import Ledger, Writer
+from workers.ledger.engine import engine_of
 from workers.ledger.errors import LedgerError
 from workers.ledger.tables import identity, metadata
 from workers.quarantine import entries, requeue
@@ -73,6 +75,8 @@ def _settings(text: str, folder: str) -> Settings:
 
 
 _from_published = cache(from_published)
+# One for all processes of all histories: it opens a connection for each use, and keeps the compiled statements alone.
+_engine_of = cache(engine_of)
 
 
 def queues(worker: int, workers: int) -> tuple[str, ...]:
@@ -131,6 +135,7 @@ def simulated(world: World) -> Iterator[None]:
             elif value is connect:
                 put(module, name, lambda target: SimulatedConnector(world.targets[target.key]))
     put(revision, "from_published", _from_published)
+    put(database, "engine_of", _engine_of)
     # As after many lanes that were served fast, whatever befalls them here.
     put(together, "FIRST", 8)
     put(together, "PACE_SECONDS", 60.0)

@@ -1,7 +1,7 @@
 """Google Audience: lists of users behind the Data Manager API, told of members in requests that are applied later.
 
 developers.google.com/data-manager/api: "Send audience members", "Limits and quotas", "Understand errors",
-"Diagnostics"; and accounts.google.com for tokens. One bad member refuses the whole request, and is named; what is
+"Diagnostics". One bad member refuses the whole request, and is named; what is
 wrong later is only counted.
 """
 
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -241,47 +239,3 @@ def _wait_ms(details: list[dict[str, Any]]) -> int:
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
     return CallFailed(fault, f"google-audiences {code}", reason, wait_ms=wait_ms)
-
-
-class GoogleConsent:
-    """`logins.Consent`: a person opens a page, which leads to an address that nobody answers, with the code in it.
-
-    base  where tokens are given; "" for Google's own
-    """
-
-    early_s = 600
-    """A token lives an hour."""
-    redirect = "http://127.0.0.1:1/"
-    """Where the page leads: the browser shows an error there, and the code in its address bar."""
-
-    def __init__(self, http: Http, client_id: str, client_secret: str, base: str = "") -> None:
-        self._http = http
-        self._client = {"client_id": client_id, "client_secret": client_secret}
-        self._base = base or "https://oauth2.googleapis.com"
-
-    def url(self, state: str) -> str:
-        """As `Consent.url`."""
-        words = {"response_type": "code", "client_id": self._client["client_id"], "redirect_uri": self.redirect}
-        words |= {"scope": "https://www.googleapis.com/auth/datamanager", "state": state}
-        words |= {"access_type": "offline", "prompt": "consent"}
-        return f"https://accounts.google.com/o/oauth2/v2/auth?{urlencode(words)}"
-
-    def exchange(self, code: str) -> LoginTokens:
-        """As `Consent.exchange`."""
-        return self._tokens({"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect})
-
-    def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`: the refresh token stays as it is."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
-
-    def _tokens(self, what: dict[str, str]) -> LoginTokens:
-        answer = self._http.send("POST", f"{self._base}/token", form=what | self._client)
-        access, refresh = answer.field("access_token"), answer.field("refresh_token")
-        if answer.fine and isinstance(access, str):
-            lives, ends = (whole_number(answer.field(each)) for each in ("expires_in", "refresh_token_expires_in"))
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", lives, ends)
-        error = word(answer.field("error"))
-        code = f"{answer.status} {error}" if error.isidentifier() else str(answer.status)
-        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
-            raise _failed(Fault.UNHEARD, code, "Google's OAuth failed")
-        raise _failed(Fault.LOGIN, code, "Google's OAuth refuses the code, the token or the application")

@@ -1,6 +1,6 @@
 """VK Ads: one list of users for each kind of id, changed by files, and a segment for each list.
 
-ads.vk.com/doc: Authorization, RemarketingUsersLists, RemarketingUsersList, Segments, throttling. A list is added to
+ads.vk.com/doc: RemarketingUsersLists, RemarketingUsersList, Segments, throttling. A list is added to
 and taken from by further lists, which name it as their base. A list has no place for a mark of ours but its name.
 """
 
@@ -10,8 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.http import objects, word
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -231,41 +230,3 @@ def _wait_ms(answer: HttpAnswer) -> int:
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
     return CallFailed(fault, f"vk-ads {code}", reason, wait_ms=wait_ms)
-
-
-class VkConsent:
-    """`logins.Consent`: an application's own account needs no person.
-
-    VK gives five tokens to an application and a user, and counts those that have ended; so one is kept and renewed.
-    """
-
-    early_s = 3600
-    """A token lives a day."""
-
-    def __init__(self, http: Http, client_id: str, client_secret: str) -> None:
-        self._http = http
-        self._client = {"client_id": client_id, "client_secret": client_secret}
-
-    def url(self, state: str) -> str:  # noqa: ARG002 - nobody has to be asked
-        """As `Consent.url`."""
-        return ""
-
-    def exchange(self, code: str) -> LoginTokens:  # noqa: ARG002 - nobody has been asked
-        """As `Consent.exchange`."""
-        return self._tokens({"grant_type": "client_credentials"})
-
-    def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
-
-    def _tokens(self, what: dict[str, str]) -> LoginTokens:
-        answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=what | self._client)
-        access, refresh = answer.field("access_token"), answer.field("refresh_token")
-        if answer.fine and isinstance(access, str):
-            life = whole_number(answer.field("expires_in"))
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", life)
-        code = word(answer.field("code")) or word(answer.field("error"))
-        shown = f"{answer.status} {code}" if code.isidentifier() else str(answer.status)
-        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
-            raise _failed(Fault.UNHEARD, shown, "VK's OAuth failed")
-        raise _failed(Fault.LOGIN, shown, "VK's OAuth refuses the application, or has given out all its tokens")
