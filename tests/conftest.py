@@ -63,6 +63,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     session.config.stash[SHARED].leave()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests that draw their own cases have said of them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, said in report.user_properties if report.when == "call" else ():
+            terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {name}: {said}")
+
+
 @pytest.fixture(scope="session")
 def shared_servers(request: pytest.FixtureRequest) -> SharedServers:
     """This process's share in the run's servers."""

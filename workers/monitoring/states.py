@@ -78,6 +78,7 @@ class IntegrationStatus:
     resync_segments  some of those in need of a resync
     window        its window, as in the file and with its zone; "" where it has none
     differing     segments that the last verification found to differ from the platform
+    failing       segments whose last run failed, a verification's or another's
     rate_per_s    statements a second that its connector may be sent; None where it may be any number
     """
 
@@ -102,6 +103,7 @@ class IntegrationStatus:
     window: str = ""
     rate_per_s: float | None = None
     differing: int = 0
+    failing: int = 0
 
 
 def read_integration(
@@ -129,12 +131,14 @@ def read_integrations(
     for name in connectors:
         pipe.hgetall(keys.connector(name))
     through = {name: text_fields(fields) for name, fields in zip(connectors, pipe.execute(), strict=True)}
-    lanes = fields_of(redis, keys.runs_differing)
-    differing = Counter(lane.partition(":")[0] for lane in lanes)
-    return [
-        replace(_status(each, through[each.facts.get("connector", "")], now, counts), differing=differing[each.key])
-        for each in found
-    ]
+    differing, failing = _of_runs(redis, keys.runs_differing), _of_runs(redis, keys.runs_failing)
+    known = [(each, _status(each, through[each.facts.get("connector", "")], now, counts)) for each in found]
+    return [replace(status, differing=differing[each.key], failing=failing[each.key]) for each, status in known]
+
+
+def _of_runs(redis: Redis, key: str) -> Counter[str]:
+    """How many lanes of each integration are noted there."""
+    return Counter(lane.partition(":")[0] for lane in fields_of(redis, key))
 
 
 def _status(

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 import msgspec
 
+from workers.connectors.sql.listing import SILENT_SECONDS
 from workers.errors import ErrorClass, Phase, TargetError
 from workers.events.profiles import profile, sorted_out
 from workers.resync.feed_links import Links
+from workers.resync.patience import Patience, alone
 from workers.resync.profiles import ID, UnfitSource, key_in
 from workers.resync.source import NO_ORDER, Id, check_first, next_place
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
 
     from workers.delivery.key_folding import Key
+    from workers.resync.patience import Keep
     from workers.settings.feeds import FeedSettings
 
     Ask = Callable[[Id | None, Links], Generator[bytes]]
@@ -76,25 +79,25 @@ class FeedSource:
         """As `Membership.may_skip`: where `>` and the pages have two orders, nothing tells who stands between."""
         return isinstance(self._settings.first, str)
 
-    def everything(self) -> Iterator[FeedMembers]:
+    def everything(self, keep: Keep = alone) -> Iterator[FeedMembers]:
         """As `MemberSource.everything`: what gives pages is asked for them, and once for what no page may give."""
         if isinstance(self._settings.first, int):
-            self._look_below(self._settings.first)
-        yield from self.members()
+            self._look_below(self._settings.first, self._patience(keep))
+        yield from self.members(keep=keep)
 
-    def members(self, after: Id | None = None) -> Iterator[FeedMembers]:
+    def members(self, after: Id | None = None, keep: Keep = alone) -> Iterator[FeedMembers]:
         """As `MemberSource.members`. The last page is an empty one: a source may give fewer than were asked for."""
-        first = self._settings.first
+        first, patience = self._settings.first, self._patience(keep)
         if first is None:
             links = Links()
-            yield from _members(self._ask(None, links))
+            yield from _members(self._ask(None, links), patience)
             while links.go_on():
-                yield from _members(self._ask(None, links))
+                yield from _members(self._ask(None, links), patience)
             return
         place: Id = after if after is not None else first
         ends: set[Id] = set()
         while True:
-            page = self._page(place)
+            page = self._page(place, patience)
             if not page.ids:
                 return
             place = next_place(place, page.ids)
@@ -103,9 +106,12 @@ class FeedSource:
             ends.add(place)
             yield page
 
-    def _page(self, place: Id) -> FeedMembers:
+    def _patience(self, keep: Keep) -> Patience:
+        return Patience(self._settings.key, keep, max(SILENT_SECONDS, self._settings.timeout))
+
+    def _page(self, place: Id, patience: Patience) -> FeedMembers:
         page = FeedMembers([], [])
-        with closing(_members(self._ask(place, Links()))) as read:
+        with closing(_members(self._ask(place, Links()), patience)) as read:
             for some in read:
                 page.ids.extend(some.ids)
                 page.bodies.extend(some.bodies)
@@ -117,12 +123,12 @@ class FeedSource:
                     )
         return page
 
-    def _look_below(self, first: int) -> None:
+    def _look_below(self, first: int, patience: Patience) -> None:
         """UnfitSource where a member stands before the first page; what refuses to look there tells nothing."""
         if first < LEAST_ASKED:
             return
         try:
-            with closing(_members(self._ask(LEAST_ASKED, Links()))) as read:
+            with closing(_members(self._ask(LEAST_ASKED, Links()), patience)) as read:
                 some = next(read, None)
         except (TargetError, UnfitSource):
             return
@@ -135,10 +141,10 @@ class FeedSource:
         return self._settings.delay
 
 
-def _members(chunks: Generator[bytes]) -> Generator[FeedMembers]:
+def _members(chunks: Generator[bytes], patience: Patience) -> Generator[FeedMembers]:
     """The members of one answer, to its proven end; TargetError and UnfitSource, also after some."""
     with closing(chunks):
-        found = entries(chunks)
+        found = patience.counted(entries(patience.each(chunks)))
         while batch := list(islice(found, AT_ONCE)):
             yield _judged(batch)
 

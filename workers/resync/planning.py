@@ -68,7 +68,7 @@ class Planner:
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
         self.unusable, usable, read = 0, 0, 0
-        for page in source.everything():
+        for page in source.everything(self._keep):
             read += len(page.ids)
             if out and read > self._spool:
                 out.close()

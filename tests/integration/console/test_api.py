@@ -328,6 +328,7 @@ WRONG_BODIES = [
     ("/api/verify", b'{"integration": "crm", "segments": ["a\\n"]}', 400, "is no id; expected"),
     ("/api/quarantine/drop", b'{"integration": "crm", "segment": ""}', 400, "segment '' is no id; expected"),
     ("/api/quarantine/retry", b'{"segment": "\\u0000"}', 400, "is no id; expected"),
+    ("/api/resync", b'{"integration": "crm", "segments": [7], "removals": 5}', 400, "unknown field `removals`"),
     ("/api/resyncs/nope/cancel", b"{}", 400, "there is no run 'nope'"),
 ]
 

@@ -90,6 +90,27 @@ def test_the_same_profile_that_passes_elsewhere_says_that_it_is_the_segments_fau
     assert job.target.members() == {("7", "A")}
 
 
+MANY_FIRST = [*bad(0, 8), *range(7)]
+BY_TURNS = [key for n in range(8) for key in (f"{BAD}{n}", n)]
+FEW_LAST = [*bad(0, 9), "A"]
+
+
+@pytest.mark.parametrize("keys", [MANY_FIRST, BY_TURNS, FEW_LAST])
+@pytest.mark.parametrize("size", ["100", "1"])
+def test_a_part_that_passes_says_so_wherever_it_stands(
+    make_job: Any, make_target: Any, keys: list[str], size: str
+) -> None:
+    """Every second one, or the first eight, are the bad ones; behind a batch of one as well as in it."""
+    job = make_job(make_target("sqlite"))
+    refuses_bad(job)
+    job.configure(batch=f'{{ size = {size}, timeout = "100ms" }}')
+    job.push(add(7, *keys))
+    tries(job, 2)
+    assert hold(job) is None
+    assert job.target.members() == {("7", str(key)) for key in keys if not str(key).startswith(BAD)}
+    assert job.installation.backlog() == 0
+
+
 def test_what_passes_at_last_lets_the_others_go(job: Job) -> None:
     refuses_bad(job)
     job.push(add(7, *bad(0, 3)))
@@ -124,7 +145,7 @@ def deferring(make_job: Callable[[TargetDatabase], Job], postgresql_url: str) ->
 def test_what_is_refused_at_commit_is_refused_alike_or_not(deferring: Job) -> None:
     deferring.push(add(7, *(f"bad{n}" for n in range(30))))
     tries(deferring, 2)
-    assert b"none of 8 profiles passes by itself" in hold(deferring)
+    assert b"none of 30 profiles passes by itself" in hold(deferring)
     assert deferring.installation.backlog() == 30
 
 
@@ -161,6 +182,15 @@ def test_a_code_that_asks_for_patience_is_not_believed_for_ever(on_mariadb: Job)
     on_mariadb.push(add(7, *range(5), "bad", *range(5, 10)))
     tries(on_mariadb, 12)
     assert on_mariadb.target.members() == {("7", str(n)) for n in range(10)}
+    assert on_mariadb.installation.backlog() == 0
+
+
+def test_a_code_that_blames_the_query_is_asked_about_as_far(on_mariadb: Job) -> None:
+    """Among those behind the one that stands alone at last, the first eight are refused like it."""
+    signalling(on_mariadb.target, "SQLSTATE '42000' SET MYSQL_ERRNO = 1064")
+    on_mariadb.push(add(7, *(f"bad{n}" for n in range(9)), *range(7)))
+    tries(on_mariadb, 3)
+    assert on_mariadb.target.members() == {("7", str(n)) for n in range(7)}
     assert on_mariadb.installation.backlog() == 0
 
 

@@ -94,8 +94,8 @@ class VkConsent:
         """As `Consent.renew`."""
         return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
 
-    def _tokens(self, what: dict[str, str]) -> LoginTokens:
-        answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=what | self._client)
+    def _tokens(self, grant: dict[str, str]) -> LoginTokens:
+        answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=grant | self._client)
         access, refresh = answer.field("access_token"), answer.field("refresh_token")
         if answer.fine and isinstance(access, str):
             life = whole_number(answer.field("expires_in"))
