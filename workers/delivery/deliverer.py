@@ -30,6 +30,7 @@ from workers.delivery.failures import (
     UnreadableLane,
     counted_as,
     may_be_ours,
+    of_its_kind,
     surely_undone,
     told_of_one,
     unusable,
@@ -209,7 +210,7 @@ class Deliverer:
             error, outcome, passes = self._inquiries.judge(turn, batch, kind, error, tried, outcome)
             turn.passed |= {kind.label} if passes else set()
         if isinstance(outcome, SetAside):
-            return self._refused(turn, batch, started, error)
+            return self._refused(turn, batch, started, error, unasked=outcome.unasked)
         return self._settlements.give_back(turn, batch, started, error, outcome)
 
     def _tried(self, turn: Turn, batch: Batch, error: TargetError, kind: Kind) -> FailedTry:
@@ -226,17 +227,26 @@ class Deliverer:
             tolerant=turn.integration.tolerance == "data",
         )
 
-    def _refused(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> Over | None:
+    def _refused(self, turn: Turn, batch: Batch, started: float, error: TargetError, *, unasked: bool) -> Over | None:
         """The batch has come down to one operation, which is the one at fault."""
         operation = batch.alone
         assert operation is not None  # noqa: S101 - only what is alone is set aside
         ours = may_be_ours(operation, error, turn.maybe_there_to)
         code = ALREADY_THERE if ours else error.code
         rejection = Rejection(operation.sequence, code, told_of_one(error), error.detail)
-        return self._set_aside(turn, batch, started, [rejection], "" if ours else counted_as(operation))
+        if ours:
+            return self._set_aside(turn, batch, started, [rejection])
+        unasked_as = of_its_kind(_kind(error, batch), batch.members[0].key) if unasked and batch.members else ""
+        return self._set_aside(turn, batch, started, [rejection], counted_as(operation), unasked_as)
 
     def _set_aside(
-        self, turn: Turn, batch: Batch, started: float, refused: Sequence[Rejection], counts_as: str = ""
+        self,
+        turn: Turn,
+        batch: Batch,
+        started: float,
+        refused: Sequence[Rejection],
+        counts_as: str = "",
+        unasked_as: str = "",
     ) -> Over | None:
         """Writes down what goes to the quarantine; holds the lane where that has no room: nothing is thrown away.
 
@@ -245,7 +255,7 @@ class Deliverer:
         if turn.no_room and len(only_counted(self._lanes, turn, [one.sequence for one in refused])) < len(refused):
             error = NoRoom(turn.integration.max_quarantine)
             return self._settlements.give_back(turn, batch, started, error, Hold(error.level))
-        return self._settlements.set_aside(turn, batch, refused, started, counted_as=counts_as)
+        return self._settlements.set_aside(turn, batch, refused, started, counted_as=counts_as, unasked_as=unasked_as)
 
     def _hold_unreadable(self, lease: Lease, turn: Turn | None, error: UnreadableLane) -> Failed:
         release = replace(given_back(lease, turn), how="failed", delay_ms=PROBE_MS)

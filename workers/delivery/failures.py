@@ -11,7 +11,8 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.delivery.batch import Batch
+    from workers.delivery.batch import Batch, Key
+    from workers.events.event import Kind
     from workers.lanes import Operation
 
 MOST_CAUSES = 5
@@ -78,6 +79,10 @@ def most_are_refused(causes: Sequence[tuple[str, int]]) -> str:
     return f"most profiles are refused ({counted}{more}{last})"
 
 
+REFUSED_ALIKE = "nobody else can be asked, and the one before it was refused alike, with none delivered since"
+"""Why a profile that stands alone is held and not set aside."""
+
+
 def with_what_was_tried(error: TargetError, tried: str) -> TargetError:
     """The same error, telling what else was tried before it was taken for more than one profile's."""
     told = TargetError(error.error_class, error.code, f"{error.reason}; {tried}", level=error.level, phase=error.phase)
@@ -107,6 +112,11 @@ def surely_undone(error: TargetError) -> bool:
 def counted_as(operation: Operation) -> str:
     """A refused profile as it counts towards the query's being at fault: hashed (rule 23)."""
     return hashlib.sha256(operation.body).hexdigest()[:16]
+
+
+def of_its_kind(kind: Kind, key: Key) -> str:
+    """A refused profile, with nobody else to ask, as the next one of its kind is compared to it: hashed, too."""
+    return f"{kind.label} {hashlib.sha256(repr(key).encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def unusable(batch: Batch, *, deadly: bool) -> list[Rejection]:
