@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.contract.people import TABLES, UNDOING, doubled
 from tests.servers.rows import Database
 from tests.waiting import until
 from workers.connectors import connect
@@ -20,16 +21,13 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.contract.conftest import People
     from workers.connectors.contract import Target
     from workers.connectors.memory import MemorySession
     from workers.connectors.sql.connector import SqlConnector
 
 PATIENCE = 30.0
 """Seconds; more than any test needs, since a busy machine serves SQLite's waiting writers in no order."""
-CLICKHOUSE = (
-    "CREATE TABLE people (name String, CONSTRAINT short CHECK lengthUTF8(name) <= 60)"
-    " ENGINE = ReplacingMergeTree ORDER BY name"
-)
 WAITS = {
     "mysql": "SELECT id FROM information_schema.processlist WHERE state = 'User lock'",
     "postgresql": "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
@@ -72,18 +70,6 @@ class Rig:
         session.close()
 
 
-def doubled(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def national(text: str) -> str:
-    return "N" + doubled(text)
-
-
-def backslashed(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
 def memory_rig() -> Rig:
     def respond(statement: str) -> int:
         if "nowhere" in statement or not statement.startswith(("INSERT", "SELECT")):
@@ -107,9 +93,8 @@ def memory_rig() -> Rig:
     return Rig(connector, fetch, doubled)
 
 
-def sql_rig(target: Target, create: str, literal: Callable[[str], str]) -> Iterator[Rig]:
+def sql_rig(target: Target, literal: Callable[[str], str]) -> Iterator[Rig]:
     with Database(target) as database:
-        database.run(create)
         connector = connect(target)
         # Two rows of one key are one to whoever reads with FINAL.
         read = f"SELECT name FROM people{' FINAL' * (target.dialect == 'clickhouse')}"
@@ -131,23 +116,8 @@ def rig_of(request: pytest.FixtureRequest) -> Iterator[Rig]:
     if request.param == "memory":
         yield memory_rig()
         return
-    target = request.getfixturevalue(f"{request.param}_target")
-    create, literal = {
-        "sqlite": ("CREATE TABLE people (name TEXT PRIMARY KEY CHECK (length(name) <= 60))", doubled),
-        "postgresql": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY)", doubled),
-        "clickhouse": (CLICKHOUSE, backslashed),
-        "oracle": ("CREATE TABLE people (name VARCHAR2(60 CHAR) PRIMARY KEY)", doubled),
-        "mssql": ("CREATE TABLE people (name nvarchar(60) COLLATE Latin1_General_100_BIN2 PRIMARY KEY)", national),
-        "mariadb": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
-        "mysql": ("CREATE TABLE people (name VARCHAR(60) PRIMARY KEY) COLLATE utf8mb4_bin", backslashed),
-    }[request.param]
-    yield from sql_rig(target, create, literal)
-
-
-MYSQL = pytest.param("mysql", marks=[pytest.mark.proof, pytest.mark.fetched])
-"""The real one, which is fetched; it has all that MariaDB has."""
-UNDOING = ("memory", "sqlite", "postgresql", "mariadb", "mssql", "oracle", MYSQL)
-"""Those that have transactions, and locks for them."""
+    people: People = request.getfixturevalue("people")
+    yield from sql_rig(people(request.param), TABLES[request.param][1])
 
 
 @pytest.fixture(params=[*UNDOING, "clickhouse"])

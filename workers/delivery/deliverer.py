@@ -25,12 +25,12 @@ from workers.delivery.beginning import Turns, given_back, policy_of
 from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Halve, Hold, SetAside, after_deaths, decide
 from workers.delivery.failures import (
     ALREADY_THERE,
+    NOT_COUNTED,
     NoMemory,
     NoRoom,
     UnreadableLane,
     counted_as,
     may_be_ours,
-    of_its_kind,
     surely_undone,
     told_of_one,
     unusable,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Session
     from workers.delivery.batch import Batch
+    from workers.delivery.failures import Counts
     from workers.delivery.leases import Heartbeat
     from workers.delivery.orderings import Orderings
     from workers.delivery.turn import Turn
@@ -236,17 +237,11 @@ class Deliverer:
         rejection = Rejection(operation.sequence, code, told_of_one(error), error.detail)
         if ours:
             return self._set_aside(turn, batch, started, [rejection])
-        unasked_as = of_its_kind(_kind(error, batch), batch.members[0].key) if unasked and batch.members else ""
-        return self._set_aside(turn, batch, started, [rejection], counted_as(operation), unasked_as)
+        alone = batch.members[0].key if unasked and batch.members else None
+        return self._set_aside(turn, batch, started, [rejection], counted_as(operation, _kind(error, batch), alone))
 
     def _set_aside(
-        self,
-        turn: Turn,
-        batch: Batch,
-        started: float,
-        refused: Sequence[Rejection],
-        counts_as: str = "",
-        unasked_as: str = "",
+        self, turn: Turn, batch: Batch, started: float, refused: Sequence[Rejection], counts: Counts = NOT_COUNTED
     ) -> Over | None:
         """Writes down what goes to the quarantine; holds the lane where that has no room: nothing is thrown away.
 
@@ -255,7 +250,7 @@ class Deliverer:
         if turn.no_room and len(only_counted(self._lanes, turn, [one.sequence for one in refused])) < len(refused):
             error = NoRoom(turn.integration.max_quarantine)
             return self._settlements.give_back(turn, batch, started, error, Hold(error.level))
-        return self._settlements.set_aside(turn, batch, refused, started, counted_as=counts_as, unasked_as=unasked_as)
+        return self._settlements.set_aside(turn, batch, refused, started, counts)
 
     def _hold_unreadable(self, lease: Lease, turn: Turn | None, error: UnreadableLane) -> Failed:
         release = replace(given_back(lease, turn), how="failed", delay_ms=PROBE_MS)

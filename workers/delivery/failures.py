@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.contract import Rejection
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -109,14 +109,28 @@ def surely_undone(error: TargetError) -> bool:
     return error.error_class is not ErrorClass.AMBIGUOUS and error.phase is not None
 
 
-def counted_as(operation: Operation) -> str:
-    """A refused profile as it counts towards the query's being at fault: hashed (rule 23)."""
-    return hashlib.sha256(operation.body).hexdigest()[:16]
+class Counts(NamedTuple):
+    """As what something refused counts towards the query's being at fault (rule 23); as nothing unless said.
+
+    refused  the profile, hashed
+    unasked  its kind and its key, hashed, where there was nobody else to ask
+    """
+
+    refused: str = ""
+    unasked: str = ""
 
 
-def of_its_kind(kind: Kind, key: Key) -> str:
-    """A refused profile, with nobody else to ask, as the next one of its kind is compared to it: hashed, too."""
-    return f"{kind.label} {hashlib.sha256(repr(key).encode(errors='surrogatepass')).hexdigest()[:16]}"
+NOT_COUNTED = Counts()
+
+
+def counted_as(operation: Operation, kind: Kind, alone: Key | None) -> Counts:
+    """A profile that the target refused; `alone` is its key where there was nobody else to ask."""
+    unasked = f"{kind.label} {_hashed(repr(alone).encode(errors='surrogatepass'))}" if alone else ""
+    return Counts(_hashed(operation.body), unasked)
+
+
+def _hashed(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def unusable(batch: Batch, *, deadly: bool) -> list[Rejection]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Receipt
     from workers.delivery.batch import Batch
+    from workers.delivery.failures import Counts
     from workers.delivery.superseding import Change
     from workers.delivery.turn import Turn
     from workers.errors import TargetError
@@ -117,20 +118,9 @@ class Settlements:
         return _Told(replace(message, counted=len(counted)) if counted else message, following, rejected)
 
     def set_aside(
-        self,
-        turn: Turn,
-        batch: Batch,
-        rejections: Sequence[Rejection],
-        started: float,
-        *,
-        counted_as: str = "",
-        unasked_as: str = "",
+        self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, counts: Counts
     ) -> Over | None:
-        """Writes into the lane what is to go to the quarantine; None where its batch is next.
-
-        counted_as  the profile, hashed, if it counts towards the query's being at fault (rule 23)
-        unasked_as  its kind and its key, hashed, if there was nobody else to ask
-        """
+        """Writes into the lane what is to go to the quarantine; None where its batch is next."""
         aside = turn.aside | {each.sequence: each for each in rejections}
         sent = now()
         answer = self._lanes.release(
@@ -143,8 +133,8 @@ class Settlements:
                 limit=turn.limit,
                 suspect=turn.suspect,
                 passed=turn.passed,
-                bad=counted_as,
-                unasked=unasked_as,
+                bad=counts.refused,
+                unasked=counts.unasked,
                 code=rejections[0].code,
                 aside=pack_aside(aside.values()),
             )
