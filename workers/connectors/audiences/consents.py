@@ -101,8 +101,8 @@ class VkConsent:
             life = whole_number(answer.field("expires_in"))
             return LoginTokens(access, refresh if isinstance(refresh, str) else "", life)
         code = word(answer.field("code")) or word(answer.field("error"))
-        what = "the application, or has given out all its tokens"
-        raise _refused("vk-ads", answer, code, "VK's OAuth", what)
+        refused = "the application, or has given out all its tokens"
+        raise _refused("vk-ads", answer, code, "VK's OAuth", refused)
 
 
 class GoogleConsent:
