@@ -12,6 +12,7 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
 from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
 from workers.resync.source import TWICE
+from workers.settings.spelling import counted
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ def check_width(page: Page, width: int) -> None:
 
 
 def _wrong_columns(found: int, expected: int) -> TargetError:
-    return _wrong(f"`members` gives {found} columns, and the key has {expected}; expected the key's columns, in order")
+    gives = counted(found, "column")
+    return _wrong(f"`members` gives {gives}, and the key has {expected}; expected the key's columns, in order")
 
 
 def _wrong(what: str) -> TargetError:

@@ -27,6 +27,10 @@ TWICE = (
     "it gives one `_id` twice; expected each member once (a JOIN may repeat them: join what has one row for each, or "
     "take DISTINCT)"
 )
+NO_AGE = (
+    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
+    'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
+)
 ALL_ROWS = 2**31 - 1
 """What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
 LEAST = -(2**63) + 1
@@ -272,9 +276,12 @@ def _some(lister: Lister, statement: str, most: int, patience: Patience) -> tupl
 
 
 def _seconds(value: object) -> float:
-    """An age: a number of seconds, an interval, or its text as HH:MM:SS; null is none."""
+    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
+
+    Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
+    """
     if value is None:
-        return 0.0
+        raise UnfitSource(NO_AGE)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)):

@@ -10,6 +10,8 @@ from tests.integration.jobs import add
 from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.control.retry import retry
+from workers.monitoring.status import read
+from workers.monitoring.whereabouts import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +178,15 @@ def on_mariadb(make_job: Callable[[TargetDatabase], Job], mariadb: TargetDatabas
     return make_job(mariadb)
 
 
+@pytest.fixture(params=["mariadb", "postgresql"])
+def mariadb_or_postgresql(request: pytest.FixtureRequest, make_job: Callable[[TargetDatabase], Job]) -> Job:
+    if request.param == "mariadb":
+        return make_job(request.getfixturevalue("mariadb"))
+    target = TargetDatabase("postgresql", request.getfixturevalue("postgresql_url"))
+    target.create()
+    return make_job(target)
+
+
 def test_a_code_that_asks_for_patience_is_not_believed_for_ever(on_mariadb: Job) -> None:
     """A trigger says that the server is read only; nobody else hears that."""
     signalling(on_mariadb.target, "SQLSTATE 'HY000' SET MYSQL_ERRNO = 1290")
@@ -194,14 +205,32 @@ def test_a_code_that_blames_the_query_is_asked_about_as_far(on_mariadb: Job) -> 
     assert on_mariadb.installation.backlog() == 0
 
 
-def test_a_conflict_that_does_not_end_holds_its_lane_and_sets_nothing_aside(on_mariadb: Job) -> None:
-    signalling(on_mariadb.target, "SQLSTATE '40001' SET MYSQL_ERRNO = 1213")
-    on_mariadb.push(add(7, *range(5), "bad", *range(5, 10)), add(8, "A"))
-    tries(on_mariadb, 14)
-    lane = on_mariadb.installation.redis.hget(on_mariadb.installation.keys.lane("members", "7"), "hold")
+def conflicting(target: TargetDatabase) -> None:
+    if target.dialect == "mysql":
+        signalling(target, "SQLSTATE '40001' SET MYSQL_ERRNO = 1213")
+        return
+    target.run(REFUSE.replace("EXCEPTION 'no'", "EXCEPTION SQLSTATE '40P01'").replace("RETURN NULL", "RETURN NEW"))
+    target.run("CREATE TRIGGER refuses BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION refuse()")
+
+
+def test_a_conflict_that_does_not_end_holds_its_lane_and_sets_nothing_aside(mariadb_or_postgresql: Job) -> None:
+    """And it is told whose operation the lane stands at, to who asks for it."""
+    job = mariadb_or_postgresql
+    conflicting(job.target)
+    job.push(add(7, *range(5), "bad", *range(5, 10)), add(8, "A"))
+    tries(job, 14)
+    lane = job.installation.redis.hget(job.installation.keys.lane("members", "7"), "hold")
     assert b"deadlock" in lane
-    assert on_mariadb.target.members() == {("8", "A"), *(("7", str(n)) for n in range(5))}
-    assert on_mariadb.installation.backlog() == 6
+    assert job.target.members() == {("8", "A"), *(("7", str(n)) for n in range(5))}
+    assert job.installation.backlog() == 6
+
+    (told,) = [need for need in read(job.runtime).needs if need.startswith("members is held since ")]
+    assert "; `segsync why members --segment 7` says whose operation it is" in told
+    assert "pbad" not in told
+    head = find(job.runtime, "members", "7", None).head
+    assert head is not None
+    assert (head.what, head.profile) == ("add", "pbad")
+    assert find(job.runtime, "members", "8", None).head is None
 
 
 def test_where_most_are_refused_all_causes_are_told(on_mariadb: Job) -> None:

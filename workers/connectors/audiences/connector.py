@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from sqlalchemy import Connection
 
+    from workers.connectors.audiences.logins import LoginTokens
     from workers.connectors.audiences.records import Identifier, Platform
     from workers.connectors.audiences.store.members import Kept
     from workers.connectors.audiences.target import AdTarget
@@ -117,11 +118,21 @@ class AdConnector:
         """As `prove_secret`, where something is to be written: from then on no other secret is taken."""
         proving.begin(connection, self.key, self._seal)
 
-    def take_secret(self, *, only_look: bool = False) -> None:
+    def check_secret(self) -> None:
         """A new login may be sealed with a new secret, as long as no ids are sealed with the old. TargetError."""
         self.store.upgrade()
-        with self.store.reading() if only_look else self.store.changing() as connection:
-            (proving.may_take if only_look else proving.take)(connection, self.key, self._seal)
+        with self.store.reading() as connection:
+            proving.may_take(connection, self.key, self._seal)
+
+    def keep_login(self, tokens: LoginTokens, account: str) -> None:
+        """New tokens of an account in place of what was kept, and from then on their secret. As `check_secret`.
+
+        TargetError, too, where another process has kept those of another account meanwhile.
+        """
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            proving.take(connection, self.key, self._seal)
+            self.way.tokens.write(connection, tokens, account=account)
 
     def standings(self) -> list[work.Standing]:
         """How its audiences stand."""

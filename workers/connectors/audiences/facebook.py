@@ -51,15 +51,18 @@ _FAULTS: Final = {
     **dict.fromkeys((4, 17, 613, 80003), Fault.BUDGET),
     **dict.fromkeys((102, 190), Fault.LOGIN),
 }
-_REPLACING: Final = (2650, 1870145)
-"""Code and subcode of a replacement that is going on."""
-_SESSION_LOST: Final = {(2650, subcode) for subcode in (1870147, 1870158, 1870159)}
-"""Code and subcodes: its first call is missing, it took longer than 90 minutes, or it is over."""
-_NO_SUCH_OBJECT: Final = (100, 33)
-"""Code and subcode: there is no such object, or no right to it."""
-_NO_TERMS: Final = (200, 1870090)
 NO_TERMS: Final = "the ad account has not accepted the terms of Custom Audiences"
 """What is told where that is so."""
+_SESSION_LOST: Final = (Fault.UNDONE, "the session of a replacement is over; it is begun anew")
+_SPECIAL: Final = {
+    (100, 33): (Fault.GONE, "the audience is not there any more, or the token has no right to it"),
+    (200, 1870090): (Fault.REFUSED, NO_TERMS),
+    (2650, 1870145): (Fault.UNDONE, "the audience is being replaced"),
+    (2650, 1870147): _SESSION_LOST,
+    (2650, 1870158): _SESSION_LOST,
+    (2650, 1870159): _SESSION_LOST,
+}
+"""By code and subcode. A session is lost whose first call is missing, that took longer than 90 minutes, or is over."""
 
 
 class FacebookWire:
@@ -202,14 +205,9 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     if not isinstance(code, int):
         return _failed(Fault.UNHEARD, str(answer.status), "the platform failed")
     said = f"{code}/{subcode}" if isinstance(subcode, int) else str(code)
-    if (code, subcode) == _NO_SUCH_OBJECT:
-        return _failed(Fault.GONE, said, "the audience is not there any more, or the token has no right to it")
-    if (code, subcode) == _NO_TERMS:
-        return _failed(Fault.REFUSED, said, NO_TERMS)
-    if (code, subcode) == _REPLACING:
-        return _failed(Fault.UNDONE, said, "the audience is being replaced")
-    if (code, subcode) in _SESSION_LOST:
-        return _failed(Fault.UNDONE, said, "the session of a replacement is over; it is begun anew")
+    if (code, subcode) in _SPECIAL:
+        fault, reason = _SPECIAL[code, subcode]
+        return _failed(fault, said, reason)
     if answer.field("error", "is_transient") is True:
         return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
     # A server's own error may have come after the change, whatever code it bears.

@@ -178,10 +178,10 @@ def test_a_list_of_vk_is_replaced_where_campaigns_aim(account: Account, told: Ri
 @on("vk")
 def test_where_too_few_are_left_for_a_new_list_the_old_one_goes_all_the_same(told: Rig, fake: FakePlatform) -> None:
     assert isinstance(fake, FakeVk)
+    told.budget_is_used_up()
     told.connector.replace(None)
     told.tend()
-    while told.standing().replaces != "begun":
-        told.tend()
+    assert {(each.state, each.replaces) for each in told.connector.standings()} == {("new", "begun")}
     told.deliver(("remove", people(range(8))))
     told.run(hours=72)
     assert not [each for each in fake.lists.values() if not each.base and each.members]
