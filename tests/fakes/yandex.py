@@ -40,6 +40,7 @@ class FakeYandex(FakePlatform):
         self.access = "ya-access-0"
         self.refresh = "ya-refresh-0"
         self.renewals = 0
+        self.scope = ""
         self._next = 100
         super().__init__(seed)
 
@@ -63,7 +64,7 @@ class FakeYandex(FakePlatform):
                 kind, rows = job
                 fails = self.fails.pop(0) if self.fails else ""
                 done = set(sorted(rows)[: len(rows) // 2]) if fails == "half" else set() if fails else rows
-                segment.members = segment.members | done if kind == "addition" else segment.members - done
+                segment.members = _after(kind, segment.members, done)
                 self._become(segment, "processing_failed" if fails else "is_updated" if segment.jobs else "processed")
             return len(waiting[:most])
 
@@ -112,7 +113,8 @@ class FakeYandex(FakePlatform):
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1
         self.access, self.refresh = f"ya-access-{self.renewals}", f"ya-refresh-{self.renewals}"
-        life = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life: dict[str, object] = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life |= {"scope": self.scope} if self.scope else {}  # only where it is less than was asked for
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 
     def _quota(self) -> Reply | None:
@@ -176,6 +178,10 @@ class FakeYandex(FakePlatform):
 
     def _become(self, segment: Segment, status: str) -> None:
         segment.history.append((self.now, status))
+
+
+def _after(kind: str, members: Members, rows: Members) -> Members:
+    return {"addition": members | rows, "subtraction": members - rows, "replace": rows}[kind]
 
 
 def _error(status: int, kind: str) -> Reply:

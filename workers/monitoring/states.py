@@ -43,6 +43,7 @@ class IntegrationState:
     tries       failed tries since then; None where they are not counted
     next_try_s  seconds until it is tried again by itself; None where it is not, 0 where it is about to be
     all_wait    whether none of its lanes is tried before that
+    alone       the segment whose lane fails with a single operation; "" where it is none, or with many
     """
 
     name: str
@@ -51,6 +52,7 @@ class IntegrationState:
     tries: int | None = None
     next_try_s: float | None = None
     all_wait: bool = False
+    alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class IntegrationStatus:
     needs_resync  segments that came into its scope with members it was never told of, or lost operations
     dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
     max_backlog   operations that it may owe; None without a limit
-    since, tries, next_try_s, all_wait  as in `IntegrationState`
+    since, tries, next_try_s, all_wait, alone  as in `IntegrationState`
     late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
                   has passed; 0 where nothing is late
     lag_s         seconds that its oldest operation has waited, since the last pause and the beginning of its window at
@@ -103,6 +105,7 @@ class IntegrationStatus:
     window: str = ""
     rate_per_s: float | None = None
     differing: int = 0
+    alone: str = ""
     failing: int = 0
 
 
@@ -166,6 +169,7 @@ def _status(
         max_lag_s=_float(facts, "max_lag") or None,
         resync_segments=found.resync_segments,
         all_wait=state.all_wait,
+        alone=state.alone,
         window=facts.get("window_words", ""),
         rate_per_s=1000 / pace if (pace := _float(facts, "pace")) else None,
     )
@@ -219,7 +223,7 @@ def _state_within(
         reason = f"{where}{connector.get('open_code', '')}: {connector.get('open_reason', '')}"
         since, tries = moment_of(connector.get("open_since")), int(connector.get("failures", 0)) or None
         return IntegrationState("retrying", reason, since, tries, _until(connector["open_until"], now), all_wait=True)
-    return _state_of_lanes(lanes, now, is_draining=bool(facts.get("draining")))
+    return _state_of_lanes(lanes, now, int(facts.get("size") or 0), is_draining=bool(facts.get("draining")))
 
 
 def _held(fields: dict[str, str], where: str, now: int) -> IntegrationState:
@@ -248,7 +252,7 @@ def _paused(facts: dict[str, str]) -> IntegrationState:
     return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since, all_wait=True)
 
 
-def _state_of_lanes(lanes: list[SampledLane], now: int, *, is_draining: bool) -> IntegrationState:
+def _state_of_lanes(lanes: list[SampledLane], now: int, size: int, *, is_draining: bool) -> IntegrationState:
     held = [lane for lane in lanes if lane.hold]
     failing = held or [lane for lane in lanes if lane.attempts]
     if not failing and is_draining:
@@ -258,7 +262,8 @@ def _state_of_lanes(lanes: list[SampledLane], now: int, *, is_draining: bool) ->
     lane = min(failing, key=lambda each: each.failing or now)  # the one that has failed for longest
     reason = f"segment {lane.segment}{_more(failing)}: {lane.hold or lane.why or 'a try failed'}"
     since, seconds = moment_of(lane.failing), _until(lane.retry or 0, now)
-    return IntegrationState("held" if held else "retrying", reason, since, lane.attempts or None, seconds)
+    alone = lane.segment if (lane.limit or size) == 1 else ""
+    return IntegrationState("held" if held else "retrying", reason, since, lane.attempts or None, seconds, alone=alone)
 
 
 def _more(lanes: list[SampledLane]) -> str:

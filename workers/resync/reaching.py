@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workers.settings.sources import AnySource, SourceSettings
 
 
-class Reach(NamedTuple):
+class TargetWay(NamedTuple):
     """To one segment's rows in its target.
 
     place   where that is, as the configuration says
@@ -64,9 +64,9 @@ class Reach(NamedTuple):
             rows = rows_of_database(settings.segments, lambda: self.source(settings))
         return read_segments(rows, settings.key)
 
-    def way_to(self, connector: AnyConnector, integration: str, segment: str) -> Reach:
+    def way_to(self, connector: AnyConnector, integration: str, segment: str) -> TargetWay:
         """To a target; of an ad account, to its store, which has who was told."""
         if isinstance(connector, ConnectorSettings):
             locks = VENDORS[connector.address.dialect].has_transactions
-            return Reach(connector.address.url, partial(self.target, connector.key), locks)
-        return Reach(connector.platform, partial(self.audience, connector.key, integration, segment), locks=True)
+            return TargetWay(connector.address.url, partial(self.target, connector.key), locks)
+        return TargetWay(connector.platform, partial(self.audience, connector.key, integration, segment), locks=True)

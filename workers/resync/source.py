@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from operator import lt
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.connectors.sql.vendors import VENDORS
@@ -26,6 +27,10 @@ NO_ORDER = "its pages are not in the order of `_id`; expected `> {after}`, and O
 TWICE = (
     "it gives one `_id` twice; expected each member once (a JOIN may repeat them: join what has one row for each, or "
     "take DISTINCT)"
+)
+NO_AGE = (
+    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
+    'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
 )
 ALL_ROWS = 2**31 - 1
 """What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
@@ -174,7 +179,7 @@ class MemberSource:
             plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
             page = next(iter(lister.pages(statement)))
             shaper = Shaper(page.columns)
-            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)
+            return FirstPage(page.columns, shaper.ids_of(page.rows), plan)
         finally:
             lister.close()
 
@@ -232,6 +237,10 @@ def check_first(first: int, smallest: Id) -> None:
 
 def next_place(place: Id, ids: list[Id]) -> Id:
     """Where the next page begins; UnfitSource where the query does not page by `_id`."""
+    if isinstance(place, int):
+        numbers = [each for each in ids if type(each) is int]
+        if len(numbers) == len(ids) and all(map(lt, [place, *numbers], numbers)):
+            return numbers[-1]  # as nearly all are, at a tenth of the time
     for each in ids:
         if type(each) is not type(place):
             kind = "a number" if isinstance(each, int) else "a text"
@@ -251,7 +260,7 @@ def _shaped(lister: Lister, statement: str, patience: Patience) -> Iterator[Memb
             patience.members += len(page.rows)
             patience.heard()
             shaper = shaper or Shaper(page.columns)
-            yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
+            yield Members(shaper.ids_of(page.rows), list(page.rows), shaper)
     except TargetError:
         patience.check()  # of a server that has been given up for its silence the source's own sentence says more
         raise
@@ -272,9 +281,12 @@ def _some(lister: Lister, statement: str, most: int, patience: Patience) -> tupl
 
 
 def _seconds(value: object) -> float:
-    """An age: a number of seconds, an interval, or its text as HH:MM:SS; null is none."""
+    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
+
+    Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
+    """
     if value is None:
-        return 0.0
+        raise UnfitSource(NO_AGE)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)):

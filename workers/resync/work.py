@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
     from workers.lanes.runs import ResyncRuns
-    from workers.resync.reaching import Reach
+    from workers.resync.reaching import TargetWay
     from workers.resync.run import ResyncRun
     from workers.resync.source import Membership
     from workers.settings.sources import AnySource
@@ -54,7 +54,7 @@ class Work:
     run: ResyncRun
     integration: Integration
     settings: AnySource
-    way: Reach
+    way: TargetWay
     source: Membership
     runs: ResyncRuns
     redis: Redis

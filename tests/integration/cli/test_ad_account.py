@@ -69,8 +69,26 @@ def test_what_is_refused_is_shown_by_profile_and_never_by_value(account: AdAccou
     refused = call("audiences", "ya", "--refused", "--resend")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "segsync: --refused stands alone; expected no --resend and no --segment\n",
+        "segsync: --refused stands alone; expected no --resend, no --replace and no --segment\n",
     )
+
+
+def test_all_that_the_platform_has_is_replaced_by_a_command(account: AdAccount, call: Call) -> None:
+    account.connect()
+    account.add(buyers(*range(120)))
+    account.hours_go_by()
+    (audience,) = account.yandex.segments.values()
+    audience.members |= {("email", "of a stranger")}
+    assert call("audiences", "ya", "--replace", "--resend").returncode == 2
+    assert call("audiences", "ya", "--replace", "--segment", "8").returncode == 2
+    told = call("audiences", "ya", "--replace")
+    assert (told.returncode, told.stdout) == (
+        0,
+        "1 audiences are replaced; `segsync audiences ya` says how far that is\n",
+    )
+    assert "live, is replaced" in call("audiences", "ya").stdout
+    assert len(account.hours_go_by()) == 120
+    assert "of a stranger" not in account.hours_go_by()
 
 
 @pytest.mark.parametrize(
@@ -125,6 +143,11 @@ def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) 
     after = call("check", "--connect")
     assert after.returncode == 0
     assert "+ account  Yandex.Audiences lets us in" in after.stdout
+    assert "+ rights   none is known to be missing of audience:read, audience:write" in after.stdout
+    assert "+ terms    Yandex.Audiences tells at the first call" in after.stdout
+    yandex.scope = "audience:read"
+    refused = call("connect", "ya", "--code", CODE)
+    assert (refused.returncode, "ya: the login lacks audience:write; expected" in refused.stderr) == (1, True)
     assert not yandex.segments
 
 

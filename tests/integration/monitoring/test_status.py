@@ -82,6 +82,7 @@ IDLE = {
     "window": "",
     "rate_per_s": None,
     "differing": 0,
+    "alone": "",
     "failing": 0,
 }
 

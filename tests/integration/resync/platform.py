@@ -158,6 +158,14 @@ class Platform:
 
         until(comes, what)
 
+    def woken(self) -> set[str]:
+        """For which queues a worker is woken now. Nobody comes: given back at once, or they would be waited for."""
+        lanes = self.job.runtime.lanes
+        wakes = self.job.runtime.tick("task").wakes
+        for wake in wakes:
+            lanes.give_back(wake.queue, wake.token)
+        return {wake.queue for wake in wakes}
+
     def resync(self, segment: int | str, kind: str = "resync", **more: Any) -> ResyncRun:
         return self.ends(self.ask(segment, kind, **more))
 

@@ -96,6 +96,17 @@ def test_what_is_followed_no_more_is_no_failure_to_be_mended(platform: Platform)
     assert (needs(platform), failing(platform)) == ([], 0)
 
 
+def test_a_source_that_does_not_know_how_old_it_is_changes_nothing(platform: Platform) -> None:
+    """Its members are those of some time before: whoever came since would be removed."""
+    platform.configure(extra='fresh = "SELECT NULL"')
+    platform.has(7, "a")
+    platform.target_has(7, "a", "came since")
+    run = platform.resync(7, accept_removals=1)
+    assert (run.outcome, platform.rows(7)) == ("failed", {"a", "came since"})
+    assert "`fresh` gives null" in run.why
+    assert platform.lane(7) == {}
+
+
 def test_a_run_that_has_no_source_is_in_the_ledger(platform: Platform) -> None:
     without_source(platform)
     name = platform.ask(7)

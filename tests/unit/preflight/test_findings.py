@@ -139,74 +139,73 @@ INSERTED = (
 )
 
 
-DEPENDS = (
+DEPENDING = (
     (
         "postgresql",
         INSERTED.format("ON CONFLICT (segment_id, client_id) DO UPDATE SET email = excluded.email"),
-        0,
+        QueryKind.ADD,
         "",
     ),
-    ("mysql", INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email)"), 0, ""),
+    ("mysql", INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email)"), QueryKind.ADD, ""),
     (
         "mysql",
         INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email), n = n + 1"),
-        0,
+        QueryKind.ADD,
         "sets 'n' of 'member'",
     ),
     (
         "mysql",
         INSERTED.format("ON DUPLICATE KEY UPDATE email = IFNULL(email, VALUES(email))"),
-        0,
+        QueryKind.ADD,
         "sets 'email' of",
     ),
     (
         "postgresql",
         INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET email = COALESCE(member.email, excluded.email)"),
-        0,
+        QueryKind.ADD,
         "sets 'email' of 'member' from what is there",
     ),
     (
         "sqlite",
         INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET n = excluded.n + n, email = ''"),
-        0,
+        QueryKind.ADD,
         "sets 'n' of 'member' from what is there",
     ),
-    ("postgresql", INSERTED.format("ON CONFLICT DO NOTHING"), 0, "leaves 'email' of a row of 'member'"),
-    ("mysql", INSERTED.replace("INSERT", "INSERT IGNORE").format(""), 0, "leaves 'email' of a row of 'member'"),
+    ("postgresql", INSERTED.format("ON CONFLICT DO NOTHING"), QueryKind.ADD, "leaves 'email' of a row of 'member'"),
+    (
+        "mysql",
+        INSERTED.replace("INSERT", "INSERT IGNORE").format(""),
+        QueryKind.ADD,
+        "leaves 'email' of a row of 'member'",
+    ),
     (
         "postgresql",
         INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET updated = now()"),
-        0,
+        QueryKind.ADD,
         "leaves 'email' of a row of 'member'",
     ),
-    ("postgresql", PLAIN + " ON CONFLICT DO NOTHING", 0, ""),
-    ("postgresql", 'DELETE FROM member WHERE client_id IN ({batch_in "CustomID"})', 1, ""),
+    ("postgresql", PLAIN + " ON CONFLICT DO NOTHING", QueryKind.ADD, ""),
+    ("postgresql", 'DELETE FROM member WHERE client_id IN ({batch_in "CustomID"})', QueryKind.REMOVE, ""),
     (
         "postgresql",
         'UPDATE member SET gone = true WHERE client_id IN ({batch_in "CustomID"})',
-        1,
+        QueryKind.REMOVE,
         "changes rows of",
     ),
     (
         "postgresql",
         'UPDATE member SET n = n - 1 WHERE client_id IN ({batch_in "CustomID"})',
-        1,
+        QueryKind.REMOVE,
         "sets 'n' of 'member'",
     ),
 )
-"""Dialect, a query, 0 for an add and 1 for a remove, and what is said of it; "" for nothing."""
 
 
 def test_a_query_that_depends_on_earlier_ones_is_told_that_they_are_left_out() -> None:
     only = "of several operations for one key in a batch only the last is told"
-    for dialect, text, kind, expected in DEPENDS:
-        kinds = (QueryKind.ADD, QueryKind.REMOVE)
+    for dialect, text, kind, expected in DEPENDING:
         told = [
-            [
-                each.what
-                for each in findings(text, None, kinds[kind], dialect=dialect, merges=merges)
-                if only in each.what
-            ]
+            [each.what for each in findings(text, None, kind, dialect=dialect, merges=merges) if only in each.what]
             for merges in (True, False)
         ]
         assert told[1] == [], text

@@ -10,7 +10,7 @@ from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.rounds import Login, Rounds
-from workers.connectors.audiences.store import proving, refusal_entries, refusals, rows, work
+from workers.connectors.audiences.store import proving, refusal_entries, refusals, replacing, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.store.written import StoreWatch
@@ -145,6 +145,15 @@ class AdConnector:
         self.store.upgrade()
         with self.store.changing() as connection:
             return work.owe_all(connection, self.key, segment, self._place.clock())
+
+    def replace(self, segment: str | None) -> tuple[int, set[str]]:
+        """All that the platform has is replaced, of one segment or of all: how many audiences, and what is too large.
+
+        Nothing is, where a segment has more identifiers than `Platform.replace_most`.
+        """
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            return replacing.ask(connection, self.key, segment, self._place.clock(), self.platform.replace_most)
 
     def refused(self, most: int) -> list[refusals.RefusedMember]:
         """What the platform does not take of members, at most so many."""

@@ -8,10 +8,12 @@ wrong later is only counted.
 from __future__ import annotations
 
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, SentRow
+    from workers.connectors.audiences.wire import Change, ReplacePart, SentRow
 
 PAGE: Final = "1000"
 """Lists that one answer has at most."""
@@ -71,6 +73,10 @@ class GoogleWire:
         self._ask("GET", self._lists, query={"pageSize": "1"})
         return self._account.number
 
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
+
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark, which Google keeps as the integration's code."""
         return [
@@ -100,10 +106,30 @@ class GoogleWire:
             if said := _CONSENT.get(self._account.consent):
                 body["consent"] = {"adUserData": said, "adPersonalization": said}
         verb = "ingest" if change == "add" else "remove"
-        request = self._ask("POST", f"/v1/audienceMembers:{verb}", body=body).field("requestId")
+        return self._requested(self._ask("POST", f"/v1/audienceMembers:{verb}", body=body))
+
+    def _requested(self, answer: HttpAnswer) -> Answered:
+        request = answer.field("requestId")
         if not request:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no request")
         return Answered(handle=str(request))
+
+    def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.begin_replacing`: Google's own time, before anybody is told anew."""
+        date = self._ask("GET", self._lists, query={"pageSize": "1"}).headers.get("date", "")
+        try:
+            return f"{parsedate_to_datetime(date).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        except ValueError:
+            raise _failed(Fault.UNDONE, "answer", "the answer has no date") from None
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
+        """As `PlatformWire.replace`: members are told as always."""
+        return self.change(audience, "add", rows)
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:
+        """As `PlatformWire.take_out_the_rest`: whoever was last told before the time at which it began."""
+        body = {"destinations": [self._destination(audience)], "removeAsOfTime": audience.replaced}
+        return self._requested(self._ask("POST", "/v1/audienceMembers:removeAll", body=body))
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the request is asked for
         """As `PlatformWire.poll`."""

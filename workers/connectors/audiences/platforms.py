@@ -17,6 +17,7 @@ YANDEX: Final = Platform(
         Setting("client_id", "Client ID from Yandex.OAuth"),
         Setting("client_secret", "Client secret from Yandex.OAuth", secret=True),
     ),
+    rights=("audience:read", "audience:write"),
     fields=YANDEX_FIELDS,
     hashing_off=True,
     hashing_variable="YAAUDIENCES_SYNC_DO_HASHING",
@@ -28,7 +29,8 @@ YANDEX: Final = Platform(
     one_call_at_a_time=True,
     confirms=True,
     row_errors=False,
-    replaces=True,
+    replaces="call",
+    replace_most=500_000,
 )
 """yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments."""
 
@@ -44,6 +46,7 @@ GOOGLE: Final = Platform(
         Setting("app_id", "App whose devices are listed; only with advertising ids", required=False),
         Setting("developer_token", "Developer token; not needed any more", secret=True, required=False),
     ),
+    rights=("https://www.googleapis.com/auth/datamanager",),
     fields=GOOGLE_FIELDS,
     largest_call=10_000,
     budget=(BudgetWindow(_MINUTE, 300), BudgetWindow(_DAY, 100_000)),
@@ -51,7 +54,8 @@ GOOGLE: Final = Platform(
     lands_within=24,
     row_errors=True,
     whole_rows=True,
-    replaces=False,
+    replaces="rest",
+    replace_most=50_000_000,
     members_expire=540,
     consent=True,
 )
@@ -65,6 +69,7 @@ VK: Final = Platform(
         Setting("client_id", "client_id"),
         Setting("client_secret", "client_secret", secret=True),
     ),
+    rights=("read_ads", "create_ads"),
     fields=VK_FIELDS,
     largest_call=100_000,
     first_rows=2_000,
@@ -73,7 +78,8 @@ VK: Final = Platform(
     asynchronous=True,
     lands_within=24,
     row_errors=True,
-    replaces=False,
+    replaces="list",
+    replace_most=5_000_000,
     members_expire=60,
 )
 """ads.vk.com/doc: RemarketingUsersLists, Authorization, throttling."""
@@ -88,13 +94,15 @@ FACEBOOK: Final = Platform(
         Setting("app_secret", "App secret", secret=True, required=False),
         Setting("access_token", "Token of a system user", secret=True),
     ),
+    rights=("ads_management",),
     fields=FACEBOOK_FIELDS,
     largest_call=10_000,
     budget=(BudgetWindow(_HOUR, 1_000),),
     asynchronous=False,
     row_errors=True,
     whole_rows=True,
-    replaces=True,
+    replaces="session",
+    replace_most=8_000_000,
     members_expire=90,
 )
 """developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 LOGIN_SOON_MS: Final = 14 * 86_400_000
 """Milliseconds before a login ends for good, of which a person should know."""
 
+Replacement = Literal["call", "session", "rest", "list"]
+"""How a platform comes to have the members that it is told, and nobody else: one call has all of them; a session of
+calls; all are told, and then the rest is taken out; or another list takes the place of the first."""
+
 Hash = Literal["sha256", "md5", ""]
 """How a value is sent; "" is as it is, after normalisation."""
 
@@ -126,6 +130,7 @@ class Platform:
     name             as people write it
     base_url         of its API, unless `url` in the connector says otherwise
     settings         of the connector, secrets among them
+    rights           that a token must have, as the platform names them
     fields           by name
     hashing_off      whether `hashing = false` is allowed; hashing_variable may say so in the environment as well
     largest_call     rows in one call
@@ -138,7 +143,8 @@ class Platform:
     confirms         an audience is begun with its first rows, and real only when that is confirmed
     row_errors       tells which rows it refuses
     whole_rows       all identifiers of a profile go in one row; else each goes by itself
-    replaces         has a call that replaces all members
+    replaces         how all members are replaced, whoever is there
+    replace_most     identifiers of an audience that can be replaced at all
     members_expire   days after which a member is gone unless it is sent again; 0: never
     consent          takes `consent`
     """
@@ -147,6 +153,7 @@ class Platform:
     name: str
     base_url: str
     settings: tuple[Setting, ...]
+    rights: tuple[str, ...]
     fields: Mapping[str, AdField] = field(hash=False)
     hashing_off: bool = False
     hashing_variable: str = ""
@@ -160,7 +167,8 @@ class Platform:
     confirms: bool = False
     row_errors: bool
     whole_rows: bool = False
-    replaces: bool
+    replaces: Replacement
+    replace_most: int
     members_expire: int = 0
     consent: bool = False
 

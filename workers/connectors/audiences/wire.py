@@ -81,6 +81,7 @@ class Answered:
     refused   rows that the platform leaves out, by index, with a code
     rejected  rows that it leaves out without saying which
     rest_ms   for so long the platform wants to be left alone
+    replaced  nobody is there any more who was not told since the replacement began
     """
 
     remote: str = ""
@@ -90,6 +91,14 @@ class Answered:
     refused: Mapping[int, str] = field(default_factory=dict)
     rejected: int = 0
     rest_ms: int = 0
+    replaced: bool = False
+
+
+class ReplacePart(NamedTuple):
+    """Which part of a replacement a call is, from 1, and whether it is the last."""
+
+    number: int
+    last: bool
 
 
 class CallProgress(NamedTuple):
@@ -119,11 +128,25 @@ class Sighting(NamedTuple):
     real: bool = True
 
 
+class AccountSigns(NamedTuple):
+    """What a platform says of a login where it is asked, without anything being changed.
+
+    lacks  rights that its token has not; None where the platform tells that with a token only
+    terms  what is wrong with terms that somebody must accept; "" for nothing, None where it tells at a first call only
+    """
+
+    lacks: tuple[str, ...] | None = None
+    terms: str | None = None
+
+
 class PlatformWire(Protocol):
     """One login's way to its platform. Every method raises CallFailed or TargetError."""
 
     def account(self) -> str:
         """Who we are there; the smallest question."""
+
+    def signs(self) -> AccountSigns:
+        """What it says of rights and terms."""
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """The audiences that can be this one: those that bear its mark, or have its id."""
@@ -136,6 +159,15 @@ class PlatformWire(Protocol):
 
     def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
         """Adds or removes rows."""
+
+    def begin_replacing(self, audience: Audience) -> str:
+        """What the further calls of a replacement are to know of it; `audience.replaced` has it then."""
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:
+        """Tells members, of whom a replacement leaves nobody but them; of a platform that has such calls."""
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:
+        """Ends a replacement: whoever was not told since it began is to go."""
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
         """Whether a call is applied."""

@@ -11,7 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, SentRow
+    from workers.connectors.audiences.wire import Change, ReplacePart, SentRow
 
 PATH: Final = "/v1/management"
 COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
@@ -54,6 +54,10 @@ class YandexWire:
         self._ask("GET", "/segments", query={"limit": "1", "offset": "0"})
         return ""
 
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
+
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the id, since before `confirm` a segment has no name."""
         if not audience.remote:
@@ -80,10 +84,24 @@ class YandexWire:
 
     def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
         """As `PlatformWire.change`."""
-        how = "addition" if change == "add" else "subtraction"
+        return self._modify(audience, "addition" if change == "add" else "subtraction", rows)
+
+    def _modify(self, audience: Audience, how: str, rows: Sequence[SentRow]) -> Answered:
         query = {"modification_type": how, "check_size": "false"}
         self._ask("POST", f"/segment/{audience.remote}/modify_data", query=query, file=_file(rows))
         return Answered()
+
+    def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.begin_replacing`: one call does it all."""
+        return ""
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - one
+        """As `PlatformWire.replace`."""
+        return self._modify(audience, "replace", rows)
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.take_out_the_rest`: nobody is left to be."""
+        return Answered(applied=True, replaced=True)
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the segment is asked for
         """As `PlatformWire.poll`."""
