@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tests.fakes import documented
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
@@ -51,6 +52,11 @@ class FakeYandex(FakePlatform):
         found = [each for each in self.segments.values() if each.confirmed and each.name == name]
         assert len(found) == 1, [each.name for each in self.segments.values()]
         return found[0].members
+
+    @property
+    def unconfirmed(self) -> list[int]:
+        """Uploads that nobody has made real, with whoever is in them."""
+        return [each.id for each in self.segments.values() if not each.confirmed]
 
     def work(self, most: int = 1_000_000) -> int:
         """Applies jobs, in any order, some of which fail if `fails` says so ("all", "half"); returns how many."""
@@ -127,7 +133,9 @@ class FakeYandex(FakePlatform):
 
     def _shown(self, segment: Segment, at: int) -> dict[str, object]:
         status = segment.status(at)
-        return {"id": segment.id, "name": segment.name, "type": "uploading", "status": status, "create_time": "x"}
+        made = datetime.fromtimestamp(segment.history[0][0] / 1000, UTC)
+        shown = {"id": segment.id, "name": segment.name, "type": "uploading", "status": status}
+        return shown | {"create_time": f"{made:%Y-%m-%dT%H:%M:%SZ}"}
 
     def _upload(self, request: Request) -> Reply:
         header, members, problem = self._read(request)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from workers.errors import SegsyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
@@ -156,6 +156,12 @@ class PlatformWire(Protocol):
 
     def confirm(self, audience: Audience) -> None:
         """Makes real what was begun."""
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """What was begun in this time by a call of which nobody heard, and never made real, goes.
+
+        ours  the platform's ids of what is known
+        """
 
     def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
         """Adds or removes rows."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, whole_number, word
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
@@ -53,6 +54,13 @@ class YandexWire:
         """As `PlatformWire.account`: Yandex does not say who we are, only that we may."""
         self._ask("GET", "/segments", query={"limit": "1", "offset": "0"})
         return ""
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """As `PlatformWire.take_back`: an upload that nobody has confirmed, which has no name to know it by."""
+        for each in list(self._listed()):
+            number, made = str(each.get("id")), _unix_ms(each.get("create_time"))
+            if each.get("status") == "uploaded" and since_ms <= made <= until_ms and number not in ours:
+                self._delete(number)
 
     def signs(self) -> AccountSigns:
         """As `PlatformWire.signs`: it is not asked for them."""
@@ -116,8 +124,11 @@ class YandexWire:
 
     def delete(self, audience: Audience) -> None:
         """As `PlatformWire.delete`."""
+        self._delete(audience.remote)
+
+    def _delete(self, number: str) -> None:
         try:
-            self._ask("DELETE", f"/segment/{audience.remote}")
+            self._ask("DELETE", f"/segment/{number}")
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
@@ -160,6 +171,15 @@ def _file(rows: Sequence[SentRow]) -> bytes:
     writer.writerow(COLUMNS)
     writer.writerows([row.values.get(column, "") for column in COLUMNS] for row in rows)
     return text.getvalue().encode()
+
+
+def _unix_ms(text: object) -> int:
+    """A time of ISO 8601, UTC where it names no zone; 0 for what is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return 0
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _id(answer: HttpAnswer) -> str:
