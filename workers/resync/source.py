@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from operator import lt
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.connectors.sql.vendors import VENDORS
@@ -178,7 +179,7 @@ class MemberSource:
             plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
             page = next(iter(lister.pages(statement)))
             shaper = Shaper(page.columns)
-            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)
+            return FirstPage(page.columns, shaper.ids_of(page.rows), plan)
         finally:
             lister.close()
 
@@ -236,6 +237,10 @@ def check_first(first: int, smallest: Id) -> None:
 
 def next_place(place: Id, ids: list[Id]) -> Id:
     """Where the next page begins; UnfitSource where the query does not page by `_id`."""
+    if isinstance(place, int):
+        numbers = [each for each in ids if type(each) is int]
+        if len(numbers) == len(ids) and all(map(lt, [place, *numbers], numbers)):
+            return numbers[-1]  # as nearly all are, at a tenth of the time
     for each in ids:
         if type(each) is not type(place):
             kind = "a number" if isinstance(each, int) else "a text"
@@ -255,7 +260,7 @@ def _shaped(lister: Lister, statement: str, patience: Patience) -> Iterator[Memb
             patience.members += len(page.rows)
             patience.heard()
             shaper = shaper or Shaper(page.columns)
-            yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
+            yield Members(shaper.ids_of(page.rows), list(page.rows), shaper)
     except TargetError:
         patience.check()  # of a server that has been given up for its silence the source's own sentence says more
         raise

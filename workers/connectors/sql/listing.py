@@ -14,8 +14,8 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-PAGE = 1_000
-"""Rows that are taken from the driver at once."""
+PAGE = 5_000
+"""Rows that are taken from the driver at once: by thousands, a list took half as long again to read."""
 SILENT_SECONDS: Final = 300.0
 """After so long without a row a server is given up: it would be waited for for ever, and so would all other runs."""
 SLOW_SECONDS: Final = 1.0
