@@ -42,6 +42,7 @@ class FakeVk(FakePlatform):
 
     shapes = documented.VK
     quotas = ((3600, 10),)
+    look_quotas = ((3600, 200),)
 
     def __init__(self, seed: int = 0) -> None:
         self.lists: dict[int, UsersList] = {}
@@ -106,6 +107,8 @@ class FakeVk(FakePlatform):
         found = re.fullmatch(r"/api/v(?:2|3)/remarketing/(users_lists|segments)(?:/(\d+))?\.json", request.path)
         if found is None:
             return Reply(404, {"error": {"code": "not_found"}})
+        if request.method == "GET" and not self._may_look():
+            return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
         number = int(found[2]) if found[2] else 0
         return self._of_lists(request, number) if found[1] == "users_lists" else self._of_segments(request, number)
 

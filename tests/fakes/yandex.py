@@ -35,6 +35,7 @@ class FakeYandex(FakePlatform):
 
     shapes = documented.YANDEX
     quotas = ((60, 10), (3600, 100), (86_400, 500))
+    look_quotas = ((86_400, 4_500),)
 
     def __init__(self, seed: int = 0) -> None:
         self.segments: dict[int, Segment] = {}
@@ -90,7 +91,7 @@ class FakeYandex(FakePlatform):
             return _error(401, "unauthorized")
         path = request.path.removeprefix("/v1/management")
         if request.method == "GET" and path == "/segments":
-            return self._list(request)
+            return self._list(request) if self._may_look() else _error(429, "quota")
         if (request.method, path) == ("POST", "/segments/upload_csv_file"):
             return self._quota() or self._upload(request)
         found = re.fullmatch(r"/segment/(\d+)(/confirm|/modify_data)?", path)

@@ -286,6 +286,8 @@ class Rounds:
         try:
             return self._login.wire.poll(audience, call)
         except CallFailed as failed:
+            if failed.fault is Fault.LOOKS:
+                return CallProgress("working", again_ms=failed.wait_ms)
             if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
                 raise
             return CallProgress("failed", code=failed.code)
