@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from workers.lanes.answers import fields_of, first_of, members_of
-from workers.monitoring.needs import Need
+from workers.monitoring.need import Need
 from workers.resync.run import ResyncRun
 
 if TYPE_CHECKING:

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from redis import Redis
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.records import Identifier, Platform
+    from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.members import Kept
     from workers.connectors.audiences.target import AdTarget
     from workers.connectors.audiences.wires import Way
     from workers.connectors.contract import Fence, Receipt, Shipment
+    from workers.connectors.identifiers import Identifier
     from workers.templates.row_naming import Insert
 
 COMMIT_SECONDS = 30.0

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.database import Store
+    from workers.connectors.audiences.store.rows import SentRow
     from workers.connectors.audiences.store.sealing import Seal
-    from workers.connectors.audiences.wire import PlatformWire, SentRow
+    from workers.connectors.audiences.wire import PlatformWire
 
 HOUR_MS: Final = 3_600_000
 """Milliseconds of an hour."""
