@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import secrets
+import shutil
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
 import oracledb
 import pytest
 
+from tests.in_memory import use_memory
 from tests.proof import load_profile
 from tests.servers.clickhouse import PASSWORD, ClickhouseServer
 from tests.servers.mariadb import REAL_MYSQL, MariadbServer
@@ -44,7 +46,8 @@ SHARED = pytest.StashKey[SharedServers]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Nothing is shared yet."""
+    """Nothing is shared yet; and folders are in memory, before the first is made."""
+    use_memory()
     config.stash[SHARED] = SharedServers()
 
 
@@ -58,9 +61,23 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Not a fixture's affair: to wait for the run's other processes would count as the last test's time."""
     session.config.stash[SHARED].leave()
+    if not exitstatus and not hasattr(session.config, "workerinput"):
+        forget(session.config)
+
+
+def forget(config: pytest.Config) -> None:
+    """Removes the folders of a run of which nothing has failed: they may be in memory, and would stay there."""
+    shutil.rmtree(config._tmp_path_factory.getbasetemp(), ignore_errors=True)  # type: ignore[attr-defined]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests that draw their own cases have said of them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, said in report.user_properties if report.when == "call" else ():
+            terminalreporter.write_line(f"{report.nodeid.rpartition('/')[2]}: {name}: {said}")
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,7 @@ class Documented:
 
     place     where they stand
     batched   False: one profile at a time
+    fields    the key, as paths
     table     the members' table, with its columns for the segment and the key
     """
 
@@ -50,6 +51,7 @@ class Documented:
     segment: str
     key: str
     batched: bool = True
+    fields: tuple[str, ...] = ("CustomID",)
 
     @property
     def name(self) -> str:
@@ -59,7 +61,9 @@ class Documented:
 
 def documented() -> list[Documented]:
     """All of them whose databases run here."""
-    return [*_recipes(), *_examples(), *_templates(), *_readme(), *_presets(), _query_set()]
+    return [
+        *_recipes(), *_examples(), *_templates(), *_whole_keys(), *_readme(), *_presets(), _query_set(), _composed(),
+    ]  # fmt: skip
 
 
 def page(name: str) -> str:
@@ -125,6 +129,27 @@ def _readme() -> Iterator[Documented]:
     yield Documented("README.md", "postgresql", (MYSEGMENT["postgresql"],), queries | {"add": add}, *place)
 
 
+def _whole_keys() -> Iterator[Documented]:
+    """A key of two fields, by the list of whole keys that is shown for it."""
+    text = page("docs/templates.md")
+    (shown,) = re.findall(r"`\(a, b\) (IN \(\{for \$l = \$batch\}[^`]*\))`", text)
+    remove = "DELETE FROM pair WHERE segment_id = {segment_id} AND (a, b) " + shown
+    remove = remove.replace("$l.a", "$l.CustomID").replace("$l.b", "$l.email")
+    kinds = {"mysql": f"varchar(40) CHARACTER SET utf8mb4 COLLATE {BINARY}", "postgresql": "text", "sqlite": "text"}
+    for dialect, kind in kinds.items():
+        conflict = "ON DUPLICATE KEY UPDATE a = VALUES(a)" if dialect == "mysql" else "ON CONFLICT DO NOTHING"
+        add = (
+            "INSERT INTO pair (segment_id, a, b) VALUES {for $l = $batch}"
+            "({segment_id}, '{$l.CustomID}', '{$l.email}'){autocomma}{end} " + conflict
+        )
+        table = f"CREATE TABLE pair (segment_id bigint, a {kind}, b {kind}, PRIMARY KEY (segment_id, a, b))"
+        place = ("pair", "segment_id", "a")
+        yield Documented(
+            "templates.md, whole keys", dialect, (table,), {"add": add, "remove": remove}, *place,
+            fields=("CustomID", "email"),
+        )  # fmt: skip
+
+
 def _presets() -> Iterator[Documented]:
     for dialect in ("mysql", "postgresql", "sqlite", "clickhouse"):
         queries = tomllib.loads(presets.toml(dialect))["integrations"]["crm-segments"]["queries"]
@@ -137,3 +162,10 @@ def _query_set() -> Documented:
     text = page("docs/configuration.md").partition("[query_sets.members]")[2].partition("```")[0]
     queries = dict(re.findall(r"^(\w+) = '(.*)'$", text, re.MULTILINE))
     return Documented("configuration.md", "mysql", (MYSEGMENT["mysql"],), queries, "mysegment", "segId", "clientId")
+
+
+def _composed() -> Documented:
+    """What `docker compose up` begins with."""
+    queries = tomllib.loads(page("examples/compose/segsync.toml"))["integrations"]["crm-segments"]["queries"]
+    tables = tuple(filter(str.strip, page("examples/compose/tables.sql").split(";")))
+    return Documented("compose", "postgresql", tables, queries, "member", "segment_id", "client_id")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from segsync import Producer
+from tests.nursery import nursery
 from tests.waiting import EVERY, PATIENCE, SELDOM, until
 from workers.lanes.keys import Keys
 from workers.ledger.database import Ledger
@@ -20,6 +20,7 @@ from workers.runtime import Runtime
 from workers.settings import load_local
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
 
@@ -29,9 +30,7 @@ class Process:
     def __init__(self, command: list[str], env: dict[str, str], log: Path) -> None:
         self.log = log
         with log.open("ab") as out:
-            self._popen = subprocess.Popen(
-                command, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd="/"
-            )
+            self._popen = nursery.start(command, env, out)
         self.pid = self._popen.pid
 
     def children(self) -> list[int]:
@@ -122,12 +121,10 @@ class Installation:
         """One of Celery's own commands."""
         return self.start([sys.executable, "-m", "celery", "-A", "workers", *arguments], arguments[0])
 
-    def segsync(self, *arguments: str, seconds: float = PATIENCE) -> subprocess.CompletedProcess[str]:
+    def segsync(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A segsync command, run to its end."""
         command = [sys.executable, "-m", "workers.cli", *arguments]
-        return subprocess.run(
-            command, env=self.environ, capture_output=True, text=True, timeout=seconds, check=False, cwd="/"
-        )
+        return nursery.done(command, self.environ, cwd="/")
 
     def start(self, command: list[str], name: str) -> Process:
         """Starts a process whose log is named after it."""

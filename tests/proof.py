@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 
 from hypothesis import HealthCheck, settings
+
+Recorder = Callable[[str, object], None]
+"""pytest's `record_property`: what a test says of its cases stands at the run's end (tests/conftest.py)."""
 
 ENVIRONMENT = "SEGSYNC_PROOF"
 FEW, MANY = 20, 1_000

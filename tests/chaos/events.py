@@ -125,6 +125,12 @@ class Maker:
         event = {"type": "resync", "segment": {"id": number}} | ({"integration": integration} if integration else {})
         return Made(json.dumps(event).encode(), "resync", str(number))
 
+    def welcome(self) -> Made:
+        """An event with one profile whom every target takes, in a segment that no other event of the round is of."""
+        number = self._first + 99
+        data = json.dumps({"type": "add", "segment": {"id": number}, "profiles": [{"_id": "w", "CustomID": "Welcome"}]})
+        return Made(data.encode(), "add", str(number), keys=((0, "Welcome"),))
+
     def killer(self, index: int) -> Made:
         """An event whose second profile ends whoever delivers it; some have no key."""
         key = self._chance.choice((None, f"{KILLER}{index}"))

@@ -201,7 +201,7 @@ def _lift(scene: Scene) -> None:
 
 
 def _drain_without_celery(scene: Scene) -> None:
-    done = scene.session.installation.segsync("drain", seconds=60)
+    done = scene.session.installation.segsync("drain")
     scene.tell(f"segsync drain: {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
     _lift(scene)
 

@@ -86,13 +86,22 @@ def runs_of(session: Session) -> list[ResyncRun]:
 class Resyncing:
     """The resyncs of one round, which has a platform of its own.
 
-    keys  the round's targets
+    keys     the round's targets
+    welcome  brings somebody whom a held target takes; whether one is held
     """
 
     def __init__(
-        self, session: Session, chance: random.Random, keys: list[str], tell: Callable[[str], None], *, alone: bool
+        self,
+        session: Session,
+        chance: random.Random,
+        keys: list[str],
+        tell: Callable[[str], None],
+        welcome: Callable[[], bool],
+        *,
+        alone: bool,
     ) -> None:
         self._session, self._chance, self._keys, self._tell = session, chance, keys, tell
+        self._welcome = welcome
         self._alone = alone
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="resyncing", daemon=True)
@@ -175,7 +184,11 @@ class Resyncing:
 
     def _wait(self) -> list[str]:
         started, redis, keys = time.monotonic(), self._session.redis, self._session.keys
-        if wait(lambda: not redis.exists(keys.runs, keys.runs_waiting), SECONDS, 0.05):
+
+        def ended() -> bool:
+            return not redis.exists(keys.runs, keys.runs_waiting)
+
+        if wait(ended, SECONDS, 0.05) or (self._welcome() and wait(ended, SECONDS, 0.05)):
             self._tell(f"runs ended after {time.monotonic() - started:.1f} s")
             return []
         return [f"resyncs have not ended: {[_shown(run) for run in self._open()][:8]}"]

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tests.chaos.session import Session
 
 DRAIN_SECONDS = 60.0
+HELD_SECONDS = 90.0
+"""Longer than what is held is left alone (a minute)."""
 PUSH_PATIENCE = 10.0
 MORE = 30
 """Operations that come behind what is retried."""
@@ -108,11 +110,11 @@ class Round:
             report.events, report.operations = len(self.accepted), sum(m.operations for m, _, _ in self.accepted)
             self._settle()
             drain_started = time.monotonic()
-            if not self.session.drain(DRAIN_SECONDS):
+            if not self._drain():
                 report.problems.append(f"not drained within {DRAIN_SECONDS} s")
             if self.resyncing is not None:
                 report.problems += self.resyncing.settle(each[0] for each in sorted(self.accepted, key=_id))
-                self.session.drain(DRAIN_SECONDS)
+                self._drain()
             report.drained = time.monotonic() - drain_started
             self._disarm()
             report.fault += " (not reached)" * self.missed
@@ -190,7 +192,9 @@ class Round:
     def _prepare(self) -> None:
         if self._resyncs:
             alone = self.fault == "resync"
-            self.resyncing = Resyncing(self.session, self.beside, self.keys, self.scene.tell, alone=alone)
+            self.resyncing = Resyncing(
+                self.session, self.beside, self.keys, self.scene.tell, self._welcome, alone=alone
+            )
         self._configure()
         kind, _, point = self.fault.partition("-")
         if kind in {"crash", "halt"} or self.fault == "killers":
@@ -278,6 +282,28 @@ class Round:
             self.session.apply(made, ms, n, self.keys)
         self.scene.tell(f"{len(kept)} events kept, {len(tail)} in the tail, {len(after)} after it")
 
+    def _drain(self) -> bool:
+        return self.session.drain(DRAIN_SECONDS) or (self._welcome() and self.session.drain(HELD_SECONDS))
+
+    def _welcome(self) -> bool:
+        """Brings somebody whom a held target takes; whether one is held.
+
+        Where nobody of a batch passes and there is nobody else to ask, all of it waits for such a one: that a batch
+        has none but bad profiles, and comes last, is rare in a round, and never lasts where events go on coming.
+        """
+        held = [key for key in self.keys if self.session.is_held(key)]
+        if not held or self.fault == "fail-over":
+            return False
+        pusher = self._pusher()
+        pusher.start([self.maker.welcome()], 1, 1)
+        pusher.finish(PUSH_PATIENCE)
+        self.session.last_id = pusher.last
+        self.accepted += pusher.accepted
+        for made, ms, n in pusher.accepted:
+            self.session.apply(made, ms, n, self.keys)
+        self.scene.tell(f"{held} held: somebody whom they take")
+        return True
+
     def _recover(self) -> None:
         self.session.servers.heal()
         self.session.staff()
@@ -294,7 +320,7 @@ class Round:
         if self.resyncing is None:
             return []
         problems = self.resyncing.heal(self._configure)
-        if not self.session.drain(DRAIN_SECONDS):
+        if not self._drain():
             problems.append(f"not drained within {DRAIN_SECONDS} s after healing")
         return problems + self._check(failed_before)
 

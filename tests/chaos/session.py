@@ -221,6 +221,10 @@ class Session:
             return False
         return True
 
+    def is_held(self, key: str) -> bool:
+        """Whether a target's integration waits for someone."""
+        return bool(self.redis.hget(self.keys.integration(f"i-{key}"), "hold"))
+
     def drain(self, seconds: float) -> bool:
         """Waits until nothing is owed; restarts what has died meanwhile."""
         deadline = time.monotonic() + seconds

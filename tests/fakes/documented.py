@@ -40,7 +40,8 @@ _KINDS = {"vk", "ok", "emails", "phones", "device_id", "android_id", "advertisin
 _LISTED = re.compile(r"[1-9]|[1-4]\d|50")
 _FILE = {"file": str, "name": re.compile(r".{1,255}"), "type": _KINDS, "base?": re.compile(r"-?\d+")}
 _SOURCE = {"source_id": int, "type": {"positive"}}
-_RELATED = {"name": _NAME, "pass_condition": int, "relations": [{"object_type": str, "params": _SOURCE}]}
+_RELATION = {"object_type": str, "params": _SOURCE}
+_RELATED = {"name": _NAME, "pass_condition": int, "relations": [_RELATION]}
 _LISTS, _SEGMENTS = r"/api/v3/remarketing/users_lists", r"/api/v2/remarketing/segments"
 _VK_TOKEN = {"grant_type": {"client_credentials", "refresh_token"}, "refresh_token?": str}
 VK = (
@@ -53,6 +54,9 @@ VK = (
     Shape("GET", rf"{_SEGMENTS}\.json", {"limit": _LISTED, "offset": DIGITS}),
     Shape("POST", rf"{_SEGMENTS}\.json", {}, "json", _RELATED),
     Shape("POST", rf"{_SEGMENTS}/\d+\.json", {}, "json", {"name": _NAME}),
+    Shape("GET", rf"{_SEGMENTS}/\d+/relations\.json", {"fields?": str}),
+    Shape("POST", rf"{_SEGMENTS}/\d+/relations\.json", {}, "json", {"items": [_RELATION]}),
+    Shape("DELETE", rf"{_SEGMENTS}/\d+/relations/\d+\.json"),
     Shape("DELETE", rf"{_SEGMENTS}/\d+\.json"),
 )
 
@@ -71,6 +75,7 @@ FACEBOOK = (
     Shape("POST", r"/act_\d+/customaudiences", _PROOF, "json", _MADE),
     Shape("POST", r"/\d+/users", _PROOF, "json", _USERS),
     Shape("DELETE", r"/\d+/users", _PROOF, "json", _USERS),
+    Shape("POST", r"/\d+/usersreplace", _PROOF, "json", _USERS),
     Shape("POST", r"/\d+", _PROOF, "json", {"name": _NAME}),
     Shape("DELETE", r"/\d+", _PROOF),
 )
@@ -85,5 +90,6 @@ GOOGLE = (
     Shape("DELETE", rf"{_GOOGLE_LISTS}/\d+"),
     Shape("POST", "/v1/audienceMembers:ingest", {}, "json", dict),
     Shape("POST", "/v1/audienceMembers:remove", {}, "json", dict),
+    Shape("POST", "/v1/audienceMembers:removeAll", {}, "json", dict),
     Shape("GET", "/v1/requestStatus:retrieve", {"requestId": str}),
 )

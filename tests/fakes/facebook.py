@@ -14,8 +14,19 @@ from tests.fakes.server import HEX, FakePlatform, Reply, Request
 
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
 MOST = 10_000
+LONGEST_SESSION_S = 5_400
 PLAIN = {"EXTERN_ID", "MADID"}
 Values = frozenset[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Session:
+    """Of a replacement: its rows so far, and its next part."""
+
+    id: int
+    began_ms: int
+    rows: list[Values] = field(default_factory=list)
+    part: int = 1
 
 
 @dataclass(slots=True)
@@ -27,6 +38,8 @@ class CustomAudience:
     people: dict[Values, None] = field(default_factory=dict)
     rows_of: dict[tuple[str, str], set[Values]] = field(default_factory=lambda: defaultdict(set))
     made_ms: int = 0
+    session: Session | None = None
+    ended: set[int] = field(default_factory=set)
 
     def put(self, row: Values) -> None:
         self.people[row] = None
@@ -79,11 +92,43 @@ class FakeFacebook(FakePlatform):
             return _error(80003, 2446079)
         if request.path == f"/act_{ACCOUNT}/customaudiences":
             return self._create(request.json)
-        found = re.fullmatch(r"/(\d+)(/users)?", request.path)
+        return self._of_audience(request)
+
+    def _of_audience(self, request: Request) -> Reply:
+        found = re.fullmatch(r"/(\d+)(/users|/usersreplace)?", request.path)
         audience = self.audiences.get(found[1]) if found else None
         if found is None or audience is None:
             return _error(100, 33)
+        if audience.session is not None and self.now - audience.session.began_ms > LONGEST_SESSION_S * 1000:
+            audience.session = None
+        if found[2] == "/usersreplace":
+            return self._replace(audience, request.json)
+        if found[2] and audience.session is not None:
+            return _error(2650, 1870145)
         return self._change(request.method, audience, request.json) if found[2] else self._end(request, audience)
+
+    def _replace(self, audience: CustomAudience, said: dict[str, Any]) -> Reply:
+        """A session's parts come in order; the last one takes the place of whoever was there."""
+        of, known = said["session"], audience.session
+        if of["session_id"] in audience.ended:
+            return _error(2650, 1870159)
+        if known is None and of["batch_seq"] != 1:
+            return _error(2650, 1870147)
+        if known is not None and known.id != of["session_id"]:
+            return _error(2650, 1870145)
+        known = audience.session = known or Session(of["session_id"], self.now)
+        rows = _rows(said["payload"], audience.schema if known.rows else None)
+        if rows is None or of["batch_seq"] != known.part:
+            return _error(100, 0)
+        known.part, audience.schema = known.part + 1, said["payload"]["schema"]
+        known.rows += rows
+        if of["last_batch_flag"]:
+            audience.ended.add(known.id)
+            audience.session, audience.people = None, {}
+            audience.rows_of.clear()
+            for row in known.rows:
+                audience.put(row)
+        return Reply(body={"num_received": len(rows), "num_invalid_entries": 0, "invalid_entry_samples": {}})
 
     def _end(self, request: Request, audience: CustomAudience) -> Reply:
         if request.method == "DELETE":
@@ -117,13 +162,11 @@ class FakeFacebook(FakePlatform):
         return Reply(body={"id": made.id})
 
     def _change(self, method: str, audience: CustomAudience, said: dict[str, Any]) -> Reply:
-        schema, data = said["payload"]["schema"], said["payload"]["data"]
-        if len(data) > MOST or any(len(row) != len(schema) for row in data) or not said["session"]["last_batch_flag"]:
-            return _error(100, 0)
+        schema = said["payload"]["schema"]
         if method == "POST" and audience.schema and audience.schema != schema:
             return _error(2655, 0)
-        rows = [frozenset((kind, value) for kind, value in zip(schema, row, strict=True) if value) for row in data]
-        if any(not HEX.fullmatch(value) for row in rows for kind, value in row if kind not in PLAIN):
+        rows = _rows(said["payload"])
+        if rows is None or not said["session"]["last_batch_flag"]:
             return _error(100, 0)
         fails = self.fails.pop(0) if self.fails and method == "DELETE" else ""
         spared = len(rows) - len(rows) // 2 if fails == "half" else 0
@@ -134,6 +177,16 @@ class FakeFacebook(FakePlatform):
                 audience.put(row)
         audience.schema = schema if method == "POST" else audience.schema
         return Reply(body={"num_received": len(rows), "num_invalid_entries": spared, "invalid_entry_samples": {}})
+
+
+def _rows(payload: dict[str, Any], schema: list[str] | None = None) -> list[Values] | None:
+    """The rows of a call; None where they, or their schema, are not as they must be."""
+    mine, data = payload["schema"], payload["data"]
+    if len(data) > MOST or any(len(row) != len(mine) for row in data) or (schema and schema != mine):
+        return None
+    rows = [frozenset((kind, value) for kind, value in zip(mine, row, strict=True) if value) for row in data]
+    wrong = any(not HEX.fullmatch(value) for row in rows for kind, value in row if kind not in PLAIN)
+    return None if wrong else rows
 
 
 def _error(code: int, subcode: int) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.fakes import documented
@@ -20,6 +21,7 @@ ANSWERS = (
     ("POST " + LISTS, "UserList"),
     ("audienceMembers:ingest", "IngestAudienceMembersResponse"),
     ("audienceMembers:remove", "RemoveAudienceMembersResponse"),
+    ("audienceMembers:removeAll", "RemoveAllAudienceMembersResponse"),
     ("requestStatus:retrieve", "RetrieveRequestStatusResponse"),
 )
 """Google's type for what is answered to each call."""
@@ -34,6 +36,7 @@ class UserList:
     id: str
     body: dict[str, Any]
     members: set[Member] = field(default_factory=set)
+    told_ms: dict[Member, int] = field(default_factory=dict)
     made_ms: int = 0
 
 
@@ -42,6 +45,7 @@ class Ingestion:
     verb: str
     target: str
     members: set[Member]
+    at_ms: int = 0
     status: str = "PROCESSING"
     errors: list[dict[str, str]] = field(default_factory=list)
 
@@ -95,8 +99,15 @@ class FakeGoogle(FakePlatform):
         one.status = {"half": "PARTIAL_SUCCESS", "all": "FAILED"}.get(fails, "SUCCESS")
         one.errors = [missed] if fails == "half" else []
         target = self.lists.get(one.target)
-        if fails != "all" and target is not None:
-            target.members = target.members | done if one.verb == "ingest" else target.members - done
+        if fails == "all" or target is None:
+            return
+        if one.verb == "ingest":
+            target.members = target.members | done
+            target.told_ms |= {each: max(one.at_ms, target.told_ms.get(each, 0)) for each in done}
+        elif one.verb == "remove":
+            target.members = target.members - done
+        else:
+            target.members = {each for each in target.members if target.told_ms.get(each, 0) >= one.at_ms}
 
     def answer(self, request: Request) -> Reply:
         """What Google says; of a type that Google's own package knows, where one looks (`oracle`)."""
@@ -118,7 +129,7 @@ class FakeGoogle(FakePlatform):
         if request.path == "/v1/requestStatus:retrieve":
             return self._status(self.requests[request.query["requestId"]])
         verb = request.path.removeprefix("/v1/audienceMembers:")
-        return self._members(verb, request.json) if verb in ("ingest", "remove") else _error(404, "NOT_FOUND")
+        return self._remove_all(request.json) if verb == "removeAll" else self._members(verb, request.json)
 
     def _token(self, request: Request) -> Reply:
         form = request.form
@@ -185,7 +196,22 @@ class FakeGoogle(FakePlatform):
             named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
             return _error(400, "INVALID_ARGUMENT", named)
         number = f"request-{len(self.requests)}"
-        self.requests[number] = Ingestion(verb, target.id, {one for each in read for one in each})
+        self.requests[number] = Ingestion(verb, target.id, {one for each in read for one in each}, self.now)
+        return Reply(body={"requestId": number})
+
+    def _remove_all(self, body: dict[str, Any]) -> Reply:
+        if not self._counted():
+            return _error(429, "RESOURCE_EXHAUSTED")
+        self._keep("RemoveAllAudienceMembersRequest", body)
+        (destination,) = body["destinations"]
+        target = self.lists.get(destination["productDestinationId"])
+        if target is None or destination["operatingAccount"]["accountId"] != ACCOUNT:
+            return _error(400, "INVALID_DESTINATION")
+        before = datetime.fromisoformat(body["removeAsOfTime"])
+        if before.timestamp() * 1000 > self.now:
+            return _error(400, "INVALID_REMOVE_AS_OF_TIME")
+        number = f"request-{len(self.requests)}"
+        self.requests[number] = Ingestion("removeAll", target.id, set(), round(before.timestamp() * 1000))
         return Reply(body={"requestId": number})
 
     def _status(self, one: Ingestion) -> Reply:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -265,6 +266,10 @@ class Handler(BaseHTTPRequestHandler):
             yield self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - http.server's
+        """Of the platform's own clock: what each answer's `Date` says."""
+        return formatdate(self.platform.now / 1000, usegmt=True)
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

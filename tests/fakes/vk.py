@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.fakes import documented
 from tests.fakes.server import FakePlatform, Reply, Request
@@ -90,6 +91,9 @@ class FakeVk(FakePlatform):
             return self._token(request)
         if request.headers.get("authorization") != f"Bearer {self.access}":
             return Reply(401, {"code": "expired_token", "message": "m"})
+        of_segment = re.fullmatch(r"/api/v2/remarketing/segments/(\d+)/relations(?:/(\d+))?\.json", request.path)
+        if of_segment:
+            return self._of_relations(request, int(of_segment[1]), int(of_segment[2] or 0))
         found = re.fullmatch(r"/api/v(?:2|3)/remarketing/(users_lists|segments)(?:/(\d+))?\.json", request.path)
         if found is None:
             return Reply(404, {"error": {"code": "not_found"}})
@@ -141,8 +145,9 @@ class FakeVk(FakePlatform):
             return self._page(request, [*self.segments.values()])
         if not number:
             self._next += 1
-            self.segments[self._next] = {"id": self._next} | request.json
-            return Reply(body=self.segments[self._next])
+            relations = [self._related(each) for each in request.json["relations"]]
+            made = self.segments[self._next] = {"id": self._next} | request.json | {"relations": relations}
+            return Reply(body=made)
         if number not in self.segments:
             return Reply(404, {"error": {"code": "not_found"}})
         if request.method == "DELETE":
@@ -150,6 +155,25 @@ class FakeVk(FakePlatform):
         else:
             self.segments[number]["name"] = request.json["name"]
         return Reply(204)
+
+    def _related(self, said: dict[str, Any]) -> dict[str, Any]:
+        self._next += 1
+        return {"id": self._next, "object_id": said["params"]["source_id"]} | said
+
+    def _of_relations(self, request: Request, segment: int, number: int) -> Reply:
+        if segment not in self.segments:
+            return Reply(404, {"error": {"code": "not_found"}})
+        mine: list[dict[str, Any]] = self.segments[segment]["relations"]  # type: ignore[assignment]
+        if request.method == "GET":
+            return Reply(body={"items": mine})
+        if request.method == "DELETE":
+            left = [each for each in mine if each["id"] != number]
+            if len(left) < 1:
+                return Reply(400, {"error": {"code": "validation_failed", "fields": {}}})
+            mine[:] = left
+            return Reply(204)
+        mine += [self._related(each) for each in request.json["items"]]
+        return Reply(body={"items": [{"id": each["id"]} for each in mine]})
 
     def _page(self, request: Request, found: list[dict[str, object]]) -> Reply:
         limit, skip = int(request.query["limit"]), int(request.query["offset"])

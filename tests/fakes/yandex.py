@@ -63,7 +63,7 @@ class FakeYandex(FakePlatform):
                 kind, rows = job
                 fails = self.fails.pop(0) if self.fails else ""
                 done = set(sorted(rows)[: len(rows) // 2]) if fails == "half" else set() if fails else rows
-                segment.members = segment.members | done if kind == "addition" else segment.members - done
+                segment.members = _after(kind, segment.members, done)
                 self._become(segment, "processing_failed" if fails else "is_updated" if segment.jobs else "processed")
             return len(waiting[:most])
 
@@ -176,6 +176,10 @@ class FakeYandex(FakePlatform):
 
     def _become(self, segment: Segment, status: str) -> None:
         segment.history.append((self.now, status))
+
+
+def _after(kind: str, members: Members, rows: Members) -> Members:
+    return {"addition": members | rows, "subtraction": members - rows, "replace": rows}[kind]
 
 
 def _error(status: int, kind: str) -> Reply:

@@ -15,7 +15,8 @@ import pytest
 
 from segsync import Producer
 from tests.integration.timeouts import let_timeouts_pass
-from tests.waiting import PATIENCE, until
+from tests.nursery import nursery
+from tests.waiting import until
 from workers import presence
 from workers.cli import main
 from workers.lanes.keys import Keys
@@ -144,17 +145,10 @@ class Place:
         with closing(sqlite3.connect(self.target)) as target:
             return set(target.execute("SELECT segment_id, client_id FROM member"))
 
-    def run(self, *arguments: str, stdin: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, stdin: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         """Runs the command line in a process of its own."""
-        return subprocess.run(
-            [sys.executable, "-m", "workers.cli", *arguments],
-            env={**os.environ, "SEGSYNC_CONFIG": str(self.file), "COLUMNS": "80", **environ},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        variables = {**os.environ, "SEGSYNC_CONFIG": str(self.file), "COLUMNS": "80", **environ}
+        return nursery.done([sys.executable, "-m", "workers.cli", *arguments], variables, stdin)
 
 
 def integration(

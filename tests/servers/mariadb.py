@@ -168,14 +168,12 @@ class MariadbServer:
         """Starts it, or does nothing while it runs; makes the accounts."""
         if self._own is not None and not self._own.running:
             self._own.start(lambda: self.answers)
-        word = f" IDENTIFIED BY '{self.password}'" if self.password else ""
-        quoted = PASSWORD.replace("'", "''")
+        words, quoted = self.password or "", PASSWORD.replace("'", "''")
         self.run(
-            # In the words that MySQL has, too.
-            f"DROP USER IF EXISTS {USER}@'%', {PASSWORD_USER}@'%'",
-            f"CREATE USER {USER}@'%'{word}",
+            # In the words that MySQL has, too. Never without them: who connects while it starts again would be refused.
+            f"CREATE USER IF NOT EXISTS {USER}@'%', {PASSWORD_USER}@'%'",
+            f"ALTER USER {USER}@'%' IDENTIFIED BY '{words}', {PASSWORD_USER}@'%' IDENTIFIED BY '{quoted}'",
             f"GRANT ALL ON `test\\_%`.* TO {USER}@'%'",
-            f"CREATE USER {PASSWORD_USER}@'%' IDENTIFIED BY '{quoted}'",
         )
 
     def create_database(self, name: str) -> None:

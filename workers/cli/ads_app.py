@@ -40,8 +40,12 @@ def audiences(
     account: Account,
     *,
     resend: Annotated[bool, typer.Option("--resend", help="Tell the platform all members once more.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Have whoever is in the audiences replaced by their members.")
+    ] = False,
     segment: Annotated[
-        str | None, typer.Option(metavar="S", help="With --resend: of this segment alone; left out, of all.")
+        str | None,
+        typer.Option(metavar="S", help="With --resend or --replace: of this segment alone; left out, of all."),
     ] = None,
     refused: Annotated[
         bool, typer.Option("--refused", help="Show what the platform does not take, by profile, and why.")
@@ -55,20 +59,30 @@ def audiences(
 
     The exit status is 1 where someone is needed. --resend is for a platform that has lost what it was told: what the
     store has is sent again, at the cost of its budget, what was refused as well, and no member is taken out.
+    --replace does that, too, and takes out whoever the store does not know.
     --accept is for a store that was restored from a backup, where there is no newer one.
     """
     from workers.cli.commands import audiences as command
 
-    if refused and (resend or segment is not None):
-        raise WrongUsage("--refused stands alone; expected no --resend and no --segment")
-    if accept and (refused or resend or segment is not None):
-        raise WrongUsage("--accept stands alone; expected no --refused, no --resend and no --segment")
+    _check_together(alone={"--refused": refused, "--accept": accept}, told=(resend, replace), segment=segment)
     if accept:
         raise typer.Exit(command.accept(account, as_json=as_json))
     if refused:
         raise typer.Exit(command.refused(account, as_json=as_json))
+    if replace:
+        raise typer.Exit(command.replace(account, segment, as_json=as_json))
     if resend:
         raise typer.Exit(command.resend(account, segment, as_json=as_json))
-    if segment is not None:
-        raise WrongUsage("--segment goes with --resend")
     raise typer.Exit(command.run(account, as_json=as_json))
+
+
+def _check_together(*, alone: dict[str, bool], told: tuple[bool, bool], segment: str | None) -> None:
+    """WrongUsage for options that do not go together; `told`: --resend and --replace."""
+    for name, other in (("--refused", "--accept"), ("--accept", "--refused")):
+        if alone[name] and (alone[other] or any(told) or segment is not None):
+            others = "" if name == "--refused" else "no --refused, "
+            raise WrongUsage(f"{name} stands alone; expected {others}no --resend, no --replace and no --segment")
+    if all(told):
+        raise WrongUsage("--replace tells all members, too; expected no --resend")
+    if segment is not None and not any(told):
+        raise WrongUsage("--segment goes with --resend or --replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -54,6 +55,8 @@ _HUNG_UP: Final = ("Connection closed by server", "Connection reset by peer", "E
 
 def explain(error: Exception) -> Failure | None:
     """What an expected failure means; None for one that is a mistake of ours."""
+    if isinstance(error, UnicodeEncodeError):
+        return _of_words(error)
     if isinstance(error, OSError) and not isinstance(error, RedisError):
         return _of_system(error)
     if isinstance(error, PushStopped) and isinstance(error.__cause__, PushFailed):
@@ -69,6 +72,13 @@ def explain(error: Exception) -> Failure | None:
 def _told(error: Exception) -> str:
     """Its message; a line end in it is a name's, but for those that list mistakes."""
     return str(error) if isinstance(error, (SettingsError, ApplyRefused)) else in_line(str(error))
+
+
+def _of_words(error: UnicodeEncodeError) -> Failure | None:
+    """Bytes of the command line that are no text come as halves of pairs, which neither Redis nor a ledger takes."""
+    halves = error.object[error.start : error.end]
+    word = next((each for each in sys.argv[1:] if halves in each), None)
+    return None if word is None else Failure(f"{word[:80]!r}: bytes that are no text; expected UTF-8", WRONG)
 
 
 def _of_system(error: OSError) -> Failure:

@@ -29,7 +29,7 @@ def resync(
     watch: Annotated[bool, typer.Option("--watch", help="Stay until the runs are over.")] = False,
     listed: Annotated[bool, typer.Option("--list", help="Runs that are open, and the last that ended.")] = False,
     confirm: Annotated[str | None, typer.Option(metavar="RUN", help="Say yes to a run that needs it.")] = None,
-    accept: Annotated[str, typer.Option(metavar="N", help="With --confirm: removals=N,adds=M.")] = "",
+    accept: Annotated[str | None, typer.Option(metavar="N", help="With --confirm: removals=N,adds=M.")] = None,
     cancel: Annotated[str | None, typer.Option(metavar="RUN", help="Stop a run.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -41,10 +41,12 @@ def resync(
     """
     from workers.cli.commands import resync as command
 
+    chosen = {"K": integration, "--segment": segment, "--all": every, "--needed": needed, "--dry-run": dry_run}
+    command.check_act({"--list": listed, "--confirm": confirm, "--cancel": cancel}, chosen, accept)
     if listed:
         raise typer.Exit(command.show_runs(as_json=as_json))
     if confirm is not None:
-        raise typer.Exit(command.confirm(confirm, accept, watch=watch))
+        raise typer.Exit(command.confirm(confirm, accept or "", watch=watch))
     if cancel is not None:
         raise typer.Exit(command.cancel(cancel))
     choice = command.Choice(integration, segment or [], every=every, needed=needed)

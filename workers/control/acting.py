@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from workers.lanes.keys import Keys
 
 LONGEST_REASON: Final = 1_000
-"""Characters of a reason that are written down."""
+"""Characters of a reason, or another word, that are written down."""
 
 # The DEL lets a full Redis run what follows (rule 5): that may be just when somebody wants to pause.
 _RECORD: Final = """
@@ -53,15 +53,20 @@ def record(
     told = outcomes.Acted(
         uid=outcomes.new_uid(),
         at_ms=0,  # its place in the stream tells
-        who=actor.name,
-        via=actor.via,
-        act=act,
-        target=target[:LONGEST_REASON],
-        reason=reason[:LONGEST_REASON],
-        address=actor.address,
-        failed=failed[:LONGEST_REASON],
+        who=_written(actor.name),
+        via=_written(actor.via),
+        act=_written(act),
+        target=_written(target),
+        reason=_written(reason),
+        address=_written(actor.address),
+        failed=_written(failed),
     )
     redis.eval(_RECORD, 2, keys.outcomes, keys.nothing, outcomes.encode(told))
+
+
+def _written(word: str) -> str:
+    """As a record can carry it, whatever it is: no name and no reason stops an act, or leaves one unwritten."""
+    return word[:LONGEST_REASON].encode(errors="replace").decode()
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
     from workers.connectors.audiences.comparing_accounts import OtherAccount, account_of, move  # noqa: PLC0415
 
     connector, key = account.connector, account.connector.key
-    connector.take_secret(only_look=True)  # before the code is used up
+    connector.check_secret()  # before the code is used up
     try:
         tokens = connector.way.consent.exchange(code.strip())
         name: str | None = account_of(connector, tokens)
@@ -55,8 +55,7 @@ def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
             raise NotConnected(f"{key}: {other}; {_OTHER.format(key)}") from None
         move(connector, account.clock())
         name = None
-    connector.take_secret()
-    connector.way.tokens.keep(tokens, account=name or "")
+    connector.keep_login(tokens, name or "")
     connector.probe()
     if account.is_applied:
         retry(account.redis, account.keys, key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+from workers.connectors.audiences.fields import CompiledFields
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.control.person import AccountKeys, Person
 from workers.control.quarantine import UP_TO_DATE_SECONDS
@@ -125,10 +126,8 @@ def told_of_leaving(connector: str, anybody: int) -> str:
 def opened(local: LocalSettings, profiles: frozenset[str], values: frozenset[str]) -> Iterator[Erasure]:
     """A look for them in the installation that a file leads to, with connections of its own. As `Runtime` raises."""
     runtime = Runtime(local)
-    applied = runtime.applied.settings
     try:
-        keys = frozenset(each.key_fields for each in applied.integrations.values())
-        yield Erasure(runtime, Person(profiles, values, keys))
+        yield Erasure(runtime, profiles, values)
     finally:
         runtime.targets.dispose()
         runtime.redis.close()
@@ -137,9 +136,13 @@ def opened(local: LocalSettings, profiles: frozenset[str], values: frozenset[str
 class Erasure:
     """Looks for people in one installation, and erases them."""
 
-    def __init__(self, runtime: Runtime, person: Person) -> None:
+    def __init__(self, runtime: Runtime, profiles: frozenset[str], values: frozenset[str]) -> None:
         self._runtime = runtime
-        self._person = person
+        integrations = runtime.applied.settings.integrations.values()
+        keys = frozenset(each.key_fields for each in integrations)
+        sent = (each.fields for each in integrations)
+        regions = frozenset(each.region for each in sent if isinstance(each, CompiledFields) and each.region)
+        self._person = Person(profiles, values, keys, regions)
 
     def find(self) -> Traces:
         """Looks everywhere, along the way of the data. LedgerError, redis.RedisError."""
@@ -180,7 +183,7 @@ class Erasure:
                 continue  # that is said
             if holders:
                 found.holders[key] = holders
-            leaving = _ask(key, partial(eraser.leaving, self._person.values), found.waiting)
+            leaving = _ask(key, partial(eraser.leaving, self._person.plain_values), found.waiting)
             if leaving is not None:
                 found.leaving[key] = leaving
 
@@ -203,7 +206,7 @@ class Erasure:
 
     def _is_theirs(self, account_keys: AccountKeys, entry: EntryDetail) -> bool:
         person = self._person
-        if entry.profile is not None and entry.profile in {*person.profiles, *person.values}:
+        if entry.profile is not None and (entry.profile in person.names or person.has_value(entry.profile)):
             return True
         if entry.source == requeue.OF_AUDIENCE and account_keys.has(entry.integration, entry.profile):
             return True
@@ -270,7 +273,7 @@ class Erasure:
                     yield key, Eraser(cast("AdConnector", connector), fields)
 
     def _holders(self, eraser: Eraser) -> set[Holder]:
-        return eraser.find(self._person.names, self._person.values)
+        return eraser.find(self._person.names, self._person.plain_values)
 
 
 def _operations(waiting: Iterable[WaitingIn]) -> dict[tuple[str, str], int]:

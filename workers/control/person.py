@@ -6,33 +6,22 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from workers.control.sought import SoughtValues, unwrapped
 from workers.templates import RowProblem, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_NUMBER = re.compile(r"\+?[\d\s().-]{7,}")
-_DECIMAL = re.compile(r"-?\d+\.\d+")
-_NO_DIGIT = re.compile(r"[^\d]")
-_LONG_DISTANCE = re.compile(r"8(?=[3-9]\d{9}$)")
-_FEWEST_DIGITS = 7
-_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/\"]))")
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/\"\\bfnrt]))")
+_PLAIN = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"?', re.DOTALL)
 _UNREADABLE = object()
-
-
-def fold(value: str) -> str:
-    """A value as it is compared: without case and blanks around it; of a phone number its digits.
-
-    Russia's 8, as it is dialled within the country, is its 7. A decimal number keeps its point: it is no phone.
-    """
-    text = value.strip().casefold()
-    if not _NUMBER.fullmatch(text) or _DECIMAL.fullmatch(text):
-        return text
-    return _LONG_DISTANCE.sub("7", _NO_DIGIT.sub("", text), count=1)
+_DEEPEST: Final = 4
+"""How often JSON may stand in a text of JSON and is still read."""
 
 
 def key_name(name: str) -> str:
@@ -58,23 +47,36 @@ class Person:
     profiles  `_id`s, and keys; of several fields the list of them
     values    that stand anywhere in a profile
     keys      the key fields of each applied integration
+    regions   of phone numbers that name no country, of the same integrations
     """
 
     profiles: frozenset[str]
     values: frozenset[str]
     keys: frozenset[tuple[str, ...]]
+    regions: frozenset[str] = frozenset()
 
     def is_in(self, raw: bytes) -> bool:
         """Whether a profile, or an event, is theirs; of what is no JSON, whether a word of it is."""
         found = _read(raw)
         if found is _UNREADABLE:
-            return self.is_named_in(raw.decode(errors="replace"))
+            return any(map(self.is_named_in, _texts_of(raw)))
         return self._has_value(found) or any(self._names(each) for each in _profiles(found))
 
     def is_named_in(self, text: str) -> bool:
         """Whether one of them is a word of a text that nobody can read as a profile, as it is or unescaped."""
         words = self._words
-        return words is not None and any(words.search(each) for each in (text, _ESCAPED.sub(_unescaped, text)))
+        if words is None:
+            return False
+        spelled = [text]
+        while "\\" in spelled[-1] and len(spelled) <= _DEEPEST:
+            spelled.append(_ESCAPED.sub(_unescaped, spelled[-1]))
+        if any(words.search(each) or self._sought.has(each) for each in spelled):
+            return True
+        return bool(self.values) and any(map(self._has_text, _QUOTED.findall(spelled[-1])))
+
+    def has_value(self, text: str) -> bool:
+        """Whether a text is one of the values, or holds one, however it is written."""
+        return bool(self.values) and self._has_value(text)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -82,37 +84,32 @@ class Person:
         return frozenset({*self.profiles, *map(key_name, self.profiles)})
 
     @cached_property
-    def _folded(self) -> frozenset[str]:
-        return frozenset(filter(None, map(fold, self.values)))
+    def plain_values(self) -> frozenset[str]:
+        """The values as they are, and out of what somebody has written around them."""
+        return frozenset({*self.values, *filter(None, map(unwrapped, self.values))})
+
+    @cached_property
+    def _sought(self) -> SoughtValues:
+        return SoughtValues(self.values, self.regions)
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
         shown = (", ".join(_parts(each) or ()) for each in self.names)  # as runs of resyncs have it
-        every = sorted({each.strip() for each in (*self.names, *self.values, *shown) if each.strip()})
+        every = sorted({each.strip() for each in (*self.names, *self.plain_values, *shown) if each.strip()})
         if not every:
             return None
-        phones = [_phone(each) for each in sorted(self._folded) if each.isdecimal() and len(each) >= _FEWEST_DIGITS]
-        words = "|".join([*map(re.escape, every), *phones])
-        return re.compile(rf"(?<![\w.+-])(?:{words})(?![\w-]|\.\w)", re.IGNORECASE)
+        return re.compile(rf"(?<![\w.+-])(?:{'|'.join(map(re.escape, every))})(?![\w-]|\.\w)", re.IGNORECASE)
 
     def _has_value(self, found: Any) -> bool:  # noqa: ANN401 - whatever JSON may hold
-        if not self._folded:
-            return False
-        open_ = [found]
-        while open_:
-            each = open_.pop()
-            if isinstance(each, dict):
-                open_ += each.values()
-            elif isinstance(each, list):
-                open_ += each
-            elif _folded(each) in self._folded:
-                return True
-        return False
+        return bool(self.values) and any(map(self._has_text, _texts(found)))
+
+    def _has_text(self, text: str) -> bool:
+        return self._sought.has(text) or ("\\" in text and self._sought.has(_ESCAPED.sub(_unescaped, text)))
 
     def _names(self, profile: dict[str, Any]) -> bool:
         if not self.profiles:
             return False
-        if str(profile.get("_id")) in self.profiles:
+        if any(each.strip() in self.profiles for each in _texts(profile.get("_id"))):
             return True
         return any(_key(profile, fields) in self.names for fields in self.keys)
 
@@ -157,25 +154,45 @@ def _read(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON may hold
     return _UNREADABLE
 
 
-def _folded(found: object) -> str:
-    """A value of a profile as `fold` has it; a whole number is one, however it is written."""
-    if isinstance(found, str):
-        return fold(found)
+def _texts_of(raw: bytes) -> list[str]:
+    """What bytes may say that are no JSON; two bytes for each sign are UTF-16."""
+    wide = ("utf-16-le", "utf-16-be") if b"\0" in raw else ()
+    return [raw.decode(each, errors="replace") for each in ("utf-8", *wide)]
+
+
+def _texts(found: Any) -> Iterator[str]:  # noqa: ANN401 - whatever JSON may hold
+    """All texts and numbers of it, keys of objects and JSON within texts among them."""
+    open_ = [(found, 0)]
+    while open_:
+        each, depth = open_.pop()
+        if isinstance(each, dict):
+            open_ += [(one, depth) for pair in each.items() for one in pair]
+        elif isinstance(each, list):
+            open_ += [(one, depth) for one in each]
+        elif isinstance(each, str):
+            yield each
+            if depth < _DEEPEST and (inner := _inner(each)) is not _UNREADABLE:
+                open_.append((inner, depth + 1))
+        elif text := _number(each):
+            yield text
+
+
+def _inner(text: str) -> Any:  # noqa: ANN401 - as above
+    """What a text says that is JSON itself: an object, a list or a text."""
+    if not text.lstrip().startswith(("{", "[", '"')):
+        return _UNREADABLE
+    return _read(text.encode(errors="surrogatepass"))
+
+
+def _number(found: object) -> str:
+    """A number as text, a whole one always without a point; "" for what is none."""
     if isinstance(found, float) and found.is_integer():
         found = int(found)
-    if isinstance(found, int) and not isinstance(found, bool) and found >= 0:
-        return fold(str(found))
-    return str(found).casefold() if isinstance(found, int | float) and not isinstance(found, bool) else ""
-
-
-def _phone(digits: str) -> str:
-    """Finds a number by its digits, whatever stands between them, and no decimal number."""
-    first = "[78]" if _LONG_DISTANCE.match("8" + digits[1:]) and digits[0] == "7" else digits[0]
-    return r"(?!\d+\.\d+\b(?!\.))\+?\(?" + r"[\s().-]{0,3}".join([first, *digits[1:]])
+    return str(found) if isinstance(found, int | float) and not isinstance(found, bool) else ""
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16)) if found[1] else found[2]
+    return chr(int(found[1], 16)) if found[1] else _PLAIN.get(found[2], found[2])
 
 
 def _whole(parts: Sequence[str]) -> str:
@@ -192,8 +209,14 @@ def _key(profile: dict[str, Any], fields: tuple[str, ...]) -> str | None:
 
 
 def _profiles(found: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - as above
-    """A profile by itself, or those of an event."""
-    if isinstance(found, dict):
-        yield found
-        inner = found.get("profiles")
-        yield from (each for each in (inner if isinstance(inner, list) else ()) if isinstance(each, dict))
+    """A profile by itself, those of an event, or of a list of them; JSON in a text in place of any is read as well."""
+    open_ = [(found, 0)]
+    while open_:
+        each, depth = open_.pop()
+        if isinstance(each, list):
+            open_ += [(one, depth) for one in each]
+        elif isinstance(each, str) and depth < _DEEPEST:
+            open_.append((_inner(each), depth + 1))
+        elif isinstance(each, dict):
+            yield each
+            open_.append((each.get("profiles"), depth))

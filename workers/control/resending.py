@@ -1,4 +1,4 @@
-"""`audiences --resend`: an ad platform is told all members again, by a command or in the console."""
+"""`audiences --resend` and `--replace`: an ad platform is told all members again, by a command or in the console."""
 
 from __future__ import annotations
 
@@ -28,6 +28,24 @@ def resend(account: OpenAccount, segment: str | None) -> int:
     check_audience(account, segment)
     number = account.connector.resend(segment)
     tend_again(account.redis, account.keys, account.connector.key, 0)
+    return number
+
+
+def replace(account: OpenAccount, segment: str | None) -> int:
+    """The platform is to have the members, of one segment or of all, and nobody else; how many audiences.
+
+    WrongUsage, too, for a segment that is too large for it. Raises as `check_audience`, and redis.RedisError.
+    """
+    check_audience(account, segment)
+    connector = account.connector
+    number, too_large = connector.replace(segment)
+    if too_large:
+        most, names = connector.platform.replace_most, ", ".join(sorted(too_large))
+        raise WrongUsage(
+            f"segment {names}: {connector.platform.name} can replace at most {most:,} identifiers of an audience; "
+            "expected --segment with another one, or --resend, which takes nobody out"
+        )
+    tend_again(account.redis, account.keys, connector.key, 0)
     return number
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from workers.control.listed import listed_databases, listed_segments
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
-from workers.lanes.answers import members_of, packed_field_of, scan_fields
+from workers.lanes.answers import members_of, packed_field_of, scan_fields, text_of
 from workers.lanes.runs import ResyncRuns
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
@@ -84,6 +84,18 @@ def find(runtime: Runtime, run: str) -> ResyncRun:
     if found is None:
         raise WrongUsage(f"there is no run {run[:40]!r}; `segsync resync --list` has those of the last 7 days")
     return found
+
+
+def cancel(runtime: Runtime, run: str, by: str) -> bool:
+    """Asks for the end of a run; False if it is over. WrongUsage where there is none (any more).
+
+    One that has failed is told by `status` no more.
+    """
+    found = find(runtime, run)
+    lane, key = f"{found.integration}:{found.segment}", runtime.keys.runs_failing
+    if (text_of(runtime.redis.hget(key, lane)) or "").endswith(f" {run}"):
+        runtime.redis.hdel(key, lane)
+    return ResyncRuns(runtime.lanes).cancel(run, by)
 
 
 def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, ResyncRun]:

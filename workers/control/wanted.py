@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from workers.control.person import fold, key_name
+from workers.control.person import key_name
+from workers.control.sought import fold
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted
 
@@ -50,8 +51,9 @@ def wrong_with(value: str) -> str:
         return "a NUL in it; expected text in UTF-8"
     if value.count("@") > 1:
         return "more than one @; expected one value in each line"
-    if len(fold(value)) < FEWEST_CHARACTERS <= len(value):
-        return f"fewer than {FEWEST_CHARACTERS} digits, which would find others, too; expected a whole number"
+    if sum(map(str.isalnum, fold(value))) < FEWEST_CHARACTERS <= len(value):
+        what = f"fewer than {FEWEST_CHARACTERS} letters or digits"
+        return f"{what}, which would find others, too; expected a whole value"
     return ""
 
 

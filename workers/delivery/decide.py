@@ -50,7 +50,13 @@ ONCE_MORE = Halve(1)
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What the batch has come down to is written down as refused; the quarantine gets it when the batch is settled."""
+    """What the batch has come down to is written down as refused; the quarantine gets it when the batch is settled.
+
+    unasked  whether there was nobody else to ask: a second one that is refused alike, with nothing delivered between
+             them, is held instead
+    """
+
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +184,10 @@ def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
         return SetAside()
     if not tried.tolerant:
         return Hold(HoldLevel.LANE)
-    closer = SetAside() if tried.alone else Halve(_half(tried))
     if not tried.is_profile or tried.passed or tried.asked:
-        return closer
-    return AskOthers(Hold(HoldLevel.INTEGRATION), closer)
+        return SetAside() if tried.alone else Halve(_half(tried))
+    unasked = SetAside(unasked=True) if tried.alone else Halve(_half(tried))
+    return AskOthers(Hold(HoldLevel.INTEGRATION), unasked)
 
 
 def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome:

@@ -202,6 +202,11 @@ class Keys:
         return f"{self.namespace}:runs:differing"
 
     @property
+    def runs_failing(self) -> str:
+        """Hash: lanes whose last run failed, each with since when (milliseconds) and that run, by a blank."""
+        return f"{self.namespace}:runs:failing"
+
+    @property
     def verifications(self) -> str:
         """Sorted set: integrations that are verified by themselves, by when the next segment may be.
 

@@ -21,6 +21,7 @@ class AudienceLine:
     pending    accepted or on their way, and not known to be there; owed: not sent yet
     rejected   that it refused
     left_out   values that could not be normalised, ever
+    replaces   how far all that is there is replaced: "asked", "begun", "ending", "refused"; "" where it is not
     waits      for what: "data (17 of 100)", "budget", "its turn", "the platform", "someone"
     """
 
@@ -38,6 +39,7 @@ class AudienceLine:
     rejected: int
     left_out: int
     unknown_removed: int
+    replaces: str
     waits: str
     code: str
     reason: str

@@ -36,7 +36,7 @@ for i = 4, #ARGV do
           seen[segment] = true
           local lane = prefix .. ':lane:' .. name .. ':' .. segment
           lanes[#lanes + 1] = { segment,
-            redis.call('HMGET', lane, 'head', 'attempts', 'retry', 'failing', 'why', 'hold') }
+            redis.call('HMGET', lane, 'head', 'attempts', 'retry', 'failing', 'limit', 'why', 'hold') }
         end
       end
     end
@@ -54,6 +54,7 @@ class SampledLane:
 
     head     the first owed operation's stream time
     failing  since when it fails, in Redis milliseconds; None where it does not
+    limit    the most operations that its next batch may have; None: as many as configured
     why      of the last failed try, as code and our sentence
     hold     why it is held; "" where it is not
     """
@@ -63,6 +64,7 @@ class SampledLane:
     attempts: int
     retry: int
     failing: int | None
+    limit: int | None
     why: str
     hold: str
 
@@ -107,6 +109,6 @@ def _read(name: str, fields: list[bytes], resync: int, some: list[bytes], lanes:
 
 
 def _lane(segment: bytes, values: list[bytes | None]) -> SampledLane:
-    head, attempts, retry, failing, why, hold = values
+    head, attempts, retry, failing, limit, why, hold = values
     times = number_of(head), number_of(attempts) or 0, number_of(retry) or 0, number_of(failing)
-    return SampledLane(segment.decode(), *times, (why or b"").decode(), (hold or b"").decode())
+    return SampledLane(segment.decode(), *times, number_of(limit), (why or b"").decode(), (hold or b"").decode())

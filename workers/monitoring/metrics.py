@@ -62,6 +62,7 @@ OF_INTEGRATION: Final = {
     "segsync_quarantine_entries": "Open entries in the quarantine",
     "segsync_resync_segments": "Segments that were never told of all their members",
     "segsync_differing_segments": "Segments that the last verification found to differ from the platform",
+    "segsync_failing_segments": "Segments whose last verification or resync failed",
 }
 OF_ACCOUNT: Final = {
     "segsync_ads_audiences": "Audiences of the ad account",
@@ -155,6 +156,7 @@ def _of_integrations(now: Status) -> Iterator[Metric]:
         "segsync_quarantine_entries": lambda each: each.quarantine,
         "segsync_resync_segments": lambda each: each.needs_resync,
         "segsync_differing_segments": lambda each: each.differing,
+        "segsync_failing_segments": lambda each: each.failing,
     }
     for name, value in values.items():
         yield _family(name, OF_INTEGRATION, "integration", ((each.key, value(each)) for each in now.integrations))

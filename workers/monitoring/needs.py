@@ -80,10 +80,17 @@ def _next(each: IntegrationStatus) -> str:
     return f"it is tried again in {each.next_try_s:.0f} s, or at once with `segsync retry {each.key}`"
 
 
+def _alone(each: IntegrationStatus) -> str:
+    """Whose it is stands in no sentence of status, which mails and webhooks carry on."""
+    return f"; `segsync why {each.key} --segment {each.alone}` says whose operation it is" if each.alone else ""
+
+
 def of_integration(each: IntegrationStatus, now: int) -> Iterator[Need]:
     """What of one integration needs someone at `now`, in Redis milliseconds."""
     if each.state == "held":
-        yield Need(f"{each.key} held", f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}")
+        yield Need(
+            f"{each.key} held", f"{each.key} is held{facts_of(each)}: {each.reason}; {_next(each)}{_alone(each)}"
+        )
     elif each.state == "orphaned" and each.backlog:
         yield Need(
             f"{each.key} orphaned",
@@ -92,7 +99,8 @@ def of_integration(each: IntegrationStatus, now: int) -> Iterator[Need]:
         )
     elif each.state == "retrying" and (is_late(each) or _lasts(each, now)):
         yield Need(
-            f"{each.key} retrying", f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_late(each)}"
+            f"{each.key} retrying",
+            f"{each.key} is retrying{facts_of(each)}: {each.reason}; {_next(each)}{_alone(each)}{_late(each)}",
         )
     elif each.state in ("active", "draining") and is_late(each):
         yield Need(

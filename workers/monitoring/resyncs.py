@@ -7,11 +7,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from workers.lanes.answers import fields_of, first_of, members_of
+from workers.monitoring.ages import moment_of
 from workers.monitoring.need import Need
+from workers.monitoring.needs import spelled
 from workers.resync.run import ResyncRun
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from redis import Redis
 
@@ -24,6 +26,21 @@ TROUBLED_TRIES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
+class FailingRuns:
+    """Segments of one integration whose last run failed.
+
+    many      how many
+    since_ms  of the first, by Redis's clock
+    shown     some of them: segment, run, and why
+    """
+
+    integration: str
+    many: int
+    since_ms: int
+    shown: tuple[tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ResyncState:
     """What is known of runs, as sentences have it.
 
@@ -31,12 +48,14 @@ class ResyncState:
     waiting  how many have not begun
     asking   runs that wait for a person's word, by "integration:segment"
     differing  runs that have found a segment to differ, likewise
+    failing    runs that have failed, by "integration:segment": the first ones of each integration
     """
 
     begun: tuple[tuple[str, str, str, int], ...] = ()
     waiting: int = 0
     asking: tuple[tuple[str, str], ...] = ()
     differing: tuple[tuple[str, str], ...] = ()
+    failing: tuple[FailingRuns, ...] = ()
 
 
 def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
@@ -52,7 +71,22 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
     known = members_of(redis, keys.integrations)  # of one that was dropped nothing is to be made equal
     found = fields_of(redis, keys.runs_differing)
     differing = tuple(sorted((lane, run) for lane, run in found.items() if lane.partition(":")[0] in known))
-    return ResyncState(tuple(begun), int(waiting), asking, differing)
+    return ResyncState(tuple(begun), int(waiting), asking, differing, _failing(redis, keys, known))
+
+
+def _failing(redis: Redis, keys: Keys, known: Container[str]) -> tuple[FailingRuns, ...]:
+    noted = fields_of(redis, keys.runs_failing).items()
+    lanes = sorted((*lane.partition(":")[::2], *since_and_run.split()) for lane, since_and_run in noted)
+    found = []
+    for integration, each in groupby(lanes, key=lambda lane: lane[0]):
+        if integration not in known:
+            continue
+        group = sorted((int(since), segment, run) for _, segment, since, run in each)
+        shown = tuple(
+            (segment, run, fields_of(redis, keys.run(run)).get("why", "")) for _, segment, run in group[:SHOWN]
+        )
+        found.append(FailingRuns(integration, len(group), group[0][0], shown))
+    return tuple(found)
 
 
 def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
@@ -71,6 +105,20 @@ def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
         more = f"{len(found.asking) - SHOWN:,} more resyncs wait for your word: `segsync resync --list`"
         yield Need("asking resyncs", more)
     yield from _differing(found)
+    yield from map(_of_failing, found.failing)
+
+
+def _of_failing(found: FailingRuns) -> Need:
+    """One for each integration, as above."""
+    runs = [f"segment {segment} (run {run}{': ' + why if why else ''})" for segment, run, why in found.shown]
+    more = f", and {found.many - SHOWN:,} more" if found.many > SHOWN else ""
+    key, since = found.integration, spelled(moment_of(found.since_ms))
+    return Need(
+        f"{key} runs failing",
+        f"segments of {key} could not be compared with the platform, or made equal to it, since {since}: "
+        f"{'; '.join(runs)}{more}. Mend that, and `segsync verify {key} --segment S` (or `resync`); "
+        "what `verify` asks for by itself is tried again in its next round",
+    )
 
 
 def _differing(found: ResyncState) -> Iterator[Need]:

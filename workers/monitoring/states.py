@@ -43,6 +43,7 @@ class IntegrationState:
     tries       failed tries since then; None where they are not counted
     next_try_s  seconds until it is tried again by itself; None where it is not, 0 where it is about to be
     all_wait    whether none of its lanes is tried before that
+    alone       the segment whose lane fails with a single operation; "" where it is none, or with many
     """
 
     name: str
@@ -51,6 +52,7 @@ class IntegrationState:
     tries: int | None = None
     next_try_s: float | None = None
     all_wait: bool = False
+    alone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class IntegrationStatus:
     needs_resync  segments that came into its scope with members it was never told of, or lost operations
     dropped       operations thrown away because it was full (`when_full = "drop"`), since the beginning
     max_backlog   operations that it may owe; None without a limit
-    since, tries, next_try_s, all_wait  as in `IntegrationState`
+    since, tries, next_try_s, all_wait, alone  as in `IntegrationState`
     late_s        seconds that its oldest operation is over its time: batches go when they are full or their timeout
                   has passed; 0 where nothing is late
     lag_s         seconds that its oldest operation has waited, since the last pause and the beginning of its window at
@@ -78,6 +80,7 @@ class IntegrationStatus:
     resync_segments  some of those in need of a resync
     window        its window, as in the file and with its zone; "" where it has none
     differing     segments that the last verification found to differ from the platform
+    failing       segments whose last run failed, a verification's or another's
     rate_per_s    statements a second that its connector may be sent; None where it may be any number
     """
 
@@ -102,6 +105,8 @@ class IntegrationStatus:
     window: str = ""
     rate_per_s: float | None = None
     differing: int = 0
+    alone: str = ""
+    failing: int = 0
 
 
 def read_integration(
@@ -129,12 +134,14 @@ def read_integrations(
     for name in connectors:
         pipe.hgetall(keys.connector(name))
     through = {name: text_fields(fields) for name, fields in zip(connectors, pipe.execute(), strict=True)}
-    lanes = fields_of(redis, keys.runs_differing)
-    differing = Counter(lane.partition(":")[0] for lane in lanes)
-    return [
-        replace(_status(each, through[each.facts.get("connector", "")], now, counts), differing=differing[each.key])
-        for each in found
-    ]
+    differing, failing = _of_runs(redis, keys.runs_differing), _of_runs(redis, keys.runs_failing)
+    known = [(each, _status(each, through[each.facts.get("connector", "")], now, counts)) for each in found]
+    return [replace(status, differing=differing[each.key], failing=failing[each.key]) for each, status in known]
+
+
+def _of_runs(redis: Redis, key: str) -> Counter[str]:
+    """How many lanes of each integration are noted there."""
+    return Counter(lane.partition(":")[0] for lane in fields_of(redis, key))
 
 
 def _status(
@@ -162,6 +169,7 @@ def _status(
         max_lag_s=_float(facts, "max_lag") or None,
         resync_segments=found.resync_segments,
         all_wait=state.all_wait,
+        alone=state.alone,
         window=facts.get("window_words", ""),
         rate_per_s=1000 / pace if (pace := _float(facts, "pace")) else None,
     )
@@ -215,7 +223,7 @@ def _state_within(
         reason = f"{where}{connector.get('open_code', '')}: {connector.get('open_reason', '')}"
         since, tries = moment_of(connector.get("open_since")), int(connector.get("failures", 0)) or None
         return IntegrationState("retrying", reason, since, tries, _until(connector["open_until"], now), all_wait=True)
-    return _state_of_lanes(lanes, now, is_draining=bool(facts.get("draining")))
+    return _state_of_lanes(lanes, now, int(facts.get("size") or 0), is_draining=bool(facts.get("draining")))
 
 
 def _held(fields: dict[str, str], where: str, now: int) -> IntegrationState:
@@ -244,7 +252,7 @@ def _paused(facts: dict[str, str]) -> IntegrationState:
     return IntegrationState("paused", f"by {facts.get('paused_by') or 'somebody'}{why}", since, all_wait=True)
 
 
-def _state_of_lanes(lanes: list[SampledLane], now: int, *, is_draining: bool) -> IntegrationState:
+def _state_of_lanes(lanes: list[SampledLane], now: int, size: int, *, is_draining: bool) -> IntegrationState:
     held = [lane for lane in lanes if lane.hold]
     failing = held or [lane for lane in lanes if lane.attempts]
     if not failing and is_draining:
@@ -254,7 +262,8 @@ def _state_of_lanes(lanes: list[SampledLane], now: int, *, is_draining: bool) ->
     lane = min(failing, key=lambda each: each.failing or now)  # the one that has failed for longest
     reason = f"segment {lane.segment}{_more(failing)}: {lane.hold or lane.why or 'a try failed'}"
     since, seconds = moment_of(lane.failing), _until(lane.retry or 0, now)
-    return IntegrationState("held" if held else "retrying", reason, since, lane.attempts or None, seconds)
+    alone = lane.segment if (lane.limit or size) == 1 else ""
+    return IntegrationState("held" if held else "retrying", reason, since, lane.attempts or None, seconds, alone=alone)
 
 
 def _more(lanes: list[SampledLane]) -> str:

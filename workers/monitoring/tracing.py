@@ -80,6 +80,20 @@ class Met:
     place: int
 
 
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The operation that a lane fails with, by itself.
+
+    what     its event's type
+    at       when it came in
+    profile  the profile's `_id`; None where it has none, or is a segment's event
+    """
+
+    what: str
+    at: datetime | None
+    profile: str | None
+
+
 @dataclass(slots=True)
 class Sight:
     """What was found in one place.
@@ -155,6 +169,28 @@ def read_lane(redis: Redis, keys: Keys, integration: str, segment: str, now: int
         why=fields.get("why", ""),
         hold=fields.get("hold", ""),
     )
+
+
+def read_head(redis: Redis, keys: Keys, integration: str, segment: str, *, single: bool) -> Head | None:
+    """The operation that a lane fails with, where that is a single one; `single`: profiles go one at a time.
+
+    None where it is one of many, or nothing fails. redis.RedisError.
+    """
+    fields = fields_of(redis, keys.lane(integration, segment))
+    if not (fields.get("hold") or fields.get("attempts")) or not (single or fields.get("limit") == "1"):
+        return None
+    first = next(_owed(redis, keys.chunks(integration, segment), fields.get("done", "")), None)
+    if first is None:
+        return None
+    return Head(Kind(first.kind).label, moment_of(first.ms), _id_in(first.body) if first.is_profile else None)
+
+
+def _id_in(raw: bytes) -> str | None:
+    try:
+        found = decode(raw).get("_id")
+    except msgspec.DecodeError:
+        return None
+    return None if found is None else str(found)
 
 
 def in_lane(redis: Redis, keys: Keys, integration: str, sought: Sought) -> Sight:

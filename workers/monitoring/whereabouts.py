@@ -17,7 +17,7 @@ from workers.lanes.clock import redis_ms
 from workers.ledger.runs import DeliveryRun, runs
 from workers.monitoring.needs import facts_of, spelled
 from workers.monitoring.states import IntegrationStatus, read_integration
-from workers.monitoring.tracing import LaneSight, Sight, Sought, in_intake, in_lane, read_lane
+from workers.monitoring.tracing import Head, LaneSight, Sight, Sought, in_intake, in_lane, read_head, read_lane
 from workers.quarantine import entries as quarantine
 from workers.routing.routes import restore
 from workers.settings.segment_ids import segment_id
@@ -60,6 +60,7 @@ class ScopeSight:
 class Whereabouts:
     """What was found; `segment` and `profile` as they were asked for.
 
+    head     the operation that the lane fails with, where that stands alone; None where it does not, or nothing fails
     verdict  one sentence
     needs    whether someone is needed before it goes on
     unread   what could not be looked at, and why
@@ -73,6 +74,7 @@ class Whereabouts:
     intake: Sight
     lane: LaneSight
     waiting: Sight
+    head: Head | None = None
     entries: list[QuarantineEntry] = field(default_factory=list)
     deliveries: list[DeliveryRun] = field(default_factory=list)
     verdict: str = ""
@@ -92,6 +94,7 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
     now = redis_ms(redis)
     # The way of the data backwards: what moves on meanwhile is met twice rather than missed.
     lane, waiting = read_lane(redis, keys, key, segment, now), in_lane(redis, keys, key, sought)
+    single = integration is not None and not integration.batched
     found = Whereabouts(
         key,
         segment,
@@ -101,6 +104,7 @@ def find(runtime: Runtime, key: str, segment: str, profile: str | None) -> Where
         intake=in_intake(redis, keys, runtime.applied.installation, sought),
         lane=lane,
         waiting=waiting,
+        head=read_head(redis, keys, key, segment, single=single),
     )
     try:
         runtime.drain_outcomes(1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.unique_keys import names_rows_by_key
+from workers.connectors.sql.unique_keys import why_keys_meet
 from workers.integrations import Ordering, named_insert
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from workers.integrations import Integration
 
 BY_TURNS = (
-    "a batch's adds and removes run by turns, since by its table's unique keys, types or triggers two keys could meet;"
+    "a batch's adds and removes run by turns, since two keys could be one row: {why};"
     ' ordering = "exact" lets them run together, where different keys are surely different rows'
 )
 
@@ -24,4 +24,11 @@ def takes_turns(session: Examined, integration: Integration) -> str:
     insert = named_insert(integration.queries)
     if insert is None:
         return ""
-    return "" if names_rows_by_key(session, insert, integration.key_fields) else BY_TURNS
+    why = why_keys_meet(session, insert, integration.key_fields)
+    return BY_TURNS.format(why=why) if why else ""
+
+
+def merges(integration: Integration, turns: str) -> bool:
+    """Whether of several operations for one key in a batch only the last is told; `turns` is of `takes_turns`."""
+    settled = integration.ordering is Ordering.CATALOG and not turns
+    return integration.batched and (integration.ordering.merges or settled)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
-from workers.preflight.batch_order import takes_turns
+from workers.preflight.batch_order import merges, takes_turns
 from workers.preflight.findings import Finding, judge
 from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
@@ -96,9 +96,10 @@ class _Look:
     into: Examination
 
     def all(self) -> None:
+        turns = takes_turns(self.session, self.integration)
         for kind, query in self.integration.queries.items():
-            self._query(kind, query)
-        if turns := takes_turns(self.session, self.integration):
+            self._query(kind, query, merges=merges(self.integration, turns))
+        if turns:
             self.into.notes.append(f"integrations.{self.integration.key}: {turns}")
         if self.integration.exactly_once:
             where = f"integrations.{self.integration.key}.exactly_once"
@@ -108,7 +109,7 @@ class _Look:
     def _where(self, kind: QueryKind) -> str:
         return f"integrations.{self.integration.key}.queries.{kind}"
 
-    def _query(self, kind: QueryKind, query: Query) -> None:
+    def _query(self, kind: QueryKind, query: Query, *, merges: bool) -> None:
         key = self.integration.key_fields if kind.has_profiles else ()
         samples = Samples(query, key, self._segments())
         try:
@@ -126,7 +127,8 @@ class _Look:
             if trial.refused
             else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
         )
-        found = judge(Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving))
+        seen = Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving, merges)
+        found = judge(seen)
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.preflight.repeating import repeated, verbs
+from workers.preflight.repeating import repeated, told_once, verbs
 from workers.preflight.sameness import merged, rendered_alike, types
 from workers.preflight.seen import joined, mistake, names, spelled, warning
 from workers.preflight.uniqueness import unique
@@ -54,6 +54,7 @@ def judge(seen: Seen) -> list[Finding]:
 
 def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterator[Remark]:
     yield from repeated(seen, at, shape)
+    yield from told_once(seen, shape)
     yield from verbs(seen, shape, table)
     yield from _rights(seen, shape, table)
     if table is not None:

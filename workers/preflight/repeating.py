@@ -1,10 +1,12 @@
-"""What a repeated delivery would do, and what verbs do beside what they say. Pure."""
+"""What a repeated delivery would do, and one that is left out; what verbs do beside what they say. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.preflight.seen import Remark, Seen, names, spelled, warning
+from workers.integrations import named_insert
+from workers.preflight.seen import Remark, Seen, fields, names, spelled, warning
+from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +48,39 @@ def _replacing(shape: Shape, table: Table) -> Iterator[Remark]:
             f"REPLACE deletes the row of {shape.table!r} that is there and inserts another, so {', and '.join(found)}; "
             "expected an INSERT that updates the row that is there"
         )
+
+
+_TOLD_ONCE = "of several operations for one key in a batch only the last is told"
+_TOLD_ALL = 'expected ordering = "strict" or no batch, with which each of them is told'
+
+
+def told_once(seen: Seen, shape: Shape) -> Iterator[Remark]:
+    """Where the outcome depends on operations that a later one of their key made needless."""
+    if not (seen.merges and seen.kind.has_profiles):
+        return
+    if shape.keeps:
+        yield warning(
+            f"sets {names(shape.keeps)} of {shape.table!r} from what is there, while {_TOLD_ONCE}: nothing is "
+            f"left of those before it; {_TOLD_ALL}, or a value that does not depend on the old one"
+        )
+    elif kept := _kept(seen, shape):
+        yield warning(
+            f"leaves {names(kept)} of a row of {shape.table!r} that is there as it is, while {_TOLD_ONCE}: a new row "
+            f"then begins with what came last and not with what came first; {_TOLD_ALL}"
+        )
+    elif seen.kind is QueryKind.REMOVE and shape.verb == "update" and named_insert(seen.integration.queries):
+        yield warning(
+            f"changes rows of {shape.table!r} and deletes none, while {_TOLD_ONCE}: of a member who is added and "
+            f"removed in one batch there is no row then; {_TOLD_ALL}"
+        )
+
+
+def _kept(seen: Seen, shape: Shape) -> list[str]:
+    """Columns that take more of a profile than its key, and only when the row is new."""
+    if shape.verb != "insert" or shape.conflict not in ("nothing", "ignore", "update"):
+        return []
+    others = {name: set(fields(seen, values)) - {*seen.identity} for name, values in shape.inserted.items()}
+    return [name for name, taken in others.items() if taken and name not in shape.sets]
 
 
 _REPEATED = "delivery is at least once, so after a crash the same batch comes again"

@@ -31,6 +31,7 @@ class Seen:
     values   what each field of the sample had, so that a literal tells its field
     alike    fields of the key, and in what two of them may differ without a difference in the statements
     moving   fields of the key, and the columns whose inserted value changes with them, as a hash does
+    merges   of several operations for one key in a batch only the last is told
     """
 
     integration: Integration
@@ -40,6 +41,7 @@ class Seen:
     values: Mapping[str, object]
     alike: dict[str, list[str]] = field(default_factory=dict)
     moving: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    merges: bool = False
 
     @property
     def where(self) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import sqlglot
 from sqlglot import exp
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.preflight.assignments import growing, keeping, setting
 from workers.preflight.literals import CASTS, Computed, Value, folding, literals, value_of, values_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Shape:
     ignores   the statement says IGNORE
     guarded   inserts only what a subquery does not find (NOT EXISTS), or is no plain VALUES
     grows     columns that are computed from themselves, as in n = n + 1
+    keeps     columns that are set to something that the row as it was is a part of, as in COALESCE(member.a, …)
+    sets      columns that a row which is there is given a value in
     named     all columns of this table that are named in quotes for identifiers
     branches  what a MERGE does
     """
@@ -56,6 +59,8 @@ class Shape:
     on: tuple[str, ...] | None = None
     guarded: bool = False
     grows: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     branches: tuple[Verb, ...] = ()
 
@@ -138,14 +143,14 @@ def _shape(node: exp.Expr, names: _Names, how: _How) -> Shape | None:
     if target is None:
         return None
     place = (names.table(target.args.get("db")), names.table(target.this))
-    grows = tuple(_growing(node, names))
+    grows, keeps = tuple(growing(node, names.of)), tuple(keeping(node, names.of, target))
     compared, computed = _compared(node, names, target)
     named = tuple(_named(node, names, target))
     if isinstance(node, exp.Insert):
-        return _insert(node, names, place, how, grows)
+        return replace(_insert(node, names, place, how), grows=grows, keeps=keeps, sets=tuple(setting(node, names.of)))
     verb: Verb = "update" if isinstance(node, exp.Update) else "delete" if isinstance(node, exp.Delete) else "merge"
     return Shape(
-        verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, named=named,
+        verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, keeps=keeps, named=named,
         branches=tuple(_branches(node)),
     )  # fmt: skip
 
@@ -174,7 +179,7 @@ def _target(node: exp.Expr) -> exp.Table | None:
 # --- INSERT ------------------------------------------------------------------------------------------------------
 
 
-def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], how: _How, grows: tuple[str, ...]) -> Shape:
+def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], how: _How) -> Shape:
     listed = tuple(names.of(each) for each in node.this.expressions) if isinstance(node.this, exp.Schema) else None
     clause = node.args.get("conflict")
     conflict: Conflict = "replace" if how.replaces else _conflict(node, clause) or ("ignore" if how.ignores else "")
@@ -186,7 +191,7 @@ def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], how: _How, gr
     guarded = isinstance(source, exp.Select) and source.args.get("where") is not None
     return Shape(
         "insert", *place, listed=listed, inserted=inserted, computed=computed, conflict=conflict, on=on,
-        ignores=how.ignores, guarded=guarded, grows=grows,
+        ignores=how.ignores, guarded=guarded,
     )  # fmt: skip
 
 
@@ -274,24 +279,3 @@ def _named(node: exp.Expr, names: _Names, target: exp.Table) -> Iterator[str]:
         owner = column.find_ancestor(exp.Select, exp.Insert, exp.Update, exp.Delete, exp.Merge)
         if owner is node and column.this.args.get("quoted") and _is_of(column, node, target):
             yield names.of(column.this)
-
-
-def _growing(node: exp.Expr, names: _Names) -> Iterator[str]:
-    """Columns that are set to something that they themselves are a part of by + or -, or that they are joined to."""
-    growing = (exp.Add, exp.Sub, exp.Mul, exp.Concat, exp.DPipe)
-    for change in [*node.find_all(exp.Update, exp.OnConflict)]:
-        for pair in change.expressions:
-            if isinstance(pair, exp.EQ) and isinstance(pair.this, exp.Column):
-                column = names.of(pair.this.this)
-                inside = [part for part in pair.expression.find_all(*growing) if _uses(part, column, names)]
-                if inside:
-                    yield column
-
-
-def _uses(part: exp.Expr, column: str, names: _Names) -> bool:
-    """Whether an old value of the column is in it; `excluded.n` is a new one, and VALUES(n) no column to sqlglot."""
-    for each in part.find_all(exp.Column):
-        new = each.table.lower() in ("excluded", "new")
-        if names.of(each.this) == column and not new:
-            return True
-    return False

@@ -14,7 +14,16 @@ from workers.resync.keys_on_disk import line_of, remove, sign, token_of
 from workers.resync.planning import keys_to_tell, spooled, spooling, write_down
 from workers.resync.profiles import key_to_tell, profile_of_key
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
-from workers.resync.work import LONG_MS, SHORT_MS, finish, is_free, told_keyless, wait_for_room, wait_until_free
+from workers.resync.work import (
+    LONG_MS,
+    SHORT_MS,
+    finish,
+    is_free,
+    told_keyless,
+    wait_for_room,
+    wait_until_free,
+    while_wanted,
+)
 from workers.templates.scope import parse_path
 
 if TYPE_CHECKING:
@@ -116,7 +125,7 @@ def _bring_pages(work: Work, mark: str, before: int) -> None:
 
 def _bring_wanted_pages(work: Work, mark: str, before: int, wanted: Chosen | None) -> None:
     run, index, added = work.run, work.run.index, work.run.added
-    for page in work.source.members(run.after):
+    for page in work.source.members(run.after, while_wanted(work)):
         work.keep()
         bodies = list(_usable(page.profiles(), keys_to_tell(page, work.integration), wanted))
         packed = list(chunks_of(mark, index, Kind.ADD, bodies, work.name))
@@ -151,7 +160,7 @@ def _bring_spooled(work: Work, mark: str) -> None:
 
 def _spool(work: Work) -> None:
     with spooling(work.folder) as out:
-        for page in work.source.everything():
+        for page in work.source.everything(while_wanted(work)):
             write_down(out, page.profiles())
             work.keep()
         work.keep()  # who was stopped meanwhile puts nothing in place of what another has read

@@ -18,7 +18,7 @@ from workers.resync.judging import SKIPS, Accepted, Today, doubts
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
-from workers.resync.work import finish, is_free, shown_text, stop, told_keyless
+from workers.resync.work import finish, is_free, shown_text, stop, told_keyless, while_wanted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +42,7 @@ def compare(work: Work) -> ComparedSides:
     """Reads both to their ends; the run's mark has been reached. TargetError and UnfitSource; nothing is changed."""
     most = changing.SMALL if work.source.paged else sys.maxsize
     spool = 0 if work.run.verifies else most
-    planner = Planner(work.integration, work.run.segment, work.open_target, work.keep, spool=spool)
+    planner = Planner(work.integration, work.run.segment, work.way.open, while_wanted(work), spool=spool)
     work.keep()
     remove_drafts(work.folder)
     draft = draft_of(work.folder)

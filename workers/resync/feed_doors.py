@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.feed_links import Links, next_link
+from workers.settings.spelling import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -60,6 +61,7 @@ def _filled(text: str, feed: FeedSettings, segment: str, after: Id | None, write
 
 def _get(feed: FeedSettings, segment: str, after: Id | None, links: Links) -> Generator[bytes]:
     address = links.here or _filled(feed.url, feed, segment, after, _part)
+    links.asked(address)
     parts = urlsplit(address)
     link = _connection(feed, parts.scheme.lower(), parts.hostname or "", parts.port)
     try:
@@ -99,8 +101,10 @@ def _judge(answer: http.client.HTTPResponse) -> None:
     if answer.status != http.client.OK:
         kind = ErrorClass.RETRY if answer.status in _LATER else ErrorClass.HOLD
         raise _error(kind, f"http {answer.status}", f"it answers {answer.status}; expected 200")
-    if answer.getheader("Content-Encoding", "identity") != "identity":
-        raise _error(ErrorClass.HOLD, "http", "its answer is compressed; expected it plain")
+    coding = ", ".join(answer.headers.get_all("Content-Encoding", []))
+    if {each.strip().lower() for each in coding.split(",")} - {"identity", ""}:
+        what = f"its answer is compressed, as its header Content-Encoding {show(coding)} says; expected it plain"
+        raise _error(ErrorClass.HOLD, "http", what)
 
 
 def _run(feed: FeedSettings, segment: str, after: Id | None) -> Generator[bytes]:

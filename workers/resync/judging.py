@@ -112,7 +112,6 @@ def _of_adds(found: KeyDifference, accepted: Accepted, entering: bool) -> list[s
             return []
         return [f"{found.missing:,} members are missing, more than the {accepted.adds:,} that were accepted"]
     if found.rows and found.missing > ADDS * found.rows and not entering:
-        return [
-            f"{found.missing:,} members are missing in a target of {found.rows:,} rows: more than {ADDS} times that"
-        ]
+        why = f"{found.missing:,} members are missing in a target of {found.rows:,} rows: more than {ADDS} times that"
+        return [f"{why}; does the source give the members of other segments, too, for want of a WHERE?"]
     return []

@@ -22,6 +22,7 @@ from workers.lanes.lease import RESYNC
 from workers.lanes.runs import ReadingLost
 from workers.resync.comparing import ComparedSides, compare
 from workers.resync.keys_on_disk import remove
+from workers.resync.patience import granted
 from workers.resync.profiles import UnfitSource
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ class Apart:
 
         def keep() -> None:
             nonlocal kept
-            self.held.began = now = time.monotonic()
+            now = time.monotonic()
+            self.held.began = now + granted(self.work.settings)
             if now - kept < KEPT_SECONDS:
                 return
             kept = now

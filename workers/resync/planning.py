@@ -12,6 +12,7 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
 from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
 from workers.resync.source import TWICE
+from workers.settings.spelling import counted
 from workers.templates import SegmentView
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Planner:
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
         self.unusable, usable, read = 0, 0, 0
-        for page in source.everything():
+        for page in source.everything(self._keep):
             read += len(page.ids)
             if out and read > self._spool:
                 out.close()
@@ -164,7 +165,8 @@ def check_width(page: Page, width: int) -> None:
 
 
 def _wrong_columns(found: int, expected: int) -> TargetError:
-    return _wrong(f"`members` gives {found} columns, and the key has {expected}; expected the key's columns, in order")
+    gives = counted(found, "column")
+    return _wrong(f"`members` gives {gives}, and the key has {expected}; expected the key's columns, in order")
 
 
 def _wrong(what: str) -> TargetError:

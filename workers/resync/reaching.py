@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from workers.connectors.sql.vendors import VENDORS
 from workers.resync.feed import FeedSource
 from workers.resync.feed_doors import ask
 from workers.resync.segment_list import read_segments, rows_of_answers, rows_of_database
@@ -20,6 +21,19 @@ if TYPE_CHECKING:
     from workers.resync.source import Membership
     from workers.settings.connectors import AnyConnector
     from workers.settings.sources import AnySource, SourceSettings
+
+
+class TargetWay(NamedTuple):
+    """To one segment's rows in its target.
+
+    place   where that is, as the configuration says
+    open    a new session that lists them; raises TargetError
+    locks   whether a deliverer that was taken for dead can be kept from doing there what it was about to
+    """
+
+    place: str
+    open: Callable[[], Lister]
+    locks: bool
 
 
 class Reach(NamedTuple):
@@ -50,8 +64,9 @@ class Reach(NamedTuple):
             rows = rows_of_database(settings.segments, lambda: self.source(settings))
         return read_segments(rows, settings.key)
 
-    def way_to(self, connector: AnyConnector, integration: str, segment: str) -> tuple[str, Callable[[], Lister]]:
-        """Where a target is, and how a segment's rows are listed; of an ad account, who is in its store."""
+    def way_to(self, connector: AnyConnector, integration: str, segment: str) -> TargetWay:
+        """To a target; of an ad account, to its store, which has who was told."""
         if isinstance(connector, ConnectorSettings):
-            return connector.address.url, partial(self.target, connector.key)
-        return connector.platform, partial(self.audience, connector.key, integration, segment)
+            locks = VENDORS[connector.address.dialect].has_transactions
+            return TargetWay(connector.address.url, partial(self.target, connector.key), locks)
+        return TargetWay(connector.platform, partial(self.audience, connector.key, integration, segment), locks=True)

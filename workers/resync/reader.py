@@ -11,6 +11,7 @@ Redis holds of the run; what was on this one's disk is made anew.
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from redis import RedisError
@@ -24,15 +25,17 @@ from workers.lanes.store import LEASE_MS
 from workers.resync.answering import ANSWERED, answers_of, is_answered
 from workers.resync.changing import bring_members, bring_removals
 from workers.resync.comparing import begin, compare
+from workers.resync.ending import RunBooks, end, leaves_need
 from workers.resync.failing import fail
 from workers.resync.folder import make_private
 from workers.resync.judging import sharing
 from workers.resync.keys_on_disk import remove
+from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
 from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
 from workers.resync.run import ResyncRun
-from workers.resync.work import Work, is_free, lacking, stop, wait_until_free
+from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
@@ -132,19 +135,18 @@ class ResyncReader:
         if integration is None or settings is None or connector is None:
             self._give_up(run, lacking(run, integration, settings, database))
             return None
-        place, open_target = self._doors.way_to(connector, run.integration, run.segment)
+        way = self._doors.way_to(connector, run.integration, run.segment)
         return Work(
             run=run,
             integration=integration,
             settings=settings,
-            place=place,
+            way=way,
             source=self._answers(run) if answered else self._doors.members_of(settings, run.segment),
-            open_target=open_target,
             runs=self._runs,
             redis=self._lanes.redis,
             keys=self._lanes.keys,
             folder=self._folder / run.id,
-            keep=self._keep,
+            keep=partial(self._keep, granted(settings)),
             name=segment.name if segment else None,
         )
 
@@ -160,12 +162,15 @@ class ResyncReader:
     def _give_up(self, run: ResyncRun, why: str) -> None:
         lane = self._runs.lane(run.integration, run.segment)
         if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, {"why": why}) != "ok":
+            self._runs.look(run.id, LATER_MS, {"why": why})
             return
-        self._runs.end(run.id, {"outcome": "failed", "why": why}, flag=run.told > 0)
+        books = RunBooks(self._runs, self._lanes.redis, self._lanes.keys, self._folder / run.id)
+        end(books, run, "failed", why, {}, flag=leaves_need(run), unflag_to="")
 
-    def _keep(self) -> None:
+    def _keep(self, granted_seconds: float = 0.0) -> None:
         """Something came: the lease may go on. ReadingLost where another reads by now, which is asked now and then."""
-        self._held.began = now = time.monotonic()
+        now = time.monotonic()
+        self._held.began = now + granted_seconds
         if now - self._kept < KEPT_SECONDS:
             return
         self._kept = now
@@ -202,12 +207,14 @@ class ResyncReader:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
         if not is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
-            stop(work, "failed", f"{run.integration} does not follow segment {run.segment}")
+            finish(work, "failed", f"{run.integration} does not follow segment {run.segment}", flag=run.told > 0)
+            work.redis.hdel(work.keys.runs_failing, f"{run.integration}:{run.segment}")  # which nobody can mend
             return
         if why := in_the_way(work):
-            self._runs.look(run.id, LATER_MS, {"why": why})
+            stalled = {"stalled": "1" if stands_still(work) else ""} if run.state == "between" else {}
+            self._runs.look(run.id, LATER_MS, {"why": why, **stalled})
             return
-        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
+        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": "", "stalled": ""}
         said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
         self._runs.mark(run.id, run.integration, run.segment, said)
 

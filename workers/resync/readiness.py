@@ -9,6 +9,9 @@ from workers.lanes.answers import fields_of, text_of
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
+    from redis import Redis
+
+    from workers.lanes.keys import Keys
     from workers.resync.work import Work
 
 SENDING_MS = 5_000
@@ -25,8 +28,8 @@ def in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
     state = fields_of(work.redis, work.keys.integration(run.integration))
-    if still := _still(run.integration, state):
-        return still
+    if why := _still(run.integration, state):
+        return why
     hold = work.lane().get("hold", "")
     if hold and (run.verifies or not hold.startswith(f"{POSITION}:")):  # which a run that changes things settles
         return "its lane is held"
@@ -38,8 +41,12 @@ def in_the_way(work: Work) -> str:
 
 def stands_still(work: Work) -> bool:
     """Whether the integration is paused or held."""
-    state = fields_of(work.redis, work.keys.integration(work.run.integration))
-    return bool(_still(work.run.integration, state))
+    return bool(still(work.redis, work.keys, work.run.integration))
+
+
+def still(redis: Redis, keys: Keys, integration: str) -> str:
+    """Why an integration is told nothing, whatever it owes; "" where it is."""
+    return _still(integration, fields_of(redis, keys.integration(integration)))
 
 
 def _still(integration: str, state: dict[str, str]) -> str:

@@ -1,7 +1,9 @@
 """Verifications that nobody asks for: `verify = "1d"` of an integration looks at each of its segments once a day.
 
-They are spread over the time, and wait while any other run has begun or waits: a round that takes longer than
-it should just ends later. A round's segments stand in a list; who dies with one in hand leaves it to the next round.
+They are spread over the time, and wait while any other run goes on or waits for its turn: a round that takes longer
+than it should just ends later. An integration that is paused or held is passed over meanwhile, and what stands still
+with it keeps nobody else's verifications waiting. A round's segments stand in a list; who dies with one in hand leaves
+it to the next round.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from workers.lanes.answers import fields_of, first_of, text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
+from workers.resync.readiness import still
 from workers.routing.leaving import LEAVING
 from workers.routing.routes import Routes, restore
 
@@ -54,13 +57,21 @@ class Schedule:
                 self._redis.zrem(keys.verifications, integration)
                 self._redis.delete(keys.verify_left(integration), keys.verify_round(integration))
                 continue
-            many, wait = (0, LATER_MS) if self._is_busy() else self._step(integration, found.verify * 1000, now)
+            rests = still(self._redis, self._keys, integration) or self._is_busy(now)
+            many, wait = (0, LATER_MS) if rests else self._step(integration, found.verify * 1000, now)
             asked += many
             self._redis.zadd(self._keys.verifications, {integration: now + max(SOONEST_MS, round(wait))})
         return asked
 
-    def _is_busy(self) -> bool:
-        return bool(self._redis.exists(self._keys.runs, self._keys.runs_waiting))
+    def _is_busy(self, now: int) -> bool:
+        """Whether a run goes on, or waits for nothing but its turn: one that something is in the way of says what."""
+        redis, keys = self._redis, self._keys
+        if redis.zcard(keys.runs) > redis.scard(keys.runs_stalled):
+            return True
+        pipe = redis.pipeline(transaction=False)
+        for run in first_of(redis, keys.runs_waiting, PAGE, up_to=now):
+            pipe.hget(keys.run(run), "why")
+        return not all(pipe.execute())
 
     def _step(self, integration: str, span_ms: float, now: int) -> tuple[int, float]:
         """Asks for the next ones of a round; how many, and milliseconds until the next look."""

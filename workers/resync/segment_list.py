@@ -10,7 +10,7 @@ import msgspec
 from workers.errors import MalformedEvent
 from workers.events.parsing import parse
 from workers.integrations import Segment
-from workers.resync.feed import entries
+from workers.resync.feed_answer import entries
 from workers.resync.feed_links import Links
 from workers.resync.profiles import UnfitSource, text_of_bytes
 from workers.settings.spelling import show

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.connectors.sql.vendors import VENDORS
+from workers.errors import TargetError
+from workers.resync.patience import Patience, alone
 from workers.resync.profiles import ID, Shaper, UnfitSource
 from workers.templates import Row, SegmentView
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.sql.listing import Lister
     from workers.delivery.key_folding import Key
+    from workers.resync.patience import Keep
     from workers.settings.sources import SourceSettings
 
 Id = int | str
@@ -23,6 +26,10 @@ NO_ORDER = "its pages are not in the order of `_id`; expected `> {after}`, and O
 TWICE = (
     "it gives one `_id` twice; expected each member once (a JOIN may repeat them: join what has one row for each, or "
     "take DISTINCT)"
+)
+NO_AGE = (
+    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
+    'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
 )
 ALL_ROWS = 2**31 - 1
 """What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
@@ -72,7 +79,10 @@ class SomeMembers(Protocol):
 
 
 class Membership(Protocol):
-    """One segment's members, as they are now."""
+    """One segment's members, as they are now.
+
+    keep  called while something comes: says that the reader goes on, or raises where it must not
+    """
 
     @property
     def paged(self) -> bool:
@@ -82,10 +92,10 @@ class Membership(Protocol):
     def may_skip(self) -> bool:
         """Whether it comes in pages of texts, whose order nothing proves: some members may have been passed over."""
 
-    def everything(self) -> Iterator[SomeMembers]:
+    def everything(self, keep: Keep = alone) -> Iterator[SomeMembers]:
         """All members to their proven end, to be compared. TargetError and UnfitSource, also after some."""
 
-    def members(self, after: Id | None = None) -> Iterator[SomeMembers]:
+    def members(self, after: Id | None = None, keep: Keep = alone) -> Iterator[SomeMembers]:
         """Those behind `after`, or all, in pages where there are any; else as `everything`."""
 
     def age(self) -> float:
@@ -113,28 +123,28 @@ class MemberSource:
         """Never: what is not in the order of numbers comes in one statement."""
         return False
 
-    def everything(self) -> Iterator[Members]:
+    def everything(self, keep: Keep = alone) -> Iterator[Members]:
         """All members to their end, to be compared. TargetError and UnfitSource, also after some."""
-        first = self._settings.first
+        first, patience = self._settings.first, Patience(self._settings.key, keep)
         if isinstance(first, int):
-            for page in self._in_pages(_Pages(LEAST, None)):
+            for page in self._in_pages(_Pages(LEAST, None), patience):
                 check_first(first, page.ids[0])
                 yield page
             return
         lister = self._open()
         try:
-            yield from _shaped(lister, self._statement(first, ALL_ROWS))
+            yield from _shaped(lister, self._statement(first, ALL_ROWS), patience)
         finally:
             lister.close()
 
-    def members(self, after: Id | None = None) -> Iterator[Members]:
+    def members(self, after: Id | None = None, keep: Keep = alone) -> Iterator[Members]:
         """The members behind `after`, or all of them, to the end. TargetError and UnfitSource, also after some."""
         if isinstance(self._settings.first, int):
-            yield from self._in_pages(_Pages(self._settings.first, after))
+            yield from self._in_pages(_Pages(self._settings.first, after), Patience(self._settings.key, keep))
         else:
-            yield from self.everything()
+            yield from self.everything(keep)
 
-    def _in_pages(self, pages: _Pages) -> Iterator[Members]:
+    def _in_pages(self, pages: _Pages, patience: Patience) -> Iterator[Members]:
         """To the end. No page is empty.
 
         A page begins with the last member of the one before: an `_id` that stands there twice would else be split
@@ -145,7 +155,7 @@ class MemberSource:
         try:
             while True:
                 limit = ALL_ROWS if short else self._settings.rows + pages.repeats
-                page, whole = _some(lister, self._statement(pages.place, limit), self._settings.rows)
+                page, whole = _some(lister, self._statement(pages.place, limit), self._settings.rows, patience)
                 if not whole:
                     lister.close()
                     lister = self._open()
@@ -238,19 +248,25 @@ def next_place(place: Id, ids: list[Id]) -> Id:
     return place
 
 
-def _shaped(lister: Lister, statement: str) -> Iterator[Members]:
+def _shaped(lister: Lister, statement: str, patience: Patience) -> Iterator[Members]:
     shaper = None
-    for page in lister.pages(statement):
-        shaper = shaper or Shaper(page.columns)
-        yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
+    try:
+        for page in lister.pages(statement):
+            patience.members += len(page.rows)
+            patience.heard()
+            shaper = shaper or Shaper(page.columns)
+            yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
+    except TargetError:
+        patience.check()  # of a server that has been given up for its silence the source's own sentence says more
+        raise
 
 
-def _some(lister: Lister, statement: str, most: int) -> tuple[Members, bool]:
+def _some(lister: Lister, statement: str, most: int, patience: Patience) -> tuple[Members, bool]:
     """What a statement gives first, little more than `most`, and whether that is all; else the session is to end."""
     ids: list[Id] = []
     rows: list[tuple[Any, ...]] = []
     shaper = None
-    for page in _shaped(lister, statement):
+    for page in _shaped(lister, statement, patience):
         ids += page.ids
         rows += page.rows
         shaper = page.shaper
@@ -260,9 +276,12 @@ def _some(lister: Lister, statement: str, most: int) -> tuple[Members, bool]:
 
 
 def _seconds(value: object) -> float:
-    """An age: a number of seconds, an interval, or its text as HH:MM:SS; null is none."""
+    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
+
+    Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
+    """
     if value is None:
-        return 0.0
+        raise UnfitSource(NO_AGE)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, (int, float, Decimal)):

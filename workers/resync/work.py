@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from workers.lanes.clock import redis_ms
-from workers.outcomes import Resynced, encode, new_uid
-from workers.resync.keys_on_disk import remove, remove_drafts
+from workers.lanes.runs import ReadingLost
+from workers.resync.ending import RunBooks, end, leaves_need
 from workers.templates import QueryKind
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.connectors.sql.listing import Lister
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
     from workers.lanes.runs import ResyncRuns
+    from workers.resync.reaching import TargetWay
     from workers.resync.run import ResyncRun
     from workers.resync.source import Membership
     from workers.settings.sources import AnySource
@@ -36,25 +36,26 @@ LOW = 5_000
 SHORT_MS = 500
 """Until the next look at what is expected at any moment; whoever brings it about wakes the reader, too."""
 
+LOOK_SECONDS = 1.0
+"""Between two looks whether the run that is read for was cancelled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One run, and what it needs.
 
-    settings     of its source
-    place        where the target is, as the configuration says
-    open_target  a session that lists the target; raises TargetError
-    folder       this run's own, on this host
-    keep         says that the reader goes on; raises ReadingLost
-    name         the segment's, if it is known
+    settings  of its source
+    way       to the segment's rows in the target
+    folder    this run's own, on this host
+    keep      says that the reader goes on; raises ReadingLost
+    name      the segment's, if it is known
     """
 
     run: ResyncRun
     integration: Integration
     settings: AnySource
-    place: str
+    way: TargetWay
     source: Membership
-    open_target: Callable[[], Lister]
     runs: ResyncRuns
     redis: Redis
     keys: Keys
@@ -66,6 +67,11 @@ class Work:
     def now(self) -> int:
         """Redis's clock, in milliseconds."""
         return redis_ms(self.redis)
+
+    @property
+    def books(self) -> RunBooks:
+        """Where its end is written down."""
+        return RunBooks(self.runs, self.redis, self.keys, self.folder)
 
     def lane(self) -> dict[str, str]:
         """The lane's hash."""
@@ -81,13 +87,14 @@ class Work:
             return "diff"
         if self.integration.members is not None:
             return "diff" if names_by_key(self.integration) else "resend"
-        return "replace" if QueryKind.CLEAR in self.integration.queries else "resend"
+        # A clear that was held up on its way would come after the members, where no lock keeps it from that.
+        return "replace" if QueryKind.CLEAR in self.integration.queries and self.way.locks else "resend"
 
     def digest(self) -> str:
         """Of all that a plan depends on: another one makes it worthless (rule 49)."""
         made = self.integration
         members = made.members.digest if made.members is not None else ""
-        parts = [made.digest, made.connector, self.place, members, self.settings.digest]
+        parts = [made.digest, made.connector, self.way.place, members, self.settings.digest]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
     def refused(self, mark: str) -> int:
@@ -120,6 +127,23 @@ def wait_for_room(work: Work) -> None:
         work.runs.look(work.run.id, 0)
 
 
+def while_wanted(work: Work) -> Callable[[], None]:
+    """`work.keep` for a reading, which may take long: it ends where somebody has cancelled the run meanwhile."""
+    looked = time.monotonic()
+
+    def keep() -> None:
+        nonlocal looked
+        work.keep()
+        if time.monotonic() - looked < LOOK_SECONDS:
+            return
+        looked = time.monotonic()
+        if work.redis.hexists(work.keys.run(work.run.id), "cancelled"):
+            work.runs.look(work.run.id, 0)
+            raise ReadingLost("the run is over: it was cancelled")
+
+    return keep
+
+
 def names_by_key(integration: Integration) -> bool:
     """Whether a row can be removed by its key alone."""
     return set(integration.queries[QueryKind.REMOVE].identifying) <= set(integration.key_fields)
@@ -136,7 +160,7 @@ def stop(work: Work, outcome: str, why: str, fields: Said = MappingProxyType({})
         if not is_free(lane) or work.runs.leave(work.run.id, SHORT_MS, said) != "ok":
             work.runs.look(work.run.id, SHORT_MS, said)
             return
-    finish(work, outcome, why, fields, flag=work.run.told > 0)
+    finish(work, outcome, why, fields, flag=leaves_need(work.run))
 
 
 def finish(
@@ -153,32 +177,8 @@ def finish(
     fields  of the run that are known only now
     flag, unflag_to  as in ResyncRuns.end
     """
-    known: dict[str, Any] = {name: value for name, value in fields.items() if name != "shown"}
-    run = replace(work.run, **known)
-    record = Resynced(
-        uid=new_uid(),
-        run=run.id,
-        integration=run.integration,
-        segment=run.segment,
-        kind=run.kind,
-        mode=run.mode,
-        by=run.by,
-        asked_ms=run.asked,
-        ended_ms=work.now,
-        members=run.members,
-        rows=run.rows,
-        added=run.added,
-        removed=run.removed,
-        kept=run.spelled,
-        unusable=run.unusable,
-        quarantined=run.quarantined,
-        outcome=outcome,
-        reason=why,
-    )
     work.keep()
-    _forget(work.folder)
-    said = {**fields, "outcome": outcome, "why": why}
-    work.runs.end(run.id, said, flag=flag, unflag_to=unflag_to, record=encode(record))
+    end(work.books, work.run, outcome, why, fields, flag=flag, unflag_to=unflag_to)
 
 
 def told_keyless(rows: int) -> str:
@@ -186,14 +186,6 @@ def told_keyless(rows: int) -> str:
     if not rows:
         return ""
     return f"rows of the target with a null or an empty key: {rows:,}; no member's, and only you can delete them"
-
-
-def _forget(folder: Path) -> None:
-    """Removes what was read, which holds keys and profiles; what cannot be removed stays."""
-    remove(folder)
-    remove_drafts(folder)
-    with suppress(OSError):
-        folder.with_name(f"{folder.name}-looked").unlink()
 
 
 def shown_text(shown: dict[str, list[str]]) -> str:

@@ -22,7 +22,7 @@ from workers.settings.local import LocalSettings, read_local
 from workers.settings.own_databases import shared
 from workers.settings.own_files import own_files_used
 from workers.settings.source import LOCAL, SettingsSource, open_source
-from workers.settings.sources import AnySource, read_sources_of
+from workers.settings.sources import AnySource, read_sources_of, without_segment
 from workers.settings.table import TomlTable
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ, *, t
     check_alerts(source)
     check_console(source)
     document = read_document(source)
-    source.mistakes += written_secrets(document.get("sources"))
+    source.mistakes += [*written_secrets(document.get("sources")), *without_segment(document.get("sources"))]
     return _build(source, document, local)
 
 
@@ -130,6 +130,7 @@ def from_given(
     for key in _NEVER:
         if key in document:
             source.wrong(key, "unknown key: it is never published, and stands only in the file of each process")
+    source.mistakes += without_segment(document.get("sources"))
     source.finish()
     # As of a file without any: an empty table differs from none.
     given = {key: value for key, value in document.items() if key != "integrations" or value != {}}

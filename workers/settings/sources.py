@@ -42,6 +42,7 @@ LONGEST_DELAY = 3_600.0
 
 _AFTER = re.compile(r"\{\s*after\s*\}")
 _LIMIT = re.compile(r"\{\s*limit\s*\}")
+_SEGMENT = re.compile(r"\{[^{}]*\bsegment_id\b")
 _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
@@ -98,6 +99,24 @@ def read_sources_of(document: TomlTable, folder: Path, compiler: Compiler) -> di
         if source:
             found[key] = replace(source, readers=readers)
     return found
+
+
+def without_segment(sources: object) -> list[Mistake]:
+    """Queries that give the members of all segments for each: for what is to be published.
+
+    What is applied is read with them, since a version that did not look for this may have published it.
+    """
+    return [
+        Mistake(f"sources.{key}.members", _NO_SEGMENT)
+        for key, table in (sources.items() if isinstance(sources, dict) else ())
+        if isinstance(table, dict) and isinstance(text := table.get("members"), str) and not _SEGMENT.search(text)
+    ]
+
+
+_NO_SEGMENT = (
+    "does not name {segment_id}; expected it, as in WHERE segment_id = {segment_id}: each segment is asked for by "
+    "itself (where there is one alone: {segment_id} = 7)"
+)
 
 
 def _read(

@@ -13,12 +13,16 @@ OPEN: Final = "open"
 _ODD: Final = "odd"
 _BETWEEN: Final = "between"
 """The next AND belongs to a BETWEEN."""
+BEHIND: Final = "behind"
+"""Behind the WHERE of the statement's own SELECT. What brackets hold there may be an aggregate, or no column at all,
+and then there is a row where there is none: GROUP BY (), ORDER BY count(*)."""
+_DONE: Final = "done"
+"""Behind ON CONFLICT, whose WHERE chooses among rows that are there already."""
 _OVER: Final = ""
 
 _TOUCHES_ROWS = frozenset({"update", "delete", "alter"})
-_ENDS = frozenset(
-    ("group", "having", "window", "order", "limit", "offset", "fetch", "returning", "output", "on", "for", "option")
-)
+_BEHIND = frozenset({"group", "having", "window", "qualify", "order", "limit", "offset", "fetch"})
+_ENDS = frozenset({"returning", "output", "on", "for", "option"})
 _NEGATES = frozenset({"not", "is", "like", "ilike", "rlike", "regexp", "similar", "glob", "match", "collate", "escape"})
 _SPOILS = frozenset({"or", "xor", "case", "union", "except", "intersect", "minus", "having"})
 """Words beside which no condition of WHERE is one for every row."""
@@ -32,6 +36,10 @@ class StatementRead(Protocol):
     @property
     def verb(self) -> str:
         """What the statement does."""
+
+    @property
+    def previous(self) -> str:
+        """The last word or sign, where it matters."""
 
     @property
     def depth(self) -> int:
@@ -53,10 +61,19 @@ class StatementRead(Protocol):
 def after_word(word: str, read: StatementRead) -> str:
     """`Progress.where` after a word outside of all brackets."""
     where = read.where
+    if where == _DONE or (word == "conflict" and read.previous == "on"):
+        return _DONE
+    if word in _BEHIND:
+        return BEHIND if read.selects else _OVER
     if word == "where" and not where:
         return OPEN if read.verb in _TOUCHES_ROWS or (read.selects and not read.calls) else _OVER
     if not where or word in _ENDS:
         return _OVER
+    return where if where == BEHIND else _within(word, where)
+
+
+def _within(word: str, where: str) -> str:
+    """Among the conditions themselves."""
     if word == "and":
         return _ODD if where == _BETWEEN else OPEN
     if word == "between":
@@ -71,4 +88,6 @@ def after_sign(sign: str, read: StatementRead) -> str:
 
 def spoils(word: str, read: StatementRead) -> bool:
     """Whether no IN of this statement is a condition for every row, beside this word."""
-    return read.depth == 0 and word in _SPOILS and (bool(read.where) or read.selects)
+    # A second WHERE is that of another statement, or of another command: ALTER TABLE … UPDATE … WHERE …, DELETE WHERE …
+    again = word == "where" and read.where not in (_OVER, _DONE)
+    return read.depth == 0 and (again or (word in _SPOILS and (bool(read.where) or read.selects)))

@@ -52,7 +52,7 @@ class _Walk:
         self._allow = allow
         self._lexer = Lexer(dialect)
         self._layout = Layout()
-        self._lists = Lists()
+        self._lists = Lists(dialect)
         self._depth = 0
         self._steps = 0
         self._text = Text("", [(0, 0)])
@@ -148,8 +148,7 @@ class _Walk:
 
     def sign(self, sign: str, state: State) -> State:
         """Notes how far the statement has come."""
-        if sign in self._dialect.either:
-            self._lists.saw("or", state.progress)
+        self._lists.saw_sign(sign, state.progress)
         progress = after_sign(sign, state.progress)
         return state._replace(progress=before_pattern(progress) if sign in self._dialect.matching else progress)
 

@@ -209,6 +209,7 @@ ORACLE = Dialect(
 
 CLICKHOUSE = Dialect(
     name="clickhouse",
+    either="?",
     empty_lists=True,
     line_comments=r"--|//|\#[ !]",
     ascii_words=True,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workers.templates.conjuncts import spoils
+from workers.templates.conjuncts import BEHIND, spoils
 from workers.templates.model import BAD_VALUE, RowProblem
 from workers.templates.nodes import For, Node, Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from workers.templates.dialect import Dialect
     from workers.templates.progress import Progress
 
 _BLANK = r"(?:[ \t\n]|/\*(?:(?!\*/).)*+\*/|--[^\n]*+)*+"
@@ -26,16 +27,22 @@ NO_ITEM = "expected at least one item: there is no list without any in IN (…) 
 
 
 _OUTER = frozenset({("left", "join"), ("right", "join"), ("full", "join"), ("outer", "join"), ("outer", "apply")})
+_FILLED = ("with", "fill")
+"""ClickHouse makes the rows between those that there are."""
 _WRITERS = frozenset({"insert", "update", "delete", "merge"})
 """Verbs that, in brackets of WITH, do something whatever the statement itself does."""
 _OTHER_ROWS = frozenset({"union", "except", "intersect", "minus", "having", "rollup", "cube", "grouping"})
 """Words beside which a statement has rows though its VALUES have none."""
+_PARTS = frozenset({"", "with", "merge"})
+"""Verbs that come before one of `_WRITERS` which is a part of the same statement."""
+_BEFORE_PARTS = frozenset({"do", "key", "for", "then"})
 
 
 class Lists:
     """Those of the statement that is being read: what else it says may make values of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
         self._conditions: list[For] = []
         self._rows: list[For] = []
         self._last = ""
@@ -57,12 +64,25 @@ class Lists:
 
     def saw(self, word: str, read: Progress) -> None:
         """Notes a word outside of all literals, and how far the statement had come."""
-        writes_within = read.depth > 0 and word in _WRITERS
-        self._spoiled = self._spoiled or spoils(word, read) or writes_within
-        by_source = (self._last, word, read.verb) == ("by", "source", "merge")
-        others = read.depth == 0 and (word in _OTHER_ROWS or (self._last, word) in _OUTER or by_source)
-        self._has_other_rows = self._has_other_rows or others or writes_within
+        pair = (self._last, word)
+        by_source = (*pair, read.verb) == ("by", "source", "merge")
+        others = read.depth == 0 and (word in _OTHER_ROWS or pair in _OUTER or by_source)
+        acts = pair == _FILLED or (word in _WRITERS and self._writes_more(read))
+        self._spoiled = self._spoiled or acts or spoils(word, read)
+        self._has_other_rows = self._has_other_rows or acts or others
         self._last = word
+
+    def saw_sign(self, sign: str, read: Progress) -> None:
+        """The same for a sign."""
+        if sign in self._dialect.either:
+            self.saw("or", read)
+        if sign == "(" and read.where == BEHIND and read.depth == 0:
+            self._spoiled = self._has_other_rows = True
+
+    def _writes_more(self, read: Progress) -> bool:
+        """Whether a verb does something beside the statement: in WITH, or behind it without `;` as in SQL Server."""
+        follows = self._dialect.one_batch and read.verb not in _PARTS and self._last not in _BEFORE_PARTS
+        return read.depth > 0 or follows
 
     def end(self) -> None:
         """The statement has been read."""

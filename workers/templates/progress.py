@@ -41,7 +41,7 @@ _ENDS_PATTERN = frozenset(
 """Words that stand behind a pattern, and in none."""
 
 _SOURCES = frozenset({"from", "using", "join"})
-_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in"})
+_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in", "on", "distinct"})
 _BECOMES = {("in", "("): "value in(", ("target", "."): "into"} | {(word, "("): "from(" for word in _SOURCES}
 _BEFORE_BRACKETS = frozenset({*_SOURCES, "in", "as", "on", "and", "or", "where", "exists"})
 """Words that a bracket may follow, and that are no functions."""
@@ -63,6 +63,7 @@ class Progress(NamedTuple):
               ALL), "output" (SQL Server's OUTPUT … INTO), "errors" (Oracle's LOG ERRORS INTO); "" where it may not
     set       whether SET may follow: it belongs to an UPDATE
     selects   whether the statement's own SELECT has begun
+    tables    whether its FROM has
     calls     whether that computes something, which may be a row where there is none
     where     how far a condition of the statement's own WHERE has come, as in `conjuncts`; "" outside of it
     matcher   depth of the brackets in which a pattern is matched, 0 outside of all
@@ -77,6 +78,7 @@ class Progress(NamedTuple):
     into: str = ""
     set: bool = False
     selects: bool = False
+    tables: bool = False
     calls: bool = False
     where: str = ""
     matcher: int = 0
@@ -103,7 +105,8 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
         into=_into(word, read, is_verb=is_verb, called=called),
         set=word == "update" or (read.set and word != "set"),
         selects=read.selects or (word == "select" and verb != "with" and read.depth == 0),
-        calls=read.calls or (called is not False and _computes(word, read)),
+        tables=read.tables or (word == "from" and read.selects and read.depth == 0 and read.previous != "distinct"),
+        calls=read.calls or ((called is not False or word == "apply") and _computes(word, read)),
         where=conjuncts.after_word(word, read) if read.depth == 0 else read.where,
         operand=_operand(word, read, called=called),
     )
@@ -117,7 +120,9 @@ def after_sign(sign: str, read: Progress) -> Progress:
     where = conjuncts.after_sign(sign, read) if read.depth == 0 else read.where
     into = read.into if read.into in ("top", "many", "output") else ""
     depth, matcher, pattern, operand = read.depth, read.matcher, read.pattern, read.operand
+    calls = read.calls
     if sign == "(":
+        calls = calls or (read.selects and depth == 0 and not read.tables and not read.where)
         depth = min(depth + 1, MOST_DEPTH)
         if read.previous == "match" and not matcher:
             matcher = depth
@@ -131,7 +136,14 @@ def after_sign(sign: str, read: Progress) -> Progress:
         pattern = pattern or (depth == matcher and matcher > 0)
         operand = operand if depth + 1 > operand else 0
     return read._replace(
-        previous=previous, into=into, depth=depth, where=where, matcher=matcher, pattern=pattern, operand=operand
+        previous=previous,
+        into=into,
+        depth=depth,
+        calls=calls,
+        where=where,
+        matcher=matcher,
+        pattern=pattern,
+        operand=operand,
     )
 
 

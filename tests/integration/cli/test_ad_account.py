@@ -69,8 +69,26 @@ def test_what_is_refused_is_shown_by_profile_and_never_by_value(account: AdAccou
     refused = call("audiences", "ya", "--refused", "--resend")
     assert (refused.returncode, refused.stderr) == (
         2,
-        "segsync: --refused stands alone; expected no --resend and no --segment\n",
+        "segsync: --refused stands alone; expected no --resend, no --replace and no --segment\n",
     )
+
+
+def test_all_that_the_platform_has_is_replaced_by_a_command(account: AdAccount, call: Call) -> None:
+    account.connect()
+    account.add(buyers(*range(120)))
+    account.hours_go_by()
+    (audience,) = account.yandex.segments.values()
+    audience.members |= {("email", "of a stranger")}
+    assert call("audiences", "ya", "--replace", "--resend").returncode == 2
+    assert call("audiences", "ya", "--replace", "--segment", "8").returncode == 2
+    told = call("audiences", "ya", "--replace")
+    assert (told.returncode, told.stdout) == (
+        0,
+        "1 audiences are replaced; `segsync audiences ya` says how far that is\n",
+    )
+    assert "live, is replaced" in call("audiences", "ya").stdout
+    assert len(account.hours_go_by()) == 120
+    assert "of a stranger" not in account.hours_go_by()
 
 
 @pytest.mark.parametrize(

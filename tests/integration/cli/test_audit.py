@@ -73,3 +73,13 @@ def test_who_looks_at_peoples_data_is_written_down(place: Place, call: Call) -> 
     call("quarantine", "show", "999")
     told = [(each["target"], bool(each["failed"])) for each in json.loads(call("audit", "--json").stdout)]
     assert told == [("999", True), ("999", False), ("1", False)]
+
+
+def test_bytes_that_are_no_text_end_no_command_in_a_traceback(place: Place, call: Call) -> None:
+    place.write(integration())
+    assert call("apply").returncode == 0
+    reason = call("pause", "crm", "--reason", "caf\udce9")
+    assert (reason.returncode, reason.stderr) == (2, "segsync: 'caf\\udce9': bytes that are no text; expected UTF-8\n")
+    assert call("resume", "cr\udce9n").returncode == 2
+    found = [(each["act"], each["target"], each["reason"]) for each in json.loads(call("audit", "--json").stdout)]
+    assert set(found) == {("apply", "", ""), ("pause", "crm", "caf?"), ("resume", "cr?n", "")}

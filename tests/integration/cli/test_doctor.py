@@ -108,7 +108,8 @@ def test_a_flower_that_lets_anybody_in_is_a_mistake(status: int, mark: str, monk
 
 def test_a_source_s_password_file_is_a_secret(place: Place) -> None:
     place.write(integration())
-    source = '[sources.main]\nurl = "mysql://u@db/crm"\npassword_file = "source.txt"\nmembers = "SELECT 1 AS _id"\n'
+    source = '[sources.main]\nurl = "mysql://u@db/crm"\npassword_file = "source.txt"\n'
+    source += 'members = "SELECT {segment_id} AS _id"\n'
     (place.folder / "source.txt").write_text("s")
     place.file.write_text(place.file.read_text() + source)
     assert place.folder / "source.txt" in list(doctor._secret_files(load(place.file)))

@@ -114,6 +114,24 @@ def test_a_planted_person_is_found_everywhere_and_then_nowhere(
     assert (act["target"], act["reason"]) == ("2 profiles, 1 value", "request 1142")
 
 
+def test_whoever_is_meant_is_found_however_either_is_written(installation: AdAccount, call: Call) -> None:
+    """In the quarantine by any spelling, and in an audience by what was meant."""
+    place, runtime = installation.place, installation.runtime
+    written = ("tel:+7-999-000-11-22", "007 999 000 11 22", "8 (999) 000-11-22", sha256("79990001122").upper())
+    with place.producer() as producer:
+        producer.add(7, [{"_id": f"{n}", "phone": each} for n, each in enumerate(written)])
+        producer.add(7, [{"_id": "in a text", "raw": json.dumps({"to": f"Ann <{EMAIL.upper()}>"})}])
+    place.let_timeouts_pass()
+    drain(runtime)
+    file = place.folder / "values.txt"
+    file.write_text(f"mailto:{EMAIL}\ntel:+79990001122\n")
+    found = json.loads(call("erase", "--values", str(file), "--json").stdout)
+    counts = {each["where"]: each["found"] for each in found}
+    # Each profile is there once for either integration that is at work; `later` is paused.
+    assert counts["the quarantine"] == 2 * (1 + len(written) + 1)
+    assert counts["the audiences of ya"] == 1
+
+
 def test_who_waits_for_the_platform_is_still_left(installation: AdAccount, call: Call) -> None:
     """A second run, before the platform was told: nobody holds anything any more, and everything is there yet."""
     place = installation.place
@@ -186,7 +204,7 @@ def test_who_finds_nobody_hears_just_that(place: Place, call: Call) -> None:
         (
             ("--values", "-"),
             b"-------\n",
-            "line 1: fewer than 3 digits, which would find others, too; expected a whole",
+            "line 1: fewer than 3 letters or digits, which would find others, too; expected a whole",
         ),
         (("--values", "-"), b"a@b.example\n\xcc\xe0\n", "--values -, line 2: expected UTF-8"),
         (("--values", "-"), b"a\0@\0\n", "--values -, line 1: a NUL in it; expected text in UTF-8"),

@@ -95,6 +95,8 @@ tests:
     input_series:
       - series: 'segsync_differing_segments{integration="crm"}'
         values: '0 2 2 0'
+      - series: 'segsync_failing_segments{integration="crm"}'
+        values: '0 1 1 0'
     alert_rule_test:
       - {eval_time: 0m, alertname: SegsyncDiffers, exp_alerts: []}
       - eval_time: 2m
@@ -105,6 +107,14 @@ tests:
               summary: 2 segments of crm differ from the platform
               description: "`segsync status` names them; `segsync resync crm --segment S` makes one equal."
       - {eval_time: 3m, alertname: SegsyncDiffers, exp_alerts: []}
+      - eval_time: 2m
+        alertname: SegsyncRunsFail
+        exp_alerts:
+          - exp_labels: {severity: warning, integration: crm}
+            exp_annotations:
+              summary: 1 segments of crm could not be compared with the platform
+              description: "`segsync status` says why."
+      - {eval_time: 3m, alertname: SegsyncRunsFail, exp_alerts: []}
 """
 
 

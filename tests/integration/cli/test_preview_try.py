@@ -271,7 +271,11 @@ def test_a_procedure_that_does_not_commit_is_rolled_back(in_mysql: Trial, capsys
 @pytest.mark.parametrize("trial", ["sqlite"], indirect=True)
 def test_a_target_that_is_locked_is_out_of_reach(trial: Trial, capsys: pytest.CaptureFixture[str]) -> None:
     file = trial.folder / "segsync.toml"
-    file.write_text(file.read_text().replace("[connectors.crm]", '[connectors.crm]\nstatement_timeout = "200ms"'))
+    file.write_text(
+        file.read_text().replace(
+            "[connectors.crm]", '[connectors.crm]\nstatement_timeout = "200ms"\nconnect_timeout = "200ms"'
+        )
+    )
     with closing(trial.database.connect()) as other:
         other.execute("BEGIN IMMEDIATE")
         assert trial.run(event("clear")) == 1

@@ -72,6 +72,9 @@ def test_programs_connect_and_read_one(account: AdAccount) -> None:
     account.hours_go_by()
     told = program.post("/api/accounts/ya/resend", json={"segment": 7})
     assert told.json() == {"connector": "ya", "segment": "7", "owed": 120}
+    told = program.post("/api/accounts/ya/replace", json={"segment": 7})
+    assert told.json() == {"connector": "ya", "segment": "7", "audiences": 1}
+    assert program.get("/api/accounts/ya").json()["audiences"][0]["replaces"] == "asked"
     assert program.post("/api/accounts/db/resend").status_code == 404
 
 
@@ -120,7 +123,11 @@ def test_all_members_are_told_again(account: AdAccount, make_console: Callable[.
         told = browser.press("/accounts/ya", "/accounts/ya/resend", segment=segment)
         assert f"{many} identifiers are told again" in told
     assert len(account.hours_go_by()) == 120
-    assert [each[0] for each in acts.all][1:] == ["audiences --resend"] * 3
+    audience.members = {("email", "of a stranger")}
+    assert "1 audience is replaced" in browser.press("/accounts/ya", "/accounts/ya/replace", segment="7")
+    assert len(account.hours_go_by()) == 120
+    assert "of a stranger" not in account.hours_go_by()
+    assert [each[0] for each in acts.all][1:] == [*["audiences --resend"] * 3, "audiences --replace"]
     viewer = Browser(make_console(), "viewer").get("/accounts/ya")
     assert ("VIP" in viewer, "/accounts/ya/resend" in viewer) == (True, False)
 

@@ -111,6 +111,17 @@ def test_the_page_has_every_route_and_no_other() -> None:
         assert f"`{route.method} {route.path}` | {route.may.value} | {route.words}: as `segsync {route.name}` |" in page
 
 
+def test_whose_operation_a_lane_stands_at_is_said_to_who_may_see_people(app: ASGIApp, place: Place) -> None:
+    place.add("7", 1)
+    place.publish(integration(timeout="1h")).route("token", 5)
+    place.redis.hset(place.keys.lane("crm", "7"), mapping={"attempts": 1, "limit": 1, "why": "code: reason"})
+    whose = [
+        Program(app, token).post("/api/why", integration="crm", segment=7)["head"]
+        for token in ("reader-text", "both-text")
+    ]
+    assert [(each["what"], each["profile"]) for each in whose] == [("add", None), ("add", "0")]
+
+
 def test_what_is_read(app: ASGIApp, place: Place) -> None:
     program = Program(app, "reader-text")
     assert program.get("/api/status")["revision"] == 1
@@ -328,6 +339,7 @@ WRONG_BODIES = [
     ("/api/verify", b'{"integration": "crm", "segments": ["a\\n"]}', 400, "is no id; expected"),
     ("/api/quarantine/drop", b'{"integration": "crm", "segment": ""}', 400, "segment '' is no id; expected"),
     ("/api/quarantine/retry", b'{"segment": "\\u0000"}', 400, "is no id; expected"),
+    ("/api/resync", b'{"integration": "crm", "segments": [7], "removals": 5}', 400, "unknown field `removals`"),
     ("/api/resyncs/nope/cancel", b"{}", 400, "there is no run 'nope'"),
 ]
 

@@ -77,7 +77,7 @@ WRONG = [
     ({}, "nobody is named; expected profiles, by their `_id` or key, or values"),
     ({"profiles": ["a", " "]}, "profile 2: empty"),
     ({"values": ["ann@example.com", "x"]}, "value 2: fewer than 3 characters"),
-    ({"values": ["+1 2-3-4", "+-- 4 ---"]}, "value 2: fewer than 3 digits"),
+    ({"values": ["+1 2-3-4", "+-- 4 ---"]}, "value 2: fewer than 3 letters or digits"),
     ({"values": ["a@b.c d@e.f"]}, "value 1: more than one @"),
     ({"values": ["a\0b"]}, "value 1: a NUL in it"),
     ({"profiles": ["a\0b"]}, "profile 1: a NUL in it"),

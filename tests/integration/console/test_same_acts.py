@@ -75,6 +75,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "quarantine export": ("-",),
     "quarantine purge": ("--older-than", "30d", "--yes"),
     "audiences --resend": ("ya",),
+    "audiences --replace": ("ya",),
 }
 """Each act as somebody types it, with what it takes to be begun."""
 ACCOUNT = """

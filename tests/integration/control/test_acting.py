@@ -59,3 +59,13 @@ def test_nothing_is_done_that_could_not_be_written_down(place: Place) -> None:
     with pytest.raises(Exception, match="WRONGTYPE"), recorded(place.redis, place.keys, ANN, "pause", "crm"):
         done = True
     assert not done
+
+
+def test_whatever_somebody_is_called_and_says_is_written_down(place: Place) -> None:
+    """Bytes of a command line that are no text, a NUL, and more than anybody says."""
+    who = Actor("ann\udce9", "by\udcffte", "\ud800")
+    with recorded(place.redis, place.keys, who, "pause\udcff", "x" * 5_000, reason="caf\udce9\0"):
+        pass
+    (found,) = acts(place)
+    assert (found.who, found.via, found.address, found.act) == ("ann?", "by?te", "?", "pause?")
+    assert (len(found.target), found.reason) == (1_000, "caf?\0")

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.jobs import add
+from tests.integration.jobs import add, remove
 from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.control.retry import retry
+from workers.monitoring.status import read
+from workers.monitoring.whereabouts import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,6 +83,61 @@ def test_the_same_profile_in_many_lanes_says_nothing_of_the_target(job: Job) -> 
     assert job.installation.backlog() == 0
 
 
+def one_by_one(job: Job, *events: dict[str, Any]) -> None:
+    """Each is delivered, or not, before the next comes."""
+    for event in events:
+        job.push(event)
+        tries(job, 1)
+
+
+def set_aside(job: Job) -> int:
+    return int(job.installation.redis.hget(job.installation.keys.integration("members"), "quarantined") or 0)
+
+
+def test_of_those_that_come_alone_one_by_one_and_are_refused_alike_one_is_set_aside(lite: Job) -> None:
+    """There is never anybody else to ask, and twenty in ten minutes are never reached."""
+    refuses_bad(lite)
+    one_by_one(lite, *(add(7 + n % 2, f"{BAD}{n}") for n in range(6)))
+    assert set_aside(lite) == 1
+    assert b"none of 2 profiles passes" in hold(lite)
+    assert lite.installation.backlog() == 5
+
+
+def test_the_second_one_that_is_refused_alike_waits_until_another_passes(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"), add(7, f"{BAD}1"))
+    assert b"nobody else can be asked, and the one before it was refused alike" in hold(lite)
+    one_by_one(lite, add(8, "A"))
+    tries(lite, 2)
+    assert hold(lite) is None
+    assert set_aside(lite) == 2
+    assert lite.target.members() == {("8", "A")}
+    assert lite.installation.backlog() == 0
+
+
+def test_one_profile_that_is_refused_again_and_again_is_one(lite: Job) -> None:
+    refuses_bad(lite)
+    lite.configure(add=lite.target.queries()["add"].replace("'{$lead.CustomID}'", "'{$lead.long}'"))
+    profiles = [{"_id": "1", "CustomID": "A", "long": f"{BAD}{n}"} for n in range(3)]
+    one_by_one(lite, *({"type": "add", "segment": {"id": 7}, "profiles": [each]} for each in profiles))
+    assert hold(lite) is None
+    assert set_aside(lite) == 3
+
+
+def test_what_is_delivered_between_two_that_come_alone_says_whose_fault_they_are(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"), add(8, "A"), add(7, f"{BAD}1"))
+    assert hold(lite) is None
+    assert set_aside(lite) == 2
+
+
+def test_what_is_removed_between_them_says_nothing_of_those_that_come(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"), remove(8, "A"), add(7, f"{BAD}1"))
+    assert hold(lite) is not None
+    assert set_aside(lite) == 1
+
+
 def test_the_same_profile_that_passes_elsewhere_says_that_it_is_the_segments_fault(make_job: Any, mariadb: Any) -> None:
     """Segment ids beyond the column's range; the profile itself is fine."""
     job = make_job(mariadb)
@@ -88,6 +145,24 @@ def test_the_same_profile_that_passes_elsewhere_says_that_it_is_the_segments_fau
     tries(job, 1)
     assert hold(job) is None
     assert job.target.members() == {("7", "A")}
+
+
+MANY_FIRST = [*bad(0, 8), *range(7)]
+BY_TURNS = [key for n in range(8) for key in (f"{BAD}{n}", n)]
+FEW_LAST = [*bad(0, 9), "A"]
+
+
+@pytest.mark.parametrize("keys", [MANY_FIRST, BY_TURNS, FEW_LAST])
+@pytest.mark.parametrize("size", ["100", "1"])
+def test_a_part_that_passes_says_so_wherever_it_stands(lite: Job, keys: list[str], size: str) -> None:
+    """Every second one, or the first eight, are the bad ones; behind a batch of one as well as in it."""
+    refuses_bad(lite)
+    lite.configure(batch=f'{{ size = {size}, timeout = "100ms" }}')
+    lite.push(add(7, *keys))
+    tries(lite, 2)
+    assert hold(lite) is None
+    assert lite.target.members() == {("7", str(key)) for key in keys if not str(key).startswith(BAD)}
+    assert lite.installation.backlog() == 0
 
 
 def test_what_passes_at_last_lets_the_others_go(job: Job) -> None:
@@ -113,6 +188,11 @@ FOR EACH ROW EXECUTE FUNCTION refuse()
 
 
 @pytest.fixture
+def lite(make_job: Callable[[TargetDatabase], Job], make_target: Callable[[str], TargetDatabase]) -> Job:
+    return make_job(make_target("sqlite"))
+
+
+@pytest.fixture
 def deferring(make_job: Callable[[TargetDatabase], Job], postgresql_url: str) -> Job:
     """A job whose target refuses at COMMIT."""
     target = TargetDatabase("postgresql", postgresql_url)
@@ -124,7 +204,7 @@ def deferring(make_job: Callable[[TargetDatabase], Job], postgresql_url: str) ->
 def test_what_is_refused_at_commit_is_refused_alike_or_not(deferring: Job) -> None:
     deferring.push(add(7, *(f"bad{n}" for n in range(30))))
     tries(deferring, 2)
-    assert b"none of 8 profiles passes by itself" in hold(deferring)
+    assert b"none of 30 profiles passes by itself" in hold(deferring)
     assert deferring.installation.backlog() == 30
 
 
@@ -155,6 +235,15 @@ def on_mariadb(make_job: Callable[[TargetDatabase], Job], mariadb: TargetDatabas
     return make_job(mariadb)
 
 
+@pytest.fixture(params=["mariadb", "postgresql"])
+def mariadb_or_postgresql(request: pytest.FixtureRequest, make_job: Callable[[TargetDatabase], Job]) -> Job:
+    if request.param == "mariadb":
+        return make_job(request.getfixturevalue("mariadb"))
+    target = TargetDatabase("postgresql", request.getfixturevalue("postgresql_url"))
+    target.create()
+    return make_job(target)
+
+
 def test_a_code_that_asks_for_patience_is_not_believed_for_ever(on_mariadb: Job) -> None:
     """A trigger says that the server is read only; nobody else hears that."""
     signalling(on_mariadb.target, "SQLSTATE 'HY000' SET MYSQL_ERRNO = 1290")
@@ -164,14 +253,41 @@ def test_a_code_that_asks_for_patience_is_not_believed_for_ever(on_mariadb: Job)
     assert on_mariadb.installation.backlog() == 0
 
 
-def test_a_conflict_that_does_not_end_holds_its_lane_and_sets_nothing_aside(on_mariadb: Job) -> None:
-    signalling(on_mariadb.target, "SQLSTATE '40001' SET MYSQL_ERRNO = 1213")
-    on_mariadb.push(add(7, *range(5), "bad", *range(5, 10)), add(8, "A"))
-    tries(on_mariadb, 14)
-    lane = on_mariadb.installation.redis.hget(on_mariadb.installation.keys.lane("members", "7"), "hold")
+def test_a_code_that_blames_the_query_is_asked_about_as_far(on_mariadb: Job) -> None:
+    """Among those behind the one that stands alone at last, the first eight are refused like it."""
+    signalling(on_mariadb.target, "SQLSTATE '42000' SET MYSQL_ERRNO = 1064")
+    on_mariadb.push(add(7, *(f"bad{n}" for n in range(9)), *range(7)))
+    tries(on_mariadb, 3)
+    assert on_mariadb.target.members() == {("7", str(n)) for n in range(7)}
+    assert on_mariadb.installation.backlog() == 0
+
+
+def conflicting(target: TargetDatabase) -> None:
+    if target.dialect == "mysql":
+        signalling(target, "SQLSTATE '40001' SET MYSQL_ERRNO = 1213")
+        return
+    target.run(REFUSE.replace("EXCEPTION 'no'", "EXCEPTION SQLSTATE '40P01'").replace("RETURN NULL", "RETURN NEW"))
+    target.run("CREATE TRIGGER refuses BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION refuse()")
+
+
+def test_a_conflict_that_does_not_end_holds_its_lane_and_sets_nothing_aside(mariadb_or_postgresql: Job) -> None:
+    """And it is told whose operation the lane stands at, to who asks for it."""
+    job = mariadb_or_postgresql
+    conflicting(job.target)
+    job.push(add(7, *range(5), "bad", *range(5, 10)), add(8, "A"))
+    tries(job, 14)
+    lane = job.installation.redis.hget(job.installation.keys.lane("members", "7"), "hold")
     assert b"deadlock" in lane
-    assert on_mariadb.target.members() == {("8", "A"), *(("7", str(n)) for n in range(5))}
-    assert on_mariadb.installation.backlog() == 6
+    assert job.target.members() == {("8", "A"), *(("7", str(n)) for n in range(5))}
+    assert job.installation.backlog() == 6
+
+    (told,) = [need for need in read(job.runtime).needs if need.startswith("members is held since ")]
+    assert "; `segsync why members --segment 7` says whose operation it is" in told
+    assert "pbad" not in told
+    head = find(job.runtime, "members", "7", None).head
+    assert head is not None
+    assert (head.what, head.profile) == ("add", "pbad")
+    assert find(job.runtime, "members", "8", None).head is None
 
 
 def test_where_most_are_refused_all_causes_are_told(on_mariadb: Job) -> None:

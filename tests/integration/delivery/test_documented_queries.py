@@ -65,9 +65,9 @@ def shown(
     job = make_job(target)
     unsaid = {"clear", "segment_upsert", "segment_delete"} - example.queries.keys()
     unbatched = () if example.batched else ("batch",)
-    job.installation.configure(
-        target.connector() + target.integration(leave_out=(*unsaid, *unbatched), **example.queries)
-    )
+    integration = target.integration(leave_out=(*unsaid, *unbatched), **example.queries)
+    key = json.dumps(example.fields)
+    job.installation.configure(target.connector() + integration.replace('key = "CustomID"', f"key = {key}"))
     revision.publish(job.installation.redis, job.installation.keys, load(job.installation.file))
     return example, job
 
@@ -111,5 +111,7 @@ def test_no_profile_holds_the_others_up(shown: tuple[Documented, Job]) -> None:
 
 def test_each_place_that_shows_queries_is_looked_at() -> None:
     pages = {each.place for each in ALL}
-    assert pages == {"README.md", "recipes.md", "templates.md", "segsync.toml", "configuration.md", "init"}
+    assert pages == {"README.md", "recipes.md", "templates.md", "segsync.toml", "configuration.md", "init"} | {
+        "compose", "templates.md, whole keys"
+    }  # fmt: skip
     assert page("docs/recipes.md").count(" add\n") == 6, "four of them have a server here"

@@ -58,6 +58,8 @@ def fail(place: Place, runtime: Runtime, level: str = "", delay_ms: int = 5_000)
     )
 
 
+A_SECOND = 1.0
+"""Redis's clock and this process's are read by different roundings."""
 IDLE = {
     "key": "crm",
     "state": "active",
@@ -80,6 +82,8 @@ IDLE = {
     "window": "",
     "rate_per_s": None,
     "differing": 0,
+    "alone": "",
+    "failing": 0,
 }
 
 
@@ -110,6 +114,7 @@ def test_json_has_the_shape_of_the_contract(place: Place) -> None:
 
 def test_before_anything_is_applied_the_intake_is_shown_and_what_to_do(place: Place) -> None:
     place.write(integration())
+    began = time.monotonic()
     place.add("7", 10)
     runtime = place.publish(integration())
     place.redis.delete(place.keys.config, place.keys.integrations, place.keys.connectors)
@@ -117,7 +122,7 @@ def test_before_anything_is_applied_the_intake_is_shown_and_what_to_do(place: Pl
     found = read(runtime)
     assert found.intake.events == 1
     assert found.intake.oldest_age_s is not None
-    assert 0 <= found.intake.oldest_age_s < 30
+    assert 0 <= found.intake.oldest_age_s <= time.monotonic() - began + A_SECOND
     assert (found.revision, found.integrations, found.quarantine) == (None, [], 0)
     assert any("segsync apply" in sentence for sentence in found.needs)
     assert not found.ledger_is_dead
@@ -302,13 +307,15 @@ def test_work_that_nobody_does_needs_someone(place: Place) -> None:
 
 def test_workers_that_look_and_serve_are_fine(place: Place) -> None:
     runtime = owe(place)
+    began = time.monotonic()
     runtime.looked("pulse")
     runtime.looked("beat")
     found = status.read(runtime, lambda: Consumers(1, {"route": 1, "upkeep": 1, "deliver.db": 2}))
     assert found.needs == []
     assert [queue.consumers for queue in found.queues] == [1, 1, 2]
-    assert 0 <= (found.pulse_age_s or 0) < 5
-    assert 0 <= (found.beat_age_s or 0) < 5
+    for age in (found.pulse_age_s, found.beat_age_s):
+        assert age is not None
+        assert 0 <= age <= time.monotonic() - began + A_SECOND
 
 
 @pytest.mark.parametrize(("max_lag", "told"), [("1h", []), ("1s", ["crm late"])])

@@ -232,5 +232,21 @@ def test_that_adds_and_removes_take_turns_is_told_where_the_table_makes_them(any
     assert notes() == []
     anywhere.database.run("CREATE UNIQUE INDEX second ON member (segment_id, updated)")
     (told,) = notes()
-    assert told.startswith("integrations.members: a batch's adds and removes run by turns")
+    assert told.startswith("integrations.members: a batch's adds and removes run by turns, since two keys could be one")
+    assert "second (segment_id, updated)" in told
     assert notes(ordering='"exact"') == []
+
+
+def test_what_a_later_operation_makes_needless_is_warned_of_where_it_counts(anywhere: Place) -> None:
+    """Not where adds and removes take turns, or profiles come one at a time: nothing is merged there."""
+    queries = anywhere.database.queries()
+    remove = queries["remove"].replace("DELETE FROM member", "UPDATE member SET updated = NULL")
+
+    def warned(**more: Any) -> bool:
+        return any("only the last is told" in each.what for each in anywhere.findings(remove=remove, **more))
+
+    assert warned()
+    assert warned(ordering='"exact"')
+    assert not warned(ordering='"strict"')
+    anywhere.database.run("CREATE UNIQUE INDEX second ON member (segment_id, updated)")
+    assert not warned()

@@ -37,7 +37,7 @@ def test_values_that_fit_are_found_for_columns_of_any_type(postgresql: Place) ->
     add = (
         f"INSERT INTO member (segment_id, client_id, {', '.join(names)}) VALUES {{for $i, $x = $batch}}"
         f"({{segment_id}}, '{{$x.CustomID}}', {values}){{autocomma}}{{end}}"
-        " ON CONFLICT (segment_id, client_id) DO UPDATE SET born = excluded.born"
+        " ON CONFLICT (segment_id, client_id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in names)
     )
     (finding,) = postgresql.findings(add=add)
     assert (finding.level, finding.where) == ("warning", "integrations.members.key")

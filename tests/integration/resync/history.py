@@ -14,6 +14,7 @@ from tests.integration.jobs import add, clear, remove
 from workers.connectors.sql.positions import CREATE
 from workers.quarantine import requeue
 from workers.quarantine.entries import Selection
+from workers.resync.patience import alone
 from workers.resync.reader import ResyncReader
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from tests.integration.resync.dying import Dying
     from tests.integration.resync.platform import Platform
+    from workers.resync.patience import Keep
     from workers.resync.source import Id, Membership
     from workers.resync.work import Work
 
@@ -105,10 +107,10 @@ class Changed:
     def age(self) -> float:
         return self.inner.age()
 
-    def everything(self) -> Iterator[Any]:
+    def everything(self, keep: Keep = alone) -> Iterator[Any]:  # noqa: ARG002 - histories are short
         return self.pages(None)
 
-    def members(self, after: Id | None = None) -> Iterator[Any]:
+    def members(self, after: Id | None = None, keep: Keep = alone) -> Iterator[Any]:  # noqa: ARG002 - the same
         return self.pages(after)
 
 

@@ -55,13 +55,14 @@ class Platform:
         **changes: Any,
     ) -> None:
         """Applies the integration with its query `members`, and a source."""
-        self._publish(self._source(members, first, extra), members_query, changes)
+        self._publish(self.source(members, first, extra), members_query, changes)
 
     def configure_feed(self, source: str, *, members: str | None = LISTED, **changes: Any) -> None:
         """The same with a source that is no database: what stands in [sources.main]."""
         self._publish(f"[sources.main]\n{source}\n", members, changes)
 
-    def _source(self, members: str | None, before: str, extra: str) -> str:
+    def source(self, members: str | None = None, before: str = "0", extra: str = 'delay = "0s"') -> str:
+        """Its `[sources.main]`."""
         text = self.paged if members is None else members
         first = f"first = {before}" if "{after}" in text else ""
         address = self.target.connector().split("\n", 1)[1]
@@ -70,7 +71,7 @@ class Platform:
 
     def configure_file(self, **changes: Any) -> None:
         """Writes the file, as `configure` would, and applies nothing."""
-        self._write(self._source(None, "0", 'delay = "0s"'), {"members": LISTED, **changes})
+        self._write(self.source(), {"members": LISTED, **changes})
 
     def _write(self, source: str, changes: dict[str, Any]) -> None:
         self.job.installation.configure(self.target.connector() + source + self.target.integration(**changes))
@@ -114,6 +115,9 @@ class Platform:
         run, _ = ResyncRuns(self.job.runtime.lanes).ask("members", str(segment), "test", kind, **more)
         return run
 
+    def cancel(self, name: str) -> None:
+        ResyncRuns(self.job.runtime.lanes).cancel(name, "test")
+
     def run(self, name: str) -> ResyncRun:
         found = ResyncRun.read(ResyncRuns(self.job.runtime.lanes).read(name))
         assert found is not None
@@ -153,6 +157,14 @@ class Platform:
             return False
 
         until(comes, what)
+
+    def woken(self) -> set[str]:
+        """For which queues a worker is woken now. Nobody comes: given back at once, or they would be waited for."""
+        lanes = self.job.runtime.lanes
+        wakes = self.job.runtime.tick("task").wakes
+        for wake in wakes:
+            lanes.give_back(wake.queue, wake.token)
+        return {wake.queue for wake in wakes}
 
     def resync(self, segment: int | str, kind: str = "resync", **more: Any) -> ResyncRun:
         return self.ends(self.ask(segment, kind, **more))

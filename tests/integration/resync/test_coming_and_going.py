@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.jobs import add
-from tests.integration.resync.platform import Platform
+from tests.integration.resync.platform import LISTED, Platform
 from workers.control import apply as applying
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import needs_of_resyncs, read_resyncs
 from workers.monitoring.states import read_integration
 from workers.resync.schedule import Schedule
-from workers.settings import load
+from workers.settings import load, revision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,7 +125,7 @@ def test_what_an_apply_takes_out_of_scope_keeps_its_rows_or_not(
     apply('{ database = "main", groups = ["eu"] }')
     platform.job.push(add(9, "late"))
     if on_leave == "clear":
-        assert any(wake.queue == "resync" for wake in platform.job.runtime.tick("task").wakes)
+        assert "resync" in platform.woken()
     platform.turn()
     assert redis.exists(keys.leaving) == 0
     platform.turn()
@@ -178,11 +178,13 @@ def test_each_segment_is_verified_once_within_the_time(platform: Platform) -> No
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
     runtime = platform.job.runtime
     applying.carry_out(redis, keys, applying.plan(redis, keys, load(platform.job.installation.file)))
-    assert any(wake.queue == "resync" for wake in runtime.tick("task").wakes)
+    assert "resync" in platform.woken()
+    redis.zadd(keys.verifications, {"members": redis_ms(redis) + 3_600_000})  # not by what drains
     for segment in (7, 8, 9):
         platform.has(segment, "a")
         platform.job.push(add(segment, "a"))
     platform.job.drain()
+    redis.zadd(keys.verifications, {"members": 0})
     platform.target_has(8, "stray")
     seen = []
     for _ in range(3):
@@ -216,6 +218,35 @@ def test_verifications_wait_for_what_somebody_has_asked_for(platform: Platform) 
 
     assert schedule(platform).ask() == 0
     assert redis.zscore(keys.verifications, "members") > 0
+
+
+@on_one
+def test_an_integration_that_is_paused_keeps_no_others_from_being_verified(platform: Platform) -> None:
+    """Neither what waits for it to go on, nor what has begun there."""
+    target, installation = platform.target, platform.job.installation
+    more: dict[str, Any] = {"verify": '"1h"', "members": LISTED}
+    both = target.integration(**more) + target.integration("second", **more)
+    installation.configure(target.connector() + platform.source() + both)
+    redis, keys = installation.redis, installation.keys
+    revision.publish(redis, keys, load(installation.file))
+    runtime = platform.job.runtime = installation.runtime()
+    platform.has(7, "a")
+    platform.job.push(add(7, "a"))
+    platform.job.drain()
+    begun = platform.ask(7)
+    platform.until(begun, lambda run: run.state == "marked")
+    redis.hset(keys.integration("members"), "paused", "1")
+    redis.zadd(keys.runs, {begun: 0})
+    platform.until(begun, lambda run: run.stalled == "1")
+    waits = platform.ask(8)
+    platform.until(waits, lambda run: run.why == "members is paused")
+    redis.zadd(keys.runs_waiting, {waits: 0})
+    redis.zadd(keys.verifications, {"members": 0, "second": 0})
+    assert schedule(platform).ask() == 1
+
+    (asked,) = [run for each in ResyncRuns(runtime.lanes).open() if (run := platform.run(each)).kind == "verify"]
+    assert (asked.integration, asked.segment) == ("second", "7")
+    assert platform.ends(asked.id).outcome == "equal"
 
 
 @on_one

@@ -98,6 +98,27 @@ def test_an_answer_that_breaks_off_removes_nothing(platform: Platform, monkeypat
 
 
 @on_one
+@pytest.mark.parametrize(
+    ("body", "headers", "said"),
+    [
+        (lines(1, 2).replace(b": 2}", b': "2"}'), (), "line 3 of its answer says count"),
+        (b'[{"_id": 1, "CustomID": "c1"}, {"_id": 2, "CustomID": "\xe4x"}]', (), "member 2 of its answer has the byte"),
+        (lines(1, 2), (("Link", '</7>; rel="last next"'),), "page 1 of its answer names '/7' as the next one, which"),
+    ],
+)
+def test_a_broken_answer_removes_nothing_and_says_where(
+    platform: Platform, body: bytes, headers: tuple[tuple[str, str], ...], said: str
+) -> None:
+    """At the first try: it will not be another one by itself."""
+    with answering(lambda _: Answer(body, headers=headers)) as server:
+        platform.configure_feed(f'url = "{server.url}/{{segment_id}}"\n{DELAY}')
+        platform.target_has(7, "c1", "x")
+        run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, said in run.why) == ("failed", True), run.why
+    assert (platform.rows(7), len(server.asked)) == ({"c1", "x"}, 1)
+
+
+@on_one
 def test_a_target_is_made_equal_to_what_a_program_prints(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,29 @@ def test_runs_of_a_paused_integration_leave_room_for_others(
 
 
 @on_one
+def test_a_run_of_a_paused_integration_leaves_its_room_between_two_marks(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    monkeypatch.setattr(changing, "SMALL", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a", "b")
+    name = platform.ask(7)
+    platform.until_state(name, "between")
+    redis.hset(keys.integration("members"), "paused", "1")
+    redis.zadd(keys.runs, {name: 0})
+    platform.turn()
+    other = platform.ask(8)
+    assert ResyncRuns(platform.job.runtime.lanes).may_begin(2**50) == [other]
+
+    redis.hdel(keys.integration("members"), "paused")
+    redis.zadd(keys.runs, {name: 0})
+    platform.turn()
+    assert redis.exists(keys.runs_stalled) == 0
+    assert platform.ends(name).outcome == "done"
+
+
+@on_one
 def test_members_without_any_key_are_a_wrong_query(platform: Platform) -> None:
     """A column that is misspelled would be taken for a segment without members."""
     platform.configure(members=platform.whole.replace("CustomID", "CustomId"))
@@ -160,7 +183,7 @@ def test_a_clock_that_was_set_back_keeps_no_run_waiting(
             redis.zadd(key, {run: score + ahead})
     redis.hincrby(keys.run(name), "marked", ahead)
     redis.hset(keys.seen, "clock", redis.time()[0] * 1000 + ahead)
-    assert {wake.queue for wake in platform.job.runtime.tick("task").wakes} >= {"upkeep"}
+    assert "upkeep" in platform.woken()
     platform.job.runtime.upkeep("token", 1, rest=0, rest_of_ledger=0)
     assert platform.ends(name).outcome == "done"
     assert platform.ends(other).outcome == "equal"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
+    from tests.proof import Recorder
     from workers.connectors.contract import Target
 
 pytestmark = pytest.mark.proof
@@ -62,7 +63,7 @@ def batches(dialect: str) -> Iterator[tuple[int, list[Profile]]]:
         yield seed, [{"F": value(dice, dialect)} for _ in range(BATCH)]
 
 
-def check(server: Server, places: list[str]) -> None:
+def check(server: Server, places: list[str], record: Recorder) -> None:
     columns = [f"c{n}" for n in range(len(places))]
     writing = compiled(query(places), server.dialect)
     finding = compiled(FIND, server.dialect, QueryKind.REMOVE)
@@ -73,29 +74,30 @@ def check(server: Server, places: list[str]) -> None:
         keyed = [profile for profile in batch if profile["F"]]
         ((count,),) = server.database.rows(rendered(finding, keyed)[0])
         assert count == len(keyed), seed
+    record("drew", f"{VALUES:,} values, each in {len(places)} places")
 
 
 def table(kind: str, places: list[str], options: str = "") -> str:
     return f"CREATE TABLE t (n int, {', '.join(f'c{n} {kind}' for n in range(len(places)))}) {options}"
 
 
-def test_mariadb_stores_what_came(mariadb_target: Target) -> None:
+def test_mariadb_stores_what_came(mariadb_target: Target, record_property: Recorder) -> None:
     places = [*PLACES, *DOUBLE]
     for server in serving(mariadb_target, table("longtext", places, f"COLLATE {BINARY}")):
-        check(server, places)
+        check(server, places, record_property)
 
 
-def test_postgresql_stores_what_came(postgresql_target: Target) -> None:
+def test_postgresql_stores_what_came(postgresql_target: Target, record_property: Recorder) -> None:
     for server in serving(postgresql_target, table('text COLLATE "C"', PLACES)):
-        check(server, PLACES)
+        check(server, PLACES, record_property)
 
 
-def test_sqlite_stores_what_came(sqlite_target: Target) -> None:
+def test_sqlite_stores_what_came(sqlite_target: Target, record_property: Recorder) -> None:
     for server in serving(sqlite_target, table("text", PLACES)):
-        check(server, PLACES)
+        check(server, PLACES, record_property)
 
 
-def test_clickhouse_stores_what_came() -> None:
+def test_clickhouse_stores_what_came(record_property: Recorder) -> None:
     engine = ClickhouseEngine()
     try:
         engine.run(table("String", PLACES, "ENGINE = Memory"))
@@ -105,5 +107,6 @@ def test_clickhouse_stores_what_came() -> None:
             columns = [f"c{n}" for n in range(len(PLACES))]
             for row, profile in zip(engine.texts("t", columns), batch, strict=True):
                 assert list(row) == stored(profile["F"])[: len(PLACES)], (seed, profile)
+        record_property("drew", f"{VALUES:,} values, each in {len(PLACES)} places")
     finally:
         engine.close()

@@ -19,6 +19,7 @@ from workers.templates import BadRows, Query, QueryKind, Row, SegmentView, Templ
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.proof import Recorder
     from workers.connectors.contract import Target
 
     Run = Callable[[str], list[Any]]
@@ -52,8 +53,8 @@ def cells(answer: list[Any], expected: list[Any], text: str) -> list[tuple[str, 
     return [(got, want.replace(MARK, text)) for got, want in both if MARK in want and not want.startswith("[")]
 
 
-def judged(run: Run, dialect: str) -> int:
-    """How many templates the server ran, each of them with the value that went in."""
+def judge(run: Run, dialect: str, record: Recorder) -> None:
+    """Each template that the server runs it runs with the value that went in."""
     (dice, seed), ran = seeded(11), 0
     for _ in range(TEMPLATES):
         source, text = odd_template(dice), storable(odd_value(dice), dialect)
@@ -70,27 +71,28 @@ def judged(run: Run, dialect: str) -> int:
         answer = run(hostile)
         for got, want in cells(answer, expected, text + MARK):
             assert got == want, (seed, source, text)
-    return ran
+    record("drew", f"{TEMPLATES:,} templates, of which {ran:,} run (seed {seed})")
+    assert ran > TEMPLATES / 100, "too few templates run to show anything"
 
 
-def test_sqlite_runs_what_it_would_run_anyway(sqlite_target: Target) -> None:
+def test_sqlite_runs_what_it_would_run_anyway(sqlite_target: Target, record_property: Recorder) -> None:
     with Database(sqlite_target) as database:
-        assert judged(database.rows, "sqlite") > TEMPLATES / 100
+        judge(database.rows, "sqlite", record_property)
 
 
-def test_mariadb_runs_what_it_would_run_anyway(mariadb_target: Target) -> None:
+def test_mariadb_runs_what_it_would_run_anyway(mariadb_target: Target, record_property: Recorder) -> None:
     with Database(mariadb_target) as database:
-        assert judged(database.rows, "mysql") > TEMPLATES / 100
+        judge(database.rows, "mysql", record_property)
 
 
-def test_postgresql_runs_what_it_would_run_anyway(postgresql_target: Target) -> None:
+def test_postgresql_runs_what_it_would_run_anyway(postgresql_target: Target, record_property: Recorder) -> None:
     with Database(postgresql_target) as database:
-        assert judged(database.rows, "postgresql") > TEMPLATES / 100
+        judge(database.rows, "postgresql", record_property)
 
 
-def test_clickhouse_runs_what_it_would_run_anyway() -> None:
+def test_clickhouse_runs_what_it_would_run_anyway(record_property: Recorder) -> None:
     engine = ClickhouseEngine()
     try:
-        assert judged(engine.rows, "clickhouse") > TEMPLATES / 100
+        judge(engine.rows, "clickhouse", record_property)
     finally:
         engine.close()

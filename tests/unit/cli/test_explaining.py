@@ -77,3 +77,14 @@ def test_a_redis_that_does_not_listen_is_not_told_of_tls() -> None:
     failure = explain(redis.ConnectionError("Error 111 connecting to 127.0.0.1:1. Connection refused."))
     assert failure is not None
     assert "TLS" not in failure.message
+
+
+def test_bytes_of_the_command_line_that_are_no_text_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["segsync", "pause", "crm", "--reason", "caf\udce9"])
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "the reason caf\udce9".encode()
+    failure = explain(caught.value)
+    assert failure is not None
+    assert (failure.status, failure.message) == (2, r"'caf\udce9': bytes that are no text; expected UTF-8")
+    monkeypatch.setattr("sys.argv", ["segsync", "status"])
+    assert explain(caught.value) is None

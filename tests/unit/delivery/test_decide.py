@@ -99,7 +99,7 @@ def intolerant(tried: FailedTry) -> FailedTry:
         # The data's fault, if others pass.
         (error(ISOLATE), MANY, AskOthers(Hold(INTEGRATION), Halve(5))),
         (error(ISOLATE), passed(MANY), Halve(5)),
-        (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION), SetAside())),
+        (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION), SetAside(unasked=True))),
         (error(ISOLATE), asked(ONE), SetAside()),
         (error(ISOLATE), passed(ONE), SetAside()),
         (error(ISOLATE), EVENT, SetAside()),

@@ -27,6 +27,10 @@ ADD = (
     " ON DUPLICATE KEY UPDATE updated = NOW()"
 )
 
+PLAIN = (
+    "INSERT INTO member (segment_id, client_id) VALUES {for $x = $batch}({segment_id}, '{$x.CustomID}'){autocomma}{end}"
+)
+
 
 def findings(
     text: str,
@@ -35,15 +39,21 @@ def findings(
     *,
     once: bool = False,
     dialect: str = "mysql",
+    merges: bool = False,
 ) -> list[Finding]:
-    query = compile_query(text, dialect=dialect, kind=kind, batch=True, key=("CustomID",))
+    queries = {
+        each: compile_query(source, dialect=dialect, kind=each, batch=True, key=("CustomID",))
+        for each, source in ({QueryKind.ADD: PLAIN} | {kind: text}).items()
+    }
+    query = queries[kind]
     integration = Integration(
-        key="crm", connector="crm", scope=Scope("main"), key_fields=("CustomID",), queries={kind: query},
+        key="crm", connector="crm", scope=Scope("main"), key_fields=("CustomID",), queries=queries,
         batched=True, exactly_once=once,
     )  # fmt: skip
     samples = Samples(query, ("CustomID",) if kind.has_profiles else ())
     shapes = [shape for statement in samples.render() for shape in read(statement, dialect)]
-    return judge(Seen(integration, kind, dialect, [(shape, table) for shape in shapes], samples.values))
+    changes = [(shape, table) for shape in shapes]
+    return judge(Seen(integration, kind, dialect, changes, samples.values, merges=merges))
 
 
 def test_the_usual_upsert_is_fine() -> None:
@@ -121,3 +131,83 @@ def test_a_merging_column_that_holds_no_key_is_fine() -> None:
 def test_a_finding_reads_as_place_and_sentence() -> None:
     assert str(Finding("mistake", "a.b", "is wrong", 2, 3)) == "a.b:2:3: is wrong"
     assert str(Finding("mistake", "a.b", "is wrong")) == "a.b: is wrong"
+
+
+INSERTED = (
+    "INSERT INTO member (segment_id, client_id, email) VALUES "
+    "{{for $i, $x = $batch}}({{segment_id}}, '{{$x.CustomID}}', '{{$x.email}}'){{autocomma}}{{end}} {}"
+)
+
+
+DEPENDING = (
+    (
+        "postgresql",
+        INSERTED.format("ON CONFLICT (segment_id, client_id) DO UPDATE SET email = excluded.email"),
+        QueryKind.ADD,
+        "",
+    ),
+    ("mysql", INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email)"), QueryKind.ADD, ""),
+    (
+        "mysql",
+        INSERTED.format("ON DUPLICATE KEY UPDATE email = VALUES(email), n = n + 1"),
+        QueryKind.ADD,
+        "sets 'n' of 'member'",
+    ),
+    (
+        "mysql",
+        INSERTED.format("ON DUPLICATE KEY UPDATE email = IFNULL(email, VALUES(email))"),
+        QueryKind.ADD,
+        "sets 'email' of",
+    ),
+    (
+        "postgresql",
+        INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET email = COALESCE(member.email, excluded.email)"),
+        QueryKind.ADD,
+        "sets 'email' of 'member' from what is there",
+    ),
+    (
+        "sqlite",
+        INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET n = excluded.n + n, email = ''"),
+        QueryKind.ADD,
+        "sets 'n' of 'member' from what is there",
+    ),
+    ("postgresql", INSERTED.format("ON CONFLICT DO NOTHING"), QueryKind.ADD, "leaves 'email' of a row of 'member'"),
+    (
+        "mysql",
+        INSERTED.replace("INSERT", "INSERT IGNORE").format(""),
+        QueryKind.ADD,
+        "leaves 'email' of a row of 'member'",
+    ),
+    (
+        "postgresql",
+        INSERTED.format("ON CONFLICT (client_id) DO UPDATE SET updated = now()"),
+        QueryKind.ADD,
+        "leaves 'email' of a row of 'member'",
+    ),
+    ("postgresql", PLAIN + " ON CONFLICT DO NOTHING", QueryKind.ADD, ""),
+    ("postgresql", 'DELETE FROM member WHERE client_id IN ({batch_in "CustomID"})', QueryKind.REMOVE, ""),
+    (
+        "postgresql",
+        'UPDATE member SET gone = true WHERE client_id IN ({batch_in "CustomID"})',
+        QueryKind.REMOVE,
+        "changes rows of",
+    ),
+    (
+        "postgresql",
+        'UPDATE member SET n = n - 1 WHERE client_id IN ({batch_in "CustomID"})',
+        QueryKind.REMOVE,
+        "sets 'n' of 'member'",
+    ),
+)
+
+
+def test_a_query_that_depends_on_earlier_ones_is_told_that_they_are_left_out() -> None:
+    only = "of several operations for one key in a batch only the last is told"
+    for dialect, text, kind, expected in DEPENDING:
+        told = [
+            [each.what for each in findings(text, None, kind, dialect=dialect, merges=merges) if only in each.what]
+            for merges in (True, False)
+        ]
+        assert told[1] == [], text
+        assert (len(told[0]), expected in "".join(told[0])) == (bool(expected), True), (text, told)
+        assert all('ordering = "strict"' in what for what in told[0])

@@ -39,7 +39,9 @@ def test_a_reader_that_was_taken_for_dead_harms_nothing_of_anothers(
 
     monkeypatch.setattr(Planner, "plan", plan)
     run, source = SimpleNamespace(segment="7", verifies=True), SimpleNamespace(paged=True)
-    work = SimpleNamespace(run=run, source=source, integration=None, open_target=None, keep=keep, folder=folder)
+    work = SimpleNamespace(
+        run=run, source=source, integration=None, way=SimpleNamespace(open=None), keep=keep, folder=folder
+    )
     with pytest.raises(ReadingLost):
         compare(cast("Any", work))
     assert [path.name for path in tmp_path.iterdir()] == ["7"]

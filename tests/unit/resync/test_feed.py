@@ -1,71 +1,22 @@
-"""What a source tells by itself: a whole answer, or none."""
+"""Members that a source tells by itself: pages, links, and their ends."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from workers.errors import ErrorClass, TargetError
-from workers.resync import feed
-from workers.resync.feed import LEAST_ASKED, FeedSource, entries
+from workers.resync import feed_links
+from workers.resync.feed import LEAST_ASKED, FeedSource
 from workers.resync.feed_links import Links, next_link
 from workers.resync.profiles import UnfitSource
 from workers.settings.feeds import FeedSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator
 
     from workers.resync.source import Id
-
-LINES = b'{"_id": 1, "a": "\xc3\xa4\\n"}\n{"_id": "x y", "a": {"end": true}}\n\n{"end": true, "count": 2}\n'
-ARRAY = b' [{"_id": 1, "a": [1, 2]},\n {"_id": "x", "a": "]"}] '
-
-
-def byte_by_byte(text: bytes) -> Iterator[bytes]:
-    return (text[at : at + 1] for at in range(len(text)))
-
-
-@pytest.mark.parametrize("text", [LINES, ARRAY])
-def test_an_answer_may_come_in_any_pieces(text: bytes) -> None:
-    whole, pieces = list(entries([text])), list(entries(byte_by_byte(text)))
-    assert (len(whole), whole) == (2, pieces)
-
-
-@pytest.mark.parametrize("text", [LINES, ARRAY])
-def test_what_is_cut_off_at_any_byte_is_no_answer(text: bytes) -> None:
-    """But for blanks at its end, which say nothing."""
-    for end in range(len(text.rstrip())):
-        with pytest.raises(TargetError) as raised:
-            list(entries([text[:end]]))
-        assert raised.value.error_class is ErrorClass.RETRY
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (b"<html>sign in</html>", "neither a JSON array nor lines"),
-        (b'{"error": "no such segment"}', "ended without a last line"),
-        (b'{"_id": 1}\n{"end": true, "count": 2}', "had 1 members, and its end says another number"),
-        (b'{"_id": 1}\n{"end": true, "count": 1}\n{"_id": 2}', "something follows the line that ends"),
-        (b'{"_id": 1}\n{"end": false, "count": 1}', "ended without a last line"),
-        (b'[{"_id": 1}] [', "its array does not end"),
-        (b"", "its answer is empty"),
-        (b"[" * 100_000, "its array does not end"),
-    ],
-)
-def test_what_is_no_list_of_members(text: bytes, said: str) -> None:
-    with pytest.raises((TargetError, UnfitSource), match=said):
-        list(entries([text]))
-
-
-def test_what_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feed, "LONGEST_ARRAY", 10)
-    monkeypatch.setattr(feed, "LONGEST_LINE", 10)
-    with pytest.raises(UnfitSource, match="expected pages, or a line for each member"):
-        list(entries([b"[", b'{"_id": 123456}']))
-    with pytest.raises(UnfitSource, match="a line is longer than"):
-        list(entries([b'{"_id": ', b'"123456789"', b"}"]))
 
 
 def source(*answers: bytes, first: int | str | None = None, rows: int = 2) -> tuple[FeedSource, list[Id | None]]:
@@ -133,8 +84,8 @@ def test_a_reading_goes_on_after_a_member() -> None:
         ([b'[{"_id":1}]', b'[{"_id":1}]'], "one `_id` twice"),
         ([b'[{"_id":1},{"_id":2},{"_id":3}]'], r"a page has 3 members, or more; expected \{limit\}, 2, at most"),
         ([b'[{"_id":"a"}]'], "expected both to be of one kind"),
-        ([b'[{"name":"a"}]'], "a member is no profile"),
-        ([b"[7]"], "a member is no profile"),
+        ([b'[{"name":"a"}]'], "member 1 of its answer is no profile: .*on the page behind 0"),
+        ([b"[7]"], "member 1 of its answer is no profile: .*on the page behind 0"),
     ],
 )
 def test_pages_that_cannot_be_told_apart_are_refused(answers: list[bytes], said: str) -> None:
@@ -179,6 +130,26 @@ def test_a_link_to_another_place_is_refused(target: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "said"), [("http://x/2", "'http://x:80'; expected 'https://x:443'"), ("//[x/2", "is no address")]
+)
+def test_a_link_says_where_it_leads(target: str, said: str) -> None:
+    with pytest.raises(UnfitSource, match=re.escape(said)):
+        next_link([f'<{target}>; rel="next"'], "https://x/m")
+
+
+def test_no_message_of_a_link_shows_what_it_asks_for() -> None:
+    """It may let somebody in, as a cursor that holds a token does."""
+    with pytest.raises(UnfitSource) as raised:
+        next_link(["</m?key=s3cret>; rel='next'"], "https://x/m")
+    assert "s3cret" not in str(raised.value)
+    assert "</m?…>; rel='next'" in str(raised.value)
+
+
+def test_another_place_on_a_page_is_the_same_page() -> None:
+    assert next_link(['<https://x/m#2>; rel="next"'], "https://x/m") == "https://x/m"
+
+
+@pytest.mark.parametrize(
     "header",
     ["</2>; rel='next'", '/2; rel="next"', '</2>; rel="next', "</1>; rel=prev, /2; rel=next", '</2; rel="next"'],
 )
@@ -190,9 +161,34 @@ def test_a_next_page_that_cannot_be_read_is_no_last_page(header: str) -> None:
 
 def test_links_that_go_round_are_no_list() -> None:
     links = Links()
-    for page in "ab":
+    links.asked("https://x/m?key=s3cret")
+    for page in ("https://x/m?page=2", "https://x/m?page=3"):
         links.next = page
         assert links.go_on()
-    links.next = "a"
-    with pytest.raises(UnfitSource, match="round in a circle"):
+    for page in ("https://x/m?page=2", "https://x/m?key=s3cret"):
+        links.next = page
+        with pytest.raises(UnfitSource, match=r"page 3 of its answer names '/m\?…' as the next .*round in a circle"):
+            links.go_on()
+
+
+def test_links_without_end_are_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_links, "MOST_PAGES", 2)
+    links = Links()
+    for page in "bc":
+        links.next = page
+        assert links.go_on()
+    links.next = "d"
+    with pytest.raises(UnfitSource, match="page 3 of its answer names 'd' as the next one, after 2 pages; expected"):
         links.go_on()
+
+
+def test_what_is_wrong_on_a_page_is_told_with_it() -> None:
+    answers = iter([b'[{"_id":1}]', b'[{"_id":2},{"n":3}]'])
+
+    def ask(_: object, links: Links) -> Generator[bytes]:
+        links.next = "https://x/2"
+        yield next(answers)
+
+    found = FeedSource(FeedSettings("main", "https://x/1", {}, (), None, 2, 0.0, 1.0), ask)
+    with pytest.raises(UnfitSource, match=r"member 2 of its answer is no profile: _id is missing.*\(on page 2 by its"):
+        ids(found)

@@ -12,7 +12,7 @@ import pytest
 from tests.servers.platform_http import Answer, Asked, answering
 from tests.waiting import until
 from workers.errors import ErrorClass, SettingsError, TargetError
-from workers.resync.feed import entries
+from workers.resync.feed_answer import entries
 from workers.resync.feed_doors import ask
 from workers.settings.feeds import FeedSettings
 
@@ -58,7 +58,8 @@ def test_an_answer_that_breaks_off_at_any_byte_is_none(length: int | None) -> No
         (Answer(BODY, 401), ErrorClass.HOLD, "it answers 401; expected 200"),
         (Answer(BODY, 206), ErrorClass.HOLD, "it answers 206; expected 200"),
         (Answer(BODY, 503), ErrorClass.RETRY, "it answers 503; expected 200"),
-        (Answer(BODY, 200, (("Content-Encoding", "gzip"),)), ErrorClass.HOLD, "its answer is compressed"),
+        (Answer(BODY, 200, (("Content-Encoding", "gzip"),)), ErrorClass.HOLD, "Content-Encoding 'gzip' says; expected"),
+        (Answer(BODY, 200, (("content-encoding", "Identity, BR"),)), ErrorClass.HOLD, "Encoding 'Identity, BR' says"),
     ],
 )
 def test_other_answers_are_none(answer: Answer, kind: ErrorClass, said: str) -> None:
@@ -66,6 +67,12 @@ def test_other_answers_are_none(answer: Answer, kind: ErrorClass, said: str) -> 
         told(feed(platform.url + "/{segment_id}"))
     assert raised.value.error_class is kind
     assert len(platform.asked) == 1
+
+
+@pytest.mark.parametrize("coding", ["Identity", " IDENTITY ", "", "identity, identity"])
+def test_what_is_plain_may_say_so(coding: str) -> None:
+    with answering(lambda _: Answer(BODY, headers=(("Content-Encoding", coding),))) as platform:
+        assert len(told(feed(platform.url + "/{segment_id}"))) == 2
 
 
 def test_a_place_that_nobody_serves_is_tried_again() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from workers.resync import keys_on_disk
-from workers.resync.keys_on_disk import FILES, KeyFiles, compare, read_lines
+from workers.resync.keys_on_disk import FILES, KeyDifference, KeyFiles, compare, read_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,12 +39,30 @@ def test_what_differs_is_told_with_every_spelling(tmp_path: Path, monkeypatch: p
 def test_what_some_collation_takes_for_a_member_is_no_stray(tmp_path: Path, member: str, row: str) -> None:
     """A remove of it would take along the member's own row, which is not told again where a table repeats a key."""
     for folder, key, other in ((tmp_path / "a", member, row), (tmp_path / "b", row, member)):
-        source, target = KeyFiles(folder, "source"), KeyFiles(folder, "target")
-        source.add((key,))
-        target.add((key,))
-        target.add((other,))
-        found = compare(source, target, folder)
+        found = compared(folder, [key, "twice"], [key, other, "twice", "twice"])
         assert (found.missing, found.strays, found.spelled) == (0, 0, 1)
+        found = compared(folder / "alone", [key], [other])
+        assert (found.missing, found.strays, found.spelled) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(("member", "row"), [("E1001", "A1001"), ("jan", "ian"), ("Ann", "ann")])
+def test_a_row_beside_the_members_own_is_a_stray(tmp_path: Path, member: str, row: str) -> None:
+    """The target tells the two apart, or takes rows twice; then the member goes along, and is told again.
+
+    Else who has left could never be removed whose key is spelled like that of one who stays.
+    """
+    found = compared(tmp_path, [member], [member, row])
+    assert (found.missing, found.strays, found.spelled) == (0, 1, 0)
+    found = compared(tmp_path / "other", [member, "E7"], [member, row, "A7"])
+    assert (found.missing, found.strays, found.spelled) == (1, 1, 1)
+
+
+def compared(folder: Path, members: list[str], rows: list[str]) -> KeyDifference:
+    source, target = KeyFiles(folder, "source"), KeyFiles(folder, "target")
+    for side, keys in ((source, members), (target, rows)):
+        for key in keys:
+            side.add((key,))
+    return compare(source, target, folder)
 
 
 def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
@@ -89,11 +107,13 @@ def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkey
     assert min(peak(more), peak(more + 1)) - peak(few + 1) < (more - few) * 40
 
 
-def test_a_long_comparison_says_that_it_goes_on(tmp_path: Path) -> None:
+def test_a_long_comparison_says_that_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else another reader would take its run for that of one that hangs, and begin it anew."""
+    monkeypatch.setattr(keys_on_disk, "AT_ONCE", 2)
     source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
-    source.add(("a",))
+    for number in range(4):
+        source.add((f"a{number}",))
     target.add(("b",))
     said = []
     compare(source, target, tmp_path, lambda: said.append(1))
-    assert len(said) == 3 * FILES
+    assert len(said) == 2 * FILES + 2

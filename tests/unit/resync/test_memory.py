@@ -63,8 +63,8 @@ class Series:
         after, limit = (int(word.strip("()")) for word in (words[-3], words[-1])) if "LIMIT" in words else (0, ALL_ROWS)
         numbers = iter(range(max(after, 0) + 1, min(self._many, max(after, 0) + limit) + 1))
 
-        def more() -> list[tuple[Any, ...]]:
-            rows = [(number, self._key(number)) for number in islice(numbers, ROWS)]
+        def more(size: int) -> list[tuple[Any, ...]]:
+            rows = [(number, self._key(number)) for number in islice(numbers, size)]
             return rows if len(self._columns) > 1 else [(key,) for _, key in rows]
 
         return listing.paged(self._columns, more)

@@ -125,10 +125,16 @@ def test_what_breaks_off_is_no_end() -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(None, 0.0), (3, 3.0), (Decimal("1.5"), 1.5), (timedelta(minutes=1), 60.0), ("00:01:30.5", 90.5)],
+    [(3, 3.0), (Decimal("1.5"), 1.5), (timedelta(minutes=1), 60.0), ("00:01:30.5", 90.5)],
 )
 def test_an_age_is_seconds_or_an_interval(value: object, seconds: float) -> None:
     assert source(Listing([value])).age() == seconds
+
+
+def test_null_is_no_age() -> None:
+    """A standby that has replayed nothing yet gives it: what it has may be as old as its base backup."""
+    with pytest.raises(UnfitSource, match=r'`fresh` gives null.*delay = "0s"'):
+        source(Listing([None])).age()
 
 
 def test_rows_become_profiles() -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from workers.resync.work import LONG_MS, LOW, wait_for_room, wait_until_free
+from workers.resync.reaching import Reach
+from workers.resync.work import LONG_MS, LOW, Work, wait_for_room, wait_until_free
+from workers.settings import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from workers.resync.work import Work
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,30 @@ def test_what_was_delivered_in_between_is_seen(wait: Callable[[Work], None], lan
     )
     wait(cast("Work", work))
     assert looks == ([LONG_MS, 0] if woken else [LONG_MS])
+
+
+CRM = """
+[connectors.crm]
+url = "{url}"
+[integrations.crm]
+name = "CRM"
+connector = "crm"
+key = "CustomID"
+scope = {{ database = "main", segments = "all" }}
+queries.add = "INSERT INTO member (segment_id, client_id) VALUES ({{segment_id}}, '{{lead.CustomID}}')"
+queries.remove = "DELETE FROM member WHERE segment_id = {{segment_id}} AND client_id = '{{lead.CustomID}}'"
+queries.clear = "DELETE FROM member WHERE segment_id = {{segment_id}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "mode"),
+    [("postgresql://db/crm", "replace"), ("sqlite:///crm.db", "replace"), ("clickhouse://db/crm", "resend")],
+)
+def test_nothing_is_cleared_first_where_no_lock_keeps_a_late_clear_away(tmp_path: Path, url: str, mode: str) -> None:
+    (tmp_path / "segsync.toml").write_text(CRM.format(url=url))
+    settings = load(tmp_path / "segsync.toml")
+    doors: Any = (dict, dict, dict, dict)
+    way = Reach(*doors).way_to(settings.connectors["crm"], "crm", "7")
+    work: Any = SimpleNamespace(integration=settings.integrations["crm"], way=way)
+    assert Work.mode(work) == mode

@@ -232,6 +232,8 @@ def test_a_loop_that_makes_a_value_may_be_empty(template: str, none: str) -> Non
         "UPDATE t SET c = f(1) WHERE b BETWEEN 1 AND 2 AND lower(a) IN ({for $x = lead.l}{$x}{autocomma}{end})",
         "DELETE FROM t WHERE (b = 1 OR c = 2) AND a IN ({for $x = lead.l}{$x}{autocomma}{end}) RETURNING 1",
         "INSERT INTO t SELECT u.a FROM u JOIN v ON (u.a = v.a) WHERE u.a IN ({for $x = lead.l}{$x}{autocomma}{end})",
+        "INSERT INTO t SELECT u.a FROM u, (SELECT 1) v WHERE u.a IN ({for $x = lead.l}{$x}{autocomma}{end}) GROUP BY 1",
+        "INSERT INTO t SELECT a FROM u WHERE a IN ({for $x = lead.l}{$x}{autocomma}{end}) ON CONFLICT (a) DO NOTHING",
         "WITH u AS (SELECT 1) DELETE FROM t WHERE a IN ({for $x = lead.l}{$x}{autocomma}{end})",
         "UPDATE t SET a = v.a FROM (VALUES {for $x = lead.l}({$x}){autocomma}{end}) v WHERE t.b = v.a",
     ],
@@ -267,6 +269,12 @@ LIST = "({for $x = lead.l}{$x}{autocomma}{end})"
         f"INSERT INTO t VALUES ({{segment_id}}, CASE WHEN 1 IN {LIST} THEN 'x' ELSE 'y' END)",
         f"UPDATE t SET a = 2 IN {LIST} WHERE b = 1",
         f"INSERT INTO t SELECT count(*) FROM u WHERE a IN {LIST}",
+        f'INSERT INTO t SELECT "count"(*) FROM u WHERE a IN {LIST}',
+        f"INSERT INTO t SELECT 1 + (count(*)) FROM u WHERE a IN {LIST}",
+        f"INSERT INTO t SELECT b IS DISTINCT FROM 1, (count(*)) FROM u WHERE a IN {LIST}",
+        f"INSERT INTO t SELECT 5 FROM u WHERE a IN {LIST} GROUP BY ()",
+        f"INSERT INTO t SELECT 5 FROM u WHERE a IN {LIST} ORDER BY count(*)",
+        f"INSERT INTO t SELECT a FROM u ON CONFLICT ON CONSTRAINT c DO UPDATE SET b = 1 WHERE t.a IN {LIST}",
         f"INSERT INTO t SELECT a FROM u WHERE a IN {LIST} UNION ALL SELECT 0",
         f"INSERT INTO t SELECT 0 FROM u WHERE a IN {LIST} AND b = 1 HAVING count(*) = 0",
         f"WITH g AS (DELETE FROM u WHERE k = 1 RETURNING k) DELETE FROM t WHERE a IN {LIST}",
@@ -301,6 +309,7 @@ ROWS = "(VALUES {for $x = lead.l}({$x}){autocomma}{end}) v (x)"
         f"INSERT INTO t SELECT x FROM {ROWS} UNION ALL SELECT 0",
         f"INSERT INTO t SELECT 0 EXCEPT SELECT x FROM {ROWS}",
         f"INSERT INTO t SELECT 0 FROM {ROWS} HAVING count(*) = 0",
+        f"INSERT INTO t SELECT 0 FROM {ROWS} GROUP BY ()",
         f"INSERT INTO t VALUES (1, (SELECT max(x) FROM {ROWS}))",
         f"INSERT INTO t SELECT u.k FROM u, (SELECT count(*) FROM {ROWS}) c",
         f"WITH w AS (SELECT x FROM {ROWS}) DELETE FROM t WHERE x NOT IN (SELECT x FROM w)",
@@ -353,6 +362,38 @@ def test_a_sign_that_means_or_makes_a_condition_one_of_several() -> None:
 
     with pytest.raises(BadRows, match="expected at least one item"):
         query.render(rows({}), SEGMENT)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        f"DELETE FROM t WHERE b IN (1) DELETE FROM u WHERE a IN {LIST}",
+        f"DELETE FROM t DELETE FROM u WHERE a IN {LIST}",
+        "INSERT INTO t VALUES {for $x = lead.l}({$x}){autocomma}{end} DELETE FROM u WHERE b = 1",
+    ],
+)
+def test_two_statements_without_a_semicolon_between_do_not_fall_together(template: str) -> None:
+    query = compiled(template, "mssql", batch=False)
+
+    with pytest.raises(BadRows, match="expected at least one item"):
+        query.render(rows({"l": []}), SEGMENT)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "ALTER TABLE t UPDATE b = 1 WHERE b, DELETE WHERE a IN {}",
+        "DELETE FROM t WHERE b ? c : 1 AND a IN {}",
+        "INSERT INTO t SELECT 5 FROM u WHERE a IN {} ORDER BY b WITH FILL FROM 1 TO 3",
+        "INSERT INTO t SELECT 5 FROM u WHERE a IN {} LIMIT 1 BY count(*)",
+        "INSERT INTO t SELECT 5 FROM u WHERE a IN {} AND b = 1 QUALIFY count(*) >= 0",
+    ],
+)
+def test_what_clickhouse_does_without_any_item_is_left_to_it(template: str) -> None:
+    """Its IN () is a list, and the rest of the statement, or a row that it makes, is there all the same."""
+    query = compiled(template.format(LIST), "clickhouse", batch=False)
+
+    assert query.render(rows({"l": []}), SEGMENT) == [template.format("()")]
 
 
 def test_what_one_statement_says_is_nothing_to_the_next() -> None:

@@ -1,16 +1,19 @@
 """Random templates and data: a lexer written a second time sees each value whole, in a literal and nowhere else.
 
-A few thousand templates by default, a million in `make proof`. A failure says its template, data and seed.
+A few thousand templates by default, a million in `make proof`, whose end says how many it were and what the costliest
+of them took. A failure says its template, data and seed.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.proof import draws, seeded
+from tests.unit.templates.costliest import Costliest
 from tests.unit.templates.first_reading import FirstReading, Span, marking, unmarked
 from tests.unit.templates.lexers import LEXERS, Token, tokens
 from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
@@ -19,6 +22,8 @@ from workers.templates import BadRows, Query, SegmentView, TemplateErrors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.proof import Recorder
 
 TEMPLATES = draws(400, 170_000)
 """For each of six dialects."""
@@ -79,7 +84,7 @@ def compare(marked: str, dialect: str) -> None:
         assert apart, "a literal beside one that holds a value"
 
 
-def check(query: Query, text: str, dialect: str) -> None:
+def check(query: Query, text: str, dialect: str, rendering: Costliest) -> None:
     """Only literals hold data, each of them what the template says, and all else is the same whatever the data."""
     for given, items in ((None, 0), (1, 1), (1, 3)):
         statements = rendered(query, MARK, given, items)
@@ -90,35 +95,40 @@ def check(query: Query, text: str, dialect: str) -> None:
         harmless = [token for one in statements for token in read(unmarked(one), dialect)]
         assert not [token for token in harmless if MARK in token.text and token.kind != "literal"], harmless
         expected = [Token(kind, what.replace(MARK, text)) for kind, what in harmless]
-        hostile = rendered(query, text, given, items)
+        hostile = rendering.run(partial(rendered, query, text, given, items), repr(text))
         assert hostile is not None
         assert [token for one in hostile for token in read(unmarked(one), dialect)] == expected
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("dialect", LEXERS)
-def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str) -> None:
-    """Whatever stands around a tag and whatever is in the data."""
+def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str, record_property: Recorder) -> None:
+    """Whatever stands around a tag and whatever is in the data; and nothing that is read or written costs much."""
     (dice, seed), safe = seeded(7), 0
+    compiling, rendering = Costliest(), Costliest()
+    compiled("SELECT {lead.F}", dialect, batch=False)  # what is made once for a dialect
     for number in range(TEMPLATES):
         source, text = odd_template(dice), storable(odd_value(dice), dialect)
         try:
             with marking():
-                query = compiled(source, dialect, batch=False)
+                query = compiling.run(partial(compiled, source, dialect, batch=False), repr(source))
         except TemplateErrors:
             continue
         safe += 1
         try:
-            check(query, text, dialect)
+            check(query, text, dialect, rendering)
         except AssertionError as error:
             raise AssertionError(f"{source!r} with {text!r} ({number} of seed {seed}): {error}") from None
 
     assert safe > TEMPLATES / 100, "too few templates compile to show anything"
+    record_property("drew", f"{TEMPLATES:,} templates, of which {safe:,} compile (seed {seed})")
+    record_property("costliest to compile", compiling.judge())
+    record_property("costliest to render", rendering.judge())
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("dialect", LEXERS)
-def test_the_second_lexer_reads_the_values_that_went_in(dialect: str) -> None:
+def test_the_second_lexer_reads_the_values_that_went_in(dialect: str, record_property: Recorder) -> None:
     dice, seed = seeded(7)
     query = compiled(
         "SELECT {lead.F}, '{lead.F}', 'a-{lead.F}-{lead.F}', 'it''s {lead.F}''' FROM t", dialect, batch=False
@@ -128,6 +138,7 @@ def test_the_second_lexer_reads_the_values_that_went_in(dialect: str) -> None:
         (statement,) = query.render(rows({"F": text}), SegmentView("s", None, 0, 1))
         literals = [token.text for token in read(statement, dialect) if token.kind == "literal"]
         assert literals == [text, text, f"a-{text}-{text}", f"it's {text}'"], (number, seed, statement)
+    record_property("drew", f"{VALUES:,} values (seed {seed})")
 
 
 def unsafe(source: str, dialect: str, change: Callable[[str], str]) -> None:
@@ -143,3 +154,16 @@ def test_the_judge_finds_what_is_not_escaped(dialect: str) -> None:
     unsafe(f"SELECT {prefix}'{{}}', 1", dialect, lambda text: text)
     unsafe(f"SELECT {prefix}'{{}}', 1", dialect, lambda text: text.replace("'", "\\'") if prefix else text + "'")
     unsafe("SELECT /* {} */ 1", dialect, lambda _: "*/")
+
+
+def test_the_costliest_of_all_is_found_and_judged() -> None:
+    runs = Costliest()
+    for length in (10, 20_000, 10):
+        assert len(runs.run(partial(list, map(str, range(length))), str(length))) == length
+    assert runs.judge()
+    runs.run(lambda: [str(n) for n in range(20_000)], "many")
+
+    with pytest.raises(AssertionError, match="many"):
+        runs.judge(most_bytes=100_000)
+    with pytest.raises(AssertionError, match="many"):
+        runs.judge(most_lines=10_000)

@@ -47,6 +47,21 @@ def resend(key: str, segment: str | None, *, as_json: bool) -> int:
     return FINE
 
 
+def replace(key: str, segment: str | None, *, as_json: bool) -> int:
+    """Has whoever is in the audiences replaced by their members; WrongUsage for a segment that has none there."""
+    account = open_account(load(), key)
+    with closing(account.redis), closing(account.connector):
+        resending.check_audience(account, segment)
+        what = resending.told_resend(key, segment)
+        with recorded(account.redis, account.keys, caller(), "audiences --replace", what):
+            number = resending.replace(account, segment)
+    if as_json:
+        print_json({"connector": key, "segment": segment, "audiences": number})
+    else:
+        typer.echo(in_line(f"{number:,} audiences are replaced; `segsync audiences {key}` says how far that is"))
+    return FINE
+
+
 def accept(key: str, *, as_json: bool) -> int:
     """Takes the store as it is, and says what is to be done then."""
     settings = load()
@@ -86,4 +101,6 @@ def _print(report: AccountReport) -> None:
         typer.echo(in_line(f"the login ends {report.login_ends:%Y-%m-%d}; {report.remedy}"))
     columns = ("integration", "segment", "list", "state", "members", "pending", "owed", "rejected", "waits", "reason")
     rows = [[str(getattr(each, name)) for name in columns] for each in report.audiences]
+    for row, each in zip(rows, report.audiences, strict=True):
+        row[3] += ", is replaced" if each.replaces in ("asked", "begun", "ending") else ""
     print_table(columns, rows)

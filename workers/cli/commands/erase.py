@@ -15,7 +15,6 @@ from workers.cli.output import print_json, print_table
 from workers.cli.people import caller
 from workers.control.acting import recorded
 from workers.control.erasing import Erasure
-from workers.control.person import Person
 from workers.control.wanted import FEWEST_CHARACTERS, MOST, is_surrogate, told_of, wrong_name, wrong_with
 from workers.errors import WrongUsage
 from workers.settings.spelling import counted, in_line
@@ -48,8 +47,7 @@ def run(profiles: Sequence[str], values: str | None, how: EraseManner) -> int:
         raise WrongUsage(f"--profile: {wrong}")
     _refuse(*wanted)
     runtime = open_runtime()
-    keys = frozenset(each.key_fields for each in runtime.applied.settings.integrations.values())
-    erasure = Erasure(runtime, Person(*wanted, keys))
+    erasure = Erasure(runtime, *wanted)
     found = erasure.find()
     places = found.places()
     if not how.as_json:

@@ -26,7 +26,7 @@ from workers.resync.run import ResyncRun
 from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workers.outcomes import Resynced
     from workers.runtime import Runtime
@@ -58,6 +58,31 @@ class Choice:
         for segment in self.named:
             control.check_followed(runtime, self.integration, segment)
         return self.integration, found
+
+
+def check_act(acts: Mapping[str, object], chosen: Mapping[str, object], accept: str | None) -> None:
+    """WrongUsage where options were given that do not go together: each would be passed over without a word.
+
+    acts    options that do something with runs that there are, each with its value
+    chosen  what says which segments are meant, in the same way
+    """
+    given = [name for name, value in acts.items() if value not in (None, False)]
+    if accept is not None and "--confirm" not in given:
+        raise WrongUsage(
+            f"--accept {accept[:60]!r} says yes to no run; expected --confirm RUN beside it, as in "
+            "`segsync resync --confirm 12 --accept removals=40,adds=900`: a run says when it needs that"
+        )
+    if len(given) > 1:
+        raise WrongUsage(f"{' and '.join(given)} do not go together; expected one of them")
+    if given and (more := [name for name, value in chosen.items() if value]):
+        raise WrongUsage(f"{given[0]} stands without {', '.join(more)}; expected {_ALONE[given[0]]} and nothing else")
+
+
+_ALONE: Final = {
+    "--list": "--list, which shows all runs,",
+    "--confirm": "--confirm RUN --accept removals=N,adds=M, which say the segment by themselves,",
+    "--cancel": "--cancel RUN, which says the segment by itself,",
+}
 
 
 def resync(choice: Choice, *, watch: bool) -> int:
@@ -142,8 +167,7 @@ def cancel(name: str) -> int:
     """Its reader ends it, when what is on its way has been delivered."""
     runtime = open_runtime()
     with recorded(runtime.redis, runtime.keys, who := caller(), "resync --cancel", name):
-        control.find(runtime, name)
-        open_still = ResyncRuns(runtime.lanes).cancel(name, who.name)
+        open_still = control.cancel(runtime, name, who.name)
     if open_still:
         typer.echo(f"run {name} ends; what it has changed stays, and its segment is flagged if that is half of it")
     else:
@@ -214,7 +238,7 @@ def _verdict(run: ResyncRun) -> str:
         stays = f"; {run.spelled:,} rows are members' spelled otherwise, and stay" if run.spelled else ""
         refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
         unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
-        strays = "; rows of no member stay: there is no query to find or clear them" if run.mode == "resend" else ""
+        strays = "; rows of no member stay: this run can neither find nor clear them" if run.mode == "resend" else ""
         told = f"{run.added:,} members told, {run.removed:,} rows removed"
         return f"{where}: done; {told}{stays}{refused}{unusable}{strays}{mind}"
     if run.outcome in ("equal", "differs"):

@@ -17,7 +17,7 @@ from workers.settings.spelling import counted, in_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from workers.monitoring.tracing import Met, Sight
+    from workers.monitoring.tracing import Head, Met, Sight
     from workers.monitoring.whereabouts import Whereabouts
 
 
@@ -57,9 +57,16 @@ def _facts(found: Whereabouts) -> Iterator[tuple[str, str]]:
     yield from (("", f"{_met(met)} of the whole segment") for met in found.waiting.whole if found.profile)
     if lane.why or lane.hold:
         yield "", f"{counted(lane.attempts, 'failed try', 'failed tries')}: {lane.hold or lane.why}"
+    if found.head is not None:
+        yield "", f"stands at the {_head(found.head)}, which fails by itself"
     yield "quarantine", "nothing" if not found.entries else counted(len(found.entries), "entry", "entries")
     for entry in found.entries:
         yield "", f"{entry.id}, {entry.state}: {entry.event_type} of {spelled(entry.at)}: {entry.code}: {entry.reason}"
+
+
+def _head(head: Head) -> str:
+    whose = "" if head.profile is None else f" of profile {head.profile}"
+    return f"{head.what} of {spelled(head.at)}{whose}"
 
 
 def _scope(found: Whereabouts) -> str:

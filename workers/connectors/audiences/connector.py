@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
+from workers.connectors.audiences.one_login import Login
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.connectors.audiences.rounds import Login, Rounds
-from workers.connectors.audiences.store import proving, refusal_entries, refusals, rows, work
+from workers.connectors.audiences.rounds import Rounds
+from workers.connectors.audiences.store import proving, refusal_entries, refusals, replacing, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.store.written import StoreWatch
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from sqlalchemy import Connection
 
+    from workers.connectors.audiences.logins import LoginTokens
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.members import Kept
     from workers.connectors.audiences.target import AdTarget
@@ -118,11 +120,21 @@ class AdConnector:
         """As `prove_secret`, where something is to be written: from then on no other secret is taken."""
         proving.begin(connection, self.key, self._seal)
 
-    def take_secret(self, *, only_look: bool = False) -> None:
+    def check_secret(self) -> None:
         """A new login may be sealed with a new secret, as long as no ids are sealed with the old. TargetError."""
         self.store.upgrade()
-        with self.store.reading() if only_look else self.store.changing() as connection:
-            (proving.may_take if only_look else proving.take)(connection, self.key, self._seal)
+        with self.store.reading() as connection:
+            proving.may_take(connection, self.key, self._seal)
+
+    def keep_login(self, tokens: LoginTokens, account: str) -> None:
+        """New tokens of an account in place of what was kept, and from then on their secret. As `check_secret`.
+
+        TargetError, too, where another process has kept those of another account meanwhile.
+        """
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            proving.take(connection, self.key, self._seal)
+            self.way.tokens.write(connection, tokens, account=account)
 
     def standings(self) -> list[work.Standing]:
         """How its audiences stand."""
@@ -135,6 +147,15 @@ class AdConnector:
         self.store.upgrade()
         with self.store.changing() as connection:
             return work.owe_all(connection, self.key, segment, self._place.clock())
+
+    def replace(self, segment: str | None) -> tuple[int, set[str]]:
+        """All that the platform has is replaced, of one segment or of all: how many audiences, and what is too large.
+
+        Nothing is, where a segment has more identifiers than `Platform.replace_most`.
+        """
+        self.store.upgrade()
+        with self.store.changing() as connection:
+            return replacing.ask(connection, self.key, segment, self._place.clock(), self.platform.replace_most)
 
     def refused(self, most: int) -> list[refusals.RefusedMember]:
         """What the platform does not take of members, at most so many."""

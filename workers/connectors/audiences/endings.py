@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.planning import AudienceStep
-from workers.connectors.audiences.store import calls, refusals, removals, work
+from workers.connectors.audiences.store import calls, refusals, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, Fault
@@ -73,9 +73,13 @@ class Endings:
             if answered.applied:
                 applied = calls.end(connection, call, "done", now, rejected=answered.rejected)
                 work.count(connection, audience.id, applied=applied)
+                if answered.replaced:
+                    replacing.finish(connection, audience, now)
                 self._settle(connection, audience)
                 return Resting(now)
             calls.accepted(connection, call, answered.handle, now + FIRST_LOOK_MS)
+            if step is AudienceStep.FINISH:
+                work.note(connection, audience.id, replaces=replacing.ENDING)
         return Resting(now)
 
     def _settle(self, connection: Connection, audience: Audience) -> None:
@@ -93,6 +97,10 @@ class Endings:
             if progress.state == "done" and tells and not in_part:
                 applied = calls.end(connection, call.id, "done", now, progress.code, rejected=progress.rejected)
                 work.count(connection, audience.id, applied=applied, rejected=progress.rejected)
+                if call.action in (AudienceStep.REPLACE.value, AudienceStep.FINISH.value):
+                    replacing.finish(connection, audience, now)
+                elif progress.rejected:
+                    replacing.took_a_part(connection, audience.id)
                 self._settle(connection, audience)
             elif (progress.state in ("failed", "done") and tells) or now - call.made_ms >= LOST_AFTER_MS:
                 what = (call.id, call.action)
@@ -112,6 +120,7 @@ class Endings:
         times = removals.failures_in_a_row(connection, audience.id, action)
         if action == AudienceStep.REMOVE.value and times + 1 >= removals.MOST_IN_A_ROW:
             removals.give_up(connection, id_)
+        replacing.step_back(connection, audience.id, action)
         now, reason = self._clock(), "the platform did a part of it" if rejected else "the platform failed to apply it"
         calls.end(connection, id_, "failed", now, code or "ads failed late", reason, rejected=rejected)
         wait = min(LONGEST_AGAIN_MS, AGAIN_MS * 2 ** min(times, 10)) if times else 0
@@ -141,6 +150,8 @@ class Endings:
                 return Resting(now + NEEDS_LOOK_MS, waits, failed.code, failed.reason)
             if step is AudienceStep.CREATE:
                 work.note(connection, audience.id, state=NEW)
+            if step in (AudienceStep.REPLACE, AudienceStep.FINISH) and failed.fault is not Fault.BUDGET:
+                _not_replaced(connection, audience, failed, step)
         return self.failed(audience, failed)
 
     def again_ms(self, audience: Audience) -> int:
@@ -178,6 +189,14 @@ def _refuse(
     else:
         codes = {each: code for index, code in refused.items() for each in rows[index].identifiers}
         refusals.refuse(connection, call, codes)
+
+
+def _not_replaced(connection: Connection, audience: Audience, failed: CallFailed, step: AudienceStep) -> None:
+    """A refusal would come again; whatever else it is, it may pass."""
+    if failed.fault in (Fault.REFUSED, Fault.ROWS):
+        replacing.end(connection, audience.id, replacing.NOT_DONE)
+    else:
+        replacing.step_back(connection, audience.id, step.value)
 
 
 def _identifiers(rows: Sequence[SentRow], refused: Iterable[int]) -> set[int]:

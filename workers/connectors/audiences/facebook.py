@@ -6,6 +6,7 @@ developers.facebook.com, Marketing API: "Custom Audience", "Custom Audience User
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import json
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, whole_number
 from workers.connectors.audiences.logins import LoginTokens
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, ReplacePart, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,11 +101,24 @@ class FacebookWire:
         """As `PlatformWire.change`."""
         schema = SCHEMA if change == "add" else ALONE
         data = [[row.values.get(kind, "") for kind in schema] for row in rows]
-        session = {"session_id": secrets.randbits(62), "batch_seq": 1, "last_batch_flag": True}
-        body = {"payload": {"schema": schema, "data": data}, "session": session | {"estimated_num_total": len(data)}}
+        body = _told(schema, data, secrets.randbits(62), ReplacePart(1, last=True))
         answer = self._ask("POST" if change == "add" else "DELETE", f"/{audience.remote}/users", body=body)
-        invalid = answer.field("num_invalid_entries")
-        return Answered(applied=True, rejected=whole_number(invalid), rest_ms=_rest_ms(answer))
+        return _done(answer)
+
+    def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.begin_replacing`: the session's number, of which the account has no other."""
+        return str(secrets.randbits(62))
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:
+        """As `PlatformWire.replace`: nobody else is in it once the session's last call is answered."""
+        data = [[row.values.get(kind, "") for kind in SCHEMA] for row in rows]
+        body = _told(SCHEMA, data, int(audience.replaced), part)
+        answer = self._ask("POST", f"/{audience.remote}/usersreplace", body=body)
+        return dataclasses.replace(_done(answer), replaced=part.last)
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.take_out_the_rest`: the session's last call has done it."""
+        return Answered(applied=True, replaced=True)
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the protocol's
         """As `PlatformWire.poll`: what was answered is done."""
@@ -147,6 +161,16 @@ class FacebookWire:
         if method == "GET" and refusal.fault is Fault.UNHEARD:
             refusal.fault = Fault.UNDONE  # a look changes nothing
         raise refusal
+
+
+def _told(schema: Sequence[str], data: list[list[str]], session: int, part: ReplacePart) -> dict[str, Any]:
+    of = {"session_id": session, "batch_seq": part.number, "last_batch_flag": part.last}
+    return {"payload": {"schema": schema, "data": data}, "session": of | {"estimated_num_total": len(data)}}
+
+
+def _done(answer: HttpAnswer) -> Answered:
+    invalid = whole_number(answer.field("num_invalid_entries"))
+    return Answered(applied=True, rejected=invalid, rest_ms=_rest_ms(answer))
 
 
 def _refusal(answer: HttpAnswer) -> CallFailed:

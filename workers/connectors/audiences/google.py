@@ -1,18 +1,18 @@
 """Google Audience: lists of users behind the Data Manager API, told of members in requests that are applied later.
 
 developers.google.com/data-manager/api: "Send audience members", "Limits and quotas", "Understand errors",
-"Diagnostics"; and accounts.google.com for tokens. One bad member refuses the whole request, and is named; what is
+"Diagnostics". One bad member refuses the whole request, and is named; what is
 wrong later is only counted.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.rows import SentRow
-    from workers.connectors.audiences.wire import Change
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 PAGE: Final = "1000"
 """Lists that one answer has at most."""
@@ -103,10 +103,30 @@ class GoogleWire:
             if said := _CONSENT.get(self._account.consent):
                 body["consent"] = {"adUserData": said, "adPersonalization": said}
         verb = "ingest" if change == "add" else "remove"
-        request = self._ask("POST", f"/v1/audienceMembers:{verb}", body=body).field("requestId")
+        return self._requested(self._ask("POST", f"/v1/audienceMembers:{verb}", body=body))
+
+    def _requested(self, answer: HttpAnswer) -> Answered:
+        request = answer.field("requestId")
         if not request:
             raise _failed(Fault.UNHEARD, "answer", "the answer names no request")
         return Answered(handle=str(request))
+
+    def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.begin_replacing`: Google's own time, before anybody is told anew."""
+        date = self._ask("GET", self._lists, query={"pageSize": "1"}).headers.get("date", "")
+        try:
+            return f"{parsedate_to_datetime(date).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        except ValueError:
+            raise _failed(Fault.UNDONE, "answer", "the answer has no date") from None
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
+        """As `PlatformWire.replace`: members are told as always."""
+        return self.change(audience, "add", rows)
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:
+        """As `PlatformWire.take_out_the_rest`: whoever was last told before the time at which it began."""
+        body = {"destinations": [self._destination(audience)], "removeAsOfTime": audience.replaced}
+        return self._requested(self._ask("POST", "/v1/audienceMembers:removeAll", body=body))
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the request is asked for
         """As `PlatformWire.poll`."""
@@ -242,47 +262,3 @@ def _wait_ms(details: list[dict[str, Any]]) -> int:
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
     return CallFailed(fault, f"google-audiences {code}", reason, wait_ms=wait_ms)
-
-
-class GoogleConsent:
-    """`logins.Consent`: a person opens a page, which leads to an address that nobody answers, with the code in it.
-
-    base  where tokens are given; "" for Google's own
-    """
-
-    early_s = 600
-    """A token lives an hour."""
-    redirect = "http://127.0.0.1:1/"
-    """Where the page leads: the browser shows an error there, and the code in its address bar."""
-
-    def __init__(self, http: Http, client_id: str, client_secret: str, base: str = "") -> None:
-        self._http = http
-        self._client = {"client_id": client_id, "client_secret": client_secret}
-        self._base = base or "https://oauth2.googleapis.com"
-
-    def url(self, state: str) -> str:
-        """As `Consent.url`."""
-        words = {"response_type": "code", "client_id": self._client["client_id"], "redirect_uri": self.redirect}
-        words |= {"scope": "https://www.googleapis.com/auth/datamanager", "state": state}
-        words |= {"access_type": "offline", "prompt": "consent"}
-        return f"https://accounts.google.com/o/oauth2/v2/auth?{urlencode(words)}"
-
-    def exchange(self, code: str) -> LoginTokens:
-        """As `Consent.exchange`."""
-        return self._tokens({"grant_type": "authorization_code", "code": code, "redirect_uri": self.redirect})
-
-    def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`: the refresh token stays as it is."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
-
-    def _tokens(self, what: dict[str, str]) -> LoginTokens:
-        answer = self._http.send("POST", f"{self._base}/token", form=what | self._client)
-        access, refresh = answer.field("access_token"), answer.field("refresh_token")
-        if answer.fine and isinstance(access, str):
-            lives, ends = (whole_number(answer.field(each)) for each in ("expires_in", "refresh_token_expires_in"))
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", lives, ends)
-        error = word(answer.field("error"))
-        code = f"{answer.status} {error}" if error.isidentifier() else str(answer.status)
-        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
-            raise _failed(Fault.UNHEARD, code, "Google's OAuth failed")
-        raise _failed(Fault.LOGIN, code, "Google's OAuth refuses the code, the token or the application")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from workers.connectors.audiences.store.tables import logins
 from workers.connectors.audiences.wire import CallFailed, Fault
@@ -137,11 +138,22 @@ class TokenKeeper:
         self.keep(tokens, refresh=kept.refresh)
         return tokens.access
 
-    def keep(self, tokens: LoginTokens, *, refresh: str = "", account: str | None = None) -> None:
+    def keep(self, tokens: LoginTokens, *, refresh: str = "") -> None:
         """Keeps new ones in place of whatever was kept.
 
         refresh  what stays where the platform gave no other
+        """
+        with self._store.changing() as connection:
+            self.write(connection, tokens, refresh=refresh)
+
+    def write(
+        self, connection: Connection, tokens: LoginTokens, *, refresh: str = "", account: str | None = None
+    ) -> None:
+        """As `keep`, in the connection's transaction.
+
         account  whom they are for
+
+        TargetError where another process has kept its own meanwhile, the first or another account's: those stay.
         """
         now = self._clock()
         kept = tokens.refresh or refresh
@@ -155,13 +167,16 @@ class TokenKeeper:
             del values["ends_ms"]  # the refresh token is the same, and so is its end
         if account is not None:
             values["account"] = account
-        with self._store.changing() as connection:
-            known = self._row(connection, lock=True)
-            version = known.version + 1 if known is not None else 1
-            if known is None:
-                connection.execute(logins.insert().values(values | {"connector": self._connector, "version": version}))
-            else:
-                self._change(connection, **values, version=version)
+        known = self._row(connection, lock=True)
+        if known is not None:
+            if account and known.account and known.account != account:
+                raise self._was_first()  # this was looked at before the code was used
+            self._change(connection, **values, version=known.version + 1)
+            return
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        row = insert(logins).values(values | {"connector": self._connector, "version": 1})
+        if connection.execute(row.on_conflict_do_nothing().returning(logins.c.connector)).first() is None:
+            raise self._was_first()
 
     def account(self) -> str | None:
         """Whom the tokens are for, as it was told when they were given; None for nobody."""
@@ -184,8 +199,22 @@ class TokenKeeper:
             tokens = self._consent.exchange("")
         except CallFailed as failed:
             raise self._told(failed) from None
-        self.keep(tokens)
+        try:
+            self.keep(tokens)
+        except TargetError:
+            with self._store.reading() as connection:
+                first = self._read(connection)
+            if first is None:
+                raise
+            return first.access  # another process has begun at the same time
         return tokens.access
+
+    def _was_first(self) -> TargetError:
+        reason = (
+            "another process has kept a login at the same time, and that one stays; expected "
+            f"`segsync connect {self._connector}` once more if this one is meant"
+        )
+        return TargetError(ErrorClass.RETRY, "ads token", reason, phase=Phase.CONNECT)
 
     def _told(self, failed: CallFailed) -> TargetError:
         if failed.fault in (Fault.LOGIN, Fault.REFUSED):

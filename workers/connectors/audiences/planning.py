@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from workers.connectors.audiences.store import calls
-from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, NEW
+from workers.connectors.audiences.store import calls, replacing
+from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
 
+LONGEST_SESSION_MS: Final = 4_800_000
+"""Milliseconds after which a replacement in a session is begun anew: Facebook ends one after 90 minutes."""
 LONGEST_WAIT_MS: Final = 86_400_000
 """Milliseconds that a change too small for the platform waits for more: then it is padded."""
 
@@ -28,6 +30,9 @@ class AudienceStep(Enum):
     RENAME = "rename"
     ADD = "add"
     REMOVE = "remove"
+    BEGIN_REPLACING = "begin replacing"
+    REPLACE = "replace"
+    FINISH = "finish"
     DELETE = "delete"
 
 
@@ -45,12 +50,50 @@ def plan(
     next_poll = min((call.poll_ms for call in pending), default=None)
     if pending and platform.one_call_at_a_time:
         return Resting(next_poll, "the platform")
+    if audience.replaces and audience.state == LIVE and not audience.leaving:
+        first = _replacement(connection, audience, platform, next_poll, now_ms)
+        if first is not None:
+            return first
     step = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
+    if not pending and _may_finish(connection, audience, platform, step):
+        return AudienceStep.FINISH
     if step is None or step == Resting(None):
         lands = calls.lands_ms(connection, audience.id)
         later = min(at for at in (now_ms + LONGEST_WAIT_MS, lands) if at)
         return Resting(next_poll or later, "the platform" if pending else "")
     return step
+
+
+def _replacement(
+    connection: Connection, audience: Audience, platform: Platform, next_poll: int | None, now_ms: int
+) -> AudienceStep | Resting | None:
+    """What a replacement needs before anything else; None where usual calls go on."""
+    how = platform.replaces
+    if audience.replaces == replacing.ASKED:
+        if next_poll is not None:
+            return Resting(next_poll, "the platform")  # a call that ends later would bring back whom it takes out
+        least = {"list": platform.first_rows, "rest": 0}.get(how, 1)
+        found = replacing.members(connection, audience.id, platform.replace_most + 1)
+        return AudienceStep.BEGIN_REPLACING if least <= found <= platform.replace_most else None
+    if audience.replaces != replacing.BEGUN or how in ("rest", "list"):
+        return None
+    over = how == "session" and now_ms - audience.replace_ms > LONGEST_SESSION_MS
+    return AudienceStep.BEGIN_REPLACING if over else AudienceStep.REPLACE
+
+
+def _may_finish(
+    connection: Connection, audience: Audience, platform: Platform, step: AudienceStep | Resting | None
+) -> bool:
+    """Whether all are told anew, so that the rest, or the list before, may go.
+
+    Where the other list cannot be begun, since too many have left meanwhile, the list before goes all the same.
+    """
+    if audience.replaces != replacing.BEGUN or isinstance(step, AudienceStep):
+        return False
+    if platform.replaces == "rest":
+        return step is None or step == Resting(None)
+    few = calls.owed(connection, audience.id, platform.later_rows + 1).adds < max(1, platform.later_rows)
+    return platform.replaces == "list" and (few or audience.state == NEW)
 
 
 def _with_nothing_in_its_way(

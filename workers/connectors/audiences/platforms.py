@@ -28,7 +28,8 @@ YANDEX: Final = Platform(
     one_call_at_a_time=True,
     confirms=True,
     row_errors=False,
-    replaces=True,
+    replaces="call",
+    replace_most=500_000,
 )
 """yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments."""
 
@@ -51,7 +52,8 @@ GOOGLE: Final = Platform(
     lands_within=24,
     row_errors=True,
     whole_rows=True,
-    replaces=False,
+    replaces="rest",
+    replace_most=50_000_000,
     members_expire=540,
     consent=True,
 )
@@ -73,7 +75,8 @@ VK: Final = Platform(
     asynchronous=True,
     lands_within=24,
     row_errors=True,
-    replaces=False,
+    replaces="list",
+    replace_most=5_000_000,
     members_expire=60,
 )
 """ads.vk.com/doc: RemarketingUsersLists, Authorization, throttling."""
@@ -94,7 +97,8 @@ FACEBOOK: Final = Platform(
     asynchronous=False,
     row_errors=True,
     whole_rows=True,
-    replaces=True,
+    replaces="session",
+    replace_most=8_000_000,
     members_expire=90,
 )
 """developers.facebook.com, Marketing API: "Custom Audience Users", "Rate Limiting"."""

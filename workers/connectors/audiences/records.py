@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 LOGIN_SOON_MS: Final = 14 * 86_400_000
 """Milliseconds before a login ends for good, of which a person should know."""
 
+Replacement = Literal["call", "session", "rest", "list"]
+"""How a platform comes to have the members that it is told, and nobody else: one call has all of them; a session of
+calls; all are told, and then the rest is taken out; or another list takes the place of the first."""
+
 Hash = Literal["sha256", "md5", ""]
 """How a value is sent; "" is as it is, after normalisation."""
 
@@ -83,7 +87,8 @@ class Platform:
     confirms         an audience is begun with its first rows, and real only when that is confirmed
     row_errors       tells which rows it refuses
     whole_rows       all identifiers of a profile go in one row; else each goes by itself
-    replaces         has a call that replaces all members
+    replaces         how all members are replaced, whoever is there
+    replace_most     identifiers of an audience that can be replaced at all
     members_expire   days after which a member is gone unless it is sent again; 0: never
     consent          takes `consent`
     """
@@ -105,7 +110,8 @@ class Platform:
     confirms: bool = False
     row_errors: bool
     whole_rows: bool = False
-    replaces: bool
+    replaces: Replacement
+    replace_most: int
     members_expire: int = 0
     consent: bool = False
 

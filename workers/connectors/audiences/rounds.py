@@ -2,7 +2,7 @@
 
     take the due audience that was served longest ago       store/work.py
     bury the calls of whoever died at it; look at the calls that are on their way
-    begin it, rename it, add, remove, or end it             one call, written down before it is made (store/calls.py)
+    begin it, rename it, add, remove, replace, or end it    one call, written down before it is made (calling.py)
     leave it, due when there is something to do again
 
 One look makes one call at most, so that a login's audiences take turns. What an answer leads to is in `endings.py`.
@@ -11,33 +11,27 @@ One look makes one call at most, so that a login's audiences take turns. What an
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
+from workers.connectors.audiences.calling import make, write_down
 from workers.connectors.audiences.endings import AGAIN_MS, LOST_AFTER_MS, Endings
 from workers.connectors.audiences.planning import AudienceStep, plan
-from workers.connectors.audiences.store import calls, removals, work
-from workers.connectors.audiences.store.audiences import BEGUN, CREATING, DELETED, LIVE, NEW
-from workers.connectors.audiences.store.rows import rows_of
+from workers.connectors.audiences.replacements import begin, finish_list
+from workers.connectors.audiences.store import calls, removals, replacing, work
+from workers.connectors.audiences.store.audiences import BEGUN, DELETED, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
 from workers.connectors.audiences.wire import CallFailed, CallProgress, Fault
 from workers.errors import TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.budgets import Budget
-    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.store.database import Store
-    from workers.connectors.audiences.store.rows import SentRow
-    from workers.connectors.audiences.store.sealing import Seal
-    from workers.connectors.audiences.wire import PlatformWire
 
 HOUR_MS: Final = 3_600_000
 """Milliseconds of an hour."""
@@ -49,26 +43,17 @@ SOMEONE: Final = "someone"
 """What an audience waits for that a person must mend."""
 STILL_THERE: Final = "ads still there"
 """The code of removals that the platform does not do."""
+NOT_REPLACED: Final = "ads not replaced"
+"""The code of a replacement that the platform does not do."""
 LOOK_TWICE_MS: Final = 600_000
 """Milliseconds between two looks for what was perhaps created: listings lag."""
+_ADDING: Final = (AudienceStep.ADD, AudienceStep.CREATE, AudienceStep.REPLACE)
+"""What may not use up the part of the budget that is kept for removals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
-    """One login's rounds: what they work with.
-
-    clock  Unix milliseconds, the same for all processes
-    owner  this process's name
-    """
-
-    connector: str
-    platform: Platform
-    store: Store
-    wire: PlatformWire
-    budget: Budget
-    seal: Seal
-    clock: Callable[[], int]
-    owner: str
+def _not_replaced(audience: Audience) -> str:
+    again = f"`segsync audiences {audience.connector} --replace` tries again, `--resend` lets it be"
+    return f"its members are told, but the platform did not replace all: nobody else was taken out; {again}"
 
 
 class Rounds:
@@ -101,6 +86,7 @@ class Rounds:
                 if call.state == "calling":
                     # Its owner's time is over, so nothing of it can arrive any more; what it came to nobody heard.
                     calls.unheard(connection, call.id, now, self._login.platform.lands_within * HOUR_MS)
+                    replacing.step_back(connection, found.id, call.action)
                     if call.action == AudienceStep.CREATE.value and self._login.platform.confirms:
                         # What was perhaps begun is not real, and nobody will ever see it.
                         work.note(connection, found.id, state=NEW)
@@ -154,6 +140,8 @@ class Rounds:
                 # What else it waits for ends by itself.
                 said = f"{number} that left may still be there: the platform does not take them out; tried every day"
                 rest = rest._replace(waits=SOMEONE, code=rest.code or STILL_THERE, reason=said)
+            elif rest.waits != SOMEONE and replacing.is_not_done(connection, audience.id):
+                rest = rest._replace(waits=SOMEONE, code=rest.code or NOT_REPLACED, reason=_not_replaced(audience))
             work.release(connection, audience, self._login.owner, rest)
 
     def _step(self, audience: Audience) -> Resting:
@@ -176,12 +164,19 @@ class Rounds:
             step = plan(connection, fresh, self._login.platform, sharing, now)
         if isinstance(step, Resting):
             return step
-        wait = self._login.budget.take(removes=step is not AudienceStep.ADD and step is not AudienceStep.CREATE)
-        if wait and step is AudienceStep.ADD and self._removes_instead(fresh):
+        if step is AudienceStep.BEGIN_REPLACING:
+            return begin(self._login, fresh, now)
+        wait = self._login.budget.take(removes=step not in _ADDING)
+        if wait and self._may_remove_instead(step) and self._removes_instead(fresh):
             step, wait = AudienceStep.REMOVE, 0
         if wait:
             return Resting(now + wait, "budget", "", "the platform's limit of calls is used up")
         return self._do(fresh, step)
+
+    def _may_remove_instead(self, step: AudienceStep) -> bool:
+        """Within a session that replaces members no other call is taken."""
+        replaces = step is AudienceStep.REPLACE and self._login.platform.replaces == "call"
+        return step is AudienceStep.ADD or replaces
 
     def _removes_instead(self, audience: Audience) -> bool:
         """Whether somebody is to be taken out, for which there is a call left where none is for adding."""
@@ -195,6 +190,8 @@ class Rounds:
             return self._confirm(audience, now)
         if step is AudienceStep.SEARCH:
             return self._search(audience, now)
+        if step is AudienceStep.FINISH and self._login.platform.replaces == "list":
+            return finish_list(self._login, audience, now)
         if step is AudienceStep.RENAME:
             self._login.wire.rename(audience)
             return self._noted(audience, Resting(now), told_name=audience.title)
@@ -212,45 +209,19 @@ class Rounds:
         return rest
 
     def _send(self, audience: Audience, step: AudienceStep, now: int) -> Resting:
-        """Adds or removes rows, or begins the audience, with its first rows where the platform wants some."""
-        wire = self._login.wire
-        written = self._write_down(audience, step, now)
+        """Adds, removes or replaces rows, or begins the audience, with its first rows where the platform wants some."""
+        written = write_down(self._login, audience, step, now)
         if written is None:
             return Resting(now)
-        call, rows = written
         reach(failpoints.BEFORE_CALL)
         try:
-            if step is AudienceStep.CREATE:
-                answered = wire.create(audience, rows)
-            else:
-                answered = wire.change(audience, "add" if step is AudienceStep.ADD else "remove", rows)
+            answered = make(self._login, audience, step, written)
         except CallFailed as failed:
             if failed.fault is Fault.UNHEARD:
                 raise
-            return self._endings.call_failed(audience, call, rows, failed, step)
+            return self._endings.call_failed(audience, written.call, written.rows, failed, step)
         reach(failpoints.AFTER_CALL)
-        return self._endings.answered(audience, call, rows, answered, step)
-
-    def _write_down(self, audience: Audience, step: AudienceStep, now: int) -> tuple[int, list[SentRow]] | None:
-        """A call and its rows, before it is made; None where there is nothing to send."""
-        platform = self._login.platform
-        begins_empty = step is AudienceStep.CREATE and not platform.first_rows
-        most = platform.largest_call if step is AudienceStep.REMOVE else platform.fills_a_call(audience.list)
-        with self._login.store.changing() as connection:
-            call, number = calls.begin(connection, audience.id, step.value, 0 if begins_empty else most, now)
-            if not number and not begins_empty:
-                calls.end(connection, call, "undone", now)
-                return None
-            if step is AudienceStep.CREATE:
-                work.note(connection, audience.id, state=CREATING)
-            work.note(connection, audience.id, written_ms=now)
-            whole = platform.whole_rows and step is not AudienceStep.REMOVE
-            rows = rows_of(connection, call, self._login.seal, whole=whole)
-            if len(rows) > platform.largest_call:
-                # Not everybody has an identifier of each kind, or many share one, and each of them is a row.
-                rows = rows[: platform.largest_call]
-                calls.give_back(connection, call, {each for row in rows for each in row.identifiers})
-        return call, rows
+        return self._endings.answered(audience, written.call, written.rows, answered, step)
 
     def _confirm(self, audience: Audience, now: int) -> Resting:
         """Makes real what was begun; an answer that was lost is looked for before it is asked again."""

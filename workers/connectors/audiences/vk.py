@@ -1,6 +1,6 @@
 """VK Ads: one list of users for each kind of id, changed by files, and a segment for each list.
 
-ads.vk.com/doc: Authorization, RemarketingUsersLists, RemarketingUsersList, Segments, throttling. A list is added to
+ads.vk.com/doc: RemarketingUsersLists, RemarketingUsersList, Segments, SegmentRelations, throttling. A list is added to
 and taken from by further lists, which name it as their base. A list has no place for a mark of ours but its name.
 """
 
@@ -10,8 +10,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.http import objects, word
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -21,10 +20,12 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.rows import SentRow
-    from workers.connectors.audiences.wire import Change
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 LISTS: Final = "/api/v3/remarketing/users_lists"
 SEGMENTS: Final = "/api/v2/remarketing/segments"
+OF_LISTS: Final = "remarketing_users_list"
+"""The type of a segment's relation that leads to a list."""
 PAGE: Final = 50
 """Lists that one answer has at most."""
 LONGEST_TITLE: Final = 120
@@ -82,6 +83,41 @@ class VkWire:
         """As `PlatformWire.change`."""
         return self._upload(audience, rows, {"base": audience.remote if change == "add" else f"-{audience.remote}"})
 
+    def begin_replacing(self, audience: Audience) -> str:
+        """As `PlatformWire.begin_replacing`: another list takes the place of this one."""
+        return audience.remote
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
+        """As `PlatformWire.replace`: the other list is told as always."""
+        return self.change(audience, "add", rows)
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:
+        """As `PlatformWire.take_out_the_rest`: the segment leads to the new list, and the old one goes.
+
+        The segment stays, since campaigns aim at it. Where there is no new list, as it would have too few members,
+        nothing is left.
+        """
+        if not audience.remote:
+            self.delete(audience)
+            return Answered(applied=True, replaced=True)
+        for segment in self._segments(audience):
+            self._lead_to_the_new(audience, f"{SEGMENTS}/{segment}")
+        self._bring_to_use(audience)
+        self._delete(f"{LISTS}/{audience.replaced}")
+        return Answered(applied=True, replaced=True)
+
+    def _lead_to_the_new(self, audience: Audience, segment: str) -> None:
+        """Never to none: a segment must have as many sources as its condition wants."""
+        relations = f"{segment}/relations"
+        query = {"fields": "id,object_id,object_type,params"}
+        found = objects(self._ask("GET", f"{relations}.json", query=query).field("items"))
+        lists = [(each.get("id"), _source(each)) for each in found if each.get("object_type") == OF_LISTS]
+        if audience.remote not in {source for _, source in lists}:
+            self._ask("POST", f"{relations}.json", body={"items": [_relation(audience.remote)]})
+        for number in [number for number, source in lists if source == audience.replaced]:
+            self._delete(f"{relations}/{word(number)}")
+        self._ask("POST", f"{segment}.json", body={"name": _name(audience)})
+
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
         """As `PlatformWire.poll`; a list that is ready gets its segment, without which nobody can use it.
 
@@ -95,7 +131,8 @@ class VkWire:
                 raise
             gone, state = True, self._status(audience.remote)
         if state == "ready":
-            self._bring_to_use(audience)
+            if not audience.replaced:
+                self._bring_to_use(audience)
             return CallProgress("done", of_audience=gone)
         if state in _WORKING:
             return CallProgress("working")
@@ -113,12 +150,16 @@ class VkWire:
 
     def delete(self, audience: Audience) -> None:
         """As `PlatformWire.delete`: the segment first, since a list in use stays."""
-        for path in [*(f"{SEGMENTS}/{each}" for each in self._segments(audience)), f"{LISTS}/{audience.remote}"]:
-            try:
-                self._ask("DELETE", f"{path}.json")
-            except CallFailed as failed:
-                if failed.fault is not Fault.GONE:
-                    raise
+        lists = [each for each in (audience.remote, audience.replaced) if each]
+        for path in [*(f"{SEGMENTS}/{each}" for each in self._segments(audience)), *(f"{LISTS}/{n}" for n in lists)]:
+            self._delete(path)
+
+    def _delete(self, path: str) -> None:
+        try:
+            self._ask("DELETE", f"{path}.json")
+        except CallFailed as failed:
+            if failed.fault is not Fault.GONE:
+                raise
 
     def _upload(self, audience: Audience, rows: Sequence[SentRow], base: dict[str, str]) -> Answered:
         """A file of ids; what VK cannot read of it is left out, and told line by line."""
@@ -136,15 +177,14 @@ class VkWire:
         if audience.remote in self._usable:
             return  # segments can only be listed, all of them
         if not self._segments(audience):
-            source = {"source_id": int(audience.remote), "type": "positive"}
-            relation = {"object_type": "remarketing_users_list", "params": source}
-            body = {"name": _name(audience), "pass_condition": 1, "relations": [relation]}
+            body = {"name": _name(audience), "pass_condition": 1, "relations": [_relation(audience.remote)]}
             self._ask("POST", f"{SEGMENTS}.json", body=body)
         self._usable.add(audience.remote)
 
     def _segments(self, audience: Audience) -> list[str]:
         found = self._pages(f"{SEGMENTS}.json", {})
-        return [str(each["id"]) for each in found if str(each.get("name", "")).endswith(audience.mark)]
+        marks = (audience.mark, audience.mark_before) if audience.replaced else (audience.mark,)
+        return [str(each["id"]) for each in found if str(each.get("name", "")).endswith(marks)]
 
     def _listed(self, mark: str) -> Iterator[dict[str, Any]]:
         return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
@@ -183,6 +223,16 @@ class VkWire:
 
 def _name(audience: Audience) -> str:
     return f"{audience.title[:LONGEST_TITLE]} · {audience.mark}"
+
+
+def _relation(remote: str) -> dict[str, Any]:
+    return {"object_type": OF_LISTS, "params": {"source_id": int(remote), "type": "positive"}}
+
+
+def _source(relation: dict[str, Any]) -> str:
+    """The list that a segment's relation leads to."""
+    params = relation.get("params")
+    return word(params.get("source_id")) if isinstance(params, dict) else ""
 
 
 def _made_up(kind: str, number: int) -> list[str]:
@@ -232,41 +282,3 @@ def _wait_ms(answer: HttpAnswer) -> int:
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
     return CallFailed(fault, f"vk-ads {code}", reason, wait_ms=wait_ms)
-
-
-class VkConsent:
-    """`logins.Consent`: an application's own account needs no person.
-
-    VK gives five tokens to an application and a user, and counts those that have ended; so one is kept and renewed.
-    """
-
-    early_s = 3600
-    """A token lives a day."""
-
-    def __init__(self, http: Http, client_id: str, client_secret: str) -> None:
-        self._http = http
-        self._client = {"client_id": client_id, "client_secret": client_secret}
-
-    def url(self, state: str) -> str:  # noqa: ARG002 - nobody has to be asked
-        """As `Consent.url`."""
-        return ""
-
-    def exchange(self, code: str) -> LoginTokens:  # noqa: ARG002 - nobody has been asked
-        """As `Consent.exchange`."""
-        return self._tokens({"grant_type": "client_credentials"})
-
-    def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
-
-    def _tokens(self, what: dict[str, str]) -> LoginTokens:
-        answer = self._http.send("POST", "/api/v2/oauth2/token.json", form=what | self._client)
-        access, refresh = answer.field("access_token"), answer.field("refresh_token")
-        if answer.fine and isinstance(access, str):
-            life = whole_number(answer.field("expires_in"))
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", life)
-        code = word(answer.field("code")) or word(answer.field("error"))
-        shown = f"{answer.status} {code}" if code.isidentifier() else str(answer.status)
-        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
-            raise _failed(Fault.UNHEARD, shown, "VK's OAuth failed")
-        raise _failed(Fault.LOGIN, shown, "VK's OAuth refuses the application, or has given out all its tokens")

@@ -71,6 +71,7 @@ class Answered:
     refused   rows that the platform leaves out, by index, with a code
     rejected  rows that it leaves out without saying which
     rest_ms   for so long the platform wants to be left alone
+    replaced  nobody is there any more who was not told since the replacement began
     """
 
     remote: str = ""
@@ -80,6 +81,14 @@ class Answered:
     refused: Mapping[int, str] = field(default_factory=dict)
     rejected: int = 0
     rest_ms: int = 0
+    replaced: bool = False
+
+
+class ReplacePart(NamedTuple):
+    """Which part of a replacement a call is, from 1, and whether it is the last."""
+
+    number: int
+    last: bool
 
 
 class CallProgress(NamedTuple):
@@ -126,6 +135,15 @@ class PlatformWire(Protocol):
 
     def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
         """Adds or removes rows."""
+
+    def begin_replacing(self, audience: Audience) -> str:
+        """What the further calls of a replacement are to know of it; `audience.replaced` has it then."""
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:
+        """Tells members, of whom a replacement leaves nobody but them; of a platform that has such calls."""
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:
+        """Ends a replacement: whoever was not told since it began is to go."""
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
         """Whether a call is applied."""

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from workers.connectors.audiences.consents import GoogleConsent, VkConsent, YandexConsent
 from workers.connectors.audiences.facebook import FacebookWire, GivenToken
-from workers.connectors.audiences.google import GoogleAccount, GoogleConsent, GoogleWire
+from workers.connectors.audiences.google import GoogleAccount, GoogleWire
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
-from workers.connectors.audiences.vk import VkConsent, VkWire
+from workers.connectors.audiences.vk import VkWire
 from workers.connectors.audiences.wire import PlatformWire
-from workers.connectors.audiences.yandex import YandexConsent, YandexWire
+from workers.connectors.audiences.yandex import YandexWire
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Yandex.Audiences: segments of uploaded files, changed by files, and asked for in one list.
 
-yandex.ru/dev/audience: ref/openapi/segments (upload, confirm, modify), intro/data-requirements, concept/errors; and
-yandex.ru/dev/id for tokens. There is no look at one segment, no report of rows, and no name before `confirm`.
+yandex.ru/dev/audience: ref/openapi/segments (upload, confirm, modify), intro/data-requirements, concept/errors.
+There is no look at one segment, no report of rows, and no name before `confirm`.
 """
 
 from __future__ import annotations
@@ -9,10 +9,8 @@ from __future__ import annotations
 import csv
 import io
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
@@ -22,15 +20,13 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.rows import SentRow
-    from workers.connectors.audiences.wire import Change
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 PATH: Final = "/v1/management"
 COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
 """Of every file: a segment's later files must have the columns of its first."""
 PAGE: Final = 10_000
 """Segments that one answer lists."""
-_OAUTH: Final = "https://oauth.yandex.ru"
-_QUARTER_S: Final = 90 * 86_400
 _TOKEN_FAULTS: Final = {"unauthorized", "invalid_token"}
 _STATES: Final = {
     "is_processed": CallProgress("working"),
@@ -85,10 +81,24 @@ class YandexWire:
 
     def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
         """As `PlatformWire.change`."""
-        how = "addition" if change == "add" else "subtraction"
+        return self._modify(audience, "addition" if change == "add" else "subtraction", rows)
+
+    def _modify(self, audience: Audience, how: str, rows: Sequence[SentRow]) -> Answered:
         query = {"modification_type": how, "check_size": "false"}
         self._ask("POST", f"/segment/{audience.remote}/modify_data", query=query, file=_file(rows))
         return Answered()
+
+    def begin_replacing(self, audience: Audience) -> str:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.begin_replacing`: one call does it all."""
+        return ""
+
+    def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - one
+        """As `PlatformWire.replace`."""
+        return self._modify(audience, "replace", rows)
+
+    def take_out_the_rest(self, audience: Audience) -> Answered:  # noqa: ARG002 - the protocol's
+        """As `PlatformWire.take_out_the_rest`: nobody is left to be."""
+        return Answered(applied=True, replaced=True)
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the segment is asked for
         """As `PlatformWire.poll`."""
@@ -178,47 +188,3 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
 
 def _failed(fault: Fault, code: str, reason: str, wait_ms: int = 0) -> CallFailed:
     return CallFailed(fault, f"yandex-audiences {code}", reason, wait_ms=wait_ms)
-
-
-class YandexConsent:
-    """`logins.Consent`: a person opens a page and pastes the code that it shows.
-
-    oauth  Yandex.OAuth's own address, unless a test says otherwise
-    """
-
-    early_s = 365 * 86_400 - _QUARTER_S
-    """A token lives a year; Yandex advises a new one every three months."""
-
-    def __init__(self, http: Http, client_id: str, client_secret: str, oauth: str = "") -> None:
-        self._http = http
-        self._id = client_id
-        self._secret = client_secret
-        self._oauth = (oauth or _OAUTH).rstrip("/")
-
-    def url(self, state: str) -> str:
-        """As `Consent.url`."""
-        words = {"response_type": "code", "client_id": self._id, "redirect_uri": f"{_OAUTH}/verification_code"}
-        words |= {"scope": "audience:read audience:write", "state": state, "force_confirm": "yes"}
-        return f"{self._oauth}/authorize?{urlencode(words)}"
-
-    def exchange(self, code: str) -> LoginTokens:
-        """As `Consent.exchange`."""
-        return self._tokens({"grant_type": "authorization_code", "code": code})
-
-    def renew(self, refresh: str) -> LoginTokens:
-        """As `Consent.renew`."""
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh})
-
-    def _tokens(self, what: dict[str, str]) -> LoginTokens:
-        form = what | {"client_id": self._id, "client_secret": self._secret}
-        answer = self._http.send("POST", f"{self._oauth}/token", form=form)
-        access = answer.field("access_token")
-        if answer.fine and isinstance(access, str):
-            life = answer.field("expires_in")
-            refresh = answer.field("refresh_token")
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", whole_number(life))
-        error = answer.field("error")
-        code = f"{answer.status} {error}" if isinstance(error, str) and error.isidentifier() else str(answer.status)
-        if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
-            raise _failed(Fault.UNHEARD, code, "Yandex.OAuth failed")
-        raise _failed(Fault.LOGIN, code, "Yandex.OAuth refuses the code, the token or the application")

@@ -5,8 +5,9 @@ What ends early raises: the end of the rows is the driver's own word for it (rul
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 PAGE = 1_000
 """Rows that are taken from the driver at once."""
+SILENT_SECONDS: Final = 300.0
+"""After so long without a row a server is given up: it would be waited for for ever, and so would all other runs."""
+SLOW_SECONDS: Final = 1.0
+"""Rows that come so slowly are handed on before they fill a page, so that a reader can say that it goes on."""
 
 
 class Page(NamedTuple):
@@ -37,14 +42,25 @@ class Lister(Protocol):
         """Ends the session; never raises."""
 
 
-def paged(columns: Sequence[str], more: Callable[[], Sequence[tuple[Any, ...]]]) -> Iterator[Page]:
-    """Pages of what `more` gives, until it gives nothing."""
-    names = tuple(columns)
-    rows = more()
-    yield Page(names, rows)
-    while rows:
-        rows = more()
-        if rows:
+def paged(columns: Sequence[str], more: Callable[[int], Sequence[tuple[Any, ...]]]) -> Iterator[Page]:
+    """Pages of what `more` gives, until it gives nothing.
+
+    more  up to so many rows; it may wait until there are as many, so it is asked for what a second is likely to give
+    """
+    names, size, ended, empty = tuple(columns), 1, False, True
+    while not ended:
+        rows: list[tuple[Any, ...]] = []
+        until = time.monotonic() + SLOW_SECONDS
+        while len(rows) < PAGE and (not rows or time.monotonic() < until):
+            began = time.monotonic()
+            some = more(min(size, PAGE - len(rows)))
+            if not some:
+                ended = True
+                break
+            rows += some
+            size = max(1, min(PAGE, int(len(some) * SLOW_SECONDS / max(time.monotonic() - began, 1e-6))))
+        if rows or empty:
+            empty = False
             yield Page(names, rows)
 
 

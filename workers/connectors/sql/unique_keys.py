@@ -16,31 +16,39 @@ from workers.templates.row_naming import Meeting
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from workers.connectors.inspection import Examined, Table, UniqueKey
+    from workers.connectors.inspection import Column, Examined, Table, UniqueKey
     from workers.templates.row_naming import Insert
 
 
 def names_rows_by_key(session: Examined, insert: Insert, key: Iterable[str]) -> bool:
     """As `contract.Connector.names_rows_by_key`, by what the target says of the table now."""
+    return not why_keys_meet(session, insert, key)
+
+
+def why_keys_meet(session: Examined, insert: Insert, key: Iterable[str]) -> str:
+    """Why two profiles with different keys may be one row there, as a clause; "" where they never are."""
     schema, name = place_of(insert, session.dialect)
     table = session.table(schema, name) if name else None
-    if table is None or not named_by_key_alone(table, insert, key):
-        return False
-    return _reads_otherwise(session.dialect).isdisjoint(insert.bends & _families(table, insert, frozenset(key)))
+    return why_not_by_key(table, insert, key) or (_bent(table, insert, session.dialect, key) if table else "")
 
 
-def _reads_otherwise(dialect: str) -> frozenset[str]:
-    """Families of columns beside which this database reads what a text begins with as a number (`Insert.bends`)."""
+def _bent(table: Table, insert: Insert, dialect: str, key: Iterable[str]) -> str:
+    """Where this database reads what a text begins with as a number (`Insert.bends`)."""
     traits = VENDORS[dialect].traits
-    found = {"number": traits.text_beside_number, "text": traits.number_beside_text}
-    return frozenset(family for family, what in found.items() if what)
+    wrong = {"number": traits.text_beside_number, "text": traits.number_beside_text}
+    written = {"number": "a text", "text": "a number"}
+    for column in _meeting(table, insert, frozenset(key)):
+        if column.family in insert.bends and wrong.get(column.family):
+            how = f"column {column.name!r} ({column.type}) meets the key written as {written[column.family]}"
+            return f"{how}: {wrong[column.family]}"
+    return ""
 
 
-def _families(table: Table, insert: Insert, key: frozenset[str]) -> frozenset[str]:
-    """Of the columns that take the key, or that it is compared with."""
+def _meeting(table: Table, insert: Insert, key: frozenset[str]) -> list[Column]:
+    """The columns that take the key, or that it is compared with."""
     taken = {column for column, fields in (_taken(insert, table) or {}).items() if fields & key}
     names = taken | {one.column for one in insert.found_by}
-    return frozenset(column.family for name, column in table.columns.items() if name.lower() in names)
+    return [column for name, column in table.columns.items() if name.lower() in names]
 
 
 def place_of(insert: Insert, dialect: str) -> tuple[str, str]:
@@ -66,17 +74,45 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
     where `remove` looks for the key in columns that take it, which nothing changes on its way or later, and where no
     other rows go along with one that is deleted, by a foreign key that leads back to this table.
     """
-    fields = None if table is None else _taken(insert, table)
-    if table is None or fields is None or table.triggers or table.followers:
-        return False
+    return not why_not_by_key(table, insert, key)
+
+
+def why_not_by_key(table: Table | None, insert: Insert, key: Iterable[str]) -> str:
+    """As `named_by_key_alone`: what is in its way, as a clause; "" where nothing is."""
+    if table is None:
+        return f"the target shows no table {'.'.join(part.text for part in insert.table)!r}"
+    fields = _taken(insert, table)
+    if fields is None:
+        return f"INSERT lists no columns of {table.name!r}, and their places do not tell which of them takes the key"
+    if table.triggers:
+        return f"a trigger or rule of {table.name!r} may change a key, or other rows"
+    if table.followers:
+        followers = ", ".join(map(repr, table.followers))
+        return f"rows of {followers} are deleted or emptied with those of {table.name!r}, by a foreign key"
+    return _why_not_found(table, insert, fields) or _why_not_unique(table, insert, fields, frozenset(key))
+
+
+def _why_not_found(table: Table, insert: Insert, fields: dict[str, frozenset[str]]) -> str:
     takes = {Meeting(field, column) for column, taken in fields.items() for field in taken}
-    found_by = {one.column for one in insert.found_by}
-    if not insert.found_by <= takes or not all(_is_folded(table, column) for column in found_by):
-        return False
-    if insert.changed & found_by or any(insert.changed & _names(unique) for unique in table.unique):
-        return False
-    judged = [_judge(one, table, fields, frozenset(key)) for one in table.unique]
-    return all(judged) and any(_uses_key(one, fields) for one in table.unique)
+    for one in sorted(insert.found_by):
+        if one not in takes:
+            return f"remove looks for {one.field!r} in column {one.column!r}, which add does not write it to"
+        if not _is_folded(table, one.column):
+            return _spelled(table, one.column)
+        if one.column in insert.changed:
+            return f"a query gives column {one.column!r} another value, by which remove finds the row"
+    return ""
+
+
+def _why_not_unique(table: Table, insert: Insert, fields: dict[str, frozenset[str]], key: frozenset[str]) -> str:
+    for one in table.unique:
+        if insert.changed & _names(one):
+            return f"a query gives a row other values in the unique key {_called(one)}"
+        if why := _judge(one, table, fields, key):
+            return why
+    if not any(_uses_key(one, fields) for one in table.unique):
+        return f"no unique key of {table.name!r} is over what takes the key"
+    return ""
 
 
 def _taken(insert: Insert, table: Table) -> dict[str, frozenset[str]] | None:
@@ -97,17 +133,29 @@ def _names(unique: UniqueKey) -> frozenset[str]:
     return frozenset(column.lower() for column in unique.columns)
 
 
-def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str]) -> bool:
+def _called(unique: UniqueKey) -> str:
+    return f"{unique.name} ({', '.join(unique.columns)})"
+
+
+def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str]) -> str:
+    """Why different keys may meet by this unique key; "" where they never do."""
     if unique.partial or unique.beginnings or unique.computed:
-        return False
+        how = "holds for some rows only" if unique.partial else "is computed"
+        how = "counts only the beginning of a column" if unique.beginnings else how
+        return f"the unique key {_called(unique)} {how}"
     written = [fields.get(column.lower()) for column in unique.columns]
     if all(taken is None for taken in written):
         # The target makes it by itself: a number of its own is nobody else's, what is computed may be.
-        return all(_is_its_own(table, column) for column in unique.columns)
-    if not all(_is_folded(table, column) for column in unique.columns):
-        return False
-    # Less than the whole key, as in (segment_id, updated), is a row that different profiles share.
-    return None not in written and frozenset[str]().union(*(taken or () for taken in written)) == key
+        own = all(_is_its_own(table, column) for column in unique.columns)
+        return "" if own else f"the unique key {_called(unique)} is filled by the target, and may come out alike"
+    found = frozenset[str]().union(*(taken or () for taken in written))
+    if found - key:
+        others = ", ".join(map(repr, sorted(found - key)))
+        return f"by the unique key {_called(unique)}, which takes {others}, a profile can meet another's row"
+    if None in written or found != key:
+        # As in (segment_id, updated).
+        return f"the unique key {_called(unique)} is not over the whole key, so different profiles can share its row"
+    return next((_spelled(table, column) for column in unique.columns if not _is_folded(table, column)), "")
 
 
 _FOLDED = re.compile(
@@ -119,6 +167,12 @@ _FOLDED = re.compile(
 interval, jsonb, boolean, year, and days, where 261128 is one, and so is today), follow a collation that may be of the
 user's own, keep the beginning (name), a few digits of a number (real), or round it elsewhere than at the point
 (numeric(9,2) takes 7.495 for 7.5)."""
+
+
+def _spelled(table: Table, column: str) -> str:
+    found = table.columns.get(column) or table.columns.get(column.lower())
+    kind = f" ({found.type})" if found is not None else ""
+    return f"column {column!r}{kind} may take keys for one that segsync tells apart"
 
 
 def _is_folded(table: Table, column: str) -> bool:

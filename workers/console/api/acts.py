@@ -19,7 +19,6 @@ from workers.control.leaving import leaving_by
 from workers.control.pause import NotSettled
 from workers.control.retry import Sooner
 from workers.errors import WrongUsage
-from workers.lanes.runs import ResyncRuns
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import EntryDetail, Selection
 from workers.quarantine.requeue import Requeued
@@ -155,8 +154,7 @@ def _confirm(call: ApiCall) -> AskedRun:
 
 def _cancel(call: ApiCall) -> Changed:
     runtime, run = call.site.runtime(), call.path["run"]
-    runs_control.find(runtime, run)
-    return Changed(ResyncRuns(runtime.lanes).cancel(run, call.by))
+    return Changed(runs_control.cancel(runtime, run, call.by))
 
 
 def _apply(call: ApiCall) -> Publishing:

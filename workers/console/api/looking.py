@@ -115,6 +115,8 @@ def _why(call: ApiCall) -> Whereabouts:
     found = whereabouts.find(runtime, sought.integration, str(sought.segment), profile)
     # Also where a profile was named: by a key field, perhaps, and then its id is news.
     found.entries = [_shown(call, each) for each in found.entries]
+    if found.head is not None and not call.sees:
+        found.head = replace(found.head, profile=None)
     return found
 
 

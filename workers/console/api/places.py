@@ -14,7 +14,7 @@ from workers.console.failures import NotFound
 from workers.console.segments import SegmentLanes, SegmentPage, find_segments, read_segment
 from workers.console.sources import SourceState, read_sources
 from workers.control.connecting import use_code
-from workers.control.resending import resend, told_resend
+from workers.control.resending import replace, resend, told_resend
 from workers.monitoring.accounts import AccountReport, read_account
 from workers.settings.console import May
 from workers.targets import opened_account
@@ -33,6 +33,15 @@ class Resent:
     connector: str
     segment: str | None
     owed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What is replaced: the account, the segment (None: all that have an audience there), how many audiences."""
+
+    connector: str
+    segment: str | None
+    audiences: int
 
 
 def _connectors(call: ApiCall) -> list[ConnectorState]:
@@ -86,6 +95,12 @@ def _resend(call: ApiCall) -> Resent:
     segment = call.body.named
     with opened_account(_settings(call), call.path["key"]) as account:
         return Resent(call.path["key"], segment, resend(account, segment))
+
+
+def _replace(call: ApiCall) -> Replaced:
+    segment = call.body.named
+    with opened_account(_settings(call), call.path["key"]) as account:
+        return Replaced(call.path["key"], segment, replace(account, segment))
 
 
 def _segments(call: ApiCall) -> SegmentPage:
@@ -177,6 +192,18 @@ PLACES: Final = (
         _resend,
         May.OPERATE,
         Resent,
+        body=OneOrAll,
+        kept=True,
+        told=lambda call: told_resend(call.path["key"], call.body.named),
+    ),
+    ApiRoute(
+        "POST",
+        "/api/accounts/{key}/replace",
+        "audiences --replace",
+        "Have whoever is in the audiences replaced by their members",
+        _replace,
+        May.OPERATE,
+        Replaced,
         body=OneOrAll,
         kept=True,
         told=lambda call: told_resend(call.path["key"], call.body.named),

@@ -14,7 +14,7 @@ from workers.console.pages.part_forms import PartForm
 from workers.console.routes import Act, PageRoute
 from workers.console.visit import place
 from workers.control.connecting import use_code
-from workers.control.resending import resend, told_resend
+from workers.control.resending import replace, resend, told_resend
 from workers.errors import SegsyncError
 from workers.monitoring.accounts import read_account
 from workers.preflight.targets import examine_one
@@ -72,6 +72,14 @@ def tell_again(visit: Visit) -> Response:
     return visit.go(place("accounts", key), f"{counted(number, 'identifier is', 'identifiers are')} told again")
 
 
+def take_others_out(visit: Visit) -> Response:
+    """As `segsync audiences --replace`, of one segment or of all."""
+    key, segment = visit.path["key"], visit.field("segment") or None
+    with opened_account(visit.site.runtime().applied.settings, key) as account:
+        number = replace(account, segment)
+    return visit.go(place("accounts", key), f"{counted(number, 'audience is', 'audiences are')} replaced")
+
+
 def _first(visit: Visit) -> AccountDraft:
     platform = visit.query.get("platform", "")
     return AccountDraft.usual(platform if platform in dict(PLATFORM_NAMES) else "")
@@ -123,6 +131,12 @@ ACTS: Final = (
         "/accounts/{key}/resend",
         "audiences --resend",
         tell_again,
+        told=lambda visit: told_resend(visit.path["key"], visit.field("segment") or None),
+    ),
+    Act(
+        "/accounts/{key}/replace",
+        "audiences --replace",
+        take_others_out,
         told=lambda visit: told_resend(visit.path["key"], visit.field("segment") or None),
     ),
     *FORM.acts(),

@@ -98,8 +98,7 @@ def confirm(visit: Visit) -> Response:
 def cancel(visit: Visit) -> Response:
     """As `segsync resync --cancel`."""
     runtime, name = visit.site.runtime(), visit.path["run"]
-    control.find(runtime, name)
-    is_open = ResyncRuns(runtime.lanes).cancel(name, visit.viewer.name)
+    is_open = control.cancel(runtime, name, visit.viewer.name)
     said = f"run {name} ends; what it has changed stays" if is_open else f"run {name} was over"
     return visit.go("/resyncs", said)
 

@@ -114,6 +114,32 @@ def test_what_one_lost_and_another_keeps_links_them_no_longer(rig: Rig, facebook
     assert facebook.members("VIP") == wanted([bob])
 
 
+def test_an_address_that_passes_to_another_links_them_no_longer(rig: Rig, facebook: FakeFacebook) -> None:
+    """Lost by one and gained by another before anything of it was sent: it stands in the old row yet."""
+    ann, bob = {"id": "P", "email": "a"}, {"id": "Q", "email": "a"}
+    rig.deliver(("add", [ann, *people([3])]))
+    rig.run()
+    moved = {"id": "P", "email": "b"}
+    rig.deliver(("add", [moved]))
+    rig.deliver(("add", [bob]))
+    rig.run()
+    assert facebook.members("VIP") == wanted([moved, bob, *people([3])])
+    rig.deliver(("remove", [bob]))
+    rig.run()
+    assert facebook.members("VIP") == wanted([moved, *people([3])])
+
+
+def test_who_comes_back_after_a_clear_with_another_address_is_told_again(rig: Rig, facebook: FakeFacebook) -> None:
+    """The old address goes, and would take along all that stands in its row."""
+    ann = {"id": "P", "email": "a", "phone": "7999"}
+    rig.deliver(("add", [ann, *people([3])]))
+    rig.run()
+    rig.tell("clear")
+    rig.deliver(("add", [ann | {"email": "b"}, *people([3])]))
+    rig.run()
+    assert facebook.members("VIP") == wanted([ann | {"email": "b"}, *people([3])])
+
+
 def test_who_is_on_the_way_when_one_of_them_leaves_is_told_again(
     rig: Rig, facebook: FakeFacebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,6 +104,18 @@ def test_of_who_shared_an_address_nothing_stays_beside_it(rig: Rig, yandex: Fake
     assert yandex.members("VIP") == hashes([bob, *people(range(120))])
 
 
+def test_of_who_had_an_address_before_nothing_stays_beside_it(rig: Rig, yandex: FakeYandex) -> None:
+    """Left before the other came, and nothing was sent meanwhile: the address stays, and their outer id goes."""
+    ann, bob = ({"id": name, "email": "same@example.com", "outer": name} for name in ("ann", "bob"))
+    rig.deliver(("add", [ann, *people(range(120))]))
+    rig.run()
+    rig.deliver(("remove", [ann]))
+    rig.deliver(("add", [bob]))
+    rig.run()
+    assert beside(rig) == {sha256("bob")}
+    assert yandex.members("VIP") == hashes([bob, *people(range(120))])
+
+
 def test_of_a_deleted_audience_nobody_is_known(rig: Rig) -> None:
     rig.deliver(("add", people(range(120))))
     rig.run(hours=1)

@@ -9,11 +9,15 @@ import pytest
 
 from tests.fakes.server import Reply
 from tests.integration.connectors.audiences.rig import Rig, people
-from workers.connectors.audiences.logins import LoginTokens
+from workers.connectors.audiences.logins import LoginTokens, TokenKeeper
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.fakes.yandex import FakeYandex
+    from tests.integration.connectors.audiences.conftest import MakeRig
+    from workers.connectors.audiences.connector import AdConnector
 
 DAY_S = 86_400.0
 
@@ -85,6 +89,73 @@ def test_what_no_renewal_helps_needs_a_person_and_loses_nothing(rig: Rig, yandex
     rig.fake.advance(400)
     rig.run()
     assert len(yandex.members("VIP")) == 120
+
+
+@pytest.fixture
+def two(make_rig: MakeRig, yandex: FakeYandex, postgresql_url: str) -> list[AdConnector]:
+    """Two processes on one store of PostgreSQL, of which none was connected yet."""
+    rig = make_rig("yandex", yandex, store_url=postgresql_url)
+    with rig.connector.store.changing() as connection:
+        connection.exec_driver_sql("DELETE FROM ads_login")
+        connection.exec_driver_sql("DELETE FROM ads_seal")
+    return [rig.connector, rig.again()]
+
+
+def at_once(two: list[AdConnector], act: Callable[[AdConnector], object]) -> list[str]:
+    """What those are told who act at the same time and fail."""
+    told: list[str] = []
+
+    def run(each: AdConnector) -> None:
+        try:
+            act(each)
+        except TargetError as error:
+            told.append(str(error))
+
+    threads = [threading.Thread(target=run, args=(each,)) for each in two]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return told
+
+
+def test_of_two_who_keep_a_first_login_at_once_one_is_told(
+    two: list[AdConnector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, look = threading.Barrier(2), TokenKeeper._row
+
+    def row(keeper: TokenKeeper, *asked: object, **how: bool) -> object:
+        found = look(keeper, *asked, **how)  # type: ignore[arg-type]
+        if found is None:
+            both.wait(20)
+        return found
+
+    monkeypatch.setattr(TokenKeeper, "_row", row)
+    (told,) = at_once(two, lambda each: each.way.tokens.keep(LoginTokens(f"of {id(each)}")))
+    assert told.endswith("that one stays; expected `segsync connect ya` once more if this one is meant")
+    assert two[0].way.tokens.token() == two[1].way.tokens.token()
+
+
+def test_of_two_who_connect_at_once_to_two_accounts_one_is_told(two: list[AdConnector]) -> None:
+    (told,) = at_once(two, lambda each: each.keep_login(LoginTokens("token"), f"account {id(each)}"))
+    assert "another process has kept a login at the same time" in told
+    assert not at_once(two, lambda each: each.keep_login(LoginTokens("token"), two[0].way.tokens.account() or ""))
+
+
+def test_two_who_need_nobody_s_consent_begin_with_one_token(
+    two: list[AdConnector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both, got = threading.Barrier(2), []
+
+    def exchange(_code: str) -> LoginTokens:
+        both.wait(20)
+        return LoginTokens(f"of {threading.get_ident()}")
+
+    for each in two:
+        monkeypatch.setattr(each.way.consent, "url", lambda _state: "")
+        monkeypatch.setattr(each.way.consent, "exchange", exchange)
+    assert not at_once(two, lambda each: got.append(each.way.tokens.token()))
+    assert set(got) == {two[0].way.tokens.token()}
 
 
 def test_nobody_has_consented_yet(rig: Rig) -> None:

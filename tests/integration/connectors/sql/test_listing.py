@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import sqlite3
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from workers.errors import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 ROWS = 2_500
 CUTS = 12
@@ -126,6 +128,31 @@ def test_a_lister_changes_nothing(database: TargetDatabase) -> None:
     with pytest.raises(TargetError):
         read(database, port, "DELETE FROM listed")
     assert database.run("SELECT count(*) FROM listed")[0][0] == ROWS
+
+
+@pytest.mark.parametrize("rows", [0, 3])
+def test_a_server_that_gives_nothing_is_given_up(
+    database: TargetDatabase, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """At once or in the middle: else its reader would wait for ever, and all other runs with it."""
+    monkeypatch.setattr(f"workers.connectors.sql.{database.dialect}.listing.SILENT_SECONDS", 0.3)
+    sleep = "pg_sleep(9)::text" if database.dialect == "postgresql" else "sleep(9)"
+    port = make_url(database.url).port or 0
+    with pytest.raises(TargetError) as raised:
+        read(database, port, f"SELECT id, CASE WHEN id < {rows} THEN '' ELSE {sleep} END FROM listed WHERE id < 9")
+    assert raised.value.code.split()[0] == database.dialect
+
+
+def test_a_file_that_gives_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.connectors.sql.sqlite.listing.SILENT_SECONDS", 0.1)
+    path = tmp_path / "platform.db"
+    sqlite3.connect(path).close()
+    lister = open_lister(Target("source", "sqlite", f"sqlite:///{path}", None))
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < {}"
+    with pytest.raises(TargetError):
+        list(lister.pages(endless.format("3 OR i < 0")))
+    assert sum(len(page.rows) for page in lister.pages(endless.format("3 LIMIT 2"))) == 2, "each has its own time"
+    lister.close()
 
 
 def test_an_empty_list_has_its_columns(database: TargetDatabase) -> None:

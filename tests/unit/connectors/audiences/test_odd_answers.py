@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from workers.connectors.audiences import facebook, google, vk, yandex
+from workers.connectors.audiences import consents, facebook, google, vk, yandex
 from workers.connectors.audiences.http import Http, HttpAnswer, objects, whole_number
 from workers.connectors.audiences.wire import CallFailed, Fault
 
@@ -65,9 +65,9 @@ class Answering(Http):
 def test_a_token_whose_life_cannot_be_read_is_kept(life: object, seconds: int) -> None:
     http = Answering({"access_token": "x", "expires_in": life, "refresh_token_expires_in": life})
     for consent in (
-        yandex.YandexConsent(http, "a", "b"),
-        google.GoogleConsent(http, "a", "b"),
-        vk.VkConsent(http, "a", "b"),
+        consents.YandexConsent(http, "a", "b"),
+        consents.GoogleConsent(http, "a", "b"),
+        consents.VkConsent(http, "a", "b"),
     ):
         assert consent.renew("r").expires_in_s == seconds
 

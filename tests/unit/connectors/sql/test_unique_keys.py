@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from workers.connectors.inspection import Column, Table, UniqueKey
-from workers.connectors.sql.unique_keys import named_by_key_alone, names_rows_by_key, place_of
+from workers.connectors.sql.unique_keys import (
+    named_by_key_alone,
+    names_rows_by_key,
+    place_of,
+    why_keys_meet,
+    why_not_by_key,
+)
 from workers.templates.row_naming import Insert, Meeting, Name
 
 if TYPE_CHECKING:
@@ -67,6 +73,44 @@ def table(*unique: UniqueKey, computed: bool = False) -> Table:
 )
 def test_only_keys_of_the_key_alone(found: Table | None, expected: bool) -> None:
     assert named_by_key_alone(found, INSERT, ("CustomID",)) is expected
+
+
+def found_by(field: str, column: str) -> Insert:
+    return replace(INSERT, found_by=frozenset({Meeting(field, column)}))
+
+
+def test_what_is_in_the_way_is_named() -> None:
+    plain, rough = table(PRIMARY), UniqueKey("rough", ("seg", "rough"))
+    for found, insert, expected in (
+        (plain, INSERT, ""),
+        (None, INSERT, "the target shows no table 't'"),
+        (plain, replace(INSERT, columns={}, values=(frozenset(),)), "INSERT lists no columns of 't'"),
+        (replace(plain, triggers=True), INSERT, "a trigger or rule of 't' may change a key"),
+        (
+            replace(plain, followers=("orders",)),
+            INSERT,
+            "rows of 'orders' are deleted or emptied with those of 't'",
+        ),
+        (plain, found_by("CustomID", "mail"), "remove looks for 'CustomID' in column 'mail'"),
+        (plain, found_by("CustomID", "rough"), "column 'rough' (real) may take keys for one"),
+        (plain, replace(found_by("CustomID", "copy"), changed=frozenset({"copy"})), "column 'copy' another value"),
+        (plain, replace(INSERT, changed=frozenset({"k"})), "other values in the unique key PRIMARY (seg, k)"),
+        (
+            table(PRIMARY, UniqueKey("mail", ("mail",))),
+            INSERT,
+            "unique key mail (mail), which takes 'email'",
+        ),
+        (table(PRIMARY, UniqueKey("norm", ("norm",))), INSERT, "key norm (norm) is filled by the target"),
+        (table(UniqueKey("some", ("k",), partial=True)), INSERT, "key some (k) holds for some rows only"),
+        (table(UniqueKey("short", ("k",), beginnings=("k",))), INSERT, "key short (k) counts only the beginning"),
+        (table(UniqueKey("low", ("k",), computed=True)), INSERT, "key low (k) is computed"),
+        (table(PRIMARY, UniqueKey("one", ("seg",))), INSERT, "key one (seg) is not over the whole key"),
+        (table(PRIMARY, rough), INSERT, "column 'rough' (real) may take keys for one"),
+        (table(UniqueKey("number", ("id",))), INSERT, "no unique key of 't' is over what takes the key"),
+    ):
+        why = why_not_by_key(found, insert, ("CustomID",))
+        assert expected in why, why
+        assert bool(why) is bool(expected)
 
 
 def test_what_triggers_make_of_a_key_is_nobodys_guess() -> None:
@@ -246,5 +290,7 @@ def test_where_a_number_is_read_of_what_a_text_begins_with_nothing_passes(
     session = cast("Examined", Told(dialect, *column))
     insert = replace(INSERT, columns={"seg": frozenset(), "k": frozenset({"CustomID"})}, bends=frozenset(bends))
     assert names_rows_by_key(session, insert, ("CustomID",)) is expected
+    why = why_keys_meet(session, insert, ("CustomID",))
+    assert (f"column 'k' ({column[0]}) meets the key written as a" in why) is not expected
     by_place = replace(insert, columns={}, values=(frozenset(), frozenset({"CustomID"})))
     assert names_rows_by_key(session, by_place, ("CustomID",)) is expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_AROUND = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
+WIDTHLESS = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad"
 """Signs without width that copying leaves around a value; `str.strip` keeps them."""
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no file, form or hash of UTF-8 can carry, and nobody has in a name."""
@@ -23,7 +23,7 @@ def tidied(text: str) -> str:
         raise NotNormal("too long")
     previous = ""
     while previous != text:
-        previous, text = text, text.strip().strip(_AROUND)
+        previous, text = text, text.strip().strip(WIDTHLESS)
     if _BROKEN.search(text):
         raise NotNormal("a broken character in it")
     return text

@@ -38,6 +38,9 @@ class Audience:
     first_owed_ms: int
     reminded_ms: int
     failures: int
+    replaces: str
+    replaced: str
+    replace_ms: int
 
     @classmethod
     def of(cls, row: Row[Any]) -> Audience:
@@ -52,7 +55,15 @@ class Audience:
     @property
     def mark(self) -> str:
         """Ours alone, and the same for ever: by it an audience is found again whose creation was not answered."""
-        return f"segsync {self.connector}/{self.integration}/{self.segment}/{self.list}#{self.generation}"
+        return self._mark(self.generation)
+
+    @property
+    def mark_before(self) -> str:
+        """The mark of the list whose place it takes."""
+        return self._mark(self.generation - 1)
+
+    def _mark(self, generation: int) -> str:
+        return f"segsync {self.connector}/{self.integration}/{self.segment}/{self.list}#{generation}"
 
 
 def open_audiences(
@@ -84,8 +95,8 @@ def open_audiences(
     return found
 
 
-_TEXTS = ("told_name", "remote", "owner", "code", "reason", "waits", "leaving")
-_TIMES = ("owned_until_ms", "written_ms", "first_owed_ms", "reminded_ms")
+_TEXTS = ("told_name", "remote", "owner", "code", "reason", "waits", "leaving", "replaces", "replaced")
+_TIMES = ("owned_until_ms", "written_ms", "first_owed_ms", "reminded_ms", "replace_ms")
 _COUNTS = ("failures", "accepted", "applied", "rejected", "unknown_removed", "left_out")
 _EMPTY: dict[str, Any] = dict.fromkeys(_TEXTS, "") | dict.fromkeys((*_TIMES, *_COUNTS), 0)
 

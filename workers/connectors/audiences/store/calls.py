@@ -54,13 +54,16 @@ class OwedNow(NamedTuple):
     removes: int
 
 
-_HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
-_ADDS = sa.and_(_HELD, identifiers.c.there.in_((GONE, UNSURE, STUCK)))
+HELD: Final = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+"""Whether anybody holds an identifier."""
+_ADDS = sa.and_(HELD, identifiers.c.there.in_((GONE, UNSURE, STUCK)))
 _REMOVES = sa.and_(
-    identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK)), sa.or_(identifiers.c.there == STALE, sa.not_(_HELD))
+    identifiers.c.there.in_((THERE, UNSURE, STALE, STUCK)), sa.or_(identifiers.c.there == STALE, sa.not_(HELD))
 )
 """Of what is owed, what a call is due for. By `there` first, which the index has: a look at an audience that is owed
 ten million additions must not look through them for somebody who has left."""
+_REPLACES = sa.and_(HELD, identifiers.c.there.in_((GONE, UNSURE, STALE, STUCK)))
+"""Of whom a replacement is to tell: what is stale needs no removal before."""
 _FREE = sa.and_(identifiers.c.owed, identifiers.c.call.is_(None))
 
 
@@ -70,10 +73,10 @@ def tidy(connection: Connection, audience: int) -> None:
     Looks through all that is owed.
     """
     mine = (identifiers.c.audience == audience, _FREE)
-    as_wanted = sa.and_(_HELD, identifiers.c.there.in_((THERE, REFUSED)))
+    as_wanted = sa.and_(HELD, identifiers.c.there.in_((THERE, REFUSED)))
     change = identifiers.update().where(*mine)
     connection.execute(change.where(as_wanted).values(owed=False))
-    connection.execute(change.where(~_HELD, identifiers.c.there.in_((GONE, REFUSED))).values(owed=False, there=GONE))
+    connection.execute(change.where(~HELD, identifiers.c.there.in_((GONE, REFUSED))).values(owed=False, there=GONE))
 
 
 def owes_a_call(connection: Connection, audience: int) -> bool:
@@ -91,6 +94,12 @@ def owed(connection: Connection, audience: int, most: int) -> OwedNow:
     return OwedNow(connection.execute(adds).scalar_one(), connection.execute(removes).scalar_one())
 
 
+def left_to_replace(connection: Connection, audience: int) -> bool:
+    """Whether a replacement has yet to tell of somebody."""
+    mine = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, _FREE, _REPLACES).limit(1)
+    return connection.execute(mine).first() is not None
+
+
 def owes_anything(connection: Connection, audience: int) -> bool:
     """Whether something is owed, also to what waits for a call's end."""
     asked = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, identifiers.c.owed).limit(1)
@@ -100,18 +109,18 @@ def owes_anything(connection: Connection, audience: int) -> bool:
 def begin(connection: Connection, audience: int, action: str, most: int, now_ms: int) -> tuple[int, int]:
     """Writes down a call and what it is about; its id, and how many identifiers.
 
-    action  "remove" takes what nobody holds and what is stale, "add" and "create" the rest
+    action  "remove" takes what nobody holds and what is stale, "add" and "create" the rest, "replace" all that is held
     """
     values = {"audience": audience, "action": action, "state": "calling", "handle": "", "code": "", "reason": ""}
     numbers = {"rows": 0, "rejected": 0, "made_ms": now_ms, "ended_ms": 0, "poll_ms": 0, "polls": 0, "seen": 0}
     call: int = connection.execute(calls.insert().values(values | numbers).returning(calls.c.id)).scalar_one()
-    side = _REMOVES if action == "remove" else _ADDS
+    side = {"remove": _REMOVES, "replace": _REPLACES}.get(action, _ADDS)
     some = sa.select(identifiers.c.id).where(identifiers.c.audience == audience, _FREE, side).limit(most)
     change = identifiers.update().where(identifiers.c.id.in_(some)).values(call=call, owed=False)
     rows = connection.execute(change).rowcount
     if action != "remove":
         along = sa.select(holdings.c.companions).where(holdings.c.identifier == identifiers.c.id).limit(1)
-        change = identifiers.update().where(identifiers.c.call == call, _HELD)
+        change = identifiers.update().where(identifiers.c.call == call, HELD)
         connection.execute(change.values(companions=along.scalar_subquery()))
     connection.execute(calls.update().where(calls.c.id == call).values(rows=rows))
     return call, rows
@@ -164,8 +173,12 @@ def end(
         done = mine.values(call=None, sent_ms=now_ms)
         if row.action == "remove":
             # What was stale is still held by others, and owed to them.
-            return connection.execute(done.values(there=GONE, owed=sa.or_(identifiers.c.owed, _HELD))).rowcount
+            return connection.execute(done.values(there=GONE, owed=sa.or_(identifiers.c.owed, HELD))).rowcount
         again = sa.and_(identifiers.c.owed, identifiers.c.there == UNSURE)  # a removal takes it along, after this
+        if row.action == "replace":  # what was stale before is not any more
+            again = sa.and_(identifiers.c.owed, identifiers.c.there.in_((UNSURE, STALE)))
+            kept = sa.case((again, identifiers.c.there), else_=THERE)
+            return connection.execute(done.values(there=kept)).rowcount
         return connection.execute(done.values(there=_unless_stale(sa.case((again, UNSURE), else_=THERE)))).rowcount
     if ended == "undone":
         return connection.execute(mine.values(call=None, owed=True)).rowcount
@@ -237,7 +250,7 @@ def open_calls(connection: Connection, audience: int) -> list[OpenCall]:
 def expire(connection: Connection, audience: int, before_ms: int) -> int:
     """Members that were told before that are owed again, since platforms forget them; returns how many."""
     mine = (identifiers.c.audience == audience, identifiers.c.there == THERE, identifiers.c.sent_ms < before_ms)
-    change = identifiers.update().where(*mine, identifiers.c.call.is_(None), _HELD)
+    change = identifiers.update().where(*mine, identifiers.c.call.is_(None), HELD)
     return connection.execute(change.values(owed=True, there=UNSURE)).rowcount
 
 
@@ -257,5 +270,5 @@ def forget(connection: Connection, audience: int, before_ms: int) -> int:
     unheard = unheard_since(connection, audience)
     last = before_ms if unheard is None else min(before_ms, unheard)
     mine = (identifiers.c.audience == audience, identifiers.c.there == GONE, identifiers.c.sent_ms < last)
-    free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~_HELD)
+    free = (sa.not_(identifiers.c.owed), identifiers.c.call.is_(None), ~HELD)
     return connection.execute(identifiers.delete().where(*mine, *free)).rowcount

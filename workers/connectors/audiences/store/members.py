@@ -96,6 +96,8 @@ def write(
         gone = holdings.delete().where(*(holdings.c[name] == sa.bindparam(f"b_{name}") for name in _KEY))
         connection.execute(gone, [{f"b_{name}": row[name] for name in _KEY} for row in lost])
     if gained:
+        if whole_rows:
+            _take_old_rows_first(connection, gained)
         connection.execute(_insert(connection, holdings), gained)
     _renew(connection, renewed)
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
@@ -104,7 +106,7 @@ def write(
     if whole_rows:
         _owe_rows(connection, audience, held, lost, renewed)
     else:
-        _take_rows_apart(connection, lost)
+        _take_rows_apart(connection, [*lost, *gained])
     return Written(len(gained) + len(lost), bool(owed or again or (whole_rows and renewed)), len(foreign))
 
 
@@ -172,16 +174,26 @@ def _owe_rows(
         connection.execute(stale.values(there=STALE))
 
 
-def _take_rows_apart(connection: Connection, lost: list[dict[str, Any]]) -> None:
-    """What its loser alone has beside may stand in the row of a value that others hold: that row goes first.
+def _take_old_rows_first(connection: Connection, gained: list[dict[str, Any]]) -> None:
+    """A value that nobody holds is still in the row of whoever lost it, and would link that one with who gains it."""
+    held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
+    told = sa.or_(identifiers.c.there.in_((THERE, UNSURE, STUCK)), identifiers.c.call.is_not(None))
+    for some in _chunks({row["identifier"] for row in gained}):
+        left = identifiers.update().where(identifiers.c.id.in_(some), told, ~held, identifiers.c.there != REFUSED)
+        connection.execute(left.values(there=STALE))
 
-    Then the value is told again, with what one of its holders has.
+
+def _take_rows_apart(connection: Connection, changed: list[dict[str, Any]]) -> None:
+    """What somebody else has beside may stand in the row of a value that is held: that row goes first.
+
+    Of one who lost it, or of one who held it before whoever has it now. Then it is told again, with what one of its
+    holders has.
     """
     beside = sa.func.substr(identifiers.c.companions, 1, MARK_BYTES)
     held = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)
     same = held.where(sa.func.substr(holdings.c.companions, 1, MARK_BYTES) == beside)
     told = sa.or_(identifiers.c.there.in_((THERE, UNSURE)), identifiers.c.call.is_not(None))
-    for some in _chunks(row["identifier"] for row in lost):
+    for some in _chunks({row["identifier"] for row in changed}):
         row = (identifiers.c.id.in_(some), identifiers.c.companions.is_not(None))
         connection.execute(identifiers.update().where(*row, told, held, ~same).values(there=STALE))
 

@@ -38,10 +38,7 @@ def begin(connection: Connection, connector: str, seal: Seal) -> None:
     """As `prove`; from then on no other secret is taken for this connector."""
     if prove(connection, connector, seal):
         return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    row = {"connector": connector, "proof": seal.proof}
-    connection.execute(insert(seals).values(row).on_conflict_do_nothing())
-    prove(connection, connector, seal)  # another process may have been first
+    _write(connection, connector, seal)
 
 
 def may_take(connection: Connection, connector: str, seal: Seal) -> None:
@@ -60,7 +57,14 @@ def take(connection: Connection, connector: str, seal: Seal) -> None:
     """As `may_take`; from then on this is the connector's secret."""
     may_take(connection, connector, seal)
     connection.execute(seals.delete().where(seals.c.connector == connector))
-    connection.execute(seals.insert().values(connector=connector, proof=seal.proof))
+    _write(connection, connector, seal)
+
+
+def _write(connection: Connection, connector: str, seal: Seal) -> None:
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    row = {"connector": connector, "proof": seal.proof}
+    connection.execute(insert(seals).values(row).on_conflict_do_nothing())
+    prove(connection, connector, seal)  # another process may have been first
 
 
 def _known(connection: Connection, connector: str) -> bytes | None:

@@ -34,12 +34,13 @@ logins: Final = sa.Table(
     sa.Column("access", sa.LargeBinary),
     sa.Column("refresh", sa.LargeBinary),
     *(sa.Column(name, sa.BigInteger) for name in ("expires_ms", "ends_ms", "version", "owned_until_ms")),
-    *(sa.Column(name, sa.Text) for name in ("account", "owner", "code", "reason")),
+    *(sa.Column(name, sa.Text) for name in ("account", "owner", "code", "reason", "lacks")),
 )
-"""access, refresh  sealed tokens; ends_ms: when the refresh token ends, 0 for never; version: grows with each change"""
+"""access, refresh  sealed tokens; ends_ms: when the refresh token ends, 0 for never; version: grows with each change
+lacks            rights that the platform did not grant, as it names them"""
 
-_TEXTS = ("name", "told_name", "remote", "state", "owner", "code", "reason", "waits", "leaving")
-_NUMBERS = ("owned_until_ms", "served_ms", "written_ms", "first_owed_ms", "reminded_ms", "failures")
+_TEXTS = ("name", "told_name", "remote", "state", "owner", "code", "reason", "waits", "leaving", "replaces", "replaced")
+_NUMBERS = ("owned_until_ms", "served_ms", "written_ms", "first_owed_ms", "reminded_ms", "failures", "replace_ms")
 _COUNTS = ("accepted", "applied", "rejected", "unknown_removed", "left_out")
 
 audiences: Final = sa.Table(
@@ -57,6 +58,8 @@ state           "new", "begun" (has an id and is not real yet), "creating" (the 
 owner, owned_until_ms  who is at work on it; no other may be before that time, which is when its call must be over
 code, reason    why someone is needed, or what failed last; waits: what it waits for, in words
 leaving         what becomes of it once nothing is owed: "" or "delete"
+replaces        how far its members are replaced (store/replacing.py), since replace_ms; replaced: what its platform
+                calls that, or the list whose place it takes
 due_ms          when it must be looked at; NULL for not at all
 served_ms       when it was last looked at; written_ms: when it last cost a write; first_owed_ms: since when it owes;
 reminded_ms     when members were last looked for whom the platform would forget
@@ -105,7 +108,7 @@ calls: Final = sa.Table(
         for name in ("rows", "rejected", "made_ms", "ended_ms", "poll_ms", "polls", "seen")
     ),
 )
-"""action  "create", "confirm", "add", "remove", "rename", "delete"
+"""action  "create", "confirm", "add", "remove", "replace", "finish" (a replacement), "rename", "delete"
 state   "calling", "pending" (accepted, not applied yet), "done", "failed", "undone" (surely not applied), "unknown"
         (nobody heard what came of it)
 seen    whether the platform was seen to be at work on it"""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store import refusals, removals
+from workers.connectors.audiences.store import refusals, removals, replacing
 from workers.connectors.audiences.store.audiences import DELETED, Audience, owe
 from workers.connectors.audiences.store.calls import expire
 from workers.connectors.audiences.store.tables import audiences, calls, identifiers
@@ -116,6 +116,7 @@ def owe_all(connection: Connection, connector: str, segment: str | None, now_ms:
     for audience in connection.execute(asked.order_by(audiences.c.id).with_for_update()).scalars().all():
         again = expire(connection, audience, now_ms + 1) + removals.try_again(connection, audience)
         again += refusals.try_again(connection, audience)
+        replacing.settle_for_less(connection, audience)
         if again:
             owe(connection, audience, now_ms)
         found += again
@@ -140,6 +141,7 @@ class Standing(NamedTuple):
     code: str
     reason: str
     due_ms: int | None
+    replaces: str
     members: int
     pending: int
     owed: int

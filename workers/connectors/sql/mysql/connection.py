@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pymysql
@@ -57,6 +59,13 @@ class Connection(pymysql.Connection):  # type: ignore[misc]  # PyMySQL has no ty
     def limit(self, seconds: float) -> None:
         """Seconds that one read or write may take from now on."""
         self._read_timeout = self._write_timeout = seconds
+
+    def notice_death(self) -> None:
+        """A link that died without a word is found out in half a minute, however long an answer may take."""
+        for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+            with suppress(OSError):  # of a Unix socket
+                if hasattr(socket, name):
+                    self._sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
     def run(self, statement: bytes) -> int:
         """Sends one statement as it stands and drains all its results; returns the affected rows of the last."""

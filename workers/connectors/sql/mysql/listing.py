@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pymysql.cursors import SSCursor
 
-from workers.connectors.sql.listing import PAGE, judging, no_rows, paged
+from workers.connectors.sql.listing import SILENT_SECONDS, judging, no_rows, paged
 from workers.connectors.sql.mysql.connection import open_connection
 from workers.connectors.sql.mysql.judging import judged
 from workers.connectors.sql.mysql.session import set_up
@@ -37,7 +37,7 @@ class MysqlLister:
                 cursor.execute(statement)
                 if cursor.description is None:
                     raise no_rows("mysql")
-                yield from paged([column[0] for column in cursor.description], lambda: cursor.fetchmany(PAGE))
+                yield from paged([column[0] for column in cursor.description], cursor.fetchmany)
             finally:
                 self._connection.forget_result()
 
@@ -56,6 +56,8 @@ def open_lister(target: Target) -> MysqlLister:
         connection.run(b"SET SESSION TRANSACTION READ ONLY")
         if mariadb:  # a listing may take longer than a delivery's statement
             connection.run(b"SET SESSION max_statement_time = 0")
+        connection.notice_death()
+        connection.limit(SILENT_SECONDS)
     except Exception as error:
         if connection is not None:
             connection.hang_up()

@@ -12,10 +12,10 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from workers.connectors.sql.link import encoded, without_nul
-from workers.connectors.sql.listing import PAGE, judging, paged
+from workers.connectors.sql.listing import SILENT_SECONDS, judging, paged
 from workers.connectors.sql.postgresql.connection import parameters
 from workers.connectors.sql.postgresql.judging import judged, judged_connecting
-from workers.connectors.sql.postgresql.session import pinned
+from workers.connectors.sql.postgresql.session import milliseconds, pinned
 from workers.errors import Phase, TargetError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class PostgresqlLister:
         with judging(judged, Phase.EXECUTE), link.transaction(), opened as cursor:
             cursor.execute(data)
             names = [column.name for column in cursor.description or ()]
-            yield from paged(names, lambda: cursor.fetchmany(PAGE))
+            yield from paged(names, cursor.fetchmany)
 
     def close(self) -> None:
         """As `Lister.close`."""
@@ -55,7 +55,12 @@ class PostgresqlLister:
 
 def open_lister(target: Target) -> PostgresqlLister:
     """A new session. Raises only TargetError."""
-    settings = {**pinned(target), "default_transaction_read_only": "on", "statement_timeout": "0", **WHOLE}
+    settings = {
+        **pinned(target),
+        "default_transaction_read_only": "on",
+        "statement_timeout": str(milliseconds(SILENT_SECONDS)),
+        **WHOLE,
+    }
     words = parameters(target)
     connection = None
     try:

@@ -1,0 +1,137 @@
+"""Runs that fail: nobody need look at a list of them to hear of it, and the ledger keeps each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.integration.resync.platform import LISTED, Platform
+from workers.control import resync as control
+from workers.errors import WrongUsage
+from workers.lanes.clock import redis_ms
+from workers.lanes.runs import BY_ENTERING, ResyncRuns
+from workers.ledger.resyncs import last_resyncs
+from workers.monitoring.resyncs import needs_of_resyncs, read_resyncs
+from workers.monitoring.states import read_integration
+from workers.resync.schedule import Schedule
+from workers.settings import load, revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+    from workers.monitoring.need import Need
+
+pytestmark = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+SCOPED = '{ database = "main", segments = [7] }'
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+def needs(platform: Platform) -> list[Need]:
+    place = platform.job.installation
+    return list(needs_of_resyncs(read_resyncs(place.redis, place.keys)))
+
+
+def failing(platform: Platform) -> int:
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    return read_integration(redis, keys, "members", redis_ms(redis), {}).failing
+
+
+def without_source(platform: Platform) -> None:
+    """The file has none any more."""
+    place, target = platform.job.installation, platform.target
+    place.configure(target.connector() + target.integration(members=LISTED))
+    revision.publish(place.redis, place.keys, load(place.file))
+    platform.job.runtime = place.runtime()
+
+
+def test_a_verification_that_nobody_asked_for_and_that_fails_is_told_until_one_has_compared(
+    platform: Platform,
+) -> None:
+    platform.configure(verify='"1h"')
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a")
+    platform.job.push(add(7, "a"))
+    platform.job.drain()
+    platform.target.run("ALTER TABLE membership RENAME TO elsewhere")
+    redis.zadd(keys.verifications, {"members": 0})
+    assert Schedule(platform.job.runtime.lanes, platform.job.runtime.applied.settings).ask() == 1
+    (run,) = map(platform.ends, ResyncRuns(platform.job.runtime.lanes).open())
+
+    (need,) = needs(platform)
+    assert need.topic == "members runs failing"
+    assert f"segment 7 (run {run.id}: " in need.sentence
+    assert run.why in need.sentence
+    assert failing(platform) == 1
+    since = redis.hget(keys.runs_failing, "members:7")
+
+    again = platform.resync(7, "verify")
+    assert again.outcome == "failed"
+    assert redis.hget(keys.runs_failing, "members:7") == since.partition(b" ")[0] + f" {again.id}".encode()
+    platform.target.run("ALTER TABLE elsewhere RENAME TO membership")
+    assert platform.resync(7, "verify").outcome == "equal"
+    assert (needs(platform), failing(platform)) == ([], 0)
+
+
+def test_who_knows_of_a_run_that_failed_is_told_of_it_no_more(platform: Platform) -> None:
+    platform.target.run("DROP TABLE membership")
+    name = platform.resync(7).id
+    with pytest.raises(WrongUsage):
+        control.cancel(platform.job.runtime, "404", "test")
+    assert failing(platform) == 1
+    assert not control.cancel(platform.job.runtime, name, "test")
+    assert (needs(platform), failing(platform)) == ([], 0)
+
+
+def test_what_is_followed_no_more_is_no_failure_to_be_mended(platform: Platform) -> None:
+    platform.configure(scope=SCOPED)
+    assert platform.resync(8).why == "members does not follow segment 8"
+    assert (needs(platform), failing(platform)) == ([], 0)
+
+
+def test_a_source_that_does_not_know_how_old_it_is_changes_nothing(platform: Platform) -> None:
+    """Its members are those of some time before: whoever came since would be removed."""
+    platform.configure(extra='fresh = "SELECT NULL"')
+    platform.has(7, "a")
+    platform.target_has(7, "a", "came since")
+    run = platform.resync(7, accept_removals=1)
+    assert (run.outcome, platform.rows(7)) == ("failed", {"a", "came since"})
+    assert "`fresh` gives null" in run.why
+    assert platform.lane(7) == {}
+
+
+def test_a_run_that_has_no_source_is_in_the_ledger(platform: Platform) -> None:
+    without_source(platform)
+    name = platform.ask(7)
+    run = platform.ends(name)
+    assert run.why == "there is no [sources.main] to read the segment from"
+    platform.job.runtime.drain_outcomes(1)
+    (kept,) = last_resyncs(platform.job.runtime.ledger, 2)
+    assert (kept.run, kept.outcome, kept.reason, kept.by) == (name, "failed", run.why, "test")
+    assert needs(platform)
+
+
+def test_a_run_that_loses_its_source_half_way_keeps_nothing_on_the_disk(platform: Platform) -> None:
+    platform.has(7, "a")
+    platform.target_has(7, "a", "stray")
+    name = platform.ask(7, accept_removals=1)
+    platform.until_state(name, "removing")
+    assert (platform.folder / name).exists()
+    without_source(platform)
+    assert platform.ends(name).outcome == "failed"
+    assert not (platform.folder / name).exists()
+
+
+def test_a_segment_whose_resync_on_entering_fails_is_flagged(platform: Platform) -> None:
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.target.run("DROP TABLE membership")
+    name, _ = ResyncRuns(platform.job.runtime.lanes).ask("members", "7", BY_ENTERING)
+    assert platform.ends(name).outcome == "failed"
+    assert redis.smembers(keys.resync("members")) == {b"7"}
