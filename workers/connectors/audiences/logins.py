@@ -150,6 +150,13 @@ class TokenKeeper:
         with self._store.changing() as connection:
             self.write(connection, tokens, refresh=refresh)
 
+    def _keep_first(self, tokens: LoginTokens) -> None:
+        """Keeps the first ones; TargetError where another process has kept its own meanwhile: those stay."""
+        with self._store.changing() as connection:
+            if self._read(connection, lock=True) is not None:
+                raise self._was_first()
+            self.write(connection, tokens)
+
     def write(
         self, connection: Connection, tokens: LoginTokens, *, refresh: str = "", account: str | None = None
     ) -> None:
@@ -206,7 +213,7 @@ class TokenKeeper:
         except CallFailed as failed:
             raise self._told(failed) from None
         try:
-            self.keep(tokens)
+            self._keep_first(tokens)
         except TargetError:
             with self._store.reading() as connection:
                 first = self._read(connection)
