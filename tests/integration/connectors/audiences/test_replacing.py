@@ -200,6 +200,16 @@ def test_a_session_that_takes_too_long_is_begun_anew(
     assert told.number("SELECT count(*) FROM ads_call WHERE action = 'replace' AND state = 'done'") == 4
 
 
+@on("facebook")
+def test_a_session_that_goes_on_after_an_answer_was_lost_would_lack_a_part(
+    account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told.connector, "platform", replace(told.connector.platform, largest_call=3))
+    told.connector.replace(None)
+    fake.fail("usersreplace", Reply(cut=True), applied=True)
+    ends(account, told, fake, people(range(8)))
+
+
 @on("yandex")
 def test_who_left_before_it_costs_no_call_of_their_own(account: Account, told: Rig, fake: FakePlatform) -> None:
     told.deliver(("remove", people([0])))
