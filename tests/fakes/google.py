@@ -68,6 +68,7 @@ class FakeGoogle(FakePlatform):
         self.access, self.refresh = "g-access-0", "g-refresh"
         self.renewals = 0
         self.login_lives_s = 0
+        self.scope = "https://www.googleapis.com/auth/datamanager"
         self._next = 5000
         super().__init__(seed)
 
@@ -139,6 +140,7 @@ class FakeGoogle(FakePlatform):
         self.renewals += 1
         self.access = f"g-access-{self.renewals}"
         given: dict[str, object] = {"refresh_token": self.refresh} if "code" in form else {}
+        given["scope"] = self.scope
         if "code" in form and self.login_lives_s:
             given["refresh_token_expires_in"] = self.login_lives_s
         return Reply(body={"access_token": self.access, "expires_in": 3599, "token_type": "Bearer"} | given)

@@ -49,6 +49,7 @@ class FakeVk(FakePlatform):
         self.access = "vk-access-0"
         self.refresh = "vk-refresh"
         self.given = 0
+        self.scope: object = "read_ads create_ads"
         self.first, self.later = FIRST, LATER
         self.forgets_changes = False
         self._next = 1000
@@ -111,7 +112,7 @@ class FakeVk(FakePlatform):
         elif form.get("refresh_token") != self.refresh:
             return Reply(401, {"code": "invalid_token", "message": "m"})
         self.access = f"vk-access-{self.given}-{len(self.calls)}"
-        life = {"expires_in": "86400", "token_type": "bearer", "scope": "read_ads", "refresh_token": self.refresh}
+        life = {"expires_in": "86400", "token_type": "bearer", "scope": self.scope, "refresh_token": self.refresh}
         return Reply(body={"access_token": self.access} | life)
 
     def _of_lists(self, request: Request, number: int) -> Reply:

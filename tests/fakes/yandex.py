@@ -40,6 +40,7 @@ class FakeYandex(FakePlatform):
         self.access = "ya-access-0"
         self.refresh = "ya-refresh-0"
         self.renewals = 0
+        self.scope = ""
         self._next = 100
         super().__init__(seed)
 
@@ -112,7 +113,8 @@ class FakeYandex(FakePlatform):
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1
         self.access, self.refresh = f"ya-access-{self.renewals}", f"ya-refresh-{self.renewals}"
-        life = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life: dict[str, object] = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life |= {"scope": self.scope} if self.scope else {}  # only where it is less than was asked for
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 
     def _quota(self) -> Reply | None:

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +72,10 @@ class GoogleWire:
         """As `PlatformWire.account`."""
         self._ask("GET", self._lists, query={"pageSize": "1"})
         return self._account.number
+
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark, which Google keeps as the integration's code."""

@@ -36,12 +36,14 @@ class LoginTokens:
     refresh       for the next renewal; "" where there is none, or where the one we have stays
     expires_in_s  until the access token ends; 0: never
     ends_in_s     until the refresh token ends, and a person must consent again; 0: never
+    lacks         rights of those we need that were not granted; None where the platform does not say
     """
 
     access: str = field(repr=False)
     refresh: str = field(default="", repr=False)
     expires_in_s: int = 0
     ends_in_s: int = 0
+    lacks: tuple[str, ...] | None = None
 
 
 class Consent(Protocol):
@@ -74,6 +76,7 @@ class LoginStanding(NamedTuple):
     kept        whether there is a token
     expires_ms  when it ends, and is renewed before; ends_ms: when a person must consent again; Unix ms, 0 for never
     code, reason  why the last renewal failed; "" where it did not
+    lacks  rights that were not granted, as far as the platform has said
     """
 
     kept: bool = False
@@ -81,6 +84,7 @@ class LoginStanding(NamedTuple):
     ends_ms: int = 0
     code: str = ""
     reason: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class TokenKeeper:
@@ -167,6 +171,8 @@ class TokenKeeper:
             del values["ends_ms"]  # the refresh token is the same, and so is its end
         if account is not None:
             values["account"] = account
+        if tokens.lacks is not None:
+            values["lacks"] = " ".join(tokens.lacks)
         known = self._row(connection, lock=True)
         if known is not None:
             if account and known.account and known.account != account:
@@ -190,7 +196,8 @@ class TokenKeeper:
             row = self._row(connection)
         if row is None:
             return LoginStanding()
-        return LoginStanding(row.access is not None, int(row.expires_ms), int(row.ends_ms), row.code, row.reason)
+        lacks = tuple(row.lacks.split())
+        return LoginStanding(row.access is not None, int(row.expires_ms), int(row.ends_ms), row.code, row.reason, lacks)
 
     def _begin(self) -> str:
         if self._consent.url(""):

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
 
-LONGEST_SESSION_MS: Final = 4_800_000
-"""Milliseconds after which a replacement in a session is begun anew: Facebook ends one after 90 minutes."""
 LONGEST_WAIT_MS: Final = 86_400_000
 """Milliseconds that a change too small for the platform waits for more: then it is padded."""
 
@@ -51,7 +49,7 @@ def plan(
     if pending and platform.one_call_at_a_time:
         return Resting(next_poll, "the platform")
     if audience.replaces and audience.state == LIVE and not audience.leaving:
-        first = _replacement(connection, audience, platform, next_poll, now_ms)
+        first = _replacement(connection, audience, platform, next_poll)
         if first is not None:
             return first
     step = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
@@ -65,7 +63,7 @@ def plan(
 
 
 def _replacement(
-    connection: Connection, audience: Audience, platform: Platform, next_poll: int | None, now_ms: int
+    connection: Connection, audience: Audience, platform: Platform, next_poll: int | None
 ) -> AudienceStep | Resting | None:
     """What a replacement needs before anything else; None where usual calls go on."""
     how = platform.replaces
@@ -77,8 +75,7 @@ def _replacement(
         return AudienceStep.BEGIN_REPLACING if least <= found <= platform.replace_most else None
     if audience.replaces != replacing.BEGUN or how in ("rest", "list"):
         return None
-    over = how == "session" and now_ms - audience.replace_ms > LONGEST_SESSION_MS
-    return AudienceStep.BEGIN_REPLACING if over else AudienceStep.REPLACE
+    return AudienceStep.REPLACE
 
 
 def _may_finish(

@@ -130,6 +130,7 @@ class Platform:
     name             as people write it
     base_url         of its API, unless `url` in the connector says otherwise
     settings         of the connector, secrets among them
+    rights           that a token must have, as the platform names them
     fields           by name
     hashing_off      whether `hashing = false` is allowed; hashing_variable may say so in the environment as well
     largest_call     rows in one call
@@ -152,6 +153,7 @@ class Platform:
     name: str
     base_url: str
     settings: tuple[Setting, ...]
+    rights: tuple[str, ...]
     fields: Mapping[str, AdField] = field(hash=False)
     hashing_off: bool = False
     hashing_variable: str = ""

@@ -11,7 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +62,10 @@ class VkWire:
         """As `PlatformWire.account`: VK says that we may, and not who we are."""
         self._ask("GET", f"{LISTS}.json", query={"limit": "1", "offset": "0"})
         return ""
+
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark in the name."""

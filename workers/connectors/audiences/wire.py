@@ -128,11 +128,25 @@ class Sighting(NamedTuple):
     real: bool = True
 
 
+class AccountSigns(NamedTuple):
+    """What a platform says of a login where it is asked, without anything being changed.
+
+    lacks  rights that its token has not; None where the platform tells that with a token only
+    terms  what is wrong with terms that somebody must accept; "" for nothing, None where it tells at a first call only
+    """
+
+    lacks: tuple[str, ...] | None = None
+    terms: str | None = None
+
+
 class PlatformWire(Protocol):
     """One login's way to its platform. Every method raises CallFailed or TargetError."""
 
     def account(self) -> str:
         """Who we are there; the smallest question."""
+
+    def signs(self) -> AccountSigns:
+        """What it says of rights and terms."""
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """The audiences that can be this one: those that bear its mark, or have its id."""

@@ -11,6 +11,7 @@ from workers.connectors.audiences.facebook import FacebookWire, GivenToken
 from workers.connectors.audiences.google import GoogleAccount, GoogleWire
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.vk import VkWire
 from workers.connectors.audiences.wire import PlatformWire
 from workers.connectors.audiences.yandex import YandexWire
@@ -79,7 +80,9 @@ def wire_of(
 
 def _yandex(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     said = target.settings
-    consent = YandexConsent(http, said["client_id"], said["client_secret"], target.url)
+    consent = YandexConsent(
+        http, said["client_id"], said["client_secret"], target.url, PLATFORMS[target.platform].rights
+    )
     hashed = said.get("hashing", "true") != "false"
     return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
 
@@ -92,14 +95,16 @@ def _facebook(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
 
 
 def _vk(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
-    consent = VkConsent(http, target.settings["client_id"], target.settings["client_secret"])
+    said, rights = target.settings, PLATFORMS[target.platform].rights
+    consent = VkConsent(http, said["client_id"], said["client_secret"], rights)
     return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
 
 
 def _google(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
     said = target.settings
     account = GoogleAccount(said["account"], said.get("login_account", ""), said.get("app_id", ""), target.consent)
-    consent = GoogleConsent(http, said["client_id"], said["client_secret"], target.url)
+    rights = PLATFORMS[target.platform].rights
+    consent = GoogleConsent(http, said["client_id"], said["client_secret"], target.url, rights)
     return consent, lambda tokens: GoogleWire(http, account, tokens.token, tokens.renew)
 
 

@@ -11,7 +11,7 @@ import io
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +53,10 @@ class YandexWire:
         """As `PlatformWire.account`: Yandex does not say who we are, only that we may."""
         self._ask("GET", "/segments", query={"limit": "1", "offset": "0"})
         return ""
+
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the id, since before `confirm` a segment has no name."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account, on
+from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account, on, owes_nothing
 from tests.proof import draws
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import BudgetWindow
@@ -98,6 +98,51 @@ def test_many_segments_share_the_budget_of_a_login_and_all_are_right(
     assert len({audience for audience, _ in turns[:count]}) == count, "everybody had one turn before anybody had two"
     assert not [each for each in rig.connector.standings() if each.code or each.owed or each.pending]
     assert fake.refused_calls == 0
+
+
+MOST_CALLS = {"yandex": 3, "facebook": 4, "vk": 3, "google": 4}
+"""For one segment that begins, takes some in and lets some go; Facebook's and Google's begin empty."""
+
+
+@pytest.mark.proof
+@on()
+def test_many_segments_end_within_a_platform_s_own_budget(
+    make_rig: MakeRig, account: Account, fake: FakePlatform
+) -> None:
+    """In `make proof` 300 segments of one login on each platform's own numbers, from the first call to the last.
+
+    How long it took by the platform's clock is printed (`pytest -rP`).
+    """
+    count = draws(2, 300)
+    rig = make_rig(account.name, fake)
+    began = fake.now
+    segments = [str(number) for number in range(count)]
+    for segment in segments:
+        rig.deliver(("add", mails(range(4))), segment=segment, name=f"S{segment}")
+    until_told(rig)
+    assert wrong(account, fake, segments, mails(range(4))) == []
+    came, calls = (fake.written[-1] - began) / 3_600_000, rig.number(CALLS)
+    changed = fake.now
+    for segment in segments:
+        rig.deliver(("add", mails(range(4, 7))), ("remove", mails(range(2))), segment=segment, name=f"S{segment}")
+    until_told(rig)
+    assert wrong(account, fake, segments, mails(range(2, 7))) == []
+    assert not [each for each in rig.connector.standings() if each.code or each.owed or each.pending]
+    assert fake.refused_calls == 0
+    print(  # noqa: T201 - what was measured
+        f"{account.name}: {count} segments in {calls} calls and {came:.1f} h of its clock, their change in "
+        f"{rig.number(CALLS) - calls} calls and {(fake.written[-1] - changed) / 3_600_000:.1f} h"
+    )
+    each = Counter(row.audience for row in rig.rows("SELECT audience FROM ads_call"))
+    assert max(each.values()) <= MOST_CALLS[account.name]
+
+
+def until_told(rig: Rig) -> None:
+    """Two weeks at most. In half hours: each look at hundreds that wait for the budget is a look at all of them."""
+    for _ in range(14 * 4):
+        rig.run(hours=6, step_s=1_800)
+        if owes_nothing(rig):
+            return
 
 
 def mails(numbers: range) -> list[Profile]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 SWITCH = ("true", "false")
 OPTIONS = {
@@ -41,6 +42,13 @@ def _examine(target: Target) -> Examined:
     return ClickhouseExamined(target)
 
 
+def _lister(target: Target) -> Lister:
+    require("clickhouse", "clickhouse_connect")
+    from workers.connectors.sql.clickhouse.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
+
+
 def _what_stays(_target: Target, _statements: Iterable[str]) -> str:
     return "ClickHouse has no transactions"
 
@@ -60,6 +68,7 @@ CLICKHOUSE = Vendor(
     before_tls=_before_tls,
     link=_link,
     examine=_examine,
+    lister=_lister,
     what_stays=_what_stays,
     position=None,
     traits=Traits(

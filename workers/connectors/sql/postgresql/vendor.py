@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.postgresql.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.page_plan import AskedPage, PagePlan
 
 OPTIONS = {
     "host": (),
@@ -43,6 +44,12 @@ def _examine(target: Target) -> Examined:
     return PostgresqlExamined(target)
 
 
+def _page_plan(lines: Sequence[str], asked: AskedPage) -> PagePlan:
+    from workers.connectors.sql.postgresql.page_plan import page_plan  # noqa: PLC0415 - see `vendor`
+
+    return page_plan(lines, asked)
+
+
 def _lister(target: Target) -> Lister:
     from workers.connectors.sql.postgresql.listing import open_lister  # noqa: PLC0415 - see `vendor`
 
@@ -66,7 +73,7 @@ POSTGRESQL = Vendor(
     files=("sslrootcert", "sslcert", "sslkey", "sslcrl"),
     before_tls=_before_tls,
     link=_link,
-    explain="EXPLAIN ",
+    explain=Explain("EXPLAIN ", _page_plan),
     examine=_examine,
     lister=_lister,
     position=PositionTable(
