@@ -20,6 +20,7 @@ from workers.delivery.decide import (
     Hold,
     Later,
     OpenCircuit,
+    SetAside,
     backoff_ms,
     decide,
 )
@@ -64,10 +65,11 @@ class Candidate(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What came of it: whether one passed, and how many have answered."""
+    """What came of it: whether one passed, how many have answered, and whether one passed what tells nothing."""
 
     passed: bool
     answered: int
+    unsure: bool = False
 
 
 class Inquiries:
@@ -93,6 +95,8 @@ class Inquiries:
         if asked.passed:
             decided = decide(error, replace(tried, asked=True))
             return error, ask.fault if isinstance(decided, AskOthers) else decided, True
+        if asked.unsure and isinstance(ask.unasked, SetAside):
+            return error, SetAside(), False
         if not asked.answered:
             return error, ask.unasked, False
         return _nobody_passes(error, asked.answered), ask.fault, False
@@ -122,7 +126,7 @@ class Inquiries:
                     continue  # its query came out empty
                 # A target that checks at COMMIT and at no other time has not checked this one.
                 tells = receipt.checked or error.phase is not Phase.COMMIT
-                return Answers(tells, answered + tells)
+                return Answers(tells, answered + tells if tells else 0, unsure=not tells)
         if unanswered is not None:
             raise unanswered
         return Answers(passed=False, answered=answered)

@@ -17,6 +17,8 @@ LONGEST_DELAY_MS = 10_000
 """Milliseconds between two tries, however many have failed."""
 PROBE_MS = 60_000
 """Milliseconds between two tries of something held."""
+SOONEST_PROBE_MS = 2_000
+"""Milliseconds until what waits for anybody who passes is tried for the second time."""
 PROBE_CONNECTOR_MS = 300_000
 """Milliseconds between two tries of a connector held for its password or TLS: what tries too often gets locked out."""
 UNSURE_TRIES = 5
@@ -50,7 +52,13 @@ ONCE_MORE = Halve(1)
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What the batch has come down to is written down as refused; the quarantine gets it when the batch is settled."""
+    """What the batch has come down to is written down as refused; the quarantine gets it when the batch is settled.
+
+    unasked  whether there was nobody else to ask: a second one that is refused alike, with nothing delivered between
+             them, is held instead
+    """
+
+    unasked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +186,19 @@ def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
         return SetAside()
     if not tried.tolerant:
         return Hold(HoldLevel.LANE)
-    closer = SetAside() if tried.alone else Halve(_half(tried))
     if not tried.is_profile or tried.passed or tried.asked:
-        return closer
-    return AskOthers(Hold(HoldLevel.INTEGRATION), closer)
+        return SetAside() if tried.alone else Halve(_half(tried))
+    unasked = SetAside(unasked=True) if tried.alone else Halve(_half(tried))
+    return AskOthers(for_anybody(tried.attempts), unasked)
+
+
+def for_anybody(attempts: int) -> Hold:
+    """What is refused alike waits for somebody who passes. Whoever comes next may be one, so it is tried soon at first.
+
+    >>> [for_anybody(n).delay_ms for n in range(7)]
+    [2000, 4000, 8000, 16000, 32000, 60000, 60000]
+    """
+    return Hold(HoldLevel.INTEGRATION, min(PROBE_MS, SOONEST_PROBE_MS << min(attempts, 10)))
 
 
 def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome:

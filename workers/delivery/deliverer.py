@@ -25,6 +25,7 @@ from workers.delivery.beginning import Turns, given_back, policy_of
 from workers.delivery.decide import PROBE_MS, AskOthers, FailedTry, Halve, Hold, SetAside, after_deaths, decide
 from workers.delivery.failures import (
     ALREADY_THERE,
+    NOT_COUNTED,
     NoMemory,
     NoRoom,
     UnreadableLane,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Session
     from workers.delivery.batch import Batch
+    from workers.delivery.failures import Counts
     from workers.delivery.leases import Heartbeat
     from workers.delivery.orderings import Orderings
     from workers.delivery.turn import Turn
@@ -209,7 +211,7 @@ class Deliverer:
             error, outcome, passes = self._inquiries.judge(turn, batch, kind, error, tried, outcome)
             turn.passed |= {kind.label} if passes else set()
         if isinstance(outcome, SetAside):
-            return self._refused(turn, batch, started, error)
+            return self._refused(turn, batch, started, error, unasked=outcome.unasked)
         return self._settlements.give_back(turn, batch, started, error, outcome)
 
     def _tried(self, turn: Turn, batch: Batch, error: TargetError, kind: Kind) -> FailedTry:
@@ -226,17 +228,20 @@ class Deliverer:
             tolerant=turn.integration.tolerance == "data",
         )
 
-    def _refused(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> Over | None:
+    def _refused(self, turn: Turn, batch: Batch, started: float, error: TargetError, *, unasked: bool) -> Over | None:
         """The batch has come down to one operation, which is the one at fault."""
         operation = batch.alone
         assert operation is not None  # noqa: S101 - only what is alone is set aside
         ours = may_be_ours(operation, error, turn.maybe_there_to)
         code = ALREADY_THERE if ours else error.code
         rejection = Rejection(operation.sequence, code, told_of_one(error), error.detail)
-        return self._set_aside(turn, batch, started, [rejection], "" if ours else counted_as(operation))
+        if ours:
+            return self._set_aside(turn, batch, started, [rejection])
+        alone = batch.members[0].key if unasked and batch.members else None
+        return self._set_aside(turn, batch, started, [rejection], counted_as(operation, _kind(error, batch), alone))
 
     def _set_aside(
-        self, turn: Turn, batch: Batch, started: float, refused: Sequence[Rejection], counts_as: str = ""
+        self, turn: Turn, batch: Batch, started: float, refused: Sequence[Rejection], counts: Counts = NOT_COUNTED
     ) -> Over | None:
         """Writes down what goes to the quarantine; holds the lane where that has no room: nothing is thrown away.
 
@@ -245,7 +250,7 @@ class Deliverer:
         if turn.no_room and len(only_counted(self._lanes, turn, [one.sequence for one in refused])) < len(refused):
             error = NoRoom(turn.integration.max_quarantine)
             return self._settlements.give_back(turn, batch, started, error, Hold(error.level))
-        return self._settlements.set_aside(turn, batch, refused, started, counted_as=counts_as)
+        return self._settlements.set_aside(turn, batch, refused, started, counts)
 
     def _hold_unreadable(self, lease: Lease, turn: Turn | None, error: UnreadableLane) -> Failed:
         release = replace(given_back(lease, turn), how="failed", delay_ms=PROBE_MS)

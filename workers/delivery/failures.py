@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.connectors.contract import Rejection
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -11,7 +11,8 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workers.delivery.batch import Batch
+    from workers.delivery.batch import Batch, Key
+    from workers.events.event import Kind
     from workers.lanes import Operation
 
 MOST_CAUSES = 5
@@ -78,6 +79,10 @@ def most_are_refused(causes: Sequence[tuple[str, int]]) -> str:
     return f"most profiles are refused ({counted}{more}{last})"
 
 
+REFUSED_ALIKE = "nobody else can be asked, and the one before it was refused alike, with none delivered since"
+"""Why a profile that stands alone is held and not set aside."""
+
+
 def with_what_was_tried(error: TargetError, tried: str) -> TargetError:
     """The same error, telling what else was tried before it was taken for more than one profile's."""
     told = TargetError(error.error_class, error.code, f"{error.reason}; {tried}", level=error.level, phase=error.phase)
@@ -104,9 +109,28 @@ def surely_undone(error: TargetError) -> bool:
     return error.error_class is not ErrorClass.AMBIGUOUS and error.phase is not None
 
 
-def counted_as(operation: Operation) -> str:
-    """A refused profile as it counts towards the query's being at fault: hashed (rule 23)."""
-    return hashlib.sha256(operation.body).hexdigest()[:16]
+class Counts(NamedTuple):
+    """As what something refused counts towards the query's being at fault (rule 23); as nothing unless said.
+
+    refused  the profile, hashed
+    unasked  its kind and its key, hashed, where there was nobody else to ask
+    """
+
+    refused: str = ""
+    unasked: str = ""
+
+
+NOT_COUNTED = Counts()
+
+
+def counted_as(operation: Operation, kind: Kind, alone: Key | None) -> Counts:
+    """A profile that the target refused; `alone` is its key where there was nobody else to ask."""
+    unasked = f"{kind.label} {_hashed(repr(alone).encode(errors='surrogatepass'))}" if alone else ""
+    return Counts(_hashed(operation.body), unasked)
+
+
+def _hashed(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def unusable(batch: Batch, *, deadly: bool) -> list[Rejection]:

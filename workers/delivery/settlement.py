@@ -15,8 +15,8 @@ import msgspec
 from workers import failpoints
 from workers.connectors.contract import Rejection
 from workers.delivery.batch import Rejected
-from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
-from workers.delivery.failures import as_query_fault, most_are_refused
+from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, for_anybody, next_limit
+from workers.delivery.failures import REFUSED_ALIKE, as_query_fault, most_are_refused
 from workers.delivery.leases import now
 from workers.delivery.records import Done, delivered, failed, set_aside
 from workers.delivery.room import only_counted
@@ -24,8 +24,8 @@ from workers.delivery.superseding import Past
 from workers.delivery.turn import Failed, Following, Over
 from workers.errors import HoldLevel
 from workers.failpoints import reach
-from workers.lanes import Lost, More
-from workers.lanes.messages import Release, Settlement, Systemic
+from workers.lanes import Alike, Lost, More, Systemic
+from workers.lanes.messages import Release, Settlement
 from workers.log import BATCH_FAILED, HOLD_OVER, LANE_TAKEN_OVER, SET_ASIDE, tell
 from workers.outcomes import encode
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.contract import Receipt
     from workers.delivery.batch import Batch
+    from workers.delivery.failures import Counts
     from workers.delivery.superseding import Change
     from workers.delivery.turn import Turn
     from workers.errors import TargetError
@@ -117,12 +118,9 @@ class Settlements:
         return _Told(replace(message, counted=len(counted)) if counted else message, following, rejected)
 
     def set_aside(
-        self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, *, counted_as: str = ""
+        self, turn: Turn, batch: Batch, rejections: Sequence[Rejection], started: float, counts: Counts
     ) -> Over | None:
-        """Writes into the lane what is to go to the quarantine; None where its batch is next.
-
-        counted_as  the profile, hashed, if it counts towards the query's being at fault (rule 23)
-        """
+        """Writes into the lane what is to go to the quarantine; None where its batch is next."""
         aside = turn.aside | {each.sequence: each for each in rejections}
         sent = now()
         answer = self._lanes.release(
@@ -135,15 +133,18 @@ class Settlements:
                 limit=turn.limit,
                 suspect=turn.suspect,
                 passed=turn.passed,
-                bad=counted_as,
+                bad=counts.refused,
+                unasked=counts.unasked,
                 code=rejections[0].code,
                 aside=pack_aside(aside.values()),
             )
         )
-        if isinstance(answer, Systemic):
-            first = rejections[0]
-            error = as_query_fault(first.code, first.reason, most_are_refused(answer.causes))
-            return self.give_back(turn, batch, started, error, Hold(HoldLevel.INTEGRATION))
+        if isinstance(answer, Systemic | Alike):
+            alike = isinstance(answer, Alike)
+            why = most_are_refused(answer.causes) if isinstance(answer, Systemic) else REFUSED_ALIKE
+            error = as_query_fault(rejections[0].code, rejections[0].reason, why)
+            hold = for_anybody(turn.attempts) if alike else Hold(HoldLevel.INTEGRATION)
+            return self.give_back(turn, batch, started, error, hold)
         if not answer:
             return Over()
         turn.lease.extend(sent)
@@ -236,7 +237,7 @@ def _settlement(
     turn: Turn, batch: Batch, following: Following, records: list[Record], change: Change, receipt: Receipt
 ) -> Settlement:
     """The message that trims a lane; `records` are the delivery's own and, after it, one for each entry."""
-    ran = bool(receipt.queries)
+    ran = frozenset(run.event_type for run in receipt.queries)
     return Settlement(
         turn.lease.integration,
         turn.lease.segment,
@@ -251,6 +252,7 @@ def _settlement(
         passed=following.passed,
         lifts=turn.probing if ran else "",
         good=len(batch.members) if ran else 0,
+        ran=ran,
         aside=pack_aside(following.aside.values()),
         change=change.packed(),
         entries=len(records) - 1,

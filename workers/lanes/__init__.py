@@ -4,11 +4,13 @@ A lane is a list of packed chunks (`chunks.py`) and one hash; the scripts beside
 atomically, and `store.py` calls them with `messages.py`. The rules are rules 5 to 13.
 """
 
+from workers.lanes.answers import Alike
 from workers.lanes.chunks import Operation, pack, unpack
 from workers.lanes.messages import Claimed, Idle, Lost, More, Probe, Rest, Run, Systemic
 from workers.lanes.store import Lanes
 
 __all__ = [
+    "Alike",
     "Claimed",
     "Idle",
     "Lanes",

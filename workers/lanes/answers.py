@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
-from workers.lanes.messages import Claimed, Lost, More, Rest
+from workers.lanes.messages import Claimed, Lost, More, Rest, Systemic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,21 @@ class Moved(NamedTuple):
     """
 
     dropped: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Another profile was refused as this one is, nobody else could be asked of either, and none has passed since."""
+
+
+def given_back(reply: Sequence[bytes]) -> bool | Systemic | Alike:
+    """From release.lua: False if the lane is another claim's; after "systemic" a code, how often it came, and so on."""
+    if reply[0] == b"alike":
+        return Alike()
+    if reply[0] != b"systemic":
+        return reply[0] == b"ok"
+    causes = ((code.decode(), int(times)) for code, times in zip(reply[1::2], reply[2::2], strict=True))
+    return Systemic(tuple(sorted(causes, key=lambda cause: -cause[1])))
 
 
 def moved(answer: Sequence[object]) -> Moved:

@@ -34,6 +34,7 @@ def settlement(done: Settlement, lease_ms: int, budget_bytes: int) -> list[objec
         done.tried_to,
         done.statements,
         done.counted,
+        " ".join(sorted(done.ran)),
         *done.records,
     ]
 
@@ -57,5 +58,6 @@ def giving_back(release: Release, lease_ms: int) -> list[object]:
         lease_ms,
         release.bad,
         release.aside,
+        release.unasked,
         *release.records,
     ]

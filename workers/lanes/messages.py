@@ -170,12 +170,6 @@ class Systemic:
     causes: tuple[tuple[str, int], ...] = ()
 
 
-def systemic(pairs: Sequence[bytes]) -> Systemic:
-    """From a script's answer: a code, how often it came, the next code, and so on."""
-    causes = ((code.decode(), int(count)) for code, count in zip(pairs[::2], pairs[1::2], strict=True))
-    return Systemic(tuple(sorted(causes, key=lambda cause: -cause[1])))
-
-
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What a deliverer says when it is done with a batch, and what it still holds; see settle.lua."""
@@ -195,6 +189,7 @@ class Settlement:
     passed: AbstractSet[str] = frozenset()
     lifts: str = ""
     good: int = 0
+    ran: AbstractSet[str] = frozenset()
     aside: bytes = b""
     change: bytes = b""
     entries: int = 0
@@ -218,6 +213,7 @@ class Release:
     suspect: str = ""
     passed: AbstractSet[str] = frozenset()
     bad: str = ""
+    unasked: str = ""
     aside: bytes = b""
     level: str = ""
     connector: str = ""

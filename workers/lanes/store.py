@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workers.errors import Stale
-from workers.lanes.answers import claimed, integer_of, moved, settled
+from workers.lanes.answers import claimed, given_back, integer_of, moved, settled
 from workers.lanes.arguments import giving_back, settlement
 from workers.lanes.chunks import StillOpen
 from workers.lanes.intake import FIRST, read_on
 from workers.lanes.keys import Keys
-from workers.lanes.messages import Ended, Idle, Probe, Reading, Tick, Waiting, Wake, systemic
+from workers.lanes.messages import Ended, Idle, Probe, Reading, Tick, Waiting, Wake
 from workers.lanes.server_info import read_info
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.lanes.answers import Moved
+    from workers.lanes.answers import Alike, Moved
     from workers.lanes.chunks import Retry
     from workers.lanes.messages import (
         Claimed,
@@ -221,10 +221,9 @@ class Lanes:
         """Marks entries of the quarantine dropped, so that a retry on its way leads nowhere."""
         self._call("entries", "drop", by, *(part for each in entries for part in each.where))
 
-    def release(self, release: Release) -> bool | Systemic:
+    def release(self, release: Release) -> bool | Systemic | Alike:
         """Gives a lane back unsettled, or keeps it for a shorter batch; False if it was another claim's already."""
-        reply = self._call("release", *giving_back(release, LEASE_MS))
-        return systemic(reply[1:]) if reply[0] == b"systemic" else bool(reply[0] == b"ok")
+        return given_back(self._call("release", *giving_back(release, LEASE_MS)))
 
     def next_waiting(self) -> Waiting | None:
         """A lane that `append` has noted as long and old, once; None where there is none (any more)."""

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.jobs import add
+from tests.integration.jobs import add, remove
 from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.control.retry import retry
+from workers.delivery.decide import SOONEST_PROBE_MS
 from workers.monitoring.status import read
 from workers.monitoring.whereabouts import find
 
@@ -83,6 +84,77 @@ def test_the_same_profile_in_many_lanes_says_nothing_of_the_target(job: Job) -> 
     assert job.installation.backlog() == 0
 
 
+def one_by_one(job: Job, *events: dict[str, Any]) -> None:
+    """Each is delivered, or not, before the next comes."""
+    for event in events:
+        job.push(event)
+        tries(job, 1)
+
+
+def set_aside(job: Job) -> int:
+    return int(job.installation.redis.hget(job.installation.keys.integration("members"), "quarantined") or 0)
+
+
+def test_of_those_that_come_alone_one_by_one_and_are_refused_alike_one_is_set_aside(lite: Job) -> None:
+    """There is never anybody else to ask, and twenty in ten minutes are never reached."""
+    refuses_bad(lite)
+    one_by_one(lite, *(add(7 + n % 2, f"{BAD}{n}") for n in range(6)))
+    assert set_aside(lite) == 1
+    assert b"none of 2 profiles passes" in hold(lite)
+    assert lite.installation.backlog() == 5
+
+
+def tried_again_after(job: Job) -> int:
+    """Milliseconds from the hold's beginning to its first probe."""
+    key = job.installation.keys.integration("members")
+    since, until = job.installation.redis.hmget(key, "hold_since", "hold_until")
+    return int(until) - int(since)
+
+
+def test_the_second_one_that_is_refused_alike_waits_until_another_passes(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"), add(7, f"{BAD}1"))
+    assert b"nobody else can be asked, and the one before it was refused alike" in hold(lite)
+    one_by_one(lite, add(8, "A"))
+    tries(lite, 2)
+    assert hold(lite) is None
+    assert set_aside(lite) == 2
+    assert lite.target.members() == {("8", "A")}
+    assert lite.installation.backlog() == 0
+
+
+def test_whoever_comes_next_is_looked_for_soon(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"))
+    lite.push(add(7, f"{BAD}1"))
+    lite.let_timeouts_pass()
+    drain(lite.runtime, 300)
+    assert tried_again_after(lite) == SOONEST_PROBE_MS
+
+
+def test_one_profile_that_is_refused_again_and_again_is_one(lite: Job) -> None:
+    refuses_bad(lite)
+    lite.configure(add=lite.target.queries()["add"].replace("'{$lead.CustomID}'", "'{$lead.long}'"))
+    profiles = [{"_id": "1", "CustomID": "A", "long": f"{BAD}{n}"} for n in range(3)]
+    one_by_one(lite, *({"type": "add", "segment": {"id": 7}, "profiles": [each]} for each in profiles))
+    assert hold(lite) is None
+    assert set_aside(lite) == 3
+
+
+def test_what_is_delivered_between_two_that_come_alone_says_whose_fault_they_are(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"), add(8, "A"), add(7, f"{BAD}1"))
+    assert hold(lite) is None
+    assert set_aside(lite) == 2
+
+
+def test_what_is_removed_between_them_says_nothing_of_those_that_come(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"), remove(8, "A"), add(7, f"{BAD}1"))
+    assert hold(lite) is not None
+    assert set_aside(lite) == 1
+
+
 def test_the_same_profile_that_passes_elsewhere_says_that_it_is_the_segments_fault(make_job: Any, mariadb: Any) -> None:
     """Segment ids beyond the column's range; the profile itself is fine."""
     job = make_job(mariadb)
@@ -99,18 +171,15 @@ FEW_LAST = [*bad(0, 9), "A"]
 
 @pytest.mark.parametrize("keys", [MANY_FIRST, BY_TURNS, FEW_LAST])
 @pytest.mark.parametrize("size", ["100", "1"])
-def test_a_part_that_passes_says_so_wherever_it_stands(
-    make_job: Any, make_target: Any, keys: list[str], size: str
-) -> None:
+def test_a_part_that_passes_says_so_wherever_it_stands(lite: Job, keys: list[str], size: str) -> None:
     """Every second one, or the first eight, are the bad ones; behind a batch of one as well as in it."""
-    job = make_job(make_target("sqlite"))
-    refuses_bad(job)
-    job.configure(batch=f'{{ size = {size}, timeout = "100ms" }}')
-    job.push(add(7, *keys))
-    tries(job, 2)
-    assert hold(job) is None
-    assert job.target.members() == {("7", str(key)) for key in keys if not str(key).startswith(BAD)}
-    assert job.installation.backlog() == 0
+    refuses_bad(lite)
+    lite.configure(batch=f'{{ size = {size}, timeout = "100ms" }}')
+    lite.push(add(7, *keys))
+    tries(lite, 2)
+    assert hold(lite) is None
+    assert lite.target.members() == {("7", str(key)) for key in keys if not str(key).startswith(BAD)}
+    assert lite.installation.backlog() == 0
 
 
 def test_what_passes_at_last_lets_the_others_go(job: Job) -> None:
@@ -133,6 +202,11 @@ REFUSES_AT_COMMIT = """
 CREATE CONSTRAINT TRIGGER refuses AFTER INSERT OR UPDATE ON member DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW EXECUTE FUNCTION refuse()
 """
+
+
+@pytest.fixture
+def lite(make_job: Callable[[TargetDatabase], Job], make_target: Callable[[str], TargetDatabase]) -> Job:
+    return make_job(make_target("sqlite"))
 
 
 @pytest.fixture

@@ -118,6 +118,8 @@ def test_one_bad_profile_alone_in_a_small_batch_is_no_systemic_fault(job: Job) -
     for n in range(3):
         job.push(add(7, f"{BAD}{n}"))
         serve(job)
+        job.push(add(7, n))
+        serve(job)
     assert job.installation.backlog() == 0
     assert len(job.quarantined()) == 3
 

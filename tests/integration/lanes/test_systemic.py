@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.integration.lanes.test_scripts import Bench
-from workers.lanes import Systemic
+from workers.lanes import Alike, Systemic
 from workers.lanes.messages import Release
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST_MS = 600_000
 
 
-def refuse(bench: Bench, claim: str, *profiles: int) -> list[bool | Systemic]:
+def refuse(bench: Bench, claim: str, *profiles: int) -> list[bool | Systemic | Alike]:
     releases = (Release("crm", "7", claim, "again", bad=f"p{n}", code=f"code {n % 3}", aside=b"x") for n in profiles)
     return [bench.lanes().release(each) for each in releases]
 

@@ -7,12 +7,13 @@
 --       12 hold level ('lane', 'integration', 'connector') or ''  13 connector that was tried  14 code  15 our sentence
 --       16 lease ms  17 a profile that the target refused and that is to go to the quarantine, hashed, or ''
 --       18 what is to go to the quarantine when it is settled, packed, or '' where nothing more is
---       then records for the outcomes stream
+--       19 its kind and its key, hashed, if nobody else could be asked, or ''  then records for the outcomes stream
 -- Returns {'lost'} if the lane is another claim's by now, {'systemic', code, how often, ...} if so many profiles are
--- refused that the query must be at fault (the lane was not changed then), else {'ok'}.
+-- refused that the query must be at fault, {'alike'} if another one that nobody could be asked of was refused with the
+-- same code and none was delivered since (the lane was not changed then), else {'ok'}.
 
 local integration, segment, claim, how, delay_ms, attempts, limit, suspect, passed, level, connector, code, reason,
-  lease_ms, bad, aside = unpack(ARGV, 3, 18)
+  lease_ms, bad, aside, unasked = unpack(ARGV, 3, 19)
 
 if integration == '' then
   local answer = answered(claim)
@@ -36,6 +37,22 @@ if lane.owner ~= claim then
 end
 local set = read_integration(integration)
 
+-- A profile with nobody else to ask blames nobody; a second one that is refused alike, and nothing of its kind delivered
+-- between them, is no coincidence: where events come slowly nothing else would tell a target that refuses everybody. By
+-- its key, since a profile that changes and is refused again is one profile. Forgotten by itself, being somebody's.
+local WEEK_MS = 604800000
+local function is_alike()
+  local kind, profile = string.match(unasked, '^(%S+) (%S+)$')
+  local key_of_unasked = ns .. ':unasked:' .. integration
+  local last = redis.call('HGET', key_of_unasked, kind)
+  local last_profile, last_code = string.match(last or '', '^(%S+) (.*)$')
+  if last_code == code and last_profile ~= profile then return true end
+  redis.call('HSET', key_of_unasked, kind, profile .. ' ' .. code)
+  redis.call('PEXPIRE', key_of_unasked, WEEK_MS)
+  return false
+end
+if unasked ~= '' and is_alike() then return { 'alike' } end
+
 -- More than half of at least twenty distinct profiles refused by the target is the query's fault, and none of the
 -- profiles' (rule 23). Counted over ten minutes from the first; good ones are counted only while there are bad.
 local SYSTEMIC, WINDOW_MS = 20, 600000
@@ -56,7 +73,7 @@ local function is_systemic()
 end
 if bad ~= '' and is_systemic() then return { 'systemic', unpack(redis.call('HGETALL', key_of_codes)) } end
 
-record(ARGV, 19)
+record(ARGV, 20)
 
 -- Why it fails and since when, for people: until something of the lane is settled.
 local function note_why()

@@ -10,12 +10,14 @@
 --       21 what it means for the lane's entries in the quarantine (superseding.Change, packed), or ''
 --       22 new entries among the records  23 the last sequence that somebody before us may have tried, or ''
 --       24 statements that the target was sent  25 refused ones of the lane's run that the quarantine has no room for
+--       26 event types whose queries have run
 --       then records for the outcomes stream
 -- Returns {'lost'} if the lane is another claim's by now, {'empty'}, {'rest'},
 --   or {'more', to, clear, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local integration, segment, claim, settled_before, settled, operations, next_ms, held, chunks_held, go_on, lease_ms,
-  budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to, statements, counted = unpack(ARGV, 3, 25)
+  budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to, statements, counted, ran =
+  unpack(ARGV, 3, 26)
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
 local open, rows = open_key(integration, segment), rows_key(integration, segment)
 local lane, set = read_lane(key), read_integration(integration)
@@ -166,7 +168,10 @@ local function keep_record()
   if good ~= '0' and redis.call('EXISTS', ns .. ':bad:' .. integration) == 1 then
     redis.call('HINCRBY', integration_key(integration), 'good', good)
   end
-  record(ARGV, 26)
+  if good ~= '0' then
+    for kind in string.gmatch(ran, '%S+') do redis.call('HDEL', ns .. ':unasked:' .. integration, kind) end
+  end
+  record(ARGV, 27)
   local id = counted ~= '0' and redis.call('HGET', key, 'run')
   if id then redis.call('HINCRBY', ns .. ':run:' .. id, 'counted', counted) end
   if entries ~= '0' then
