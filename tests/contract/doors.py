@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.connectors.audiences.records import Fields
     from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.identifiers import Fields
     from workers.connectors.sql.link import Link
     from workers.templates import Query
 

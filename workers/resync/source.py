@@ -8,6 +8,7 @@ from decimal import Decimal
 from operator import lt
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from workers.connectors.sql.page_plan import UNKNOWN, AskedPage
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import TargetError
 from workers.resync.patience import Patience, alone
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.page_plan import PagePlan
     from workers.delivery.key_folding import Key
     from workers.resync.patience import Keep
     from workers.settings.sources import SourceSettings
@@ -58,11 +60,11 @@ class Members(NamedTuple):
 
 
 class FirstPage(NamedTuple):
-    """What a source gives first: columns, some `_id`s, and the database's plan, a text for each line."""
+    """What a source gives first: columns, some `_id`s, and what the database's plan says of a page's cost."""
 
     columns: tuple[str, ...]
     ids: list[Id]
-    plan: list[str]
+    plan: PagePlan
 
 
 class SomeMembers(Protocol):
@@ -174,14 +176,21 @@ class MemberSource:
         lister = self._open()
         try:
             statement = self._statement(self._settings.first, self._settings.rows)
-            asks = VENDORS[self._settings.address.dialect].explain
-            pages = lister.pages(asks + statement) if asks else iter(())
-            plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
+            plan = self._plan(lister, statement)
             page = next(iter(lister.pages(statement)))
             shaper = Shaper(page.columns)
             return FirstPage(page.columns, shaper.ids_of(page.rows), plan)
         finally:
             lister.close()
+
+    def _plan(self, lister: Lister, statement: str) -> PagePlan:
+        settings = self._settings
+        asks = VENDORS[settings.address.dialect].explain
+        if asks is None:
+            return UNKNOWN
+        rows = [row for page in lister.pages(asks.words + statement) for row in page.rows]
+        asked = AskedPage(self._segment.id, str(settings.first), settings.rows)
+        return asks.read([" ".join(map(str, row)) for row in rows], asked)
 
     def age(self) -> float:
         """Seconds that the source is behind, as its query `fresh` says; TargetError and UnfitSource."""

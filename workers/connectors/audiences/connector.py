@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
+from workers.connectors.audiences.one_login import Login
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.connectors.audiences.rounds import Login, Rounds
+from workers.connectors.audiences.rounds import Rounds
 from workers.connectors.audiences.store import proving, refusal_entries, refusals, replacing, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from workers.connectors.audiences.logins import LoginTokens
-    from workers.connectors.audiences.records import Identifier, Platform
+    from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.members import Kept
     from workers.connectors.audiences.target import AdTarget
     from workers.connectors.audiences.wires import Way
     from workers.connectors.contract import Fence, Receipt, Shipment
+    from workers.connectors.identifiers import Identifier
     from workers.templates.row_naming import Insert
 
 COMMIT_SECONDS = 30.0

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.database import Store
-    from workers.connectors.audiences.wire import Answered, CallProgress, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Answered, CallProgress
 
 FIRST_LOOK_MS: Final = 60_000
 """Milliseconds until a call that was accepted is asked for."""

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change
 
 SCHEMA: Final = ("EMAIL", "PHONE", "FN", "LN", "GEN", "DOBY", "DOBM", "DOBD", "CT", "COUNTRY", "EXTERN_ID")
 """Of every call, in this order: an audience that is told in two forms breaks."""

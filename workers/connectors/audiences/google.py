@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, ReplacePart, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 PAGE: Final = "1000"
 """Lists that one answer has at most."""

@@ -11,7 +11,7 @@ One look makes one call at most, so that a login's audiences take turns. What an
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
@@ -28,17 +28,11 @@ from workers.errors import TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.budgets import Budget
-    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.store.database import Store
-    from workers.connectors.audiences.store.sealing import Seal
-    from workers.connectors.audiences.wire import PlatformWire
 
 HOUR_MS: Final = 3_600_000
 """Milliseconds of an hour."""
@@ -54,26 +48,6 @@ NOT_REPLACED: Final = "ads not replaced"
 """The code of a replacement that the platform does not do."""
 LOOK_TWICE_MS: Final = 600_000
 """Milliseconds between two looks for what was perhaps created: listings lag."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """One login's rounds: what they work with.
-
-    clock  Unix milliseconds, the same for all processes
-    owner  this process's name
-    """
-
-    connector: str
-    platform: Platform
-    store: Store
-    wire: PlatformWire
-    budget: Budget
-    seal: Seal
-    clock: Callable[[], int]
-    owner: str
-
-
 _ADDING: Final = (AudienceStep.ADD, AudienceStep.CREATE, AudienceStep.REPLACE)
 """What may not use up the part of the budget that is kept for removals."""
 

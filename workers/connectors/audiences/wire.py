@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.store.rows import SentRow
 
 Change = Literal["add", "remove"]
 
@@ -62,17 +63,6 @@ class CallFailed(SegsyncError):
         self.wait_ms = wait_ms
         self.rows = dict(rows or {})
         super().__init__(f"{code}: {reason}")
-
-
-class SentRow(NamedTuple):
-    """One row of a call.
-
-    identifiers  of the store, that it stands for
-    values       by kind, as sent: what finds the person and what goes along
-    """
-
-    identifiers: tuple[int, ...]
-    values: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.fakes.server import FakePlatform
-    from workers.connectors.audiences.records import Fields
     from workers.connectors.audiences.store.work import Standing
     from workers.connectors.audiences.target import AdTarget
+    from workers.connectors.identifiers import Fields
 
 SECRET = "a secret of the installation"
 Profile = dict[str, str]
