@@ -10,7 +10,7 @@ from workers.connectors.audiences.store.audiences import remotes
 from workers.connectors.audiences.store.work import Resting
 
 if TYPE_CHECKING:
-    from workers.connectors.audiences.rounds import Login
+    from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
 
 CLOCKS_DIFFER_MS: Final = 300_000
