@@ -163,6 +163,7 @@ def test_slow_jobs_of_many_segments_cost_few_looks(rig: Rig, yandex: FakeYandex)
     assert wrong(ACCOUNTS["yandex"], yandex, [str(each) for each in range(count)], mails(range(100))) == []
 
 
+@pytest.mark.proof
 @on("yandex", "vk")
 def test_looks_that_are_used_up_stop_nothing_else(
     make_rig: MakeRig, account: Account, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
