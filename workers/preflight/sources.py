@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 ANY_SEGMENT: Final = "1"
 """Asked for where no scope names a segment; that it has no members is no fault."""
-SORTS: Final = ("Sort", "filesort", "USE TEMP B-TREE FOR ORDER BY")
-"""How PostgreSQL, MySQL and SQLite say in a plan that all rows are sorted for each page."""
 
 
 def examine_source(
@@ -90,8 +88,8 @@ def _of_database(source: MemberSource, integrations: Sequence[Integration]) -> I
     yield from _keys(page.columns, integrations)
     if not source.paged:
         yield _whole()
-    elif sorts := [line for line in page.plan if any(word in line for word in SORTS)]:
-        why = sorts[0].strip()[:100]
+    elif page.sorting:
+        why = page.sorting[:100]
         what = f"each page sorts all that is behind `{{after}}` ({why}); expected an index that gives the order"
         yield Step("pages", "warning", what)
     else:

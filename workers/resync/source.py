@@ -57,11 +57,11 @@ class Members(NamedTuple):
 
 
 class FirstPage(NamedTuple):
-    """What a source gives first: columns, some `_id`s, and the database's plan, a text for each line."""
+    """What a source gives first: columns, some `_id`s, and the line of the database's plan that sorts, "" for none."""
 
     columns: tuple[str, ...]
     ids: list[Id]
-    plan: list[str]
+    sorting: str
 
 
 class SomeMembers(Protocol):
@@ -173,12 +173,13 @@ class MemberSource:
         lister = self._open()
         try:
             statement = self._statement(self._settings.first, self._settings.rows)
-            asks = VENDORS[self._settings.address.dialect].explain
-            pages = lister.pages(asks + statement) if asks else iter(())
+            vendor = VENDORS[self._settings.address.dialect]
+            pages = lister.pages(vendor.explain + statement) if vendor.explain else iter(())
             plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
+            sorting = next((line.strip() for line in plan if vendor.sorts in line), "")
             page = next(iter(lister.pages(statement)))
             shaper = Shaper(page.columns)
-            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)
+            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], sorting)
         finally:
             lister.close()
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from workers.connectors.audiences.store.database import insert_missing
 from workers.connectors.audiences.store.tables import logins
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -173,9 +173,8 @@ class TokenKeeper:
                 raise self._was_first()  # this was looked at before the code was used
             self._change(connection, **values, version=known.version + 1)
             return
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        row = insert(logins).values(values | {"connector": self._connector, "version": 1})
-        if connection.execute(row.on_conflict_do_nothing().returning(logins.c.connector)).first() is None:
+        row = insert_missing(connection, logins).values(values | {"connector": self._connector, "version": 1})
+        if connection.execute(row.returning(logins.c.connector)).first() is None:
             raise self._was_first()
 
     def account(self) -> str | None:

@@ -153,6 +153,7 @@ class Vendor:
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
                     "" where the server lets no procedure do that
     explain         before a statement, asks how its rows would be found, without running it; "" where nothing does
+    sorts           stands in the answer where all rows are sorted before the first is given; "" where nothing is asked
     before_tls      says to a server, for a URL's parameters, what comes before TLS; whether TLS follows. None where TLS
                     is inside of the protocol, or there is no server
     """
@@ -173,6 +174,7 @@ class Vendor:
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
     explain: str = ""
+    sorts: str = ""
     before_tls: Callable[[socket, Mapping[str, str]], bool] | None = None
 
     def port_of(self, place: Address) -> int | None:

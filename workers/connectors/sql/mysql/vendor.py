@@ -58,6 +58,7 @@ MYSQL = Vendor(
     before_tls=_before_tls,
     link=_link,
     explain="EXPLAIN ",
+    sorts="filesort",
     examine=_examine,
     lister=_lister,
     what_stays=_what_stays,

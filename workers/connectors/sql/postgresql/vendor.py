@@ -54,6 +54,7 @@ POSTGRESQL = Vendor(
     before_tls=_before_tls,
     link=_link,
     explain="EXPLAIN ",
+    sorts="Sort",
     examine=_examine,
     lister=_lister,
     position=PositionTable(

@@ -41,6 +41,7 @@ SQLITE = Vendor(
     options=OPTIONS,
     link=_link,
     explain="EXPLAIN QUERY PLAN ",
+    sorts="USE TEMP B-TREE FOR ORDER BY",
     examine=_examine,
     lister=_lister,
     position=PositionTable(
