@@ -224,6 +224,7 @@ def ads_door(file: Path, redis: Redis, namespace: str) -> Iterator[Door]:
         place = AdPlace(
             redis=redis,
             budget_key=f"{namespace}:budget",
+            looks_key=f"{namespace}:looks",
             nothing=f"{namespace}:nothing",
             stores_key=f"{namespace}:stores",
             clock=lambda: NOW_MS,

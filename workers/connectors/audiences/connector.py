@@ -48,7 +48,7 @@ class AdPlace:
     """What an ad connector needs of its process.
 
     redis       where budgets are counted
-    budget_key  of this login's
+    budget_key  of this login's; looks_key: of its calls that change nothing
     nothing     a key that is never there
     stores_key  of what is known of the stores of all connectors
     clock       Unix milliseconds, the same for all processes; redis.RedisError
@@ -58,6 +58,7 @@ class AdPlace:
 
     redis: Redis
     budget_key: str
+    looks_key: str
     nothing: str
     stores_key: str
     clock: Callable[[], int]
@@ -75,7 +76,8 @@ class AdConnector:
         self._place = place
         self._seal = Seal(target.secret)
         self.budget = RedisBudget(place.redis, place.budget_key, place.nothing, self.platform.budget, place.now_ms)
-        self.way: Way = wire_of(target, self.platform, self.store, self._seal, place.clock, place.owner)
+        looks = RedisBudget(place.redis, place.looks_key, place.nothing, self.platform.looks, place.now_ms)
+        self.way: Way = wire_of(target, self.platform, self.store, self._seal, place.clock, place.owner, looks)
         self._writer = StoreWriter(target.key, self.platform, self._seal, target.on_delete)
 
     def open(self) -> AdSession:

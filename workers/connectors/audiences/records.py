@@ -44,7 +44,7 @@ class AdField:
 
 
 class BudgetWindow(NamedTuple):
-    """At most so many writes in so many seconds."""
+    """At most so many writes, or looks, in so many seconds."""
 
     seconds: int
     writes: int
@@ -75,12 +75,14 @@ class Platform:
     name             as people write it
     base_url         of its API, unless `url` in the connector says otherwise
     settings         of the connector, secrets among them
+    rights           that a token must have, as the platform names them
     fields           by name
     hashing_off      whether `hashing = false` is allowed; hashing_variable may say so in the environment as well
     largest_call     rows in one call
     first_rows       rows that a list needs to begin with; 0: it may be empty
     later_rows       rows that a change needs
     budget           writes of one login, over all its audiences
+    looks            calls of one login that change nothing
     asynchronous     a call is only accepted, and applied later: it is polled
     lands_within     hours after a call of which nobody heard in which it may still be applied; 0: it is done at once
     one_call_at_a_time  of a call only its audience's state can be asked: so one at a time is on its way
@@ -97,6 +99,7 @@ class Platform:
     name: str
     base_url: str
     settings: tuple[Setting, ...]
+    rights: tuple[str, ...]
     fields: Mapping[str, AdField] = field(hash=False)
     hashing_off: bool = False
     hashing_variable: str = ""
@@ -104,6 +107,7 @@ class Platform:
     first_rows: int = 0
     later_rows: int = 0
     budget: tuple[BudgetWindow, ...] = ()
+    looks: tuple[BudgetWindow, ...] = ()
     asynchronous: bool
     lands_within: int = 0
     one_call_at_a_time: bool = False

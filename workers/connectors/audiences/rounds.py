@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
 from workers.connectors.audiences.endings import AGAIN_MS, LOST_AFTER_MS, Endings
+from workers.connectors.audiences.leftovers import take_back
 from workers.connectors.audiences.planning import AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
 from workers.connectors.audiences.store import calls, removals, replacing, work
@@ -127,7 +128,7 @@ class Rounds:
         self._leave(audience, rest)
 
     def _keep(self, audience: Audience, failed: CallFailed) -> None:
-        until = self._login.clock() + max(OWNED_MS, self._endings.again_ms(audience))
+        until = self._login.clock() + max(OWNED_MS, self._endings.again_ms(audience), failed.wait_ms)
         with self._login.store.changing() as connection:
             mine = work.still_mine(connection, audience.id, self._login.owner, until)
             if mine is not None:
@@ -190,8 +191,8 @@ class Rounds:
             return self._confirm(audience, now)
         if step is AudienceStep.SEARCH:
             return self._search(audience, now)
-        if step is AudienceStep.FINISH and self._login.platform.replaces == "list":
-            return finish_list(self._login, audience, now)
+        if step is AudienceStep.TAKE_BACK or (step is AudienceStep.FINISH and self._login.platform.replaces == "list"):
+            return (take_back if step is AudienceStep.TAKE_BACK else finish_list)(self._login, audience, now)
         if step is AudienceStep.RENAME:
             self._login.wire.rename(audience)
             return self._noted(audience, Resting(now), told_name=audience.title)
@@ -259,6 +260,8 @@ class Rounds:
         try:
             return self._login.wire.poll(audience, call)
         except CallFailed as failed:
+            if failed.fault is Fault.LOOKS:
+                return CallProgress("working", again_ms=failed.wait_ms)
             if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
                 raise
             return CallProgress("failed", code=failed.code)

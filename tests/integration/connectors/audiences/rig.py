@@ -64,6 +64,7 @@ class Rig:
         place = AdPlace(
             redis=self._redis,
             budget_key=f"{self._namespace}:ads:{self._target.key}",
+            looks_key=f"{self._namespace}:ads:{self._target.key}:looks",
             nothing=f"{self._namespace}:nothing",
             stores_key=f"{self._namespace}:stores",
             clock=self.fake.clock,

@@ -11,7 +11,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import QueuePool, create_engine, event, inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError, SQLAlchemyError
 
@@ -22,7 +21,7 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
     from workers.connectors.audiences.store.written import StoreWatch
@@ -206,13 +205,6 @@ def _engine(url: str) -> Engine:
     return create_engine(
         driver, hide_parameters=True, pool_pre_ping=True, connect_args=settings, use_native_hstore=False
     )
-
-
-def insert_missing(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that leaves rows out whose key is there already."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def takes_nul(connection: Connection) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.database import insert_missing
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, STUCK, THERE, UNSURE, holdings, identifiers
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def write(
     if gained:
         if whole_rows:
             _take_old_rows_first(connection, gained)
-        connection.execute(insert_missing(connection, holdings), gained)
+        connection.execute(insert_into(connection, holdings).on_conflict_do_nothing(), gained)
     _renew(connection, renewed)
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
@@ -241,7 +241,7 @@ def _ids(connection: Connection, audience: int, named: Mapping[_Name, Kept], the
         if name not in found
     ]
     if new:
-        connection.execute(insert_missing(connection, identifiers), new)
+        connection.execute(insert_into(connection, identifiers).on_conflict_do_nothing(), new)
         found |= _find(connection, audience, [name for name in named if name not in found])
     return found
 

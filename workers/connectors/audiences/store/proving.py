@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from workers.connectors.audiences.store.database import insert_missing
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.members import MARK_BYTES
 from workers.connectors.audiences.store.sealing import of_another_secret
 from workers.connectors.audiences.store.tables import audiences, holdings, identifiers, logins, seals
@@ -61,7 +61,8 @@ def take(connection: Connection, connector: str, seal: Seal) -> None:
 
 
 def _write(connection: Connection, connector: str, seal: Seal) -> None:
-    connection.execute(insert_missing(connection, seals).values(connector=connector, proof=seal.proof))
+    row = {"connector": connector, "proof": seal.proof}
+    connection.execute(insert_into(connection, seals).values(row).on_conflict_do_nothing())
     prove(connection, connector, seal)  # another process may have been first
 
 

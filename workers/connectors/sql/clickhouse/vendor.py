@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 
 def _link(target: Target) -> Link:
@@ -30,6 +31,13 @@ def _examine(target: Target) -> Examined:
     from workers.connectors.sql.clickhouse.catalog import ClickhouseExamined  # noqa: PLC0415 - see `vendor`
 
     return ClickhouseExamined(target)
+
+
+def _lister(target: Target) -> Lister:
+    require("clickhouse", "clickhouse_connect")
+    from workers.connectors.sql.clickhouse.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
 
 
 def _what_stays(_target: Target, _statements: Iterable[str]) -> str:
@@ -51,6 +59,7 @@ CLICKHOUSE = Vendor(
     before_tls=_before_tls,
     link=_link,
     examine=_examine,
+    lister=_lister,
     what_stays=_what_stays,
     position=None,
     traits=Traits(
