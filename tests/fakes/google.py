@@ -58,6 +58,7 @@ class FakeGoogle(FakePlatform):
 
     shapes = documented.GOOGLE
     quotas = ((60, 300), (86_400, 100_000))
+    look_quotas = ((60, 300), (86_400, 100_000))
     oracle: ClassVar[Callable[[str, dict[str, Any]], str] | None] = None
     """What is wrong with a body that comes or goes, by the name of Google's own type for it (`oracle.misfit`)."""
 
@@ -128,7 +129,8 @@ class FakeGoogle(FakePlatform):
                 return _error(403, "PERMISSION_DENIED")
             return self._of_lists(request, request.path.removeprefix(LISTS).removeprefix("/"))
         if request.path == "/v1/requestStatus:retrieve":
-            return self._status(self.requests[request.query["requestId"]])
+            one = self.requests[request.query["requestId"]]
+            return self._status(one) if self._may_look() else _error(429, "RESOURCE_EXHAUSTED")
         verb = request.path.removeprefix("/v1/audienceMembers:")
         return self._remove_all(request.json) if verb == "removeAll" else self._members(verb, request.json)
 

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tests.fakes import documented
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
@@ -34,6 +35,7 @@ class FakeYandex(FakePlatform):
 
     shapes = documented.YANDEX
     quotas = ((60, 10), (3600, 100), (86_400, 500))
+    look_quotas = ((86_400, 4_500),)
 
     def __init__(self, seed: int = 0) -> None:
         self.segments: dict[int, Segment] = {}
@@ -51,6 +53,11 @@ class FakeYandex(FakePlatform):
         found = [each for each in self.segments.values() if each.confirmed and each.name == name]
         assert len(found) == 1, [each.name for each in self.segments.values()]
         return found[0].members
+
+    @property
+    def unconfirmed(self) -> list[int]:
+        """Uploads that nobody has made real, with whoever is in them."""
+        return [each.id for each in self.segments.values() if not each.confirmed]
 
     def work(self, most: int = 1_000_000) -> int:
         """Applies jobs, in any order, some of which fail if `fails` says so ("all", "half"); returns how many."""
@@ -84,7 +91,7 @@ class FakeYandex(FakePlatform):
             return _error(401, "unauthorized")
         path = request.path.removeprefix("/v1/management")
         if request.method == "GET" and path == "/segments":
-            return self._list(request)
+            return self._list(request) if self._may_look() else _error(429, "quota")
         if (request.method, path) == ("POST", "/segments/upload_csv_file"):
             return self._quota() or self._upload(request)
         found = re.fullmatch(r"/segment/(\d+)(/confirm|/modify_data)?", path)
@@ -127,7 +134,9 @@ class FakeYandex(FakePlatform):
 
     def _shown(self, segment: Segment, at: int) -> dict[str, object]:
         status = segment.status(at)
-        return {"id": segment.id, "name": segment.name, "type": "uploading", "status": status, "create_time": "x"}
+        made = datetime.fromtimestamp(segment.history[0][0] / 1000, UTC)
+        shown = {"id": segment.id, "name": segment.name, "type": "uploading", "status": status}
+        return shown | {"create_time": f"{made:%Y-%m-%dT%H:%M:%SZ}"}
 
     def _upload(self, request: Request) -> Reply:
         header, members, problem = self._read(request)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from decimal import Decimal
 from operator import lt
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from workers.connectors.sql.page_plan import UNKNOWN, AskedPage
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import TargetError
+from workers.resync.age import seconds_of
 from workers.resync.patience import Patience, alone
 from workers.resync.profiles import ID, Shaper, UnfitSource
 from workers.templates import Row, SegmentView
@@ -29,10 +27,6 @@ NO_ORDER = "its pages are not in the order of `_id`; expected `> {after}`, and O
 TWICE = (
     "it gives one `_id` twice; expected each member once (a JOIN may repeat them: join what has one row for each, or "
     "take DISTINCT)"
-)
-NO_AGE = (
-    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
-    'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
 )
 ALL_ROWS = 2**31 - 1
 """What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
@@ -201,7 +195,7 @@ class MemberSource:
             lister.close()
         if len(rows) != 1 or len(rows[0]) != 1:
             raise UnfitSource(f"`fresh` gives {len(rows)} rows; expected one with one column, the data's age")
-        return _seconds(rows[0][0])
+        return seconds_of(rows[0][0])
 
     def _statement(self, after: Id | None, limit: int) -> str:
         row = Row({} if after is None else {"after": after, "limit": limit}, 0, 0)
@@ -287,19 +281,3 @@ def _some(lister: Lister, statement: str, most: int, patience: Patience) -> tupl
         if len(ids) > most + 1:
             return Members(ids, rows, shaper), False
     return Members(ids, rows, shaper or Shaper([ID])), True
-
-
-def _seconds(value: object) -> float:
-    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
-
-    Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
-    """
-    if value is None:
-        raise UnfitSource(NO_AGE)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, (int, float, Decimal)):
-        return float(value)
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
-        return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
-    raise UnfitSource(f"`fresh` gives {type(value).__name__}; expected seconds, or an interval")

@@ -9,8 +9,10 @@ import tomllib
 import pytest
 
 from tests.repository import ROOT, parsed
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.contract import Target
 from workers.connectors.sql.url import address
+from workers.connectors.sql.vendor import no_lister
 from workers.connectors.sql.vendors import VENDORS, vendor_of
 from workers.errors import TargetError
 from workers.settings.urls import UrlError, check_database, check_options, dialect_of, split
@@ -37,7 +39,8 @@ def test_nobody_else_names_a_vendor() -> None:
 
 def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
     """A sentence that names one is a fact that another database would not have."""
-    named = re.compile("mysql|mariadb|postgres|sqlite", re.IGNORECASE)
+    words = {word for each in VENDORS.values() for word in (each.name, each.scheme, *each.aliases)}
+    named = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
     found = [
         f"{path.name}:{node.lineno}: {node.value!r}"
         for path in sorted((WORKERS / "preflight").glob("*.py"))
@@ -50,9 +53,21 @@ def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
 
 def test_no_vendor_may_import_another() -> None:
     """The contract of import-linter names them one by one; one that it does not name would be free."""
+    assert independent("no connector knows another") == {f"workers.connectors.sql.{scheme}" for scheme in VENDORS}
+
+
+def test_no_ad_platform_may_import_another() -> None:
+    """Its file is called as its key begins: `vk.py` is the wire of "vk-ads"."""
+    files = {f"workers.connectors.audiences.{key.partition('-')[0]}" for key in PLATFORMS}
+    assert independent("no ad platform knows another") == files
+
+
+def independent(name: str) -> set[str]:
+    """What a contract of import-linter keeps apart."""
     linter = tomllib.loads((WORKERS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (contract,) = (each for each in linter["contracts"] if each["type"] == "independence")
-    assert set(contract["modules"]) == {f"workers.connectors.sql.{scheme}" for scheme in VENDORS}
+    (contract,) = (each for each in linter["contracts"] if each["name"] == name)
+    assert contract["type"] == "independence"
+    return set(contract["modules"])
 
 
 @pytest.mark.parametrize("scheme", VENDORS)
@@ -61,6 +76,7 @@ def test_a_vendor_is_whole(scheme: str) -> None:
     assert vendor.scheme == scheme
     named = {name for name, values in vendor.options.items() if not values and re.search("ca|cert|key|crl|file", name)}
     assert named - {"host_name_in_certificate", "ssl_server_cert_dn"} == set(vendor.files), "names of files"
+    assert (vendor.lister is not no_lister) == (vendor.explain is not None), "what a page of a source costs"
     if vendor.position is not None:
         assert vendor.position.create.startswith("CREATE TABLE segsync_position ")
         assert "{lane}" in vendor.position.make

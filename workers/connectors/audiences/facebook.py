@@ -31,12 +31,13 @@ from workers.connectors.audiences.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change
 
 SCHEMA: Final = ("EMAIL", "PHONE", "FN", "LN", "GEN", "DOBY", "DOBM", "DOBD", "CT", "COUNTRY", "EXTERN_ID")
 """Of every call, in this order: an audience that is told in two forms breaks."""
@@ -93,6 +94,9 @@ class FacebookWire:
         ends = whole_number(answer.field("data", "expires_at"))
         left = max(1, ends - _now_s(answer)) if ends else 0
         return LoginTokens(token, ends_in_s=left, lacks=lacking(answer.field("data", "scopes"), FACEBOOK.rights))
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """As `PlatformWire.take_back`: what is begun is real, and empty."""
 
     def signs(self) -> AccountSigns:
         """As `PlatformWire.signs`; of an account that is shared the terms may be another business's affair."""

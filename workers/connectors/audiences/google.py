@@ -16,12 +16,13 @@ from workers.connectors.audiences.http import objects, whole_number, word
 from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, ReplacePart, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 PAGE: Final = "1000"
 """Lists that one answer has at most."""
@@ -73,6 +74,9 @@ class GoogleWire:
         self._ask("GET", self._lists, query={"pageSize": "1"})
         return self._account.number
 
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """As `PlatformWire.take_back`: what is begun is real, and empty."""
+
     def signs(self) -> AccountSigns:
         """As `PlatformWire.signs`: it is not asked for them."""
         return AccountSigns()
@@ -120,7 +124,9 @@ class GoogleWire:
         try:
             return f"{parsedate_to_datetime(date).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         except ValueError:
-            raise _failed(Fault.UNDONE, "answer", "the answer has no date") from None
+            raise _failed(
+                Fault.REFUSED, "answer", "the answer has no date, before which others would be taken out"
+            ) from None
 
     def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
         """As `PlatformWire.replace`: members are told as always."""

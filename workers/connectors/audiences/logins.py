@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import logins
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -150,6 +150,13 @@ class TokenKeeper:
         with self._store.changing() as connection:
             self.write(connection, tokens, refresh=refresh)
 
+    def _keep_first(self, tokens: LoginTokens) -> None:
+        """Keeps the first ones; TargetError where another process has kept its own meanwhile: those stay."""
+        with self._store.changing() as connection:
+            if self._read(connection, lock=True) is not None:
+                raise self._was_first()
+            self.write(connection, tokens)
+
     def write(
         self, connection: Connection, tokens: LoginTokens, *, refresh: str = "", account: str | None = None
     ) -> None:
@@ -179,8 +186,7 @@ class TokenKeeper:
                 raise self._was_first()  # this was looked at before the code was used
             self._change(connection, **values, version=known.version + 1)
             return
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        row = insert(logins).values(values | {"connector": self._connector, "version": 1})
+        row = insert_into(connection, logins).values(values | {"connector": self._connector, "version": 1})
         if connection.execute(row.on_conflict_do_nothing().returning(logins.c.connector)).first() is None:
             raise self._was_first()
 
@@ -207,7 +213,7 @@ class TokenKeeper:
         except CallFailed as failed:
             raise self._told(failed) from None
         try:
-            self.keep(tokens)
+            self._keep_first(tokens)
         except TargetError:
             with self._store.reading() as connection:
                 first = self._read(connection)

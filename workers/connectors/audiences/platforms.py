@@ -24,6 +24,7 @@ YANDEX: Final = Platform(
     largest_call=100_000,
     first_rows=100,
     budget=(BudgetWindow(_MINUTE, 10), BudgetWindow(_HOUR, 100), BudgetWindow(_DAY, 500)),
+    looks=(BudgetWindow(_DAY, 4_400),),
     asynchronous=True,
     lands_within=24,
     one_call_at_a_time=True,
@@ -32,7 +33,8 @@ YANDEX: Final = Platform(
     replaces="call",
     replace_most=500_000,
 )
-"""yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments."""
+"""yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments. Of 5,000
+requests a day 500 may be writes; a few are left for whoever else uses the login."""
 
 GOOGLE: Final = Platform(
     key="google-audiences",
@@ -50,6 +52,7 @@ GOOGLE: Final = Platform(
     fields=GOOGLE_FIELDS,
     largest_call=10_000,
     budget=(BudgetWindow(_MINUTE, 300), BudgetWindow(_DAY, 100_000)),
+    looks=(BudgetWindow(_MINUTE, 300), BudgetWindow(_DAY, 100_000)),
     asynchronous=True,
     lands_within=24,
     row_errors=True,
@@ -75,6 +78,7 @@ VK: Final = Platform(
     first_rows=2_000,
     later_rows=25,
     budget=(BudgetWindow(_HOUR, 10),),
+    looks=(BudgetWindow(_HOUR, 200),),
     asynchronous=True,
     lands_within=24,
     row_errors=True,

@@ -15,6 +15,7 @@ from workers.connectors.audiences.records import BudgetWindow
 
 if TYPE_CHECKING:
     from tests.fakes.server import FakePlatform
+    from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
 
@@ -145,6 +146,62 @@ def until_told(rig: Rig) -> None:
             return
 
 
+def test_slow_jobs_of_many_segments_cost_few_looks(rig: Rig, yandex: FakeYandex) -> None:
+    """Yandex answers with all segments at once, and 5,000 times a day: one answer does for all that wait."""
+    count = 3
+    for segment in range(count):
+        rig.deliver(("add", mails(range(100))), segment=str(segment), name=f"S{segment}")
+        rig.tend()
+        yandex.advance(70)
+    before = len(yandex.looked)
+    rig.run(hours=4, work=False)
+    looks = len(yandex.looked) - before
+    assert len(rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")) == count
+    assert looks < 24, "twelve for each segment alone"
+    yandex.work()
+    rig.run(hours=2)
+    assert wrong(ACCOUNTS["yandex"], yandex, [str(each) for each in range(count)], mails(range(100))) == []
+
+
+@pytest.mark.proof
+@on("yandex", "vk")
+def test_looks_that_are_used_up_stop_nothing_else(
+    make_rig: MakeRig, account: Account, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait until the platform allows them, and it is asked for none beyond."""
+    account.shrink(monkeypatch, looks=(BudgetWindow(3_600, 3),))
+    fake.look_quotas = ((3_600, 3),)
+    rig = make_rig(account.name, fake)
+    rig.deliver(("add", mails(range(4))))
+    rig.run(hours=12, work=False)
+    fake.work()
+    fake.work()
+    rig.run(hours=12)
+    rig.deliver(("remove", mails(range(2))))
+    rig.run(hours=30)
+    assert account.members(fake) == account.wanted(mails(range(2, 4)))
+    assert fake.refused_calls == 0
+    assert rig.standing().code == ""
+
+
+@pytest.mark.proof
+def test_yandex_s_own_windows_and_late_jobs_let_many_segments_be_right(rig: Rig, yandex: FakeYandex) -> None:
+    """By the minute, the hour and the day; each job takes six hours. All that is asked for is asked for in time."""
+    segments = [str(number) for number in range(draws(6, 100))]
+    for segment in segments:
+        rig.deliver(("add", mails(range(100))), segment=segment, name=f"S{segment}")
+    for _ in range(8):
+        rig.run(hours=6, step_s=600, work=False)
+        yandex.work()
+    for segment in segments:
+        rig.deliver(("add", mails(range(100, 103))), ("remove", mails(range(2))), segment=segment, name=f"S{segment}")
+    for _ in range(16):
+        rig.run(hours=6, step_s=600, work=False)
+        yandex.work()
+    assert wrong(ACCOUNTS["yandex"], yandex, segments, mails(range(2, 103))) == []
+    assert yandex.refused_calls == 0
+
+
 def mails(numbers: range) -> list[Profile]:
     return [{"id": str(n), "email": f"p{n}@example.com"} for n in numbers]
 
@@ -160,4 +217,6 @@ def test_the_real_numbers_are_what_the_fakes_allow() -> None:
         fake = account.fake(0)
         counted = tuple((each.seconds, each.writes) for each in PLATFORMS[account.platform].budget)
         assert counted == fake.quotas
+        looks = dict(fake.look_quotas)
+        assert all(each.writes <= looks[each.seconds] for each in PLATFORMS[account.platform].looks)
         fake.close()

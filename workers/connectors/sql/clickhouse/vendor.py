@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.clickhouse.options import OPTIONS, PORT, SECURE_PORT
 from workers.connectors.sql.clickhouse.preset import PRESET
 from workers.connectors.sql.extras import require
 from workers.connectors.sql.vendor import Traits, Vendor
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
-
-SWITCH = ("true", "false")
-OPTIONS = {
-    "secure": SWITCH,
-    "verify": SWITCH,
-    "ca_cert": (),
-    "client_cert": (),
-    "client_cert_key": (),
-    "server_host_name": (),
-}
 
 
 def _link(target: Target) -> Link:
@@ -61,8 +52,8 @@ CLICKHOUSE = Vendor(
     name="ClickHouse",
     scheme="clickhouse",
     aliases=("clickhousedb", "ch"),
-    port=8123,
-    secure_port=8443,
+    port=PORT,
+    secure_port=SECURE_PORT,
     options=OPTIONS,
     files=("ca_cert", "client_cert", "client_cert_key"),
     before_tls=_before_tls,

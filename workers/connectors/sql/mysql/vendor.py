@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.mysql.options import OPTIONS
 from workers.connectors.sql.mysql.preset import PRESET
 from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
@@ -16,19 +17,6 @@ if TYPE_CHECKING:
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
     from workers.connectors.sql.page_plan import AskedPage, PagePlan
-
-SWITCH = ("true", "false")
-OPTIONS = {
-    "unix_socket": (),
-    "ssl_ca": (),
-    "ssl_cert": (),
-    "ssl_key": (),
-    "ssl_verify_cert": SWITCH,
-    "ssl_verify_identity": SWITCH,
-    "ssl_disabled": SWITCH,
-    # As MySQL's own client and the platforms write it.
-    "ssl-mode": ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
-}
 
 
 def _link(target: Target) -> Link:

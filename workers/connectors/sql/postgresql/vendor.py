@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.postgresql.options import OPTIONS
 from workers.connectors.sql.postgresql.preset import PRESET
 from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
@@ -16,20 +17,6 @@ if TYPE_CHECKING:
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
     from workers.connectors.sql.page_plan import AskedPage, PagePlan
-
-OPTIONS = {
-    "host": (),
-    "port": (),
-    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
-    "sslrootcert": (),
-    "sslcert": (),
-    "sslkey": (),
-    "sslcrl": (),
-    "channel_binding": ("disable", "prefer", "require"),
-    "gssencmode": ("disable", "prefer", "require"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-    "require_auth": (),
-}
 
 
 def _link(target: Target) -> Link:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.sqlite.options import OPTIONS
 from workers.connectors.sql.sqlite.preset import PRESET
 from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
     from workers.connectors.sql.page_plan import AskedPage, PagePlan
-
-OPTIONS: dict[str, tuple[str, ...]] = {}
 
 
 def _link(target: Target) -> Link:
