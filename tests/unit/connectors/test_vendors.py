@@ -12,6 +12,7 @@ from tests.repository import ROOT, parsed
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.contract import Target
 from workers.connectors.sql.url import address
+from workers.connectors.sql.vendor import no_lister
 from workers.connectors.sql.vendors import VENDORS, vendor_of
 from workers.errors import TargetError
 from workers.settings.urls import UrlError, check_database, check_options, dialect_of, split
@@ -38,7 +39,8 @@ def test_nobody_else_names_a_vendor() -> None:
 
 def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
     """A sentence that names one is a fact that another database would not have."""
-    named = re.compile("mysql|mariadb|postgres|sqlite", re.IGNORECASE)
+    words = {word for each in VENDORS.values() for word in (each.name, each.scheme, *each.aliases)}
+    named = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
     found = [
         f"{path.name}:{node.lineno}: {node.value!r}"
         for path in sorted((WORKERS / "preflight").glob("*.py"))
@@ -74,6 +76,7 @@ def test_a_vendor_is_whole(scheme: str) -> None:
     assert vendor.scheme == scheme
     named = {name for name, values in vendor.options.items() if not values and re.search("ca|cert|key|crl|file", name)}
     assert named - {"host_name_in_certificate", "ssl_server_cert_dn"} == set(vendor.files), "names of files"
+    assert (vendor.lister is not no_lister) == (vendor.explain is not None), "what a page of a source costs"
     if vendor.position is not None:
         assert vendor.position.create.startswith("CREATE TABLE segsync_position ")
         assert "{lane}" in vendor.position.make
