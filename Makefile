@@ -47,10 +47,11 @@ SEEDS ?= 2000
 FIRST ?= 1
 
 # What Hypothesis looks for, with many examples, others in each run (tests/proof.py); a failure prints how to repeat it.
+# And what takes too long for `make test`, where a shorter test stands for it (the marks `fetched` and `long`).
 # Then histories of the whole system in one process (tests/simulation): `--only N` tells a failing one line by line.
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
-	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof" tests/unit tests/integration tests/acceptance
+	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof or long" tests/unit tests/integration tests/acceptance tests/chaos
 	$(MAKE) browser
 	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
 

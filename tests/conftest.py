@@ -42,6 +42,24 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 Server = TypeVar("Server", RedisServer, PostgresqlServer, MariadbServer, ClickhouseServer)
+LONGEST = {
+    name: place
+    for place, name in enumerate(
+        (
+            "acceptance",
+            "chaos",
+            "test_up.py",
+            "test_full_redis.py",
+            "simulation",
+            "contract",
+            "test_random_histories.py",
+            "test_any_profile.py",
+            "test_planted_values.py",
+            "resync",
+        )
+    )
+}
+"""Folders and files whose tests take longest, and so begin first."""
 SHARED = pytest.StashKey[SharedServers]()
 
 
@@ -53,7 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, or one process would be left alone with them in the end."""
-    items.sort(key=lambda item: "acceptance" not in item.path.parts)
+    items.sort(key=lambda item: min(LONGEST.get(part, len(LONGEST)) for part in item.path.parts))
 
 
 def pytest_collection_finish() -> None:

@@ -15,7 +15,7 @@ from workers.templates.row_naming import Meeting
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from workers.connectors.audiences.records import Fields
+    from workers.connectors.identifiers import Fields
     from workers.templates import Query, QueryKind
     from workers.templates.row_naming import Insert
     from workers.windows import DailyWindow

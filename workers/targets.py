@@ -100,8 +100,8 @@ def _connector(target: AdTarget, redis: Redis, keys: Keys, owner: str) -> AdConn
     except ImportError as error:
         reason = f"the package {error.name!r} is not installed; expected pip install 'segsync[ads]'"
         raise TargetError(ErrorClass.HOLD, "ads packages", reason, level=HoldLevel.CONNECTOR) from None
-    budget, clock = keys.budget(target.key), lambda: redis_ms(redis)
-    return AdConnector(target, AdPlace(redis, budget, keys.nothing, keys.ad_stores, clock, owner))
+    budget, looks, clock = keys.budget(target.key), keys.looks(target.key), lambda: redis_ms(redis)
+    return AdConnector(target, AdPlace(redis, budget, looks, keys.nothing, keys.ad_stores, clock, owner))
 
 
 class OpenAccount(NamedTuple):

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from tests.installation import Installation
 
 
-@pytest.fixture(params=["postgresql", "mysql"])
+LONG = pytest.mark.long
+
+
+@pytest.fixture
 def target(request: pytest.FixtureRequest) -> TargetDatabase:
     dialect = request.param
     name = "postgresql" if dialect == "postgresql" else "mariadb"
@@ -42,7 +45,11 @@ def under_way(installation: Installation, chance: random.Random) -> None:
 @pytest.mark.parametrize(
     ("target", "number"),
     # An end in good order leaves nothing in a target that would be another one's affair.
-    [("postgresql", signal.SIGTERM), ("postgresql", signal.SIGKILL), ("mysql", signal.SIGKILL)],
+    [
+        ("postgresql", signal.SIGTERM),
+        pytest.param("postgresql", signal.SIGKILL, marks=LONG),
+        ("mysql", signal.SIGKILL),
+    ],
     indirect=["target"],
 )
 def test_a_worker_ends_under_load_and_another_goes_on(
@@ -67,6 +74,7 @@ def test_a_worker_ends_under_load_and_another_goes_on(
     assert target.members() == model.members
 
 
+@pytest.mark.parametrize("target", ["postgresql", pytest.param("mysql", marks=LONG)], indirect=True)
 def test_children_are_killed_under_load(installation: Installation, target: TargetDatabase) -> None:
     installation.configure(target.connector() + target.integration(batch='{ size = 100, timeout = "200ms" }'))
     chance, model = random.Random(5), Model()
@@ -83,6 +91,7 @@ def test_children_are_killed_under_load(installation: Installation, target: Targ
     assert target.members() == model.members
 
 
+@pytest.mark.parametrize("target", [pytest.param("postgresql", marks=LONG), "mysql"], indirect=True)
 def test_a_deliverer_frozen_past_its_lease_changes_nothing_when_it_wakes(
     installation: Installation, target: TargetDatabase
 ) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 20
 LANES = 8
-LOOKS = 3
+LOOKS = 2
 """Looks for the ledger that must have failed before it comes back."""
 TRIES = 5
 """Tries of the target that must have failed before it comes back."""

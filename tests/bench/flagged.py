@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.bench.measuring import Ratio, timed
-from tests.bench.resyncing import LONG, at, latencies, platform
+from tests.bench.resyncing import LONG, at, latencies, platform, processor
 from tests.bench.servers import Servers
 from tests.waiting import SELDOM
 
@@ -59,8 +59,13 @@ def _measure(place: Platform, many: int) -> tuple[list[float], list[float], floa
 def main(many: int, processes: int = 0) -> None:
     """Tells what so many take."""
     with Servers() as servers, platform(servers, processes) as place:
+        had = [processor(each) for each in place.processes]
         quiet, busy, seconds = _measure(place, many)
-        sys.stdout.write(f"{many:,} runs in {seconds:.1f} s; {len(busy)} events of another segment meanwhile, in ms:\n")
+        took = [
+            f"{each.log.stem} {processor(each) - before:.1f}" for each, before in zip(place.processes, had, strict=True)
+        ]
+        sys.stdout.write(f"{many:,} runs in {seconds:.1f} s; seconds of processor: {', '.join(took)}\n")
+        sys.stdout.write(f"{len(busy)} events of another segment meanwhile, in ms:\n")
         for name, part in (("median", 0.5), ("95th percentile", 0.95), ("99th", 0.99), ("slowest", 1.0)):
             sys.stdout.write(f"{name:<18}{at(busy, part) * 1000:8.0f}, beside none {at(quiet, part) * 1000:8.0f}\n")
 

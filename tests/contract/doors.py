@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from workers.connectors.audiences.records import Fields
     from workers.connectors.contract import Connector, Session, Target
+    from workers.connectors.identifiers import Fields
     from workers.connectors.sql.link import Link
     from workers.templates import Query
 
@@ -224,6 +224,7 @@ def ads_door(file: Path, redis: Redis, namespace: str) -> Iterator[Door]:
         place = AdPlace(
             redis=redis,
             budget_key=f"{namespace}:budget",
+            looks_key=f"{namespace}:looks",
             nothing=f"{namespace}:nothing",
             stores_key=f"{namespace}:stores",
             clock=lambda: NOW_MS,

@@ -74,6 +74,8 @@ class FakeFacebook(FakePlatform):
         self.audiences: dict[str, CustomAudience] = {}
         self.hidden: set[str] = set()
         self.token_ends_s = 0
+        self.scopes = ["ads_management", "business_management"]
+        self.terms: dict[str, int] = {"custom_audience_tos": 1}
         self._next = 2385
         super().__init__()
 
@@ -140,9 +142,10 @@ class FakeFacebook(FakePlatform):
     def _read(self, request: Request) -> Reply:
         if request.path == "/debug_token":
             ends = self.token_ends_s if request.query["input_token"] == TOKEN else 1
-            return Reply(body={"data": {"expires_at": ends, "is_valid": True}})
+            return Reply(body={"data": {"expires_at": ends, "is_valid": True, "scopes": self.scopes}})
         if request.path == f"/act_{ACCOUNT}":
-            return Reply(body={"id": f"act_{ACCOUNT}"})
+            said = {"id": f"act_{ACCOUNT}", "tos_accepted": self.terms}
+            return Reply(body={name: said[name] for name in request.query["fields"].split(",")})
         shown = [
             each
             for each in self.audiences.values()

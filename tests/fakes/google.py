@@ -58,6 +58,7 @@ class FakeGoogle(FakePlatform):
 
     shapes = documented.GOOGLE
     quotas = ((60, 300), (86_400, 100_000))
+    look_quotas = ((60, 300), (86_400, 100_000))
     oracle: ClassVar[Callable[[str, dict[str, Any]], str] | None] = None
     """What is wrong with a body that comes or goes, by the name of Google's own type for it (`oracle.misfit`)."""
 
@@ -68,6 +69,7 @@ class FakeGoogle(FakePlatform):
         self.access, self.refresh = "g-access-0", "g-refresh"
         self.renewals = 0
         self.login_lives_s = 0
+        self.scope = "https://www.googleapis.com/auth/datamanager"
         self._next = 5000
         super().__init__(seed)
 
@@ -127,7 +129,8 @@ class FakeGoogle(FakePlatform):
                 return _error(403, "PERMISSION_DENIED")
             return self._of_lists(request, request.path.removeprefix(LISTS).removeprefix("/"))
         if request.path == "/v1/requestStatus:retrieve":
-            return self._status(self.requests[request.query["requestId"]])
+            one = self.requests[request.query["requestId"]]
+            return self._status(one) if self._may_look() else _error(429, "RESOURCE_EXHAUSTED")
         verb = request.path.removeprefix("/v1/audienceMembers:")
         return self._remove_all(request.json) if verb == "removeAll" else self._members(verb, request.json)
 
@@ -139,6 +142,7 @@ class FakeGoogle(FakePlatform):
         self.renewals += 1
         self.access = f"g-access-{self.renewals}"
         given: dict[str, object] = {"refresh_token": self.refresh} if "code" in form else {}
+        given["scope"] = self.scope
         if "code" in form and self.login_lives_s:
             given["refresh_token_expires_in"] = self.login_lives_s
         return Reply(body={"access_token": self.access, "expires_in": 3599, "token_type": "Bearer"} | given)

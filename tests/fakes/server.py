@@ -79,15 +79,18 @@ class FakePlatform:
     shapes   the calls that its documents have
     misfits  what any fake was sent that no document has: refused, and for tests to look at
     quotas   for each window its seconds, and the writes it may have; those that came beyond them are `refused_calls`
+    look_quotas  the same of calls that change nothing
     """
 
     shapes: ClassVar[tuple[Shape, ...]] = ()
     misfits: ClassVar[list[str]] = []
     quotas: tuple[tuple[int, int], ...] = ()
+    look_quotas: tuple[tuple[int, int], ...] = ()
 
     def __init__(self, seed: int = 0) -> None:
         self.now = START_MS
         self.written: deque[int] = deque()
+        self.looked: deque[int] = deque()
         self.used: set[str] = set()
         self._random = random.Random(seed)
         self.calls: list[tuple[str, str]] = []
@@ -120,14 +123,21 @@ class FakePlatform:
 
     def _counted(self) -> bool:
         """Counts a write where no window has as many as it may have already."""
-        longest = max((seconds for seconds, _ in self.quotas), default=0)
-        while self.written and self.written[0] <= self.now - longest * 1000:
-            self.written.popleft()
-        for seconds, most in self.quotas:
-            if len(self.written) >= most and self.written[-most] > self.now - seconds * 1000:
+        return self._count(self.written, self.quotas)
+
+    def _may_look(self) -> bool:
+        """As `_counted`, of what changes nothing."""
+        return self._count(self.looked, self.look_quotas)
+
+    def _count(self, done: deque[int], quotas: tuple[tuple[int, int], ...]) -> bool:
+        longest = max((seconds for seconds, _ in quotas), default=0)
+        while done and done[0] <= self.now - longest * 1000:
+            done.popleft()
+        for seconds, most in quotas:
+            if len(done) >= most and done[-most] > self.now - seconds * 1000:
                 self.refused_calls += 1
                 return False
-        self.written.append(self.now)
+        done.append(self.now)
         return True
 
     def _fits(self, request: Request) -> bool:

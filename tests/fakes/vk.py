@@ -42,13 +42,16 @@ class FakeVk(FakePlatform):
 
     shapes = documented.VK
     quotas = ((3600, 10),)
+    look_quotas = ((3600, 200),)
 
     def __init__(self, seed: int = 0) -> None:
         self.lists: dict[int, UsersList] = {}
         self.segments: dict[int, dict[str, object]] = {}
+        self._made: dict[int, int] = {}
         self.access = "vk-access-0"
         self.refresh = "vk-refresh"
         self.given = 0
+        self.scope: object = "read_ads create_ads"
         self.first, self.later = FIRST, LATER
         self.forgets_changes = False
         self._next = 1000
@@ -62,6 +65,13 @@ class FakeVk(FakePlatform):
         mine = [each for each in found if each.kind == kind]
         assert len(mine) == 1, [each.name for each in self.lists.values()]
         return mine[0].members
+
+    @property
+    def twins(self) -> list[object]:
+        """Names that more than one list, or more than one segment, bears."""
+        lists: list[object] = [each.name for each in self.lists.values() if not each.base]
+        segments = [each["name"] for each in self.segments.values()]
+        return [each for found in (lists, segments) for each in set(found) if found.count(each) > 1]
 
     def work(self, most: int = 1_000_000) -> int:
         with self._lock:
@@ -97,6 +107,8 @@ class FakeVk(FakePlatform):
         found = re.fullmatch(r"/api/v(?:2|3)/remarketing/(users_lists|segments)(?:/(\d+))?\.json", request.path)
         if found is None:
             return Reply(404, {"error": {"code": "not_found"}})
+        if request.method == "GET" and not self._may_look():
+            return Reply(429, {"code": "throttled"}, {"X-RateLimit-Hourly-Remaining": "0"})
         number = int(found[2]) if found[2] else 0
         return self._of_lists(request, number) if found[1] == "users_lists" else self._of_segments(request, number)
 
@@ -111,7 +123,7 @@ class FakeVk(FakePlatform):
         elif form.get("refresh_token") != self.refresh:
             return Reply(401, {"code": "invalid_token", "message": "m"})
         self.access = f"vk-access-{self.given}-{len(self.calls)}"
-        life = {"expires_in": "86400", "token_type": "bearer", "scope": "read_ads", "refresh_token": self.refresh}
+        life = {"expires_in": "86400", "token_type": "bearer", "scope": self.scope, "refresh_token": self.refresh}
         return Reply(body={"access_token": self.access} | life)
 
     def _of_lists(self, request: Request, number: int) -> Reply:
@@ -142,11 +154,13 @@ class FakeVk(FakePlatform):
 
     def _of_segments(self, request: Request, number: int) -> Reply:
         if not number and request.method == "GET":
-            return self._page(request, [*self.segments.values()])
+            at = self.now - self.lag_ms
+            return self._page(request, [each for n, each in self.segments.items() if self._made[n] <= at])
         if not number:
             self._next += 1
-            relations = [self._related(each) for each in request.json["relations"]]
-            made = self.segments[self._next] = {"id": self._next} | request.json | {"relations": relations}
+            self._made[self._next] = self.now
+            made = self.segments[self._next] = {"id": self._next} | request.json
+            made["relations"] = [self._related(each) for each in request.json["relations"]]
             return Reply(body=made)
         if number not in self.segments:
             return Reply(404, {"error": {"code": "not_found"}})

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from tests.fakes import documented
 from tests.fakes.server import HEX, FakePlatform, Reply, Request
@@ -34,12 +35,14 @@ class FakeYandex(FakePlatform):
 
     shapes = documented.YANDEX
     quotas = ((60, 10), (3600, 100), (86_400, 500))
+    look_quotas = ((86_400, 4_500),)
 
     def __init__(self, seed: int = 0) -> None:
         self.segments: dict[int, Segment] = {}
         self.access = "ya-access-0"
         self.refresh = "ya-refresh-0"
         self.renewals = 0
+        self.scope = ""
         self._next = 100
         super().__init__(seed)
 
@@ -50,6 +53,11 @@ class FakeYandex(FakePlatform):
         found = [each for each in self.segments.values() if each.confirmed and each.name == name]
         assert len(found) == 1, [each.name for each in self.segments.values()]
         return found[0].members
+
+    @property
+    def unconfirmed(self) -> list[int]:
+        """Uploads that nobody has made real, with whoever is in them."""
+        return [each.id for each in self.segments.values() if not each.confirmed]
 
     def work(self, most: int = 1_000_000) -> int:
         """Applies jobs, in any order, some of which fail if `fails` says so ("all", "half"); returns how many."""
@@ -83,7 +91,7 @@ class FakeYandex(FakePlatform):
             return _error(401, "unauthorized")
         path = request.path.removeprefix("/v1/management")
         if request.method == "GET" and path == "/segments":
-            return self._list(request)
+            return self._list(request) if self._may_look() else _error(429, "quota")
         if (request.method, path) == ("POST", "/segments/upload_csv_file"):
             return self._quota() or self._upload(request)
         found = re.fullmatch(r"/segment/(\d+)(/confirm|/modify_data)?", path)
@@ -112,7 +120,8 @@ class FakeYandex(FakePlatform):
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1
         self.access, self.refresh = f"ya-access-{self.renewals}", f"ya-refresh-{self.renewals}"
-        life = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life: dict[str, object] = {"expires_in": 31_536_000, "token_type": "bearer"}
+        life |= {"scope": self.scope} if self.scope else {}  # only where it is less than was asked for
         return Reply(body={"access_token": self.access, "refresh_token": self.refresh} | life)
 
     def _quota(self) -> Reply | None:
@@ -125,7 +134,9 @@ class FakeYandex(FakePlatform):
 
     def _shown(self, segment: Segment, at: int) -> dict[str, object]:
         status = segment.status(at)
-        return {"id": segment.id, "name": segment.name, "type": "uploading", "status": status, "create_time": "x"}
+        made = datetime.fromtimestamp(segment.history[0][0] / 1000, UTC)
+        shown = {"id": segment.id, "name": segment.name, "type": "uploading", "status": status}
+        return shown | {"create_time": f"{made:%Y-%m-%dT%H:%M:%SZ}"}
 
     def _upload(self, request: Request) -> Reply:
         header, members, problem = self._read(request)

@@ -15,6 +15,7 @@ from tests.integration.ad_account import ENVIRON, AdAccount
 from tests.integration.desk import Desk
 from tests.integration.jobs import Job
 from tests.integration.place import Place
+from tests.integration.replaying import UPGRADES, replaying
 from tests.targets import TargetDatabase
 
 if TYPE_CHECKING:
@@ -24,6 +25,20 @@ if TYPE_CHECKING:
     import redis
 
     from tests.servers.redis import RedisServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def replayed_migrations() -> Iterator[None]:
+    """What is new gets its tables without Alembic, but for the first of its kind."""
+    with replaying():
+        yield
+
+
+@pytest.fixture
+def real_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Alembic, as everywhere else."""
+    for module, upgrade in UPGRADES.items():
+        monkeypatch.setattr(module, "upgrade", upgrade)
 
 
 @pytest.fixture

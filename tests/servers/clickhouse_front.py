@@ -63,8 +63,9 @@ class Engine:
     @contextmanager
     def connection(self, database: str, settings: dict[str, str]) -> Iterator[Any]:
         """One of them, in this database and with these settings alone."""
+        reads = settings.pop("readonly", "")
         try:
-            connection, before = self._idle.get_nowait()
+            connection, before = self._idle.get_nowait() if not reads else (self._connect(), set[str]())
         except queue.Empty:
             connection, before = self._connect(), set()
         try:
@@ -73,9 +74,12 @@ class Engine:
             run(connection, f"USE `{database}`")
             for word in words:
                 run(connection, f"SET {word}")
+            if reads:  # which nothing takes back, so this one is for this request alone
+                run(connection, f"SET readonly = {quoted(reads)}")
             yield connection
         finally:
-            self._idle.put((connection, before | set(settings)))
+            if not reads:
+                self._idle.put((connection, before | set(settings)))
 
 
 def quoted(text: str) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-    from workers.connectors.audiences.records import Fields
+    from workers.connectors.identifiers import Fields
     from workers.outcomes import QueryRun
     from workers.templates import Query, QueryKind, Row
     from workers.templates.row_naming import Insert

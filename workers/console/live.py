@@ -11,7 +11,6 @@ import asyncio
 import json
 import re
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -25,20 +24,18 @@ from starlette.routing import Match, Route
 from workers.console.visit import BROWSER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
     from workers.console.routes import PageRoute
+    from workers.console.streams import OpenStream, Streams
 
     Look = Callable[[PageRoute, Request], Response]
 
 MOST_STREAMS: Final = 40
 """Of one console, at once."""
-MOST_OF_BROWSER: Final = 3
-"""Of one browser, in all its windows: it opens six connections to a host, and with a stream on each of them whatever it
-asks for next waits for ever."""
 AT_ONCE: Final = 2
 """Streams that render at the same time: pages that somebody waits for come between them."""
 SHARE: Final = 10
@@ -70,49 +67,6 @@ class LivePart:
 def parts_of(html: str) -> list[LivePart]:
     """All that a page has."""
     return [LivePart(each["id"], int(each["seconds"]), each["inside"]) for each in _PART.finditer(html)]
-
-
-@dataclass(eq=False, slots=True)
-class OpenStream:
-    """A stream's place.
-
-    browser  whose it is: the value of its cookie; "" for one without
-    ending   set when it must end
-    gives_way  whether it ends for a newer one of its browser
-    """
-
-    browser: str
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
-    gives_way: bool = False
-
-
-class Streams:
-    """Those that are open, the oldest first; `end` ends them all, from the loop that serves them."""
-
-    def __init__(self) -> None:
-        self._open: list[OpenStream] = []
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    @contextmanager
-    def one(self, browser: str) -> Iterator[OpenStream]:
-        """A place for one; its browser's oldest give way, where it has too many with this one."""
-        place = OpenStream(browser)
-        self._open.append(place)
-        same = [each for each in self._open if each.browser == browser and not each.gives_way]
-        for each in same[:-MOST_OF_BROWSER] if browser else ():
-            each.gives_way = True
-            each.ending.set()
-        try:
-            yield place
-        finally:
-            self._open.remove(place)
-
-    def end(self) -> None:
-        """Ends them all."""
-        for each in self._open:
-            each.ending.set()
 
 
 @dataclass(slots=True)

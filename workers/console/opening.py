@@ -8,12 +8,12 @@ from workers.console.acts import KeptActs
 from workers.console.api.all_routes import api_routes
 from workers.console.app import build
 from workers.console.entry import Entrance
-from workers.console.live import Streams
 from workers.console.proxied import Proxied
 from workers.console.seals import Seals
 from workers.console.sessions import seal_key
 from workers.console.shield import LOCAL_HOSTS
 from workers.console.site import Site
+from workers.console.streams import Streams
 from workers.console.viewers import LocalGate, Role
 from workers.runtime import Runtime
 from workers.settings import load_local

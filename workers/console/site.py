@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from workers.console.activity import Activity
 from workers.console.draining import Drains
-from workers.console.live import Streams
 from workers.console.seals import Seals
+from workers.console.streams import Streams
 from workers.console.turns import AskingTurns
 from workers.lanes.answers import some_fields_of
 from workers.ledger import identity

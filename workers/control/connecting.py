@@ -47,6 +47,8 @@ def use_code(account: OpenAccount, code: str, *, moves: bool = False) -> None:
     connector.check_secret()  # before the code is used up
     try:
         tokens = connector.way.consent.exchange(code.strip())
+        if tokens.lacks and connector.way.consent.url(""):
+            raise NotConnected(f"{key}: the login lacks {', '.join(tokens.lacks)}; expected consent to all of them")
         name: str | None = account_of(connector, tokens)
     except CallFailed as failed:
         raise NotConnected(str(failed)) from None

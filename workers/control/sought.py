@@ -37,7 +37,9 @@ _MOST_DIGITS = 20
 _LINK = re.compile(r"(?:mailto|tel|callto|sms|smsto|whatsapp|viber|skype):(?:/{2})?", re.IGNORECASE)
 _NAMED = re.compile(r"[^<>]*<([^<>]+)>\s*")
 """As in Ann <ann@example.com>."""
-_ADDRESS = re.compile(r"([\w.!#$%&'*+/=?^`{|}~-]+)@((?:[^\W_](?:[^\W_]|-)*\.)+[^\W_](?:[^\W_]|-)*)")
+_NAME_BACKWARDS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+")
+_DOMAIN = re.compile(r"(?:[^\W_](?:[^\W_]|-)*\.)+[^\W_](?:[^\W_]|-)*")
+_LONGEST_ADDRESS = 254
 _BEFORE_AN_ADDRESS = re.compile(r"[!#$%&'*/=?^`{|}~]")
 _DIGITS = re.compile(rf"(?<![\w.@])(?<!(?<!\w)-)[+(]{{0,2}}\d[\d{_BETWEEN}]*(?![\w@])")
 _GROUP = re.compile(r"\d+")
@@ -152,24 +154,33 @@ def _hashes_in(text: str) -> Iterator[str]:
 
 
 def _addresses_in(text: str) -> Iterator[str]:
-    """E-mail addresses within a text; of `?to=ann@example.com` both that and what stands behind the last sign."""
-    for name, domain in _ADDRESS.findall(text):
-        ends = [0, *(sign.end() for sign in _BEFORE_AN_ADDRESS.finditer(name))]
-        yield from (f"{name[at:].lstrip('.')}@{domain}" for at in ends if name[at:].strip("."))
+    """E-mail addresses within a text; of `?to=ann@example.com` both that and what stands behind the last sign.
+
+    From each @ to both sides, so that a long text costs no more than it has of them.
+    """
+    for at in (found.start() for found in re.finditer("@", text)):
+        backwards = _NAME_BACKWARDS.match(text[max(0, at - _LONGEST_ADDRESS) : at][::-1])
+        domain = _DOMAIN.match(text, at + 1, at + 1 + _LONGEST_ADDRESS)
+        if backwards is None or domain is None:
+            continue
+        name = backwards[0][::-1]
+        begins = [0, *(sign.end() for sign in _BEFORE_AN_ADDRESS.finditer(name))]
+        yield from (f"{name[first:].lstrip('.')}@{domain[0]}" for first in begins if name[first:].strip("."))
 
 
-def _numbers_in(text: str) -> Iterator[str]:
-    """Runs of digits within a text, as `fold` has phones: what stands between the digits may also end a number."""
+def _numbers_in(text: str) -> Iterator[tuple[str, str]]:
+    """Runs of digits within a text, as `fold` has phones, and as written: what stands between may also end a number."""
     for run in _DIGITS.findall(text):
-        groups = [(one.start(), one.end()) for one in _GROUP.finditer(_TRUNK.sub("   ", run))]
-        for first, (start, _) in enumerate(groups):
+        groups = list(_GROUP.finditer(_TRUNK.sub("   ", run)))
+        for first, group in enumerate(groups):
             digits = ""
-            for _, end in groups[first:]:
-                digits = _NO_DIGIT.sub("", _TRUNK.sub("", run[start:end]))
+            for last in groups[first : first + _MOST_DIGITS]:
+                digits += last[0]
                 if len(digits) > _MOST_DIGITS:
                     break
-                if len(digits) >= _FEWEST_AMONG_OTHERS and not _DECIMAL.fullmatch(run[start:end]):
-                    yield _LONG_DISTANCE.sub("7", _ABROAD.sub("", digits, count=1), count=1)
+                if len(digits) >= _FEWEST_AMONG_OTHERS:
+                    plain = _LONG_DISTANCE.sub("7", _ABROAD.sub("", digits, count=1), count=1)
+                    yield plain, run[group.start() : last.end()]
 
 
 class SoughtValues:
@@ -214,7 +225,7 @@ class SoughtValues:
         if (
             self._ends
             and sum(map(str.isdigit, text)) >= _FEWEST_AMONG_OTHERS
-            and any(number in self._forms for number in _numbers_in(text))
+            and any(plain in self._forms and not _DECIMAL.fullmatch(said) for plain, said in _numbers_in(text))
         ):
             return True
         return any(each in self._digests for each in _hashes_in(text))

@@ -17,6 +17,8 @@ LONGEST_DELAY_MS = 10_000
 """Milliseconds between two tries, however many have failed."""
 PROBE_MS = 60_000
 """Milliseconds between two tries of something held."""
+SOONEST_PROBE_MS = 2_000
+"""Milliseconds until what waits for anybody who passes is tried for the second time."""
 PROBE_CONNECTOR_MS = 300_000
 """Milliseconds between two tries of a connector held for its password or TLS: what tries too often gets locked out."""
 UNSURE_TRIES = 5
@@ -187,7 +189,16 @@ def _data(error: TargetError, tried: FailedTry, _later: Later) -> Outcome:
     if not tried.is_profile or tried.passed or tried.asked:
         return SetAside() if tried.alone else Halve(_half(tried))
     unasked = SetAside(unasked=True) if tried.alone else Halve(_half(tried))
-    return AskOthers(Hold(HoldLevel.INTEGRATION), unasked)
+    return AskOthers(for_anybody(tried.attempts), unasked)
+
+
+def for_anybody(attempts: int) -> Hold:
+    """What is refused alike waits for somebody who passes. Whoever comes next may be one, so it is tried soon at first.
+
+    >>> [for_anybody(n).delay_ms for n in range(7)]
+    [2000, 4000, 8000, 16000, 32000, 60000, 60000]
+    """
+    return Hold(HoldLevel.INTEGRATION, min(PROBE_MS, SOONEST_PROBE_MS << min(attempts, 10)))
 
 
 def _whose_fault(tried: FailedTry, fault: Hold | Later, later: Later) -> Outcome:

@@ -15,7 +15,7 @@ import msgspec
 from workers import failpoints
 from workers.connectors.contract import Rejection
 from workers.delivery.batch import Rejected
-from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, next_limit
+from workers.delivery.decide import Halve, Hold, Later, OpenCircuit, for_anybody, next_limit
 from workers.delivery.failures import REFUSED_ALIKE, as_query_fault, most_are_refused
 from workers.delivery.leases import now
 from workers.delivery.records import Done, delivered, failed, set_aside
@@ -140,9 +140,11 @@ class Settlements:
             )
         )
         if isinstance(answer, Systemic | Alike):
-            why = REFUSED_ALIKE if isinstance(answer, Alike) else most_are_refused(answer.causes)
+            alike = isinstance(answer, Alike)
+            why = most_are_refused(answer.causes) if isinstance(answer, Systemic) else REFUSED_ALIKE
             error = as_query_fault(rejections[0].code, rejections[0].reason, why)
-            return self.give_back(turn, batch, started, error, Hold(HoldLevel.INTEGRATION))
+            hold = for_anybody(turn.attempts) if alike else Hold(HoldLevel.INTEGRATION)
+            return self.give_back(turn, batch, started, error, hold)
         if not answer:
             return Over()
         turn.lease.extend(sent)

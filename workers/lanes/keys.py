@@ -169,6 +169,10 @@ class Keys:
         """Hash: parallelism and state of a connector."""
         return f"{self.namespace}:conn:{key}"
 
+    def looks(self, connector: str) -> str:
+        """Hash of what is counted of an ad account's calls that change nothing."""
+        return f"{self.budget(connector)}:looks"
+
     def budget(self, connector: str) -> str:
         """Hash: what an ad account's login has written, by slices of time (connectors/audiences/budgets.py)."""
         return f"{self.namespace}:budget:{connector}"

@@ -16,7 +16,7 @@ from workers.connectors.audiences.budgets import RedisBudget
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import LOGIN_SOON_MS
 from workers.errors import SettingsError, TargetError
-from workers.monitoring.needs import Need
+from workers.monitoring.need import Need
 from workers.settings.ad_connectors import AdConnectorSettings
 from workers.settings.spelling import counted
 

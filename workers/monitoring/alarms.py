@@ -16,7 +16,7 @@ import msgspec
 from redis import RedisError
 
 from workers.lanes.answers import packed_fields_of
-from workers.monitoring.needs import STALE_SECONDS
+from workers.monitoring.need import STALE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

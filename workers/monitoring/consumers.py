@@ -11,7 +11,7 @@ from workers import presence
 from workers.lanes.answers import members_of, text_of
 from workers.lanes.clock import redis_ms
 from workers.monitoring.ages import looked_s
-from workers.monitoring.needs import STALE_SECONDS
+from workers.monitoring.need import STALE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.lanes.answers import number_of
-from workers.monitoring.needs import WARN_AT, Need
+from workers.monitoring.need import WARN_AT, Need
 from workers.settings.published import INTAKE_LIMIT
 
 if TYPE_CHECKING:

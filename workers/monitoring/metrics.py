@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from workers.monitoring.consumers import Consumers
-    from workers.monitoring.status import Status
+    from workers.monitoring.whole import Status
     from workers.runtime import Runtime
 
 STATES: Final = ("active", "draining", "paused", "held", "retrying", "waiting", "orphaned")

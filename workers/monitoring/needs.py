@@ -6,9 +6,10 @@ The judge looks at what moves and at what is late, not at who is there.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from workers.monitoring.ages import CLOCK_SLACK_MS, moment_of
+from workers.monitoring.need import STALE_SECONDS, WARN_AT, Need
 from workers.settings.spelling import counted
 
 if TYPE_CHECKING:
@@ -16,12 +17,8 @@ if TYPE_CHECKING:
 
     from workers.monitoring.server import ServerStatus
     from workers.monitoring.states import IntegrationStatus
-    from workers.monitoring.status import Background, Status
+    from workers.monitoring.whole import Background, Status
 
-WARN_AT: Final = 0.8
-"""The part of a limit that is worth a word."""
-STALE_SECONDS: Final = 15.0
-"""An age of the pulse or of beat that means it is dead: they look every 5 s."""
 TROUBLE_SECONDS: Final = 8.0
 """How long something may fail and be tried again without a word: five tries, or a target that starts anew."""
 LATE_SECONDS: Final = 60.0
@@ -31,16 +28,6 @@ MANY: Final = 10_000
 ledger, and some 200 bytes each in Redis."""
 NAMED: Final = 3
 """Segments that are named in a sentence."""
-
-
-class Need(NamedTuple):
-    """What someone must do something about.
-
-    topic  what it is about; the same at each look for as long as it lasts, whatever its numbers are by then
-    """
-
-    topic: str
-    sentence: str
 
 
 def needs(status: Status, background: Background, many: int, now: int) -> Iterator[Need]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from workers.lanes.answers import fields_of, first_of, members_of
 from workers.monitoring.ages import moment_of
-from workers.monitoring.needs import Need, spelled
+from workers.monitoring.need import Need
+from workers.monitoring.needs import spelled
 from workers.resync.run import ResyncRun
 
 if TYPE_CHECKING:

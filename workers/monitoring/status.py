@@ -5,7 +5,6 @@ Read without stopping anything. What it means, and what someone must do, is in n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from workers.errors import SegsyncError
@@ -16,13 +15,14 @@ from workers.ledger import health
 from workers.ledger.known import known
 from workers.monitoring.ages import looked_s
 from workers.monitoring.books import WholeBooks
-from workers.monitoring.consumers import PATIENCE_SECONDS, Asked, Consumers, QueueStatus, ask
+from workers.monitoring.consumers import PATIENCE_SECONDS, Asked, Consumers, ask
 from workers.monitoring.intake import needs_of_intake
 from workers.monitoring.needs import MANY, needs, notes
 from workers.monitoring.resyncs import needs_of_resyncs, notes_of_resyncs, read_resyncs
 from workers.monitoring.server import read_server
 from workers.monitoring.states import SAMPLE, IntegrationStatus, read_integrations
-from workers.monitoring.streams import StreamStatus, oldest, read_stream
+from workers.monitoring.streams import oldest, read_stream
+from workers.monitoring.whole import Background, Status
 from workers.settings import lacking
 from workers.settings.published import published
 
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from workers.lanes.keys import Keys
-    from workers.ledger.health import Trouble
-    from workers.monitoring.account_numbers import AccountStatus
     from workers.monitoring.books import Books, Place
-    from workers.monitoring.needs import Need
-    from workers.monitoring.server import ServerStatus
+    from workers.monitoring.need import Need
     from workers.runtime import Runtime
 
 UNWANTED_AT_MOST: Final = 100_000
@@ -45,61 +42,6 @@ _QUARANTINE: Final = "quarantine: "
 """How the sentence begins that says why the ledger cannot be read."""
 UNWANTED_SHOWN: Final = 10
 """Segments with most unwanted events that are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """The whole installation; README.md tells its fields.
-
-    unwanted           operations that no integration wanted, since the beginning
-    unwanted_segments  the segments with most of them
-    beat_age_s, pulse_age_s  seconds since beat, and any worker's pulse, looked last; None for never
-    revision           of the applied configuration; None where nothing is applied
-    outcomes           on their way to the ledger
-    needs              sentences: what needs someone
-    topics             what each of them is about, as in "crm held": the same at each look for as long as it lasts
-    notes              sentences: what is worth a word, and no alarm
-    accounts           ad accounts in numbers
-    unread             sentences: what could not be read, and why; its numbers are None
-    ledger_is_dead     whether the ledger is among it
-    """
-
-    backlog: int
-    quarantine: int | None
-    intake: StreamStatus
-    integrations: list[IntegrationStatus]
-    workers: int | None
-    queues: list[QueueStatus]
-    beat_age_s: float | None
-    pulse_age_s: float | None
-    revision: int | None
-    unwanted: int
-    unwanted_segments: dict[str, int]
-    outcomes: StreamStatus
-    needs: list[str] = field(default_factory=list)
-    topics: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    accounts: list[AccountStatus] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-    ledger_is_dead: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Background:
-    """What stands behind the sentences and is not shown by itself.
-
-    lacking  what workers lack to serve a connector, as "connector on worker" and why
-    emptied  when this Redis was found to be another than before, in Unix seconds; None where it was not
-    broker   why Celery's workers cannot be asked; "" where they can
-    silence  why the ledger cannot be read; "" where it can
-    """
-
-    server: ServerStatus
-    trouble: Trouble | None
-    lacking: Mapping[str, str]
-    emptied: int | None
-    broker: str
-    silence: str
 
 
 def read(

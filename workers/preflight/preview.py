@@ -8,10 +8,10 @@ see FIXED_TIME_MS.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from workers.connectors.contract import Unfit
+from workers.connectors.contract import Group, Unfit
 from workers.connectors.sql.rendering import is_idle, render
 from workers.delivery.batch import Batch, BatchPolicy
 from workers.delivery.batching import Buffer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from workers.connectors.contract import Shipment
     from workers.integrations import Integration
 
 FIXED_TIME_MS: Final = 1_767_225_600_000
@@ -134,8 +135,24 @@ class Previewer:
                 place = Sequence.from_text(one.sequence)
                 preview.rejected.append(_rejection(place.n, place.index, ids, one.code, one.reason))
             rendered = render(shipped.without({one.sequence for one in unfit.rejected}))
+        preview.notes += _unsent(shipped, ids)
         queries = [trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered]
         return Previewed(queries, shipped.event.kind.value if shipped.event and is_idle(shipped) else "")
+
+
+def _unsent(shipped: Shipment, ids: _Ids) -> Iterator[str]:
+    """Profiles for which nothing is sent: the list of their query came out empty, or a condition leaves it all out."""
+    for group in shipped.groups:
+        for member in group.members:
+            place = Sequence.from_text(member.sequence)
+            alone = replace(shipped, groups=(Group(group.kind, (member,)),))
+            try:
+                is_sent = bool(render(alone))
+            except Unfit:
+                continue  # it stands among the rejected
+            if not is_sent:
+                where = _place(place.n, place.index, ids)
+                yield f"{where}: its {group.kind} query comes out empty: nothing is sent, and it counts as delivered"
 
 
 def _operations(n: int, event: Event) -> list[Operation]:
@@ -162,9 +179,13 @@ def _ids(events: list[Event]) -> _Ids:
 
 def _rejection(n: int, index: int, ids: _Ids, code: str, reason: str) -> str:
     """Both places counted from 1."""
+    return f"{_place(n, index, ids)}: {code}: {reason}"
+
+
+def _place(n: int, index: int, ids: _Ids) -> str:
     profile_id = ids.get((n, index))
     named = "" if profile_id is None else f" (_id {profile_id})"
-    return f"event {n + 1}, profile {index + 1}{named}: {code}: {reason}"
+    return f"event {n + 1}, profile {index + 1}{named}"
 
 
 def read_events(path: Path) -> list[Event]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from workers.connectors.audiences.records import Identifier
+    from workers.connectors.identifiers import Identifier
     from workers.events.event import Event
     from workers.integrations import Integration
     from workers.settings.connectors import AnyConnector

@@ -15,9 +15,10 @@ from workers.routing.routes import Routes
 from workers.settings.sources import SourceSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.page_plan import Cost
     from workers.integrations import Integration, Segment
     from workers.resync.source import Membership
     from workers.settings import Settings
@@ -25,8 +26,14 @@ if TYPE_CHECKING:
 
 ANY_SEGMENT: Final = "1"
 """Asked for where no scope names a segment; that it has no members is no fault."""
-SORTS: Final = ("Sort", "filesort", "USE TEMP B-TREE FOR ORDER BY")
-"""How PostgreSQL, MySQL and SQLite say in a plan that all rows are sorted for each page."""
+COSTS: Final[dict[Cost, str]] = {
+    "foreign": "each page passes over rows of other segments ({}); expected an index that begins with the segment's "
+    "column, and then has that of `_id`",
+    "sorts": "each page sorts all that is behind `{{after}}` ({}); expected an index that gives the order",
+    "again": "each page passes over what is before `{{after}}` ({}); expected `{{after}}` to be compared with a column "
+    "of the index that finds the segment, and with the one that is joined by it, too",
+}
+"""What a plan shows that grows with the table or the segment, and not with the page."""
 
 
 def examine_source(
@@ -36,17 +43,21 @@ def examine_source(
     dialect = settings.address.dialect if isinstance(settings, SourceSettings) else "json"
     found = Examination(f"sources.{settings.key}", str(dialect), [])
     found.steps += [Step(name, "fine", what) for name, what in known.items()]
-    try:
-        if settings.fresh:
-            found.steps.append(Step("fresh", "fine", f"its data is {source.age():.1f} s old"))
-        if isinstance(source, MemberSource):
-            found.steps += _of_database(source, integrations)
-        else:
-            found.steps += _of_feed(source, integrations)
-    except (TargetError, UnfitSource, SettingsError) as error:
-        said = told(error) if isinstance(error, TargetError) else str(error)
-        found.steps.append(Step("members", "mistake", said))
+    if settings.fresh:
+        found.steps += _tried("fresh", lambda: [Step("fresh", "fine", f"its data is {source.age():.1f} s old")])
+    if isinstance(source, MemberSource):
+        found.steps += _tried("members", lambda: _of_database(source, integrations))
+    else:
+        found.steps += _tried("members", lambda: _of_feed(source, integrations))
     return found
+
+
+def _tried(name: str, look: Callable[[], Iterable[Step]]) -> list[Step]:
+    """The steps of a look; or the one, of this name, that says why it could not be."""
+    try:
+        return list(look())
+    except (TargetError, UnfitSource, SettingsError) as error:
+        return [Step(name, "mistake", told(error) if isinstance(error, TargetError) else str(error))]
 
 
 def examine_segments(read: Callable[[], list[Segment]], settings: Settings) -> Iterator[Step]:
@@ -90,12 +101,12 @@ def _of_database(source: MemberSource, integrations: Sequence[Integration]) -> I
     yield from _keys(page.columns, integrations)
     if not source.paged:
         yield _whole()
-    elif sorts := [line for line in page.plan if any(word in line for word in SORTS)]:
-        why = sorts[0].strip()[:100]
-        what = f"each page sorts all that is behind `{{after}}` ({why}); expected an index that gives the order"
-        yield Step("pages", "warning", what)
+    elif page.plan.cost in COSTS:
+        yield Step("pages", "warning", COSTS[page.plan.cost].format(page.plan.line.strip()[:100]))
+    elif page.plan.cost == "begins":
+        yield Step("pages", "fine", "each page begins at `{after}`, by an index")
     else:
-        yield Step("pages", "fine", "`{after}` and `{limit}` read no more than a page")
+        yield Step("pages", "fine", "it comes in pages; what one costs beside itself, its database's plan does not say")
 
 
 def _of_feed(source: Membership, integrations: Sequence[Integration]) -> Iterator[Step]:

@@ -10,7 +10,7 @@ import msgspec
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import UnfitSource, key_of_row, key_to_tell
+from workers.resync.profiles import UnfitSource, key_to_tell, keys_of_rows
 from workers.resync.source import TWICE
 from workers.settings.spelling import counted
 from workers.templates import SegmentView
@@ -68,7 +68,7 @@ class Planner:
         return compare(members, rows, folder, self._keep)
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
-        self.unusable, usable, read = 0, 0, 0
+        self.unusable, read = 0, 0
         for page in source.everything(self._keep):
             read += len(page.ids)
             if out and read > self._spool:
@@ -76,18 +76,15 @@ class Planner:
                 out = None
             if out:
                 write_down(out, page.profiles())
-            for each in () if source.paged else page.ids:
-                ids.add((str(each),))
-            for key in keys_to_tell(page, self._integration):
-                if key is None:
-                    self.unusable += 1
-                else:
-                    usable += 1
-                    keys.add(key)
+            if not source.paged:
+                ids.add([(str(each),) for each in page.ids])
+            found = [key for key in keys_to_tell(page, self._integration) if key is not None]
+            keys.add(found)
+            self.unusable += len(page.ids) - len(found)
             self._keep()
         if ids.repeats():
             raise UnfitSource(TWICE)
-        if self.unusable and not usable:
+        if self.unusable and not keys.count:
             if self._integration.fields is not None:
                 raise UnfitSource(f"of none of its {self.unusable:,} members anything can be sent; {_FIELDS}")
             names = ", ".join(map(repr, self._integration.key_fields))
@@ -103,12 +100,9 @@ class Planner:
             listing = listing_of(self._integration, self._segment) if self._integration.members is not None else ""
             for page in lister.pages(listing):
                 check_width(page, width)
-                for row in page.rows:
-                    key = key_of_row(row)
-                    if key is None:
-                        self.keyless += 1
-                    else:
-                        keys.add(key)
+                found = [key for key in keys_of_rows(page.rows) if key is not None]
+                keys.add(found)
+                self.keyless += len(page.rows) - len(found)
                 self._keep()
         finally:
             lister.close()

@@ -76,6 +76,11 @@ class Shaper:
         self._paths = [column.split(".") if "." in column else [column] for column in columns]
         self._is_flat = not any("." in column for column in columns)
 
+    def ids_of(self, rows: Sequence[Sequence[Any]]) -> list[int | str]:
+        """Their `_id`s, as `id_of`."""
+        at = self._at
+        return [row[at] if type(row[at]) is int else self.id_of(row) for row in rows]
+
     def id_of(self, row: Sequence[Any]) -> int | str:
         """The row's `_id`; UnfitSource where it is neither a whole number nor a text."""
         value = row[self._at]
@@ -114,16 +119,24 @@ class Shaper:
         if any(field not in self._columns for field in fields):
             return [key_in(self.profile_of(row), fields) for row in rows]
         places = [self._columns.index(field) for field in fields]
-        found: list[Key | None] = []
-        for row in rows:
-            values = [row[place] for place in places]
-            if self._is_fit(row[self._at]) and all(
-                (type(value) is str and value) or type(value) is int for value in values
-            ):
-                found.append(tuple(map(str, values)))
-            else:
-                found.append(key_in(self.profile_of(row), fields))
-        return found
+        if len(places) > 1:
+            return [self._key(row, places, fields) for row in rows]
+        # Nearly all are so: a text beside a number.
+        (place,), at = places, self._at
+        return [
+            (row[place],)
+            if type(row[place]) is str and row[place] and type(row[at]) is int
+            else self._key(row, places, fields)
+            for row in rows
+        ]
+
+    def _key(self, row: Sequence[Any], places: Sequence[int], fields: tuple[str, ...]) -> Key | None:
+        values = [row[place] for place in places]
+        if self._is_fit(row[self._at]) and all(
+            (type(value) is str and value) or type(value) is int for value in values
+        ):
+            return tuple(map(str, values))
+        return key_in(self.profile_of(row), fields)
 
 
 def key_in(body: bytes, fields: tuple[str, ...]) -> Key | None:
@@ -143,8 +156,12 @@ def key_to_tell(body: bytes, integration: Integration) -> Key | None:
     return key if integration.fields.record(Row(profile(body), 0, 0)).identifiers else None
 
 
-def key_of_row(row: Sequence[Any]) -> Key | None:
-    """The key that a target's row has; None where part of it is null or empty."""
+def keys_of_rows(rows: Sequence[Sequence[Any]]) -> list[Key | None]:
+    """The keys that a target's rows have; None for each of which a part is null or empty."""
+    return [(row[0],) if len(row) == 1 and type(row[0]) is str and row[0] else _key_of_row(row) for row in rows]
+
+
+def _key_of_row(row: Sequence[Any]) -> Key | None:
     parts = []
     for value in row:
         text = text_of_bytes(bytes(value)) if isinstance(value, (bytes, memoryview)) else str(value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-from decimal import Decimal
+from operator import lt
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from workers.connectors.sql.page_plan import UNKNOWN, AskedPage
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import TargetError
+from workers.resync.age import seconds_of
 from workers.resync.patience import Patience, alone
 from workers.resync.profiles import ID, Shaper, UnfitSource
 from workers.templates import Row, SegmentView
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.page_plan import PagePlan
     from workers.delivery.key_folding import Key
     from workers.resync.patience import Keep
     from workers.settings.sources import SourceSettings
@@ -26,10 +27,6 @@ NO_ORDER = "its pages are not in the order of `_id`; expected `> {after}`, and O
 TWICE = (
     "it gives one `_id` twice; expected each member once (a JOIN may repeat them: join what has one row for each, or "
     "take DISTINCT)"
-)
-NO_AGE = (
-    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
-    'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
 )
 ALL_ROWS = 2**31 - 1
 """What `{limit}` is where all members are asked for at once: the greatest number that every database takes there."""
@@ -57,11 +54,11 @@ class Members(NamedTuple):
 
 
 class FirstPage(NamedTuple):
-    """What a source gives first: columns, some `_id`s, and the database's plan, a text for each line."""
+    """What a source gives first: columns, some `_id`s, and what the database's plan says of a page's cost."""
 
     columns: tuple[str, ...]
     ids: list[Id]
-    plan: list[str]
+    plan: PagePlan
 
 
 class SomeMembers(Protocol):
@@ -173,14 +170,21 @@ class MemberSource:
         lister = self._open()
         try:
             statement = self._statement(self._settings.first, self._settings.rows)
-            asks = VENDORS[self._settings.address.dialect].explain
-            pages = lister.pages(asks + statement) if asks else iter(())
-            plan = [" ".join(map(str, row)) for page in pages for row in page.rows]
+            plan = self._plan(lister, statement)
             page = next(iter(lister.pages(statement)))
             shaper = Shaper(page.columns)
-            return FirstPage(page.columns, [shaper.id_of(row) for row in page.rows], plan)
+            return FirstPage(page.columns, shaper.ids_of(page.rows), plan)
         finally:
             lister.close()
+
+    def _plan(self, lister: Lister, statement: str) -> PagePlan:
+        settings = self._settings
+        asks = VENDORS[settings.address.dialect].explain
+        if asks is None:
+            return UNKNOWN
+        rows = [row for page in lister.pages(asks.words + statement) for row in page.rows]
+        asked = AskedPage(self._segment.id, str(settings.first), settings.rows)
+        return asks.read([" ".join(map(str, row)) for row in rows], asked)
 
     def age(self) -> float:
         """Seconds that the source is behind, as its query `fresh` says; TargetError and UnfitSource."""
@@ -191,7 +195,7 @@ class MemberSource:
             lister.close()
         if len(rows) != 1 or len(rows[0]) != 1:
             raise UnfitSource(f"`fresh` gives {len(rows)} rows; expected one with one column, the data's age")
-        return _seconds(rows[0][0])
+        return seconds_of(rows[0][0])
 
     def _statement(self, after: Id | None, limit: int) -> str:
         row = Row({} if after is None else {"after": after, "limit": limit}, 0, 0)
@@ -236,6 +240,10 @@ def check_first(first: int, smallest: Id) -> None:
 
 def next_place(place: Id, ids: list[Id]) -> Id:
     """Where the next page begins; UnfitSource where the query does not page by `_id`."""
+    if isinstance(place, int):
+        numbers = [each for each in ids if type(each) is int]
+        if len(numbers) == len(ids) and all(map(lt, [place, *numbers], numbers)):
+            return numbers[-1]  # as nearly all are, at a tenth of the time
     for each in ids:
         if type(each) is not type(place):
             kind = "a number" if isinstance(each, int) else "a text"
@@ -255,7 +263,7 @@ def _shaped(lister: Lister, statement: str, patience: Patience) -> Iterator[Memb
             patience.members += len(page.rows)
             patience.heard()
             shaper = shaper or Shaper(page.columns)
-            yield Members([shaper.id_of(row) for row in page.rows], list(page.rows), shaper)
+            yield Members(shaper.ids_of(page.rows), list(page.rows), shaper)
     except TargetError:
         patience.check()  # of a server that has been given up for its silence the source's own sentence says more
         raise
@@ -273,19 +281,3 @@ def _some(lister: Lister, statement: str, most: int, patience: Patience) -> tupl
         if len(ids) > most + 1:
             return Members(ids, rows, shaper), False
     return Members(ids, rows, shaper or Shaper([ID])), True
-
-
-def _seconds(value: object) -> float:
-    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
-
-    Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
-    """
-    if value is None:
-        raise UnfitSource(NO_AGE)
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, (int, float, Decimal)):
-        return float(value)
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
-        return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
-    raise UnfitSource(f"`fresh` gives {type(value).__name__}; expected seconds, or an interval")

@@ -6,10 +6,7 @@ left. The statement then runs whatever the list holds. What cannot be told here 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from workers.templates.progress import Progress
+from typing import Final, Protocol
 
 OPEN: Final = "open"
 """In WHERE, and all that stands in this condition so far is a name."""
@@ -33,7 +30,35 @@ _BARE = frozenset({".", "(", ")", ",", "'", "name"})
 """Signs that may stand in a condition before its IN: a, t.a, `a`, (a, b), lower(a)."""
 
 
-def after_word(word: str, read: Progress) -> str:
+class StatementRead(Protocol):
+    """What conditions depend on of how far a statement was read; each as in `progress.Progress`."""
+
+    @property
+    def verb(self) -> str:
+        """What the statement does."""
+
+    @property
+    def previous(self) -> str:
+        """The last word or sign, where it matters."""
+
+    @property
+    def depth(self) -> int:
+        """How many brackets are open."""
+
+    @property
+    def selects(self) -> bool:
+        """Whether its own SELECT has begun."""
+
+    @property
+    def calls(self) -> bool:
+        """Whether that computes something."""
+
+    @property
+    def where(self) -> str:
+        """How far a condition of its own WHERE has come; "" outside of it."""
+
+
+def after_word(word: str, read: StatementRead) -> str:
     """`Progress.where` after a word outside of all brackets."""
     where = read.where
     if where == _DONE or (word == "conflict" and read.previous == "on"):
@@ -56,12 +81,12 @@ def _within(word: str, where: str) -> str:
     return _ODD if word in _NEGATES else where
 
 
-def after_sign(sign: str, read: Progress) -> str:
+def after_sign(sign: str, read: StatementRead) -> str:
     """`Progress.where` after a sign outside of all brackets."""
     return _ODD if read.where == OPEN and sign not in _BARE else read.where
 
 
-def spoils(word: str, read: Progress) -> bool:
+def spoils(word: str, read: StatementRead) -> bool:
     """Whether no IN of this statement is a condition for every row, beside this word."""
     # A second WHERE is that of another statement, or of another command: ALTER TABLE … UPDATE … WHERE …, DELETE WHERE …
     again = word == "where" and read.where not in (_OVER, _DONE)

@@ -49,7 +49,7 @@ _INSERT = re.compile(r"\s*insert\s", re.IGNORECASE)
 MAX_STATEMENTS = 100
 """Statements of one query: they run in one transaction, and hold its locks."""
 
-REVISION = "5"
+REVISION = "6"
 """Raised when the same text renders otherwise than before, so that digests differ."""
 
 

@@ -143,6 +143,11 @@ def test_check_looks_at_store_token_and_account(call: Call, yandex: FakeYandex) 
     after = call("check", "--connect")
     assert after.returncode == 0
     assert "+ account  Yandex.Audiences lets us in" in after.stdout
+    assert "+ rights   none is known to be missing of audience:read, audience:write" in after.stdout
+    assert "+ terms    Yandex.Audiences tells at the first call" in after.stdout
+    yandex.scope = "audience:read"
+    refused = call("connect", "ya", "--code", CODE)
+    assert (refused.returncode, "ya: the login lacks audience:write; expected" in refused.stderr) == (1, True)
     assert not yandex.segments
 
 

@@ -77,6 +77,25 @@ def test_accepted_applied_pending_and_what_is_waited_for_are_told_apart(
         assert line in metrics
 
 
+def test_a_budget_that_is_used_up_is_told_and_until_when(connected: AdAccount, call: Call, yandex: FakeYandex) -> None:
+    used_up = Reply(429, {"errors": [{"error_type": "quota"}]}, {"Retry-After": "7200"})
+    yandex.fail("upload_csv_file", used_up)
+    connected.add(buyers(*range(120)))
+    found = account(call)
+    assert (found["waiting"], found["owed"], found["accepted"]) == ({"budget": 1}, 120, 0)
+    assert 3_600 < found["budget_in_s"] <= 7_200
+    with connected.target.store.changing() as connection:
+        connection.exec_driver_sql("UPDATE ads_audience SET rejected = 3")
+    assert account(call)["rejected"] == 3
+    assert "may write again in" in call("audiences", "ya").stdout
+    registry = CollectorRegistry()
+    registry.register(Metrics(connected.runtime, None))
+    metrics = generate_latest(registry).decode()
+    (wait,) = re.findall(r'segsync_ads_budget_wait_seconds\{connector="ya"\} (\S+)', metrics)
+    assert 3_600 < float(wait) <= 7_200
+    assert 'segsync_ads_waiting_audiences{connector="ya",for="budget"} 1.0' in metrics
+
+
 def test_a_login_that_ends_soon_and_a_stuck_audience_need_someone(
     connected: AdAccount, call: Call, yandex: FakeYandex
 ) -> None:

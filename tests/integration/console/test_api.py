@@ -19,7 +19,7 @@ from tests.repository import ROOT
 from workers.console.api.all_routes import ALL
 from workers.console.api.frame import MOST_BYTES
 from workers.control.drain import drain
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 from workers.settings.console import May
 from workers.settings.revision import published
 

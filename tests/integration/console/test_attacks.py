@@ -20,7 +20,7 @@ from workers.console.pages import ACTS, PAGES
 from workers.console.seals import new_cookie
 from workers.console.shield import HEADERS
 from workers.control.drain import drain
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 from workers.settings import passwords
 
 if TYPE_CHECKING:

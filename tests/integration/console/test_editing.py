@@ -16,7 +16,7 @@ from tests.waiting import until
 from workers.control.drain import drain
 from workers.control.losses import ApplyRefused
 from workers.control.pause import pause, resume
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 from workers.settings import revision
 
 if TYPE_CHECKING:

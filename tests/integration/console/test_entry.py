@@ -15,7 +15,7 @@ from workers.console.guesses import OF_BOTH
 from workers.console.proxied import Proxied
 from workers.console.shield import Shield
 from workers.lanes.clock import redis_ms
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

@@ -12,7 +12,7 @@ from tests.integration.console.entering import Person, console_of, token_table, 
 from tests.integration.console.test_api import Program
 from tests.integration.place import caller, integration
 from workers.control.drain import drain
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 from workers.quarantine import entries
 
 if TYPE_CHECKING:

@@ -56,6 +56,18 @@ def test_runs_are_listed_and_left_out(browser: Browser) -> None:
     assert "Nothing has failed" in browser.get("/runs?failed=1")
 
 
+def test_whose_operation_a_segment_stands_at_is_said(browser: Browser, place: Place) -> None:
+    place.redis.hset(place.keys.lane("crm", "8"), mapping={"attempts": 1, "limit": 1, "why": "code: reason"})
+    whole = {"integration": "crm", "segment": "8", "profile": ""}
+    page = text_of(browser.post("/find?segment=8", "/find", **whole).text)
+    assert "1 failed tries: code: reason stands at the add of" in page
+    assert "of profile 0, which fails by itself" in page
+    browser.client.headers["x-role"] = "viewer"
+    page = text_of(browser.post("/find?segment=8", "/find", **whole).text)
+    assert "stands at the add of" in page
+    assert "of profile 0" not in page
+
+
 def test_a_profile_is_found_and_its_id_stands_in_no_address(browser: Browser) -> None:
     answer = browser.post("/find?segment=8", "/find", integration="crm", segment="8", profile="0")
     assert "profile 0 waits in the lane" in text_of(answer.text)

@@ -14,7 +14,7 @@ from tests.waiting import until
 from workers.control.drain import drain
 from workers.control.pause import pause
 from workers.lanes.answers import members_of
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 from workers.settings import revision
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tests.repository import ROOT
 from workers.cli.app import app as commands
 from workers.console.api.all_routes import ALL
 from workers.console.pages import ACTS
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from tests.integration.console.entering import console_of, token_table
 from tests.integration.console.test_api import Program
 from tests.integration.place import integration
 from workers.console.turns import ANSWER_SECONDS, AT_ONCE, CONNECT_SECONDS, AskingTurns, hurried
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 from workers.settings import load
 
 if TYPE_CHECKING:

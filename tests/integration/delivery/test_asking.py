@@ -10,6 +10,7 @@ from tests.integration.jobs import add, remove
 from tests.targets import TargetDatabase
 from workers.control.drain import drain
 from workers.control.retry import retry
+from workers.delivery.decide import SOONEST_PROBE_MS
 from workers.monitoring.status import read
 from workers.monitoring.whereabouts import find
 
@@ -103,6 +104,13 @@ def test_of_those_that_come_alone_one_by_one_and_are_refused_alike_one_is_set_as
     assert lite.installation.backlog() == 5
 
 
+def tried_again_after(job: Job) -> int:
+    """Milliseconds from the hold's beginning to its first probe."""
+    key = job.installation.keys.integration("members")
+    since, until = job.installation.redis.hmget(key, "hold_since", "hold_until")
+    return int(until) - int(since)
+
+
 def test_the_second_one_that_is_refused_alike_waits_until_another_passes(lite: Job) -> None:
     refuses_bad(lite)
     one_by_one(lite, add(7, f"{BAD}0"), add(7, f"{BAD}1"))
@@ -113,6 +121,15 @@ def test_the_second_one_that_is_refused_alike_waits_until_another_passes(lite: J
     assert set_aside(lite) == 2
     assert lite.target.members() == {("8", "A")}
     assert lite.installation.backlog() == 0
+
+
+def test_whoever_comes_next_is_looked_for_soon(lite: Job) -> None:
+    refuses_bad(lite)
+    one_by_one(lite, add(7, f"{BAD}0"))
+    lite.push(add(7, f"{BAD}1"))
+    lite.let_timeouts_pass()
+    drain(lite.runtime, 300)
+    assert tried_again_after(lite) == SOONEST_PROBE_MS
 
 
 def test_one_profile_that_is_refused_again_and_again_is_one(lite: Job) -> None:

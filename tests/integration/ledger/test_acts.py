@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from workers.ledger.acts import KEPT_MS, list_acts
+from workers.ledger.acts import KEPT_MS
+from workers.ledger.past_acts import list_acts
 from workers.outcomes import Acted, new_uid
 
 if TYPE_CHECKING:

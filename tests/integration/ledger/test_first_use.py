@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from threading import Barrier
 from typing import TYPE_CHECKING
 
+import pytest
+
 from workers.lanes.keys import Keys
 from workers.ledger import identity
 from workers.ledger.database import Ledger
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
     from redis import Redis
     from sqlalchemy import Connection
+
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 
 class Together(Ledger):

@@ -28,6 +28,8 @@ from workers.quarantine.entries import count_open
 if TYPE_CHECKING:
     from tests.servers.postgresql import PostgresqlServer
 
+pytestmark = pytest.mark.usefixtures("real_migrations")
+
 
 def _upgrade(url: str, barrier: Any, answers: Any) -> None:
     ledger = Ledger(url)

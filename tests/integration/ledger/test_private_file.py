@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from workers.ledger.database import Ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.usefixtures("real_migrations")
 
 
 def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:

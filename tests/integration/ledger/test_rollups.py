@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MOST_RECORDS = 200_000
 """As in lanes/common.lua."""
+FILL = "for n = ARGV[1], ARGV[2] do redis.call('XADD', KEYS[1], string.format('1-%d', n), 'r', '') end"
 COUNTS = ("queries", "statements", "rows", "profiles", "retries", "failures", "quarantined")
 
 
@@ -48,10 +49,7 @@ def job(
     )
     job = Job(Installation(tmp_path, redis_server.url, namespace), target)
     for first in range(1, MOST_RECORDS, 20_000):
-        pipe = redis_client.pipeline(transaction=False)
-        for n in range(first, first + 20_000):
-            pipe.xadd(job.installation.keys.outcomes, {"r": b""}, id=f"1-{n}")
-        pipe.execute()
+        redis_client.eval(FILL, 1, job.installation.keys.outcomes, first, first + 19_999)
     yield job
     redis_client.unlink(job.installation.keys.outcomes)
 

@@ -19,7 +19,7 @@ from workers.monitoring.consumers import Consumers
 if TYPE_CHECKING:
     from tests.integration.place import Place
     from workers.control.drain import DrainReport
-    from workers.monitoring.status import Status
+    from workers.monitoring.whole import Status
     from workers.runtime import Runtime
 
 LONG_MS = 600_000

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tests.integration.monitoring.faults import Fault
     from tests.integration.place import Place
     from tests.servers.redis import RedisServer
-    from workers.monitoring.status import Status
+    from workers.monitoring.whole import Status
     from workers.runtime import Runtime
 
 SERVED = {"route": 1, "upkeep": 1, "deliver.db": 1}

@@ -20,7 +20,7 @@ from workers.monitoring.consumers import Consumers
 if TYPE_CHECKING:
     from tests.integration.place import Place
     from workers.monitoring.states import IntegrationStatus
-    from workers.monitoring.status import Status
+    from workers.monitoring.whole import Status
     from workers.runtime import Runtime
 
 

@@ -31,19 +31,69 @@ def steps(platform: Platform) -> dict[str, tuple[str, str]]:
     return {step.name: (step.mark, step.what) for step in found.steps}
 
 
+def analyzed(platform: Platform, *tables: str) -> list[str]:
+    """What has the planner look at the tables."""
+    words = {"mysql": "ANALYZE TABLE", "postgresql": "ANALYZE", "sqlite": "ANALYZE"}[platform.target.dialect]
+    return [f"{words} {table}" for table in tables or ("membership",)]
+
+
 def test_a_source_is_asked_for_its_first_page_and_its_plan(platform: Platform) -> None:
     platform.has(1, "a", "b", "c")
     found = steps(platform)
     assert found["members"] == ("fine", "2 first members, with the fields _id, CustomID")
     assert found["pages"][0] == "warning"
-    assert "each page sorts all that is behind `{after}`" in found["pages"][1]
+    assert "each page passes over rows of other segments" in found["pages"][1]
     assert "keys" not in found
 
 
-@on_one
-def test_an_index_that_gives_the_order_is_enough(platform: Platform) -> None:
-    platform.target.run("CREATE UNIQUE INDEX by_id ON membership (segment_id, id)")
-    assert steps(platform)["pages"] == ("fine", "`{after}` and `{limit}` read no more than a page")
+def test_what_a_page_costs_is_told_by_the_plan(platform: Platform) -> None:
+    """No sort is not enough: an index of `_id` alone gives the order, and reads the whole table for it."""
+    many = [f"k{n}" for n in range(20)]
+    for segment in (1, 2, 3):
+        platform.has(segment, *many)
+    platform.target.run("CREATE INDEX by_id ON membership (id)", *analyzed(platform))
+    mark, said = steps(platform)["pages"]
+    assert (mark, said.partition(" (")[0]) == ("warning", "each page passes over rows of other segments")
+    platform.target.run("CREATE INDEX by_segment ON membership (segment_id, id)", *analyzed(platform))
+    assert steps(platform)["pages"] == ("fine", "each page begins at `{after}`, by an index")
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_a_table_that_is_small_today_is_judged_by_its_indexes(platform: Platform) -> None:
+    """PostgreSQL reads such a one whole, whatever it has."""
+    platform.has(1, "a", "b")
+    platform.has(2, "c", "d")
+    platform.target.run("CREATE INDEX by_segment ON membership (segment_id, id)", *analyzed(platform))
+    platform.configure(members=platform.paged.replace("{limit}", "{limit} + 5000"))
+    assert steps(platform)["pages"] == ("fine", "each page begins at `{after}`, by an index")
+
+
+def test_a_join_that_begins_at_the_wrong_place_is_told(platform: Platform) -> None:
+    """`{after}` beside the joined table's column: each page reads all of the segment's members before it again."""
+    many = [f"k{n}" for n in range(20)]
+    for segment in (1, 2, 3):
+        platform.has(segment, *many)
+    numbers = "SELECT id FROM membership"
+    platform.target.run(
+        "CREATE TABLE profile (id bigint PRIMARY KEY)",
+        f"INSERT INTO profile {numbers}",
+        "CREATE INDEX by_segment ON membership (segment_id, id)",
+        *analyzed(platform, "membership", "profile"),
+    )
+    q = "`" if platform.target.dialect == "mysql" else '"'
+    join = f"SELECT p.id AS _id, m.custom_id AS {q}CustomID{q} FROM membership m JOIN profile p ON p.id = m.id "
+    here = "WHERE m.segment_id = {segment_id} AND m.id > {after} AND p.id > {after} ORDER BY m.id LIMIT {limit}"
+    platform.configure(members=join + here)
+    assert steps(platform)["pages"] == ("fine", "each page begins at `{after}`, by an index")
+    platform.configure(members=join + here.replace("m.id > {after} AND ", "").replace("BY m.id", "BY p.id"))
+    mark, said = steps(platform)["pages"]
+    if platform.target.dialect == "mysql":  # which knows by itself that the one is the other
+        assert mark == "fine"
+    else:
+        assert (mark, said.partition(" (")[0]) in {
+            ("warning", "each page passes over what is before `{after}`"),
+            ("warning", "each page sorts all that is behind `{after}`"),
+        }
 
 
 @on_one
@@ -52,8 +102,13 @@ def test_what_is_wrong_with_a_source_is_said(platform: Platform) -> None:
     found = steps(platform)
     assert found["keys"] == ("mistake", "it gives no 'CustomID', the key of members: no member could be told")
     assert found["pages"][0] == "warning"
-    platform.configure(members="SELECT nothing FROM nowhere WHERE {segment_id} = 1")
-    assert steps(platform)["members"][0] == "mistake"
+    platform.configure(members="SELECT nothing FROM nowhere WHERE {segment_id} = 1", extra='fresh = "SELECT 1"')
+    found = steps(platform)
+    assert found["members"][0] == "mistake"
+    assert found["fresh"] == ("fine", "its data is 1.0 s old")
+    platform.configure(extra='fresh = "SELECT NULL"')
+    found = steps(platform)
+    assert (found["fresh"][0], found["members"][0]) == ("mistake", "fine")
 
 
 @on_one

@@ -41,7 +41,8 @@ class Platform:
         self.target = job.target
         quoted = "`" if self.target.dialect == "mysql" else '"'
         self.paged, self.whole = PAGED.format(q=quoted), WHOLE.format(q=quoted)
-        self.target.run("CREATE TABLE membership (segment_id bigint, id bigint, custom_id varchar(255))")
+        kept = " ENGINE = MergeTree ORDER BY (segment_id, id)" if self.target.dialect == "clickhouse" else ""
+        self.target.run(f"CREATE TABLE membership (segment_id bigint, id bigint, custom_id varchar(255)){kept}")
         self.next_id = 0
         self.configure()
 

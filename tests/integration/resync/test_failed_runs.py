@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from tests.integration.jobs import Job
     from tests.targets import TargetDatabase
-    from workers.monitoring.needs import Need
+    from workers.monitoring.need import Need
 
 pytestmark = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 SCOPED = '{ database = "main", segments = [7] }'

@@ -9,6 +9,7 @@ import tomllib
 import pytest
 
 from tests.repository import ROOT, parsed
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.contract import Target
 from workers.connectors.sql.url import address
 from workers.connectors.sql.vendors import VENDORS, vendor_of
@@ -50,9 +51,21 @@ def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
 
 def test_no_vendor_may_import_another() -> None:
     """The contract of import-linter names them one by one; one that it does not name would be free."""
+    assert independent("no connector knows another") == {f"workers.connectors.sql.{scheme}" for scheme in VENDORS}
+
+
+def test_no_ad_platform_may_import_another() -> None:
+    """Its file is called as its key begins: `vk.py` is the wire of "vk-ads"."""
+    files = {f"workers.connectors.audiences.{key.partition('-')[0]}" for key in PLATFORMS}
+    assert independent("no ad platform knows another") == files
+
+
+def independent(name: str) -> set[str]:
+    """What a contract of import-linter keeps apart."""
     linter = tomllib.loads((WORKERS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (contract,) = (each for each in linter["contracts"] if each["type"] == "independence")
-    assert set(contract["modules"]) == {f"workers.connectors.sql.{scheme}" for scheme in VENDORS}
+    (contract,) = (each for each in linter["contracts"] if each["name"] == name)
+    assert contract["type"] == "independence"
+    return set(contract["modules"])
 
 
 @pytest.mark.parametrize("scheme", VENDORS)

@@ -97,16 +97,18 @@ def intolerant(tried: FailedTry) -> FailedTry:
         (error(SPLIT), ONE, SetAside()),
         (error(SPLIT), intolerant(ONE), Hold(LANE)),
         # The data's fault, if others pass.
-        (error(ISOLATE), MANY, AskOthers(Hold(INTEGRATION), Halve(5))),
+        (error(ISOLATE), MANY, AskOthers(Hold(INTEGRATION, 2000), Halve(5))),
         (error(ISOLATE), passed(MANY), Halve(5)),
-        (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION), SetAside(unasked=True))),
+        (error(ISOLATE), ONE, AskOthers(Hold(INTEGRATION, 2000), SetAside(unasked=True))),
+        (error(ISOLATE), after(ONE, 3), AskOthers(Hold(INTEGRATION, 16_000), SetAside(unasked=True))),
+        (error(ISOLATE), after(ONE, 30), AskOthers(Hold(INTEGRATION, 60_000), SetAside(unasked=True))),
         (error(ISOLATE), asked(ONE), SetAside()),
         (error(ISOLATE), passed(ONE), SetAside()),
         (error(ISOLATE), EVENT, SetAside()),
         (error(ISOLATE), intolerant(MANY), Hold(LANE)),
         (error(ISOLATE, Phase.RENDER), MANY, SetAside()),
         # A constraint that is checked at COMMIT is a sure rollback.
-        (error(ISOLATE, Phase.COMMIT), MANY, AskOthers(Hold(INTEGRATION), Halve(5))),
+        (error(ISOLATE, Phase.COMMIT), MANY, AskOthers(Hold(INTEGRATION, 2000), Halve(5))),
         (error(ISOLATE, Phase.COMMIT), passed(MANY), Halve(5)),
         (error(ISOLATE, Phase.COMMIT), passed(ONE), SetAside()),
         # The query's fault, says the code; one profile's, if others pass.

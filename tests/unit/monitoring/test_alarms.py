@@ -8,7 +8,7 @@ from typing import cast
 from redis import RedisError
 
 from workers.monitoring.alarms import CALM_LOOKS, UNREACHABLE, Memory, Message, NotSent, Watch, Watcher
-from workers.monitoring.needs import STALE_SECONDS
+from workers.monitoring.need import STALE_SECONDS
 
 BEGAN = datetime(2026, 11, 21, 18, tzinfo=UTC)
 

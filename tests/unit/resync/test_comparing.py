@@ -52,7 +52,7 @@ def test_a_reader_that_was_taken_for_dead_harms_nothing_of_anothers(
 
 def test_what_was_removed_while_it_is_compared_is_no_empty_file(tmp_path: Path) -> None:
     keys = KeyFiles(tmp_path, "source")
-    keys.add(("a",))
+    keys.add([("a",)])
     keys.flush()
     for path in tmp_path.iterdir():
         path.unlink()

@@ -19,9 +19,9 @@ def test_what_differs_is_told_with_every_spelling(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(keys_on_disk, "BUFFERED", 3)
     source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
     for key in ("Ann", "00042", "new\nline", "only here", "both"):
-        source.add((key,))
+        source.add([(key,)])
     for key in ("ann", "Ann", "42", "stray", "both", "both"):
-        target.add((key,))
+        target.add([(key,)])
     found = compare(source, target, tmp_path)
     assert (found.members, found.rows, found.missing, found.strays, found.spelled, found.repeated) == (5, 6, 3, 1, 2, 1)
     assert list(read_lines(found.strays_file)) == [b'["stray"]']
@@ -61,14 +61,14 @@ def compared(folder: Path, members: list[str], rows: list[str]) -> KeyDifference
     source, target = KeyFiles(folder, "source"), KeyFiles(folder, "target")
     for side, keys in ((source, members), (target, rows)):
         for key in keys:
-            side.add((key,))
+            side.add([(key,)])
     return compare(source, target, folder)
 
 
 def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
     source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
-    source.add(("a", "b"))
-    target.add(("ab", ""))
+    source.add([("a", "b")])
+    target.add([("ab", "")])
     found = compare(source, target, tmp_path)
     assert (found.missing, found.strays) == (1, 1)
 
@@ -76,8 +76,8 @@ def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
 def test_few_keys_make_no_files(tmp_path: Path) -> None:
     """To make them took longer than all else that the run of a small segment does."""
     source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
-    source.add(("a",))
-    source.add(("a",))
+    source.add([("a",)])
+    source.add([("a",)])
     found = compare(source, target, tmp_path)
     assert (found.missing, source.repeats(), target.repeats()) == (1, True, False)
     assert not list(tmp_path.glob("source-*"))
@@ -92,8 +92,8 @@ def test_however_many_rows_are_strays_they_need_no_memory(tmp_path: Path, monkey
         folder = tmp_path / str(many)
         source, target = KeyFiles(folder, "source"), KeyFiles(folder, "target")
         for number in range(many):
-            source.add((f"a{number}",))
-            target.add((f"b{number}",))
+            source.add([(f"a{number}",)])
+            target.add([(f"b{number}",)])
         tracemalloc.start()
         try:
             assert compare(source, target, folder).strays == many
@@ -112,8 +112,8 @@ def test_a_long_comparison_says_that_it_goes_on(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(keys_on_disk, "AT_ONCE", 2)
     source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")
     for number in range(4):
-        source.add((f"a{number}",))
-    target.add(("b",))
+        source.add([(f"a{number}",)])
+    target.add([("b",)])
     said = []
     compare(source, target, tmp_path, lambda: said.append(1))
     assert len(said) == 2 * FILES + 2

@@ -50,6 +50,7 @@ def _small_buffers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "AT_ONCE", ROWS)
     monkeypatch.setattr(feed_doors, "CHUNK", 4_096)
     monkeypatch.setattr(listing, "PAGE", ROWS)
+    monkeypatch.setattr(keys_on_disk, "AT_ONCE", ROWS)
 
 
 class Series:

@@ -133,8 +133,11 @@ def test_a_database_that_gives_nothing_more_is_no_source(clock: Clock, first: in
         list(source.everything())
 
 
-def test_rows_that_come_slowly_are_handed_on_before_a_page_is_full(clock: Clock) -> None:
+def test_rows_that_come_slowly_are_handed_on_before_a_page_is_full(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each page is a word that the reader goes on; and what was fast may become slow."""
+    monkeypatch.setattr(listing, "PAGE", 1_000)
     left = 4_000
     asked: list[int] = []
 

@@ -11,12 +11,12 @@ import typer
 from workers.cli.exit_status import FINE
 from workers.cli.installation import open_runtime
 from workers.cli.output import print_json, print_table
-from workers.ledger.acts import list_acts
 from workers.ledger.errors import LedgerError
+from workers.ledger.past_acts import list_acts
 from workers.monitoring.periods import minute, moment, zone_of
 
 if TYPE_CHECKING:
-    from workers.ledger.acts import PastAct
+    from workers.ledger.past_acts import PastAct
 
 UP_TO_DATE_SECONDS: Final = 10.0
 """How long what is on its way to the ledger is written down first."""

@@ -26,9 +26,9 @@ def run(listen: str | None) -> int:
         )
     try:
         # Starlette and Jinja2 are an extra.
-        from workers.console.live import Streams  # noqa: PLC0415 - an extra
         from workers.console.opening import opened  # noqa: PLC0415 - as above
         from workers.console.serving import serve  # noqa: PLC0415 - as above
+        from workers.console.streams import Streams  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise WrongUsage(f"the console needs {error.name}; expected: pip install 'segsync[console]'") from None
     streams = Streams()

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from workers.monitoring.books import Place
     from workers.monitoring.consumers import Consumers
-    from workers.monitoring.status import Status
+    from workers.monitoring.whole import Status
 
 
 WATCH_SECONDS: Final = 2.0

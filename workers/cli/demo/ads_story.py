@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from workers.cli.demo.stand_ins import Members, StandIn
-    from workers.connectors.audiences.records import Identifier
     from workers.connectors.audiences.store.work import Standing
+    from workers.connectors.identifiers import Identifier
     from workers.integrations import Integration
     from workers.ledger.database import Ledger
     from workers.preflight.transmission import Transmission

@@ -13,9 +13,10 @@ from workers.connectors.audiences.wire import ReplacePart
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.rounds import Login
+    from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
-    from workers.connectors.audiences.wire import Answered, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Answered
 
 
 class WrittenCall(NamedTuple):

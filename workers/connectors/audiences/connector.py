@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from workers import failpoints
 from workers.connectors.audiences.budgets import RedisBudget
+from workers.connectors.audiences.one_login import Login
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.connectors.audiences.rounds import Login, Rounds
+from workers.connectors.audiences.rounds import Rounds
 from workers.connectors.audiences.store import proving, refusal_entries, refusals, replacing, rows, work
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from workers.connectors.audiences.logins import LoginTokens
-    from workers.connectors.audiences.records import Identifier, Platform
+    from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.members import Kept
     from workers.connectors.audiences.target import AdTarget
     from workers.connectors.audiences.wires import Way
     from workers.connectors.contract import Fence, Receipt, Shipment
+    from workers.connectors.identifiers import Identifier
     from workers.templates.row_naming import Insert
 
 COMMIT_SECONDS = 30.0
@@ -46,7 +48,7 @@ class AdPlace:
     """What an ad connector needs of its process.
 
     redis       where budgets are counted
-    budget_key  of this login's
+    budget_key  of this login's; looks_key: of its calls that change nothing
     nothing     a key that is never there
     stores_key  of what is known of the stores of all connectors
     clock       Unix milliseconds, the same for all processes; redis.RedisError
@@ -56,6 +58,7 @@ class AdPlace:
 
     redis: Redis
     budget_key: str
+    looks_key: str
     nothing: str
     stores_key: str
     clock: Callable[[], int]
@@ -73,7 +76,8 @@ class AdConnector:
         self._place = place
         self._seal = Seal(target.secret)
         self.budget = RedisBudget(place.redis, place.budget_key, place.nothing, self.platform.budget, place.now_ms)
-        self.way: Way = wire_of(target, self.platform, self.store, self._seal, place.clock, place.owner)
+        looks = RedisBudget(place.redis, place.looks_key, place.nothing, self.platform.looks, place.now_ms)
+        self.way: Way = wire_of(target, self.platform, self.store, self._seal, place.clock, place.owner, looks)
         self._writer = StoreWriter(target.key, self.platform, self._seal, target.on_delete)
 
     def open(self) -> AdSession:

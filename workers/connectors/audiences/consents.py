@@ -14,10 +14,25 @@ from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.connectors.audiences.http import Http, HttpAnswer
 
 _YANDEX: Final = "https://oauth.yandex.ru"
 _QUARTER_S: Final = 90 * 86_400
+
+
+def lacking(granted: object, rights: Sequence[str]) -> tuple[str, ...] | None:
+    """Of these rights those that an answer does not grant; None where it says nothing of rights.
+
+    granted  names with blanks or commas between them, or a list
+    """
+    if isinstance(granted, list):
+        granted = " ".join(each for each in granted if isinstance(each, str))
+    if not isinstance(granted, str):
+        return None
+    names = granted.replace(",", " ").split()
+    return tuple(each for each in rights if each not in names)
 
 
 def _refused(platform: str, answer: HttpAnswer, code: str, who: str, what: str) -> CallFailed:
@@ -31,14 +46,17 @@ def _refused(platform: str, answer: HttpAnswer, code: str, who: str, what: str) 
 class YandexConsent:
     """`logins.Consent`: a person opens a page and pastes the code that it shows.
 
-    oauth  Yandex.OAuth's own address, unless a test says otherwise
+    rights  as `Platform.rights`; oauth: Yandex.OAuth's own address, unless a test says otherwise
     """
 
     early_s = 365 * 86_400 - _QUARTER_S
     """A token lives a year; Yandex advises a new one every three months."""
 
-    def __init__(self, http: Http, client_id: str, client_secret: str, oauth: str = "") -> None:
+    def __init__(
+        self, http: Http, client_id: str, client_secret: str, oauth: str = "", rights: Sequence[str] = ()
+    ) -> None:
         self._http = http
+        self._rights = rights
         self._id = client_id
         self._secret = client_secret
         self._oauth = (oauth or _YANDEX).rstrip("/")
@@ -46,7 +64,7 @@ class YandexConsent:
     def url(self, state: str) -> str:
         """As `Consent.url`."""
         words = {"response_type": "code", "client_id": self._id, "redirect_uri": f"{_YANDEX}/verification_code"}
-        words |= {"scope": "audience:read audience:write", "state": state, "force_confirm": "yes"}
+        words |= {"scope": " ".join(self._rights), "state": state, "force_confirm": "yes"}
         return f"{self._oauth}/authorize?{urlencode(words)}"
 
     def exchange(self, code: str) -> LoginTokens:
@@ -64,7 +82,10 @@ class YandexConsent:
         if answer.fine and isinstance(access, str):
             life = answer.field("expires_in")
             refresh = answer.field("refresh_token")
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", whole_number(life))
+            lacks = lacking(answer.field("scope"), self._rights)
+            if lacks is None and "code" in what:
+                lacks = ()  # it says so only where it has granted less than was asked for
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", whole_number(life), lacks=lacks)
         error = word(answer.field("error"))
         raise _refused("yandex-audiences", answer, error, "Yandex.OAuth", "the code, the token or the application")
 
@@ -78,8 +99,9 @@ class VkConsent:
     early_s = 3600
     """A token lives a day."""
 
-    def __init__(self, http: Http, client_id: str, client_secret: str) -> None:
+    def __init__(self, http: Http, client_id: str, client_secret: str, rights: Sequence[str] = ()) -> None:
         self._http = http
+        self._rights = rights
         self._client = {"client_id": client_id, "client_secret": client_secret}
 
     def url(self, state: str) -> str:  # noqa: ARG002 - nobody has to be asked
@@ -99,7 +121,8 @@ class VkConsent:
         access, refresh = answer.field("access_token"), answer.field("refresh_token")
         if answer.fine and isinstance(access, str):
             life = whole_number(answer.field("expires_in"))
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", life)
+            lacks = lacking(answer.field("scope"), self._rights)
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", life, lacks=lacks)
         code = word(answer.field("code")) or word(answer.field("error"))
         refused = "the application, or has given out all its tokens"
         raise _refused("vk-ads", answer, code, "VK's OAuth", refused)
@@ -116,15 +139,18 @@ class GoogleConsent:
     redirect = "http://127.0.0.1:1/"
     """Where the page leads: the browser shows an error there, and the code in its address bar."""
 
-    def __init__(self, http: Http, client_id: str, client_secret: str, base: str = "") -> None:
+    def __init__(
+        self, http: Http, client_id: str, client_secret: str, base: str = "", rights: Sequence[str] = ()
+    ) -> None:
         self._http = http
+        self._rights = rights
         self._client = {"client_id": client_id, "client_secret": client_secret}
         self._base = base or "https://oauth2.googleapis.com"
 
     def url(self, state: str) -> str:
         """As `Consent.url`."""
         words = {"response_type": "code", "client_id": self._client["client_id"], "redirect_uri": self.redirect}
-        words |= {"scope": "https://www.googleapis.com/auth/datamanager", "state": state}
+        words |= {"scope": " ".join(self._rights), "state": state}
         words |= {"access_type": "offline", "prompt": "consent"}
         return f"https://accounts.google.com/o/oauth2/v2/auth?{urlencode(words)}"
 
@@ -141,6 +167,7 @@ class GoogleConsent:
         access, refresh = answer.field("access_token"), answer.field("refresh_token")
         if answer.fine and isinstance(access, str):
             lives, ends = (whole_number(answer.field(each)) for each in ("expires_in", "refresh_token_expires_in"))
-            return LoginTokens(access, refresh if isinstance(refresh, str) else "", lives, ends)
+            lacks = lacking(answer.field("scope"), self._rights)
+            return LoginTokens(access, refresh if isinstance(refresh, str) else "", lives, ends, lacks)
         error = word(answer.field("error"))
         raise _refused("google-audiences", answer, error, "Google's OAuth", "the code, the token or the application")

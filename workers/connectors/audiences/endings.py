@@ -8,7 +8,7 @@ from workers.connectors.audiences.planning import AudienceStep
 from workers.connectors.audiences.store import calls, refusals, removals, replacing, work
 from workers.connectors.audiences.store.audiences import BEGUN, CREATING, LIVE, NEW
 from workers.connectors.audiences.store.work import Resting
-from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.connectors.audiences.wire import SETTLED_MS, CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.database import Store
-    from workers.connectors.audiences.wire import Answered, CallProgress, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Answered, CallProgress
 
 FIRST_LOOK_MS: Final = 60_000
 """Milliseconds until a call that was accepted is asked for."""
 LONGEST_LOOK_MS: Final = 1_800_000
 """Milliseconds between two such looks."""
-SETTLED_MS: Final = 600_000
-"""Milliseconds after which a platform that seems idle is idle: before, its listing may lag."""
 AGAIN_MS: Final = 30_000
 """Milliseconds until the second try of what failed; twice as long each time."""
 LONGEST_AGAIN_MS: Final = 3_600_000
@@ -87,7 +86,7 @@ class Endings:
 
     def polled(self, audience: Audience, call: OpenCall, progress: CallProgress, now: int) -> None:
         """A look at a call that is on its way."""
-        seen = call.seen or progress.state == "working"
+        seen = call.seen or (progress.state == "working" and not progress.again_ms)
         # What only tells how the audience is may tell how it was: its listing lags.
         may_lag = progress.of_audience or self._platform.one_call_at_a_time
         tells = seen or now - call.made_ms >= SETTLED_MS or not may_lag
@@ -105,7 +104,7 @@ class Endings:
                 what = (call.id, call.action)
                 self._came_to_nothing(connection, audience, what, progress.rejected, progress.code)
             else:
-                wait = min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** min(call.polls, 10))
+                wait = max(progress.again_ms, min(LONGEST_LOOK_MS, FIRST_LOOK_MS * 2 ** min(call.polls, 10)))
                 calls.looked_at(connection, call.id, now + wait, seen=seen)
 
     def _came_to_nothing(

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from workers.connectors.audiences.connector import AdConnector
-    from workers.connectors.audiences.records import AdField, Fields, Identifier
+    from workers.connectors.audiences.records import AdField
     from workers.connectors.audiences.store.erasing import Holder, LeftBehind
     from workers.connectors.audiences.store.members import Kept
+    from workers.connectors.identifiers import Fields, Identifier
 
 
 OWN_ID: Final = "own id"

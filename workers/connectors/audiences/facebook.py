@@ -16,17 +16,28 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from workers.connectors.audiences.consents import lacking
 from workers.connectors.audiences.http import objects, whole_number
 from workers.connectors.audiences.logins import LoginTokens
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, ReplacePart, Sighting
+from workers.connectors.audiences.platforms import FACEBOOK
+from workers.connectors.audiences.wire import (
+    AccountSigns,
+    Answered,
+    CallFailed,
+    CallProgress,
+    Fault,
+    ReplacePart,
+    Sighting,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change
 
 SCHEMA: Final = ("EMAIL", "PHONE", "FN", "LN", "GEN", "DOBY", "DOBM", "DOBD", "CT", "COUNTRY", "EXTERN_ID")
 """Of every call, in this order: an audience that is told in two forms breaks."""
@@ -41,11 +52,18 @@ _FAULTS: Final = {
     **dict.fromkeys((4, 17, 613, 80003), Fault.BUDGET),
     **dict.fromkeys((102, 190), Fault.LOGIN),
 }
-_REPLACING: Final = (2650, 1870145)
-"""Code and subcode of a replacement that is going on."""
-_NO_SUCH_OBJECT: Final = (100, 33)
-"""Code and subcode: there is no such object, or no right to it."""
-_NO_TERMS: Final = (200, 1870090)
+NO_TERMS: Final = "the ad account has not accepted the terms of Custom Audiences"
+"""What is told where that is so."""
+_SESSION_LOST: Final = (Fault.UNDONE, "the session of a replacement is over; it is begun anew")
+_SPECIAL: Final = {
+    (100, 33): (Fault.GONE, "the audience is not there any more, or the token has no right to it"),
+    (200, 1870090): (Fault.REFUSED, NO_TERMS),
+    (2650, 1870145): (Fault.UNDONE, "the audience is being replaced"),
+    (2650, 1870147): _SESSION_LOST,
+    (2650, 1870158): _SESSION_LOST,
+    (2650, 1870159): _SESSION_LOST,
+}
+"""By code and subcode. A session is lost whose first call is missing, that took longer than 90 minutes, or is over."""
 
 
 class FacebookWire:
@@ -59,6 +77,7 @@ class FacebookWire:
     def __init__(self, http: Http, account: str, token: str, app_secret: str) -> None:
         self._http = http
         self._account = account
+        self._token = token
         self._headers = {"Authorization": f"Bearer {token}"}
         self._proof = hmac.new(app_secret.encode(), token.encode(), hashlib.sha256).hexdigest() if app_secret else ""
 
@@ -66,14 +85,26 @@ class FacebookWire:
         """As `PlatformWire.account`."""
         return str(self._ask("GET", f"/act_{self._account}", {"fields": "id"}).field("id"))
 
-    def token_ends_in_s(self, token: str) -> int:
-        """Seconds until a token ends; 0 for never, and where Facebook does not tell: what is wrong, others say."""
+    def given(self, token: str) -> LoginTokens:
+        """A token, with when it ends and what it may, as far as Facebook tells: what is wrong, others say."""
         try:
             answer = self._ask("GET", "/debug_token", {"input_token": token})
         except CallFailed:
-            return 0
+            return LoginTokens(token)
         ends = whole_number(answer.field("data", "expires_at"))
-        return max(1, ends - _now_s(answer)) if ends else 0
+        left = max(1, ends - _now_s(answer)) if ends else 0
+        return LoginTokens(token, ends_in_s=left, lacks=lacking(answer.field("data", "scopes"), FACEBOOK.rights))
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """As `PlatformWire.take_back`: what is begun is real, and empty."""
+
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`; of an account that is shared the terms may be another business's affair."""
+        said = self._ask("GET", f"/act_{self._account}", {"fields": "id,tos_accepted"}).field("tos_accepted")
+        terms = None
+        if isinstance(said, dict):
+            terms = "" if whole_number(said.get("custom_audience_tos")) else NO_TERMS
+        return AccountSigns(self.given(self._token).lacks, terms)
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark in its description, since ids only grow."""
@@ -178,12 +209,9 @@ def _refusal(answer: HttpAnswer) -> CallFailed:
     if not isinstance(code, int):
         return _failed(Fault.UNHEARD, str(answer.status), "the platform failed")
     said = f"{code}/{subcode}" if isinstance(subcode, int) else str(code)
-    if (code, subcode) == _NO_SUCH_OBJECT:
-        return _failed(Fault.GONE, said, "the audience is not there any more, or the token has no right to it")
-    if (code, subcode) == _NO_TERMS:
-        return _failed(Fault.REFUSED, said, "the ad account has not accepted the terms of Custom Audiences")
-    if (code, subcode) == _REPLACING:
-        return _failed(Fault.UNDONE, said, "the audience is being replaced")
+    if (code, subcode) in _SPECIAL:
+        fault, reason = _SPECIAL[code, subcode]
+        return _failed(fault, said, reason)
     if answer.field("error", "is_transient") is True:
         return _failed(Fault.UNHEARD, said, "the platform failed for a moment")
     # A server's own error may have come after the change, whatever code it bears.
@@ -239,7 +267,7 @@ class GivenToken:
 
     def exchange(self, code: str) -> LoginTokens:  # noqa: ARG002 - the protocol's
         """As `Consent.exchange`."""
-        return LoginTokens(self._token, ends_in_s=self._wire.token_ends_in_s(self._token))
+        return self._wire.given(self._token)
 
     def renew(self, refresh: str) -> LoginTokens:  # noqa: ARG002 - the protocol's
         """As `Consent.renew`: it has an end that only a person moves."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from workers.connectors.audiences.normalisation import FORMS, NotNormal, hashed, hashed_already
-from workers.connectors.audiences.records import Identifier, LeftOut, Record
+from workers.connectors.identifiers import Identifier, LeftOut, Record
 from workers.templates import RowProblem
 
 if TYPE_CHECKING:

@@ -17,6 +17,8 @@ from workers.connectors.audiences.wire import CallFailed, Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from workers.connectors.audiences.budgets import Budget
+
 CALL_SECONDS: Final = 240.0
 """What sending may take; with the wait for the answer it stays below the time that an audience is owned."""
 MOST: Final = 10**10
@@ -80,9 +82,13 @@ class Http:
 
     platform  its key, for codes
     base      what paths are appended to
+    looks     counts what changes nothing; None: nobody does
     """
 
-    def __init__(self, platform: str, base: str, timeout: float, connect_timeout: float) -> None:
+    def __init__(
+        self, platform: str, base: str, timeout: float, connect_timeout: float, looks: Budget | None = None
+    ) -> None:
+        self._looks = looks
         self._platform = platform
         self._base = base.rstrip("/")
         self._timeout = httpx.Timeout(min(timeout, LONGEST_TIMEOUT), connect=connect_timeout)
@@ -123,6 +129,10 @@ class Http:
 
     def _send(self, method: str, path: str, **options: Any) -> HttpAnswer:  # noqa: ANN401 - httpx's own
         url = path if "://" in path else self._base + path
+        wait_ms = self._looks.take(removes=True) if self._looks is not None and method == "GET" else 0
+        if wait_ms:
+            reason = "the looks that the platform allows are used up"
+            raise CallFailed(Fault.LOOKS, f"{self._platform} looks", reason, wait_ms=wait_ms)
         try:
             answer = self._opened().request(method, url, **options)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import logins
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -36,12 +36,14 @@ class LoginTokens:
     refresh       for the next renewal; "" where there is none, or where the one we have stays
     expires_in_s  until the access token ends; 0: never
     ends_in_s     until the refresh token ends, and a person must consent again; 0: never
+    lacks         rights of those we need that were not granted; None where the platform does not say
     """
 
     access: str = field(repr=False)
     refresh: str = field(default="", repr=False)
     expires_in_s: int = 0
     ends_in_s: int = 0
+    lacks: tuple[str, ...] | None = None
 
 
 class Consent(Protocol):
@@ -74,6 +76,7 @@ class LoginStanding(NamedTuple):
     kept        whether there is a token
     expires_ms  when it ends, and is renewed before; ends_ms: when a person must consent again; Unix ms, 0 for never
     code, reason  why the last renewal failed; "" where it did not
+    lacks  rights that were not granted, as far as the platform has said
     """
 
     kept: bool = False
@@ -81,6 +84,7 @@ class LoginStanding(NamedTuple):
     ends_ms: int = 0
     code: str = ""
     reason: str = ""
+    lacks: tuple[str, ...] = ()
 
 
 class TokenKeeper:
@@ -146,6 +150,13 @@ class TokenKeeper:
         with self._store.changing() as connection:
             self.write(connection, tokens, refresh=refresh)
 
+    def _keep_first(self, tokens: LoginTokens) -> None:
+        """Keeps the first ones; TargetError where another process has kept its own meanwhile: those stay."""
+        with self._store.changing() as connection:
+            if self._read(connection, lock=True) is not None:
+                raise self._was_first()
+            self.write(connection, tokens)
+
     def write(
         self, connection: Connection, tokens: LoginTokens, *, refresh: str = "", account: str | None = None
     ) -> None:
@@ -167,14 +178,15 @@ class TokenKeeper:
             del values["ends_ms"]  # the refresh token is the same, and so is its end
         if account is not None:
             values["account"] = account
+        if tokens.lacks is not None:
+            values["lacks"] = " ".join(tokens.lacks)
         known = self._row(connection, lock=True)
         if known is not None:
             if account and known.account and known.account != account:
                 raise self._was_first()  # this was looked at before the code was used
             self._change(connection, **values, version=known.version + 1)
             return
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        row = insert(logins).values(values | {"connector": self._connector, "version": 1})
+        row = insert_into(connection, logins).values(values | {"connector": self._connector, "version": 1})
         if connection.execute(row.on_conflict_do_nothing().returning(logins.c.connector)).first() is None:
             raise self._was_first()
 
@@ -190,7 +202,8 @@ class TokenKeeper:
             row = self._row(connection)
         if row is None:
             return LoginStanding()
-        return LoginStanding(row.access is not None, int(row.expires_ms), int(row.ends_ms), row.code, row.reason)
+        lacks = tuple(row.lacks.split())
+        return LoginStanding(row.access is not None, int(row.expires_ms), int(row.ends_ms), row.code, row.reason, lacks)
 
     def _begin(self) -> str:
         if self._consent.url(""):
@@ -200,7 +213,7 @@ class TokenKeeper:
         except CallFailed as failed:
             raise self._told(failed) from None
         try:
-            self.keep(tokens)
+            self._keep_first(tokens)
         except TargetError:
             with self._store.reading() as connection:
                 first = self._read(connection)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
 
-LONGEST_SESSION_MS: Final = 4_800_000
-"""Milliseconds after which a replacement in a session is begun anew: Facebook ends one after 90 minutes."""
+CONFIRMED_AFTER_MS: Final = 3_600_000
+"""Milliseconds after which nobody makes real any more what they have begun."""
 LONGEST_WAIT_MS: Final = 86_400_000
 """Milliseconds that a change too small for the platform waits for more: then it is padded."""
 
@@ -33,6 +33,7 @@ class AudienceStep(Enum):
     BEGIN_REPLACING = "begin replacing"
     REPLACE = "replace"
     FINISH = "finish"
+    TAKE_BACK = "take back"
     DELETE = "delete"
 
 
@@ -50,13 +51,13 @@ def plan(
     next_poll = min((call.poll_ms for call in pending), default=None)
     if pending and platform.one_call_at_a_time:
         return Resting(next_poll, "the platform")
-    if audience.replaces and audience.state == LIVE and not audience.leaving:
-        first = _replacement(connection, audience, platform, next_poll, now_ms)
-        if first is not None:
-            return first
-    step = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
-    if not pending and _may_finish(connection, audience, platform, step):
-        return AudienceStep.FINISH
+    if platform.confirms and calls.perhaps_begun(connection, audience.id, now_ms - CONFIRMED_AFTER_MS):
+        return AudienceStep.TAKE_BACK
+    step = _replacement(connection, audience, platform, next_poll)
+    if step is None:
+        step = _with_nothing_in_its_way(connection, audience, platform, sharing, now_ms)
+        if not pending and _may_finish(connection, audience, platform, step):
+            return AudienceStep.FINISH
     if step is None or step == Resting(None):
         lands = calls.lands_ms(connection, audience.id)
         later = min(at for at in (now_ms + LONGEST_WAIT_MS, lands) if at)
@@ -65,10 +66,12 @@ def plan(
 
 
 def _replacement(
-    connection: Connection, audience: Audience, platform: Platform, next_poll: int | None, now_ms: int
+    connection: Connection, audience: Audience, platform: Platform, next_poll: int | None
 ) -> AudienceStep | Resting | None:
     """What a replacement needs before anything else; None where usual calls go on."""
     how = platform.replaces
+    if audience.state != LIVE or audience.leaving:
+        return None
     if audience.replaces == replacing.ASKED:
         if next_poll is not None:
             return Resting(next_poll, "the platform")  # a call that ends later would bring back whom it takes out
@@ -77,8 +80,7 @@ def _replacement(
         return AudienceStep.BEGIN_REPLACING if least <= found <= platform.replace_most else None
     if audience.replaces != replacing.BEGUN or how in ("rest", "list"):
         return None
-    over = how == "session" and now_ms - audience.replace_ms > LONGEST_SESSION_MS
-    return AudienceStep.BEGIN_REPLACING if over else AudienceStep.REPLACE
+    return AudienceStep.REPLACE
 
 
 def _may_finish(

@@ -17,12 +17,14 @@ YANDEX: Final = Platform(
         Setting("client_id", "Client ID from Yandex.OAuth"),
         Setting("client_secret", "Client secret from Yandex.OAuth", secret=True),
     ),
+    rights=("audience:read", "audience:write"),
     fields=YANDEX_FIELDS,
     hashing_off=True,
     hashing_variable="YAAUDIENCES_SYNC_DO_HASHING",
     largest_call=100_000,
     first_rows=100,
     budget=(BudgetWindow(_MINUTE, 10), BudgetWindow(_HOUR, 100), BudgetWindow(_DAY, 500)),
+    looks=(BudgetWindow(_DAY, 4_400),),
     asynchronous=True,
     lands_within=24,
     one_call_at_a_time=True,
@@ -31,7 +33,8 @@ YANDEX: Final = Platform(
     replaces="call",
     replace_most=500_000,
 )
-"""yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments."""
+"""yandex.ru/dev/audience: intro/quotas, intro/data-requirements, ref/openapi/segments. Of 5,000
+requests a day 500 may be writes; a few are left for whoever else uses the login."""
 
 GOOGLE: Final = Platform(
     key="google-audiences",
@@ -45,9 +48,11 @@ GOOGLE: Final = Platform(
         Setting("app_id", "App whose devices are listed; only with advertising ids", required=False),
         Setting("developer_token", "Developer token; not needed any more", secret=True, required=False),
     ),
+    rights=("https://www.googleapis.com/auth/datamanager",),
     fields=GOOGLE_FIELDS,
     largest_call=10_000,
     budget=(BudgetWindow(_MINUTE, 300), BudgetWindow(_DAY, 100_000)),
+    looks=(BudgetWindow(_MINUTE, 300), BudgetWindow(_DAY, 100_000)),
     asynchronous=True,
     lands_within=24,
     row_errors=True,
@@ -67,11 +72,13 @@ VK: Final = Platform(
         Setting("client_id", "client_id"),
         Setting("client_secret", "client_secret", secret=True),
     ),
+    rights=("read_ads", "create_ads"),
     fields=VK_FIELDS,
     largest_call=100_000,
     first_rows=2_000,
     later_rows=25,
     budget=(BudgetWindow(_HOUR, 10),),
+    looks=(BudgetWindow(_HOUR, 200),),
     asynchronous=True,
     lands_within=24,
     row_errors=True,
@@ -91,6 +98,7 @@ FACEBOOK: Final = Platform(
         Setting("app_secret", "App secret", secret=True, required=False),
         Setting("access_token", "Token of a system user", secret=True),
     ),
+    rights=("ads_management",),
     fields=FACEBOOK_FIELDS,
     largest_call=10_000,
     budget=(BudgetWindow(_HOUR, 1_000),),

@@ -1,14 +1,12 @@
-"""What is sent of a profile, and what a platform is: the border between fields and connectors. Values only."""
+"""What a platform is, and what it takes: values only. What is sent of a profile is in connectors/identifiers.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from workers.templates import Row
 
 LOGIN_SOON_MS: Final = 14 * 86_400_000
 """Milliseconds before a login ends for good, of which a person should know."""
@@ -19,59 +17,6 @@ calls; all are told, and then the rest is taken out; or another list takes the p
 
 Hash = Literal["sha256", "md5", ""]
 """How a value is sent; "" is as it is, after normalisation."""
-
-
-class Identifier(NamedTuple):
-    """One value as a platform gets it.
-
-    kind   the platform's own word for it: a column, a schema key, a type of list ("email", "EMAIL", "emails")
-    value  as sent: a hash in lower-case hexadecimal, or a plain id; never empty, never the hash of an empty text
-    plain  not hashed: whoever keeps it seals it
-    """
-
-    kind: str
-    value: str
-    plain: bool = False
-
-
-class LeftOut(NamedTuple):
-    """A value that could not be normalised, and so is not sent.
-
-    field   as in `fields`: "phone"
-    reason  short, our own, the same for all of its kind, so that it can be counted: "too few digits"; never a value
-    """
-
-    field: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One profile as a platform sees it.
-
-    identifiers  each finds the person by itself, and is added and removed by itself; none twice. None at all: the
-                 profile goes to the quarantine
-    companions   only sent along with them: a name, a city, a date of birth
-    left_out     what could not be normalised; a field that is missing, null or empty is no mistake, and not here
-    withheld     the profile's own consent is no yes: nothing is sent of it (and nothing is in the record), and what was
-                 sent before is taken away
-    """
-
-    identifiers: tuple[Identifier, ...] = ()
-    companions: tuple[Identifier, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-    withheld: bool = False
-
-
-class Fields(Protocol):
-    """An integration's `fields`, compiled: what is sent of a profile, for adds and removes alike."""
-
-    def record(self, row: Row) -> Record:
-        """What is sent of one profile; never raises for what stands in it."""
-
-    @property
-    def digest(self) -> str:
-        """Of all that a record depends on: fields, normal forms, hashing. The same in every process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +44,7 @@ class AdField:
 
 
 class BudgetWindow(NamedTuple):
-    """At most so many writes in so many seconds."""
+    """At most so many writes, or looks, in so many seconds."""
 
     seconds: int
     writes: int
@@ -130,12 +75,14 @@ class Platform:
     name             as people write it
     base_url         of its API, unless `url` in the connector says otherwise
     settings         of the connector, secrets among them
+    rights           that a token must have, as the platform names them
     fields           by name
     hashing_off      whether `hashing = false` is allowed; hashing_variable may say so in the environment as well
     largest_call     rows in one call
     first_rows       rows that a list needs to begin with; 0: it may be empty
     later_rows       rows that a change needs
     budget           writes of one login, over all its audiences
+    looks            calls of one login that change nothing
     asynchronous     a call is only accepted, and applied later: it is polled
     lands_within     hours after a call of which nobody heard in which it may still be applied; 0: it is done at once
     one_call_at_a_time  of a call only its audience's state can be asked: so one at a time is on its way
@@ -152,6 +99,7 @@ class Platform:
     name: str
     base_url: str
     settings: tuple[Setting, ...]
+    rights: tuple[str, ...]
     fields: Mapping[str, AdField] = field(hash=False)
     hashing_off: bool = False
     hashing_variable: str = ""
@@ -159,6 +107,7 @@ class Platform:
     first_rows: int = 0
     later_rows: int = 0
     budget: tuple[BudgetWindow, ...] = ()
+    looks: tuple[BudgetWindow, ...] = ()
     asynchronous: bool
     lands_within: int = 0
     one_call_at_a_time: bool = False

@@ -8,7 +8,7 @@ from workers.connectors.audiences.store import replacing
 from workers.connectors.audiences.store.work import Resting
 
 if TYPE_CHECKING:
-    from workers.connectors.audiences.rounds import Login
+    from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
 
 

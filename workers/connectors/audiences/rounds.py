@@ -11,12 +11,13 @@ One look makes one call at most, so that a login's audiences take turns. What an
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from workers import failpoints
 from workers.connectors.audiences.calling import make, write_down
 from workers.connectors.audiences.endings import AGAIN_MS, LOST_AFTER_MS, Endings
+from workers.connectors.audiences.leftovers import take_back
 from workers.connectors.audiences.planning import AudienceStep, plan
 from workers.connectors.audiences.replacements import begin, finish_list
 from workers.connectors.audiences.store import calls, removals, replacing, work
@@ -27,17 +28,11 @@ from workers.errors import TargetError
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.budgets import Budget
-    from workers.connectors.audiences.records import Platform
+    from workers.connectors.audiences.one_login import Login
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.store.database import Store
-    from workers.connectors.audiences.store.sealing import Seal
-    from workers.connectors.audiences.wire import PlatformWire
 
 HOUR_MS: Final = 3_600_000
 """Milliseconds of an hour."""
@@ -53,26 +48,6 @@ NOT_REPLACED: Final = "ads not replaced"
 """The code of a replacement that the platform does not do."""
 LOOK_TWICE_MS: Final = 600_000
 """Milliseconds between two looks for what was perhaps created: listings lag."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """One login's rounds: what they work with.
-
-    clock  Unix milliseconds, the same for all processes
-    owner  this process's name
-    """
-
-    connector: str
-    platform: Platform
-    store: Store
-    wire: PlatformWire
-    budget: Budget
-    seal: Seal
-    clock: Callable[[], int]
-    owner: str
-
-
 _ADDING: Final = (AudienceStep.ADD, AudienceStep.CREATE, AudienceStep.REPLACE)
 """What may not use up the part of the budget that is kept for removals."""
 
@@ -153,7 +128,7 @@ class Rounds:
         self._leave(audience, rest)
 
     def _keep(self, audience: Audience, failed: CallFailed) -> None:
-        until = self._login.clock() + max(OWNED_MS, self._endings.again_ms(audience))
+        until = self._login.clock() + max(OWNED_MS, self._endings.again_ms(audience), failed.wait_ms)
         with self._login.store.changing() as connection:
             mine = work.still_mine(connection, audience.id, self._login.owner, until)
             if mine is not None:
@@ -216,8 +191,8 @@ class Rounds:
             return self._confirm(audience, now)
         if step is AudienceStep.SEARCH:
             return self._search(audience, now)
-        if step is AudienceStep.FINISH and self._login.platform.replaces == "list":
-            return finish_list(self._login, audience, now)
+        if step is AudienceStep.TAKE_BACK or (step is AudienceStep.FINISH and self._login.platform.replaces == "list"):
+            return (take_back if step is AudienceStep.TAKE_BACK else finish_list)(self._login, audience, now)
         if step is AudienceStep.RENAME:
             self._login.wire.rename(audience)
             return self._noted(audience, Resting(now), told_name=audience.title)
@@ -285,6 +260,8 @@ class Rounds:
         try:
             return self._login.wire.poll(audience, call)
         except CallFailed as failed:
+            if failed.fault is Fault.LOOKS:
+                return CallProgress("working", again_ms=failed.wait_ms)
             if failed.fault not in (Fault.GONE, Fault.REFUSED) or now - call.made_ms < LOST_AFTER_MS:
                 raise
             return CallProgress("failed", code=failed.code)

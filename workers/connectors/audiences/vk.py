@@ -11,24 +11,21 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.vk_segments import VkSegments, delete, name_of
+from workers.connectors.audiences.wire import AccountSigns, Answered, CallFailed, CallProgress, Fault, Sighting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, ReplacePart, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 LISTS: Final = "/api/v3/remarketing/users_lists"
-SEGMENTS: Final = "/api/v2/remarketing/segments"
-OF_LISTS: Final = "remarketing_users_list"
-"""The type of a segment's relation that leads to a list."""
 PAGE: Final = 50
 """Lists that one answer has at most."""
-LONGEST_TITLE: Final = 120
-"""Characters of a segment's name that are told: with our mark they must fit into 255."""
 FEWEST: Final = 25
 """Lines of a change: fewer are refused, so the rest is made up."""
 _WORKING: Final = frozenset({"receiving", "received", "mapping", "mapped", "writing"})
@@ -56,12 +53,19 @@ class VkWire:
         self._http = http
         self._token = token
         self._renew = renew
-        self._usable: set[str] = set()
+        self._segments = VkSegments(self._ask, self._pages)
 
     def account(self) -> str:
         """As `PlatformWire.account`: VK says that we may, and not who we are."""
         self._ask("GET", f"{LISTS}.json", query={"limit": "1", "offset": "0"})
         return ""
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """As `PlatformWire.take_back`: `find` sees what was made twice."""
+
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the mark in the name."""
@@ -99,23 +103,9 @@ class VkWire:
         if not audience.remote:
             self.delete(audience)
             return Answered(applied=True, replaced=True)
-        for segment in self._segments(audience):
-            self._lead_to_the_new(audience, f"{SEGMENTS}/{segment}")
-        self._bring_to_use(audience)
+        self._segments.lead_to_the_new(audience)
         self._delete(f"{LISTS}/{audience.replaced}")
         return Answered(applied=True, replaced=True)
-
-    def _lead_to_the_new(self, audience: Audience, segment: str) -> None:
-        """Never to none: a segment must have as many sources as its condition wants."""
-        relations = f"{segment}/relations"
-        query = {"fields": "id,object_id,object_type,params"}
-        found = objects(self._ask("GET", f"{relations}.json", query=query).field("items"))
-        lists = [(each.get("id"), _source(each)) for each in found if each.get("object_type") == OF_LISTS]
-        if audience.remote not in {source for _, source in lists}:
-            self._ask("POST", f"{relations}.json", body={"items": [_relation(audience.remote)]})
-        for number in [number for number, source in lists if source == audience.replaced]:
-            self._delete(f"{relations}/{word(number)}")
-        self._ask("POST", f"{segment}.json", body={"name": _name(audience)})
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
         """As `PlatformWire.poll`; a list that is ready gets its segment, without which nobody can use it.
@@ -142,48 +132,38 @@ class VkWire:
 
     def rename(self, audience: Audience) -> None:
         """As `PlatformWire.rename`: list and segment."""
-        body = {"name": _name(audience)}
-        self._ask("POST", f"{LISTS}/{audience.remote}.json", body=body)
-        for each in self._segments(audience):
-            self._ask("POST", f"{SEGMENTS}/{each}.json", body=body)
+        self._ask("POST", f"{LISTS}/{audience.remote}.json", body={"name": name_of(audience)})
+        self._segments.rename(audience)
 
     def delete(self, audience: Audience) -> None:
         """As `PlatformWire.delete`: the segment first, since a list in use stays."""
         lists = [each for each in (audience.remote, audience.replaced) if each]
-        for path in [*(f"{SEGMENTS}/{each}" for each in self._segments(audience)), *(f"{LISTS}/{n}" for n in lists)]:
-            self._delete(path)
+        self._segments.delete(audience)
+        for each in lists:
+            self._delete(f"{LISTS}/{each}")
+
+    def _bring_to_use(self, audience: Audience) -> None:
+        """Its segment leads to it; a list that was made twice, since nobody heard of the first, goes."""
+        if self._segments.make(audience):
+            return
+        for each in self.find(audience):
+            if each.remote != audience.remote:
+                self._delete(f"{LISTS}/{each.remote}")
 
     def _delete(self, path: str) -> None:
-        try:
-            self._ask("DELETE", f"{path}.json")
-        except CallFailed as failed:
-            if failed.fault is not Fault.GONE:
-                raise
+        delete(self._ask, path)
 
     def _upload(self, audience: Audience, rows: Sequence[SentRow], base: dict[str, str]) -> Answered:
         """A file of ids; what VK cannot read of it is left out, and told line by line."""
         lines = [row.values[audience.list] for row in rows]
         lines += _made_up(audience.list, FEWEST - len(lines)) if base else []
-        form = {"name": _name(audience), "type": audience.list} | base
+        form = {"name": name_of(audience), "type": audience.list} | base
         answer = self._ask("POST", f"{LISTS}.json", form=form, file="\n".join(lines).encode())
         remote = answer.field("id")
         if not isinstance(remote, int | str) or not str(remote).isdecimal():
             raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no list")
         refused = {at: code for at, code in _named_lines(answer.field("error")) if at < len(rows)}
         return Answered(remote=str(remote), handle=str(remote), refused=refused)
-
-    def _bring_to_use(self, audience: Audience) -> None:
-        if audience.remote in self._usable:
-            return  # segments can only be listed, all of them
-        if not self._segments(audience):
-            body = {"name": _name(audience), "pass_condition": 1, "relations": [_relation(audience.remote)]}
-            self._ask("POST", f"{SEGMENTS}.json", body=body)
-        self._usable.add(audience.remote)
-
-    def _segments(self, audience: Audience) -> list[str]:
-        found = self._pages(f"{SEGMENTS}.json", {})
-        marks = (audience.mark, audience.mark_before) if audience.replaced else (audience.mark,)
-        return [str(each["id"]) for each in found if str(each.get("name", "")).endswith(marks)]
 
     def _listed(self, mark: str) -> Iterator[dict[str, Any]]:
         return self._pages(f"{LISTS}.json", {"_q": mark[:255]})
@@ -218,20 +198,6 @@ class VkWire:
         if method == "GET" and refusal.fault is Fault.UNHEARD:
             refusal.fault = Fault.UNDONE  # a look changes nothing
         raise refusal
-
-
-def _name(audience: Audience) -> str:
-    return f"{audience.title[:LONGEST_TITLE]} · {audience.mark}"
-
-
-def _relation(remote: str) -> dict[str, Any]:
-    return {"object_type": OF_LISTS, "params": {"source_id": int(remote), "type": "positive"}}
-
-
-def _source(relation: dict[str, Any]) -> str:
-    """The list that a segment's relation leads to."""
-    params = relation.get("params")
-    return word(params.get("source_id")) if isinstance(params, dict) else ""
 
 
 def _made_up(kind: str, number: int) -> list[str]:

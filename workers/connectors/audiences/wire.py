@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from workers.errors import SegsyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
+    from workers.connectors.audiences.store.rows import SentRow
 
 Change = Literal["add", "remove"]
+
+SETTLED_MS: Final = 600_000
+"""Milliseconds after which a platform that seems idle is idle: before, its listing may lag."""
 
 
 class Fault(Enum):
@@ -26,6 +30,8 @@ class Fault(Enum):
     """Surely not done; it may pass later."""
     BUDGET = "budget"
     """Too many calls; surely not done."""
+    LOOKS = "looks"
+    """Too many looks; nothing else need wait for it."""
     LOGIN = "login"
     """The token is refused."""
     GONE = "gone"
@@ -57,17 +63,6 @@ class CallFailed(SegsyncError):
         self.wait_ms = wait_ms
         self.rows = dict(rows or {})
         super().__init__(f"{code}: {reason}")
-
-
-class SentRow(NamedTuple):
-    """One row of a call.
-
-    identifiers  of the store, that it stands for
-    values       by kind, as sent: what finds the person and what goes along
-    """
-
-    identifiers: tuple[int, ...]
-    values: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +103,14 @@ class CallProgress(NamedTuple):
     rejected     identifiers that it left out
     code         short, where something is worth telling
     of_audience  it is the audience's state, since nothing is known of the call itself: it may tell how it was before
+    again_ms     for so long nothing can be asked; then nothing was seen of it
     """
 
     state: Literal["working", "done", "failed", "unseen"]
     rejected: int = 0
     code: str = ""
     of_audience: bool = False
+    again_ms: int = 0
 
 
 class Sighting(NamedTuple):
@@ -128,11 +125,25 @@ class Sighting(NamedTuple):
     real: bool = True
 
 
+class AccountSigns(NamedTuple):
+    """What a platform says of a login where it is asked, without anything being changed.
+
+    lacks  rights that its token has not; None where the platform tells that with a token only
+    terms  what is wrong with terms that somebody must accept; "" for nothing, None where it tells at a first call only
+    """
+
+    lacks: tuple[str, ...] | None = None
+    terms: str | None = None
+
+
 class PlatformWire(Protocol):
     """One login's way to its platform. Every method raises CallFailed or TargetError."""
 
     def account(self) -> str:
         """Who we are there; the smallest question."""
+
+    def signs(self) -> AccountSigns:
+        """What it says of rights and terms."""
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """The audiences that can be this one: those that bear its mark, or have its id."""
@@ -142,6 +153,12 @@ class PlatformWire(Protocol):
 
     def confirm(self, audience: Audience) -> None:
         """Makes real what was begun."""
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """What was begun in this time by a call of which nobody heard, and never made real, goes.
+
+        ours  the platform's ids of what is known
+        """
 
     def change(self, audience: Audience, change: Change, rows: Sequence[SentRow]) -> Answered:
         """Adds or removes rows."""

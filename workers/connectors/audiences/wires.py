@@ -11,12 +11,14 @@ from workers.connectors.audiences.facebook import FacebookWire, GivenToken
 from workers.connectors.audiences.google import GoogleAccount, GoogleWire
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
+from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.vk import VkWire
 from workers.connectors.audiences.wire import PlatformWire
 from workers.connectors.audiences.yandex import YandexWire
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
+    from workers.connectors.audiences.budgets import Budget
     from workers.connectors.audiences.logins import Consent
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.database import Store
@@ -65,45 +67,55 @@ class Way:
 
 
 def wire_of(
-    target: AdTarget, platform: Platform, store: Store, seal: Seal, clock: Callable[[], int], owner: str
+    target: AdTarget,
+    platform: Platform,
+    store: Store,
+    seal: Seal,
+    clock: Callable[[], int],
+    owner: str,
+    looks: Budget | None = None,
 ) -> Way:
     """The way to a login; nothing is sent. TargetError for a platform that there is no connector for."""
-    http = Http(platform.key, target.url or platform.base_url, target.timeout, target.connect_timeout)
+    http = Http(platform.key, target.url or platform.base_url, target.timeout, target.connect_timeout, looks)
     if platform.key not in _WAYS:
         reason = f"there is no connector for {platform.name} yet"
         raise TargetError(ErrorClass.HOLD, "ads platform", reason, level=HoldLevel.CONNECTOR)
-    consent, wire = _WAYS[platform.key](target, http)
+    consent, wire = _WAYS[platform.key](target, http, clock)
     tokens = TokenKeeper(target.key, store, seal, consent, clock, owner)
     return Way(http, consent, tokens, wire(tokens), wire)
 
 
-def _yandex(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
+def _yandex(target: AdTarget, http: Http, clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
     said = target.settings
-    consent = YandexConsent(http, said["client_id"], said["client_secret"], target.url)
+    consent = YandexConsent(
+        http, said["client_id"], said["client_secret"], target.url, PLATFORMS[target.platform].rights
+    )
     hashed = said.get("hashing", "true") != "false"
-    return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, hashed=hashed)
+    return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, clock, hashed=hashed)
 
 
-def _facebook(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
+def _facebook(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
     said = target.settings
     token = said["access_token"]
     wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
     return GivenToken(token, wire), lambda _: wire
 
 
-def _vk(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
-    consent = VkConsent(http, target.settings["client_id"], target.settings["client_secret"])
+def _vk(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
+    said, rights = target.settings, PLATFORMS[target.platform].rights
+    consent = VkConsent(http, said["client_id"], said["client_secret"], rights)
     return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
 
 
-def _google(target: AdTarget, http: Http) -> tuple[Consent, MakeWire]:
+def _google(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
     said = target.settings
     account = GoogleAccount(said["account"], said.get("login_account", ""), said.get("app_id", ""), target.consent)
-    consent = GoogleConsent(http, said["client_id"], said["client_secret"], target.url)
+    rights = PLATFORMS[target.platform].rights
+    consent = GoogleConsent(http, said["client_id"], said["client_secret"], target.url, rights)
     return consent, lambda tokens: GoogleWire(http, account, tokens.token, tokens.renew)
 
 
-_WAYS: dict[str, Callable[[AdTarget, Http], tuple[Consent, MakeWire]]] = {
+_WAYS: dict[str, Callable[[AdTarget, Http, Callable[[], int]], tuple[Consent, MakeWire]]] = {
     "yandex-audiences": _yandex,
     "facebook-ads": _facebook,
     "vk-ads": _vk,

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.records import Identifier, Platform, Record
+    from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.sealing import Seal
     from workers.connectors.contract import Fence, Shipment
+    from workers.connectors.identifiers import Identifier, Record
 
 NO_IDENTIFIER = "no identifier"
 """The code of a profile of whom nothing can be sent."""

@@ -8,22 +8,34 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.audiences.http import objects, whole_number, word
-from workers.connectors.audiences.wire import Answered, CallFailed, CallProgress, Fault, Sighting
+from workers.connectors.audiences.wire import (
+    SETTLED_MS,
+    AccountSigns,
+    Answered,
+    CallFailed,
+    CallProgress,
+    Fault,
+    Sighting,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
-    from workers.connectors.audiences.wire import Change, ReplacePart, SentRow
+    from workers.connectors.audiences.store.rows import SentRow
+    from workers.connectors.audiences.wire import Change, ReplacePart
 
 PATH: Final = "/v1/management"
 COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
 """Of every file: a segment's later files must have the columns of its first."""
+LIST_KEPT_MS: Final = 300_000
+"""Milliseconds for which a process takes the list of all segments as it was: 5,000 requests a day are all there are."""
 PAGE: Final = 10_000
 """Segments that one answer lists."""
 _TOKEN_FAULTS: Final = {"unauthorized", "invalid_token"}
@@ -40,10 +52,22 @@ class YandexWire:
     """`wire.PlatformWire` for one login.
 
     token, renew  as `TokenKeeper.token` and `TokenKeeper.renew`
+    clock         Unix milliseconds, the same for all processes
     hashed        whether what is sent is hashed; the same for all the life of a segment
     """
 
-    def __init__(self, http: Http, token: Callable[[], str], renew: Callable[[str], str], *, hashed: bool) -> None:
+    def __init__(
+        self,
+        http: Http,
+        token: Callable[[], str],
+        renew: Callable[[str], str],
+        clock: Callable[[], int],
+        *,
+        hashed: bool,
+    ) -> None:
+        self._clock = clock
+        self._states: dict[str, str] = {}
+        self._states_ms = 0
         self._http = http
         self._token = token
         self._renew = renew
@@ -53,6 +77,17 @@ class YandexWire:
         """As `PlatformWire.account`: Yandex does not say who we are, only that we may."""
         self._ask("GET", "/segments", query={"limit": "1", "offset": "0"})
         return ""
+
+    def take_back(self, since_ms: int, until_ms: int, ours: Collection[str]) -> None:
+        """As `PlatformWire.take_back`: an upload that nobody has confirmed, which has no name to know it by."""
+        for each in list(self._listed()):
+            number, made = str(each.get("id")), _unix_ms(each.get("create_time"))
+            if each.get("status") == "uploaded" and since_ms <= made <= until_ms and number not in ours:
+                self._delete(number)
+
+    def signs(self) -> AccountSigns:
+        """As `PlatformWire.signs`: it is not asked for them."""
+        return AccountSigns()
 
     def find(self, audience: Audience) -> Sequence[Sighting]:
         """As `PlatformWire.find`: by the id, since before `confirm` a segment has no name."""
@@ -99,12 +134,15 @@ class YandexWire:
         """As `PlatformWire.take_out_the_rest`: nobody is left to be."""
         return Answered(applied=True, replaced=True)
 
-    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:  # noqa: ARG002 - the segment is asked for
-        """As `PlatformWire.poll`."""
-        for each in self._listed():
-            if str(each.get("id")) == audience.remote:
-                return _STATES.get(str(each.get("status")), CallProgress("working"))
-        return CallProgress("unseen")
+    def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
+        """As `PlatformWire.poll`: the segment is asked for, by a list that all calls before it share for a while."""
+        now, settled = self._clock(), call.made_ms + SETTLED_MS
+        since = settled if now >= settled and not call.seen else call.made_ms + 1  # then it is taken at its word
+        if not max(since, now - LIST_KEPT_MS) <= self._states_ms <= now:
+            self._states = {str(each.get("id")): str(each.get("status")) for each in self._listed()}
+            self._states_ms = now
+        state = self._states.get(audience.remote)
+        return CallProgress("unseen") if state is None else _STATES.get(state, CallProgress("working"))
 
     def rename(self, audience: Audience) -> None:
         """As `PlatformWire.rename`."""
@@ -112,8 +150,11 @@ class YandexWire:
 
     def delete(self, audience: Audience) -> None:
         """As `PlatformWire.delete`."""
+        self._delete(audience.remote)
+
+    def _delete(self, number: str) -> None:
         try:
-            self._ask("DELETE", f"/segment/{audience.remote}")
+            self._ask("DELETE", f"/segment/{number}")
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
@@ -156,6 +197,15 @@ def _file(rows: Sequence[SentRow]) -> bytes:
     writer.writerow(COLUMNS)
     writer.writerows([row.values.get(column, "") for column in COLUMNS] for row in rows)
     return text.getvalue().encode()
+
+
+def _unix_ms(text: object) -> int:
+    """A time of ISO 8601, UTC where it names no zone; 0 for what is none."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return 0
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _id(answer: HttpAnswer) -> str:

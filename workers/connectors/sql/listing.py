@@ -14,8 +14,8 @@ from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-PAGE = 1_000
-"""Rows that are taken from the driver at once."""
+PAGE = 5_000
+"""Rows that are taken from the driver at once: by thousands, a list took half as long again to read."""
 SILENT_SECONDS: Final = 300.0
 """After so long without a row a server is given up: it would be waited for for ever, and so would all other runs."""
 SLOW_SECONDS: Final = 1.0
@@ -45,19 +45,20 @@ class Lister(Protocol):
 def paged(columns: Sequence[str], more: Callable[[int], Sequence[tuple[Any, ...]]]) -> Iterator[Page]:
     """Pages of what `more` gives, until it gives nothing.
 
-    more  up to so many rows; it may wait until there are as many, so it is asked for what a second is likely to give
+    more  so many rows, fewer where these are the last ones; it may wait until there are as many, so it is asked for
+          what a second is likely to give
     """
     names, size, ended, empty = tuple(columns), 1, False, True
     while not ended:
         rows: list[tuple[Any, ...]] = []
         until = time.monotonic() + SLOW_SECONDS
         while len(rows) < PAGE and (not rows or time.monotonic() < until):
-            began = time.monotonic()
-            some = more(min(size, PAGE - len(rows)))
-            if not some:
+            began, wanted = time.monotonic(), min(size, PAGE - len(rows))
+            some = more(wanted)
+            rows += some
+            if len(some) < wanted:
                 ended = True
                 break
-            rows += some
             size = max(1, min(PAGE, int(len(some) * SLOW_SECONDS / max(time.monotonic() - began, 1e-6))))
         if rows or empty:
             empty = False

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
+    from workers.connectors.sql.page_plan import AskedPage, PagePlan
     from workers.connectors.sql.url import Address
 
 
@@ -34,6 +35,18 @@ class PositionTable:
     create: str
     make: str
     lock: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """How a database says what it would do, without doing it.
+
+    words  before a statement
+    read   what its answer, a text for each row, says of a page's cost
+    """
+
+    words: str
+    read: Callable[[Sequence[str], AskedPage], PagePlan]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +165,7 @@ class Vendor:
     preset          what `init` writes
     lost_savepoint  the code of a savepoint that is gone, which tells that a procedure has committed and begun again;
                     "" where the server lets no procedure do that
-    explain         before a statement, asks how its rows would be found, without running it; "" where nothing does
+    explain         how a page of a source would be found; None where nothing tells
     before_tls      says to a server, for a URL's parameters, what comes before TLS; whether TLS follows. None where TLS
                     is inside of the protocol, or there is no server
     """
@@ -172,7 +185,7 @@ class Vendor:
     secure_port: int | None = None
     what_stays: Callable[[Target, Iterable[str]], str] = stays_nothing
     lost_savepoint: str = ""
-    explain: str = ""
+    explain: Explain | None = None
     before_tls: Callable[[socket, Mapping[str, str]], bool] | None = None
 
     def port_of(self, place: Address) -> int | None:

@@ -18,7 +18,7 @@ from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.ledger import runs as deliveries
 from workers.ledger import statistics
-from workers.ledger.acts import PastAct, list_acts
+from workers.ledger.past_acts import PastAct, list_acts
 from workers.ledger.resyncs import last_resyncs
 from workers.ledger.runs import DeliveryRun
 from workers.ledger.statistics import ErrorRow, StatsRow
@@ -27,8 +27,8 @@ from workers.monitoring import status, whereabouts
 from workers.monitoring.lane_list import NearStatus, read_near
 from workers.monitoring.periods import moment
 from workers.monitoring.states import IntegrationStatus
-from workers.monitoring.status import Status
 from workers.monitoring.whereabouts import Whereabouts
+from workers.monitoring.whole import Status
 from workers.preflight.transmission import Transmission, transmissions
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import QuarantineEntry

@@ -9,7 +9,7 @@ from workers.console.pages.period import USUAL, PickedPeriod
 from workers.console.routes import PageRoute
 from workers.console.viewers import Role
 from workers.errors import SegsyncError
-from workers.ledger.acts import list_acts
+from workers.ledger.past_acts import list_acts
 
 if TYPE_CHECKING:
     from starlette.responses import Response

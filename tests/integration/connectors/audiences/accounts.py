@@ -18,8 +18,8 @@ from tests.integration.connectors.audiences.rig import SECRET, Profile, Rig
 from workers.connectors.audiences import vk
 from workers.connectors.audiences.logins import LoginTokens
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.connectors.audiences.records import Identifier, LeftOut, Record
 from workers.connectors.audiences.target import AdTarget
+from workers.connectors.identifiers import Identifier, LeftOut, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

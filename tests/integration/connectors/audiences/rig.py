@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from tests.fakes.server import FakePlatform
-    from workers.connectors.audiences.records import Fields
     from workers.connectors.audiences.store.work import Standing
     from workers.connectors.audiences.target import AdTarget
+    from workers.connectors.identifiers import Fields
 
 SECRET = "a secret of the installation"
 Profile = dict[str, str]
@@ -64,6 +64,7 @@ class Rig:
         place = AdPlace(
             redis=self._redis,
             budget_key=f"{self._namespace}:ads:{self._target.key}",
+            looks_key=f"{self._namespace}:ads:{self._target.key}:looks",
             nothing=f"{self._namespace}:nothing",
             stores_key=f"{self._namespace}:stores",
             clock=self.fake.clock,

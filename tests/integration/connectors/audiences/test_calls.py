@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.server import HTML, Reply
 from tests.integration.connectors.audiences.rig import Rig, hashes, people
-from workers.connectors.audiences.endings import SETTLED_MS
 from workers.connectors.audiences.platforms import PLATFORMS, YANDEX
 from workers.connectors.audiences.rounds import OWNED_MS
+from workers.connectors.audiences.wire import SETTLED_MS
 
 if TYPE_CHECKING:
     from tests.fakes.yandex import FakeYandex

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -235,7 +234,7 @@ def test_its_own_word_of_the_budget_is_heeded(rig: Rig, facebook: FakeFacebook) 
 def test_when_a_token_ends_is_asked_for(rig: Rig, facebook: FakeFacebook) -> None:
     consent = rig.connector.way.consent
     assert consent.exchange("").ends_in_s == 0, "it never does"
-    facebook.token_ends_s = round(time.time()) + 1_000_000
+    facebook.token_ends_s = facebook.now // 1000 + 1_000_000
     assert 999_000 < consent.exchange("").ends_in_s <= 1_000_100
     for code in (100, 190):
         facebook.fail("debug_token", Reply(400, {"error": {"code": code, "message": "m"}}))

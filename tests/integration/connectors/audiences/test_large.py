@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account, on
+from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account, on, owes_nothing
 from tests.proof import draws
 from workers.connectors.audiences.platforms import PLATFORMS
 from workers.connectors.audiences.records import BudgetWindow
 
 if TYPE_CHECKING:
     from tests.fakes.server import FakePlatform
+    from tests.fakes.yandex import FakeYandex
     from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
 
@@ -100,6 +101,104 @@ def test_many_segments_share_the_budget_of_a_login_and_all_are_right(
     assert fake.refused_calls == 0
 
 
+MOST_CALLS = {"yandex": 3, "facebook": 4, "vk": 3, "google": 4}
+"""For one segment that begins, takes some in and lets some go; Facebook's and Google's begin empty."""
+
+
+@pytest.mark.proof
+@on()
+def test_many_segments_end_within_a_platform_s_own_budget(
+    make_rig: MakeRig, account: Account, fake: FakePlatform
+) -> None:
+    """In `make proof` 300 segments of one login on each platform's own numbers, from the first call to the last.
+
+    How long it took by the platform's clock is printed (`pytest -rP`).
+    """
+    count = draws(2, 300)
+    rig = make_rig(account.name, fake)
+    began = fake.now
+    segments = [str(number) for number in range(count)]
+    for segment in segments:
+        rig.deliver(("add", mails(range(4))), segment=segment, name=f"S{segment}")
+    until_told(rig)
+    assert wrong(account, fake, segments, mails(range(4))) == []
+    came, calls = (fake.written[-1] - began) / 3_600_000, rig.number(CALLS)
+    changed = fake.now
+    for segment in segments:
+        rig.deliver(("add", mails(range(4, 7))), ("remove", mails(range(2))), segment=segment, name=f"S{segment}")
+    until_told(rig)
+    assert wrong(account, fake, segments, mails(range(2, 7))) == []
+    assert not [each for each in rig.connector.standings() if each.code or each.owed or each.pending]
+    assert fake.refused_calls == 0
+    print(  # noqa: T201 - what was measured
+        f"{account.name}: {count} segments in {calls} calls and {came:.1f} h of its clock, their change in "
+        f"{rig.number(CALLS) - calls} calls and {(fake.written[-1] - changed) / 3_600_000:.1f} h"
+    )
+    each = Counter(row.audience for row in rig.rows("SELECT audience FROM ads_call"))
+    assert max(each.values()) <= MOST_CALLS[account.name]
+
+
+def until_told(rig: Rig) -> None:
+    """Two weeks at most. In half hours: each look at hundreds that wait for the budget is a look at all of them."""
+    for _ in range(14 * 4):
+        rig.run(hours=6, step_s=1_800)
+        if owes_nothing(rig):
+            return
+
+
+def test_slow_jobs_of_many_segments_cost_few_looks(rig: Rig, yandex: FakeYandex) -> None:
+    """Yandex answers with all segments at once, and 5,000 times a day: one answer does for all that wait."""
+    count = 5
+    for segment in range(count):
+        rig.deliver(("add", mails(range(100))), segment=str(segment), name=f"S{segment}")
+    before = len(yandex.looked)
+    rig.run(hours=6, work=False)
+    of_one = len(yandex.looked) - before
+    assert len(rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")) == count
+    assert of_one < 40, "eighteen for one segment alone"
+    yandex.work()
+    rig.run(hours=2)
+    assert wrong(ACCOUNTS["yandex"], yandex, [str(each) for each in range(count)], mails(range(100))) == []
+
+
+@on("yandex", "vk")
+def test_looks_that_are_used_up_stop_nothing_else(
+    make_rig: MakeRig, account: Account, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait until the platform allows them, and it is asked for none beyond."""
+    account.shrink(monkeypatch, looks=(BudgetWindow(3_600, 3),))
+    fake.look_quotas = ((3_600, 3),)
+    rig = make_rig(account.name, fake)
+    rig.deliver(("add", mails(range(4))))
+    rig.run(hours=12, work=False)
+    fake.work()
+    fake.work()
+    rig.run(hours=12)
+    rig.deliver(("remove", mails(range(2))))
+    rig.run(hours=30)
+    assert account.members(fake) == account.wanted(mails(range(2, 4)))
+    assert fake.refused_calls == 0
+    assert rig.standing().code == ""
+
+
+@pytest.mark.proof
+def test_yandex_s_own_windows_and_late_jobs_let_many_segments_be_right(rig: Rig, yandex: FakeYandex) -> None:
+    """By the minute, the hour and the day; each job takes six hours. All that is asked for is asked for in time."""
+    segments = [str(number) for number in range(draws(6, 100))]
+    for segment in segments:
+        rig.deliver(("add", mails(range(100))), segment=segment, name=f"S{segment}")
+    for _ in range(8):
+        rig.run(hours=6, step_s=600, work=False)
+        yandex.work()
+    for segment in segments:
+        rig.deliver(("add", mails(range(100, 103))), ("remove", mails(range(2))), segment=segment, name=f"S{segment}")
+    for _ in range(16):
+        rig.run(hours=6, step_s=600, work=False)
+        yandex.work()
+    assert wrong(ACCOUNTS["yandex"], yandex, segments, mails(range(2, 103))) == []
+    assert yandex.refused_calls == 0
+
+
 def mails(numbers: range) -> list[Profile]:
     return [{"id": str(n), "email": f"p{n}@example.com"} for n in numbers]
 
@@ -115,4 +214,6 @@ def test_the_real_numbers_are_what_the_fakes_allow() -> None:
         fake = account.fake(0)
         counted = tuple((each.seconds, each.writes) for each in PLATFORMS[account.platform].budget)
         assert counted == fake.quotas
+        looks = dict(fake.look_quotas)
+        assert all(each.writes <= looks[each.seconds] for each in PLATFORMS[account.platform].looks)
         fake.close()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.fakes.server import Reply
-from workers.connectors.audiences.endings import LOST_AFTER_MS, SETTLED_MS
+from workers.connectors.audiences.endings import LOST_AFTER_MS
+from workers.connectors.audiences.wire import SETTLED_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

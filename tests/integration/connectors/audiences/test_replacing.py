@@ -178,22 +178,45 @@ def test_a_list_of_vk_is_replaced_where_campaigns_aim(account: Account, told: Ri
 @on("vk")
 def test_where_too_few_are_left_for_a_new_list_the_old_one_goes_all_the_same(told: Rig, fake: FakePlatform) -> None:
     assert isinstance(fake, FakeVk)
+    told.budget_is_used_up()
     told.connector.replace(None)
     told.tend()
-    while told.standing().replaces != "begun":
-        told.tend()
+    assert {(each.state, each.replaces) for each in told.connector.standings()} == {("new", "begun")}
     told.deliver(("remove", people(range(8))))
     told.run(hours=72)
     assert not [each for each in fake.lists.values() if not each.base and each.members]
 
 
-@pytest.mark.proof
 @on("facebook")
-def test_a_session_that_takes_too_long_is_begun_anew(account: Account, told: Rig, fake: FakePlatform) -> None:
+def test_a_session_that_takes_too_long_is_begun_anew(
+    account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Facebook ends one after 90 minutes, and takes no other change meanwhile."""
+    monkeypatch.setattr(told.connector, "platform", replace(told.connector.platform, largest_call=3))
     told.connector.replace(None)
-    fake.before("usersreplace", lambda: fake.advance(90 * 60))
+    fake.before("usersreplace", lambda: None)
+    fake.before("usersreplace", lambda: fake.advance(90 * 60 + 1))
     ends(account, told, fake, people(range(8)))
+    assert told.number("SELECT count(*) FROM ads_call WHERE action = 'replace' AND state = 'done'") == 4
+
+
+@on("facebook")
+def test_a_session_that_goes_on_after_an_answer_was_lost_would_lack_a_part(
+    account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told.connector, "platform", replace(told.connector.platform, largest_call=3))
+    told.connector.replace(None)
+    fake.fail("usersreplace", Reply(cut=True), applied=True)
+    ends(account, told, fake, people(range(8)))
+
+
+@on("yandex")
+def test_who_left_before_it_costs_no_call_of_their_own(account: Account, told: Rig, fake: FakePlatform) -> None:
+    told.deliver(("remove", people([0])))
+    told.connector.replace(None)
+    before = told.number("SELECT max(id) FROM ads_call")
+    ends(account, told, fake, people(range(1, 8)))
+    assert [row.action for row in told.rows(f"SELECT action FROM ads_call WHERE id > {before}")] == ["replace"]
 
 
 def test_what_is_too_large_is_refused_and_nothing_is_begun(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

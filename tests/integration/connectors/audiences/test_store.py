@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.integration.connectors.audiences.rig import hashes, people, sha256
-from workers.connectors.audiences.records import Identifier
 from workers.connectors.audiences.store import erasing
 from workers.connectors.audiences.store.database import Store
 from workers.connectors.audiences.store.sealing import Seal
 from workers.connectors.audiences.store.tables import REFUSED, THERE, holdings, identifiers, refusals
+from workers.connectors.identifiers import Identifier
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:

@@ -50,6 +50,14 @@ scope = { database = "main", segments = [9] }
 add = "INSERT INTO m VALUES ({segment_id}, '{lead.id}', {event_time})"
 remove = "DELETE FROM m WHERE s = {segment_id} AND c = '{lead.id}'"
 """
+TAGS = """
+[integrations.tags]
+connector = "crm"
+scope = { database = "main", segments = [9] }
+[integrations.tags.queries]
+add = "INSERT INTO m VALUES {for $t = lead.tags}({segment_id}, '{lead.id}', '{$t}'){autocomma}{end}"
+remove = "DELETE FROM m WHERE s = {segment_id} AND c = '{lead.id}'"
+"""
 SEQUENCE = 1_767_225_600_000 << 20
 
 
@@ -64,7 +72,7 @@ def event(kind: str, *keys: object, segment: object = 7, **more: Any) -> Event:
 @pytest.fixture
 def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """Previews events, one or a lane of them: status, stdout, stderr."""
-    (tmp_path / "segsync.toml").write_text(CONFIGURATION)
+    (tmp_path / "segsync.toml").write_text(CONFIGURATION + TAGS)
     monkeypatch.setenv("SEGSYNC_CONFIG", str(tmp_path / "segsync.toml"))
 
     def run(*events: Event, key: str = "crm", **options: bool) -> tuple[int, str, str]:
@@ -373,3 +381,13 @@ def test_ctrl_c_does_not_break_into_a_rollback(monkeypatch: pytest.MonkeyPatch) 
     outcome = trial.attempt(Target("crm", "postgresql", "postgresql://u@h/d"), [[first], [second]])
     assert (outcome.interrupted, session.undone, first.tried, second.tried) == (True, 1, [trial.Ran(1)], [])
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_profile_for_which_nothing_is_sent_is_said_to_be_one(show: Callable[..., Any]) -> None:
+    """It counts as delivered, so nothing else would ever tell."""
+    profiles = [{"_id": "a", "id": "A"}, {"_id": "b", "id": "B", "tags": ["x"]}, {"_id": "c"}]
+    status, said, told = show({"type": "add", "segment": {"id": 9}, "profiles": profiles}, key="tags")
+    assert (status, said.count("INSERT"), "('9', 'B', 'x')" in said or "(9, 'B', 'x')" in said) == (1, 1, True)
+    expected = "event 1, profile 1 (_id a): its add query comes out empty: nothing is sent, and it counts as delivered"
+    assert told == f"segsync: {expected}\n"
+    assert "comes out empty" not in show(event("remove", "A", segment=9), key="tags")[2]

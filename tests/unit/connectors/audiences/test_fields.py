@@ -9,7 +9,7 @@ import pytest
 
 from workers.connectors.audiences.fields import CompiledFields, FieldSource
 from workers.connectors.audiences.platforms import PLATFORMS
-from workers.connectors.audiences.records import Identifier, LeftOut, Record
+from workers.connectors.identifiers import Identifier, LeftOut, Record
 from workers.templates import Row
 from workers.templates.plain_value import compile_value
 

@@ -148,6 +148,12 @@ def oldest_live(connection: Connection, connector: str, most: int) -> list[Audie
     return [Audience.of(row) for row in connection.execute(asked)]
 
 
+def remotes(connection: Connection, connector: str) -> set[str]:
+    """The platform's ids of all audiences of a connector."""
+    asked = sa.select(audiences.c.remote).where(audiences.c.connector == connector, audiences.c.remote != "")
+    return set(connection.execute(asked).scalars())
+
+
 def begin_anew(connection: Connection, connector: str, now_ms: int) -> int:
     """All audiences are begun once more, under marks of their own, in another account; returns how many.
 

@@ -147,6 +147,22 @@ def accepted(connection: Connection, call: int, handle: str, poll_ms: int) -> No
     connection.execute(change.values(state="pending", handle=handle, poll_ms=poll_ms))
 
 
+class Begun(NamedTuple):
+    """A call of which nobody heard, and which may have begun an audience that is not real."""
+
+    id: int
+    made_ms: int
+    ended_ms: int
+
+
+def perhaps_begun(connection: Connection, audience: int, before_ms: int) -> list[Begun]:
+    """Those that were over by then, and that nobody has looked for yet."""
+    columns = [getattr(calls.c, name) for name in Begun._fields]
+    mine = (calls.c.audience == audience, calls.c.state == "unknown", calls.c.action == "create")
+    found = connection.execute(sa.select(*columns).where(*mine, calls.c.polls == 0, calls.c.ended_ms <= before_ms))
+    return [Begun(*row) for row in found]
+
+
 def looked_at(connection: Connection, call: int, poll_ms: int, *, seen: bool) -> None:
     """It is not over yet."""
     change = calls.update().where(calls.c.id == call).values(poll_ms=poll_ms, polls=calls.c.polls + 1)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from workers.connectors.audiences.records import Identifier
     from workers.connectors.audiences.store.members import Kept
+    from workers.connectors.identifiers import Identifier
 
 
 _HELD = sa.exists().where(holdings.c.identifier == identifiers.c.id).correlate(identifiers)

@@ -9,8 +9,8 @@ import hmac
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.members import MARK_BYTES
 from workers.connectors.audiences.store.sealing import of_another_secret
 from workers.connectors.audiences.store.tables import audiences, holdings, identifiers, logins, seals
@@ -61,9 +61,8 @@ def take(connection: Connection, connector: str, seal: Seal) -> None:
 
 
 def _write(connection: Connection, connector: str, seal: Seal) -> None:
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = {"connector": connector, "proof": seal.proof}
-    connection.execute(insert(seals).values(row).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, seals).values(row).on_conflict_do_nothing())
     prove(connection, connector, seal)  # another process may have been first
 
 

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
 from workers.connectors.audiences.store.members import MARK_BYTES
 from workers.connectors.audiences.store.tables import REFUSED, holdings, identifiers
-from workers.connectors.audiences.wire import SentRow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
     from workers.connectors.audiences.store.sealing import Seal
+
+
+class SentRow(NamedTuple):
+    """One row of a call.
+
+    identifiers  of the store, that it stands for
+    values       by kind, as sent: what finds the person and what goes along
+    """
+
+    identifiers: tuple[int, ...]
+    values: Mapping[str, str]
 
 
 def rows_of(connection: Connection, call: int, seal: Seal, *, whole: bool) -> list[SentRow]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from redis import RedisError
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import written
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 
@@ -117,10 +117,9 @@ def count_up(connection: Connection, connector: str, least: int = 0) -> StoreCou
     mine = written.c.connector == connector
     counted = connection.execute(update(written).where(mine).values(counted=written.c.counted + 1)).rowcount
     if not counted:
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         row = {"connector": connector, "id": secrets.token_hex(8), "counted": 1}
         connection.execute(
-            insert(written)
+            insert_into(connection, written)
             .values(row)
             .on_conflict_do_update(index_elements=[written.c.connector], set_={"counted": written.c.counted + 1})
         )

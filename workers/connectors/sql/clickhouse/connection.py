@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import clickhouse_connect
 from clickhouse_connect import common
 
+from workers.connectors.sql.clickhouse.options import OPTIONS, PORT, SECURE_PORT, SWITCH
 from workers.connectors.sql.clickhouse.session import pinned, statement_limit
-from workers.connectors.sql.clickhouse.vendor import CLICKHOUSE, OPTIONS, SWITCH
 from workers.connectors.sql.link import MARGIN
 from workers.connectors.sql.url import address
 
@@ -29,7 +29,7 @@ def parameters(target: Target) -> dict[str, Any]:
     options = {name: text == "true" if OPTIONS[name] == SWITCH else text for name, text in place.options.items()}
     return {
         "host": place.host,
-        "port": place.port or CLICKHOUSE.port_of(place),
+        "port": place.port or (SECURE_PORT if options.get("secure") else PORT),
         "username": place.user or "default",
         "password": target.password or "",
         "database": place.database or "default",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.clickhouse.options import OPTIONS, PORT, SECURE_PORT
 from workers.connectors.sql.clickhouse.preset import PRESET
 from workers.connectors.sql.extras import require
 from workers.connectors.sql.vendor import Traits, Vendor
@@ -15,16 +16,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
-
-SWITCH = ("true", "false")
-OPTIONS = {
-    "secure": SWITCH,
-    "verify": SWITCH,
-    "ca_cert": (),
-    "client_cert": (),
-    "client_cert_key": (),
-    "server_host_name": (),
-}
+    from workers.connectors.sql.listing import Lister
 
 
 def _link(target: Target) -> Link:
@@ -41,6 +33,13 @@ def _examine(target: Target) -> Examined:
     return ClickhouseExamined(target)
 
 
+def _lister(target: Target) -> Lister:
+    require("clickhouse", "clickhouse_connect")
+    from workers.connectors.sql.clickhouse.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
+
+
 def _what_stays(_target: Target, _statements: Iterable[str]) -> str:
     return "ClickHouse has no transactions"
 
@@ -53,13 +52,14 @@ CLICKHOUSE = Vendor(
     name="ClickHouse",
     scheme="clickhouse",
     aliases=("clickhousedb", "ch"),
-    port=8123,
-    secure_port=8443,
+    port=PORT,
+    secure_port=SECURE_PORT,
     options=OPTIONS,
     files=("ca_cert", "client_cert", "client_cert_key"),
     before_tls=_before_tls,
     link=_link,
     examine=_examine,
+    lister=_lister,
     what_stays=_what_stays,
     position=None,
     traits=Traits(

@@ -15,7 +15,7 @@ from pytds import tds_base
 from pytds.tds_session import _TdsSession
 from pytds.tds_socket import _TdsSocket
 
-from workers.connectors.sql.mssql.vendor import OPTIONS, PORT
+from workers.connectors.sql.mssql.options import OPTIONS, PORT
 from workers.connectors.sql.mssql.wire import TlsWire, Wire, context_of
 from workers.connectors.sql.url import address
 from workers.errors import ErrorClass, HoldLevel, TargetError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.extras import require
+from workers.connectors.sql.mssql.options import OPTIONS, PORT
 from workers.connectors.sql.mssql.preset import PRESET
 from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
@@ -12,18 +13,6 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
-
-PORT = 1433
-"""Where SQL Server listens unless told otherwise."""
-SWITCH = ("true", "false")
-OPTIONS = {
-    "encrypt": SWITCH,
-    "trust_server_certificate": SWITCH,
-    "host_name_in_certificate": (),
-    "ca_file": (),
-    "cert_file": (),
-    "key_file": (),
-}
 
 
 def _link(target: Target) -> Link:

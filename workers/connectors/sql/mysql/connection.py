@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pymysql
 from pymysql.protocol import MysqlPacket
 
-from workers.connectors.sql.mysql.vendor import OPTIONS
+from workers.connectors.sql.mysql.options import OPTIONS
 from workers.connectors.sql.url import Address, address, show_certificate, trusting
 
 if TYPE_CHECKING:

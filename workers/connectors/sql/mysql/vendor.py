@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.mysql.options import OPTIONS
 from workers.connectors.sql.mysql.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
-
-SWITCH = ("true", "false")
-OPTIONS = {
-    "unix_socket": (),
-    "ssl_ca": (),
-    "ssl_cert": (),
-    "ssl_key": (),
-    "ssl_verify_cert": SWITCH,
-    "ssl_verify_identity": SWITCH,
-    "ssl_disabled": SWITCH,
-    # As MySQL's own client and the platforms write it.
-    "ssl-mode": ("DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
-}
+    from workers.connectors.sql.page_plan import AskedPage, PagePlan
 
 
 def _link(target: Target) -> Link:
@@ -46,6 +35,12 @@ def _what_stays(target: Target, statements: Iterable[str]) -> str:
     from workers.connectors.sql.mysql.rollback import what_would_stay  # noqa: PLC0415 - see `vendor`
 
     return what_would_stay(target, statements)
+
+
+def _page_plan(lines: Sequence[str], asked: AskedPage) -> PagePlan:
+    from workers.connectors.sql.mysql.page_plan import page_plan  # noqa: PLC0415 - see `vendor`
+
+    return page_plan(lines, asked)
 
 
 def _lister(target: Target) -> Lister:
@@ -69,7 +64,7 @@ MYSQL = Vendor(
     files=("ssl_ca", "ssl_cert", "ssl_key"),
     before_tls=_before_tls,
     link=_link,
-    explain="EXPLAIN ",
+    explain=Explain("EXPLAIN FORMAT=JSON ", _page_plan),
     examine=_examine,
     lister=_lister,
     what_stays=_what_stays,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import oracledb
 
-from workers.connectors.sql.oracle.vendor import OPTIONS, PORT
+from workers.connectors.sql.oracle.options import OPTIONS, PORT
 from workers.connectors.sql.url import address, show_certificate, trusting
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.extras import require
+from workers.connectors.sql.oracle.options import OPTIONS, PORT
 from workers.connectors.sql.oracle.preset import PRESET
 from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
 
@@ -15,17 +16,6 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
-
-PORT = 1521
-"""Where Oracle's listener listens unless told otherwise."""
-OPTIONS = {
-    "protocol": ("tcp", "tcps"),
-    "ca_file": (),
-    "cert_file": (),
-    "key_file": (),
-    "ssl_server_cert_dn": (),
-    "database_is": ("service", "sid"),
-}
 
 
 def _link(target: Target) -> Link:

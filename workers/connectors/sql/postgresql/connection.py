@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.connectors.sql.link import MARGIN
+from workers.connectors.sql.postgresql.options import OPTIONS
 from workers.connectors.sql.postgresql.session import milliseconds
-from workers.connectors.sql.postgresql.vendor import OPTIONS
 from workers.connectors.sql.url import address
 
 if TYPE_CHECKING:

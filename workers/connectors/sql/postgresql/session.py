@@ -6,15 +6,16 @@ the data that is there already: lc_monetary (how many digits a `money` has) and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from psycopg.pq.abc import PGresult
 
     from workers.connectors.contract import Target
-    from workers.connectors.sql.postgresql.link import PostgresqlLink
 
 # A transaction that waits for another one's row says so (RETRY) before the statement's timeout says less (AMBIGUOUS).
 LOCK_SHARE = 0.8
@@ -49,7 +50,17 @@ def pinned(target: Target) -> Mapping[str, str]:
     }
 
 
-def set_up(link: PostgresqlLink, target: Target) -> None:
+class SettingsLink(Protocol):
+    """A connection that answers questions of our own; see `link.PostgresqlLink`."""
+
+    def run(self, statements: str, seconds: float | None = None) -> Sequence[PGresult]:
+        """Runs them in one round trip; one result for each."""
+
+    def parameter(self, name: bytes) -> bytes | None:
+        """What the server reports of a setting."""
+
+
+def set_up(link: SettingsLink, target: Target) -> None:
     """Sets what must hold in the session and asserts it, in one round trip; TargetError (HOLD, CONNECTOR)."""
     limits = {
         "statement_timeout": f"{statement_limit(target)}ms",
@@ -65,7 +76,7 @@ def set_up(link: PostgresqlLink, target: Target) -> None:
         raise _altered("a setting that escaping relies on was not kept")
 
 
-def held(link: PostgresqlLink, target: Target) -> bool:
+def held(link: SettingsLink, target: Target) -> bool:
     """Whether what the server reports still is what was set; without a round trip."""
     settings = pinned(target)
     if link.parameter(b"client_encoding") != b"UTF8":

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.postgresql.options import OPTIONS
 from workers.connectors.sql.postgresql.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from socket import socket
 
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
-
-OPTIONS = {
-    "host": (),
-    "port": (),
-    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
-    "sslrootcert": (),
-    "sslcert": (),
-    "sslkey": (),
-    "sslcrl": (),
-    "channel_binding": ("disable", "prefer", "require"),
-    "gssencmode": ("disable", "prefer", "require"),
-    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
-    "require_auth": (),
-}
+    from workers.connectors.sql.page_plan import AskedPage, PagePlan
 
 
 def _link(target: Target) -> Link:
@@ -41,6 +29,12 @@ def _examine(target: Target) -> Examined:
     from workers.connectors.sql.postgresql.catalog import PostgresqlExamined  # noqa: PLC0415 - see `vendor`
 
     return PostgresqlExamined(target)
+
+
+def _page_plan(lines: Sequence[str], asked: AskedPage) -> PagePlan:
+    from workers.connectors.sql.postgresql.page_plan import page_plan  # noqa: PLC0415 - see `vendor`
+
+    return page_plan(lines, asked)
 
 
 def _lister(target: Target) -> Lister:
@@ -66,7 +60,7 @@ POSTGRESQL = Vendor(
     files=("sslrootcert", "sslcert", "sslkey", "sslcrl"),
     before_tls=_before_tls,
     link=_link,
-    explain="EXPLAIN ",
+    explain=Explain("EXPLAIN ", _page_plan),
     examine=_examine,
     lister=_lister,
     position=PositionTable(

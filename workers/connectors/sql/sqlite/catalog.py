@@ -23,7 +23,7 @@ from workers.connectors.inspection import (
     taken,
 )
 from workers.connectors.sql.sqlite import errors as sqlite_errors
-from workers.connectors.sql.sqlite.vendor import OPTIONS
+from workers.connectors.sql.sqlite.options import OPTIONS
 from workers.connectors.sql.url import address
 from workers.connectors.sql.verdicts import UNLISTED, judge
 from workers.errors import Phase

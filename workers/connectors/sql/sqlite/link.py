@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.sql.link import Link, surprise, without_nul
 from workers.connectors.sql.sqlite import errors as sqlite_errors
+from workers.connectors.sql.sqlite.options import OPTIONS
 from workers.connectors.sql.sqlite.session import set_up
-from workers.connectors.sql.sqlite.vendor import OPTIONS
 from workers.connectors.sql.url import address
 from workers.connectors.sql.verdicts import Verdict, judge
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workers.connectors.sql.sqlite.options import OPTIONS
 from workers.connectors.sql.sqlite.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
     from workers.connectors.sql.listing import Lister
-
-OPTIONS: dict[str, tuple[str, ...]] = {}
+    from workers.connectors.sql.page_plan import AskedPage, PagePlan
 
 
 def _link(target: Target) -> Link:
@@ -26,6 +28,12 @@ def _examine(target: Target) -> Examined:
     from workers.connectors.sql.sqlite.catalog import SqliteExamined  # noqa: PLC0415 - see `vendor`
 
     return SqliteExamined(target)
+
+
+def _page_plan(lines: Sequence[str], asked: AskedPage) -> PagePlan:
+    from workers.connectors.sql.sqlite.page_plan import page_plan  # noqa: PLC0415 - see `vendor`
+
+    return page_plan(lines, asked)
 
 
 def _lister(target: Target) -> Lister:
@@ -41,7 +49,7 @@ SQLITE = Vendor(
     port=None,
     options=OPTIONS,
     link=_link,
-    explain="EXPLAIN QUERY PLAN ",
+    explain=Explain("EXPLAIN QUERY PLAN ", _page_plan),
     examine=_examine,
     lister=_lister,
     position=PositionTable(

@@ -1,0 +1,30 @@
+"""How old a source's data is, as its query `fresh` says (rule 46)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+from workers.resync.profiles import UnfitSource
+
+NO_AGE = (
+    "`fresh` gives null, which does not say how old its data is: expected seconds, or an interval. A standby gives it "
+    'until it has replayed something, and the primary always: there, write delay = "0s" in place of `fresh`'
+)
+
+
+def seconds_of(value: object) -> float:
+    """An age: a number of seconds, an interval, or its text as HH:MM:SS.
+
+    Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
+    """
+    if value is None:
+        raise UnfitSource(NO_AGE)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, (int, float, Decimal)):
+        return float(value)
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", value)):
+        return int(found[1]) * 3600 + int(found[2]) * 60 + float(found[3])
+    raise UnfitSource(f"`fresh` gives {type(value).__name__}; expected seconds, or an interval")
