@@ -192,16 +192,8 @@ def compile_query(
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
     only_inserts = all(map(_is_insert, statements))
-    return Query(
-        Renderer(statements, target),
-        target,
-        parsed.fields,
-        naming,
-        digest,
-        text.warnings,
-        only_inserts=only_inserts,
-        told=told,
-    )
+    code = Renderer(statements, target)
+    return Query(code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts, told=told)
 
 
 def _is_insert(statement: Statement) -> bool:
