@@ -68,7 +68,8 @@ _ours: list[IO[str]] = []
 
 def free_port() -> int:
     """A TCP port of the loopback interface that nobody listens at, and no other process that asks here is given."""
-    folder = Path(tempfile.gettempdir()) / f"segsync-ports-{os.geteuid()}"
+    # One place for whoever asks, wherever its temporary folders are.
+    folder = Path("/tmp") / f"segsync-ports-{os.geteuid()}"  # noqa: S108 - of a name of its own
     folder.mkdir(exist_ok=True)
     while True:
         port = random.SystemRandom().choice(PORTS)  # not the dice that tests cast
