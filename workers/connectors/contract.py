@@ -124,6 +124,7 @@ class Shipment:
     upcoming     gives what most likely comes next, or None; a session that waits for its target may ask for it
                  meanwhile, and get it ready
     trial        taken back at its end, whatever comes of it: only to see whether the target would take it
+    size         bytes that its profiles had as JSON, if that is known
     """
 
     integration: str
@@ -138,6 +139,7 @@ class Shipment:
     positions: Positions | None = None
     patience: float = 30.0
     trial: bool = False
+    size: int | None = field(default=None, compare=False)
     fields: Fields | None = field(default=None, compare=False)
     upcoming: Callable[[], Shipment | None] | None = field(default=None, compare=False, repr=False)
 

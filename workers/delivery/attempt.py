@@ -97,7 +97,9 @@ class Attempts:
         """
         row = Row(profile(operation.body), operation.event_time_us, operation.number)
         group = Group(QUERY_KINDS[Kind(operation.kind)], (Keyed(operation, (), row),))
-        shipped = replace(self._shipment(turn, batch), segment=segment, name=name, groups=(group,), event=None)
+        shipped = replace(
+            self._shipment(turn, batch), segment=segment, name=name, groups=(group,), event=None, size=None
+        )
         return self._opened().deliver(replace(shipped, positions=None, trial=True), _Fence(self._lanes, turn.lease))
 
     def close(self) -> None:

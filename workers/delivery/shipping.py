@@ -45,6 +45,7 @@ def shipment(
         event=None if batch.event is None else _event(batch.event),
         positions=positions,
         patience=patience,
+        size=sum([len(each.operation.body) for each in batch.members]),
     )
 
 

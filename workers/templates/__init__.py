@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from workers.templates.model import (
         BadRows,
+        Oversized,
         QueryKind,
         Row,
         RowError,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadRows",
+    "Oversized",
     "Query",
     "QueryKind",
     "Row",

@@ -23,7 +23,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from workers.templates.allowance import is_counted
 from workers.templates.commas import always_writes, comma_tail, may_be_blank
 from workers.templates.expression_code import CodeTarget, Expressions, Names, Part, Placeholders, Variables
 from workers.templates.lists import refuse_empty
@@ -52,8 +51,7 @@ if TYPE_CHECKING:
 
 MAX_JOINED = 100
 """Parts of one f-string; more go in several."""
-MAX_COUNTED = 8
-"""The same where what is written is counted after each."""
+MAX_COUNTED = 8  # where what is written is counted after each
 
 
 @dataclass
@@ -65,9 +63,11 @@ class Statement:
     place: int
 
 
-def generate(statements: list[Statement], target: CodeTarget) -> Render:
-    """The function that renders rows and hands each finished statement to its third argument."""
-    counted = is_counted([node for statement in statements for node in statement.nodes])
+def generate(statements: list[Statement], target: CodeTarget, *, counted: bool) -> Render:
+    """The function that renders rows and hands each finished statement to its third argument.
+
+    counted  whether it counts what it reads and writes, and refuses what is too much
+    """
     return _Generator(target, counted=counted).function(statements)
 
 
@@ -88,7 +88,7 @@ class _Generator:
 
     def function(self, statements: list[Statement]) -> Render:
         if self._counted:
-            self._head = ["    spent = Allowance([])"]
+            self._head = ["    spent = Allowance()"]
         if self._target.one_row:
             nodes = [node for statement in statements for node in statement.nodes]
             self._head += ["    row = rows[0]", *(f"    {line}" for line in self._row("", nodes))]
@@ -109,7 +109,8 @@ class _Generator:
             self._line("spent.wrote(out)")
         self._nodes(statement.nodes)
         self._flush()
-        self._line('text = "" if skip else finish("".join(out)).strip()')
+        self._line('out, text = None, "" if skip else "".join(out)')
+        self._line("text = finish(text).strip()")
         self._line("if begins(text):" if statement.optional else "if text:")
         self._line("    send(text)")
 
@@ -258,7 +259,7 @@ class _Generator:
         return f"spent.rounds({self._expressions.value(items)}, {self._expressions.field_name(items)}, {nodes})"
 
     def _allowance(self) -> list[str]:
-        return ["spent = Allowance(out)"] if self._counted else []
+        return ["spent.next(out)"] if self._counted else []
 
     def _local(self, variable: str) -> str:
         name = self._variables.local[variable] = self._names.new("x")

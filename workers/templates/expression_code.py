@@ -142,12 +142,11 @@ class Expressions:
         self._variables = variables
         self._counted = counted
 
-    def read(self, value: Expression) -> str:
-        """Code that gives the expression's value, all of which is going to be read."""
-        code = self.value(value)
-        if not self._counted or isinstance(value, (Const, Meta)):
-            return code
-        return f"spent.reading({code}, {self.field_name(value)})"
+    def read(self, value: Expression, how: str = "reading") -> str:
+        """Code that gives the expression's value, all of which is going to be read, or written by "writing"."""
+        if not self._counted or isinstance(value, (Const, Meta, Builtin)):
+            return self.value(value)
+        return f"spent.{how}({self.value(value)}, {self.field_name(value)})"
 
     def value(self, value: Expression) -> str:
         """Code that gives the expression's value."""
@@ -273,7 +272,7 @@ class Placeholders:
         return [*tests, f"{name}.isascii()"] if self._dialect.lookalikes else tests
 
     def _written(self, node: Out, value: Expression) -> str:
-        code, name = self._expressions.read(value), self._expressions.field_name(value)
+        code, name = self._expressions.read(value, "writing"), self._expressions.field_name(value)
         return f"{self._names.bind('w', self._writer(node, value))}({code}, {name})"
 
     def _writer(self, node: Out, value: Expression) -> Writer:

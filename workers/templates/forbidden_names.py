@@ -45,19 +45,19 @@ _RUNS_TEXT = (
 )
 
 _PROCEDURES = (
-    "sp_executesql|sp_(?:prep)?exec(?:rpc)?|sp_prepare|sp_execute|sp_execute_external_script|sp_sqlexec"
+    "sp_executesql|sp_(?:prep)?exec(?:rpc)?|sp_prepare|sp_execute(?:_remote|_fanout|_external_script)?|sp_sqlexec"
     "|sp_cursor\\w*|sp_msforeach\\w+|sp_oa\\w+|sp_send_dbmail|sp_(?:add|update)_job\\w*|sp_start_job"
 )
 
 _CLICKHOUSE_OUTSIDE = (
     "executable|file(?:cluster)?|url(?:cluster)?|remote(?:secure)?|cluster|clusterallreplicas|s3\\w*|gcs|hdfs\\w*"
-    "|azureblobstorage\\w*|mongodb|redis|iceberg\\w*|deltalake\\w*|hudi\\w*|ytsaurus"
+    "|azureblobstorage\\w*|mongodb|redis|hive|oss|cosn|paimon\\w*|arrowflight|ytsaurus|iceberg\\w*|deltalake\\w*|hudi\\w*"
 )
 
 _FORBIDDEN = MappingProxyType(
     {
         "mysql": _Names(
-            (("release_lock|release_all_locks", _LANES_LOCK), ("execute_prepared_stmt", DYNAMIC)),
+            (("release_lock|release_all_locks|service_release_locks", _LANES_LOCK), ("execute_prepared_stmt", DYNAMIC)),
             (
                 ("get_lock", _LANES_LOCK),
                 ("spider_(?:bg_)?direct_sql|spider_copy_tables", DYNAMIC),
@@ -69,23 +69,33 @@ _FORBIDDEN = MappingProxyType(
                 ("set_config|pg_settings|pg_file_settings", _SESSION),
                 ("query_to_xml\\w*|dblink\\w*|crosstab\\w*|xpath_table", DYNAMIC),
             ),
-            ((_RUNS_TEXT, DYNAMIC), ("lo_(?:im|ex)port", _OUTSIDE), ("pg_\\w+", _SERVERS_OWN)),
+            ((_RUNS_TEXT, DYNAMIC), ("lo_(?:im|ex)port|http(?:_\\w+)?", _OUTSIDE), ("pg_\\w+", _SERVERS_OWN)),
             _PG_HARMLESS,
         ),
         "sqlite": _Names(
-            (), (("load_extension|fts3_tokenizer", _SESSION), ("eval", DYNAMIC), ("writefile|edit|readfile", _OUTSIDE))
+            (),
+            (
+                ("load_extension|fts3_tokenizer", _SESSION),
+                ("eval", DYNAMIC),
+                ("writefile|edit|readfile|fsdir|lsdir", _OUTSIDE),
+            ),
         ),
         "mssql": _Names(
             (
                 (_PROCEDURES, DYNAMIC),
                 ("sp_set_session_context|sp_setapprole|sp_configure|sp_dboption|sp_settriggerorder", _SESSION),
                 ("sp_releaseapplock|sp_unsetapprole", _LANES_LOCK),
-                ("xp_\\w+", _OUTSIDE),
+                ("xp_\\w+|sp_invoke_external_rest_endpoint", _OUTSIDE),
             ),
             (("openquery|openrowset|opendatasource", DYNAMIC),),
         ),
         "oracle": _Names(
-            (("dbms_(?:sql|xmlgen|xmlquery|xmlstore|xmlsave|ddl|job|scheduler|sys_sql|hs_passthrough)", DYNAMIC),),
+            (
+                (
+                    "dbms_(?:sql|xmlgen|xmlquery|xmlstore|xmlsave|ddl|job|scheduler|sys_sql|hs_passthrough)|owa_\\w+",
+                    DYNAMIC,
+                ),
+            ),
             (
                 ("dbms_\\w+", _SESSION),
                 ("utl_\\w+|httpuritype|dburitype|xdburitype", _OUTSIDE),

@@ -106,6 +106,10 @@ class BadRows(SegsyncError):
         super().__init__(f"{rows} cannot be rendered; the first: {first.field}: {first.code}: {first.reason}")
 
 
+class Oversized(SegsyncError):
+    """The statements would be longer than a worker can bear; of fewer profiles they are shorter."""
+
+
 class TemplateErrors(SegsyncError):
     """A query cannot be used; `mistakes` holds everything found, each with reason and remedy."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
+from workers.templates.allowance import is_counted
 from workers.templates.codegen import Statement, generate
 from workers.templates.contexts import TEXT
 from workers.templates.dates import zone
@@ -151,7 +152,7 @@ def _rendering(nodes: list[Node]) -> Render:
     clock = zone("UTC")
     assert clock is not None  # noqa: S101 - known everywhere
     target = CodeTarget(_PLAIN, clock, (), has_rows=True, one_row=True)
-    return generate([Statement(nodes, optional=False, place=0)], target)
+    return generate([Statement(nodes, optional=False, place=0)], target, counted=is_counted(nodes))
 
 
 def _scalar(value: object) -> str:

@@ -6,11 +6,10 @@ import hashlib
 import re
 from dataclasses import replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from workers.templates.codegen import Statement, generate
 from workers.templates.contexts import place_all
+from workers.templates.cutting import statements_of
 from workers.templates.dates import zone
 from workers.templates.dialects import DIALECTS
 from workers.templates.expression_code import CodeTarget
@@ -29,6 +28,7 @@ from workers.templates.parser import parse
 from workers.templates.row_naming import RowNaming, row_naming
 from workers.templates.scanner import Source
 from workers.templates.scope import parse_path, suggestion
+from workers.templates.sized import Renderer
 from workers.templates.statements import terminated
 from workers.templates.transmitted import Transmitted, transmitted
 from workers.templates.values import key_text, pick
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from workers.errors import Mistake
-    from workers.templates.codegen import Render
-    from workers.templates.layout import Layout
+    from workers.templates.codegen import Render, Statement
     from workers.templates.model import QueryKind, Row, SegmentView
 
 _UNION = re.compile(r"\bunion\b", re.IGNORECASE)
@@ -66,11 +65,21 @@ class Query:
     told         what it tells the target, each thing once: fields and how, the segment's and the event's own
     """
 
-    __slots__ = ("_render", "_target", "digest", "fields", "identifying", "naming", "only_inserts", "told", "warnings")
+    __slots__ = (
+        "_code",
+        "_target",
+        "digest",
+        "fields",
+        "identifying",
+        "naming",
+        "only_inserts",
+        "told",
+        "warnings",
+    )
 
     def __init__(
         self,
-        render: Render,
+        code: Renderer,
         target: CodeTarget,
         used: list[Field],
         naming: RowNaming,
@@ -83,30 +92,32 @@ class Query:
         self.told = told
         self.naming = naming
         self.only_inserts = only_inserts
-        self._render = render
+        self._code = code
         self._target = target
         self.fields = frozenset(str(one.steps[0]) if one.steps else "*" for one in used)
         self.identifying = tuple(dict.fromkeys(one.name for one in used))
         self.digest = digest
         self.warnings = warnings
 
-    def render(self, rows: Sequence[Row], segment: SegmentView) -> list[str]:
+    def render(self, rows: Sequence[Row], segment: SegmentView, size: int | None = None) -> list[str]:
         """The statements to send, in order; [] when nothing is left to send.
 
         rows     the batch; profiles that go one at a time have their statements one after the other; segment
                  events have none
         segment  its name as the lane had passed it (rule 17)
+        size     bytes that the profiles had as JSON, about, if that is known
 
-        Raises BadRows, which names every row that cannot be rendered.
+        Raises BadRows, which names every row that cannot be rendered, and Oversized where there are too many.
         """
+        render = self._code.suited(rows, size)
         try:
-            return [text for part in self._parts(rows) for text in self._statements(part, segment)]
+            return [text for part in self._parts(rows) for text in self._statements(render, part, segment)]
         except RowProblem as problem:
-            raise BadRows(self._bad_rows(rows, segment, problem)) from None
+            raise BadRows(self._bad_rows(render, rows, segment, problem)) from None
 
-    def _statements(self, rows: Sequence[Row], segment: SegmentView) -> list[str]:
+    def _statements(self, render: Render, rows: Sequence[Row], segment: SegmentView) -> list[str]:
         statements: list[str] = []
-        self._render(rows, segment, statements.append)
+        render(rows, segment, statements.append)
         if self._target.dialect.one_batch and statements:
             return ["\n".join(map(terminated, statements))]
         return statements
@@ -119,18 +130,20 @@ class Query:
         most = 1 if self._target.one_row else self._target.dialect.profiles
         yield from (rows[at : at + most] for at in range(0, len(rows), most))
 
-    def _bad_rows(self, rows: Sequence[Row], segment: SegmentView, problem: RowProblem) -> list[RowError]:
+    def _bad_rows(
+        self, render: Render, rows: Sequence[Row], segment: SegmentView, problem: RowProblem
+    ) -> list[RowError]:
         """Renders row by row to find all that fail; only after a batch has failed."""
         parts: list[tuple[int, Sequence[Row]]] = [(-1, ())]
         if self._target.has_rows:
             parts = [(index, (row,)) for index, row in enumerate(rows)]
-        errors = [error for index, part in parts if (error := self._error(index, part, segment))]
+        errors = [error for index, part in parts if (error := self._error(render, index, part, segment))]
         # Should a batch ever fail whose rows do not: better all of them set aside than tried for ever.
         return errors or [RowError(index, problem.field, problem.code, problem.reason) for index, _ in parts]
 
-    def _error(self, index: int, rows: Sequence[Row], segment: SegmentView) -> RowError | None:
+    def _error(self, render: Render, index: int, rows: Sequence[Row], segment: SegmentView) -> RowError | None:
         try:
-            self._render(rows, segment, _nowhere)
+            render(rows, segment, _nowhere)
         except RowProblem as error:
             return RowError(index, error.field or self._culprit(rows, segment), error.code, error.reason)
         return None
@@ -172,15 +185,15 @@ def compile_query(
     target = _without_pieces(target, parsed.nodes)
     told, naming = transmitted(parsed.nodes), row_naming(parsed.nodes, key)  # before literals' quotes are taken off
     layout = place_all(parsed.nodes, target.dialect, text, allow)
-    statements = _statements(parsed.nodes, layout)
+    statements = statements_of(parsed.nodes, layout)
     _check_number(text, statements)
     if text.mistakes:
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
     only_inserts = all(map(_is_insert, statements))
-    render = generate(statements, target)
-    return Query(render, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts, told=told)
+    code = Renderer(statements, target)
+    return Query(code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts, told=told)
 
 
 def _is_insert(statement: Statement) -> bool:
@@ -243,42 +256,6 @@ def keys_of(profiles: Sequence[dict[str, object]], key: tuple[str, ...]) -> list
 @lru_cache(1024)
 def _paths(key: tuple[str, ...]) -> tuple[Steps, ...]:
     return tuple([parse_path(name) for name in key])
-
-
-def _statements(nodes: list[Node], layout: Layout) -> list[Statement]:
-    """The nodes cut at each `;`, without statements that hold nothing but comments."""
-    filled = [*(layout.ends[place] for place in sorted(layout.ends)), layout.last]
-    parts: list[list[Node]] = [[]]
-    for node in nodes:
-        if isinstance(node, Text) and id(node) in layout.cuts:
-            first, *others = _cut(node, sorted(layout.cuts[id(node)]))
-            parts[-1].append(first)
-            parts += [[other] for other in others]
-        else:
-            parts[-1].append(node)
-    return [
-        Statement(part, optional=ways != {True}, place=_start(part))
-        for part, ways in zip(parts, filled, strict=False)
-        if True in ways
-    ]
-
-
-def _start(nodes: list[Node]) -> int:
-    first = nodes[0]
-    if isinstance(first, Text):
-        return first.place(len(first.text) - len(first.text.lstrip()))
-    return first.place
-
-
-def _cut(node: Text, places: list[int]) -> list[Node]:
-    text = node.text[: len(node.text) - node.cut_right]
-    bounds = [node.cut_left - 1, *places, len(text)]
-    return [_piece(node, text, start + 1, end) for start, end in pairwise(bounds)]
-
-
-def _piece(node: Text, text: str, start: int, end: int) -> Text:
-    inserts = {index - start: more for index, more in node.inserts.items() if start <= index < end}
-    return Text(text[start:end], [(0, node.place(start))], inserts=inserts)
 
 
 def _digest(*parts: str) -> str:

@@ -20,6 +20,7 @@ from tests.cases import case
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, mistakes, rows
 from workers.events.numerals import Numeral
 from workers.templates import Query, QueryKind, SegmentView
+from workers.templates.allowance import LARGE
 from workers.templates.dialects import ORACLE
 
 JUDGES = {
@@ -205,9 +206,10 @@ def _read_by_unistr(text: str) -> str:
 
 
 def test_the_rendering_code_can_call_nothing_but_what_it_was_given() -> None:
-    names = compiled(EVERY_PLACE, "mysql")._render.__globals__
+    code = compiled(EVERY_PLACE, "mysql")._code
 
-    assert set(names["__builtins__"]) == {"type", "str", "int", "len", "enumerate"}
+    for render in (code.suited([], 0), code.suited([], LARGE + 1)):
+        assert set(render.__globals__["__builtins__"]) == {"type", "str", "int", "len", "enumerate"}
 
 
 @given(values=st.lists(ANY_TEXT, min_size=1, max_size=5, unique=True))

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.connectors.contract import Rejection, Unfit
-from workers.templates import BadRows, SegmentView
+from workers.errors import ErrorClass, Phase, TargetError
+from workers.templates import BadRows, Oversized, SegmentView
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Group, SegmentEvent, Shipment
@@ -27,7 +28,10 @@ class RenderedQuery:
 
 
 def render(shipment: Shipment) -> list[RenderedQuery]:
-    """The queries that have statements, in the order they run. Raises Unfit, which names all that cannot be."""
+    """The queries that have statements, in the order they run. Raises Unfit, which names all that cannot be.
+
+    TargetError where they would be too long together.
+    """
     if shipment.event is not None:
         return _segment_event(shipment, shipment.event)
     rejected: list[Rejection] = []
@@ -67,7 +71,10 @@ def _profiles(group: Group, shipment: Shipment, rejected: list[Rejection]) -> Re
     view = SegmentView(shipment.segment, shipment.name, last.event_time_us, last.sequence)
     while members:
         try:
-            statements = query.render([member.row for member in members], view)
+            statements = query.render([member.row for member in members], view, shipment.size)
+        except Oversized:
+            reason = "the statements of so many profiles would be longer than a worker can bear"
+            raise TargetError(ErrorClass.SPLIT, "segsync statement", reason, phase=Phase.RENDER) from None
         except BadRows as bad:
             at_fault = {error.index: error for error in bad.errors}
             rejected += [_rejection(members[i].sequence, error) for i, error in at_fault.items()]

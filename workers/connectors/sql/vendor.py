@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.errors import ErrorClass, HoldLevel, TargetError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from socket import socket
@@ -82,13 +80,17 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class PresetQueries:
-    """The five queries of `segsync init`, each without a line break at its end."""
+    """The queries of `segsync init`, each without a line break at its end.
+
+    members  lists a segment's rows for resyncs; "" where the database must be made ready for that first
+    """
 
     add: str
     remove: str
     clear: str
     segment_upsert: str
     segment_delete: str
+    members: str = "SELECT client_id FROM segment_member WHERE segment_id = {segment_id}"
 
 
 def usual_queries(member_upsert: str, name_upsert: str) -> PresetQueries:
@@ -134,12 +136,6 @@ class Preset:
     queries: PresetQueries
 
 
-def no_lister(target: Target) -> Lister:
-    """For a vendor whose rows cannot be read for resyncs (yet)."""
-    reason = f"rows of {target.dialect} cannot be listed for a resync yet"
-    raise TargetError(ErrorClass.HOLD, f"{target.dialect} rows", reason, level=HoldLevel.CONNECTOR)
-
-
 def stays_nothing(_target: Target, _statements: Iterable[str]) -> str:
     """For a vendor that rolls everything back: there is never a reason."""
     return ""
@@ -176,10 +172,10 @@ class Vendor:
     options: Mapping[str, tuple[str, ...]]
     link: Callable[[Target], Link]
     examine: Callable[[Target], Examined]
+    lister: Callable[[Target], Lister]
     position: PositionTable | None
     traits: Traits
     preset: Preset
-    lister: Callable[[Target], Lister] = no_lister
     files: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     secure_port: int | None = None

@@ -148,19 +148,22 @@ def until_told(rig: Rig) -> None:
 
 def test_slow_jobs_of_many_segments_cost_few_looks(rig: Rig, yandex: FakeYandex) -> None:
     """Yandex answers with all segments at once, and 5,000 times a day: one answer does for all that wait."""
-    count = 5
+    count = 3
     for segment in range(count):
         rig.deliver(("add", mails(range(100))), segment=str(segment), name=f"S{segment}")
+        rig.tend()
+        yandex.advance(70)
     before = len(yandex.looked)
-    rig.run(hours=6, work=False)
-    of_one = len(yandex.looked) - before
+    rig.run(hours=4, work=False)
+    looks = len(yandex.looked) - before
     assert len(rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")) == count
-    assert of_one < 40, "eighteen for one segment alone"
+    assert looks < 24, "twelve for each segment alone"
     yandex.work()
     rig.run(hours=2)
     assert wrong(ACCOUNTS["yandex"], yandex, [str(each) for each in range(count)], mails(range(100))) == []
 
 
+@pytest.mark.proof
 @on("yandex", "vk")
 def test_looks_that_are_used_up_stop_nothing_else(
     make_rig: MakeRig, account: Account, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
@@ -179,6 +182,33 @@ def test_looks_that_are_used_up_stop_nothing_else(
     assert account.members(fake) == account.wanted(mails(range(2, 4)))
     assert fake.refused_calls == 0
     assert rig.standing().code == ""
+
+
+class NoLooks:
+    """A budget of looks that is used up for an hour."""
+
+    def take(self, *, removes: bool = False) -> int:  # noqa: ARG002 - the protocol's
+        return 3_600_000
+
+    def block(self, wait_ms: int) -> None:
+        """Nothing."""
+
+
+@on("vk", "google")
+def test_a_look_that_is_not_allowed_now_keeps_nobody_from_leaving(
+    rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.deliver(("add", mails(range(4))))
+    rig.run()
+    monkeypatch.setattr(rig.connector.way.http, "_looks", NoLooks())
+    fake.advance(3_600)
+    rig.deliver(("add", mails(range(4, 6))))
+    rig.tend()
+    fake.advance(2_000)
+    rig.deliver(("remove", mails(range(2))))
+    rig.tend()
+    states = {row.action: row.state for row in rig.rows("SELECT action, state FROM ads_call ORDER BY id")}
+    assert (states["add"], states["remove"]) == ("pending", "pending")
 
 
 @pytest.mark.proof

@@ -134,6 +134,7 @@ VERDICTS: Mapping[int, Verdict] = {
     1525: WRONG_DATE,
     1300: data("a text is no valid UTF-8"),
     3854: data("a text cannot be converted to the column's character set"),
+    1977: FOREIGN_TEXT,  # MariaDB's, of CONVERT
     3988: data("a text cannot be converted to the column's character set"),
     1301: data("a text is larger than the server's max_allowed_packet"),
     1365: data("a division by zero"),

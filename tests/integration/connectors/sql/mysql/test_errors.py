@@ -102,6 +102,7 @@ def run(connector: SqlConnector, statement: str) -> TargetError:
         (1264, ISOLATE, "INSERT INTO t (id, n) VALUES (2, 70000)"),
         (1366, ISOLATE, "INSERT INTO t (id) VALUES ('seven')"),
         (1366, ISOLATE, "INSERT INTO t (id, latin) VALUES (2, '\U0001f600')"),
+        (1977, ISOLATE, "INSERT INTO t (id, latin) VALUES (2, CONVERT('\U0001f600' USING latin1))"),
         (1292, ISOLATE, "INSERT INTO t (id, day) VALUES (2, 'someday')"),
         (1292, ISOLATE, "INSERT INTO t (id, day) VALUES (2, '2026-02-31')"),
         (1265, ISOLATE, "INSERT INTO t (id, kind) VALUES (2, 'z')"),
