@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+# Not for type checkers alone: the API's description is made of these classes' fields.
+from workers.monitoring.account_numbers import AccountStatus  # noqa: TC001
+from workers.monitoring.consumers import QueueStatus  # noqa: TC001
+from workers.monitoring.server import ServerStatus  # noqa: TC001
+from workers.monitoring.states import IntegrationStatus  # noqa: TC001
+from workers.monitoring.streams import StreamStatus  # noqa: TC001
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from workers.ledger.health import Trouble
-    from workers.monitoring.account_numbers import AccountStatus
-    from workers.monitoring.consumers import QueueStatus
-    from workers.monitoring.server import ServerStatus
-    from workers.monitoring.states import IntegrationStatus
-    from workers.monitoring.streams import StreamStatus
 
 
 @dataclass(frozen=True, slots=True)

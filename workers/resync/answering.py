@@ -65,6 +65,8 @@ def _ask(redis: Redis, keys: Keys, run: str, segment: str, keep: Callable[[], No
                 continue
             claimed = redis.exists(keys.claimed(token))
             if not claimed and (seen or not is_answered(redis, keys, segment)):
+                if redis.exists(keys.parts(token)):
+                    continue  # all of it was said, and whoever said it left, since it was looked for above
                 raise _error(ErrorClass.RETRY, "nobody answers for the platform (any more)")
             # Who has claimed it and is gone is waited for no longer, though another one answers: it gets a new reading.
             seen = seen or bool(claimed)

@@ -20,7 +20,7 @@ FILE = {"file": ("data.csv", b"1")}
 
 @on()
 def test_an_audience_s_life_makes_all_of_them(account: Account, make_rig: MakeRig, fake: FakePlatform) -> None:
-    """Its creation is not answered, its name changes, a token ends, and in the end it goes."""
+    """Its creation is not answered, its name changes, a token ends, all is replaced, and in the end it goes."""
     rig = make_rig(account.name, fake, on_delete={"buyers": "delete"})
     rig.connector.probe()
     if account.name == "facebook":
@@ -33,6 +33,8 @@ def test_an_audience_s_life_makes_all_of_them(account: Account, make_rig: MakeRi
     rig.deliver(("remove", people[:2]))
     rig.tell("segment_upsert", name="Gold")
     rig.run()
+    rig.connector.replace("7")
+    rig.run(hours=48)
     assert account.members(fake, "Gold") == account.wanted(people[2:])
     rig.tell("segment_delete", name="Gold")
     rig.run(hours=72)
