@@ -1,10 +1,11 @@
 """Resyncs: how fast, beside the same rows as events; what a verification takes; memory; events of others meanwhile.
 
 SEGSYNC_BENCH_MEMBERS says how large the segment is, 100,000 unless said; SEGSYNC_BENCH_ROUNDS how many rounds.
-`python -m tests.bench.resyncing MANY [verify|resync|fill|series|nobody ...]` does that with a segment of so many
-members, and tells what it took. `series` verifies members and rows that PostgreSQL makes up as they are read, so that
-ten million need no tables; with `nobody` none of the rows is a member's. `fill` makes an empty target equal to members
-that are made up, and tells the memory of reader and deliverer each time another tenth is there.
+`python -m tests.bench.resyncing MANY [verify|plain|resync|fill|series|nobody ...]` does that with a segment of so many
+members, and tells what it took; `plain` is a loop that reads both lists into sets, in this process. `series` verifies
+members and rows that PostgreSQL makes up as they are read, so that ten million need no tables; with `nobody` none of
+the rows is a member's. `fill` makes an empty target equal to members that are made up, and tells the memory of reader
+and deliverer each time another tenth is there.
 """
 
 from __future__ import annotations
@@ -235,6 +236,24 @@ def _ends(place: Platform, run: str, of: int) -> None:
     place.ends(run)
 
 
+def _plain(place: Platform, many: int) -> None:
+    """What a loop takes that reads both lists into sets and compares these; it holds all of it in memory."""
+    before = os.times()
+
+    def run() -> None:
+        with psycopg.connect(place.target.url) as link:
+            columns = "id, 'customer-' || id, 'customer-' || id || '@example.com'"
+            source = f"SELECT {columns} FROM membership WHERE segment_id = 7 ORDER BY id"
+            members = {key for _, key, _ in link.execute(source)}
+            rows = {key for (key,) in link.execute("SELECT client_id FROM member WHERE segment_id = 7")}
+            assert (len(members), members ^ rows) == (many, set())
+
+    seconds, after = timed(run), os.times()
+    used = after.user + after.system - before.user - before.system
+    sys.stdout.write(f"plain loop over {many:,}: {seconds:.1f} s, {used:.1f} s of its processor\n")
+    sys.stdout.flush()
+
+
 def main(many: int, kinds: list[str]) -> None:
     """What a segment of so many members takes that the target has; `nobody`: that has as many others."""
     with Servers() as servers, platform(servers) as place:
@@ -246,6 +265,9 @@ def main(many: int, kinds: list[str]) -> None:
                 place.apply(SERIES.format(many=many), MADE_UP.format(who=who, many=many))
             elif not place.rows(7):
                 place.has(7, many, told=True)
+            if kind == "plain":
+                _plain(place, many)
+                continue
             before = (peaks(place.reader), peaks(place.deliverer))
             had = processor(place.reader)
             asked = "resync" if kind in {"resync", "fill"} else "verify"

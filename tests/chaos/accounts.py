@@ -182,7 +182,7 @@ class AccountRound:
                     connection.execute(sa.update(table).where(table.c[name] > 0).values({name: value}))
         for name, fake in self.fakes.items():
             fake.advance(seconds)
-            self.place.redis.delete(self.place.keys.budget(name))
+            self.place.redis.delete(self.place.keys.budget(name), self.place.keys.looks(name))
             tend_again(self.place.redis, self.place.keys, name, 0)
 
     def _heal(self, stops: int) -> list[str]:

@@ -29,4 +29,5 @@ class InProcess(httpx.BaseTransport):
             raise httpx.RemoteProtocolError("the link is broken", request=request)
         data = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
         data = b"" if reply.body is None else data
-        return httpx.Response(reply.status, headers={"Content-Type": "application/json"} | reply.headers, content=data)
+        usual = {"Content-Type": "application/json", "Date": self._fake.date}
+        return httpx.Response(reply.status, headers=usual | reply.headers, content=data)

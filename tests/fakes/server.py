@@ -114,6 +114,11 @@ class FakePlatform:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def date(self) -> str:
+        """What its answers bear as the time."""
+        return formatdate(self.now / 1000, usegmt=True)
+
     def clock(self) -> int:
         return self.now
 
@@ -279,7 +284,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002 - http.server's
         """Of the platform's own clock: what each answer's `Date` says."""
-        return formatdate(self.platform.now / 1000, usegmt=True)
+        return self.platform.date
 
     def log_message(self, *_: object) -> None:
         """Nothing."""

@@ -18,11 +18,12 @@ def let_the_platform_work(place: Place, runtime: Runtime, fake: FakePlatform, ke
     for _ in range(4):
         fake.work()
         fake.advance(7_200)
-        place.redis.delete(place.keys.budget(key))
+        place.redis.delete(place.keys.budget(key), place.keys.looks(key))
         store = runtime.targets.get(key).store  # type: ignore[attr-defined]
         with store.changing() as connection:
             connection.exec_driver_sql("UPDATE ads_audience SET due_ms = 1, written_ms = written_ms - 7200000")
             connection.exec_driver_sql("UPDATE ads_call SET poll_ms = 1, made_ms = made_ms - 7200000")
+            connection.exec_driver_sql("UPDATE ads_login SET listed_ms = 0")
         tend_again(place.redis, place.keys, key, 0)
         drain(runtime)
         with store.reading() as connection:

@@ -179,6 +179,10 @@ class Cursor:
     def fetchall(self) -> list[Any]:
         return self._rows
 
+    def fetchmany(self, size: int) -> list[Any]:
+        some, self._rows = self._rows[:size], self._rows[size:]
+        return some
+
     def parse(self, statement: str) -> None:
         self._connection.check("PARSE")
         self._sent(f"EXPLAIN {statement}")

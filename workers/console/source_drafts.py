@@ -48,7 +48,8 @@ USUAL: Final[dict[str, dict[str, str]]] = {
         "first": "0",
         "members": "SELECT p.id AS _id, p.custom_id AS CustomID\n"
         "FROM membership m JOIN profile p ON p.id = m.profile_id\n"
-        "WHERE m.segment_id = {segment_id} AND p.id > {after} ORDER BY p.id LIMIT {limit}",
+        "WHERE m.segment_id = {segment_id} AND m.profile_id > {after} AND p.id > {after} "
+        "ORDER BY m.profile_id LIMIT {limit}",
     },
     HTTP: {"token_place": VARIABLE, "header": "Authorization", "prefix": "Bearer", "paged": "number", "first": "0"},
 }

@@ -15,8 +15,6 @@ from workers.lanes.answers import first_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.lease import RESYNC, ROUTE
 from workers.ledger.errors import LedgerError
-from workers.log import ROUTING_LOST, tell
-from workers.routing.router import RoutingLost
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -99,17 +97,11 @@ class _Drain:
         if kind == "deliver":
             self._deliver(connector, wake)
         elif kind == "route":
-            self._route(wake)
+            self.events += self.runtime.route(wake.token, TURN_SECONDS)
         elif kind == RESYNC:
             self.runtime.resync(wake.token, TURN_SECONDS)
         else:
             self._write_outcomes(TURN_SECONDS)
-
-    def _route(self, wake: Wake) -> None:
-        try:
-            self.events += self.runtime.route(wake.token, TURN_SECONDS)
-        except RoutingLost:
-            tell(ROUTING_LOST)
 
     def _deliver(self, connector: str, wake: Wake) -> None:
         result = self.runtime.deliver(connector, wake.token, TURN_SECONDS)

@@ -5,7 +5,7 @@ url = "postgresql://reader@platform-db/profiles"
 password = "${SOURCE_PASSWORD}"
 first = 0
 members = '''SELECT p.id AS _id, p.email FROM membership m JOIN profile p ON p.id = m.profile_id
-WHERE m.segment_id = {segment_id} AND p.id > {after} ORDER BY p.id LIMIT {limit}'''
+WHERE m.segment_id = {segment_id} AND m.profile_id > {after} AND p.id > {after} ORDER BY m.profile_id LIMIT {limit}'''
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def test_what_is_planted_shows_nowhere_on_any_platform(
                 fake.fail(CHANGES[name], reply)
                 fake.fail("GET", reply)
             due(runtime, name)
-            account.redis.delete(account.keys.budget(name))
+            account.redis.delete(account.keys.budget(name), account.keys.looks(name))
             tend_again(account.redis, account.keys, name, 0)
         drain(runtime)
         for command in (["status", "--json"], ["errors", "--json"], ["audiences", "--json"], ["check", "--connect"]):

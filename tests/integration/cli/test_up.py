@@ -114,7 +114,7 @@ def test_it_delivers_starts_again_what_dies_follows_apply_and_ends_in_good_order
     assert wait_until_gone(place.folder) == []
 
 
-def test_what_was_accepted_is_there_after_the_next_start(up: Up) -> None:
+def test_what_was_accepted_is_there_after_the_next_start_and_a_kill_leaves_nothing_behind(up: Up) -> None:
     place = up.place
     up.wait_for("Ctrl-C ends it all")
     with redis.Redis.from_url(place.url) as client:
@@ -124,23 +124,16 @@ def test_what_was_accepted_is_there_after_the_next_start(up: Up) -> None:
 
     again = Up(place)
     try:
-        url = again.wait_for(r"this one is ours, at (redis://\S+),")[1]
-        with redis.Redis.from_url(url) as client:
+        place.url = again.wait_for(r"this one is ours, at (redis://\S+),")[1]
+        with redis.Redis.from_url(place.url) as client:
             assert client.get("kept") == b"1"
         again.wait_for("revision 1 is applied, as before")
+        place.add("7", 10)
+        wait_for_rows(place, 10)
+        assert len(processes_of(place.folder)) >= 8
     finally:
         again.process.kill()
         again.process.wait()
-
-
-def test_killed_it_leaves_nothing_behind(up: Up) -> None:
-    up.wait_for("Ctrl-C ends it all")
-    place = up.place
-    place.add("7", 10)
-    wait_for_rows(place, 10)
-    assert len(processes_of(place.folder)) >= 8
-
-    up.process.kill()
     assert wait_until_gone(place.folder) == []
 
 

@@ -17,7 +17,7 @@ from tests.integration.console.test_serving import listening
 from tests.integration.place import integration
 from tests.repository import ROOT
 from tests.waiting import PATIENCE
-from workers.console import live
+from workers.console import live, streams
 from workers.console.pages import PAGES
 from workers.console.visit import BROWSER
 from workers.control.pause import pause
@@ -115,7 +115,7 @@ def test_a_closed_page_ends_its_stream_and_leaves_its_place(app: ASGIApp, monkey
 
 def test_a_browsers_newest_stream_takes_the_place_of_its_oldest(app: ASGIApp, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else six windows take all connections that a browser opens to a host."""
-    monkeypatch.setattr(live, "MOST_OF_BROWSER", 2)
+    monkeypatch.setattr(streams, "MOST_OF_BROWSER", 2)
 
     async def look() -> None:
         async with AsyncExitStack() as stack:

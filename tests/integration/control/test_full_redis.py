@@ -28,7 +28,7 @@ def fill(place: Place) -> set[tuple[str, str]]:
     while True:
         events: list[Any] = []
         for number in range(number + 1, number + 21):  # noqa: B020 - goes on where it was
-            profiles = [{"_id": str(n), "id": f"{number}-{n}", "more": "x" * 2_000} for n in range(20)]
+            profiles = [{"_id": str(n), "id": f"{number}-{n}", "more": "x" * 4_000} for n in range(20)]
             events.append({"type": "add", "segment": {"id": str(number % SEGMENTS)}, "profiles": profiles})
         with place.redis.pipeline(transaction=False) as pipe:
             for event in events:

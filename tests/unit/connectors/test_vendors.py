@@ -38,7 +38,8 @@ def test_nobody_else_names_a_vendor() -> None:
 
 def test_what_check_says_of_a_database_stands_in_its_folder() -> None:
     """A sentence that names one is a fact that another database would not have."""
-    named = re.compile("mysql|mariadb|postgres|sqlite", re.IGNORECASE)
+    words = {word for each in VENDORS.values() for word in (each.name, each.scheme, *each.aliases)}
+    named = re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)
     found = [
         f"{path.name}:{node.lineno}: {node.value!r}"
         for path in sorted((WORKERS / "preflight").glob("*.py"))

@@ -74,7 +74,7 @@ class Hours:
     def _wake(self, account: OpenAccount, *, forget_budgets: bool) -> None:
         for key in self._accounts:
             if forget_budgets:
-                account.redis.delete(account.keys.budget(key))
+                account.redis.delete(account.keys.budget(key), account.keys.looks(key))
             tend_again(account.redis, account.keys, key, 0)
         ring(account.redis, account.keys)
 

@@ -124,7 +124,9 @@ class GoogleWire:
         try:
             return f"{parsedate_to_datetime(date).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         except ValueError:
-            raise _failed(Fault.UNDONE, "answer", "the answer has no date") from None
+            raise _failed(
+                Fault.REFUSED, "answer", "the answer has no date, before which others would be taken out"
+            ) from None
 
     def replace(self, audience: Audience, rows: Sequence[SentRow], part: ReplacePart) -> Answered:  # noqa: ARG002 - as it says
         """As `PlatformWire.replace`: members are told as always."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.audiences.store import replacing
 from workers.connectors.audiences.store.work import Resting
+from workers.connectors.audiences.wire import CallFailed, Fault
 
 if TYPE_CHECKING:
     from workers.connectors.audiences.one_login import Login
@@ -18,7 +19,14 @@ def begin(login: Login, audience: Audience, now_ms: int) -> Resting:
         with login.store.changing() as connection:
             replacing.begin_list(connection, audience, now_ms)
         return Resting(now_ms)
-    handle = login.wire.begin_replacing(audience)
+    try:
+        handle = login.wire.begin_replacing(audience)
+    except CallFailed as failed:
+        if failed.fault is not Fault.REFUSED:
+            raise
+        with login.store.changing() as connection:
+            replacing.end(connection, audience.id, replacing.NOT_DONE)
+        return Resting(now_ms)
     with login.store.changing() as connection:
         replacing.begin(connection, audience.id, handle, now_ms)
     return Resting(now_ms)

@@ -12,6 +12,7 @@ from workers.connectors.audiences.google import GoogleAccount, GoogleWire
 from workers.connectors.audiences.http import Http
 from workers.connectors.audiences.logins import TokenKeeper
 from workers.connectors.audiences.platforms import PLATFORMS
+from workers.connectors.audiences.shared_list import SharedList
 from workers.connectors.audiences.vk import VkWire
 from workers.connectors.audiences.wire import PlatformWire
 from workers.connectors.audiences.yandex import YandexWire
@@ -80,34 +81,34 @@ def wire_of(
     if platform.key not in _WAYS:
         reason = f"there is no connector for {platform.name} yet"
         raise TargetError(ErrorClass.HOLD, "ads platform", reason, level=HoldLevel.CONNECTOR)
-    consent, wire = _WAYS[platform.key](target, http, clock)
+    consent, wire = _WAYS[platform.key](target, http, SharedList(target.key, store, clock))
     tokens = TokenKeeper(target.key, store, seal, consent, clock, owner)
     return Way(http, consent, tokens, wire(tokens), wire)
 
 
-def _yandex(target: AdTarget, http: Http, clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
+def _yandex(target: AdTarget, http: Http, shared: SharedList) -> tuple[Consent, MakeWire]:
     said = target.settings
     consent = YandexConsent(
         http, said["client_id"], said["client_secret"], target.url, PLATFORMS[target.platform].rights
     )
     hashed = said.get("hashing", "true") != "false"
-    return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, clock, hashed=hashed)
+    return consent, lambda tokens: YandexWire(http, tokens.token, tokens.renew, shared, hashed=hashed)
 
 
-def _facebook(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
+def _facebook(target: AdTarget, http: Http, _shared: SharedList) -> tuple[Consent, MakeWire]:
     said = target.settings
     token = said["access_token"]
     wire = FacebookWire(http, said["account"], token, said.get("app_secret", ""))
     return GivenToken(token, wire), lambda _: wire
 
 
-def _vk(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
+def _vk(target: AdTarget, http: Http, _shared: SharedList) -> tuple[Consent, MakeWire]:
     said, rights = target.settings, PLATFORMS[target.platform].rights
     consent = VkConsent(http, said["client_id"], said["client_secret"], rights)
     return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
 
 
-def _google(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Consent, MakeWire]:
+def _google(target: AdTarget, http: Http, _shared: SharedList) -> tuple[Consent, MakeWire]:
     said = target.settings
     account = GoogleAccount(said["account"], said.get("login_account", ""), said.get("app_id", ""), target.consent)
     rights = PLATFORMS[target.platform].rights
@@ -115,7 +116,7 @@ def _google(target: AdTarget, http: Http, _clock: Callable[[], int]) -> tuple[Co
     return consent, lambda tokens: GoogleWire(http, account, tokens.token, tokens.renew)
 
 
-_WAYS: dict[str, Callable[[AdTarget, Http, Callable[[], int]], tuple[Consent, MakeWire]]] = {
+_WAYS: dict[str, Callable[[AdTarget, Http, SharedList], tuple[Consent, MakeWire]]] = {
     "yandex-audiences": _yandex,
     "facebook-ads": _facebook,
     "vk-ads": _vk,

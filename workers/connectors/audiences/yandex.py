@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
+    from workers.connectors.audiences.shared_list import SharedList
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.rows import SentRow
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 PATH: Final = "/v1/management"
 COLUMNS: Final = ("email", "phone", "ext_id", "push_id")
 """Of every file: a segment's later files must have the columns of its first."""
-LIST_KEPT_MS: Final = 300_000
-"""Milliseconds for which a process takes the list of all segments as it was: 5,000 requests a day are all there are."""
 PAGE: Final = 10_000
 """Segments that one answer lists."""
 _TOKEN_FAULTS: Final = {"unauthorized", "invalid_token"}
@@ -52,7 +51,7 @@ class YandexWire:
     """`wire.PlatformWire` for one login.
 
     token, renew  as `TokenKeeper.token` and `TokenKeeper.renew`
-    clock         Unix milliseconds, the same for all processes
+    shared        the list of all segments
     hashed        whether what is sent is hashed; the same for all the life of a segment
     """
 
@@ -61,13 +60,11 @@ class YandexWire:
         http: Http,
         token: Callable[[], str],
         renew: Callable[[str], str],
-        clock: Callable[[], int],
+        shared: SharedList,
         *,
         hashed: bool,
     ) -> None:
-        self._clock = clock
-        self._states: dict[str, str] = {}
-        self._states_ms = 0
+        self._shared = shared
         self._http = http
         self._token = token
         self._renew = renew
@@ -136,12 +133,9 @@ class YandexWire:
 
     def poll(self, audience: Audience, call: OpenCall) -> CallProgress:
         """As `PlatformWire.poll`: the segment is asked for, by a list that all calls before it share for a while."""
-        now, settled = self._clock(), call.made_ms + SETTLED_MS
+        now, settled = self._shared.clock(), call.made_ms + SETTLED_MS
         since = settled if now >= settled and not call.seen else call.made_ms + 1  # then it is taken at its word
-        if not max(since, now - LIST_KEPT_MS) <= self._states_ms <= now:
-            self._states = {str(each.get("id")): str(each.get("status")) for each in self._listed()}
-            self._states_ms = now
-        state = self._states.get(audience.remote)
+        state = self._shared.states(since, self._states).get(audience.remote)
         return CallProgress("unseen") if state is None else _STATES.get(state, CallProgress("working"))
 
     def rename(self, audience: Audience) -> None:
@@ -158,6 +152,9 @@ class YandexWire:
         except CallFailed as failed:
             if failed.fault is not Fault.GONE:
                 raise
+
+    def _states(self) -> dict[str, str]:
+        return {str(each.get("id")): str(each.get("status")) for each in self._listed()}
 
     def _listed(self) -> Iterator[dict[str, Any]]:
         offset = 0

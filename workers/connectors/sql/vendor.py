@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from workers.errors import ErrorClass, HoldLevel, TargetError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from socket import socket
@@ -134,12 +132,6 @@ class Preset:
     queries: PresetQueries
 
 
-def no_lister(target: Target) -> Lister:
-    """For a vendor whose rows cannot be read for resyncs (yet)."""
-    reason = f"rows of {target.dialect} cannot be listed for a resync yet"
-    raise TargetError(ErrorClass.HOLD, f"{target.dialect} rows", reason, level=HoldLevel.CONNECTOR)
-
-
 def stays_nothing(_target: Target, _statements: Iterable[str]) -> str:
     """For a vendor that rolls everything back: there is never a reason."""
     return ""
@@ -176,10 +168,10 @@ class Vendor:
     options: Mapping[str, tuple[str, ...]]
     link: Callable[[Target], Link]
     examine: Callable[[Target], Examined]
+    lister: Callable[[Target], Lister]
     position: PositionTable | None
     traits: Traits
     preset: Preset
-    lister: Callable[[Target], Lister] = no_lister
     files: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     secure_port: int | None = None

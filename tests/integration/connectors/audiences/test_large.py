@@ -148,19 +148,22 @@ def until_told(rig: Rig) -> None:
 
 def test_slow_jobs_of_many_segments_cost_few_looks(rig: Rig, yandex: FakeYandex) -> None:
     """Yandex answers with all segments at once, and 5,000 times a day: one answer does for all that wait."""
-    count = 5
+    count = 3
     for segment in range(count):
         rig.deliver(("add", mails(range(100))), segment=str(segment), name=f"S{segment}")
+        rig.tend()
+        yandex.advance(70)
     before = len(yandex.looked)
-    rig.run(hours=6, work=False)
-    of_one = len(yandex.looked) - before
+    rig.run(hours=4, work=False)
+    looks = len(yandex.looked) - before
     assert len(rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")) == count
-    assert of_one < 40, "eighteen for one segment alone"
+    assert looks < 24, "twelve for each segment alone"
     yandex.work()
     rig.run(hours=2)
     assert wrong(ACCOUNTS["yandex"], yandex, [str(each) for each in range(count)], mails(range(100))) == []
 
 
+@pytest.mark.proof
 @on("yandex", "vk")
 def test_looks_that_are_used_up_stop_nothing_else(
     make_rig: MakeRig, account: Account, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.fakes.server import Reply
 from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.accounts import Account, on
@@ -55,6 +57,7 @@ def test_a_segment_that_was_made_twice_is_one_again(account: Account, rig: Rig, 
     assert account.members(fake) == account.wanted(people(range(8)))
 
 
+@pytest.mark.proof
 @on("vk")
 def test_a_segment_whose_answer_was_lost_is_looked_for_before_it_is_made_again(rig: Rig, fake: FakePlatform) -> None:
     assert isinstance(fake, FakeVk)
@@ -65,6 +68,7 @@ def test_a_segment_whose_answer_was_lost_is_looked_for_before_it_is_made_again(r
     assert len(fake.segments) == 1
 
 
+@pytest.mark.proof
 @on("vk")
 def test_a_list_that_was_made_twice_goes_with_its_people(account: Account, rig: Rig, fake: FakePlatform) -> None:
     assert isinstance(fake, FakeVk)

@@ -58,7 +58,7 @@ class History:
 
     def happen(self) -> None:
         what = self.dice.choice(
-            [self.deliver, self.deliver, self.tend, self.tend, self.tend, self.wait, self.work, self.fail]
+            [*[self.deliver] * 4, *[self.tend] * 6, *[self.wait, self.work, self.fail] * 2, self.replace]
         )
         self.said.append(what.__name__)
         if self.dice.random() < 0.15:
@@ -92,6 +92,10 @@ class History:
         self.through(lambda: self.rig.deliver(*steps))
         self.members = batch
         self.said.append(str(sorted(batch.items())))
+
+    def replace(self) -> None:
+        """Whoever is there is to be replaced by the members."""
+        self.rig.connector.replace(None)
 
     def tend(self) -> None:
         try:

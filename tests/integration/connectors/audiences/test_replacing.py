@@ -187,6 +187,7 @@ def test_where_too_few_are_left_for_a_new_list_the_old_one_goes_all_the_same(tol
     assert not [each for each in fake.lists.values() if not each.base and each.members]
 
 
+@pytest.mark.proof
 @on("facebook")
 def test_a_session_that_takes_too_long_is_begun_anew(
     account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
@@ -200,6 +201,7 @@ def test_a_session_that_takes_too_long_is_begun_anew(
     assert told.number("SELECT count(*) FROM ads_call WHERE action = 'replace' AND state = 'done'") == 4
 
 
+@pytest.mark.proof
 @on("facebook")
 def test_a_session_that_goes_on_after_an_answer_was_lost_would_lack_a_part(
     account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
@@ -210,6 +212,7 @@ def test_a_session_that_goes_on_after_an_answer_was_lost_would_lack_a_part(
     ends(account, told, fake, people(range(8)))
 
 
+@pytest.mark.proof
 @on("yandex")
 def test_who_left_before_it_costs_no_call_of_their_own(account: Account, told: Rig, fake: FakePlatform) -> None:
     told.deliver(("remove", people([0])))
@@ -217,6 +220,20 @@ def test_who_left_before_it_costs_no_call_of_their_own(account: Account, told: R
     before = told.number("SELECT max(id) FROM ads_call")
     ends(account, told, fake, people(range(1, 8)))
     assert [row.action for row in told.rows(f"SELECT action FROM ads_call WHERE id > {before}")] == ["replace"]
+
+
+@pytest.mark.proof
+@on("google")
+def test_an_answer_without_a_date_stops_nothing(
+    account: Account, told: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can say then who was told before; calls go on, and a person is told."""
+    monkeypatch.setattr(type(fake), "date", "")
+    told.connector.replace(None)
+    told.deliver(("remove", people([0])), ("add", people([9])))
+    told.run(hours=48)
+    assert account.members(fake) == account.wanted([*people([*range(1, 8), 9]), *STRANGERS])
+    assert {(each.replaces, each.waits) for each in told.connector.standings()} == {("refused", "someone")}
 
 
 def test_what_is_too_large_is_refused_and_nothing_is_begun(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

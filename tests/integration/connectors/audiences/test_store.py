@@ -154,7 +154,8 @@ def test_what_was_refused_before_entries_told_of_it_gets_one(
         connection.exec_driver_sql("DROP TABLE ads_seal")
         for column in ("replaces", "replaced", "replace_ms"):
             connection.exec_driver_sql(f"ALTER TABLE ads_audience DROP COLUMN {column}")
-        connection.exec_driver_sql("ALTER TABLE ads_login DROP COLUMN lacks")
+        for column in ("lacks", "listed", "listed_ms"):
+            connection.exec_driver_sql(f"ALTER TABLE ads_login DROP COLUMN {column}")
         connection.exec_driver_sql("DROP INDEX ads_call_state")
         connection.exec_driver_sql("CREATE INDEX ads_call_open ON ads_call (state)")
         connection.exec_driver_sql("UPDATE ads_version SET version_num = '0003'")

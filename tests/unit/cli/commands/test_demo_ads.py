@@ -116,7 +116,7 @@ class Clock:
 
 def account_in(store: Store, clock: Callable[[], int] = lambda: NOW) -> Any:
     """What is looked at of an open account."""
-    redis, keys = SimpleNamespace(delete=lambda _: None), SimpleNamespace(budget=lambda _: "")
+    redis, keys = SimpleNamespace(delete=lambda *_: None), SimpleNamespace(budget=str, looks=str)
     return SimpleNamespace(connector=SimpleNamespace(store=store), clock=clock, redis=redis, keys=keys)
 
 

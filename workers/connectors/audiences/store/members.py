@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import GONE, REFUSED, STALE, STUCK, THERE, UNSURE, holdings, identifiers
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def write(
     if gained:
         if whole_rows:
             _take_old_rows_first(connection, gained)
-        connection.execute(_insert(connection, holdings), gained)
+        connection.execute(insert_into(connection, holdings).on_conflict_do_nothing(), gained)
     _renew(connection, renewed)
     owed = [row["identifier"] for row in (*gained, *lost)] + [ids[name] for name in foreign if name not in known]
     _owe(connection, owed, unsure=False)
@@ -241,7 +241,7 @@ def _ids(connection: Connection, audience: int, named: Mapping[_Name, Kept], the
         if name not in found
     ]
     if new:
-        connection.execute(_insert(connection, identifiers), new)
+        connection.execute(insert_into(connection, identifiers).on_conflict_do_nothing(), new)
         found |= _find(connection, audience, [name for name in named if name not in found])
     return found
 
@@ -259,12 +259,6 @@ def _try_again(connection: Connection, ids: Iterable[int]) -> int:
     refused = (identifiers.c.there == REFUSED, identifiers.c.call.is_(None))
     change = identifiers.update().where(*refused).values(there=UNSURE, owed=True)
     return sum(connection.execute(change.where(identifiers.c.id.in_(some))).rowcount for some in _chunks(ids))
-
-
-def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def _chunks(items: Iterable[Any]) -> Iterator[list[Any]]:

@@ -33,11 +33,12 @@ logins: Final = sa.Table(
     sa.Column("connector", sa.Text, primary_key=True),
     sa.Column("access", sa.LargeBinary),
     sa.Column("refresh", sa.LargeBinary),
-    *(sa.Column(name, sa.BigInteger) for name in ("expires_ms", "ends_ms", "version", "owned_until_ms")),
-    *(sa.Column(name, sa.Text) for name in ("account", "owner", "code", "reason", "lacks")),
+    *(sa.Column(name, sa.BigInteger) for name in ("expires_ms", "ends_ms", "version", "owned_until_ms", "listed_ms")),
+    *(sa.Column(name, sa.Text) for name in ("account", "owner", "code", "reason", "lacks", "listed")),
 )
 """access, refresh  sealed tokens; ends_ms: when the refresh token ends, 0 for never; version: grows with each change
-lacks            rights that the platform did not grant, as it names them"""
+lacks            rights that the platform did not grant, as it names them
+listed           what the platform's list said last of all audiences, at listed_ms (shared_list.py)"""
 
 _TEXTS = ("name", "told_name", "remote", "state", "owner", "code", "reason", "waits", "leaving", "replaces", "replaced")
 _NUMBERS = ("owned_until_ms", "served_ms", "written_ms", "first_owed_ms", "reminded_ms", "failures", "replace_ms")

@@ -6,7 +6,6 @@ rows that a SELECT or a trigger reports as changed rows. So its session is used 
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from typing import TYPE_CHECKING, Any, Final
@@ -15,29 +14,22 @@ from pytds import tds_base
 from pytds.tds_session import _TdsSession
 from pytds.tds_socket import _TdsSocket
 
+from workers.connectors.sql.mssql.login import NOT_SUPPORTED, OFF, ON, PACKET, login_of
 from workers.connectors.sql.mssql.options import OPTIONS, PORT
 from workers.connectors.sql.mssql.wire import TlsWire, Wire, context_of
 from workers.connectors.sql.url import address
-from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Iterator
 
     from pytds.tds_reader import ResponseMetadata
 
     from workers.connectors.contract import Target
     from workers.connectors.sql.url import Address
 
-PACKET: Final = 16_384
-"""Bytes of a packet that we ask for; the server grants up to 32,767 and says how many."""
-ENGLISH: Final = 1033
-"""The language of the session, as Windows numbers it."""
-LONGEST: Final = 128
-"""Characters of a name or password in a login (MS-TDS 2.2.6.4)."""
 ROUTES: Final = 3
 """How often a login may be sent on to another server, as Azure's gateway does."""
-_OFF, _ON, _NOT_SUPPORTED, _REQUIRED = range(4)
-"""Encryption, as PRELOGIN has it."""
 _ENDS = frozenset({tds_base.TDS_DONE_TOKEN, tds_base.TDS_DONEPROC_TOKEN, tds_base.TDS_DONEINPROC_TOKEN})
 _ROWS = frozenset({tds_base.TDS_ROW_TOKEN, tds_base.TDS_NBC_ROW_TOKEN})
 _SELECT = 0xC1
@@ -76,11 +68,11 @@ class TdsSession(_TdsSession):  # type: ignore[misc]  # python-tds has no type h
 
     def parse_prelogin(self, octets: bytes, login: tds_base._TdsLogin) -> None:
         """What the server offers; TLS begins where either side wants it."""
-        offered = _option(octets, tds_base.PreLoginToken.ENCRYPTION, _NOT_SUPPORTED)
+        offered = _option(octets, tds_base.PreLoginToken.ENCRYPTION, NOT_SUPPORTED)
         login.server_enc_flag = offered
-        if offered in (_OFF, _NOT_SUPPORTED) and login.enc_flag == _ON:
+        if offered in (OFF, NOT_SUPPORTED) and login.enc_flag == ON:
             raise PlainText
-        if offered != _NOT_SUPPORTED:
+        if offered != NOT_SUPPORTED:
             self._plain = self._transport
             wire = TlsWire(self._plain, self.tls, self.name)
             wire.handshake(self._exchange)
@@ -89,8 +81,30 @@ class TdsSession(_TdsSession):  # type: ignore[misc]  # python-tds has no type h
     def tds7_send_login(self, login: tds_base._TdsLogin) -> None:
         """The login, after which TLS ends where it was for the password alone."""
         super().tds7_send_login(login)
-        if login.server_enc_flag == _OFF and self._plain is not None:
+        if login.server_enc_flag == OFF and self._plain is not None:
             self._use(self._plain)
+
+    def each_row(self, seconds: float, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+        """Reads an answer to its end, row by row, each within `seconds`; notes its columns. Raises Refused."""
+        self.begin_response()
+        more = True
+        while more:
+            self.conn.sock.limit(seconds)
+            marker = self.get_token_id()
+            if marker in _ENDS:
+                _, more = self._end(marker)
+                continue
+            self.process_token(marker)
+            if marker == tds_base.TDS7_RESULT_TOKEN:
+                columns[:] = [column.column_name for column in self.res_info.columns]
+            elif marker in _ROWS:
+                yield tuple(self.row)
+        self._raise_refusal()
+
+    def _raise_refusal(self) -> None:
+        refused = [each for each in self.messages if each["marker"] == tds_base.TDS_ERROR_TOKEN]
+        if refused:
+            raise Refused(refused[0]["msgno"], refused[0]["message"], refused[0]["state"])
 
     def answer(self) -> tuple[int, list[tuple[Any, ...]]]:
         """Reads an answer to its end: changed rows, and the rows of its last result. Raises Refused."""
@@ -110,9 +124,7 @@ class TdsSession(_TdsSession):  # type: ignore[misc]  # python-tds has no type h
                 rows = []
             elif marker in _ROWS:
                 rows.append(tuple(self.row))
-        refused = [each for each in self.messages if each["marker"] == tds_base.TDS_ERROR_TOKEN]
-        if refused:
-            raise Refused(refused[0]["msgno"], refused[0]["message"], refused[0]["state"])
+        self._raise_refusal()
         return changed, rows
 
     def _end(self, marker: int) -> tuple[int, bool]:
@@ -170,6 +182,12 @@ class TdsConnection:
     def rows(self, batch: str, seconds: float) -> list[tuple[Any, ...]]:
         """The rows of a batch's last result; raises likewise."""
         return self._ask(batch, seconds)[1]
+
+    def stream(self, batch: str, seconds: float, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+        """The rows of a batch as they come, each within `seconds`; its columns are noted with the first. As `run`."""
+        self._session.conn.sock.limit(seconds)
+        self._session.submit_plain_query(batch)
+        yield from self._session.each_row(seconds, columns)
 
     def cancel(self, seconds: float) -> bool:
         """Asks the server to give up what it is doing; whether it says within `seconds` that it has. Never raises."""
@@ -240,7 +258,7 @@ def open_connection(target: Target) -> TdsConnection:
     for _ in range(ROUTES):
         wire = Wire(_reach(host, port, target.connect_timeout), target.connect_timeout)
         try:
-            connection = TdsConnection(wire, _login(target, place), place)
+            connection = TdsConnection(wire, login_of(target, place), place)
         except BaseException:
             wire.close()
             raise
@@ -260,24 +278,3 @@ def _reach(host: str, port: int, seconds: float) -> socket.socket:
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     return connection
-
-
-def _login(target: Target, place: Address) -> tds_base._TdsLogin:
-    for name, text in (("user", place.user), ("password", target.password), ("database", place.database)):
-        # A login counts characters of 16 bits, and the driver others.
-        if len((text or "").encode("utf-16-le", "surrogatepass")) > 2 * min(len(text or ""), LONGEST):
-            reason = f"the {name} cannot be sent: expected at most {LONGEST} characters, and none beyond U+FFFF"
-            raise TargetError(ErrorClass.HOLD, "mssql login", reason, level=HoldLevel.CONNECTOR)
-    login = tds_base._TdsLogin()  # noqa: SLF001 - what `pytds.connect` makes of its arguments
-    login.user_name = place.user or ""
-    login.password = target.password or ""
-    login.database = place.database or ""
-    login.app_name = target.session_name[:128]
-    login.client_host_name = socket.gethostname()[:128]
-    login.server_name = (place.host or "")[:128]
-    login.library = "segsync"
-    login.pid, login.client_lcid = os.getpid(), ENGLISH
-    login.blocksize = PACKET
-    login.option_flag2 = tds_base.TDS_ODBC_ON
-    login.enc_flag = _OFF if place.options.get("encrypt") == "false" else _ON
-    return login

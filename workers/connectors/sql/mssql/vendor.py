@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 
 def _link(target: Target) -> Link:
@@ -20,6 +21,13 @@ def _link(target: Target) -> Link:
     from workers.connectors.sql.mssql.link import connect  # noqa: PLC0415 - see `vendor`
 
     return connect(target)
+
+
+def _lister(target: Target) -> Lister:
+    require("mssql", "pytds")
+    from workers.connectors.sql.mssql.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
 
 
 def _examine(target: Target) -> Examined:
@@ -38,6 +46,7 @@ MSSQL = Vendor(
     files=("ca_file", "cert_file", "key_file"),
     link=_link,
     examine=_examine,
+    lister=_lister,
     position=PositionTable(
         create="CREATE TABLE segsync_position (lane char(32) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY,"
         " integration varchar(63) NOT NULL, position varchar(27) NOT NULL)",

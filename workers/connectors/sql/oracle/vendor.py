@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Examined
     from workers.connectors.sql.link import Link
+    from workers.connectors.sql.listing import Lister
 
 
 def _link(target: Target) -> Link:
@@ -23,6 +24,13 @@ def _link(target: Target) -> Link:
     from workers.connectors.sql.oracle.link import connect  # noqa: PLC0415 - see `vendor`
 
     return connect(target)
+
+
+def _lister(target: Target) -> Lister:
+    require("oracle", "oracledb")
+    from workers.connectors.sql.oracle.listing import open_lister  # noqa: PLC0415 - see `vendor`
+
+    return open_lister(target)
 
 
 def _examine(target: Target) -> Examined:
@@ -46,6 +54,7 @@ ORACLE = Vendor(
     before_tls=_before_tls,
     link=_link,
     examine=_examine,
+    lister=_lister,
     position=PositionTable(
         # `position` may be null: that is what Oracle makes of ''.
         create="CREATE TABLE segsync_position (lane CHAR(32) PRIMARY KEY, integration VARCHAR2(63) NOT NULL,"
