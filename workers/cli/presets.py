@@ -77,7 +77,17 @@ segment_upsert = '''
 segment_delete = '''
 @segment_delete
 '''
+@listed
 """)
+_LISTED: Final = """\
+# The rows of a segment: what a resync compares with the platform.
+members = '''
+{}
+'''"""
+_LISTED_LATER: Final = """\
+# The rows of a segment are what a resync compares with the platform: once the database allows snapshots
+# (ALTER DATABASE crm SET ALLOW_SNAPSHOT_ISOLATION ON), and only then.
+# members = 'SELECT client_id FROM segment_member WHERE segment_id = {segment_id}'"""
 
 
 _ONCE: Final = "exactly_once = false                # true needs the table segsync_position, above"
@@ -91,6 +101,7 @@ def toml(dialect: str) -> str:
         dialect=dialect,
         connector=preset.connector,
         tables=_commented("\n\n".join([preset.why, _tables(preset), *_position(dialect)]), "#", "# "),
+        listed=_LISTED.format(preset.queries.members) if preset.queries.members else _LISTED_LATER,
         once=_ONCE if VENDORS[dialect].has_transactions else _NEVER_ONCE,
         **asdict(preset.queries),
     )

@@ -89,6 +89,11 @@ def test_numbers_arrive_as_they_were_written(job: Job) -> None:
     assert job.target.members() == {("7", big), ("7", fine)}
 
 
+@pytest.mark.parametrize(
+    "target",
+    ["postgresql", *(pytest.param(each, marks=pytest.mark.long) for each in ("sqlite", "mysql"))],
+    indirect=True,
+)
 def test_one_event_of_100_000_profiles(job: Job) -> None:
     raw = json.dumps(add(7, *range(100_000)))
     job.installation.redis.xadd(job.installation.keys.events, {"event": raw})

@@ -80,13 +80,17 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class PresetQueries:
-    """The five queries of `segsync init`, each without a line break at its end."""
+    """The queries of `segsync init`, each without a line break at its end.
+
+    members  lists a segment's rows for resyncs; "" where the database must be made ready for that first
+    """
 
     add: str
     remove: str
     clear: str
     segment_upsert: str
     segment_delete: str
+    members: str = "SELECT client_id FROM segment_member WHERE segment_id = {segment_id}"
 
 
 def usual_queries(member_upsert: str, name_upsert: str) -> PresetQueries:

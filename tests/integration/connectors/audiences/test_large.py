@@ -184,6 +184,33 @@ def test_looks_that_are_used_up_stop_nothing_else(
     assert rig.standing().code == ""
 
 
+class NoLooks:
+    """A budget of looks that is used up for an hour."""
+
+    def take(self, *, removes: bool = False) -> int:  # noqa: ARG002 - the protocol's
+        return 3_600_000
+
+    def block(self, wait_ms: int) -> None:
+        """Nothing."""
+
+
+@on("vk", "google")
+def test_a_look_that_is_not_allowed_now_keeps_nobody_from_leaving(
+    rig: Rig, fake: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.deliver(("add", mails(range(4))))
+    rig.run()
+    monkeypatch.setattr(rig.connector.way.http, "_looks", NoLooks())
+    fake.advance(3_600)
+    rig.deliver(("add", mails(range(4, 6))))
+    rig.tend()
+    fake.advance(2_000)
+    rig.deliver(("remove", mails(range(2))))
+    rig.tend()
+    states = {row.action: row.state for row in rig.rows("SELECT action, state FROM ads_call ORDER BY id")}
+    assert (states["add"], states["remove"]) == ("pending", "pending")
+
+
 @pytest.mark.proof
 def test_yandex_s_own_windows_and_late_jobs_let_many_segments_be_right(rig: Rig, yandex: FakeYandex) -> None:
     """By the minute, the hour and the day; each job takes six hours. All that is asked for is asked for in time."""

@@ -63,5 +63,6 @@ SETTINGS non_replicated_deduplication_window = 1000""",
         clear=CLEARED,
         segment_upsert=_segment("'{segment_name}'", 0),
         segment_delete=f"{CLEARED};\n{_segment('NULL', 1)}",
+        members="SELECT client_id FROM segment_member FINAL WHERE segment_id = {segment_id}",
     ),
 )

@@ -58,5 +58,6 @@ WHEN NOT MATCHED THEN INSERT (segment_id, name, updated) VALUES (s.segment_id, s
         segment_delete="""\
 DELETE FROM segment_member WHERE segment_id = {segment_id};
 DELETE FROM segment WHERE segment_id = {segment_id}""",
+        members="",
     ),
 )
