@@ -157,6 +157,16 @@ class _Verdict:
             return {(each.segment, each.key or "")}
         return {(each.segment, other.key or "") for other in self._operations if other.segment == each.segment}
 
+    def _outlived(self, clear: Operation) -> set[tuple[str, str]]:
+        """The rows of what came before a clear, and was told after it: a clear that was tried, and has no query since.
+
+        Nobody knows whether the try took place, and by the new configuration all of it goes without the clear.
+        """
+        if clear.kind != "CLEAR" or not clear.times or not self._may_lack_clear:
+            return set()
+        before = [each for each in self._earlier(clear) if each.times and max(each.times) > max(clear.times)]
+        return {(each.segment, each.key or "") for each in before}
+
     def _earlier(self, of: Operation) -> Iterator[Operation]:
         return (each for each in self._operations if each.order < of.order and each.segment == of.segment)
 
@@ -232,6 +242,7 @@ class _Verdict:
                 if each.is_set_aside and (each.times or len(each.entries) > 1 or merged):
                     unsure.add((each.segment, key))
             else:
+                unsure |= self._outlived(each)
                 _apply(expected, each)
         found = {(row[1], row[2]): what for row, what in self._target.rows.items() if row[0] == self._integration}
         for place in sorted(expected.keys() | found.keys()):
