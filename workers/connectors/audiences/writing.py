@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from workers.connectors.audiences.records import Platform
     from workers.connectors.audiences.store.audiences import Audience
+    from workers.connectors.audiences.store.members import Written
     from workers.connectors.audiences.store.sealing import Seal
     from workers.connectors.contract import Fence, Shipment
     from workers.connectors.identifiers import Identifier, Record
@@ -78,8 +79,11 @@ class StoreWriter:
         if shipment.event is not None:
             changed = self._answer(connection, shipment, found, now_ms)
             return Receipt((_run(shipment.event.kind.value, 0, changed, started),))
-        changed = sum(self._write_list(connection, name, one, told, now_ms) for name, one in found.items())
-        runs = tuple(_run(kind, profiles, changed, started) for kind, profiles in told.runs.items())
+        written = [self._write_list(connection, name, one, told, now_ms) for name, one in found.items()]
+        left = sum(one.left for one in written)
+        came = sum(one.changed for one in written) - left
+        rows = {QueryKind.ADD.value: came, QueryKind.REMOVE.value: left}
+        runs = tuple(_run(kind, profiles, rows[kind], started) for kind, profiles in told.runs.items())
         return Receipt(runs, rejected=tuple(told.rejected))
 
     def _answer(self, connection: Connection, shipment: Shipment, found: Mapping[str, Audience], now_ms: int) -> int:
@@ -119,8 +123,8 @@ class StoreWriter:
                     told.rejected.append(Rejection(member.sequence, NO_IDENTIFIER, _why(record)))
         return told
 
-    def _write_list(self, connection: Connection, name: str, audience: Audience, told: _Told, now_ms: int) -> int:
-        """One list's part; returns the identifiers that came and left."""
+    def _write_list(self, connection: Connection, name: str, audience: Audience, told: _Told, now_ms: int) -> Written:
+        """One list's part."""
         wanted = {}
         for key, record in told.last.items():
             mine = self._mine(name, record) if told.present[key] else ()
@@ -130,7 +134,7 @@ class StoreWriter:
         if done.touched:
             owe(connection, audience.id, now_ms, unknown=done.unknown, left_out=told.left_out)
             told.left_out = 0  # counted once, however many lists there are
-        return done.changed
+        return done
 
     def _mine(self, name: str, record: Record) -> tuple[members.Kept, ...]:
         """Of a record's identifiers those of one list."""

@@ -186,3 +186,11 @@ def test_what_goes_plain_is_kept_sealed(rig: Rig, yandex: FakeYandex) -> None:
     for value in (outer, sha256(outer), "p1@example.com", yandex.access, yandex.refresh, SECRET, "ya-secret"):
         assert value.encode() not in kept
         assert bytes.fromhex(sha256(outer)) not in kept
+
+
+def test_rows_are_counted_for_the_kind_that_has_changed_them(rig: Rig) -> None:
+    three = [{"id": str(n), "email": f"p{n}", "phone": ""} for n in range(3)]
+    rig.deliver(("add", three))
+    moved = [{**three[0], "email": "other"}, {"id": "9", "email": "p9", "phone": ""}]
+    runs = rig.deliver(("add", moved), ("remove", three[1:])).queries
+    assert {run.event_type: run.rows for run in runs} == {"add": 3, "remove": 2}

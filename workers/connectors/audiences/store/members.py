@@ -54,11 +54,13 @@ class Written(NamedTuple):
     """What came of it.
 
     changed  identifiers that profiles got or lost
+    left     those of them that went with their profile
     touched  whether anything may be owed now
     unknown  identifiers of profiles that nobody had heard of: taken out, as somebody may have put them in
     """
 
     changed: int
+    left: int
     touched: bool
     unknown: int
 
@@ -107,7 +109,8 @@ def write(
         _owe_rows(connection, audience, held, lost, renewed)
     else:
         _take_rows_apart(connection, [*lost, *gained])
-    return Written(len(gained) + len(lost), bool(owed or again or (whole_rows and renewed)), len(foreign))
+    left = sum(not wanted[row["profile"]].identifiers for row in lost)
+    return Written(len(gained) + len(lost), left, bool(owed or again or (whole_rows and renewed)), len(foreign))
 
 
 _KEY = ("audience", "profile", "identifier")
