@@ -30,7 +30,7 @@ from workers import presence
 from workers.celery_broker import amqp_for
 from workers.control.startup import collect_rarely, collect_young, import_drivers, settle_configuration
 from workers.errors import SegsyncError, SettingsError
-from workers.log import NO_MEMORY, Early, shape, tell
+from workers.log import NO_MEMORY, Early, last_word, shape, tell
 from workers.pulse import Pulse
 from workers.runtime import Runtime
 from workers.settings import LocalSettings, lacking, load_local
@@ -53,7 +53,7 @@ early = Early()
 
 def _exit(message: object, status: int) -> None:
     early.hand_on()
-    print(message, file=sys.stderr)  # noqa: T201 - logging is not set up yet, and this is for a person
+    print(last_word(message), file=sys.stderr)  # noqa: T201 - logging is not set up yet, and this is for a person
     raise SystemExit(status)
 
 

@@ -45,6 +45,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "reason": "code and our own sentence",
     "retry_in_s": "seconds until the next try",
     "revision": "of the configuration this process works by",
+    "run": "the number of a resync or a verification",
     "seconds": "how long",
     "segment": "a segment's id",
     "session": "the number of a database session",
@@ -146,6 +147,22 @@ SESSION_STUCK = _line(
     "session_stuck", logging.WARNING, "session {session} of {connector} took too long and could not be ended"
 )
 
+ACCOUNT_FAILED = _line("account_failed", logging.WARNING, "{connector}: what it is owed cannot be sent: {reason}")
+
+# Resyncs. Why is told by the command alone: it may name a member.
+RESYNC_ENDED = _line("resync_ended", logging.INFO, "{integration}/{segment}: run {run} has ended: {outcome}")
+RESYNC_FAILED = _line(
+    "resync_failed",
+    logging.WARNING,
+    "{integration}/{segment}: run {run} has failed for good; `segsync resync --list` says why",
+)
+RESYNC_WAITS = _line(
+    "resync_waits",
+    logging.WARNING,
+    "{integration}/{segment}: run {run} has failed {tries} times, next try in {retry_in_s:.1f} s;"
+    " `segsync resync --list` says why",
+)
+
 # The ledger.
 LEDGER_AWAY = _line("ledger_away", logging.WARNING, "outcomes wait in Redis: {error}")
 LEDGER_BACK = _line(
@@ -244,6 +261,13 @@ class Without(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it passes."""
         return getattr(record, "segsync_line", None) not in self._without
+
+
+def last_word(message: object, environ: Mapping[str, str] = os.environ) -> str:
+    """What a process says that cannot start, as lines are to look: it has no log yet."""
+    if not is_json(environ):
+        return str(message)
+    return JsonFormatter().format(logging.LogRecord("segsync", logging.CRITICAL, "", 0, "%s", (message,), None))
 
 
 def shape(handlers: Iterable[logging.Handler], environ: Mapping[str, str] = os.environ) -> None:

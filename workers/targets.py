@@ -15,6 +15,7 @@ from workers.lanes.answers import members_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
 from workers.lanes.tending import tend_again
+from workers.log import ACCOUNT_FAILED, tell
 from workers.quarantine import refused_members
 from workers.settings.spelling import nearest, show
 
@@ -84,6 +85,7 @@ class Targets:
         except TargetError as error:
             how = "hold" if error.error_class is ErrorClass.HOLD else "open"
             self._lanes.circuit(key, how, delay_ms=HOLD_MS, code=error.code, reason=error.reason)
+            tell(ACCOUNT_FAILED, connector=key, reason=f"{error.code}: {error.reason}")
         tend_again(self._lanes.redis, self._lanes.keys, key, due)
         if key in self._made:
             with suppress(TargetError):  # its store is away: that was said, and the next look tells it

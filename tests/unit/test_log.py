@@ -150,6 +150,12 @@ def test_what_is_told_before_the_log_is_set_up_is_written_where_it_is_then(
     assert len(caplog.records) == 2
 
 
+def test_the_last_word_of_what_cannot_start_is_a_line_like_the_others() -> None:
+    assert log.last_word("a\nb", {}) == "a\nb"
+    said = json.loads(log.last_word("a\nb", {"SEGSYNC_LOG": "json"}))
+    assert (said["level"], said["text"]) == ("critical", "a\nb")
+
+
 def test_no_field_makes_a_line_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         tell(log.CONSOLE_ACT, by="bob", act="pause", on="x\nann: apply\x1b[31m", outcome="done")

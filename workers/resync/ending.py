@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from workers.lanes.answers import text_of
 from workers.lanes.clock import redis_ms
 from workers.lanes.runs import BY_ENTERING
+from workers.log import RESYNC_ENDED, RESYNC_FAILED, tell
 from workers.outcomes import Resynced, encode, new_uid
 from workers.resync.keys_on_disk import remove, remove_drafts
 
@@ -57,6 +58,10 @@ def end(
     note_for_status(books.redis, books.keys, run, outcome, now)
     record = encode(_record(replace(run, **known), outcome, why, now))
     books.runs.end(run.id, {**fields, "outcome": outcome, "why": why}, flag=flag, unflag_to=unflag_to, record=record)
+    if outcome == "failed":
+        tell(RESYNC_FAILED, integration=run.integration, segment=run.segment, run=run.id)
+    else:
+        tell(RESYNC_ENDED, integration=run.integration, segment=run.segment, run=run.id, outcome=outcome)
 
 
 def leaves_need(run: ResyncRun) -> bool:

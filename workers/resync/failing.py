@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.errors import ErrorClass, SettingsError, TargetError
 from workers.lanes.runs import LONGEST_LOOK_MS
+from workers.log import RESYNC_WAITS, tell
 from workers.resync.folder import StrangeFolder
 from workers.resync.keys_on_disk import remove
 from workers.resync.profiles import UnfitSource
@@ -30,7 +31,16 @@ def fail(work: Work, error: Exception) -> None:
         remove(work.folder)
         stop(work, "failed", why)
         return
-    work.runs.look(work.run.id, min(1000 * 2**tries, LONGEST_LOOK_MS), {"tries": tries, "why": why})
+    run, delay_ms = work.run, min(1000 * 2**tries, LONGEST_LOOK_MS)
+    tell(
+        RESYNC_WAITS,
+        integration=run.integration,
+        segment=run.segment,
+        run=run.id,
+        tries=tries,
+        retry_in_s=delay_ms / 1000,
+    )
+    work.runs.look(run.id, delay_ms, {"tries": tries, "why": why})
 
 
 def _told(error: Exception) -> str:

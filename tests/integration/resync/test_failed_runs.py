@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import pytest
@@ -78,6 +79,20 @@ def test_a_verification_that_nobody_asked_for_and_that_fails_is_told_until_one_h
     platform.target.run("ALTER TABLE elsewhere RENAME TO membership")
     assert platform.resync(7, "verify").outcome == "equal"
     assert (needs(platform), failing(platform)) == ([], 0)
+
+
+def test_a_run_s_end_is_a_line_without_its_cause(platform: Platform, caplog: pytest.LogCaptureFixture) -> None:
+    platform.has(7, "a")
+    with caplog.at_level(logging.INFO, logger="segsync"):
+        without_source(platform)
+        failed = platform.resync(7)
+        platform.configure()
+        done = platform.resync(7)
+    said = [each for each in caplog.messages if "run " in each]
+    assert said == [
+        f"members/7: run {failed.id} has failed for good; `segsync resync --list` says why",
+        f"members/7: run {done.id} has ended: done",
+    ]
 
 
 def test_who_knows_of_a_run_that_failed_is_told_of_it_no_more(platform: Platform) -> None:
