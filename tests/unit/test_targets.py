@@ -16,10 +16,8 @@ if TYPE_CHECKING:
 def test_an_account_that_needs_someone_is_told(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[dict[str, Any]] = []
-    lanes: Any = SimpleNamespace(
-        redis=None, keys=None, circuit=lambda *given, **more: held.append({"given": given} | more)
-    )
+    held: list[tuple[Any, ...]] = []
+    lanes: Any = SimpleNamespace(redis=None, keys=None, circuit=lambda *given, **_: held.append(given))
     settings: Any = {"ya": SimpleNamespace(dialect="yandex-audiences")}
     monkeypatch.setattr(targets, "tend_again", lambda *_: None)
 
