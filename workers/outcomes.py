@@ -16,6 +16,10 @@ OF_NO_LANE: Final = "9" * 27
 """The sequence of an entry that came through no lane: behind all others, so that no clear of one has done with it."""
 
 
+UNFINISHED: Final = ("open", "retried")
+"""States of an entry of the quarantine that somebody, or a delivery, may still change."""
+
+
 class QueryRun(msgspec.Struct, frozen=True, array_like=True):
     """One query of a delivery, committed.
 

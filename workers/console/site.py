@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from workers.console.activity import Activity
-from workers.console.draining import Drains
 from workers.console.seals import Seals
 from workers.console.streams import Streams
 from workers.console.turns import AskingTurns
+from workers.console.waited_removals import Drains
 from workers.lanes.answers import some_fields_of
 from workers.ledger import identity
 from workers.ledger.database import Ledger

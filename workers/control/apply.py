@@ -2,7 +2,7 @@
 
 An integration that leaves the file while it still owes something is refused, unless somebody says what shall become
 of it. `drain` publishes it once more with a scope that follows nothing, waits until its lanes are empty, and takes it
-out then (`draining.py`). `drop` publishes the file and removes its lanes, counted.
+out then (`leaving_integrations.py`). `drop` publishes the file and removes its lanes, counted.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from redis import ResponseError
 
-from workers.control.draining import Draining, publish_without, wait_until_empty, with_draining
 from workers.control.entering import flag_entering, schedule_verifications
+from workers.control.leaving_integrations import Draining, publish_without, wait_until_empty, with_draining
 from workers.control.losses import Undecided, backlogs_of, integrations_of, refuse_loss
 from workers.control.pause import PATIENCE_SECONDS, known_integration, wait_until_unserved
 from workers.lanes.answers import ranked, some_fields_of

@@ -16,6 +16,7 @@ from workers.control.waiting import in_intake, in_lanes, in_runs
 from workers.errors import TargetError
 from workers.lanes.clock import redis_ms
 from workers.lanes.tending import tend_again
+from workers.outcomes import UNFINISHED
 from workers.quarantine import erasing as of_quarantine
 from workers.quarantine import requeue
 from workers.quarantine.entries import Selection, pages
@@ -224,7 +225,7 @@ class Erasure:
         heirs, stay = self._heirs([each for each in entries if each.source == requeue.OF_AUDIENCE])
         gone = [each for each in entries if each.id not in heirs and each.id not in stay]
         # Dropped before they are empty: a retry that is on its way leads nowhere.
-        unfinished = tuple(each.id for each in gone if each.state in requeue.UNFINISHED)
+        unfinished = tuple(each.id for each in gone if each.state in UNFINISHED)
         if unfinished:
             requeue.drop(runtime.ledger, runtime.lanes, Selection(ids=unfinished), by)
             runtime.drain_outcomes(UP_TO_DATE_SECONDS)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from workers.control import apply as applying
-from workers.control.draining import is_draining
+from workers.control.leaving_integrations import is_draining
 from workers.control.pause import UnknownIntegration, known_integration
 from workers.errors import SegsyncError, SettingsError, WrongUsage
 from workers.lanes.answers import number_of

@@ -14,7 +14,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, or
 
 from workers.ledger.rows import change_row, stored_moment, stored_text
 from workers.ledger.tables import UNRESOLVED, purged, quarantine
-from workers.outcomes import Cleared, Resolved
+from workers.outcomes import UNFINISHED, Cleared, Resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from workers.ledger.rows import Row
     from workers.outcomes import Record
 
-UNFINISHED: Final = ("open", "retried")
 MINUTE_MS: Final = 60_000
 """What is purged is added up by the minute it was quarantined in: fine enough for statistics by the hour."""
 PROFILE_EVENTS: Final = ("add", "remove", "clear")

@@ -17,6 +17,7 @@ from workers.errors import SegsyncError
 from workers.events.retry_header import RetryHeader, encode
 from workers.lanes.answers import field_of
 from workers.lanes.messages import Requeue
+from workers.outcomes import UNFINISHED
 from workers.quarantine import entries as quarantine
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from workers.ledger.database import Ledger
     from workers.quarantine.entries import EntryDetail, Selection
 
-UNFINISHED: Final = ("open", "retried")
 OF_AUDIENCE: Final = "audience"
 """The source of an entry for a member that an ad platform refuses."""
 MOST_SKIPPED: Final = 1_000

@@ -13,7 +13,7 @@ from tests.integration.place import integration
 from workers.control import apply as applying
 from workers.control.apply import WrongChoice
 from workers.control.drain import drain
-from workers.control.draining import TakenBack
+from workers.control.leaving_integrations import TakenBack
 from workers.control.losses import ApplyRefused
 from workers.control.pause import NotSettled, UnknownIntegration, pause
 from workers.lanes import Claimed, Lanes

@@ -16,7 +16,7 @@ from workers.control import apply as applying
 from workers.control import pause as pausing
 from workers.control import removing
 from workers.control import retry as retrying
-from workers.control.draining import is_draining
+from workers.control.leaving_integrations import is_draining
 from workers.control.pause import NotSettled, known_integration
 from workers.ledger import statistics
 from workers.ledger.errors import LedgerError

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from workers.connectors.audiences.store.audiences import lock, owe
 from workers.connectors.audiences.store.tables import REFUSED, THERE, UNSURE, audiences, holdings, identifiers, refusals
-from workers.outcomes import new_uid
+from workers.outcomes import UNFINISHED, new_uid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -119,16 +119,13 @@ def holders_of(connection: Connection, connector: str, entries: Collection[str])
 def told(connection: Connection, done: Collection[EntryChange]) -> None:
     """These were told; what has changed meanwhile is told next."""
     over = [{"of": each.entry} for each in done if each.state in ("delivered", "superseded")]
-    still = [{"of": each.entry, "was": each.told, "is": each.state} for each in done if each.state in _UNFINISHED]
+    still = [{"of": each.entry, "was": each.told, "is": each.state} for each in done if each.state in UNFINISHED]
     this = refusals.c.entry == sa.bindparam("of")
     if over:
         connection.execute(refusals.delete().where(this), over)
     if still:
         change = refusals.update().where(this, refusals.c.told == sa.bindparam("was"))
         connection.execute(change.values(told=sa.bindparam("is"), before=""), still)
-
-
-_UNFINISHED: Final = ("open", "retried")
 
 
 def tell_again(connection: Connection, connector: str, entries: Collection[str], now_ms: int) -> set[str]:
