@@ -315,9 +315,8 @@ def _resyncs(live: Live, page: Page) -> None:
     live.run(f"INSERT INTO membership VALUES {members}")
     page.goto("/integrations/vip/resync")
     page.locator("input[name=segments]").fill("7")
+    # The example lists the rows that are there: one member more is added, and nobody need say yes to it.
     page.get_by_role("button", name="Start resync").click()
-    # Without a query `members` all rows go first, which a person must have seen.
-    page.get_by_role("button", name=re.compile("Remove .* and add")).click()
     until(lambda: (7, "A-11") in live.rows(), "the member that was missing")
 
 
