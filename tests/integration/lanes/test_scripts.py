@@ -503,6 +503,19 @@ def test_a_held_connector_is_not_looked_at_and_sends_one_probe_at_a_time(bench: 
     assert isinstance(bench.claim("two"), Claimed)
 
 
+@pytest.mark.parametrize("later", ["hold_until", "open_until"])
+def test_a_connector_that_is_held_and_whose_circuit_is_open_wakes_nobody_before_both_are_over(
+    bench: Bench, later: str
+) -> None:
+    """A claim waits for both: else wake-ups that find nothing would follow one another without a rest."""
+    bench.append(10)
+    key = bench.keys.connector("db")
+    bench.redis.hset(key, mapping={"hold": "why", "hold_until": 1, "open_until": 1})
+    bench.redis.hset(key, later, redis_ms(bench) + 60_000)
+    assert isinstance(bench.lanes().claim("db", "t", 4), Idle)
+    assert bench.lanes().tick("x:", "task").wakes == []
+
+
 def test_what_an_emptied_lane_left_behind_is_removed_on_the_way(bench: Bench) -> None:
     bench.append(10)
     bench.redis.zadd(bench.keys.full("crm"), {"ghost": 0})

@@ -137,13 +137,11 @@ end
 local LONGEST_TEND_MS = 60000
 for _, connector in ipairs(redis.call('SMEMBERS', ns .. ':connectors')) do
   local v = redis.call('HMGET', connector_key(connector), 'parallelism', 'hold_until', 'open_until', 'ads', 'tend', 'pace')
-  -- Held, or its circuit open: nothing until the time of the next probe, and then one.
+  -- Held, or its circuit open, or both, as where a slower probe told of it later: nothing until the time of the next
+  -- probe, as claim.lua has it, and then one.
   local parallelism, hold, key = tonumber(v[1]) or 1, nil, connector_key(connector)
-  if v[3] then
-    hold = time_in(key, 'open_until', v[3], LONGEST_REST_MS)
-  elseif v[2] then
-    hold = time_in(key, 'hold_until', v[2], LONGEST_HOLD_MS)
-  end
+  if v[3] then hold = time_in(key, 'open_until', v[3], LONGEST_REST_MS) end
+  if v[2] then hold = math.max(hold or 0, time_in(key, 'hold_until', v[2], LONGEST_HOLD_MS)) end
   local pace = tonumber(v[6] or nil)
   local waits = math.max(hold or 0, pace and rests_until(connector) or 0)
   if waits > now then
