@@ -535,6 +535,27 @@ def test_a_refused_clear_never_wipes_what_was_refused_after_it_and_retried_since
     assert lite.target.members() == ({("7", "A"), ("7", "B")} if first_refused == "clear" else set())
 
 
+def test_a_retried_clear_supersedes_what_was_refused_again_after_a_retry(lite: Job) -> None:
+    """Its own sequence is later than the clear's, and it is older all the same: its entry would stay open for ever."""
+    refuse_clears(lite)
+    lite.push(add(7, "A"))
+    lite.drain()
+    lite.push(add(7, BAD))
+    lite.drain()
+    lite.push(clear(7))
+    lite.drain()
+    (profile,) = [entry.id for entry in entries(lite) if entry.event_type == "add"]
+    retry(lite, profile)
+    lite.drain()
+    assert states(lite) == ["replaced", "open", "open"]
+    lite.target.run("DROP TRIGGER no_clear")
+    retry(lite, *[entry.id for entry in entries(lite) if entry.event_type == "clear"])
+    lite.drain()
+    assert states(lite) == ["replaced", "delivered", "superseded"]
+    assert lite.target.members() == set()
+    assert open_slots(lite) == {}
+
+
 # --- Where a retry cannot go -----------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,8 @@ local function note_rows(written)
 end
 
 -- All that is older but a segment's name and end. The drainer marks the entries, so that this does not grow with their
--- number. A clear that was retried is older than its place in the lane: what came after it first stays.
+-- number. A clear that was retried is older than its place in the lane: what came after it first stays, and each that
+-- goes is told by itself, since the drainer does not know when one first came that was refused again after a retry.
 local function supersede_cleared(sequence)
   local kept = {}
   local all = sequence < settled and redis.call('HGETALL', open) or { 'segment', redis.call('HGET', open, 'segment') }
@@ -102,6 +103,8 @@ local function supersede_cleared(sequence)
     if all[i + 1] and (all[i] == 'segment' or entry_since(all[i + 1]) > sequence) then
       local _, last = read_row(rows, entry_row(all[i + 1]))
       kept[#kept + 1] = { all[i], all[i + 1], last }
+    elseif all[i + 1] then
+      resolve(entry_of(all[i + 1]), 'superseded', 'clear')
     end
   end
   redis.call('UNLINK', open, rows)
@@ -110,7 +113,11 @@ local function supersede_cleared(sequence)
   local later = sequence < settled and redis.call('HGETALL', unkeyed) or {}
   redis.call('UNLINK', unkeyed)
   for i = 1, #later, 2 do
-    if later[i + 1] > sequence then redis.call('HSET', unkeyed, later[i], later[i + 1]) end
+    if later[i + 1] > sequence then
+      redis.call('HSET', unkeyed, later[i], later[i + 1])
+    else
+      resolve(later[i], 'superseded', 'clear')
+    end
   end
   local told = cmsgpack.pack({ 'cleared', integration, segment, sequence, now })
   redis.call('XADD', ns .. ':outcomes', '*', 'r', told)
