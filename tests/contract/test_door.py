@@ -217,14 +217,39 @@ def test_what_the_target_has_by_its_own_word_is_left_out(positioned: Door) -> No
     session = positioned.open()
     both = positioned.shipment(("add", ["ann", "bob"]))
     ann = both.groups[0].members[0].sequence
-    shorter = replace(both.without({both.last}), last=ann, positions=Positions("", both.last))
+
+    def known(sequence: str) -> str:
+        return {ann: "anns", both.last: "bobs"}.get(sequence, "")
+
+    shorter = replace(both.without({both.last}), last=ann, positions=Positions("", both.last, known))
     session.deliver(shorter, positioned.fence())
-    again = replace(both, positions=Positions("", both.last))
+    again = replace(both, positions=Positions("", both.last, known))
     assert told(session.deliver(again, positioned.fence())) == {"add": 1}
     assert told(session.deliver(again, positioned.fence())) == {}
     assert positioned.present() == ["ann", "bob"]
     with pytest.raises(PositionAlarm, match="ahead of everything"):
-        session.deliver(replace(both, positions=Positions("", ann)), positioned.fence())
+        session.deliver(replace(both, positions=Positions("", ann, known)), positioned.fence())
+    session.discard()
+
+
+def test_a_position_of_what_the_lane_does_not_have_is_an_alarm(positioned: Door) -> None:
+    """A Redis whose clock is behind its lost tail gives that one's sequences to what comes next."""
+    session = positioned.open()
+    both = positioned.shipment(("add", ["ann", "bob"]))
+
+    def shipped(known: str, *, overruled: bool = False) -> Shipment:
+        return replace(both, positions=Positions("", both.last, lambda _: known, overruled))
+
+    session.deliver(shipped("first"), positioned.fence())
+    for known in ("other", ""):
+        with pytest.raises(PositionAlarm, match="does not have"):
+            session.deliver(shipped(known), positioned.fence())
+        session.discard()
+        session = positioned.open()
+    session.discard()
+    positioned.deliver(positioned.shipment(("remove", ["ann", "bob"])))
+    session = positioned.open()
+    assert told(session.deliver(shipped("other", overruled=True), positioned.fence())) == {"add": 2}
     session.discard()
 
 

@@ -126,7 +126,7 @@ class Attempts:
             turn.lease.segment,
             batch,
             lane=f"{self._lock_prefix}/{turn.integration.key}/{turn.lease.segment}",
-            positions=Positions(turn.buffer.settled, turn.buffer.to) if once else None,
+            positions=Positions(turn.buffer.settled, turn.buffer.to, turn.buffer.fingerprint) if once else None,
             patience=self._patience,
         )
 

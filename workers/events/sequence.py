@@ -6,6 +6,8 @@ event, so that text compares as numbers do: in Lua, where numbers end at 53 bits
 
 from __future__ import annotations
 
+import hashlib
+from string import ascii_lowercase
 from typing import NamedTuple
 
 MAX_MS = 2**43 - 1
@@ -19,6 +21,12 @@ TEXT_LENGTH = 27
 def text_of(ms: int, n: int, index: int) -> str:
     """The fixed-width digits."""
     return f"{ms:013d}{n:07d}{index:07d}"
+
+
+def fingerprint_of(content: bytes) -> str:
+    """Five letters of whatever stands at a sequence."""
+    value = int.from_bytes(hashlib.blake2b(content, digest_size=8).digest())
+    return "".join(ascii_lowercase[value // 26**place % 26] for place in range(5))
 
 
 def number_of(ms: int, n: int) -> int:

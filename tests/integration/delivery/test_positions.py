@@ -13,8 +13,9 @@ from tests.integration.delivery.test_exactly_once import JOURNAL, dies_before_se
 from tests.integration.jobs import add, clear
 from tests.targets import TargetDatabase
 from workers.connectors.sql.connector import PooledSession
-from workers.connectors.sql.positions import CREATE
+from workers.connectors.sql.positions import CREATE, Reached
 from workers.errors import ErrorClass, Phase, TargetError
+from workers.events.sequence import Sequence
 from workers.lanes import Lost
 
 if TYPE_CHECKING:
@@ -174,3 +175,26 @@ def test_positions_older_than_all_that_waits_may_be_deleted(once: Job, monkeypat
     once.push(add(8, "D"))
     once.drain()
     assert journal(once) == [*"ABCD"]
+
+
+@pytest.mark.parametrize("place", ["that of another", "between them", "between them, written without a fingerprint"])
+def test_a_position_in_what_redis_has_given_out_twice_holds_the_lane(once: Job, place: str) -> None:
+    """As when its replica took over without the last second, and with a clock that is behind: nothing is dropped."""
+    once.push(add(7, "A"))
+    serve(once)
+    ((position,),) = once.target.run("SELECT position FROM segsync_position")
+    fingerprint = Reached.from_text(position).fingerprint
+    assert (len(position), len(fingerprint)) == (27, 5)
+    once.push(add(7, "B"), add(7, "C"))
+    once.runtime.route("t", 10)
+    chunks = once.installation.redis.lrange(once.installation.keys.chunks("members", "7"), 0, -1)
+    first, last = chunks[0][:27].decode(), chunks[-1][27:54].decode()
+    between = str(Sequence.from_text(first)._replace(index=1))
+    unknown = {
+        "that of another": Reached(last, fingerprint),
+        "between them": Reached(between, fingerprint),
+        "between them, written without a fingerprint": Reached(between),
+    }[place]
+    once.target.run(f"UPDATE segsync_position SET position = '{unknown}'")
+    assert "does not have" in str(serve(once))
+    assert (journal(once), once.installation.backlog()) == (["A"], 2)

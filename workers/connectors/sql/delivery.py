@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from workers import failpoints
 from workers.connectors.contract import Group, PositionAlarm, Receipt
+from workers.connectors.sql.positions import Reached
 from workers.connectors.sql.rendering import is_idle, render
 from workers.errors import Phase, TargetError
 from workers.failpoints import reach
@@ -90,7 +91,8 @@ def deliver(
         # It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that
         # was committed unheard must not take that back.
         with _during(Phase.EXECUTE):
-            session.move_position(shipment.lane, shipment.last)
+            there = Reached(shipment.last, shipment.positions.known(shipment.last))
+            session.move_position(shipment.lane, str(there))
     reach(failpoints.AFTER_EXECUTE)
     fence()
     with _during(Phase.COMMIT):
@@ -121,22 +123,33 @@ def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence
 def _position(session: Transactions, shipment: Shipment) -> str:
     if shipment.positions is None:
         return ""
-    position = session.position(shipment.lane, shipment.integration)
-    misfit = _misfit(position, shipment.positions)
+    text = session.position(shipment.lane, shipment.integration)
+    try:
+        position = Reached.from_text(text)
+        misfit = _misfit(position, shipment.positions, shipment.first)
+    except ValueError as error:
+        position, misfit = Reached(), f"the target's position is none: {error}"
     if misfit and not shipment.positions.overruled:
         raise PositionAlarm(f"{misfit}; `segsync resync` of the segment goes on from here")
-    return "" if misfit else position
+    return "" if misfit else position.sequence
 
 
-def _misfit(position: str, positions: Positions) -> str:
+def _misfit(position: Reached, positions: Positions, first: str) -> str:
     """A position that no try of ours can have written means that Redis or the target lost something (rule 22).
 
     It never trims and never ends by itself: a person decides, or asks for a resync.
+
+    first  of the batch: what the position says of anything before it is settled
     """
-    if position > positions.handed_out:
+    sequence, fingerprint = position
+    if sequence > positions.handed_out:
         return "the target's position is ahead of everything that was handed out to deliverers"
-    if position and position < positions.settled:
+    if sequence and sequence < positions.settled:
         return "the target's position is behind what was delivered: has it been restored?"
+    if sequence >= first:
+        there = positions.known(sequence)
+        if not there or (fingerprint and fingerprint != there):
+            return "the target's position is that of an event which Redis does not have: it has lost some"
     return ""
 
 

@@ -39,7 +39,7 @@ def sequence(number: int) -> str:
 def shipment(dialect: str, size: int = SIZE) -> Shipment:
     query = compile_query(ADD[dialect], dialect=dialect, kind=QueryKind.ADD, batch=True, where="add")
     members = tuple(Told(sequence(n), Row({"c": f"key {n}"}, 0, n)) for n in range(1, size + 1))
-    positions = Positions(settled="", handed_out=sequence(size))
+    positions = Positions(settled="", handed_out=sequence(size), known=lambda _: "there")
     groups = (Group(QueryKind.ADD, members),)
     return Shipment(
         "crm", "7", "VIP", "lane", sequence(1), sequence(size), {QueryKind.ADD: query}, groups, positions=positions
