@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workers.preflight.shapes import Shape
     from workers.templates import QueryKind
 
+EXACT = 'ordering = "exact" says'
 Level = Literal["warning", "mistake"]
 Remark = tuple[Level, str]
 
@@ -68,7 +69,7 @@ class Seen:
     def merging(self, what: str) -> Remark:
         """That different keys may be one row: a mistake where the file says that they are not."""
         if self.integration.ordering is Ordering.EXACT:
-            return mistake(f'{what}; ordering = "exact" says that they are two, so rows would be wrong: leave it out')
+            return mistake(f"{what}; {EXACT} that they are two, so rows would be wrong: leave it out")
         return warning(what)
 
 
