@@ -14,7 +14,7 @@ from workers.preflight.hints import hint, word
 from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
 from workers.preflight.position_table import unfit
-from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
+from workers.preflight.samples import A_NUMBER, SEGMENT, SEGMENTS, NoSample, Samples
 from workers.preflight.seen import Seen
 from workers.preflight.shapes import Unreadable, read
 
@@ -136,7 +136,9 @@ class _Look:
             else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
         )
         sparse = self._shapes(samples.sparse())
-        seen = Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving, merges, sparse)
+        numbers = {name: self._shapes(each) for name, what, each in samples.bare() if what == A_NUMBER}
+        dialect = self.session.dialect
+        seen = Seen(self.integration, kind, dialect, changes, trial.values, alike, moving, merges, sparse, numbers)
         found = judge(seen)
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]

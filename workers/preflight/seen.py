@@ -34,6 +34,7 @@ class Seen:
     moving   fields of the key, and the columns whose inserted value changes with them, as a hash does
     merges   of several operations for one key in a batch only the last is told
     sparse   the query's shapes for a profile that has nothing but its key
+    numbers  its shapes where a field is a number, by the field; of fields that stand without quotes somewhere
     """
 
     integration: Integration
@@ -45,6 +46,7 @@ class Seen:
     moving: Mapping[str, frozenset[str]] = field(default_factory=dict)
     merges: bool = False
     sparse: Sequence[Shape] = ()
+    numbers: Mapping[str, Sequence[Shape]] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
