@@ -38,6 +38,13 @@ def setting(node: exp.Expr, name: Naming) -> Iterator[str]:
         yield column
 
 
+def emptying(node: exp.Expr, name: Naming) -> Iterator[str]:
+    """Columns that are set to NULL."""
+    for column, value in _assigned(node, name):
+        if isinstance(value, exp.Null):
+            yield column
+
+
 def _assigned(node: exp.Expr, name: Naming) -> Iterator[tuple[str, exp.Expr]]:
     for change in [*node.find_all(exp.Update, exp.OnConflict)]:
         for pair in change.expressions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
 from workers.preflight.batch_order import merges, takes_turns
 from workers.preflight.findings import Finding, judge
+from workers.preflight.hints import hint, word
 from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
 from workers.preflight.position_table import unfit
@@ -127,7 +128,8 @@ class _Look:
             if trial.refused
             else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
         )
-        seen = Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving, merges)
+        sparse = self._shapes(samples.sparse())
+        seen = Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving, merges, sparse)
         found = judge(seen)
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]
@@ -213,9 +215,9 @@ class _Look:
             self._warn(kind, f"no made-up profile fits, so it could not be tried to the end: {what}")
             return
         line, column = self._place(kind, statement, refusal)
-        hint = _hint(refusal.name or _word(statement, refusal.position), changes)
+        meant = hint(refusal.name or word(statement, refusal.position), changes)
         level: Level = "mistake" if refusal.surely else "warning"
-        self.into.findings.append(Finding(level, self._where(kind), f"{what}{hint}", line, column))
+        self.into.findings.append(Finding(level, self._where(kind), f"{what}{meant}", line, column))
 
     def _place(self, kind: QueryKind, statement: str, refusal: Refusal) -> tuple[int | None, int | None]:
         source = self.sources.get((self.integration.key, kind), "")
@@ -239,6 +241,14 @@ class _Look:
                 continue
             changes += [_met(shape, self.session.table(shape.schema, shape.table)) for shape in shapes]
         return changes
+
+    def _shapes(self, statements: Sequence[str]) -> list[Shape]:
+        """Of those that can be read."""
+        shapes: list[Shape] = []
+        for statement in statements:
+            with suppress(Unreadable):
+                shapes += read(statement, self.session.dialect)
+        return shapes
 
     def _unread(self, what: str) -> None:
         if what not in self.into.unread:
@@ -278,21 +288,3 @@ def _may_be_the_segment(refused: tuple[str, Refusal]) -> bool:
 def _is_call(statement: str) -> bool:
     """No target explains a call."""
     return statement.lstrip()[:4].lower() in {"call", "exec"}
-
-
-def _word(statement: str, position: int | None) -> str:
-    rest = statement[position - 1 :].lstrip('"`[') if position else ""
-    return "".join(c if c.isalnum() or c == "_" else " " for c in rest[:100]).split(" ")[0]
-
-
-def _hint(name: str, changes: Changes) -> str:
-    """The columns there are, and the one that was probably meant; "" where it is a table that is missing."""
-    tables = {"", *(shape.table.lower() for shape, _ in changes)}
-    for table in {table.name: table for _, table in changes if table}.values():
-        names = {each.name.lower(): each.name for each in table.columns.values()}
-        if name in table.columns or name.lower() in table.columns or name.rpartition(".")[2].lower() in tables:
-            continue
-        near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
-        meant = f"did you mean {names[near[0]]!r}? " if near else ""
-        return f"; {meant}{table.name!r} has {', '.join(map(repr, names.values()))}"
-    return ""

@@ -59,6 +59,7 @@ def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterato
     yield from _rights(seen, shape, table)
     if table is not None:
         yield from _required(seen, shape, table)
+        yield from _filled(seen, shape, table)
         yield from unique(seen, shape, table)
         yield from _transactions(seen, shape, table)
         yield from _quoted_names(seen, shape, table)
@@ -96,6 +97,19 @@ def _required(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         yield warning(f"{what}: every insert would fail, unless a trigger fills it in")
     else:
         yield mistake(f"{what}: every insert would fail")
+
+
+def _filled(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """What a profile lacks is NULL, where the query says nothing else."""
+    alike = [one for one in seen.sparse if (one.schema, one.table) == (shape.schema, shape.table)]
+    for name in dict.fromkeys(name for one in alike for name in one.nulls):
+        column = table.columns.get(name)
+        if column is not None and column.null_becomes and name not in shape.nulls:
+            yield warning(
+                f"a profile may lack what goes to {column.name!r} of {table.name!r} ({column.type}), and a missing "
+                f"value becomes {column.null_becomes} there, without a word; expected a column that may be null, one "
+                "of another type, which refuses it, or {default …} in the query"
+            )
 
 
 def _transactions(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:

@@ -32,6 +32,7 @@ class Seen:
     alike    fields of the key, and in what two of them may differ without a difference in the statements
     moving   fields of the key, and the columns whose inserted value changes with them, as a hash does
     merges   of several operations for one key in a batch only the last is told
+    sparse   the query's shapes for a profile that has nothing but its key
     """
 
     integration: Integration
@@ -42,6 +43,7 @@ class Seen:
     alike: dict[str, list[str]] = field(default_factory=dict)
     moving: Mapping[str, frozenset[str]] = field(default_factory=dict)
     merges: bool = False
+    sparse: Sequence[Shape] = ()
 
     @property
     def where(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from workers.connectors.inspection import Column, Table, UniqueKey
 from workers.integrations import Integration, Scope
 from workers.preflight.findings import Finding, judge
@@ -53,11 +55,32 @@ def findings(
     samples = Samples(query, ("CustomID",) if kind.has_profiles else ())
     shapes = [shape for statement in samples.render() for shape in read(statement, dialect)]
     changes = [(shape, table) for shape in shapes]
-    return judge(Seen(integration, kind, dialect, changes, samples.values, merges=merges))
+    sparse = [shape for statement in samples.sparse() for shape in read(statement, dialect)]
+    return judge(Seen(integration, kind, dialect, changes, samples.values, merges=merges, sparse=sparse))
 
 
 def test_the_usual_upsert_is_fine() -> None:
     assert findings(ADD) == []
+
+
+STAMP = Column("updated", "timestamp", "other", null_becomes="the present time")
+STAMPED = replace(TABLE, columns={**TABLE.columns, "updated": STAMP})
+
+
+@pytest.mark.parametrize(
+    ("value", "set_to", "told"),
+    [
+        ("'{$x.seen}'", "segment_id = segment_id", True),
+        ("'{default $x.seen \"2000-01-01\"}'", "segment_id = segment_id", False),
+        ("{if $x.seen}'{$x.seen}'{else}NOW(){end}", "segment_id = segment_id", False),
+        ("NULL", "updated = NULL", False),
+    ],
+)
+def test_what_is_missing_and_becomes_something_is_told(value: str, set_to: str, told: bool) -> None:
+    rows = f"{{for $x = $batch}}({{segment_id}}, '{{$x.CustomID}}', {value}){{autocomma}}{{end}}"
+    add = f"INSERT INTO member (segment_id, client_id, updated) VALUES {rows} ON DUPLICATE KEY UPDATE {set_to}"
+    found = [each.what for each in findings(add, STAMPED) if "becomes" in each.what]
+    assert ["goes to 'updated' of 'member' (timestamp)" in what for what in found] == [True] * told
 
 
 def test_a_table_that_the_target_does_not_show_is_not_judged() -> None:

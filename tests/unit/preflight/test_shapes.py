@@ -136,3 +136,15 @@ def test_a_cast_to_a_type_of_several_spellings_folds_and_one_to_a_text_does_not(
         "b": ["z"],
     }
     assert list(shape.computed) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "nulls"),
+    [
+        ("INSERT INTO t (a, b, c) VALUES (1, NULL, 2), (NULL, 2, 2)", ("b", "a")),
+        ("INSERT INTO t (a, b) VALUES (1, COALESCE(NULL, 2)) ON DUPLICATE KEY UPDATE a = NULL", ("a",)),
+        ("UPDATE t SET a = NULL, b = 2 WHERE c IS NULL", ("a",)),
+    ],
+)
+def test_what_is_given_null(statement: str, nulls: tuple[str, ...]) -> None:
+    assert only(statement, "mysql").nulls == nulls
