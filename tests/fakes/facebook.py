@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import documented
-from tests.fakes.server import HEX, FakePlatform, Reply, Request
+from tests.fakes.server import NOTHING, FakePlatform, Reply, Request, flaw
 
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
 MOST = 10_000
@@ -104,13 +104,14 @@ class FakeFacebook(FakePlatform):
         if audience.session is not None and self.now - audience.session.began_ms > LONGEST_SESSION_S * 1000:
             audience.session = None
         if found[2] == "/usersreplace":
-            return self._replace(audience, request.json)
+            return self._replace(audience, request)
         if found[2] and audience.session is not None:
             return _error(2650, 1870145)
-        return self._change(request.method, audience, request.json) if found[2] else self._end(request, audience)
+        return self._change(request, audience) if found[2] else self._end(request, audience)
 
-    def _replace(self, audience: CustomAudience, said: dict[str, Any]) -> Reply:
+    def _replace(self, audience: CustomAudience, request: Request) -> Reply:
         """A session's parts come in order; the last one takes the place of whoever was there."""
+        said = request.json
         of, known = said["session"], audience.session
         if of["session_id"] in audience.ended:
             return _error(2650, 1870159)
@@ -122,6 +123,8 @@ class FakeFacebook(FakePlatform):
         rows = _rows(said["payload"], audience.schema if known.rows else None)
         if rows is None or of["batch_seq"] != known.part:
             return _error(100, 0)
+        if why := self._flaw(request, rows):
+            return _error(100, 0, why)
         known.part, audience.schema = known.part + 1, said["payload"]["schema"]
         known.rows += rows
         if of["last_batch_flag"]:
@@ -164,13 +167,25 @@ class FakeFacebook(FakePlatform):
         self.audiences[made.id] = made
         return Reply(body={"id": made.id})
 
-    def _change(self, method: str, audience: CustomAudience, said: dict[str, Any]) -> Reply:
+    def _flaw(self, request: Request, rows: list[Values]) -> str:
+        """What is wrong with the first value that is; also noted."""
+        for kind, value in (each for row in rows for each in row):
+            why = flaw(value) if kind not in PLAIN or value in NOTHING else ""
+            if why:
+                self._no_value(request, kind, why)
+                return f"{kind}: {why}"
+        return ""
+
+    def _change(self, request: Request, audience: CustomAudience) -> Reply:
+        method, said = request.method, request.json
         schema = said["payload"]["schema"]
         if method == "POST" and audience.schema and audience.schema != schema:
             return _error(2655, 0)
         rows = _rows(said["payload"])
         if rows is None or not said["session"]["last_batch_flag"]:
             return _error(100, 0)
+        if why := self._flaw(request, rows):
+            return _error(100, 0, why)
         fails = self.fails.pop(0) if self.fails and method == "DELETE" else ""
         spared = len(rows) - len(rows) // 2 if fails == "half" else 0
         for row in rows[: len(rows) - spared]:
@@ -183,15 +198,13 @@ class FakeFacebook(FakePlatform):
 
 
 def _rows(payload: dict[str, Any], schema: list[str] | None = None) -> list[Values] | None:
-    """The rows of a call; None where they, or their schema, are not as they must be."""
+    """The rows of a call; None where their number, their length or their schema is not as it must be."""
     mine, data = payload["schema"], payload["data"]
     if len(data) > MOST or any(len(row) != len(mine) for row in data) or (schema and schema != mine):
         return None
-    rows = [frozenset((kind, value) for kind, value in zip(mine, row, strict=True) if value) for row in data]
-    wrong = any(not HEX.fullmatch(value) for row in rows for kind, value in row if kind not in PLAIN)
-    return None if wrong else rows
+    return [frozenset((kind, value) for kind, value in zip(mine, row, strict=True) if value) for row in data]
 
 
-def _error(code: int, subcode: int) -> Reply:
-    what = {"message": "m", "type": "OAuthException", "code": code, "error_subcode": subcode, "is_transient": False}
+def _error(code: int, subcode: int, message: str = "m") -> Reply:
+    what = {"message": message, "type": "OAuthException", "code": code, "error_subcode": subcode, "is_transient": False}
     return Reply(400, {"error": what})

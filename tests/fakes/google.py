@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.fakes import documented
-from tests.fakes.server import FakePlatform, Reply, Request
+from tests.fakes.server import FakePlatform, Reply, Request, flaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,6 @@ ANSWERS = (
 )
 """Google's type for what is answered to each call."""
 TOP = {"destinations", "audienceMembers", "encoding", "consent", "termsOfService", "validateOnly"}
-SHA256 = re.compile("[0-9a-f]{64}")
 DEVICE = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 Member = tuple[str, str]
 
@@ -132,7 +131,7 @@ class FakeGoogle(FakePlatform):
             one = self.requests[request.query["requestId"]]
             return self._status(one) if self._may_look() else _error(429, "RESOURCE_EXHAUSTED")
         verb = request.path.removeprefix("/v1/audienceMembers:")
-        return self._remove_all(request.json) if verb == "removeAll" else self._members(verb, request.json)
+        return self._remove_all(request.json) if verb == "removeAll" else self._members(request, verb)
 
     def _token(self, request: Request) -> Reply:
         form = request.form
@@ -182,7 +181,8 @@ class FakeGoogle(FakePlatform):
         self.lists[number] = UserList(number, body, made_ms=self.now)
         return Reply(body={"id": number, "name": f"{LISTS[4:]}/{number}", "readOnly": False} | body)
 
-    def _members(self, verb: str, body: dict[str, Any]) -> Reply:
+    def _members(self, request: Request, verb: str) -> Reply:
+        body = request.json
         if not self._counted():
             return _error(429, "RESOURCE_EXHAUSTED")
         self._keep(f"{verb.capitalize()}AudienceMembersRequest", body)
@@ -194,7 +194,7 @@ class FakeGoogle(FakePlatform):
         if len(body["audienceMembers"]) > MOST:
             return _error(400, "TOO_MANY_AUDIENCE_MEMBERS")
         kind = target.body["ingestedUserListInfo"]["uploadKeyTypes"][0]
-        read = [_read(each, kind) for each in body["audienceMembers"]]
+        read = [self._read(request, each, kind) for each in body["audienceMembers"]]
         wrong = [n for n, each in enumerate(read) if not each or any(value in self.refuses for _, value in each)]
         if wrong:
             named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
@@ -202,6 +202,19 @@ class FakeGoogle(FakePlatform):
         number = f"request-{len(self.requests)}"
         self.requests[number] = Ingestion(verb, target.id, {one for each in read for one in each}, self.now)
         return Reply(body={"requestId": number})
+
+    def _read(self, request: Request, member: dict[str, Any], kind: str) -> list[Member]:
+        """What is in a member, [] where anything of it is wrong."""
+        if kind == "MOBILE_ID":
+            found = [("mobileId", each) for each in member.get("mobileData", {}).get("mobileIds", [])]
+            return found if all(DEVICE.fullmatch(value) for _, value in found) else []
+        inside = member.get("compositeData", {}).get("userData", {}).get("userIdentifiers", [])
+        found = [(name, value) for each in inside for name, value in each.items()]
+        wrong = [(name, why) for name, value in found if (why := flaw(value))]
+        for name, why in wrong:
+            self._no_value(request, name, why)
+        right = all(len(each) == 1 for each in inside) and not wrong
+        return found if right and {name for name, _ in found} <= {"emailAddress", "phoneNumber"} else []
 
     def _remove_all(self, body: dict[str, Any]) -> Reply:
         if not self._counted():
@@ -223,17 +236,6 @@ class FakeGoogle(FakePlatform):
         if one.errors:
             told["errorInfo"] = {"errorCounts": one.errors}
         return Reply(body={"requestStatusPerDestination": [told]})
-
-
-def _read(member: dict[str, Any], kind: str) -> list[Member]:
-    """What is in a member, [] where anything of it is wrong."""
-    if kind == "MOBILE_ID":
-        found = [("mobileId", each) for each in member.get("mobileData", {}).get("mobileIds", [])]
-        return found if all(DEVICE.fullmatch(value) for _, value in found) else []
-    inside = member.get("compositeData", {}).get("userData", {}).get("userIdentifiers", [])
-    found = [(name, value) for each in inside for name, value in each.items()]
-    right = all(len(each) == 1 for each in inside) and all(SHA256.fullmatch(value) for _, value in found)
-    return found if right and {name for name, _ in found} <= {"emailAddress", "phoneNumber"} else []
 
 
 def _error(status: int, reason: str, violations: list[dict[str, str]] | None = None) -> Reply:

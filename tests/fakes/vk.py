@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import documented
-from tests.fakes.server import FakePlatform, Reply, Request
+from tests.fakes.server import MD5, FakePlatform, Reply, Request, flaw
 
 FIRST, LATER = 2000, 25
 TOKENS = 5
+HASHED = ("emails", "phones")
 SHAPES = {
-    "vk": r"[1-9]\d*",
-    "ok": r"[1-9]\d*",
-    "emails": r"[0-9a-f]{32}",
-    "phones": r"[0-9a-f]{32}",
-    "advertising_id": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "idfa": r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}",
+    "vk": re.compile(r"[1-9]\d*"),
+    "ok": re.compile(r"[1-9]\d*"),
+    "advertising_id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "idfa": re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"),
 }
+"""Of what goes plain."""
 STEPS = ("receiving", "received", "mapping", "mapped", "writing", "ready")
 
 
@@ -206,12 +206,27 @@ class FakeVk(FakePlatform):
             return _refused("base", "type_mismatch")
         if len(lines) < (self.later if base else self.first):
             return _refused("file", "not_enough_ids")
-        wrong = [n for n, line in enumerate(lines, 1) if line in self.refuses or not re.fullmatch(SHAPES[kind], line)]
+        wrong = self._unfit(request, kind, lines)
         self._next += 1
         good = {line for n, line in enumerate(lines, 1) if n not in wrong}
         one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now)
-        named = [{"line_number": n, "line": lines[n - 1], "error_code": "invalid_md5"} for n in wrong]
+        named = [{"line_number": n, "line": lines[n - 1], "error_code": code} for n, code in wrong.items()]
         return Reply(body=self._shown(one) | ({"error": named} if named else {}))
+
+    def _unfit(self, request: Request, kind: str, lines: list[str]) -> dict[int, str]:
+        """The lines that are left out, by number, each with VK's word for why: those that came before, too."""
+        wrong: dict[int, str] = {}
+        seen: set[str] = set()
+        for n, line in enumerate(lines, 1):
+            why = flaw(line, MD5) if kind in HASHED else ""
+            if why:
+                self._no_value(request, kind, why)
+            if why or line in self.refuses or (kind not in HASHED and not SHAPES[kind].fullmatch(line)):
+                wrong[n] = "invalid_md5"
+            elif line in seen:
+                wrong[n] = "duplicated_user_id"
+            seen.add(line)
+        return wrong
 
     def _shown(self, one: UsersList) -> dict[str, object]:
         return {"id": one.id, "name": one.name, "type": one.kind, "base": one.base, "status": one.status, "error": None}
