@@ -15,6 +15,8 @@ from tests.fakes.server import NOTHING, FakePlatform, Reply, Request, flaw
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
 MOST = 10_000
 LONGEST_SESSION_S = 5_400
+LINKED_MS = 90 * 86_400_000
+"""As long as a row is found by an id of one's own."""
 PLAIN = {"EXTERN_ID", "MADID"}
 Values = frozenset[tuple[str, str]]
 
@@ -35,16 +37,28 @@ class CustomAudience:
     name: str
     description: str
     schema: list[str] = field(default_factory=list)
-    people: dict[Values, None] = field(default_factory=dict)
+    people: dict[Values, int] = field(default_factory=dict)
     rows_of: dict[tuple[str, str], set[Values]] = field(default_factory=lambda: defaultdict(set))
     made_ms: int = 0
     session: Session | None = None
     ended: set[int] = field(default_factory=set)
 
-    def put(self, row: Values) -> None:
-        self.people[row] = None
+    def put(self, row: Values, at_ms: int) -> None:
+        self.people[row] = at_ms
         for value in _finds(row):
             self.rows_of[value].add(row)
+
+    def forget(self, now_ms: int) -> None:
+        """By one's own id nobody is found any more who was not told again for so long."""
+        for row, at_ms in list(self.people.items()):
+            if at_ms < now_ms - LINKED_MS:
+                self._drop(row)
+                self.put(frozenset(each for each in row if each[0] != "EXTERN_ID"), now_ms)
+
+    def _drop(self, row: Values) -> None:
+        del self.people[row]
+        for value in _finds(row):
+            self.rows_of[value].discard(row)
 
     def take(self, row: Values) -> None:
         """All rows of whoever has one of these values, and one of theirs, and so on."""
@@ -54,9 +68,7 @@ class CustomAudience:
             gone |= rows
             edge = {value for each in rows for value in _finds(each)}
         for each in gone:
-            del self.people[each]
-            for value in _finds(each):
-                self.rows_of[value].discard(each)
+            self._drop(each)
 
 
 def _finds(row: Values) -> set[tuple[str, str]]:
@@ -82,6 +94,7 @@ class FakeFacebook(FakePlatform):
     def members(self, name: str) -> set[tuple[str, str]]:
         """By what each finds a person, of the one audience with that name."""
         (found,) = [each for each in self.audiences.values() if each.name == name]
+        found.forget(self.now)
         return {value for value, rows in found.rows_of.items() if rows}
 
     def answer(self, request: Request) -> Reply:
@@ -132,10 +145,12 @@ class FakeFacebook(FakePlatform):
             audience.session, audience.people = None, {}
             audience.rows_of.clear()
             for row in known.rows:
-                audience.put(row)
+                audience.put(row, self.now)
         return Reply(body={"num_received": len(rows), "num_invalid_entries": 0, "invalid_entry_samples": {}})
 
     def _end(self, request: Request, audience: CustomAudience) -> Reply:
+        if request.method == "DELETE" and audience.id in self.in_use:
+            return _error(2650, 0)  # no document says which
         if request.method == "DELETE":
             del self.audiences[audience.id]
         else:
@@ -186,13 +201,14 @@ class FakeFacebook(FakePlatform):
             return _error(100, 0)
         if why := self._flaw(request, rows):
             return _error(100, 0, why)
+        audience.forget(self.now)
         fails = self.fails.pop(0) if self.fails and method == "DELETE" else ""
         spared = len(rows) - len(rows) // 2 if fails == "half" else 0
         for row in rows[: len(rows) - spared]:
             if method == "DELETE":
                 audience.take(row)
             else:
-                audience.put(row)
+                audience.put(row, self.now)
         audience.schema = schema if method == "POST" else audience.schema
         return Reply(body={"num_received": len(rows), "num_invalid_entries": spared, "invalid_entry_samples": {}})
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACCOUNT, MANAGER = "1234567890", "9876543210"
+LONGEST_MEMBERSHIP_S = 540 * 86_400
 LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
 MOST = 10_000
 ANSWERS = (
@@ -75,7 +76,14 @@ class FakeGoogle(FakePlatform):
     def members(self, name: str) -> set[Member]:
         found = [each for each in self.lists.values() if each.body["displayName"].startswith(f"{name} ·")]
         assert len(found) == 1, [each.body["displayName"] for each in self.lists.values()]
+        self._forget(found[0])
         return found[0].members
+
+    def _forget(self, one: UserList) -> None:
+        """Who was not told again for as long as a member stays is gone."""
+        stays_s = int(one.body["membershipDuration"].removesuffix("s"))
+        assert 0 < stays_s <= LONGEST_MEMBERSHIP_S
+        one.members = {each for each in one.members if one.told_ms.get(each, self.now) > self.now - stays_s * 1000}
 
     def work(self, most: int = 1_000_000) -> int:
         with self._lock:
@@ -102,6 +110,7 @@ class FakeGoogle(FakePlatform):
         target = self.lists.get(one.target)
         if fails == "all" or target is None:
             return
+        self._forget(target)
         if one.verb == "ingest":
             target.members = target.members | done
             target.told_ms |= {each: max(one.at_ms, target.told_ms.get(each, 0)) for each in done}
@@ -158,6 +167,8 @@ class FakeGoogle(FakePlatform):
         if number not in self.lists:
             return _error(404, "NOT_FOUND")
         if request.method == "DELETE":
+            if number in self.in_use:
+                return _error(400, "FAILED_PRECONDITION")  # no document says which
             del self.lists[number]
             return Reply(body={})
         assert request.query == {"updateMask": "displayName"}

@@ -93,6 +93,7 @@ class FakePlatform:
     misfits  what any fake was sent that no document has: refused, and for tests to look at
     quotas   for each window its seconds, and the writes it may have; those that came beyond them are `refused_calls`
     look_quotas  the same of calls that change nothing
+    in_use   audiences that cannot be deleted, by their ids
     """
 
     shapes: ClassVar[tuple[Shape, ...]] = ()
@@ -114,6 +115,7 @@ class FakePlatform:
         self.last_first = False
         self.refused_calls = 0
         self.refuses: set[str] = set()
+        self.in_use: set[str] = set()
         self._faults: deque[Fault] = deque()
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()

@@ -11,6 +11,8 @@ from tests.fakes.server import MD5, FakePlatform, Reply, Request, flaw
 
 FIRST, LATER = 2000, 25
 TOKENS = 5
+UNUSED_MS = 60 * 86_400_000
+"""As long as a list stays that nobody changes."""
 HASHED = ("emails", "phones")
 SHAPES = {
     "vk": re.compile(r"[1-9]\d*"),
@@ -32,6 +34,7 @@ class UsersList:
     status: str = "receiving"
     members: set[str] = field(default_factory=set)
     made_ms: int = 0
+    used_ms: int = 0
 
 
 class FakeVk(FakePlatform):
@@ -59,12 +62,19 @@ class FakeVk(FakePlatform):
 
     def members(self, name: str, kind: str = "emails") -> set[str]:
         """Of the one list of a kind that a segment makes usable."""
+        self._forget()
         used = {relation["params"]["source_id"] for each in self.segments.values() for relation in each["relations"]}  # type: ignore[attr-defined]
         named = f"{name} ·"
         found = [each for each in self.lists.values() if each.id in used and each.name.startswith(named)]
         mine = [each for each in found if each.kind == kind]
         assert len(mine) == 1, [each.name for each in self.lists.values()]
         return mine[0].members
+
+    def _forget(self) -> None:
+        """Lists that nobody has changed for long are gone."""
+        for each in list(self.lists.values()):
+            if not each.base and each.used_ms < self.now - UNUSED_MS:
+                del self.lists[each.id]
 
     @property
     def twins(self) -> list[object]:
@@ -97,6 +107,7 @@ class FakeVk(FakePlatform):
         self.access = "another"
 
     def answer(self, request: Request) -> Reply:
+        self._forget()
         if request.path == "/api/v2/oauth2/token.json":
             return self._token(request)
         if request.headers.get("authorization") != f"Bearer {self.access}":
@@ -209,7 +220,10 @@ class FakeVk(FakePlatform):
         wrong = self._unfit(request, kind, lines)
         self._next += 1
         good = {line for n, line in enumerate(lines, 1) if n not in wrong}
-        one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now)
+        one = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now, used_ms=self.now)
+        self.lists[self._next] = one
+        if base:
+            self.lists[abs(base)].used_ms = self.now
         named = [{"line_number": n, "line": lines[n - 1], "error_code": code} for n, code in wrong.items()]
         return Reply(body=self._shown(one) | ({"error": named} if named else {}))
 
