@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
-from workers.preflight.batch_order import merges, takes_turns
+from workers.preflight.batch_order import exactness, merges, takes_turns
 from workers.preflight.findings import Finding, judge
 from workers.preflight.hints import hint, word
 from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
 from workers.preflight.position_table import unfit
-from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
+from workers.preflight.samples import A_NUMBER, SEGMENT, SEGMENTS, NoSample, Samples
 from workers.preflight.seen import Seen
 from workers.preflight.shapes import Unreadable, read
 
@@ -100,12 +100,19 @@ class _Look:
         turns = takes_turns(self.session, self.integration)
         for kind, query in self.integration.queries.items():
             self._query(kind, query, merges=merges(self.integration, turns))
-        if turns:
-            self.into.notes.append(f"integrations.{self.integration.key}: {turns}")
+        contradictions, exact = self._exactness()
+        self.into.findings += contradictions
+        self.into.notes += [f"integrations.{self.integration.key}: {note}" for note in (turns, exact) if note]
         if self.integration.exactly_once:
             where = f"integrations.{self.integration.key}.exactly_once"
             whats = unfit(self.session, self.integration.key)
             self.into.findings += [Finding("mistake", where, what) for what in whats]
+
+    def _exactness(self) -> tuple[list[Finding], str]:
+        mine = f"integrations.{self.integration.key}."
+        found = [each for each in self.into.findings if each.where.startswith(mine)]
+        read = not any(each.startswith(mine) for each in self.into.unread)
+        return exactness(self.session, self.integration, found, read=read)
 
     def _where(self, kind: QueryKind) -> str:
         return f"integrations.{self.integration.key}.queries.{kind}"
@@ -129,7 +136,9 @@ class _Look:
             else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
         )
         sparse = self._shapes(samples.sparse())
-        seen = Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving, merges, sparse)
+        numbers = {name: self._shapes(each) for name, what, each in samples.bare() if what == A_NUMBER}
+        dialect = self.session.dialect
+        seen = Seen(self.integration, kind, dialect, changes, trial.values, alike, moving, merges, sparse, numbers)
         found = judge(seen)
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.sql.vendors import VENDORS
 from workers.preflight.repeating import repeated, told_once, verbs
-from workers.preflight.sameness import merged, rendered_alike, types
+from workers.preflight.sameness import digits, merged, rendered_alike, types
 from workers.preflight.seen import joined, mistake, names, spelled, warning
 from workers.preflight.uniqueness import unique
 
@@ -64,6 +64,7 @@ def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterato
         yield from _transactions(seen, shape, table)
         yield from _quoted_names(seen, shape, table)
         yield from types(seen, shape, table)
+        yield from digits(seen, shape, table)
 
 
 def _rights(seen: Seen, shape: Shape, table: Table | None) -> Iterator[Remark]:

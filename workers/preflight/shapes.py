@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.preflight.assignments import emptying, growing, keeping, setting
+from workers.preflight.assignments import emptying, given, growing, keeping, setting
 from workers.preflight.literals import CASTS, Computed, Value, folding, literals, value_of, values_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Shape:
     grows     columns that are computed from themselves, as in n = n + 1
     keeps     columns that are set to something that the row as it was is a part of, as in COALESCE(member.a, …)
     sets      columns that a row which is there is given a value in
+    given     literals that a row which is there is given, by column
     nulls     columns that are given NULL, in a new row or in one that is there
     named     all columns of this table that are named in quotes for identifiers
     branches  what a MERGE does
@@ -62,6 +63,7 @@ class Shape:
     grows: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    given: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     nulls: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     branches: tuple[Verb, ...] = ()
@@ -151,11 +153,12 @@ def _shape(node: exp.Expr, names: _Names, how: _How) -> Shape | None:
     nulls = (*_empty_cells(node, names), *emptying(node, names.of))
     if isinstance(node, exp.Insert):
         shape = _insert(node, names, place, how)
-        return replace(shape, grows=grows, keeps=keeps, sets=tuple(setting(node, names.of)), nulls=nulls)
+        sets, values = tuple(setting(node, names.of)), given(node, names.of)
+        return replace(shape, grows=grows, keeps=keeps, sets=sets, given=values, nulls=nulls)
     verb: Verb = "update" if isinstance(node, exp.Update) else "delete" if isinstance(node, exp.Delete) else "merge"
     return Shape(
         verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, keeps=keeps, named=named,
-        nulls=nulls, branches=tuple(_branches(node)),
+        given=given(node, names.of), nulls=nulls, branches=tuple(_branches(node)),
     )  # fmt: skip
 
 

@@ -148,3 +148,14 @@ def test_a_cast_to_a_type_of_several_spellings_folds_and_one_to_a_text_does_not(
 )
 def test_what_is_given_null(statement: str, nulls: tuple[str, ...]) -> None:
     assert only(statement, "mysql").nulls == nulls
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE t SET a = 1, b = 'x', c = d + 1",
+        "INSERT INTO t (a) VALUES (5) ON CONFLICT (a) DO UPDATE SET a = 1, b = 'x'",
+    ],
+)
+def test_what_a_row_that_is_there_is_given(statement: str) -> None:
+    assert only(statement).given == {"a": (Value("1", False),), "b": (Value("x", True),)}
