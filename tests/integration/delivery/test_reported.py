@@ -6,7 +6,6 @@ import secrets
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
 
 from tests.integration.delivery.reported import (
     MERGED,
@@ -96,13 +95,6 @@ def tried(job: Job, *, times: int) -> None:
         retry(job.installation.redis, job.installation.keys, "members")
 
 
-def set_aside(job: Job) -> dict[str, str]:
-    """The quarantine: profile and code."""
-    with job.installation.ledger.reading() as connection:
-        found = connection.execute(text("SELECT profile, code FROM quarantine")).all()
-    return {profile.removeprefix("p"): code for profile, code in found}
-
-
 @pytest.mark.parametrize(
     "case",
     [pytest.param(each, id=name, marks=[pytest.mark.long] if each.again else []) for name, each in ALL.items()],
@@ -116,7 +108,7 @@ def test_it_ends_right(case: Reported, target: TargetDatabase, make_job: Callabl
     tried(job, times=1 if case.held else TRIES)
 
     hold = job.installation.redis.hget(job.installation.keys.integration("members"), "hold")
-    assert set_aside(job) == case.aside
+    assert job.set_aside() == {f"p{key}": code for key, code in case.aside.items()}
     assert target.run(case.look) == case.rows
     assert ((hold or b"").decode().startswith(case.held), bool(hold)) == (True, bool(case.held)), hold
     assert bool(job.installation.backlog()) == bool(case.held)
