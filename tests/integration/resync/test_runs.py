@@ -289,19 +289,6 @@ def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform
 
 
 @on_one
-def test_a_source_that_is_behind_is_waited_for(platform: Platform) -> None:
-    """A replica that was read too early would have its missing commits taken for removals."""
-    platform.has(7, "a")
-    platform.target.run("CREATE TABLE age (seconds int)", "INSERT INTO age VALUES (3600)")
-    platform.configure(extra='fresh = "SELECT seconds FROM age"')
-    name = platform.ask(7)
-    platform.until(name, lambda run: "does not have yet" in run.why)
-    platform.target.run("UPDATE age SET seconds = 0")
-    assert platform.ends(name).outcome == "done"
-    assert platform.rows(7) == {"a"}
-
-
-@on_one
 @pytest.mark.parametrize("extra", ['delay = "0s"', 'fresh = "SELECT 0"'])
 def test_an_id_from_the_future_holds_up_no_run(platform: Platform, extra: str) -> None:
     """What comes behind it has a later sequence, which is no time: the lane would stand until that comes."""
