@@ -14,6 +14,7 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers.mariadb import MariadbServer
     from workers.connectors.contract import Target
     from workers.connectors.sql.connector import SqlConnector
 
@@ -71,3 +72,22 @@ def test_check_is_content(mysql_target: Target) -> None:
     steps = [*opened.steps, *opened.session.steps()]
     opened.session.close()
     assert {step.name: step.mark for step in steps if step.mark != "fine"} == {}
+
+
+@pytest.fixture
+def filling(mysql_target: Target, mysql_server: MariadbServer) -> Iterator[Target]:
+    """A server that writes the present time where a time is missing."""
+    mysql_server.run("SET GLOBAL explicit_defaults_for_timestamp = 0")
+    yield mysql_target
+    mysql_server.run("SET GLOBAL explicit_defaults_for_timestamp = 1")
+
+
+def test_a_missing_time_is_no_present_time(filling: Target) -> None:
+    with Database(filling) as database:
+        database.run("CREATE TABLE stamped (at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00')")
+    session = connect(filling).open()
+    session.begin(None, 0)
+    with pytest.raises(TargetError) as caught:
+        session.execute("INSERT INTO stamped VALUES (NULL)")
+    session.discard()
+    assert (caught.value.code, caught.value.error_class) == ("mysql 1048", ISOLATE)
