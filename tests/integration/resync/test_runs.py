@@ -227,6 +227,7 @@ def test_a_listing_with_a_column_too_many_removes_nothing(platform: Platform) ->
     platform.target_has(7, "a", "b")
     run = platform.resync(7, **ACCEPTED)
     assert run.outcome == "failed"
+    assert run.why.startswith("the target could not be read: ")
     assert "gives 2 columns, and the key has 1" in run.why
     assert platform.rows(7) == {"a", "b"}
 
