@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
 import socket
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from tests.fakes.shapes import parts_of
 
@@ -23,7 +25,19 @@ if TYPE_CHECKING:
     from tests.fakes.shapes import Shape
 
 START_MS = 1_790_000_000_000
-HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
+SHA256, MD5 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
+HASHES = {"an MD5": MD5, "a SHA-256": SHA256}
+NOTHING = frozenset(hashlib.new(name, usedforsecurity=False).hexdigest() for name in ("sha256", "md5"))
+"""What an empty text hashes to: it stands for everybody who left a field empty."""
+
+
+def flaw(value: str, shape: re.Pattern[str] = SHA256) -> str:
+    """What a value is instead of a hash of this shape of something; "" where it is one."""
+    if value in NOTHING:
+        return "the hash of an empty text"
+    if shape.fullmatch(value):
+        return ""
+    return next((name for name, other in HASHES.items() if other.fullmatch(value)), "no hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,12 @@ class Request:
     @property
     def form(self) -> dict[str, str]:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+
+    @property
+    def said(self) -> str:
+        """All that came, but for headers that every call has."""
+        body = unquote_plus(self.body.decode(errors="replace"))
+        return " ".join((self.headers.get("authorization", ""), *self.query.values(), body))
 
     def parts(self) -> dict[str, bytes]:
         """The parts of a multipart body by name."""
@@ -71,15 +91,27 @@ class Fault:
     applied: bool = False
     before: Callable[[], None] | None = None
     stalls: bool = False
+    repeats: bool = False
+
+
+def repeating(said: str, status: int) -> Reply:
+    """A refusal that says this in every place where a platform says something; with 200 a page that is no answer."""
+    if status == 200:
+        return Reply(200, said.encode())
+    wrong = {"line_number": 1, "line": said, "code": said, "error_code": said, "field": said, "description": said}
+    error = {"code": 190 if status == 401 else 100, "message": said, "status": said, "details": [wrong]}
+    body = {"error": error | {"fields": {"file": [wrong]}}, "errors": [{"error_type": said, "message": said}]}
+    return Reply(status, body | {"code": said, "message": said, "error_description": said})
 
 
 class FakePlatform:
-    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on.
+    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on, and `goes_on`.
 
     shapes   the calls that its documents have
     misfits  what any fake was sent that no document has: refused, and for tests to look at
     quotas   for each window its seconds, and the writes it may have; those that came beyond them are `refused_calls`
     look_quotas  the same of calls that change nothing
+    in_use   audiences that cannot be deleted, by their ids
     """
 
     shapes: ClassVar[tuple[Shape, ...]] = ()
@@ -101,7 +133,9 @@ class FakePlatform:
         self.last_first = False
         self.refused_calls = 0
         self.refuses: set[str] = set()
+        self.in_use: set[str] = set()
         self._faults: deque[Fault] = deque()
+        self._goes_since: float | None = None
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()
         self._links: set[socket.socket] = set()
@@ -125,6 +159,16 @@ class FakePlatform:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self.now += round(seconds * 1000)
+
+    def goes_on(self) -> None:
+        """From now on its clock goes by itself, too."""
+        self._goes_since = time.monotonic()
+
+    def _tick(self) -> None:
+        if self._goes_since is not None:
+            passed = time.monotonic() - self._goes_since
+            self._goes_since += passed
+            self.advance(passed)
 
     def _counted(self) -> bool:
         """Counts a write where no window has as many as it may have already."""
@@ -157,6 +201,10 @@ class FakePlatform:
         self.misfits.extend(f"{name}: {each}" for each in wrong)
         return not wrong
 
+    def _no_value(self, request: Request, where: str, why: str) -> None:
+        """Notes a value that must not have left the house; never the value."""
+        self.misfits.append(f"{request.method} {request.path}: {where}: {why}")
+
     def heal(self) -> None:
         """Nothing fails any more."""
         self._faults.clear()
@@ -188,6 +236,15 @@ class FakePlatform:
     def before(self, matches: str, then: Callable[[], None]) -> None:
         """Something happens before the next such call is answered."""
         self._faults.append(Fault(matches, Reply(), applied=True, before=then))
+
+    def repeat(self, matches: str, status: int, then: Callable[[], None] | None = None) -> None:
+        """The next such call is refused with all that it has sent; before that something happens."""
+        self._faults.append(Fault(matches, Reply(status), before=then, repeats=True))
+
+    @property
+    def faults_left(self) -> int:
+        """Those that no call has met yet."""
+        return len(self._faults)
 
     def stall(self, matches: str) -> None:
         """The next such call is not answered, and done only by `land`."""
@@ -223,8 +280,11 @@ class FakePlatform:
             if fault.before is not None:
                 fault.before()
         with self._lock:
+            self._tick()
             self.calls.append((request.method, request.path))
             self.queries.append(request.query)
+            if fault is not None and fault.repeats:
+                return repeating(request.said, fault.reply.status)
             if fault is None or fault.before is not None:
                 return self.answer(request)
             if fault.stalls:
