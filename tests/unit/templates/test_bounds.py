@@ -1,7 +1,7 @@
 """No value takes more work than its length, however it is written, and none makes more of itself than that.
 
 Lines of Python run are counted. Four times the length may take four times as many; what is quadratic takes sixteen
-times. What is done in C has no steps to count: `make bench BENCH=growth` compares times.
+times. What is done in C has no steps to count: `make bench-parts BENCH=growth` compares times.
 """
 
 from __future__ import annotations
