@@ -65,8 +65,10 @@ def exactness(
     insert = named_insert(integration.queries)
     if insert is None:
         return [], UNASKED
-    why = why_keys_meet(session, insert, integration.key_fields)
+    # What the key's column takes for equal is among the findings of the queries.
+    why = why_keys_meet(session, insert, integration.key_fields, types=False)
     if why:
         where = f"integrations.{integration.key}.ordering"
         return [Finding("warning", where, CONTRADICTED.format(why=why))], ""
-    return [], CONFIRMED if read else ""
+    sure = read and not why_keys_meet(session, insert, integration.key_fields)
+    return [], CONFIRMED if sure else ""

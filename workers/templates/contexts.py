@@ -230,8 +230,7 @@ class _Walk:
             self._source.warn(node.place, PATTERN)
         if not isinstance(node, Out) or node.context != TEXT:
             return
-        opened = {state.opened for state in states}
-        if any(is_structured(node, self._texts[stretch].text[index + 1 :]) for stretch, index in opened):
+        if any(is_structured(node, self._texts[n].text[at + 1 :]) for n, at in {state.opened for state in states}):
             self._source.warn(node.place, STRUCTURE)
 
     def _list(self, node: BatchIn, states: States) -> States:

@@ -64,9 +64,10 @@ _CLICKHOUSE_OUTSIDE = (
     "|azureblobstorage\\w*|mongodb|redis|hive|oss|cosn|paimon\\w*|arrowflight|ytsaurus|iceberg\\w*|deltalake\\w*|hudi\\w*"
     "|bigquery|prometheusquery\\w*|filesystem|ai(?:classify|embed|extract|filter|generate|redact|similarity|translate)"
 )
+# With the words that a query in brackets begins with, behind which another bracket may follow.
 _CLICKHOUSE_TABLES = (
     "numbers(?:_mt)?|zeros(?:_mt)?|primes|generate_?series|generaterandom|values|null|view(?:ifpermitted)?|merge"
-    "|dictionary|format"
+    "|dictionary|format|select|with|from"
 )
 
 _FORBIDDEN = MappingProxyType(
@@ -142,7 +143,7 @@ def name_mistake(name: str, dialect: str, *, called: bool | None, table: bool = 
         return None
     rules = names.anywhere if called is False else (*names.anywhere, *names.called)
     reason = next((why for pattern, why in rules if re.fullmatch(pattern, plain)), None)
-    if reason is None and table and called and not re.fullmatch(names.tables or ".*", plain):
+    if reason is None and table and called and names.tables and not re.fullmatch(names.tables, plain):
         reason = _NO_TABLE
     return f"{name.upper()} cannot stand in a query: {reason}" if reason else None
 

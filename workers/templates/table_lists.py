@@ -7,10 +7,10 @@ from typing import NamedTuple
 _ENDS = frozenset(
     (
         *("where", "prewhere", "group", "having", "order", "limit", "offset", "fetch", "qualify", "window", "settings"),
-        *("union", "except", "intersect", "format", "array", "into", "set", "values"),
+        *("union", "except", "intersect", "into", "set"),
     )
 )
-"""Words that stand behind a list of tables, and in none. ARRAY JOIN's list, in ClickHouse, is one of expressions."""
+"""Words that stand behind a list of tables, and in none."""
 _OPENED = frozenset({"(", "in(", "value in(", "from("})
 """What a bracket's inside begins with (`Progress.previous`)."""
 
@@ -40,7 +40,9 @@ def after_word(word: str, read: TableLists, depth: int, previous: str, *, called
         return TableLists(read.queries, read.lists | here, next=True)
     if word == "join" and previous != "array":
         return TableLists(read.queries, read.lists | here, next=True)
-    return TableLists(read.queries, read.lists & ~here if word in _ENDS else read.lists, unsure=unsure)
+    # ARRAY JOIN's list, in ClickHouse, is one of expressions; array(…) is a function.
+    ends = word in _ENDS or (word == "array" and called is False)
+    return TableLists(read.queries, read.lists & ~here if ends else read.lists, unsure=unsure)
 
 
 def after_sign(sign: str, read: TableLists, depth: int) -> TableLists:

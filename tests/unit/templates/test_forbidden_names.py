@@ -136,6 +136,8 @@ def test_what_only_looks_like_one_may_stand(dialect: str, statement: str) -> Non
         "u WHERE a IN (FROM unheard_of('x') SELECT a)",
         "u UNION ALL SELECT f(a), g(b) FROM unheard_of('x')",
         "view(SELECT f(a) FROM unheard_of('x'))",
+        "values('a Int8', 1), format(CSV, '1'), unheard_of('x')",
+        "u JOIN v ON array(1) = u.a, unheard_of('x')",
     ],
 )
 def test_a_table_function_that_nobody_knows_is_refused(tables: str) -> None:
@@ -165,6 +167,10 @@ def test_a_tables_name_and_a_bracket_are_not_cut_in_two(name: str, between: str)
         "* FROM t {if segment_id}WHERE a = f(1, g(2)){end}",
         "* FROM numbers(3), values('a Int8', 1, 2), generateRandom('a Int8')",
         "* FROM pairs.unheard_of(id = {segment_id}) AS u",
+        "* FROM zeros(3), primes(2), generate_series(1, 2), null('a Int8'), merge('d', 'x')",
+        "* FROM dictionary('d') AS d, format(CSV, '1') AS f",
+        "* FROM (SELECT (f(a), g(b)) FROM t) AS s JOIN (WITH (1, 2) AS p SELECT p) AS u ON (s.a = u.a)",
+        "* FROM (FROM (SELECT (1)) SELECT 1) AS s WHERE (f(a), g(a)) IN (SELECT (1, 2))",
         "f(a), g(b) FROM t, u WHERE h(a) IN (f(a), g(b)) GROUP BY f(a), g(b) ORDER BY f(a), g(b) LIMIT 1 BY f(a), g(b)",
         "* FROM t ARRAY JOIN f(a) AS b, g(a) AS c",
         "EXTRACT(YEAR FROM toDate(a)), trim(BOTH 'x' FROM f(a, g(b))) FROM t",
