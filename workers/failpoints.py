@@ -27,6 +27,14 @@ BEFORE_STEP = "before-step"
 AFTER_STEP = "after-step"
 BEFORE_CALL = "before-call"
 AFTER_CALL = "after-call"
+BEFORE_RENAME = "before-rename"
+AFTER_RENAME = "after-rename"
+BEFORE_DELETE = "before-delete"
+AFTER_DELETE = "after-delete"
+BEFORE_SEGMENT = "before-segment"
+AFTER_SEGMENT = "after-segment"
+BEFORE_RENEWAL = "before-renewal"
+AFTER_RENEWAL = "after-renewal"
 
 POINTS = (
     BEFORE_APPEND,
@@ -41,9 +49,20 @@ POINTS = (
     WITHIN_FLUSH,
     BEFORE_STEP,
     AFTER_STEP,
+)
+ACCOUNT_POINTS = (
     BEFORE_CALL,
     AFTER_CALL,
+    BEFORE_RENAME,
+    AFTER_RENAME,
+    BEFORE_DELETE,
+    AFTER_DELETE,
+    BEFORE_SEGMENT,
+    AFTER_SEGMENT,
+    BEFORE_RENEWAL,
+    AFTER_RENEWAL,
 )
+"""Those that ad accounts alone reach."""
 
 _point, _, _times = os.environ.get("SEGSYNC_CRASH_AT", "").partition(":")
 _left = int(_times or 1)

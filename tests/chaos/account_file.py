@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.fakes import facebook
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 Profile = dict[str, str]
 
+TOKENS: Final = ("ya-access", "ya-refresh", "vk-access", "vk-refresh", "g-access", "g-refresh")
+"""What those begin with that the fakes give."""
 SECRETS: Final = {
     "SEGSYNC_SECRET": "a secret of the installation",
     "YA_SECRET": "ya-secret",
@@ -108,3 +111,10 @@ def sent(name: str, profile: Profile) -> set[tuple[str, str]]:
         text = before + profile[field]
         found.add((kind, hashlib.new(how, text.encode(), usedforsecurity=False).hexdigest() if how else text))
     return found
+
+
+def planted(profile: Profile) -> tuple[str, ...]:
+    """What must show nowhere: secrets, tokens, and all that is sent of a profile, as it is and hashed, but its key."""
+    proof = hmac.new(SECRETS["FB_SECRET"].encode(), SECRETS["FB_TOKEN"].encode(), hashlib.sha256).hexdigest()
+    hashes = {value for name in FIELDS for kind, value in sent(name, profile) if kind != "EXTERN_ID"}
+    return (*SECRETS.values(), *TOKENS, proof, profile["email"], profile["phone"], *sorted(hashes))

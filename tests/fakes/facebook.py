@@ -85,6 +85,7 @@ class FakeFacebook(FakePlatform):
     def __init__(self) -> None:
         self.audiences: dict[str, CustomAudience] = {}
         self.hidden: set[str] = set()
+        self.token = TOKEN
         self.token_ends_s = 0
         self.scopes = ["ads_management", "business_management"]
         self.terms: dict[str, int] = {"custom_audience_tos": 1}
@@ -97,9 +98,16 @@ class FakeFacebook(FakePlatform):
         found.forget(self.now)
         return {value for value, rows in found.rows_of.items() if rows}
 
+    def expire_token(self) -> None:
+        """There is another one, which a person must bring to us: it stands in a file."""
+        self.token = f"another-{self.token}"
+
     def answer(self, request: Request) -> Reply:
-        proof = hmac.new(APP_SECRET.encode(), TOKEN.encode(), hashlib.sha256).hexdigest()
-        if request.headers.get("authorization") != f"Bearer {TOKEN}" or request.query.get("appsecret_proof") != proof:
+        proof = hmac.new(APP_SECRET.encode(), self.token.encode(), hashlib.sha256).hexdigest()
+        if (
+            request.headers.get("authorization") != f"Bearer {self.token}"
+            or request.query.get("appsecret_proof") != proof
+        ):
             return _error(190, 463)
         if request.method == "GET":
             return self._read(request)
@@ -159,7 +167,7 @@ class FakeFacebook(FakePlatform):
 
     def _read(self, request: Request) -> Reply:
         if request.path == "/debug_token":
-            ends = self.token_ends_s if request.query["input_token"] == TOKEN else 1
+            ends = self.token_ends_s if request.query["input_token"] == self.token else 1
             return Reply(body={"data": {"expires_at": ends, "is_valid": True, "scopes": self.scopes}})
         if request.path == f"/act_{ACCOUNT}":
             said = {"id": f"act_{ACCOUNT}", "tos_accepted": self.terms}

@@ -67,6 +67,7 @@ class FakeGoogle(FakePlatform):
         self.requests: dict[str, Ingestion] = {}
         self.bodies: list[tuple[str, Any]] = []
         self.access, self.refresh = "g-access-0", "g-refresh"
+        self.code = "4/code"
         self.renewals = 0
         self.login_lives_s = 0
         self.scope = "https://www.googleapis.com/auth/datamanager"
@@ -144,7 +145,7 @@ class FakeGoogle(FakePlatform):
 
     def _token(self, request: Request) -> Reply:
         form = request.form
-        right = form.get("refresh_token") == self.refresh or form.get("code") == "4/code"
+        right = form.get("refresh_token") == self.refresh or form.get("code") == self.code
         if form.get("client_secret") != "g-secret" or not right:
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1

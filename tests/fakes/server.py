@@ -8,13 +8,14 @@ import random
 import re
 import socket
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 from tests.fakes.shapes import parts_of
 
@@ -57,6 +58,12 @@ class Request:
     def form(self) -> dict[str, str]:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
+    @property
+    def said(self) -> str:
+        """All that came, but for headers that every call has."""
+        body = unquote_plus(self.body.decode(errors="replace"))
+        return " ".join((self.headers.get("authorization", ""), *self.query.values(), body))
+
     def parts(self) -> dict[str, bytes]:
         """The parts of a multipart body by name."""
         return parts_of(self.headers.get("content-type", ""), self.body)
@@ -84,10 +91,21 @@ class Fault:
     applied: bool = False
     before: Callable[[], None] | None = None
     stalls: bool = False
+    repeats: bool = False
+
+
+def repeating(said: str, status: int) -> Reply:
+    """A refusal that says this in every place where a platform says something; with 200 a page that is no answer."""
+    if status == 200:
+        return Reply(200, said.encode())
+    wrong = {"line_number": 1, "line": said, "code": said, "error_code": said, "field": said, "description": said}
+    error = {"code": 190 if status == 401 else 100, "message": said, "status": said, "details": [wrong]}
+    body = {"error": error | {"fields": {"file": [wrong]}}, "errors": [{"error_type": said, "message": said}]}
+    return Reply(status, body | {"code": said, "message": said, "error_description": said})
 
 
 class FakePlatform:
-    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on.
+    """A platform on http://127.0.0.1. `clock` is its time in Unix ms, which only `advance` moves on, and `goes_on`.
 
     shapes   the calls that its documents have
     misfits  what any fake was sent that no document has: refused, and for tests to look at
@@ -117,6 +135,7 @@ class FakePlatform:
         self.refuses: set[str] = set()
         self.in_use: set[str] = set()
         self._faults: deque[Fault] = deque()
+        self._goes_since: float | None = None
         self._stalled: deque[Request] = deque()
         self._lock = threading.RLock()
         self._links: set[socket.socket] = set()
@@ -140,6 +159,16 @@ class FakePlatform:
     def advance(self, seconds: float) -> None:
         with self._lock:
             self.now += round(seconds * 1000)
+
+    def goes_on(self) -> None:
+        """From now on its clock goes by itself, too."""
+        self._goes_since = time.monotonic()
+
+    def _tick(self) -> None:
+        if self._goes_since is not None:
+            passed = time.monotonic() - self._goes_since
+            self._goes_since += passed
+            self.advance(passed)
 
     def _counted(self) -> bool:
         """Counts a write where no window has as many as it may have already."""
@@ -208,6 +237,15 @@ class FakePlatform:
         """Something happens before the next such call is answered."""
         self._faults.append(Fault(matches, Reply(), applied=True, before=then))
 
+    def repeat(self, matches: str, status: int, then: Callable[[], None] | None = None) -> None:
+        """The next such call is refused with all that it has sent; before that something happens."""
+        self._faults.append(Fault(matches, Reply(status), before=then, repeats=True))
+
+    @property
+    def faults_left(self) -> int:
+        """Those that no call has met yet."""
+        return len(self._faults)
+
     def stall(self, matches: str) -> None:
         """The next such call is not answered, and done only by `land`."""
         self._faults.append(Fault(matches, Reply(cut=True), stalls=True))
@@ -242,8 +280,11 @@ class FakePlatform:
             if fault.before is not None:
                 fault.before()
         with self._lock:
+            self._tick()
             self.calls.append((request.method, request.path))
             self.queries.append(request.query)
+            if fault is not None and fault.repeats:
+                return repeating(request.said, fault.reply.status)
             if fault is None or fault.before is not None:
                 return self.answer(request)
             if fault.stalls:

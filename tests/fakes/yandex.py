@@ -60,6 +60,7 @@ class FakeYandex(FakePlatform):
         self.segments: dict[int, Segment] = {}
         self.access = "ya-access-0"
         self.refresh = "ya-refresh-0"
+        self.code = "1234567"
         self.renewals = 0
         self.scope = ""
         self._next = 100
@@ -134,7 +135,7 @@ class FakeYandex(FakePlatform):
         form = request.form
         if form.get("client_secret") != "ya-secret":
             return Reply(400, {"error": "invalid_client", "error_description": "no"})
-        right = form.get("code") == "1234567" or form.get("refresh_token") == self.refresh
+        right = form.get("code") == self.code or form.get("refresh_token") == self.refresh
         if not right:
             return Reply(400, {"error": "invalid_grant", "error_description": "no"})
         self.renewals += 1

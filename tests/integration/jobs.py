@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from tests.integration.timeouts import let_timeouts_pass
 from tests.model import Model, profiles
 from workers import outcomes
@@ -53,6 +55,12 @@ class Job:
         self.drain()
         assert self.target.members() == self.model.members
         assert self.target.names() == self.model.names
+
+    def set_aside(self) -> dict[str, str]:
+        """The ledger's quarantine, once the drainer has written it: profile and code."""
+        with self.installation.ledger.reading() as connection:
+            found = connection.execute(text("SELECT profile, code FROM quarantine")).all()
+        return {each.profile: each.code for each in found}
 
     def quarantined(self) -> list[outcomes.Quarantined]:
         """What the ledger's quarantine was sent, before the drainer takes it."""

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
+from workers import failpoints
 from workers.connectors.audiences.store.inserting import insert_into
 from workers.connectors.audiences.store.tables import logins
 from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
+from workers.failpoints import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,12 +135,14 @@ class TokenKeeper:
                     ErrorClass.RETRY, "ads token", "another process renews the token", phase=Phase.CONNECT
                 )
             self._change(connection, owner=self._owner, owned_until_ms=now + RENEWING_MS)
+        reach(failpoints.BEFORE_RENEWAL)
         try:
             tokens = self._consent.renew(kept.refresh)
         except CallFailed as failed:
             with self._store.changing() as connection:
                 self._change(connection, owned_until_ms=0, owner="", code=failed.code, reason=failed.reason)
             raise self._told(failed) from None
+        reach(failpoints.AFTER_RENEWAL)
         self.keep(tokens, refresh=kept.refresh)
         return tokens.access
 

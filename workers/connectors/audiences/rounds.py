@@ -194,11 +194,15 @@ class Rounds:
         if step is AudienceStep.TAKE_BACK or (step is AudienceStep.FINISH and self._login.platform.replaces == "list"):
             return (take_back if step is AudienceStep.TAKE_BACK else finish_list)(self._login, audience, now)
         if step is AudienceStep.RENAME:
+            reach(failpoints.BEFORE_RENAME)
             self._login.wire.rename(audience)
+            reach(failpoints.AFTER_RENAME)
             return self._noted(audience, Resting(now), told_name=audience.title)
         if step is AudienceStep.DELETE:
+            reach(failpoints.BEFORE_DELETE)
             if audience.remote:
                 self._login.wire.delete(audience)
+            reach(failpoints.AFTER_DELETE)
             with self._login.store.changing() as connection:
                 calls.all_gone(connection, audience.id)
             return self._noted(audience, Resting(None), state=DELETED)

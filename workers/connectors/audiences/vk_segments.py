@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from workers import failpoints
 from workers.connectors.audiences.http import objects, word
 from workers.connectors.audiences.wire import CallFailed, Fault
+from workers.failpoints import reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -104,12 +106,14 @@ class VkSegments:
 
     def _create(self, audience: Audience) -> None:
         body = {"name": name_of(audience), "pass_condition": 1, "relations": [_relation(audience.remote)]}
+        reach(failpoints.BEFORE_SEGMENT)
         try:
             self._ask("POST", f"{SEGMENTS}.json", body=body)
         except CallFailed as failed:
             if failed.fault is Fault.UNHEARD:
                 failed.wait_ms = LISTINGS_LAG_MS  # then it is looked for once more
             raise
+        reach(failpoints.AFTER_SEGMENT)
 
     def _delete_twins(self, younger: list[str]) -> None:
         for each in younger:

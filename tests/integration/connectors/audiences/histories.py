@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
+from tests.fakes import facebook
+from tests.fakes.facebook import FakeFacebook
 from tests.fakes.google import FakeGoogle
 from tests.fakes.in_process import InProcess
 from tests.fakes.server import HTML, Reply
@@ -173,6 +175,9 @@ class History:
             self.fake.fail(call, self.account.too_many)
         elif kind == "token":
             self.fake.expire_token()
+            if isinstance(self.fake, FakeFacebook):
+                self.tend()
+                self.fake.token = facebook.TOKEN  # its owner has it taken again
         else:
             reply = {"500": Reply(500, {}), "html": HTML}.get(kind, Reply(cut=True))
             self.fake.fail(call, reply, applied=kind in ("html", "done and cut"))

@@ -65,7 +65,8 @@ def test_an_audience_s_life_makes_all_of_them(account: Account, make_rig: MakeRi
     rig.connector.probe()
     if account.name == "facebook":
         rig.connector.way.consent.exchange("")
-    fake.expire_token()
+    else:  # which renews it
+        fake.expire_token()
     fake.fail("customaudiences", Reply(cut=True), applied=True)
     people = [{"id": str(n), "email": f"p{n}", "phone": f"{n}", "android": "", "name": "n"} for n in range(1, 5)]
     rig.deliver(("add", people))
