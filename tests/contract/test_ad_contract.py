@@ -33,7 +33,11 @@ def own_store(empty_store: Path, namespace: str) -> Path:
     return copy
 
 
-@pytest.fixture(params=ACCOUNTS)
+ONE_MORE = [pytest.param(name, marks=pytest.mark.long) for name in ("vk", "google")]
+"""Each like one of the two others."""
+
+
+@pytest.fixture(params=["yandex", "facebook", *ONE_MORE])
 def door(request: pytest.FixtureRequest, own_store: Path, redis_client: Redis, namespace: str) -> Iterator[Door]:
     yield from ads_door(own_store, redis_client, namespace, ACCOUNTS[request.param])
 
