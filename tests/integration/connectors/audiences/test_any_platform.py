@@ -31,6 +31,7 @@ LATE = ["yandex", "vk", "google"]
 """Those that apply a call some time after its answer."""
 CHANGE = {"yandex": "modify_data", "facebook": "/users", "vk": "POST /api/v3", "google": "ingest"}
 """What is in the name of a call that adds."""
+LONG_GOOGLE, LONG_FACEBOOK = (pytest.param(name, marks=pytest.mark.long) for name in ("google", "facebook"))
 DAY_S = 86_400
 WHOLE = ["facebook", "google"]
 """Those that are told of a person in one row."""
@@ -213,7 +214,7 @@ def test_members_are_told_again_before_the_platform_forgets_them_and_no_sooner(
     told = changes(fake)
     for share, more in ((0.7, 0), (0.2, 1), (0.2, 1)):
         fake.advance(share * days * DAY_S)
-        rig.run(hours=48)
+        rig.run(hours=2)
         assert changes(fake) == told + more * len(rig.connector.standings())
         assert account.members(fake) == account.wanted(people(range(4)))
     assert owes_nothing(rig)
@@ -221,7 +222,7 @@ def test_members_are_told_again_before_the_platform_forgets_them_and_no_sooner(
     assert account.members(fake) < account.wanted(people(range(4))), "nobody has told them again"
 
 
-@on("vk", "google", "facebook")
+@pytest.mark.parametrize("account", ["vk", LONG_GOOGLE, LONG_FACEBOOK], indirect=True)
 def test_an_audience_that_is_in_use_is_emptied_and_goes_when_it_may(
     make_rig: MakeRig, account: Account, fake: FakePlatform
 ) -> None:
@@ -236,13 +237,14 @@ def test_an_audience_that_is_in_use_is_emptied_and_goes_when_it_may(
         fake.segments[1] = {"id": 1, "name": "theirs", "relations": [theirs]}
         fake._made[1] = 0
     rig.tell("segment_delete")
-    rig.run(hours=12)
+    rig.run(hours=2)
     assert (rig.standing().waits, account.members(fake)) == ("someone", set())
     assert rig.standing().reason == ("the list is in use" if account.name == "vk" else "the platform refuses the call")
     fake.in_use = set()
     if isinstance(fake, FakeVk):
         del fake.segments[1]
-    rig.run(hours=24)
+    fake.advance(3_600)
+    rig.run(hours=2)
     assert rig.standing().state == "deleted"
     left = fake.audiences if isinstance(fake, FakeFacebook) else fake.lists  # type: ignore[attr-defined]
     assert remote not in map(str, left)
