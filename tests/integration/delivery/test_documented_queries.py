@@ -93,7 +93,7 @@ def test_no_profile_holds_the_others_up(shown: tuple[Documented, Job]) -> None:
         segment = next(segments)
         for each in (
             event("segment_upsert", segment, name=name),
-            event("add", segment, first, *profiles, gone),
+            event("add", segment, *profiles, first, gone),  # whoever comes first has nobody who passed before
             event("remove", segment, *profiles, gone),
             event("add", segment, last, *profiles),
         ):
