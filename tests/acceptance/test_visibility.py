@@ -111,16 +111,7 @@ def test_what_ad_platforms_repeat_is_shown_nowhere(watched: Watched) -> None:
     Then each login is refused until somebody is needed, which a task tells, and in the end Ann is everywhere.
     """
     installation, _, fakes, port = watched
-    accounts, processes = _connected(watched), list[str]()
-
-    def met(name: str, status: int) -> None:
-        processes.append(_processes(installation))
-        if status == 401 and name in TOKENS:
-            fakes[name].repeat(TOKENS[name], 400)
-
-    for name, fake in fakes.items():
-        for status in (400, 503, 200, 401):
-            fake.repeat(CHANGES[name], status, then=partial(met, name, status))
+    accounts, processes = _connected(watched), _repeating(watched)
     _push(installation)
     store, time = accounts["ya"].connector.store, AccountTime(installation.redis, installation.keys, fakes)
 
@@ -165,6 +156,21 @@ def _connected(watched: Watched) -> dict[str, OpenAccount]:
         assert [value for value in NOT_SHOWN if value in str(refused.value)] == []
         connect_account(accounts[name], CODES[name], SOMEBODY)
     return accounts
+
+
+def _repeating(watched: Watched) -> list[str]:
+    """Four calls of each are met so; what a list of processes shows whenever one comes."""
+    shown: list[str] = []
+
+    def met(name: str, status: int) -> None:
+        shown.append(_processes(watched.installation))
+        if status == 401 and name in TOKENS:
+            watched.fakes[name].repeat(TOKENS[name], 400)
+
+    for name, fake in watched.fakes.items():
+        for status in (400, 503, 200, 401):
+            fake.repeat(CHANGES[name], status, then=partial(met, name, status))
+    return shown
 
 
 def _push(installation: Installation) -> None:

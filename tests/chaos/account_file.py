@@ -92,14 +92,14 @@ def account_text(fakes: Mapping[str, FakePlatform]) -> str:
     return _FILE.format(**{name: fake.url for name, fake in fakes.items()}, account=facebook.ACCOUNT)
 
 
-def members_of(fake: FakePlatform) -> set[tuple[str, str]]:
-    """Whom a fake has, but for the ids that nobody has."""
+def members_of(fake: FakePlatform, name: str = "VIP") -> set[tuple[str, str]]:
+    """Whom a fake has in the segment that is called so, but for the ids that nobody has."""
     try:
         if isinstance(fake, FakeVk):
-            lists = {kind: fake.members("VIP", kind) - set(vk._made_up(kind, 25)) for kind in ("emails", "phones")}
+            lists = {kind: fake.members(name, kind) - set(vk._made_up(kind, 25)) for kind in ("emails", "phones")}
             return {(kind, value) for kind, values in lists.items() for value in values}
         assert isinstance(fake, FakeYandex | FakeFacebook | FakeGoogle)
-        return fake.members("VIP")
+        return fake.members(name)
     except (AssertionError, ValueError):
         return set()
 

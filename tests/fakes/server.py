@@ -164,6 +164,10 @@ class FakePlatform:
         """From now on its clock goes by itself, too."""
         self._goes_since = time.monotonic()
 
+    def as_told(self, then: int) -> int:
+        """A time of its clock as it tells it: where that goes by itself, as long ago by everybody's clock."""
+        return then if self._goes_since is None else round(time.time() * 1000) - (self.now - then)
+
     def _tick(self) -> None:
         if self._goes_since is not None:
             passed = time.monotonic() - self._goes_since

@@ -154,7 +154,7 @@ class FakeYandex(FakePlatform):
 
     def _shown(self, segment: Segment, at: int) -> dict[str, object]:
         status = segment.status(at)
-        made = datetime.fromtimestamp(segment.history[0][0] / 1000, UTC)
+        made = datetime.fromtimestamp(self.as_told(segment.history[0][0]) / 1000, UTC)
         shown = {"id": segment.id, "name": segment.name, "type": "uploading", "status": status}
         return shown | {"create_time": f"{made:%Y-%m-%dT%H:%M:%SZ}"}
 

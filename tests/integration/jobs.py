@@ -40,11 +40,16 @@ class Job:
         self.installation.producer.push(events)
 
     def drain(self, seconds: float = 30) -> DrainReport:
-        """Routes and delivers until nothing is due, waiting for timeouts."""
+        """Routes and delivers until nothing is due, waiting for timeouts; what is held is not waited for."""
         report = drain(self.runtime, seconds)
-        while self.installation.backlog() and not report.failed:
+        while self.installation.backlog() and not report.failed and self.hold() is None:
             report = drain(self.runtime, seconds)
         return report
+
+    def hold(self) -> str | None:
+        """Our sentence of what holds the integration."""
+        found = self.installation.redis.hget(self.installation.keys.integration("members"), "hold")
+        return None if found is None else found.decode()
 
     def let_timeouts_pass(self) -> None:
         """Waits until what is pushed or routed waits for a batch's timeout no longer."""

@@ -83,11 +83,7 @@ def test_what_is_planted_shows_nowhere_on_any_platform(
     account: Place, call: Call, fakes: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    told, seen = [], []
-    for name, code in (("ya", ["--code", "1234567"]), ("g", ["--code", "4/code"]), ("vk", []), ("fb", [])):
-        done = call("connect", name, *code)
-        told += [done.stdout, done.stderr]
-        assert done.returncode == 0, done.stderr
+    told, seen = connected(call), list[str]()
     assert call("apply").returncode == 0
     runtime = Runtime(load(account.file).local)
     for name, fake in fakes.items():
@@ -122,6 +118,16 @@ def test_what_is_planted_shows_nowhere_on_any_platform(
     assert shown == []
     assert [value for value in PLANTED if value.encode() in kept] == []
     runtime.targets.dispose()
+
+
+def connected(call: Call) -> list[str]:
+    """What `connect` says of each."""
+    told = []
+    for name, code in (("ya", ["--code", "1234567"]), ("g", ["--code", "4/code"]), ("vk", []), ("fb", [])):
+        done = call("connect", name, *code)
+        told += [done.stdout, done.stderr]
+        assert done.returncode == 0, done.stderr
+    return told
 
 
 def due(runtime: Runtime, name: str) -> None:

@@ -104,3 +104,21 @@ def test_a_clear_that_is_retried_before_the_mark_runs_before_it(platform: Platfo
     assert retry(platform) == 1
     assert platform.ends(name).outcome == "done"
     assert (clears(platform), is_as_the_platform_has_it(platform)) == (["delivered"], True)
+
+
+@on_one
+@pytest.mark.parametrize("platform", ["slices"], indirect=True)
+def test_a_clear_that_is_refused_between_two_slices_is_not_forgotten(platform: Platform) -> None:
+    """What was told before it is not the platform's any more: the run may not say that all is well."""
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, lambda run: run.state == "adding" and run.added >= 2)
+    platform.target.run(REFUSES)
+    platform.loses(7, "a", "c", "d")
+    platform.job.push(clear(7))
+    platform.has(7, "n")
+    platform.job.push(add(7, "n"))
+    run = platform.ends(name)
+    platform.delivered()
+    flagged = platform.job.installation.redis.smembers(platform.job.installation.keys.resync("members"))
+    assert (run.outcome, set(clears(platform)), flagged) == ("done", {"superseded"}, {b"7"})
+    assert "a" in platform.rows(7), "what it would have taken away is there"

@@ -40,6 +40,8 @@ def _refused(platform: str, answer: HttpAnswer, code: str, who: str, what: str) 
     shown = f"{platform} {answer.status} {code}".rstrip()
     if answer.status >= 500 or answer.body is None:  # noqa: PLR2004 - HTTP's
         return CallFailed(Fault.UNHEARD, shown, f"{who} failed")
+    if answer.status == 429:  # noqa: PLR2004 - HTTP's
+        return CallFailed(Fault.BUDGET, shown, f"{who} was asked too often")
     return CallFailed(Fault.LOGIN, shown, f"{who} refuses {what}")
 
 

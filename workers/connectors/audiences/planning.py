@@ -45,9 +45,9 @@ def plan(
     What was begun is made real before anything is added; a call that is on its way is waited for where the platform
     tells of its audience only, and not of each call. Each is looked at once a day, whatever it waits for.
     """
+    if audience.state in (BEGUN, CREATING, DELETED):
+        return _first_of_all(connection, audience, platform, now_ms)
     pending = [call for call in calls.open_calls(connection, audience.id) if call.state == "pending"]
-    if audience.state in _FIRST:
-        return _FIRST[audience.state]
     next_poll = min((call.poll_ms for call in pending), default=None)
     if pending and platform.one_call_at_a_time:
         return Resting(next_poll, "the platform")
@@ -63,6 +63,22 @@ def plan(
         later = min(at for at in (now_ms + LONGEST_WAIT_MS, lands) if at)
         return Resting(next_poll or later, "the platform" if pending else "")
     return step
+
+
+def _first_of_all(
+    connection: Connection, audience: Audience, platform: Platform, now_ms: int
+) -> AudienceStep | Resting:
+    """Of one that is not yet real, or not any more.
+
+    What was perhaps begun for one that was deleted goes, too, once nobody makes it real any more.
+    """
+    if audience.state != DELETED:
+        return AudienceStep.CONFIRM if audience.state == BEGUN else AudienceStep.SEARCH
+    begun = calls.perhaps_begun(connection, audience.id, now_ms) if platform.confirms else []
+    if not begun:
+        return Resting(None)
+    at = min(each.ended_ms for each in begun) + CONFIRMED_AFTER_MS
+    return AudienceStep.TAKE_BACK if at <= now_ms else Resting(at)
 
 
 def _replacement(
@@ -111,14 +127,6 @@ def _with_nothing_in_its_way(
     if audience.told_name != audience.title and not audience.leaving and not isinstance(change, AudienceStep):
         return AudienceStep.RENAME  # a name that the platform refuses stands in nobody's way
     return change
-
-
-_FIRST: Final[dict[str, AudienceStep | Resting]] = {
-    BEGUN: AudienceStep.CONFIRM,
-    CREATING: AudienceStep.SEARCH,
-    DELETED: Resting(None),
-}
-"""What comes first of all, by the audience's state."""
 
 
 def _begin(adds: int, platform: Platform, now_ms: int) -> AudienceStep | Resting:

@@ -205,7 +205,7 @@ class Rounds:
             reach(failpoints.AFTER_DELETE)
             with self._login.store.changing() as connection:
                 calls.all_gone(connection, audience.id)
-            return self._noted(audience, Resting(None), state=DELETED)
+            return self._noted(audience, Resting(now), state=DELETED)
         return self._send(audience, step, now)
 
     def _noted(self, audience: Audience, rest: Resting, **values: object) -> Resting:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from workers.connectors.audiences.http import Http, HttpAnswer
+    from workers.connectors.audiences.shared_list import SharedList
     from workers.connectors.audiences.store.audiences import Audience
     from workers.connectors.audiences.store.calls import OpenCall
     from workers.connectors.audiences.store.rows import SentRow
@@ -49,13 +50,14 @@ class VkWire:
     """`wire.PlatformWire` for one login.
 
     token, renew  as `TokenKeeper.token` and `TokenKeeper.renew`
+    shared        the list of all segments
     """
 
-    def __init__(self, http: Http, token: Callable[[], str], renew: Callable[[str], str]) -> None:
+    def __init__(self, http: Http, token: Callable[[], str], renew: Callable[[str], str], shared: SharedList) -> None:
         self._http = http
         self._token = token
         self._renew = renew
-        self._segments = VkSegments(self._ask, self._pages)
+        self._segments = VkSegments(self._ask, self._pages, shared)
 
     def account(self) -> str:
         """As `PlatformWire.account`: VK says that we may, and not who we are."""

@@ -13,9 +13,10 @@ from workers.connectors.audiences.wire import CallFailed, Fault
 from workers.failpoints import reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from workers.connectors.audiences.http import HttpAnswer
+    from workers.connectors.audiences.shared_list import SharedList
     from workers.connectors.audiences.store.audiences import Audience
 
 SEGMENTS: Final = "/api/v2/remarketing/segments"
@@ -23,6 +24,8 @@ OF_LISTS: Final = "remarketing_users_list"
 """The type of a segment's relation that leads to a list."""
 LONGEST_TITLE: Final = 120
 """Characters of a segment's name that are told: with our mark they must fit into 255."""
+OURS: Final = "segsync "
+"""Stands in each mark (`Audience.mark`)."""
 LISTINGS_LAG_MS: Final = 600_000
 """Milliseconds after which what was made is surely listed."""
 
@@ -51,12 +54,16 @@ def delete(ask: Ask, path: str) -> None:
 class VkSegments:
     """The segments of one login.
 
-    pages  of what a path lists
+    pages   of what a path lists
+    shared  what was listed last: all segments are listed at once, so one list does for all that are made
     """
 
-    def __init__(self, ask: Ask, pages: Callable[[str, dict[str, str]], Iterator[dict[str, Any]]]) -> None:
+    def __init__(
+        self, ask: Ask, pages: Callable[[str, dict[str, str]], Iterator[dict[str, Any]]], shared: SharedList
+    ) -> None:
         self._ask = ask
         self._pages = pages
+        self._shared = shared
         self._made: set[str] = set()
         self._listed: set[str] = set()
 
@@ -67,7 +74,7 @@ class VkSegments:
         """
         if audience.remote in self._listed:
             return True
-        found = self._of(audience)
+        found = _marked(audience, self._shared.names(self._named))
         if found:
             self._listed.add(audience.remote)
             self._delete_twins(found[1:])
@@ -108,12 +115,13 @@ class VkSegments:
         body = {"name": name_of(audience), "pass_condition": 1, "relations": [_relation(audience.remote)]}
         reach(failpoints.BEFORE_SEGMENT)
         try:
-            self._ask("POST", f"{SEGMENTS}.json", body=body)
+            made = self._ask("POST", f"{SEGMENTS}.json", body=body)
         except CallFailed as failed:
             if failed.fault is Fault.UNHEARD:
                 failed.wait_ms = LISTINGS_LAG_MS  # then it is looked for once more
             raise
         reach(failpoints.AFTER_SEGMENT)
+        self._shared.made(word(made.field("id")), name_of(audience))
 
     def _delete_twins(self, younger: list[str]) -> None:
         for each in younger:
@@ -124,11 +132,20 @@ class VkSegments:
                     raise
 
     def _of(self, audience: Audience) -> list[str]:
-        """The segments that bear its mark, or that of the list whose place it takes; the oldest first."""
-        marks = (audience.mark, audience.mark_before) if audience.replaced else (audience.mark,)
-        found = self._pages(f"{SEGMENTS}.json", {})
-        mine = (str(each["id"]) for each in found if str(each.get("name", "")).endswith(marks))
-        return sorted(mine, key=lambda each: each.zfill(24))
+        """Those of an audience, as they are now."""
+        return _marked(audience, self._named())
+
+    def _named(self) -> dict[str, str]:
+        """Those that segsync has made, each with its name."""
+        found = ((str(each["id"]), str(each.get("name", ""))) for each in self._pages(f"{SEGMENTS}.json", {}))
+        return {number: name for number, name in found if OURS in name}
+
+
+def _marked(audience: Audience, names: Mapping[str, str]) -> list[str]:
+    """Segments that bear its mark, or that of the list whose place it takes; the oldest first."""
+    marks = (audience.mark, audience.mark_before) if audience.replaced else (audience.mark,)
+    mine = (number for number, name in names.items() if name.endswith(marks))
+    return sorted(mine, key=lambda each: each.zfill(24))
 
 
 def _relation(remote: str) -> dict[str, Any]:

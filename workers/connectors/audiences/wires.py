@@ -102,10 +102,10 @@ def _facebook(target: AdTarget, http: Http, _shared: SharedList) -> tuple[Consen
     return GivenToken(token, wire), lambda _: wire
 
 
-def _vk(target: AdTarget, http: Http, _shared: SharedList) -> tuple[Consent, MakeWire]:
+def _vk(target: AdTarget, http: Http, shared: SharedList) -> tuple[Consent, MakeWire]:
     said, rights = target.settings, PLATFORMS[target.platform].rights
     consent = VkConsent(http, said["client_id"], said["client_secret"], rights)
-    return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew)
+    return consent, lambda tokens: VkWire(http, tokens.token, tokens.renew, shared)
 
 
 def _google(target: AdTarget, http: Http, _shared: SharedList) -> tuple[Consent, MakeWire]:

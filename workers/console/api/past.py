@@ -8,28 +8,26 @@ from typing import TYPE_CHECKING, Final
 
 from workers.console.api.looking import INTEGRATION, LIMIT, SEGMENT, SINCE, get, segment_of, time_of
 from workers.console.api.routes import ApiCall, Parameter
+from workers.console.run_filter import STATES, RunFilter
 from workers.lanes.runs import ResyncRuns
 from workers.ledger import runs as deliveries
 from workers.ledger import statistics
 from workers.ledger.periods import way
-from workers.ledger.resyncs import last_resyncs
 from workers.ledger.runs import DeliveryRun
 from workers.ledger.statistics import ErrorRow, StatsRow
 from workers.monitoring.periods import zone_of
-from workers.resync.run import ResyncRun
+from workers.resync.told_runs import EndedRun, ToldRun
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from workers.outcomes import Resynced
-
 
 @dataclass(frozen=True, slots=True)
 class ResyncPage:
-    """Runs that are not over, and those that ended last."""
+    """Runs that are not over, those that have begun first, and those that ended last; of each as many as asked for."""
 
-    open: list[ResyncRun]
-    ended: list[Resynced]
+    open: list[ToldRun]
+    ended: list[EndedRun]
 
 
 def _zone(call: ApiCall) -> tzinfo:
@@ -72,9 +70,13 @@ def _runs(call: ApiCall) -> list[DeliveryRun]:
 
 
 def _resyncs(call: ApiCall) -> ResyncPage:
-    runs = ResyncRuns(call.site.runtime().lanes)
-    found = [run for name in runs.open() if (run := ResyncRun.read(runs.read(name))) is not None]
-    return ResyncPage(found, last_resyncs(call.site.ledger(), call.number("limit", 50)))
+    runtime, most = call.site.runtime(), call.number("limit", 50)
+    wanted = RunFilter.of(call.text("integration"), call.text("segment"), call.text("state"))
+    found = wanted.find_open(ResyncRuns(runtime.lanes), runtime.redis, runtime.keys, most)
+    return ResyncPage(
+        [ToldRun.of(run, sees=call.sees) for run in found],
+        [EndedRun.of(run) for run in wanted.find_ended(call.site.ledger(), most)],
+    )
 
 
 _UNTIL = Parameter("until", "until when, likewise; now unless said")
@@ -83,13 +85,15 @@ _STATS_BY = Parameter("by", "hour, day or total; hour unless said")
 _ERRORS_BY = Parameter("by", "hour, day or total; total unless said")
 _EVENT_TYPE = Parameter("event_type", f"only of this one: {', '.join(statistics.EVENT_TYPES)}")
 _FAILED = Parameter("failed", "only tries that failed", "flag")
+_STATE = Parameter("state", f"only of runs that are {', '.join(STATES)}")
 _OF_STATS = SINCE, _UNTIL, _TZ, _STATS_BY, INTEGRATION
 _OF_ERRORS = SINCE, _UNTIL, _TZ, _ERRORS_BY, INTEGRATION, _EVENT_TYPE
 _OF_RUNS = SINCE, INTEGRATION, SEGMENT, _FAILED, LIMIT
+_OF_RESYNCS = INTEGRATION, SEGMENT, _STATE, LIMIT
 
 PAST: Final = (
     get("/api/stats", "stats", "What was done, by hour or day", _stats, StatsRow, many=True, query=_OF_STATS),
     get("/api/errors", "errors", "What failed, by cause", _errors, ErrorRow, many=True, query=_OF_ERRORS),
     get("/api/runs", "runs", "Single deliveries", _runs, DeliveryRun, many=True, query=_OF_RUNS),
-    get("/api/resyncs", "resync --list", "Runs of resyncs", _resyncs, ResyncPage, query=(LIMIT,)),
+    get("/api/resyncs", "resync --list", "Runs of resyncs", _resyncs, ResyncPage, query=_OF_RESYNCS),
 )

@@ -105,6 +105,24 @@ def test_an_audience_whose_segment_is_gone_goes(account: Account, make_rig: Make
     assert len(names_on(fake)) == (2 if isinstance(fake, FakeVk) else 1)
 
 
+@ends_at((failpoints.AFTER_CALL,), "yandex", usual="yandex")
+@pytest.mark.usefixtures("point")
+def test_what_was_begun_for_a_segment_that_is_gone_goes_too(make_rig: MakeRig, fake: FakePlatform) -> None:
+    """An upload of which nobody heard: it has people in it, and nothing leads to it."""
+    assert isinstance(fake, FakeYandex)
+    rig = make_rig("yandex", fake, on_delete={"buyers": "delete"})
+    rig.deliver(("add", people(range(4))))
+    with pytest.raises(Ended):
+        rig.tend()
+    rig.tell("segment_delete")
+    another_goes_on(rig)
+    rig.run(hours=0.5)
+    assert (rig.standing().state, len(fake.unconfirmed)) == ("deleted", 1)
+    rig.run(hours=2)
+    assert fake.segments == {}
+    assert rig.tend() is None, "and then there is nothing to do"
+
+
 @ends_at((failpoints.BEFORE_SEGMENT, failpoints.AFTER_SEGMENT), "vk", usual="vk")
 @pytest.mark.usefixtures("point")
 def test_a_list_has_one_segment(account: Account, rig: Rig, fake: FakePlatform) -> None:

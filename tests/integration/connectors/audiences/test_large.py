@@ -163,6 +163,35 @@ def test_slow_jobs_of_many_segments_cost_few_looks(rig: Rig, yandex: FakeYandex)
     assert wrong(ACCOUNTS["yandex"], yandex, [str(each) for each in range(count)], mails(range(100))) == []
 
 
+@pytest.mark.parametrize(
+    "account", ["vk", *(pytest.param(name, marks=pytest.mark.long) for name in ("yandex", "google"))], indirect=True
+)
+def test_looks_grow_with_the_segments_and_not_with_their_square(
+    make_rig: MakeRig, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an hour in which all calls are on their way, and in that in which all are done; lists have many pages."""
+    monkeypatch.setattr("workers.connectors.audiences.vk.PAGE", 2)
+    counted = []
+    for count in (4, 8):
+        fake = account.fake(0)
+        rig = make_rig(account.name, fake)
+        for segment in range(count):
+            rig.deliver(("add", mails(range(4))), segment=str(segment), name=f"S{segment}")
+        rig.run(hours=4, step_s=300, work=False)
+        assert len(rig.rows("SELECT id FROM ads_call WHERE state = 'pending'")) == count
+        waiting = looks_in_an_hour(rig, work=False)
+        counted.append((waiting, looks_in_an_hour(rig, work=True)))
+        assert owes_nothing(rig)
+        fake.close()
+    assert all(more <= 2 * few + 2 for few, more in zip(*counted, strict=True)), counted
+
+
+def looks_in_an_hour(rig: Rig, *, work: bool) -> int:
+    before = [method for method, _ in rig.fake.calls].count("GET")
+    rig.run(hours=1, step_s=300, work=work)
+    return [method for method, _ in rig.fake.calls].count("GET") - before
+
+
 @pytest.mark.proof
 @on("yandex", "vk")
 def test_looks_that_are_used_up_stop_nothing_else(

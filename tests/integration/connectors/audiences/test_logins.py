@@ -47,6 +47,18 @@ def test_a_refused_token_is_renewed_once_and_the_call_repeated(rig: Rig, yandex:
     assert len(yandex.members("VIP")) == 120
 
 
+def test_who_asks_for_a_token_too_often_asks_later_and_needs_nobody(rig: Rig, yandex: FakeYandex) -> None:
+    tokens = rig.connector.way.tokens
+    yandex.fail("/token", Reply(429, {"error": "too_many_requests"}))
+    with pytest.raises(TargetError) as late:
+        tokens.renew(tokens.token())
+    assert (late.value.error_class, late.value.code) == (
+        ErrorClass.RETRY,
+        "yandex-audiences 429 too_many_requests",
+    )
+    assert tokens.renew(tokens.token()) == yandex.access
+
+
 def test_processes_renew_one_after_the_other_and_take_what_the_first_got(rig: Rig, yandex: FakeYandex) -> None:
     keepers = [rig.again().way.tokens for _ in range(4)]
     refused, got = keepers[0].token(), []

@@ -112,6 +112,17 @@ def test_a_lister_changes_nothing(database: TargetDatabase) -> None:
     assert database.run("SELECT count(*) FROM listed")[0][0] == ROWS
 
 
+def test_a_lister_of_a_file_changes_nothing(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "platform.db") as database:
+        database.executescript("CREATE TABLE listed (id int); INSERT INTO listed VALUES (1)")
+    lister = open_lister(Target("source", "sqlite", f"sqlite:///{tmp_path}/platform.db", None))
+    for statement in ("DELETE FROM listed", "INSERT INTO listed VALUES (2) RETURNING id", "PRAGMA user_version = 7"):
+        with pytest.raises(TargetError):
+            list(lister.pages(statement))
+    assert [page.rows for page in lister.pages("SELECT id FROM listed")] == [[(1,)]]
+    lister.close()
+
+
 @pytest.mark.parametrize("rows", [0, 3])
 def test_a_server_that_gives_nothing_is_given_up(
     database: TargetDatabase, monkeypatch: pytest.MonkeyPatch, rows: int

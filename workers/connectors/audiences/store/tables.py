@@ -38,7 +38,7 @@ logins: Final = sa.Table(
 )
 """access, refresh  sealed tokens; ends_ms: when the refresh token ends, 0 for never; version: grows with each change
 lacks            rights that the platform did not grant, as it names them
-listed           what the platform's list said last of all audiences, at listed_ms (shared_list.py)"""
+listed           what a list of the platform said last of all of ours, by its ids, at listed_ms (shared_list.py)"""
 
 _TEXTS = ("name", "told_name", "remote", "state", "owner", "code", "reason", "waits", "leaving", "replaces", "replaced")
 _NUMBERS = ("owned_until_ms", "served_ms", "written_ms", "first_owed_ms", "reminded_ms", "failures", "replace_ms")
