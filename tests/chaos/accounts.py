@@ -302,7 +302,8 @@ class AccountRound:
             here = members_of(fake, self.name)
             wanted = {one for each in self.members.values() for one in sent(name, each)}
             if here != wanted:
-                found.append(f"{name}: {len(wanted - here)} are missing, {len(here - wanted)} are too many")
+                told = f"{len(wanted - here)} are missing, {len(here - wanted)} are too many"
+                found.append(f"{name}: {told} in {self.name!r}; it has {_begun(fake)}")
             unused = _unused(fake)
             found += [f"{name}: {unused} were begun and are of no use"] if unused else []
         return found
@@ -334,6 +335,14 @@ def _unused(fake: FakePlatform) -> list[object]:
     if isinstance(fake, FakeYandex):
         return [*fake.unconfirmed]
     return fake.twins if isinstance(fake, FakeVk) else []
+
+
+def _begun(fake: FakePlatform) -> list[str]:
+    """What a fake has, by name, for a failing round; where lists are used by segments, with those."""
+    if not isinstance(fake, FakeVk):
+        return []
+    lists = [f"list {each.id} {each.name} {each.status}" for each in fake.lists.values() if not each.base]
+    return [*lists, *(f"segment {each}" for each in fake.segments.values())]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -194,6 +194,7 @@ class Rounds:
         if step is AudienceStep.TAKE_BACK or (step is AudienceStep.FINISH and self._login.platform.replaces == "list"):
             return (take_back if step is AudienceStep.TAKE_BACK else finish_list)(self._login, audience, now)
         if step is AudienceStep.RENAME:
+            self._noted(audience, Resting(now), told_name="")  # from here on nobody knows it, until it is answered
             reach(failpoints.BEFORE_RENAME)
             self._login.wire.rename(audience)
             reach(failpoints.AFTER_RENAME)
@@ -231,17 +232,17 @@ class Rounds:
     def _confirm(self, audience: Audience, now: int) -> Resting:
         """Makes real what was begun; an answer that was lost is looked for before it is asked again."""
         if any(each.real for each in self._login.wire.find(audience)):
-            return self._noted(audience, Resting(now), state=LIVE, told_name=audience.title)
+            return self._noted(audience, Resting(now), state=LIVE, told_name="")  # perhaps under an earlier name
         reach(failpoints.BEFORE_CALL)
         self._login.wire.confirm(audience)
         reach(failpoints.AFTER_CALL)
         return self._noted(audience, Resting(now), state=LIVE, told_name=audience.title)
 
     def _search(self, audience: Audience, now: int) -> Resting:
-        """An audience that was perhaps created is looked for twice; of two the older one is kept."""
+        """An audience that was perhaps created, under whatever name, is looked for twice; of two the older is kept."""
         found = sorted((each for each in self._login.wire.find(audience) if each.real), key=lambda each: each.created)
         if found:
-            return self._noted(audience, Resting(now), state=LIVE, remote=found[0].remote, told_name=audience.title)
+            return self._noted(audience, Resting(now), state=LIVE, remote=found[0].remote, told_name="")
         with self._login.store.changing() as connection:
             if audience.written_ms + LOOK_TWICE_MS <= now:
                 work.note(connection, audience.id, state=NEW)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.facebook import FakeFacebook
 from tests.fakes.google import FakeGoogle
+from tests.fakes.server import Reply
 from tests.fakes.vk import FakeVk
 from tests.fakes.yandex import FakeYandex
 from tests.integration.connectors.audiences.accounts import ACCOUNTS, Account, owes_nothing
@@ -85,6 +86,44 @@ def test_a_name_is_told_in_the_end(account: Account, rig: Rig, fake: FakePlatfor
     rig.run(hours=48)
     assert account.members(fake, "Gold") == account.wanted(people(range(5)))
     assert all(each.startswith("Gold") for each in names_on(fake))
+
+
+@ends_at((failpoints.AFTER_RENAME,), usual="google")
+@pytest.mark.usefixtures("point")
+def test_a_name_that_comes_back_is_told_though_nobody_heard_of_the_one_between(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    rig.tell("segment_upsert", name="Gold")
+    with pytest.raises(Ended):
+        rig.run()
+    assert all(each.startswith("Gold") for each in names_on(fake))
+    rig.tell("segment_upsert")
+    another_goes_on(rig)
+    rig.run(hours=48)
+    assert account.members(fake) == account.wanted(people(range(4)))
+
+
+@ends_at((failpoints.AFTER_CALL,), "facebook", "vk", "google", usual="facebook")
+@pytest.mark.usefixtures("point")
+def test_what_was_created_under_another_name_gets_its_own(account: Account, rig: Rig, fake: FakePlatform) -> None:
+    rig.deliver(("add", people(range(4))))
+    with pytest.raises(Ended):
+        rig.tend()
+    rig.deliver(("add", people([4])), name="Gold")
+    another_goes_on(rig)
+    rig.run(hours=48)
+    assert account.members(fake, "Gold") == account.wanted(people(range(5)))
+
+
+def test_what_was_made_real_under_another_name_gets_its_own(account: Account, rig: Rig, yandex: FakeYandex) -> None:
+    yandex.fail("confirm", Reply(cut=True), applied=True)
+    rig.deliver(("add", people(range(120))))
+    rig.tend()
+    rig.deliver(("add", people([120])), name="Gold")
+    rig.run(hours=24)
+    assert account.members(yandex, "Gold") == account.wanted(people(range(121)))
 
 
 @ends_at((failpoints.BEFORE_DELETE, failpoints.AFTER_DELETE), usual="yandex")
