@@ -16,8 +16,8 @@ from workers.templates.nodes import Text
 
 MAX_LENGTH = 100_000
 """Characters of a query; what is longer is no query, and would take long to read."""
-MAX_TAGS = 5_000
-"""Tags of a query: each becomes code."""
+MAX_TAGS = 3_000
+"""Tags of a query: each becomes code, which takes Python up to 30 KB to compile, so that no query takes 100 MB."""
 MAX_MISTAKES = 50
 """Mistakes that are told of one query."""
 
