@@ -53,7 +53,7 @@ FIRST ?= 1
 # Then histories of the whole system in one process (tests/simulation): `--only N` tells a failing one line by line.
 proof: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.servers.mariadb
-	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof or long" tests/unit tests/integration tests/acceptance tests/chaos
+	SEGSYNC_PROOF=$(EXAMPLES) $(BIN)/pytest -n 2 --timeout 3600 -m "hypothesis or proof or long" tests/unit tests/integration tests/contract tests/acceptance tests/chaos
 	$(MAKE) browser
 	$(BIN)/python -m tests.simulation --first $(FIRST) --seeds $(SEEDS) --jobs 2 --verbose
 

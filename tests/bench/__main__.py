@@ -11,6 +11,7 @@ from tests.bench import (
     growth,
     looking,
     pages,
+    protocol,
     recording,
     rendering,
     resyncing,
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[[Servers], Iterator[Ratio]]] = {
     "looks": looking.ratios,
     "resync": resyncing.ratios,
     "pages": pages.ratios,
+    "protocol": protocol.ratios,
     "flagged": flagged.ratios,
     "growth": lambda _: growth.ratios(),
 }

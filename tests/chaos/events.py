@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Container
 
 COLUMN = 60
 """Characters that fit the key's column."""
@@ -176,6 +177,10 @@ def named(ms: int, n: int, index: int = 0) -> str:
     return f"{ms:013d}{n:07d}{index:07d}"
 
 
+def _may_be_refused(key: str | None) -> bool:
+    return (key or "").lower().startswith(OFTEN)
+
+
 @dataclass(slots=True)
 class Model:
     """What one target's tables must hold, and what must stand in quarantine at the most.
@@ -185,8 +190,8 @@ class Model:
     operations   routed to the integration
     suspects     (segment, kind, key) of operations that may be quarantined, with how many there were of each
     repeated    (segment, key, sequence) of adds that stand more than once in their event
-    refuses     whether keys that begin with OFTEN are refused for a while; `touched`: the adds of each such row, by
-                what names the operation, with what it writes
+    refuses     whether keys that begin with OFTEN are refused for a while; `touched`: what came for each such row
+                meanwhile, in its order: what names the operation, with what it leaves (None: no row)
     refuses_clears  whether clears are refused for a while; `never_ran`: what names those that were never run
     """
 
@@ -199,7 +204,7 @@ class Model:
     certain: dict[str, str] = field(default_factory=dict)
     repeated: set[tuple[str, str, int]] = field(default_factory=set)
     refuses: bool = False
-    touched: dict[Row, dict[str, int]] = field(default_factory=dict)
+    touched: dict[Row, list[tuple[str, int | None]]] = field(default_factory=dict)
     refuses_clears: bool = False
     never_ran: set[str] = field(default_factory=set)
 
@@ -211,6 +216,8 @@ class Model:
         match made.kind:
             case "clear" if self.has_clear and self._runs(ms, n):
                 self.members = {row: seq for row, seq in self.members.items() if row[0] != made.segment}
+                for came in (came for row, came in self.touched.items() if row[0] == made.segment):
+                    came.append(("", None))
                 self.certain = {seq: segment for seq, segment in self.certain.items() if segment != made.segment}
             case "segment_upsert":
                 self.names[made.segment] = made.name or ""
@@ -228,17 +235,29 @@ class Model:
     def _profiles(self, made: Made, ms: int, n: int) -> None:
         for index, key in made.keys:
             sequence = named(ms, n, index)
-            if made.kind == "add" and self.refuses and (key or "").lower().startswith(OFTEN):
+            if made.kind == "add" and self.refuses and _may_be_refused(key):
                 self.suspects[sequence] = "refused for a while"
-                self.touched.setdefault((made.segment, key or ""), {})[sequence] = (ms << 20) + n
             if cause := self.cause(made.kind, key):
                 self.suspects[sequence] = cause
                 if key is None or key.startswith(KILLER):
                     self.certain[sequence] = made.segment
-            elif made.kind == "add":
-                self._add(made.segment, key or "", (ms << 20) + n)
+            if cause or key is None:
+                continue
+            row, leaves = (made.segment, key), (ms << 20) + n if made.kind == "add" else None
+            if self.refuses and _may_be_refused(key):
+                self.touched.setdefault(row, [("", self.members.get(row))]).append((sequence, leaves))
+            if leaves is not None:
+                self._add(*row, leaves)
             else:
-                self.members.pop((made.segment, key or ""), None)
+                self.members.pop(row, None)
+
+    def take_back(self, refused: Container[str]) -> None:
+        """These were refused: each such row is as the last operation before them left it."""
+        for row, came in self.touched.items():
+            left = [leaves for name, leaves in came if name not in refused][-1]
+            self.members.pop(row, None)
+            self.members |= {row: left} if left is not None else {}
+        self.refuses, self.touched = False, {}
 
     def _add(self, segment: str, key: str, seq: int) -> None:
         if self.members.get((segment, key)) == seq:

@@ -91,16 +91,11 @@ def _mend(scene: Scene, key: str, table: str) -> None:
 
 
 def settle(session: Session, key: str) -> None:
-    """A profile that was refused is not in the table; what was merged into it went with it."""
+    """A profile that was refused is not in the table, where what came before it is instead."""
     model = session.models[key]
     model.refuses_clears = False
-    if not model.refuses:
-        return
-    set_aside = {sequence for sequence, _ in _entries(session, key)}
-    for row, adds in model.touched.items():
-        if set_aside & adds.keys():
-            session.doubts[key].members[row] = {None, *(seq for name, seq in adds.items() if name not in set_aside)}
-    model.refuses, model.touched = False, {}
+    if model.refuses:
+        model.take_back({sequence for sequence, _ in _entries(session, key)})
 
 
 def _retry_clears(scene: Scene, key: str) -> None:

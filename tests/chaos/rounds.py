@@ -274,10 +274,7 @@ class Round:
         for made, ms, n in sorted(kept, key=_id):
             self.session.apply(made, ms, n, self.keys)
         for key in self.keys:
-            found = failover.doubt(self.session.models[key], sorted(tail, key=_id), after)
-            known = self.session.doubts[key]  # of rounds whose target refused something for a while
-            known.members |= found.members
-            known.names |= found.names
+            self.session.doubts[key] = failover.doubt(self.session.models[key], sorted(tail, key=_id), after)
         for made, ms, n in sorted(after, key=_id):
             self.session.apply(made, ms, n, self.keys)
         self.scene.tell(f"{len(kept)} events kept, {len(tail)} in the tail, {len(after)} after it")

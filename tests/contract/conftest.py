@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.contract.people import TABLES, database
 from tests.servers.rows import Database
+from workers.connectors.audiences.store.database import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,3 +40,15 @@ def people(request: pytest.FixtureRequest) -> Iterator[People]:
             return made[name]
 
         yield given
+
+
+@pytest.fixture(scope="session")
+def empty_store() -> Iterator[Path]:
+    """A store of ad accounts with its tables, in memory: no test here is about a disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - below it a folder of our own
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        made = Path(folder) / "empty.db"
+        store = Store(f"sqlite:///{made}")
+        store.upgrade()
+        store.close()
+        yield made

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
+    from tests.integration.connectors.audiences.accounts import Account
     from workers.connectors.contract import Connector, Session, Target
     from workers.connectors.identifiers import Fields
     from workers.connectors.sql.link import Link
@@ -214,11 +215,12 @@ def _noted(make: Callable[[], Link], steps: list[str]) -> Callable[[], Link]:
     return made
 
 
-def ads_door(file: Path, redis: Redis, namespace: str) -> Iterator[Door]:
-    """An ad account with a store of its own, in this file; nothing is sent anywhere."""
-    account = ACCOUNTS["yandex"]
+def ads_door(
+    file: Path, redis: Redis, namespace: str, account: Account = ACCOUNTS["yandex"], url: str = "http://127.0.0.1:9"
+) -> Iterator[Door]:
+    """An ad account with a store of its own, in this file; nothing is sent anywhere but to this URL."""
     store = f"sqlite:///{file}"
-    target = AdTarget("ya", account.platform, account.settings, store, SECRET, "http://127.0.0.1:9")
+    target = AdTarget(account.key, account.platform, account.settings, store, SECRET, url)
 
     def made(target: AdTarget) -> AdConnector:
         place = AdPlace(

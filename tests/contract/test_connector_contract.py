@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.contract.children import child_status
 from tests.contract.people import TABLES, UNDOING, doubled
 from tests.servers.rows import Database
 from tests.waiting import until
@@ -452,15 +452,3 @@ def test_a_fork_leaves_the_parents_pooled_links_alone(rig: Rig) -> None:
     session.commit()
     session.close()
     assert rig.fetch() == ["ann"]
-
-
-def child_status(work: Callable[[], None]) -> int:
-    """Runs `work` in a forked child and returns its exit status; 1 if it raised."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        except BaseException:  # noqa: BLE001 - the child must not run on into pytest
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

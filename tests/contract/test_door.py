@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +12,6 @@ import pytest
 from tests.contract.doors import Door, ads_door, compiled, memory_door, sql_door
 from tests.contract.people import UNDOING
 from tests.servers.rows import Database
-from workers.connectors.audiences.store.database import Store
 from workers.connectors.contract import PositionAlarm, Positions, Unfit
 from workers.connectors.sql.vendors import VENDORS
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
@@ -22,6 +19,7 @@ from workers.integrations import named_insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.contract.conftest import People
     from workers.connectors.contract import Fence, Receipt, Session, Shipment
@@ -44,18 +42,6 @@ def door_of(request: pytest.FixtureRequest) -> Iterator[Door]:
     else:
         people: People = request.getfixturevalue("people")
         yield from sql_door(request.param, people(request.param))
-
-
-@pytest.fixture(scope="module")
-def empty_store() -> Iterator[Path]:
-    """A store of ad accounts with its tables, in memory: no test here is about a disk."""
-    memory = Path("/dev/shm")  # noqa: S108 - below it a folder of our own
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        made = Path(folder) / "empty.db"
-        store = Store(f"sqlite:///{made}")
-        store.upgrade()
-        store.close()
-        yield made
 
 
 @pytest.fixture(params=[*UNDOING, "clickhouse", "ads"])

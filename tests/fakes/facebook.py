@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import documented
-from tests.fakes.server import HEX, FakePlatform, Reply, Request
+from tests.fakes.server import NOTHING, FakePlatform, Reply, Request, flaw
 
 ACCOUNT, TOKEN, APP_SECRET = "77", "fb-token", "fb-app-secret"
 MOST = 10_000
 LONGEST_SESSION_S = 5_400
+LINKED_MS = 90 * 86_400_000
+"""As long as a row is found by an id of one's own."""
 PLAIN = {"EXTERN_ID", "MADID"}
 Values = frozenset[tuple[str, str]]
 
@@ -35,16 +37,28 @@ class CustomAudience:
     name: str
     description: str
     schema: list[str] = field(default_factory=list)
-    people: dict[Values, None] = field(default_factory=dict)
+    people: dict[Values, int] = field(default_factory=dict)
     rows_of: dict[tuple[str, str], set[Values]] = field(default_factory=lambda: defaultdict(set))
     made_ms: int = 0
     session: Session | None = None
     ended: set[int] = field(default_factory=set)
 
-    def put(self, row: Values) -> None:
-        self.people[row] = None
+    def put(self, row: Values, at_ms: int) -> None:
+        self.people[row] = at_ms
         for value in _finds(row):
             self.rows_of[value].add(row)
+
+    def forget(self, now_ms: int) -> None:
+        """By one's own id nobody is found any more who was not told again for so long."""
+        for row, at_ms in list(self.people.items()):
+            if at_ms < now_ms - LINKED_MS:
+                self._drop(row)
+                self.put(frozenset(each for each in row if each[0] != "EXTERN_ID"), now_ms)
+
+    def _drop(self, row: Values) -> None:
+        del self.people[row]
+        for value in _finds(row):
+            self.rows_of[value].discard(row)
 
     def take(self, row: Values) -> None:
         """All rows of whoever has one of these values, and one of theirs, and so on."""
@@ -54,9 +68,7 @@ class CustomAudience:
             gone |= rows
             edge = {value for each in rows for value in _finds(each)}
         for each in gone:
-            del self.people[each]
-            for value in _finds(each):
-                self.rows_of[value].discard(each)
+            self._drop(each)
 
 
 def _finds(row: Values) -> set[tuple[str, str]]:
@@ -83,6 +95,7 @@ class FakeFacebook(FakePlatform):
     def members(self, name: str) -> set[tuple[str, str]]:
         """By what each finds a person, of the one audience with that name."""
         (found,) = [each for each in self.audiences.values() if each.name == name]
+        found.forget(self.now)
         return {value for value, rows in found.rows_of.items() if rows}
 
     def expire_token(self) -> None:
@@ -112,13 +125,14 @@ class FakeFacebook(FakePlatform):
         if audience.session is not None and self.now - audience.session.began_ms > LONGEST_SESSION_S * 1000:
             audience.session = None
         if found[2] == "/usersreplace":
-            return self._replace(audience, request.json)
+            return self._replace(audience, request)
         if found[2] and audience.session is not None:
             return _error(2650, 1870145)
-        return self._change(request.method, audience, request.json) if found[2] else self._end(request, audience)
+        return self._change(request, audience) if found[2] else self._end(request, audience)
 
-    def _replace(self, audience: CustomAudience, said: dict[str, Any]) -> Reply:
+    def _replace(self, audience: CustomAudience, request: Request) -> Reply:
         """A session's parts come in order; the last one takes the place of whoever was there."""
+        said = request.json
         of, known = said["session"], audience.session
         if of["session_id"] in audience.ended:
             return _error(2650, 1870159)
@@ -130,6 +144,8 @@ class FakeFacebook(FakePlatform):
         rows = _rows(said["payload"], audience.schema if known.rows else None)
         if rows is None or of["batch_seq"] != known.part:
             return _error(100, 0)
+        if why := self._flaw(request, rows):
+            return _error(100, 0, why)
         known.part, audience.schema = known.part + 1, said["payload"]["schema"]
         known.rows += rows
         if of["last_batch_flag"]:
@@ -137,10 +153,12 @@ class FakeFacebook(FakePlatform):
             audience.session, audience.people = None, {}
             audience.rows_of.clear()
             for row in known.rows:
-                audience.put(row)
+                audience.put(row, self.now)
         return Reply(body={"num_received": len(rows), "num_invalid_entries": 0, "invalid_entry_samples": {}})
 
     def _end(self, request: Request, audience: CustomAudience) -> Reply:
+        if request.method == "DELETE" and audience.id in self.in_use:
+            return _error(2650, 0)  # no document says which
         if request.method == "DELETE":
             del self.audiences[audience.id]
         else:
@@ -172,34 +190,45 @@ class FakeFacebook(FakePlatform):
         self.audiences[made.id] = made
         return Reply(body={"id": made.id})
 
-    def _change(self, method: str, audience: CustomAudience, said: dict[str, Any]) -> Reply:
+    def _flaw(self, request: Request, rows: list[Values]) -> str:
+        """What is wrong with the first value that is; also noted."""
+        for kind, value in (each for row in rows for each in row):
+            why = flaw(value) if kind not in PLAIN or value in NOTHING else ""
+            if why:
+                self._no_value(request, kind, why)
+                return f"{kind}: {why}"
+        return ""
+
+    def _change(self, request: Request, audience: CustomAudience) -> Reply:
+        method, said = request.method, request.json
         schema = said["payload"]["schema"]
         if method == "POST" and audience.schema and audience.schema != schema:
             return _error(2655, 0)
         rows = _rows(said["payload"])
         if rows is None or not said["session"]["last_batch_flag"]:
             return _error(100, 0)
+        if why := self._flaw(request, rows):
+            return _error(100, 0, why)
+        audience.forget(self.now)
         fails = self.fails.pop(0) if self.fails and method == "DELETE" else ""
         spared = len(rows) - len(rows) // 2 if fails == "half" else 0
         for row in rows[: len(rows) - spared]:
             if method == "DELETE":
                 audience.take(row)
             else:
-                audience.put(row)
+                audience.put(row, self.now)
         audience.schema = schema if method == "POST" else audience.schema
         return Reply(body={"num_received": len(rows), "num_invalid_entries": spared, "invalid_entry_samples": {}})
 
 
 def _rows(payload: dict[str, Any], schema: list[str] | None = None) -> list[Values] | None:
-    """The rows of a call; None where they, or their schema, are not as they must be."""
+    """The rows of a call; None where their number, their length or their schema is not as it must be."""
     mine, data = payload["schema"], payload["data"]
     if len(data) > MOST or any(len(row) != len(mine) for row in data) or (schema and schema != mine):
         return None
-    rows = [frozenset((kind, value) for kind, value in zip(mine, row, strict=True) if value) for row in data]
-    wrong = any(not HEX.fullmatch(value) for row in rows for kind, value in row if kind not in PLAIN)
-    return None if wrong else rows
+    return [frozenset((kind, value) for kind, value in zip(mine, row, strict=True) if value) for row in data]
 
 
-def _error(code: int, subcode: int) -> Reply:
-    what = {"message": "m", "type": "OAuthException", "code": code, "error_subcode": subcode, "is_transient": False}
+def _error(code: int, subcode: int, message: str = "m") -> Reply:
+    what = {"message": message, "type": "OAuthException", "code": code, "error_subcode": subcode, "is_transient": False}
     return Reply(400, {"error": what})

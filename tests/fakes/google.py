@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.fakes import documented
-from tests.fakes.server import FakePlatform, Reply, Request
+from tests.fakes.server import FakePlatform, Reply, Request, flaw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ACCOUNT, MANAGER = "1234567890", "9876543210"
+LONGEST_MEMBERSHIP_S = 540 * 86_400
 LISTS = f"/v1/accountTypes/GOOGLE_ADS/accounts/{ACCOUNT}/userLists"
 MOST = 10_000
 ANSWERS = (
@@ -26,7 +27,6 @@ ANSWERS = (
 )
 """Google's type for what is answered to each call."""
 TOP = {"destinations", "audienceMembers", "encoding", "consent", "termsOfService", "validateOnly"}
-SHA256 = re.compile("[0-9a-f]{64}")
 DEVICE = re.compile("[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 Member = tuple[str, str]
 
@@ -77,7 +77,14 @@ class FakeGoogle(FakePlatform):
     def members(self, name: str) -> set[Member]:
         found = [each for each in self.lists.values() if each.body["displayName"].startswith(f"{name} ·")]
         assert len(found) == 1, [each.body["displayName"] for each in self.lists.values()]
+        self._forget(found[0])
         return found[0].members
+
+    def _forget(self, one: UserList) -> None:
+        """Who was not told again for as long as a member stays is gone."""
+        stays_s = int(one.body["membershipDuration"].removesuffix("s"))
+        assert 0 < stays_s <= LONGEST_MEMBERSHIP_S
+        one.members = {each for each in one.members if one.told_ms.get(each, self.now) > self.now - stays_s * 1000}
 
     def work(self, most: int = 1_000_000) -> int:
         with self._lock:
@@ -104,6 +111,7 @@ class FakeGoogle(FakePlatform):
         target = self.lists.get(one.target)
         if fails == "all" or target is None:
             return
+        self._forget(target)
         if one.verb == "ingest":
             target.members = target.members | done
             target.told_ms |= {each: max(one.at_ms, target.told_ms.get(each, 0)) for each in done}
@@ -133,7 +141,7 @@ class FakeGoogle(FakePlatform):
             one = self.requests[request.query["requestId"]]
             return self._status(one) if self._may_look() else _error(429, "RESOURCE_EXHAUSTED")
         verb = request.path.removeprefix("/v1/audienceMembers:")
-        return self._remove_all(request.json) if verb == "removeAll" else self._members(verb, request.json)
+        return self._remove_all(request.json) if verb == "removeAll" else self._members(request, verb)
 
     def _token(self, request: Request) -> Reply:
         form = request.form
@@ -160,6 +168,8 @@ class FakeGoogle(FakePlatform):
         if number not in self.lists:
             return _error(404, "NOT_FOUND")
         if request.method == "DELETE":
+            if number in self.in_use:
+                return _error(400, "FAILED_PRECONDITION")  # no document says which
             del self.lists[number]
             return Reply(body={})
         assert request.query == {"updateMask": "displayName"}
@@ -183,7 +193,8 @@ class FakeGoogle(FakePlatform):
         self.lists[number] = UserList(number, body, made_ms=self.now)
         return Reply(body={"id": number, "name": f"{LISTS[4:]}/{number}", "readOnly": False} | body)
 
-    def _members(self, verb: str, body: dict[str, Any]) -> Reply:
+    def _members(self, request: Request, verb: str) -> Reply:
+        body = request.json
         if not self._counted():
             return _error(429, "RESOURCE_EXHAUSTED")
         self._keep(f"{verb.capitalize()}AudienceMembersRequest", body)
@@ -195,7 +206,7 @@ class FakeGoogle(FakePlatform):
         if len(body["audienceMembers"]) > MOST:
             return _error(400, "TOO_MANY_AUDIENCE_MEMBERS")
         kind = target.body["ingestedUserListInfo"]["uploadKeyTypes"][0]
-        read = [_read(each, kind) for each in body["audienceMembers"]]
+        read = [self._read(request, each, kind) for each in body["audienceMembers"]]
         wrong = [n for n, each in enumerate(read) if not each or any(value in self.refuses for _, value in each)]
         if wrong:
             named = [{"field": f"audience_members[{n}].x", "reason": "INVALID_SHA256_FORMAT"} for n in wrong]
@@ -203,6 +214,19 @@ class FakeGoogle(FakePlatform):
         number = f"request-{len(self.requests)}"
         self.requests[number] = Ingestion(verb, target.id, {one for each in read for one in each}, self.now)
         return Reply(body={"requestId": number})
+
+    def _read(self, request: Request, member: dict[str, Any], kind: str) -> list[Member]:
+        """What is in a member, [] where anything of it is wrong."""
+        if kind == "MOBILE_ID":
+            found = [("mobileId", each) for each in member.get("mobileData", {}).get("mobileIds", [])]
+            return found if all(DEVICE.fullmatch(value) for _, value in found) else []
+        inside = member.get("compositeData", {}).get("userData", {}).get("userIdentifiers", [])
+        found = [(name, value) for each in inside for name, value in each.items()]
+        wrong = [(name, why) for name, value in found if (why := flaw(value))]
+        for name, why in wrong:
+            self._no_value(request, name, why)
+        right = all(len(each) == 1 for each in inside) and not wrong
+        return found if right and {name for name, _ in found} <= {"emailAddress", "phoneNumber"} else []
 
     def _remove_all(self, body: dict[str, Any]) -> Reply:
         if not self._counted():
@@ -224,17 +248,6 @@ class FakeGoogle(FakePlatform):
         if one.errors:
             told["errorInfo"] = {"errorCounts": one.errors}
         return Reply(body={"requestStatusPerDestination": [told]})
-
-
-def _read(member: dict[str, Any], kind: str) -> list[Member]:
-    """What is in a member, [] where anything of it is wrong."""
-    if kind == "MOBILE_ID":
-        found = [("mobileId", each) for each in member.get("mobileData", {}).get("mobileIds", [])]
-        return found if all(DEVICE.fullmatch(value) for _, value in found) else []
-    inside = member.get("compositeData", {}).get("userData", {}).get("userIdentifiers", [])
-    found = [(name, value) for each in inside for name, value in each.items()]
-    right = all(len(each) == 1 for each in inside) and all(SHA256.fullmatch(value) for _, value in found)
-    return found if right and {name for name, _ in found} <= {"emailAddress", "phoneNumber"} else []
 
 
 def _error(status: int, reason: str, violations: list[dict[str, str]] | None = None) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import re
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
     from tests.fakes.shapes import Shape
 
 START_MS = 1_790_000_000_000
-HEX = re.compile(r"[0-9a-f]{64}|[0-9a-f]{32}")
+SHA256, MD5 = re.compile(r"[0-9a-f]{64}"), re.compile(r"[0-9a-f]{32}")
+HASHES = {"an MD5": MD5, "a SHA-256": SHA256}
+NOTHING = frozenset(hashlib.new(name, usedforsecurity=False).hexdigest() for name in ("sha256", "md5"))
+"""What an empty text hashes to: it stands for everybody who left a field empty."""
+
+
+def flaw(value: str, shape: re.Pattern[str] = SHA256) -> str:
+    """What a value is instead of a hash of this shape of something; "" where it is one."""
+    if value in NOTHING:
+        return "the hash of an empty text"
+    if shape.fullmatch(value):
+        return ""
+    return next((name for name, other in HASHES.items() if other.fullmatch(value)), "no hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +111,7 @@ class FakePlatform:
     misfits  what any fake was sent that no document has: refused, and for tests to look at
     quotas   for each window its seconds, and the writes it may have; those that came beyond them are `refused_calls`
     look_quotas  the same of calls that change nothing
+    in_use   audiences that cannot be deleted, by their ids
     """
 
     shapes: ClassVar[tuple[Shape, ...]] = ()
@@ -119,6 +133,7 @@ class FakePlatform:
         self.last_first = False
         self.refused_calls = 0
         self.refuses: set[str] = set()
+        self.in_use: set[str] = set()
         self._faults: deque[Fault] = deque()
         self._goes_since: float | None = None
         self._stalled: deque[Request] = deque()
@@ -189,6 +204,10 @@ class FakePlatform:
         wrong = found.misfits(request.query, request.headers.get("content-type", ""), request.body)
         self.misfits.extend(f"{name}: {each}" for each in wrong)
         return not wrong
+
+    def _no_value(self, request: Request, where: str, why: str) -> None:
+        """Notes a value that must not have left the house; never the value."""
+        self.misfits.append(f"{request.method} {request.path}: {where}: {why}")
 
     def heal(self) -> None:
         """Nothing fails any more."""

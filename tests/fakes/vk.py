@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.fakes import documented
-from tests.fakes.server import FakePlatform, Reply, Request
+from tests.fakes.server import MD5, FakePlatform, Reply, Request, flaw
 
 FIRST, LATER = 2000, 25
 TOKENS = 5
+UNUSED_MS = 60 * 86_400_000
+"""As long as a list stays that nobody changes."""
+HASHED = ("emails", "phones")
 SHAPES = {
-    "vk": r"[1-9]\d*",
-    "ok": r"[1-9]\d*",
-    "emails": r"[0-9a-f]{32}",
-    "phones": r"[0-9a-f]{32}",
-    "advertising_id": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    "idfa": r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}",
+    "vk": re.compile(r"[1-9]\d*"),
+    "ok": re.compile(r"[1-9]\d*"),
+    "advertising_id": re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "idfa": re.compile(r"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"),
 }
+"""Of what goes plain."""
 STEPS = ("receiving", "received", "mapping", "mapped", "writing", "ready")
 
 
@@ -32,6 +34,7 @@ class UsersList:
     status: str = "receiving"
     members: set[str] = field(default_factory=set)
     made_ms: int = 0
+    used_ms: int = 0
 
 
 class FakeVk(FakePlatform):
@@ -59,12 +62,19 @@ class FakeVk(FakePlatform):
 
     def members(self, name: str, kind: str = "emails") -> set[str]:
         """Of the one list of a kind that a segment makes usable."""
+        self._forget()
         used = {relation["params"]["source_id"] for each in self.segments.values() for relation in each["relations"]}  # type: ignore[attr-defined]
         named = f"{name} ·"
         found = [each for each in self.lists.values() if each.id in used and each.name.startswith(named)]
         mine = [each for each in found if each.kind == kind]
         assert len(mine) == 1, [each.name for each in self.lists.values()]
         return mine[0].members
+
+    def _forget(self) -> None:
+        """Lists that nobody has changed for long are gone."""
+        for each in list(self.lists.values()):
+            if not each.base and each.used_ms < self.now - UNUSED_MS:
+                del self.lists[each.id]
 
     @property
     def twins(self) -> list[object]:
@@ -97,6 +107,7 @@ class FakeVk(FakePlatform):
         self.access = "another"
 
     def answer(self, request: Request) -> Reply:
+        self._forget()
         if request.path == "/api/v2/oauth2/token.json":
             return self._token(request)
         if request.headers.get("authorization") != f"Bearer {self.access}":
@@ -206,12 +217,30 @@ class FakeVk(FakePlatform):
             return _refused("base", "type_mismatch")
         if len(lines) < (self.later if base else self.first):
             return _refused("file", "not_enough_ids")
-        wrong = [n for n, line in enumerate(lines, 1) if line in self.refuses or not re.fullmatch(SHAPES[kind], line)]
+        wrong = self._unfit(request, kind, lines)
         self._next += 1
         good = {line for n, line in enumerate(lines, 1) if n not in wrong}
-        one = self.lists[self._next] = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now)
-        named = [{"line_number": n, "line": lines[n - 1], "error_code": "invalid_md5"} for n in wrong]
+        one = UsersList(self._next, parts["name"], kind, base, good, made_ms=self.now, used_ms=self.now)
+        self.lists[self._next] = one
+        if base:
+            self.lists[abs(base)].used_ms = self.now
+        named = [{"line_number": n, "line": lines[n - 1], "error_code": code} for n, code in wrong.items()]
         return Reply(body=self._shown(one) | ({"error": named} if named else {}))
+
+    def _unfit(self, request: Request, kind: str, lines: list[str]) -> dict[int, str]:
+        """The lines that are left out, by number, each with VK's word for why: those that came before, too."""
+        wrong: dict[int, str] = {}
+        seen: set[str] = set()
+        for n, line in enumerate(lines, 1):
+            why = flaw(line, MD5) if kind in HASHED else ""
+            if why:
+                self._no_value(request, kind, why)
+            if why or line in self.refuses or (kind not in HASHED and not SHAPES[kind].fullmatch(line)):
+                wrong[n] = "invalid_md5"
+            elif line in seen:
+                wrong[n] = "duplicated_user_id"
+            seen.add(line)
+        return wrong
 
     def _shown(self, one: UsersList) -> dict[str, object]:
         return {"id": one.id, "name": one.name, "type": one.kind, "base": one.base, "status": one.status, "error": None}

@@ -7,11 +7,29 @@ import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tests.fakes import documented
-from tests.fakes.server import HEX, FakePlatform, Reply, Request
+from tests.fakes.server import HASHES, NOTHING, FakePlatform, Reply, Request, flaw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Members = set[tuple[str, str]]
+FINDS = ("email", "phone")
+"""Columns of which a row needs one."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """What was uploaded.
+
+    flaws  what is wrong with it in a segment of plain values, and in one of hashes: its first such column, and why
+    """
+
+    header: list[str]
+    members: Members
+    flaws: tuple[str, str]
 
 
 @dataclass(slots=True)
@@ -19,6 +37,7 @@ class Segment:
     id: int
     header: list[str]
     members: Members
+    flaws: tuple[str, str] = ("", "")
     name: str = ""
     confirmed: bool = False
     hashed: bool = True
@@ -140,11 +159,11 @@ class FakeYandex(FakePlatform):
         return shown | {"create_time": f"{made:%Y-%m-%dT%H:%M:%SZ}"}
 
     def _upload(self, request: Request) -> Reply:
-        header, members, problem = self._read(request)
-        if problem:
-            return problem
+        came = self._read(request)
+        if came is None or all(came.flaws):
+            return self._unfit(request, came.flaws[True] if came else "")
         self._next += 1
-        segment = self.segments[self._next] = Segment(self._next, header, members)
+        segment = self.segments[self._next] = Segment(self._next, came.header, came.members, came.flaws)
         self._become(segment, "uploaded")
         return Reply(body={"segment": self._shown(segment, self.now)})
 
@@ -156,35 +175,42 @@ class FakeYandex(FakePlatform):
             return _error(400, "invalid_parameter")
         if request.query.get("check_size") != "false" and len(segment.members) < 100:
             return _error(400, "invalid_parameter")
-        if any(bool(HEX.fullmatch(value)) != said["hashed"] for _, value in segment.members):
-            return _error(400, "invalid_parameter")
+        if segment.flaws[said["hashed"]]:
+            return self._unfit(request, segment.flaws[said["hashed"]])
         segment.confirmed, segment.name, segment.hashed = True, said["name"], said["hashed"]
         segment.jobs, segment.members = [("addition", segment.members)], set()
         self._become(segment, "is_processed")
         return Reply(body={"segment": self._shown(segment, self.now)})
 
     def _modify(self, request: Request, segment: Segment) -> Reply:
-        header, members, problem = self._read(request)
-        if problem:
-            return problem
-        if not segment.confirmed or header != segment.header:
+        came = self._read(request)
+        if came is None or not segment.confirmed or came.header != segment.header:
             return _error(400, "invalid_parameter")
-        if any(bool(HEX.fullmatch(value)) != segment.hashed for _, value in members):
-            return _error(400, "invalid_parameter")
-        segment.jobs.append((request.query["modification_type"], members))
+        if came.flaws[segment.hashed]:
+            return self._unfit(request, came.flaws[segment.hashed])
+        segment.jobs.append((request.query["modification_type"], came.members))
         self._become(segment, "is_updated")
         return Reply(body={"segment": self._shown(segment, self.now)})
 
-    def _read(self, request: Request) -> tuple[list[str], Members, Reply | None]:
+    def _read(self, request: Request) -> UploadedFile | None:
+        """A file; None where a row of it has neither an email nor a phone."""
         rows = list(csv.reader(io.StringIO(request.parts()["file"].decode())))
-        header, members = rows[0], set()
+        header, members, plain, hashed = rows[0], set(), "", ""
         for row in rows[1:]:
-            values = dict(zip(header, row, strict=True))
-            mine = {(kind, values[kind]) for kind in ("email", "phone") if values.get(kind)}
+            values = [(column, value) for column, value in zip(header, row, strict=True) if value]
+            mine = {each for each in values if each[0] in FINDS}
             if not mine:
-                return header, set(), _error(400, "invalid_parameter")
+                return None
             members |= mine
-        return header, members, None
+            plain = plain or _flaw_of(values, _no_plain_value)
+            hashed = hashed or _flaw_of(values, lambda _, value: flaw(value))
+        return UploadedFile(header, members, (plain, hashed))
+
+    def _unfit(self, request: Request, why: str) -> Reply:
+        column, _, what = why.partition(": ")
+        if why:
+            self._no_value(request, column, what)
+        return _error(400, "invalid_parameter", what, column)
 
     def _become(self, segment: Segment, status: str) -> None:
         segment.history.append((self.now, status))
@@ -194,6 +220,18 @@ def _after(kind: str, members: Members, rows: Members) -> Members:
     return {"addition": members | rows, "subtraction": members - rows, "replace": rows}[kind]
 
 
-def _error(status: int, kind: str) -> Reply:
-    what = {"error_type": kind, "message": "m", "location": "l"}
-    return Reply(status, {"errors": [what], "code": status, "message": "m"})
+def _flaw_of(values: list[tuple[str, str]], look: Callable[[str, str], str]) -> str:
+    found = ((column, look(column, value)) for column, value in values)
+    return next((f"{column}: {why}" for column, why in found if why), "")
+
+
+def _no_plain_value(column: str, value: str) -> str:
+    """Ids of one's own may look as they like; nobody has an address that is a hash."""
+    if value in NOTHING:
+        return flaw(value)
+    return next((name for name, shape in HASHES.items() if column in FINDS and shape.fullmatch(value)), "")
+
+
+def _error(status: int, kind: str, message: str = "m", location: str = "l") -> Reply:
+    what = {"error_type": kind, "message": message, "location": location}
+    return Reply(status, {"errors": [what], "code": status, "message": message})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import text
+
 from tests.integration.timeouts import let_timeouts_pass
 from tests.model import Model, profiles
 from workers import outcomes
@@ -38,11 +40,16 @@ class Job:
         self.installation.producer.push(events)
 
     def drain(self, seconds: float = 30) -> DrainReport:
-        """Routes and delivers until nothing is due, waiting for timeouts."""
+        """Routes and delivers until nothing is due, waiting for timeouts; what is held is not waited for."""
         report = drain(self.runtime, seconds)
-        while self.installation.backlog() and not report.failed:
+        while self.installation.backlog() and not report.failed and self.hold() is None:
             report = drain(self.runtime, seconds)
         return report
+
+    def hold(self) -> str | None:
+        """Our sentence of what holds the integration."""
+        found = self.installation.redis.hget(self.installation.keys.integration("members"), "hold")
+        return None if found is None else found.decode()
 
     def let_timeouts_pass(self) -> None:
         """Waits until what is pushed or routed waits for a batch's timeout no longer."""
@@ -53,6 +60,12 @@ class Job:
         self.drain()
         assert self.target.members() == self.model.members
         assert self.target.names() == self.model.names
+
+    def set_aside(self) -> dict[str, str]:
+        """The ledger's quarantine, once the drainer has written it: profile and code."""
+        with self.installation.ledger.reading() as connection:
+            found = connection.execute(text("SELECT profile, code FROM quarantine")).all()
+        return {each.profile: each.code for each in found}
 
     def quarantined(self) -> list[outcomes.Quarantined]:
         """What the ledger's quarantine was sent, before the drainer takes it."""

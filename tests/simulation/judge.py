@@ -178,10 +178,14 @@ class _Verdict:
             if each.segment == of.segment and (each.order > of.order or (each.was_pushed_again and each is not of))
         )
 
+    def _of_its_key(self, of: Operation) -> Iterator[Operation]:
+        """What came later for its row."""
+        later = () if of.key is None else self._later(of)
+        return (each for each in later if each.key == of.key and each.kind in ("ADD", "REMOVE"))
+
     def _is_merged(self, of: Operation) -> bool:
-        return of.key is not None and any(
-            each.key == of.key and each.kind in ("ADD", "REMOVE") for each in self._later(of)
-        )
+        """Whether a later word on its row was told in its place: one that was refused gives the place back."""
+        return any(each.times or each.name in self._lost or self._waits(each) for each in self._of_its_key(of))
 
     def _is_moot(self, of: Operation) -> bool:
         return any(each.kind == "CLEAR" and each.times for each in self._later(of))
@@ -218,7 +222,9 @@ class _Verdict:
         if self._world.failovers:
             return True
         if of.kind in ("ADD", "REMOVE"):
-            return self._is_merged(of) or any(each.kind in ("CLEAR", "END") for each in self._later(of))
+            return any(True for _ in self._of_its_key(of)) or any(
+                each.kind in ("CLEAR", "END") for each in self._later(of)
+            )
         return any(True for _ in self._later(of)) or self._may_lack_clear
 
     def _repeats(self) -> Iterator[str]:
@@ -237,9 +243,7 @@ class _Verdict:
             if each.name in self._lost or each.was_pushed_again or self._waits(each):
                 unsure |= self._touched(each)
             elif each.is_set_aside or each.key is None:
-                # What was merged into it before it was refused went with it.
-                merged = any(other.key == each.key and not other.times for other in self._earlier(each))
-                if each.is_set_aside and (each.times or len(each.entries) > 1 or merged):
+                if each.is_set_aside and (each.times or len(each.entries) > 1):
                     unsure.add((each.segment, key))
             else:
                 unsure |= self._outlived(each)

@@ -46,6 +46,11 @@ SPARED = 0.08
 """Of the seeds: their connectors have a rate; their integrations have a window."""
 WINDOW = "22:14-22:13"
 """By the clocks of a history it is 22:13:20 at its beginning: so this one is closed for the first 40 seconds."""
+EXACT = 0.5
+"""Of the seeds of which something is refused: their keys are said to be rows, so that batches merge their operations.
+
+Whatever the queries say otherwise, nothing is merged: `remove` uses another field than the key.
+"""
 STYLES = ("good", "good", "some", "most", "endless", "killers", "clears")
 
 
@@ -113,6 +118,7 @@ class Settings:
     other: bool = False
     rate: str = ""
     window: str = ""
+    ordering: str = ""
 
     def text(self, folder: str) -> str:
         """As in segsync.toml."""
@@ -138,6 +144,8 @@ class Settings:
         if self.size > 1:
             lines.append(f'batch = {{ size = {self.size}, timeout = "{round(self.timeout_s * 1000)}ms" }}')
         lines.append(f"exactly_once = {str(self.exactly_once).lower()}")
+        if self.ordering:
+            lines.append(f'ordering = "{self.ordering}"')
         if self.window:
             lines.append(f'window = "{self.window}"')
         if self.backlog:
@@ -234,7 +242,8 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
         retries_at_end=chance.random() < 0.7,
         without=without,
     )
-    return _spread(many, drawn) if many.random() < MANY_LANES else drawn
+    drawn = _spread(many, drawn) if many.random() < MANY_LANES else drawn
+    return replace(drawn, settings=_ordered(Random(f"exact {seed}"), drawn)) if drawn.refused else drawn
 
 
 def _spread(chance: Random, drawn: Plan) -> Plan:
@@ -263,6 +272,12 @@ def _spared(chance: Random, settings: Settings) -> Settings:
     """Drawn apart from all else, too."""
     rate = chance.choice(("2/s", "20/s", "90/m")) if chance.random() < SPARED else ""
     return replace(settings, rate=rate, window=WINDOW if chance.random() < SPARED else "")
+
+
+def _ordered(chance: Random, drawn: Plan) -> Settings:
+    """Drawn apart from all else, too."""
+    batched = drawn.settings.size > 1
+    return replace(drawn.settings, ordering="exact") if batched and chance.random() < EXACT else drawn.settings
 
 
 def _times(chance: Random, incidents: tuple[str, ...], storm_s: float) -> list[Incident]:

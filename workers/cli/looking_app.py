@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.options import Csv, Json, Key, OfKey, Since, Until, Zone, keys_beginning
+from workers.cli.options import Csv, Json, Key, OfKey, Since, Until, Way, Zone, keys_beginning
 
 looking = typer.Typer()
 
@@ -68,7 +68,7 @@ def stats(
     since: Since = "24h",
     until: Until = "now",
     integration: OfKey = None,
-    by: Annotated[str, typer.Option(metavar="WAY", help="hour, day or total.")] = "hour",
+    by: Way = "hour",
     tz: Zone = "UTC",
     as_json: Json = False,
     as_csv: Csv = False,
@@ -87,15 +87,19 @@ def errors(
     since: Since = "24h",
     until: Until = "now",
     integration: OfKey = None,
+    event_type: Annotated[
+        str | None, typer.Option("--event-type", metavar="TYPE", help="Only of this one: add, remove, clear, ...")
+    ] = None,
+    by: Way = "total",
     tz: Zone = "UTC",
     as_json: Json = False,
     as_csv: Csv = False,
 ) -> None:
-    """What failed, grouped by cause, the newest first."""
+    """What failed, by cause and event type, the newest first: in all, or by the hour or day."""
     from workers.cli.commands import statistics as command
 
     form = command.Form(as_json=as_json, as_csv=as_csv)
-    raise typer.Exit(command.errors(since, until, integration, form, tz=tz))
+    raise typer.Exit(command.errors(since, until, integration, form, by=by, tz=tz, event_type=event_type))
 
 
 @looking.command()

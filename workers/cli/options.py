@@ -45,5 +45,6 @@ State = Annotated[
 ]
 Since = Annotated[str, typer.Option(metavar="T", help="From when on: 24h, 1h30m, yesterday, a date or ISO 8601.")]
 Until = Annotated[str, typer.Option(metavar="T", help="Until when, likewise; not including it.")]
+Way = Annotated[str, typer.Option("--by", metavar="WAY", help="hour, day or total.")]
 Csv = Annotated[bool, typer.Option("--csv", help="CSV, with the columns' names first.")]
 Zone = Annotated[str, typer.Option("--tz", metavar="ZONE", help="Of days and times, read and shown.")]

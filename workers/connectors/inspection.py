@@ -61,13 +61,14 @@ class Refusal:
 class Column:
     """One column.
 
-    name       as the target spells it
-    type       as the target spells it, as in "varchar(255)"
-    family     what literals it is compared with by nature
-    collation  its name; "" for what has none
-    merges     what it takes for equal and segsync does not, as in ("case", "trailing blanks")
-    required   a row cannot be inserted without a value for it
-    computed   the expression that a generated column is computed by; "" for others
+    name          as the target spells it
+    type          as the target spells it, as in "varchar(255)"
+    family        what literals it is compared with by nature
+    collation     its name; "" for what has none
+    merges        what it takes for equal and segsync does not, as in ("case", "trailing blanks")
+    required      a row cannot be inserted without a value for it
+    computed      the expression that a generated column is computed by; "" for others
+    null_becomes  what is stored for NULL, without a word; "" where that is NULL, or refused
     """
 
     name: str
@@ -77,6 +78,7 @@ class Column:
     merges: tuple[str, ...] = ()
     required: bool = False
     computed: str = ""
+    null_becomes: str = ""
 
 
 class KeyPart(Enum):

@@ -140,6 +140,8 @@ def change(
         written.append(SEGMENT)
     keyed = _rows(batch, refused, Ordering.EXACT, past.since) if entries else {}
     opened = list(_opened(batch, rejected, entries, ordering, rows, keyed, past.since))
+    # Of two that are refused for a key the later one keeps its slot: a retry is older than its place.
+    opened.sort(key=lambda each: each.since)
     brought = _brought(batch, refused, past.since) if batch.retried else ""
     return Change(retried, written, list(rows.items()) if past.has_open else [], cleared, opened, brought)
 

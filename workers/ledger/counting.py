@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Columns = ReadOnlyColumnCollection[str, Any]
 
 KEY: Final = ("integration", "event_type", "hour")
+CAUSE: Final = (*KEY, "code", "reason")
 _ZERO: Final = literal_column("0", BigInteger())
 
 
@@ -100,6 +101,43 @@ class Count:
         key = [each.c[name] for name in KEY]
         return select(*key, _sum(each.c.many).label("quarantined")).group_by(*key)
 
+    def causes(self, event_type: str | None) -> Select[Any]:
+        """Tries that failed, and what was quarantined, by cause and event type: of all, or of one event type."""
+        each = union_all(*self._tries(), *self._entries()).subquery()
+        cause = [each.c[name] for name in CAUSE]
+        newest = func.row_number().over(partition_by=cause, order_by=each.c.last_ms.desc())
+        wanted = [] if event_type is None else [each.c.event_type == event_type]
+        ranked = select(each, newest.label("rank")).where(*wanted).subquery()
+        cause, kind, many = [ranked.c[name] for name in CAUSE], ranked.c.kind, ranked.c.many
+        last_seen = func.max(ranked.c.last_ms).label("last_seen")
+        return (
+            select(*cause, _sum(many).label("count"))
+            .add_columns(_count_if(kind == "retry", many).label("retries"))
+            .add_columns(_count_if(kind.not_in(("retry", "quarantined")), many).label("failures"))
+            .add_columns(_count_if(kind == "quarantined", many).label("quarantined"))
+            .add_columns(func.min(ranked.c.first_ms).label("first_seen"), last_seen)
+            .add_columns(func.max(case((ranked.c.rank == 1, ranked.c.segment))).label("segment"))
+            .group_by(*cause)
+            .order_by(ranked.c.hour.desc(), last_seen.desc())
+        )
+
+    def _tries(self) -> list[Select[Any]]:
+        """Tries that failed: of whole hours, then single ones."""
+        tables = failed_hours, deliveries
+        whole, single = (_facts(self._key(table), table, table.c.outcome, table.c.tries) for table in tables)
+        edges = [single.where(FAILED, *edge) for edge in self._period.at_edges(deliveries)]
+        return [whole.where(*self._period.within_hours(failed_hours)), *edges]
+
+    def _entries(self) -> list[Select[Any]]:
+        """What was quarantined, and what was purged of it."""
+        quarantined = literal("quarantined")
+        return [
+            _facts([table.c.integration, table.c.event_type, self._label(table)], table, quarantined, many).where(
+                *self._period.within(table)
+            )
+            for table, many in ((quarantine, literal(1)), (purged, purged.c.many))
+        ]
+
     def _key(self, table: FromClause) -> list[ColumnElement[Any]]:
         event_type = func.nullif(table.c.event_type, literal_column("''"))
         return [table.c.integration, event_type.label("event_type"), self._label(table)]
@@ -113,39 +151,15 @@ class Count:
         return time_column(table).op("/", return_type=BigInteger())(literal_column(str(HOUR_MS))).label("hour")
 
 
-def causes(period: Period) -> Select[Any]:
-    """Tries that failed, and what was quarantined, by cause."""
-    single = _each(deliveries, deliveries.c.outcome, deliveries.c.tries)
-    each = union_all(
-        _each(failed_hours, failed_hours.c.outcome, failed_hours.c.tries).where(*period.within_hours(failed_hours)),
-        *(single.where(FAILED, *edge) for edge in period.at_edges(deliveries)),
-        _each(quarantine, literal("quarantined"), literal(1)).where(*period.within(quarantine)),
-        _each(purged, literal("quarantined"), purged.c.many).where(*period.within(purged)),
-    ).subquery()
-    cause = [each.c[name] for name in ("integration", "code", "reason")]
-    newest = func.row_number().over(partition_by=cause, order_by=each.c.last_ms.desc())
-    ranked = select(each, newest.label("rank")).subquery()
-    kind, many, last_seen = ranked.c.kind, ranked.c.many, func.max(ranked.c.last_ms).label("last_seen")
-    return (
-        select(ranked.c.integration, ranked.c.code, ranked.c.reason, _sum(many).label("count"))
-        .add_columns(_count_if(kind == "retry", many).label("retries"))
-        .add_columns(_count_if(kind.not_in(("retry", "quarantined")), many).label("failures"))
-        .add_columns(_count_if(kind == "quarantined", many).label("quarantined"))
-        .add_columns(func.min(ranked.c.first_ms).label("first_seen"), last_seen)
-        .add_columns(func.max(case((ranked.c.rank == 1, ranked.c.segment))).label("segment"))
-        .group_by(ranked.c.integration, ranked.c.code, ranked.c.reason)
-        .order_by(last_seen.desc())
-    )
-
-
-def _each(table: FromClause, kind: ColumnElement[str], many: ColumnElement[int]) -> Select[Any]:
+def _facts(
+    key: list[ColumnElement[Any]], table: FromClause, kind: ColumnElement[str], many: ColumnElement[int]
+) -> Select[Any]:
+    """What `many` failures of a kind say of their cause."""
     column = table.c
     times = (column.first_ms, column.last_ms) if "last_ms" in column else (time_column(table),) * 2
     facts = [time.label(name) for time, name in zip(times, ("first_ms", "last_ms"), strict=True)]
     segment = column.segment if "segment" in column else cast(null(), Text).label("segment")
-    return select(
-        column.integration, column.code, column.reason, segment, *facts, kind.label("kind"), many.label("many")
-    )
+    return select(*key, column.code, column.reason, segment, *facts, kind.label("kind"), many.label("many"))
 
 
 def _ranked(group: Columns) -> Select[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 from sqlalchemy import func, select
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, FromClause
 
 By = Literal["hour", "day", "total"]
-WAYS: Final[tuple[By, ...]] = ("hour", "day", "total")
+WAYS: Final[tuple[By, ...]] = get_args(By)
 MOST_DAYS: Final = 3_700
 """Days that are told one by one: ten years."""
 
@@ -94,6 +94,13 @@ def _parted(start: int, end: int | None, integration: str | None) -> Period:
 
 def _filled(*spans: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return tuple((start, end) for start, end in spans if start < end)
+
+
+def way(text: str, option: str) -> By:
+    """How a period is told, as people say it; WrongUsage for anything else."""
+    if text not in WAYS:
+        raise WrongUsage(f"{option} {text[:60]!r} is none of {', '.join(WAYS)}")
+    return text
 
 
 def days(since: datetime, until: datetime, zone: tzinfo) -> Iterator[tuple[datetime, datetime]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from workers.ledger.database import Ledger
 
 SLICE: Final = 2_000
-"""Deliveries that one transaction takes out: others write in between."""
+"""Deliveries, and runs of resyncs, that one transaction takes out: others write in between."""
 
 
 def forget(
@@ -26,20 +26,20 @@ def forget(
 ) -> tuple[int, bool]:
     """Deletes deliveries, their queries, and runs of resyncs of the hours that ended before `before_ms`.
 
-    Slices of SLICE deliveries, for about `seconds`; at least one. Returns how many deliveries went, and whether all is
-    done. Entries of the quarantine stay, and so do all sums. LedgerError.
+    Slices of SLICE deliveries or runs, for about `seconds`; at least one. Returns how many deliveries went, and whether
+    all is done. Entries of the quarantine stay, and so do all sums. LedgerError.
     """
     limit = before_ms - before_ms % HOUR_MS
     until, gone = clock() + seconds, 0
     while True:
         with ledger.changing() as connection:
-            many = _slice(connection, limit)
+            many, is_done = _slice(connection, limit)
         gone += many
-        if many < SLICE or clock() >= until:
-            return gone, many < SLICE
+        if is_done or clock() >= until:
+            return gone, is_done
 
 
-def _slice(connection: Connection, limit: int) -> int:
+def _slice(connection: Connection, limit: int) -> tuple[int, bool]:
     column = deliveries.c
     old = select(column.id).where(column.started_ms < limit).order_by(column.started_ms).limit(SLICE)
     ids = list(connection.execute(old).scalars())
@@ -47,9 +47,11 @@ def _slice(connection: Connection, limit: int) -> int:
         _mark(connection, limit)
         connection.execute(delete(queries).where(queries.c.delivery.in_(ids)))
         connection.execute(delete(deliveries).where(column.id.in_(ids)))
-    if len(ids) < SLICE:
-        connection.execute(delete(resyncs).where(resyncs.c.ended_ms < limit))
-    return len(ids)
+    over = select(resyncs.c.id).where(resyncs.c.ended_ms < limit).order_by(resyncs.c.ended_ms).limit(SLICE - len(ids))
+    runs = list(connection.execute(over).scalars())
+    if runs:
+        connection.execute(delete(resyncs).where(resyncs.c.id.in_(runs)))
+    return len(ids), len(ids) + len(runs) < SLICE
 
 
 def _mark(connection: Connection, limit: int) -> None:
@@ -59,7 +61,10 @@ def _mark(connection: Connection, limit: int) -> None:
 
 
 def has_old(ledger: Ledger, before_ms: int) -> bool:
-    """Whether anything is to go; one look at an index. LedgerError."""
+    """Whether anything is to go; a look at two indices. LedgerError."""
+    limit = before_ms - before_ms % HOUR_MS
     with ledger.reading() as connection:
-        oldest = connection.execute(select(func.min(deliveries.c.started_ms))).scalar()
-    return oldest is not None and oldest < before_ms - before_ms % HOUR_MS
+        found = [
+            connection.execute(select(func.min(at))).scalar() for at in (deliveries.c.started_ms, resyncs.c.ended_ms)
+        ]
+    return any(oldest is not None and oldest < limit for oldest in found)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from workers.ledger.counting import KEY, Count, causes
+from workers.errors import WrongUsage
+from workers.events.event import Kind
+from workers.ledger.counting import KEY, Count
 from workers.ledger.periods import days, period
 from workers.ledger.rows import milliseconds_of, time_of
 from workers.ledger.sums import HOUR_MS
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from workers.ledger.database import Ledger
     from workers.ledger.periods import By
+
+EVENT_TYPES: Final = tuple(kind.label for kind in Kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +72,19 @@ class StatsRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRow:
-    """One cause of failures.
+    """One cause of failures, for one event type, in one hour, day or period.
 
+    hour         its beginning, UTC, or that of the day or period
+    event_type   as in StatsRow
     reason       our sentence; never a value
     count        retries + failures + quarantined
     retries, failures, quarantined  as in StatsRow
     segment      of the newest; None where an event has none
     """
 
+    hour: datetime
     integration: str | None
+    event_type: str | None
     code: str
     reason: str
     count: int
@@ -135,15 +143,50 @@ def _count(
 
 
 def errors(
-    ledger: Ledger, since: datetime, integration: str | None = None, *, until: datetime | None = None
+    ledger: Ledger,
+    since: datetime,
+    integration: str | None = None,
+    *,
+    until: datetime | None = None,
+    by: By = "total",
+    zone: tzinfo = UTC,
+    event_type: str | None = None,
 ) -> list[ErrorRow]:
-    """What failed since then, and before `until`, grouped by integration, code and reason, the newest first.
+    """What failed since then, and before `until`, by integration, event type and cause, the newest first.
 
-    ValueError where a time has no zone; LedgerError.
+    until       None: for ever; not so where days are told
+    by, zone    as in `stats`
+    event_type  only of this one; WrongUsage for one that there is not
+
+    ValueError where a time has no zone, or days have no end; WrongUsage for too many days; LedgerError.
     """
+    if event_type is not None and event_type not in EVENT_TYPES:
+        raise WrongUsage(f"{event_type[:60]!r} is no event type; expected one of {', '.join(EVENT_TYPES)}")
     with ledger.reading() as connection:
-        wanted = causes(period(connection, since, until, integration))
-        return [_error_row(dict(row)) for row in connection.execute(wanted).mappings()]
+        if by == "hour":
+            hourly = Count(period(connection, since, until, integration), by_hour=True)
+            return _causes(connection, hourly, None, event_type)
+        found: list[ErrorRow] = []
+        for start, end in _days(since, until, zone) if by == "day" else [(since, until)]:
+            count = Count(period(connection, start, end, integration, goes_on=end != until), by_hour=False)
+            found += _causes(connection, count, start, event_type)
+    return found
+
+
+def _days(since: datetime, until: datetime | None, zone: tzinfo) -> list[tuple[datetime, datetime]]:
+    """The last one first."""
+    if until is None:
+        raise ValueError("days without an end; expected `until`")
+    return list(days(since, until, zone))[::-1]
+
+
+def _causes(connection: Connection, count: Count, start: datetime | None, event_type: str | None) -> list[ErrorRow]:
+    """All as of `start`, or each of its hour."""
+    found = []
+    for row in connection.execute(count.causes(event_type)).mappings():
+        times = {name: time_of(row[name]) for name in ("first_seen", "last_seen")}
+        found.append(ErrorRow(**dict(row) | times | {"hour": start or time_of(row["hour"] * HOUR_MS)}))
+    return found
 
 
 def activity(ledger: Ledger, since: datetime) -> dict[str, dict[datetime, int]]:
@@ -169,7 +212,3 @@ def _merged(known: StatsRow | None, row: dict[str, Any]) -> StatsRow:
     if known is None:
         return StatsRow(**row)
     return replace(known, **{name: value for name, value in row.items() if name not in KEY})
-
-
-def _error_row(row: dict[str, Any]) -> ErrorRow:
-    return ErrorRow(**row | {name: time_of(row[name]) for name in ("first_seen", "last_seen")})

@@ -41,17 +41,41 @@ class FailingRuns:
 
 
 @dataclass(frozen=True, slots=True)
+class BegunRun:
+    """A run that has begun and is not over.
+
+    name      "run 3 (segment 7 of crm)"
+    by        who asked for it, and when, by Redis's clock
+    progress  how far it is
+    why       what it waits for; "" for nothing
+    tries     failures one after the other
+    """
+
+    name: str
+    by: str
+    asked_ms: int
+    progress: str
+    why: str
+    tries: int
+
+    @property
+    def told(self) -> str:
+        """Who wants it, and since when."""
+        return f"asked for by {self.by or 'somebody'} at {spelled(moment_of(self.asked_ms))}"
+
+
+@dataclass(frozen=True, slots=True)
 class ResyncState:
     """What is known of runs, as sentences have it.
 
-    begun    runs that have begun, each as "run 3 (segment 7 of crm)", how far it is, why it waits, and failed tries
+    begun    the first runs that have begun
     waiting  how many have not begun
     asking   runs that wait for a person's word, by "integration:segment"
     differing  runs that have found a segment to differ, likewise
     failing    runs that have failed, by "integration:segment": the first ones of each integration
     """
 
-    begun: tuple[tuple[str, str, str, int], ...] = ()
+    begun: tuple[BegunRun, ...] = ()
     waiting: int = 0
     asking: tuple[tuple[str, str], ...] = ()
     differing: tuple[tuple[str, str], ...] = ()
@@ -65,7 +89,7 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
         read = ResyncRun.read(fields_of(redis, keys.run(run)))
         if read is not None:
             name = f"run {run} (segment {read.segment} of {read.integration})"
-            begun.append((name, read.progress, read.why, read.tries))
+            begun.append(BegunRun(name, read.by, read.asked, read.progress, read.why, read.tries))
     asking = tuple(sorted(fields_of(redis, keys.runs_asking).items()))
     waiting = redis.zcard(keys.runs_waiting)
     known = members_of(redis, keys.integrations)  # of one that was dropped nothing is to be made equal
@@ -91,15 +115,16 @@ def _failing(redis: Redis, keys: Keys, known: Container[str]) -> tuple[FailingRu
 
 def needs_of_resyncs(found: ResyncState) -> Iterator[Need]:
     """What somebody must do something about."""
-    for name, _, why, tries in found.begun[:SHOWN]:
-        if tries >= TROUBLED_TRIES:
-            yield Need(f"stuck {name}", f"{name} cannot go on, and its lane waits with it: {why}; it is tried again")
-    for lane, run in found.asking[:SHOWN]:
+    for run in found.begun[:SHOWN]:
+        if run.tries >= TROUBLED_TRIES:
+            stands = f"{run.name}, {run.told}, cannot go on, and its lane waits with it"
+            yield Need(f"stuck {run.name}", f"{stands}: {run.why}; it is tried again")
+    for lane, name in found.asking[:SHOWN]:
         integration, _, segment = lane.partition(":")
         yield Need(
             f"asking {lane}",
-            f"run {run} (segment {segment} of {integration}) has changed nothing and waits for your word: "
-            f"`segsync resync --list` says why; --confirm {run} or --cancel {run}",
+            f"run {name} (segment {segment} of {integration}) has changed nothing and waits for your word: "
+            f"`segsync resync --list` says why; --confirm {name} or --cancel {name}",
         )
     if len(found.asking) > SHOWN:
         more = f"{len(found.asking) - SHOWN:,} more resyncs wait for your word: `segsync resync --list`"
@@ -137,8 +162,8 @@ def _differing(found: ResyncState) -> Iterator[Need]:
 
 def notes_of_resyncs(found: ResyncState) -> Iterator[str]:
     """What is worth a word."""
-    for name, progress, why, tries in found.begun[:SHOWN]:
-        if tries < TROUBLED_TRIES:
-            yield f"{name} is open: {progress}{': ' + why if why else ''}"
+    for run in found.begun[:SHOWN]:
+        if run.tries < TROUBLED_TRIES:
+            yield f"{run.name}, {run.told}, is open: {run.progress}{': ' + run.why if run.why else ''}"
     if found.waiting:
         yield f"resyncs that wait to begin: {found.waiting:,}"

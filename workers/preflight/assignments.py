@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from workers.preflight.literals import value_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from workers.preflight.literals import Value
 
     Naming = Callable[[exp.Expr | None], str]
 
@@ -36,6 +40,22 @@ def setting(node: exp.Expr, name: Naming) -> Iterator[str]:
     """All of them."""
     for column, _ in _assigned(node, name):
         yield column
+
+
+def emptying(node: exp.Expr, name: Naming) -> Iterator[str]:
+    """Columns that are set to NULL."""
+    for column, value in _assigned(node, name):
+        if isinstance(value, exp.Null):
+            yield column
+
+
+def given(node: exp.Expr, name: Naming) -> dict[str, tuple[Value, ...]]:
+    """Literals that columns are set to."""
+    found: dict[str, tuple[Value, ...]] = {}
+    for column, expression in _assigned(node, name):
+        if value := value_of(expression):
+            found[column] = (*found.get(column, ()), value)
+    return found
 
 
 def _assigned(node: exp.Expr, name: Naming) -> Iterator[tuple[str, exp.Expr]]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workers.connectors.inspection import Refusal, Step, told
 from workers.errors import Matter, TargetError
-from workers.preflight.batch_order import merges, takes_turns
+from workers.preflight.batch_order import exactness, merges, takes_turns
 from workers.preflight.findings import Finding, judge
+from workers.preflight.hints import hint, word
 from workers.preflight.moving import moving_with_key
 from workers.preflight.places import place
 from workers.preflight.position_table import unfit
-from workers.preflight.samples import SEGMENT, SEGMENTS, NoSample, Samples
+from workers.preflight.samples import A_NUMBER, SEGMENT, SEGMENTS, NoSample, Samples
 from workers.preflight.seen import Seen
 from workers.preflight.shapes import Unreadable, read
 
@@ -99,12 +100,19 @@ class _Look:
         turns = takes_turns(self.session, self.integration)
         for kind, query in self.integration.queries.items():
             self._query(kind, query, merges=merges(self.integration, turns))
-        if turns:
-            self.into.notes.append(f"integrations.{self.integration.key}: {turns}")
+        contradictions, exact = self._exactness()
+        self.into.findings += contradictions
+        self.into.notes += [f"integrations.{self.integration.key}: {note}" for note in (turns, exact) if note]
         if self.integration.exactly_once:
             where = f"integrations.{self.integration.key}.exactly_once"
             whats = unfit(self.session, self.integration.key)
             self.into.findings += [Finding("mistake", where, what) for what in whats]
+
+    def _exactness(self) -> tuple[list[Finding], str]:
+        mine = f"integrations.{self.integration.key}."
+        found = [each for each in self.into.findings if each.where.startswith(mine)]
+        read = not any(each.startswith(mine) for each in self.into.unread)
+        return exactness(self.session, self.integration, found, read=read)
 
     def _where(self, kind: QueryKind) -> str:
         return f"integrations.{self.integration.key}.queries.{kind}"
@@ -127,7 +135,10 @@ class _Look:
             if trial.refused
             else (samples.alike(), moving_with_key(samples, [shape for shape, _ in changes], self.session.dialect))
         )
-        seen = Seen(self.integration, kind, self.session.dialect, changes, trial.values, alike, moving, merges)
+        sparse = self._shapes(samples.sparse())
+        numbers = {name: self._shapes(each) for name, what, each in samples.bare() if what == A_NUMBER}
+        dialect = self.session.dialect
+        seen = Seen(self.integration, kind, dialect, changes, trial.values, alike, moving, merges, sparse, numbers)
         found = judge(seen)
         # What is said of the key's column is said once, however many queries touch it.
         self.into.findings += [each for each in found if each not in self.into.findings]
@@ -213,9 +224,9 @@ class _Look:
             self._warn(kind, f"no made-up profile fits, so it could not be tried to the end: {what}")
             return
         line, column = self._place(kind, statement, refusal)
-        hint = _hint(refusal.name or _word(statement, refusal.position), changes)
+        meant = hint(refusal.name or word(statement, refusal.position), changes)
         level: Level = "mistake" if refusal.surely else "warning"
-        self.into.findings.append(Finding(level, self._where(kind), f"{what}{hint}", line, column))
+        self.into.findings.append(Finding(level, self._where(kind), f"{what}{meant}", line, column))
 
     def _place(self, kind: QueryKind, statement: str, refusal: Refusal) -> tuple[int | None, int | None]:
         source = self.sources.get((self.integration.key, kind), "")
@@ -239,6 +250,14 @@ class _Look:
                 continue
             changes += [_met(shape, self.session.table(shape.schema, shape.table)) for shape in shapes]
         return changes
+
+    def _shapes(self, statements: Sequence[str]) -> list[Shape]:
+        """Of those that can be read."""
+        shapes: list[Shape] = []
+        for statement in statements:
+            with suppress(Unreadable):
+                shapes += read(statement, self.session.dialect)
+        return shapes
 
     def _unread(self, what: str) -> None:
         if what not in self.into.unread:
@@ -278,21 +297,3 @@ def _may_be_the_segment(refused: tuple[str, Refusal]) -> bool:
 def _is_call(statement: str) -> bool:
     """No target explains a call."""
     return statement.lstrip()[:4].lower() in {"call", "exec"}
-
-
-def _word(statement: str, position: int | None) -> str:
-    rest = statement[position - 1 :].lstrip('"`[') if position else ""
-    return "".join(c if c.isalnum() or c == "_" else " " for c in rest[:100]).split(" ")[0]
-
-
-def _hint(name: str, changes: Changes) -> str:
-    """The columns there are, and the one that was probably meant; "" where it is a table that is missing."""
-    tables = {"", *(shape.table.lower() for shape, _ in changes)}
-    for table in {table.name: table for _, table in changes if table}.values():
-        names = {each.name.lower(): each.name for each in table.columns.values()}
-        if name in table.columns or name.lower() in table.columns or name.rpartition(".")[2].lower() in tables:
-            continue
-        near = difflib.get_close_matches(name.lower(), names, 1, 0.5)
-        meant = f"did you mean {names[near[0]]!r}? " if near else ""
-        return f"; {meant}{table.name!r} has {', '.join(map(repr, names.values()))}"
-    return ""

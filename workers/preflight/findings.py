@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.sql.vendors import VENDORS
 from workers.preflight.repeating import repeated, told_once, verbs
-from workers.preflight.sameness import merged, rendered_alike, types
+from workers.preflight.sameness import digits, merged, rendered_alike, types
 from workers.preflight.seen import joined, mistake, names, spelled, warning
 from workers.preflight.uniqueness import unique
 
@@ -59,10 +59,12 @@ def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterato
     yield from _rights(seen, shape, table)
     if table is not None:
         yield from _required(seen, shape, table)
+        yield from _filled(seen, shape, table)
         yield from unique(seen, shape, table)
         yield from _transactions(seen, shape, table)
         yield from _quoted_names(seen, shape, table)
         yield from types(seen, shape, table)
+        yield from digits(seen, shape, table)
 
 
 def _rights(seen: Seen, shape: Shape, table: Table | None) -> Iterator[Remark]:
@@ -96,6 +98,19 @@ def _required(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         yield warning(f"{what}: every insert would fail, unless a trigger fills it in")
     else:
         yield mistake(f"{what}: every insert would fail")
+
+
+def _filled(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """What a profile lacks is NULL, where the query says nothing else."""
+    alike = [one for one in seen.sparse if (one.schema, one.table) == (shape.schema, shape.table)]
+    for name in dict.fromkeys(name for one in alike for name in one.nulls):
+        column = table.columns.get(name)
+        if column is not None and column.null_becomes and name not in shape.nulls:
+            yield warning(
+                f"a profile may lack what goes to {column.name!r} of {table.name!r} ({column.type}), and a missing "
+                f"value becomes {column.null_becomes} there, without a word; expected a column that may be null, one "
+                "of another type, which refuses it, or {default …} in the query"
+            )
 
 
 def _transactions(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:

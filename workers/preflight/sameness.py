@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.preflight.literals import CASTS
-from workers.preflight.samples import SEGMENT, fields_in
+from workers.preflight.literals import CASTS, Value
+from workers.preflight.samples import A_NUMBER, OTHER_TYPES, SEGMENT, fields_in
 from workers.preflight.seen import Remark, Seen, fields, joined, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from workers.connectors.inspection import Column, Table
-    from workers.preflight.literals import Value
     from workers.preflight.shapes import Shape
 
 
@@ -99,3 +98,26 @@ def _number_beside_text(seen: Seen, shape: Shape, column: Column, name: str) -> 
         f"compares {column.name!r} of {shape.table!r}, which is {column.type}, with a number: "
         f"{seen.traits.number_beside_text}; expected {quoted}"
     )
+
+
+_EIGHT = Value(str(OTHER_TYPES[A_NUMBER]), quoted=False)
+
+
+def digits(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """Where a number that stands without quotes loses digits in a text."""
+    if not seen.traits.number_in_text:
+        return
+    for name, shapes in seen.numbers.items():
+        alike = [one for one in shapes if (one.schema, one.table) == (shape.schema, shape.table)]
+        bare = dict.fromkeys(each for one in alike for each in _bare_columns(one) if each not in _bare_columns(shape))
+        for column in (table.columns[each] for each in bare if each in table.columns):
+            if column.family == "text":
+                yield warning(
+                    f"{name!r} stands without quotes beside {column.name!r} of {shape.table!r}, which is "
+                    f"{column.type}: {seen.traits.number_in_text}; expected it in quotes"
+                )
+
+
+def _bare_columns(shape: Shape) -> list[str]:
+    parts = (shape.inserted, shape.given, shape.compared)
+    return [column for part in parts for column, values in part.items() if _EIGHT in values]

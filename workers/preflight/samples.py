@@ -51,7 +51,8 @@ SEGMENTS: Final = ("7007", "segment-7007", "00000000-0000-4000-9000-000000007007
 
 MOST_BARE: Final = 30
 """Fields that other types are tried for: each costs a few questions to the target."""
-OTHER_TYPES: Final[Mapping[str, object]] = {"a number": 8, "a text": "x", "a boolean": True, "missing": None}
+A_NUMBER: Final = "a number"
+OTHER_TYPES: Final[Mapping[str, object]] = {A_NUMBER: 8, "a text": "x", "a boolean": True, "missing": None}
 CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
     "case": str.upper,
     "leading blanks": lambda text: f" {text}",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from workers.preflight.shapes import Shape
     from workers.templates import QueryKind
 
+EXACT = 'ordering = "exact" says'
 Level = Literal["warning", "mistake"]
 Remark = tuple[Level, str]
 
@@ -32,6 +33,8 @@ class Seen:
     alike    fields of the key, and in what two of them may differ without a difference in the statements
     moving   fields of the key, and the columns whose inserted value changes with them, as a hash does
     merges   of several operations for one key in a batch only the last is told
+    sparse   the query's shapes for a profile that has nothing but its key
+    numbers  its shapes where a field is a number, by the field; of fields that stand without quotes somewhere
     """
 
     integration: Integration
@@ -42,6 +45,8 @@ class Seen:
     alike: dict[str, list[str]] = field(default_factory=dict)
     moving: Mapping[str, frozenset[str]] = field(default_factory=dict)
     merges: bool = False
+    sparse: Sequence[Shape] = ()
+    numbers: Mapping[str, Sequence[Shape]] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -66,7 +71,7 @@ class Seen:
     def merging(self, what: str) -> Remark:
         """That different keys may be one row: a mistake where the file says that they are not."""
         if self.integration.ordering is Ordering.EXACT:
-            return mistake(f'{what}; ordering = "exact" says that they are two, so rows would be wrong: leave it out')
+            return mistake(f"{what}; {EXACT} that they are two, so rows would be wrong: leave it out")
         return warning(what)
 
 

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 
 from workers.connectors.sql.vendors import VENDORS
-from workers.preflight.assignments import growing, keeping, setting
+from workers.preflight.assignments import emptying, given, growing, keeping, setting
 from workers.preflight.literals import CASTS, Computed, Value, folding, literals, value_of, values_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Shape:
     grows     columns that are computed from themselves, as in n = n + 1
     keeps     columns that are set to something that the row as it was is a part of, as in COALESCE(member.a, …)
     sets      columns that a row which is there is given a value in
+    given     literals that a row which is there is given, by column
+    nulls     columns that are given NULL, in a new row or in one that is there
     named     all columns of this table that are named in quotes for identifiers
     branches  what a MERGE does
     """
@@ -61,6 +63,8 @@ class Shape:
     grows: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
     sets: tuple[str, ...] = ()
+    given: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    nulls: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     branches: tuple[Verb, ...] = ()
 
@@ -146,12 +150,15 @@ def _shape(node: exp.Expr, names: _Names, how: _How) -> Shape | None:
     grows, keeps = tuple(growing(node, names.of)), tuple(keeping(node, names.of, target))
     compared, computed = _compared(node, names, target)
     named = tuple(_named(node, names, target))
+    nulls = (*_empty_cells(node, names), *emptying(node, names.of))
     if isinstance(node, exp.Insert):
-        return replace(_insert(node, names, place, how), grows=grows, keeps=keeps, sets=tuple(setting(node, names.of)))
+        shape = _insert(node, names, place, how)
+        sets, values = tuple(setting(node, names.of)), given(node, names.of)
+        return replace(shape, grows=grows, keeps=keeps, sets=sets, given=values, nulls=nulls)
     verb: Verb = "update" if isinstance(node, exp.Update) else "delete" if isinstance(node, exp.Delete) else "merge"
     return Shape(
         verb, *place, compared=compared, computed=computed, ignores=how.ignores, grows=grows, keeps=keeps, named=named,
-        branches=tuple(_branches(node)),
+        given=given(node, names.of), nulls=nulls, branches=tuple(_branches(node)),
     )  # fmt: skip
 
 
@@ -193,6 +200,15 @@ def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], how: _How) ->
         "insert", *place, listed=listed, inserted=inserted, computed=computed, conflict=conflict, on=on,
         ignores=how.ignores, guarded=guarded,
     )  # fmt: skip
+
+
+def _empty_cells(node: exp.Expr, names: _Names) -> Iterator[str]:
+    """Columns of an INSERT's VALUES that take NULL."""
+    if isinstance(node, exp.Insert) and isinstance(node.expression, exp.Values) and isinstance(node.this, exp.Schema):
+        for row in node.expression.expressions:
+            for column, cell in zip(node.this.expressions, row.expressions, strict=False):
+                if isinstance(cell, exp.Null):
+                    yield names.of(column)
 
 
 def _bare(node: exp.Expr) -> exp.Expr:

@@ -9,6 +9,7 @@ from workers.lanes.runs import LONGEST_LOOK_MS
 from workers.log import RESYNC_WAITS, tell
 from workers.resync.folder import StrangeFolder
 from workers.resync.keys_on_disk import remove
+from workers.resync.planning import UnlistedTarget
 from workers.resync.profiles import UnfitSource
 from workers.resync.work import stop
 
@@ -29,7 +30,7 @@ def fail(work: Work, error: Exception) -> None:
     if not cleared and (lasting or tries >= MOST_TRIES):
         work.keep()
         remove(work.folder)
-        stop(work, "failed", why)
+        stop(work, "failed", f"{why}{_ending(work, error, tries)}")
         return
     run, delay_ms = work.run, min(1000 * 2**tries, LONGEST_LOOK_MS)
     tell(
@@ -43,7 +44,19 @@ def fail(work: Work, error: Exception) -> None:
     work.runs.look(run.id, delay_ms, {"tries": tries, "why": why})
 
 
+def _ending(work: Work, error: Exception, tries: int) -> str:
+    """What has come of it, and what to do, where a side could not be read."""
+    if not isinstance(error, TargetError):
+        return ""
+    often = f"; tried {tries} times" if tries > 1 else ""
+    changed = "its segment is flagged" if work.run.told else "nothing was changed"
+    return f"{often}; {changed}: ask again once that is mended"
+
+
 def _told(error: Exception) -> str:
+    if isinstance(error, TargetError):
+        side = "target" if isinstance(error, UnlistedTarget) else "source"
+        return f"the {side} could not be read: {error}"
     if isinstance(error, OSError) and not isinstance(error, StrangeFolder):
         return f"the reader's own disk: {type(error).__name__}"
     return str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from workers.delivery.key_folding import Key
     from workers.integrations import Integration
     from workers.resync.source import Membership, SomeMembers
+
+
+class UnlistedTarget(TargetError):
+    """A target's rows cannot be listed to their end; any other TargetError of a plan is its source's."""
+
+    @classmethod
+    def of(cls, error: TargetError) -> Self:
+        """What the target has said."""
+        return cls(error.error_class, error.code, error.reason, level=error.level, phase=error.phase)
 
 
 class Planner:
@@ -64,7 +73,10 @@ class Planner:
             members = self._read_source(source, keys, ids, out)
         rows = KeyFiles(folder, "target")
         if self._integration.members is not None or self._integration.fields is not None:
-            self._read_target(rows)
+            try:
+                self._read_target(rows)
+            except TargetError as error:
+                raise UnlistedTarget.of(error) from error
         return compare(members, rows, folder, self._keep)
 
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:

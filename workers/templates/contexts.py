@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workers.templates.forbidden_names import name_mistake
+from workers.templates.forbidden_names import cut_mistake, name_mistake
 from workers.templates.layout import Layout
 from workers.templates.lexer import QUOTE, Lexer, State
 from workers.templates.lists import Lists
@@ -111,6 +111,8 @@ class _Walk:
         known = self._known.get((id(node), state))
         if known is None:
             self._text = node
+            if state.progress.lists.unsure and (wrong := cut_mistake(self._dialect.name, state.region, node.text)):
+                self.mistake(0, wrong)
             known = self._known[id(node), state] = self._lexer.read(state, node.text, self._number(node), self)
         return known
 
@@ -140,11 +142,11 @@ class _Walk:
             self.mistake(at, wrong)
         elif called is not False and self._dialect.ascii_words and "\\" in name:
             self.mistake(at, "a backslash in a function's name: write the name itself")
-        return state._replace(progress=after_name(state.progress))
+        return state._replace(progress=after_name(state.progress, called=called))
 
     def _name_mistake(self, name: str, state: State, *, called: bool | None) -> str | None:
         called = False if names_columns(state.progress) else called
-        return name_mistake(name, self._dialect.name, called=called)
+        return name_mistake(name, self._dialect.name, called=called, table=state.progress.lists.next)
 
     def sign(self, sign: str, state: State) -> State:
         """Notes how far the statement has come."""
@@ -228,8 +230,7 @@ class _Walk:
             self._source.warn(node.place, PATTERN)
         if not isinstance(node, Out) or node.context != TEXT:
             return
-        opened = {state.opened for state in states}
-        if any(is_structured(node, self._texts[stretch].text[index + 1 :]) for stretch, index in opened):
+        if any(is_structured(node, self._texts[n].text[at + 1 :]) for n, at in {state.opened for state in states}):
             self._source.warn(node.place, STRUCTURE)
 
     def _list(self, node: BatchIn, states: States) -> States:

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.templates.regions import DYNAMIC
-from workers.templates.words import named
+from workers.templates.words import is_called, named
+
+if TYPE_CHECKING:
+    from workers.templates.regions import Region
 
 _SESSION = "it changes the session that escaping relies on; settings belong to the database user"
 _LANES_LOCK = "it would give back the lane's lock, which keeps a second deliverer out"
 _OUTSIDE = "it reaches files, programs or other servers, which no transaction takes back"
+_NO_TABLE = (
+    "of functions that give a table only those are known to segsync that reach nothing outside (numbers, values, view "
+    "and the like); a view with parameters is named with its database"
+)
+_CUT = "a bracket behind a tag and a table's name: a function's name and its bracket stand together"
 _SERVERS_OWN = "of PostgreSQL's own functions only those are known to segsync that change nothing"
 
 
@@ -25,11 +33,13 @@ class _Names(NamedTuple):
     anywhere  pattern -> why it may stand nowhere, be it called or not
     called    pattern -> why it may not be called; as a column's name it may stand
     harmless  pattern of what these would meet and need not
+    tables    pattern of the functions that may be called where a table is named; "" where those may that are not met
     """
 
     anywhere: tuple[tuple[str, str], ...] = ()
     called: tuple[tuple[str, str], ...] = ()
     harmless: str = r"(?!)"
+    tables: str = ""
 
 
 _PG_HARMLESS = (
@@ -52,6 +62,12 @@ _PROCEDURES = (
 _CLICKHOUSE_OUTSIDE = (
     "executable|file(?:cluster)?|url(?:cluster)?|remote(?:secure)?|cluster|clusterallreplicas|s3\\w*|gcs|hdfs\\w*"
     "|azureblobstorage\\w*|mongodb|redis|hive|oss|cosn|paimon\\w*|arrowflight|ytsaurus|iceberg\\w*|deltalake\\w*|hudi\\w*"
+    "|bigquery|prometheusquery\\w*|filesystem|ai(?:classify|embed|extract|filter|generate|redact|similarity|translate)"
+)
+# With the words that a query in brackets begins with, behind which another bracket may follow.
+_CLICKHOUSE_TABLES = (
+    "numbers(?:_mt)?|zeros(?:_mt)?|primes|generate_?series|generaterandom|values|null|view(?:ifpermitted)?|merge"
+    "|dictionary|format|select|with|from"
 )
 
 _FORBIDDEN = MappingProxyType(
@@ -106,23 +122,42 @@ _FORBIDDEN = MappingProxyType(
         "clickhouse": _Names(
             (),
             (
-                ("jdbc|odbc|mysql|postgresql|sqlite", DYNAMIC),
+                ("jdbc|odbc|mysql|postgresql|sqlite|eval|python", DYNAMIC),
                 (_CLICKHOUSE_OUTSIDE, _OUTSIDE),
             ),
+            tables=_CLICKHOUSE_TABLES,
         ),
     }
 )
 
 
-def name_mistake(name: str, dialect: str, *, called: bool | None) -> str | None:
+def name_mistake(name: str, dialect: str, *, called: bool | None, table: bool = False) -> str | None:
     """Why no query of this dialect may name this; None if it may.
 
     name    as it is written, without quotes around it
     called  whether a bracket follows; None where a tag does, behind which one may
+    table   whether it stands where a table is named
     """
     names, plain = _FORBIDDEN[dialect], named(name).strip()
     if re.fullmatch(names.harmless, plain):
         return None
     rules = names.anywhere if called is False else (*names.anywhere, *names.called)
     reason = next((why for pattern, why in rules if re.fullmatch(pattern, plain)), None)
+    if reason is None and table and called and names.tables and not re.fullmatch(names.tables, plain):
+        reason = _NO_TABLE
     return f"{name.upper()} cannot stand in a query: {reason}" if reason else None
+
+
+def cut_mistake(dialect: str, region: Region | None, text: str) -> str | None:
+    """Why no bracket may open behind a tag that stands behind a table's name; None if it may, or none does.
+
+    region  the comment that the tag stands in, if it does
+    text    what stands behind the tag
+    """
+    if not _FORBIDDEN[dialect].tables:
+        return None
+    start = 0
+    if region is not None:
+        close = region.close or "\n"
+        start = text.find(close) + len(close) if close in text else len(text)
+    return _CUT if is_called(text, start) else None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from workers.templates import conjuncts
+from workers.templates import conjuncts, table_lists
+from workers.templates.table_lists import TableLists
 
 _WRITERS = frozenset({"insert", "merge", "replace"})
 _MAIN = frozenset({*_WRITERS, "update", "delete", "select"})
@@ -41,7 +42,7 @@ _ENDS_PATTERN = frozenset(
 """Words that stand behind a pattern, and in none."""
 
 _SOURCES = frozenset({"from", "using", "join"})
-_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in", "on", "distinct"})
+_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in", "on", "distinct", "array"})
 _BECOMES = {("in", "("): "value in(", ("target", "."): "into"} | {(word, "("): "from(" for word in _SOURCES}
 _BEFORE_BRACKETS = frozenset({*_SOURCES, "in", "as", "on", "and", "or", "where", "exists"})
 """Words that a bracket may follow, and that are no functions."""
@@ -69,6 +70,7 @@ class Progress(NamedTuple):
     matcher   depth of the brackets in which a pattern is matched, 0 outside of all
     pattern   whether its first value is over, so that a pattern follows
     operand   1 more than the depth of the brackets in which what stands behind LIKE or its like is read, 0 outside
+    lists     where tables are named
     """
 
     alter: str = ""
@@ -84,6 +86,7 @@ class Progress(NamedTuple):
     matcher: int = 0
     pattern: bool = False
     operand: int = 0
+    lists: TableLists = TableLists()
 
     @property
     def in_pattern(self) -> bool:
@@ -109,6 +112,7 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
         calls=read.calls or ((called is not False or word == "apply") and _computes(word, read)),
         where=conjuncts.after_word(word, read) if read.depth == 0 else read.where,
         operand=_operand(word, read, called=called),
+        lists=table_lists.after_word(word, read.lists, read.depth, read.previous, called=called),
     )
 
 
@@ -144,6 +148,7 @@ def after_sign(sign: str, read: Progress) -> Progress:
         matcher=matcher,
         pattern=pattern,
         operand=operand,
+        lists=table_lists.after_sign(sign, read.lists, depth),
     )
 
 
@@ -161,9 +166,11 @@ def _begins_main(word: str, read: Progress) -> bool:
     return read.verb == "with" and read.depth == 0 and word in _MAIN and read.previous not in _LISTED
 
 
-def after_name(read: Progress) -> Progress:
-    """The progress after a name in quotes."""
-    return after_sign("name", read)._replace(previous="target" if read.previous == "into" else "")
+def after_name(read: Progress, *, called: bool | None) -> Progress:
+    """The progress after a name in quotes; `called` as in `after_word`."""
+    behind = after_sign("name", read)
+    lists = behind.lists._replace(unsure=read.lists.next and called is None)
+    return behind._replace(previous="target" if read.previous == "into" else "", lists=lists)
 
 
 def names_columns(read: Progress) -> bool:

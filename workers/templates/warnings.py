@@ -10,8 +10,10 @@ from workers.templates.nodes import (
     Builtin,
     Expression,
     For,
+    If,
     Node,
     Out,
+    Text,
     expressions_in,
     fields_of,
     inside,
@@ -27,6 +29,11 @@ if TYPE_CHECKING:
 
 _NOT_SENT = "where this {for} has nothing to go over, the statement is not sent, and the event counts as delivered"
 
+_NONE_SENT = (
+    "where this {for} has nothing to go over for any profile of a batch, the statement is not sent, and they count as "
+    "delivered"
+)
+
 _HARM = {
     QueryKind.ADD: "profiles that differ in nothing else would be one row",
     QueryKind.REMOVE: "it may take other rows away than add wrote",
@@ -37,9 +44,7 @@ def warn(
     source: Source, parsed: Parsed, statements: list[Statement], kind: QueryKind, key: tuple[str, ...], *, batch: bool
 ) -> None:
     """Adds warnings to `source`."""
-    for node in (node for one in statements for node in walk(one.nodes, into_loops=False)):
-        if isinstance(node, For) and node.items is not None and node.is_needed:
-            source.warn(node.place, _NOT_SENT)
+    _warn_of_nothing(source, statements)
     if not kind.has_profiles:
         return
     if not any(part == Builtin("segment_id") for part in _values(parsed.nodes)):
@@ -58,6 +63,17 @@ def warn(
         _warn_of_mixture(source, statements)
         for one in statements:
             _warn_of_combinations(source, one.nodes, frozenset(key))
+
+
+def _warn_of_nothing(source: Source, statements: list[Statement]) -> None:
+    """Which loops take their statement with them where they come out empty."""
+    found = [node for one in statements for node in walk(one.nodes, into_loops=False) if isinstance(node, For)]
+    for node in (each for each in found if each.is_needed):
+        if node.items is not None:
+            source.warn(node.place, _NOT_SENT)
+        elif not any(map(_always_writes, node.body)):
+            for one in (each for each in walk(node.body, into_loops=False) if isinstance(each, For)):
+                source.warn(one.place, _NONE_SENT)
 
 
 def _warn_of_mixture(source: Source, statements: list[Statement]) -> None:
@@ -88,6 +104,14 @@ def _fields_over_batch(node: BatchIn | For) -> frozenset[str]:
     if isinstance(node, BatchIn):
         return frozenset({node.field.name})
     return frozenset(field.name for value in expressions_in([node]) for field in fields_of(value))
+
+
+def _always_writes(node: Node) -> bool:
+    """Whether something stands in the statement because of a node, whatever a profile holds."""
+    if isinstance(node, If):
+        ways = [body for _, body in node.branches] + [node.otherwise or []]
+        return all(any(map(_always_writes, way)) for way in ways)
+    return isinstance(node, (Out, BatchIn)) or (isinstance(node, Text) and bool(node.sql().strip()))
 
 
 def _is_over_batch(node: Node) -> bool:

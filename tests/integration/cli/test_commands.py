@@ -237,7 +237,14 @@ def test_stats_errors_and_runs_in_other_forms(place: Place, call: Call) -> None:
     assert len(list(csv.DictReader(io.StringIO(call("runs", "--csv").stdout)))) == 3
     assert json.loads(call("runs", "--since", "2h", "--until", "1h", "--json").stdout)["runs"] == []
     assert json.loads(call("errors", "--since", "2h", "--until", "1h", "--json").stdout)["errors"] == []
-    assert len(list(csv.DictReader(io.StringIO(call("errors", "--csv").stdout)))) == 1
+    (failed,) = csv.DictReader(io.StringIO(call("errors", "--csv").stdout))
+    assert (failed["event_type"], failed["count"]) == ("add", "1")
+    by_hour = call("errors", "--by", "hour", "--event-type", "add").stdout
+    assert by_hour.splitlines()[0] == failed["last_seen"][:13].replace("T", " ") + ":00 UTC"
+    assert "    add: 1 held; last " in by_hour
+    assert "nothing has failed since" in call("errors", "--event-type", "remove").stdout
+    wrong = call("errors", "--event-type", "ad")
+    assert ("'ad' is no event type" in one_line(wrong.stderr), wrong.returncode) == (True, 2)
 
 
 def test_drain_then_stats_errors_and_quarantine(place: Place, call: Call) -> None:

@@ -57,6 +57,41 @@ def test_a_timestamp_is_in_the_connectors_zone(abroad: Target) -> None:
         assert {str(at) for (at,) in database.rows("SELECT at FROM t")} == {"2026-06-01 12:00:00"}
 
 
+TRANSITIONS = ("2025-10-26 01:00", 0), ("2026-03-29 01:00", 1), ("2026-10-25 01:00", 0)
+"""When clocks in Vienna change, by UTC, and whether they then show summer time."""
+
+
+@pytest.fixture
+def vienna(mariadb_target: Target, mariadb_server: MariadbServer) -> Target:
+    """A server whose tables of time zones know this one, by a number that no other one has."""
+    moments = ", ".join(f"(9, TIMESTAMPDIFF(SECOND, '1970-01-01', '{at}'), {kind})" for at, kind in TRANSITIONS)
+    mariadb_server.run(
+        "REPLACE INTO mysql.time_zone VALUES (9, 'N')",
+        "REPLACE INTO mysql.time_zone_name VALUES ('Europe/Vienna', 9)",
+        "REPLACE INTO mysql.time_zone_transition_type VALUES (9, 0, 3600, 0, 'CET'), (9, 1, 7200, 1, 'CEST')",
+        f"REPLACE INTO mysql.time_zone_transition VALUES {moments}",
+    )
+    return replace(mariadb_target, timezone="Europe/Vienna")
+
+
+def test_a_timestamp_is_in_a_zone_that_has_a_name(vienna: Target) -> None:
+    with Database(vienna) as database:
+        database.run("CREATE TABLE t (at TIMESTAMP NULL)", "SET time_zone = '+00:00'")
+        write(vienna, "INSERT INTO t VALUES ('2026-01-15 12:00:00'), ('2026-07-15 12:00:00')")
+        assert [str(at) for (at,) in database.rows("SELECT at FROM t ORDER BY at")] == [
+            "2026-01-15 11:00:00",
+            "2026-07-15 10:00:00",
+        ]
+
+
+def test_postgresql_takes_a_zone_by_its_name(postgresql_target: Target) -> None:
+    there = replace(postgresql_target, timezone="Europe/Vienna")
+    with Database(postgresql_target) as database:
+        database.run("CREATE TABLE t (at timestamptz)")
+        write(there, "INSERT INTO t VALUES ('2026-01-15 12:00:00'), ('2026-07-15 12:00:00')")
+        assert database.rows("SELECT to_char(at AT TIME ZONE 'UTC', 'HH24') FROM t ORDER BY at") == [("11",), ("10",)]
+
+
 def test_a_zone_that_the_server_does_not_know_holds_the_connector(mariadb_target: Target) -> None:
     error = refused(replace(mariadb_target, timezone="Europe/Berlin"), "SELECT 1")
     assert (error.error_class, error.level, error.code) == (ErrorClass.HOLD, HoldLevel.CONNECTOR, "mysql 1298")
@@ -102,6 +137,7 @@ CONTRARY = {
     "div_precision_increment": "0",
     "group_concat_max_len": "4",
     "max_join_size": "1",
+    "old_mode": "'ZERO_DATE_TIME_CAST'",
     "sql_safe_updates": "1",
 }
 
@@ -121,6 +157,8 @@ def contrary(mariadb_target: Target, mariadb_server: MariadbServer) -> Iterator[
         ("WEEK('2026-01-01')", "0"),
         ("(SELECT GROUP_CONCAT(seq) FROM seq_1_to_9)", "1,2,3,4,5,6,7,8,9"),
         ("'a\\nb' RLIKE 'a.b'", "0"),
+        ("YEAR(CAST(CAST('10:20:30' AS TIME) AS DATETIME)) > 0", "1"),
+        ("CHARSET(CONVERT('x' USING utf8))", "utf8mb3"),
     ],
 )
 def test_what_a_query_computes_is_the_same_on_every_server(contrary: Target, expression: str, expected: str) -> None:

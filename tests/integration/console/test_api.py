@@ -130,7 +130,9 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert program.get("/api/integrations/crm")["integration"]["state"] == "active"
     assert program.post("/api/why", integration="crm", segment=7, profile="61f0")["needs"] is True
     assert program.get("/api/stats", since="1h")[0]["quarantined"] == 1
-    assert program.get("/api/errors")[0]["code"]
+    assert program.get("/api/errors")[0]["event_type"] == "add"
+    assert program.get("/api/errors", by="hour", event_type="remove") == []
+    assert program.get("/api/stats", by="day", tz="Asia/Kolkata", until="now")[0]["quarantined"] == 1
     page = program.get("/api/quarantine", integration="crm")
     segment = page["entries"][0]["segment"]
     assert len(program.get("/api/quarantine", segment=segment)["entries"]) == 1
@@ -358,6 +360,9 @@ WRONG_QUERIES = [
     ("/api/runs?lmit=1", "'lmit' means nothing here; did you mean 'limit'?"),
     ("/api/runs?failed=maybe", "failed='maybe': expected true or false"),
     ("/api/stats?since=someday", "since 'someday' is no time"),
+    ("/api/stats?by=week", "by 'week' is none of hour, day, total"),
+    ("/api/errors?event_type=ad", "'ad' is no event type; expected one of add"),
+    ("/api/errors?tz=Mars", "tz 'Mars' is no time zone"),
     (f"/api/quarantine?segment={'7' * 256}", "7…' is no id; expected 1 to 255 bytes"),
     ("/api/runs?segment=%00", "segment '\\x00' is no id; expected"),
     ("/api/segment?id=%0A", "segment '\\n' is no id; expected"),

@@ -71,7 +71,9 @@ def test_errors_and_runs_are_those_up_to_the_end_of_the_period(place: Place, bro
     place.let_timeouts_pass()
     runtime.deliver("db", "t", 5)
     runtime.drain_outcomes(5)
-    assert "Each try that failed" in browser.get(PAGE)
+    told = browser.get(PAGE)
+    assert "Each try that failed" in told
+    assert "SQLITE_ERROR add " in text_of(told)
     assert "Nothing has failed from" in browser.get(f"{PAGE}?until=2h")
     assert "crm 7 held" in text_of(browser.get("/runs?integration=crm&failed=1"))
     assert "Nothing has failed from" in browser.get("/runs?integration=crm&failed=1&until=2h")

@@ -209,12 +209,26 @@ def lite(make_job: Callable[[TargetDatabase], Job], make_target: Callable[[str],
     return make_job(make_target("sqlite"))
 
 
-@pytest.fixture
-def deferring(make_job: Callable[[TargetDatabase], Job], postgresql_url: str) -> Job:
+POINTS_AT_COMMIT = (
+    "DROP TABLE member",
+    "CREATE TABLE person (client_id text PRIMARY KEY)",
+    "INSERT INTO person WITH RECURSIVE n(x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM n LIMIT 30) SELECT x FROM n",
+    (
+        "CREATE TABLE member (segment_id integer NOT NULL, client_id text NOT NULL REFERENCES person"
+        " DEFERRABLE INITIALLY DEFERRED, updated text, PRIMARY KEY (segment_id, client_id))"
+    ),
+)
+
+
+@pytest.fixture(params=["postgresql", "sqlite"])
+def deferring(
+    request: pytest.FixtureRequest,
+    make_job: Callable[[TargetDatabase], Job],
+    make_target: Callable[[str], TargetDatabase],
+) -> Job:
     """A job whose target refuses at COMMIT."""
-    target = TargetDatabase("postgresql", postgresql_url)
-    target.create()
-    target.run(REFUSE, REFUSES_AT_COMMIT)
+    target = make_target(request.param)
+    target.run(*((REFUSE, REFUSES_AT_COMMIT) if request.param == "postgresql" else POINTS_AT_COMMIT))
     return make_job(target)
 
 

@@ -56,7 +56,7 @@ def test_a_table_that_is_not_there_holds_and_sends_nobody_to_quarantine(job: Job
     job.let_timeouts_pass()
     report = job.drain()
     assert report.failed
-    assert job.quarantined() == []
+    assert job.set_aside() == {}
     assert job.installation.backlog() == 50
 
 

@@ -41,7 +41,7 @@ def once(make_job: Callable[[TargetDatabase], Job], sqlite_url: str) -> Job:
 
 def configure(job: Job, *, size: int = 1000, **more: str) -> None:
     batch = f'{{ size = {size}, timeout = "100ms" }}'
-    job.configure(exactly_once="true", add=JOURNAL, clear=CLEARS, batch=batch, **more)
+    job.configure(**{"exactly_once": "true", "add": JOURNAL, "clear": CLEARS, "batch": batch, **more})
 
 
 def loses_answers(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
@@ -198,3 +198,41 @@ def test_a_position_in_what_redis_has_given_out_twice_holds_the_lane(once: Job, 
     once.target.run(f"UPDATE segsync_position SET position = '{unknown}'")
     assert "does not have" in str(serve(once))
     assert (journal(once), once.installation.backlog()) == (["A"], 2)
+
+
+def commits_past_what_was_refused(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused stands in the lane, the position is behind it, and nothing of that is settled."""
+    lanes: Any = job.runtime.lanes
+    settle = lanes.settle
+    with monkeypatch.context() as patched:
+        patched.setattr(lanes, "settle", lambda done: Lost() if done.entries else settle(done))
+        serve(job)
+    assert job.quarantined() == []
+    job.installation.redis.hset(job.installation.keys.lane("members", "7"), mapping={"until": 0})
+
+
+def test_a_redis_that_has_lost_what_it_set_aside_takes_none_of_it_for_delivered(
+    once: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when its replica took over between the COMMIT and the settlement: the refused one was nowhere."""
+    once.target.run(REFUSING)
+    once.push(add(7, "A", BAD, "B"))
+    commits_past_what_was_refused(once, monkeypatch)
+    once.installation.redis.hdel(once.installation.keys.lane("members", "7"), "aside")
+    for due in (once.installation.keys.full("members"), once.installation.keys.timed("members")):
+        once.installation.redis.zadd(due, {"7": 0}, xx=True)
+    assert "passed over what was refused" in str(serve(once))
+    assert (journal(once), once.installation.backlog()) == (["A"], 2)
+
+
+def test_what_was_set_aside_is_settled_in_smaller_batches(once: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The position says that some was refused, and of the second batch none was."""
+    numbers = JOURNAL.replace("'{$lead.CustomID}'", "{number $lead.CustomID}")
+    configure(once, size=4, add=numbers)
+    once.push(add(7, "1", BAD, "2", "3"))
+    commits_past_what_was_refused(once, monkeypatch)
+    assert journal(once) == ["1", "2", "3"]
+    configure(once, size=2, add=numbers)
+    once.runtime.follow()
+    goes_on(once)
+    accounted_for(once, "1", "2", "3", BAD)

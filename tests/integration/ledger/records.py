@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 from sqlalchemy import select
 
-from workers.outcomes import Delivery, Quarantined, QueryRun, new_uid
+from workers.outcomes import Delivery, Quarantined, QueryRun, Resynced, new_uid
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -65,6 +65,30 @@ def entry(**changes: Any) -> Quarantined:
         size=14,
         sha256="ab" * 32,
         detail="Data too long for column 'clientId'",
+    )
+    return structs.replace(usual, **changes)
+
+
+def resynced(**changes: Any) -> Resynced:
+    """A verification that found nothing."""
+    usual = Resynced(
+        uid=new_uid(),
+        run="3",
+        integration="crm",
+        segment="7",
+        kind="verify",
+        mode="diff",
+        by="ann",
+        asked_ms=NOON - 1_000,
+        ended_ms=NOON,
+        members=8,
+        rows=8,
+        added=0,
+        removed=0,
+        kept=0,
+        unusable=0,
+        quarantined=0,
+        outcome="equal",
     )
     return structs.replace(usual, **changes)
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import insert, select
 
-from tests.integration.ledger.records import NOON, delivery, entry, failure, rows
+from tests.integration.ledger.records import NOON, delivery, entry, failure, resynced, rows
 from tests.integration.place import integration
 from workers.ledger import retention
 from workers.ledger.retention import SLICE, forget, has_old
 from workers.ledger.statistics import errors, stats
-from workers.ledger.tables import deliveries, identity, quarantine, queries
+from workers.ledger.tables import deliveries, identity, quarantine, queries, resyncs
 
 if TYPE_CHECKING:
     from tests.integration.place import Place
@@ -47,6 +47,15 @@ def test_old_deliveries_go_and_their_sums_stay(claimed: Ledger) -> None:
     assert not has_old(claimed, NOON + HOUR - 1)
 
 
+def test_old_runs_of_resyncs_go(claimed: Ledger) -> None:
+    """Also where nothing was delivered: verifications that find nothing are runs, too."""
+    claimed.write([resynced(ended_ms=at) for at in (NOON - HOUR, NOON - 1, NOON, NOON + HOUR)])
+    assert has_old(claimed, NOON + HOUR - 1)
+    assert forget(claimed, NOON + HOUR - 1, 10.0) == (0, True)
+    assert [row["ended_ms"] for row in rows(claimed, resyncs)] == [NOON, NOON + HOUR]
+    assert not has_old(claimed, NOON + HOUR - 1)
+
+
 def test_what_has_gone_is_told_by_whole_hours(claimed: Ledger) -> None:
     """A period that ends within such an hour has no single deliveries to count."""
     claimed.write([delivery(started_ms=NOON - 1), delivery(started_ms=NOON + HOUR - 1)])
@@ -63,11 +72,15 @@ def test_what_has_gone_is_told_by_whole_hours(claimed: Ledger) -> None:
 def test_a_slice_ends_when_its_time_is_up(claimed: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "SLICE", 2)
     claimed.write([delivery(started_ms=NOON - HOUR) for _ in range(5)])
-    ticks = iter([0.0, 1.0, 1.0, 2.0])
+    claimed.write([resynced(ended_ms=NOON - HOUR) for _ in range(4)])
+    ticks = iter([0.0, 1.0, 1.0, 2.0, 2.0, 3.0])
 
     assert forget(claimed, NOON, 1.0, clock=lambda: next(ticks)) == (2, False)
     assert forget(claimed, NOON, 1.0, clock=lambda: next(ticks)) == (2, False)
-    assert forget(claimed, NOON, 9.0) == (1, True)
+    assert forget(claimed, NOON, 1.0, clock=lambda: next(ticks)) == (1, False)
+    assert len(rows(claimed, resyncs)) == 3
+    assert forget(claimed, NOON, 9.0) == (0, True)
+    assert rows(claimed, resyncs) == []
 
 
 def test_old_ones_are_found_by_their_time(claimed: Ledger) -> None:

@@ -84,8 +84,9 @@ def counts(job: Job) -> dict[str, Any]:
             key = f"{row.event_type}.{name}"
             sums[key] = sums.get(key, 0) + getattr(row, name)
     for cause in errors(job.runtime.ledger, now - timedelta(hours=3)):
-        sums[f"{cause.integration}.{cause.code}"] = cause.count
-        sums[f"{cause.integration}.{cause.code}.kinds"] = cause.retries + 1000 * cause.quarantined
+        name = f"{cause.integration}.{cause.event_type}.{cause.code}"
+        sums[name] = cause.count
+        sums[f"{name}.kinds"] = cause.retries + 1000 * cause.quarantined
     column = deliveries.c
     with job.runtime.ledger.reading() as connection:
         for each in (column.operations, column.merged, column.moot, column.tries):

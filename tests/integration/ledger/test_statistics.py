@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure
+from workers.errors import WrongUsage
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
 from workers.ledger.statistics import ErrorRow, StatsRow, errors, stats
@@ -163,7 +164,9 @@ def test_errors_by_cause_the_newest_first(ledger: Ledger) -> None:
         ("crm", "mysql 1213", "9"),
     ]
     assert found[-1] == ErrorRow(
+        hour=NOON_TIME,
         integration="crm",
+        event_type=None,
         code="mysql 1213",
         reason="deadlock",
         count=3,
@@ -176,6 +179,43 @@ def test_errors_by_cause_the_newest_first(ledger: Ledger) -> None:
     )
     assert found[2].quarantined == found[2].count == 1
     assert [row.code for row in errors(ledger, NOON_TIME, "erp")] == []
+
+
+def test_errors_by_event_type_and_hour_or_day(ledger: Ledger) -> None:
+    """One cause is as many rows as it has event types and hours; the newest hour comes first."""
+    late = NOON + 13 * HOUR
+    ledger.write(
+        [
+            failure(event_type="add", started_ms=NOON + MINUTE),
+            failure(event_type="remove", started_ms=NOON + 2 * MINUTE, outcome="held"),
+            failure(started_ms=NOON + 3 * MINUTE),
+            failure(event_type="add", started_ms=NOON + HOUR, segment="8"),
+            failure(event_type="add", started_ms=late),
+            entry(event_type="remove", at_ms=late),
+        ]
+    )
+    until = NOON_TIME + timedelta(days=2)
+
+    def told(**how: Any) -> list[tuple[datetime, str | None, int]]:
+        return [(row.hour, row.event_type, row.count) for row in errors(ledger, NOON_TIME, until=until, **how)]
+
+    at_one = NOON_TIME + timedelta(hours=13)
+    first = [(NOON_TIME, None, 1), (NOON_TIME, "remove", 1), (NOON_TIME, "add", 1)]
+    assert sorted(told(by="hour")[:2]) == [(at_one, "add", 1), (at_one, "remove", 1)]
+    assert told(by="hour")[2:] == [(ONE_TIME, "add", 1), *first]
+    midnight = NOON_TIME + timedelta(hours=12)
+    assert sorted(told(by="day")[:2]) == [(midnight, "add", 1), (midnight, "remove", 1)]
+    assert told(by="day")[2:] == [(NOON_TIME, "add", 2), *first[:2]]
+    assert told(by="total", event_type="remove") == [(NOON_TIME, "remove", 1), (NOON_TIME, "remove", 1)]
+    assert told(by="hour", event_type="add") == [(at, "add", 1) for at in (at_one, ONE_TIME, NOON_TIME)]
+    assert [row.segment for row in errors(ledger, NOON_TIME, event_type="add")] == ["7"]
+
+
+def test_errors_that_cannot_be_told_so(ledger: Ledger) -> None:
+    with pytest.raises(WrongUsage, match="'ad' is no event type; expected one of add, remove, clear"):
+        errors(ledger, NOON_TIME, event_type="ad")
+    with pytest.raises(ValueError, match="days without an end"):
+        errors(ledger, NOON_TIME, by="day")
 
 
 @pytest.mark.parametrize("read", [lambda ledger, time: stats(ledger, time, time), errors])

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure, rows
 from workers.errors import WrongUsage
 from workers.ledger import migrations
-from workers.ledger.counting import Count, causes
+from workers.ledger.counting import Count
 from workers.ledger.database import Ledger
 from workers.ledger.periods import period
 from workers.ledger.rows import delivery_row, query_rows
@@ -76,14 +76,14 @@ def test_the_sums_are_those_of_single_deliveries(ledger: Ledger) -> None:
     """By event type, too, and with the very percentiles, where no wait is rounded."""
     ledger.write(some(150))
     in_hour = NOON_TIME, NOON_TIME + timedelta(hours=1)
-    summed = stats(ledger, *in_hour), errors(ledger, *in_hour[:1], until=in_hour[1])
+    summed = stats(ledger, *in_hour), errors(ledger, *in_hour[:1], until=in_hour[1], by="hour")
 
     with ledger.changing() as connection:
         connection.execute(hours.delete())
         connection.execute(failed_hours.delete())
         assert period(connection, *in_hour, None).edges == ()
     within = NOON_TIME + timedelta(milliseconds=1), NOON_TIME + timedelta(minutes=59, seconds=59.999)
-    assert (stats(ledger, *within), errors(ledger, *within[:1], until=within[1])) == summed
+    assert (stats(ledger, *within), errors(ledger, *within[:1], until=within[1], by="hour")) == summed
 
 
 def test_a_delivery_that_is_written_twice_is_counted_once(ledger: Ledger) -> None:
@@ -217,7 +217,8 @@ def test_whole_hours_are_read_from_the_sums_alone(ledger: Ledger) -> None:
         assert whole.edges == ()
         nothing = replace(whole, hours=(0, 0))
         assert connection.execute(Count(nothing, by_hour=True).committed()).all() == []
-        for statement in (Count(whole, by_hour=True).committed(), Count(whole, by_hour=True).failed(), causes(whole)):
+        count = Count(whole, by_hour=True)
+        for statement in (count.committed(), count.failed(), count.causes(None)):
             assert read_whole(ledger, statement) == set()
 
 
@@ -226,7 +227,8 @@ def test_edges_are_read_by_the_time(ledger: Ledger) -> None:
     with ledger.reading() as connection:
         parted = period(connection, DAY[0] + timedelta(minutes=1), DAY[1] + timedelta(minutes=1), None)
     assert len(parted.edges) == 2
-    for statement in (Count(parted, by_hour=False).committed(), Count(parted, by_hour=False).failed(), causes(parted)):
+    count = Count(parted, by_hour=False)
+    for statement in (count.committed(), count.failed(), count.causes("add")):
         assert read_whole(ledger, statement) == set()
 
 

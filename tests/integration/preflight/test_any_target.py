@@ -237,6 +237,37 @@ def test_that_adds_and_removes_take_turns_is_told_where_the_table_makes_them(any
     assert notes(ordering='"exact"') == []
 
 
+TRIGGERS = {
+    "sqlite": "CREATE TRIGGER renames AFTER INSERT ON member BEGIN SELECT 1; END",
+    "mysql": "CREATE TRIGGER renames BEFORE INSERT ON member FOR EACH ROW SET NEW.updated = NULL",
+    "postgresql": "CREATE RULE renames AS ON DELETE TO member DO ALSO SELECT 1",
+}
+FOLLOWER = (
+    "CREATE TABLE follower (segment_id bigint, client_id {type}, FOREIGN KEY (segment_id, client_id)"
+    " REFERENCES member (segment_id, client_id) ON DELETE CASCADE)"
+)
+
+
+def test_the_word_exact_is_confirmed_or_contradicted(anywhere: Place) -> None:
+    def told(**more: Any) -> tuple[list[str], list[str]]:
+        text = anywhere.database.integration(ordering='"exact"', **more)
+        (found,) = anywhere.check(anywhere.database.connector(), text)
+        return [each.what for each in found.findings if each.where == "integrations.members.ordering"], found.notes
+
+    findings, (note,) = told()
+    assert findings == []
+    assert note.startswith('integrations.members: ordering = "exact" is what the table says, too')
+    kind = {"mysql": "varchar(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"}
+    kind |= {"postgresql": 'varchar(255) COLLATE "C"', "sqlite": "text"}
+    anywhere.database.run(FOLLOWER.format(type=kind[anywhere.database.dialect]))
+    (contradiction,), notes = told()
+    assert "rows of 'follower' are deleted or emptied with those of 'member', by a foreign key; where" in contradiction
+    assert notes == []
+    anywhere.database.run("DROP TABLE follower", TRIGGERS[anywhere.database.dialect])
+    (contradiction,), notes = told()
+    assert "a trigger or rule of 'member' may change a key, or other rows; where two keys meet" in contradiction
+
+
 def test_what_a_later_operation_makes_needless_is_warned_of_where_it_counts(anywhere: Place) -> None:
     """Not where adds and removes take turns, or profiles come one at a time: nothing is merged there."""
     queries = anywhere.database.queries()

@@ -169,6 +169,15 @@ def test_a_column_that_must_have_a_value_is_named(mariadb: Place) -> None:
     assert "gives no value for 'source' of 'member'" in finding.what
 
 
+def test_a_time_that_would_be_made_up_is_named(mariadb: Place) -> None:
+    make(mariadb)
+    mariadb.database.run("ALTER TABLE member ADD seen timestamp NOT NULL DEFAULT '2000-01-01', ADD born timestamp NULL")
+    add = mariadb.database.queries()["add"].replace("updated)", "updated, seen, born)", 1)
+    add = add.replace("{$lead._event_time})", "{$lead._event_time}, '{$lead.seen}', '{$lead.born}')")
+    (what,) = [each.what for each in mariadb.findings(add=add) if "becomes" in each.what]
+    assert "goes to 'seen' of 'member' (timestamp), and a missing value becomes the present time" in what
+
+
 def test_who_may_only_select_is_told_what_is_missing(
     mariadb: Place, mariadb_server: MariadbServer, namespace: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,3 +72,13 @@ def test_a_file_that_is_not_there_or_no_database_is_told_and_not_made(sqlite: Pl
     assert found[0].steps[-1].what.startswith(f"{sqlite.folder / 'gone.db'} does not exist; expected a database")
     assert "no SQLite database" in found[1].steps[-1].what
     assert not (sqlite.folder / "gone.db").exists()
+
+
+def test_a_bare_number_beside_a_text_is_named(sqlite: Place) -> None:
+    sqlite.database.create()
+    sqlite.database.run("ALTER TABLE member ADD Price text", "ALTER TABLE member ADD amount numeric")
+    add = sqlite.database.queries()["add"].replace("updated)", "updated, price, amount)", 1)
+    add = add.replace("{$lead._event_time})", "{$lead._event_time}, {$lead.price}, {$lead.amount})")
+    (what,) = [each.what for each in sqlite.findings(add=add) if "without quotes" in each.what]
+    assert what.startswith("'price' stands without quotes beside 'Price' of 'member', which is TEXT: SQLite then keeps")
+    assert what.endswith("expected it in quotes")

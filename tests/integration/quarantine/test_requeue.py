@@ -504,11 +504,14 @@ def test_a_refused_clear_never_wipes_what_came_after_it(lite: Job) -> None:
     lite.push(clear(7))
     lite.drain()
     lite.target.run("DROP TRIGGER no_clear")
+    flagged = lite.installation.keys.resync("members")
+    assert lite.installation.redis.smembers(flagged) == set()
     lite.push(add(7, "B"))
     retry(lite)
     lite.drain()
     assert lite.target.members() == {("7", "A"), ("7", "B")}
     assert states(lite) == ["superseded"]
+    assert lite.installation.redis.smembers(flagged) == {b"7"}, "A should have gone"
 
 
 @pytest.mark.parametrize("first_refused", ["clear", "B"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.integration.jobs import add, clear, remove
+from tests.integration.resync.platform import LISTED
 from workers.connectors.sql.positions import CREATE
 from workers.quarantine import requeue
 from workers.quarantine.entries import Selection
@@ -44,11 +45,29 @@ PLACES = {
     "deliver": ("before-claim", "after-claim", "after-execute", "after-commit", "after-settle"),
     "resync": ("before-step", "after-step"),
 }
-ALIKE = """CREATE TRIGGER alike AFTER DELETE ON member WHEN old.client_id LIKE 'q%' BEGIN
-DELETE FROM member WHERE segment_id = old.segment_id AND client_id = 'k' || substr(old.client_id, 2); END"""
-"""A target that takes q1 and k1 for one row, when that is removed: nobody but the target could know."""
-REFUSES = """CREATE TRIGGER refuses BEFORE INSERT ON member
-WHEN EXISTS (SELECT 1 FROM refused WHERE client_id = new.client_id) BEGIN SELECT RAISE(ABORT, 'refused'); END"""
+TAKEN_ALONG = "DELETE FROM member WHERE segment_id = old.segment_id AND client_id = 'k' || substr(old.client_id, 2)"
+IS_REFUSED = "EXISTS (SELECT 1 FROM refused WHERE client_id = new.client_id)"
+FUNCTION = "RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF"
+RAISE = "RAISE EXCEPTION 'no' USING ERRCODE = '22003'"
+SIGNAL = "SIGNAL SQLSTATE '22003' SET MYSQL_ERRNO = 1264, MESSAGE_TEXT = 'no'"
+MADE = {
+    "sqlite": (
+        "PRAGMA journal_mode = WAL",  # so that the platform goes on while the reader reads
+        f"CREATE TRIGGER alike AFTER DELETE ON member WHEN old.client_id LIKE 'q%' BEGIN {TAKEN_ALONG}; END",
+        f"CREATE TRIGGER refuses BEFORE INSERT ON member WHEN {IS_REFUSED} BEGIN SELECT RAISE(ABORT, 'no'); END",
+    ),
+    "postgresql": (
+        f"CREATE FUNCTION alike() {FUNCTION} old.client_id LIKE 'q%' THEN {TAKEN_ALONG}; END IF; RETURN old; END $$",
+        "CREATE TRIGGER alike AFTER DELETE ON member FOR EACH ROW EXECUTE FUNCTION alike()",
+        f"CREATE FUNCTION refuse() {FUNCTION} {IS_REFUSED} THEN {RAISE}; END IF; RETURN new; END $$",
+        "CREATE TRIGGER refuses BEFORE INSERT ON member FOR EACH ROW EXECUTE FUNCTION refuse()",
+    ),
+    "mysql": (
+        f"CREATE TRIGGER refuses BEFORE INSERT ON member FOR EACH ROW BEGIN IF {IS_REFUSED} THEN {SIGNAL}; END IF; END",
+    ),
+}
+"""A target that refuses some; and one that takes q1 and k1 for one row, when that is removed, which nobody but the
+target could know. (MySQL and MariaDB let no trigger change the table that it watches.)"""
 
 
 @dataclass(frozen=True)
@@ -61,6 +80,7 @@ class Theme:
     steps    until it goes quietly to its end
     commits  how often the platform does something, where it pushes 8 times
     full     whether a run begins at once, and has all of them to tell
+    clears   whether a run clears the segment first, since no query lists its rows
     kinds    how often it adds, removes and clears
     """
 
@@ -70,6 +90,7 @@ class Theme:
     steps: int = 40
     commits: int = 8
     full: bool = False
+    clears: bool = False
     kinds: tuple[int, int, int] = (6, 6, 1)
 
     @property
@@ -82,6 +103,7 @@ THEMES = {
     "one statement": Theme(paged=False),
     "few": Theme(sizes=FEW, changes={"exactly_once": "true"}),
     "leaving": Theme(steps=60, commits=4, full=True, kinds=(1, 9, 0)),
+    "replace": Theme(clears=True),
     "drops": Theme(changes={"when_full": '"drop"', "max_backlog": "4"}),
 }
 
@@ -134,10 +156,12 @@ class Stage:
         for name, value in theme.sizes.items():
             monkeypatch.setattr(f"workers.resync.{name}", value)
         source_is(monkeypatch, self._among_others)
-        platform.target.run("PRAGMA journal_mode = WAL")  # so that the platform goes on while the reader reads
-        platform.target.run("CREATE TABLE refused (client_id text)", ALIKE, REFUSES, CREATE[platform.target.dialect])
+        dialect = platform.target.dialect
+        platform.target.run("CREATE TABLE refused (client_id varchar(255))", *MADE[dialect], CREATE[dialect])
         members = platform.paged if theme.paged else platform.whole
-        platform.configure(members=members, batch='{ size = 2, timeout = "100ms" }', **theme.changes)
+        listed = None if theme.clears else LISTED
+        batch = '{ size = 2, timeout = "100ms" }'
+        platform.configure(members=members, members_query=listed, batch=batch, **theme.changes)
 
     def _among_others(self, work: Work) -> Changed:
         """The source as it is, with the platform going on between its pages."""

@@ -5,10 +5,14 @@ A function here changes the product under a test's monkeypatch; `theme` of `NAIV
 
 from __future__ import annotations
 
+import json
 import random
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tests.integration.resync.history import Changed, source_is
+from workers.events.event import Kind
+from workers.lanes.chunks import unpack
 from workers.lanes.runs import ResyncRuns
 from workers.resync import changing, comparing
 from workers.resync.planning import Planner, spooled
@@ -99,6 +103,46 @@ def pages_by_number(patch: pytest.MonkeyPatch) -> None:
     source_is(patch, change)
 
 
+def resumed_by_count(patch: pytest.MonkeyPatch) -> None:
+    """A reader goes on behind as many members as were told: who left meanwhile moves another one past that place."""
+
+    def change(work: Work) -> Changed:
+        def pages(after: Id | None) -> Iterator[Members]:
+            return islice(_behind(_all(work.source), None), 0 if after is None else work.run.added, None)
+
+        return Changed(work.source, pages)
+
+    source_is(patch, change)
+
+
+def replica_is_late(patch: pytest.MonkeyPatch) -> None:
+    """A replica that is further behind than `delay` says, and has no `fresh`."""
+    chance, kept = random.Random(1), dict[str, list[Any]]()
+
+    def change(work: Work) -> Changed:
+        if work.run.segment not in kept or chance.random() < 0.1:
+            kept[work.run.segment] = _all(work.source)
+        return Changed(work.source, lambda after: _behind(kept[work.run.segment], after))
+
+    source_is(patch, change)
+
+
+def no_barrier(patch: pytest.MonkeyPatch) -> None:
+    """What was read is pushed as anything else is, behind what came while it was read."""
+    part = ResyncRuns.part
+
+    def pushed(self: ResyncRuns, run: str, next_ms: int | None, fields: Any, chunks: Any) -> bool:
+        redis, keys = self._lanes.redis, self._lanes.keys
+        segment = self.read(run)["segment"]
+        for operation in (each for chunk in chunks for each in unpack(chunk)[1]):
+            event = {"type": Kind(operation.kind).label, "segment": {"id": segment}}
+            profiles = {"profiles": [{"_id": "0", **json.loads(operation.body)}]} if operation.body else {}
+            redis.xadd(keys.events, {"event": json.dumps(event | profiles)})
+        return part(self, run, next_ms, fields, [])
+
+    patch.setattr(ResyncRuns, "part", pushed)
+
+
 def adds_first(patch: pytest.MonkeyPatch) -> None:
     """Members are told, and then strays go: with those that the target takes for the same row."""
 
@@ -164,4 +208,8 @@ NAIVE: dict[str, tuple[str, Mutation]] = {
     "a flag taken back too early": ("drops", flag_is_taken_back_too_early),
     "open entries retried later": ("pages", entries_stay_open),
     "pages by number": ("leaving", pages_by_number),
+    "resumed by count": ("leaving", resumed_by_count),
+    "a replica that is late": ("pages", replica_is_late),
+    "no barrier": ("few", no_barrier),
+    "slices under the first mark, once cleared": ("replace", slices_at_the_first_mark),
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.jobs import add, remove
 from tests.integration.resync.platform import Platform
+from tests.integration.resync.restoring import held, is_held_after_a_restore
 from tests.waiting import A_PROCESS, until
 from workers.connectors.sql.positions import CREATE
 
@@ -39,18 +40,40 @@ def test_whoever_is_killed_in_a_run_another_ends_it(
     platform = Platform(make_job(target))
     target.run(CREATE[target.dialect])
     platform.configure(exactly_once="true", batch='{ size = 2, timeout = "100ms" }')
-    installation = platform.job.installation
     platform.has(7, *(f"k{number}" for number in range(5)))
     platform.target_has(7, "x", "y", "k0")
     platform.job.push(add(7, "before"))
     name = platform.ask(7, **ACCEPTED)
     platform.job.push(remove(7, "z"))
+    ends_though_killed(platform, name, place)
+    assert (platform.run(name).outcome, platform.lane(7)) == ("done", {})
+    assert platform.rows(7) == {f"k{number}" for number in range(5)}
+
+
+@pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("place", [pytest.param(place, marks=SELDOM) for place in PLACES])
+def test_whoever_is_killed_after_a_restore_another_ends_it(
+    make_job: Callable[[TargetDatabase], Job], target: TargetDatabase, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run has settled the alarm of the target's position by then, or does so after the death."""
+    platform = Platform(make_job(target))
+    target.run(CREATE[target.dialect])
+    platform.configure(exactly_once="true", batch='{ size = 1, timeout = "100ms" }')
+    is_held_after_a_restore(platform, monkeypatch)
+    name = platform.ask(7, **ACCEPTED)
+    ends_though_killed(platform, name, place)
+    assert (platform.run(name).outcome, platform.lane(7), held(platform)) == ("done", {}, "")
+    assert platform.rows(7) == {"a", "b", "c", "d"}
+    platform.job.push(add(7, "later"))
+    platform.delivered()
+    assert platform.rows(7) == {"a", "b", "c", "d", "later"}
+
+
+def ends_though_killed(platform: Platform, name: str, place: str) -> None:
+    """Processes do what there is to do; the one that comes to this place is killed, and others go on."""
+    installation = platform.job.installation
     installation.environ |= {"SEGSYNC_LEASE_MS": "2000", "SEGSYNC_CRASH_AT": place}
-
     until(lambda: installation.segsync("drain").returncode == -signal.SIGKILL, place, every=A_PROCESS)
-
     assert platform.run(name).state != "ended"
     del installation.environ["SEGSYNC_CRASH_AT"]
     until(lambda: installation.segsync("drain") and platform.run(name).state == "ended", every=A_PROCESS)
-    assert (platform.run(name).outcome, platform.lane(7)) == ("done", {})
-    assert platform.rows(7) == {f"k{number}" for number in range(5)}

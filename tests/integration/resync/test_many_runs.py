@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 LIVE = 7
 EVERY = 5
 """Rounds of work between two live events."""
+ROUNDS = 300
+"""In which not nearly all requests can be met."""
 SOON = 3
 """Rounds of work in which a live event is routed and delivered, whatever else is asked for."""
 
@@ -59,7 +61,8 @@ class Work:
                 runtime.resync(wake.token, 0)
         self.rounds += 1
         self._look()
-        return not self.runs.open()
+        keys = self.runs._lanes.keys
+        return not self.platform.job.installation.redis.exists(keys.runs, keys.runs_waiting)
 
     def _look(self) -> None:
         self.open = max(self.open, int(self.platform.job.installation.redis.zcard(self.runs._lanes.keys.runs)))
@@ -85,3 +88,24 @@ def test_many_segments_at_once_hold_up_nobody_else(platform: Platform) -> None:
     assert len(work.waits) > work.rounds / EVERY / 2
     assert max(work.waits) <= SOON, work.waits
     assert all(platform.rows(segment) == {"a", "b"} for segment in segments[::10][:100])
+
+
+@pytest.mark.proof
+@pytest.mark.long
+@pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+def test_requests_without_number_that_are_all_due_hold_up_no_live_event(platform: Platform) -> None:
+    """Some hundred rounds of it: runs end, one after the other, and whoever waits is looked at by nobody."""
+    platform.configure(batch='{ size = 1, timeout = "100ms" }')
+    many = draws(5_000, 100_000)
+    work, redis = Work(platform), platform.job.installation.redis
+    for segment in range(1_000, 1_000 + many):
+        platform.ask(segment)
+    keys = work.runs._lanes.keys
+    assert redis.zcount(keys.runs_waiting, "-inf", redis.time()[0] * 1000 + 1_000) == many
+    for _ in range(ROUNDS):
+        work.round()
+    assert work.open <= OPEN_AT_MOST
+    assert len(work.waits) > ROUNDS / EVERY / 2
+    assert max(work.waits) <= SOON, work.waits
+    left = redis.zcard(keys.runs_waiting) + redis.zcard(keys.runs)
+    assert many - ROUNDS < left < many - ROUNDS / 10, "so many have come to their ends, and no more"

@@ -25,6 +25,7 @@ FIRST = 1_000
 """The first history's segment."""
 SOONER = 2_000
 """Histories in which a mistake is seen, the rarest of them once in some hundred."""
+SERVERS = [pytest.param(each, marks=pytest.mark.long) for each in ("postgresql", "mysql")]
 on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
 
 
@@ -45,10 +46,10 @@ def stage(
 
 
 @pytest.mark.proof
-@on_one
+@pytest.mark.parametrize("target", ["sqlite", *SERVERS], indirect=True)
 @pytest.mark.parametrize("stage", THEMES, indirect=True)
 def test_whatever_happens_the_target_ends_equal(stage: Stage) -> None:
-    for number in range(draws(1, 100)):
+    for number in range(draws(1, 100 if stage.platform.target.dialect == "sqlite" else 20)):
         chance, seed = seeded(number)
         assert not (problem := stage.plays(chance, FIRST + number)), f"{problem}; seed {seed}"
 

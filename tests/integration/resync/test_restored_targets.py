@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.jobs import add, remove
+from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
+from tests.integration.resync.restoring import held, is_held_after_a_restore
 from workers.connectors.sql.positions import CREATE
 from workers.monitoring import status
 
@@ -31,42 +32,9 @@ def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) 
     return made
 
 
-def held(platform: Platform) -> str:
-    return platform.lane(7).get("hold", "")
-
-
 def flagged(platform: Platform) -> list[str]:
     keys = platform.job.installation.keys
     return [segment.decode() for segment in platform.job.installation.redis.hkeys(keys.flagged("members"))]
-
-
-def is_held_after_a_restore(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Last night's copy of the rows and positions, put back while a lane still owes something."""
-    job, target = platform.job, platform.target
-    platform.has(7, "a", "b", "c", "d")
-    job.push(add(7, "a", "x"))
-    platform.delivered()
-    target.run(
-        "CREATE TABLE member_copy AS SELECT * FROM member",
-        "CREATE TABLE position_copy AS SELECT * FROM segsync_position",
-    )
-    job.push(add(7, "b"), remove(7, "x"), add(7, "c"), add(7, "d"))
-    lanes = job.runtime.lanes
-    settle, settled = lanes.settle, []
-
-    def restores(done: Any) -> Any:
-        answer = settle(done)
-        settled.append(done)
-        if len(settled) == 3:
-            target.run("DELETE FROM member", "INSERT INTO member SELECT * FROM member_copy")
-            target.run("DELETE FROM segsync_position", "INSERT INTO segsync_position SELECT * FROM position_copy")
-        return answer
-
-    with monkeypatch.context() as patch:
-        patch.setattr(lanes, "settle", restores)
-        platform.works(lambda: held(platform))
-    assert platform.rows(7) == {"a", "x"}
-    assert "segsync position: the target's position is behind" in held(platform)
 
 
 def test_a_run_settles_the_alarm_of_a_restored_target(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

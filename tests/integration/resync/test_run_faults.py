@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -218,7 +219,8 @@ def test_status_says_how_far_a_run_is(platform: Platform) -> None:
     for state in ("marked", "removing", "adding"):
         platform.until_state(name, state)
         said += notes_of_resyncs(read_resyncs(redis, keys))
-    where = f"run {name} (segment 7 of members) is open: "
+    at = datetime.fromtimestamp(platform.run(name).asked / 1000, UTC)
+    where = f"run {name} (segment 7 of members), asked for by test at {at:%Y-%m-%d %H:%M:%S} UTC, is open: "
     assert said == [
         f"{where}waiting for what came before it",
         f"{where}removing, 0 of 1",

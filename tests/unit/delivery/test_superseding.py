@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from workers.connectors.contract import Rejection
 from workers.delivery.batch import Batch, BatchPolicy, Rejected
 from workers.delivery.batching import Buffer
 from workers.delivery.superseding import CLEAR, SEGMENT, Change, NewEntry, Past, change, slot_of_key, slots
@@ -20,6 +21,7 @@ KINDS = {"add": Kind.ADD, "remove": Kind.REMOVE, "clear": Kind.CLEAR, "upsert": 
 KINDS["delete"] = Kind.SEGMENT_DELETE
 SINCE = {"old": "1" * 27}
 """When the entry first came in that is retried as "old"."""
+OLDEST = "0" * 27
 ALL = BatchPolicy(1000, ("K",), Ordering.EXACT)
 
 
@@ -115,6 +117,22 @@ def test_what_is_refused_again_is_replaced() -> None:
     slot = slot_of_key(("A",))
     assert found.opened == [NewEntry(slot, "new-0", batch.members[0].operation.sequence, slot, "")]
     assert found.written == []
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_that_are_refused_for_a_key_the_later_one_keeps_its_slot(first: int) -> None:
+    """What is opened last does, and what was retried is as old as when it first came in."""
+    operations = [operation(n, word) for n, word in enumerate(("add A", "retry:old add A"), start=1)]
+    hand = Buffer("", operations[-1].sequence, "", [pack(None, operations)])
+    hand.still_open = {"old": OLDEST}
+    hand.aside = {each.sequence: Rejection(each.sequence, "code", "why") for each in operations}
+    batch = hand.cut(ALL)
+    assert batch is not None
+    assert len(batch.aside) == 2
+    refused = batch.aside if first == 0 else batch.aside[::-1]
+    entries = [(slot, each.operation.sequence) for slot, each in zip(slots(batch, refused), refused, strict=True)]
+    found = change(batch, refused, entries, Ordering.EXACT, Past(True, hand.still_open), idle=False)
+    assert [each.entry for each in found.opened] == [operations[1].sequence, operations[0].sequence]
 
 
 def test_what_was_written_is_told_only_where_entries_are_open() -> None:

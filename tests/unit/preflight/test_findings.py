@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from workers.connectors.inspection import Column, Table, UniqueKey
 from workers.integrations import Integration, Scope
 from workers.preflight.findings import Finding, judge
-from workers.preflight.samples import Samples
+from workers.preflight.samples import A_NUMBER, Samples
 from workers.preflight.seen import Seen
 from workers.preflight.shapes import read
 from workers.templates import QueryKind, compile_query
@@ -53,11 +55,64 @@ def findings(
     samples = Samples(query, ("CustomID",) if kind.has_profiles else ())
     shapes = [shape for statement in samples.render() for shape in read(statement, dialect)]
     changes = [(shape, table) for shape in shapes]
-    return judge(Seen(integration, kind, dialect, changes, samples.values, merges=merges))
+    sparse = [shape for statement in samples.sparse() for shape in read(statement, dialect)]
+    numbers = {
+        name: [shape for each in statements for shape in read(each, dialect)]
+        for name, what, statements in samples.bare()
+        if what == A_NUMBER
+    }
+    values = samples.values
+    return judge(Seen(integration, kind, dialect, changes, values, merges=merges, sparse=sparse, numbers=numbers))
 
 
 def test_the_usual_upsert_is_fine() -> None:
     assert findings(ADD) == []
+
+
+STAMP = Column("updated", "timestamp", "other", null_becomes="the present time")
+STAMPED = replace(TABLE, columns={**TABLE.columns, "updated": STAMP})
+
+
+@pytest.mark.parametrize(
+    ("value", "set_to", "told"),
+    [
+        ("'{$x.seen}'", "segment_id = segment_id", True),
+        ("'{default $x.seen \"2000-01-01\"}'", "segment_id = segment_id", False),
+        ("{if $x.seen}'{$x.seen}'{else}NOW(){end}", "segment_id = segment_id", False),
+        ("NULL", "updated = NULL", False),
+    ],
+)
+def test_what_is_missing_and_becomes_something_is_told(value: str, set_to: str, told: bool) -> None:
+    rows = f"{{for $x = $batch}}({{segment_id}}, '{{$x.CustomID}}', {value}){{autocomma}}{{end}}"
+    add = f"INSERT INTO member (segment_id, client_id, updated) VALUES {rows} ON DUPLICATE KEY UPDATE {set_to}"
+    found = [each.what for each in findings(add, STAMPED) if "becomes" in each.what]
+    assert ["goes to 'updated' of 'member' (timestamp)" in what for what in found] == [True] * told
+
+
+NOTES = {"note": Column("note", "TEXT", "text"), "price": Column("price", "NUMERIC", "number")}
+NOTED = replace(TABLE, columns={**TABLE.columns, **NOTES})
+
+
+@pytest.mark.parametrize(
+    ("dialect", "value", "told"),
+    [
+        ("sqlite", "{$x.price}", True),
+        ("sqlite", "{number $x.price}", True),
+        ("clickhouse", "{$x.price}", True),
+        ("sqlite", "'{$x.price}'", False),
+        ("sqlite", "8 + {$x.price}", False),
+        ("sqlite", "8, {$x.price}", False),
+        ("postgresql", "{$x.price}", False),
+        ("mysql", "{$x.price}", False),
+    ],
+)
+def test_a_number_that_loses_digits_in_a_text_is_told(dialect: str, value: str, told: bool) -> None:
+    rows = f"{{for $x = $batch}}({{segment_id}}, '{{$x.CustomID}}', {value}){{autocomma}}{{end}}"
+    found = findings(f"INSERT INTO member (segment_id, client_id, note, price) VALUES {rows}", NOTED, dialect=dialect)
+    whats = [each.what for each in found if "without quotes" in each.what]
+    assert ["'price' stands without quotes beside 'note' of 'member', which is TEXT" in what for what in whats] == (
+        [True] * told
+    )
 
 
 def test_a_table_that_the_target_does_not_show_is_not_judged() -> None:

@@ -136,3 +136,26 @@ def test_a_cast_to_a_type_of_several_spellings_folds_and_one_to_a_text_does_not(
         "b": ["z"],
     }
     assert list(shape.computed) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "nulls"),
+    [
+        ("INSERT INTO t (a, b, c) VALUES (1, NULL, 2), (NULL, 2, 2)", ("b", "a")),
+        ("INSERT INTO t (a, b) VALUES (1, COALESCE(NULL, 2)) ON DUPLICATE KEY UPDATE a = NULL", ("a",)),
+        ("UPDATE t SET a = NULL, b = 2 WHERE c IS NULL", ("a",)),
+    ],
+)
+def test_what_is_given_null(statement: str, nulls: tuple[str, ...]) -> None:
+    assert only(statement, "mysql").nulls == nulls
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE t SET a = 1, b = 'x', c = d + 1",
+        "INSERT INTO t (a) VALUES (5) ON CONFLICT (a) DO UPDATE SET a = 1, b = 'x'",
+    ],
+)
+def test_what_a_row_that_is_there_is_given(statement: str) -> None:
+    assert only(statement).given == {"a": (Value("1", False),), "b": (Value("x", True),)}

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 OPEN, CLOSE = "\ue000", "\ue001"
 """Around each piece of the template's own text; they stand in no template and no data."""
 
+_END = re.compile(r"\n?;\Z")
+"""What ends a statement for SQL Server: ours, and no value."""
 _PIECE = re.compile(f"{OPEN}([^{CLOSE}]*){CLOSE}|([^{OPEN}]+)")
 
 
@@ -84,7 +86,7 @@ class FirstReading:
         self._stretch = 0
         self._holds = False
         self.spans: list[Span] = []
-        for match in _PIECE.finditer(statement):
+        for match in _PIECE.finditer(_END.sub(lambda end: f"{OPEN}{end[0]}{CLOSE}", statement)):
             if match[1] is not None:
                 self._piece(match[1])
             else:

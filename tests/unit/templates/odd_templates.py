@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 MARK = "zqz"
 """A harmless value that nothing else holds."""
+JSON_MARK = f"{MARK}j"
+"""The same where it becomes JSON."""
 
 QUOTES = [
     *("'", '"', "`", "[", "]", "''", '""', "``", "]]", "\\", "\\'", '\\"', "$$", "$t$", "$", "q'[", "]'", "q'!"),
@@ -33,6 +35,15 @@ TAGS = [
     *("{lead.F}", "'{lead.F}'", "'a{lead.F}b'", "'{lead.F}{lead.F}'", '"{lead.F}"', "N'{lead.F}'", "{$x}", "'{$x}'"),
     *(" {lead.F} ", ", {lead.F}", ", '{lead.F}'", "'-{lead.F}'", "{segment_name}", "'{segment_name}'", "{autocomma}"),
     *("-{lead.N}", "{lead.N}", "`{lead.F}`", "[{lead.F}]", "@'{lead.F}'", "$${lead.F}$$"),
+    *(
+        "{number lead.N}",
+        "-{number lead.N}",
+        "{json lead.J}",
+        "'{json lead.J}'",
+        "'-{json lead.J}'",
+        "N'{json lead.J}'",
+    ),
+    *('{date lead.D "%d.%m.%Y"}', "'{date lead.D \"%Y\"}'"),
 ]
 OPENINGS = ["{if lead.G}", "{for $x = lead.L}"]
 SOUP = [QUOTES, COMMENTS, BLANKS, PREFIXES, SIGNS, TAGS, TAGS]
@@ -69,6 +80,7 @@ RIGHTS = [
     *("-", "/", "*", "'", '"', "`", "]", "$", "$t$", "\\", "#", "&", "!", "+", "M!", "a", "''", "'a'", '"a"'),
     *("'it''s'", "[a]", "'\\'", "*/", "/*", "-- \n", "--", "\n'a'", " 'a'", "'{lead.F}'", "'a{lead.F}'"),
     *("{lead.F}", " '{lead.F}'", "&'a'", "E'\\''", "N'{lead.F}'", "[it's]'", "'[it''s]'", "$$'$$", "{lead.N}"),
+    *("{number lead.N}", "{json lead.J}", "'{json lead.J}'", '{date lead.D "%Y"}'),
     *("\u2019", "\u3000"),
 ]
 
@@ -87,7 +99,8 @@ PAIRS = [
     *(("?", "1"), ("/* /*/", " ' */"), ("$", "1"), (":", "a('"), ("@a(", "')"), ("x'41'", "'a'")),
     *(("-", "{lead.N}"), ("a", "{lead.F}"), ("1", "{lead.N}"), (".", "{lead.F}"), ("'a\\", "'b'")),
     *(("; SELECT ", "'a{lead.F}b'"), ("", "; SELECT 'a{lead.F}b'"), ("'", "{lead.F}'"), ("''", "'{lead.F}'")),
-    *(("[a]", "]"), ("]", "'{lead.F}'")),
+    *(("[a]", "]"), ("]", "'{lead.F}'"), ("-", "{number lead.N}"), ("a", "{json lead.J}"), ("N", "'{json lead.J}'")),
+    *(("'", '{date lead.D "%Y"}\''), ("E", "'{json lead.J}'"), ("'a' ", "{json lead.J}"), ("'", "'{json lead.J}'")),
 ]
 """Halves that some database or other takes together."""
 
@@ -100,6 +113,8 @@ def between(dice: random.Random, right: str) -> str:
             f"{{if lead.G}}{{end}}{right}",
             f"{{if lead.G}}x{{else}}{right}{{end}}",
             f"{{if lead.G}}{right}{{else}} {{end}}",
+            f"{{if lead.G}}x{{elseif lead.L}}{right}{{end}}",
+            f"{{if lead.G}}{{elseif lead.L}}{{else}}{{end}}{right}",
             f"{{for $x = lead.L}}{right}{{end}}",
             f"{{for $x = lead.L}}{{end}}{right}",
             f"{{for $x = lead.L}}{right}{{autocomma}}{{end}}",
@@ -130,7 +145,9 @@ def piece(dice: random.Random, depth: int) -> str:
     if depth and dice.random() < 0.15:
         inside = soup(dice, depth - 1)
         opening = dice.choice(OPENINGS)
-        other = f"{{else}}{soup(dice, depth - 1)}" if opening.startswith("{if") and dice.random() < 0.4 else ""
+        other = ""
+        for tag in ("{elseif lead.L}", "{else}"):
+            other += f"{tag}{soup(dice, depth - 1)}" if opening.startswith("{if") and dice.random() < 0.4 else ""
         return f"{opening}{inside}{other}{{end}}"
     return dice.choice(dice.choice(SOUP))
 
@@ -144,6 +161,16 @@ def odd_template(dice: random.Random) -> str:
     if dice.random() < 0.8:
         return f"SELECT 1, {border(dice)} , '{{lead.F}}', {{lead.F}}"
     return f"SELECT 1, {soup(dice, 2)} , '{{lead.F}}', {{lead.F}}"
+
+
+def odd_batch(dice: random.Random) -> str:
+    """The same for many profiles at once, with a list of theirs behind the loop, or without."""
+    of_each = (border(dice) if dice.random() < 0.8 else soup(dice, 2)).replace("lead", "$b")
+    loop = f"{{for $b = $batch}}{of_each} , '{{$b.F}}', {{$b.F}}{{autocomma}}{{end}}"
+    left, right = dice.choice(LEFTS), dice.choice([one for one in RIGHTS if "lead" not in one])
+    listed = 'IN ({batch_in "F"})'
+    behind = dice.choice(["", f", a {listed}", f", {left} {listed}{right}", f", a {listed[:-1]}{right})"])
+    return f"SELECT 1, {loop}{behind}"
 
 
 def odd_value(dice: random.Random) -> str:

@@ -250,6 +250,31 @@ def test_a_list_that_is_all_of_values_or_in_takes_its_statement_with_it(template
     ]
 
 
+ROW = "{for $y = $x.l}({segment_id}, '{$x.CustomID}', '{$y}'){autocomma}{end}"
+
+
+@pytest.mark.parametrize(
+    ("body", "told", "left"),
+    [
+        (f"{ROW}{{autocomma}}", True, False),
+        (f"{{if $x.active}}{ROW}{{else}}{ROW}{{end}}{{autocomma}}", True, False),
+        (f"{{if $x.active}}{ROW}{{end}}{{autocomma}}", True, False),
+        (f"{{if $x.active}}({{segment_id}}){{else}}(1){{end}}{ROW}{{autocomma}}", False, True),
+        ("({segment_id}, ARRAY[{for $y = $x.l}'{$y}'{autocomma}{end}]::text[]){autocomma}", False, True),
+        ("{if $x.active}({segment_id}, '{$x.CustomID}'){autocomma}{end}", False, False),
+    ],
+)
+def test_a_batch_of_which_nothing_may_be_left_is_told(body: str, told: bool, left: bool) -> None:
+    """Only where lists decide it: who writes {if} has thought of its other side."""
+    text = f"INSERT INTO t VALUES {{for $x = $batch}}{body}{{end}}"
+    query = compiled(text, "postgresql")
+
+    warned = [each for each in query.warnings if "for any profile of a batch, the statement is not sent" in each.what]
+    loops = [found.start() + 1 for found in re.finditer(r"\{for \$y", text)]
+    assert [each.column for each in warned] == (loops if told else [])
+    assert bool(query.render(rows({"CustomID": "a", "l": []}, {"CustomID": "b"}), SEGMENT)) is left
+
+
 LIST = "({for $x = lead.l}{$x}{autocomma}{end})"
 
 

@@ -1,7 +1,7 @@
 """No value takes more work than its length, however it is written, and none makes more of itself than that.
 
 Lines of Python run are counted. Four times the length may take four times as many; what is quadratic takes sixteen
-times. What is done in C has no steps to count: `make bench BENCH=growth` compares times.
+times. What is done in C has no steps to count: `make bench-parts BENCH=growth` compares times.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 from tests.lines import lines
 from tests.unit.templates.rendering import SEGMENT, bad_rows, compiled, rows
 from workers.events.numerals import Numeral
-from workers.templates import BadRows, Query
+from workers.templates import BadRows, Query, QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,16 @@ def test_four_times_the_length_takes_at_most_about_four_times_the_work(dialect: 
     query = compiled(place, dialect, batch=False)
     for number, text in enumerate(TEXTS):
         short, long = (work(query, text(length)) for length in (2_000, 8_000))
+
+        assert lines(long) <= ALLOWED * lines(short) + 1000, f"TEXTS[{number}]"
+
+
+@pytest.mark.parametrize("listed", ['{batch_in "v"}', '{batch_in number "v"}'])
+@pytest.mark.parametrize("dialect", ALL)
+def test_a_list_s_values_four_times_as_long_take_at_most_about_four_times_the_work(dialect: str, listed: str) -> None:
+    query = compiled(f"DELETE FROM t WHERE a IN ({listed})", dialect, QueryKind.REMOVE)
+    for number, text in enumerate(TEXTS):
+        short, long = (work(query, text(length)) for length in (500, 2_000))
 
         assert lines(long) <= ALLOWED * lines(short) + 1000, f"TEXTS[{number}]"
 

@@ -84,6 +84,9 @@ CALL = frozenset({"call"})
         ("clickhouse", "INSERT INTO t SELECT * FROM clusterAllReplicas('x', a.b)"),
         ("clickhouse", "INSERT INTO t SELECT * FROM redis('x:1', 'k', 'k String')"),
         *(("clickhouse", f"SELECT * FROM {name}('x')") for name in ("hive", "oss", "cosn", "paimonS3", "arrowFlight")),
+        ("clickhouse", "INSERT INTO t SELECT 1 IN eval('DELETE FROM t')"),
+        ("clickhouse", "INSERT INTO t SELECT aiGenerate('{segment_id}')"),
+        ("clickhouse", "INSERT INTO t SELECT 1 FROM u, filesystem('/')"),
         ("postgresql", "SELECT http_get('https://x')"),
         ("postgresql", "SELECT net.http_post('https://x')"),
         ("oracle", "CALL owa_sylk.show('SELECT 1 FROM dual')"),
@@ -114,6 +117,75 @@ def test_a_name_is_compared_as_the_database_compares_it(dialect: str, statement:
 )
 def test_what_only_looks_like_one_may_stand(dialect: str, statement: str) -> None:
     compiled(statement, dialect, QueryKind.CLEAR, allow=CALL)
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        "unheard_of('x')",
+        "`unheard_of`('x')",
+        "unheard_of /* */ ('x')",
+        "(unheard_of('x'))",
+        "u, unheard_of('x')",
+        "u AS v FINAL SAMPLE 0.1, unheard_of('x')",
+        "u JOIN unheard_of('x') AS v ON u.a = v.a",
+        "u LEFT ARRAY JOIN f(a) AS b JOIN unheard_of('x') AS v ON u.a = v.a",
+        "u JOIN v ON f(u.a) = g(v.a), unheard_of('x')",
+        "(SELECT f(a), g(b) FROM v WHERE h(a, b) ORDER BY f(a), g(a)) AS s, unheard_of('x')",
+        "u WHERE a IN (SELECT f(a), g(b) FROM unheard_of('x'))",
+        "u WHERE a IN (FROM unheard_of('x') SELECT a)",
+        "u UNION ALL SELECT f(a), g(b) FROM unheard_of('x')",
+        "view(SELECT f(a) FROM unheard_of('x'))",
+        "values('a Int8', 1), format(CSV, '1'), unheard_of('x')",
+        "u JOIN v ON array(1) = u.a, unheard_of('x')",
+    ],
+)
+def test_a_table_function_that_nobody_knows_is_refused(tables: str) -> None:
+    (found,) = mistakes(f"INSERT INTO t SELECT * FROM {tables}", "clickhouse", QueryKind.CLEAR)
+    assert "UNHEARD_OF cannot stand in a query: of functions that give a table only those are known" in found
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "{if segment_id} ('x'){end}",
+        " /* {if segment_id}{end} */ {if segment_id}('x'){end}",
+        "-- {if segment_id}{end}\n ('x')",
+        "/* {if segment_id}{end} */ ('x')",
+        "{if segment_id} /* */{end} ('x')",
+    ],
+)
+@pytest.mark.parametrize("name", ["unheard_of", "`unheard_of`"])
+def test_a_tables_name_and_a_bracket_are_not_cut_in_two(name: str, between: str) -> None:
+    (found,) = mistakes(f"INSERT INTO t SELECT * FROM {name}{between}", "clickhouse", QueryKind.CLEAR)
+    assert "a bracket behind a tag and a table's name" in found
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "* FROM t {if segment_id}WHERE a = f(1, g(2)){end}",
+        "* FROM numbers(3), values('a Int8', 1, 2), generateRandom('a Int8')",
+        "* FROM pairs.unheard_of(id = {segment_id}) AS u",
+        "* FROM zeros(3), primes(2), generate_series(1, 2), null('a Int8'), merge('d', 'x')",
+        "* FROM dictionary('d') AS d, format(CSV, '1') AS f",
+        "* FROM (SELECT (f(a), g(b)) FROM t) AS s JOIN (WITH (1, 2) AS p SELECT p) AS u ON (s.a = u.a)",
+        "* FROM (FROM (SELECT (1)) SELECT 1) AS s WHERE (f(a), g(a)) IN (SELECT (1, 2))",
+        "f(a), g(b) FROM t, u WHERE h(a) IN (f(a), g(b)) GROUP BY f(a), g(b) ORDER BY f(a), g(b) LIMIT 1 BY f(a), g(b)",
+        "* FROM t ARRAY JOIN f(a) AS b, g(a) AS c",
+        "EXTRACT(YEAR FROM toDate(a)), trim(BOTH 'x' FROM f(a, g(b))) FROM t",
+        "a IS DISTINCT FROM f(a), g(b)",
+        "a FROM t LEFT JOIN (SELECT f(a), g(b) FROM u) AS v ON f(t.a, g(t.b)) = v.a AND h(1) SETTINGS max_threads = 1",
+        "a, (SELECT f(a) FROM u), g(b) FROM t",
+        "a FROM t UNION ALL SELECT f(a), g(b) FROM u",
+    ],
+)
+def test_other_functions_stand_wherever_no_table_is_named(rest: str) -> None:
+    compiled(f"INSERT INTO t SELECT {rest}", "clickhouse", QueryKind.CLEAR)
+
+
+def test_other_databases_take_any_function_for_a_table_that_is_not_known_to_do_harm() -> None:
+    compiled("INSERT INTO t SELECT a FROM unheard_of({segment_id}) AS u (a)", "postgresql", QueryKind.CLEAR)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Random templates and data: a lexer written a second time sees each value whole, in a literal and nowhere else.
 
-A few thousand templates by default, a million in `make proof`, whose end says how many it were and what the costliest
-of them took. A failure says its template, data and seed.
+Some hundred templates that compile by default, a million in `make proof`, whose end says how many were drawn for them
+and what the costliest took. A failure says its template, data and seed.
 """
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from tests.proof import draws, seeded
 from tests.unit.templates.costliest import Costliest
 from tests.unit.templates.first_reading import FirstReading, Span, marking, unmarked
 from tests.unit.templates.lexers import LEXERS, Token, tokens
-from tests.unit.templates.odd_templates import MARK, odd_template, odd_value, storable
+from tests.unit.templates.odd_templates import JSON_MARK, MARK, odd_batch, odd_template, odd_value, storable
 from tests.unit.templates.rendering import compiled, rows
 from workers.templates import BadRows, Query, SegmentView, TemplateErrors
 
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
     from tests.proof import Recorder
 
-TEMPLATES = draws(400, 170_000)
-"""For each of six dialects."""
+PARTS = max(1, draws(1, 10))
+"""Processes can share them; a part is some minutes."""
+TEMPLATES = draws(70, 170_000) // PARTS
+"""That compile, for each of six dialects; about four are drawn for one."""
+BATCHES = 0.3
+"""Of the templates, are for many profiles at once."""
 
 VALUES = draws(500, 100_000)
 
@@ -34,11 +39,12 @@ JOINT = [token.text for token in tokens("+CAST(N'' AS nvarchar(max))+", "mssql")
 """What parts a backslash from a line's end in SQL Server: an expression, and no token of the value."""
 
 
-def rendered(query: Query, text: str, given: object, items: int) -> list[str] | None:
-    """The statements for a profile with that text everywhere; None where there is none."""
-    profile = {"F": text, "G": given, "L": [text] * items, "N": -5}
+def rendered(query: Query, profiles: int, text: str, given: object, items: int) -> list[str] | None:
+    """The statements for so many profiles with that text everywhere; None where there is none."""
+    profile = {"F": text, "G": given, "L": [text] * items, "N": -5, "D": "2026-01-02"}
+    profile["J"] = JSON_MARK if text == MARK else text
     try:
-        return query.render(rows(profile), SegmentView("s", text, 0, 1))
+        return query.render(rows(*[profile] * profiles), SegmentView("s", text, 0, 1))
     except BadRows:
         return None
 
@@ -84,44 +90,53 @@ def compare(marked: str, dialect: str) -> None:
         assert apart, "a literal beside one that holds a value"
 
 
-def check(query: Query, text: str, dialect: str, rendering: Costliest) -> None:
+def with_data(harmless: str, text: str) -> str:
+    """What a literal holds in the place of what it has for harmless data."""
+    return harmless.replace(json.dumps(JSON_MARK), json.dumps(text, ensure_ascii=False)).replace(MARK, text)
+
+
+def check(query: Query, text: str, dialect: str, rendering: Costliest, *, most: int) -> None:
     """Only literals hold data, each of them what the template says, and all else is the same whatever the data."""
-    for given, items in ((None, 0), (1, 1), (1, 3)):
-        statements = rendered(query, MARK, given, items)
+    for profiles, given, items in ((1, None, 1), (1, None, 0), (most, 1, 3)):
+        statements = rendered(query, profiles, MARK, given, items)
         if statements is None:
             continue
         for statement in statements:
             compare(statement, dialect)
         harmless = [token for one in statements for token in read(unmarked(one), dialect)]
         assert not [token for token in harmless if MARK in token.text and token.kind != "literal"], harmless
-        expected = [Token(kind, what.replace(MARK, text)) for kind, what in harmless]
-        hostile = rendering.run(partial(rendered, query, text, given, items), repr(text))
+        expected = [Token(kind, with_data(what, text)) for kind, what in harmless]
+        hostile = rendering.run(partial(rendered, query, profiles, text, given, items), repr(text))
         assert hostile is not None
         assert [token for one in hostile for token in read(unmarked(one), dialect)] == expected
 
 
 @pytest.mark.proof
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("dialect", LEXERS)
-def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str, record_property: Recorder) -> None:
+def test_the_second_lexer_sees_what_the_first_one_promised(dialect: str, part: int, record_property: Recorder) -> None:
     """Whatever stands around a tag and whatever is in the data; and nothing that is read or written costs much."""
-    (dice, seed), safe = seeded(7), 0
+    (dice, seed), drawn, safe = seeded(7 + part), 0, 0
     compiling, rendering = Costliest(), Costliest()
     compiled("SELECT {lead.F}", dialect, batch=False)  # what is made once for a dialect
-    for number in range(TEMPLATES):
-        source, text = odd_template(dice), storable(odd_value(dice), dialect)
+    while safe < TEMPLATES:
+        drawn += 1
+        batch = dice.random() < BATCHES
+        source = (odd_batch if batch else odd_template)(dice)
+        text = storable(odd_value(dice), dialect) or "-" * batch  # no list takes an empty text
         try:
             with marking():
-                query = compiling.run(partial(compiled, source, dialect, batch=False), repr(source))
+                query = compiling.run(partial(compiled, source, dialect, batch=batch), repr(source))
         except TemplateErrors:
+            assert drawn < 100 * TEMPLATES, "too few templates compile to show anything"
             continue
         safe += 1
         try:
-            check(query, text, dialect, rendering)
+            check(query, text, dialect, rendering, most=1 + batch)
         except AssertionError as error:
-            raise AssertionError(f"{source!r} with {text!r} ({number} of seed {seed}): {error}") from None
+            raise AssertionError(f"{source!r} with {text!r} ({drawn} of seed {seed}): {error}") from None
 
-    assert safe > TEMPLATES / 100, "too few templates compile to show anything"
-    record_property("drew", f"{TEMPLATES:,} templates, of which {safe:,} compile (seed {seed})")
+    record_property("drew", f"{drawn:,} templates, of which {safe:,} compile (seed {seed})")
     record_property("costliest to compile", compiling.judge())
     record_property("costliest to render", rendering.judge())
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import typer
-from msgspec import structs
 
 from workers.cli.exit_status import FINE, NEEDS_SOMEONE
 from workers.cli.installation import open_runtime
@@ -23,6 +22,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
 from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
+from workers.resync.told_runs import EndedRun, ToldRun
 from workers.settings.spelling import counted, in_line
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def verify(choice: Choice, *, show: bool, as_json: bool) -> int:
     asked = _ask(runtime, choice, "verify")
     found = [_verified(runtime, run, quiet=as_json) for _, _, run, _ in asked]
     if as_json:
-        print_json([_as_json(run) for run in found])
+        print_json([ToldRun.of(run) for run in found])
     else:
         for run in found:
             typer.echo(in_line(_verdict(run)))
@@ -142,7 +142,7 @@ def show_runs(*, as_json: bool) -> int:
         past = []
         typer.echo(f"! what has ended cannot be told: {error}", err=True)
     if as_json:
-        print_json({"open": [_as_json(run) for run in found], "ended": [structs.asdict(each) for each in past]})
+        print_json({"open": [ToldRun.of(run) for run in found], "ended": [EndedRun.of(each) for each in past]})
         return FINE
     columns = (">run", "integration", "segment", "what", "by", "asked, UTC", "how far", "why")
     opened = [(r.id, r.integration, r.segment, _what(r), r.by, _time(r.asked), _progress(r), r.why) for r in found]
@@ -258,17 +258,6 @@ def _show(run: ResyncRun) -> None:
     for what, keys in json.loads(run.shown or "{}").items():
         for key in keys:
             typer.echo(in_line(f"  {names[what]}: {key}"))
-
-
-def _as_json(run: ResyncRun) -> dict[str, object]:
-    counts = ("members", "rows", "missing", "strays", "spelled", "repeated", "unusable")
-    numbers = (*counts, "removed", "added", "quarantined")
-    words = ("id", "integration", "segment", "kind", "by", "state", "progress", "mode", "outcome", "why")
-    return {
-        **{name: getattr(run, name) for name in (*words, *numbers)},
-        "asked": datetime.fromtimestamp(run.asked / 1000, UTC),
-        "shown": json.loads(run.shown or "{}"),
-    }
 
 
 def _time(milliseconds: int) -> str:

@@ -21,7 +21,7 @@ from workers.cli.installation import open_ledger, refuse_unknown
 from workers.cli.output import Bar, print_bars, print_csv, print_json, print_table
 from workers.errors import WrongUsage
 from workers.ledger import statistics
-from workers.ledger.periods import WAYS
+from workers.ledger.periods import way
 from workers.ledger.statistics import ErrorRow, StatsRow
 from workers.monitoring.periods import minute, moment, second, zone_of
 from workers.settings.spelling import counted, in_line
@@ -47,7 +47,10 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """What `errors --json` prints: one row for each cause; `accounts`: the same of calls to ad platforms."""
+    """What `errors --json` prints: one row for each cause, event type and hour (day, period).
+
+    accounts  the same of calls to ad platforms, over all of the time; none where one event type is asked for
+    """
 
     since: datetime
     until: datetime
@@ -72,9 +75,8 @@ def stats(since: str, until: str, integration: str | None, form: Form, *, by: st
     """Prints what was done between two times."""
     zone = zone_of(tz)
     start, end = span(since, until, zone)
-    if by not in WAYS:
-        raise WrongUsage(f"--by {by[:60]!r} is none of {', '.join(WAYS)}")
-    rows = statistics.stats(open_ledger(), start, end, integration, by=by, zone=zone)
+    each = way(by, "--by")
+    rows = statistics.stats(open_ledger(), start, end, integration, by=each, zone=zone)
     if not rows:
         refuse_unknown(integration)
     calls, _ = ([], []) if form.as_csv or form.plot else read_calls(start, end, integration)
@@ -85,7 +87,7 @@ def stats(since: str, until: str, integration: str | None, form: Form, *, by: st
     elif not rows:
         typer.echo(f"nothing was delivered since {minute(start, zone)}")
     elif form.plot:
-        print_bars(bars(rows, by, zone))
+        print_bars(bars(rows, each, zone))
     else:
         _print_stats(rows, zone)
     print_calls(calls if not form.as_json else [])
@@ -157,14 +159,24 @@ def _seconds(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else f"{milliseconds / 1000:.2f} s"
 
 
-def errors(since: str, until: str, integration: str | None, form: Form, *, tz: str = "UTC") -> int:
+def errors(
+    since: str,
+    until: str,
+    integration: str | None,
+    form: Form,
+    *,
+    by: str = "total",
+    tz: str = "UTC",
+    event_type: str | None = None,
+) -> int:
     """Prints what failed between two times."""
     zone = zone_of(tz)
     start, end = span(since, until, zone)
-    rows = statistics.errors(open_ledger(), start, integration, until=end)
+    each = way(by, "--by")
+    rows = statistics.errors(open_ledger(), start, integration, until=end, by=each, zone=zone, event_type=event_type)
     if not rows:
         refuse_unknown(integration)
-    _, failures = ([], []) if form.as_csv else read_calls(start, end, integration)
+    _, failures = ([], []) if form.as_csv or event_type else read_calls(start, end, integration)
     if form.as_json:
         print_json(Errors(start, end, rows, failures))
     elif form.as_csv:
@@ -172,8 +184,11 @@ def errors(since: str, until: str, integration: str | None, form: Form, *, tz: s
     elif not rows and not failures:
         typer.echo(f"nothing has failed since {minute(start, zone)}")
     else:
-        for row in rows:
-            _print_error(row, zone)
+        for hour, of_hour in groupby(rows, key=lambda row: row.hour):
+            if by != "total":
+                typer.echo(f"{minute(hour, zone)}\n")
+            for row in of_hour:
+                _print_error(row, zone)
         print_failures(failures, zone)
     return FINE
 
@@ -181,7 +196,8 @@ def errors(since: str, until: str, integration: str | None, form: Form, *, tz: s
 def _print_error(row: ErrorRow, zone: tzinfo) -> None:
     where = row.integration or "intake"
     segment = f", segment {row.segment}" if row.segment else ""
+    event = f"{row.event_type}: " if row.event_type else ""
     counts = ((row.retries, "retried"), (row.failures, "held"), (row.quarantined, "quarantined"))
     what = ", ".join(f"{count:,} {word}" for count, word in counts if count)
     typer.echo(in_line(f"{where}: {row.code}: {row.reason}"))
-    typer.echo(in_line(f"    {what}; last {second(row.last_seen, zone)}{segment}") + "\n")
+    typer.echo(in_line(f"    {event}{what}; last {second(row.last_seen, zone)}{segment}") + "\n")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 LISTS: Final = "/api/v3/remarketing/users_lists"
 PAGE: Final = 50
 """Lists that one answer has at most."""
+TWICE: Final = "duplicated_user_id"
+"""The code of a line that is in its file already: who it stands for is taken."""
 FEWEST: Final = 25
 """Lines of a change: fewer are refused, so the rest is made up."""
 _WORKING: Final = frozenset({"receiving", "received", "mapping", "mapped", "writing"})
@@ -164,7 +166,8 @@ class VkWire:
         remote = answer.field("id")
         if not isinstance(remote, int | str) or not str(remote).isdecimal():
             raise _failed(Fault.UNHEARD, "answer", "the answer to an upload names no list")
-        refused = {at: code for at, code in _named_lines(answer.field("error")) if at < len(rows)}
+        named = _named_lines(answer.field("error"))
+        refused = {at: code for at, code in named if at < len(rows) and code != TWICE}
         return Answered(remote=str(remote), handle=str(remote), refused=refused)
 
     def _listed(self, mark: str) -> Iterator[dict[str, Any]]:

@@ -79,7 +79,7 @@ def deliver(
         fence()
         session.identify(_identity(shipment))
         position = _position(session, shipment)
-    left = _not_yet_there(shipment, queries, position)
+    left = _not_yet_there(shipment, queries, position.sequence)
     run = session.try_out if shipment.trial else session.execute
     runs = tuple(_run(run, query, fence) for query in left)
     if shipment.trial:
@@ -87,12 +87,10 @@ def deliver(
             checked = session.check_deferred()
             session.rollback()
         return Receipt(runs, idle=idle, checked=checked)
-    if shipment.positions is not None and shipment.last > position:
-        # It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that
-        # was committed unheard must not take that back.
+    reached = _reached(shipment, position)
+    if reached != position:
         with _during(Phase.EXECUTE):
-            there = Reached(shipment.last, shipment.positions.known(shipment.last))
-            session.move_position(shipment.lane, str(there))
+            session.move_position(shipment.lane, str(reached))
     reach(failpoints.AFTER_EXECUTE)
     fence()
     with _during(Phase.COMMIT):
@@ -120,9 +118,9 @@ def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence
     return receipts
 
 
-def _position(session: Transactions, shipment: Shipment) -> str:
+def _position(session: Transactions, shipment: Shipment) -> Reached:
     if shipment.positions is None:
-        return ""
+        return Reached()
     text = session.position(shipment.lane, shipment.integration)
     try:
         position = Reached.from_text(text)
@@ -131,7 +129,22 @@ def _position(session: Transactions, shipment: Shipment) -> str:
         position, misfit = Reached(), f"the target's position is none: {error}"
     if misfit and not shipment.positions.overruled:
         raise PositionAlarm(f"{misfit}; `segsync resync` of the segment goes on from here")
-    return "" if misfit else position.sequence
+    return Reached() if misfit else position
+
+
+def _reached(shipment: Shipment, position: Reached) -> Reached:
+    """What the position is to be when the batch is there.
+
+    It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that was
+    committed unheard must not take that back. Of what such a one had set aside only what is left is told.
+    """
+    if shipment.positions is None:
+        return position
+    if shipment.last > position.sequence:
+        return Reached(shipment.last, shipment.positions.known(shipment.last))
+    if shipment.last < position.sequence and position.fingerprint:
+        return Reached(position.sequence, shipment.positions.known(position.sequence, shipment.last))
+    return position
 
 
 def _misfit(position: Reached, positions: Positions, first: str) -> str:
@@ -148,8 +161,10 @@ def _misfit(position: Reached, positions: Positions, first: str) -> str:
         return "the target's position is behind what was delivered: has it been restored?"
     if sequence >= first:
         there = positions.known(sequence)
-        if not there or (fingerprint and fingerprint != there):
+        if not there or (fingerprint and fingerprint.lower() != there.lower()):
             return "the target's position is that of an event which Redis does not have: it has lost some"
+        if fingerprint.isupper() and there.islower():
+            return "the target has passed over what was refused, and Redis does not know what that was: it has lost it"
     return ""
 
 

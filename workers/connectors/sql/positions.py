@@ -24,14 +24,15 @@ CREATE = {scheme: vendor.position.create for scheme, vendor in VENDORS.items() i
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_FORM = re.compile("([0-9]{13})([0-9a-z]{4})([0-9a-z]{5})([a-z]+)")
+_FORM = re.compile("([0-9]{13})([0-9a-z]{4})([0-9a-z]{5})([a-z]+|[A-Z]+)")
 
 
 class Reached(NamedTuple):
     """How far a lane is in the target.
 
     sequence     of the last operation that is there, 27 digits; "" where none is
-    fingerprint  of that operation, letters; "" where nobody wrote it
+    fingerprint  of that operation, letters, capitals where some of what came to be there with it was refused and set
+                 aside; "" where nobody wrote it
     """
 
     sequence: str = ""

@@ -25,11 +25,15 @@ def names_rows_by_key(session: Examined, insert: Insert, key: Iterable[str]) -> 
     return not why_keys_meet(session, insert, key)
 
 
-def why_keys_meet(session: Examined, insert: Insert, key: Iterable[str]) -> str:
-    """Why two profiles with different keys may be one row there, as a clause; "" where they never are."""
+def why_keys_meet(session: Examined, insert: Insert, key: Iterable[str], *, types: bool = True) -> str:
+    """Why two profiles with different keys may be one row there, as a clause; "" where they never are.
+
+    types  whether what columns take for equal counts, too
+    """
     schema, name = place_of(insert, session.dialect)
     table = session.table(schema, name) if name else None
-    return why_not_by_key(table, insert, key) or (_bent(table, insert, session.dialect, key) if table else "")
+    why = why_not_by_key(table, insert, key, types=types)
+    return why or (_bent(table, insert, session.dialect, key) if table and types else "")
 
 
 def _bent(table: Table, insert: Insert, dialect: str, key: Iterable[str]) -> str:
@@ -77,8 +81,8 @@ def named_by_key_alone(table: Table | None, insert: Insert, key: Iterable[str]) 
     return not why_not_by_key(table, insert, key)
 
 
-def why_not_by_key(table: Table | None, insert: Insert, key: Iterable[str]) -> str:
-    """As `named_by_key_alone`: what is in its way, as a clause; "" where nothing is."""
+def why_not_by_key(table: Table | None, insert: Insert, key: Iterable[str], *, types: bool = True) -> str:
+    """As `named_by_key_alone`: what is in its way, as a clause; "" where nothing is. `types` as in `why_keys_meet`."""
     if table is None:
         return f"the target shows no table {'.'.join(part.text for part in insert.table)!r}"
     fields = _taken(insert, table)
@@ -89,26 +93,29 @@ def why_not_by_key(table: Table | None, insert: Insert, key: Iterable[str]) -> s
     if table.followers:
         followers = ", ".join(map(repr, table.followers))
         return f"rows of {followers} are deleted or emptied with those of {table.name!r}, by a foreign key"
-    return _why_not_found(table, insert, fields) or _why_not_unique(table, insert, fields, frozenset(key))
+    found = _why_not_found(table, insert, fields, types=types)
+    return found or _why_not_unique(table, insert, fields, frozenset(key), types=types)
 
 
-def _why_not_found(table: Table, insert: Insert, fields: dict[str, frozenset[str]]) -> str:
+def _why_not_found(table: Table, insert: Insert, fields: dict[str, frozenset[str]], *, types: bool) -> str:
     takes = {Meeting(field, column) for column, taken in fields.items() for field in taken}
     for one in sorted(insert.found_by):
         if one not in takes:
             return f"remove looks for {one.field!r} in column {one.column!r}, which add does not write it to"
-        if not _is_folded(table, one.column):
+        if types and not _is_folded(table, one.column):
             return _spelled(table, one.column)
         if one.column in insert.changed:
             return f"a query gives column {one.column!r} another value, by which remove finds the row"
     return ""
 
 
-def _why_not_unique(table: Table, insert: Insert, fields: dict[str, frozenset[str]], key: frozenset[str]) -> str:
+def _why_not_unique(
+    table: Table, insert: Insert, fields: dict[str, frozenset[str]], key: frozenset[str], *, types: bool
+) -> str:
     for one in table.unique:
         if insert.changed & _names(one):
             return f"a query gives a row other values in the unique key {_called(one)}"
-        if why := _judge(one, table, fields, key):
+        if why := _judge(one, table, fields, key, types=types):
             return why
     if not any(_uses_key(one, fields) for one in table.unique):
         return f"no unique key of {table.name!r} is over what takes the key"
@@ -137,7 +144,9 @@ def _called(unique: UniqueKey) -> str:
     return f"{unique.name} ({', '.join(unique.columns)})"
 
 
-def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str]) -> str:
+def _judge(
+    unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], key: frozenset[str], *, types: bool
+) -> str:
     """Why different keys may meet by this unique key; "" where they never do."""
     if unique.partial or unique.beginnings or unique.computed:
         how = "holds for some rows only" if unique.partial else "is computed"
@@ -155,7 +164,8 @@ def _judge(unique: UniqueKey, table: Table, fields: dict[str, frozenset[str]], k
     if None in written or found != key:
         # As in (segment_id, updated).
         return f"the unique key {_called(unique)} is not over the whole key, so different profiles can share its row"
-    return next((_spelled(table, column) for column in unique.columns if not _is_folded(table, column)), "")
+    blurred = (column for column in unique.columns if types and not _is_folded(table, column))
+    return next((_spelled(table, column) for column in blurred), "")
 
 
 _FOLDED = re.compile(

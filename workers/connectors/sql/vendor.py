@@ -61,6 +61,8 @@ class Traits:
     text_beside_number       what becomes of a text that is compared with a column of numbers; "" where it is refused,
                              or read as the number that it spells
     number_beside_text       what becomes of a number that is compared with a column of texts; as above
+    number_in_text           what a bare number with a fraction becomes in a column of texts; "" where it is refused, or
+                             keeps its digits
     names_may_be_texts       a name in quotes that is no column is taken for a text
     rights_are_not_explained explaining a statement passes over missing rights, and who has none on a table sees none
     """
@@ -74,6 +76,7 @@ class Traits:
     triggers_may_be_hidden: bool = False
     text_beside_number: str = ""
     number_beside_text: str = ""
+    number_in_text: str = ""
     names_may_be_texts: bool = False
     rights_are_not_explained: bool = False
 

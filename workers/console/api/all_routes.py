@@ -13,6 +13,7 @@ from workers.console.api.erasure import ERASING
 from workers.console.api.events import EventsDoor
 from workers.console.api.frame import Frame, as_json
 from workers.console.api.looking import LOOKING
+from workers.console.api.past import PAST
 from workers.console.api.places import PLACES
 from workers.console.api.probes import probes
 from workers.console.api.removal import REMOVING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from workers.console.site import Site
     from workers.settings.console import ConsoleSettings
 
-ALL: Final = (*LOOKING, *PLACES, *ACTING, *REMOVING, *ERASING)
+ALL: Final = (*LOOKING, *PAST, *PLACES, *ACTING, *REMOVING, *ERASING)
 
 
 def api_routes(site: Site, settings: ConsoleSettings) -> list[Route]:

@@ -15,13 +15,7 @@ from workers.console.api.routes import ApiCall, ApiRoute, Parameter
 from workers.console.turns import hurried
 from workers.control.pause import known_integration
 from workers.errors import WrongUsage
-from workers.lanes.runs import ResyncRuns
-from workers.ledger import runs as deliveries
-from workers.ledger import statistics
 from workers.ledger.past_acts import PastAct, list_acts
-from workers.ledger.resyncs import last_resyncs
-from workers.ledger.runs import DeliveryRun
-from workers.ledger.statistics import ErrorRow, StatsRow
 from workers.ledger.tables import STATES
 from workers.monitoring import status, whereabouts
 from workers.monitoring.lane_list import NearStatus, read_near
@@ -32,7 +26,6 @@ from workers.monitoring.whole import Status
 from workers.preflight.transmission import Transmission, transmissions
 from workers.quarantine import entries as quarantine
 from workers.quarantine.entries import QuarantineEntry
-from workers.resync.run import ResyncRun
 from workers.settings import load, revision, revisions
 from workers.settings.console import May
 from workers.settings.differences import Difference, compared
@@ -40,12 +33,13 @@ from workers.settings.revision import NothingApplied
 from workers.settings.segment_ids import segment_id_if_any
 
 if TYPE_CHECKING:
-    from workers.outcomes import Resynced
+    from datetime import tzinfo
 
 UP_TO_DATE_SECONDS: Final = 5.0
 """How long outcomes that are on their way to the ledger are written down before the audit log is read."""
 SINCE: Final = Parameter("since", "from when on: 24h, 1h30m, yesterday, a date or ISO 8601; 24h unless said")
 INTEGRATION: Final = Parameter("integration", "only of this one")
+SEGMENT: Final = Parameter("segment", "only of this one")
 LIMIT: Final = Parameter("limit", "how many at most", "number")
 
 
@@ -55,14 +49,6 @@ class QuarantinePage:
 
     open: int
     entries: list[QuarantineEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class ResyncPage:
-    """Runs that are not over, and those that ended last."""
-
-    open: list[ResyncRun]
-    ended: list[Resynced]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,17 +106,9 @@ def _why(call: ApiCall) -> Whereabouts:
     return found
 
 
-def _time(call: ApiCall, name: str, default: str) -> datetime:
-    return moment(call.query.get(name) or default, name, datetime.now(UTC))
-
-
-def _stats(call: ApiCall) -> list[StatsRow]:
-    since, until = _time(call, "since", "24h"), _time(call, "until", "now")
-    return statistics.stats(call.site.ledger(), since, until, call.text("integration"))
-
-
-def _errors(call: ApiCall) -> list[ErrorRow]:
-    return statistics.errors(call.site.ledger(), _time(call, "since", "24h"), call.text("integration"))
+def time_of(call: ApiCall, name: str, default: str, now: datetime | None = None, zone: tzinfo = UTC) -> datetime:
+    """A time of the query; WrongUsage."""
+    return moment(call.query.get(name) or default, name, now or datetime.now(UTC), zone)
 
 
 def _quarantine(call: ApiCall) -> QuarantinePage:
@@ -138,11 +116,12 @@ def _quarantine(call: ApiCall) -> QuarantinePage:
     if state not in (*STATES, "all"):
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
     of, at_most, asked = call.text("integration"), call.number("limit", 50), None if state == "all" else state
-    found = quarantine.list_entries(ledger, of, at_most, asked, call.text("code"), _segment(call))
+    found = quarantine.list_entries(ledger, of, at_most, asked, call.text("code"), segment_of(call))
     return QuarantinePage(sum(quarantine.count_open(ledger).values()), [_shown(call, each) for each in found])
 
 
-def _segment(call: ApiCall) -> str | None:
+def segment_of(call: ApiCall) -> str | None:
+    """The segment of the query, if any; WrongUsage."""
     return segment_id_if_any(call.text("segment"))
 
 
@@ -153,23 +132,6 @@ def _entry(call: ApiCall) -> QuarantineEntry:
 def _shown(call: ApiCall, entry: QuarantineEntry) -> QuarantineEntry:
     """Whose it is, only to who may see people's data."""
     return entry if call.sees else replace(entry, profile=None)
-
-
-def _runs(call: ApiCall) -> list[DeliveryRun]:
-    return deliveries.runs(
-        call.site.ledger(),
-        integration=call.text("integration"),
-        segment=_segment(call),
-        since=_time(call, "since", "24h"),
-        failed=call.flag("failed"),
-        limit=call.number("limit", 50),
-    )
-
-
-def _resyncs(call: ApiCall) -> ResyncPage:
-    runs = ResyncRuns(call.site.runtime().lanes)
-    found = [run for name in runs.open() if (run := ResyncRun.read(runs.read(name))) is not None]
-    return ResyncPage(found, last_resyncs(call.site.ledger(), call.number("limit", 50)))
 
 
 def _revisions(call: ApiCall) -> list[ToldRevision]:
@@ -212,60 +174,38 @@ def _doctor(call: ApiCall) -> list[Step]:
 
 def _audit(call: ApiCall) -> list[PastAct]:
     call.site.runtime().drain_outcomes(UP_TO_DATE_SECONDS)
-    since, of = _time(call, "since", "30d"), call.text("of")
+    since, of = time_of(call, "since", "30d"), call.text("of")
     return list_acts(call.site.ledger(), since, target=of, limit=call.number("limit", 100))
 
 
-def _get(path: str, name: str, words: str, do: Any, answer: type | None = None, **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them
+def get(path: str, name: str, words: str, do: Any, answer: type | None = None, **more: Any) -> ApiRoute:  # noqa: ANN401 - as ApiRoute has them
+    """A route that reads; `more` as ApiRoute has it."""
     return ApiRoute("GET", path, name, words, do, more.pop("may", May.READ), answer, **more)
 
 
-_SEGMENT = Parameter("segment", "only of this one")
-_FAILED = Parameter("failed", "only tries that failed", "flag")
-_UNTIL = Parameter("until", "until when, likewise; now unless said")
 _STATE = Parameter("state", f"{', '.join(STATES)} or all; open unless said")
 _CODE = Parameter("code", "only with this code")
 _ASK = Parameter("ask", "ask Celery's workers, too, which takes about a second", "flag")
 _OF, _TO = Parameter("of", "a revision", "number", required=True), Parameter("to", "another", "number", required=True)
 
 LOOKING: Final = (
-    _get("/api/status", "status", "Where everything stands", _status, Status, query=(_ASK,)),
-    _get("/api/integrations", "status", "Each integration's state", _integrations, IntegrationStatus, many=True),
-    _get("/api/integrations/{key}", "status", "One integration, with its lanes", _near, NearStatus),
+    get("/api/status", "status", "Where everything stands", _status, Status, query=(_ASK,)),
+    get("/api/integrations", "status", "Each integration's state", _integrations, IntegrationStatus, many=True),
+    get("/api/integrations/{key}", "status", "One integration, with its lanes", _near, NearStatus),
     ApiRoute("POST", "/api/why", "why", "Where a profile is, and why", _why, May.READ, Whereabouts, body=WhyQuestion),
-    _get(
-        "/api/stats",
-        "stats",
-        "What was done, by the hour",
-        _stats,
-        StatsRow,
-        many=True,
-        query=(SINCE, _UNTIL, INTEGRATION),
-    ),
-    _get("/api/errors", "errors", "What failed, by cause", _errors, ErrorRow, many=True, query=(SINCE, INTEGRATION)),
-    _get(
+    get(
         "/api/quarantine",
         "quarantine list",
         "What could not be delivered, without its data",
         _quarantine,
         QuarantinePage,
-        query=(INTEGRATION, _SEGMENT, _STATE, _CODE, LIMIT),
+        query=(INTEGRATION, SEGMENT, _STATE, _CODE, LIMIT),
     ),
-    _get("/api/quarantine/{id}", "quarantine show", "One entry, without its data", _entry, QuarantineEntry),
-    _get(
-        "/api/runs",
-        "runs",
-        "Single deliveries",
-        _runs,
-        DeliveryRun,
-        many=True,
-        query=(SINCE, INTEGRATION, _SEGMENT, _FAILED, LIMIT),
-    ),
-    _get("/api/resyncs", "resync --list", "Runs of resyncs", _resyncs, ResyncPage, query=(LIMIT,)),
-    _get("/api/revisions", "revisions", "What was applied, when and by whom", _revisions, ToldRevision, many=True),
-    _get("/api/diff", "diff", "How two revisions differ", _diff, ToldDifference, query=(_OF, _TO)),
-    _get("/api/configuration", "diff", "What is applied, variables of secrets as they are written", _configuration),
-    _get(
+    get("/api/quarantine/{id}", "quarantine show", "One entry, without its data", _entry, QuarantineEntry),
+    get("/api/revisions", "revisions", "What was applied, when and by whom", _revisions, ToldRevision, many=True),
+    get("/api/diff", "diff", "How two revisions differ", _diff, ToldDifference, query=(_OF, _TO)),
+    get("/api/configuration", "diff", "What is applied, variables of secrets as they are written", _configuration),
+    get(
         "/api/fields",
         "fields",
         "Which fields leave for which target",
@@ -274,10 +214,8 @@ LOOKING: Final = (
         many=True,
         query=(INTEGRATION,),
     ),
-    _get(
-        "/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True, may=May.OPERATE, kept=True
-    ),
-    _get(
+    get("/api/doctor", "doctor", "What would bite in production", _doctor, Step, many=True, may=May.OPERATE, kept=True),
+    get(
         "/api/audit",
         "audit",
         "Who has had what done",

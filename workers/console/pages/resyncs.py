@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from workers.console.open_runs import view
 from workers.console.routes import Act, PageRoute
+from workers.console.run_filter import OPEN, STATES, RunFilter
 from workers.console.visit import place
 from workers.control import resync as control
 from workers.control.pause import known_integration
+from workers.control.resync import CONFIRMABLE
 from workers.errors import WrongUsage
 from workers.lanes.runs import ResyncRuns
 from workers.ledger.errors import LedgerError
-from workers.ledger.resyncs import last_resyncs
 from workers.resync.run import ResyncRun
 from workers.settings.spelling import counted
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from workers.console.visit import Visit
     from workers.outcomes import Resynced
+    from workers.runtime import Runtime
 
 SHOWN: Final = 50
 """Runs that are open, and runs that have ended, on the page."""
@@ -72,20 +74,36 @@ def _asked(visit: Visit, kind: str) -> Response:
 
 
 def show(visit: Visit) -> Response:
-    """All that are open, and those that ended last."""
-    runtime = visit.site.runtime()
+    """Those that are open, and those that ended last, as `integration`, `segment` and `state` of the query say."""
+    runtime, query = visit.site.runtime(), visit.query
+    wanted = RunFilter.of(*(query.get(name) or None for name in ("integration", "segment", "state")))
     runs = ResyncRuns(runtime.lanes)
-    names = runs.open()
-    asking = [name.decode() for name in runtime.redis.hvals(runtime.keys.runs_asking)]  # type: ignore[union-attr]
-    found = [run for name in [*asking, *names[:SHOWN]] if (run := ResyncRun.read(runs.read(name))) is not None]
+    found = [*_asking(runtime, runs, wanted), *wanted.find_open(runs, runtime.redis, runtime.keys, SHOWN + 1)]
     ended: list[Resynced] = []
     trouble = ""
     try:
-        ended = last_resyncs(visit.site.ledger(), SHOWN)
+        ended = wanted.find_ended(visit.site.ledger(), SHOWN)
     except LedgerError as error:
         trouble = str(error)
-    views = [view(run) for run in found]
-    return visit.page("resyncs.html", runs=views, more=len(names) - SHOWN, ended=ended, trouble=trouble)
+    return visit.page(
+        "resyncs.html",
+        runs=[view(run) for run in found[:SHOWN]],
+        more=len(found) > SHOWN,
+        most=SHOWN,
+        open=runtime.redis.zcard(runtime.keys.runs) + runtime.redis.zcard(runtime.keys.runs_waiting),
+        ended=ended,
+        trouble=trouble,
+        query=query,
+        states=STATES,
+    )
+
+
+def _asking(runtime: Runtime, runs: ResyncRuns, wanted: RunFilter) -> list[ResyncRun]:
+    """Those that wait for a person's word, which is an end to the ledger."""
+    names = (name.decode() for name in runtime.redis.hvals(runtime.keys.runs_asking))  # type: ignore[union-attr]
+    found = [run for name in names if (run := ResyncRun.read(runs.read(name))) is not None]
+    state = OPEN if wanted.state == OPEN else CONFIRMABLE
+    return [run for run in found if wanted.fits(run.integration, run.segment, state)]
 
 
 def confirm(visit: Visit) -> Response:

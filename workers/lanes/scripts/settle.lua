@@ -68,6 +68,8 @@ end
 -- The hash slot -> entry that a lane has while entries of it are open (rule 30, workers/delivery/superseding.py). An
 -- entry is resolved only where it still stands in its slot, so exactly once. What has no key has no slot, and stands in
 -- a hash of its own, entry -> the sequence it had first, until a clear or a retry: no delivery looks there.
+-- A clear that is refused, and that something was told after, will not run any more: rows from before it may stay, so the
+-- segment needs a resync.
 local SLOTS_AT_ONCE = 1000
 
 local function supersede_written(written)
@@ -79,6 +81,7 @@ local function supersede_written(written)
       if entry then
         close_entry(open, rows, written[i], found[i - first + 1])
         resolve(entry, 'superseded', 'later operation')
+        if written[i] == 'clear' then flag(integration, segment, settled) end
       end
     end
   end

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fakes.facebook import FakeFacebook
 from tests.fakes.server import HTML, Reply
 from tests.fakes.vk import FakeVk
 from tests.integration.connectors.audiences.accounts import Account, changes, on, owes_nothing
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.fakes.server import FakePlatform
+    from tests.integration.connectors.audiences.conftest import MakeRig
     from tests.integration.connectors.audiences.rig import Profile, Rig
 
 LATE = ["yandex", "vk", "google"]
 """Those that apply a call some time after its answer."""
 CHANGE = {"yandex": "modify_data", "facebook": "/users", "vk": "POST /api/v3", "google": "ingest"}
 """What is in the name of a call that adds."""
+LONG_GOOGLE, LONG_FACEBOOK = (pytest.param(name, marks=pytest.mark.long) for name in ("google", "facebook"))
+DAY_S = 86_400
 WHOLE = ["facebook", "google"]
 """Those that are told of a person in one row."""
 
@@ -179,6 +183,7 @@ def test_a_token_is_renewed_once_however_many_find_it_refused(rig: Rig, fake: Fa
         thread.start()
     for thread in threads:
         thread.join()
+    assert rig.again().way.tokens.renew(refused) == keepers[3].token(), "who comes later takes what there is"
     assert len([path for _, path in fake.calls if "token" in path]) == renewals + 1
     assert set(got) <= {keepers[3].token(), ErrorClass.RETRY.value}
 
@@ -197,6 +202,53 @@ def test_a_few_who_would_be_forgotten_are_told_again(account: Account, rig: Rig,
     assert len(fake.writes()) > before
     assert account.members(fake) == account.wanted([*people(range(4)), {"id": "5", "email": "five"}])
     assert owes_nothing(rig)
+
+
+@on("vk", "google", "facebook")
+def test_members_are_told_again_before_the_platform_forgets_them_and_no_sooner(
+    account: Account, rig: Rig, fake: FakePlatform
+) -> None:
+    """Google forgets a member, Facebook by which of our ids a row is found, VK the whole list."""
+    days = PLATFORMS[account.platform].members_expire
+    rig.deliver(("add", people(range(4))))
+    rig.run()
+    told = changes(fake)
+    for share, more in ((0.7, 0), (0.2, 1), (0.2, 1)):
+        fake.advance(share * days * DAY_S)
+        rig.run(hours=2)
+        assert changes(fake) == told + more * len(rig.connector.standings())
+        assert account.members(fake) == account.wanted(people(range(4)))
+    assert owes_nothing(rig)
+    fake.advance(1.01 * days * DAY_S)
+    assert account.members(fake) < account.wanted(people(range(4))), "nobody has told them again"
+
+
+@pytest.mark.parametrize("account", ["vk", LONG_GOOGLE, LONG_FACEBOOK], indirect=True)
+def test_an_audience_that_is_in_use_is_emptied_and_goes_when_it_may(
+    make_rig: MakeRig, account: Account, fake: FakePlatform
+) -> None:
+    """On VK another program's segment leads to the list; which code the others have for it no document says."""
+    rig = make_rig(account.name, fake, on_delete={"buyers": "delete"})
+    rig.deliver(("add", [{"id": str(n), "email": f"p{n}"} for n in range(4)]))
+    rig.run()
+    remote = rig.standing().remote
+    fake.in_use = {remote}
+    if isinstance(fake, FakeVk):
+        theirs = {"id": 1, "object_type": "remarketing_users_list", "params": {"source_id": int(remote)}}
+        fake.segments[1] = {"id": 1, "name": "theirs", "relations": [theirs]}
+        fake._made[1] = 0
+    rig.tell("segment_delete")
+    rig.run(hours=2)
+    assert (rig.standing().waits, account.members(fake)) == ("someone", set())
+    assert rig.standing().reason == ("the list is in use" if account.name == "vk" else "the platform refuses the call")
+    fake.in_use = set()
+    if isinstance(fake, FakeVk):
+        del fake.segments[1]
+    fake.advance(3_600)
+    rig.run(hours=2)
+    assert rig.standing().state == "deleted"
+    left = fake.audiences if isinstance(fake, FakeFacebook) else fake.lists  # type: ignore[attr-defined]
+    assert remote not in map(str, left)
 
 
 @on()

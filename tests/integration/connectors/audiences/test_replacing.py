@@ -41,7 +41,7 @@ def put(account: Account, fake: FakePlatform, profiles: Iterable[Profile]) -> No
                 fake.members("VIP", kind).add(value)
         elif isinstance(fake, FakeFacebook):
             (found,) = fake.audiences.values()
-            found.put(frozenset(values))
+            found.put(frozenset(values), fake.now)
         else:
             assert isinstance(fake, FakeYandex | FakeGoogle)
             fake.members("VIP").update(values)

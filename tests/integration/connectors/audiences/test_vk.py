@@ -138,10 +138,13 @@ def test_a_segment_that_is_deleted_takes_vk_s_segment_first_and_then_the_list(ri
 
 def test_a_server_that_fails_and_one_that_answers_with_a_page_are_asked_again(rig: Rig, vk: FakeVk) -> None:
     rig.deliver(("add", people(range(2000))))
-    vk.fail("POST /api/v3/remarketing/users_lists.json", HTML)
+    vk.fail("POST /api/v3/remarketing/users_lists.json", HTML, applied=True)
     vk.fail("GET /api/v3/remarketing/users_lists", Reply(503, {"code": "x"}))
+    rig.tend()
+    (hidden,) = map(str, vk.lists)
     rig.run(8)
     assert vk.members("VIP") == mails(range(2000))
+    assert rig.standing().remote == hidden, "the page hid an upload that was done"
 
 
 def test_few_that_join_are_told_within_a_day_with_made_up_ids(rig: Rig, vk: FakeVk) -> None:

@@ -3,85 +3,34 @@
 from __future__ import annotations
 
 import random
-import socket
 import sqlite3
-import threading
-from contextlib import suppress
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.servers.cutting import Cutting
 from tests.targets import TargetDatabase
-from tests.waiting import PATIENCE
 from workers.connectors import open_lister
 from workers.connectors.contract import Target
 from workers.errors import TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 ROWS = 2_500
 CUTS = 12
-"""Places where the link is cut, beside the last bytes."""
-
-
-class Cutting:
-    """Forwards one link, and resets it after so many bytes of the server's; counts what came."""
-
-    def __init__(self, upstream: int) -> None:
-        self.upstream = upstream
-        self.limit: int | None = None
-        self.seen = 0
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._server.getsockname()[1])
-        self._sockets: list[socket.socket] = []
-        self._threads: list[threading.Thread] = []
-        self._begin(self._accept)
-
-    def _begin(self, work: Callable[..., None], *sockets: socket.socket) -> None:
-        thread = threading.Thread(target=work, args=sockets, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._server.accept()
-                server = socket.create_connection(("127.0.0.1", self.upstream))
-                self._sockets += [client, server]
-                self._begin(self._forward, client, server)
-                self._begin(self._answer, client, server)
-
-    def _forward(self, client: socket.socket, server: socket.socket) -> None:
-        with suppress(OSError):
-            while data := client.recv(65536):
-                server.sendall(data)
-        with suppress(OSError):
-            server.shutdown(socket.SHUT_RDWR)
-
-    def _answer(self, client: socket.socket, server: socket.socket) -> None:
-        self.seen = 0
-        with suppress(OSError):
-            while data := server.recv(65536):
-                left = len(data) if self.limit is None else self.limit - self.seen
-                self.seen += len(data)
-                client.sendall(data[:left])
-                if left < len(data):
-                    break
-        for each in (client, server):
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Ends all of it, once no thread uses it any more."""
-        with suppress(OSError):
-            self._server.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(PATIENCE)
-        for each in (self._server, *self._sockets):
-            each.close()
+"""Places anywhere in a long list where the link is cut."""
+pytestmark = pytest.mark.filterwarnings("ignore:.*ServerCursor.*deleted while still open:ResourceWarning")
+"""What psycopg says of a cursor whose CLOSE met a broken link."""
+LAST, STEP = 63, 9
+"""Of the last bytes of a short one, each so many."""
+MORE = 3
+"""Bytes that a later session may have beside, whose number has more digits."""
+ALL, ERROR = "all of it", "an error"
+SHORT = "SELECT id, name FROM listed WHERE id < 4"
 
 
 @pytest.fixture(params=["postgresql", "mysql"])
@@ -110,17 +59,50 @@ def read(database: TargetDatabase, port: int, statement: str = "SELECT id, name 
         lister.close()
 
 
-def test_a_link_that_is_cut_anywhere_gives_an_error_and_no_end(database: TargetDatabase, cutting: Cutting) -> None:
-    whole = read(database, cutting.port)
-    assert len(whole) == ROWS
-    total = cutting.seen
-    chance = random.Random(14)
-    places = [chance.randrange(1, total) for _ in range(CUTS)]
+def endings(database: TargetDatabase, cutting: Cutting, statement: str, places: Iterable[int]) -> Counter[str]:
+    """How readings end whose link is cut behind so many bytes: with an error or with all rows, and in no other way."""
+    cutting.limit, found = None, Counter[str]()
+    whole = read(database, cutting.port, statement)
     for place in places:
         cutting.limit = place
-        with suppress(TargetError):
-            # Where nothing but the farewell was cut off, all of it came.
-            assert read(database, cutting.port) == whole, place
+        try:
+            assert read(database, cutting.port, statement) == whole, place
+            found[ALL] += 1
+        except TargetError:
+            found[ERROR] += 1
+    return found
+
+
+def bytes_of(database: TargetDatabase, cutting: Cutting, statement: str) -> int:
+    """What the server says of a list, from its greeting on."""
+    assert read(database, cutting.port, statement)
+    return cutting.seen
+
+
+def test_a_link_that_is_cut_anywhere_gives_an_error_and_no_end(database: TargetDatabase, cutting: Cutting) -> None:
+    statement = "SELECT id, name FROM listed"
+    total, chance = bytes_of(database, cutting, statement), random.Random(14)
+    places = [chance.randrange(1, total - LAST) for _ in range(CUTS)]
+    assert endings(database, cutting, statement, places) == {ERROR: CUTS}
+
+
+@pytest.mark.parametrize("step", [STEP, pytest.param(1, marks=pytest.mark.long)])
+def test_a_link_that_is_cut_in_its_last_bytes_gives_all_or_an_error(
+    database: TargetDatabase, cutting: Cutting, step: int
+) -> None:
+    """Where it is cut behind the last one, nothing is missing."""
+    total = bytes_of(database, cutting, SHORT)
+    ended = endings(database, cutting, SHORT, [*range(total - LAST, total, step), total + MORE])
+    assert ended.keys() == {ERROR, ALL}, ended
+
+
+@pytest.mark.long
+def test_a_link_that_is_cut_at_any_byte_gives_all_or_an_error(database: TargetDatabase, cutting: Cutting) -> None:
+    """From the server's greeting on."""
+    total = bytes_of(database, cutting, SHORT)
+    ended = endings(database, cutting, SHORT, [*range(1, total), total + MORE])
+    assert ended.keys() == {ERROR, ALL}, ended
+    assert ended[ERROR] > ended[ALL], ended
 
 
 def test_a_lister_changes_nothing(database: TargetDatabase) -> None:
@@ -128,6 +110,17 @@ def test_a_lister_changes_nothing(database: TargetDatabase) -> None:
     with pytest.raises(TargetError):
         read(database, port, "DELETE FROM listed")
     assert database.run("SELECT count(*) FROM listed")[0][0] == ROWS
+
+
+def test_a_lister_of_a_file_changes_nothing(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "platform.db") as database:
+        database.executescript("CREATE TABLE listed (id int); INSERT INTO listed VALUES (1)")
+    lister = open_lister(Target("source", "sqlite", f"sqlite:///{tmp_path}/platform.db", None))
+    for statement in ("DELETE FROM listed", "INSERT INTO listed VALUES (2) RETURNING id", "PRAGMA user_version = 7"):
+        with pytest.raises(TargetError):
+            list(lister.pages(statement))
+    assert [page.rows for page in lister.pages("SELECT id FROM listed")] == [[(1,)]]
+    lister.close()
 
 
 @pytest.mark.parametrize("rows", [0, 3])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.engine import make_url
 
-from tests.integration.connectors.sql.test_listing import Cutting
+from tests.servers.cutting import Cutting
 from tests.servers.tds import Refuse
 from tests.servers.tds_postgresql import Session
 from workers.connectors import connect, open_lister

@@ -19,6 +19,7 @@ NOTHING = ("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "
 YANDEX_MAIL = "bd93ea95f242f02313eccf0ab0bb7fe5121a052de42d2cb7bd332fb9f537cbfa"
 QUINNY = "d00d0a7c6d491b3782fd78b410748048859e16467faa0651f060978d4bb343cc"
 MOSCOW_PHONE = "22846ab8f79870871eb44f653419a4a5069301827d8ae75b6c2a88e4989a364e"
+PLUS = "f109a2a632fbcea5fc82049f50beed3d8621bf9034399f437fb622222acccdac"
 TOLL_FREE = "92cfdc5fbcd4a20fbe5d3857af6c1aba31762105bba7f21a17155e920653046c"
 
 SHA256 = [
@@ -101,12 +102,9 @@ SHA256 = [
         "jeffersonloveshiking@gmail.com",
         "515d2f967f73864e76937ab2b897210a86fd286016903b1b08c3da07c75f513e",
     ),
-    (
-        "user.name+NYC@Example.com",
-        "Google's e-mail",
-        "user.name+nyc@example.com",
-        "f109a2a632fbcea5fc82049f50beed3d8621bf9034399f437fb622222acccdac",
-    ),
+    ("user.name+NYC@Example.com", "latin e-mail", "user.name+nyc@example.com", PLUS),
+    ("user.name+NYC@Example.com", "e-mail", "user.name+nyc@example.com", PLUS),
+    ("user.name+NYC@Example.com", "Google's e-mail", "user.name+nyc@example.com", PLUS),
     (" FamilyName ", "name", "familyname", "77762c287e61ce065bee5c15464012c6fbe088398b8057627d5577249430d574"),
     (" FamilyName ", "spelled name", "familyname", "77762c287e61ce065bee5c15464012c6fbe088398b8057627d5577249430d574"),
     ("Mary Ann", "spelled name", "mary ann", "343b97011010c3549fe7fcd6c226ed9431ea37b0b77ed78f6300a0098925faf1"),
@@ -116,6 +114,11 @@ SHA256 = [
     ("Иванов", "name", "иванов", "918d04eb5d3eeab4305518c541c9734f993d780039bdb6b89a40d96a1b02365b"),
     ("Ivanov", "name", "ivanov", "5c00d8a50ce2679c308f5af180b01430282cd6c9df6afd0e7ccc90a2b3955488"),
     ("Москва", "city", "moskva", "09a318d7bc44bfb19c690057f6f473eeee0943d5b94c921dc03136bec059a4c5"),
+    ("Saint-Petersburg", "city", "saintpetersburg", "2e338b25ac1193a0d1d22c7ae7bc812cddf1578a3aed53c7affdbd39e9ce69c5"),
+    ("RU", "country", "ru", "ed5ad332c106043712705210b4f3d1179e49c5cf426520c74cb8ec48b22b1961"),
+    ("US", "country", "us", "79adb2a2fce5c6ba215fe5f27f532d4e7edbac4b6a5e09e1ef3a08084a904621"),
+    ("Male", "gender", "m", "62c66a7a5dd70c3146618063c344e531e6d4b59e379808443ce962b3abd63c5a"),
+    ("Female", "gender", "f", "252f10c83610ebca1a059c0bae8255eba2f95be4d1d7bcfa89d7248a82d9f111"),
     ("01.01.1970", "date of birth", "19700101", "531764f38242ecae4d34116402255481859cf83552a545cad2b03268a4204f1a"),
     ("10001-1234", "postal code", "10001", "e443169117a184f91186b401133b20be670c7c0896f9886075e5d9b81e9d076b"),
     ("101000", "postal code", "101000", "4c1d77cf5e1123c03e8cbe8e01dcdeb6d4b146ca1d6c157fdf312d42713c3ea6"),
@@ -217,6 +220,8 @@ REFUSED = [
     *((form, "a\0b@x.com") for form in ("e-mail", "name", "city", "own id")),
     ("e-mail", "\ud800@x.com"),
     ("own id", "\ud800"),
+    *(("own id", text) for text in (*NOTHING, f" {NOTHING[0].upper()}")),
+    *(("mobile id", text) for text in (NOTHING[1], "D41D8CD9-8F00-B204-E980-0998ECF8427E")),
 ]
 
 

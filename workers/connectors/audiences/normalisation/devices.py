@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from workers.connectors.audiences.normalisation.hashing import HASHED_NOTHING, OF_NOTHING
 from workers.connectors.audiences.normalisation.plain_text import NotNormal, small, tidied
 
 _DEVICE = re.compile(r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
@@ -12,11 +13,17 @@ _ACCOUNT = re.compile(r"0*([1-9][0-9]{0,18})", re.ASCII)
 
 
 def mobile_id(text: str) -> str:
-    """A Google Advertising ID: small, with its hyphens. Nothing but zeros is what a device says that gives none."""
+    """A Google Advertising ID: small, with its hyphens. Nothing but zeros is what a device says that gives none.
+
+    Nor is the MD5 of an empty text one, which has as many digits.
+    """
     found = _DEVICE.fullmatch(small(text))
     if found is None:
         raise NotNormal("no advertising id of a device")
-    if not set("".join(found.groups())) - {"0"}:
+    digits = "".join(found.groups())
+    if digits in OF_NOTHING:
+        raise NotNormal(HASHED_NOTHING)
+    if not set(digits) - {"0"}:
         raise NotNormal("the advertising id of a device that gives none")
     return "-".join(found.groups())
 
@@ -43,9 +50,11 @@ def account(text: str) -> str:
 
 
 def own_id(text: str) -> str:
-    """An id of the customer's own: as it is, since others must find it again just so."""
+    """An id of the customer's own: as it is, since others must find it again just so; not the hash of an empty one."""
     if not tidied(text):
         raise NotNormal("empty")
+    if small(text) in OF_NOTHING:
+        raise NotNormal(HASHED_NOTHING)
     if not text.isprintable():
         raise NotNormal("an id with signs that cannot be printed")
     return text

@@ -25,8 +25,10 @@ def _sha256(value: bytes) -> str:
 
 HASHERS: Final[dict[str, Hasher]] = {"sha256": _sha256, "md5": _md5}
 _SHAPES: Final = {"sha256": re.compile("[0-9a-f]{64}"), "md5": re.compile("[0-9a-f]{32}")}
-_OF_NOTHING: Final = frozenset(hasher(b"") for hasher in HASHERS.values())
+OF_NOTHING: Final = frozenset(hasher(b"") for hasher in HASHERS.values())
 """What people get who hash empty texts: it names nobody."""
+HASHED_NOTHING: Final = "the hash of an empty text"
+"""Why that is not sent."""
 
 
 def hashed(value: str | bytes, kind: Hash) -> str:
@@ -44,6 +46,6 @@ def hashed_already(text: str, kind: Hash) -> str:
     found = small(text)
     if not _SHAPES[kind].fullmatch(found):
         raise NotNormal(f"no {'SHA-256' if kind == 'sha256' else 'MD5'} in hexadecimal digits")
-    if found in _OF_NOTHING:
-        raise NotNormal("the hash of an empty text")
+    if found in OF_NOTHING:
+        raise NotNormal(HASHED_NOTHING)
     return found

@@ -68,6 +68,7 @@ CLICKHOUSE = Vendor(
         upsert_whole="a table of ReplacingMergeTree(version) that is ordered by what names the row",
         exact_text="String",
         quoted_names_keep_case=True,
+        number_in_text="ClickHouse then reads a fraction as a double, and writes 0.10 as 0.1",
     ),
     preset=PRESET,
 )

@@ -47,6 +47,11 @@ SPELLINGS = {
 OLDEST = {"MariaDB": (10, 4), "MySQL": (5, 7)}
 FILLED = ("auto_increment", "generated", "virtual", "stored", "persistent")
 """Of information_schema's `extra`: columns that get a value by themselves."""
+STAMPED = (
+    "data_type = 'timestamp' AND is_nullable = 'NO'"
+    " AND (VERSION() LIKE '%mariadb%' OR NOT @@explicit_defaults_for_timestamp)"
+)
+"""Of a column: NULL is the present time in it."""
 PATIENCE = 2.0
 """Seconds for a lock that nobody can hold: its name was made up a moment ago."""
 
@@ -181,22 +186,23 @@ class MysqlExamined:
     def _columns(self, place: str) -> dict[str, Column]:
         rows = self._ask(
             "SELECT column_name, data_type, column_type, character_set_name, collation_name,"
-            " is_nullable = 'NO' AND column_default IS NULL, extra, generation_expression"
+            f" is_nullable = 'NO' AND column_default IS NULL, extra, generation_expression, {STAMPED}"
             f" FROM information_schema.columns WHERE {place} ORDER BY ordinal_position"
         )
         return {str(row[0]).lower(): self._column(*row) for row in rows}
 
     def _column(
         self, name: str, data_type: str, column_type: str, charset: str | None, collation: str | None,
-        bare: int, extra: str, expression: str | None,
+        bare: int, extra: str, expression: str | None, stamped: int,
     ) -> Column:  # fmt: skip
         merges = self._collation(charset, collation) if charset and collation else SPELLINGS.get(data_type, ())
         if data_type == "char" and "trailing blanks" not in merges:
             merges = (*merges, "trailing blanks")
         filled = any(word in extra.lower() for word in FILLED)
         return Column(
-            name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled, expression or ""
-        )
+            name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled,
+            expression or "", "the present time" if stamped else "",
+        )  # fmt: skip
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:
         """What a collation takes for equal: asked, since names do not tell (utf8mb4_bin pads with blanks)."""

@@ -7,11 +7,15 @@ columns of some versions and not of others (1267).
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import pymysql
+
 from workers.connectors.sql.link import MARGIN
+from workers.connectors.sql.mysql.judging import code_of
 from workers.errors import ErrorClass, HoldLevel, TargetError
 
 if TYPE_CHECKING:
@@ -42,13 +46,22 @@ MARIADB_ONLY = {
     "default_regex_flags": "",
 }
 
+STAMPS = "explicit_defaults_for_timestamp"
+"""MySQL's. Where it is off, a missing value becomes the present time in a TIMESTAMP NOT NULL; MariaDB does so whatever
+its variable of this name says. It is set only where it is off: an older server lets no ordinary user (`MAY_NOT`), and
+then `check` tells what a missing value becomes."""
+MAY_NOT = frozenset({1227, 1238})
+
 # A transaction that waits for another one's row says so (RETRY) before the statement's timeout says less (AMBIGUOUS).
 LOCK_SHARE = 0.8
 ALTERED = "although the session has set it; is there a proxy that changes sessions?"
 
 
-def pinned(target: Target, *, mariadb: bool) -> Mapping[str, str]:
-    """The session's variables, with the values that `SELECT @@name` then has."""
+def pinned(target: Target, *, mariadb: bool, release: str) -> Mapping[str, str]:
+    """The session's variables, with the values that `SELECT @@name` then has.
+
+    release  the server's, as it says itself
+    """
     return {
         "sql_mode": ",".join(sorted(SQL_MODES)),
         "time_zone": zone(target.timezone),
@@ -68,8 +81,20 @@ def pinned(target: Target, *, mariadb: bool) -> Mapping[str, str]:
         "sql_big_selects": "1",
         # Else a resync would take the first rows of a list for all of it.
         "sql_select_limit": str(2**64 - 1),
-        **(MARIADB_ONLY if mariadb else {}),
+        **({**MARIADB_ONLY, "old_mode": old_mode(release)} if mariadb else {}),
     }
+
+
+def old_mode(release: str) -> str:
+    """A MariaDB's own default (mariadb.com/kb/en/old-mode): `utf8` has three bytes, as it has in MySQL.
+
+    Before 10.6.1 it had them anyway, and there was no word for it.
+
+    >>> old_mode("5.5.5-10.4.34-MariaDB"), old_mode("11.8.2-MariaDB-log")
+    ('', 'UTF8_IS_UTF8MB3')
+    """
+    found = re.match(r"(?:5\.5\.5-)?(\d+)\.(\d+)\.(\d+)", release)
+    return "UTF8_IS_UTF8MB3" if found and tuple(map(int, found.groups())) >= (10, 6, 1) else ""
 
 
 def zone(name: str) -> str:
@@ -87,7 +112,7 @@ def zone(name: str) -> str:
 
 def set_up(connection: Connection, target: Target, *, mariadb: bool) -> tuple[int, int]:
     """Sets what must hold in the session and asserts it; returns its id and the largest packet in bytes."""
-    expected = dict(pinned(target, mariadb=mariadb))
+    expected = dict(pinned(target, mariadb=mariadb, release=connection.get_server_info()))
     values = [f"{name} = {value if value.isdigit() else repr(value)}" for name, value in expected.items()]
     connection.run(f"SET SESSION {', '.join([*values, *_limits(target, mariadb=mariadb)])}".encode())
     # The isolation level cannot share a SET with other variables.
@@ -98,8 +123,22 @@ def set_up(connection: Connection, target: Target, *, mariadb: bool) -> tuple[in
     session, largest, *found = connection.row(f"SELECT CONNECTION_ID(), @@max_allowed_packet, {asked}")
     for (name, value), kept in zip(expected.items(), found, strict=True):
         _expect(name, value, str(kept))
+    if not mariadb:
+        _refuse_missing_stamps(connection)
     connection.limit(target.statement_timeout + MARGIN)
     return int(session), int(largest)
+
+
+def _refuse_missing_stamps(connection: Connection) -> None:
+    if connection.row(f"SELECT @@{STAMPS}")[0]:
+        return
+    try:
+        connection.run(f"SET SESSION {STAMPS} = 1".encode())
+    except pymysql.Error as error:
+        if code_of(error) not in MAY_NOT:
+            raise
+    else:
+        _expect(STAMPS, "1", str(connection.row(f"SELECT @@{STAMPS}")[0]))
 
 
 def _limits(target: Target, *, mariadb: bool) -> list[str]:

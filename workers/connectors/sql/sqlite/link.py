@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workers.connectors.sql.link import Link, surprise, without_nul
+from workers.connectors.sql.sqlite import deferred
 from workers.connectors.sql.sqlite import errors as sqlite_errors
 from workers.connectors.sql.sqlite.options import OPTIONS
 from workers.connectors.sql.sqlite.session import set_up
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS = 20_000
 """SQLite's instructions between two looks at the clock: a millisecond or less."""
+LOOKING = 1.0
+"""Seconds that a look at deferred foreign keys may take, which reads tables as a whole while others wait."""
 
 
 class SqliteLink(Link):
@@ -74,6 +77,16 @@ class SqliteLink(Link):
             self._connection.execute(statement)
         return str(self._connection.execute(statements[-1]).fetchone()[0])
 
+    def check_deferred(self) -> bool:
+        """As `Link.check_deferred`; False where it takes too long, or where nobody can tell old violations from new."""
+        self._deadline = time.monotonic() + min(LOOKING, self._timeout)
+        try:
+            return self._no_violation()
+        except sqlite3.Error:  # too late, or a foreign key that points at no unique key
+            return False
+        finally:
+            self._deadline = float("inf")
+
     def commit(self) -> None:
         """As `Link.commit`."""
         self._connection.execute("COMMIT")
@@ -106,6 +119,20 @@ class SqliteLink(Link):
 
     def abandon(self) -> None:
         """Nothing: closing a parent's connection would break the parent's locks (sqlite.org/howtocorrupt.html)."""
+
+    def _no_violation(self) -> bool:
+        """Takes the transaction back where there is a violation, and leaves another one open."""
+        among = deferred.tables(self._connection)
+        found = deferred.violations(self._connection, among)
+        if not found:
+            return True
+        self._connection.execute("ROLLBACK")
+        self._connection.execute("BEGIN")
+        new = found - deferred.violations(self._connection, among)
+        if not new:
+            return False  # what was there before may have become another violation of the same row
+        name, (table, *_) = "SQLITE_CONSTRAINT_FOREIGNKEY", next(iter(new))
+        raise judge(sqlite_errors.VERDICTS[name], Phase.EXECUTE, f"sqlite {name}", where=f"table {table!r}")
 
     def _late(self) -> bool:
         return time.monotonic() > self._deadline

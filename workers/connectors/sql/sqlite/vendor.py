@@ -65,6 +65,7 @@ SQLITE = Vendor(
         upsert_whole="ON CONFLICT (…) DO UPDATE",
         exact_text="text with COLLATE BINARY",
         ignoring="passes over rows that break a constraint, without a word",
+        number_in_text="SQLite then keeps fifteen digits of a fraction, and writes 0.10 as 0.1",
         names_may_be_texts=True,
     ),
     preset=PRESET,

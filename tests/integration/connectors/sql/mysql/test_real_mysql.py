@@ -14,6 +14,7 @@ from workers.errors import ErrorClass, HoldLevel, TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers.mariadb import MariadbServer
     from workers.connectors.contract import Target
     from workers.connectors.sql.connector import SqlConnector
 
@@ -71,3 +72,47 @@ def test_check_is_content(mysql_target: Target) -> None:
     steps = [*opened.steps, *opened.session.steps()]
     opened.session.close()
     assert {step.name: step.mark for step in steps if step.mark != "fine"} == {}
+
+
+@pytest.fixture
+def filling(mysql_target: Target, mysql_server: MariadbServer) -> Iterator[Target]:
+    """A server that writes the present time where a time is missing."""
+    mysql_server.run("SET GLOBAL explicit_defaults_for_timestamp = 0")
+    yield mysql_target
+    mysql_server.run("SET GLOBAL explicit_defaults_for_timestamp = 1")
+
+
+STAMPED = "CREATE TABLE stamped (at TIMESTAMP NOT NULL DEFAULT '2000-01-01 00:00:00')"
+
+
+def missing(target: Target) -> tuple[str, str]:
+    """What `check` says a missing time becomes, and the code of the error that a delivery of one meets, or ""."""
+    examined = open_examined(target).session
+    assert examined is not None
+    table = examined.table("", "stamped")
+    examined.close()
+    session, code = connect(target).open(), ""
+    session.begin(None, 0)
+    try:
+        session.execute("INSERT INTO stamped VALUES (NULL)")
+    except TargetError as error:
+        code = error.code
+    session.discard()
+    assert table is not None
+    return table.columns["at"].null_becomes, code
+
+
+def test_a_missing_time_is_no_present_time(filling: Target) -> None:
+    with Database(filling) as database:
+        database.run(STAMPED)
+    assert missing(filling) == ("", "mysql 1048")
+
+
+def test_where_a_session_may_not_say_so_check_tells_what_it_becomes(
+    filling: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in 5.7, where only administrators may. This server lets everybody, so what nobody may set stands for it."""
+    monkeypatch.setattr("workers.connectors.sql.mysql.session.STAMPS", "lower_case_file_system")
+    with Database(filling) as database:
+        database.run(STAMPED)
+    assert missing(filling) == ("the present time", "")

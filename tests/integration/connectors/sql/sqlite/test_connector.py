@@ -151,6 +151,50 @@ def test_the_session_is_durable_and_checks_foreign_keys(connector: SqlConnector)
     assert values == ["wal", 2, 1, 0]
 
 
+DEFERRED = "CREATE TABLE later (id INTEGER PRIMARY KEY, p INT REFERENCES parents DEFERRABLE INITIALLY DEFERRED)"
+
+
+def checked(connector: SqlConnector, statement: str) -> bool:
+    """Of a statement that is tried and taken back."""
+    session = connector.open()
+    session.begin(None, 0)
+    try:
+        session.execute(statement)
+        told = session.check_deferred()
+        session.rollback()
+        return told
+    finally:
+        session.close()
+
+
+def test_what_would_be_refused_at_commit_is_refused_when_it_is_asked(connector: SqlConnector, target: Target) -> None:
+    with Database(target) as database:
+        database.run(DEFERRED, "INSERT INTO parents VALUES (1)")
+    assert checked(connector, "INSERT INTO later VALUES (1, 1)")
+    with pytest.raises(TargetError, match=r"SQLITE_CONSTRAINT_FOREIGNKEY.*table 'later'") as caught:
+        checked(connector, "INSERT INTO later VALUES (2, 9)")
+    assert caught.value.error_class is ISOLATE
+
+
+def test_a_row_that_pointed_at_none_before_is_nobodys_fault_now(connector: SqlConnector, target: Target) -> None:
+    with Database(target) as database:
+        database.run(DEFERRED, "INSERT INTO parents VALUES (1)", "PRAGMA foreign_keys = 0")
+        database.run("INSERT INTO later VALUES (5, 9)")
+    assert not checked(connector, "INSERT INTO later VALUES (1, 1)")
+    with pytest.raises(TargetError, match="SQLITE_CONSTRAINT_FOREIGNKEY"):
+        checked(connector, "INSERT INTO later VALUES (2, 9)")
+
+
+def test_a_look_that_takes_too_long_tells_nothing(
+    connector: SqlConnector, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 20000) SELECT x, 1 FROM n"
+    with Database(target) as database:
+        database.run(DEFERRED, "INSERT INTO parents VALUES (1)")
+    monkeypatch.setattr("workers.connectors.sql.sqlite.link.LOOKING", 0.0)
+    assert not checked(connector, f"INSERT INTO later {many}")
+
+
 def test_patience_bounds_the_wait_for_the_file(connector: SqlConnector, target: Target) -> None:
     session = connector.open()
     with Database(target) as database:

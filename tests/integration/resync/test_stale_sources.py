@@ -1,0 +1,120 @@
+"""A replica that is behind, and a mark that was lost: nothing is read before its time, and nothing waits for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.integration.resync.platform import Platform
+from workers.resync import changing, reader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+    from workers.resync.run import ResyncRun
+
+ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
+LATE = "AND (custom_id <> 'late' OR (SELECT seconds FROM age) = 0)"
+"""Whoever looks too early does not see this member."""
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def platform(
+    make_job: Callable[[TargetDatabase], Job], target: TargetDatabase, monkeypatch: pytest.MonkeyPatch
+) -> Platform:
+    """Read from a replica that is an hour behind, and lacks one member."""
+    monkeypatch.setattr(reader, "LATER_MS", 20)
+    made = Platform(make_job(target))
+    target.run("CREATE TABLE age (seconds int)", "INSERT INTO age VALUES (3600)")
+    query = made.paged.replace("AND id > {after}", f"{LATE} AND id > {{after}}")
+    made.configure(members=query, extra='fresh = "SELECT seconds FROM age"')
+    return made
+
+
+def waits(run: ResyncRun) -> bool:
+    """For its source; or it is over, which it must not be."""
+    return run.state == "ended" or "does not have yet" in run.why
+
+
+def replica_is(platform: Platform, seconds: int) -> None:
+    """So old is what the replica has."""
+    platform.target.run(f"UPDATE age SET seconds = {seconds}")
+
+
+@on_one
+def test_a_replica_that_is_behind_is_not_read(platform: Platform) -> None:
+    """It lacks a member: the row of that would be taken for nobody's."""
+    platform.has(7, "a", "late")
+    platform.job.push(add(7, "late"))
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, waits)
+    assert (platform.run(name).state, platform.run(name).reached) == ("marked", 0)
+    replica_is(platform, 0)
+    run = platform.ends(name)
+    assert (run.outcome, run.members, run.removed, platform.rows(7)) == ("done", 2, 0, {"a", "late"})
+
+
+@on_one
+def test_a_replica_that_falls_behind_between_two_marks_is_not_read(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each slice of a large segment is read as new as its own mark is; else a member would be passed over."""
+    monkeypatch.setattr(changing, "SMALL", 1)
+    monkeypatch.setattr(changing, "SLICE_MS", -1)
+    replica_is(platform, 0)
+    platform.has(7, "a", "b", "c", "late")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "between")
+    replica_is(platform, 3600)
+    platform.until(name, waits)
+    replica_is(platform, 0)
+    run = platform.ends(name)
+    assert (run.outcome, run.added, platform.rows(7)) == ("done", 4, {"a", "b", "c", "late"})
+
+
+@on_one
+def test_a_replica_that_stays_behind_fails_its_run_and_keeps_no_lane_waiting(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.has(7, "a", "late")
+    platform.target_has(7, "late")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until(name, waits)
+    platform.job.push(add(7, "live"))
+    monkeypatch.setattr(reader, "STALE_MS", -1)
+    run = platform.ends(name)
+    assert run.outcome == "failed"
+    assert "its data is still 3" in run.why
+    assert "s too old; nothing was changed" in run.why
+    platform.delivered()
+    assert (platform.rows(7), platform.lane(7)) == ({"late", "live"}, {})
+
+
+@on_one
+def test_a_mark_that_redis_has_lost_is_sent_again(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is surely lost: not while it may be on its way, however long that is."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    replica_is(platform, 0)
+    platform.has(7, "a", "late")
+    name = platform.ask(7, **ACCEPTED)
+    platform.turn()
+
+    def marks_after_a_look() -> int:
+        redis.zadd(keys.runs, {name: 0})
+        platform.turn()
+        found: int = redis.xlen(keys.events)
+        return found
+
+    monkeypatch.setattr(reader, "LOST_MS", 0)
+    assert marks_after_a_look() == 1, "it waits to be routed"
+    monkeypatch.setattr(reader, "LOST_MS", 60_000)
+    redis.delete(keys.events)
+    assert marks_after_a_look() == 0, "it may be between intake and lane"
+    monkeypatch.setattr(reader, "LOST_MS", 0)
+    assert marks_after_a_look() == 1
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a", "late"})

@@ -1,0 +1,119 @@
+"""When a run may begin, write, change a table that others keep rows in, and give up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.jobs import add
+from tests.integration.resync.platform import LISTED, Platform
+from workers.connectors.sql.sqlite.listing import SqliteLister
+from workers.lanes.runs import ResyncRuns
+from workers.resync import failing, reader
+from workers.settings import load, revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.jobs import Job
+    from tests.targets import TargetDatabase
+
+ACCEPTED: dict[str, Any] = {"accept_removals": 100, "accept_adds": 1000}
+on_one = pytest.mark.parametrize("target", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def platform(make_job: Callable[[TargetDatabase], Job], target: TargetDatabase) -> Platform:
+    return Platform(make_job(target))
+
+
+@on_one
+def test_source_and_target_are_closed_before_the_first_write(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a file that has no WAL a list that is open would let no COMMIT through."""
+    opened: list[SqliteLister] = []
+    at_writes: list[int] = []
+    begin, close, part = SqliteLister.__init__, SqliteLister.close, ResyncRuns.part
+
+    def opens(self: SqliteLister, connection: Any) -> None:
+        begin(self, connection)
+        opened.append(self)
+
+    def closes(self: SqliteLister) -> None:
+        close(self)
+        opened.remove(self)
+
+    def writes(self: ResyncRuns, *given: Any) -> bool:
+        at_writes.append(len(opened))
+        return part(self, *given)
+
+    monkeypatch.setattr(SqliteLister, "__init__", opens)
+    monkeypatch.setattr(SqliteLister, "close", closes)
+    monkeypatch.setattr(ResyncRuns, "part", writes)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x")
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+    assert at_writes == [0, 0], "strays, then members"
+
+
+@on_one
+def test_a_run_waits_while_more_than_half_of_max_backlog_is_owed(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lane would stand at the mark, and what comes for it fill the rest."""
+    monkeypatch.setattr(reader, "LATER_MS", 20)
+    platform.configure(max_backlog="4", batch='{ size = 10, timeout = "60s" }')
+    platform.has(7, "a")
+    platform.job.push(add(8, "b", "c", "d"))
+    platform.job.runtime.route("token", 1)
+    name = platform.ask(7)
+    platform.turn()
+    assert (platform.run(name).state, platform.run(name).why) == (
+        "waiting",
+        "members owes more than half of its max_backlog",
+    )
+    platform.configure(max_backlog="6", batch='{ size = 10, timeout = "60s" }')
+    assert platform.ends(name).outcome == "done", "half of it is not more than half"
+    assert platform.rows(8) == set()
+
+
+@on_one
+@pytest.mark.parametrize("other", [LISTED, f"{LISTED} AND 1 = 1"], ids=["same query", "other query"])
+def test_rows_that_another_integration_lists_too_are_removed_by_a_word_alone(platform: Platform, other: str) -> None:
+    """They may be its own; by the same query on the same connector, that is."""
+    target, installation = platform.target, platform.job.installation
+    many = [f"k{number}" for number in range(60)]
+    platform.has(7, *many)
+    platform.target_has(7, *many)
+    installation.redis.hset(platform.job.runtime.keys.removals("members"), "ever", 1)
+    integrations = target.integration(members=LISTED) + target.integration(key="other", members=other)
+    installation.configure(target.connector() + platform.source() + integrations)
+    revision.publish(installation.redis, installation.keys, load(installation.file))
+    platform.job.runtime = installation.runtime()
+    platform.target_has(7, "x")
+    run = platform.resync(7)
+    if other == LISTED:
+        assert run.outcome == "needs confirmation"
+        assert run.why == "1 rows would be removed, and 'other' may keep rows in the same table"
+        run = platform.resync(7, **ACCEPTED)
+    assert (run.outcome, platform.rows(7)) == ("done", set(many))
+
+
+@on_one
+def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its table would stay empty: it waits for its source, and says why."""
+    monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)
+    platform.configure(members_query=None)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "x")
+    name = platform.ask(7, **ACCEPTED)
+    platform.until_state(name, "adding")
+    platform.other_host()  # else what was read at first is told
+    platform.target.run("ALTER TABLE membership RENAME TO away")
+    platform.until(name, lambda run: run.state == "ended" or run.tries > failing.MOST_TRIES)
+    assert (platform.run(name).state, "a table does not exist" in platform.run(name).why) == ("adding", True)
+    platform.target.run("ALTER TABLE away RENAME TO membership")
+    run = platform.ends(name)
+    assert (run.outcome, run.mode, platform.rows(7)) == ("done", "replace", {"a", "b"})
