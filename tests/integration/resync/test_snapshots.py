@@ -168,7 +168,8 @@ def test_an_answer_that_is_cut_at_any_message_is_none(answered: Answered, monkey
     platform = answered.platform
     for said in range(len(MESSAGES)):
         run = answer_in_part(answered, MESSAGES[:said])
-        why = "source snapshot: nobody answers for the platform (any more)"
+        why = "the source could not be read: source snapshot: nobody answers for the platform (any more);"
+        why += " nothing was changed: ask again once that is mended"
         assert (said, run.outcome, run.why) == (said, "failed", why)
         assert (platform.rows(7), platform.lane(7)) == ({"x"}, {})
     assert answer_in_part(answered, MESSAGES).outcome == "done"
