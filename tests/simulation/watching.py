@@ -115,8 +115,9 @@ class _Late:
         self._next = self._world.baton.now + LATE_LOOK_SECONDS
         now_ms = self._world.clock_us() // 1000
         intake, lanes = readings.oldest(self._world.real.peek())
-        late_ms = LATE_INTAKE_MS + (PERMIT_MS if self._world.plan.groups != ("ledger",) else 0)
-        if intake is not None and now_ms - intake > late_ms:
+        lost_ms = PERMIT_MS if self._world.plan.groups != ("ledger",) else 0
+        if intake is not None and now_ms - intake > LATE_INTAKE_MS + lost_ms:
             self._world.violation("an event waits to be routed though nobody but the ledger is slow")
-        if lanes is not None and now_ms - lanes > LATE_LANE_MS + self._world.plan.settings.timeout_s * 1000:
+        # What waited for its router may wait for its deliverer, too.
+        if lanes is not None and now_ms - lanes > LATE_LANE_MS + lost_ms + self._world.plan.settings.timeout_s * 1000:
             self._world.violation("an operation waits long after its time though commands were only repeated")
