@@ -101,10 +101,11 @@ def settle(session: Session, key: str) -> None:
 def _retry_clears(scene: Scene, key: str) -> None:
     """Those over which something was delivered are superseded; the others are as if they had never been refused."""
     session, model = scene.session, scene.session.models[key]
-    code = CODES[key]
-    done = session.installation.segsync("quarantine", "retry", "--integration", f"i-{key}", "--code", code, "--json")
-    scene.tell(f"retry: {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
-    again = int(json.loads(done.stdout)["entries"])
+    again = 0
+    if wanted := _open_clears(session, key):
+        done = session.installation.segsync("quarantine", "retry", *wanted, "--json")
+        scene.tell(f"retry: {done.returncode} {done.stdout[-300:]} {done.stderr[-300:]}")
+        again = int(json.loads(done.stdout)["entries"])
     session.events += again
     session.operations += again
     model.operations += again
@@ -121,3 +122,12 @@ def _entries(session: Session, key: str) -> Iterator[tuple[Any, Any]]:
     with session.installation.ledger.reading() as connection:
         found = connection.execute(text(sql), {"integration": f"i-{key}", "code": CODES[key]}).all()
     return ((sequence, state) for sequence, state in found)
+
+
+def _open_clears(session: Session, key: str) -> list[str]:
+    """Of profiles that an earlier round's target refused nothing is retried: its model has taken them back."""
+    sql = "SELECT id FROM quarantine WHERE integration = :integration AND code = :code"
+    sql += " AND state = 'open' AND event_type = 'clear' ORDER BY id"
+    with session.installation.ledger.reading() as connection:
+        found = connection.execute(text(sql), {"integration": f"i-{key}", "code": CODES[key]}).all()
+    return [str(number) for (number,) in found]
