@@ -42,7 +42,7 @@ _ENDS_PATTERN = frozenset(
 """Words that stand behind a pattern, and in none."""
 
 _SOURCES = frozenset({"from", "using", "join"})
-_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in", "on", "distinct", "array"})
+_KEPT = frozenset({*_LISTED, *_SOURCES, "update", "log", "in", "on", "as", "is", "not"})
 _BECOMES = {("in", "("): "value in(", ("target", "."): "into"} | {(word, "("): "from(" for word in _SOURCES}
 _BEFORE_BRACKETS = frozenset({*_SOURCES, "in", "as", "on", "and", "or", "where", "exists"})
 """Words that a bracket may follow, and that are no functions."""
@@ -118,7 +118,7 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
 
 def after_sign(sign: str, read: Progress) -> Progress:
     """The progress after a sign, a literal or a placeholder."""
-    previous = _BECOMES.get((read.previous, sign), sign if sign in ("(", ",") else "")
+    previous = _BECOMES.get((read.previous, sign), sign if sign in ("(", ",", ".") else "")
     if previous == "value in(" and read.where == conjuncts.OPEN and read.depth == 0:
         previous = "in("
     where = conjuncts.after_sign(sign, read) if read.depth == 0 else read.where
@@ -174,8 +174,12 @@ def after_name(read: Progress, *, called: bool | None) -> Progress:
 
 
 def names_columns(read: Progress) -> bool:
-    """Whether a name here is followed by its columns' names and is no call: INSERT INTO t (…), WITH t (…) AS."""
-    return read.previous == "into" or (read.verb == "with" and read.depth == 0 and read.previous in _LISTED)
+    """Whether a name here is followed by its columns' names and is no call: INSERT INTO t (…).
+
+    So it is in WITH t (…) AS, too, and nothing that is read by then tells that from WITH f(…) AS t, or from what stands
+    behind a later comma: such a name is taken for a call.
+    """
+    return read.previous == "into"
 
 
 def _previous(word: str, read: Progress, *, called: bool | None) -> str:
@@ -187,6 +191,10 @@ def _previous(word: str, read: Progress, *, called: bool | None) -> str:
         # A table of the statement's own FROM, and of no SELECT within it.
         is_table = read.previous == "from(" and read.depth == 1 and not read.calls
         return word if read.depth == 0 or is_table else "value rows"
+    if (word == "distinct" and read.previous in ("is", "not")) or (
+        word == "array" and read.previous not in ("as", ".")
+    ):
+        return word
     return word if word in _KEPT else ""
 
 

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 _ENDS = frozenset(
     (
-        *("where", "prewhere", "group", "having", "order", "limit", "offset", "fetch", "qualify", "window", "settings"),
+        *("where", "prewhere", "group", "having", "order", "limit", "fetch", "qualify", "window", "settings"),
         *("union", "except", "intersect", "into", "set"),
     )
 )
-"""Words that stand behind a list of tables, and in none."""
+"""Words that stand behind a list of tables, and in none but as names. OFFSET does behind SAMPLE, within it."""
 _OPENED = frozenset({"(", "in(", "value in(", "from("})
 """What a bracket's inside begins with (`Progress.previous`)."""
 
@@ -40,8 +40,11 @@ def after_word(word: str, read: TableLists, depth: int, previous: str, *, called
         return TableLists(read.queries, read.lists | here, next=True)
     if word == "join" and previous != "array":
         return TableLists(read.queries, read.lists | here, next=True)
+    if word == "with":
+        return TableLists(read.queries | here, read.lists)
     # ARRAY JOIN's list, in ClickHouse, is one of expressions; array(…) is a function.
-    ends = word in _ENDS or (word == "array" and called is False)
+    is_name = read.next or previous in ("as", ".")
+    ends = not is_name and (word in _ENDS or (word == "array" and called is False))
     return TableLists(read.queries, read.lists & ~here if ends else read.lists, unsure=unsure)
 
 

@@ -22,12 +22,12 @@ _DOTLESS = str.maketrans("\u0131", "i")
 def is_called(text: str, at: int) -> bool | None:
     """Whether a bracket follows at `at`, behind blanks and comments; None where only what follows the text knows.
 
-    Where it ends in a comment, too, in which a tag may stand.
+    Where it ends in a comment, too, in which a tag may stand. Behind more blanks than are looked at one is taken to.
     """
     match = _CALLED.match(text, at, at + _AHEAD)
     if match is None:
         return False
-    return True if match["opened"] else None
+    return True if match["opened"] or at + _AHEAD < len(text) else None
 
 
 def odd_character(word: str, *, ascii_only: bool) -> str:

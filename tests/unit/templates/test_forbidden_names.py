@@ -161,6 +161,52 @@ def test_a_tables_name_and_a_bracket_are_not_cut_in_two(name: str, between: str)
     assert "a bracket behind a tag and a table's name" in found
 
 
+CALLS = {
+    "postgresql": ["pg_terminate_backend(1)", "ts_rewrite('a'::tsquery, 'x')", "pg_read_file('x')"],
+    "mysql": ["load_file('x')", "get_lock('x', 1)"],
+    "sqlite": ["load_extension('x')"],
+}
+
+
+@pytest.mark.parametrize("dialect", CALLS)
+def test_a_call_behind_with_is_one(dialect: str) -> None:
+    """As long as nothing says what the statement does: it was taken for the name of what WITH defines."""
+    for call in CALLS[dialect]:
+        for rest in (
+            "VALUES (1) ORDER BY column1, {}",
+            "TABLE t ORDER BY x, {}",
+            "SELECT 1, {}",
+            "SELECT 1 FROM a, {}",
+        ):
+            statement = "WITH a AS (SELECT 1) " + rest.format(call)
+            assert mistakes(statement, dialect, QueryKind.CLEAR), statement
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "WITH file('x') AS c SELECT c",
+        "WITH 1 AS a, file('x') AS c SELECT c",
+        "WITH 1 AS z FROM numbers(1) AS n, file('x', 'LineAsString') AS f SELECT line",
+        "SELECT * FROM unheard_of" + " " * 1_001 + "('x')",
+        "SELECT * FROM unheard_of /*" + "x" * 1_001 + "*/ ('x')",
+        "SELECT * FROM t AS array JOIN unheard_of('x') ON 1",
+        "SELECT x AS distinct FROM unheard_of('x')",
+        "SELECT t.distinct FROM unheard_of('x')",
+        "SELECT DISTINCT FROM unheard_of('x')",
+        "SELECT * FROM (WITH 1 AS x FROM unheard_of('x') SELECT x)",
+        "SELECT * FROM view(WITH 1 AS x FROM unheard_of('x') SELECT x)",
+        "SELECT (WITH 1 AS x FROM unheard_of('x') SELECT x)",
+        *(f"SELECT * FROM t AS {name}, unheard_of('x')" for name in ("window", "set", "limit")),
+        "SELECT * FROM settings, unheard_of('x')",
+        "SELECT * FROM d.settings, unheard_of('x')",
+        "SELECT * FROM t SAMPLE 1/10 OFFSET 1/2, unheard_of('x')",
+    ],
+)
+def test_no_name_hides_a_table_function(query: str) -> None:
+    assert mistakes(f"INSERT INTO t {query}", "clickhouse", QueryKind.CLEAR), query
+
+
 @pytest.mark.parametrize(
     "rest",
     [

@@ -47,7 +47,7 @@ class Reached(NamedTuple):
             return cls(str(Sequence.from_text(text)))
         found = _FORM.fullmatch(text)
         if found is None:
-            raise ValueError(f"{text!r} is no position; expected 27 digits, or 13, 9 of base 36 and letters")
+            raise ValueError(f"{text[:30]!r} is no position; expected 27 digits, or 13, 9 of base 36 and letters")
         ms, n, index, fingerprint = found.groups()
         return cls(str(Sequence(int(ms), int(n, 36), int(index, 36))), fingerprint)
 
