@@ -514,6 +514,21 @@ def test_a_refused_clear_never_wipes_what_came_after_it(lite: Job) -> None:
     assert lite.installation.redis.smembers(flagged) == {b"7"}, "A should have gone"
 
 
+@pytest.mark.parametrize("behind", [[upsert(7, "seven"), clear(7), add(7, "N")], [delete(7)]])
+def test_a_refused_clear_flags_nothing_where_another_end_comes_behind_it(lite: Job, behind: list[Any]) -> None:
+    """Whatever it would have taken away goes all the same."""
+    lite.push(add(7, "A"))
+    lite.drain()
+    refuse_clears(lite)
+    lite.push(clear(7))
+    lite.drain()
+    lite.target.run("DROP TRIGGER no_clear")
+    lite.push(add(7, "B"), *behind)
+    lite.drain()
+    assert states(lite) == ["superseded"]
+    assert lite.installation.redis.smembers(lite.installation.keys.resync("members")) == set()
+
+
 @pytest.mark.parametrize("first_refused", ["clear", "B"])
 def test_a_refused_clear_never_wipes_what_was_refused_after_it_and_retried_since(lite: Job, first_refused: str) -> None:
     """A profile that is retried is as old as when it first came: what came before it must not undo it."""

@@ -69,8 +69,11 @@ end
 -- entry is resolved only where it still stands in its slot, so exactly once. What has no key has no slot, and stands in
 -- a hash of its own, entry -> the sequence it had first, until a clear or a retry: no delivery looks there.
 -- A clear that is refused, and that something was told after, will not run any more: rows from before it may stay, so the
--- segment needs a resync.
+-- segment needs a resync, unless another clear waits.
 local SLOTS_AT_ONCE = 1000
+local function lacks_clear()
+  return not (set.clear and lane.clear ~= '' and lane.clear > settled)
+end
 
 local function supersede_written(written)
   for first = 1, #written, SLOTS_AT_ONCE do
@@ -81,7 +84,7 @@ local function supersede_written(written)
       if entry then
         close_entry(open, rows, written[i], found[i - first + 1])
         resolve(entry, 'superseded', 'later operation')
-        if written[i] == 'clear' then flag(integration, segment, settled) end
+        if written[i] == 'clear' and lacks_clear() then flag(integration, segment, settled) end
       end
     end
   end
@@ -144,7 +147,10 @@ local function keep_entries(retried, written, told, cleared, opened, brought)
   supersede_written(written)
   supersede_clear(brought)
   note_rows(told)
-  if cleared ~= '' then supersede_cleared(cleared) end
+  if cleared ~= '' then
+    supersede_cleared(cleared)
+    if string.find(ran, 'segment_delete', 1, true) then unflag(integration, segment) end
+  end
   for _, one in ipairs(opened) do
     local slot, entry, since, row, later, over = unpack(one)
     local replaced = redis.call('HGET', open, slot)
