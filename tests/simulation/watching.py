@@ -80,15 +80,19 @@ class _Spins:
 
 
 class _Logins:
+    """What is applied may have brought the password, so each process that serves the connector tries once more."""
+
     def __init__(self, world: World) -> None:
         self._world = world
+        applied = sum(each.what in ("apply", "move") for each in world.plan.incidents)
+        self._most = LOGINS + applied * world.plan.settings.parallelism
 
     def look(self, what: str, _: Any) -> None:
         if what != "circuit":
             return
         for key, target in self._world.targets.items():
-            recent = target.refused_logins[-LOGINS:]
-            if len(recent) == LOGINS and recent[-1] - recent[0] < LOGINS_SECONDS:
+            recent = target.refused_logins[-self._most :]
+            if len(recent) == self._most and recent[-1] - recent[0] < LOGINS_SECONDS:
                 self._world.violation(f"a refused password is tried again and again: connector {key}")
 
 
