@@ -484,13 +484,18 @@ def refuse_clears(job: Job) -> None:
     job.target.run("CREATE TRIGGER no_clear BEFORE DELETE ON member BEGIN SELECT RAISE(ABORT, 'kept'); END")
 
 
+def leave_a_refused_clear(job: Job) -> None:
+    """Behind A; the next one would run."""
+    job.push(add(7, "A"))
+    job.drain()
+    refuse_clears(job)
+    job.push(clear(7))
+    job.drain()
+    job.target.run("DROP TRIGGER no_clear")
+
+
 def test_a_refused_clear_is_retried_while_nothing_came_after_it(lite: Job) -> None:
-    lite.push(add(7, "A"))
-    lite.drain()
-    refuse_clears(lite)
-    lite.push(clear(7))
-    lite.drain()
-    lite.target.run("DROP TRIGGER no_clear")
+    leave_a_refused_clear(lite)
     retry(lite)
     lite.ends_right()
     assert lite.target.members() == set()
@@ -498,12 +503,7 @@ def test_a_refused_clear_is_retried_while_nothing_came_after_it(lite: Job) -> No
 
 def test_a_refused_clear_never_wipes_what_came_after_it(lite: Job) -> None:
     """Neither what was delivered after it, nor what still waits in the lane before the retry."""
-    lite.push(add(7, "A"))
-    lite.drain()
-    refuse_clears(lite)
-    lite.push(clear(7))
-    lite.drain()
-    lite.target.run("DROP TRIGGER no_clear")
+    leave_a_refused_clear(lite)
     flagged = lite.installation.keys.resync("members")
     assert lite.installation.redis.smembers(flagged) == set()
     lite.push(add(7, "B"))
@@ -517,12 +517,7 @@ def test_a_refused_clear_never_wipes_what_came_after_it(lite: Job) -> None:
 @pytest.mark.parametrize("behind", [[upsert(7, "seven"), clear(7), add(7, "N")], [delete(7)]])
 def test_a_refused_clear_flags_nothing_where_another_end_comes_behind_it(lite: Job, behind: list[Any]) -> None:
     """Whatever it would have taken away goes all the same."""
-    lite.push(add(7, "A"))
-    lite.drain()
-    refuse_clears(lite)
-    lite.push(clear(7))
-    lite.drain()
-    lite.target.run("DROP TRIGGER no_clear")
+    leave_a_refused_clear(lite)
     lite.push(add(7, "B"), *behind)
     lite.drain()
     assert states(lite) == ["superseded"]
