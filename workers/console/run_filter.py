@@ -10,7 +10,6 @@ from workers.lanes.answers import text_fields, text_of
 from workers.ledger.resyncs import OUTCOMES, last_resyncs
 from workers.resync.run import ResyncRun, State
 from workers.settings.segment_ids import segment_id_if_any
-from workers.settings.spelling import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,7 +44,7 @@ class RunFilter:
     def of(cls, integration: str | None, segment: str | None, state: str | None) -> RunFilter:
         """As people say it; WrongUsage for what no segment and no state can be."""
         if state is not None and state not in STATES:
-            raise WrongUsage(f"state {state[:60]!r} is none that a run can be in{nearest(state[:60], STATES)}")
+            raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}")
         return cls(integration, segment_id_if_any(segment), state)
 
     def find_open(self, runs: ResyncRuns, redis: Redis, keys: Keys, most: int) -> list[ResyncRun]:

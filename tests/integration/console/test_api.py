@@ -159,6 +159,12 @@ def test_what_is_read(app: ASGIApp, place: Place) -> None:
     assert place.redis.hget(place.keys.integration("crm"), "paused") is None
 
 
+def test_an_integration_that_there_is_not_is_none_as_the_commands_say(app: ASGIApp) -> None:
+    program = Program(app, "reader-text")
+    for path in ("/api/stats", "/api/errors", "/api/runs", "/api/quarantine"):
+        assert "did you mean 'crm'" in program.get(path, 404, integration="crn")["error"]
+
+
 def test_connectors_and_segments_are_read_and_checked(app: ASGIApp, place: Place) -> None:
     program, worker = Program(app, "reader-text"), Program(app, "worker-text")
     assert program.get("/api/connectors/db")["check"] is None

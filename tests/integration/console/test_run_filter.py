@@ -96,7 +96,7 @@ def test_which_keys_differ_is_told_to_who_may_see_people_alone(
 
 @pytest.mark.parametrize(
     ("segment", "state", "said"),
-    [("7", "waitin", "state 'waitin' is none that a run can be in; did you mean 'waiting'"), ("\0", None, "is no id")],
+    [("7", "waitin", "state 'waitin': expected one of open, waiting"), ("\0", None, "is no id")],
 )
 def test_what_no_run_can_be_is_said(segment: str, state: str | None, said: str) -> None:
     with pytest.raises(WrongUsage, match=said):

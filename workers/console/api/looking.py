@@ -115,9 +115,15 @@ def _quarantine(call: ApiCall) -> QuarantinePage:
     ledger, state = call.site.ledger(), call.text("state") or "open"
     if state not in (*STATES, "all"):
         raise WrongUsage(f"state {state[:60]!r}: expected one of {', '.join(STATES)}, all")
-    of, at_most, asked = call.text("integration"), call.number("limit", 50), None if state == "all" else state
+    of, at_most, asked = integration_of(call), call.number("limit", 50), None if state == "all" else state
     found = quarantine.list_entries(ledger, of, at_most, asked, call.text("code"), segment_of(call))
     return QuarantinePage(sum(quarantine.count_open(ledger).values()), [_shown(call, each) for each in found])
+
+
+def integration_of(call: ApiCall) -> str | None:
+    """The integration of the query, if any; UnknownIntegration."""
+    name = call.text("integration")
+    return None if name is None else known_integration(call.site.redis, call.site.keys, name)
 
 
 def segment_of(call: ApiCall) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from workers.console.api.looking import INTEGRATION, LIMIT, SEGMENT, SINCE, get, segment_of, time_of
+from workers.console.api.looking import INTEGRATION, LIMIT, SEGMENT, SINCE, get, integration_of, segment_of, time_of
 from workers.console.api.routes import ApiCall, Parameter
 from workers.console.run_filter import STATES, RunFilter
 from workers.lanes.runs import ResyncRuns
@@ -42,7 +42,7 @@ def _span(call: ApiCall) -> tuple[datetime, datetime]:
 def _stats(call: ApiCall) -> list[StatsRow]:
     since, until = _span(call)
     by = way(call.text("by") or "hour", "by")
-    return statistics.stats(call.site.ledger(), since, until, call.text("integration"), by=by, zone=_zone(call))
+    return statistics.stats(call.site.ledger(), since, until, integration_of(call), by=by, zone=_zone(call))
 
 
 def _errors(call: ApiCall) -> list[ErrorRow]:
@@ -50,7 +50,7 @@ def _errors(call: ApiCall) -> list[ErrorRow]:
     return statistics.errors(
         call.site.ledger(),
         since,
-        call.text("integration"),
+        integration_of(call),
         until=until,
         by=way(call.text("by") or "total", "by"),
         zone=_zone(call),
@@ -61,7 +61,7 @@ def _errors(call: ApiCall) -> list[ErrorRow]:
 def _runs(call: ApiCall) -> list[DeliveryRun]:
     return deliveries.runs(
         call.site.ledger(),
-        integration=call.text("integration"),
+        integration=integration_of(call),
         segment=segment_of(call),
         since=time_of(call, "since", "24h"),
         failed=call.flag("failed"),
