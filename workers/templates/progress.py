@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from workers.templates import conjuncts, table_lists
-from workers.templates.table_lists import TableLists
+from workers.templates.table_lists import MOST_DEPTH, TableLists
 
 _WRITERS = frozenset({"insert", "merge", "replace"})
 _MAIN = frozenset({*_WRITERS, "update", "delete", "select"})
@@ -47,8 +47,6 @@ _BECOMES = {("in", "("): "value in(", ("target", "."): "into"} | {(word, "("): "
 _BEFORE_BRACKETS = frozenset({*_SOURCES, "in", "as", "on", "and", "or", "where", "exists"})
 """Words that a bracket may follow, and that are no functions."""
 _BEFORE_VERB = frozenset({"(", "in(", "value in(", "from("})
-MOST_DEPTH = 12
-"""Brackets that are counted; more in one another are taken for as many, so that a loop that opens some has an end."""
 
 
 class Progress(NamedTuple):
