@@ -96,7 +96,7 @@ def deliver(
     with _during(Phase.COMMIT):
         session.commit()
     reach(failpoints.AFTER_COMMIT)
-    return Receipt(runs, idle=idle)
+    return Receipt(runs, idle=idle, reached=reached.sequence)
 
 
 def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
@@ -136,15 +136,11 @@ def _reached(shipment: Shipment, position: Reached) -> Reached:
     """What the position is to be when the batch is there.
 
     It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that was
-    committed unheard must not take that back. Of what such a one had set aside only what is left is told.
+    committed unheard must not take that back.
     """
-    if shipment.positions is None:
+    if shipment.positions is None or shipment.last <= position.sequence:
         return position
-    if shipment.last > position.sequence:
-        return Reached(shipment.last, shipment.positions.known(shipment.last))
-    if shipment.last < position.sequence and position.fingerprint:
-        return Reached(position.sequence, shipment.positions.known(position.sequence, shipment.last))
-    return position
+    return Reached(shipment.last, shipment.positions.known(shipment.last))
 
 
 def _misfit(position: Reached, positions: Positions, first: str) -> str:
