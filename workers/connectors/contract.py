@@ -177,8 +177,9 @@ class Receipt:
     rejected  what the target has left out, where it takes the rest without it
     idle      operations for which no query is configured
     checked   what would be checked at COMMIT was checked, in a trial
-    reached   the last sequence that the target says is there, where it keeps a position; it may be behind the shipment's
-              end, since a longer one may have come through unheard
+    unsent    queries of which nothing was sent, since the list that is all of them came out empty
+    reached   the last sequence that the target says is there, where it keeps a position; it may be behind the end of
+              the shipment, since a longer one may have come through unheard
     """
 
     queries: tuple[QueryRun, ...] = ()
@@ -186,6 +187,7 @@ class Receipt:
     idle: int = 0
     checked: bool = False
     reached: str = ""
+    unsent: tuple[QueryRun, ...] = ()
 
 
 class Unfit(TargetError):

@@ -111,7 +111,7 @@ class Settlements:
         counted = only_counted(self._lanes, turn, (each.operation.sequence for each in rejected))
         idle = receipt.idle > 0
         entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=idle, counted=counted)
-        done = Done(started, receipt.idle, list(receipt.queries))
+        done = Done(started, receipt.idle, [*receipt.queries, *receipt.unsent])
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
         following = _following(turn, batch, receipt)
         message = _settlement(turn, batch, following, [record, *entries], change, receipt)
@@ -277,12 +277,8 @@ def _following(turn: Turn, batch: Batch, receipt: Receipt) -> Following:
         limit=limit,
         suspect=turn.suspect if suspects else "",
         passed=turn.passed | ran if suspects else frozenset(),
-        aside=turn.aside if receipt.reached > batch.last else _behind(batch, turn.aside),
+        aside={sequence: each for sequence, each in turn.aside.items() if max(sequence, receipt.reached) > batch.last},
     )
-
-
-def _behind(batch: Batch, aside: dict[str, Rejection]) -> dict[str, Rejection]:
-    return {sequence: each for sequence, each in aside.items() if sequence > batch.last}
 
 
 def _how(outcome: Later | Halve | Hold | OpenCircuit) -> str:
