@@ -140,3 +140,11 @@ def test_a_query_of_which_nothing_was_sent_has_not_run(*, together: bool) -> Non
     assert receipt.queries == ()
     assert receipt.unsent == (QueryRun("add", 0, 0, 0, 0, runs=0, unsent=2),)
     assert together or "begin" not in connector.calls
+
+
+def test_a_query_that_was_not_sent_has_not_run_beside_one_that_was() -> None:
+    tags = compile_query(TAGS, dialect="sqlite", kind=QueryKind.ADD, batch=False, key=("K",))
+    both = replace(shipped(), queries={QueryKind.ADD: tags, QueryKind.REMOVE: compiled(REMOVE, QueryKind.REMOVE)})
+    receipt = MemorySession(MemoryConnector()).deliver(both, never)
+    assert [run.event_type for run in receipt.queries] == ["remove"]
+    assert [run.event_type for run in receipt.unsent] == ["add"]
