@@ -28,7 +28,9 @@ class QueryRun(msgspec.Struct, frozen=True, array_like=True):
     statements    SQL statements sent
     rows          affected rows, as the driver counts them (MySQL counts an updated row twice)
     duration_us   microseconds from the first statement's start to the last one's end
-    runs          1; more where many were folded into one (`workers/ledger/rollups.py`), and then all numbers are sums
+    runs          1; more where many were folded into one (`workers/ledger/rollups.py`), and then all numbers are sums;
+                  0 where nothing of it was sent
+    unsent        statements that were not sent, since the list that is all of them came out empty
     """
 
     event_type: str
@@ -37,6 +39,7 @@ class QueryRun(msgspec.Struct, frozen=True, array_like=True):
     rows: int
     duration_us: int
     runs: int = 1
+    unsent: int = 0
 
 
 class Delivery(msgspec.Struct, frozen=True, array_like=True, tag="delivery"):

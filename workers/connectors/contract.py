@@ -97,15 +97,14 @@ class Positions(NamedTuple):
     settled     the last sequence that is known to be in the target, or ""
     handed_out  the last sequence that any deliverer can have delivered
     known       gives the fingerprint of what the lane has at a sequence that is handed out and not settled, in capitals
-                where it has set aside something up to there, and behind a second sequence if that is given; "" where it
-                has nothing there
+                where it has set aside something up to there; "" where it has nothing there
     overruled   whether one that fits neither counts as none: then all that is owed is told, and the position written
                 anew
     """
 
     settled: str
     handed_out: str
-    known: Callable[..., str]
+    known: Callable[[str], str]
     overruled: bool = False
 
 
@@ -178,12 +177,17 @@ class Receipt:
     rejected  what the target has left out, where it takes the rest without it
     idle      operations for which no query is configured
     checked   what would be checked at COMMIT was checked, in a trial
+    unsent    queries of which nothing was sent, since the list that is all of them came out empty
+    reached   the last sequence that the target says is there, where it keeps a position; it may be behind the end of
+              the shipment, since a longer one may have come through unheard
     """
 
     queries: tuple[QueryRun, ...] = ()
     rejected: tuple[Rejection, ...] = ()
     idle: int = 0
     checked: bool = False
+    reached: str = ""
+    unsent: tuple[QueryRun, ...] = ()
 
 
 class Unfit(TargetError):

@@ -132,10 +132,10 @@ class Buffer:
         """What the operations held carry that come out of the quarantine."""
         return [operation.retry for operation, _ in self._hand if operation.retry is not None]
 
-    def fingerprint(self, sequence: str, after: str = "") -> str:
+    def fingerprint(self, sequence: str) -> str:
         """Of the operation held that has this sequence, as `Positions.known` has it; "" where none has."""
         found = next((each.fingerprint for each, _ in self._hand if each.sequence == sequence), "")
-        return found.upper() if any(after < each <= sequence for each in self.aside) else found
+        return found.upper() if any(each <= sequence for each in self.aside) else found
 
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""

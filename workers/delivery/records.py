@@ -30,7 +30,7 @@ class Done:
 
     started  Unix seconds
     idle     operations for which no query is configured
-    runs     the queries that were committed
+    runs     the queries that were committed, and those of which nothing was sent
     """
 
     started: float

@@ -111,9 +111,9 @@ class Settlements:
         counted = only_counted(self._lanes, turn, (each.operation.sequence for each in rejected))
         idle = receipt.idle > 0
         entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=idle, counted=counted)
-        done = Done(started, receipt.idle, list(receipt.queries))
+        done = Done(started, receipt.idle, [*receipt.queries, *receipt.unsent])
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
-        following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
+        following = _following(turn, batch, receipt)
         message = _settlement(turn, batch, following, [record, *entries], change, receipt)
         return _Told(replace(message, counted=len(counted)) if counted else message, following, rejected)
 
@@ -262,8 +262,13 @@ def _settlement(
     )
 
 
-def _following(turn: Turn, batch: Batch, ran: frozenset[str]) -> Following:
-    """What shapes the batch after one that is settled."""
+def _following(turn: Turn, batch: Batch, receipt: Receipt) -> Following:
+    """What shapes the batch after one that is settled.
+
+    What is in the quarantine stays written down while the target's position is beyond the batch: a longer one came
+    through unheard, and its position says that something up to there was refused.
+    """
+    ran = frozenset(run.event_type for run in receipt.queries)
     suspects = turn.buffer.between(batch.last, turn.suspect)
     limit = next_limit(turn.limit, turn.integration.batch_size, suspects)
     if batch.aside and turn.suspect and not suspects:
@@ -272,7 +277,7 @@ def _following(turn: Turn, batch: Batch, ran: frozenset[str]) -> Following:
         limit=limit,
         suspect=turn.suspect if suspects else "",
         passed=turn.passed | ran if suspects else frozenset(),
-        aside={sequence: each for sequence, each in turn.aside.items() if sequence > batch.last},
+        aside={sequence: each for sequence, each in turn.aside.items() if max(sequence, receipt.reached) > batch.last},
     )
 
 

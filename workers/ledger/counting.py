@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import BigInteger, Text, and_, case, cast, func, literal, literal_column, null, select, union_all
 
 from workers.ledger.periods import time_column
-from workers.ledger.sums import COUNTS, HOUR_MS
+from workers.ledger.sums import COUNTS, HOUR_MS, OF_QUERIES
 from workers.ledger.tables import FAILED, deliveries, failed_hours, hours, purged, quarantine, queries
 
 if TYPE_CHECKING:
@@ -57,10 +57,11 @@ class Count:
     def _single(self) -> list[Select[Any]]:
         """Queries at the edges, one by one."""
         column = queries.c
-        counts = [column.runs.label("queries"), *(column[name] for name in COUNTS[1:4])]
+        counts = [column.runs.label("queries"), *(column[name] for name in OF_QUERIES[1:])]
         nothing = [_ZERO.label("merged"), _ZERO.label("moot")]
         wait = column.waited_ms
-        each = select(*self._key(queries), wait, *counts, *nothing, wait.label("longest_ms"))
+        longest = case((column.runs > _ZERO, wait), else_=_ZERO).label("longest_ms")
+        each = select(*self._key(queries), wait, *counts, *nothing, longest)
         return [each.where(*edge) for edge in self._period.at_edges(queries)]
 
     def _skipped(self) -> list[Select[Any]]:
@@ -69,7 +70,7 @@ class Count:
         first, last = func.min(queries.c.event_type), func.max(queries.c.event_type)
         # Asked for each delivery by itself: grouped by the delivery's id, databases read the whole table in its order.
         only = select(case((first == last, first))).where(queries.c.delivery == column.id).scalar_subquery()
-        nothing = [_ZERO.label(name) for name in COUNTS[:4]]
+        nothing = [_ZERO.label(name) for name in OF_QUERIES]
         each = (
             select(column.integration, only.label("event_type"), self._label(deliveries))
             .add_columns(column.waited_ms, *nothing, column.merged, column.moot, _ZERO.label("longest_ms"))

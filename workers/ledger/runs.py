@@ -32,6 +32,7 @@ class DeliveryRun:
                  in an earlier one; None where it is not known
     operations   in it; of these `merged` into later ones of their key, `moot` by a clear, `quarantined`
     statements, rows  of the committed queries, rows as the driver counts them
+    unsent       statements that were not sent, since the list that is all of them came out empty
     event_types  of the committed queries; of a failed try the one that failed, if any ran
     tries        that this row stands for: more than 1 where the ledger was away for long
     waited_ms    from the stream time of its first operation to its end
@@ -49,6 +50,7 @@ class DeliveryRun:
     quarantined: int
     statements: int
     rows: int
+    unsent: int
     event_types: list[str]
     duration_ms: float
     waited_ms: int
@@ -95,9 +97,9 @@ def runs(
 
 
 def _queries(connection: Connection, ids: list[int]) -> dict[int, list[RowMapping]]:
-    """The committed queries of these deliveries, in order."""
+    """The queries of these deliveries, in order: committed, or not sent."""
     column = queries.c
-    sums = [func.sum(column[name]).label(name) for name in ("statements", "rows")]
+    sums = [func.sum(column[name]).label(name) for name in ("statements", "rows", "unsent", "runs")]
     wanted = (
         select(column.delivery, column.event_type, *sums)
         .where(column.delivery.in_(ids))
@@ -112,13 +114,15 @@ def _queries(connection: Connection, ids: list[int]) -> dict[int, list[RowMappin
 
 def _run(row: RowMapping, done: list[RowMapping]) -> DeliveryRun:
     counts = ("operations", "merged", "moot", "quarantined", "waited_ms", "tries", "code", "reason")
+    kinds = [each["event_type"] for each in done if each["runs"]]
     names = ("integration", "connector", "segment", "outcome", *counts)
     return DeliveryRun(
         at=cast("datetime", time_of(row["started_ms"])),
         upto=_time_in(row["last"]),
         statements=sum(int(each["statements"]) for each in done),
         rows=sum(int(each["rows"]) for each in done),
-        event_types=[each["event_type"] for each in done] or [each for each in (row["event_type"],) if each],
+        unsent=sum(int(each["unsent"]) for each in done),
+        event_types=kinds or [each for each in (row["event_type"],) if each],
         duration_ms=row["duration_us"] / 1000,
         **{name: row[name] for name in names},
     )

@@ -43,6 +43,7 @@ class StatsRow:
     statements   SQL statements in them
     rows         affected, as the driver counts them
     profiles     in them
+    unsent       statements that were not sent, since the list that is all of them came out empty
     merged       operations that a later one of their key replaced, in batches that were delivered
     moot         operations in such batches that a later clear made pointless, or that no query is for
     retries      tries that failed and that segsync repeats by itself
@@ -60,6 +61,7 @@ class StatsRow:
     statements: int = 0
     rows: int = 0
     profiles: int = 0
+    unsent: int = 0
     merged: int = 0
     moot: int = 0
     retries: int = 0

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from workers.ledger.rows import Row
 
 HOUR_MS: Final = 3_600_000
-COUNTS: Final = ("queries", "statements", "rows", "profiles", "merged", "moot")
+COUNTS: Final = ("queries", "statements", "rows", "profiles", "unsent", "merged", "moot")
+OF_QUERIES: Final = COUNTS[:5]
+"""What is counted of a query; the others are of a whole batch."""
 KEY: Final = ("hour", "integration", "event_type", "waited_ms")
 _CAUSE: Final = ("hour", "integration", "event_type", "outcome", "code", "reason")
 _POWERS: Final = tuple(10**power for power in range(1, 12))
@@ -52,7 +54,8 @@ def hours_of(delivered: Iterable[tuple[Row, Sequence[Row]]]) -> list[Row]:
     for delivery, queries in delivered:
         hour, wait = _number(delivery["started_ms"]) // HOUR_MS, _number(delivery["waited_ms"])
         for query in queries:
-            counts = {name: query[name] for name in COUNTS[1:4]} | {"queries": query["runs"], "longest_ms": wait}
+            counts = {name: query[name] for name in OF_QUERIES[1:]} | {"queries": query["runs"]}
+            counts["longest_ms"] = wait if query["runs"] else 0
             _count(sums, (hour, delivery["integration"], query["event_type"], rounded(wait)), counts)
         if delivery["outcome"] == "delivered" and (delivery["merged"] or delivery["moot"]):
             types = {query["event_type"] for query in queries}

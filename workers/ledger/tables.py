@@ -78,6 +78,7 @@ class QueryColumns(TypedColumns):
     rows: Named[int] = Column(BigInteger)
     duration_us: Named[int] = Column(BigInteger)
     runs: Named[int] = Column(BigInteger, server_default="1")
+    unsent: Named[int] = Column(BigInteger, server_default="0")
 
 
 class QuarantineColumns(TypedColumns):
@@ -136,7 +137,7 @@ class HourColumns(TypedColumns):
     hour        hours since 1970, UTC: that in which the tries began
     event_type  "" for merged and moot of batches that ran several queries, or none
     waited_ms   rounded up to two digits: 0 to 100, 110, 120 to 1,000, 1,100 and so on
-    queries, statements, rows, profiles  as in `queries`, `runs` of it counted
+    queries, statements, rows, profiles, unsent  as in `queries`, `runs` of it counted
     merged, moot  as in `deliveries`
     longest_ms  the longest wait of these queries, not rounded
     """
@@ -152,6 +153,7 @@ class HourColumns(TypedColumns):
     merged: Named[int] = Column(BigInteger)
     moot: Named[int] = Column(BigInteger)
     longest_ms: Named[int] = Column(BigInteger)
+    unsent: Named[int] = Column(BigInteger, server_default="0")
 
 
 class FailedHourColumns(TypedColumns):

@@ -136,7 +136,9 @@ class Previewer:
                 preview.rejected.append(_rejection(place.n, place.index, ids, one.code, one.reason))
             rendered = render(shipped.without({one.sequence for one in unfit.rejected}))
         preview.notes += _unsent(shipped, ids)
-        queries = [trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered]
+        queries = [
+            trial.TriedQuery(each.event_type, each.profiles, each.statements) for each in rendered if each.statements
+        ]
         return Previewed(queries, shipped.event.kind.value if shipped.event and is_idle(shipped) else "")
 
 
@@ -147,7 +149,7 @@ def _unsent(shipped: Shipment, ids: _Ids) -> Iterator[str]:
             place = Sequence.from_text(member.sequence)
             alone = replace(shipped, groups=(Group(group.kind, (member,)),))
             try:
-                is_sent = bool(render(alone))
+                is_sent = any(query.statements for query in render(alone))
             except Unfit:
                 continue  # it stands among the rejected
             if not is_sent:

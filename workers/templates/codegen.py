@@ -64,7 +64,7 @@ class Statement:
 
 
 def generate(statements: list[Statement], target: CodeTarget, *, counted: bool) -> Render:
-    """The function that renders rows and hands each finished statement to its third argument.
+    """The function that renders rows and hands each statement to its third argument, "" where its list came out empty.
 
     counted  whether it counts what it reads and writes, and refuses what is too much
     """
@@ -111,8 +111,8 @@ class _Generator:
         self._flush()
         self._line('out, text = None, "" if skip else "".join(out)')
         self._line("text = finish(text).strip()")
-        self._line("if begins(text):" if statement.optional else "if text:")
-        self._line("    send(text)")
+        self._line("if begins(text): send(text)" if statement.optional else "if text: send(text)")
+        self._line('elif skip: send("")')
 
     def _nodes(self, nodes: list[Node]) -> None:
         for node in nodes:

@@ -64,10 +64,12 @@ _CLICKHOUSE_OUTSIDE = (
     "|azureblobstorage\\w*|mongodb|redis|hive|oss|cosn|paimon\\w*|arrowflight|ytsaurus|iceberg\\w*|deltalake\\w*|hudi\\w*"
     "|bigquery|prometheusquery\\w*|filesystem|ai(?:classify|embed|extract|filter|generate|redact|similarity|translate)"
 )
-# With the words that a query in brackets begins with, behind which another bracket may follow.
+# With the words that a query in brackets begins with, behind which another bracket may follow, and with what is
+# computed where WITH FILL has its FROM, which nothing that is read by then tells from a table's.
 _CLICKHOUSE_TABLES = (
     "numbers(?:_mt)?|zeros(?:_mt)?|primes|generate_?series|generaterandom|values|null|view(?:ifpermitted)?|merge"
-    "|dictionary|format|select|with|from"
+    "|dictionary|format|select|with|from|to(?:date(?:32)?|datetime(?:64)?|startof\\w+|u?int\\d+|interval\\w+)"
+    "|today|yesterday|now(?:64)?"
 )
 
 _FORBIDDEN = MappingProxyType(

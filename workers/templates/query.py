@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from workers.templates.contexts import place_all
 from workers.templates.cutting import statements_of
@@ -51,6 +51,17 @@ MAX_STATEMENTS = 100
 
 REVISION = "6"
 """Raised when the same text renders otherwise than before, so that digests differ."""
+
+
+class Rendered(NamedTuple):
+    """What a query says of some profiles.
+
+    statements  to send, in order
+    unsent      how many are not to be sent, since the list that is all of them came out empty
+    """
+
+    statements: list[str]
+    unsent: int
 
 
 class Query:
@@ -100,7 +111,11 @@ class Query:
         self.warnings = warnings
 
     def render(self, rows: Sequence[Row], segment: SegmentView, size: int | None = None) -> list[str]:
-        """The statements to send, in order; [] when nothing is left to send.
+        """The statements to send, in order; [] when nothing is left to send. As `render_all`."""
+        return self.render_all(rows, segment, size).statements
+
+    def render_all(self, rows: Sequence[Row], segment: SegmentView, size: int | None = None) -> Rendered:
+        """The statements to send, in order, and how many are not to be sent.
 
         rows     the batch; profiles that go one at a time have their statements one after the other; segment
                  events have none
@@ -111,16 +126,19 @@ class Query:
         """
         render = self._code.suited(rows, size)
         try:
-            return [text for part in self._parts(rows) for text in self._statements(render, part, segment)]
+            parts = [self._statements(render, part, segment) for part in self._parts(rows)]
         except RowProblem as problem:
             raise BadRows(self._bad_rows(render, rows, segment, problem)) from None
+        return Rendered([text for part in parts for text in part.statements], sum(part.unsent for part in parts))
 
-    def _statements(self, render: Render, rows: Sequence[Row], segment: SegmentView) -> list[str]:
-        statements: list[str] = []
-        render(rows, segment, statements.append)
+    def _statements(self, render: Render, rows: Sequence[Row], segment: SegmentView) -> Rendered:
+        found: list[str] = []
+        render(rows, segment, found.append)
+        statements = [text for text in found if text]
+        unsent = len(found) - len(statements)
         if self._target.dialect.one_batch and statements:
-            return ["\n".join(map(terminated, statements))]
-        return statements
+            return Rendered(["\n".join(map(terminated, statements))], unsent)
+        return Rendered(statements, unsent)
 
     def _parts(self, rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         """What one call renders: as much of a batch as the database takes, a single profile, or a segment event."""

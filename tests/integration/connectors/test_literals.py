@@ -84,6 +84,25 @@ def test_a_timestamp_is_in_a_zone_that_has_a_name(vienna: Target) -> None:
         ]
 
 
+@pytest.fixture
+def in_vienna(vienna: Target, mariadb_server: MariadbServer) -> Iterator[Target]:
+    """A server whose own clock is Vienna's, and a connector whose is not."""
+    mariadb_server.run("SET GLOBAL time_zone = 'Europe/Vienna'")
+    yield replace(vienna, timezone="UTC")
+    mariadb_server.run("SET GLOBAL time_zone = 'SYSTEM'")
+
+
+def test_an_hour_that_the_servers_clock_skips_is_an_hour(in_vienna: Target) -> None:
+    """Half past two was refused as none, and the profile with it; those beside it were two hours early."""
+    with Database(in_vienna) as database:
+        database.run("CREATE TABLE t (at TIMESTAMP NULL)", "SET time_zone = '+00:00'")
+        write(in_vienna, "INSERT INTO t VALUES ('2026-03-29 02:30:00'), ('2026-06-01 12:00:00')")
+        assert [str(at) for (at,) in database.rows("SELECT at FROM t ORDER BY at")] == [
+            "2026-03-29 02:30:00",
+            "2026-06-01 12:00:00",
+        ]
+
+
 def test_postgresql_takes_a_zone_by_its_name(postgresql_target: Target) -> None:
     there = replace(postgresql_target, timezone="Europe/Vienna")
     with Database(postgresql_target) as database:

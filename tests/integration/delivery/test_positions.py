@@ -5,6 +5,7 @@ On SQLite alone: what is cut and what is written down is the same for all.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -218,11 +219,60 @@ def test_a_redis_that_has_lost_what_it_set_aside_takes_none_of_it_for_delivered(
     once.target.run(REFUSING)
     once.push(add(7, "A", BAD, "B"))
     commits_past_what_was_refused(once, monkeypatch)
-    once.installation.redis.hdel(once.installation.keys.lane("members", "7"), "aside")
-    for due in (once.installation.keys.full("members"), once.installation.keys.timed("members")):
-        once.installation.redis.zadd(due, {"7": 0}, xx=True)
+    loses_what_it_set_aside(once)
     assert "passed over what was refused" in str(serve(once))
     assert (journal(once), once.installation.backlog()) == (["A"], 2)
+
+
+def loses_what_it_set_aside(job: Job) -> None:
+    redis, keys = job.installation.redis, job.installation.keys
+    redis.hdel(keys.lane("members", "7"), "aside")
+    is_due(job)
+
+
+def is_due(job: Job) -> None:
+    for due in (job.installation.keys.full("members"), job.installation.keys.timed("members")):
+        job.installation.redis.zadd(due, {"7": 0}, xx=True)
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_a_half_of_what_passed_over_a_refused_one_takes_that_from_no_position(
+    once: Job, monkeypatch: pytest.MonkeyPatch, settled: bool
+) -> None:
+    """The position forgot it with the half's COMMIT, before the quarantine had it; or else it was the half's last."""
+    numbers = JOURNAL.replace("'{$lead.CustomID}'", "{number $lead.CustomID}")
+    configure(once, size=4, add=numbers)
+    once.push(add(7, "1", BAD, "2", "3"))
+    commits_past_what_was_refused(once, monkeypatch)
+    ((position,),) = once.target.run("SELECT position FROM segsync_position")
+    configure(once, size=2)  # which refuses nothing
+    once.runtime.follow()
+    is_due(once)
+    if settled:
+        monkeypatch.setattr(once.runtime.lanes, "settle", settles_and_dies(once))
+        serve(once)
+        assert len(once.quarantined()) == 1
+        is_due(once)
+        monkeypatch.undo()
+        goes_on(once)
+        accounted_for(once, "1", "2", "3", BAD)
+        return
+    commits_past_what_was_refused(once, monkeypatch)
+    assert once.target.run("SELECT position FROM segsync_position") == [(position,)]
+    loses_what_it_set_aside(once)
+    assert "passed over what was refused" in str(serve(once))
+    assert (once.quarantined(), once.installation.backlog()) == ([], 4)
+
+
+def settles_and_dies(job: Job) -> Callable[[Any], Any]:
+    """Its turn goes no further: what the lane says is all that the next one knows."""
+    settle = job.runtime.lanes.settle
+
+    def settle_and_die(done: Any) -> Any:
+        settle(replace(done, go_on=False))
+        return Lost()
+
+    return settle_and_die
 
 
 def test_what_was_set_aside_is_settled_in_smaller_batches(once: Job, monkeypatch: pytest.MonkeyPatch) -> None:

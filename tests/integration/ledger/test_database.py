@@ -49,6 +49,7 @@ def test_a_record_is_stored_as_it_is(ledger: Ledger) -> None:
         "rows": 8,
         "duration_us": 900,
         "runs": 1,
+        "unsent": 0,
     }
     (row,) = rows(ledger, quarantine)
     ours = {"id": 1, "source": "lane", "state": "open", "changed_ms": None, "changed_by": "", "note": ""}

@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 MOST_RECORDS = 200_000
 """As in lanes/common.lua."""
 FILL = "for n = ARGV[1], ARGV[2] do redis.call('XADD', KEYS[1], string.format('1-%d', n), 'r', '') end"
-COUNTS = ("queries", "statements", "rows", "profiles", "retries", "failures", "quarantined")
+EMPTY = """;
+DELETE FROM member WHERE client_id IN
+({for $x = $batch}{if $x.CustomID = "nobody"}('{$x.CustomID}'){autocomma}{end}{end})"""
+COUNTS = ("queries", "statements", "rows", "profiles", "unsent", "retries", "failures", "quarantined")
 
 
 @pytest.fixture
@@ -48,6 +51,7 @@ def job(
         " BEGIN SELECT RAISE(ABORT, 'too long'); END"
     )
     job = Job(Installation(tmp_path, redis_server.url, namespace), target)
+    job.configure(remove=target.queries()["remove"] + EMPTY)
     for first in range(1, MOST_RECORDS, 20_000):
         redis_client.eval(FILL, 1, job.installation.keys.outcomes, first, first + 19_999)
     yield job
@@ -55,7 +59,7 @@ def job(
 
 
 def work(job: Job) -> None:
-    """Everything that is counted: queries of each kind, merged and moot operations, retries, a bad profile."""
+    """All that is counted: queries of each kind, an empty statement, merged and moot operations, retries, a bad one."""
     job.push(upsert(7, "VIP"), add(7, "A", "B", "A"), add(8, "C", "x" * 300, "D"))
     job.drain()
     job.push(remove(7, "A"), add(9, "E"), clear(9), add(9, "F", "G"))
@@ -106,6 +110,7 @@ def test_what_is_folded_is_counted_as_if_it_were_not(job: Job) -> None:
 
     assert once["operations"] >= 12
     assert once["add.retries"] > 0
+    assert once["remove.unsent"] == 1
     assert counts(job) == {name: 2 * value for name, value in once.items()}
 
 

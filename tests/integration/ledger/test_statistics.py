@@ -15,6 +15,7 @@ from tests.integration.ledger.records import ADD, NOON, delivery, entry, failure
 from workers.errors import WrongUsage
 from workers.ledger.database import Ledger
 from workers.ledger.errors import LedgerError
+from workers.ledger.runs import runs
 from workers.ledger.statistics import ErrorRow, StatsRow, errors, stats
 from workers.ledger.sums import rounded
 from workers.outcomes import QueryRun
@@ -60,6 +61,24 @@ def test_stats_per_integration_event_type_and_hour(ledger: Ledger) -> None:
         row("erp", "add", NOON_TIME, latencies=(50, 50, 50), **once),
         row("crm", "add", ONE_TIME, latencies=(7, 7, 7), **once),
     ]
+
+
+def test_a_statement_that_was_not_sent_is_no_successful_query(ledger: Ledger) -> None:
+    """It has no latency either; one beside others of its query is counted with them."""
+    empty = QueryRun(event_type="remove", profiles=0, statements=0, rows=0, duration_us=0, runs=0, unsent=2)
+    some = QueryRun(event_type="add", profiles=8, statements=1, rows=8, duration_us=900, unsent=1)
+    ledger.write([delivery(queries=[empty, some], merged=0)])
+    counts: dict[str, Any] = {"queries": 1, "statements": 1, "rows": 8, "profiles": 8, "unsent": 1}
+    expected = [
+        row("crm", "add", NOON_TIME, latencies=(50, 50, 50), **counts),
+        StatsRow(integration="crm", event_type="remove", hour=NOON_TIME, unsent=2),
+    ]
+    assert stats(ledger, *DAY) == expected
+    within = NOON_TIME - timedelta(minutes=1), NOON_TIME + timedelta(minutes=1)
+    at = within[0]
+    assert stats(ledger, *within, by="total") == [replace(each, hour=at) for each in expected], "counted one by one"
+    (told,) = runs(ledger)
+    assert (told.event_types, told.statements, told.unsent) == (["add"], 1, 3)
 
 
 def test_tries_that_failed_are_no_successful_queries(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from workers.events.event import Kind
 from workers.integrations import Ordering
 from workers.lanes.chunks import Operation, pack
 from workers.templates import QueryKind, Row
+from workers.templates.query import Rendered
 
 
 def told(ordering: Ordering, *given: tuple[Kind, str]) -> list[str]:
@@ -29,7 +30,9 @@ def told(ordering: Ordering, *given: tuple[Kind, str]) -> list[str]:
     batch = Buffer("", operations[-1].sequence, "", [pack("n", operations)]).cut(BatchPolicy(10, ("K",), ordering))
     assert batch is not None
     queries = {
-        kind: SimpleNamespace(render=lambda rows, *_, kind=kind: [f"{kind} {[row.profile['K'] for row in rows]}"])
+        kind: SimpleNamespace(
+            render_all=lambda rows, *_, kind=kind: Rendered([f"{kind} {[row.profile['K'] for row in rows]}"], 0)
+        )
         for kind in QueryKind
     }
     integration: Any = SimpleNamespace(key="crm", queries=queries, fields=None, ordering=ordering)

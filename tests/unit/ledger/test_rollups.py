@@ -21,13 +21,14 @@ def fields(group: bytes, **more: int) -> dict[bytes, bytes]:
 
 def test_a_group_becomes_one_record_with_a_query_for_each_event_type() -> None:
     runs = {f"{kind}__{what}": 2 for kind in ("add", "remove") for what in ("profiles", "statements", "rows", "runs")}
-    times = {"add__duration_us": 5, "remove__duration_us": 7}
+    times = {"add__duration_us": 5, "remove__duration_us": 7, "add__unsent": 3}
 
     (record,) = unfold(fields(GROUP, **runs, **times))
 
     assert (record.uid, record.integration, record.tries, record.waited_ms) == ("u", "crm", 3, 64)
     assert record.started_ms == 400_000 * 3_600_000
-    assert [(run.event_type, run.runs, run.duration_us) for run in record.queries] == [("add", 2, 5), ("remove", 2, 7)]
+    told = [(run.event_type, run.runs, run.duration_us, run.unsent) for run in record.queries]
+    assert told == [("add", 2, 5, 3), ("remove", 2, 7, 0)]
 
 
 @pytest.mark.parametrize("group", [b"", b"x", msgspec.msgpack.encode(("crm", "db")), b"\xff:\x00"])

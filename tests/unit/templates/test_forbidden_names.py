@@ -138,6 +138,8 @@ def test_what_only_looks_like_one_may_stand(dialect: str, statement: str) -> Non
         "view(SELECT f(a) FROM unheard_of('x'))",
         "values('a Int8', 1), format(CSV, '1'), unheard_of('x')",
         "u JOIN v ON array(1) = u.a, unheard_of('x')",
+        "TABLE unheard_of('x')",
+        "u ORDER BY a WITH FILL FROM unheard_of('x')",
     ],
 )
 def test_a_table_function_that_nobody_knows_is_refused(tables: str) -> None:
@@ -226,6 +228,7 @@ def test_no_name_hides_a_table_function(query: str) -> None:
         "a FROM t LEFT JOIN (SELECT f(a), g(b) FROM u) AS v ON f(t.a, g(t.b)) = v.a AND h(1) SETTINGS max_threads = 1",
         "a, (SELECT f(a) FROM u), g(b) FROM t",
         "a FROM t UNION ALL SELECT f(a), g(b) FROM u",
+        "a FROM t ORDER BY a WITH FILL FROM toDate('2026-01-01') TO today() STEP toIntervalDay(1)",
     ],
 )
 def test_other_functions_stand_wherever_no_table_is_named(rest: str) -> None:

@@ -65,7 +65,7 @@ def run(
 
 def print_runs(found: Sequence[DeliveryRun], zone: tzinfo = UTC) -> None:
     """A table of tries, and below it the reasons of those that failed."""
-    columns = (f"at, {zone}", "integration", "segment", "outcome", "events", ">profiles", ">rows", ">took")
+    columns = (f"at, {zone}", "integration", "segment", "outcome", "events", ">profiles", ">rows", "?>unsent", ">took")
     print_table(columns, (_cells(each, zone) for each in found))
     for reason in dict.fromkeys(f"{each.code}: {each.reason}" for each in found if each.code):
         typer.echo(f"\n! {in_line(reason)}")
@@ -82,5 +82,6 @@ def _cells(run: DeliveryRun, zone: tzinfo) -> tuple[object, ...]:
         kinds,
         run.operations,
         run.rows,
+        run.unsent,
         f"{run.duration_ms / 1000:.2f} s",
     )

@@ -121,8 +121,9 @@ def _label(at: datetime, by: By, zone: tzinfo) -> str:
 
 
 def _print_stats(rows: list[StatsRow], zone: tzinfo) -> None:
-    counts = (">queries", ">rows", ">profiles", "?>merged", "?>moot", "?>retries", "?>failed", "?>quarantined")
-    columns = ("integration", "event", *counts, ">p50", ">p95", ">slowest")
+    sent = (">queries", ">rows", ">profiles", "?>unsent")
+    others = ("?>merged", "?>moot", "?>retries", "?>failed", "?>quarantined")
+    columns = ("integration", "event", *sent, *others, ">p50", ">p95", ">slowest")
     for hour, of_hour in groupby(rows, key=lambda row: row.hour):
         typer.echo(f"{minute(hour, zone)}\n")
         print_table(columns, map(_stats_cells, of_hour))
@@ -144,6 +145,7 @@ def _stats_cells(row: StatsRow) -> tuple[object, ...]:
         row.queries,
         row.rows,
         row.profiles,
+        row.unsent,
         row.merged,
         row.moot,
         row.retries,

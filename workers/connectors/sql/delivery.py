@@ -71,9 +71,10 @@ def deliver(
     with _during(Phase.RENDER):
         queries = render(shipment) if rendered is None else rendered
     idle = int(is_idle(shipment))
-    if not queries and shipment.positions is None:
-        return Receipt(idle=idle)
-    fence(shipment.patience * (sum(len(query.statements) for query in queries) + 2) + OVERHEAD_SECONDS)
+    statements = sum(len(query.statements) for query in queries)
+    if not statements and shipment.positions is None:
+        return Receipt(idle=idle, unsent=_unsent(queries))
+    fence(shipment.patience * (statements + 2) + OVERHEAD_SECONDS)
     with _during(Phase.LOCK):
         session.begin(shipment.lane, shipment.patience)
         fence()
@@ -81,7 +82,7 @@ def deliver(
         position = _position(session, shipment)
     left = _not_yet_there(shipment, queries, position.sequence)
     run = session.try_out if shipment.trial else session.execute
-    runs = tuple(_run(run, query, fence) for query in left)
+    runs = tuple(_run(run, query, fence) for query in left if query.statements)
     if shipment.trial:
         with _during(Phase.EXECUTE):
             checked = session.check_deferred()
@@ -96,7 +97,7 @@ def deliver(
     with _during(Phase.COMMIT):
         session.commit()
     reach(failpoints.AFTER_COMMIT)
-    return Receipt(runs, idle=idle)
+    return Receipt(runs, idle=idle, reached=reached.sequence, unsent=_unsent(left))
 
 
 def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
@@ -109,13 +110,24 @@ def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence
         session.begin_together([shipment.lane for shipment in shipments])
         fence()
     # Between the statements it need not be asked: whoever takes several lanes has transactions.
-    receipts = [Receipt(tuple(_run(session.execute, query, _unasked) for query in each)) for each in queries]
+    receipts = [_receipt(session, each) for each in queries]
     reach(failpoints.AFTER_EXECUTE)
     fence()
     with _during(Phase.COMMIT):
         session.commit()
     reach(failpoints.AFTER_COMMIT)
     return receipts
+
+
+def _receipt(session: Transactions, queries: list[RenderedQuery]) -> Receipt:
+    runs = tuple(_run(session.execute, query, _unasked) for query in queries if query.statements)
+    return Receipt(runs, unsent=_unsent(queries))
+
+
+def _unsent(queries: list[RenderedQuery]) -> tuple[QueryRun, ...]:
+    """Those of which nothing is sent."""
+    empty = (query for query in queries if not query.statements)
+    return tuple(QueryRun(query.event_type, 0, 0, 0, 0, runs=0, unsent=query.unsent) for query in empty)
 
 
 def _position(session: Transactions, shipment: Shipment) -> Reached:
@@ -136,15 +148,11 @@ def _reached(shipment: Shipment, position: Reached) -> Reached:
     """What the position is to be when the batch is there.
 
     It only ever grows: what is behind it is there, and a shorter batch that is tried after a longer one that was
-    committed unheard must not take that back. Of what such a one had set aside only what is left is told.
+    committed unheard must not take that back.
     """
-    if shipment.positions is None:
+    if shipment.positions is None or shipment.last <= position.sequence:
         return position
-    if shipment.last > position.sequence:
-        return Reached(shipment.last, shipment.positions.known(shipment.last))
-    if shipment.last < position.sequence and position.fingerprint:
-        return Reached(position.sequence, shipment.positions.known(position.sequence, shipment.last))
-    return position
+    return Reached(shipment.last, shipment.positions.known(shipment.last))
 
 
 def _misfit(position: Reached, positions: Positions, first: str) -> str:
@@ -205,7 +213,7 @@ def _run(run: Callable[[str], int], query: RenderedQuery, fence: Fence) -> Query
             fence()
             rows += run(statement)
     duration_us = round((time.perf_counter() - started) * 1e6)
-    return QueryRun(query.event_type, query.profiles, len(query.statements), rows, duration_us)
+    return QueryRun(query.event_type, query.profiles, len(query.statements), rows, duration_us, unsent=query.unsent)
 
 
 @contextmanager

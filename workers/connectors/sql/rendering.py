@@ -20,17 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RenderedQuery:
-    """One query of a shipment: its statements, in order."""
+    """One query of a shipment.
+
+    statements  in order; [] where none is to be sent
+    unsent      statements that are not, since the list that is all of them came out empty
+    """
 
     event_type: str
     profiles: int
     statements: list[str]
+    unsent: int = 0
 
 
 def render(shipment: Shipment) -> list[RenderedQuery]:
-    """The queries that have statements, in the order they run. Raises Unfit, which names all that cannot be.
+    """The queries, in the order they run, but those that have nothing to say.
 
-    TargetError where they would be too long together.
+    Raises Unfit, which names all profiles that cannot be rendered; TargetError where they would be too long together.
     """
     if shipment.event is not None:
         return _segment_event(shipment, shipment.event)
@@ -40,7 +45,7 @@ def render(shipment: Shipment) -> list[RenderedQuery]:
         if not group.members:
             continue
         rendered = _profiles(group, shipment, rejected)
-        if rendered.statements:
+        if rendered.statements or rendered.unsent:
             queries.append(rendered)
     if rejected:
         raise Unfit(rejected)
@@ -58,10 +63,10 @@ def _segment_event(shipment: Shipment, event: SegmentEvent) -> list[RenderedQuer
         return []
     view = SegmentView(shipment.segment, shipment.name, event.event_time_us, event.number)
     try:
-        statements = query.render([], view)
+        rendered = query.render_all([], view)
     except BadRows as bad:
         raise Unfit([_rejection(event.sequence, error) for error in bad.errors]) from None
-    return [RenderedQuery(event.kind.value, 0, statements)] if statements else []
+    return [RenderedQuery(event.kind.value, 0, *rendered)] if any(rendered) else []
 
 
 def _profiles(group: Group, shipment: Shipment, rejected: list[Rejection]) -> RenderedQuery:
@@ -71,7 +76,7 @@ def _profiles(group: Group, shipment: Shipment, rejected: list[Rejection]) -> Re
     view = SegmentView(shipment.segment, shipment.name, last.event_time_us, last.sequence)
     while members:
         try:
-            statements = query.render([member.row for member in members], view, shipment.size)
+            rendered = query.render_all([member.row for member in members], view, shipment.size)
         except Oversized:
             reason = "the statements of so many profiles would be longer than a worker can bear"
             raise TargetError(ErrorClass.SPLIT, "segsync statement", reason, phase=Phase.RENDER) from None
@@ -80,7 +85,7 @@ def _profiles(group: Group, shipment: Shipment, rejected: list[Rejection]) -> Re
             rejected += [_rejection(members[i].sequence, error) for i, error in at_fault.items()]
             members = tuple(member for i, member in enumerate(members) if i not in at_fault)
         else:
-            return RenderedQuery(group.kind.value, len(members), statements)
+            return RenderedQuery(group.kind.value, len(members), *rendered)
     return RenderedQuery(group.kind.value, 0, [])
 
 

@@ -79,6 +79,7 @@ local function fold(packed)
     add(run[1] .. '.rows', run[4])
     add(run[1] .. '.duration_us', run[5])
     add(run[1] .. '.runs', run[6] or 1)
+    add(run[1] .. '.unsent', run[7] or 0)
   end
   return true
 end

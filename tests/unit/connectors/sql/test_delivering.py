@@ -9,11 +9,15 @@ import pytest
 
 from workers.connectors.contract import Group, Shipment
 from workers.connectors.memory import MemoryConnector, MemorySession
+from workers.connectors.sql import delivery
 from workers.errors import ErrorClass, TargetError
+from workers.outcomes import QueryRun
 from workers.templates import Query, QueryKind, Row, compile_query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from workers.connectors.contract import Fence, Receipt
 
 ADD = "INSERT INTO t (k) VALUES {for $x = $batch}('{$x.K}'){autocomma}{end}"
 TOMBSTONE = "INSERT INTO t (k, gone) VALUES {for $x = $batch}('{$x.K}', 1){autocomma}{end}"
@@ -99,3 +103,48 @@ def test_a_trial_is_only_tried_out() -> None:
     session.deliver(replace(shipped(), trial=True), never)
     assert len(session.tried) == 2
     assert connector.committed == []
+
+
+TAGS = "INSERT INTO t (k, tag) VALUES {for $t = lead.tags}('{lead.K}', '{$t}'){autocomma}{end}"
+
+
+def of_tags(*tags: list[str]) -> Shipment:
+    members = tuple(One(f"{n:027d}", Row({"K": str(n), "tags": each}, 0, n)) for n, each in enumerate(tags, 1))
+    query = compile_query(TAGS, dialect="sqlite", kind=QueryKind.ADD, batch=False, key=("K",))
+    queries, groups = {QueryKind.ADD: query}, (Group(QueryKind.ADD, members),)
+    return Shipment("i", "7", None, "lane", members[0].sequence, members[-1].sequence, queries, groups)
+
+
+def test_a_statement_whose_list_came_out_empty_is_told_of() -> None:
+    connector = MemoryConnector()
+    session = MemorySession(connector)
+    receipt = session.deliver(of_tags([], ["x", "y"]), never)
+    (run,) = receipt.queries
+    assert (run.profiles, run.statements, run.unsent, run.runs, receipt.unsent) == (2, 1, 1, 1, ())
+
+
+class TakesSeveral(MemorySession):
+    def deliver_together(self, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:
+        return delivery.deliver_together(self, shipments, fence)
+
+    def begin_together(self, locks: list[str]) -> None:
+        self.begin(locks[0], 1.0)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_query_of_which_nothing_was_sent_has_not_run(*, together: bool) -> None:
+    connector = MemoryConnector()
+    session = TakesSeveral(connector)
+    shipment = of_tags([], [])
+    receipt = session.deliver_together([shipment], never)[0] if together else session.deliver(shipment, never)
+    assert receipt.queries == ()
+    assert receipt.unsent == (QueryRun("add", 0, 0, 0, 0, runs=0, unsent=2),)
+    assert together or "begin" not in connector.calls
+
+
+def test_a_query_that_was_not_sent_has_not_run_beside_one_that_was() -> None:
+    tags = compile_query(TAGS, dialect="sqlite", kind=QueryKind.ADD, batch=False, key=("K",))
+    both = replace(shipped(), queries={QueryKind.ADD: tags, QueryKind.REMOVE: compiled(REMOVE, QueryKind.REMOVE)})
+    receipt = MemorySession(MemoryConnector()).deliver(both, never)
+    assert [run.event_type for run in receipt.queries] == ["remove"]
+    assert [run.event_type for run in receipt.unsent] == ["add"]
