@@ -65,10 +65,14 @@ class Attempts:
         return self._heeded(turn, shipped)
 
     def reached(self, turn: Turn, batch: Batch) -> str:
-        """The last sequence that the target has by its own word, "" where it gives none. Raises TargetError."""
+        """The last sequence that the target has by its own word, "" where it gives none. Raises TargetError.
+
+        None of the batch's profiles is touched: one may end whoever does.
+        """
         if not turn.integration.exactly_once:
             return ""
-        return self._heeded(turn, replace(self._shipment(turn, batch), groups=(), event=None, trial=True)).reached
+        empty = replace(batch, members=[], event=None)
+        return self._heeded(turn, replace(self._shipment(turn, empty), trial=True)).reached
 
     def _heeded(self, turn: Turn, shipped: Shipment) -> Receipt:
         try:
