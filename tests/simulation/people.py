@@ -255,9 +255,16 @@ class Cast:
         self.world.real.has_room(yes=True)
 
     def _do_fail_over(self) -> None:
+        self._lose(self.baton.random.choice((0.01, 0.1, 1.0)))
+
+    def _do_lose_a_tail(self) -> None:
+        """Of seconds, in which a lane is delivered, settled, and gone."""
+        self._lose(self.baton.random.choice((1.0, 3.0, 10.0)))
+
+    def _lose(self, seconds: float) -> None:
         self.world.real.replicate()
         self.world.mark_replica()
-        self.baton.sleep(self.baton.random.choice((0.01, 0.1, 1.0)))
+        self.baton.sleep(seconds)
         self.world.real.fail_over()
         self.world.failed_over()
 

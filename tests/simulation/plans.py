@@ -46,6 +46,8 @@ SPARED = 0.08
 """Of the seeds: their connectors have a rate; their integrations have a window."""
 WINDOW = "22:14-22:13"
 """By the clocks of a history it is 22:13:20 at its beginning: so this one is closed for the first 40 seconds."""
+TAILS = 0.06
+"""Of the seeds: `exactly_once`, some operations are refused, and replicas take over that lack seconds: whole turns."""
 EXACT = 0.5
 """Of the seeds of which something is refused: their keys are said to be rows, so that batches merge their operations.
 
@@ -243,6 +245,8 @@ def plan(seed: int, without: frozenset[str] = frozenset(), *, avoid: frozenset[s
         without=without,
     )
     drawn = _spread(many, drawn) if many.random() < MANY_LANES else drawn
+    tails = Random(f"tails {seed}")
+    drawn = _with_lost_tails(tails, drawn, avoid) if tails.random() < TAILS else drawn
     return replace(drawn, settings=_ordered(Random(f"exact {seed}"), drawn)) if drawn.refused else drawn
 
 
@@ -254,6 +258,23 @@ def _spread(chance: Random, drawn: Plan) -> Plan:
         events.append((producer, at - at % BURST_SECONDS + 0.001 * len(events), event | {"segment": segment}))
     settings = replace(drawn.settings, size=max(4, drawn.settings.size), exactly_once=chance.random() < 0.1)
     return replace(drawn, events=events, settings=settings)
+
+
+def _with_lost_tails(chance: Random, drawn: Plan, avoid: frozenset[str]) -> Plan:
+    """Each begins when something that will be refused was just accepted. Drawn apart from all else, too.
+
+    Nothing is paused or dropped there: whoever has resumed or dropped it would have to do it again. And nothing is
+    full: that Redis would make no copy.
+    """
+    if "lose a tail" in avoid or drawn.killers or drawn.endless:
+        return drawn
+    refused = drawn.refused or _at_fault(chance, "some", drawn.events)
+    times = [at for _, at, event in drawn.events if any(each["op"] in refused for each in event.get("profiles", ()))]
+    begin = sorted(chance.sample(times, min(3, len(times))))
+    tails = [Incident(round(at + 0.1, 3), "lose a tail", 200 + number) for number, at in enumerate(begin)]
+    others = [each for each in drawn.incidents if each.what not in ("pause", "drop integration", "full")]
+    incidents = sorted([*others, *tails], key=lambda incident: incident.at)
+    return replace(drawn, settings=replace(drawn.settings, exactly_once=True), incidents=incidents, refused=refused)
 
 
 def _settings(chance: Random, theme: Theme, incidents: tuple[str, ...]) -> Settings:

@@ -96,8 +96,8 @@ class Positions(NamedTuple):
 
     settled     the last sequence that is known to be in the target, or ""
     handed_out  the last sequence that any deliverer can have delivered
-    known       gives the fingerprint of what the lane has at a sequence that is handed out and not settled, in capitals
-                where it has set aside something up to there; "" where it has nothing there
+    known       gives the fingerprint of what the lane has at a sequence that is handed out and not settled, and of how
+                many it has set aside up to there; "" where it has nothing there
     overruled   whether one that fits neither counts as none: then all that is owed is told, and the position written
                 anew
     """

@@ -62,6 +62,19 @@ class Attempts:
         idle = shipped.event is not None and not turn.integration.answers(shipped.event.kind)
         if not once and (idle or not batch.runs_something):
             return Receipt(idle=int(idle))
+        return self._heeded(turn, shipped)
+
+    def reached(self, turn: Turn, batch: Batch) -> str:
+        """The last sequence that the target has by its own word, "" where it gives none. Raises TargetError.
+
+        None of the batch's profiles is touched: one may end whoever does.
+        """
+        if not turn.integration.exactly_once:
+            return ""
+        empty = replace(batch, members=[], event=None)
+        return self._heeded(turn, replace(self._shipment(turn, empty), trial=True)).reached
+
+    def _heeded(self, turn: Turn, shipped: Shipment) -> Receipt:
         try:
             return self._opened().deliver(shipped, _Fence(self._lanes, turn.lease))
         except PositionAlarm:

@@ -51,15 +51,16 @@ class Buffer:
                 it ends
     overtaken   entries of others: something came later that may have been for their row
     aside       operations that the lane says are to go to the quarantine, by sequence: nobody is told of them
+    passed_over  operations before those that the lane has set aside
     """
 
-    def __init__(self, done: str, to: str, clear: str, chunks: Sequence[bytes]) -> None:
+    def __init__(self, done: str, to: str, clear: str, chunks: Sequence[bytes], passed_over: int = 0) -> None:
         self.settled = done
-        self.to = to
-        self.clear = clear
+        self.to, self.clear = to, clear
         self.still_open: Mapping[str, str] = {}
         self.overtaken: Collection[str] = ()
         self.aside: Mapping[str, Rejection] = {}
+        self.passed_over = passed_over
         self._moot_after: str | None = None
         self._hand = Hand()
         self._ahead: tuple[str, BatchPolicy, int, Batch] | None = None
@@ -98,6 +99,7 @@ class Buffer:
     def settle(self, batch: Batch) -> None:
         """The batch at the head is done with."""
         self._hand.drop(batch.taken)
+        self.passed_over += sum(each <= batch.last for each in self.aside)
         self.settled = batch.last
         while self._chunk_ends and self._chunk_ends[0] <= self.settled:
             self._chunk_ends.popleft()
@@ -134,8 +136,8 @@ class Buffer:
 
     def fingerprint(self, sequence: str) -> str:
         """Of the operation held that has this sequence, as `Positions.known` has it; "" where none has."""
-        found = next((each.fingerprint for each, _ in self._hand if each.sequence == sequence), "")
-        return found.upper() if any(each <= sequence for each in self.aside) else found
+        passed_over = self.passed_over + sum(each <= sequence for each in self.aside)
+        return next((each.fingerprint(passed_over) for each, _ in self._hand if each.sequence == sequence), "")
 
     def between(self, after: str, up_to: str) -> int:
         """Operations held behind a sequence up to another."""

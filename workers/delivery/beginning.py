@@ -39,7 +39,7 @@ class Turns:
         turn = Turn(
             self._orderings.settled(self.integration(claimed), lease),
             lease,
-            Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks),
+            Buffer(claimed.done, claimed.to, claimed.clear, claimed.chunks, claimed.passed_over),
             ends=time.monotonic() + TURN_SECONDS,
             attempts=claimed.attempts,
             limit=claimed.limit,

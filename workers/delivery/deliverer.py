@@ -187,10 +187,9 @@ class Deliverer:
     def _deliver(self, turn: Turn, batch: Batch) -> Over | None:
         """One batch; None where the lane is still ours."""
         started = time.time()
-        refused = unusable(batch, deadly=turn.deadly)
-        if refused:
-            return self._set_aside(turn, batch, started, refused)
         try:
+            if refused := self._unusable(turn, batch):
+                return self._set_aside(turn, batch, started, refused)
             receipt = self._attempts.deliver(turn, batch, lambda: turn.batch_after(batch, policy_of(turn)))
         except Unfit as unfit:
             return self._set_aside(turn, batch, started, unfit.rejected)
@@ -199,6 +198,12 @@ class Deliverer:
         except TargetError as error:
             return self._failed(turn, batch, started, error)
         return self._settlements.settle(turn, batch, receipt, started)
+
+    def _unusable(self, turn: Turn, batch: Batch) -> list[Rejection]:
+        """What can be given to no target, but what it has: by an earlier revision it could, and nobody heard of it."""
+        refused = unusable(batch, deadly=turn.deadly)
+        reached = self._attempts.reached(turn, batch) if refused else ""
+        return [each for each in refused if each.sequence > reached]
 
     def _failed(self, turn: Turn, batch: Batch, started: float, error: TargetError) -> Over | None:
         """Does what an error leads to."""

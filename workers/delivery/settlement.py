@@ -113,7 +113,7 @@ class Settlements:
         entries, change = set_aside(turn.lease, batch, rejected, ordering, past, idle=idle, counted=counted)
         done = Done(started, receipt.idle, [*receipt.queries, *receipt.unsent])
         record = delivered(self._connector, turn.lease, batch, len(rejected), done, turn.attempts)
-        following = _following(turn, batch, receipt)
+        following = _following(turn, batch, frozenset(run.event_type for run in receipt.queries))
         message = _settlement(turn, batch, following, [record, *entries], change, receipt)
         return _Told(replace(message, counted=len(counted)) if counted else message, following, rejected)
 
@@ -254,6 +254,7 @@ def _settlement(
         good=len(batch.members) if ran else 0,
         ran=ran,
         aside=pack_aside(following.aside.values()),
+        passed_over=len(turn.aside) - len(following.aside),
         change=change.packed(),
         entries=len(records) - 1,
         tried_to=turn.tried_to,
@@ -262,13 +263,8 @@ def _settlement(
     )
 
 
-def _following(turn: Turn, batch: Batch, receipt: Receipt) -> Following:
-    """What shapes the batch after one that is settled.
-
-    What is in the quarantine stays written down while the target's position is beyond the batch: a longer one came
-    through unheard, and its position says that something up to there was refused.
-    """
-    ran = frozenset(run.event_type for run in receipt.queries)
+def _following(turn: Turn, batch: Batch, ran: frozenset[str]) -> Following:
+    """What shapes the batch after one that is settled."""
     suspects = turn.buffer.between(batch.last, turn.suspect)
     limit = next_limit(turn.limit, turn.integration.batch_size, suspects)
     if batch.aside and turn.suspect and not suspects:
@@ -277,7 +273,7 @@ def _following(turn: Turn, batch: Batch, receipt: Receipt) -> Following:
         limit=limit,
         suspect=turn.suspect if suspects else "",
         passed=turn.passed | ran if suspects else frozenset(),
-        aside={sequence: each for sequence, each in turn.aside.items() if max(sequence, receipt.reached) > batch.last},
+        aside={sequence: each for sequence, each in turn.aside.items() if sequence > batch.last},
     )
 
 

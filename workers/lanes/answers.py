@@ -76,7 +76,8 @@ def claimed(claim: str, answer: list[Any]) -> Claimed:
         open=answer[13],
         no_room=bool(answer[14]),
         aside=answer[15],
-        chunks=answer[16:],
+        passed_over=answer[16],
+        chunks=answer[17:],
     )
 
 

@@ -35,6 +35,7 @@ def settlement(done: Settlement, lease_ms: int, budget_bytes: int) -> list[objec
         done.statements,
         done.counted,
         " ".join(sorted(done.ran)),
+        done.passed_over,
         *done.records,
     ]
 

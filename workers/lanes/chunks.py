@@ -76,10 +76,12 @@ class Operation(msgspec.Struct, frozen=True, array_like=True, gc=False):
         """The sequence as it is compared and stored: fixed-width digits (rule 1)."""
         return text_of(self.ms, self.n, self.index)
 
-    @property
-    def fingerprint(self) -> str:
-        """Tells it from another with its sequence: a Redis whose clock is behind its lost tail gives one out again."""
-        return fingerprint_of(b"%d %d " % (self.kind, self.at_us or 0) + self.body)
+    def fingerprint(self, passed_over: int = 0) -> str:
+        """Tells it from another with its sequence: a Redis whose clock is behind its lost tail gives one out again.
+
+        passed_over  operations that its lane has set aside up to there: with one more it is another
+        """
+        return fingerprint_of(b"%d %d %d " % (self.kind, self.at_us or 0, passed_over) + self.body)
 
     @property
     def is_profile(self) -> bool:

@@ -94,6 +94,7 @@ class Claimed:
     open      entries of the lane in the quarantine
     no_room   whether the quarantine has as many entries of the integration as it may have
     aside     what is to go to the quarantine, packed by who has found it
+    passed_over  operations that were set aside before, since there is the lane
     """
 
     claim: str
@@ -112,6 +113,7 @@ class Claimed:
     open: int
     no_room: bool
     aside: bytes = field(repr=False)
+    passed_over: int
     chunks: list[bytes] = field(repr=False)
 
 
@@ -196,6 +198,7 @@ class Settlement:
     tried_to: str = ""
     statements: int = 0
     counted: int = 0
+    passed_over: int = 0
     records: Sequence[bytes] = ()
 
 

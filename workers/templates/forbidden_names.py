@@ -68,8 +68,8 @@ _CLICKHOUSE_OUTSIDE = (
 # computed where WITH FILL has its FROM, which nothing that is read by then tells from a table's.
 _CLICKHOUSE_TABLES = (
     "numbers(?:_mt)?|zeros(?:_mt)?|primes|generate_?series|generaterandom|values|null|view(?:ifpermitted)?|merge"
-    "|dictionary|format|select|with|from|to(?:date(?:32)?|datetime(?:64)?|startof\\w+|u?int\\d+|interval\\w+)"
-    "|today|yesterday|now(?:64)?"
+    "|dictionary|format|select|with|from|to\\w+|today|yesterday|now(?:64)?|makedate\\w*|date_?trunc|parsedatetime\\w*"
+    "|(?:add|subtract)\\w+"
 )
 
 _FORBIDDEN = MappingProxyType(

@@ -54,9 +54,8 @@ def after_word(word: str, read: TableLists, depth: int, previous: str, *, called
         return read._replace(queries=read.queries | here, next=False, unsure=False)
     # ARRAY JOIN's list, in ClickHouse, is one of expressions; array(…) is a function.
     is_name = read.next or previous in ("as", ".")
-    goes_on = read.next and word == "table"  # FROM TABLE f(…)
     ends = not is_name and (word in _ENDS or (word == "array" and called is False))
-    return read._replace(lists=read.lists & ~here if ends else read.lists, next=goes_on, unsure=unsure)
+    return read._replace(lists=read.lists & ~here if ends else read.lists, next=False, unsure=unsure)
 
 
 def after_sign(sign: str, read: TableLists, depth: int) -> TableLists:

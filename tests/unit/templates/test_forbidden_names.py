@@ -138,7 +138,6 @@ def test_what_only_looks_like_one_may_stand(dialect: str, statement: str) -> Non
         "view(SELECT f(a) FROM unheard_of('x'))",
         "values('a Int8', 1), format(CSV, '1'), unheard_of('x')",
         "u JOIN v ON array(1) = u.a, unheard_of('x')",
-        "TABLE unheard_of('x')",
         "u ORDER BY a WITH FILL FROM unheard_of('x')",
     ],
 )
@@ -229,6 +228,9 @@ def test_no_name_hides_a_table_function(query: str) -> None:
         "a, (SELECT f(a) FROM u), g(b) FROM t",
         "a FROM t UNION ALL SELECT f(a), g(b) FROM u",
         "a FROM t ORDER BY a WITH FILL FROM toDate('2026-01-01') TO today() STEP toIntervalDay(1)",
+        "a FROM t ORDER BY a WITH FILL FROM toMonday(b) TO addDays(b, 9)",
+        "a FROM t ORDER BY a WITH FILL FROM makeDate(2026, 1, 1) TO dateTrunc('day', now())",
+        "a FROM table WHERE (a = 1)",
     ],
 )
 def test_other_functions_stand_wherever_no_table_is_named(rest: str) -> None:

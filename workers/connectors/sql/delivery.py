@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from workers import failpoints
-from workers.connectors.contract import Group, PositionAlarm, Receipt
+from workers.connectors.contract import Group, PositionAlarm, Receipt, Unfit
 from workers.connectors.sql.positions import Reached
 from workers.connectors.sql.rendering import is_idle, render
 from workers.errors import Phase, TargetError
@@ -68,11 +68,10 @@ def deliver(
     session: Transactions, shipment: Shipment, fence: Fence, rendered: list[RenderedQuery] | None = None
 ) -> Receipt:
     """As `contract.Session.deliver`; `rendered` is given where that was made ready before."""
-    with _during(Phase.RENDER):
-        queries = render(shipment) if rendered is None else rendered
+    queries = _rendered(shipment) if rendered is None else rendered
     idle = int(is_idle(shipment))
-    statements = sum(len(query.statements) for query in queries)
-    if not statements and shipment.positions is None:
+    statements = sum(len(query.statements) for query in queries or ())
+    if queries is not None and not statements and shipment.positions is None:
         return Receipt(idle=idle, unsent=_unsent(queries))
     fence(shipment.patience * (statements + 2) + OVERHEAD_SECONDS)
     with _during(Phase.LOCK):
@@ -80,14 +79,14 @@ def deliver(
         fence()
         session.identify(_identity(shipment))
         position = _position(session, shipment)
-    left = _not_yet_there(shipment, queries, position.sequence)
+    left = _not_yet_there(session, shipment, queries, position.sequence)
     run = session.try_out if shipment.trial else session.execute
     runs = tuple(_run(run, query, fence) for query in left if query.statements)
     if shipment.trial:
         with _during(Phase.EXECUTE):
             checked = session.check_deferred()
             session.rollback()
-        return Receipt(runs, idle=idle, checked=checked)
+        return Receipt(runs, idle=idle, checked=checked, reached=position.sequence)
     reached = _reached(shipment, position)
     if reached != position:
         with _during(Phase.EXECUTE):
@@ -130,6 +129,17 @@ def _unsent(queries: list[RenderedQuery]) -> tuple[QueryRun, ...]:
     return tuple(QueryRun(query.event_type, 0, 0, 0, 0, runs=0, unsent=query.unsent) for query in empty)
 
 
+def _rendered(shipment: Shipment) -> list[RenderedQuery] | None:
+    """The queries; None where some cannot be rendered, and the target's position has to say whether it must be."""
+    with _during(Phase.RENDER):
+        try:
+            return render(shipment)
+        except Unfit:
+            if shipment.positions is None:
+                raise
+            return None
+
+
 def _position(session: Transactions, shipment: Shipment) -> Reached:
     if shipment.positions is None:
         return Reached()
@@ -169,21 +179,25 @@ def _misfit(position: Reached, positions: Positions, first: str) -> str:
         return "the target's position is behind what was delivered: has it been restored?"
     if sequence >= first:
         there = positions.known(sequence)
-        if not there or (fingerprint and fingerprint.lower() != there.lower()):
-            return "the target's position is that of an event which Redis does not have: it has lost some"
-        if fingerprint.isupper() and there.islower():
-            return "the target has passed over what was refused, and Redis does not know what that was: it has lost it"
+        if not there or (fingerprint and fingerprint != there):
+            return "the target has an event, or has passed over a refused one, which Redis does not have: it lost some"
     return ""
 
 
-def _not_yet_there(shipment: Shipment, queries: list[RenderedQuery], position: str) -> list[RenderedQuery]:
-    """What the target does not have yet, by its own word."""
-    if position < shipment.first or not queries:
+def _not_yet_there(
+    session: Transactions, shipment: Shipment, queries: list[RenderedQuery] | None, position: str
+) -> list[RenderedQuery]:
+    """What the target does not have yet, by its own word. Raises Unfit where some of that cannot be rendered."""
+    if queries is not None and (position < shipment.first or not queries):
         return queries
     if position >= shipment.last:
         return []
     with _during(Phase.RENDER):
-        return render(replace(shipment, groups=tuple(_after(group, position) for group in shipment.groups)))
+        try:
+            return render(replace(shipment, groups=tuple(_after(group, position) for group in shipment.groups)))
+        except Unfit:
+            session.rollback()
+            raise
 
 
 def _after(group: Group, position: str) -> Group:

@@ -4,7 +4,7 @@ It belongs to the user, who makes it once, as `segsync init` prints it; each ven
 name is kept as a hash of fixed length, since a segment's id may be any text.
 
 A position is as long as a sequence, and begins with the same 13 digits of milliseconds; what follows is written
-shorter, so that five letters tell which operation stood there.
+shorter, so that five letters tell which operation stood there, and how many before it were refused.
 """
 
 from __future__ import annotations
@@ -24,15 +24,14 @@ CREATE = {scheme: vendor.position.create for scheme, vendor in VENDORS.items() i
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_FORM = re.compile("([0-9]{13})([0-9a-z]{4})([0-9a-z]{5})([a-z]+|[A-Z]+)")
+_FORM = re.compile("([0-9]{13})([0-9a-z]{4})([0-9a-z]{5})([a-z]+)")
 
 
 class Reached(NamedTuple):
     """How far a lane is in the target.
 
     sequence     of the last operation that is there, 27 digits; "" where none is
-    fingerprint  of that operation, letters, capitals where some of what came to be there with it was refused and set
-                 aside; "" where nobody wrote it
+    fingerprint  of that operation and of how many the lane had set aside by then, letters; "" where nobody wrote it
     """
 
     sequence: str = ""

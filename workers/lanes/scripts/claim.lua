@@ -5,7 +5,8 @@
 -- circuit open: try to connect, and say what came of it), or
 --   {'lane', integration, segment, done, to, clear, attempts, limit, suspect, passed, the last sequence that somebody
 --   may have tried or '', processes that have ended over its head, id of the integration's hold that it is the probe of
---   or '', entries in the quarantine, 1 if it has no room for more, what is to be set aside, packed, or '', chunks...}
+--   or '', entries in the quarantine, 1 if it has no room for more, what is to be set aside, packed, or '', how many were
+--   before, chunks...}
 
 local connector, claim, lease_ms, token, permit_ms, parallelism, budget = unpack(ARGV, 3, 9)
 local permits = permits_key('deliver.' .. connector)

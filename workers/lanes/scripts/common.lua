@@ -116,7 +116,8 @@ end
 local barrier = ''
 
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'aside', 'mark', 'before' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'aside', 'mark', 'before',
+  'passed_over' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
@@ -127,7 +128,7 @@ local function read_lane(key)
     attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
     suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]), aside = v[19] or '', mark = barrier,
-    before = tonumber(v[21]) or 0,
+    before = tonumber(v[21]) or 0, passed_over = tonumber(v[22]) or 0,
   }
 end
 

@@ -39,7 +39,7 @@ local function join_from(set)
     if owes_little(lane, segment) then
       local reply = begin(free[#found + 1], lease_ms, budget, integration, segment, settings, lane, '')
       found[#found + 1] = reply
-      for i = 17, #reply do budget = budget - #reply[i] end
+      for i = 18, #reply do budget = budget - #reply[i] end
     end
   end
 end

@@ -10,14 +10,14 @@
 --       21 what it means for the lane's entries in the quarantine (superseding.Change, packed), or ''
 --       22 new entries among the records  23 the last sequence that somebody before us may have tried, or ''
 --       24 statements that the target was sent  25 refused ones of the lane's run that the quarantine has no room for
---       26 event types whose queries have run
+--       26 event types whose queries have run  27 operations up to there that are set aside
 --       then records for the outcomes stream
 -- Returns {'lost'} if the lane is another claim's by now, {'empty'}, {'rest'},
 --   or {'more', to, clear, entries in the quarantine, 1 if it has no room for more, chunks...}
 
 local integration, segment, claim, settled_before, settled, operations, next_ms, held, chunks_held, go_on, lease_ms,
-  budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to, statements, counted, ran =
-  unpack(ARGV, 3, 26)
+  budget, limit, suspect, passed, lifts, good, aside, change, entries, tried_to, statements, counted, ran,
+  passed_over = unpack(ARGV, 3, 27)
 local key, list = lane_key(integration, segment), chunks_key(integration, segment)
 local open, rows = open_key(integration, segment), rows_key(integration, segment)
 local lane, set = read_lane(key), read_integration(integration)
@@ -187,7 +187,7 @@ local function keep_record()
   if good ~= '0' then
     for kind in string.gmatch(ran, '%S+') do redis.call('HDEL', ns .. ':unasked:' .. integration, kind) end
   end
-  record(ARGV, 27)
+  record(ARGV, 28)
   local id = counted ~= '0' and redis.call('HGET', key, 'run')
   if id then redis.call('HINCRBY', ns .. ':run:' .. id, 'counted', counted) end
   if entries ~= '0' then
@@ -218,6 +218,7 @@ local function keep_lane()
   redis.call('HDEL', key, 'attempts', 'retry', 'hold', 'starts', 'failing', 'why')
   narrow(key, limit, suspect, passed)
   put_field(key, 'aside', aside)
+  if passed_over ~= '0' then redis.call('HINCRBY', key, 'passed_over', passed_over) end
   redis.call('HSET', key, 'done', settled, 'count', lane.count, 'head', lane.head, 'off', lane.off)
   if lane.clear <= settled then
     redis.call('HDEL', key, 'clear', 'far')

@@ -13,8 +13,7 @@ FIRST, LAST = Sequence(0, 0), Sequence(MAX_MS, MAX_N, 9_999_999)
 @pytest.mark.parametrize("sequence", [FIRST, Sequence(1_793_000_000_000, 35, 36), Sequence(1, 36, 35), LAST])
 def test_a_position_comes_back_as_it_was_written(sequence: Sequence) -> None:
     position = Reached(str(sequence), "aazzz")
-    refused = Reached(str(sequence), "AAZZZ")
-    assert [Reached.from_text(str(each)) for each in (position, refused)] == [position, refused]
+    assert Reached.from_text(str(position)) == position
     assert len(str(position)) == TEXT_LENGTH, "there is no room for more in the table"
     assert str(position)[:13] == str(sequence)[:13], "by which old ones are deleted"
 
