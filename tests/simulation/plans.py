@@ -263,8 +263,8 @@ def _spread(chance: Random, drawn: Plan) -> Plan:
 def _with_lost_tails(chance: Random, drawn: Plan, avoid: frozenset[str]) -> Plan:
     """Each begins when something that will be refused was just accepted. Drawn apart from all else, too.
 
-    Nothing is paused or dropped there: whoever has resumed or dropped it would have to do it again. And nothing is
-    full: that Redis would make no copy.
+    Nothing is paused, dropped or retried there: whoever has resumed, dropped or retried it would have to do it again.
+    And nothing is full: that Redis would make no copy.
     """
     if "lose a tail" in avoid or drawn.killers or drawn.endless:
         return drawn
@@ -272,7 +272,7 @@ def _with_lost_tails(chance: Random, drawn: Plan, avoid: frozenset[str]) -> Plan
     times = [at for _, at, event in drawn.events if any(each["op"] in refused for each in event.get("profiles", ()))]
     begin = sorted(chance.sample(times, min(3, len(times))))
     tails = [Incident(round(at + 0.1, 3), "lose a tail", 200 + number) for number, at in enumerate(begin)]
-    others = [each for each in drawn.incidents if each.what not in ("pause", "drop integration", "full")]
+    others = [each for each in drawn.incidents if each.what not in ("pause", "drop integration", "retry", "full")]
     incidents = sorted([*others, *tails], key=lambda incident: incident.at)
     return replace(drawn, settings=replace(drawn.settings, exactly_once=True), incidents=incidents, refused=refused)
 

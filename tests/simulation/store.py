@@ -7,6 +7,7 @@ the simulation's clock; the clock's reading comes as the last argument of each c
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -213,6 +214,7 @@ NAMES: dict[str, str] = {"events are waiting": "push"}
 """What histories call a script, by a part of its text."""
 
 
+@lru_cache(1_000)
 def name_of(script: str) -> str:
     """What a history calls a script."""
     return next((name for text, name in NAMES.items() if text in script), "script")

@@ -257,7 +257,9 @@ def _forget_if_empty(redis: Redis, keys: Keys, key: str) -> int:
         orphaned, owed = fields[0], int(fields[1] or 0)
         pipe.multi()
         if orphaned is not None and not owed:
-            pipe.unlink(integration, keys.full(key), keys.timed(key), keys.resync(key), keys.flagged(key))
+            pipe.unlink(
+                integration, keys.full(key), keys.timed(key), keys.resync(key), keys.flagged(key), keys.passed_over(key)
+            )
             pipe.hdel(keys.rescore, key)
             pipe.hdel(keys.orderings, key)
             pipe.srem(keys.integrations, key)

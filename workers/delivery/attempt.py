@@ -71,7 +71,7 @@ class Attempts:
         """
         if not turn.integration.exactly_once:
             return ""
-        empty = replace(batch, members=[], event=None)
+        empty = replace(batch, members=[], rejected=[], event=None)
         return self._heeded(turn, replace(self._shipment(turn, empty), trial=True)).reached
 
     def _heeded(self, turn: Turn, shipped: Shipment) -> Receipt:

@@ -76,7 +76,7 @@ def claimed(claim: str, answer: list[Any]) -> Claimed:
         open=answer[13],
         no_room=bool(answer[14]),
         aside=answer[15],
-        passed_over=answer[16],
+        passed_over=int(answer[16]),
         chunks=answer[17:],
     )
 

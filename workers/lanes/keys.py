@@ -289,6 +289,10 @@ class Keys:
         """Hash: of each row that these may be for, how many they are and what came later."""
         return f"{self.namespace}:rows:{integration}:{segment}"
 
+    def passed_over(self, integration: str) -> str:
+        """Hash: how many operations of each segment were ever set aside; positions tell of it (rule 22)."""
+        return f"{self.namespace}:passed_over:{integration}"
+
     def permits(self, queue: str) -> str:
         """Sorted set: outstanding wake-ups of a queue, by expiry."""
         return f"{self.namespace}:permits:{queue}"

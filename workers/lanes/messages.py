@@ -94,7 +94,7 @@ class Claimed:
     open      entries of the lane in the quarantine
     no_room   whether the quarantine has as many entries of the integration as it may have
     aside     what is to go to the quarantine, packed by who has found it
-    passed_over  operations that were set aside before, since there is the lane
+    passed_over  operations of the segment that were set aside before
     """
 
     claim: str

@@ -5,6 +5,7 @@ Each event here was known to the replica; what it lacks is what deliverers have 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.integration.delivery.test_exactly_once import JOURNAL, journal, serve
 from tests.integration.delivery.test_positions import BAD, REFUSING, accounted_for, configure, goes_on, is_due
 from tests.integration.jobs import add
 from tests.targets import TargetDatabase
+from workers.connectors.sql import delivery, rendering
 from workers.connectors.sql.positions import CREATE
 from workers.lanes import Lost
 from workers.settings import load, revision
@@ -159,3 +161,71 @@ def test_what_the_target_has_is_refused_by_no_later_revision(
     falls_due(once)
     goes_on(once)
     assert (journal(once), once.quarantined()) == (["1", "2", "3", "B"], [])
+
+
+def test_a_lane_that_was_empty_in_between_counts_on(once: Job) -> None:
+    """Its count began anew, so the position of its next life said nothing of what the replica had never heard."""
+    once.push(add(7, "A", BAD, "B"))
+    once.runtime.route("t", 10)
+    once.push(add(7, "C"))
+    replica = Replica(once)  # both are known to it: one in its lane, the other in the intake
+    once.let_timeouts_pass()
+    once.runtime.deliver("crm", "t", 10)
+    is_held_once_it_takes_over(once, replica)
+
+
+def test_neither_of_two_lives_of_a_lane_stands_for_the_other(once: Job) -> None:
+    """In each one is refused; the replica has heard of the first."""
+    configure(once, batch='{ size = 2, timeout = "10m" }')
+    once.push(add(7, "A", BAD, "B"))
+    once.runtime.route("t", 10)
+    once.runtime.deliver("crm", "t", 10)
+    assert (journal(once), len(once.quarantined())) == (["A"], 1)
+    once.push(add(7, f"{BAD}, too", "C"))
+    replica = Replica(once)
+    falls_due(once)
+    once.runtime.deliver("crm", "t", 10)
+    is_held_once_it_takes_over(once, replica)
+
+
+def is_held_once_it_takes_over(job: Job, replica: Replica) -> None:
+    assert not job.installation.redis.exists(job.installation.keys.lane("members", "7"))
+    job.runtime.route("t", 10)
+    goes_on(job)
+    assert journal(job) == ["A", "B", "C"]
+    replica.takes_over()
+    job.runtime.route("t", 10)
+    falls_due(job)
+    assert HELD in str(job.runtime.deliver("crm", "t", 10))
+    assert journal(job) == ["A", "B", "C"]
+
+
+class Dies(BaseException):
+    """A process ends."""
+
+
+@pytest.mark.parametrize("ends", [Dies, MemoryError])
+def test_what_the_target_has_is_rendered_no_more(
+    once: Job, monkeypatch: pytest.MonkeyPatch, ends: type[BaseException]
+) -> None:
+    """It ended each process for ever, or was set aside, and the position that came before told of one less."""
+    configure(once, size=1)
+    once.installation.producer.push([add(7, "K"), add(7, "L")])
+    with monkeypatch.context() as patched:
+        patched.setattr(once.runtime.lanes, "settle", lambda _: Lost())
+        serve(once)
+    assert journal(once) == ["K"]
+    render = rendering.render
+
+    def renders(shipment: Any) -> Any:
+        if any(member.row.profile["CustomID"] == "K" for group in shipment.groups for member in group.members):
+            raise ends
+        return render(shipment)
+
+    monkeypatch.setattr(delivery, "render", renders)
+    for _ in range(12):
+        falls_due(once)
+        with suppress(Dies):
+            once.runtime.deliver("crm", "t", 10)
+    assert once.installation.backlog() == 0
+    assert (journal(once), once.quarantined()) == (["K", "L"], [])

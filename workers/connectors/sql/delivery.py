@@ -80,6 +80,8 @@ def deliver(
         session.identify(_identity(shipment))
         position = _position(session, shipment)
     left = _not_yet_there(session, shipment, queries, position.sequence)
+    if queries is None:
+        fence(shipment.patience * (sum(len(query.statements) for query in left) + 1) + OVERHEAD_SECONDS)
     run = session.try_out if shipment.trial else session.execute
     runs = tuple(_run(run, query, fence) for query in left if query.statements)
     if shipment.trial:
@@ -134,7 +136,7 @@ def _rendered(shipment: Shipment) -> list[RenderedQuery] | None:
     with _during(Phase.RENDER):
         try:
             return render(shipment)
-        except Unfit:
+        except (TargetError, MemoryError):
             if shipment.positions is None:
                 raise
             return None

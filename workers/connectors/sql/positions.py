@@ -24,7 +24,7 @@ CREATE = {scheme: vendor.position.create for scheme, vendor in VENDORS.items() i
 
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_FORM = re.compile("([0-9]{13})([0-9a-z]{4})([0-9a-z]{5})([a-z]+)")
+_FORM = re.compile("([0-9]{13})([0-9a-z]{4})([0-9a-z]{5})([A-Za-z]+)")
 
 
 class Reached(NamedTuple):

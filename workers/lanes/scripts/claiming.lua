@@ -8,8 +8,9 @@ local function hand_out(claim, lease_ms, budget, integration, segment, settings,
   redis.call('HSET', key, 'owner', claim, 'until', till, 'to', to, 'starts', lane.starts)
   put_leased(integration, segment, till)
   local entries = redis.call('HLEN', open_key(integration, segment))
+  local passed_over = redis.call('HGET', passed_over_key(integration), segment) or 0
   local reply = { 'lane', integration, segment, lane.done, to, clear, lane.attempts, lane.limit, lane.suspect,
-    lane.passed, tried_to, deaths, probing, entries, settings.no_room and 1 or 0, lane.aside, lane.passed_over }
+    lane.passed, tried_to, deaths, probing, entries, settings.no_room and 1 or 0, lane.aside, passed_over }
   for i = 1, #chunks do reply[#reply + 1] = chunks[i] end
   return reply
 end

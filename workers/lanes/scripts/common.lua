@@ -25,6 +25,7 @@ local function lane_key(integration, segment) return ns .. ':lane:' .. integrati
 local function open_key(integration, segment) return ns .. ':open:' .. integration .. ':' .. segment end
 local function rows_key(integration, segment) return ns .. ':rows:' .. integration .. ':' .. segment end
 local function unkeyed_key(integration, segment) return ns .. ':unkeyed:' .. integration .. ':' .. segment end
+local function passed_over_key(integration) return ns .. ':passed_over:' .. integration end
 local function chunks_key(integration, segment) return ns .. ':chunks:' .. integration .. ':' .. segment end
 local function full_key(integration) return ns .. ':due:' .. integration .. ':full' end
 local function timed_key(integration) return ns .. ':due:' .. integration .. ':timed' end
@@ -116,8 +117,7 @@ end
 local barrier = ''
 
 local LANE_FIELDS = { 'owner', 'until', 'done', 'count', 'head', 'bar', 'clear', 'to', 'attempts', 'retry',
-  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'aside', 'mark', 'before',
-  'passed_over' }
+  'limit', 'off', 'digest', 'hold', 'starts', 'suspect', 'passed', 'far', 'aside', 'mark', 'before' }
 
 local function read_lane(key)
   local v = redis.call('HMGET', key, unpack(LANE_FIELDS))
@@ -128,7 +128,7 @@ local function read_lane(key)
     attempts = tonumber(v[9]) or 0, retry = tonumber(v[10]) or 0, limit = tonumber(v[11]) or 0,
     off = tonumber(v[12]) or 0, digest = v[13] or '', hold = v[14] or '', starts = tonumber(v[15]) or 0,
     suspect = v[16] or '', passed = v[17] or '', far = tonumber(v[18]), aside = v[19] or '', mark = barrier,
-    before = tonumber(v[21]) or 0, passed_over = tonumber(v[22]) or 0,
+    before = tonumber(v[21]) or 0,
   }
 end
 

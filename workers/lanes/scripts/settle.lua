@@ -218,7 +218,6 @@ local function keep_lane()
   redis.call('HDEL', key, 'attempts', 'retry', 'hold', 'starts', 'failing', 'why')
   narrow(key, limit, suspect, passed)
   put_field(key, 'aside', aside)
-  if passed_over ~= '0' then redis.call('HINCRBY', key, 'passed_over', passed_over) end
   redis.call('HSET', key, 'done', settled, 'count', lane.count, 'head', lane.head, 'off', lane.off)
   if lane.clear <= settled then
     redis.call('HDEL', key, 'clear', 'far')
@@ -254,6 +253,8 @@ end
 trim()
 keep_record()
 pay(set, tonumber(statements) - 1)
+-- Kept when the lane is empty: a position of its next life must tell of those before, too (rule 22).
+if passed_over ~= '0' then redis.call('HINCRBY', passed_over_key(integration), segment, passed_over) end
 if lane.count <= 0 then return empty() end
 keep_lane()
 local score = due_at(lane, set.size, set.timeout)
