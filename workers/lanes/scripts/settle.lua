@@ -208,6 +208,8 @@ local function end_turn(answer)
 end
 
 local function empty()
+  -- Of a segment that has ended nothing is kept.
+  if string.find(ran, 'segment_delete', 1, true) then redis.call('HDEL', passed_over_key(integration), segment) end
   redis.call('DEL', key, list)
   redis.call('ZREM', full_key(integration), segment)
   redis.call('ZREM', timed_key(integration), segment)
