@@ -178,8 +178,7 @@ class Receipt:
     idle      operations for which no query is configured
     checked   what would be checked at COMMIT was checked, in a trial
     unsent    queries of which nothing was sent, since the list that is all of them came out empty
-    reached   the last sequence that the target says is there, where it keeps a position; it may be behind the end of
-              the shipment, since a longer one may have come through unheard
+    reached   in a trial: the last sequence that the target says is there, where it keeps a position
     """
 
     queries: tuple[QueryRun, ...] = ()

@@ -65,14 +65,10 @@ class Attempts:
         return self._heeded(turn, shipped)
 
     def reached(self, turn: Turn, batch: Batch) -> str:
-        """The last sequence that the target has by its own word, "" where it gives none. Raises TargetError.
-
-        None of the batch's profiles is touched: one may end whoever does.
-        """
+        """The last sequence that the target has by its own word, "" where it gives none. Raises TargetError."""
         if not turn.integration.exactly_once:
             return ""
-        empty = replace(batch, members=[], rejected=[], event=None)
-        return self._heeded(turn, replace(self._shipment(turn, empty), trial=True)).reached
+        return self._heeded(turn, replace(self._shipment(turn, batch.bare), trial=True)).reached
 
     def _heeded(self, turn: Turn, shipped: Shipment) -> Receipt:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -103,6 +103,11 @@ class Batch:
     def runs_something(self) -> bool:
         """Whether there is anything to tell a target at all."""
         return self.event is not None or bool(self.members)
+
+    @property
+    def bare(self) -> Batch:
+        """Its place in the lane, and nothing at hand of what it holds: some of that may end whoever touches it."""
+        return replace(self, members=[], rejected=[], event=None)
 
     def keys(self) -> dict[str, Key]:
         """Of each operation that is told or was refused: sequence to key."""

@@ -191,7 +191,7 @@ class Deliverer:
             if refused := self._unusable(turn, batch):
                 return self._set_aside(turn, batch, started, refused)
             # What ends whoever touches it, and is there already, is not touched again.
-            shown = replace(batch, members=[], event=None) if turn.deadly else batch
+            shown = batch.bare if turn.deadly else batch
             receipt = self._attempts.deliver(turn, shown, lambda: turn.batch_after(batch, policy_of(turn)))
         except Unfit as unfit:
             return self._set_aside(turn, batch, started, unfit.rejected)

@@ -98,7 +98,7 @@ def deliver(
     with _during(Phase.COMMIT):
         session.commit()
     reach(failpoints.AFTER_COMMIT)
-    return Receipt(runs, idle=idle, reached=reached.sequence, unsent=_unsent(left))
+    return Receipt(runs, idle=idle, unsent=_unsent(left))
 
 
 def deliver_together(session: Transactions, shipments: Sequence[Shipment], fence: Fence) -> list[Receipt]:

@@ -18,6 +18,13 @@ def test_a_position_comes_back_as_it_was_written(sequence: Sequence) -> None:
     assert str(position)[:13] == str(sequence)[:13], "by which old ones are deleted"
 
 
+def test_one_with_capitals_is_read_and_is_another() -> None:
+    """As they were written for a while."""
+    position = Reached(str(LAST), "aazzz")
+    capitals = Reached.from_text(str(position)[:-5] + "AAZZZ")
+    assert (capitals.sequence, capitals.fingerprint == position.fingerprint) == (position.sequence, False)
+
+
 @pytest.mark.parametrize("sequence", ["", str(FIRST), str(LAST)])
 def test_one_without_a_fingerprint_is_a_sequence(sequence: str) -> None:
     assert str(Reached(sequence)) == sequence
