@@ -68,8 +68,9 @@ _CLICKHOUSE_OUTSIDE = (
 # computed where WITH FILL has its FROM, which nothing that is read by then tells from a table's.
 _CLICKHOUSE_TABLES = (
     "numbers(?:_mt)?|zeros(?:_mt)?|primes|generate_?series|generaterandom|values|null|view(?:ifpermitted)?|merge"
-    "|dictionary|format|select|with|from|to\\w+|today|yesterday|now(?:64)?|makedate\\w*|date_?trunc|parsedatetime\\w*"
-    "|(?:add|subtract)\\w+"
+    "|dictionary|format|select|with|from|today|yesterday|now(?:64)?|makedate\\w*|date_?trunc|parsedatetime\\w*"
+    "|to(?:date(?:32|time(?:32|64)?)?|(?:startof|lastdayof|interval)\\w+|monday|yyyymm(?:dd)?|(?:u?int|float|decimal)\\d+)"
+    "|(?:add|subtract)(?:(?:year|quarter|month|week|day|hour|minute|(?:milli|micro|nano)?second)s|interval)"
 )
 
 _FORBIDDEN = MappingProxyType(

@@ -202,6 +202,7 @@ def test_a_call_behind_with_is_one(dialect: str) -> None:
         "SELECT * FROM settings, unheard_of('x')",
         "SELECT * FROM d.settings, unheard_of('x')",
         "SELECT * FROM t SAMPLE 1/10 OFFSET 1/2, unheard_of('x')",
+        *(f"SELECT * FROM {name}('x')" for name in ("toUnheardOf", "addUnheardOf", "toDateElsewhere")),
         "SELECT * FROM u WHERE a = 1 AND " + "(" * 14 + "SELECT 1 FROM (SELECT 1), unheard_of('x')" + ")" * 14,
         "SELECT * FROM " + "(" * 14 + "SELECT 1 FROM (SELECT 1) AS q, unheard_of('x')" + ")" * 14,
     ],
