@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from workers.templates import conjuncts, table_lists
@@ -114,8 +115,9 @@ def after_word(word: str, read: Progress, *, first: bool, called: bool | None) -
     )
 
 
+@lru_cache(maxsize=4096)
 def after_sign(sign: str, read: Progress) -> Progress:
-    """The progress after a sign, a literal or a placeholder."""
+    """The progress after a sign, a literal or a placeholder. Asked for often: on every way to its place."""
     previous = _BECOMES.get((read.previous, sign), sign if sign in ("(", ",", ".") else "")
     if previous == "value in(" and read.where == conjuncts.OPEN and read.depth == 0:
         previous = "in("

@@ -60,3 +60,15 @@ def test_loops_and_conditions_do_not_multiply_what_is_to_be_read(unit: str) -> N
     source = f"SELECT {OPENING}{unit * 25}{'{end}' * 4}"
 
     assert lines(reading(source, "postgresql")) < MOST_LINES
+
+
+def test_brackets_that_a_loop_opens_in_several_ways_do_not_multiply_it() -> None:
+    """Found by random templates: each round of the walk ended at other depths of its brackets and patterns."""
+    source = (
+        "SELECT 1, {for $a = lead.L}{if $a.G}{json $a.J}# e{elseif $a.H}{literal}{{end}q'[/*!{else}"
+        "{if $a.G}\u2028{elseif $a.H} LIKE {end}('a{$a.F}b'{json $a.J}{end}$${$a.F}$$ , '{$a.F}', {$a.F}{autocomma}"
+        "{end}"
+    )
+    reading(source, "postgresql")()  # what is made once for a dialect
+
+    assert lines(reading(source, "postgresql")) < MOST_LINES // 2
