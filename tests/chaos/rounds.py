@@ -111,7 +111,7 @@ class Round:
             self._settle()
             drain_started = time.monotonic()
             if not self._drain():
-                report.problems.append(f"not drained within {DRAIN_SECONDS} s")
+                report.problems.append(f"not drained: nothing became less for {DRAIN_SECONDS} s")
             if self.resyncing is not None:
                 report.problems += self.resyncing.settle(each[0] for each in sorted(self.accepted, key=_id))
                 self._drain()
@@ -318,7 +318,7 @@ class Round:
             return []
         problems = self.resyncing.heal(self._configure)
         if not self._drain():
-            problems.append(f"not drained within {DRAIN_SECONDS} s after healing")
+            problems.append(f"not drained after healing: nothing became less for {DRAIN_SECONDS} s")
         return problems + self._check(failed_before)
 
     def write_down(self, folder: Path, report: Report) -> None:

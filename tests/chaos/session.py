@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import shutil
@@ -210,25 +211,23 @@ class Session:
         """Operations that are owed."""
         return sum(int(self.redis.hget(self.keys.integration(f"i-{key}"), "backlog") or 0) for key in DIALECTS)
 
-    def drained(self) -> bool:
-        """Whether nothing is owed and all is written down."""
+    def left_to_do(self) -> float:
+        """What is owed or not yet written down; infinite while Redis does not say."""
         try:
-            if self.redis.xlen(self.keys.events) or self.backlog():
-                return False
-            if self.redis.xlen(self.keys.outcomes):
-                return False
+            return int(self.redis.xlen(self.keys.events)) + self.backlog() + int(self.redis.xlen(self.keys.outcomes))
         except RedisError:
-            return False
-        return True
+            return math.inf
 
     def is_held(self, key: str) -> bool:
         """Whether a target's integration waits for someone."""
         return bool(self.redis.hget(self.keys.integration(f"i-{key}"), "hold"))
 
     def drain(self, seconds: float) -> bool:
-        """Waits until nothing is owed; restarts what has died meanwhile."""
-        deadline = time.monotonic() + seconds
-        while not self.drained():
+        """Waits until nothing is owed; False where that becomes no less for so long. Restarts what has died."""
+        least, deadline = math.inf, time.monotonic() + seconds
+        while left := self.left_to_do():
+            if left < least:
+                least, deadline = left, time.monotonic() + seconds
             if time.monotonic() > deadline:
                 return False
             if not all(process.running for process in (*self.workers, *self.beats)):
