@@ -11,23 +11,38 @@ from celery.__main__ import main
 
 from tests.chaos.events import DEADLY
 from workers.delivery import deliverer
+from workers.delivery.attempt import Attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workers.delivery.batch import Batch
+    from workers.delivery.turn import Turn
 
 
 def arm() -> None:
     """From here on a batch that has such a profile, and is not to stay untouched, ends its process."""
     module: Any = deliverer
-    unusable = module.unusable
+    attempts: Any = Attempts
+    unusable, deliver_together = module.unusable, attempts.deliver_together
 
     def kills(batch: Batch, *, deadly: bool) -> Any:
-        operations = [*(each.operation for each in batch.members), *(each.operation for each in batch.rejected)]
-        if not deadly and any(DEADLY.encode() in each.body for each in operations):
-            os.kill(os.getpid(), signal.SIGKILL)
+        if not deadly:
+            _end_by(batch)
         return unusable(batch, deadly=deadly)
 
-    module.unusable = kills
+    def kills_together(self: Attempts, batches: Sequence[tuple[Turn, Batch]]) -> Any:
+        for _, batch in batches:
+            _end_by(batch)
+        return deliver_together(self, batches)
+
+    module.unusable, attempts.deliver_together = kills, kills_together
+
+
+def _end_by(batch: Batch) -> None:
+    operations = [*(each.operation for each in batch.members), *(each.operation for each in batch.rejected)]
+    if any(DEADLY.encode() in each.body for each in operations):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
