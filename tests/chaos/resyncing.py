@@ -219,16 +219,20 @@ class Resyncing:
         runs, asked = self._runs(), list[str]()
         for key in self._keys:
             damaged = self._damage(key) if self._damages else set()
-            for segment in sorted(damaged | half[key]):
+            for segment in sorted((damaged | half[key]).intersection(self._tellable())):
                 run, _ = runs.ask(f"i-{key}", segment, "chaos", accept_removals=MANY, accept_adds=MANY)
                 asked.append(run)
         problems = self._wait()
         found = [each for name in asked if (each := ResyncRun.read(runs.read(name))) is not None]
         return problems + [f"healing: {_shown(run)}" for run in found if run.outcome != "done"]
 
+    def _tellable(self) -> list[str]:
+        """Segments whose members a run believes: where none of them has a key it refuses the source."""
+        return [each for each in self.platform.segments() if {*self.platform.members(each)} != {None}]
+
     def _damage(self, key: str) -> set[str]:
         """Takes rows out of some segments' tables, and puts some of nobody in; these segments."""
-        target, segments = self._session.targets[key], self.platform.segments()
+        target, segments = self._session.targets[key], self._tellable()
         chosen = set(self._chance.sample(segments, min(len(segments), DAMAGED)))
         rows = sorted(row for row in target.rows() if row[0] in chosen)
         for segment, name in rows[::4]:
