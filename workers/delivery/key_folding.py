@@ -43,7 +43,12 @@ _SPELLED_OUT = str.maketrans(
     | {"\u0491": "\u0433"}  # a Cyrillic letter that some take for another one
     | {"\u01be": "ts", "\u02a6": "ts", "\u02a3": "dz", "\u02aa": "ls", "\u02ab": "lz"}
     | {"\u018d": "zw", "\u0238": "db", "\u0239": "qp"}
+    | dict(zip(map(chr, range(0x363, 0x370)), "aeioucdhmrtvx", strict=True))  # small letters over others
+    | {chr(0x9F4 + n): str(n + 1) for n in range(4)}  # Bengali's numerators
+    | {chr(0xF2A + n): str((n + 1) % 10) for n in range(10)}  # Tibetan's halves: of one, of two
 )
+_UNDER_GREEK, _ALONE = "\u0345", "\u037a"
+"""An iota below a letter, of which no collation makes a difference, and capitals a letter of its own; and by itself."""
 _INFINITE = "inf"
 """As Python writes what is beyond all doubles."""
 _TRUTHS = (
@@ -58,6 +63,10 @@ collations."""
 _LAST_FOLDED_LETTER = "\u0590"
 """Latin, Greek, Cyrillic and Armenian come before it. Collations equate kana, widths and much else beyond it, and some
 take all of it for one: letters from there on are left out of a fold."""
+
+_BEYOND_16_BITS = "\U00010000"
+_LARGEST_DIGIT = 20
+"""As numbers in circles go."""
 
 _IGNORED = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 """Control characters that collations pass over (DUCET; utf8mb4_0900_ai_ci): .5 and a .5 with one in it are the same."""
@@ -153,9 +162,21 @@ def fold(text: str) -> str:
 
 def _spelled_plainly(text: str) -> str:
     """Without marks, and without all that a collation may pass over: else 7.5 before one is a number, and 75 behind."""
+    plain = unicodedata.normalize("NFKD", text.replace(_ALONE, "\u03b9")).replace(_UNDER_GREEK, "")
     # Before, too, as a casefold of one letter may be another with a mark; and behind, as its mark may be one's own.
-    plain = unicodedata.normalize("NFKD", text.casefold().translate(_SPELLED_OUT)).casefold().translate(_SPELLED_OUT)
-    return "".join(c for c in plain if c.isascii() or _is_folded_letter(c))
+    plain = unicodedata.normalize("NFKD", plain.casefold().translate(_SPELLED_OUT)).casefold().translate(_SPELLED_OUT)
+    return "".join(c if c.isascii() or _is_folded_letter(c) else _digit(c) for c in plain)
+
+
+def _digit(character: str) -> str:
+    """A digit of another script as the one that DUCET takes it for; "" for all else, and beyond 16 bits.
+
+    There older collations of MySQL take all characters for one (utf8mb4_general_ci).
+    """
+    if character >= _BEYOND_16_BITS or unicodedata.category(character)[0] != "N":
+        return ""
+    found = unicodedata.numeric(character, -1.0)
+    return f"{found:.0f}" if 0 <= found <= _LARGEST_DIGIT and found.is_integer() else ""
 
 
 def _is_folded_letter(character: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import unicodedata
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,15 @@ LETTERS = [chr(code) for code in range(0x21, 0x590) if chr(code).isalnum()]
 """Latin, Greek, Cyrillic and Armenian: beyond them letters are left out of a fold."""
 PAIRS = [one + other for one in string.ascii_lowercase for other in string.ascii_lowercase]
 """Some collations take two letters for one."""
-TEXTS = [*LETTERS, *PAIRS, *(f"x{pair}{last}" for pair in ("ss", "aa", "ch", "ae", "oe", "ue") for last in "sahex")]
+DIGITS = [chr(code) for code in range(0x300, 0x10000) if 0 <= unicodedata.numeric(chr(code), -1) <= 9]
+"""Of all scripts: Arabic and Indian ones stand in telephone numbers."""
+NUMBERS = [f"x{digit}" for digit in [*DIGITS, *string.digits]]
+TEXTS = [
+    *LETTERS,
+    *PAIRS,
+    *NUMBERS,
+    *(f"x{pair}{last}" for pair in ("ss", "aa", "ch", "ae", "oe", "ue") for last in "sahex"),
+]
 
 
 @pytest.fixture(params=["mariadb_server", pytest.param("mysql_server", marks=[pytest.mark.proof, pytest.mark.fetched])])
