@@ -107,10 +107,23 @@ def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, Resy
     if found.outcome != CONFIRMABLE:
         raise WrongUsage(f"run {run} waits for nobody's word: it is {found.outcome or found.state}")
     numbers = _accepted(accept)
+    # Before it is asked for: a run that has begun would be done once more for it, with a word that was refused.
+    if open_run := _open_run(runtime, found.integration, found.segment):
+        raise _open_already(open_run)
     asked, fresh = ResyncRuns(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **numbers)
     if not fresh:
-        raise WrongUsage(f"run {asked} of the same segment is open already; cancel it first, or wait for its end")
+        raise _open_already(asked)
     return asked, found
+
+
+def _open_run(runtime: Runtime, integration: str, segment: str) -> str:
+    """The run of a segment that is not over; "" for none."""
+    run = text_of(runtime.redis.hget(f"{runtime.keys.runs}:of", f"{integration}:{segment}"))
+    return run if run and ResyncRuns(runtime.lanes).read(run) else ""
+
+
+def _open_already(run: str) -> WrongUsage:
+    return WrongUsage(f"run {run} of the same segment is open already; cancel it first, or wait for its end")
 
 
 def _accepted(accept: str) -> dict[str, int]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.resync.platform import Platform
+from workers.control import resync as control
+from workers.errors import WrongUsage
 from workers.lanes.runs import ReadingLost, ResyncRuns
 
 if TYPE_CHECKING:
@@ -147,3 +149,21 @@ def test_who_asks_is_told_that_it_is_done_once_more(platform: Platform) -> None:
     platform.until_state(name, "adding")
     asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
     assert "reads its source and tells all members once more" in asked
+
+
+@on_one
+@pytest.mark.parametrize(("kind", "state"), [("resync", "marked"), ("resync", "adding"), ("verify", "waiting")])
+def test_a_word_that_is_refused_for_an_open_run_is_not_given(platform: Platform, kind: str, state: str) -> None:
+    """The run would be done once more with it, and remove what whoever gave it was told to wait with."""
+    platform.has(7, *(members := [f"k{number}" for number in range(40)]))
+    platform.target_has(7, *members, "x")
+    asking = platform.resync(7)
+    assert asking.outcome == "needs confirmation"
+    more = ACCEPTED if state == "adding" else {}
+    name = platform.ask(7, kind, **more)
+    platform.until_state(name, state)
+    platform.target_has(7, "y")
+    with pytest.raises(WrongUsage, match=f"run {name} of the same segment is open already"):
+        control.confirm(platform.job.runtime, asking.id, "removals=2", "me")
+    run = platform.ends(name)
+    assert (run.kind, "y" in platform.rows(7)) == (kind, True)
