@@ -175,7 +175,7 @@ def _today(work: Work) -> Today:
 def _note_today(work: Work, found: KeyDifference) -> None:
     run = work.run
     key, before = work.keys.removals(run.integration), _today(work)
-    removed, rows = (found.strays if run.mode == "diff" else 0), found.rows
+    removed, rows = (found.stray_rows if run.mode == "diff" else 0), found.rows
     if run.told:  # it has begun before: what it planned then is in the sums
         removed, rows = max(0, removed - max(0, run.strays - run.removed)), 0
     said = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}

@@ -93,12 +93,14 @@ def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared:
         reasons.append("the source gives no members at all")
     if not found.strays:
         return reasons
-    removed, rows = today.removed + found.strays, max(today.rows + found.rows, 1)
+    removed, rows = today.removed + found.stray_rows, max(today.rows + found.rows, 1)
     # The day's rows are other segments', too, and the same ones of earlier runs: they excuse no segment that is wiped.
-    alone = found.strays > max(FEW, REMOVALS * found.rows)
+    alone = found.stray_rows > max(FEW, REMOVALS * found.rows)
     if alone or removed > REMOVALS * rows:
         earlier = f" (with {today.removed:,} of today)" if today.removed else ""
-        reasons.append(f"{found.strays:,} of {found.rows:,} rows would be removed{earlier}, more than {REMOVALS:.0%}")
+        keys = f", of {found.strays:,} keys, which are what is accepted" if found.repeated_strays else ""
+        share = f"{found.stray_rows:,} of {found.rows:,} rows would be removed{earlier}, more than {REMOVALS:.0%}"
+        reasons.append(f"{share}{keys}")
     if not today.ever:
         reasons.append(f"{found.strays:,} rows would be removed, and it is the first time for this integration")
     if shared:

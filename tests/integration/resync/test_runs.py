@@ -490,6 +490,21 @@ def test_who_has_left_goes_though_another_key_is_nearly_alike(platform: Platform
     """Some collation takes e for a; this target has both rows, and verifying it would tell of one for ever."""
     platform.has(7, "E1001", "E1002")
     platform.target_has(7, "E1001", "A1001", "A1002")
+@on_one
+def test_more_than_a_tenth_of_the_rows_is_more_than_a_tenth_of_the_keys(platform: Platform) -> None:
+    """Of a table that takes a row twice few keys may be most rows."""
+    platform.without_unique_key()
+    platform.job.installation.redis.hset(platform.job.installation.keys.removals("members"), "ever", 1)
+    platform.has(7, *(members := [f"k{number}" for number in range(100)]))
+    platform.target_has(7, *members, *["x", "y"] * 30)
+    run = platform.resync(7)
+    assert (run.outcome, run.strays) == ("needs confirmation", 2)
+    assert platform.target.run("SELECT count(*) FROM member")[0][0] == 160
+    assert "60 of 160 rows would be removed, more than 10%, of 2 keys" in run.why
+    again, _ = control.confirm(platform.job.runtime, run.id, "removals=2", "me")
+    assert (platform.ends(again).outcome, platform.rows(7)) == ("done", set(members))
+
+
     first = platform.resync(7, **ACCEPTED)
     assert (first.outcome, first.strays, first.spelled) == ("done", 1, 1), "E1002 may be in the table as A1002"
     assert platform.rows(7) == {"E1001", "E1002", "A1002"}
