@@ -14,7 +14,7 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
-from workers.resync.judging import SKIPS, Accepted, Today, doubts
+from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import chunks_of
@@ -90,12 +90,7 @@ def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -
         return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)
     if work.run.mode == "resend":
         return []
-    reasons = [] if found.members or accepted.removals is not None else ["the source gives no members at all"]
-    if accepted == Accepted() and not today.ever:
-        reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
-    if accepted.removals is None and work.source.may_skip:
-        reasons.append(f"all rows would be removed first, and {SKIPS}")
-    return reasons
+    return doubts_of_clearing(found, accepted, today, may_skip=work.source.may_skip)
 
 
 def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int]) -> None:

@@ -83,6 +83,21 @@ def doubts(
     return reasons
 
 
+def doubts_of_clearing(found: KeyDifference, accepted: Accepted, today: Today, *, may_skip: bool = False) -> list[str]:
+    """The same of a run that clears the segment first, and cannot know whom that removes."""
+    reasons = []
+    # Who accepts members to be told has seen a source that had some.
+    if not found.members and (accepted.removals is None or accepted.adds):
+        reasons.append("the source gives no members at all")
+    if accepted.adds is not None and found.missing > accepted.adds:
+        reasons.append(f"{found.missing:,} members would be told, more than the {accepted.adds:,} that were accepted")
+    if accepted == Accepted() and not today.ever:
+        reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
+    if accepted.removals is None and may_skip:
+        reasons.append(f"all rows would be removed first, and {SKIPS}")
+    return reasons
+
+
 def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared: str) -> list[str]:
     if accepted.removals is not None and found.strays <= accepted.removals:
         return []

@@ -181,6 +181,19 @@ def test_without_members_a_segment_is_cleared_first(platform: Platform) -> None:
 
 
 @on_one
+def test_a_source_that_has_lost_all_members_since_it_was_confirmed_clears_nothing(platform: Platform) -> None:
+    platform.configure(members_query=None)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "b")
+    name = platform.resync(7).id
+    platform.loses(7, "a", "b")
+    again, _ = control.confirm(platform.job.runtime, name, "removals=0,adds=2", "me")
+    run = platform.ends(again)
+    assert (run.outcome, run.why) == ("needs confirmation", "the source gives no members at all")
+    assert platform.rows(7) == {"a", "b"}
+
+
+@on_one
 def test_without_members_and_clear_strays_stay(platform: Platform) -> None:
     platform.configure(members_query=None, leave_out=("clear",))
     platform.has(7, "a", "b")
@@ -477,19 +490,6 @@ def test_a_table_that_repeats_a_key_gets_only_what_is_missing(platform: Platform
     assert platform.target.run("SELECT count(*) FROM member")[0][0] == 3
 
 
-def test_a_row_that_a_member_may_be_stays(platform: Platform) -> None:
-    platform.has(7, "Ann", *"bcdefghijkl")
-    platform.target_has(7, "ann", *"bcdefghijkl")
-    run = platform.resync(7, accept_removals=0)
-    assert (run.outcome, run.spelled, run.strays) == ("done", 1, 0)
-    assert "ann" in platform.rows(7), "where the target tells them apart it has both, and the run tells of it"
-
-
-@on_one
-def test_who_has_left_goes_though_another_key_is_nearly_alike(platform: Platform) -> None:
-    """Some collation takes e for a; this target has both rows, and verifying it would tell of one for ever."""
-    platform.has(7, "E1001", "E1002")
-    platform.target_has(7, "E1001", "A1001", "A1002")
 @on_one
 def test_more_than_a_tenth_of_the_rows_is_more_than_a_tenth_of_the_keys(platform: Platform) -> None:
     """Of a table that takes a row twice few keys may be most rows."""
@@ -505,6 +505,19 @@ def test_more_than_a_tenth_of_the_rows_is_more_than_a_tenth_of_the_keys(platform
     assert (platform.ends(again).outcome, platform.rows(7)) == ("done", set(members))
 
 
+def test_a_row_that_a_member_may_be_stays(platform: Platform) -> None:
+    platform.has(7, "Ann", *"bcdefghijkl")
+    platform.target_has(7, "ann", *"bcdefghijkl")
+    run = platform.resync(7, accept_removals=0)
+    assert (run.outcome, run.spelled, run.strays) == ("done", 1, 0)
+    assert "ann" in platform.rows(7), "where the target tells them apart it has both, and the run tells of it"
+
+
+@on_one
+def test_who_has_left_goes_though_another_key_is_nearly_alike(platform: Platform) -> None:
+    """Some collation takes e for a; this target has both rows, and verifying it would tell of one for ever."""
+    platform.has(7, "E1001", "E1002")
+    platform.target_has(7, "E1001", "A1001", "A1002")
     first = platform.resync(7, **ACCEPTED)
     assert (first.outcome, first.strays, first.spelled) == ("done", 1, 1), "E1002 may be in the table as A1002"
     assert platform.rows(7) == {"E1001", "E1002", "A1002"}

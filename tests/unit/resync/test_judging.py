@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.resync.judging import Accepted, Today, doubts
+from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing
 from workers.resync.keys_on_disk import KeyDifference
 
 NOTHING = Accepted()
@@ -58,3 +58,21 @@ def test_a_word_is_a_number() -> None:
     assert doubts(many, Accepted(100, 500), Today(ever=False), shared="'other'") == []
     assert doubts(many, Accepted(99, 500), USUAL) == ["100 rows would be removed, more than the 99 that were accepted"]
     assert doubts(many, Accepted(100, 499), USUAL) == ["500 members are missing, more than the 499 that were accepted"]
+
+
+@pytest.mark.parametrize(
+    ("members", "accepted", "told"),
+    [
+        (0, NOTHING, "the source gives no members at all"),
+        (0, Accepted(0, 2), "the source gives no members at all"),
+        (0, Accepted(0, 0), ""),
+        (0, Accepted(0), ""),
+        (2, NOTHING, ""),
+        (2, Accepted(0, 2), ""),
+        (3, Accepted(0, 2), "3 members would be told, more than the 2 that were accepted"),
+    ],
+)
+def test_who_has_seen_members_says_nothing_of_a_source_without_any(members: int, accepted: Accepted, told: str) -> None:
+    """All rows would go, and the numbers were those of a source that was well."""
+    reasons = doubts_of_clearing(found(members=members, missing=members, rows=0), accepted, USUAL)
+    assert reasons == ([told] if told else [])
