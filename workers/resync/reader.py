@@ -33,7 +33,7 @@ from workers.resync.keys_on_disk import remove
 from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
-from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
+from workers.resync.readiness import SENDING_MS, behind, has_changed, in_the_way, is_followed, sent_ms, stands_still
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
 from workers.routing.routes import Routes, restore
@@ -57,8 +57,6 @@ KEPT_SECONDS = 0.2
 """Until Redis is asked again whether the lease is ours: each step asks, too, before it changes a thing."""
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
-SENDING_MS = 5_000
-"""What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
 class ResyncReader:
@@ -187,7 +185,7 @@ class ResyncReader:
             self._runs.look(run.id, LATER_MS)
         elif run.marked > work.now + SENDING_MS:  # the clock was set back: how long it is since, nothing tells
             self._runs.look(run.id, 0, {"marked": work.now, "reached": min(run.reached, work.now)})
-        elif _has_changed(work):
+        elif has_changed(work):
             self._begin_anew(work)
         elif run.state in {"waiting", "between"}:
             self._send_mark(work)
@@ -292,9 +290,3 @@ class ResyncReader:
     def _reread(self, work: Work) -> Work:
         again = self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run)
         return again or work
-
-
-def _has_changed(work: Work) -> bool:
-    """Whether what the run has planned is worthless by now."""
-    planned = work.run.state in {"removing", "adding"} or work.run.phase != "plan"
-    return planned and work.run.digest != work.digest()

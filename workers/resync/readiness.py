@@ -24,6 +24,13 @@ def is_followed(work: Work, routes: Routes) -> bool:
     return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
 
 
+def has_changed(work: Work) -> bool:
+    """Whether what the run has planned, or seen at a first look, is worthless by now."""
+    run = work.run
+    noted = run.state in {"removing", "adding"} or run.phase != "plan" or run.looks > 0
+    return noted and run.digest != work.digest()
+
+
 def in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run

@@ -303,6 +303,21 @@ def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform
 
 
 @on_one
+def test_two_looks_by_two_configurations_are_not_held_against_each_other(platform: Platform) -> None:
+    """What differs by the one need not by the other: all of it would be taken for what was on its way."""
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a")
+    name = platform.ask(7, "verify")
+    platform.until_state(name, "between")
+    platform.target.run("CREATE TABLE other (segment_id bigint, client_id varchar(255))")
+    platform.target.run("INSERT INTO other VALUES (7, 'b'), (7, 'z')")
+    platform.configure(members_query="SELECT client_id FROM other WHERE segment_id = {segment_id}")
+    run = platform.ends(name)
+    assert (run.outcome, run.missing, run.strays) == ("differs", 1, 1)
+    assert platform.shown(run) == {"missing": ["a"], "strays": ["z"]}
+
+
+@on_one
 @pytest.mark.parametrize("extra", ['delay = "0s"', 'fresh = "SELECT 0"'])
 def test_an_id_from_the_future_holds_up_no_run(platform: Platform, extra: str) -> None:
     """What comes behind it has a later sequence, which is no time: the lane would stand until that comes."""
