@@ -9,6 +9,7 @@ from workers.control.pause import known_integration
 from workers.errors import WrongUsage
 from workers.lanes.answers import members_of, packed_field_of, scan_fields, text_of
 from workers.lanes.runs import ResyncRuns
+from workers.resync.readiness import cannot_be_compared
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
 from workers.settings.segment_ids import segment_id
@@ -73,7 +74,13 @@ def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
 def ask(
     runtime: Runtime, integration: str, segments: Iterable[str], by: str, kind: str = "resync"
 ) -> list[tuple[str, str, bool]]:
-    """Asks for a run of each of these segments: the segment, the run, and whether it is a new one."""
+    """Asks for a run of each of these segments: the segment, the run, and whether it is a new one.
+
+    WrongUsage for a verification of what cannot be listed.
+    """
+    made = runtime.applied.settings.integrations.get(integration)
+    if kind == "verify" and made is not None and (why := cannot_be_compared(made)):
+        raise WrongUsage(why)
     runs = ResyncRuns(runtime.lanes)
     return [(each, *runs.ask(integration, each, by, kind)) for each in segments]
 

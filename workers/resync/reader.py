@@ -33,7 +33,16 @@ from workers.resync.keys_on_disk import remove
 from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
-from workers.resync.readiness import SENDING_MS, behind, has_changed, in_the_way, is_followed, sent_ms, stands_still
+from workers.resync.readiness import (
+    SENDING_MS,
+    behind,
+    cannot_be_compared,
+    has_changed,
+    in_the_way,
+    is_followed,
+    sent_ms,
+    stands_still,
+)
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
 from workers.routing.routes import Routes, restore
@@ -204,9 +213,13 @@ class ResyncReader:
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
-        if not is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
+        routes = Routes(self._settings.integrations, self._settings.default_database)
+        if not is_followed(work, routes):  # and may never be again: it would keep its place from others
             finish(work, "failed", f"{run.integration} does not follow segment {run.segment}", flag=run.told > 0)
             work.redis.hdel(work.keys.runs_failing, f"{run.integration}:{run.segment}")  # which nobody can mend
+            return
+        if run.verifies and (why := cannot_be_compared(work.integration)):
+            finish(work, "failed", why)
             return
         if why := in_the_way(work):
             stalled = {"stalled": "1" if stands_still(work) else ""} if run.state == "between" else {}
@@ -215,9 +228,6 @@ class ResyncReader:
         said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": "", "stalled": ""}
         said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
         self._runs.mark(run.id, run.integration, run.segment, said)
-
-    def _routes(self) -> Routes:
-        return Routes(self._settings.integrations, self._settings.default_database)
 
     def _at_mark(self, work: Work) -> None:
         stalled = "1" if stands_still(work) else ""
@@ -288,5 +298,4 @@ class ResyncReader:
         self.apart = Apart(work, held)
 
     def _reread(self, work: Work) -> Work:
-        again = self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run)
-        return again or work
+        return self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run) or work

@@ -11,6 +11,7 @@ from workers.routing.routes import Routes, restore
 if TYPE_CHECKING:
     from redis import Redis
 
+    from workers.integrations import Integration
     from workers.lanes.keys import Keys
     from workers.resync.work import Work
 
@@ -22,6 +23,16 @@ def is_followed(work: Work, routes: Routes) -> bool:
     """Whether its integration follows the segment."""
     known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
     return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
+
+
+def cannot_be_compared(integration: Integration) -> str:
+    """Why nobody can verify an integration's target, where all members would seem to be missing; "" where one can."""
+    if integration.members is not None or integration.fields is not None:
+        return ""
+    return (
+        f"{integration.key} has no query `members`, so that nothing lists its rows and they cannot be compared; "
+        "expected one, as in `SELECT client_id FROM segment_member WHERE segment_id = {segment_id}`"
+    )
 
 
 def has_changed(work: Work) -> bool:

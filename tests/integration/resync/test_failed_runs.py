@@ -150,3 +150,17 @@ def test_a_segment_whose_resync_on_entering_fails_is_flagged(platform: Platform)
     name, _ = ResyncRuns(platform.job.runtime.lanes).ask("members", "7", BY_ENTERING)
     assert platform.ends(name).outcome == "failed"
     assert redis.smembers(keys.resync("members")) == {b"7"}
+
+
+def test_what_nothing_lists_is_not_verified(platform: Platform) -> None:
+    """All members would seem to be missing, in a target that has each of them."""
+    platform.configure(members_query=None)
+    platform.has(7, "a")
+    platform.target_has(7, "a")
+    run = platform.resync(7, "verify")
+    assert (run.outcome, run.why.partition(",")[0]) == ("failed", "members has no query `members`")
+    assert failing(platform) == 1
+    with pytest.raises(WrongUsage, match="members has no query `members`"):
+        control.ask(platform.job.runtime, "members", ["7"], "me", "verify")
+    platform.configure()
+    assert (platform.resync(7, "verify").outcome, failing(platform)) == ("equal", 0)
