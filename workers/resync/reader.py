@@ -45,7 +45,7 @@ from workers.resync.readiness import (
 )
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
-from workers.routing.routes import Routes, restore
+from workers.routing.routes import restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,6 +154,7 @@ class ResyncReader:
             keys=self._lanes.keys,
             folder=self._folder / run.id,
             keep=partial(self._keep, granted(settings)),
+            follows=partial(is_followed, self._lanes.redis, self._lanes.keys, self._settings, run),
             name=segment.name if segment else None,
         )
 
@@ -213,9 +214,8 @@ class ResyncReader:
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
-        routes = Routes(self._settings.integrations, self._settings.default_database)
-        if not is_followed(work, routes):  # and may never be again: it would keep its place from others
-            finish(work, "failed", f"{run.integration} does not follow segment {run.segment}", flag=run.told > 0)
+        if not work.follows():  # and may never be again: it would keep its place from others
+            finish(work, "failed", f"{run.integration} does not follow segment {run.segment}")
             work.redis.hdel(work.keys.runs_failing, f"{run.integration}:{run.segment}")  # which nobody can mend
             return
         if run.verifies and (why := cannot_be_compared(work.integration)):

@@ -13,16 +13,19 @@ if TYPE_CHECKING:
 
     from workers.integrations import Integration
     from workers.lanes.keys import Keys
+    from workers.resync.run import ResyncRun
     from workers.resync.work import Work
+    from workers.settings import Settings
 
 SENDING_MS = 5_000
 """What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
-def is_followed(work: Work, routes: Routes) -> bool:
+def is_followed(redis: Redis, keys: Keys, settings: Settings, run: ResyncRun) -> bool:
     """Whether its integration follows the segment."""
-    known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
-    return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
+    known = text_of(redis.hget(keys.segments, run.segment))
+    routes = Routes(settings.integrations, settings.default_database)
+    return run.integration in routes.known(restore(run.segment, (known or "{}").encode())).targets
 
 
 def cannot_be_compared(integration: Integration) -> str:
