@@ -40,8 +40,8 @@ from workers.resync.readiness import (
     has_changed,
     in_the_way,
     is_followed,
+    note_stalled,
     sent_ms,
-    stands_still,
 )
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
@@ -169,8 +169,9 @@ class ResyncReader:
 
     def _give_up(self, run: ResyncRun, why: str) -> None:
         lane = self._runs.lane(run.integration, run.segment)
-        if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, {"why": why}) != "ok":
-            self._runs.look(run.id, LATER_MS, {"why": why})
+        said = {"why": why, "stalled": "1"}  # nobody may ever deliver what stands before its mark
+        if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, said) != "ok":
+            self._runs.look(run.id, LATER_MS, said)
             return
         books = RunBooks(self._runs, self._lanes.redis, self._lanes.keys, self._folder / run.id)
         end(books, run, "failed", why, {}, flag=leaves_need(run), unflag_to="")
@@ -187,6 +188,7 @@ class ResyncReader:
 
     def _move_on(self, work: Work) -> None:
         run = work.run
+        note_stalled(work)
         if run.cancelled and run.state != "stopping":
             stop(work, "cancelled", f"by {run.cancelled}")
         elif run.state == "stopping":
@@ -222,17 +224,13 @@ class ResyncReader:
             finish(work, "failed", why)
             return
         if why := in_the_way(work):
-            stalled = {"stalled": "1" if stands_still(work) else ""} if run.state == "between" else {}
-            self._runs.look(run.id, LATER_MS, {"why": why, **stalled})
+            self._runs.look(run.id, LATER_MS, {"why": why})
             return
-        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": "", "stalled": ""}
+        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
         said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
     def _at_mark(self, work: Work) -> None:
-        stalled = "1" if stands_still(work) else ""
-        if stalled != work.run.stalled:
-            self._runs.look(work.run.id, None, {"stalled": stalled})
         lane = work.lane()
         mark = work.mark_of(lane)
         if not mark:

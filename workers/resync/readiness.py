@@ -60,9 +60,12 @@ def in_the_way(work: Work) -> str:
     return ""
 
 
-def stands_still(work: Work) -> bool:
-    """Whether the integration is paused or held."""
-    return bool(still(work.redis, work.keys, work.run.integration))
+def note_stalled(work: Work) -> None:
+    """A run that has begun and stands still, since its integration is paused or held, leaves its room to others."""
+    run = work.run
+    stalled = "1" if run.state != "waiting" and still(work.redis, work.keys, run.integration) else ""
+    if stalled != run.stalled:
+        work.runs.look(run.id, None, {"stalled": stalled})
 
 
 def still(redis: Redis, keys: Keys, integration: str) -> str:

@@ -18,6 +18,7 @@ from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
 from workers.resync import changing, failing, reader
 from workers.resync.folder import StrangeFolder, folder_of, make_private
+from workers.settings import load, revision
 from workers.settings.published import published
 
 if TYPE_CHECKING:
@@ -84,6 +85,48 @@ def test_a_run_of_a_paused_integration_leaves_its_room_between_two_marks(
     platform.turn()
     assert redis.exists(keys.runs_stalled) == 0
     assert platform.ends(name).outcome == "done"
+
+
+def paused_in_the_middle(platform: Platform) -> str:
+    """A run of a paused integration, before whose mark stands what nobody delivers now."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, *"abcdef")
+    name = platform.ask(7)
+    platform.until_state(name, "adding")
+    platform.turn()
+    assert platform.lane(7)["before"] == "6"
+    redis.hset(keys.integration("members"), "paused", "1")
+    redis.zadd(keys.runs, {name: 0})
+    return name
+
+
+@on_one
+@pytest.mark.parametrize("act", ["apply", "cancel", "remove"])
+def test_whatever_comes_to_a_run_of_a_paused_integration_it_leaves_its_room(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Who finds a query wrong pauses, applies another one, and goes on some hours later."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    name = paused_in_the_middle(platform)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    if act == "apply":
+        platform.configure(members_query=LISTED + " ORDER BY 1")
+    elif act == "cancel":
+        platform.cancel(name)
+    else:
+        place = platform.job.installation
+        place.configure(platform.target.connector() + platform.source())
+        revision.publish(place.redis, place.keys, load(place.file))
+        platform.job.runtime = place.runtime()
+    platform.turn()
+    other = platform.ask(8)
+    assert ResyncRuns(platform.job.runtime.lanes).may_begin(2**50) == [other]
+
+    platform.configure(members_query=LISTED)
+    redis.hdel(keys.integration("members"), "paused")
+    redis.zadd(keys.runs, {name: 0})
+    assert platform.ends(name).outcome == ("cancelled" if act == "cancel" else "done")
+    assert redis.exists(keys.runs_stalled) == 0
 
 
 @on_one
