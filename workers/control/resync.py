@@ -96,13 +96,25 @@ def find(runtime: Runtime, run: str) -> ResyncRun:
 def cancel(runtime: Runtime, run: str, by: str) -> bool:
     """Asks for the end of a run; False if it is over. WrongUsage where there is none (any more).
 
-    One that has failed is told by `status` no more.
+    One that has failed, or waits for somebody's word, is told by `status` no more, however long it is over.
     """
-    found = find(runtime, run)
-    lane, key = f"{found.integration}:{found.segment}", runtime.keys.runs_failing
-    if (text_of(runtime.redis.hget(key, lane)) or "").endswith(f" {run}"):
-        runtime.redis.hdel(key, lane)
+    told = _untold(runtime, run)
+    if ResyncRun.read(ResyncRuns(runtime.lanes).read(run)) is None and told:
+        return False
+    find(runtime, run)
     return ResyncRuns(runtime.lanes).cancel(run, by)
+
+
+def _untold(runtime: Runtime, run: str) -> bool:
+    """Whether `status` told of the run, which it does until then: longer than a run is remembered."""
+    found = False
+    for key in (runtime.keys.runs_failing, runtime.keys.runs_asking):
+        for page in scan_fields(runtime.redis, key):
+            for lane, said in page.items():
+                if said.decode().rpartition(" ")[2] == run:
+                    runtime.redis.hdel(key, lane)
+                    found = True
+    return found
 
 
 def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, ResyncRun]:

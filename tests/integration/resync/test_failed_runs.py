@@ -105,6 +105,30 @@ def test_who_knows_of_a_run_that_failed_is_told_of_it_no_more(platform: Platform
     assert (needs(platform), failing(platform)) == ([], 0)
 
 
+@pytest.mark.parametrize("outcome", ["failed", "needs confirmation"])
+def test_a_run_that_is_remembered_no_more_is_told_of_until_somebody_knows_of_it(
+    platform: Platform, outcome: str
+) -> None:
+    """`status` names the command that has it told of no more, and that knew the runs of seven days only."""
+    platform.target_has(7, "a")
+    if outcome == "failed":
+        platform.target.run("DROP TABLE membership")
+    run = platform.resync(7)
+    assert (run.outcome, len(needs(platform))) == (outcome, 1)
+    platform.job.installation.redis.delete(platform.job.installation.keys.run(run.id))
+    assert not control.cancel(platform.job.runtime, run.id, "test")
+    assert needs(platform) == []
+    with pytest.raises(WrongUsage, match="there is no run"):
+        control.cancel(platform.job.runtime, run.id, "test")
+
+
+def test_of_an_integration_that_was_dropped_nobody_s_word_is_waited_for(platform: Platform) -> None:
+    platform.target_has(7, "a")
+    platform.resync(7)
+    platform.job.installation.redis.srem(platform.job.installation.keys.integrations, "members")
+    assert needs(platform) == []
+
+
 def test_what_is_followed_no_more_is_no_failure_to_be_mended(platform: Platform) -> None:
     platform.configure(scope=SCOPED)
     assert platform.resync(8).why == "members does not follow segment 8"
