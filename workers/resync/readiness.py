@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.contract import POSITION
 from workers.lanes.answers import fields_of, text_of
+from workers.lanes.runs import OPEN_AT_MOST
+from workers.resync.work import is_free
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
@@ -51,6 +53,10 @@ def in_the_way(work: Work) -> str:
     state = fields_of(work.redis, work.keys.integration(run.integration))
     if why := _still(run.integration, state):
         return why
+    # Outside of the window a source may be read, and what needs a word be told of; and not one after the other.
+    goes_on = run.state == "between" and run.phase == "adds"
+    if _is_closed(work) and (goes_on or work.redis.scard(work.keys.runs_stalled) >= OPEN_AT_MOST):
+        return f"{run.integration} waits for its window"
     hold = work.lane().get("hold", "")
     if hold and (run.verifies or not hold.startswith(f"{POSITION}:")):  # which a run that changes things settles
         return "its lane is held"
@@ -61,11 +67,27 @@ def in_the_way(work: Work) -> str:
 
 
 def note_stalled(work: Work) -> None:
-    """A run that has begun and stands still, since its integration is paused or held, leaves its room to others."""
+    """A run that has begun and stands still leaves its room to others.
+
+    Since its integration is paused or held, or since nothing is told outside of the integration's window.
+    """
     run = work.run
-    stalled = "1" if run.state != "waiting" and still(work.redis, work.keys, run.integration) else ""
+    if run.state == "waiting":
+        return
+    stands_still = still(work.redis, work.keys, run.integration) or _waits_for_window(work)
+    stalled = "1" if stands_still else ""
     if stalled != run.stalled:
         work.runs.look(run.id, None, {"stalled": stalled})
+
+
+def _waits_for_window(work: Work) -> bool:
+    between_slices = work.run.state == "between" and work.run.phase == "adds"
+    return _is_closed(work) and (between_slices or not is_free(work.lane()))
+
+
+def _is_closed(work: Work) -> bool:
+    window = work.integration.window
+    return window is not None and window.opens_ms(now := work.now) > now
 
 
 def still(redis: Redis, keys: Keys, integration: str) -> str:
