@@ -51,7 +51,7 @@ def in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
     state = fields_of(work.redis, work.keys.integration(run.integration))
-    if why := _still(run.integration, state):
+    if why := _still(work.redis, work.keys, run.integration, state):
         return why
     # Outside of the window a source may be read, and what needs a word be told of; and not one after the other.
     goes_on = run.state == "between" and run.phase == "adds"
@@ -67,22 +67,22 @@ def in_the_way(work: Work) -> str:
 
 
 def note_stalled(work: Work) -> None:
-    """A run that has begun and stands still leaves its room to others.
-
-    Since its integration is paused or held, or since nothing is told outside of the integration's window.
-    """
+    """A run that has begun and stands still leaves its room to others."""
     run = work.run
     if run.state == "waiting":
         return
-    stands_still = still(work.redis, work.keys, run.integration) or _waits_for_window(work)
+    stands_still = in_the_way(work) if run.state == "between" else _stands_at_mark(work)
     stalled = "1" if stands_still else ""
     if stalled != run.stalled:
         work.runs.look(run.id, None, {"stalled": stalled})
 
 
-def _waits_for_window(work: Work) -> bool:
-    between_slices = work.run.state == "between" and work.run.phase == "adds"
-    return _is_closed(work) and (between_slices or not is_free(work.lane()))
+def _stands_at_mark(work: Work) -> bool:
+    """Whether nobody delivers what stands before the mark until somebody does something, or a window opens."""
+    if still(work.redis, work.keys, work.run.integration):
+        return True
+    lane = work.lane()
+    return not is_free(lane) and ("hold" in lane or _is_closed(work))
 
 
 def _is_closed(work: Work) -> bool:
@@ -92,13 +92,19 @@ def _is_closed(work: Work) -> bool:
 
 def still(redis: Redis, keys: Keys, integration: str) -> str:
     """Why an integration is told nothing, whatever it owes; "" where it is."""
-    return _still(integration, fields_of(redis, keys.integration(integration)))
+    return _still(redis, keys, integration, fields_of(redis, keys.integration(integration)))
 
 
-def _still(integration: str, state: dict[str, str]) -> str:
+def _still(redis: Redis, keys: Keys, integration: str, state: dict[str, str]) -> str:
     if "paused" in state or state.get("active") != "1":
         return f"{integration} is paused"
-    return f"{integration} is held" if float(state.get("hold_until", 0)) > 0 else ""
+    if float(state.get("hold_until", 0)) > 0:
+        return f"{integration} is held"
+    connector = state.get("connector", "")
+    held, is_open = redis.hmget(keys.connector(connector), "hold_until", "open_until")
+    if held or is_open:
+        return f"connector {connector} is {'held' if held else 'out of reach'}"
+    return ""
 
 
 def behind(work: Work, mark: str) -> int:

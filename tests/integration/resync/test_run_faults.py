@@ -87,17 +87,50 @@ def test_a_run_of_a_paused_integration_leaves_its_room_between_two_marks(
     assert platform.ends(name).outcome == "done"
 
 
-def paused_in_the_middle(platform: Platform) -> str:
-    """A run of a paused integration, before whose mark stands what nobody delivers now."""
-    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+def in_the_middle(platform: Platform) -> str:
+    """A run before whose mark stands what is to be delivered."""
     platform.has(7, *"abcdef")
     name = platform.ask(7)
     platform.until_state(name, "adding")
     platform.turn()
     assert platform.lane(7)["before"] == "6"
-    redis.hset(keys.integration("members"), "paused", "1")
-    redis.zadd(keys.runs, {name: 0})
+    platform.job.installation.redis.zadd(platform.job.installation.keys.runs, {name: 0})
     return name
+
+
+@on_one
+@pytest.mark.parametrize("field", ["hold_until", "open_until"])
+def test_a_run_whose_connector_tells_nobody_anything_leaves_its_room(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    """One database that is out of reach kept the resyncs of all others waiting."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    name = in_the_middle(platform)
+    redis.hset(keys.connector("crm"), field, 2**50)
+    platform.turn()
+    other = platform.ask(8)
+    assert ResyncRuns(platform.job.runtime.lanes).may_begin(2**50) == [other]
+    redis.zrem(keys.runs, name)
+    platform.turn()
+    assert platform.run(other).why == f"connector crm is {'held' if field == 'hold_until' else 'out of reach'}"
+
+    redis.hdel(keys.connector("crm"), field)
+    redis.zadd(keys.runs, {name: 0})
+    assert platform.ends(name).outcome == "done"
+    assert redis.exists(keys.runs_stalled) == 0
+
+
+@on_one
+def test_a_run_whose_lane_is_held_leaves_its_room(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what it tells may have it held, and somebody is needed."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    name = in_the_middle(platform)
+    redis.hset(keys.lane("members", "7"), "hold", "refused")
+    platform.turn()
+    other = platform.ask(8)
+    assert (platform.run(name).stalled, ResyncRuns(platform.job.runtime.lanes).may_begin(2**50)) == ("1", [other])
 
 
 @on_one
@@ -107,8 +140,9 @@ def test_whatever_comes_to_a_run_of_a_paused_integration_it_leaves_its_room(
 ) -> None:
     """Who finds a query wrong pauses, applies another one, and goes on some hours later."""
     monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
-    name = paused_in_the_middle(platform)
+    name = in_the_middle(platform)
     redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    redis.hset(keys.integration("members"), "paused", "1")
     if act == "apply":
         platform.configure(members_query=LISTED + " ORDER BY 1")
     elif act == "cancel":
