@@ -17,7 +17,7 @@ from workers.resync.chosen import digest_of
 from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
-from workers.resync.telling import chunks_of
+from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop, told_keyless, while_wanted
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
     if reasons:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
+    if why := _too_many(work, found):
+        stop(work, "failed", why, numbers)
+        return
     _begin(work, mark, found, numbers)
 
 
@@ -91,6 +94,19 @@ def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -
     if work.run.mode == "resend":
         return []
     return doubts_of_clearing(found, accepted, today, may_skip=work.source.may_skip)
+
+
+def _too_many(work: Work, found: KeyDifference) -> str:
+    """Why the first mark cannot have all of it before it; "" where it can: a mark has its own place in the order."""
+    in_slices = work.source.paged and found.members > changing.SMALL
+    many = work.run.index + found.strays + (0 if in_slices else found.members)
+    if many <= MOST_UNDER_A_MARK:
+        return ""
+    return (
+        f"{found.strays:,} rows to remove and {found.members:,} members to tell are more than the "
+        f"{MOST_UNDER_A_MARK:,} that can be told at once; nothing was changed: expected a source that pages by a "
+        "number, whose members are told in slices, and fewer rows to remove"
+    )
 
 
 def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.resync.platform import LISTED, Platform
-from workers.resync import changing
+from workers.resync import changing, comparing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,26 @@ def test_texts_of_a_large_segment_are_told_as_they_were_compared(
     run = platform.resync(7, **ACCEPTED)
     assert (run.outcome, run.mode, run.added) == ("done", mode, 4)
     assert platform.rows(7) == {"a", "b", "c", "D"}
+
+
+@on_one
+@pytest.mark.parametrize("paged", [False, True])
+def test_more_than_a_mark_can_have_before_it_changes_nothing(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, *, paged: bool
+) -> None:
+    """What has no place before it made a chunk that nobody could read, and held the lane for ever."""
+    monkeypatch.setattr(changing, "SMALL", 2)
+    monkeypatch.setattr(comparing, "MOST_UNDER_A_MARK", 3)
+    if not paged:
+        page_by_text(platform, members_query=LISTED)
+    platform.has(7, "a", "b", "c", "D")
+    platform.target_has(7, "x")
+    run = platform.resync(7, **ACCEPTED)
+    if paged:
+        assert (run.outcome, platform.rows(7)) == ("done", {"a", "b", "c", "D"})
+        return
+    assert (run.outcome, platform.rows(7), platform.lane(7)) == ("failed", {"x"}, {})
+    assert "1 rows to remove and 4 members to tell are more than the 3" in run.why
 
 
 @on_one
