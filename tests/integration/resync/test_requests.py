@@ -152,6 +152,16 @@ def test_who_asks_is_told_that_it_is_done_once_more(platform: Platform) -> None:
 
 
 @on_one
+def test_who_asks_beside_a_run_that_is_cancelled_is_told_so(platform: Platform) -> None:
+    """The request is the run's that has not begun, and ends with it."""
+    name = platform.ask(7)
+    platform.cancel(name)
+    asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
+    assert asked == f"run {name}: segment 7 of members, which test has cancelled: ask again once it is over\n"
+    assert platform.ends(name).outcome == "cancelled"
+
+
+@on_one
 @pytest.mark.parametrize(("kind", "state"), [("resync", "marked"), ("resync", "adding"), ("verify", "waiting")])
 def test_a_word_that_is_refused_for_an_open_run_is_not_given(platform: Platform, kind: str, state: str) -> None:
     """The run would be done once more with it, and remove what whoever gave it was told to wait with."""

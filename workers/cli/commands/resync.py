@@ -101,6 +101,8 @@ def _joined(runtime: Runtime, name: str) -> str:
     run = ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
     if run is not None and run.again:
         return ", which has begun: once it is through, it reads its source and tells all members once more"
+    if run is not None and run.cancelled:
+        return f", which {run.cancelled} has cancelled: ask again once it is over"
     return ", which was asked for before"
 
 
