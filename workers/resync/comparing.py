@@ -14,7 +14,7 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
-from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing
+from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
 from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
@@ -52,7 +52,7 @@ def compare(work: Work) -> ComparedSides:
         adopt(draft, work.folder)
     finally:
         remove(draft)
-    found.folder = work.folder
+    found.folder, found.lacking = work.folder, planner.lacking
     numbers = {
         "members": found.members,
         "rows": found.rows,
@@ -76,7 +76,7 @@ def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
         _tell(work, found, numbers)
         return
     accepted = Accepted(work.run.accept_removals, work.run.accept_adds)
-    reasons = _doubts(work, found, accepted, shared)
+    reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted, shared)]
     if reasons:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return

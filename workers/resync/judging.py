@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from workers.settings.spelling import show
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,6 +20,9 @@ ADDS = 2
 """Times as many members as a target that is not empty has: more than that is another segment's list."""
 SPELLED = 0.01
 """Share of rows spelled otherwise that is no accident: the two sides write their keys differently."""
+
+MOST_NAMED = 20
+"""Fields that are told of by name."""
 
 SKIPS = (
     "the source's pages of texts skip members where `>` and their order have two collations: "
@@ -96,6 +101,15 @@ def doubts_of_clearing(found: KeyDifference, accepted: Accepted, today: Today, *
     if accepted.removals is None and may_skip:
         reasons.append(f"all rows would be removed first, and {SKIPS}")
     return reasons
+
+
+def doubts_of_fields(found: KeyDifference, accepted: Accepted) -> list[str]:
+    """The same of every run: a column that is misspelled would empty a field of all rows."""
+    if not found.lacking or not found.members or accepted != Accepted():
+        return []
+    names = ", ".join(map(show, found.lacking[:MOST_NAMED]))
+    lacks = f"the source has no column {names}, which the query `add` names"
+    return [f"{lacks}: it would be null for every member, over what the target has (where that is right, give NULL)"]
 
 
 def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared: str) -> list[str]:

@@ -126,6 +126,7 @@ class KeyDifference:
     spelled        rows that are a member's, spelled otherwise: they stay
     repeated       rows whose key the target has more than once
     repeated_strays  of these, those whose key is no member's, spelled otherwise or not: they go with the strays
+    lacking        fields that members should have and cannot, for want of a column
     shown          some keys of each, as they are shown
     """
 
@@ -137,6 +138,7 @@ class KeyDifference:
     spelled: int = 0
     repeated: int = 0
     repeated_strays: int = 0
+    lacking: list[str] = field(default_factory=list)
     shown: dict[str, list[str]] = field(default_factory=dict)
 
     @property

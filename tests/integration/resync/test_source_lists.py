@@ -66,6 +66,26 @@ def test_texts_of_a_large_segment_are_told_as_they_were_compared(
 
 
 @on_one
+def test_a_column_that_is_missing_empties_no_field_of_all_rows(platform: Platform) -> None:
+    """As `Seen` without quotes is `seen` to PostgreSQL: missing is null, and each member would be told with that."""
+    loop = "{for $index, $lead = $batch}({segment_id}, '{$lead.CustomID}', '{$lead.Seen}'){autocomma}{end}"
+    add = f"INSERT INTO member (segment_id, client_id, updated) VALUES {loop}"
+    add += " ON CONFLICT (segment_id, client_id) DO UPDATE SET updated = excluded.updated"
+    platform.configure(add=add)
+    platform.has(7, "a")
+    platform.target.run("INSERT INTO member (segment_id, client_id, updated) VALUES (7, 'a', 'yesterday')")
+    run = platform.resync(7)
+    assert run.outcome == "needs confirmation"
+    assert "the source has no column 'Seen', which the query `add` names" in run.why
+    assert platform.target.run("SELECT updated FROM member")[0][0] == "yesterday"
+    assert platform.resync(7, "verify").outcome == "equal"
+
+    platform.configure(members=platform.paged.replace("SELECT", 'SELECT NULL AS "Seen",', 1), add=add)
+    assert platform.resync(7).outcome == "done"
+    assert platform.target.run("SELECT updated FROM member")[0][0] is None
+
+
+@on_one
 @pytest.mark.parametrize("paged", [False, True])
 def test_more_than_a_mark_can_have_before_it_changes_nothing(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, *, paged: bool
