@@ -40,6 +40,7 @@ from workers.resync.readiness import (
     has_changed,
     in_the_way,
     is_followed,
+    may_be_on_its_way,
     note_stalled,
     sent_ms,
 )
@@ -260,7 +261,7 @@ class ResyncReader:
 
     def _look_for_mark(self, work: Work) -> None:
         """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""
-        if work.now - work.run.marked < LOST_MS or self._lanes.redis.xlen(self._lanes.keys.events):
+        if work.now - work.run.marked < LOST_MS or may_be_on_its_way(work):
             self._runs.look(work.run.id, LATER_MS)
             if work.mark_of(work.lane()):  # it has come in between, and whoever brought it has woken nobody else
                 self._runs.look(work.run.id, 0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.contract import POSITION
-from workers.lanes.answers import fields_of, text_of
+from workers.lanes.answers import field_of, fields_of, text_of
 from workers.lanes.runs import OPEN_AT_MOST
 from workers.resync.work import is_free
+from workers.routing.position import Position
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
@@ -64,6 +65,18 @@ def in_the_way(work: Work) -> str:
     if limit and int(state.get("backlog", 0)) > limit / 2:
         return f"{run.integration} owes more than half of its max_backlog"
     return ""
+
+
+def may_be_on_its_way(work: Work) -> bool:
+    """Whether a mark that is not in its lane may wait to be routed: something does, and nothing behind the mark was.
+
+    By times, as the mark's own id is not known; one of the future says nothing of them.
+    """
+    if not work.redis.xlen(work.keys.events):
+        return False
+    position = Position.from_text(field_of(work.redis, work.keys.intake, "position") or "")
+    routed = int(position.last_id.partition("-")[0])
+    return not work.run.marked + SENDING_MS < routed <= work.now
 
 
 def note_stalled(work: Work) -> None:
