@@ -129,7 +129,8 @@ def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, Resy
     # Before it is asked for: a run that has begun would be done once more for it, with a word that was refused.
     if open_run := _open_run(runtime, found.integration, found.segment):
         raise _open_already(open_run)
-    asked, fresh = ResyncRuns(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **numbers)
+    told = {**numbers, "accepted_of": found.digest}
+    asked, fresh = ResyncRuns(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **told)
     if not fresh:
         raise _open_already(asked)
     return asked, found

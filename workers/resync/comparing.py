@@ -75,7 +75,7 @@ def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
     if work.run.verifies:
         _tell(work, found, numbers)
         return
-    accepted = Accepted(work.run.accept_removals, work.run.accept_adds)
+    accepted = _accepted(work)
     reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted, shared)]
     if reasons:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
@@ -84,6 +84,14 @@ def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
         stop(work, "failed", why, numbers)
         return
     _begin(work, mark, found, numbers)
+
+
+def _accepted(work: Work) -> Accepted:
+    """What a person has said yes to, of what was compared then: other queries, or another source, compare another."""
+    run = work.run
+    if run.accepted_of and run.accepted_of != work.digest():
+        return Accepted()
+    return Accepted(run.accept_removals, run.accept_adds)
 
 
 def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:

@@ -162,6 +162,21 @@ def test_who_asks_beside_a_run_that_is_cancelled_is_told_so(platform: Platform) 
 
 
 @on_one
+def test_a_word_is_none_for_another_configuration(platform: Platform) -> None:
+    """As where its integration is paused, and gets other queries before the run can begin."""
+    platform.has(7, *(members := [f"k{number}" for number in range(40)]))
+    platform.target_has(7, *members, "x")
+    asking = platform.resync(7)
+    name, _ = control.confirm(platform.job.runtime, asking.id, "removals=1", "me")
+    platform.target.run("CREATE TABLE other (segment_id bigint, client_id varchar(255))")
+    platform.target.run("INSERT INTO other SELECT 7, custom_id FROM membership", "INSERT INTO other VALUES (7, 'z')")
+    platform.configure(members_query="SELECT client_id FROM other WHERE segment_id = {segment_id}")
+    assert platform.ends(name).outcome == "needs confirmation"
+    name, _ = control.confirm(platform.job.runtime, name, "removals=1", "me")
+    assert platform.ends(name).outcome == "done"
+
+
+@on_one
 @pytest.mark.parametrize(("kind", "state"), [("resync", "marked"), ("resync", "adding"), ("verify", "waiting")])
 def test_a_word_that_is_refused_for_an_open_run_is_not_given(platform: Platform, kind: str, state: str) -> None:
     """The run would be done once more with it, and remove what whoever gave it was told to wait with."""
