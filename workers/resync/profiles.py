@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from decimal import Decimal
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,6 +76,13 @@ class Shaper:
         self._columns = list(columns)
         self._paths = [column.split(".") if "." in column else [column] for column in columns]
         self._is_flat = not any("." in column for column in columns)
+        begun: set[str] = set()
+        for column in () if self._is_flat else columns:
+            if column in begun:
+                raise UnfitSource(
+                    f"the column {column!r} stands behind one that lies in it, which would be lost; expected it before"
+                )
+            begun.update(accumulate(column.split("."), "{}.{}".format))
 
     def lacks(self, fields: Iterable[str]) -> list[str]:
         """Those of these top-level fields that no row has, whatever stands in it."""
