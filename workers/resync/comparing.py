@@ -101,7 +101,7 @@ def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -
         return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)
     if work.run.mode == "resend":
         return []
-    return doubts_of_clearing(found, accepted, today, may_skip=work.source.may_skip)
+    return doubts_of_clearing(found, accepted, today, shared=shared, may_skip=work.source.may_skip)
 
 
 def _too_many(work: Work, found: KeyDifference) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from workers.settings.spelling import show
+from workers.templates import QueryKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,11 +56,15 @@ def sharing(integration: Integration, every: Iterable[Integration]) -> str:
         for other in every
         if other.key != integration.key
         and other.connector == integration.connector
-        and other.members is not None
-        and integration.members is not None
-        and other.members.digest == integration.members.digest
+        and (_names_rows(other) & _names_rows(integration))
     ]
     return ", ".join(sorted(others)[:5])
+
+
+def _names_rows(integration: Integration) -> frozenset[str]:
+    """Digests of the queries that say which rows of a segment are its own: one that lists them, or takes all out."""
+    queries = integration.members, integration.queries.get(QueryKind.CLEAR) if integration.members is None else None
+    return frozenset(query.digest for query in queries if query is not None)
 
 
 def doubts(
@@ -88,7 +93,9 @@ def doubts(
     return reasons
 
 
-def doubts_of_clearing(found: KeyDifference, accepted: Accepted, today: Today, *, may_skip: bool = False) -> list[str]:
+def doubts_of_clearing(
+    found: KeyDifference, accepted: Accepted, today: Today, *, shared: str = "", may_skip: bool = False
+) -> list[str]:
     """The same of a run that clears the segment first, and cannot know whom that removes."""
     reasons = []
     # Who accepts members to be told has seen a source that had some.
@@ -98,6 +105,8 @@ def doubts_of_clearing(found: KeyDifference, accepted: Accepted, today: Today, *
         reasons.append(f"{found.missing:,} members would be told, more than the {accepted.adds:,} that were accepted")
     if accepted == Accepted() and not today.ever:
         reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
+    if accepted == Accepted() and shared:
+        reasons.append(f"all rows would be removed first, and {shared} may keep rows in the same table")
     if accepted.removals is None and may_skip:
         reasons.append(f"all rows would be removed first, and {SKIPS}")
     return reasons
