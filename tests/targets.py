@@ -145,7 +145,7 @@ class TargetDatabase:
             "batch": '{ size = 1000, timeout = "100ms" }',
         }
         known = ["active", "ordering", "tolerance", "exactly_once", "max_backlog", "when_full", "max_quarantine"]
-        known += ["on_enter", "on_leave", "verify"]
+        known += ["on_enter", "on_leave", "verify", "window"]
         settings |= {setting: queries.pop(setting) for setting in known if setting in queries}
         lines = [f"[integrations.{key}]"]
         lines += [f"{name} = {queries.pop(name, value)}" for name, value in settings.items() if name not in leave_out]

@@ -9,6 +9,7 @@ from workers.control.pause import known_integration
 from workers.errors import WrongUsage
 from workers.lanes.answers import members_of, packed_field_of, scan_fields, text_of
 from workers.lanes.runs import ResyncRuns
+from workers.resync.readiness import cannot_be_compared
 from workers.resync.run import ResyncRun
 from workers.routing.routes import Routes, restore
 from workers.settings.segment_ids import segment_id
@@ -73,7 +74,13 @@ def check_followed(runtime: Runtime, integration: str, segment: str) -> None:
 def ask(
     runtime: Runtime, integration: str, segments: Iterable[str], by: str, kind: str = "resync"
 ) -> list[tuple[str, str, bool]]:
-    """Asks for a run of each of these segments: the segment, the run, and whether it is a new one."""
+    """Asks for a run of each of these segments: the segment, the run, and whether it is a new one.
+
+    WrongUsage for a verification of what cannot be listed.
+    """
+    made = runtime.applied.settings.integrations.get(integration)
+    if kind == "verify" and made is not None and (why := cannot_be_compared(made)):
+        raise WrongUsage(why)
     runs = ResyncRuns(runtime.lanes)
     return [(each, *runs.ask(integration, each, by, kind)) for each in segments]
 
@@ -89,13 +96,25 @@ def find(runtime: Runtime, run: str) -> ResyncRun:
 def cancel(runtime: Runtime, run: str, by: str) -> bool:
     """Asks for the end of a run; False if it is over. WrongUsage where there is none (any more).
 
-    One that has failed is told by `status` no more.
+    One that has failed, or waits for somebody's word, is told by `status` no more, however long it is over.
     """
-    found = find(runtime, run)
-    lane, key = f"{found.integration}:{found.segment}", runtime.keys.runs_failing
-    if (text_of(runtime.redis.hget(key, lane)) or "").endswith(f" {run}"):
-        runtime.redis.hdel(key, lane)
+    told = _untold(runtime, run)
+    if ResyncRun.read(ResyncRuns(runtime.lanes).read(run)) is None and told:
+        return False
+    find(runtime, run)
     return ResyncRuns(runtime.lanes).cancel(run, by)
+
+
+def _untold(runtime: Runtime, run: str) -> bool:
+    """Whether `status` told of the run, which it does until then: longer than a run is remembered."""
+    found = False
+    for key in (runtime.keys.runs_failing, runtime.keys.runs_asking):
+        for page in scan_fields(runtime.redis, key):
+            for lane, said in page.items():
+                if said.decode().rpartition(" ")[2] == run:
+                    runtime.redis.hdel(key, lane)
+                    found = True
+    return found
 
 
 def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, ResyncRun]:
@@ -107,10 +126,24 @@ def confirm(runtime: Runtime, run: str, accept: str, by: str) -> tuple[str, Resy
     if found.outcome != CONFIRMABLE:
         raise WrongUsage(f"run {run} waits for nobody's word: it is {found.outcome or found.state}")
     numbers = _accepted(accept)
-    asked, fresh = ResyncRuns(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **numbers)
+    # Before it is asked for: a run that has begun would be done once more for it, with a word that was refused.
+    if open_run := _open_run(runtime, found.integration, found.segment):
+        raise _open_already(open_run)
+    told = {**numbers, "accepted_of": found.digest}
+    asked, fresh = ResyncRuns(runtime.lanes).ask(found.integration, found.segment, by, found.kind, **told)
     if not fresh:
-        raise WrongUsage(f"run {asked} of the same segment is open already; cancel it first, or wait for its end")
+        raise _open_already(asked)
     return asked, found
+
+
+def _open_run(runtime: Runtime, integration: str, segment: str) -> str:
+    """The run of a segment that is not over; "" for none."""
+    run = text_of(runtime.redis.hget(f"{runtime.keys.runs}:of", f"{integration}:{segment}"))
+    return run if run and ResyncRuns(runtime.lanes).read(run) else ""
+
+
+def _open_already(run: str) -> WrongUsage:
+    return WrongUsage(f"run {run} of the same segment is open already; cancel it first, or wait for its end")
 
 
 def _accepted(accept: str) -> dict[str, int]:

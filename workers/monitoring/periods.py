@@ -16,6 +16,7 @@ _DAYS = {"today": 0, "yesterday": 1}
 _ZONED = re.compile(r"[ T].*(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
 _ENDS = ("0001-01-01", "9999-12-31")
 """The days that not every time zone can show."""
+_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,7 +32,7 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
         day = now.astimezone(zone).date() - timedelta(days=_DAYS[text])
         return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
     if _AGE.fullmatch(text):
-        return now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(text)), timedelta())
+        return _before(now, text, option)
     micros = since_1970(text if "T" in text or " " in text else f"{text}T00:00")
     if micros is None and text.startswith(_ENDS):
         raise WrongUsage(f"{option} {text[:60]!r} is out of range; expected a day from 0001-01-02 to 9999-12-30")
@@ -42,6 +43,16 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
         )
     found = _EPOCH + timedelta(microseconds=micros)
     return found if _ZONED.search(text) else found.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _before(now: datetime, age: str, option: str) -> datetime:
+    try:
+        found = now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(age)), timedelta())
+    except OverflowError:
+        found = datetime.min.replace(tzinfo=UTC)
+    if found < _EARLIEST:
+        raise WrongUsage(f"{option} {age[:60]!r} is out of range: that was before there were years; expected less")
+    return found
 
 
 def zone_of(name: str, option: str = "--tz") -> tzinfo:

@@ -90,11 +90,12 @@ def read_resyncs(redis: Redis, keys: Keys) -> ResyncState:
         if read is not None:
             name = f"run {run} (segment {read.segment} of {read.integration})"
             begun.append(BegunRun(name, read.by, read.asked, read.progress, read.why, read.tries))
-    asking = tuple(sorted(fields_of(redis, keys.runs_asking).items()))
     waiting = redis.zcard(keys.runs_waiting)
     known = members_of(redis, keys.integrations)  # of one that was dropped nothing is to be made equal
-    found = fields_of(redis, keys.runs_differing)
-    differing = tuple(sorted((lane, run) for lane, run in found.items() if lane.partition(":")[0] in known))
+    asking, differing = (
+        tuple(sorted((lane, run) for lane, run in fields_of(redis, key).items() if lane.partition(":")[0] in known))
+        for key in (keys.runs_asking, keys.runs_differing)
+    )
     return ResyncState(tuple(begun), int(waiting), asking, differing, _failing(redis, keys, known))
 
 

@@ -9,7 +9,7 @@ from workers.errors import SettingsError, TargetError
 from workers.preflight.examination import Examination
 from workers.preflight.findings import Finding
 from workers.resync.planning import check_width, listing_of
-from workers.resync.profiles import UnfitSource
+from workers.resync.profiles import UnfitSource, told_fields
 from workers.resync.source import MemberSource
 from workers.routing.routes import Routes
 from workers.settings.sources import SourceSettings
@@ -134,6 +134,10 @@ def _keys(columns: Sequence[str], integrations: Sequence[Integration]) -> Iterat
         missing = [field for field in each.key_fields if field.partition(".")[0].partition("[")[0] not in roots]
         if missing:
             yield Step("keys", "mistake", _lacks(each, missing))
+        elif others := sorted(told_fields(each) - roots):
+            names = ", ".join(map(repr, others))
+            what = f"it gives no {names}, which the query `add` of {each.key} names: a run would ask for your word"
+            yield Step("fields", "warning", what)
 
 
 def _lacks(integration: Integration, fields: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -14,11 +15,26 @@ NO_AGE = (
 )
 
 
+SKEW_SECONDS = 1.0
+"""Clocks that are kept right may differ by a little; data from further ahead is dated by a clock that is wrong."""
+
+
 def seconds_of(value: object) -> float:
     """An age: a number of seconds, an interval, or its text as HH:MM:SS.
 
     Null is no age: a standby that has replayed nothing yet gives it, and what it has may be as old as its base backup.
+    Nor is less than nothing, of which only one thing is known: that the two clocks it comes from do not agree.
     """
+    age = _seconds(value)
+    if not age >= -SKEW_SECONDS or age == math.inf:
+        raise UnfitSource(
+            f"`fresh` gives {age:,g} s, which is no age: expected 0 or more. Less, where the source's clock is behind "
+            "the one that dates its data: set it right, or have one clock tell both times"
+        )
+    return age
+
+
+def _seconds(value: object) -> float:
     if value is None:
         raise UnfitSource(NO_AGE)
     if isinstance(value, timedelta):

@@ -14,10 +14,10 @@ from workers.lanes.answers import fields_of
 from workers.lanes.runs import BY_ENTERING
 from workers.resync import changing
 from workers.resync.chosen import digest_of
-from workers.resync.judging import SKIPS, Accepted, Today, doubts
+from workers.resync.judging import Accepted, Today, doubts, doubts_of_clearing, doubts_of_fields
 from workers.resync.keys_on_disk import KeyDifference, adopt, draft_of, read_lines, remove, remove_drafts, sign
 from workers.resync.planning import Planner
-from workers.resync.telling import chunks_of
+from workers.resync.telling import MOST_UNDER_A_MARK, chunks_of
 from workers.resync.work import finish, is_free, shown_text, stop, told_keyless, while_wanted
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def compare(work: Work) -> ComparedSides:
         adopt(draft, work.folder)
     finally:
         remove(draft)
-    found.folder = work.folder
+    found.folder, found.lacking = work.folder, planner.lacking
     numbers = {
         "members": found.members,
         "rows": found.rows,
@@ -75,12 +75,23 @@ def begin(work: Work, mark: str, shared: str, compared: ComparedSides) -> None:
     if work.run.verifies:
         _tell(work, found, numbers)
         return
-    accepted = Accepted(work.run.accept_removals, work.run.accept_adds)
-    reasons = _doubts(work, found, accepted, shared)
+    accepted = _accepted(work)
+    reasons = [*doubts_of_fields(found, accepted), *_doubts(work, found, accepted, shared)]
     if reasons:
         stop(work, "needs confirmation", "; ".join(reasons), {**numbers, "shown": shown_text(found.shown)})
         return
+    if why := _too_many(work, found):
+        stop(work, "failed", why, numbers)
+        return
     _begin(work, mark, found, numbers)
+
+
+def _accepted(work: Work) -> Accepted:
+    """What a person has said yes to, of what was compared then: other queries, or another source, compare another."""
+    run = work.run
+    if run.accepted_of and run.accepted_of != work.digest():
+        return Accepted()
+    return Accepted(run.accept_removals, run.accept_adds)
 
 
 def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -> list[str]:
@@ -90,12 +101,20 @@ def _doubts(work: Work, found: KeyDifference, accepted: Accepted, shared: str) -
         return doubts(found, accepted, today, shared=shared, entering=entering, may_skip=work.source.may_skip)
     if work.run.mode == "resend":
         return []
-    reasons = [] if found.members or accepted.removals is not None else ["the source gives no members at all"]
-    if accepted == Accepted() and not today.ever:
-        reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
-    if accepted.removals is None and work.source.may_skip:
-        reasons.append(f"all rows would be removed first, and {SKIPS}")
-    return reasons
+    return doubts_of_clearing(found, accepted, today, shared=shared, may_skip=work.source.may_skip)
+
+
+def _too_many(work: Work, found: KeyDifference) -> str:
+    """Why the first mark cannot have all of it before it; "" where it can: a mark has its own place in the order."""
+    in_slices = work.source.paged and found.members > changing.SMALL
+    many = work.run.index + found.strays + (0 if in_slices else found.members)
+    if many <= MOST_UNDER_A_MARK:
+        return ""
+    return (
+        f"{found.strays:,} rows to remove and {found.members:,} members to tell are more than the "
+        f"{MOST_UNDER_A_MARK:,} that can be told at once; nothing was changed: expected a source that pages by a "
+        "number, whose members are told in slices, and fewer rows to remove"
+    )
 
 
 def _begin(work: Work, mark: str, found: KeyDifference, numbers: dict[str, int]) -> None:
@@ -175,7 +194,7 @@ def _today(work: Work) -> Today:
 def _note_today(work: Work, found: KeyDifference) -> None:
     run = work.run
     key, before = work.keys.removals(run.integration), _today(work)
-    removed, rows = (found.strays if run.mode == "diff" else 0), found.rows
+    removed, rows = (found.stray_rows if run.mode == "diff" else 0), found.rows
     if run.told:  # it has begun before: what it planned then is in the sums
         removed, rows = max(0, removed - max(0, run.strays - run.removed)), 0
     said = {"day": _day(), "rows": before.rows + rows, "removed": before.removed + removed}

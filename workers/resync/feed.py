@@ -17,7 +17,7 @@ from workers.resync.source import NO_ORDER, Id, check_first, next_place
 from workers.settings.spelling import show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
     from workers.delivery.key_folding import Key
     from workers.resync.patience import Keep
@@ -44,6 +44,10 @@ class FeedMembers(NamedTuple):
     def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
         """Their keys, None for each that is not usable."""
         return [key_in(body, fields) for body in self.bodies]
+
+    def lacks(self, _fields: Iterable[str]) -> list[str]:
+        """None: each says by itself what it has, and may leave out what it has not."""
+        return []
 
 
 class FeedSource:

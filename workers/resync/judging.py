@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from workers.settings.spelling import show
+from workers.templates import QueryKind
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -18,6 +21,9 @@ ADDS = 2
 """Times as many members as a target that is not empty has: more than that is another segment's list."""
 SPELLED = 0.01
 """Share of rows spelled otherwise that is no accident: the two sides write their keys differently."""
+
+MOST_NAMED = 20
+"""Fields that are told of by name."""
 
 SKIPS = (
     "the source's pages of texts skip members where `>` and their order have two collations: "
@@ -50,11 +56,15 @@ def sharing(integration: Integration, every: Iterable[Integration]) -> str:
         for other in every
         if other.key != integration.key
         and other.connector == integration.connector
-        and other.members is not None
-        and integration.members is not None
-        and other.members.digest == integration.members.digest
+        and (_names_rows(other) & _names_rows(integration))
     ]
     return ", ".join(sorted(others)[:5])
+
+
+def _names_rows(integration: Integration) -> frozenset[str]:
+    """Digests of the queries that say which rows of a segment are its own: one that lists them, or takes all out."""
+    queries = integration.members, integration.queries.get(QueryKind.CLEAR) if integration.members is None else None
+    return frozenset(query.digest for query in queries if query is not None)
 
 
 def doubts(
@@ -83,6 +93,34 @@ def doubts(
     return reasons
 
 
+def doubts_of_clearing(
+    found: KeyDifference, accepted: Accepted, today: Today, *, shared: str = "", may_skip: bool = False
+) -> list[str]:
+    """The same of a run that clears the segment first, and cannot know whom that removes."""
+    reasons = []
+    # Who accepts members to be told has seen a source that had some.
+    if not found.members and (accepted.removals is None or accepted.adds):
+        reasons.append("the source gives no members at all")
+    if accepted.adds is not None and found.missing > accepted.adds:
+        reasons.append(f"{found.missing:,} members would be told, more than the {accepted.adds:,} that were accepted")
+    if accepted == Accepted() and not today.ever:
+        reasons.append("all rows would be removed first, as there is no query `members`, and it is the first time")
+    if accepted == Accepted() and shared:
+        reasons.append(f"all rows would be removed first, and {shared} may keep rows in the same table")
+    if accepted.removals is None and may_skip:
+        reasons.append(f"all rows would be removed first, and {SKIPS}")
+    return reasons
+
+
+def doubts_of_fields(found: KeyDifference, accepted: Accepted) -> list[str]:
+    """The same of every run: a column that is misspelled would empty a field of all rows."""
+    if not found.lacking or not found.members or accepted != Accepted():
+        return []
+    names = ", ".join(map(show, found.lacking[:MOST_NAMED]))
+    lacks = f"the source has no column {names}, which the query `add` names"
+    return [f"{lacks}: it would be null for every member, over what the target has (where that is right, give NULL)"]
+
+
 def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared: str) -> list[str]:
     if accepted.removals is not None and found.strays <= accepted.removals:
         return []
@@ -93,12 +131,14 @@ def _of_removals(found: KeyDifference, accepted: Accepted, today: Today, shared:
         reasons.append("the source gives no members at all")
     if not found.strays:
         return reasons
-    removed, rows = today.removed + found.strays, max(today.rows + found.rows, 1)
+    removed, rows = today.removed + found.stray_rows, max(today.rows + found.rows, 1)
     # The day's rows are other segments', too, and the same ones of earlier runs: they excuse no segment that is wiped.
-    alone = found.strays > max(FEW, REMOVALS * found.rows)
+    alone = found.stray_rows > max(FEW, REMOVALS * found.rows)
     if alone or removed > REMOVALS * rows:
         earlier = f" (with {today.removed:,} of today)" if today.removed else ""
-        reasons.append(f"{found.strays:,} of {found.rows:,} rows would be removed{earlier}, more than {REMOVALS:.0%}")
+        keys = f", of {found.strays:,} keys, which are what is accepted" if found.repeated_strays else ""
+        share = f"{found.stray_rows:,} of {found.rows:,} rows would be removed{earlier}, more than {REMOVALS:.0%}"
+        reasons.append(f"{share}{keys}")
     if not today.ever:
         reasons.append(f"{found.strays:,} rows would be removed, and it is the first time for this integration")
     if shared:

@@ -125,6 +125,8 @@ class KeyDifference:
     strays         rows that are no member's: each a line of the file `strays`
     spelled        rows that are a member's, spelled otherwise: they stay
     repeated       rows whose key the target has more than once
+    repeated_strays  of these, those whose key is no member's, spelled otherwise or not: they go with the strays
+    lacking        fields that members should have and cannot, for want of a column
     shown          some keys of each, as they are shown
     """
 
@@ -135,7 +137,14 @@ class KeyDifference:
     strays: int = 0
     spelled: int = 0
     repeated: int = 0
+    repeated_strays: int = 0
+    lacking: list[str] = field(default_factory=list)
     shown: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def stray_rows(self) -> int:
+        """Rows that go with the strays, at the most: a table without a unique key may have many for each."""
+        return self.strays + self.repeated_strays
 
     @property
     def strays_file(self) -> Path:
@@ -184,8 +193,11 @@ def compare(source: KeyFiles, target: KeyFiles, folder: Path, keep: Callable[[],
             members, (distinct, many) = set(source.lines(number)), target.distinct(number)
             found.members += len(members)
             found.repeated += many - len(distinct)
-            for line in sorted(distinct - members):
+            others = sorted(distinct - members)
+            for line in others:
                 unmatched.put(_fold(line), line)
+            if many > len(distinct):
+                found.repeated_strays += sum(line not in members for line in target.lines(number)) - len(others)
             for line in sorted(members - distinct):
                 missing.write(line)
                 found.missing += 1

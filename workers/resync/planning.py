@@ -10,7 +10,7 @@ import msgspec
 
 from workers.errors import ErrorClass, HoldLevel, Phase, TargetError
 from workers.resync.keys_on_disk import KeyDifference, KeyFiles, compare, remove
-from workers.resync.profiles import UnfitSource, key_to_tell, keys_of_rows
+from workers.resync.profiles import UnfitSource, key_to_tell, keys_of_rows, told_fields
 from workers.resync.source import TWICE
 from workers.settings.spelling import counted
 from workers.templates import SegmentView
@@ -39,6 +39,7 @@ class Planner:
     """Compares one segment's source and target.
 
     unusable  members without a usable key, of the last plan
+    lacking   fields that the query `add` names, and that none of its members can have
     keyless   rows of the target whose key is null or empty, in part at least: no member's, and not to be removed by it
 
     open_target  a new session with the target; raises only TargetError
@@ -61,6 +62,7 @@ class Planner:
         self._keep = keep
         self._spool = spool
         self.unusable = self.keyless = 0
+        self.lacking: list[str] = []
 
     def plan(self, source: Membership, folder: Path) -> KeyDifference:
         """What differs; TargetError and UnfitSource where one side cannot be read to its end.
@@ -82,6 +84,8 @@ class Planner:
     def _read_source(self, source: Membership, keys: KeyFiles, ids: KeyFiles, out: BinaryIO | None) -> KeyFiles:
         self.unusable, read = 0, 0
         for page in source.everything(self._keep):
+            if not read:
+                self.lacking = page.lacks(told_fields(self._integration))
             read += len(page.ids)
             if out and read > self._spool:
                 out.close()

@@ -9,16 +9,17 @@ from __future__ import annotations
 import base64
 import json
 from decimal import Decimal
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from workers.errors import SegsyncError
 from workers.events.profiles import id_problem, profile
-from workers.templates import Row, RowProblem, key_of
+from workers.templates import QueryKind, Row, RowProblem, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from workers.delivery.key_folding import Key
     from workers.integrations import Integration
@@ -75,6 +76,17 @@ class Shaper:
         self._columns = list(columns)
         self._paths = [column.split(".") if "." in column else [column] for column in columns]
         self._is_flat = not any("." in column for column in columns)
+        begun: set[str] = set()
+        for column in () if self._is_flat else columns:
+            if column in begun:
+                raise UnfitSource(
+                    f"the column {column!r} stands behind one that lies in it, which would be lost; expected it before"
+                )
+            begun.update(accumulate(column.split("."), "{}.{}".format))
+
+    def lacks(self, fields: Iterable[str]) -> list[str]:
+        """Those of these top-level fields that no row has, whatever stands in it."""
+        return sorted(set(fields).difference(path[0] for path in self._paths))
 
     def ids_of(self, rows: Sequence[Sequence[Any]]) -> list[int | str]:
         """Their `_id`s, as `id_of`."""
@@ -154,6 +166,12 @@ def key_to_tell(body: bytes, integration: Integration) -> Key | None:
     if key is None or integration.fields is None:
         return key
     return key if integration.fields.record(Row(profile(body), 0, 0)).identifiers else None
+
+
+def told_fields(integration: Integration) -> frozenset[str]:
+    """The top-level fields of a member that its query `add` names, but those that segsync gives."""
+    add = integration.queries.get(QueryKind.ADD)
+    return frozenset() if add is None else add.fields - {"*", ID, "_event_time", "_sequence"}
 
 
 def keys_of_rows(rows: Sequence[Sequence[Any]]) -> list[Key | None]:

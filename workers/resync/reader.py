@@ -33,10 +33,20 @@ from workers.resync.keys_on_disk import remove
 from workers.resync.patience import granted
 from workers.resync.places import Apart, place_of
 from workers.resync.profiles import UnfitSource
-from workers.resync.readiness import behind, in_the_way, is_followed, sent_ms, stands_still
+from workers.resync.readiness import (
+    SENDING_MS,
+    behind,
+    cannot_be_compared,
+    has_changed,
+    in_the_way,
+    is_followed,
+    may_be_on_its_way,
+    note_stalled,
+    sent_ms,
+)
 from workers.resync.run import ResyncRun
 from workers.resync.work import Work, finish, is_free, lacking, stop, wait_until_free
-from workers.routing.routes import Routes, restore
+from workers.routing.routes import restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,8 +67,6 @@ KEPT_SECONDS = 0.2
 """Until Redis is asked again whether the lease is ours: each step asks, too, before it changes a thing."""
 STALE_MS = 600_000
 """How long a lane stands at its mark for a source that is behind."""
-SENDING_MS = 5_000
-"""What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
 class ResyncReader:
@@ -147,6 +155,7 @@ class ResyncReader:
             keys=self._lanes.keys,
             folder=self._folder / run.id,
             keep=partial(self._keep, granted(settings)),
+            follows=partial(is_followed, self._lanes.redis, self._lanes.keys, self._settings, run),
             name=segment.name if segment else None,
         )
 
@@ -161,8 +170,9 @@ class ResyncReader:
 
     def _give_up(self, run: ResyncRun, why: str) -> None:
         lane = self._runs.lane(run.integration, run.segment)
-        if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, {"why": why}) != "ok":
-            self._runs.look(run.id, LATER_MS, {"why": why})
+        said = {"why": why, "stalled": "1"}  # nobody may ever deliver what stands before its mark
+        if lane.get("run") == run.id and self._runs.leave(run.id, LATER_MS, said) != "ok":
+            self._runs.look(run.id, LATER_MS, said)
             return
         books = RunBooks(self._runs, self._lanes.redis, self._lanes.keys, self._folder / run.id)
         end(books, run, "failed", why, {}, flag=leaves_need(run), unflag_to="")
@@ -179,6 +189,7 @@ class ResyncReader:
 
     def _move_on(self, work: Work) -> None:
         run = work.run
+        note_stalled(work)
         if run.cancelled and run.state != "stopping":
             stop(work, "cancelled", f"by {run.cancelled}")
         elif run.state == "stopping":
@@ -187,7 +198,7 @@ class ResyncReader:
             self._runs.look(run.id, LATER_MS)
         elif run.marked > work.now + SENDING_MS:  # the clock was set back: how long it is since, nothing tells
             self._runs.look(run.id, 0, {"marked": work.now, "reached": min(run.reached, work.now)})
-        elif _has_changed(work):
+        elif has_changed(work):
             self._begin_anew(work)
         elif run.state in {"waiting", "between"}:
             self._send_mark(work)
@@ -206,25 +217,21 @@ class ResyncReader:
     def _send_mark(self, work: Work) -> None:
         """Sends the mark through the intake, if the lane is likely to come to it (rule 45)."""
         run = work.run
-        if not is_followed(work, self._routes()):  # and may never be again: it would keep its place from others
-            finish(work, "failed", f"{run.integration} does not follow segment {run.segment}", flag=run.told > 0)
+        if not work.follows():  # and may never be again: it would keep its place from others
+            finish(work, "failed", f"{run.integration} does not follow segment {run.segment}")
             work.redis.hdel(work.keys.runs_failing, f"{run.integration}:{run.segment}")  # which nobody can mend
             return
-        if why := in_the_way(work):
-            stalled = {"stalled": "1" if stands_still(work) else ""} if run.state == "between" else {}
-            self._runs.look(run.id, LATER_MS, {"why": why, **stalled})
+        if run.verifies and (why := cannot_be_compared(work.integration)):
+            finish(work, "failed", why)
             return
-        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": "", "stalled": ""}
+        if why := in_the_way(work):
+            self._runs.look(run.id, LATER_MS, {"why": why})
+            return
+        said = {"state": "marked", "marked": work.now, "digest": work.digest(), "why": ""}
         said |= {"mode": work.mode(), "index": 0, "reached": 0, "answered": "1" if work.settings is ANSWERED else ""}
         self._runs.mark(run.id, run.integration, run.segment, said)
 
-    def _routes(self) -> Routes:
-        return Routes(self._settings.integrations, self._settings.default_database)
-
     def _at_mark(self, work: Work) -> None:
-        stalled = "1" if stands_still(work) else ""
-        if stalled != work.run.stalled:
-            self._runs.look(work.run.id, None, {"stalled": stalled})
         lane = work.lane()
         mark = work.mark_of(lane)
         if not mark:
@@ -254,7 +261,7 @@ class ResyncReader:
 
     def _look_for_mark(self, work: Work) -> None:
         """It is on its way; or lost with Redis's last second, or with a lane that somebody dropped: then another."""
-        if work.now - work.run.marked < LOST_MS or self._lanes.redis.xlen(self._lanes.keys.events):
+        if work.now - work.run.marked < LOST_MS or may_be_on_its_way(work):
             self._runs.look(work.run.id, LATER_MS)
             if work.mark_of(work.lane()):  # it has come in between, and whoever brought it has woken nobody else
                 self._runs.look(work.run.id, 0)
@@ -290,11 +297,4 @@ class ResyncReader:
         self.apart = Apart(work, held)
 
     def _reread(self, work: Work) -> Work:
-        again = self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run)
-        return again or work
-
-
-def _has_changed(work: Work) -> bool:
-    """Whether what the run has planned is worthless by now."""
-    planned = work.run.state in {"removing", "adding"} or work.run.phase != "plan"
-    return planned and work.run.digest != work.digest()
+        return self._work(ResyncRun.read(self._runs.read(work.run.id)) or work.run) or work

@@ -5,31 +5,59 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workers.connectors.contract import POSITION
-from workers.lanes.answers import fields_of, text_of
+from workers.lanes.answers import field_of, fields_of, text_of
+from workers.lanes.runs import OPEN_AT_MOST
+from workers.resync.work import is_free
+from workers.routing.position import Position
 from workers.routing.routes import Routes, restore
 
 if TYPE_CHECKING:
     from redis import Redis
 
+    from workers.integrations import Integration
     from workers.lanes.keys import Keys
+    from workers.resync.run import ResyncRun
     from workers.resync.work import Work
+    from workers.settings import Settings
 
 SENDING_MS = 5_000
 """What the sending of a mark takes at the most, from the moment that its run remembers."""
 
 
-def is_followed(work: Work, routes: Routes) -> bool:
+def is_followed(redis: Redis, keys: Keys, settings: Settings, run: ResyncRun) -> bool:
     """Whether its integration follows the segment."""
-    known = text_of(work.redis.hget(work.keys.segments, work.run.segment))
-    return work.run.integration in routes.known(restore(work.run.segment, (known or "{}").encode())).targets
+    known = text_of(redis.hget(keys.segments, run.segment))
+    routes = Routes(settings.integrations, settings.default_database)
+    return run.integration in routes.known(restore(run.segment, (known or "{}").encode())).targets
+
+
+def cannot_be_compared(integration: Integration) -> str:
+    """Why nobody can verify an integration's target, where all members would seem to be missing; "" where one can."""
+    if integration.members is not None or integration.fields is not None:
+        return ""
+    return (
+        f"{integration.key} has no query `members`, so that nothing lists its rows and they cannot be compared; "
+        "expected one, as in `SELECT client_id FROM segment_member WHERE segment_id = {segment_id}`"
+    )
+
+
+def has_changed(work: Work) -> bool:
+    """Whether what the run has planned, or seen at a first look, is worthless by now."""
+    run = work.run
+    noted = run.state in {"removing", "adding"} or run.phase != "plan" or run.looks > 0
+    return noted and run.digest != work.digest()
 
 
 def in_the_way(work: Work) -> str:
     """Why a mark is not sent now; "" where it may be."""
     run = work.run
     state = fields_of(work.redis, work.keys.integration(run.integration))
-    if why := _still(run.integration, state):
+    if why := _still(work.redis, work.keys, run.integration, state):
         return why
+    # Outside of the window a source may be read, and what needs a word be told of; and not one after the other.
+    goes_on = run.state == "between" and run.phase == "adds"
+    if _is_closed(work) and (goes_on or work.redis.scard(work.keys.runs_stalled) >= OPEN_AT_MOST):
+        return f"{run.integration} waits for its window"
     hold = work.lane().get("hold", "")
     if hold and (run.verifies or not hold.startswith(f"{POSITION}:")):  # which a run that changes things settles
         return "its lane is held"
@@ -39,20 +67,57 @@ def in_the_way(work: Work) -> str:
     return ""
 
 
-def stands_still(work: Work) -> bool:
-    """Whether the integration is paused or held."""
-    return bool(still(work.redis, work.keys, work.run.integration))
+def may_be_on_its_way(work: Work) -> bool:
+    """Whether a mark that is not in its lane may wait to be routed: something does, and nothing behind the mark was.
+
+    By times, as the mark's own id is not known; one of the future says nothing of them.
+    """
+    if not work.redis.xlen(work.keys.events):
+        return False
+    position = Position.from_text(field_of(work.redis, work.keys.intake, "position") or "")
+    routed = int(position.last_id.partition("-")[0])
+    return not work.run.marked + SENDING_MS < routed <= work.now
+
+
+def note_stalled(work: Work) -> None:
+    """A run that has begun and stands still leaves its room to others."""
+    run = work.run
+    if run.state == "waiting":
+        return
+    stands_still = in_the_way(work) if run.state == "between" else _stands_at_mark(work)
+    stalled = "1" if stands_still else ""
+    if stalled != run.stalled:
+        work.runs.look(run.id, None, {"stalled": stalled})
+
+
+def _stands_at_mark(work: Work) -> bool:
+    """Whether nobody delivers what stands before the mark until somebody does something, or a window opens."""
+    if still(work.redis, work.keys, work.run.integration):
+        return True
+    lane = work.lane()
+    return not is_free(lane) and ("hold" in lane or _is_closed(work))
+
+
+def _is_closed(work: Work) -> bool:
+    window = work.integration.window
+    return window is not None and window.opens_ms(now := work.now) > now
 
 
 def still(redis: Redis, keys: Keys, integration: str) -> str:
     """Why an integration is told nothing, whatever it owes; "" where it is."""
-    return _still(integration, fields_of(redis, keys.integration(integration)))
+    return _still(redis, keys, integration, fields_of(redis, keys.integration(integration)))
 
 
-def _still(integration: str, state: dict[str, str]) -> str:
+def _still(redis: Redis, keys: Keys, integration: str, state: dict[str, str]) -> str:
     if "paused" in state or state.get("active") != "1":
         return f"{integration} is paused"
-    return f"{integration} is held" if float(state.get("hold_until", 0)) > 0 else ""
+    if float(state.get("hold_until", 0)) > 0:
+        return f"{integration} is held"
+    connector = state.get("connector", "")
+    held, is_open = redis.hmget(keys.connector(connector), "hold_until", "open_until")
+    if held or is_open:
+        return f"connector {connector} is {'held' if held else 'out of reach'}"
+    return ""
 
 
 def behind(work: Work, mark: str) -> int:

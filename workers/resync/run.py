@@ -27,6 +27,7 @@ class ResyncRun:
     disk       token of the files that the last plan has written, on some host
     after      `_id` of the last member that was told; None for none
     looks      how often a verification has compared
+    accepted_of  digest of the run that has asked for the word which was given; "" where it says nothing
     stalled    "1" while its integration is paused or held
     tries      failures one after the other
     again      says who has asked for it once more since its mark was sent; "" for nobody
@@ -68,6 +69,7 @@ class ResyncRun:
     told: int = 0
     accept_removals: int | None = None
     accept_adds: int | None = None
+    accepted_of: str = ""
     stalled: str = ""
     again: str = ""
     cancelled: str = ""
@@ -116,6 +118,7 @@ class ResyncRun:
 _WORDS = (
     *("id", "integration", "segment", "kind", "by", "state", "phase", "mode", "digest", "first"),
     *("stalled", "cancelled", "outcome", "why", "shown", "disk", "answered", "place", "again"),
+    "accepted_of",
 )
 _NUMBERS = (
     *("asked", "marked", "reached", "index", "looks", "tries", "members", "rows", "missing", "strays"),

@@ -14,7 +14,7 @@ from workers.resync.profiles import ID, Shaper, UnfitSource
 from workers.templates import Row, SegmentView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from workers.connectors.sql.listing import Lister
     from workers.connectors.sql.page_plan import PagePlan
@@ -52,6 +52,10 @@ class Members(NamedTuple):
         """Their keys, None for each that is not usable."""
         return self.shaper.keys_of(self.rows, fields)
 
+    def lacks(self, fields: Iterable[str]) -> list[str]:
+        """Fields for which there is no column."""
+        return self.shaper.lacks(fields)
+
 
 class FirstPage(NamedTuple):
     """What a source gives first: columns, some `_id`s, and what the database's plan says of a page's cost."""
@@ -73,6 +77,9 @@ class SomeMembers(Protocol):
 
     def keys(self, fields: tuple[str, ...]) -> list[Key | None]:
         """Their keys, None for each that is not usable."""
+
+    def lacks(self, fields: Iterable[str]) -> list[str]:
+        """Those of these top-level fields that no member can have, whoever it is."""
 
 
 class Membership(Protocol):

@@ -48,6 +48,7 @@ class Work:
     way       to the segment's rows in the target
     folder    this run's own, on this host
     keep      says that the reader goes on; raises ReadingLost
+    follows   whether the integration follows the segment by now
     name      the segment's, if it is known
     """
 
@@ -61,6 +62,7 @@ class Work:
     keys: Keys
     folder: Path
     keep: Callable[[], None]
+    follows: Callable[[], bool]
     name: str | None
 
     @property
@@ -175,10 +177,10 @@ def finish(
     """Writes down how a run ended.
 
     fields  of the run that are known only now
-    flag, unflag_to  as in ResyncRuns.end
+    flag, unflag_to  as in ResyncRuns.end; what is followed no more needs nothing, whatever it was told
     """
     work.keep()
-    end(work.books, work.run, outcome, why, fields, flag=flag, unflag_to=unflag_to)
+    end(work.books, work.run, outcome, why, fields, flag=flag and work.follows(), unflag_to=unflag_to)
 
 
 def told_keyless(rows: int) -> str:

@@ -109,6 +109,10 @@ def test_what_is_wrong_with_a_source_is_said(platform: Platform) -> None:
     platform.configure(extra='fresh = "SELECT NULL"')
     found = steps(platform)
     assert (found["fresh"][0], found["members"][0]) == ("mistake", "fine")
+    loop = "{for $index, $lead = $batch}({segment_id}, '{$lead.CustomID}', '{$lead.Seen}'){autocomma}{end}"
+    platform.configure(add=f"INSERT INTO member (segment_id, client_id, updated) VALUES {loop}")
+    told = "it gives no 'Seen', which the query `add` of members names: a run would ask for your word"
+    assert steps(platform)["fields"] == ("warning", told)
 
 
 @on_one

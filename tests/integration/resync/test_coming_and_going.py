@@ -13,6 +13,7 @@ from workers.lanes.clock import redis_ms
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import needs_of_resyncs, read_resyncs
 from workers.monitoring.states import read_integration
+from workers.resync import changing
 from workers.resync.schedule import Schedule
 from workers.settings import load, revision
 
@@ -158,6 +159,28 @@ def test_what_an_apply_noted_that_never_came_is_not_cleared(platform: Platform) 
     assert redis.zcard(keys.leaving) == 0
     platform.job.drain()
     assert platform.rows(7) == {"a"}
+
+
+@on_one
+@pytest.mark.parametrize("ends", ["by itself", "cancelled"])
+def test_a_segment_that_leaves_under_its_run_needs_no_other(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """It would be flagged for ever: no run can begin that takes the flag back."""
+    monkeypatch.setattr(changing, "SMALL", 1)
+    platform.configure(scope=SALES)
+    platform.job.push(upsert(7, "sales"))
+    platform.delivered()
+    platform.has(7, "a", "b", "c")
+    name = platform.ask(7)
+    platform.until_state(name, "between")
+    platform.job.push(upsert(7))
+    platform.job.runtime.route("token", 1)
+    if ends == "cancelled":
+        platform.cancel(name)
+    assert platform.ends(name).outcome == ("cancelled" if ends == "cancelled" else "failed")
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    assert redis.smembers(keys.resync("members")) == set()
 
 
 @on_one

@@ -105,6 +105,30 @@ def test_who_knows_of_a_run_that_failed_is_told_of_it_no_more(platform: Platform
     assert (needs(platform), failing(platform)) == ([], 0)
 
 
+@pytest.mark.parametrize("outcome", ["failed", "needs confirmation"])
+def test_a_run_that_is_remembered_no_more_is_told_of_until_somebody_knows_of_it(
+    platform: Platform, outcome: str
+) -> None:
+    """`status` names the command that has it told of no more, and that knew the runs of seven days only."""
+    platform.target_has(7, "a")
+    if outcome == "failed":
+        platform.target.run("DROP TABLE membership")
+    run = platform.resync(7)
+    assert (run.outcome, len(needs(platform))) == (outcome, 1)
+    platform.job.installation.redis.delete(platform.job.installation.keys.run(run.id))
+    assert not control.cancel(platform.job.runtime, run.id, "test")
+    assert needs(platform) == []
+    with pytest.raises(WrongUsage, match="there is no run"):
+        control.cancel(platform.job.runtime, run.id, "test")
+
+
+def test_of_an_integration_that_was_dropped_nobody_s_word_is_waited_for(platform: Platform) -> None:
+    platform.target_has(7, "a")
+    platform.resync(7)
+    platform.job.installation.redis.srem(platform.job.installation.keys.integrations, "members")
+    assert needs(platform) == []
+
+
 def test_what_is_followed_no_more_is_no_failure_to_be_mended(platform: Platform) -> None:
     platform.configure(scope=SCOPED)
     assert platform.resync(8).why == "members does not follow segment 8"
@@ -150,3 +174,17 @@ def test_a_segment_whose_resync_on_entering_fails_is_flagged(platform: Platform)
     name, _ = ResyncRuns(platform.job.runtime.lanes).ask("members", "7", BY_ENTERING)
     assert platform.ends(name).outcome == "failed"
     assert redis.smembers(keys.resync("members")) == {b"7"}
+
+
+def test_what_nothing_lists_is_not_verified(platform: Platform) -> None:
+    """All members would seem to be missing, in a target that has each of them."""
+    platform.configure(members_query=None)
+    platform.has(7, "a")
+    platform.target_has(7, "a")
+    run = platform.resync(7, "verify")
+    assert (run.outcome, run.why.partition(",")[0]) == ("failed", "members has no query `members`")
+    assert failing(platform) == 1
+    with pytest.raises(WrongUsage, match="members has no query `members`"):
+        control.ask(platform.job.runtime, "members", ["7"], "me", "verify")
+    platform.configure()
+    assert (platform.resync(7, "verify").outcome, failing(platform)) == ("equal", 0)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.resync.platform import Platform
+from workers.control import resync as control
+from workers.errors import WrongUsage
 from workers.lanes.runs import ReadingLost, ResyncRuns
 
 if TYPE_CHECKING:
@@ -147,3 +149,46 @@ def test_who_asks_is_told_that_it_is_done_once_more(platform: Platform) -> None:
     platform.until_state(name, "adding")
     asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
     assert "reads its source and tells all members once more" in asked
+
+
+@on_one
+def test_who_asks_beside_a_run_that_is_cancelled_is_told_so(platform: Platform) -> None:
+    """The request is the run's that has not begun, and ends with it."""
+    name = platform.ask(7)
+    platform.cancel(name)
+    asked = platform.job.installation.segsync("resync", "members", "--segment", "7").stdout
+    assert asked == f"run {name}: segment 7 of members, which test has cancelled: ask again once it is over\n"
+    assert platform.ends(name).outcome == "cancelled"
+
+
+@on_one
+def test_a_word_is_none_for_another_configuration(platform: Platform) -> None:
+    """As where its integration is paused, and gets other queries before the run can begin."""
+    platform.has(7, *(members := [f"k{number}" for number in range(40)]))
+    platform.target_has(7, *members, "x")
+    asking = platform.resync(7)
+    name, _ = control.confirm(platform.job.runtime, asking.id, "removals=1", "me")
+    platform.target.run("CREATE TABLE other (segment_id bigint, client_id varchar(255))")
+    platform.target.run("INSERT INTO other SELECT 7, custom_id FROM membership", "INSERT INTO other VALUES (7, 'z')")
+    platform.configure(members_query="SELECT client_id FROM other WHERE segment_id = {segment_id}")
+    assert platform.ends(name).outcome == "needs confirmation"
+    name, _ = control.confirm(platform.job.runtime, name, "removals=1", "me")
+    assert platform.ends(name).outcome == "done"
+
+
+@on_one
+@pytest.mark.parametrize(("kind", "state"), [("resync", "marked"), ("resync", "adding"), ("verify", "waiting")])
+def test_a_word_that_is_refused_for_an_open_run_is_not_given(platform: Platform, kind: str, state: str) -> None:
+    """The run would be done once more with it, and remove what whoever gave it was told to wait with."""
+    platform.has(7, *(members := [f"k{number}" for number in range(40)]))
+    platform.target_has(7, *members, "x")
+    asking = platform.resync(7)
+    assert asking.outcome == "needs confirmation"
+    more = ACCEPTED if state == "adding" else {}
+    name = platform.ask(7, kind, **more)
+    platform.until_state(name, state)
+    platform.target_has(7, "y")
+    with pytest.raises(WrongUsage, match=f"run {name} of the same segment is open already"):
+        control.confirm(platform.job.runtime, asking.id, "removals=2", "me")
+    run = platform.ends(name)
+    assert (run.kind, "y" in platform.rows(7)) == (kind, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,8 +16,9 @@ from workers.cli.commands import resync as command
 from workers.lanes import Lanes, runs
 from workers.lanes.runs import ResyncRuns
 from workers.monitoring.resyncs import notes_of_resyncs, read_resyncs
-from workers.resync import changing, failing, reader
+from workers.resync import changing, failing, reader, readiness
 from workers.resync.folder import StrangeFolder, folder_of, make_private
+from workers.settings import load, revision
 from workers.settings.published import published
 
 if TYPE_CHECKING:
@@ -83,6 +84,133 @@ def test_a_run_of_a_paused_integration_leaves_its_room_between_two_marks(
     redis.zadd(keys.runs, {name: 0})
     platform.turn()
     assert redis.exists(keys.runs_stalled) == 0
+    assert platform.ends(name).outcome == "done"
+
+
+def in_the_middle(platform: Platform) -> str:
+    """A run before whose mark stands what is to be delivered."""
+    platform.has(7, *"abcdef")
+    name = platform.ask(7)
+    platform.until_state(name, "adding")
+    platform.turn()
+    assert platform.lane(7)["before"] == "6"
+    platform.job.installation.redis.zadd(platform.job.installation.keys.runs, {name: 0})
+    return name
+
+
+@on_one
+@pytest.mark.parametrize("field", ["hold_until", "open_until"])
+def test_a_run_whose_connector_tells_nobody_anything_leaves_its_room(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
+    """One database that is out of reach kept the resyncs of all others waiting."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    name = in_the_middle(platform)
+    redis.hset(keys.connector("crm"), field, 2**50)
+    platform.turn()
+    other = platform.ask(8)
+    assert ResyncRuns(platform.job.runtime.lanes).may_begin(2**50) == [other]
+    redis.zrem(keys.runs, name)
+    platform.turn()
+    assert platform.run(other).why == f"connector crm is {'held' if field == 'hold_until' else 'out of reach'}"
+
+    redis.hdel(keys.connector("crm"), field)
+    redis.zadd(keys.runs, {name: 0})
+    assert platform.ends(name).outcome == "done"
+    assert redis.exists(keys.runs_stalled) == 0
+
+
+@on_one
+def test_a_run_whose_lane_is_held_leaves_its_room(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what it tells may have it held, and somebody is needed."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    name = in_the_middle(platform)
+    redis.hset(keys.lane("members", "7"), "hold", "refused")
+    platform.turn()
+    other = platform.ask(8)
+    assert (platform.run(name).stalled, ResyncRuns(platform.job.runtime.lanes).may_begin(2**50)) == ("1", [other])
+
+
+@on_one
+@pytest.mark.parametrize("act", ["apply", "cancel", "remove"])
+def test_whatever_comes_to_a_run_of_a_paused_integration_it_leaves_its_room(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    """Who finds a query wrong pauses, applies another one, and goes on some hours later."""
+    monkeypatch.setattr(runs, "OPEN_AT_MOST", 1)
+    name = in_the_middle(platform)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    redis.hset(keys.integration("members"), "paused", "1")
+    if act == "apply":
+        platform.configure(members_query=LISTED + " ORDER BY 1")
+    elif act == "cancel":
+        platform.cancel(name)
+    else:
+        place = platform.job.installation
+        place.configure(platform.target.connector() + platform.source())
+        revision.publish(place.redis, place.keys, load(place.file))
+        platform.job.runtime = place.runtime()
+    platform.turn()
+    other = platform.ask(8)
+    assert ResyncRuns(platform.job.runtime.lanes).may_begin(2**50) == [other]
+
+    platform.configure(members_query=LISTED)
+    redis.hdel(keys.integration("members"), "paused")
+    redis.zadd(keys.runs, {name: 0})
+    assert platform.ends(name).outcome == ("cancelled" if act == "cancel" else "done")
+    assert redis.exists(keys.runs_stalled) == 0
+
+
+def closed() -> str:
+    """A window that opens in half a day."""
+    hours = [datetime.now(UTC) + timedelta(hours=each) for each in (12, 13)]
+    return '"{:%H:%M}-{:%H:%M} UTC"'.format(*hours)
+
+
+@on_one
+def test_runs_that_wait_for_their_window_leave_room_for_others(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight of them, asked for in the morning, kept all others waiting until the night."""
+    for module in (runs, readiness):
+        monkeypatch.setattr(module, "OPEN_AT_MOST", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.configure(window=closed())
+    platform.has(7, *"abcdef")
+    name = platform.ask(7)
+    platform.until_state(name, "adding")
+    for _ in range(2):
+        platform.turn()
+        redis.zadd(keys.runs, {name: 0})
+    other = platform.ask(8)
+    assert (platform.run(name).stalled, ResyncRuns(platform.job.runtime.lanes).may_begin(2**50)) == ("1", [other])
+    redis.zrem(keys.runs, name)
+    platform.turn()
+    assert platform.run(other).why == "members waits for its window", "or all segments would stand in Redis until then"
+
+    platform.configure()
+    redis.zadd(keys.runs, {name: 0})
+    redis.zadd(keys.runs_waiting, {other: 0})
+    assert platform.ends(name).outcome == "done"
+    platform.ends(other)
+    assert redis.exists(keys.runs_stalled) == 0
+
+
+@on_one
+def test_between_two_slices_a_run_waits_for_its_window(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changing, "SMALL", 1)
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    platform.has(7, "a", "b")
+    name = platform.ask(7)
+    platform.until_state(name, "between")
+    platform.configure(window=closed())
+    platform.turn()
+    run = platform.run(name)
+    assert (run.state, run.why, run.stalled) == ("between", "members waits for its window", "1")
+    platform.configure()
+    redis.zadd(keys.runs, {name: 0})
     assert platform.ends(name).outcome == "done"
 
 

@@ -181,6 +181,19 @@ def test_without_members_a_segment_is_cleared_first(platform: Platform) -> None:
 
 
 @on_one
+def test_a_source_that_has_lost_all_members_since_it_was_confirmed_clears_nothing(platform: Platform) -> None:
+    platform.configure(members_query=None)
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a", "b")
+    name = platform.resync(7).id
+    platform.loses(7, "a", "b")
+    again, _ = control.confirm(platform.job.runtime, name, "removals=0,adds=2", "me")
+    run = platform.ends(again)
+    assert (run.outcome, run.why) == ("needs confirmation", "the source gives no members at all")
+    assert platform.rows(7) == {"a", "b"}
+
+
+@on_one
 def test_without_members_and_clear_strays_stay(platform: Platform) -> None:
     platform.configure(members_query=None, leave_out=("clear",))
     platform.has(7, "a", "b")
@@ -287,6 +300,21 @@ def test_what_differs_only_at_the_first_look_is_no_difference(platform: Platform
     run = platform.ends(name)
     assert (run.outcome, run.missing, run.strays, run.looks) == ("differs", 0, 1, 1)
     assert platform.shown(run) == {"strays": ["x"]}
+
+
+@on_one
+def test_two_looks_by_two_configurations_are_not_held_against_each_other(platform: Platform) -> None:
+    """What differs by the one need not by the other: all of it would be taken for what was on its way."""
+    platform.has(7, "a", "b")
+    platform.target_has(7, "a")
+    name = platform.ask(7, "verify")
+    platform.until_state(name, "between")
+    platform.target.run("CREATE TABLE other (segment_id bigint, client_id varchar(255))")
+    platform.target.run("INSERT INTO other VALUES (7, 'b'), (7, 'z')")
+    platform.configure(members_query="SELECT client_id FROM other WHERE segment_id = {segment_id}")
+    run = platform.ends(name)
+    assert (run.outcome, run.missing, run.strays) == ("differs", 1, 1)
+    assert platform.shown(run) == {"missing": ["a"], "strays": ["z"]}
 
 
 @on_one
@@ -475,6 +503,21 @@ def test_a_table_that_repeats_a_key_gets_only_what_is_missing(platform: Platform
     run = platform.resync(7)
     assert (run.outcome, run.repeated, run.added) == ("done", 1, 1)
     assert platform.target.run("SELECT count(*) FROM member")[0][0] == 3
+
+
+@on_one
+def test_more_than_a_tenth_of_the_rows_is_more_than_a_tenth_of_the_keys(platform: Platform) -> None:
+    """Of a table that takes a row twice few keys may be most rows."""
+    platform.without_unique_key()
+    platform.job.installation.redis.hset(platform.job.installation.keys.removals("members"), "ever", 1)
+    platform.has(7, *(members := [f"k{number}" for number in range(100)]))
+    platform.target_has(7, *members, *["x", "y"] * 30)
+    run = platform.resync(7)
+    assert (run.outcome, run.strays) == ("needs confirmation", 2)
+    assert platform.target.run("SELECT count(*) FROM member")[0][0] == 160
+    assert "60 of 160 rows would be removed, more than 10%, of 2 keys" in run.why
+    again, _ = control.confirm(platform.job.runtime, run.id, "removals=2", "me")
+    assert (platform.ends(again).outcome, platform.rows(7)) == ("done", set(members))
 
 
 def test_a_row_that_a_member_may_be_stays(platform: Platform) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.resync.platform import LISTED, Platform
-from workers.resync import changing
+from workers.resync import changing, comparing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,46 @@ def test_texts_of_a_large_segment_are_told_as_they_were_compared(
     run = platform.resync(7, **ACCEPTED)
     assert (run.outcome, run.mode, run.added) == ("done", mode, 4)
     assert platform.rows(7) == {"a", "b", "c", "D"}
+
+
+@on_one
+def test_a_column_that_is_missing_empties_no_field_of_all_rows(platform: Platform) -> None:
+    """As `Seen` without quotes is `seen` to PostgreSQL: missing is null, and each member would be told with that."""
+    loop = "{for $index, $lead = $batch}({segment_id}, '{$lead.CustomID}', '{$lead.Seen}'){autocomma}{end}"
+    add = f"INSERT INTO member (segment_id, client_id, updated) VALUES {loop}"
+    add += " ON CONFLICT (segment_id, client_id) DO UPDATE SET updated = excluded.updated"
+    platform.configure(add=add)
+    platform.has(7, "a")
+    platform.target.run("INSERT INTO member (segment_id, client_id, updated) VALUES (7, 'a', 'yesterday')")
+    run = platform.resync(7)
+    assert run.outcome == "needs confirmation"
+    assert "the source has no column 'Seen', which the query `add` names" in run.why
+    assert platform.target.run("SELECT updated FROM member")[0][0] == "yesterday"
+    assert platform.resync(7, "verify").outcome == "equal"
+
+    platform.configure(members=platform.paged.replace("SELECT", 'SELECT NULL AS "Seen",', 1), add=add)
+    assert platform.resync(7).outcome == "done"
+    assert platform.target.run("SELECT updated FROM member")[0][0] is None
+
+
+@on_one
+@pytest.mark.parametrize("paged", [False, True])
+def test_more_than_a_mark_can_have_before_it_changes_nothing(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, *, paged: bool
+) -> None:
+    """What has no place before it made a chunk that nobody could read, and held the lane for ever."""
+    monkeypatch.setattr(changing, "SMALL", 2)
+    monkeypatch.setattr(comparing, "MOST_UNDER_A_MARK", 3)
+    if not paged:
+        page_by_text(platform, members_query=LISTED)
+    platform.has(7, "a", "b", "c", "D")
+    platform.target_has(7, "x")
+    run = platform.resync(7, **ACCEPTED)
+    if paged:
+        assert (run.outcome, platform.rows(7)) == ("done", {"a", "b", "c", "D"})
+        return
+    assert (run.outcome, platform.rows(7), platform.lane(7)) == ("failed", {"x"}, {})
+    assert "1 rows to remove and 4 members to tell are more than the 3" in run.why
 
 
 @on_one

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.jobs import add
 from tests.integration.resync.platform import Platform
-from workers.resync import changing, reader
+from workers.resync import changing, reader, readiness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,3 +118,31 @@ def test_a_mark_that_redis_has_lost_is_sent_again(platform: Platform, monkeypatc
     monkeypatch.setattr(reader, "LOST_MS", 0)
     assert marks_after_a_look() == 1
     assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a", "late"})
+
+
+@on_one
+def test_a_lost_mark_is_sent_again_though_the_intake_is_never_empty(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What came in long after it has been routed; and where much comes, something waits at each look."""
+    redis, keys = platform.job.installation.redis, platform.job.installation.keys
+    monkeypatch.setattr(reader, "LOST_MS", 0)
+    monkeypatch.setattr(readiness, "SENDING_MS", -1)
+    replica_is(platform, 0)
+    platform.has(7, "a")
+    name = platform.ask(7)
+    platform.turn()
+    redis.delete(keys.events)
+    platform.job.push(add(8, "b"))
+    marked = platform.run(name).marked
+
+    def marked_again() -> bool:
+        redis.zadd(keys.runs, {name: 0})
+        platform.turn()
+        return platform.run(name).marked > marked
+
+    assert not marked_again(), "it may stand in the intake before that"
+    platform.job.runtime.route("token", 1)
+    platform.job.push(add(8, "c"))
+    assert marked_again()
+    assert (platform.ends(name).outcome, platform.rows(7)) == ("done", {"a"})

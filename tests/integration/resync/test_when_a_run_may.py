@@ -102,6 +102,24 @@ def test_rows_that_another_integration_lists_too_are_removed_by_a_word_alone(pla
 
 
 @on_one
+def test_rows_that_another_integration_clears_too_are_cleared_by_a_word_alone(platform: Platform) -> None:
+    """As far as a clear says, they are the other one's."""
+    target, installation = platform.target, platform.job.installation
+    platform.has(7, "a")
+    platform.target_has(7, "a", "the other one")
+    installation.redis.hset(platform.job.runtime.keys.removals("members"), "ever", 1)
+    installation.configure(
+        target.connector() + platform.source() + target.integration() + target.integration(key="other")
+    )
+    revision.publish(installation.redis, installation.keys, load(installation.file))
+    platform.job.runtime = installation.runtime()
+    run = platform.resync(7)
+    assert (run.outcome, len(platform.rows(7))) == ("needs confirmation", 2)
+    assert run.why == "all rows would be removed first, and 'other' may keep rows in the same table"
+    assert platform.resync(7, **ACCEPTED).outcome == "done"
+
+
+@on_one
 def test_a_run_that_has_cleared_its_segment_never_gives_up(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its table would stay empty: it waits for its source, and says why."""
     monkeypatch.setattr(failing, "LONGEST_LOOK_MS", 5)

@@ -48,6 +48,13 @@ def test_a_day_that_not_every_zone_can_show_is_out_of_range(text: str) -> None:
         moment(text, "--since", NOW)
 
 
+@pytest.mark.parametrize("text", ["999999w", "999999d", "739940d", "999999w 1s", " ".join(["999999w"] * 2000)])
+def test_an_age_that_no_calendar_has_is_out_of_range(text: str) -> None:
+    with pytest.raises(WrongUsage, match=r"--since .* is out of range: that was before there were years"):
+        moment(text, "--since", NOW)
+    assert moment("739939d", "--since", NOW).year == 1
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

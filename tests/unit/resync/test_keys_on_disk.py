@@ -73,6 +73,13 @@ def test_keys_of_several_fields_are_one_key(tmp_path: Path) -> None:
     assert (found.missing, found.strays) == (1, 1)
 
 
+def test_all_rows_of_a_stray_are_counted(tmp_path: Path) -> None:
+    """A table without a unique key loses all of them with the one key."""
+    found = compared(tmp_path, ["a", "b"], ["a", "a", "x", "x", "x", "y", "B"])
+    assert (found.rows, found.strays, found.spelled, found.repeated) == (7, 2, 1, 3)
+    assert (found.repeated_strays, found.stray_rows) == (2, 4)
+
+
 def test_few_keys_make_no_files(tmp_path: Path) -> None:
     """To make them took longer than all else that the run of a small segment does."""
     source, target = KeyFiles(tmp_path, "source"), KeyFiles(tmp_path, "target")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from workers.resync.profiles import Shaper, key_in
+from workers.resync.profiles import Shaper, UnfitSource, key_in
 
 COLUMNS = ("_id", "CustomID", "note")
 
@@ -23,6 +23,16 @@ COLUMNS = ("_id", "CustomID", "note")
 )
 def test_a_row_is_a_profile(row: tuple[Any, ...], shown: dict[str, Any]) -> None:
     assert json.loads(Shaper(COLUMNS).profile_of(row)) == shown
+
+
+def test_a_column_in_another_one_is_not_lost_behind_it() -> None:
+    """Its key would be compared, as a column, and be told to nobody, since no profile had it."""
+    row = (1, {"name": "Bo", "id": 4}, 5)
+    assert json.loads(Shaper(("_id", "crm", "crm.id")).profile_of(row))["crm"] == {"name": "Bo", "id": 5}
+    assert json.loads(Shaper(("_id", "crm.x", "crm.id")).profile_of((1, 2, 3)))["crm"] == {"x": 2, "id": 3}
+    for columns in (("_id", "crm.id", "crm"), ("_id", "a.b.c", "a.b")):
+        with pytest.raises(UnfitSource, match=f"the column '{columns[2]}' stands behind one that lies in it"):
+            Shaper(columns)
 
 
 @pytest.mark.parametrize(

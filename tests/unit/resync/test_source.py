@@ -137,6 +137,14 @@ def test_null_is_no_age() -> None:
         source(Listing([None])).age()
 
 
+@pytest.mark.parametrize("value", [-3600, timedelta(seconds=-2), Decimal("NaN"), float("nan"), float("inf")])
+def test_less_than_nothing_is_no_age(value: object) -> None:
+    """The source's clock is behind, and how old its data is nobody can say: it would be taken for new."""
+    with pytest.raises(UnfitSource, match=r"which is no age: expected 0 or more"):
+        source(Listing([value])).age()
+    assert source(Listing([-0.5])).age() == -0.5, "as clocks differ that are kept right"
+
+
 def test_rows_become_profiles() -> None:
     shaper = Shaper(["_id", "a.b", "a.c", "n", "t", "raw", "no"])
     when = datetime(2026, 11, 27, 12, tzinfo=UTC)

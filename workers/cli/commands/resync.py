@@ -101,6 +101,8 @@ def _joined(runtime: Runtime, name: str) -> str:
     run = ResyncRun.read(ResyncRuns(runtime.lanes).read(name))
     if run is not None and run.again:
         return ", which has begun: once it is through, it reads its source and tells all members once more"
+    if run is not None and run.cancelled:
+        return f", which {run.cancelled} has cancelled: ask again once it is over"
     return ", which was asked for before"
 
 
@@ -234,17 +236,18 @@ def _what(run: ResyncRun | Resynced) -> str:
 def _verdict(run: ResyncRun) -> str:
     where = f"run {run.id}, segment {run.segment} of {run.integration}"
     mind = f"; {run.why}" if run.why else ""
+    unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
     if run.outcome == "done":
         stays = f"; {run.spelled:,} rows are members' spelled otherwise, and stay" if run.spelled else ""
         refused = f"; {run.quarantined:,} went to the quarantine" if run.quarantined else ""
-        unusable = f"; {run.unusable:,} members have no usable key" if run.unusable else ""
         strays = "; rows of no member stay: this run can neither find nor clear them" if run.mode == "resend" else ""
         told = f"{run.added:,} members told, {run.removed:,} rows removed"
         return f"{where}: done; {told}{stays}{refused}{unusable}{strays}{mind}"
     if run.outcome in ("equal", "differs"):
+        repeated = f"; {run.repeated:,} rows beside another one of their very key" if run.repeated else ""
         return (
             f"{where}: {run.outcome}; {run.members:,} members, {run.rows:,} rows; {run.missing:,} members missing, "
-            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise{mind}"
+            f"{run.strays:,} rows of no member, {run.spelled:,} spelled otherwise{repeated}{unusable}{mind}"
         )
     if run.outcome == control.CONFIRMABLE:
         accept = f"removals={run.strays},adds={run.missing}"

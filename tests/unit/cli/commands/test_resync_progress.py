@@ -103,3 +103,10 @@ def test_a_program_that_asks_for_json_hears_nothing_else(
 ) -> None:
     watched(command.SAY_EVERY_SECONDS + 1, terminal=terminal, quiet=True)
     assert capsys.readouterr().err == ""
+
+
+def test_what_an_equal_target_has_beside_its_members_is_told() -> None:
+    """A row that is there twice differs in nothing that a key says, and a member without a key is in no table."""
+    counts: dict[str, Any] = {"members": 40, "rows": 42, "repeated": 2, "unusable": 3}
+    told = command._verdict(ResyncRun(**RUN, kind="verify", state="ended", outcome="equal", **counts))
+    assert "; 2 rows beside another one of their very key; 3 members have no usable key" in told
