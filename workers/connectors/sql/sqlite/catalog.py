@@ -109,7 +109,8 @@ class SqliteExamined:
         collation = "NOCASE" if "case" in merges else "RTRIM" if merges else ""
         if family == "number":
             merges = (*merges, NUMBER_SPELLING)
-        computed = _expression(self._definition(table), str(name)) if hidden in GENERATED else ""
+        # One whose expression cannot be found is computed all the same, by nobody knows what.
+        computed = (_expression(self._definition(table), str(name)) or str(name)) if hidden in GENERATED else ""
         return Column(str(name), str(declared), family, collation, merges, required, computed)
 
     def _definition(self, table: str) -> str:
@@ -159,16 +160,25 @@ def _part(column: str | None, partial: int) -> KeyPart:
     return KeyPart.EXPRESSION if column is None else KeyPart.WHOLE
 
 
+_TOKEN = re.compile(
+    r"""--[^\n]*|/\*.*?(?:\*/|\Z)|\s+|(?P<word>\w+|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?P<sign>.)""",
+    re.DOTALL,
+)
+
+
 def _expression(definition: str, column: str) -> str:
     """What stands in brackets after a generated column's AS; "" where it cannot be found."""
-    found = re.search(rf'\b{re.escape(column)}\b"?[^,()]*\bAS\s*\(', definition, re.IGNORECASE)
-    if not found:
-        return ""
-    depth, start = 1, found.end()
-    for at, character in enumerate(definition[start:], start):
-        depth += (character == "(") - (character == ")")
-        if not depth:
-            return definition[start:at]
+    depth, start, before, named = 0, 0, "(", ""
+    for found in _TOKEN.finditer(definition):
+        sign, word = found["sign"], found["word"]
+        if depth == 1 and word and before in ("(", ","):
+            named = word.strip("'\"`[]").lower()
+        if sign == "(" and depth == 1 and before == "as" and named == column.lower():
+            start = found.end()
+        depth += (sign == "(") - (sign == ")")
+        if start and depth == 1:
+            return definition[start : found.start()]
+        before = sign or (word.lower() if word else before)
     return ""
 
 
