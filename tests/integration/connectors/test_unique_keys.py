@@ -136,3 +136,11 @@ OWN_TYPES = {
 def test_a_type_of_ones_own_is_not_the_one_that_it_is_called_as(target: TargetDatabase, name: str) -> None:
     target.run(OWN_TYPES[name])
     assert not key_alone(target, f"ALTER TABLE member ALTER k TYPE {name} USING NULL::{name}")
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_columns_whose_names_have_capitals_are_found(target: TargetDatabase) -> None:
+    """A query's tokens are in small letters: unseen, such a column would make adds and removes take turns."""
+    insert = Insert((Name("member"),), {"seg": frozenset(), "Key": frozenset({"CustomID"})})
+    assert key_alone(target, columns=', "Key" text, UNIQUE (seg, "Key")', key="", insert=insert)
+    assert not key_alone(target, columns=', "Key" jsonb, UNIQUE (seg, "Key")', key="", insert=insert)
