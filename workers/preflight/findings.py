@@ -59,6 +59,7 @@ def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterato
     yield from _rights(seen, shape, table)
     if table is not None:
         yield from _required(seen, shape, table)
+        yield from _barred(shape, table)
         yield from _filled(seen, shape, table)
         yield from unique(seen, shape, table)
         yield from _transactions(seen, shape, table)
@@ -98,6 +99,16 @@ def _required(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         yield warning(f"{what}: every insert would fail, unless a trigger fills it in")
     else:
         yield mistake(f"{what}: every insert would fail")
+
+
+def _barred(shape: Shape, table: Table) -> Iterator[Remark]:
+    """Columns that the target fills from what this user has no right to, which no EXPLAIN tells."""
+    for name, sequence in table.barred.items():
+        if shape.verb == "insert" and shape.listed is not None and name not in shape.listed:
+            yield mistake(
+                f"{table.columns[name].name!r} of {table.name!r} takes its numbers of the sequence {sequence}, which "
+                f"this user may not use: every insert would fail; expected GRANT USAGE ON SEQUENCE {sequence}"
+            )
 
 
 def _filled(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:

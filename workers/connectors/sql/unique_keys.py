@@ -152,6 +152,8 @@ def _judge(
         how = "holds for some rows only" if unique.partial else "is computed"
         how = "counts only the beginning of a column" if unique.beginnings else how
         return f"the unique key {_called(unique)} {how}"
+    if unique.collated:
+        return f"the unique key {_called(unique)} compares {unique.collated[0]!r} by a collation of its own"
     written = [fields.get(column.lower()) for column in unique.columns]
     if all(taken is None for taken in written):
         # The target makes it by itself: a number of its own is nobody else's, what is computed may be.

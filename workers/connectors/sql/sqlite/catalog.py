@@ -29,6 +29,8 @@ from workers.connectors.sql.verdicts import UNLISTED, judge
 from workers.errors import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Family
     from workers.errors import TargetError
@@ -80,7 +82,7 @@ class SqliteExamined:
             return None
         keys = [str(row[1]).lower() for row in sorted(rows, key=lambda row: row[5]) if row[5]]
         columns = {str(row[1]).lower(): self._column(f"{place}{_identifier(name)}", row, keys) for row in rows}
-        unique = list(self._unique(place, name))
+        unique = list(self._unique(place, name, columns))
         if keys and all(set(keys) != set(one.columns) for one in unique):
             unique.append(UniqueKey("PRIMARY KEY", tuple(keys)))  # INTEGER PRIMARY KEY has no index of its own
         rows = self._ask(f"SELECT type FROM {place}sqlite_master WHERE lower(tbl_name) = lower({_literal(name)})")
@@ -129,13 +131,15 @@ class SqliteExamined:
         )
         return tuple(what for what, same in zip(("case", "trailing blanks"), answers[0], strict=True) if same)
 
-    def _unique(self, place: str, name: str) -> list[UniqueKey]:
+    def _unique(self, place: str, name: str, columns: Mapping[str, Column]) -> list[UniqueKey]:
         found: list[UniqueKey] = []
         for row in self._ask(f"PRAGMA {place}index_list({_identifier(name)})"):
             if row[2]:
                 parts = self._ask(f"PRAGMA {place}index_xinfo({_identifier(row[1])})")
                 found += grouped(
-                    (str(row[1]), (part[2] or "").lower(), _part(part[2], row[4])) for part in parts if part[5]
+                    (str(row[1]), (part[2] or "").lower(), _part(part[2], row[4], part[4], columns))
+                    for part in parts
+                    if part[5]
                 )
         return found
 
@@ -154,10 +158,13 @@ class SqliteExamined:
             raise _judged(error, Phase.LOCK) from None
 
 
-def _part(column: str | None, partial: int) -> KeyPart:
+def _part(column: str | None, partial: int, collation: str, columns: Mapping[str, Column]) -> KeyPart:
     if partial:
         return KeyPart.SOME_ROWS
-    return KeyPart.EXPRESSION if column is None else KeyPart.WHOLE
+    if column is None:
+        return KeyPart.EXPRESSION
+    own = columns[column.lower()].collation if column.lower() in columns else ""
+    return KeyPart.WHOLE if collation.upper() in ("BINARY", own) else KeyPart.COLLATED
 
 
 _TOKEN = re.compile(
