@@ -10,7 +10,7 @@ import pytest
 from workers.connectors.contract import Target
 from workers.connectors.sql.inspecting import open_examined
 from workers.connectors.sql.unique_keys import named_by_key_alone
-from workers.templates.row_naming import Insert, Name
+from workers.templates.row_naming import Insert, Meeting, Name
 
 if TYPE_CHECKING:
     from tests.targets import TargetDatabase
@@ -141,6 +141,7 @@ def test_a_type_of_ones_own_is_not_the_one_that_it_is_called_as(target: TargetDa
 @pytest.mark.parametrize("target", ["postgresql"], indirect=True)
 def test_columns_whose_names_have_capitals_are_found(target: TargetDatabase) -> None:
     """A query's tokens are in small letters: unseen, such a column would make adds and removes take turns."""
-    insert = Insert((Name("member"),), {"seg": frozenset(), "Key": frozenset({"CustomID"})})
+    found_by = frozenset({Meeting("CustomID", "key")})
+    insert = Insert((Name("member"),), {"seg": frozenset(), "Key": frozenset({"CustomID"})}, found_by=found_by)
     assert key_alone(target, columns=', "Key" text, UNIQUE (seg, "Key")', key="", insert=insert)
     assert not key_alone(target, columns=', "Key" jsonb, UNIQUE (seg, "Key")', key="", insert=insert)
