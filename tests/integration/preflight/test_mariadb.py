@@ -169,6 +169,12 @@ def test_a_column_that_must_have_a_value_is_named(mariadb: Place) -> None:
     assert "gives no value for 'source' of 'member'" in finding.what
 
 
+def test_a_column_that_takes_its_first_word_needs_no_value(mariadb: Place) -> None:
+    mariadb.database.create()
+    mariadb.database.run("ALTER TABLE member ADD level ENUM('new', 'gold') NOT NULL")
+    assert mariadb.findings() == []
+
+
 def test_a_time_that_would_be_made_up_is_named(mariadb: Place) -> None:
     make(mariadb)
     mariadb.database.run("ALTER TABLE member ADD seen timestamp NOT NULL DEFAULT '2000-01-01', ADD born timestamp NULL")
