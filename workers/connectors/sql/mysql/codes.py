@@ -82,6 +82,7 @@ VERDICTS: Mapping[int, Verdict] = {
     1041: retry("the server is out of memory"),
     1135: retry("the server cannot make another thread"),
     1637: retry("the server has too many transactions"),
+    1461: retry("the server takes no more prepared statements (max_prepared_stmt_count), by which queries are tried"),
     1021: DISK_FULL,
     1114: FULL,
     1290: READ_ONLY,
@@ -141,7 +142,7 @@ VERDICTS: Mapping[int, Verdict] = {
     3854: data("a text cannot be converted to the column's character set"),
     1977: FOREIGN_TEXT,  # MariaDB's, of CONVERT
     3988: data("a text cannot be converted to the column's character set"),
-    1301: data("a text is larger than the server's max_allowed_packet"),
+    **dict.fromkeys((1162, 1301), data("a text is larger than the server's max_allowed_packet")),
     1365: data("a division by zero"),
     1406: data("a text is longer than its column"),
     1416: GEOMETRY,
