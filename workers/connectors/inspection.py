@@ -69,6 +69,7 @@ class Column:
     required      a row cannot be inserted without a value for it
     computed      the expression that a generated column is computed by; "" for others
     null_becomes  what is stored for NULL, without a word; "" where that is NULL, or refused
+    digits_become what is stored for a text of digits, likewise; "" where that is the text, its number, or refused
     """
 
     name: str
@@ -79,6 +80,7 @@ class Column:
     required: bool = False
     computed: str = ""
     null_becomes: str = ""
+    digits_become: str = ""
 
 
 class KeyPart(Enum):

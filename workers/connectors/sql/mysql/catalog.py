@@ -44,6 +44,7 @@ SPELLINGS = {
     "binary": ("zero bytes at the end",),
 }
 """What types without a collation take for equal."""
+DIGITS = {"enum": "the word of that number", "set": "the words of that number", "bit": "the codes of its characters"}
 OLDEST = {"MariaDB": (10, 4), "MySQL": (5, 7)}
 FILLED = ("auto_increment", "generated", "virtual", "stored", "persistent")
 """Of information_schema's `extra`: columns that get a value by themselves."""
@@ -203,7 +204,7 @@ class MysqlExamined:
         filled = any(word in extra.lower() for word in FILLED)
         return Column(
             name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled,
-            expression or "", "the present time" if stamped else "",
+            expression or "", "the present time" if stamped else "", DIGITS.get(data_type, ""),
         )  # fmt: skip
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:
