@@ -184,8 +184,10 @@ class Samples:
             return self._segment > before
         if name not in self._kinds:
             return self._shorten()
+        if self._kinds[name] + 1 == len(KINDS) + len(self._query.choices.get(name, ())):
+            return False
         self._kinds[name] += 1
-        return self._kinds[name] < len(KINDS) + len(self._query.choices.get(name, ()))
+        return True
 
     def _shorten(self) -> bool:
         """What is too long for its column is said without its place: one after the other becomes a digit."""

@@ -62,6 +62,13 @@ def test_kinds_come_to_an_end() -> None:
     assert sum(made.bump("name") for _ in range(100)) == len(KINDS) - 1
 
 
+def test_behind_the_last_kind_the_last_one_stays() -> None:
+    made = samples("SELECT {for $x = $batch}'{$x.CustomID}', {if $x.name = \"a\"}1{else}2{end}{autocomma}{end}")
+    assert sum(made.bump("name") for _ in range(100)) == len(KINDS)
+    assert made.values["name"] == "a"
+    assert made.render() == ["SELECT 'field1x', 1"]
+
+
 def test_functions_and_loops_get_what_they_take() -> None:
     made = samples(
         "INSERT INTO t VALUES {for $i, $x = $batch}('{$x.CustomID}', {number $x.points}, '{date $x.born \"%Y\"}',"
