@@ -105,6 +105,31 @@ def test_an_insert_without_columns_tells_whose_values_stand_where() -> None:
     assert list(map(sorted, found.values)) == [[], ["K"], ["a", "b"]]
 
 
+TWO_ROWS = "({segment_id}, '{$l.K}'), ({segment_id}, '{$l.Partner}')"
+
+
+def test_a_column_takes_what_any_row_gives_it() -> None:
+    """Of a household's members one may be added by the other, and removed by itself: no remove may pass that add."""
+    listed, placed = naming(rows(TWO_ROWS, "t (s, k)")).insert, naming(rows(TWO_ROWS, "t")).insert
+    assert listed is not None
+    assert listed.columns == {"s": frozenset(), "k": {"K", "Partner"}}
+    assert placed is not None
+    assert list(map(sorted, placed.values)) == [[], ["K", "Partner"]]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "{if $l.Partner}, ({segment_id}, '{$l.Partner}'){end}",
+        "{for $x = $l.family}, ({segment_id}, '{$x}'){end}",
+        ", {for $x = $l.family}({segment_id}, '{$x}'){autocomma}{end}",
+        ", ({segment_id}, '{$l.Partner}', 1)",
+    ],
+)
+def test_rows_that_a_tag_may_write_are_nobodys_guess(more: str) -> None:
+    assert naming(rows("({segment_id}, '{$l.K}')" + more, "t (s, k)")).insert is None
+
+
 @pytest.mark.parametrize(
     "text",
     [
