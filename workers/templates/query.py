@@ -214,12 +214,10 @@ def compile_query(
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
-    only_inserts = all(map(_is_insert, statements))
-    code = Renderer(statements, target)
+    code, only, chosen = Renderer(statements, target), all(map(_is_insert, statements)), choices(parsed.nodes)
     return Query(
-        code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts, told=told,
-        choices=choices(parsed.nodes),
-    )  # fmt: skip
+        code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only, told=told, choices=chosen
+    )
 
 
 def _is_insert(statement: Statement) -> bool:
