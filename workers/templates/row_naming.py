@@ -128,7 +128,15 @@ def _is_plain(tokens: list[RowToken], at: int, bracket: int, keys: frozenset[str
     if before not in ("=", "(", ","):
         return False
     column = _compared(tokens, at, bracket)
-    return _is_row(tokens, bracket) if column is None else _is_column(tokens, column)
+    if column is None:
+        return _is_row(tokens, bracket)
+    return _is_column(tokens, column) and (before == "=" or _is_of_values(tokens, bracket))
+
+
+def _is_of_values(tokens: list[RowToken], opened: int) -> bool:
+    """Whether a list holds what tags write and nothing else but '', which is nobody's key."""
+    listed = itertools.takewhile(lambda token: token.kind != ")", tokens[opened + 1 :])
+    return all(token.kind in ("value", ",") or (token.kind, token.text) == ("name", "") for token in listed)
 
 
 def _is_by_itself(tokens: list[RowToken], keys: frozenset[str]) -> bool:
@@ -251,7 +259,10 @@ def _taken(rows: list[list[list[RowToken]]]) -> list[frozenset[str]]:
     """The fields that each place takes in any row of VALUES; [] where rows differ in length, or a place is empty."""
     if len({*map(len, rows)}) != 1 or not all(cell for row in rows for cell in row):
         return []
-    return [frozenset[str]().union(*map(_fields, cells)) for cells in zip(*rows, strict=True)]
+    places = [[_fields(cell) for cell in cells] for cells in zip(*rows, strict=True)]
+    if any(any(place) and not all(place) for place in places):  # a constant beside fields may be anybody's key
+        return []
+    return [frozenset[str]().union(*place) for place in places]
 
 
 def _changed(tokens: list[RowToken]) -> Iterator[str]:

@@ -105,6 +105,21 @@ def test_an_insert_without_columns_tells_whose_values_stand_where() -> None:
     assert list(map(sorted, found.values)) == [[], ["K"], ["a", "b"]]
 
 
+@pytest.mark.parametrize(
+    ("listed", "plain"),
+    [
+        ('{batch_in "K"}', True),
+        ("'', {batch_in \"K\"}", True),
+        ("{for $l = $batch}'{$l.K}'{autocomma}{end}", True),
+        ("'admin', {batch_in \"K\"}", False),
+        ('{batch_in "K"}, 7', False),
+        ("{for $l = $batch}'{$l.K}', other{autocomma}{end}", False),
+    ],
+)
+def test_a_list_that_holds_a_constant_names_another_row_too(listed: str, *, plain: bool) -> None:
+    assert naming(f"DELETE FROM t WHERE k IN ({listed})").plain is plain
+
+
 TWO_ROWS = "({segment_id}, '{$l.K}'), ({segment_id}, '{$l.Partner}')"
 
 
@@ -124,9 +139,10 @@ def test_a_column_takes_what_any_row_gives_it() -> None:
         "{for $x = $l.family}, ({segment_id}, '{$x}'){end}",
         ", {for $x = $l.family}({segment_id}, '{$x}'){autocomma}{end}",
         ", ({segment_id}, '{$l.Partner}', 1)",
+        ", ({segment_id}, 'admin')",
     ],
 )
-def test_rows_that_a_tag_may_write_are_nobodys_guess(more: str) -> None:
+def test_rows_of_other_keys_are_nobodys_guess(more: str) -> None:
     assert naming(rows("({segment_id}, '{$l.K}')" + more, "t (s, k)")).insert is None
 
 
