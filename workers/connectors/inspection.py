@@ -69,6 +69,7 @@ class Column:
     required      a row cannot be inserted without a value for it
     computed      the expression that a generated column is computed by; "" for others
     null_becomes  what is stored for NULL, without a word; "" where that is NULL, or refused
+    digits_become what is stored for a text of digits, likewise; "" where that is the text, its number, or refused
     """
 
     name: str
@@ -79,6 +80,7 @@ class Column:
     required: bool = False
     computed: str = ""
     null_becomes: str = ""
+    digits_become: str = ""
 
 
 class KeyPart(Enum):
@@ -90,6 +92,8 @@ class KeyPart(Enum):
     """Something computed: what comes with it is no column's name, but the expression, or "" where it is not told."""
     SOME_ROWS = auto()
     """The whole column, of the rows that a condition chooses."""
+    COLLATED = auto()
+    """The whole column, by a collation of the key's own, which takes more for equal than the column's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ class UniqueKey:
     beginnings  columns of which only the first characters count
     computed    an expression is in it, beside the columns
     expressions those expressions, where the target tells them
+    collated    columns that it compares by a collation of its own, which takes more for equal than theirs
+    deferrable  it may be checked later than at once, so that no upsert can go by it
     """
 
     name: str
@@ -109,6 +115,8 @@ class UniqueKey:
     beginnings: tuple[str, ...] = ()
     computed: bool = False
     expressions: tuple[str, ...] = ()
+    collated: tuple[str, ...] = ()
+    deferrable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,7 @@ class Table:
     caution        what its engine does with rows that queries must know, as the end of a sentence; "" mostly
     lacks          rights on it that this user lacks, of SELECT, INSERT, UPDATE and DELETE, where the database does not
                    say so when it explains a statement
+    barred         columns that a sequence fills which this user has no right to, and that sequence
     """
 
     name: str
@@ -137,6 +146,7 @@ class Table:
     triggers: bool = False
     caution: str = ""
     lacks: tuple[str, ...] = ()
+    barred: Mapping[str, str] = field(default_factory=dict)
 
 
 class Examined(Protocol):
@@ -194,6 +204,7 @@ def _key(name: str, parts: list[tuple[str, KeyPart]]) -> UniqueKey:
         beginnings=tuple(column for column, part in parts if part is KeyPart.BEGINNING),
         computed=any(part is KeyPart.EXPRESSION for _, part in parts),
         expressions=tuple(text for text, part in parts if part is KeyPart.EXPRESSION and text),
+        collated=tuple(column for column, part in parts if part is KeyPart.COLLATED),
     )
 
 

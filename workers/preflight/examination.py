@@ -127,7 +127,7 @@ class _Look:
             return
         changes = self._changes(kind, trial)
         self._report(kind, trial, changes)
-        if not trial.refused and not self._sparse(kind, samples, trial.statements):
+        if not trial.refused and not self._branches(kind, samples, trial.statements):
             self._mixed(kind, samples)
             self._bare(kind, samples)
         alike, moving = (
@@ -178,16 +178,16 @@ class _Look:
         asked = [(each, self.session.explain(each)) for each in statements if not _is_call(each)]
         return [(statement, refusal) for statement, refusal in asked if refusal]
 
-    def _sparse(self, kind: QueryKind, samples: Samples, before: Sequence[str]) -> bool:
-        """A profile with nothing but its key takes other branches; only what is surely wrong with them counts."""
-        statements = samples.sparse()
-        if statements == list(before):
-            return False
-        return self._surely(kind, statements, "for a profile that has only its key: ")
+    def _branches(self, kind: QueryKind, samples: Samples, before: Sequence[str]) -> bool:
+        """Other profiles take other branches; only what is surely wrong with them counts."""
+        others = [(what, statements) for what, statements in samples.branches() if statements != list(before)]
+        wrong = [self._surely(kind, statements, f"for a profile {what}: ") for what, statements in others]
+        return any(wrong)
 
     def _surely(self, kind: QueryKind, statements: Sequence[str], when: str) -> bool:
-        """Whether the target surely refuses one of the statements, whatever the values; then it is told."""
-        refused = [(statement, refusal) for statement, refusal in self._refused(statements) if refusal.surely]
+        """Whether the target surely refuses one of the statements, whatever the values; then it is told, once."""
+        said = "\n".join(each.what for each in self.into.findings if each.where == self._where(kind))
+        refused = [(one, why) for one, why in self._refused(statements) if why.surely and told(why.error) not in said]
         for statement, refusal in refused:
             self._refusal(kind, statement, refusal, [], when)
         return bool(refused)

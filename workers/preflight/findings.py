@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.vendors import VENDORS
 from workers.preflight.repeating import repeated, told_once, verbs
 from workers.preflight.sameness import digits, merged, rendered_alike, types
-from workers.preflight.seen import joined, mistake, names, spelled, warning
+from workers.preflight.samples import SEGMENT
+from workers.preflight.seen import fields, joined, mistake, names, spelled, warning
 from workers.preflight.uniqueness import unique
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def _of_query(seen: Seen, at: int, shape: Shape, table: Table | None) -> Iterato
     yield from _rights(seen, shape, table)
     if table is not None:
         yield from _required(seen, shape, table)
+        yield from _barred(shape, table)
         yield from _filled(seen, shape, table)
+        yield from _numbered(seen, shape, table)
         yield from unique(seen, shape, table)
         yield from _transactions(seen, shape, table)
         yield from _quoted_names(seen, shape, table)
@@ -100,6 +103,16 @@ def _required(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
         yield mistake(f"{what}: every insert would fail")
 
 
+def _barred(shape: Shape, table: Table) -> Iterator[Remark]:
+    """Columns that the target fills from what this user has no right to, which no EXPLAIN tells."""
+    for name, sequence in table.barred.items():
+        if shape.verb == "insert" and shape.listed is not None and name not in shape.listed:
+            yield mistake(
+                f"{table.columns[name].name!r} of {table.name!r} takes its numbers of the sequence {sequence}, which "
+                f"this user may not use: every insert would fail; expected GRANT USAGE ON SEQUENCE {sequence}"
+            )
+
+
 def _filled(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
     """What a profile lacks is NULL, where the query says nothing else."""
     alike = [one for one in seen.sparse if (one.schema, one.table) == (shape.schema, shape.table)]
@@ -110,6 +123,19 @@ def _filled(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
                 f"a profile may lack what goes to {column.name!r} of {table.name!r} ({column.type}), and a missing "
                 f"value becomes {column.null_becomes} there, without a word; expected a column that may be null, one "
                 "of another type, which refuses it, or {default …} in the query"
+            )
+
+
+def _numbered(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
+    """Columns in which a text of digits is read as a number of another kind."""
+    for name, values in dict.fromkeys((*shape.inserted.items(), *shape.given.items())):
+        column = table.columns.get(name)
+        taken = [each for each in fields(seen, [one for one in values if one.quoted]) if each != SEGMENT]
+        if column is not None and column.digits_become and taken:
+            yield warning(
+                f"{column.name!r} of {table.name!r} is {column.type}, where a text of digits becomes "
+                f"{column.digits_become}, without a word, and {taken[0]!r} may be one; expected "
+                + (f"{{number …{taken[0]}}} without quotes" if column.family == "number" else "a text column")
             )
 
 

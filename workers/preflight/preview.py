@@ -212,7 +212,7 @@ def events_of(text: str, name: str) -> list[Event]:
     except WrongUsage:
         if "\n" not in text.strip():
             raise
-    return [_parse(line, f"{name}, line {n:,}") for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    return [_parse(line, f"{name}, line {n:,}") for n, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def _parse(text: str, place: str) -> Event:

@@ -7,10 +7,12 @@ differs from all others, so that a literal in a statement tells which field it c
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from workers.templates import BadRows, Row, SegmentView
 from workers.templates.scope import parse_path
+from workers.templates.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,6 +53,8 @@ SEGMENTS: Final = ("7007", "segment-7007", "00000000-0000-4000-9000-000000007007
 
 MOST_BARE: Final = 30
 """Fields that other types are tried for: each costs a few questions to the target."""
+MOST_CONSTANTS: Final = 10
+"""Values that a query compares a field with and that are tried: each costs a question to the target."""
 A_NUMBER: Final = "a number"
 OTHER_TYPES: Final[Mapping[str, object]] = {A_NUMBER: 8, "a text": "x", "a boolean": True, "missing": None}
 CHANGES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -84,8 +88,12 @@ class Samples:
     @property
     def values(self) -> dict[str, object]:
         """What each field has now, the segment's id among them."""
-        found = {name: KINDS[kind](n) for n, (name, kind) in enumerate(self._kinds.items(), 1)}
+        found = {name: self._made(name, kind, n) for n, (name, kind) in enumerate(self._kinds.items(), 1)}
         return {**found, SEGMENT: self._segments[self._segment]}
+
+    def _made(self, name: str, kind: int, n: int) -> object:
+        """The n-th field's value; behind all kinds come what the query itself compares it with."""
+        return KINDS[kind](n) if kind < len(KINDS) else self._query.choices[name][kind - len(KINDS)]
 
     def render(self) -> list[str]:
         """The statements of a profile that has all fields; NoSample."""
@@ -103,6 +111,15 @@ class Samples:
             return self._statements({name: value for name, value in self.values.items() if name in kept})
         except BadRows:
             return []
+
+    def branches(self) -> Iterator[tuple[str, list[str]]]:
+        """Profiles that take other branches of conditions: what there is about each, and its statements."""
+        yield "that has only its key", self.sparse()
+        for name, constants in self._query.choices.items():
+            for value in constants[:MOST_CONSTANTS] if name in self.fields else ():
+                with suppress(BadRows):
+                    shown = repr(value) if isinstance(value, str) else text_of(value)
+                    yield f"whose {name!r} is {shown}", self._statements(self.values | {name: value})
 
     def mixed(self) -> dict[str, list[str]]:
         """Batches in which a poor profile stands between two that have everything, by what is poor about it."""
@@ -136,7 +153,7 @@ class Samples:
 
     def varied(self, name: str) -> list[str]:
         """The statements of a profile that differs in one field; [] where it cannot be rendered."""
-        other = KINDS[self._kinds[name]](len(self.fields) + 1 + self.fields.index(name))
+        other = self._made(name, self._kinds[name], len(self.fields) + 1 + self.fields.index(name))
         try:
             return self._statements(self.values | {name: other})
         except BadRows:
@@ -167,8 +184,10 @@ class Samples:
             return self._segment > before
         if name not in self._kinds:
             return self._shorten()
+        if self._kinds[name] + 1 == len(KINDS) + len(self._query.choices.get(name, ())):
+            return False
         self._kinds[name] += 1
-        return self._kinds[name] < len(KINDS)
+        return True
 
     def _shorten(self) -> bool:
         """What is too long for its column is said without its place: one after the other becomes a digit."""

@@ -36,7 +36,7 @@ class Shape:
     inserted  its literals, by column
     compared  literals that rows are chosen by (= and IN), by column
     conflict  what is said of a row that is there already; "" nothing
-    on        ON CONFLICT's columns; None where it names none
+    on        ON CONFLICT's columns; None where it names none, or a constraint
     computed  columns that a literal reaches through functions, or that are compared through them
     ignores   the statement says IGNORE
     guarded   inserts only what a subquery does not find (NOT EXISTS), or is no plain VALUES
@@ -59,6 +59,7 @@ class Shape:
     conflict: Conflict = ""
     ignores: bool = False
     on: tuple[str, ...] | None = None
+    constraint: str = ""
     guarded: bool = False
     grows: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
@@ -198,7 +199,7 @@ def _insert(node: exp.Expr, names: _Names, place: tuple[str, str], how: _How) ->
     guarded = isinstance(source, exp.Select) and source.args.get("where") is not None
     return Shape(
         "insert", *place, listed=listed, inserted=inserted, computed=computed, conflict=conflict, on=on,
-        ignores=how.ignores, guarded=guarded,
+        ignores=how.ignores, guarded=guarded, constraint=names.of(clause.args.get("constraint")) if clause else "",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workers.preflight.samples import SEGMENT, fields_in
-from workers.preflight.seen import Remark, Seen, fields, joined, spelled, warning
+from workers.preflight.seen import Remark, Seen, fields, joined, mistake, spelled, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,12 @@ def unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
     listed, wanted = shape.listed or tuple(table.columns), _wanted(seen, shape)
     keys = [_Key(key, table) for key in table.unique if not key.partial]
     keys = [key for key in keys if key.sources <= set(listed) and not key.hidden]
-    useful = keys if shape.on is None else [key for key in keys if set(key.key.columns) == set(shape.on)]
+    useful = [key for key in keys if _goes_by(shape, key.key)]
+    if late := [key for key in useful if key.key.deferrable]:
+        yield mistake(
+            f"{seen.traits.upsert} goes by the unique key {_keys(late)} of {table.name!r}, which is DEFERRABLE: the "
+            "database refuses every such statement; expected one that is NOT DEFERRABLE"
+        )
     if not useful:
         if shape.on is None:  # else a partial or computed one, or the target itself says that there is none
             yield warning(_nothing_met(seen, shape, table, wanted or listed))
@@ -37,6 +42,13 @@ def unique(seen: Seen, shape: Shape, table: Table) -> Iterator[Remark]:
     yield from _blurred(seen, table, naming)
     if wanted:
         yield from _second(seen, shape, table, [key for key in keys if not names.row_within(key.sources)])
+
+
+def _goes_by(shape: Shape, key: UniqueKey) -> bool:
+    """Whether what the upsert says of a row that is there is about this unique key."""
+    if shape.constraint:
+        return key.name == shape.constraint
+    return shape.on is None or set(key.columns) == set(shape.on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,12 @@ def _blurred(seen: Seen, table: Table, keys: Sequence[_Key]) -> Iterator[Remark]
                 f"the unique key {_keys([key])} of {table.name!r} counts only the beginning of "
                 f"{spelled(table, key.key.beginnings)}: two members who begin alike are one row, and overwrite each "
                 "other; expected a unique key over the whole columns"
+            )
+        if key.key.collated:
+            yield seen.merging(
+                f"the unique key {_keys([key])} of {table.name!r} compares {spelled(table, key.key.collated)} by a "
+                "collation of its own, which takes more for equal than the column's: two members who differ only in "
+                "that are one row; expected a unique key by the column's"
             )
         folding = [name for text in key.expressions for name in _CALL.findall(text) if name.lower() not in _KEEPING]
         for column, merges in key.merging:

@@ -26,6 +26,8 @@ _LARGEST_SECONDS = 253_402_300_800
 
 _ZONE_NAME = re.compile(r"[A-Za-z0-9_+/-]{1,64}", re.ASCII)
 _YEARS = "expected a time between the years 1 and 9999, in the zone it is moved to, too"
+_DAY = re.compile(r"[0-9W-]{7,10}(?:[Tt ]|\Z)", re.ASCII)
+"""How ISO 8601 begins. Python takes any character between day and time: so in 1764123112345, which are milliseconds."""
 _DIRECTIVE = re.compile(r"%(.?)", re.DOTALL)
 
 DIRECTIVES: dict[str, Callable[[datetime], str]] = {
@@ -137,10 +139,13 @@ def _from_seconds(seconds: Decimal, timezone: tzinfo, field: str) -> datetime:
 
 
 def _parsed(text: str, timezone: tzinfo, field: str) -> datetime:
+    text = text.strip()
     try:
-        moment = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text) if _DAY.match(text) else None
     except ValueError:
-        raise RowProblem(field, BAD_VALUE, "expected a time as ISO 8601, like 2026-11-21T10:00:00Z") from None
+        moment = None
+    if moment is None:
+        raise RowProblem(field, BAD_VALUE, "expected a time as ISO 8601, like 2026-11-21T10:00:00Z")
     try:
         return moment if moment.tzinfo is None else moment.astimezone(timezone)
     except (ValueError, OverflowError):

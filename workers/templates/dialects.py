@@ -58,6 +58,7 @@ MYSQL = Dialect(
         (r"/\*\+(?!(?:(?!\*/).)*\*/)", "a hint is closed before the next tag: what is in it must be known"),
         (r"/\*\+(?=(?:(?!\*/).)*(?i:set_var))", f"SET_VAR cannot stand in a query: {_SESSION}"),
         (r"/\*\+(?=(?:(?!\*/).)*['\"`])", "a quote in a hint: versions differ in whether `*/` between quotes ends it"),
+        (r"\?", "`?` is a parameter, which a statement that is run as it stands has no value for; write the value"),
         (":=", f"`:=` cannot stand in a query: {_SESSION}; what a statement computes it can write itself"),
         _SLASHES,
         _TAGGED_QUOTE,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from workers.templates.choices import choices
 from workers.templates.contexts import place_all
 from workers.templates.cutting import statements_of
 from workers.templates.dates import zone
@@ -35,7 +36,7 @@ from workers.templates.values import key_text, pick
 from workers.templates.warnings import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from workers.errors import Mistake
     from workers.templates.codegen import Render, Statement
@@ -74,11 +75,13 @@ class Query:
     warnings     what is allowed and probably not meant
     only_inserts surely none of its statements is anything but an INSERT
     told         what it tells the target, each thing once: fields and how, the segment's and the event's own
+    choices      by field the constants that its conditions compare it with
     """
 
     __slots__ = (
         "_code",
         "_target",
+        "choices",
         "digest",
         "fields",
         "identifying",
@@ -99,8 +102,10 @@ class Query:
         *,
         only_inserts: bool,
         told: tuple[Transmitted, ...],
+        choices: Mapping[str, tuple[object, ...]],
     ) -> None:
         self.told = told
+        self.choices = choices
         self.naming = naming
         self.only_inserts = only_inserts
         self._code = code
@@ -209,9 +214,10 @@ def compile_query(
         raise TemplateErrors(sorted(text.mistakes, key=lambda mistake: (mistake.line or 0, mistake.column or 0)))
     warn(text, parsed, statements, kind, key, batch=batch)
     digest = _digest(source, dialect, kind, str(batch), *key, timezone, *sorted(allow))
-    only_inserts = all(map(_is_insert, statements))
-    code = Renderer(statements, target)
-    return Query(code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only_inserts, told=told)
+    code, only, chosen = Renderer(statements, target), all(map(_is_insert, statements)), choices(parsed.nodes)
+    return Query(
+        code, target, parsed.fields, naming, digest, text.warnings, only_inserts=only, told=told, choices=chosen
+    )
 
 
 def _is_insert(statement: Statement) -> bool:

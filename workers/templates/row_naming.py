@@ -11,7 +11,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from workers.templates.row_tokens import RowToken, around, sign, tokens_of
+from workers.templates.row_tokens import RowToken, around, brackets, sign, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -128,7 +128,15 @@ def _is_plain(tokens: list[RowToken], at: int, bracket: int, keys: frozenset[str
     if before not in ("=", "(", ","):
         return False
     column = _compared(tokens, at, bracket)
-    return _is_row(tokens, bracket) if column is None else _is_column(tokens, column)
+    if column is None:
+        return _is_row(tokens, bracket)
+    return _is_column(tokens, column) and (before == "=" or _is_of_values(tokens, bracket))
+
+
+def _is_of_values(tokens: list[RowToken], opened: int) -> bool:
+    """Whether a list holds what tags write and nothing else but '', which is nobody's key."""
+    listed = itertools.takewhile(lambda token: token.kind != ")", tokens[opened + 1 :])
+    return all(token.kind in ("value", ",") or (token.kind, token.text) == ("name", "") for token in listed)
 
 
 def _is_by_itself(tokens: list[RowToken], keys: frozenset[str]) -> bool:
@@ -235,17 +243,26 @@ def _insert(tokens: list[RowToken]) -> Insert | None:
         at += 2
     changed = frozenset(_changed(tokens))
     if table and sign(tokens, at + 1) in ("values", "value"):
-        cells = _bracket(tokens, at + 2)
-        return Insert(tuple(table), {}, tuple(map(_fields, cells)), changed) if cells and all(cells) else None
-    columns = _bracket(tokens, at + 1)
-    values = _bracket(tokens, at + 2 * len(columns) + 3) if columns else []
-    if not table or not columns or len(columns) != len(values):
+        taken = _taken(brackets(tokens, at + 2))
+        return Insert(tuple(table), {}, tuple(taken), changed) if taken else None
+    listed = brackets(tokens, at + 1)
+    if not table or len(listed) != 1:
         return None
-    names = [cell[0].text for cell in columns if len(cell) == 1 and cell[0].kind in ("word", "name")]
-    taken = [_fields(cell) for cell in values]
-    if len(names) != len(values):
+    names = [cell[0].text for cell in listed[0] if len(cell) == 1 and cell[0].kind in ("word", "name")]
+    taken = _taken(brackets(tokens, at + 2 * len(names) + 3))
+    if not len(names) == len(listed[0]) == len(taken):
         return None
     return Insert(tuple(table), dict(zip(names, taken, strict=True)), changed=changed)
+
+
+def _taken(rows: list[list[list[RowToken]]]) -> list[frozenset[str]]:
+    """The fields that each place takes in any row of VALUES; [] where rows differ in length, or a place is empty."""
+    if len({*map(len, rows)}) != 1 or not all(cell for row in rows for cell in row):
+        return []
+    places = [[_fields(cell) for cell in cells] for cells in zip(*rows, strict=True)]
+    if any(any(place) and not all(place) for place in places):  # a constant beside fields may be anybody's key
+        return []
+    return [frozenset[str]().union(*place) for place in places]
 
 
 def _changed(tokens: list[RowToken]) -> Iterator[str]:
@@ -279,20 +296,3 @@ def _is_same(tokens: list[RowToken], at: int, name: str) -> bool:
 
 def _fields(cell: list[RowToken]) -> frozenset[str]:
     return frozenset[str]().union(*(token.fields for token in cell))
-
-
-def _bracket(tokens: list[RowToken], at: int) -> list[list[RowToken]]:
-    """What stands between the commas of the bracket that opens at this place; [] where none does."""
-    if sign(tokens, at) != "(":
-        return []
-    cells: list[list[RowToken]] = [[]]
-    depth = 0
-    for token in tokens[at:]:
-        depth += {"(": 1, ")": -1}.get(token.kind, 0)
-        if depth == 0:
-            return cells
-        if token.kind == "," and depth == 1:
-            cells.append([])
-        elif not (token.kind == "(" and depth == 1):
-            cells[-1].append(token)
-    return []

@@ -168,3 +168,35 @@ def around(tokens: list[RowToken]) -> list[int]:
         if token.kind == "(":
             open_.append(at)
     return found
+
+
+def brackets(tokens: list[RowToken], at: int) -> list[list[list[RowToken]]]:
+    """What stands between the commas of each bracket of a list, as in `(a, b), (c, d)`, which begins at this place.
+
+    [] where none does, or where a tag may write another one of it.
+    """
+    found: list[list[list[RowToken]]] = []
+    while sign(tokens, at) == "(":
+        end = _closing(tokens, at)
+        if end == len(tokens):
+            return []
+        cells: list[list[RowToken]] = [[]]
+        depths = around(tokens[at + 1 : end])
+        for token, opened in zip(tokens[at + 1 : end], depths, strict=True):
+            if token.kind == "," and opened < 0:
+                cells.append([])
+            else:
+                cells[-1].append(token)
+        found.append(cells)
+        at = end + 1 + (sign(tokens, end + 1) == ",")
+    return [] if sign(tokens, at) in ("value", "mixed", "unsure") else found
+
+
+def _closing(tokens: list[RowToken], at: int) -> int:
+    """Where the bracket closes that opens at this place; the end where none does."""
+    depth = 0
+    for place in range(at, len(tokens)):
+        depth += {"(": 1, ")": -1}.get(tokens[place].kind, 0)
+        if depth == 0:
+            return place
+    return len(tokens)

@@ -10,7 +10,7 @@ import pytest
 from workers.connectors.contract import Target
 from workers.connectors.sql.inspecting import open_examined
 from workers.connectors.sql.unique_keys import named_by_key_alone
-from workers.templates.row_naming import Insert, Name
+from workers.templates.row_naming import Insert, Meeting, Name
 
 if TYPE_CHECKING:
     from tests.targets import TargetDatabase
@@ -26,6 +26,11 @@ COMPUTED = {
     "mysql": ", low varchar(50) AS (lower(mail)) STORED UNIQUE",
     "postgresql": ", low text GENERATED ALWAYS AS (lower(mail)) STORED UNIQUE",
     "sqlite": ", low text AS (lower(mail)) UNIQUE",
+}
+COMPUTED_NUMBER = {
+    "mysql": ", size decimal(9, 0) AS (char_length(mail)) STORED UNIQUE",
+    "postgresql": ", size numeric(9, 0) GENERATED ALWAYS AS (length(mail)) STORED UNIQUE",
+    "sqlite": ", size decimal(9, 0) CHECK (size > 0) AS (length(mail)) UNIQUE",
 }
 EXPRESSION = dict.fromkeys(("postgresql", "sqlite"), "CREATE UNIQUE INDEX low ON member (lower(mail))")
 
@@ -70,6 +75,7 @@ def test_a_second_unique_key_may_name_another_row(target: TargetDatabase, column
 
 def test_a_unique_key_that_is_computed_may_name_another_row(target: TargetDatabase) -> None:
     assert not key_alone(target, columns=COMPUTED[target.dialect])
+    assert not key_alone(target, columns=COMPUTED_NUMBER[target.dialect])
     if target.dialect in EXPRESSION:
         assert not key_alone(target, EXPRESSION[target.dialect])
 
@@ -130,3 +136,12 @@ OWN_TYPES = {
 def test_a_type_of_ones_own_is_not_the_one_that_it_is_called_as(target: TargetDatabase, name: str) -> None:
     target.run(OWN_TYPES[name])
     assert not key_alone(target, f"ALTER TABLE member ALTER k TYPE {name} USING NULL::{name}")
+
+
+@pytest.mark.parametrize("target", ["postgresql"], indirect=True)
+def test_columns_whose_names_have_capitals_are_found(target: TargetDatabase) -> None:
+    """A query's tokens are in small letters: unseen, such a column would make adds and removes take turns."""
+    found_by = frozenset({Meeting("CustomID", "key")})
+    insert = Insert((Name("member"),), {"seg": frozenset(), "Key": frozenset({"CustomID"})}, found_by=found_by)
+    assert key_alone(target, columns=', "Key" text, UNIQUE (seg, "Key")', key="", insert=insert)
+    assert not key_alone(target, columns=', "Key" jsonb, UNIQUE (seg, "Key")', key="", insert=insert)

@@ -72,6 +72,19 @@ def test_a_branch_that_only_poor_profiles_take_is_tried(anywhere: Place) -> None
     assert found[0].what.startswith("for a profile that has only its key: ")
 
 
+def test_a_branch_that_a_constant_chooses_is_tried(anywhere: Place) -> None:
+    """No made-up text equals it, and none can be ordered beside a number."""
+    add = (
+        "INSERT INTO member (segment_id, client_id, updated) VALUES\n{for $i, $x = $batch}{if $x.age >= 18}"
+        "({segment_id}, '{$x.CustomID}', {if lower($x.kind) = \"gold\"}nothing_like_it(){else}NULL{end}){autocomma}"
+        "{end}{end}\n"
+    )
+    queries = anywhere.database.queries()
+    found = anywhere.findings(add=add + queries["add"].rpartition("\n")[2])
+    assert marked(found) == [("mistake", "add")]
+    assert found[0].what.startswith("for a profile whose 'kind' is 'gold': ")
+
+
 def test_a_plain_insert_is_named_unless_delivery_is_exactly_once(anywhere: Place) -> None:
     add = anywhere.database.queries()["add"].rpartition("\n")[0]
     (finding,) = anywhere.findings(add=add)

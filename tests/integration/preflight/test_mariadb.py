@@ -169,6 +169,33 @@ def test_a_column_that_must_have_a_value_is_named(mariadb: Place) -> None:
     assert "gives no value for 'source' of 'member'" in finding.what
 
 
+def test_a_column_that_takes_its_first_word_needs_no_value(mariadb: Place) -> None:
+    mariadb.database.create()
+    mariadb.database.run("ALTER TABLE member ADD level ENUM('new', 'gold') NOT NULL")
+    assert mariadb.findings() == []
+
+
+def test_columns_that_read_digits_as_something_else_are_named(mariadb: Place) -> None:
+    """'2' is 'gold' to the first, both to the second, and 50 to the third."""
+    mariadb.database.create()
+    mariadb.database.run(
+        "ALTER TABLE member ADD level ENUM('new', 'gold'), ADD marks SET('a', 'b'), ADD flags BIT(8), ADD n int"
+    )
+    names = ["level", "marks", "flags", "n"]
+    values = ", ".join(f"'{{$x.{name}}}'" for name in names)
+    add = (
+        f"INSERT INTO member (segment_id, client_id, {', '.join(names)}) VALUES {{for $x = $batch}}"
+        f"({{segment_id}}, '{{$x.CustomID}}', {values}){{autocomma}}{{end}} ON DUPLICATE KEY UPDATE "
+        + ", ".join(f"{name} = VALUES({name})" for name in names)
+    )
+    found = [each.what for each in mariadb.findings(add=add)]
+    assert ["text of digits becomes" in what for what in found] == [True] * 3, found
+    assert found[0].startswith("'level' of 'member' is enum('new','gold'), where a text of digits becomes the word of")
+    assert found[2].endswith("'flags' may be one; expected {number …flags} without quotes")
+    bare = add.replace("'{$x.flags}'", "{number $x.flags}").replace("'{$x.level}', '{$x.marks}'", "'new', 'a'")
+    assert mariadb.findings(add=bare) == []
+
+
 def test_a_time_that_would_be_made_up_is_named(mariadb: Place) -> None:
     make(mariadb)
     mariadb.database.run("ALTER TABLE member ADD seen timestamp NOT NULL DEFAULT '2000-01-01', ADD born timestamp NULL")

@@ -231,3 +231,65 @@ def test_a_batch_with_a_poor_profile_is_tried(postgresql: Place) -> None:
     )
     found = [each.what for each in postgresql.findings(add=add) if each.level == "mistake"]
     assert [what.startswith("in a batch with a profile that has only its key: ") for what in found] == [True], found
+
+
+def test_a_unique_key_that_is_deferrable_is_a_mistake_for_the_upsert_that_goes_by_it(postgresql: Place) -> None:
+    """EXPLAIN takes it, and every run is refused."""
+    make(postgresql)
+    postgresql.database.run(
+        "ALTER TABLE member DROP CONSTRAINT member_pkey, ADD email text",
+        "ALTER TABLE member ADD CONSTRAINT whole UNIQUE (segment_id, client_id) DEFERRABLE",
+    )
+    add = postgresql.database.queries()["add"]
+    named, nothing = "ON CONFLICT ON CONSTRAINT {} DO NOTHING", "ON CONFLICT DO NOTHING"
+    upserts = [add, *(f"{add.rpartition('ON CONFLICT')[0]}{each}" for each in (named.format("whole"), nothing))]
+    for upsert in upserts:
+        found = [each for each in postgresql.findings(add=upsert) if each.level == "mistake"]
+        assert ["by the unique key whole (segment_id, client_id)" in each.what for each in found] == [True], upsert
+    postgresql.database.run("CREATE UNIQUE INDEX other ON member (segment_id, client_id, email)")
+    add = f"{add.rpartition('ON CONFLICT')[0]}ON CONFLICT (segment_id, client_id, email) DO NOTHING"
+    assert not any(each.level == "mistake" for each in postgresql.findings(add=add))
+
+
+def test_a_sequence_that_the_user_may_not_use_is_a_mistake(
+    postgresql: Place, postgresql_server: PostgresqlServer, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No EXPLAIN asks for that right."""
+    make(postgresql, more=", number bigserial, own bigint GENERATED ALWAYS AS IDENTITY")
+    postgresql.database.run(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {PASSWORD_USER}")
+    monkeypatch.setenv("CRM_PASSWORD", PASSWORD)
+    url = postgresql_server.url(namespace, PASSWORD_USER)
+    connector = f'[connectors.crm]\nurl = "{url}"\npassword = "${{CRM_PASSWORD}}"\n'
+    (found,) = postgresql.check(connector, postgresql.database.integration())
+    assert marked(found.findings) == [("mistake", "add")]
+    assert found.findings[0].what.endswith("expected GRANT USAGE ON SEQUENCE member_number_seq")
+    postgresql.database.run(f"GRANT USAGE ON SEQUENCE member_number_seq TO {PASSWORD_USER}")
+    (found,) = postgresql.check(connector, postgresql.database.integration())
+    assert found.findings == []
+
+
+def test_a_domain_is_what_its_type_is(postgresql: Place) -> None:
+    postgresql.database.run(
+        "CREATE DOMAIN id AS uuid", "CREATE DOMAIN member_id AS id", "CREATE DOMAIN sure AS text NOT NULL"
+    )
+    make(postgresql, c="member_id", more=", note sure")
+    found = {each.what for each in postgresql.findings()}
+    assert any("ignores case, hyphens and braces (type public.member_id)" in what for what in found)
+    assert any("gives no value for 'note' of 'member', which may not be null" in what for what in found)
+
+
+def test_a_unique_index_with_a_collation_of_its_own_is_named(
+    postgresql: Place, postgresql_server: PostgresqlServer, namespace: str
+) -> None:
+    make(postgresql)
+    postgresql.database.run("CREATE COLLATION lenient (provider = libc, locale = 'C')")
+    with postgresql_server.admin(namespace) as admin:  # a server without ICU makes none that is not deterministic
+        admin.execute("UPDATE pg_collation SET collisdeterministic = false WHERE collname = 'lenient'")
+    postgresql.database.run(
+        "ALTER TABLE member DROP CONSTRAINT member_pkey",
+        "CREATE UNIQUE INDEX mild ON member (segment_id, client_id COLLATE lenient)",
+    )
+    (finding,) = postgresql.findings(ordering='"exact"')
+    assert (finding.level, "mild (segment_id, client_id) of 'member' compares 'client_id' by" in finding.what) == (
+        "mistake", True,
+    )  # fmt: skip

@@ -82,3 +82,18 @@ def test_a_bare_number_beside_a_text_is_named(sqlite: Place) -> None:
     (what,) = [each.what for each in sqlite.findings(add=add) if "without quotes" in each.what]
     assert what.startswith("'price' stands without quotes beside 'Price' of 'member', which is TEXT: SQLite then keeps")
     assert what.endswith("expected it in quotes")
+
+
+@pytest.mark.parametrize("collation", ["NOCASE", "RTRIM"])
+def test_a_unique_index_with_a_collation_of_its_own_contradicts_exact(sqlite: Place, collation: str) -> None:
+    sqlite.database.create()
+    sqlite.database.run(f"CREATE UNIQUE INDEX mild ON member (segment_id, client_id COLLATE {collation})")
+    exact = sqlite.database.integration(ordering='"exact"')
+    (found,) = sqlite.check(sqlite.database.connector(), exact)
+    assert [each.level for each in found.findings] == ["mistake"]
+    assert "mild (segment_id, client_id) of 'member' compares 'client_id' by a collation of its own" in (
+        found.findings[0].what
+    )
+    assert found.notes == []
+    (found,) = sqlite.check(sqlite.database.connector(), sqlite.database.integration())
+    assert any("compares 'client_id' by a collation of its own" in note for note in found.notes)

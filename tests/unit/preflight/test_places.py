@@ -44,3 +44,23 @@ def test_a_word_that_the_loop_repeats_is_not_guessed() -> None:
 
 def test_names_in_quotes_are_found() -> None:
     assert place('DELETE FROM t WHERE "Id" = 1', 'DELETE FROM t WHERE "Id" = 1', 21, "") == (1, 22)
+
+
+SEVERAL = "UPDATE a SET changed = 1, kept = 1;\nUPDATE b SET changed = {segment_id};\nDELETE FROM b WHERE changed = 1"
+SECOND, THIRD = "UPDATE b SET changed = 7007", "DELETE FROM b WHERE changed = 1"
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [(SECOND, (2, 14)), (THIRD, (3, 21)), ("UPDATE a SET changed = 1, kept = 1", (1, 14)), ("changed = 1", None)],
+)
+@pytest.mark.parametrize("has_position", [True, False])
+def test_a_word_of_several_statements_is_found_in_its_own(
+    statement: str, expected: tuple[int, int] | None, *, has_position: bool
+) -> None:
+    position = statement.index("changed") + 1 if has_position else None
+    assert place(SEVERAL, statement, position, "changed") == expected
+
+
+def test_a_statement_of_which_nothing_is_like_the_query_tells_no_place() -> None:
+    assert place("a = 1; a = 2", "b a", None, "a") is None

@@ -62,6 +62,13 @@ def test_kinds_come_to_an_end() -> None:
     assert sum(made.bump("name") for _ in range(100)) == len(KINDS) - 1
 
 
+def test_behind_the_last_kind_the_last_one_stays() -> None:
+    made = samples("SELECT {for $x = $batch}'{$x.CustomID}', {if $x.name = \"a\"}1{else}2{end}{autocomma}{end}")
+    assert sum(made.bump("name") for _ in range(100)) == len(KINDS)
+    assert made.values["name"] == "a"
+    assert made.render() == ["SELECT 'field1x', 1"]
+
+
 def test_functions_and_loops_get_what_they_take() -> None:
     made = samples(
         "INSERT INTO t VALUES {for $i, $x = $batch}('{$x.CustomID}', {number $x.points}, '{date $x.born \"%Y\"}',"
@@ -101,3 +108,24 @@ def test_without_a_place_values_become_short_one_by_one_the_key_last() -> None:
     assert made.bump("")
     assert made.render() == ["INSERT INTO t VALUES (7007, '1', '2')"]
     assert not made.bump("")
+
+
+def test_what_a_query_compares_a_field_with_chooses_its_branches() -> None:
+    """Each constant once; beside a bound a whole number on each side of it."""
+    made = samples(
+        'SELECT {for $x = $batch}\'{$x.CustomID}\', {if $x.age >= 18 and $x.kind = "gold"}1{elseif "silver" ='
+        ' lower($x.kind) or $x.kind = "gold"}2{elseif $x.rate < 1.5 and $x.a = $x.b and $x.none = null}3{else}4'
+        "{end}{autocomma}{end}"
+    )
+    (usual,) = made.render()
+    assert usual == "SELECT 'field1x', 4"
+    told = {what: statements for what, statements in made.branches() if statements}
+    assert list(told) == [
+        "that has only its key",
+        *(f"whose 'age' is {age}" for age in (18, 17, 19)),
+        "whose 'kind' is 'gold'",
+        "whose 'kind' is 'silver'",
+        "whose 'rate' is 1.5",
+    ]
+    assert told["whose 'kind' is 'silver'"] == ["SELECT 'field1x', 2"]
+    assert made.values["age"] == 18

@@ -91,6 +91,12 @@ def test_sqlite_gets_no_parameters(parameter: str) -> None:
     assert "a parameter of sqlite" in mistakes(f"SELECT {cut}", "sqlite", batch=False)[0]
 
 
+def test_a_parameter_is_refused_in_mysql_too() -> None:
+    """PREPARE, by which queries are tried, takes it, and no statement that is sent as it stands does."""
+    (mistake,) = mistakes("SELECT ?, '?', \"?\", `?` /* ? */, {lead.F}", "mysql", batch=False)
+    assert "`?` is a parameter" in mistake
+
+
 GLUED = ["1e'a'", "1.5E'a'", ".5e'a'", "1dq'[a]'", "1q'[it''s]'", "1e5n'a'", "0x'a'", "1a'b'"]
 
 

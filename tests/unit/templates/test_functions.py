@@ -189,6 +189,16 @@ def test_unix_milliseconds_are_no_seconds_and_the_reason_says_so(milliseconds: o
     assert "of milliseconds the last three go" in bad_rows(query, {"a": milliseconds})[0].reason
 
 
+def test_digits_that_spell_no_day_are_no_time_of_long_ago() -> None:
+    """Texts of milliseconds, in which Python finds a day, a letter for its T, and a time."""
+    query = compiled('SELECT {date lead.a "%F"}', batch=False)
+
+    for text in ("1764123112345", "1765010212345", "2026-11-21x10:00", "17641231-0500"):
+        assert "expected a time as ISO 8601" in bad_rows(query, {"a": text})[0].reason
+    for text in ("20261121", "2026-11-21", "2026-W47-6", "2026W476", "20261121T1000", "2026-11-21 10:00Z"):
+        assert one('{date lead.a "%F"}', {"a": text}) == "'2026-11-21'"
+
+
 def test_a_time_before_1970_is_cut_to_the_microsecond_before_it_like_any_other() -> None:
     call = '{date lead.a "%F %T.%f"}'
 

@@ -106,6 +106,47 @@ def test_an_insert_without_columns_tells_whose_values_stand_where() -> None:
 
 
 @pytest.mark.parametrize(
+    ("listed", "plain"),
+    [
+        ('{batch_in "K"}', True),
+        ("'', {batch_in \"K\"}", True),
+        ("{for $l = $batch}'{$l.K}'{autocomma}{end}", True),
+        ("'admin', {batch_in \"K\"}", False),
+        ('{batch_in "K"}, 7', False),
+        ("{for $l = $batch}'{$l.K}', other{autocomma}{end}", False),
+    ],
+)
+def test_a_list_that_holds_a_constant_names_another_row_too(listed: str, *, plain: bool) -> None:
+    assert naming(f"DELETE FROM t WHERE k IN ({listed})").plain is plain
+
+
+TWO_ROWS = "({segment_id}, '{$l.K}'), ({segment_id}, '{$l.Partner}')"
+
+
+def test_a_column_takes_what_any_row_gives_it() -> None:
+    """Of a household's members one may be added by the other, and removed by itself: no remove may pass that add."""
+    listed, placed = naming(rows(TWO_ROWS, "t (s, k)")).insert, naming(rows(TWO_ROWS, "t")).insert
+    assert listed is not None
+    assert listed.columns == {"s": frozenset(), "k": {"K", "Partner"}}
+    assert placed is not None
+    assert list(map(sorted, placed.values)) == [[], ["K", "Partner"]]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "{if $l.Partner}, ({segment_id}, '{$l.Partner}'){end}",
+        "{for $x = $l.family}, ({segment_id}, '{$x}'){end}",
+        ", {for $x = $l.family}({segment_id}, '{$x}'){autocomma}{end}",
+        ", ({segment_id}, '{$l.Partner}', 1)",
+        ", ({segment_id}, 'admin')",
+    ],
+)
+def test_rows_of_other_keys_are_nobodys_guess(more: str) -> None:
+    assert naming(rows("({segment_id}, '{$l.K}')" + more, "t (s, k)")).insert is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "INSERT INTO t VALUES ()",

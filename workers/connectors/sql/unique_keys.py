@@ -152,6 +152,8 @@ def _judge(
         how = "holds for some rows only" if unique.partial else "is computed"
         how = "counts only the beginning of a column" if unique.beginnings else how
         return f"the unique key {_called(unique)} {how}"
+    if unique.collated:
+        return f"the unique key {_called(unique)} compares {unique.collated[0]!r} by a collation of its own"
     written = [fields.get(column.lower()) for column in unique.columns]
     if all(taken is None for taken in written):
         # The target makes it by itself: a number of its own is nobody else's, what is computed may be.
@@ -180,21 +182,26 @@ user's own, keep the beginning (name), a few digits of a number (real), or round
 
 
 def _spelled(table: Table, column: str) -> str:
-    found = table.columns.get(column) or table.columns.get(column.lower())
-    kind = f" ({found.type})" if found is not None else ""
-    return f"column {column!r}{kind} may take keys for one that segsync tells apart"
+    called = _called_so(table, column)
+    shown = f"{called[0].name!r} ({called[0].type})" if called else repr(column)
+    return f"column {shown} may take keys for one that segsync tells apart"
 
 
 def _is_folded(table: Table, column: str) -> bool:
     """Whether keys that fold apart are surely different there."""
-    found = table.columns.get(column) or table.columns.get(column.lower())
-    return found is not None and _FOLDED.match(found.type.lower()) is not None and not found.type.endswith("[]")
+    called = _called_so(table, column)
+    return bool(called) and all(_FOLDED.match(one.type.lower()) and not one.type.endswith("[]") for one in called)
+
+
+def _called_so(table: Table, column: str) -> list[Column]:
+    """The columns of this name, which a query may write in other letters: several, where the target keeps case."""
+    return [each for name, each in table.columns.items() if name.lower() == column.lower()]
 
 
 def _is_its_own(table: Table, column: str) -> bool:
     """Whether a column that nobody writes numbers its rows; a text may be what a trigger makes of another column."""
-    found = table.columns.get(column) or table.columns.get(column.lower())
-    return found is not None and not found.computed and (found.family == "number" or found.type == "uuid")
+    called = _called_so(table, column)
+    return bool(called) and all(not one.computed and (one.family == "number" or one.type == "uuid") for one in called)
 
 
 def _uses_key(unique: UniqueKey, fields: dict[str, frozenset[str]]) -> bool:

@@ -36,6 +36,31 @@ class PositionTable:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """Which of a URL's parameters decide on TLS.
+
+    off     parameters -> the values with which there is none; None for a parameter that is left out
+    wanted  parameters that mean nothing without TLS -> the values that do; () for any
+    remedy  what asks for TLS
+    """
+
+    off: Mapping[str, tuple[str | None, ...]]
+    wanted: Mapping[str, tuple[str, ...]]
+    remedy: str
+
+    def contradiction(self, options: Mapping[str, str]) -> str:
+        """Why data would go in plain text although the parameters say how they are to be protected; "" where not."""
+        plain = [name for name, values in self.off.items() if options.get(name) in values]
+        vain = [
+            name for name, values in self.wanted.items() if name in options and (not values or options[name] in values)
+        ]
+        if not plain or not vain:
+            return ""
+        said = f"{plain[0]}={options[plain[0]]} turns TLS off" if plain[0] in options else "nothing asks for TLS"
+        return f"parameter {vain[0]!r} means nothing where {said}; expected {self.remedy}, or the URL without it"
+
+
+@dataclass(frozen=True, slots=True)
 class Explain:
     """How a database says what it would do, without doing it.
 
@@ -154,6 +179,7 @@ class Vendor:
     port            where its servers listen unless told otherwise; None for a file
     secure_port     where they listen for TLS, if that is another port, which the parameter `secure` asks for
     options         parameters that may follow a URL's question mark, with the values they may have; () for any
+    tls             which of them decide on TLS; None where there is no server
     files           those of them that name a file of the host that connects
     link            a new link, set up and asserted; raises only TargetError
     examine         a session that the target can be asked about in; raises only TargetError
@@ -179,6 +205,7 @@ class Vendor:
     position: PositionTable | None
     traits: Traits
     preset: Preset
+    tls: TlsOptions | None = None
     files: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     secure_port: int | None = None

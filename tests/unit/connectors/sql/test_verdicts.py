@@ -129,7 +129,10 @@ def test_every_reason_is_a_sentence_of_ours() -> None:
 
 
 def test_codes_that_no_table_names_are_unknown() -> None:
-    assert mysql_errors.verdict(9999) is UNLISTED
+    assert mysql_errors.verdict(9999) is mysql_errors.verdict(9999, "42000") is UNLISTED
+    assert mysql_errors.verdict(1999, "42000").error_class is ErrorClass.HOLD, "of the server's own, the statement's"
+    assert mysql_errors.verdict(1461, "42000").error_class is ErrorClass.RETRY, "the server's, and not the statement's"
+    assert mysql_errors.verdict(1162, "42000").error_class is ErrorClass.ISOLATE
     assert postgresql_errors.verdict("26000") is UNLISTED
     assert postgresql_errors.verdict("ZZ999").error_class is ErrorClass.ISOLATE, "a user's own class"
     assert sqlite_errors.verdict("SQLITE_NEW", "") is UNLISTED

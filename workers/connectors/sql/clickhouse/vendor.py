@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.clickhouse.options import OPTIONS, PORT, SECURE_PORT
 from workers.connectors.sql.clickhouse.preset import PRESET
 from workers.connectors.sql.extras import require
-from workers.connectors.sql.vendor import Traits, Vendor
+from workers.connectors.sql.vendor import TlsOptions, Traits, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,6 +55,11 @@ CLICKHOUSE = Vendor(
     port=PORT,
     secure_port=SECURE_PORT,
     options=OPTIONS,
+    tls=TlsOptions(
+        off={"secure": ("false", None)},
+        wanted={"ca_cert": (), "client_cert": (), "client_cert_key": (), "server_host_name": ()},
+        remedy="secure=true",
+    ),
     files=("ca_cert", "client_cert", "client_cert_key"),
     before_tls=_before_tls,
     link=_link,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.extras import require
 from workers.connectors.sql.mssql.options import OPTIONS, PORT
 from workers.connectors.sql.mssql.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import PositionTable, TlsOptions, Traits, Vendor
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
@@ -43,6 +43,11 @@ MSSQL = Vendor(
     aliases=("sqlserver", "tds"),
     port=PORT,
     options=OPTIONS,
+    tls=TlsOptions(
+        off={"encrypt": ("false",)},
+        wanted={"ca_file": (), "cert_file": (), "key_file": (), "host_name_in_certificate": ()},
+        remedy="encrypt=true",
+    ),
     files=("ca_file", "cert_file", "key_file"),
     link=_link,
     examine=_examine,

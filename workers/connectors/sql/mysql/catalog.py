@@ -44,6 +44,7 @@ SPELLINGS = {
     "binary": ("zero bytes at the end",),
 }
 """What types without a collation take for equal."""
+DIGITS = {"enum": "the word of that number", "set": "the words of that number", "bit": "the codes of its characters"}
 OLDEST = {"MariaDB": (10, 4), "MySQL": (5, 7)}
 FILLED = ("auto_increment", "generated", "virtual", "stored", "persistent")
 """Of information_schema's `extra`: columns that get a value by themselves."""
@@ -186,7 +187,9 @@ class MysqlExamined:
     def _columns(self, place: str) -> dict[str, Column]:
         rows = self._ask(
             "SELECT column_name, data_type, column_type, character_set_name, collation_name,"
-            f" is_nullable = 'NO' AND column_default IS NULL, extra, generation_expression, {STAMPED}"
+            # An ENUM that nobody gives a value takes its first word, in strict mode, too.
+            " is_nullable = 'NO' AND column_default IS NULL AND data_type <> 'enum',"
+            f" extra, generation_expression, {STAMPED}"
             f" FROM information_schema.columns WHERE {place} ORDER BY ordinal_position"
         )
         return {str(row[0]).lower(): self._column(*row) for row in rows}
@@ -201,7 +204,7 @@ class MysqlExamined:
         filled = any(word in extra.lower() for word in FILLED)
         return Column(
             name, column_type, _family(data_type), collation or "", merges, bool(bare) and not filled,
-            expression or "", "the present time" if stamped else "",
+            expression or "", "the present time" if stamped else "", DIGITS.get(data_type, ""),
         )  # fmt: skip
 
     def _collation(self, charset: str, collation: str) -> tuple[str, ...]:

@@ -56,6 +56,11 @@ FOREIGN_TEXT = data("a text has characters that the column's character set has n
 USED_UP = query("an AUTO_INCREMENT column or a sequence has no numbers left: give it a larger type or maximum")
 COLLATIONS = query("collations or character sets do not go together: the query's, or a value's with the column's")
 NO_PARTITION = data("no partition takes this row's value")
+WRONG = query("the query is wrong for this database")
+DEFINER = query(
+    "the account that a view, trigger or procedure runs as (its DEFINER) does not exist, or may not do this"
+)
+NO_PARTITION_NAMED = query("the query names a partition that does not exist")
 COMMITS = query("the query would commit by itself, which no query may do")
 
 VERDICTS: Mapping[int, Verdict] = {
@@ -77,6 +82,7 @@ VERDICTS: Mapping[int, Verdict] = {
     1041: retry("the server is out of memory"),
     1135: retry("the server cannot make another thread"),
     1637: retry("the server has too many transactions"),
+    1461: retry("the server takes no more prepared statements (max_prepared_stmt_count), by which queries are tried"),
     1021: DISK_FULL,
     1114: FULL,
     1290: READ_ONLY,
@@ -136,7 +142,7 @@ VERDICTS: Mapping[int, Verdict] = {
     3854: data("a text cannot be converted to the column's character set"),
     1977: FOREIGN_TEXT,  # MariaDB's, of CONVERT
     3988: data("a text cannot be converted to the column's character set"),
-    1301: data("a text is larger than the server's max_allowed_packet"),
+    **dict.fromkeys((1162, 1301), data("a text is larger than the server's max_allowed_packet")),
     1365: data("a division by zero"),
     1406: data("a text is longer than its column"),
     1416: GEOMETRY,
@@ -195,6 +201,9 @@ VERDICTS: Mapping[int, Verdict] = {
     1166: query("a column's name is not allowed"),
     1176: query("an index does not exist"),
     1179: COMMITS,
+    1191: query("there is no FULLTEXT index over these columns"),
+    1193: query("a variable does not exist: the query's, or one that the session sets"),
+    1221: query("two clauses of the query do not go together"),
     1222: query("the parts of a UNION have different numbers of columns"),
     1227: RIGHT,
     1235: query("the server does not support this"),
@@ -202,6 +211,7 @@ VERDICTS: Mapping[int, Verdict] = {
     1267: COLLATIONS,
     1270: COLLATIONS,
     1271: COLLATIONS,
+    1273: query("a collation is not known"),
     1295: query("the statement is not supported here"),
     1305: query("a function or procedure does not exist"),
     1318: query("a procedure is called with the wrong number of arguments"),
@@ -211,6 +221,10 @@ VERDICTS: Mapping[int, Verdict] = {
     1364: query("a column that has no default is not set by the query"),
     1370: RIGHT,
     1422: COMMITS,
+    1449: DEFINER,
+    1735: NO_PARTITION_NAMED,
+    1747: NO_PARTITION_NAMED,
+    **dict.fromkeys((4004, 4161), WRONG),
     1442: query("a trigger changes the table that the query changes"),
     1288: query("the table or view takes no such change"),
     1471: query("the table or view takes no such change"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from workers.connectors.sql.mysql.codes import COLLATIONS, FOREIGN_TEXT, VERDICTS
+from workers.connectors.sql.mysql.codes import COLLATIONS, FOREIGN_TEXT, VERDICTS, WRONG
 from workers.connectors.sql.verdicts import REFUSED, UNLISTED
 from workers.errors import ErrorClass, HoldLevel
 
@@ -17,6 +17,10 @@ DATA_CLASSES = frozenset({"22", "23", "44"})
 _OWN = "00 01 02 08 0A 0K 0Z 10 20 21 22 23 24 25 28 2B 2D 2F 35 3D 40 42 44 70 HY IM OB XA"
 CLASSES = frozenset(_OWN.split())
 """The servers' own classes; whatever is in none of them, such as 45, is a user's own."""
+STATEMENT = "42"
+"""The class in which the statement is at fault: its syntax, its names, its rights."""
+SERVERS_OWN = range(1000, 5000)
+"""Codes beyond are a SIGNAL's, mostly."""
 CLIENTS_OWN = range(2000, 3000)
 """Codes that no server sends, says the reference of the client's; so one with an SQLSTATE is a SIGNAL."""
 _OF_LOGINS = {1044: "42000", 1045: "28000", 1046: "3D000", 1049: "42000", 1698: "28000"}
@@ -25,7 +29,7 @@ _SIDE = re.compile(r"\((\w+),(\w+)\)")
 
 
 def verdict(code: int, sqlstate: str = "", message: str = "") -> Verdict:
-    """The row of an error code; UNLISTED for a code that the table has not.
+    """The row of an error code; UNLISTED for a code that the table has not, unless its SQLSTATE blames the statement.
 
     sqlstate  as the server sent it; "" where it did not. A trigger's SIGNAL names code and SQLSTATE as it likes, so a
               class that only users have, or one of the data's beside a code that blames the server, is a SIGNAL
@@ -42,7 +46,7 @@ def verdict(code: int, sqlstate: str = "", message: str = "") -> Verdict:
         return REFUSED
     if row is COLLATIONS and _literal_is_foreign(message):
         return FOREIGN_TEXT
-    return row or UNLISTED
+    return row or (WRONG if sqlstate[:2] == STATEMENT and code in SERVERS_OWN else UNLISTED)
 
 
 def _blames_the_server(row: Verdict) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pymysql
 
-from workers.connectors.sql.mysql.codes import TIMEOUT, UNWANTED, VERDICTS
+from workers.connectors.sql.mysql.codes import DEFINER, PASSWORD, TIMEOUT, UNWANTED, VERDICTS
 from workers.connectors.sql.mysql.errors import verdict, where
 from workers.connectors.sql.url import UnreadableFile
 from workers.connectors.sql.verdicts import judge, query, unknown, unwanted
@@ -34,7 +34,9 @@ def _verdict(error: pymysql.Error, code: int, message: str, phase: Phase) -> Ver
         return UNWANTED if unwanted(cause) else VERDICTS[2026]
     if timed_out(error) and phase is Phase.EXECUTE:
         return TIMEOUT
-    return verdict(code, getattr(error, "sqlstate", None) or "", message)
+    found = verdict(code, getattr(error, "sqlstate", None) or "", message)
+    # Whoever runs a statement has logged in: what is refused then is the account that a view or trigger runs as.
+    return DEFINER if found is PASSWORD and phase is Phase.EXECUTE else found
 
 
 def _judge_foreign(error: Exception, phase: Phase) -> TargetError:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.sql.mysql.options import OPTIONS
 from workers.connectors.sql.mysql.preset import PRESET
-from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import Explain, PositionTable, TlsOptions, Traits, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,6 +61,18 @@ MYSQL = Vendor(
     aliases=("mariadb",),
     port=3306,
     options=OPTIONS,
+    tls=TlsOptions(
+        off={"ssl_disabled": ("true",), "ssl-mode": ("DISABLED",)},
+        wanted={
+            "ssl-mode": ("REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"),
+            "ssl_ca": (),
+            "ssl_cert": (),
+            "ssl_key": (),
+            "ssl_verify_cert": ("true",),
+            "ssl_verify_identity": ("true",),
+        },
+        remedy="ssl-mode=REQUIRED",
+    ),
     files=("ssl_ca", "ssl_cert", "ssl_key"),
     before_tls=_before_tls,
     link=_link,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from workers.connectors.sql.extras import require
 from workers.connectors.sql.oracle.options import OPTIONS, PORT
 from workers.connectors.sql.oracle.preset import PRESET
-from workers.connectors.sql.vendor import PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import PositionTable, TlsOptions, Traits, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,6 +50,11 @@ ORACLE = Vendor(
     aliases=("oracledb",),
     port=PORT,
     options=OPTIONS,
+    tls=TlsOptions(
+        off={"protocol": ("tcp", None)},
+        wanted={"ca_file": (), "cert_file": (), "key_file": (), "ssl_server_cert_dn": ()},
+        remedy="protocol=tcps",
+    ),
     files=("ca_file", "cert_file", "key_file"),
     before_tls=_before_tls,
     link=_link,

@@ -12,27 +12,15 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
-from workers.connectors.inspection import (
-    ALIKE,
-    NUMBER_SPELLING,
-    TIME_SPELLING,
-    Column,
-    KeyPart,
-    Refusal,
-    Step,
-    Table,
-    failed,
-    grouped,
-    taken,
-)
+from workers.connectors.inspection import Refusal, Step, failed, taken
 from workers.connectors.sql.postgresql.link import connect, lock_number
+from workers.connectors.sql.postgresql.tables import Tables
 from workers.errors import Phase, TargetError
 
 if TYPE_CHECKING:
     from workers.connectors.contract import Target
-    from workers.connectors.inspection import Family, UniqueKey
-
-Row = tuple[str | None, ...]
+    from workers.connectors.inspection import Table
+    from workers.connectors.sql.postgresql.tables import Row
 
 OLDEST = 120000
 """As `server_version_num` has it: 12, the oldest that segsync was tried on."""
@@ -40,29 +28,6 @@ PATIENCE = 2.0
 """Seconds for a lock that nobody can hold: its name was made up a moment ago."""
 BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"
 EXPLAIN = "EXPLAIN (COSTS OFF) "
-FAMILIES: dict[str | None, Family] = {"N": "number", "S": "text"}
-
-
-SPELLINGS: dict[str, tuple[str, ...]] = {
-    "citext": ("case",),
-    "bpchar": ("trailing blanks",),
-    "uuid": ("case, hyphens and braces",),
-    "bytea": ("how bytes are written",),
-    "jsonb": ("how JSON is written",),
-    "macaddr": ("how an address is written",),
-    "macaddr8": ("how an address is written",),
-}
-"""What types take for equal that have another text for the same value."""
-OF_CATEGORIES: dict[str, tuple[str, ...]] = {
-    "N": (NUMBER_SPELLING,),
-    "D": (TIME_SPELLING,),
-    "T": ("how a time is written",),
-    "B": ("how true and false are written",),
-    "I": ("how an address is written",),
-    "R": ("how a range is written",),
-    "V": ("how bits are written",),
-}
-"""The same by a type's category."""
 
 
 class PostgresqlExamined:
@@ -99,22 +64,7 @@ class PostgresqlExamined:
 
     def table(self, schema: str, name: str) -> Table | None:
         """As `Examined.table`."""
-        path = _identifier(name) if not schema else f"{_identifier(schema)}.{_identifier(name)}"
-        oid = self._ask(f"SELECT to_regclass({_quoted(path)})::oid")[0][0]
-        columns = self._columns(oid) if oid else {}
-        if not oid or not columns:
-            return None
-        kind, triggers, following = self._ask(
-            "SELECT relkind, EXISTS (SELECT FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
-            f" AND (tgrelid = {oid} OR tgrelid IN (SELECT relid FROM pg_partition_tree({oid}))))"
-            f" OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = {oid} AND rulename <> '_RETURN')"
-            ", (SELECT string_agg(DISTINCT conrelid::regclass::text, chr(10)) FROM pg_constraint"
-            f" WHERE confrelid = {oid} AND contype = 'f' AND confdeltype IN ('c', 'n', 'd'))"
-            f" FROM pg_class WHERE oid = {oid}"
-        )[0]
-        followers = tuple((following or "").splitlines())
-        is_view = kind in ("v", "m")
-        return Table(name, columns, self._unique(oid), followers=followers, is_view=is_view, triggers=triggers == "t")
+        return Tables(self._ask).table(schema, name)
 
     def close(self) -> None:
         """As `Examined.close`."""
@@ -197,60 +147,6 @@ class PostgresqlExamined:
             return Step("writes", "mistake", what)
         return Step("writes", "fine", "the server takes changes")
 
-    # --- The catalogue ------------------------------------------------------------------------------------------
-
-    def _columns(self, oid: str) -> dict[str, Column]:
-        rows = self._ask(
-            # A type of the user's own may be called as another one is: it is told with its schema.
-            "SELECT a.attname, CASE WHEN s.nspname = 'pg_catalog' OR t.typname = 'citext' THEN"
-            " format_type(a.atttypid, a.atttypmod) ELSE quote_ident(s.nspname) || '.' || quote_ident(t.typname) END,"
-            " t.typname, t.typcategory,"
-            " quote_ident(n.nspname) || '.' || quote_ident(l.collname), l.collisdeterministic,"
-            " a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '' AND t.typdefault IS NULL"
-            # A trigger before the insert (1: each row, 2: before, 4: insert) may fill it in.
-            " AND NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = a.attrelid AND g.tgtype & 7 = 7),"
-            " CASE WHEN a.attgenerated <> '' THEN (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d"
-            " WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END"
-            " FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace s ON s.oid = t.typnamespace"
-            " LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace n ON n.oid = l.collnamespace"
-            f" WHERE a.attrelid = {oid} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"
-        )
-        return {str(row[0]): self._column(row) for row in rows}
-
-    def _column(self, row: Row) -> Column:
-        name, spelled, kind, category, collation, exact, required, computed = row
-        merges = SPELLINGS.get(str(kind)) or OF_CATEGORIES.get(str(category), ())
-        if exact == "f":
-            merges, spelled = self._collation(str(collation)), f"{spelled} collate {collation}"
-        family, shown = FAMILIES.get(category, "other"), (collation or "").removeprefix("pg_catalog.")
-        return Column(str(name), str(spelled), family, shown, merges, required == "t", computed or "")
-
-    def _collation(self, collation: str) -> tuple[str, ...]:
-        """What a collation that is not deterministic takes for equal: asked, since names do not tell."""
-        asked = ", ".join(f"'{one}' COLLATE {collation} = '{other}'" for one, other in ALIKE.values())
-        answers = self._ask(f"SELECT {asked}")[0]
-        return tuple(what for what, same in zip(ALIKE, answers, strict=True) if same == "t")
-
-    def _unique(self, oid: str) -> tuple[UniqueKey, ...]:
-        rows = self._ask(
-            "SELECT i.relname, a.attname,"
-            # What no upsert can name, and yet refuses rows: counted as a key of some rows.
-            " x.indpred IS NOT NULL OR x.indrelid <> p.relid OR NOT x.indisvalid OR NOT x.indisunique,"
-            " pg_get_indexdef(x.indexrelid, k.place::int, true)"
-            f" FROM (SELECT {oid}::oid relid) p JOIN pg_index x ON x.indrelid = p.relid"
-            # A partition's own: those of the whole table stand there once more, as children of its index.
-            " OR x.indrelid IN (SELECT relid FROM pg_partition_tree(p.relid))"
-            " AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = x.indexrelid)"
-            " JOIN pg_class i ON i.oid = x.indexrelid"
-            " CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY k (number, place)"
-            " LEFT JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = k.number AND k.number > 0"
-            " WHERE (x.indisunique OR x.indisexclusion) AND (x.indisvalid OR x.indisready) AND k.place <= x.indnkeyatts"
-            " ORDER BY i.relname, k.place"
-        )
-        return grouped(
-            (str(name), column or told or "", _part(column, partial)) for name, column, partial, told in rows
-        )
-
     # --- The link -----------------------------------------------------------------------------------------------
 
     def _ask(self, statement: str) -> list[Row]:
@@ -282,19 +178,5 @@ def _position(error: Exception) -> int | None:
     return int(place) - len(EXPLAIN) if place and int(place) > len(EXPLAIN) else None
 
 
-def _part(column: str | None, partial: str | None) -> KeyPart:
-    if partial == "t":
-        return KeyPart.SOME_ROWS
-    return KeyPart.EXPRESSION if column is None else KeyPart.WHOLE
-
-
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode()
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -181,12 +181,22 @@ def _by_place(sqlstate: str, file: str, routine: str) -> Verdict | None:
 
 # In this order: one message can hold several attempts, and what a server said weighs more than that another address
 # was not listening. English only: a server that speaks another language is held, and probed after some minutes.
+NOT_THE_ONE = retry(
+    "no server here is what the URL's target_session_attrs asks for: a failover is under way, or the URL names others"
+)
 HUNG_UP = retry("the server hung up; does it want TLS, or a certificate (sslcert)?")
 CONNECTING = (
     ("too many clients", retry("the server has too many connections")),
     ("too many connections", retry("the database or the user has too many connections")),
     ("remaining connection slots", retry("the server has too many connections")),
     ("the database system is", retry("the server is starting or shutting down")),
+    ("hot standby mode", NOT_THE_ONE),
+    ("session is read-only", NOT_THE_ONE),
+    ("session is not read-only", NOT_THE_ONE),
+    ("channel binding", target("the server does not do the channel binding that the URL asks for")),
+    ("authentication method requirement", target("the server asks for another login than the URL's require_auth")),
+    ("require_auth", target("the URL's require_auth names no way of logging in")),
+    ("GSSAPI", target("the GSSAPI encryption that the URL asks for cannot be had")),
     ("password authentication failed", target("the server refuses this user or password")),
     ("no password supplied", target("the server asks for a password, and the connector has none")),
     ("authentication failed", target("the server refuses this user")),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from workers.connectors.sql.postgresql.options import OPTIONS
 from workers.connectors.sql.postgresql.preset import PRESET
-from workers.connectors.sql.vendor import Explain, PositionTable, Traits, Vendor
+from workers.connectors.sql.vendor import Explain, PositionTable, TlsOptions, Traits, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +57,11 @@ POSTGRESQL = Vendor(
     aliases=("postgres", "pgsql", "psql", "psycopg"),
     port=5432,
     options=OPTIONS,
+    tls=TlsOptions(
+        off={"sslmode": ("disable",)},
+        wanted={"sslrootcert": (), "sslcrl": (), "sslcert": (), "sslkey": (), "channel_binding": ("require",)},
+        remedy="sslmode=verify-full",
+    ),
     files=("sslrootcert", "sslcert", "sslkey", "sslcrl"),
     before_tls=_before_tls,
     link=_link,

@@ -29,6 +29,8 @@ from workers.connectors.sql.verdicts import UNLISTED, judge
 from workers.errors import Phase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from workers.connectors.contract import Target
     from workers.connectors.inspection import Family
     from workers.errors import TargetError
@@ -80,7 +82,7 @@ class SqliteExamined:
             return None
         keys = [str(row[1]).lower() for row in sorted(rows, key=lambda row: row[5]) if row[5]]
         columns = {str(row[1]).lower(): self._column(f"{place}{_identifier(name)}", row, keys) for row in rows}
-        unique = list(self._unique(place, name))
+        unique = list(self._unique(place, name, columns))
         if keys and all(set(keys) != set(one.columns) for one in unique):
             unique.append(UniqueKey("PRIMARY KEY", tuple(keys)))  # INTEGER PRIMARY KEY has no index of its own
         rows = self._ask(f"SELECT type FROM {place}sqlite_master WHERE lower(tbl_name) = lower({_literal(name)})")
@@ -109,7 +111,8 @@ class SqliteExamined:
         collation = "NOCASE" if "case" in merges else "RTRIM" if merges else ""
         if family == "number":
             merges = (*merges, NUMBER_SPELLING)
-        computed = _expression(self._definition(table), str(name)) if hidden in GENERATED else ""
+        # One whose expression cannot be found is computed all the same, by nobody knows what.
+        computed = (_expression(self._definition(table), str(name)) or str(name)) if hidden in GENERATED else ""
         return Column(str(name), str(declared), family, collation, merges, required, computed)
 
     def _definition(self, table: str) -> str:
@@ -128,13 +131,15 @@ class SqliteExamined:
         )
         return tuple(what for what, same in zip(("case", "trailing blanks"), answers[0], strict=True) if same)
 
-    def _unique(self, place: str, name: str) -> list[UniqueKey]:
+    def _unique(self, place: str, name: str, columns: Mapping[str, Column]) -> list[UniqueKey]:
         found: list[UniqueKey] = []
         for row in self._ask(f"PRAGMA {place}index_list({_identifier(name)})"):
             if row[2]:
                 parts = self._ask(f"PRAGMA {place}index_xinfo({_identifier(row[1])})")
                 found += grouped(
-                    (str(row[1]), (part[2] or "").lower(), _part(part[2], row[4])) for part in parts if part[5]
+                    (str(row[1]), (part[2] or "").lower(), _part(part[2], row[4], part[4], columns))
+                    for part in parts
+                    if part[5]
                 )
         return found
 
@@ -153,22 +158,34 @@ class SqliteExamined:
             raise _judged(error, Phase.LOCK) from None
 
 
-def _part(column: str | None, partial: int) -> KeyPart:
+def _part(column: str | None, partial: int, collation: str, columns: Mapping[str, Column]) -> KeyPart:
     if partial:
         return KeyPart.SOME_ROWS
-    return KeyPart.EXPRESSION if column is None else KeyPart.WHOLE
+    if column is None:
+        return KeyPart.EXPRESSION
+    own = columns[column.lower()].collation if column.lower() in columns else ""
+    return KeyPart.WHOLE if collation.upper() in ("BINARY", own) else KeyPart.COLLATED
+
+
+_TOKEN = re.compile(
+    r"""--[^\n]*|/\*.*?(?:\*/|\Z)|\s+|(?P<word>\w+|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\])|(?P<sign>.)""",
+    re.DOTALL,
+)
 
 
 def _expression(definition: str, column: str) -> str:
     """What stands in brackets after a generated column's AS; "" where it cannot be found."""
-    found = re.search(rf'\b{re.escape(column)}\b"?[^,()]*\bAS\s*\(', definition, re.IGNORECASE)
-    if not found:
-        return ""
-    depth, start = 1, found.end()
-    for at, character in enumerate(definition[start:], start):
-        depth += (character == "(") - (character == ")")
-        if not depth:
-            return definition[start:at]
+    depth, start, before, named = 0, 0, "(", ""
+    for found in _TOKEN.finditer(definition):
+        sign, word = found["sign"], found["word"]
+        if depth == 1 and word and before in ("(", ","):
+            named = word.strip("'\"`[]").lower()
+        if sign == "(" and depth == 1 and before == "as" and named == column.lower():
+            start = found.end()
+        depth += (sign == "(") - (sign == ")")
+        if start and depth == 1:
+            return definition[start : found.start()]
+        before = sign or (word.lower() if word else before)
     return ""
 
 

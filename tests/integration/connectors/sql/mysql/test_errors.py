@@ -140,6 +140,13 @@ def run(connector: SqlConnector, statement: str) -> TargetError:
         (1136, HOLD, "INSERT INTO t (id, n) VALUES (2)"),
         (1364, HOLD, "INSERT INTO bare (id) VALUES (2)"),
         (1052, HOLD, "SELECT id FROM t JOIN parents"),
+        (1055, HOLD, "SELECT id, name FROM t GROUP BY name"),
+        (1066, HOLD, "UPDATE t AS a JOIN t AS a ON 1 SET n = 1"),
+        (1115, HOLD, "SELECT CONVERT('a' USING nothing)"),
+        (1191, HOLD, "SELECT id FROM t WHERE MATCH(name) AGAINST('x')"),
+        (1253, HOLD, "SELECT id FROM t WHERE name COLLATE latin1_bin = 'a'"),
+        (1273, HOLD, "SELECT id FROM t WHERE name COLLATE nothing = 'a'"),
+        (1747, HOLD, "UPDATE t PARTITION (p) SET n = 1"),
         (1103, HOLD, "SELECT * FROM `a `"),
         (1109, HOLD, "DELETE x FROM t"),
         (1110, HOLD, "INSERT INTO t (id, id) VALUES (2, 2)"),
@@ -339,3 +346,19 @@ def test_a_users_quota_of_connections_is_retried(target: Target, mariadb_server:
     session.discard()
     mariadb_server.run("DROP USER single@'%'")
     assert (error.code, error.error_class) == ("mysql 1226", RETRY)
+
+
+def test_a_definer_that_is_gone_is_no_wrong_password(
+    connector: SqlConnector, target: Target, mariadb_server: MariadbServer
+) -> None:
+    """The server says "access denied" to whoever uses the view."""
+    database = f"`{target.url.rpartition('/')[2]}`"
+    mariadb_server.run(
+        f"CREATE DEFINER = nobody@localhost VIEW {database}.orphan AS SELECT id FROM {database}.parents",
+        f"CREATE DEFINER = nobody@localhost TRIGGER {database}.orphaned BEFORE INSERT ON {database}.signals"
+        " FOR EACH ROW SET NEW.errno = 1",
+    )
+    for code, statement in ((1045, "INSERT INTO orphan VALUES (2)"), (1449, "INSERT INTO signals (errno) VALUES (2)")):
+        error = run(connector, statement)
+        assert (error.code, error.error_class, error.level) == (f"mysql {code}", HOLD, HoldLevel.INTEGRATION)
+        assert "runs as (its DEFINER) does not exist" in error.reason

@@ -304,6 +304,29 @@ def test_a_url_may_name_a_unix_socket(postgresql_server: PostgresqlServer, targe
     connect(replace(target, url=url)).probe()
 
 
+@pytest.mark.parametrize("wanted", ["standby", "read-only"])
+def test_a_server_of_the_other_kind_is_a_failover_that_is_waited_for(target: Target, wanted: str) -> None:
+    """As of a replica that the URL's target_session_attrs leaves out until it is the primary."""
+    with pytest.raises(TargetError) as caught:
+        connect(replace(target, url=f"{target.url}?target_session_attrs={wanted}")).open()
+    assert caught.value.error_class is ErrorClass.RETRY
+    assert "target_session_attrs asks for" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("require_auth=nonsense", "require_auth names no way"),
+        ("require_auth=scram-sha-256", "another login than the URL's require_auth"),
+        ("channel_binding=require", "the channel binding that the URL asks for"),
+    ],
+)
+def test_what_a_url_demands_of_the_login_is_told(target: Target, options: str, said: str) -> None:
+    with pytest.raises(TargetError, match=said) as caught:
+        connect(replace(target, url=f"{target.url}?{options}")).open()
+    assert caught.value.error_class is ErrorClass.HOLD
+
+
 @pytest.mark.parametrize(
     "url",
     [
