@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from redis import ConnectionError as Unreachable
 
-from tests.integration.place import integration
+from tests.integration.place import Place, integration
+from tests.servers.redis import RedisServer
 from workers.cli.commands import status as command
 from workers.cli.options import keys_beginning
 from workers.control.drain import drain
+from workers.monitoring import streams
 from workers.monitoring.consumers import Consumers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tests.integration.place import Call, Place
+    from tests.integration.place import Call
 
 
 def test_one_integration_is_told_with_its_lanes(place: Place, call: Call) -> None:
@@ -47,6 +50,51 @@ def test_one_that_is_held_needs_someone(place: Place, call: Call) -> None:
     done = call("status", "crm", "--check")
     assert (done.returncode, done.stdout.count("\n")) == (1, 1)
     assert re.fullmatch(r"WARNING: crm is held since .* \| backlog=10\n", done.stdout)
+
+
+def test_one_is_not_fine_where_redis_drops_events(tmp_path: Path, namespace: str) -> None:
+    """Whichever integration is looked at."""
+    server = RedisServer({"maxmemory-policy": "allkeys-lru"})
+    server.start()
+    try:
+        with server.client() as client:
+            there = Place(tmp_path, client, server.url, namespace)
+            there.publish(integration())
+            done = there.run("status", "crm", "--check")
+        assert done.stdout.startswith("WARNING: Redis has maxmemory-policy allkeys-lru"), done.stdout
+        assert done.returncode == 1
+    finally:
+        server.kill()
+
+
+def test_one_with_too_many_entries_needs_someone(place: Place, call: Call) -> None:
+    runtime = place.publish(integration())
+    with place.producer() as producer:
+        producer.add("7", [{"_id": "1"}])  # without its key
+    runtime.route("token", 5)
+    place.let_timeouts_pass()
+    drain(runtime)
+    assert call("status", "crm", "--check").returncode == 0
+    done = call("status", "crm", "--check", "--quarantine", "1")
+    assert (done.stdout.startswith("WARNING: crm has 1 entry in the quarantine"), done.returncode) == (True, 1)
+    place.file.write_text(place.file.read_text() + "\n[alerts]\nquarantine = 1\n")
+    assert call("status", "crm").returncode == 1
+
+
+def test_one_that_differs_from_the_platform_needs_someone(place: Place, call: Call) -> None:
+    place.publish(integration(), integration("other"))
+    place.redis.hset(place.keys.runs_differing, "crm:7", "3")
+    done = call("status", "crm")
+    assert ("! crm differs from the platform: segment 7" in done.stdout, done.returncode) == (True, 1)
+    assert call("status", "other").returncode == 0
+
+
+def test_events_that_nobody_routes_are_told_of_each(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.publish(integration())
+    place.add("7")
+    monkeypatch.setattr(streams, "STUCK_SECONDS", -1.0)
+    done = call("status", "crm")
+    assert ("! events have waited for" in done.stdout, done.returncode) == (True, 1)
 
 
 def test_a_monitor_gets_one_line_with_numbers(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,8 @@ def _near(integration: str, how: How, place: Place) -> int:
     from workers.runtime import Runtime  # noqa: PLC0415 - as above
 
     refuse_unknown(integration)
-    found = read_near(Runtime(place.local), integration)
+    many = _many_by_the_file(place) if how.many is None else how.many
+    found = read_near(Runtime(place.local), integration, many)
     if how.check:
         state = found.integration
         words = "; ".join(found.needs) or f"{state.key} is {state.state}"
