@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import urllib.error
@@ -110,22 +111,44 @@ def _flower() -> Step:
         return Step("flower", "skipped", "this host has no address that others could reach")
     url = f"http://{address}:{os.environ.get('FLOWER_PORT', FLOWER_PORT)}/"
     try:
-        with urllib.request.urlopen(url, timeout=FLOWER_SECONDS) as answer:
-            is_open = answer.status == HTTPStatus.OK
-    except urllib.error.HTTPError:
-        return Step("flower", "fine", f"{url} asks for a login")
+        with _opener.open(url, timeout=FLOWER_SECONDS) as answer:
+            status = answer.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        status = error.code
+    except (ValueError, http.client.HTTPException):  # another program, or a FLOWER_PORT that is none
+        return Step("flower", "skipped", f"{url} speaks no HTTP")
     except OSError:
         return Step("flower", "fine", f"nothing listens at {url}")
-    if is_open:
+    if status == HTTPStatus.OK:
         return Step("flower", "mistake", f"{url} lets anybody in, who may stop workers; set FLOWER_BASIC_AUTH")
-    return Step("flower", "fine", f"{url} shows nothing")
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Step("flower", "fine", f"{url} asks for a login")
+    return Step("flower", "skipped", f"{url} answers {status}: look yourself whether it asks for a login")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A login elsewhere answers 200 as well, and is no Flower that lets anybody in."""
+
+    def redirect_request(self, *_: object) -> None:
+        """None, so that the redirect is the answer."""
+
+
+_opener: Final = urllib.request.build_opener(_NoRedirects, urllib.request.ProxyHandler({}))
+"""A proxy of the environment would answer in the place of what is on this host."""
 
 
 def _address() -> str:
-    try:
-        return socket.gethostbyname(socket.gethostname())
-    except OSError:
-        return "127.0.0.1"
+    """Under which others reach this host; one of its own where they cannot."""
+    with suppress(OSError):
+        named = socket.gethostbyname(socket.gethostname())
+        if not named.startswith("127."):
+            return named
+    # Where its file of hosts has a loopback address for it, as Debian's has. Nothing is sent: 192.0.2.1 is nobody's.
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outwards:
+        outwards.connect(("192.0.2.1", 9))
+        return str(outwards.getsockname()[0])
+    return "127.0.0.1"
 
 
 def _secret_files(settings: Settings) -> Iterator[Path]:

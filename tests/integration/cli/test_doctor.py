@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import socketserver
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
@@ -99,11 +100,56 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HTTPServer]:
 
 
 @pytest.mark.usefixtures("server")
-@pytest.mark.parametrize(("status", "mark"), [(200, "mistake"), (401, "fine")])
+@pytest.mark.parametrize(
+    ("status", "mark"), [(200, "mistake"), (401, "fine"), (403, "fine"), (404, "skipped"), (302, "skipped")]
+)
 def test_a_flower_that_lets_anybody_in_is_a_mistake(status: int, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Answers, "status", status)
     monkeypatch.setattr(doctor, "_address", lambda: "localhost")
     assert doctor._flower().mark == mark
+
+
+@pytest.mark.parametrize("port", ["a stranger's", "none"])
+def test_what_is_no_flower_ends_no_diagnosis(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), Stranger) as server:
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+        monkeypatch.setenv("FLOWER_PORT", str(server.server_address[1]) if port != "none" else port)
+        monkeypatch.setattr(doctor, "_address", lambda: "localhost")
+        assert doctor._flower().mark == "skipped"
+        server.shutdown()
+
+
+class Stranger(socketserver.StreamRequestHandler):
+    """Speaks first, and no HTTP."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"hello\r\n")
+        self.rfile.readline()
+
+
+def test_a_name_that_is_loopback_hides_no_address_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian writes 127.0.1.1 beside the host's name, and nothing was looked at there."""
+
+    class Outwards:
+        def __init__(self, *_: object) -> None:
+            self.peer: object = None
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """Nothing is open."""
+
+        def connect(self, peer: object) -> None:
+            self.peer = peer
+
+        def getsockname(self) -> tuple[str, int]:
+            assert self.peer == ("192.0.2.1", 9)
+            return "10.0.0.7", 40_000
+
+    monkeypatch.setattr("workers.doctor.socket.gethostbyname", lambda _: "127.0.1.1")
+    monkeypatch.setattr("workers.doctor.socket.socket", Outwards)
+    assert doctor._address() == "10.0.0.7"
 
 
 def test_a_source_s_password_file_is_a_secret(place: Place) -> None:
