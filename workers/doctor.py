@@ -27,7 +27,7 @@ from workers.monitoring import checkup
 from workers.monitoring.consumers import used_queues
 from workers.preflight import certificates
 from workers.preflight.targets import examine_all
-from workers.settings import revision
+from workers.settings import main_secrets, revision
 from workers.settings.ledger_place import published_ledger
 from workers.settings.sources import SourceSettings
 from workers.settings.urls import UrlError, part, plain, split
@@ -66,7 +66,7 @@ def steps(settings: Settings, ask: Callable[[], Consumers]) -> Iterator[Step]:
     yield _flower()
     urls = list(_urls(settings))
     secret = dict.fromkeys([*_secret_files(settings), *certificates.key_files(urls)])
-    yield from checkup.of_files(secret, [settings.local.path])
+    yield from checkup.of_files(secret, settings.files)
     yield from certificates.of_urls(urls)
     yield from _of_targets(settings)
 
@@ -159,6 +159,7 @@ def _secret_files(settings: Settings) -> Iterator[Path]:
     for address in (each.address for each in settings.sources.values() if isinstance(each, SourceSettings)):
         if address.password_file and "$" not in address.password_file:
             yield address.folder / address.password_file
+    yield from main_secrets.secret_files(settings.local.path)
     if ledger := file_of(parse(settings.ledger_url)):
         yield ledger
 

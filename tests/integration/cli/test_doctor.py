@@ -14,6 +14,7 @@ from tests.integration.place import integration
 from workers import doctor
 from workers.cli.commands import doctor as command
 from workers.control.drain import drain
+from workers.monitoring import checkup
 from workers.monitoring.consumers import Consumers
 from workers.preflight import certificates
 from workers.settings import load
@@ -150,6 +151,23 @@ def test_a_name_that_is_loopback_hides_no_address_of_this_host(monkeypatch: pyte
     monkeypatch.setattr("workers.doctor.socket.gethostbyname", lambda _: "127.0.1.1")
     monkeypatch.setattr("workers.doctor.socket.socket", Outwards)
     assert doctor._address() == "10.0.0.7"
+
+
+def test_every_file_of_the_configuration_and_of_secrets_is_looked_at(place: Place) -> None:
+    """An included file and a query's decide as much as the main one."""
+    place.write()
+    clear = "\"DELETE FROM member WHERE segment_id = '{segment_id}'\""
+    (place.folder / "more.toml").write_text(integration().replace(clear, '{ file = "c.sql" }'))
+    (place.folder / "c.sql").write_text(clear.strip('"'))
+    (place.folder / "hook").write_text("s")
+    alerts = '[alerts]\nwebhook = "https://x.example"\nwebhook_secret_file = "hook"\n'
+    place.file.write_text('include = ["more.toml"]\n' + place.file.read_text() + alerts)
+    found = load(place.file)
+    assert [path.name for path in found.files] == ["segsync.toml", "more.toml", "c.sql"]
+    assert place.folder / "hook" in list(doctor._secret_files(found))
+    (place.folder / "c.sql").chmod(0o666)
+    (step,) = checkup.of_files((), found.files)
+    assert (step.mark, "c.sql can be written by others" in step.what) == ("warning", True)
 
 
 def test_a_source_s_password_file_is_a_secret(place: Place) -> None:
