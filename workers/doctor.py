@@ -19,7 +19,7 @@ from workers.control import rights
 from workers.errors import SegsyncError, SettingsError
 from workers.lanes.clock import redis_ms
 from workers.lanes.keys import Keys
-from workers.ledger import identity
+from workers.ledger import health, identity
 from workers.ledger.database import Ledger
 from workers.ledger.engine import file_of, parse
 from workers.ledger.errors import LedgerError
@@ -30,6 +30,7 @@ from workers.preflight.targets import examine_all
 from workers.settings import main_secrets, revision
 from workers.settings.ledger_place import published_ledger
 from workers.settings.sources import SourceSettings
+from workers.settings.spelling import counted
 from workers.settings.urls import UrlError, part, plain, split
 
 if TYPE_CHECKING:
@@ -82,8 +83,14 @@ def _applied(redis: Redis, keys: Keys, settings: Settings) -> Step:
 
 
 def _ledger(redis: Redis, keys: Keys, settings: Settings) -> Step:
-    """Whether the applied ledger can be read, and is the one that is known; nothing is made or brought up to date."""
+    """Whether the applied ledger can be read, and is the one that is known; nothing is made or brought up to date.
+
+    Whether it can be written to say those who try: a full disk is read from as ever.
+    """
     found = revision.published(redis, keys)
+    if trouble := health.trouble(redis, keys):
+        tries = counted(trouble.tries, "try", "tries")
+        return Step("ledger", "mistake", f"{trouble.why}; whoever writes to it meets that, {tries} by now")
     try:
         url = settings.ledger_url if found is None else published_ledger(found.text, settings.local)
         ledger = Ledger(url)

@@ -14,6 +14,8 @@ from tests.integration.place import integration
 from workers import doctor
 from workers.cli.commands import doctor as command
 from workers.control.drain import drain
+from workers.ledger import health
+from workers.ledger.errors import LedgerError
 from workers.monitoring import checkup
 from workers.monitoring.consumers import Consumers
 from workers.preflight import certificates
@@ -63,6 +65,18 @@ def test_a_ledger_that_is_gone_is_a_mistake_and_none_is_made(
     file.unlink()
     mark, what = told()
     assert (mark, "its disk is not mounted" in what, file.exists()) == ("mistake", True, False)
+
+
+def test_a_ledger_that_nobody_can_write_to_is_a_mistake(place: Place) -> None:
+    """A full disk is read from as ever, and it was called fine."""
+    settings = place.write(integration())
+    runtime = place.publish(integration())
+    assert runtime.ledger
+    health.failed(place.redis, place.keys, LedgerError(runtime.ledger.place, "its disk is full (SQLITE_FULL)"))
+    step = doctor._ledger(place.redis, place.keys, settings)
+    assert (step.mark, "its disk is full" in step.what) == ("mistake", True)
+    health.worked(place.redis, place.keys)
+    assert doctor._ledger(place.redis, place.keys, settings).mark == "fine"
 
 
 def test_a_private_key_that_others_may_read_is_told(place: Place, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
