@@ -16,6 +16,7 @@ _DAYS = {"today": 0, "yesterday": 1}
 _ZONED = re.compile(r"[ T].*(?:Z|[+-]\d\d(?::?\d\d)?)$", re.ASCII)
 _ENDS = ("0001-01-01", "9999-12-31")
 """The days that not every time zone can show."""
+_OUT_OF_RANGE = "{} {!r} is out of range; expected a day from 0001-01-02 to 9999-12-30"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,10 +32,10 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
         day = now.astimezone(zone).date() - timedelta(days=_DAYS[text])
         return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
     if _AGE.fullmatch(text):
-        return now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(text)), timedelta())
+        return _ago(text, option, now)
     micros = since_1970(text if "T" in text or " " in text else f"{text}T00:00")
     if micros is None and text.startswith(_ENDS):
-        raise WrongUsage(f"{option} {text[:60]!r} is out of range; expected a day from 0001-01-02 to 9999-12-30")
+        raise WrongUsage(_OUT_OF_RANGE.format(option, text[:60]))
     if micros is None:
         raise WrongUsage(
             f"{option} {text[:60]!r} is no time; expected an age (30m, 1h30m, 7d), today, yesterday, "
@@ -42,6 +43,16 @@ def moment(text: str, option: str, now: datetime, zone: tzinfo = UTC) -> datetim
         )
     found = _EPOCH + timedelta(microseconds=micros)
     return found if _ZONED.search(text) else found.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _ago(text: str, option: str, now: datetime) -> datetime:
+    try:
+        found = now - sum((timedelta(**{_UNITS[unit]: int(many)}) for many, unit in _PART.findall(text)), timedelta())
+    except OverflowError:
+        raise WrongUsage(_OUT_OF_RANGE.format(option, text[:60])) from None
+    if found.date().isoformat() in _ENDS:
+        raise WrongUsage(_OUT_OF_RANGE.format(option, text[:60]))
+    return found
 
 
 def zone_of(name: str, option: str = "--tz") -> tzinfo:
