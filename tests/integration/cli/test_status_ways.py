@@ -122,6 +122,16 @@ def test_a_monitor_gets_its_line_from_a_dead_redis_too(place: Place, call: Call,
     assert (done.stdout.startswith("UNKNOWN: Redis is out of reach: "), done.returncode) == (True, 3)
 
 
+def test_a_redis_that_refuses_us_is_not_called_out_of_reach(own_redis: RedisServer, place: Place, call: Call) -> None:
+    place.url = own_redis.url
+    place.write(integration())
+    with own_redis.client() as admin:
+        admin.config_set("requirepass", "s3cret")
+    done = call("status", "--check")
+    assert done.stdout.startswith("UNKNOWN: Redis refused us: "), done.stdout
+    assert ("see [redis] of the file" in done.stdout, done.returncode) == (True, 3)
+
+
 def test_watching_goes_on_through_an_outage_and_ends_with_what_it_saw_last(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -71,7 +71,7 @@ def run(integration: str | None, how: How) -> int:
         if not how.check:
             raise
         # A monitor reads standard output.
-        typer.echo(in_line(f"UNKNOWN: Redis is out of reach: {error}"))
+        typer.echo(in_line(f"UNKNOWN: {_told(error)}"))
         return OUT_OF_REACH
 
 
@@ -86,13 +86,20 @@ def watched(look: Callable[[], int], rest: Callable[[float], None] = time.sleep)
             status = look()
         except RedisError as error:
             status = OUT_OF_REACH
-            typer.echo(in_line(f"! Redis is out of reach: {error}"))
+            typer.echo(in_line(f"! {_told(error)}"))
         except KeyboardInterrupt:
             return status
         try:
             rest(WATCH_SECONDS)
         except KeyboardInterrupt:
             return status
+
+
+def _told(error: RedisError) -> str:
+    """A Redis that refuses us is not out of reach: whoever mends it looks elsewhere."""
+    from workers.cli.explaining import of_redis  # noqa: PLC0415 - it knows every command's errors
+
+    return of_redis(error)
 
 
 def _all(how: How, place: Place) -> int:
