@@ -122,6 +122,17 @@ def test_a_monitor_gets_its_line_from_a_dead_redis_too(place: Place, call: Call,
     assert (done.stdout.startswith("UNKNOWN: Redis is out of reach: "), done.returncode) == (True, 3)
 
 
+def test_a_monitor_gets_its_line_of_a_wrong_file_and_a_wrong_name_too(place: Place, call: Call) -> None:
+    """Without one it shows that nothing was told."""
+    place.publish(integration())
+    done = call("status", "crn", "--check")
+    assert (done.stdout.startswith("UNKNOWN: no integration 'crn'"), done.returncode) == (True, 2), done.stdout
+    place.file.write_text("namespace = 7")
+    done = call("status", "--check")
+    assert (done.stdout.count("\n"), done.returncode) == (1, 2)
+    assert done.stdout.startswith(f"UNKNOWN: {place.file}: 1 mistake")
+
+
 def test_a_redis_that_refuses_us_is_not_called_out_of_reach(own_redis: RedisServer, place: Place, call: Call) -> None:
     place.url = own_redis.url
     place.write(integration())
